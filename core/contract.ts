@@ -1,0 +1,142 @@
+/**
+ * Contracts: a message name with the schema of its body and, if it has one, of its reply. Any
+ * library that speaks Standard Schema serves: zod, valibot, arktype.
+ *
+ * @module
+ */
+import { ContractError, type Problem } from "./errors.ts";
+import { checkExpiryPolicy, type ExpiryPolicy } from "./expiry.ts";
+import { checkName } from "./name.ts";
+import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
+
+/** The part of Standard Schema (https://standardschema.dev, version 1) that contracts use. */
+export interface Schema<Input = unknown, Output = Input> {
+  /** The schema's standard face. */
+  readonly "~standard": {
+    /** The version of the standard. */
+    readonly version: 1;
+    /** Which library made the schema. */
+    readonly vendor: string;
+    /** Reads a value. */
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    /** The schema's types; never there at run time. */
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema says of a value: the value as read, or what is wrong with it. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** One thing that is wrong with a value. */
+export interface SchemaIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What a schema takes. */
+export type InputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly input: infer I } ? I : never
+  : never;
+
+/** What a schema gives. */
+export type OutputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly output: infer O } ? O : never
+  : never;
+
+/**
+ * A message name with its schemas.
+ *
+ * @typeParam Body The body's schema.
+ * @typeParam Reply The reply's schema; `undefined` for a message that asks for none.
+ */
+export interface Contract<
+  Body extends Schema = Schema,
+  Reply extends Schema | undefined = Schema | undefined,
+> {
+  /** The message's name. */
+  readonly name: string;
+  /** The body's schema. */
+  readonly body: Body;
+  /** The reply's schema; undefined when handlers return nothing. */
+  readonly reply: Reply;
+  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  readonly retry?: RetryPolicy;
+  /** How long it is kept after it settles; the bus's own policy if not given. */
+  readonly expiry?: ExpiryPolicy;
+  /** Never there at run time: lets the compiler check that a callback takes the reply. */
+  readonly accepts?: (body: InputOf<Body>) => void;
+}
+
+/** What a publisher gives as a contract's body. */
+export type BodyInput<C extends Contract> = InputOf<C["body"]>;
+
+/** What a handler gets as a contract's body. */
+export type BodyOutput<C extends Contract> = OutputOf<C["body"]>;
+
+/** What a handler of a contract returns. */
+export type ReplyInput<C extends Contract> = C["reply"] extends Schema ? InputOf<C["reply"]> : void;
+
+/** A contract whose body takes the value `Reply`. */
+export interface CallbackContract<Reply> {
+  /** The name under which the reply is published. */
+  readonly name: string;
+  /** Checked by the compiler alone. */
+  readonly accepts?: (body: Reply) => void;
+}
+
+/** What {@linkcode defineMessage} takes beside the name. */
+export interface ContractOptions<Body extends Schema, Reply extends Schema | undefined> {
+  /** The body's schema. */
+  readonly body: Body;
+  /** The reply's schema, for a message whose handlers return something. */
+  readonly reply?: Reply;
+  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  readonly retry?: RetryPolicy;
+  /** How long it is kept after it settles; the bus's own policy if not given. */
+  readonly expiry?: ExpiryPolicy;
+}
+
+/**
+ * Defines a message.
+ *
+ * @example
+ * ```ts
+ * import { defineMessage } from "@atlast/bus";
+ * import * as z from "zod";
+ *
+ * const OrderPlaced = defineMessage("order.placed", {
+ *   body: z.object({ orderId: z.number() }),
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_name` or `invalid_option`.
+ */
+export function defineMessage<Body extends Schema, Reply extends Schema | undefined = undefined>(
+  name: string,
+  options: ContractOptions<Body, Reply>,
+): Contract<Body, Reply> {
+  checkName(name);
+  if (options.retry !== undefined) checkRetryPolicy(options.retry);
+  if (options.expiry !== undefined) checkExpiryPolicy(options.expiry);
+  return { ...options, name, reply: options.reply as Reply };
+}
+
+/**
+ * The value a schema read.
+ *
+ * @param what What was read, for the error: `body of "order.placed"`.
+ * @throws {ContractError} With every problem, when the schema found any.
+ */
+export function valueOf<Output>(result: SchemaResult<Output>, what: string): Output {
+  if (result.issues !== undefined) throw new ContractError(what, result.issues.map(problemOf));
+  return result.value;
+}
+
+function problemOf(issue: SchemaIssue): Problem {
+  const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
+  const path = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
+  return { path: path.startsWith(".") ? path.slice(1) : path, message: issue.message };
+}

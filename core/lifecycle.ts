@@ -1,0 +1,289 @@
+/**
+ * The life of a message.
+ *
+ * Rule: every state, event and step of a message's life stands in {@linkcode TRANSITIONS}, and every
+ * change of a message's standing is decided by {@linkcode transition}. Stores apply the patch it
+ * returns and decide nothing. The diagram in the README is generated from the table.
+ *
+ * @module
+ */
+import { AtlastError } from "./errors.ts";
+import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
+import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
+
+/** Which side of a service a message is on: published by it, or received by it. */
+export type Box = "outbox" | "inbox";
+
+/** Where a message stands. */
+export type State =
+  /** A half message: stored before the business operation, whose outcome decides it. */
+  | "prepared"
+  /** To be sent (outbox) or handled (inbox) when it is due. */
+  | "scheduled"
+  /** Sent, or handled. */
+  | "succeeded"
+  /** Given up; an operator may retry it. */
+  | "failed"
+  /** Withdrawn before it was sent. */
+  | "cancelled"
+  /** A half message whose outcome could not be learnt; parked for an operator or a late answer. */
+  | "in_doubt";
+
+/** What can happen to a message. */
+export type LifecycleEvent =
+  /** The business operation of a half message took place. */
+  | { readonly kind: "confirm" }
+  /** The business operation did not take place, or the publisher withdrew the message. */
+  | { readonly kind: "cancel" }
+  /** The checks of a half message are used up. */
+  | { readonly kind: "park"; readonly reason: string }
+  /** It was sent, or handled. */
+  | { readonly kind: "succeed" }
+  /** An attempt ended badly. */
+  | Failure
+  /** Workers claimed it and never came back, as often as is allowed. */
+  | { readonly kind: "abandon" }
+  /** Its deadline passed before it succeeded. */
+  | { readonly kind: "overdue" }
+  /** A worker gives it back without having tried. */
+  | { readonly kind: "release"; readonly delayMs: number }
+  /** An operator wants it tried again from the start. */
+  | { readonly kind: "retry" };
+
+/** An attempt that ended badly. */
+export interface Failure {
+  /** Tells the events apart. */
+  readonly kind: "fail";
+  /** Why, in words an operator can use. */
+  readonly reason: string;
+  /** Whether another attempt could end otherwise. */
+  readonly retryable: boolean;
+  /** When the next attempt should be, in milliseconds from now, if the failure said so. */
+  readonly retryAfterMs?: number;
+}
+
+/** The name of a {@linkcode LifecycleEvent}. */
+export type EventKind = LifecycleEvent["kind"];
+
+type Transitions = Readonly<
+  Record<Box, Readonly<Record<State, Readonly<Partial<Record<EventKind, readonly State[]>>>>>>
+>;
+
+/** Every step there is: for each side, from each state, where each event may lead. */
+export const TRANSITIONS: Transitions = {
+  outbox: {
+    prepared: { confirm: ["scheduled"], cancel: ["cancelled"], park: ["in_doubt"] },
+    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"] },
+    scheduled: {
+      succeed: ["succeeded"],
+      fail: ["scheduled", "failed"],
+      release: ["scheduled"],
+      abandon: ["failed"],
+      overdue: ["failed"],
+      cancel: ["cancelled"],
+    },
+    failed: { retry: ["scheduled"] },
+    succeeded: {},
+    cancelled: {},
+  },
+  inbox: {
+    scheduled: {
+      succeed: ["succeeded"],
+      fail: ["scheduled", "failed"],
+      release: ["scheduled"],
+      abandon: ["failed"],
+      overdue: ["failed"],
+    },
+    failed: { retry: ["scheduled"] },
+    succeeded: {},
+    prepared: {},
+    cancelled: {},
+    in_doubt: {},
+  },
+};
+
+/** What a decision needs to know of a message. */
+export interface Standing {
+  /** Which side it is on. */
+  readonly box: Box;
+  /** Where it stands. */
+  readonly state: State;
+  /** How many attempts have ended. */
+  readonly attempts: number;
+  /** How many claims never ended, because their worker died. */
+  readonly crashes: number;
+  /** When it is next due, in Unix milliseconds. */
+  readonly dueAtMs: number;
+  /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
+  readonly deadlineMs: number | null;
+}
+
+/** How a message is tried and kept. */
+export interface LifecyclePolicy {
+  /** When to try again. */
+  readonly retry: RetryPolicy;
+  /** How long to keep it once settled. */
+  readonly expiry: ExpiryPolicy;
+}
+
+/** CAP's defaults. */
+export const DEFAULT_POLICY: LifecyclePolicy = { retry: DEFAULT_RETRY, expiry: DEFAULT_EXPIRY };
+
+/**
+ * How often workers may die with a message before it is taken for the cause: a restart or two is
+ * bad luck, five in a row is the message.
+ */
+export const MAX_CRASHES = 5;
+
+/** The change of a message's standing; stores write it as it is. */
+export interface Patch {
+  /** Where it stands now. */
+  readonly state: State;
+  /** How many attempts have ended. */
+  readonly attempts: number;
+  /** How many claims never ended. */
+  readonly crashes: number;
+  /** When it is next due, in Unix milliseconds. */
+  readonly dueAtMs: number;
+  /** Its deadline, in Unix milliseconds. */
+  readonly deadlineMs: number | null;
+  /** When it may be deleted, in Unix milliseconds; null means never. */
+  readonly expiresAtMs: number | null;
+  /** Why the last attempt failed; null when there is nothing to explain. */
+  readonly reason: string | null;
+}
+
+/**
+ * What an event makes of a message.
+ *
+ * @param nowMs Unix time in milliseconds.
+ * @param random A number in [0, 1) for the jitter of the retry policy.
+ * @throws {AtlastError} `wrong_state` when {@linkcode TRANSITIONS} has no such step.
+ */
+export function transition(
+  message: Standing,
+  event: LifecycleEvent,
+  policy: LifecyclePolicy,
+  nowMs: number,
+  random: number,
+): Patch {
+  if (TRANSITIONS[message.box][message.state][event.kind] === undefined) {
+    throw new AtlastError(
+      "wrong_state",
+      `Cannot ${event.kind} a message of the ${message.box} that is ${message.state}: ` +
+        `want one that is ${
+          statesThatTake(message.box, event.kind).join(" or ") || "on the other side"
+        }`,
+    );
+  }
+  switch (event.kind) {
+    case "confirm":
+      return {
+        ...unsettled(message),
+        state: "scheduled",
+        dueAtMs: Math.max(message.dueAtMs, nowMs),
+      };
+    case "cancel":
+      return settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null);
+    case "park":
+      return { ...unsettled(message), state: "in_doubt", reason: event.reason };
+    case "succeed":
+      return {
+        ...settled(message, "succeeded", policy.expiry.succeededMs, nowMs, null),
+        attempts: message.attempts + 1,
+      };
+    case "fail":
+      return failed(message, event, policy, nowMs, random);
+    case "abandon":
+      return settled(
+        message,
+        "failed",
+        policy.expiry.failedMs,
+        nowMs,
+        `Abandoned: ${message.crashes} workers claimed it and never came back`,
+      );
+    case "overdue":
+      return settled(
+        message,
+        "failed",
+        policy.expiry.failedMs,
+        nowMs,
+        "Overdue: its deadline passed",
+      );
+    case "release":
+      return {
+        ...unsettled(message),
+        state: "scheduled",
+        dueAtMs: Math.max(message.dueAtMs, later(nowMs, event.delayMs)),
+      };
+    case "retry":
+      // From the start: attempts, crashes and the deadline that ended it would end it again at once.
+      return {
+        ...unsettled(message),
+        state: "scheduled",
+        attempts: 0,
+        crashes: 0,
+        dueAtMs: nowMs,
+        deadlineMs: null,
+      };
+  }
+}
+
+/** Whether a message in this state still has something to wait for. */
+export function isSettled(state: State): boolean {
+  return state === "succeeded" || state === "failed" || state === "cancelled";
+}
+
+function failed(
+  message: Standing,
+  event: Failure,
+  policy: LifecyclePolicy,
+  nowMs: number,
+  random: number,
+): Patch {
+  const attempts = message.attempts + 1;
+  const scheduled = event.retryable ? nextAttemptAt(policy.retry, attempts, nowMs, random) : null;
+  const next = scheduled === null || event.retryAfterMs === undefined
+    ? scheduled
+    : later(nowMs, event.retryAfterMs);
+  if (next === null || (message.deadlineMs !== null && next > message.deadlineMs)) {
+    return {
+      ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
+      attempts,
+    };
+  }
+  return {
+    ...unsettled(message),
+    state: "scheduled",
+    attempts,
+    dueAtMs: next,
+    reason: event.reason,
+  };
+}
+
+function unsettled(message: Standing): Omit<Patch, "state"> {
+  return {
+    attempts: message.attempts,
+    crashes: message.crashes,
+    dueAtMs: message.dueAtMs,
+    deadlineMs: message.deadlineMs,
+    expiresAtMs: null,
+    reason: null,
+  };
+}
+
+function settled(
+  message: Standing,
+  state: State,
+  retentionMs: number | null,
+  nowMs: number,
+  reason: string | null,
+): Patch {
+  return { ...unsettled(message), state, expiresAtMs: expiresAt(nowMs, retentionMs), reason };
+}
+
+function statesThatTake(box: Box, kind: EventKind): string[] {
+  return Object.entries(TRANSITIONS[box])
+    .filter(([, events]) => events[kind] !== undefined)
+    .map(([state]) => state);
+}

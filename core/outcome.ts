@@ -1,0 +1,51 @@
+/**
+ * How an attempt to handle a message can end. The set is closed: whatever a handler does is one of
+ * these, and an abort or a timeout is a failure, never a success.
+ *
+ * @module
+ */
+import { AtlastError, NonRetryable, RetryAfter } from "./errors.ts";
+import type { Failure } from "./lifecycle.ts";
+import type { Message } from "./message.ts";
+
+/** The end of an attempt. */
+export type Outcome =
+  /** The handler did its work; its reply, if one goes back, was written with it. */
+  | { readonly kind: "handled"; readonly reply: Message | null }
+  /** The handler failed. */
+  | Failure
+  /** It was not tried: nothing here handles it now, or this instance is stopping. */
+  | { readonly kind: "released"; readonly delayMs: number; readonly reason: string }
+  /** Its claim was taken over while the handler ran; nothing of this run was kept. */
+  | { readonly kind: "stale" };
+
+/** The longest reason kept, in characters: enough to act on, not a log. */
+export const MAX_REASON_LENGTH = 1000;
+
+/** What a thrown value means for the message. */
+export function failureOf(thrown: unknown): Failure {
+  const reason = reasonOf(thrown);
+  if (thrown instanceof RetryAfter) {
+    return { kind: "fail", reason, retryable: true, retryAfterMs: thrown.retryAfterMs };
+  }
+  return { kind: "fail", reason, retryable: !isFinal(thrown) };
+}
+
+/**
+ * A thrown value in words, in the form of CAP's `cap-exception`: the kind of error, `-->`, what it
+ * says.
+ */
+export function reasonOf(thrown: unknown): string {
+  const [kind, text] = thrown instanceof Error
+    ? [thrown.name, thrown.message]
+    : ["Error", typeof thrown === "string" ? thrown : "A value that is no Error was thrown"];
+  const reason = `${kind}-->${text}`;
+  return reason.length <= MAX_REASON_LENGTH ? reason : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
+}
+
+/** A body that breaks its contract does so every time; so does what a handler declares final. */
+function isFinal(thrown: unknown): boolean {
+  return thrown instanceof NonRetryable ||
+    (thrown instanceof AtlastError &&
+      (thrown.code === "invalid_body" || thrown.code === "too_large"));
+}

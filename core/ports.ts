@@ -1,0 +1,321 @@
+/**
+ * The ports: what the bus asks of a store and of a transport.
+ *
+ * They are narrow, free of policy and take batches. A store applies patches that
+ * {@linkcode transition} decided and never decides anything itself, so that no two stores can differ
+ * on a rule. What differs between adapters is declared in their capabilities.
+ *
+ * @module
+ */
+import type { Box, Patch, Standing, State } from "./lifecycle.ts";
+import type { Message } from "./message.ts";
+import type { RetryPolicy } from "./retry.ts";
+
+/** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
+export interface RecordKey {
+  /** The message's id. */
+  readonly id: string;
+  /** The group that handles it; the empty string in the outbox. */
+  readonly group: string;
+}
+
+/** A record as it is added. */
+export interface NewRecord extends RecordKey {
+  /** The message. */
+  readonly message: Message;
+  /** Where it starts: `scheduled`, `prepared`, or `failed` for one that arrived unreadable. */
+  readonly state: State;
+  /** When it is first due, in Unix milliseconds. */
+  readonly dueAtMs: number;
+  /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
+  readonly deadlineMs: number | null;
+  /** When it may be deleted, in Unix milliseconds; null means never. */
+  readonly expiresAtMs: number | null;
+  /** Why it starts as it does; null when there is nothing to explain. */
+  readonly reason: string | null;
+  /** The retry policy it carries; null for that of whoever works on it. */
+  readonly retry: RetryPolicy | null;
+  /**
+   * Until when whoever adds it holds it, in Unix milliseconds; null for a record that anyone may
+   * claim. A record born with a lease has epoch 1.
+   */
+  readonly leaseUntilMs: number | null;
+}
+
+/** A record as it stands. */
+export interface StoredRecord extends NewRecord, Standing {
+  /** How many times it was claimed. */
+  readonly epoch: number;
+  /** What its handler returned, as JSON; null when it returned nothing or has not run. */
+  readonly reply: string | null;
+  /** When it was added, in Unix milliseconds. */
+  readonly createdAtMs: number;
+}
+
+/** What became of a record that was to be added. */
+export type AddResult =
+  | { readonly added: true }
+  /** Its key was taken; `existing` is the record that has it, read after the collision. */
+  | { readonly added: false; readonly existing: StoredRecord };
+
+/** Which records to claim. */
+export interface ClaimRequest {
+  /** On which side. */
+  readonly box: Box;
+  /** How many at the most. */
+  readonly limit: number;
+  /** Unix time in milliseconds. */
+  readonly nowMs: number;
+  /** Until when the claim holds, in Unix milliseconds. */
+  readonly leaseUntilMs: number;
+  /** Only records of these groups; all when not given. */
+  readonly groups?: readonly string[];
+  /**
+   * `fresh`: records that no worker has died with. `suspect`: one record, alone, whose lease ran out
+   * or that has such a claim behind it.
+   */
+  readonly kind: "fresh" | "suspect";
+}
+
+/** A claim on a record. */
+export interface Lease {
+  /** Which record. */
+  readonly key: RecordKey;
+  /** The epoch it was claimed with. */
+  readonly epoch: number;
+}
+
+/** A change of a record's standing under the epoch it was seen with. */
+export interface Settlement extends Lease {
+  /**
+   * Who settles. True for the worker that holds the claim: applies only while the record has a lease,
+   * run out or not, so that a settlement that comes twice applies once. False for everyone else, such
+   * as an operator: applies only while nobody has claimed it.
+   */
+  readonly claimed: boolean;
+  /** Where the record must stand for the change to apply. */
+  readonly from: State;
+  /** The change. */
+  readonly patch: Patch;
+  /** What the handler returned, as JSON; not given leaves what is there. */
+  readonly reply?: string | null;
+}
+
+/** Which records to list. */
+export interface ListQuery {
+  /** On which side. */
+  readonly box: Box;
+  /** Only in these states; all when not given. */
+  readonly states?: readonly State[];
+  /** Only with this name; all when not given. */
+  readonly name?: string;
+  /** Only of this group; all when not given. */
+  readonly group?: string;
+  /** How many at the most. */
+  readonly limit: number;
+  /** The last record of the page before; not given for the first page. */
+  readonly after?: { readonly createdAtMs: number; readonly key: RecordKey };
+}
+
+/** How many records a side has in each state. */
+export type StateCounts = Readonly<Record<State, number>>;
+
+/** What a store can do. */
+export interface StoreCapabilities {
+  /**
+   * Whether a handler's writes, its inbox mark and its reply can commit together. Default is false:
+   * then the effect of a handler that dies between its work and its mark may happen twice.
+   */
+  readonly transactions: boolean;
+  /** Whether records outlive the process. Default is true. */
+  readonly durable: boolean;
+  /**
+   * Whether other processes can add to the store, so that a bus must look for work it did not make.
+   * Default is true.
+   */
+  readonly shared: boolean;
+}
+
+/**
+ * Where outbox and inbox live.
+ *
+ * Safety rests on two guards that every store must keep: a key is added once, and a settlement
+ * applies only under the epoch of its claim. Clocks decide only when, never who.
+ *
+ * @typeParam Tx What the store calls a transaction.
+ */
+export interface Store<Tx = unknown> {
+  /** What this store can do. */
+  readonly capabilities: StoreCapabilities;
+
+  /**
+   * Makes the store ready for use, creating or migrating what it needs. Safe to call many times and
+   * from several processes at once.
+   */
+  ready(): Promise<void>;
+
+  /**
+   * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
+   * out and answered with the record that has it. Results are in the order of `records`. Two records
+   * with the same key in one call: the first is added, the second collides with it.
+   *
+   * Never waits for `ready()` itself when given a `tx`: that could wait for the caller's own lock.
+   */
+  add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]>;
+
+  /**
+   * Claims due `scheduled` records, earliest due first. Each gets epoch + 1 and the lease. A record is
+   * given to one claimer at a time; one claimed by another is skipped, not waited for. A claim of a
+   * record whose lease ran out counts a crash.
+   */
+  claim(request: ClaimRequest): Promise<StoredRecord[]>;
+
+  /**
+   * Extends leases. The answer for a lease whose record was claimed again or settled since is false,
+   * and nothing changes.
+   */
+  renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]>;
+
+  /**
+   * Applies patches and ends leases, within `tx` where given. A settlement applies only where the
+   * record has its epoch, stands where it says and is claimed or not as it says; any other is stale:
+   * the answer is false, and nothing changes. Applies each by itself: one that is stale does not keep
+   * the others back. The epoch stays as it is.
+   */
+  settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
+
+  /** The record with this key; null when there is none. */
+  find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
+
+  /** Records, newest first. */
+  list(query: ListQuery): Promise<StoredRecord[]>;
+
+  /** How many records there are in each state. */
+  count(box: Box): Promise<StateCounts>;
+
+  /** Deletes at most `limit` records that are past their expiry, and says how many it deleted. */
+  prune(box: Box, nowMs: number, limit: number): Promise<number>;
+
+  /**
+   * When the next claim of `scheduled` records can find something, in Unix milliseconds; null when
+   * nothing is scheduled. Leased records count from the end of their lease.
+   */
+  nextDueAt(box: Box, nowMs: number, groups?: readonly string[]): Promise<number | null>;
+
+  /**
+   * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
+   * settles, `tx` refuses further use with `transaction_ended`. Stores whose capability
+   * `transactions` is false have none, and pass `undefined`.
+   */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+
+  /** Tells other processes that use this store that there is new work. Best effort. */
+  notify?(): Promise<void>;
+
+  /**
+   * Calls `wake` whenever another process says there is new work, until the returned function is
+   * called. Best effort: a lost wake-up only delays work until the next poll.
+   */
+  listen?(wake: () => void): Promise<() => Promise<void>>;
+
+  /** Gives back what the store itself opened; the user's own connections stay open. */
+  close(): Promise<void>;
+}
+
+/** What became of one message that a transport was to carry. */
+export type SendResult =
+  /** It arrived where it must: the other side keeps it from here on. */
+  | { readonly kind: "sent" }
+  /** It did not. */
+  | {
+    readonly kind: "failed";
+    readonly reason: string;
+    /** Whether another attempt could end otherwise. */
+    readonly retryable: boolean;
+    /** When the other side wants the next attempt, in milliseconds from now. */
+    readonly retryAfterMs?: number;
+  }
+  /** Nobody here takes this name now; an instance that knows its destination may. No attempt is counted. */
+  | { readonly kind: "unroutable"; readonly reason: string };
+
+/** What a transport can do. */
+export interface TransportCapabilities {
+  /** The most messages a call of `send` takes. */
+  readonly maxBatch: number;
+  /** The largest body it carries, in bytes. */
+  readonly maxBodyBytes: number;
+}
+
+/** What carries messages to their subscribers. */
+export interface Transport {
+  /** What this transport can do. */
+  readonly capabilities: TransportCapabilities;
+  /** Whether there is a destination for this name. Asked at publish, so that a typing error shows there. */
+  routes(name: string): boolean;
+  /**
+   * Sends messages; results are in the order of `messages`, and one that fails does so alone. A call
+   * that throws counts as a retryable failure of every message. Sending a message twice is harmless:
+   * the inbox knows it by its id.
+   */
+  send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
+  /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
+  attach?(receiver: Receiver): void;
+  /** Gives back what the transport opened, and forgets the receiver. */
+  close(receiver?: Receiver): Promise<void>;
+}
+
+/** What became of a delivered message. */
+export type DeliveryResult =
+  /** It is stored, and is handled later by this service. */
+  | { readonly kind: "accepted" }
+  /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
+  | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
+  /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
+  | { readonly kind: "failed"; readonly duplicate: boolean; readonly reason: string }
+  /** Nothing here subscribes to its name; it was not stored. */
+  | { readonly kind: "no_subscriber" }
+  /** It could not be taken now; nothing was stored. */
+  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs: number };
+
+/** The receiving side of a bus. */
+export interface Receiver {
+  /** Whether anything here subscribes to this name. */
+  subscribes(name: string): boolean;
+  /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
+  deliver(messages: readonly Message[]): Promise<DeliveryResult[]>;
+}
+
+/** The part of `AbortSignal` the ports need; the platform's own fits. */
+export interface AbortSignalLike {
+  /** Whether the work should stop. */
+  readonly aborted: boolean;
+  /** Why. */
+  readonly reason: unknown;
+  /** Calls `listener` once when the work should stop. */
+  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+  /** Takes the listener away. */
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/** Where a bus gets the time. */
+export interface Clock {
+  /** Unix time in milliseconds. */
+  now(): number;
+}
+
+/**
+ * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
+ * placeholders, and the rows that came back.
+ */
+export interface SqlClient {
+  /** Runs one statement. */
+  query(
+    text: string,
+    params?: unknown[],
+  ): Promise<{ readonly rows: readonly unknown[] }>;
+}
