@@ -5,7 +5,6 @@
  * @module
  */
 import { ContractError, type Problem } from "./errors.ts";
-import { checkExpiryPolicy, type ExpiryPolicy } from "./expiry.ts";
 import { checkName } from "./name.ts";
 import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
 
@@ -65,8 +64,6 @@ export interface Contract<
   readonly reply: Reply;
   /** When the publisher tries again to send it; the bus's own policy if not given. */
   readonly retry?: RetryPolicy;
-  /** How long it is kept after it settles; the bus's own policy if not given. */
-  readonly expiry?: ExpiryPolicy;
   /** Never there at run time: lets the compiler check that a callback takes the reply. */
   readonly accepts?: (body: InputOf<Body>) => void;
 }
@@ -96,8 +93,6 @@ export interface ContractOptions<Body extends Schema, Reply extends Schema | und
   readonly reply?: Reply;
   /** When the publisher tries again to send it; the bus's own policy if not given. */
   readonly retry?: RetryPolicy;
-  /** How long it is kept after it settles; the bus's own policy if not given. */
-  readonly expiry?: ExpiryPolicy;
 }
 
 /**
@@ -120,7 +115,6 @@ export function defineMessage<Body extends Schema, Reply extends Schema | undefi
 ): Contract<Body, Reply> {
   checkName(name);
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
-  if (options.expiry !== undefined) checkExpiryPolicy(options.expiry);
   return { ...options, name, reply: options.reply as Reply };
 }
 

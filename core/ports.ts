@@ -306,6 +306,8 @@ export interface AbortSignalLike {
 export interface Clock {
   /** Unix time in milliseconds. */
   now(): number;
+  /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
+  after(delayMs: number, wake: () => void): () => void;
 }
 
 /**
