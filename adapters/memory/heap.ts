@@ -1,0 +1,76 @@
+/**
+ * A binary heap whose entries know their place, so that one in the middle can be taken out.
+ *
+ * @module
+ */
+
+/** What a heap holds. */
+export interface HeapEntry {
+  /** By what the heap is ordered, in Unix milliseconds. */
+  atMs: number;
+  /** Decides between entries of the same time; no two entries have the same. */
+  readonly sequence: number;
+  /** Where in its heap it is; kept by the heap. */
+  index: number;
+}
+
+/** Whether `a` comes out before `b`. */
+export function isBefore(a: HeapEntry, b: HeapEntry): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
+}
+
+/** Entries, of which the earliest is always at hand; adding and removing cost the logarithm of the size. */
+export class Heap<Entry extends HeapEntry> {
+  readonly #entries: Entry[] = [];
+
+  /** The earliest entry. */
+  get first(): Entry | undefined {
+    return this.#entries[0];
+  }
+
+  /** Adds an entry that is in no heap. */
+  add(entry: Entry): void {
+    this.#place(entry, this.#entries.length);
+    this.#rise(entry);
+  }
+
+  /** Takes out an entry that is in this heap. */
+  remove(entry: Entry): void {
+    const last = this.#entries.pop();
+    if (last === undefined || last === entry) return;
+    this.#place(last, entry.index);
+    this.#rise(last);
+    this.#sink(last);
+  }
+
+  #rise(entry: Entry): void {
+    while (entry.index > 0) {
+      const parent = this.#entries[(entry.index - 1) >> 1] as Entry;
+      if (!isBefore(entry, parent)) return;
+      this.#swap(parent, entry);
+    }
+  }
+
+  #sink(entry: Entry): void {
+    while (true) {
+      const left = this.#entries[2 * entry.index + 1];
+      const right = this.#entries[2 * entry.index + 2];
+      const child = right !== undefined && left !== undefined && isBefore(right, left)
+        ? right
+        : left;
+      if (child === undefined || !isBefore(child, entry)) return;
+      this.#swap(entry, child);
+    }
+  }
+
+  #swap(above: Entry, below: Entry): void {
+    const index = above.index;
+    this.#place(above, below.index);
+    this.#place(below, index);
+  }
+
+  #place(entry: Entry, index: number): void {
+    this.#entries[index] = entry;
+    entry.index = index;
+  }
+}

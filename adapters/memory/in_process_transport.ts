@@ -1,0 +1,138 @@
+/**
+ * The transport between buses of one process.
+ *
+ * @module
+ */
+import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
+import type {
+  AbortSignalLike,
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../core/ports.ts";
+
+/** How many messages one call takes: what an inbox comfortably stores in one statement. */
+const MAX_BATCH = 1_000;
+
+/** The in-process transport, which a bus is always attached to. */
+export interface InProcessTransport extends Transport {
+  /** Adds a receiver; every message goes to all that subscribe to its name. */
+  attach(receiver: Receiver): void;
+}
+
+/**
+ * Makes a transport that delivers to the buses it is given to. Give one to several buses, and each
+ * receives what any of them publishes. A message counts as sent when all that subscribe to it took it.
+ */
+export function inProcessTransport(): InProcessTransport {
+  return new ReceiverTransport();
+}
+
+class ReceiverTransport implements InProcessTransport {
+  readonly capabilities: TransportCapabilities = {
+    maxBatch: MAX_BATCH,
+    maxBodyBytes: MAX_BODY_BYTES,
+  };
+  readonly #receivers = new Set<Receiver>();
+
+  attach(receiver: Receiver): void {
+    this.#receivers.add(receiver);
+  }
+
+  routes(name: string): boolean {
+    return [...this.#receivers].some((receiver) => receiver.subscribes(name));
+  }
+
+  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    const taken: SendResult[][] = messages.map(() => []);
+    await unlessAborted(signal, () =>
+      Promise.all([...this.#receivers].map(async (receiver) => {
+        const places = [...messages.keys()].filter((i) =>
+          receiver.subscribes(at(messages, i).name)
+        );
+        if (places.length === 0) return;
+        const results = await sendTo(receiver, places.map((i) => at(messages, i)));
+        results.forEach((result, n) => at(taken, at(places, n)).push(result));
+      })));
+    return taken.map((results, i) => combined(results, at(messages, i).name));
+  }
+
+  close(receiver?: Receiver): Promise<void> {
+    if (receiver === undefined) this.#receivers.clear();
+    else this.#receivers.delete(receiver);
+    return Promise.resolve();
+  }
+}
+
+/** One receiver's answers, in order; a receiver that throws fails its own share alone. */
+async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
+  try {
+    const results = await receiver.deliver(messages.map(ownCopy));
+    return messages.map((message, i) => sendResult(results[i], message.name));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return messages.map(() => ({ kind: "failed", reason, retryable: true }));
+  }
+}
+
+function sendResult(result: DeliveryResult | undefined, name: string): SendResult {
+  switch (result?.kind) {
+    case "accepted":
+    case "handled":
+    // It is stored as failed on the other side, which has it from here on.
+    case "failed":
+      return { kind: "sent" };
+    case "no_subscriber":
+      return unroutable(name);
+    case "refused":
+      return {
+        kind: "failed",
+        reason: result.reason,
+        retryable: true,
+        retryAfterMs: result.retryAfterMs,
+      };
+    case undefined:
+      return { kind: "failed", reason: "The receiver gave no answer for it", retryable: true };
+  }
+}
+
+/**
+ * What all receivers together made of a message. When one did not take it, it is sent to all again;
+ * those that took it know it by its id.
+ */
+function combined(results: readonly SendResult[], name: string): SendResult {
+  return results.find(({ kind }) => kind === "failed") ??
+    results.find(({ kind }) => kind === "sent") ??
+    unroutable(name);
+}
+
+function unroutable(name: string): SendResult {
+  return {
+    kind: "unroutable",
+    reason: `Cannot route ${JSON.stringify(name)}: no bus on this transport subscribes to it`,
+  };
+}
+
+/** Bytes can be changed, so each receiver gets its own. */
+function ownCopy(message: Message): Message {
+  return typeof message.body === "string" ? message : { ...message, body: message.body.slice() };
+}
+
+/** Waits for `work` until the signal says to stop; what was begun then goes on unheeded. */
+function unlessAborted<Result>(
+  signal: AbortSignalLike,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    work().then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+function at<Item>(items: readonly Item[], index: number): Item {
+  return items[index] as Item;
+}

@@ -1,0 +1,194 @@
+/**
+ * The store that keeps everything in memory: the reference for every other, and the store for tests.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Box, State } from "../../core/lifecycle.ts";
+import type {
+  AddResult,
+  ClaimRequest,
+  Lease,
+  ListQuery,
+  NewRecord,
+  RecordKey,
+  Settlement,
+  SqlClient,
+  StateCounts,
+  Store,
+  StoreCapabilities,
+  StoredRecord,
+} from "../../core/ports.ts";
+import { Records } from "./records.ts";
+import { type Boxes, BufferedTransaction, type MemoryTransaction } from "./transaction.ts";
+import { addTo, copyOf, settleIn } from "./writes.ts";
+
+/**
+ * Makes an empty store. Its records end with the process, and only buses that are given this very
+ * object share them.
+ */
+export function memoryStore(): Store<MemoryTransaction> {
+  return new MemoryStore();
+}
+
+/** Each method does its work before it returns, so that no two of them ever mix. */
+class MemoryStore implements Store<MemoryTransaction> {
+  readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
+  readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
+
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: MemoryTransaction | SqlClient,
+  ): Promise<AddResult[]> {
+    return promiseOf(() => {
+      const transaction = this.#own(tx);
+      if (transaction !== undefined) return transaction.add(box, records, nowMs);
+      return records.map((record) => {
+        const existing = addTo(this.#boxes[box], box, record, nowMs);
+        return existing === undefined
+          ? { added: true }
+          : { added: false, existing: copyOf(existing) };
+      });
+    });
+  }
+
+  claim(request: ClaimRequest): Promise<StoredRecord[]> {
+    const { kind, groups, nowMs, leaseUntilMs } = request;
+    const records = this.#boxes[request.box];
+    const limit = kind === "suspect" ? Math.min(request.limit, 1) : request.limit;
+    const claimed: StoredRecord[] = [];
+    while (claimed.length < limit) {
+      const due = records.firstDue(kind, groups);
+      if (due === undefined || due.atMs > nowMs) break;
+      const { record } = due;
+      const crashes = record.crashes + (record.leaseUntilMs === null ? 0 : 1);
+      const next = { ...record, crashes, epoch: record.epoch + 1, leaseUntilMs };
+      records.put(next);
+      claimed.push(copyOf(next));
+    }
+    return Promise.resolve(claimed);
+  }
+
+  renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
+    const records = this.#boxes[box];
+    return Promise.resolve(leases.map(({ key, epoch }) => {
+      const record = records.get(key);
+      if (record === undefined || record.epoch !== epoch || record.leaseUntilMs === null) {
+        return false;
+      }
+      records.put({ ...record, leaseUntilMs });
+      return true;
+    }));
+  }
+
+  settle(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx?: MemoryTransaction | SqlClient,
+  ): Promise<boolean[]> {
+    return promiseOf(() => {
+      const transaction = this.#own(tx);
+      if (transaction !== undefined) return transaction.settle(box, settlements);
+      return settlements.map((settlement) => settleIn(this.#boxes[box], settlement));
+    });
+  }
+
+  find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
+    const record = this.#boxes[box].get(key);
+    return Promise.resolve(record === undefined ? null : copyOf(record));
+  }
+
+  list(query: ListQuery): Promise<StoredRecord[]> {
+    const { states, name, group, after, limit } = query;
+    const last = after && { ...after.key, createdAtMs: after.createdAtMs };
+    const matching = [...this.#boxes[query.box].all()].filter((record) =>
+      (states === undefined || states.includes(record.state)) &&
+      (name === undefined || record.message.name === name) &&
+      (group === undefined || record.group === group) &&
+      (last === undefined || newestFirst(last, record) < 0)
+    );
+    return Promise.resolve(matching.sort(newestFirst).slice(0, limit).map(copyOf));
+  }
+
+  count(box: Box): Promise<StateCounts> {
+    const counts: Record<State, number> = {
+      prepared: 0,
+      scheduled: 0,
+      succeeded: 0,
+      failed: 0,
+      cancelled: 0,
+      in_doubt: 0,
+    };
+    for (const record of this.#boxes[box].all()) counts[record.state] += 1;
+    return Promise.resolve(counts);
+  }
+
+  prune(box: Box, nowMs: number, limit: number): Promise<number> {
+    const records = this.#boxes[box];
+    let deleted = 0;
+    while (deleted < limit) {
+      const record = records.firstExpiring();
+      if (record === undefined || (record.expiresAtMs ?? Infinity) > nowMs) break;
+      records.delete(record);
+      deleted += 1;
+    }
+    return Promise.resolve(deleted);
+  }
+
+  nextDueAt(box: Box, _nowMs: number, groups?: readonly string[]): Promise<number | null> {
+    const records = this.#boxes[box];
+    const nextMs = Math.min(
+      records.firstDue("fresh", groups)?.atMs ?? Infinity,
+      records.firstDue("suspect", groups)?.atMs ?? Infinity,
+    );
+    return Promise.resolve(nextMs === Infinity ? null : nextMs);
+  }
+
+  async transaction<Result>(work: (tx: MemoryTransaction) => Promise<Result>): Promise<Result> {
+    const tx = new BufferedTransaction(this.#boxes);
+    try {
+      const result = await work(tx);
+      tx.commit();
+      return result;
+    } finally {
+      tx.rollback();
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #own(tx: MemoryTransaction | SqlClient | undefined): BufferedTransaction | undefined {
+    if (tx === undefined) return undefined;
+    if (tx instanceof BufferedTransaction && tx.isOn(this.#boxes)) return tx;
+    throw new AtlastError(
+      "unsupported",
+      "Cannot join a transaction of something else: got one the memory store did not begin, " +
+        "want one from its own transaction()",
+    );
+  }
+}
+
+interface Placed extends RecordKey {
+  readonly createdAtMs: number;
+}
+
+/** Records of the same time are told apart by their keys, so that no page repeats or leaves out one. */
+function newestFirst(a: Placed, b: Placed): number {
+  if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
+  if (a.id !== b.id) return a.id < b.id ? 1 : -1;
+  if (a.group !== b.group) return a.group < b.group ? 1 : -1;
+  return 0;
+}
+
+/** What `work` returns, or throws, as a promise. */
+function promiseOf<Result>(work: () => Result): Promise<Result> {
+  return new Promise((resolve) => resolve(work()));
+}

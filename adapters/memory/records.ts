@@ -1,0 +1,114 @@
+/**
+ * The records of one side, kept so that neither claims nor clean-up look at a record they do not
+ * want.
+ *
+ * @module
+ */
+import { isSettled } from "../../core/lifecycle.ts";
+import type { ClaimRequest, RecordKey, StoredRecord } from "../../core/ports.ts";
+import { Heap, type HeapEntry, isBefore } from "./heap.ts";
+
+/** What additions and settlements read and write: the records themselves, or a transaction's view. */
+export interface RecordView {
+  /** The record with this key. */
+  get(key: RecordKey): StoredRecord | undefined;
+  /** Adds a record, or puts it in the place of the one with its key. */
+  put(record: StoredRecord): void;
+}
+
+interface Slot extends HeapEntry {
+  record: StoredRecord;
+  heap: Heap<Slot> | null;
+}
+
+type Heaps = Map<string, Heap<Slot>>;
+
+/** A record and when it can be claimed. */
+export interface DueRecord {
+  /** The record. */
+  readonly record: StoredRecord;
+  /** In Unix milliseconds. */
+  readonly atMs: number;
+}
+
+/** Records that are never changed, only replaced, so that whoever has one keeps what it read. */
+export class Records implements RecordView {
+  readonly #slots = new Map<string, Slot>();
+  // Each group has its own heaps, so that a claim passes over no record of a group it did not ask for.
+  readonly #due: Record<ClaimRequest["kind"], Heaps> = { fresh: new Map(), suspect: new Map() };
+  readonly #expiring = new Heap<Slot>();
+  #added = 0;
+
+  get(key: RecordKey): StoredRecord | undefined {
+    return this.#slots.get(keyText(key))?.record;
+  }
+
+  put(record: StoredRecord): void {
+    const key = keyText(record);
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      slot = { record, heap: null, atMs: 0, index: 0, sequence: this.#added++ };
+      this.#slots.set(key, slot);
+    }
+    slot.heap?.remove(slot);
+    slot.record = record;
+    slot.heap = this.#heapFor(record);
+    slot.atMs = wakesAtMs(record);
+    slot.heap?.add(slot);
+  }
+
+  /** Takes a record out. */
+  delete(record: StoredRecord): void {
+    const key = keyText(record);
+    const slot = this.#slots.get(key);
+    slot?.heap?.remove(slot);
+    this.#slots.delete(key);
+  }
+
+  /** Every record, in the order they were added. */
+  *all(): IterableIterator<StoredRecord> {
+    for (const slot of this.#slots.values()) yield slot.record;
+  }
+
+  /** The record that a claim of this kind can have first. */
+  firstDue(kind: ClaimRequest["kind"], groups?: readonly string[]): DueRecord | undefined {
+    const heaps = this.#due[kind];
+    let first: Slot | undefined;
+    for (const group of groups ?? heaps.keys()) {
+      const slot = heaps.get(group)?.first;
+      if (slot !== undefined && (first === undefined || isBefore(slot, first))) first = slot;
+    }
+    return first;
+  }
+
+  /** The settled record that expires first; undefined when none ever does. */
+  firstExpiring(): StoredRecord | undefined {
+    return this.#expiring.first?.record;
+  }
+
+  #heapFor(record: StoredRecord): Heap<Slot> | null {
+    if (record.state === "scheduled") {
+      const heaps = this.#due[isSuspect(record) ? "suspect" : "fresh"];
+      let heap = heaps.get(record.group);
+      if (heap === undefined) heaps.set(record.group, heap = new Heap());
+      return heap;
+    }
+    return isSettled(record.state) && record.expiresAtMs !== null ? this.#expiring : null;
+  }
+}
+
+/** A key as text; the length in front keeps ("a", "b:c") and ("a:b", "c") apart. */
+export function keyText(key: RecordKey): string {
+  return `${key.id.length}:${key.id}:${key.group}`;
+}
+
+/** Whether a claim would have it alone: its lease has run out by the time it can be claimed. */
+function isSuspect(record: StoredRecord): boolean {
+  return record.leaseUntilMs !== null || record.crashes > 0;
+}
+
+/** When there is something to do about a record: to claim it, or to delete it. */
+function wakesAtMs(record: StoredRecord): number {
+  if (record.state !== "scheduled") return record.expiresAtMs ?? Infinity;
+  return Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
+}

@@ -1,0 +1,152 @@
+/**
+ * Transactions of the memory store.
+ *
+ * A transaction keeps its writes to itself until it commits. Then it does them again on what is there
+ * by now: when each still takes effect they are kept, all in one step, and when one does not, none is.
+ * So nobody waits for a lock, and no handler can lock itself out by using the store beside its
+ * transaction.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Box } from "../../core/lifecycle.ts";
+import type {
+  AddResult,
+  NewRecord,
+  RecordKey,
+  Settlement,
+  StoredRecord,
+} from "../../core/ports.ts";
+import { keyText, type Records, type RecordView } from "./records.ts";
+import { addTo, copyOf, settleIn } from "./writes.ts";
+
+/** Both sides of a store. */
+export type Boxes = Readonly<Record<Box, Records>>;
+
+/** A transaction of the memory store, to be passed to what should happen in it. */
+export interface MemoryTransaction {
+  /** Whether it still takes writes. */
+  readonly isOpen: boolean;
+}
+
+/** The transaction itself; its writes are the store's business alone. */
+export class BufferedTransaction implements MemoryTransaction {
+  readonly #base: Boxes;
+  readonly #writes: Write[] = [];
+  #views: Views;
+  #isOpen = true;
+
+  /** Begins a transaction. */
+  constructor(base: Boxes) {
+    this.#base = base;
+    this.#views = viewsOf(base);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Whether it is a transaction on these records. */
+  isOn(base: Boxes): boolean {
+    return base === this.#base;
+  }
+
+  /** Adds records, for this transaction alone until it commits. */
+  add(box: Box, records: readonly NewRecord[], nowMs: number): AddResult[] {
+    this.#checkOpen();
+    return records.map((record) => {
+      const existing = addTo(this.#views[box], box, record, nowMs);
+      if (existing !== undefined) return { added: false, existing: copyOf(existing) };
+      this.#writes.push({
+        apply: (views) => addTo(views[box], box, record, nowMs) === undefined,
+        lost: () =>
+          new AtlastError(
+            "id_conflict",
+            `Cannot commit the addition of message ${JSON.stringify(record.id)}: ` +
+              "got one with its id since, want an id that is free",
+          ),
+      });
+      return { added: true };
+    });
+  }
+
+  /** Applies settlements, for this transaction alone until it commits. */
+  settle(box: Box, settlements: readonly Settlement[]): boolean[] {
+    this.#checkOpen();
+    return settlements.map((settlement) => {
+      if (!settleIn(this.#views[box], settlement)) return false;
+      this.#writes.push({
+        apply: (views) => settleIn(views[box], settlement),
+        lost: () =>
+          new AtlastError(
+            "lease_lost",
+            `Cannot commit the settlement of message ${JSON.stringify(settlement.key.id)}: ` +
+              `got a claim or settlement by another since, want epoch ${settlement.epoch} to stand`,
+          ),
+      });
+      return true;
+    });
+  }
+
+  /**
+   * Makes the writes the store's own.
+   *
+   * @throws {AtlastError} `id_conflict` or `lease_lost` when one no longer takes effect; none is kept.
+   */
+  commit(): void {
+    this.#checkOpen();
+    this.#isOpen = false;
+    this.#views = viewsOf(this.#base);
+    for (const write of this.#writes) {
+      if (!write.apply(this.#views)) throw write.lost();
+    }
+    this.#views.outbox.flush();
+    this.#views.inbox.flush();
+  }
+
+  /** Forgets the writes. */
+  rollback(): void {
+    this.#isOpen = false;
+  }
+
+  #checkOpen(): void {
+    if (this.#isOpen) return;
+    throw new AtlastError(
+      "transaction_ended",
+      "Cannot use a transaction: got one that has ended, want one whose function still runs",
+    );
+  }
+}
+
+interface Write {
+  readonly apply: (views: Views) => boolean;
+  readonly lost: () => AtlastError;
+}
+
+type Views = Readonly<Record<Box, Overlay>>;
+
+function viewsOf(base: Boxes): Views {
+  return { outbox: new Overlay(base.outbox), inbox: new Overlay(base.inbox) };
+}
+
+/** What a transaction sees: its own writes over the store's records. */
+class Overlay implements RecordView {
+  readonly #base: Records;
+  readonly #written = new Map<string, StoredRecord>();
+
+  constructor(base: Records) {
+    this.#base = base;
+  }
+
+  get(key: RecordKey): StoredRecord | undefined {
+    return this.#written.get(keyText(key)) ?? this.#base.get(key);
+  }
+
+  put(record: StoredRecord): void {
+    this.#written.set(keyText(record), record);
+  }
+
+  flush(): void {
+    for (const record of this.#written.values()) this.#base.put(record);
+  }
+}
