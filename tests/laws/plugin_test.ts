@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { ADAPTERS } from "../../tools/laws/imports.ts";
+import plugin from "../../tools/laws/plugin.ts";
+import { readText, ROOT, shippedFiles } from "../support/repository.ts";
+
+/** The rules that a source breaks, each once. */
+function broken(path: string, source: string): string[] {
+  const found = Deno.lint.runPlugin(plugin, ROOT + path, source);
+  return [...new Set(found.map(({ id }) => id.replace("atlast/", "")))];
+}
+
+describe("the law of purity", () => {
+  const impure = [
+    "export const now = Date.now();",
+    'export const now = Date["now"]();',
+    "const { now } = Date;",
+    "const clock = Date;",
+    "export const now = new Date();",
+    "export const now = Date();",
+    "export const chance = Math.random();",
+    "const { random } = Math;",
+    "export const now = performance.now();",
+    "export const zone = new Intl.DateTimeFormat();",
+    "export const hour = new Date(0).getHours();",
+    "export const text = (5).toLocaleString();",
+    "export const id = globalThis.crypto;",
+    "export async function f() {}",
+    "export const f = async () => {};",
+    "export class A { async m() {} }",
+    "export const p = Promise.resolve();",
+    "export const p = new Promise(() => {});",
+    "export const all = (Promise as unknown as { all(): void }).all();",
+    "export const make = Promise;",
+    "export function f(xs: AsyncIterable<1>) { for await (const x of xs) x; }",
+    "let calls = 0;",
+    "export let calls = 0;",
+    'export const other = import("./id.ts");',
+  ];
+  for (const source of impure) {
+    it(`refuses ${source}`, () => assert.deepEqual(broken("core/x.ts", source), ["pure-core"]));
+  }
+
+  const pure = [
+    "export const then = new Date(0).toISOString();",
+    "export const day = Date.parse('2026-01-01T00:00:00Z') + Math.floor(1.5);",
+    "export interface Port { send(): Promise<void> }",
+    "export type Clock = { performance: number; Promise?: string };",
+    "export function f(): number { let n = 0; n += 1; return n; }",
+  ];
+  for (const source of pure) {
+    it(`lets pass ${source}`, () => assert.deepEqual(broken("core/x.ts", source), []));
+  }
+
+  it("holds for core alone", () => {
+    const source = "export const now = async () => await Promise.resolve(Date.now());";
+    for (const path of ["core/bus/x.ts", "adapters/memory/x.ts", "edge/x.ts", "tests/x.ts"]) {
+      assert.deepEqual(broken(path, source), [], path);
+    }
+  });
+});
+
+describe("the law of imports", () => {
+  const refused: readonly (readonly [string, string])[] = [
+    ["core/x.ts", "./bus/bus.ts"],
+    ["core/x.ts", "../adapters/memory/mod.ts"],
+    ["core/x.ts", "../edge/mod.ts"],
+    ["core/x.ts", "../mod.ts"],
+    ["core/x.ts", "zod"],
+    ["core/x.ts", "node:crypto"],
+    ["core/bus/x.ts", "../../adapters/memory/mod.ts"],
+    ["core/bus/x.ts", "../../edge/mod.ts"],
+    ["core/bus/x.ts", "node:timers"],
+    ["core/bus/x.ts", "@atlast/bus"],
+    ["adapters/http/x.ts", "../memory/mod.ts"],
+    ["adapters/http/x.ts", "../../core/bus/bus.ts"],
+    ["adapters/http/x.ts", "../../edge/mod.ts"],
+    ["adapters/http/x.ts", "hono"],
+    ["adapters/http/x.ts", "postgres"],
+    ["adapters/memory/x.ts", "postgres"],
+    ["adapters/postgres/x.ts", "@electric-sql/pglite"],
+    ["adapters/postgres/x.ts", "../pglite/mod.ts"],
+    ["adapters/pglite/x.ts", "../memory/mod.ts"],
+    ["adapters/unheard_of/x.ts", "redis"],
+    ["edge/x.ts", "../adapters/http/mod.ts"],
+    ["edge/x.ts", "zod"],
+    ["mod.ts", "./adapters/memory/mod.ts"],
+    ["mod.ts", "./edge/mod.ts"],
+    ["mod.ts", "hono"],
+    ["adapters/postgres/x.ts", "npm:postgres@3"],
+    ["tests/x.ts", "jsr:@std/assert"],
+    ["examples/x.ts", "https://example.com/mod.ts"],
+  ];
+  for (const [path, specifier] of refused) {
+    it(`refuses ${specifier} in ${path}`, () => {
+      assert.deepEqual(broken(path, `import "${specifier}";`), ["imports"]);
+    });
+  }
+
+  const allowed: readonly (readonly [string, string])[] = [
+    ["core/x.ts", "./id.ts"],
+    ["core/bus/x.ts", "../id.ts"],
+    ["core/bus/x.ts", "./bus.ts"],
+    ["adapters/postgres/x.ts", "postgres"],
+    ["adapters/postgres/sql/x.ts", "../../../core/ports.ts"],
+    ["adapters/pglite/x.ts", "../postgres/mod.ts"],
+    ["adapters/pglite/x.ts", "@electric-sql/pglite"],
+    ["edge/x.ts", "hono"],
+    ["edge/x.ts", "hono/body-limit"],
+    ["edge/x.ts", "../core/bus/bus.ts"],
+    ["mod.ts", "./core/bus/bus.ts"],
+    ["tests/x.ts", "../edge/mod.ts"],
+    ["examples/x.ts", "@atlast/bus/edge"],
+  ];
+  for (const [path, specifier] of allowed) {
+    it(`lets ${path} import ${specifier}`, () => {
+      assert.deepEqual(broken(path, `import "${specifier}";`), []);
+    });
+  }
+
+  it("sees every form of import", () => {
+    const forms = [
+      `import type { A } from "../edge/mod.ts";`,
+      `export { a } from "../edge/mod.ts";`,
+      `export type A = import("../edge/mod.ts").A;`,
+    ];
+    for (const source of forms) assert.deepEqual(broken("core/x.ts", source), ["imports"], source);
+    assert.deepEqual(broken("core/bus/x.ts", `await import("hono");`), ["imports"]);
+    assert.deepEqual(broken("core/bus/x.ts", "export const f = (a: string) => import(a);"), [
+      "imports",
+    ]);
+  });
+
+  it("knows every adapter there is", () => {
+    const folders = shippedFiles()
+      .map((path) => /^adapters\/([^/]+)\//.exec(path)?.[1])
+      .filter((name) => name !== undefined);
+    assert.deepEqual([...new Set(folders)].filter((name) => !(name in ADAPTERS)), []);
+  });
+});
+
+describe("the law of public names", () => {
+  it("refuses export * in shipped files alone", () => {
+    const source = `export * from "./core/id.ts";`;
+    assert.deepEqual(broken("mod.ts", source), ["explicit-exports"]);
+    assert.deepEqual(broken("core/x.ts", `export * as ids from "./id.ts";`), ["explicit-exports"]);
+    assert.deepEqual(broken("tests/support/x.ts", `export * from "./y.ts";`), []);
+  });
+});
+
+describe("the law of honest tests", () => {
+  it("refuses skips from inside and tests that hide others", () => {
+    for (
+      const source of [
+        "t.skip('later');",
+        "context.todo();",
+        "it.only('x');",
+        "describe.only('x');",
+      ]
+    ) {
+      assert.deepEqual(broken("tests/unit/x_test.ts", source), ["honest-tests"], source);
+    }
+    assert.deepEqual(broken("tests/unit/x_test.ts", "it('x', { skip: reason }, f);"), []);
+  });
+});
+
+describe("the shipped files", () => {
+  for (const path of shippedFiles()) {
+    it(`${path} keeps the laws`, () => {
+      const found = Deno.lint.runPlugin(plugin, ROOT + path, readText(path));
+      assert.deepEqual(found.map(({ id, message }) => `${id}: ${message}`), []);
+    });
+  }
+});

@@ -1,0 +1,75 @@
+/**
+ * Makes `node:test` under Deno as strict as a reader takes it to be. Loaded before every test file
+ * with `--preload`; `tests/laws/strict_test.ts` holds what it promises.
+ *
+ * Deno 2.9 registers each test of `node:test` with its leak sanitizers off, whatever the flags and
+ * deno.json say, and while such tests are pending it swallows uncaught errors: a file that throws
+ * after its first test passes, and so does a test whose timer throws. Both are failures here.
+ *
+ * @module
+ */
+
+/** Where Deno looks for the place of a test that is registered on behalf of someone else. */
+const LOCATION = Symbol.for("Deno.test.location");
+
+/** Taken before a test can replace it by a mock. */
+const setTimer = globalThis.setTimeout;
+const register = Deno.test;
+const uncaught: unknown[] = [];
+
+globalThis.addEventListener("error", (event) => uncaught.push(event.error ?? event.message));
+globalThis.addEventListener("unhandledrejection", (event) => uncaught.push(event.reason));
+
+Object.defineProperty(Deno, "test", { value: Object.assign(registerStrictly, register) });
+
+// What comes after the last test has no other test to fail.
+register.afterAll(failIfUncaught);
+
+function registerStrictly(...args: unknown[]): void {
+  const [definition] = args;
+  if (!isDefinition(definition)) {
+    return Reflect.apply(register, Deno, args);
+  }
+  const run = async (context: Deno.TestContext): Promise<void> => {
+    try {
+      await definition.fn(context);
+    } catch (error) {
+      // What else this test left behind is its own, and must not fail the next one.
+      await takeUncaught();
+      throw error;
+    }
+    await failIfUncaught();
+  };
+  register({
+    ...definition,
+    fn: Object.assign(run, { [LOCATION]: callSite() }),
+    sanitizeOps: true,
+    sanitizeResources: true,
+    sanitizeExit: true,
+  });
+}
+
+async function takeUncaught(): Promise<unknown[]> {
+  // Rejections are reported a turn after they happen.
+  await new Promise((resolve) => setTimer(resolve, 0));
+  return uncaught.splice(0);
+}
+
+async function failIfUncaught(): Promise<void> {
+  const errors = await takeUncaught();
+  if (errors.length === 0) return;
+  const messages = errors.map((error) => error instanceof Error ? error.stack : String(error));
+  throw new AggregateError(errors, `Uncaught outside the flow of a test:\n${messages.join("\n")}`);
+}
+
+function isDefinition(value: unknown): value is Deno.TestDefinition {
+  return typeof value === "object" && value !== null && "fn" in value && "name" in value;
+}
+
+/** The first frame outside this file and Deno's own, so that reports name the test's file. */
+function callSite(): string | undefined {
+  const frames = new Error().stack?.split("\n") ?? [];
+  return frames
+    .map((frame) => /(file:\/\/.+:\d+:\d+)\)?$/.exec(frame)?.[1])
+    .find((place) => place !== undefined && !place.startsWith(import.meta.url));
+}

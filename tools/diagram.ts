@@ -1,0 +1,62 @@
+/**
+ * `deno task diagram`: writes the life-cycle diagram, generated from the table in core, into the
+ * README. tests/laws/diagram_test.ts fails when the two differ.
+ *
+ * @module
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { type Box, isSettled, type State, TRANSITIONS } from "../core/lifecycle.ts";
+
+const README = new URL("../README.md", import.meta.url);
+const BEGIN = "<!-- lifecycle:begin -->";
+const END = "<!-- lifecycle:end -->";
+
+/** How a message comes into each box; the table holds only what happens to it afterwards. */
+const BIRTHS: Readonly<Record<Box, readonly (readonly [State, string])[]>> = {
+  outbox: [["prepared", "prepare"], ["scheduled", "publish"]],
+  inbox: [["scheduled", "deliver"], ["failed", "deliver, unreadable"]],
+};
+
+/** The README with its diagram as the table has it now. */
+export function withDiagram(readme: string): string {
+  const begin = readme.indexOf(BEGIN);
+  const end = readme.indexOf(END);
+  if (begin < 0 || end < begin) {
+    throw new Error(`Cannot write the diagram: the README has no ${BEGIN} … ${END}`);
+  }
+  return `${readme.slice(0, begin)}${BEGIN}\n\n${diagrams()}\n\n${readme.slice(end)}`;
+}
+
+function diagrams(): string {
+  return (["outbox", "inbox"] as const)
+    .map((box) => `The ${box}:\n\n\`\`\`mermaid\n${diagramOf(box)}\n\`\`\``)
+    .join("\n\n");
+}
+
+function diagramOf(box: Box): string {
+  const born = BIRTHS[box].map(([state, how]) => edge("[*]", state, how));
+  const steps = entries(TRANSITIONS[box]).flatMap(([from, events]) =>
+    entries(events).flatMap(([event, targets]) => targets?.map((to) => ({ from, event, to })) ?? [])
+  );
+  // One arrow for all events that lead from one state to another.
+  const arrows = Map.groupBy(steps, ({ from, to }) => `${from} ${to}`);
+  const drawn = Array.from(
+    arrows.values(),
+    (same) => edge(same[0]!.from, same[0]!.to, same.map(({ event }) => event).join(" | ")),
+  );
+  const reached = new Set([...BIRTHS[box].map(([state]) => state), ...steps.map(({ to }) => to)]);
+  const ends = [...reached].filter(isSettled).map((state) => edge(state, "[*]", "expire"));
+  return ["stateDiagram-v2", ...born, ...drawn, ...ends].join("\n");
+}
+
+function edge(from: string, to: string, label: string): string {
+  return `    ${from} --> ${to}: ${label}`;
+}
+
+function entries<Key extends string, Value>(
+  record: Readonly<Partial<Record<Key, Value>>>,
+): [Key, Value][] {
+  return Object.entries(record) as [Key, Value][];
+}
+
+if (import.meta.main) writeFileSync(README, withDiagram(readFileSync(README, "utf8")));

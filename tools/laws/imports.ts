@@ -1,0 +1,110 @@
+/**
+ * The law of imports: who may import whom, so that the core stays free of everything, and a user
+ * who imports one adapter pulls in no other's driver.
+ *
+ * @module
+ */
+
+/** What each adapter may import beside core: its driver, and with a reason an adapter it is built on. */
+export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: string[] }>> = {
+  memory: { drivers: [], adapters: [] },
+  postgres: { drivers: ["postgres"], adapters: [] },
+  // The same SQL on another engine; it keeps its files on disk, so it needs the file system for its lock.
+  pglite: {
+    drivers: ["@electric-sql/pglite", "node:fs", "node:fs/promises", "node:path", "node:process"],
+    adapters: ["postgres"],
+  },
+  http: { drivers: ["standardwebhooks"], adapters: [] },
+};
+
+/** A part of the repository: core, the bus, one adapter, the edge, the entry point, or all the rest. */
+export type Room =
+  | { readonly kind: "core" | "bus" | "edge" | "entry" | "other" }
+  | { readonly kind: "adapter"; readonly name: string };
+
+/** The room of a file, from its path in the repository. */
+export function roomOf(path: string): Room {
+  if (path === "mod.ts") return { kind: "entry" };
+  if (path.startsWith("core/bus/")) return { kind: "bus" };
+  if (path.startsWith("core/")) return { kind: "core" };
+  if (path.startsWith("edge/")) return { kind: "edge" };
+  const adapter = /^adapters\/([^/]+)/.exec(path)?.[1];
+  return adapter === undefined ? { kind: "other" } : { kind: "adapter", name: adapter };
+}
+
+/** Whether a room is part of the published package. */
+export function isShipped(room: Room): boolean {
+  return room.kind !== "other";
+}
+
+/**
+ * Why the file at `path` may not import `specifier`; null when it may.
+ *
+ * @param path Where the importing file is in the repository, with forward slashes.
+ */
+export function importProblem(path: string, specifier: string): string | null {
+  const room = roomOf(path);
+  if (/^(jsr|npm|https?|data|file):/.test(specifier)) {
+    return "dependencies come from npm, by their names in the import map of deno.json";
+  }
+  if (!isShipped(room)) return null;
+  if (!specifier.startsWith(".")) return packageProblem(room, specifier);
+  const target = roomOf(new URL(specifier, `file:///${path}`).pathname.slice(1));
+  return mayReach(room, target) ? null : `${describe(room)} may not import ${describe(target)}`;
+}
+
+function packageProblem(room: Room, specifier: string): string | null {
+  if (specifier === "@atlast/bus" || specifier.startsWith("@atlast/bus/")) {
+    return "shipped files import each other by relative path";
+  }
+  const name = packageOf(specifier);
+  const allowed = room.kind === "adapter"
+    ? ADAPTERS[room.name]?.drivers ?? []
+    : room.kind === "edge"
+    ? ["hono"]
+    : [];
+  return allowed.includes(name)
+    ? null
+    : `${describe(room)} may import ${allowed.join(", ") || "no package"}, not ${name}`;
+}
+
+/** The package of a specifier: `hono` of `hono/jsx`; of `node:` modules the whole. */
+function packageOf(specifier: string): string {
+  if (specifier.startsWith("node:")) return specifier;
+  return specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/");
+}
+
+function mayReach(from: Room, to: Room): boolean {
+  switch (from.kind) {
+    case "core":
+      return to.kind === "core";
+    case "bus":
+    case "entry":
+      return to.kind === "core" || to.kind === "bus";
+    case "edge":
+      return to.kind === "core" || to.kind === "bus" || to.kind === "edge";
+    case "adapter":
+      return to.kind === "core" ||
+        (to.kind === "adapter" &&
+          (to.name === from.name || (ADAPTERS[from.name]?.adapters ?? []).includes(to.name)));
+    case "other":
+      return true;
+  }
+}
+
+function describe(room: Room): string {
+  switch (room.kind) {
+    case "core":
+      return "the pure core";
+    case "bus":
+      return "core/bus";
+    case "entry":
+      return "mod.ts";
+    case "adapter":
+      return `adapter ${room.name}`;
+    case "edge":
+      return "edge";
+    case "other":
+      return "a file that is not shipped";
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The project's laws as lint rules, so that the editor, `deno lint` and the tests say the same.
+ * `tests/laws/plugin_test.ts` shows each of them a broken example.
+ *
+ * @module
+ */
+import { importProblem, isShipped, roomOf } from "./imports.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** Names whose value differs from one call to the next, or that start something. */
+const IMPURE_NAMES: ReadonlySet<string> = new Set([
+  "performance",
+  "crypto",
+  "globalThis",
+  "Temporal",
+  "Intl",
+  "Promise",
+  "eval",
+  "Function",
+  "WeakRef",
+  "FinalizationRegistry",
+]);
+
+/** Members that read the clock, chance, the time zone or the locale. */
+const IMPURE_MEMBERS: ReadonlySet<string> = new Set(["Date.now", "Math.random"]);
+const AMBIENT_METHODS =
+  /^(toLocale\w+|localeCompare|get(FullYear|Month|Date|Day|Hours|Minutes|Seconds|TimezoneOffset))$/;
+
+const IMPURE_HINT = "Take the time, the random number or the answer as an argument: core is pure";
+
+/** The plugin that deno.json names. */
+const plugin: Deno.lint.Plugin = {
+  name: "atlast",
+  rules: {
+    /** `core/*.ts` decides from its arguments alone: no clock, chance, asynchrony or memory. */
+    "pure-core": { create: (context) => pathOf(context).kind === "core" ? pure(context) : {} },
+    /** Who may import whom; see imports.ts. */
+    "imports": { create: imports },
+    /** What is public is said name by name. */
+    "explicit-exports": {
+      create: (context) => ({
+        ExportAllDeclaration(node) {
+          if (isShipped(pathOf(context))) {
+            report(context, node, "Export names one by one, so that nothing is public by accident");
+          }
+        },
+      }),
+    },
+    /** A test that is skipped from inside counts as passed, and one that is alone hides the others. */
+    "honest-tests": {
+      create: (context) => ({
+        CallExpression({ callee }) {
+          if (callee.type !== "MemberExpression" || callee.property.type !== "Identifier") return;
+          const called = `${context.sourceCode.getText(callee.object)}.${callee.property.name}`;
+          if (/^(t|context|ctx)\.(skip|todo)$/.test(called)) {
+            report(
+              context,
+              callee,
+              "Skip with the option `skip` and a reason, so that it is counted",
+            );
+          } else if (/^(test|it|describe|suite)\.only$/.test(called)) {
+            report(context, callee, "Do not commit `only`: it hides every other test");
+          }
+        },
+      }),
+    },
+  },
+};
+
+export default plugin;
+
+function pure(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  const refuse = (node: Deno.lint.Node, what: string): void =>
+    report(context, node, `The pure core does not use ${what}`, IMPURE_HINT);
+  const refuseAsync = (node: Deno.lint.Node & { async: boolean }): void => {
+    if (node.async) refuse(node, "async functions");
+  };
+  return {
+    AwaitExpression: (node) => refuse(node, "await"),
+    ImportExpression: (node) => refuse(node, "import()"),
+    ForOfStatement(node) {
+      if (node.await) refuse(node, "for await");
+    },
+    FunctionDeclaration: refuseAsync,
+    FunctionExpression: refuseAsync,
+    ArrowFunctionExpression: refuseAsync,
+    NewExpression(node) {
+      if (isNamed(node.callee, "Date") && node.arguments.length === 0) refuse(node, "new Date()");
+    },
+    CallExpression(node) {
+      if (isNamed(node.callee, "Date")) refuse(node, "Date()");
+    },
+    MemberExpression(node) {
+      if (node.computed || node.property.type !== "Identifier") return;
+      const method = node.property.name;
+      const member = node.object.type === "Identifier" ? `${node.object.name}.${method}` : "";
+      if (IMPURE_MEMBERS.has(member)) refuse(node, member);
+      else if (AMBIENT_METHODS.test(method)) refuse(node, `${method}, which reads zone or locale`);
+    },
+    Identifier(node) {
+      if (!isValue(node)) return;
+      if (IMPURE_NAMES.has(node.name)) refuse(node, node.name);
+      else if (isNamed(node, "Date") || isNamed(node, "Math")) {
+        if (hidesMember(node)) refuse(node, `${node.name} other than by a named member`);
+      }
+    },
+    "Program > VariableDeclaration[kind!='const']"(node: Deno.lint.Node) {
+      refuse(node, "variables that outlive a call");
+    },
+    "ExportNamedDeclaration > VariableDeclaration[kind!='const']"(node: Deno.lint.Node) {
+      refuse(node, "variables that outlive a call");
+    },
+  };
+}
+
+function imports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  const check = (node: Deno.lint.Node, specifier: unknown): void => {
+    const problem = typeof specifier === "string"
+      ? importProblem(relative(context.filename), specifier)
+      : isShipped(pathOf(context))
+      ? "an import must be a plain string to be checked"
+      : null;
+    if (problem !== null) report(context, node, `Cannot import ${specifier} here: ${problem}`);
+  };
+  const literal = (node: Deno.lint.Node): unknown => "value" in node ? node.value : undefined;
+  return {
+    ImportDeclaration: (node) => check(node, node.source.value),
+    ExportAllDeclaration: (node) => check(node, node.source.value),
+    ExportNamedDeclaration(node) {
+      if (node.source !== null) check(node, node.source.value);
+    },
+    ImportExpression: (node) => check(node, literal(node.source)),
+    TSImportType(node) {
+      const argument = node.argument;
+      check(node, argument.type === "TSLiteralType" ? literal(argument.literal) : undefined);
+    },
+  };
+}
+
+function report(
+  context: Deno.lint.RuleContext,
+  node: Deno.lint.Node,
+  message: string,
+  hint?: string,
+): void {
+  context.report({ node, message, ...(hint === undefined ? {} : { hint }) });
+}
+
+function pathOf(context: Deno.lint.RuleContext): ReturnType<typeof roomOf> {
+  return roomOf(relative(context.filename));
+}
+
+function relative(filename: string): string {
+  const path = filename.replace(/^file:\/\//, "");
+  return path.startsWith(ROOT) ? path.slice(ROOT.length) : path.replace(/^\/+/, "");
+}
+
+function isNamed(node: Deno.lint.Node, name: string): boolean {
+  return node.type === "Identifier" && node.name === name;
+}
+
+/** Whether what is used of an object cannot be seen: `const { now } = Date`, `Date["now"]()`. */
+function hidesMember(node: Deno.lint.Identifier): boolean {
+  const parent = node.parent;
+  if (parent.type === "MemberExpression") return parent.computed;
+  return parent.type !== "NewExpression" && parent.type !== "CallExpression";
+}
+
+/** Whether an identifier stands for a value: not in a type, and not the name of a property. */
+function isValue(node: Deno.lint.Identifier): boolean {
+  const parent = node.parent;
+  if (parent.type.startsWith("TS")) {
+    // `x as T`, `x!` and the like hold a value in their first part.
+    return "expression" in parent && parent.expression === node;
+  }
+  if (parent.type === "MemberExpression") return parent.object === node || parent.computed;
+  return parent.type !== "Property" || parent.computed || parent.value === node;
+}

@@ -1,0 +1,115 @@
+/**
+ * `deno task test`: every check there is, in the order in which a failure is cheapest to learn, then
+ * all tests. Stops at the first check that fails. The last line is `N passed, N failed, N skipped`,
+ * counted from the report of the test run.
+ *
+ * With arguments only the tests run: paths and flags go to `deno test`, anything else filters by name.
+ *
+ * @module
+ */
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import process from "node:process";
+import deno from "../deno.json" with { type: "json" };
+import { countTests, readReport, type TestCase } from "./report.ts";
+
+/** One check: what it holds, and the arguments for `deno`. */
+interface Step {
+  readonly name: string;
+  readonly args: readonly string[];
+}
+
+const IN_CI = process.env["CI"] === "true";
+const REPORT = ".tmp/junit.xml";
+/** How a suite that is skipped says why; see tests/support/skip.ts. */
+const SKIP_LINE = /^skip: (.*)$/gm;
+
+process.chdir(new URL("..", import.meta.url).pathname);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  if (args.length === 0) {
+    for (const step of steps()) {
+      console.log(`\n== ${step.name}: deno ${step.args.join(" ")}`);
+      const { code } = await run(step.args);
+      if (code !== 0) {
+        console.log(`\nStopped: ${step.name} failed, so the tests did not run`);
+        return code;
+      }
+    }
+  }
+  console.log("\n== tests");
+  return await runTests(args);
+}
+
+function steps(): Step[] {
+  const entries = Object.values(deno.exports);
+  return [
+    // A lock that does not fit deno.json means that other versions are tested than are committed.
+    ...(IN_CI ? [{ name: "lock file", args: ["ci"] }] : []),
+    { name: "format", args: ["fmt", "--check"] },
+    { name: "lint", args: ["lint"] },
+    { name: "types", args: ["check", "."] },
+    {
+      name: "purity of core",
+      args: ["check", "--config", "tests/config/pure.json", ...globSync("core/*.ts").sort()],
+    },
+    { name: "docs", args: ["doc", "--lint", ...entries] },
+    { name: "examples in docs", args: ["check", "--doc-only", ...shippedFiles(), "README.md"] },
+    {
+      name: "package",
+      // Packing insists on a committed tree; while working there rarely is one.
+      args: ["publish", "--dry-run", ...(IN_CI ? [] : ["--allow-dirty"])],
+    },
+  ];
+}
+
+function shippedFiles(): string[] {
+  return ["mod.ts", ...globSync("{core,adapters,edge}/**/*.ts").sort()];
+}
+
+async function runTests(args: readonly string[]): Promise<number> {
+  mkdirSync(".tmp", { recursive: true });
+  rmSync(REPORT, { force: true });
+  const isForDeno = (arg: string): boolean => arg.startsWith("-") || existsSync(arg);
+  const { code, output } = await run([
+    "test",
+    "--allow-all",
+    "--parallel",
+    "--preload=tests/support/strict.ts",
+    `--junit-path=${REPORT}`,
+    ...args.filter(isForDeno),
+    ...args.filter((arg) => !isForDeno(arg)).map((filter) => `--filter=${filter}`),
+    ...(args.some((arg) => existsSync(arg)) ? [] : ["tests/"]),
+  ]);
+  const cases = existsSync(REPORT) ? readReport(readFileSync(REPORT, "utf8")) : [];
+  tellSkips(cases, output);
+  const { passed, failed, skipped } = countTests(cases);
+  // A file that cannot be loaded has no test in the report, but the run has failed all the same.
+  const failures = code === 0 ? failed : Math.max(failed, 1);
+  console.log(`\n${passed} passed, ${failures} failed, ${skipped} skipped`);
+  return code !== 0 ? code : failures > 0 ? 1 : 0;
+}
+
+function tellSkips(cases: readonly TestCase[], output: string): void {
+  const skipped = cases.filter((test) => test.outcome === "skipped");
+  if (skipped.length === 0) return;
+  const reasons = new Set(Array.from(output.matchAll(SKIP_LINE), (found) => found[1]));
+  console.log("\nSkipped, because:");
+  for (const reason of reasons) console.log(`  ${reason}`);
+  for (const { name } of skipped) console.log(`- ${name}`);
+}
+
+/** Runs this same Deno, shows what it prints, and keeps it. */
+async function run(args: readonly string[]): Promise<{ code: number; output: string }> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    stdin: "null",
+    stdout: "piped",
+  }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    process.stdout.write(text);
+    output += text;
+  }
+  return { code: (await child.status).code, output };
+}
