@@ -53,7 +53,8 @@ export type OutputOf<S> = S extends { readonly "~standard": { readonly types?: i
  * @typeParam Reply The reply's schema; `undefined` for a message that asks for none.
  */
 export interface Contract<
-  Body extends Schema = Schema,
+  // deno-lint-ignore no-explicit-any -- a contract of any body, which unknown would not let in: bodies are also taken.
+  Body extends Schema = Schema<any>,
   Reply extends Schema | undefined = Schema | undefined,
 > {
   /** The message's name. */

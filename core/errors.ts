@@ -56,6 +56,7 @@ export type ErrorCode =
 
 /** An error with a {@linkcode ErrorCode}, so that a caller can act on it without reading prose. */
 export class AtlastError extends Error {
+  /** The name of the class, as in a stack trace. */
   override readonly name: string = "AtlastError";
   /** What kind of refusal this is. */
   readonly code: ErrorCode;
@@ -77,6 +78,7 @@ export interface Problem {
 
 /** A body or reply that does not fit its contract. */
 export class ContractError extends AtlastError {
+  /** The name of the class, as in a stack trace. */
   override readonly name: string = "ContractError";
   /** Every problem the schema found. */
   readonly problems: readonly Problem[];
@@ -91,11 +93,13 @@ export class ContractError extends AtlastError {
 
 /** Thrown by a handler to say that trying again cannot help: the message fails at once. */
 export class NonRetryable extends Error {
+  /** The name of the class, as in a stack trace. */
   override readonly name: string = "NonRetryable";
 }
 
 /** Thrown by a handler to choose when it is tried again; the attempt still counts. */
 export class RetryAfter extends Error {
+  /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;

@@ -65,7 +65,8 @@ export interface Failure {
 /** The name of a {@linkcode LifecycleEvent}. */
 export type EventKind = LifecycleEvent["kind"];
 
-type Transitions = Readonly<
+/** The shape of {@linkcode TRANSITIONS}. */
+export type Transitions = Readonly<
   Record<Box, Readonly<Record<State, Readonly<Partial<Record<EventKind, readonly State[]>>>>>>
 >;
 

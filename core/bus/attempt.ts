@@ -1,0 +1,163 @@
+/**
+ * One attempt to handle a message: decode, run the handler in a transaction within its time, write the
+ * inbox mark and the reply with it.
+ *
+ * @module
+ */
+import type { Contract } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import { wireHeaders } from "../headers.ts";
+import { failureOf, type Outcome } from "../outcome.ts";
+import type { Clock, NewRecord, StoredRecord } from "../ports.ts";
+import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
+import { decodeBody } from "./codec.ts";
+import { wrapHandler } from "./middleware.ts";
+import { policyOf, type Settings } from "./options.ts";
+import type { Publisher } from "./publisher.ts";
+import { decide, type Decision, settlementOf } from "./settling.ts";
+import type { HandlerContext, Subscriber } from "./subscriber.ts";
+
+/** Thrown inside the transaction to take back everything in it, when another worker has the message. */
+class LeaseLost extends AtlastError {
+  constructor() {
+    super("lease_lost", "Cannot keep this attempt: another worker claimed the message meanwhile");
+  }
+}
+
+/** What an attempt is made with. */
+export interface AttemptParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly publisher: Publisher<Tx>;
+  readonly subscriber: Subscriber<Tx>;
+  readonly record: StoredRecord;
+  /** Aborts when the claim was lost or the bus stops. */
+  readonly signal: AbortSignal;
+}
+
+/** How an attempt ended: `decision` is set when it was settled with the handler's own writes. */
+export interface AttemptEnd {
+  readonly outcome: Outcome;
+  readonly decision: Decision | null;
+  /** The reply as it was added to the outbox; null when there is none. */
+  readonly answer: NewRecord | null;
+}
+
+/** Runs one attempt. Never rejects: what goes wrong is the outcome. */
+export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
+  const { settings, subscriber, record } = parts;
+  const limit = timeLimit(
+    settings.clock,
+    subscriber.timeoutMs ?? settings.handlerTimeoutMs,
+    parts.signal,
+  );
+  try {
+    const body = await decodeBody(subscriber.body, record.message);
+    return await settings.store.transaction((tx) =>
+      limit.race(inTransaction(parts, body, tx, limit.signal))
+    );
+  } catch (thrown) {
+    if (thrown instanceof LeaseLost) return ended({ kind: "stale" });
+    if (parts.signal.aborted) {
+      return ended({ kind: "released", delayMs: 0, reason: "The bus stopped" });
+    }
+    return ended(failureOf(thrown));
+  } finally {
+    limit.end();
+  }
+}
+
+function ended(outcome: Outcome): AttemptEnd {
+  return { outcome, decision: null, answer: null };
+}
+
+async function inTransaction<Tx>(
+  parts: AttemptParts<Tx>,
+  body: unknown,
+  tx: Tx,
+  signal: AbortSignal,
+): Promise<AttemptEnd> {
+  const { settings, publisher, subscriber, record } = parts;
+  const { store, clock } = settings;
+  const choices = callbackChoices(record.message);
+  const value = await run(parts, body, tx, signal, choices);
+  const { message, group } = record;
+  const reply = await replyMessage(message, group, subscriber.reply, value, choices, clock.now());
+  const policy = policyOf(settings, record, subscriber.retry);
+  const decision = decide(settings, record, { kind: "succeed" }, policy, recordedReply(value));
+  // A handler that went on after its time was up must not settle what it no longer holds.
+  signal.throwIfAborted();
+  const answer = reply === null ? null : publisher.answer(reply);
+  const [[applied]] = await Promise.all([
+    store.settle("inbox", [settlementOf(decision)], tx),
+    answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
+  ]);
+  if (!applied) throw new LeaseLost();
+  return { outcome: { kind: "handled", reply }, decision, answer };
+}
+
+function run<Tx>(
+  { settings, publisher, subscriber, record }: AttemptParts<Tx>,
+  body: unknown,
+  tx: Tx,
+  signal: AbortSignal,
+  choices: CallbackChoices,
+): Promise<unknown> {
+  const context: HandlerContext<Tx> = {
+    message: record.message,
+    get headers() {
+      return wireHeaders(record.message);
+    },
+    group: record.group,
+    attempt: record.attempts + 1,
+    tx,
+    signal,
+    callback: choices.control,
+    publish: (contract: Contract, value: unknown, options = {}) =>
+      publisher.publish(contract, value, tx === undefined ? options : { ...options, tx }),
+  };
+  const handle = wrapHandler(
+    settings.onConsume,
+    context,
+    async (value) => await subscriber.handle(value, context),
+  );
+  return handle(body);
+}
+
+/** What a redelivery is answered with. */
+function recordedReply(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}
+
+/** A limit on how long something takes, which the platform's clock or a test's can drive. */
+function timeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): {
+  signal: AbortSignal;
+  race<Result>(work: Promise<Result>): Promise<Result>;
+  end(): void;
+} {
+  const controller = new AbortController();
+  const abort = () => controller.abort(outer.reason);
+  const cancel = clock.after(timeoutMs, () => {
+    controller.abort(
+      new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
+    );
+  });
+  if (outer.aborted) abort();
+  else outer.addEventListener("abort", abort, { once: true });
+  return {
+    signal: controller.signal,
+    race(work) {
+      // The loser goes on, but nobody waits for it: its end must not count as unhandled.
+      work.catch(() => {});
+      return new Promise((resolve, reject) => {
+        const stop = () => reject(controller.signal.reason);
+        if (controller.signal.aborted) stop();
+        controller.signal.addEventListener("abort", stop, { once: true });
+        work.then(resolve, reject);
+      });
+    },
+    end() {
+      cancel();
+      outer.removeEventListener("abort", abort);
+    },
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * From a value to a body and back.
+ *
+ * @module
+ */
+import { type Schema, valueOf } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import {
+  BYTES_CONTENT_TYPE,
+  isJson,
+  isText,
+  JSON_CONTENT_TYPE,
+  type Message,
+  type MessageBody,
+} from "../message.ts";
+
+/** A body with its content type. */
+export interface EncodedBody {
+  /** The media type. */
+  readonly contentType: string;
+  /** The content. */
+  readonly body: MessageBody;
+}
+
+/**
+ * Encodes a value and checks it as its receivers will read it: a body that would not survive the
+ * journey, such as a `Date` under a schema that wants one, is refused here.
+ *
+ * @param what What it is, for errors: `body of "order.placed"`.
+ * @throws {ContractError} When the schema finds problems.
+ */
+export async function encodeBody(
+  schema: Schema | undefined,
+  value: unknown,
+  contentType: string | undefined,
+  what: string,
+): Promise<EncodedBody> {
+  const encoded = encode(value, contentType, what);
+  if (schema !== undefined) {
+    await read(schema, decode(encoded.contentType, encoded.body, what), what);
+  }
+  return encoded;
+}
+
+/**
+ * Decodes a message's body and reads it by a schema.
+ *
+ * @throws {ContractError} When the schema finds problems.
+ * @throws {AtlastError} `invalid_body` when the body is not what its content type says.
+ */
+export async function decodeBody(schema: Schema, message: Message): Promise<unknown> {
+  const what = `body of "${message.name}"`;
+  return await read(schema, decode(message.contentType, message.body, what), what);
+}
+
+async function read(schema: Schema, value: unknown, what: string): Promise<unknown> {
+  const result = schema["~standard"].validate(value);
+  return valueOf(result instanceof Promise ? await result : result, what);
+}
+
+function encode(value: unknown, contentType: string | undefined, what: string): EncodedBody {
+  if (value instanceof Uint8Array) {
+    return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: value };
+  }
+  if (contentType !== undefined && !isJson(contentType)) {
+    if (typeof value === "string" && value.isWellFormed()) return { contentType, body: value };
+    throw new AtlastError(
+      "invalid_body",
+      `Cannot encode the ${what} as ${contentType}: got ${typeof value}, want well-formed text or bytes`,
+    );
+  }
+  return { contentType: contentType ?? JSON_CONTENT_TYPE, body: toJson(value, what) };
+}
+
+/** Nothing is the empty body, as in CAP. */
+function toJson(value: unknown, what: string): string {
+  try {
+    return JSON.stringify(value) ?? "";
+  } catch (cause) {
+    throw new AtlastError(
+      "invalid_body",
+      `Cannot encode the ${what} as JSON: ${messageOf(cause)}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+function decode(contentType: string, body: MessageBody, what: string): unknown {
+  if (!isText(contentType)) return body;
+  if (typeof body !== "string") {
+    throw new AtlastError("invalid_body", `Cannot read the ${what} as ${contentType}: want UTF-8`);
+  }
+  if (!isJson(contentType)) return body;
+  if (body === "") return undefined;
+  try {
+    return JSON.parse(body);
+  } catch {
+    // The parser's own message quotes the body, which does not belong in an error.
+    throw new AtlastError(
+      "invalid_body",
+      `Cannot read the ${what}: got ${body.length} characters that are not JSON`,
+    );
+  }
+}
+
+function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

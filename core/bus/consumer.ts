@@ -1,0 +1,236 @@
+/**
+ * Consuming: takes deliveries into the inbox, and has every due message of the inbox handled.
+ *
+ * @module
+ */
+import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
+import type { Message } from "../message.ts";
+import type { AddResult, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
+import { attempt, type AttemptEnd } from "./attempt.ts";
+import { failureMessage } from "./callback.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
+import type { Limiter } from "./limiter.ts";
+import { policyOf, type Settings } from "./options.ts";
+import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
+import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
+import type { Subscriptions } from "./subscriber.ts";
+
+/** How long a message without a subscriber here rests before it is offered again. */
+const NO_SUBSCRIBER_PAUSE_MS = 30_000;
+
+/** What a round of handling did. */
+export interface ConsumeCounts {
+  /** How many records were claimed. */
+  readonly claimed: number;
+  /** How many messages were handled. */
+  readonly handled: number;
+  /** How many attempts failed. */
+  readonly failed: number;
+}
+
+/** What the consumer works with. */
+export interface ConsumerParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly subscriptions: Subscriptions<Tx>;
+  readonly publisher: Publisher<Tx>;
+  readonly leases: LeaseKeeper;
+  readonly limiter: Limiter;
+  /** Whether the bus takes no more work, so that what waited for its turn is given back. */
+  readonly draining: () => boolean;
+}
+
+/** Takes messages in and handles them. */
+export class Consumer<Tx> {
+  readonly #parts: ConsumerParts<Tx>;
+
+  constructor(parts: ConsumerParts<Tx>) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `hold`
+   * says how many the caller will take, and the rest are left for anyone to claim.
+   */
+  async receive(
+    messages: readonly Message[],
+    hold: number,
+  ): Promise<{ results: (DeliveryResult | null)[][]; claimed: StoredRecord[] }> {
+    const { settings, subscriptions } = this.#parts;
+    const nowMs = settings.clock.now();
+    const records = messages.map((message) =>
+      [...subscriptions.of(message.name).keys()]
+        .map((group) => newRecord(message, { group, dueAtMs: nowMs }))
+    );
+    const flat = records.flat().map((record, i) =>
+      i < hold ? { ...record, leaseUntilMs: nowMs + settings.leaseMs } : record
+    );
+    await settings.store.ready();
+    const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
+    const claimed = flat
+      .filter((record, i) => added[i]?.added && record.leaseUntilMs !== null)
+      .map((record) => storedFromBirth(record, "inbox", nowMs));
+    let next = 0;
+    const results = records.map((own) =>
+      own.map(() => {
+        const i = next++;
+        return this.#received(flat[i] as NewRecord, added[i] as AddResult);
+      })
+    );
+    return { results, claimed };
+  }
+
+  /** The groups in which another handler could start now. */
+  groupsWithRoom(): string[] {
+    const { subscriptions, limiter } = this.#parts;
+    return subscriptions.groups.filter((group) => limiter.room(group) > 0);
+  }
+
+  /** Claims due records of groups that have room, and handles them. */
+  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+    const { settings } = this.#parts;
+    const groups = this.groupsWithRoom();
+    if (groups.length === 0) return [];
+    const nowMs = settings.clock.now();
+    return await settings.store.claim({
+      box: "inbox",
+      limit: kind === "suspect" ? 1 : limit,
+      nowMs,
+      leaseUntilMs: nowMs + settings.leaseMs,
+      groups,
+      kind,
+    });
+  }
+
+  /** Handles one claimed record and settles it. Never rejects: a record that cannot be settled keeps its lease. */
+  async handle(record: StoredRecord, stop: AbortSignal): Promise<DeliveryResult> {
+    const { settings, leases } = this.#parts;
+    const lost = new AbortController();
+    const held = leases.hold("inbox", [record], () => lost.abort(new Error("The lease was lost")));
+    try {
+      return await this.#handle(record, AbortSignal.any([stop, lost.signal]));
+    } catch (error) {
+      settings.observe({ kind: "error", during: "handle", error });
+      return { kind: "accepted" };
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Gives back a record that will not be handled by this bus any more. */
+  async release(record: StoredRecord): Promise<void> {
+    await this.#settle(record, { kind: "release", delayMs: 0 });
+  }
+
+  async #handle(record: StoredRecord, signal: AbortSignal): Promise<DeliveryResult> {
+    const { settings, subscriptions, publisher, limiter, draining } = this.#parts;
+    const leave = await limiter.enter(record.group);
+    try {
+      const early = draining()
+        ? { kind: "release", delayMs: 0 } as const
+        : eventBeforeHandling(record, settings.clock.now());
+      if (early !== null) return await this.#settle(record, early);
+      const subscriber = subscriptions.of(record.message.name).get(record.group);
+      if (subscriber === undefined) {
+        return await this.#settle(record, { kind: "release", delayMs: NO_SUBSCRIBER_PAUSE_MS });
+      }
+      const end = await attempt({ settings, publisher, subscriber, record, signal });
+      return await this.#ended(record, end);
+    } finally {
+      leave();
+    }
+  }
+
+  async #ended(
+    record: StoredRecord,
+    { outcome, decision, answer }: AttemptEnd,
+  ): Promise<DeliveryResult> {
+    const { settings, publisher } = this.#parts;
+    switch (outcome.kind) {
+      case "handled":
+        if (decision !== null) report(settings.observe, decision, true);
+        if (answer !== null) publisher.committed(answer);
+        return { kind: "handled", duplicate: false, reply: decision?.reply ?? null };
+      case "stale":
+        settings.observe({ kind: "stale", ...identityOf(record) });
+        return { kind: "accepted" };
+      case "released":
+        return await this.#settle(record, { kind: "release", delayMs: outcome.delayMs });
+      case "fail":
+        return await this.#settle(record, outcome);
+    }
+  }
+
+  /** Settles a record whose handler left nothing behind. */
+  async #settle(record: StoredRecord, event: LifecycleEvent): Promise<DeliveryResult> {
+    const { settings, subscriptions } = this.#parts;
+    const own = subscriptions.of(record.message.name).get(record.group)?.retry;
+    const decision = decide(settings, record, event, policyOf(settings, record, own));
+    const applied = decision.patch.state === "failed"
+      ? await this.#settleFailed(decision)
+      : await this.#settlePlain(decision);
+    report(settings.observe, decision, applied);
+    if (!applied || decision.patch.state !== "failed") return { kind: "accepted" };
+    return { kind: "failed", duplicate: false, reason: decision.patch.reason ?? "" };
+  }
+
+  async #settlePlain(decision: Decision): Promise<boolean> {
+    const [applied] = await this.#parts.settings.store.settle("inbox", [settlementOf(decision)]);
+    return applied === true;
+  }
+
+  /** The failure and the word of it to the publisher are one step: the publisher always learns. */
+  async #settleFailed(decision: Decision): Promise<boolean> {
+    const { settings, publisher } = this.#parts;
+    const { store, clock } = settings;
+    const { record, patch } = decision;
+    const word = await failureMessage(record.message, {
+      messageId: record.id,
+      name: record.message.name,
+      group: record.group,
+      reason: patch.reason ?? "",
+      attempts: patch.attempts,
+    }, clock.now());
+    if (word === null) return await this.#settlePlain(decision);
+    const answer = publisher.answer(word);
+    const applied = await store.transaction(async (tx) => {
+      const [settled] = await store.settle("inbox", [settlementOf(decision)], tx);
+      if (settled) await store.add("outbox", [answer], clock.now(), tx);
+      return settled === true;
+    });
+    if (applied) publisher.committed(answer);
+    return applied;
+  }
+
+  #received(record: NewRecord, result: AddResult): DeliveryResult | null {
+    const about = {
+      box: "inbox",
+      id: record.id,
+      name: record.message.name,
+      group: record.group,
+    } as const;
+    this.#parts.settings.observe({ kind: result.added ? "received" : "redelivered", ...about });
+    if (result.added) return null;
+    const { state, reply, reason } = result.existing;
+    if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
+    if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
+    return { kind: "accepted" };
+  }
+}
+
+/** What a message's groups together make of its delivery: the answer that leaves most to do wins. */
+export function combined(results: readonly DeliveryResult[]): DeliveryResult {
+  const order = ["accepted", "failed", "handled"] as const;
+  for (const kind of order) {
+    const found = results.find((result) => result.kind === kind);
+    // With several groups there is no one reply.
+    if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
+    if (found !== undefined) return found;
+  }
+  return { kind: "no_subscriber" };
+}
+
+function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {
+  if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
+  if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
+  return null;
+}

@@ -1,0 +1,188 @@
+/**
+ * Dispatch: hands due messages of the outbox to the transport and settles them by what came of it.
+ *
+ * @module
+ */
+import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
+import type { Message } from "../message.ts";
+import { reasonOf } from "../outcome.ts";
+import type { SendResult, StoredRecord } from "../ports.ts";
+import { failureMessage } from "./callback.ts";
+import type { LeaseKeeper } from "./lease_keeper.ts";
+import { policyOf, type Settings } from "./options.ts";
+import { newRecord } from "./publisher.ts";
+import { decide, type Decision, report, settlementOf } from "./settling.ts";
+import type { Subscriptions } from "./subscriber.ts";
+
+/** How long a message without a destination here rests before it is offered again. */
+export const UNROUTABLE_PAUSE_MS = 30_000;
+
+/** What a round of dispatch did. */
+export interface DispatchCounts {
+  /** How many records were claimed. */
+  readonly claimed: number;
+  /** How many messages arrived where they must. */
+  readonly sent: number;
+  /** How many attempts failed. */
+  readonly failed: number;
+}
+
+/** Hands messages to the transport. */
+export class Dispatcher<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #leases: LeaseKeeper;
+  readonly #subscriptions: Subscriptions<Tx>;
+
+  constructor(settings: Settings<Tx>, leases: LeaseKeeper, subscriptions: Subscriptions<Tx>) {
+    this.#settings = settings;
+    this.#leases = leases;
+    this.#subscriptions = subscriptions;
+  }
+
+  /** Claims due records. */
+  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+    const { store, clock, leaseMs } = this.#settings;
+    const nowMs = clock.now();
+    return await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs: nowMs + leaseMs, kind });
+  }
+
+  /** Claims one batch and sends it. */
+  async round(kind: "fresh" | "suspect", signal: AbortSignal): Promise<DispatchCounts> {
+    const records = await this.claim(kind, kind === "suspect" ? 1 : this.#settings.batchSize);
+    return { claimed: records.length, ...await this.send(records, signal) };
+  }
+
+  /** Sends claimed records and settles each by what came of it. */
+  async send(
+    records: readonly StoredRecord[],
+    signal: AbortSignal,
+  ): Promise<Omit<DispatchCounts, "claimed">> {
+    if (records.length === 0) return { sent: 0, failed: 0 };
+    const held = this.#leases.hold("outbox", records);
+    try {
+      const { sendable, decisions } = this.#sort(records);
+      const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
+      const settled = [this.#settle(decisions)];
+      for (const batch of batches) settled.push(this.#settle(await this.#sendBatch(batch, signal)));
+      const applied = (await Promise.all(settled)).flat();
+      return {
+        sent: applied.filter(({ event }) => event.kind === "succeed").length,
+        failed: applied.filter(({ event }) => event.kind === "fail").length,
+      };
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Gives records back that will not be sent by this bus any more. */
+  async release(records: readonly StoredRecord[], delayMs: number): Promise<void> {
+    await this.#settle(records.map((record) => this.#decide(record, { kind: "release", delayMs })));
+  }
+
+  /** Sets apart what must not be sent, or cannot be sent from here. */
+  #sort(records: readonly StoredRecord[]): { sendable: StoredRecord[]; decisions: Decision[] } {
+    const nowMs = this.#settings.clock.now();
+    const sendable: StoredRecord[] = [];
+    const decisions: Decision[] = [];
+    for (const record of records) {
+      const event = this.#eventBeforeSending(record, nowMs);
+      if (event === null) sendable.push(record);
+      else decisions.push(this.#decide(record, event));
+    }
+    return { sendable, decisions };
+  }
+
+  #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
+    if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
+    if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
+    if (!this.#settings.transport.routes(record.message.name)) {
+      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
+    }
+    return null;
+  }
+
+  async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+    const messages = batch.map(({ message }) => message);
+    const results = await this.#settings.transport.send(messages, signal).catch((thrown) =>
+      messages.map((): SendResult => ({
+        kind: "failed",
+        reason: reasonOf(thrown),
+        retryable: true,
+      }))
+    );
+    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal)));
+  }
+
+  #decide(record: StoredRecord, event: LifecycleEvent): Decision {
+    return decide(this.#settings, record, event, policyOf(this.#settings, record));
+  }
+
+  /** Settles decisions and gives back those that applied. */
+  async #settle(decisions: readonly Decision[]): Promise<Decision[]> {
+    const words = await Promise.all(decisions.map((decision) => this.#wordOfFailure(decision)));
+    const plain = decisions.filter((_, i) => words[i] === null);
+    const [together, ...alone] = await Promise.all([
+      plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
+      ...decisions.map((decision, i) => {
+        const word = words[i] ?? null;
+        return word === null ? null : this.#settleWith(decision, word);
+      }),
+    ]);
+    const applied = new Set(plain.filter((_, i) => together[i]));
+    decisions.forEach((decision, i) => {
+      if (alone[i]) applied.add(decision);
+      report(this.#settings.observe, decision, applied.has(decision));
+    });
+    return [...applied];
+  }
+
+  /** What the publisher is told, if this decision ends a message whose failure it asked to hear of. */
+  #wordOfFailure({ record, patch }: Decision): Promise<Message | null> | null {
+    const { message } = record;
+    if (patch.state !== "failed") return null;
+    return failureMessage(message, {
+      messageId: message.id,
+      name: message.name,
+      group: "",
+      reason: patch.reason ?? "",
+      attempts: patch.attempts,
+    }, this.#settings.clock.now());
+  }
+
+  /**
+   * Settles a failure together with the word of it. Where this very bus subscribes to that word it goes
+   * straight to the inbox: the transport that just failed need not carry it.
+   */
+  #settleWith(decision: Decision, word: Message): Promise<boolean> {
+    const { store, clock } = this.#settings;
+    const groups = [...this.#subscriptions.of(word.name).keys()];
+    const box = groups.length > 0 ? "inbox" : "outbox";
+    const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
+    return store.transaction(async (tx) => {
+      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
+      if (applied) await store.add(box, records, clock.now(), tx);
+      return applied as boolean;
+    });
+  }
+}
+
+function eventOf(result: SendResult | undefined, signal: AbortSignal): LifecycleEvent {
+  if (result === undefined) {
+    return { kind: "fail", reason: "The transport gave no result", retryable: true };
+  }
+  switch (result.kind) {
+    case "sent":
+      return { kind: "succeed" };
+    case "unroutable":
+      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
+    case "failed":
+      // A sending that the bus itself broke off says nothing about the message.
+      if (signal.aborted) return { kind: "release", delayMs: 0 };
+      return { ...result, kind: "fail" };
+  }
+}
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

@@ -1,0 +1,391 @@
+/**
+ * The engine: the parts of a bus put together, and the phases it goes through.
+ *
+ * @module
+ */
+import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import type { Box } from "../lifecycle.ts";
+import type { Message } from "../message.ts";
+import type { DeliveryResult, Store, StoredRecord } from "../ports.ts";
+import type { Bus, Health } from "./bus.ts";
+import { combined, Consumer } from "./consumer.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Janitor } from "./janitor.ts";
+import { LeaseKeeper } from "./lease_keeper.ts";
+import { Limiter } from "./limiter.ts";
+import { cancel, type Cancellation, retry } from "./operator.ts";
+import type { Settings } from "./options.ts";
+import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { runLoop } from "./runner.ts";
+import {
+  type Handler,
+  subscribe,
+  type SubscribeOptions,
+  type Subscriber,
+  Subscriptions,
+} from "./subscriber.ts";
+import { tick, type TickReport } from "./tick.ts";
+import { Wake } from "./wake.ts";
+import { WorkQueue } from "./work_queue.ts";
+
+/** How many batches a side holds: one under way, one next to it, and as much waiting. */
+const HELD_BATCHES = 4;
+/** How many batches are being sent at once. */
+const SENDS_AT_ONCE = 2;
+/** How many inbox messages a bus holds, under way and waiting for a place in their group. */
+const HELD_IN_INBOX = 200;
+const DEFAULT_BUDGET_MS = 10_000;
+const DEFAULT_DRAIN_MS = 30_000;
+/** How long one is asked to wait who delivers to a bus that stops. */
+const STOPPING_RETRY_MS = 1_000;
+/** How often a bus looks for work by itself where it is told of new work, and where it is not. */
+const POLL_LISTENING_MS = 30_000;
+const POLL_ALONE_MS = 1_000;
+
+type Phase = "resting" | "running" | "draining" | "stopped";
+
+/** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
+export class Engine<Tx> implements Bus<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #subscriptions = new Subscriptions<Tx>();
+  readonly #leases: LeaseKeeper;
+  readonly #limiter: Limiter;
+  readonly #publisher: Publisher<Tx>;
+  readonly #dispatcher: Dispatcher<Tx>;
+  readonly #consumer: Consumer<Tx>;
+  readonly #janitor: Janitor<Tx>;
+  readonly #outgoing: WorkQueue<StoredRecord>;
+  readonly #incoming: WorkQueue<StoredRecord>;
+  readonly #outboxWake: Wake;
+  readonly #inboxWake: Wake;
+  readonly #janitorWake: Wake;
+  /** Aborts what is under way when draining takes too long. */
+  readonly #abort = new AbortController();
+  #phase: Phase = "resting";
+  #loops: Promise<unknown> = Promise.resolve();
+  #unlisten: (() => Promise<void>) | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(settings: Settings<Tx>) {
+    const { store, clock, batchSize, leaseMs, observe } = settings;
+    this.#settings = settings;
+    this.#outboxWake = new Wake(clock);
+    this.#inboxWake = new Wake(clock);
+    this.#janitorWake = new Wake(clock);
+    this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
+    this.#limiter = new Limiter(settings.concurrencyOf);
+    this.#publisher = new Publisher(settings, {
+      room: () => this.#outgoing.room(),
+      handOver: (record) => this.#outgoing.push(record),
+      added: (committed) => this.#added(committed),
+    });
+    this.#dispatcher = new Dispatcher(settings, this.#leases, this.#subscriptions);
+    this.#consumer = new Consumer({
+      settings,
+      subscriptions: this.#subscriptions,
+      publisher: this.#publisher,
+      leases: this.#leases,
+      limiter: this.#limiter,
+      draining: () => this.#phase === "draining",
+    });
+    this.#janitor = new Janitor(settings);
+    this.#outgoing = new WorkQueue({
+      capacity: HELD_BATCHES * batchSize,
+      batchSize,
+      maxRuns: SENDS_AT_ONCE,
+      work: (records) =>
+        this.#observed("dispatch", this.#dispatcher.send(records, this.#abort.signal)),
+      onRoom: () => this.#outboxWake.now(),
+    });
+    this.#incoming = new WorkQueue({
+      capacity: HELD_IN_INBOX,
+      batchSize: 1,
+      maxRuns: HELD_IN_INBOX,
+      work: async ([record]) => {
+        if (record !== undefined) await this.#consumer.handle(record, this.#abort.signal);
+      },
+      onRoom: () => this.#inboxWake.now(),
+    });
+  }
+
+  get store(): Store<Tx> {
+    return this.#settings.store;
+  }
+
+  add(subscriber: Subscriber<Tx>): void {
+    this.#subscriptions.add(subscriber);
+    this.#inboxWake.now();
+  }
+
+  subscribe<C extends Contract>(
+    contract: C,
+    options: SubscribeOptions,
+    handler: Handler<C, Tx>,
+  ): void {
+    this.add(subscribe(contract, options, handler));
+  }
+
+  subscribes(name: string): boolean {
+    return this.#subscriptions.of(name).size > 0;
+  }
+
+  async publish<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: PublishOptions<Tx, ReplyInput<C>> = {},
+  ): Promise<Receipt> {
+    this.#mustNotBeStopped("publish");
+    return await this.#publisher.publish(contract, body, options);
+  }
+
+  async publishMany<C extends Contract>(
+    contract: C,
+    bodies: readonly BodyInput<C>[],
+    options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
+      {},
+  ): Promise<Receipt[]> {
+    this.#mustNotBeStopped("publish");
+    return await this.#publisher.publishMany(contract, bodies, options);
+  }
+
+  async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
+    if (this.#phase === "draining" || this.#phase === "stopped") {
+      return messages.map(() => ({
+        kind: "refused",
+        reason: "The bus is stopping",
+        retryAfterMs: STOPPING_RETRY_MS,
+      }));
+    }
+    const running = this.#phase === "running";
+    const { results, claimed } = await this.#consumer.receive(
+      messages,
+      running ? this.#incoming.room() : Infinity,
+    );
+    // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
+    const handled = new Map<string, DeliveryResult>();
+    if (running) {
+      for (const record of claimed) this.#incoming.push(record);
+      this.#inboxWake.now();
+    } else {
+      await Promise.all(claimed.map(async (record) => {
+        const result = await this.#consumer.handle(record, this.#abort.signal);
+        handled.set(keyOf(record.id, record.group), result);
+      }));
+    }
+    return messages.map((message, i) => {
+      const groups = [...this.#subscriptions.of(message.name).keys()];
+      const own = results[i] ?? [];
+      return combined(
+        own.map((result, g) =>
+          result ?? handled.get(keyOf(message.id, groups[g] ?? "")) ?? { kind: "accepted" }
+        ),
+      );
+    });
+  }
+
+  async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    this.#mustNotBeStopped("begin a transaction");
+    await this.#settings.store.ready();
+    const result = await this.#settings.store.transaction(work);
+    this.#added(true);
+    return result;
+  }
+
+  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+    const { clock, store } = this.#settings;
+    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    await store.ready();
+    for (let claimed = 1; claimed > 0 && clock.now() < untilMs;) {
+      ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal));
+    }
+    await this.#outgoing.idle();
+  }
+
+  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+    this.#mustNotBeStopped("tick");
+    return await tick({
+      settings: this.#settings,
+      dispatcher: this.#dispatcher,
+      consumer: this.#consumer,
+      janitor: this.#janitor,
+      groups: () => this.#subscriptions.groups,
+      signal: this.#abort.signal,
+    }, options.budgetMs ?? DEFAULT_BUDGET_MS);
+  }
+
+  async start(): Promise<void> {
+    this.#mustNotBeStopped("start");
+    if (this.#phase !== "resting") return;
+    this.#phase = "running";
+    const { store, pollMs } = this.#settings;
+    try {
+      await store.ready();
+      this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+    } catch (error) {
+      this.#phase = "resting";
+      throw error;
+    }
+    this.#outgoing.open();
+    this.#incoming.open();
+    const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
+    this.#loops = this.#runLoops(
+      store.capabilities.shared ? pollMs ?? ownPollMs : pollMs ?? Infinity,
+    );
+  }
+
+  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
+    return this.#stopping;
+  }
+
+  async cancel(id: string): Promise<Cancellation> {
+    return await cancel(this.#settings, id);
+  }
+
+  async retry(
+    message: { readonly box: Box; readonly id: string; readonly group?: string },
+  ): Promise<void> {
+    await retry(this.#settings, message.box, { id: message.id, group: message.group ?? "" });
+    (message.box === "outbox" ? this.#outboxWake : this.#inboxWake).now();
+  }
+
+  async health(): Promise<Health> {
+    const running = this.#phase === "running";
+    if (this.#phase === "draining" || this.#phase === "stopped") {
+      return { ready: false, store: "up", running, reason: "The bus is stopping" };
+    }
+    try {
+      await this.#settings.store.ready();
+      await this.#settings.store.nextDueAt("outbox", this.#settings.clock.now());
+      return { ready: true, store: "up", running };
+    } catch {
+      // The driver's own words may hold an address or a user name.
+      return { ready: false, store: "down", running, reason: "The store does not answer" };
+    }
+  }
+
+  async #runLoops(pollMs: number): Promise<void> {
+    const { store, clock, batchSize } = this.#settings;
+    const stopped = () => this.#phase !== "running";
+    await Promise.all([
+      runLoop(
+        this.#settings,
+        {
+          name: "dispatch",
+          queue: this.#outgoing,
+          wake: this.#outboxWake,
+          batchSize,
+          claim: (limit) => this.#dispatcher.claim("fresh", limit),
+          suspect: async () =>
+            (await this.#dispatcher.round("suspect", this.#abort.signal)).claimed > 0,
+          nextDueAt: () => store.nextDueAt("outbox", clock.now()),
+        },
+        pollMs,
+        stopped,
+      ),
+      runLoop(
+        this.#settings,
+        {
+          name: "consume",
+          queue: this.#incoming,
+          wake: this.#inboxWake,
+          batchSize: HELD_IN_INBOX,
+          claim: (limit) => this.#consumer.claim("fresh", limit),
+          suspect: async () => {
+            const records = await this.#consumer.claim("suspect", 1);
+            for (const record of records) this.#incoming.push(record);
+            return records.length > 0;
+          },
+          nextDueAt: async () => {
+            const groups = this.#consumer.groupsWithRoom();
+            return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
+          },
+        },
+        pollMs,
+        stopped,
+      ),
+      this.#cleanUp(stopped),
+    ]);
+  }
+
+  async #cleanUp(stopped: () => boolean): Promise<void> {
+    while (!stopped()) {
+      await this.#observed("clean-up", this.#janitor.run(Infinity));
+      const { clock, pruneEveryMs } = this.#settings;
+      if (!stopped()) {
+        await this.#janitorWake.sleep(
+          Math.max(this.#janitor.nextMs, clock.now() + pruneEveryMs / 60),
+        );
+      }
+    }
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { store, transport, clock } = this.#settings;
+    const wasRunning = this.#phase === "running";
+    this.#phase = "draining";
+    this.#wakeAll();
+    this.#janitorWake.now();
+    await this.#unlisten?.();
+    const unsent = this.#outgoing.close();
+    const unhandled = this.#incoming.close();
+    const cancelAbort = clock.after(
+      drainMs,
+      () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
+    );
+    if (wasRunning) {
+      await this.#loops;
+      // What the loops claimed in their last round is held too.
+      unsent.push(...this.#outgoing.close());
+      unhandled.push(...this.#incoming.close());
+      await this.#observed(
+        "release",
+        Promise.all([
+          this.#dispatcher.release(unsent, 0),
+          ...unhandled.map((record) => this.#consumer.release(record)),
+        ]),
+      );
+    }
+    await Promise.all([this.#outgoing.idle(), this.#incoming.idle()]);
+    cancelAbort();
+    this.#phase = "stopped";
+    await transport.close(this);
+    await store.close();
+  }
+
+  /** Work whose errors are observed: it is done in the background, where nobody waits for it. */
+  async #observed(during: string, work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#settings.observe({ kind: "error", during, error });
+    }
+  }
+
+  #added(committed: boolean): void {
+    const running = this.#phase === "running";
+    if (running) committed ? this.#outboxWake.now() : this.#outboxWake.soon();
+    else if (committed) {
+      this.#observed("notify", this.#settings.store.notify?.() ?? Promise.resolve());
+    }
+  }
+
+  #wakeAll(): void {
+    this.#outboxWake.now();
+    this.#inboxWake.now();
+  }
+
+  #mustNotBeStopped(action: string): void {
+    if (this.#phase === "stopped") {
+      throw new AtlastError(
+        "stopped",
+        `Cannot ${action}: the bus has stopped, want one that was not`,
+      );
+    }
+  }
+}
+
+function keyOf(id: string, group: string): string {
+  return `${group}\n${id}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * Clean-up: deletes what is past its expiry, in bounded batches.
+ *
+ * @module
+ */
+import type { Box } from "../lifecycle.ts";
+import type { Settings } from "./options.ts";
+
+/** How many records one statement deletes: short enough not to hold others up. */
+const BATCH = 1000;
+
+const BOXES: readonly Box[] = ["outbox", "inbox"];
+
+/** Deletes expired messages now and then. */
+export class Janitor<Tx> {
+  readonly #settings: Settings<Tx>;
+  #nextMs = 0;
+
+  constructor(settings: Settings<Tx>) {
+    this.#settings = settings;
+  }
+
+  /** When the next clean-up is due, in Unix milliseconds. */
+  get nextMs(): number {
+    return this.#nextMs;
+  }
+
+  /**
+   * Cleans up if it is time, until nothing is left to delete or `untilMs` has come; what is left then
+   * waits for the next call. Gives back how many records it deleted.
+   */
+  async run(untilMs: number): Promise<number> {
+    const { clock, pruneEveryMs } = this.#settings;
+    if (clock.now() < this.#nextMs) return 0;
+    let pruned = 0;
+    for (const box of BOXES) pruned += await this.#prune(box, untilMs);
+    if (clock.now() < untilMs) this.#nextMs = clock.now() + pruneEveryMs;
+    return pruned;
+  }
+
+  async #prune(box: Box, untilMs: number): Promise<number> {
+    const { store, clock, observe } = this.#settings;
+    let count = 0;
+    for (let deleted = BATCH; deleted === BATCH && clock.now() < untilMs;) {
+      deleted = await store.prune(box, clock.now(), BATCH);
+      count += deleted;
+    }
+    if (count > 0) observe({ kind: "pruned", box, count });
+    return count;
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * Renews the leases of what is being worked on, so that slow work is not taken for a dead worker.
+ *
+ * @module
+ */
+import type { Box } from "../lifecycle.ts";
+import type { Clock, Lease, Store, StoredRecord } from "../ports.ts";
+import type { Observer } from "./observer.ts";
+
+/** Leases that are renewed until they are released. */
+export interface HeldLeases {
+  /** Renews them no more. */
+  release(): void;
+}
+
+/** Renews leases. */
+export class LeaseKeeper {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+  readonly #observe: Observer;
+  readonly #held = new Map<object, { box: Box; leases: readonly Lease[]; lost: () => void }>();
+  #cancel: (() => void) | null = null;
+
+  constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
+    this.#observe = observe;
+  }
+
+  /** Keeps the leases of `records`; `lost` is called when one of them was taken over. */
+  hold(box: Box, records: readonly StoredRecord[], lost: () => void = () => {}): HeldLeases {
+    const leases = records.map(({ id, group, epoch }) => ({ key: { id, group }, epoch }));
+    const token = {};
+    this.#held.set(token, { box, leases, lost });
+    this.#arm();
+    return {
+      release: () => {
+        this.#held.delete(token);
+        if (this.#held.size === 0) {
+          this.#cancel?.();
+          this.#cancel = null;
+        }
+      },
+    };
+  }
+
+  /** Two renewals may be lost before a lease is. */
+  #arm(): void {
+    this.#cancel ??= this.#clock.after(this.#leaseMs / 3, () => {
+      this.#cancel = null;
+      this.#renew().catch((error) => this.#observe({ kind: "error", during: "renew", error }))
+        .finally(() => {
+          if (this.#held.size > 0) this.#arm();
+        });
+    });
+  }
+
+  async #renew(): Promise<void> {
+    for (const box of ["outbox", "inbox"] as const) {
+      const held = [...this.#held.values()].filter((each) => each.box === box);
+      if (held.length === 0) continue;
+      const leases = held.flatMap((each) => each.leases);
+      const renewed = await this.#store.renew(box, leases, this.#clock.now() + this.#leaseMs);
+      let from = 0;
+      for (const each of held) {
+        const own = renewed.slice(from, from + each.leases.length);
+        from += each.leases.length;
+        if (own.includes(false)) each.lost();
+      }
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * Middleware: functions that wrap every publish, or every handler, like the layers of an onion.
+ *
+ * @module
+ */
+import type { MessageHeaders } from "../message.ts";
+import type { HandlerContext } from "./subscriber.ts";
+import type { Receipt } from "./publisher.ts";
+
+/** A message about to be published. */
+export interface Draft {
+  /** The id it will have. */
+  readonly id: string;
+  /** Its name. */
+  readonly name: string;
+  /** The value that will be its body. */
+  readonly body: unknown;
+  /** Its headers so far. */
+  readonly headers: MessageHeaders;
+}
+
+/** Wraps a publish: may change the draft it passes on, refuse by throwing, or see what came of it. */
+export type PublishMiddleware = (
+  draft: Draft,
+  next: (draft: Draft) => Promise<Receipt>,
+) => Promise<Receipt>;
+
+/**
+ * Wraps a handler: may do work before and after, or return a reply without calling `next`. It runs in
+ * the handler's transaction and within its time; what it throws fails the attempt.
+ */
+export type ConsumeMiddleware<Tx = unknown> = (
+  body: unknown,
+  context: HandlerContext<Tx>,
+  next: (body: unknown) => Promise<unknown>,
+) => Promise<unknown>;
+
+/** The layers around a publish as one function. */
+export function wrapPublish(
+  layers: readonly PublishMiddleware[],
+  publish: (draft: Draft) => Promise<Receipt>,
+): (draft: Draft) => Promise<Receipt> {
+  return layers.reduceRight<typeof publish>(
+    (next, layer) => (draft) => layer(draft, next),
+    publish,
+  );
+}
+
+/** The layers around a handler as one function. */
+export function wrapHandler<Tx>(
+  layers: readonly ConsumeMiddleware<Tx>[],
+  context: HandlerContext<Tx>,
+  handle: (body: unknown) => Promise<unknown>,
+): (body: unknown) => Promise<unknown> {
+  return layers.reduceRight<typeof handle>(
+    (next, layer) => (body) => layer(body, context, next),
+    handle,
+  );
+}

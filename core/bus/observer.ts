@@ -1,0 +1,64 @@
+/**
+ * What happens in a bus, for logs, metrics and alarms. No event carries a body.
+ *
+ * @module
+ */
+import type { Box, State } from "../lifecycle.ts";
+
+/** Something that happened. */
+export type BusEvent =
+  /** A message was stored for sending. */
+  | MessageEvent<"published">
+  /** A message arrived and was stored. */
+  | MessageEvent<"received">
+  /** A message arrived that was here before. */
+  | MessageEvent<"redelivered">
+  /** A message was sent, or handled. */
+  | MessageEvent<"succeeded"> & { readonly attempts: number }
+  /** An attempt failed, and another will follow at `dueAtMs`. */
+  | MessageEvent<"retrying"> & {
+    readonly attempts: number;
+    readonly reason: string;
+    readonly dueAtMs: number;
+  }
+  /** A message failed for good and waits for an operator. */
+  | MessageEvent<"failed"> & { readonly attempts: number; readonly reason: string }
+  /** A message was given back untried. */
+  | MessageEvent<"released"> & { readonly reason: string }
+  /** A worker's claim was taken over, and its work was not kept. */
+  | MessageEvent<"stale">
+  /** A message was withdrawn, or an operator had it tried again. */
+  | MessageEvent<"changed"> & { readonly state: State }
+  /** Expired messages were deleted. */
+  | { readonly kind: "pruned"; readonly box: Box; readonly count: number }
+  /** Background work met an error and goes on after a pause. */
+  | { readonly kind: "error"; readonly during: string; readonly error: unknown };
+
+/** Something that happened to one message. */
+export interface MessageEvent<Kind extends string> {
+  /** What happened. */
+  readonly kind: Kind;
+  /** On which side. */
+  readonly box: Box;
+  /** The message's id. */
+  readonly id: string;
+  /** The message's name. */
+  readonly name: string;
+  /** The group that handles it; the empty string in the outbox. */
+  readonly group: string;
+}
+
+/** Is told what happens. What it throws is ignored: watching must not change what is watched. */
+export type Observer = (event: BusEvent) => void;
+
+/** An observer that cannot harm the bus. */
+export function guarded(observe: Observer | undefined): Observer {
+  if (observe === undefined) return () => {};
+  return (event) => {
+    try {
+      observe(event);
+    } catch {
+      // See Observer: its errors are its own.
+    }
+  };
+}

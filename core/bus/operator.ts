@@ -1,0 +1,66 @@
+/**
+ * What people do to messages: withdraw one, have one tried again.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { Box, LifecycleEvent } from "../lifecycle.ts";
+import type { RecordKey, StoredRecord } from "../ports.ts";
+import { policyOf, type Settings } from "./options.ts";
+import { decide, identityOf, settlementOf } from "./settling.ts";
+
+/** What became of a cancellation. */
+export type Cancellation =
+  /** The message is withdrawn and will not be sent. */
+  | "cancelled"
+  /** It is being sent, or was. */
+  | "too_late";
+
+/** Withdraws a message that was not sent yet. */
+export async function cancel<Tx>(settings: Settings<Tx>, id: string): Promise<Cancellation> {
+  const key = { id, group: "" };
+  const record = await change(settings, "outbox", key, { kind: "cancel" }, isWithdrawable);
+  return record === null ? "too_late" : "cancelled";
+}
+
+/** Has a failed message tried again from the start. */
+export async function retry<Tx>(settings: Settings<Tx>, box: Box, key: RecordKey): Promise<void> {
+  await change(settings, box, key, { kind: "retry" }, () => true);
+}
+
+/** Carries an event out on a record that nobody has claimed; null when `allowed` says no to it. */
+async function change<Tx>(
+  settings: Settings<Tx>,
+  box: Box,
+  key: RecordKey,
+  event: LifecycleEvent,
+  allowed: (record: StoredRecord) => boolean,
+): Promise<StoredRecord | null> {
+  await settings.store.ready();
+  for (;;) {
+    const record = await settings.store.find(box, key);
+    if (record === null) {
+      throw new AtlastError(
+        "not_found",
+        `Cannot ${event.kind} message "${key.id}": the ${box} has none with this id`,
+      );
+    }
+    if (!allowed(record)) return null;
+    const decision = decide(settings, record, event, policyOf(settings, record));
+    const [applied] = await settings.store.settle(box, [{
+      ...settlementOf(decision),
+      claimed: false,
+    }]);
+    if (applied) {
+      settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+      return record;
+    }
+    // Someone changed it between the look and the step: look again.
+  }
+}
+
+function isWithdrawable(record: StoredRecord): boolean {
+  const unsent = record.state === "scheduled" || record.state === "prepared" ||
+    record.state === "in_doubt";
+  return unsent && record.leaseUntilMs === null;
+}

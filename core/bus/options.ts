@@ -1,0 +1,160 @@
+/**
+ * What a bus is made of, and the settings it works with.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { checkExpiryPolicy, DEFAULT_EXPIRY, type ExpiryPolicy } from "../expiry.ts";
+import type { Box, LifecyclePolicy } from "../lifecycle.ts";
+import { MAX_BODY_BYTES } from "../message.ts";
+import type { Clock, Store, StoredRecord, Transport } from "../ports.ts";
+import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
+import { idSource } from "./ids.ts";
+import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
+import { guarded, type Observer } from "./observer.ts";
+import type { Subscriber } from "./subscriber.ts";
+
+/** What a bus is made of. Times are in milliseconds. */
+export interface BusOptions<Tx = unknown> {
+  /** Where outbox and inbox live. */
+  readonly store: Store<Tx>;
+  /** What carries messages to their subscribers. */
+  readonly transport: Transport;
+  /**
+   * The handlers. Given as the second argument of `createBus` instead, they learn the type of `tx` from
+   * the store.
+   */
+  // deno-lint-ignore no-explicit-any -- within one object literal TypeScript cannot infer Tx for them.
+  readonly subscribers?: readonly Subscriber<any>[];
+  /** When failed attempts are tried again; CAP's schedule if not given. */
+  readonly retry?: RetryPolicy;
+  /** How long settled messages are kept; fields not given are CAP's: 1 day after success, 15 after failure. */
+  readonly expiry?: Partial<ExpiryPolicy>;
+  /**
+   * How long the inbox remembers that it handled a message, if that is longer than `expiry` keeps it:
+   * a redelivery that comes later is taken for a new message. Not given: as long as it is kept.
+   */
+  readonly dedupMs?: number;
+  /** How long a claim holds without renewal; 60,000 if not given. A dead worker's messages wait this long. */
+  readonly leaseMs?: number;
+  /** How long a handler may take; 30,000 if not given. */
+  readonly handlerTimeoutMs?: number;
+  /** How many handlers of one group run at once; 5 if not given, so that they fit a pool of 10 connections. */
+  readonly concurrency?: number;
+  /** Other concurrencies for some groups. */
+  readonly groups?: Readonly<Record<string, { readonly concurrency: number }>>;
+  /** How many messages are claimed at once for sending; 500 if not given. */
+  readonly batchSize?: number;
+  /** How often a running bus looks for work that nobody told it of; 1,000 if not given, 30,000 where the store tells. */
+  readonly pollMs?: number;
+  /** How often expired messages are deleted; an hour if not given. */
+  readonly pruneEveryMs?: number;
+  /** The largest body, in bytes; 1 MiB if not given. */
+  readonly maxBodyBytes?: number;
+  /** Wraps every publish, the first one outermost. */
+  readonly onPublish?: readonly PublishMiddleware[];
+  /** Wraps every handler, the first one outermost. */
+  readonly onConsume?: readonly ConsumeMiddleware<Tx>[];
+  /** Is told what happens. */
+  readonly observe?: Observer;
+  /** Where the time comes from; the platform's if not given. */
+  readonly clock?: Clock;
+  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. It decides jitter, never safety. */
+  readonly random?: () => number;
+}
+
+/** What the parts of a bus share. */
+export interface Settings<Tx> {
+  readonly store: Store<Tx>;
+  readonly transport: Transport;
+  readonly retry: RetryPolicy;
+  readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
+  readonly leaseMs: number;
+  readonly handlerTimeoutMs: number;
+  readonly concurrencyOf: (group: string) => number;
+  readonly batchSize: number;
+  readonly pollMs: number | undefined;
+  readonly pruneEveryMs: number;
+  readonly maxBodyBytes: number;
+  readonly onPublish: readonly PublishMiddleware[];
+  readonly onConsume: readonly ConsumeMiddleware<Tx>[];
+  readonly observe: Observer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly newId: (nowMs: number) => string;
+}
+
+/** The platform's clock. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  after(delayMs, wake) {
+    const timer = setTimeout(wake, Math.min(delayMs, MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Checks options and fills in what was not given.
+ *
+ * @throws {AtlastError} `invalid_option` that names the option.
+ */
+export function settingsOf<Tx>(options: BusOptions<Tx>): Settings<Tx> {
+  const retry = options.retry ?? DEFAULT_RETRY;
+  checkRetryPolicy(retry);
+  const expiry = { ...DEFAULT_EXPIRY, ...options.expiry };
+  checkExpiryPolicy(expiry);
+  const concurrency = positive("concurrency", options.concurrency, 5);
+  const groups = Object.entries(options.groups ?? {});
+  const byGroup = new Map(
+    groups.map((
+      [group, own],
+    ) => [group, positive(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
+  );
+  return {
+    store: options.store,
+    transport: options.transport,
+    retry,
+    expiry: { outbox: expiry, inbox: rememberedFor(expiry, options.dedupMs) },
+    leaseMs: positive("leaseMs", options.leaseMs, 60_000),
+    handlerTimeoutMs: positive("handlerTimeoutMs", options.handlerTimeoutMs, 30_000),
+    concurrencyOf: (group) => byGroup.get(group) ?? concurrency,
+    batchSize: positive("batchSize", options.batchSize, 500),
+    pollMs: options.pollMs === undefined ? undefined : positive("pollMs", options.pollMs, 1000),
+    pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
+    maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
+    onPublish: options.onPublish ?? [],
+    onConsume: options.onConsume ?? [],
+    observe: guarded(options.observe),
+    clock: options.clock ?? SYSTEM_CLOCK,
+    random: options.random ?? Math.random,
+    newId: idSource(),
+  };
+}
+
+/** How a record of a side is tried and kept. */
+export function policyOf<Tx>(
+  settings: Settings<Tx>,
+  record: Pick<StoredRecord, "box" | "retry">,
+  own?: RetryPolicy,
+): LifecyclePolicy {
+  return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
+}
+
+function rememberedFor(expiry: ExpiryPolicy, dedupMs: number | undefined): ExpiryPolicy {
+  if (dedupMs === undefined || expiry.succeededMs === null) return expiry;
+  return { ...expiry, succeededMs: Math.max(expiry.succeededMs, positive("dedupMs", dedupMs, 0)) };
+}
+
+function positive(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with ${option} ${value}: want a number above zero`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,324 @@
+/**
+ * Publishing: from a contract and a body to a record in the outbox.
+ *
+ * @module
+ */
+import type { CallbackContract, Contract, Schema } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import { HEADER, normalizeHeaders } from "../headers.ts";
+import { checkId } from "../id.ts";
+import { checkBodySize, type Message, sameBody } from "../message.ts";
+import { checkName } from "../name.ts";
+import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts";
+import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
+import { encodeBody } from "./codec.ts";
+import type { FailureReport } from "./failure_report.ts";
+import { joiner } from "./joiner.ts";
+import { type Draft, wrapPublish } from "./middleware.ts";
+import type { Settings } from "./options.ts";
+
+/** How a message is published. */
+export interface PublishOptions<Tx = unknown, Reply = never> {
+  /**
+   * The transaction the message is stored in: it exists if and only if that commits. The store's own
+   * transaction, or any other of the same database as a {@linkcode SqlClient}.
+   */
+  readonly tx?: Tx | SqlClient;
+  /**
+   * The id, for a caller that may publish the same message twice: the second time changes nothing. A new
+   * UUIDv7 if not given.
+   */
+  readonly id?: string;
+  /** Headers to carry along. The object is not changed. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
+  /** The contract under which handlers' replies come back. */
+  readonly callback?: CallbackContract<Reply>;
+  /** The contract under which the publisher learns that all attempts are used up. */
+  readonly failureCallback?: CallbackContract<FailureReport>;
+  /** How long to wait before delivery, in milliseconds; 0 if not given. */
+  readonly delayMs?: number;
+  /** After how many milliseconds the message is no longer worth delivering; never if not given. */
+  readonly deadlineMs?: number;
+  /** When a failed sending is tried again; the contract's policy, or the bus's, if not given. */
+  readonly retry?: RetryPolicy;
+  /** The media type of a text or bytes body; JSON if not given, `application/octet-stream` for bytes. */
+  readonly contentType?: string;
+}
+
+/** What a publish gives back. */
+export interface Receipt {
+  /** The message's id. */
+  readonly id: string;
+  /** Whether this very message was there already. */
+  readonly duplicate: boolean;
+}
+
+/** What publishing needs of the rest of the bus. */
+export interface Outlet {
+  /** How many records the bus would take to send at once, without their being claimed. */
+  room(): number;
+  /** Takes a record born with a lease, to send it now. */
+  handOver(record: StoredRecord): void;
+  /** Is told that a record is there to claim, or will be once its transaction has committed. */
+  added(committed: boolean): void;
+}
+
+/** Inserts that travel together at the most: enough to spread the cost of a round trip thin. */
+const MAX_JOINED = 500;
+/** Inserts under way at once: a second keeps the database busy while the first one's answer travels. */
+const MAX_INSERTS = 2;
+
+/** Publishes messages into the outbox. */
+export class Publisher<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #outlet: Outlet;
+  readonly #addJoined: (record: NewRecord) => Promise<AddResult>;
+
+  constructor(settings: Settings<Tx>, outlet: Outlet) {
+    this.#settings = settings;
+    this.#outlet = outlet;
+    this.#addJoined = joiner({
+      run: (records) => settings.store.add("outbox", records, settings.clock.now()),
+      maxItems: MAX_JOINED,
+      maxRuns: MAX_INSERTS,
+    });
+  }
+
+  /** Publishes one message. */
+  publish(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions<Tx>,
+    store: (record: NewRecord) => Promise<Receipt> = (record) => this.#store(record, options.tx),
+  ): Promise<Receipt> {
+    const { clock, newId, onPublish } = this.#settings;
+    const nowMs = clock.now();
+    const id = options.id ?? newId(nowMs);
+    const publish = wrapPublish(
+      onPublish,
+      async (draft) => await store(await this.#record(draft, contract, options, nowMs)),
+    );
+    return Promise.resolve()
+      .then(() => publish({ id, name: contract.name, body, headers: headersOf(options) }));
+  }
+
+  /** Publishes many messages of one contract in one statement: all of them, or none. */
+  async publishMany(
+    contract: Contract,
+    bodies: readonly unknown[],
+    options: Omit<PublishOptions<Tx>, "id"> & { readonly ids?: readonly string[] },
+  ): Promise<Receipt[]> {
+    const { ids, ...shared } = options;
+    if (ids !== undefined && ids.length !== bodies.length) {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
+      );
+    }
+    const gathered = gather(bodies.length, (records) => this.#storeMany(records, options.tx));
+    return await Promise.all(bodies.map((body, i) => {
+      const id = ids?.[i];
+      const own = id === undefined ? shared : { ...shared, id };
+      const receipt = this.publish(contract, body, own, (record) => gathered.take(record, i));
+      receipt.then(() => gathered.end(i), (error) => gathered.end(i, error));
+      return receipt;
+    }));
+  }
+
+  /** The record of an answer that the caller adds in a transaction of its own. */
+  answer(message: Message): NewRecord {
+    return this.#bornLeased(newRecord(message, {}), 0);
+  }
+
+  /** Is told that a record of this bus was committed. */
+  committed(record: NewRecord): void {
+    if (record.leaseUntilMs === null) return this.#outlet.added(true);
+    this.#outlet.handOver(storedFromBirth(record, "outbox", this.#settings.clock.now()));
+  }
+
+  async #record(
+    draft: Draft,
+    contract: Contract,
+    options: PublishOptions<Tx>,
+    nowMs: number,
+  ): Promise<NewRecord> {
+    const { transport, maxBodyBytes } = this.#settings;
+    checkId(draft.id);
+    checkName(draft.name);
+    if (!transport.routes(draft.name)) {
+      throw new AtlastError(
+        "no_route",
+        `Cannot publish "${draft.name}": the transport has no destination for it, want a route or a subscriber`,
+      );
+    }
+    const schema: Schema | undefined = contract.body;
+    const what = `body of "${draft.name}"`;
+    const encoded = await encodeBody(schema, draft.body, options.contentType, what);
+    checkBodySize(encoded.body, Math.min(maxBodyBytes, transport.capabilities.maxBodyBytes));
+    const retry = options.retry ?? contract.retry ?? null;
+    if (options.retry !== undefined) checkRetryPolicy(options.retry);
+    const message: Message = {
+      id: draft.id,
+      name: draft.name,
+      headers: normalizeHeaders(draft.headers),
+      ...encoded,
+      sentAtMs: nowMs,
+    };
+    return newRecord(message, {
+      dueAtMs: later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0),
+      deadlineMs: deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs)),
+      retry,
+    });
+  }
+
+  async #store(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
+    if (tx !== undefined) {
+      const [receipt] = await this.#storeMany([record], tx);
+      return receipt as Receipt;
+    }
+    await this.#settings.store.ready();
+    const born = this.#bornLeased(record, 0);
+    return this.#stored(born, await this.#addJoined(born));
+  }
+
+  async #storeMany(
+    records: readonly NewRecord[],
+    tx: Tx | SqlClient | undefined,
+  ): Promise<Receipt[]> {
+    const { store, clock } = this.#settings;
+    if (tx !== undefined) {
+      const results = await store.add("outbox", records, clock.now(), tx);
+      this.#outlet.added(false);
+      return records.map((record, i) => this.#receipt(record, results[i] as AddResult));
+    }
+    await store.ready();
+    const born = records.map((record, i) => this.#bornLeased(record, i));
+    const results = await store.add("outbox", born, clock.now());
+    return born.map((record, i) => this.#stored(record, results[i] as AddResult));
+  }
+
+  /**
+   * A record this bus will send itself is stored with its lease, and need not be claimed from the
+   * database again. One that is delayed, or finds no room, is left for anyone to claim.
+   */
+  #bornLeased(record: NewRecord, ahead: number): NewRecord {
+    const nowMs = this.#settings.clock.now();
+    if (record.dueAtMs > nowMs || this.#outlet.room() <= ahead) return record;
+    return { ...record, leaseUntilMs: nowMs + this.#settings.leaseMs };
+  }
+
+  #stored(record: NewRecord, result: AddResult): Receipt {
+    const receipt = this.#receipt(record, result);
+    if (!receipt.duplicate) this.committed(record);
+    return receipt;
+  }
+
+  #receipt(record: NewRecord, result: AddResult): Receipt {
+    const { id, name } = record.message;
+    if (!result.added) {
+      const { message } = result.existing;
+      if (message.name !== name || !sameBody(message.body, record.message.body)) {
+        throw new AtlastError(
+          "id_conflict",
+          `Cannot publish "${name}" with id "${id}": a message "${message.name}" with another body has it`,
+        );
+      }
+      return { id, duplicate: true };
+    }
+    this.#settings.observe({ kind: "published", box: "outbox", id, name, group: "" });
+    return { id, duplicate: false };
+  }
+}
+
+/** A record for a message, scheduled and free to be claimed. */
+export function newRecord(
+  message: Message,
+  own: Partial<Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry" | "leaseUntilMs">>,
+): NewRecord {
+  return {
+    id: message.id,
+    group: "",
+    message,
+    state: "scheduled",
+    dueAtMs: message.sentAtMs,
+    deadlineMs: null,
+    expiresAtMs: null,
+    reason: null,
+    retry: null,
+    leaseUntilMs: null,
+    ...own,
+  };
+}
+
+/** A record as the store now has it, known without asking because this bus just added it with a lease. */
+export function storedFromBirth(
+  record: NewRecord,
+  box: StoredRecord["box"],
+  nowMs: number,
+): StoredRecord {
+  return { ...record, box, attempts: 0, crashes: 0, epoch: 1, reply: null, createdAtMs: nowMs };
+}
+
+function headersOf(options: PublishOptions): Record<string, string> {
+  const headers: Record<string, string | undefined> = { ...options.headers };
+  if (options.callback !== undefined) headers[HEADER.callbackName] = options.callback.name;
+  if (options.failureCallback !== undefined) {
+    headers[HEADER.failureCallbackName] = options.failureCallback.name;
+  }
+  if (options.delayMs !== undefined) headers[HEADER.delayTime] = String(options.delayMs);
+  return normalizeHeaders(headers);
+}
+
+function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | null {
+  return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
+}
+
+function checkDelay(option: string, value: number | undefined): number | undefined {
+  if (value !== undefined && !(value >= 0 && value <= END_OF_TIME_MS)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot publish with ${option} ${value}: want milliseconds from 0 on`,
+    );
+  }
+  return value;
+}
+
+/**
+ * Collects the records of many publishes that run side by side, and stores them together once each
+ * has arrived or ended without one. If one fails before, none is stored.
+ */
+function gather(count: number, storeMany: (records: NewRecord[]) => Promise<Receipt[]>): {
+  take(record: NewRecord, index: number): Promise<Receipt>;
+  end(index: number, error?: unknown): void;
+} {
+  const records = new Map<number, NewRecord>();
+  let open = count;
+  let settle: (receipts: Promise<Map<number, Receipt>>) => void;
+  const stored = new Promise<Map<number, Receipt>>((resolve) => settle = resolve);
+  // Those who wait hear of a failure themselves; a gathering nobody waits for must not report it again.
+  stored.catch(() => {});
+
+  async function storeAll(): Promise<Map<number, Receipt>> {
+    const order = [...records.keys()].sort((a, b) => a - b);
+    const receipts = await storeMany(order.map((index) => records.get(index) as NewRecord));
+    return new Map(order.map((index, i) => [index, receipts[i] as Receipt]));
+  }
+
+  function leave(): void {
+    open -= 1;
+    if (open === 0) settle(storeAll());
+  }
+
+  return {
+    async take(record, index) {
+      records.set(index, record);
+      leave();
+      return (await stored).get(index) as Receipt;
+    },
+    end(index, error) {
+      if (records.has(index)) return;
+      if (error === undefined) leave();
+      else settle(Promise.reject(error));
+    },
+  };
+}

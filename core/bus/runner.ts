@@ -1,0 +1,95 @@
+/**
+ * The loops of a bus on a server: they claim work as there is room for it, and sleep while there is
+ * none.
+ *
+ * @module
+ */
+import { later } from "../retry.ts";
+import type { StoredRecord } from "../ports.ts";
+import type { Settings } from "./options.ts";
+import type { Wake } from "./wake.ts";
+import type { WorkQueue } from "./work_queue.ts";
+
+/** How long a loop rests after an error, in milliseconds: from the first in a row to the longest. */
+const FIRST_REST_MS = 100;
+const LONGEST_REST_MS = 30_000;
+/** How long a loop rests, in milliseconds, when what is due is being claimed by another worker. */
+const CONTENDED_REST_MS = 50;
+/** How often suspects are looked for while there is always fresh work: four times a lease. */
+const SUSPECTS_PER_LEASE = 4;
+
+/** One side's loop. */
+export interface LoopParts {
+  /** What it is called in the observer's errors. */
+  readonly name: string;
+  /** Where claimed records go. */
+  readonly queue: WorkQueue<StoredRecord>;
+  /** What wakes it. */
+  readonly wake: Wake;
+  /** How many are claimed at once. */
+  readonly batchSize: number;
+  /** Claims up to `limit` records. */
+  claim(limit: number): Promise<StoredRecord[]>;
+  /** Claims one suspect and has it worked on alone; false when there is none. */
+  suspect(): Promise<boolean>;
+  /** When there is something to claim; null when nothing is scheduled. */
+  nextDueAt(): Promise<number | null>;
+}
+
+/** What a loop does next: claim at once, or sleep until something is due; Infinity sleeps until woken. */
+type Next = "at once" | { readonly untilMs: number };
+
+/** Runs a loop until `stopped` says so. Errors are observed, and the loop goes on after a rest. */
+export async function runLoop<Tx>(
+  settings: Settings<Tx>,
+  parts: LoopParts,
+  pollMs: number,
+  stopped: () => boolean,
+): Promise<void> {
+  const { clock, observe, leaseMs } = settings;
+  let next: Next = "at once";
+  let restMs = FIRST_REST_MS;
+  let suspectsAtMs = 0;
+  while (!stopped()) {
+    try {
+      if (next !== "at once") {
+        const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs)));
+        if (stopped()) return;
+        // A poll costs one small statement as long as it finds nothing due.
+        if (!woken && next.untilMs > clock.now()) {
+          next = dueNext(await parts.nextDueAt(), clock.now());
+          continue;
+        }
+      }
+      next = await round(parts, clock.now);
+      if (clock.now() >= suspectsAtMs && next === "at once") {
+        suspectsAtMs = clock.now() + leaseMs / SUSPECTS_PER_LEASE;
+        await parts.suspect();
+      }
+      restMs = FIRST_REST_MS;
+    } catch (error) {
+      observe({ kind: "error", during: parts.name, error });
+      await parts.wake.sleep(clock.now() + restMs);
+      restMs = Math.min(restMs * 2, LONGEST_REST_MS);
+      next = "at once";
+    }
+  }
+}
+
+/** One look for work. */
+async function round(parts: LoopParts, now: () => number): Promise<Next> {
+  const limit = Math.min(parts.batchSize, parts.queue.room());
+  if (limit === 0) return { untilMs: Infinity };
+  const records = await parts.claim(limit);
+  for (const record of records) parts.queue.push(record);
+  if (records.length === limit) return "at once";
+  const next = dueNext(await parts.nextDueAt(), now());
+  if (next !== "at once" || await parts.suspect()) return next;
+  // What is due and no suspect is just being claimed by another worker.
+  return { untilMs: now() + CONTENDED_REST_MS };
+}
+
+function dueNext(dueAtMs: number | null, nowMs: number): Next {
+  if (dueAtMs === null) return { untilMs: Infinity };
+  return dueAtMs <= nowMs ? "at once" : { untilMs: dueAtMs };
+}

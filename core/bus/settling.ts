@@ -1,0 +1,66 @@
+/**
+ * From what happened to a record to its settlement.
+ *
+ * @module
+ */
+import { type LifecycleEvent, type LifecyclePolicy, type Patch, transition } from "../lifecycle.ts";
+import type { Settlement, StoredRecord } from "../ports.ts";
+import type { BusEvent, Observer } from "./observer.ts";
+import type { Settings } from "./options.ts";
+
+/** A decision on a record: the patch and how to settle it. */
+export interface Decision {
+  /** The record as it was claimed. */
+  readonly record: StoredRecord;
+  /** What happened to it. */
+  readonly event: LifecycleEvent;
+  /** What becomes of it. */
+  readonly patch: Patch;
+  /** What the handler returned, as JSON; null when it returned nothing. */
+  readonly reply: string | null;
+}
+
+/** Decides what an event makes of a record. */
+export function decide<Tx>(
+  settings: Settings<Tx>,
+  record: StoredRecord,
+  event: LifecycleEvent,
+  policy: LifecyclePolicy,
+  reply: string | null = null,
+): Decision {
+  const patch = transition(record, event, policy, settings.clock.now(), settings.random());
+  return { record, event, patch, reply };
+}
+
+/** The settlement that carries out a decision, by whoever claimed the record. */
+export function settlementOf({ record, patch, reply }: Decision): Settlement {
+  return {
+    key: { id: record.id, group: record.group },
+    epoch: record.epoch,
+    claimed: true,
+    from: record.state,
+    patch,
+    reply,
+  };
+}
+
+/** Tells the observer what became of a record; `applied` says whether its settlement was not stale. */
+export function report(observe: Observer, decision: Decision, applied: boolean): void {
+  observe(applied ? eventOf(decision) : { kind: "stale", ...identityOf(decision.record) });
+}
+
+/** Which message an event of the observer is about. */
+export function identityOf(
+  record: Pick<StoredRecord, "box" | "id" | "group" | "message">,
+): { box: StoredRecord["box"]; id: string; name: string; group: string } {
+  return { box: record.box, id: record.id, name: record.message.name, group: record.group };
+}
+
+function eventOf({ record, event, patch }: Decision): BusEvent {
+  const about = { ...identityOf(record), attempts: patch.attempts };
+  const reason = patch.reason ?? "";
+  if (patch.state === "succeeded") return { kind: "succeeded", ...about };
+  if (patch.state === "failed") return { kind: "failed", ...about, reason };
+  if (event.kind === "release") return { kind: "released", ...identityOf(record), reason };
+  return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs };
+}

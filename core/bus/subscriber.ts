@@ -1,0 +1,191 @@
+/**
+ * Subscribers: which handler takes which messages, and what it is told and given.
+ *
+ * @module
+ */
+import type { BodyInput, BodyOutput, Contract, ReplyInput, Schema } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import type { Message, MessageHeaders } from "../message.ts";
+import { checkPattern, isWildcard, matchesName } from "../name.ts";
+import { checkRetryPolicy, type RetryPolicy } from "../retry.ts";
+import type { PublishOptions, Receipt } from "./publisher.ts";
+
+/** How a subscriber takes messages. */
+export interface SubscribeOptions {
+  /**
+   * The group: each group gets every message once, and its members share them. Letters, digits,
+   * `_`, `-` and dots.
+   */
+  readonly group: string;
+  /**
+   * A pattern to match names by instead of the contract's own name: `*` stands for one token, `#` for
+   * any number of them. The contract's schemas hold for every name that matches.
+   */
+  readonly pattern?: string;
+  /** When a failed message is tried again; the bus's own policy if not given. */
+  readonly retry?: RetryPolicy;
+  /** How long the handler may take, in milliseconds; that of the bus if not given. */
+  readonly timeoutMs?: number;
+}
+
+/** Where a handler's return value goes. Changes hold for this attempt only. */
+export interface CallbackControl {
+  /** The name under which the return value is published; null when it is not. */
+  readonly name: string | null;
+  /** Adds a header to the callback. */
+  addHeader(name: string, value: string): void;
+  /** Publishes the return value under another name. */
+  rewrite(to: { readonly name: string }): void;
+  /** Publishes no callback. */
+  remove(): void;
+}
+
+/** What a handler is given beside the body. */
+export interface HandlerContext<Tx = unknown> {
+  /** The message as it arrived. */
+  readonly message: Message;
+  /** The message's headers, those with fields of their own included. */
+  readonly headers: MessageHeaders;
+  /** The group that handles it. */
+  readonly group: string;
+  /** Which attempt this is, from 1 on. */
+  readonly attempt: number;
+  /**
+   * The transaction in which the message is marked as handled and its reply is written: what the
+   * handler writes with it happens once. Undefined on a store without transactions.
+   */
+  readonly tx: Tx;
+  /** Aborts when the handler's time is up, its claim was lost, or the bus stops without waiting longer. */
+  readonly signal: AbortSignal;
+  /** Where the return value goes. */
+  readonly callback: CallbackControl;
+  /** Publishes in the handler's transaction: the message exists if and only if the handler's effect does. */
+  publish<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options?: Omit<PublishOptions<Tx, ReplyInput<C>>, "tx">,
+  ): Promise<Receipt>;
+}
+
+/** A handler: does the work, and returns the reply if the contract has one. */
+export type Handler<C extends Contract, Tx> = (
+  body: BodyOutput<C>,
+  context: HandlerContext<Tx>,
+) => ReplyInput<C> | Promise<ReplyInput<C>>;
+
+/** A handler with what it subscribes to. */
+export interface Subscriber<in Tx = unknown> {
+  /** The name or pattern it takes. */
+  readonly pattern: string;
+  /** The group it belongs to. */
+  readonly group: string;
+  /** The schema of the bodies it takes. */
+  readonly body: Schema;
+  /** The schema of what it returns; undefined when it returns nothing. */
+  readonly reply: Schema | undefined;
+  /** When a failed message is tried again; undefined for the bus's own policy. */
+  readonly retry: RetryPolicy | undefined;
+  /** How long the handler may take, in milliseconds; undefined for that of the bus. */
+  readonly timeoutMs: number | undefined;
+  /** Does the work. */
+  readonly handle: (body: unknown, context: HandlerContext<Tx>) => unknown;
+}
+
+/**
+ * Subscribes a handler to a contract's messages.
+ *
+ * @example
+ * ```ts
+ * import { defineMessage, subscribe } from "@atlast/bus";
+ * import * as z from "zod";
+ *
+ * const OrderPlaced = defineMessage("order.placed", { body: z.object({ orderId: z.number() }) });
+ *
+ * const subscriber = subscribe(OrderPlaced, { group: "mail" }, async ({ orderId }, { signal }) => {
+ *   await fetch(`http://localhost:8025/confirm/${orderId}`, { method: "POST", signal });
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_name` or `invalid_option`.
+ */
+export function subscribe<C extends Contract, Tx = unknown>(
+  contract: C,
+  options: SubscribeOptions,
+  handler: Handler<C, Tx>,
+): Subscriber<Tx> {
+  const pattern = options.pattern ?? contract.name;
+  checkPattern(pattern);
+  checkGroup(options.group);
+  if (options.retry !== undefined) checkRetryPolicy(options.retry);
+  if (options.timeoutMs !== undefined && !(options.timeoutMs > 0)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot give the handler of "${pattern}" ${options.timeoutMs} ms: want more than zero`,
+    );
+  }
+  return {
+    pattern,
+    group: options.group,
+    body: contract.body,
+    reply: contract.reply,
+    retry: options.retry,
+    timeoutMs: options.timeoutMs,
+    handle: (body, context) => handler(body as BodyOutput<C>, context),
+  };
+}
+
+/** Which subscriber of which group takes a message. */
+export class Subscriptions<Tx> {
+  readonly #groups = new Map<string, Subscriber<Tx>[]>();
+  /** Names seen so far, so that patterns are matched once for each; cleared when it grows. */
+  readonly #found = new Map<string, ReadonlyMap<string, Subscriber<Tx>>>();
+
+  /** The groups that have a subscriber. */
+  get groups(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  /**
+   * Adds a subscriber.
+   *
+   * @throws {AtlastError} `duplicate_subscriber` when its group already takes that very name or pattern.
+   */
+  add(subscriber: Subscriber<Tx>): void {
+    const members = this.#groups.get(subscriber.group) ?? [];
+    if (members.some((member) => member.pattern === subscriber.pattern)) {
+      throw new AtlastError(
+        "duplicate_subscriber",
+        `Cannot subscribe group "${subscriber.group}" to "${subscriber.pattern}" twice: ` +
+          `want one handler, or another group for the second`,
+      );
+    }
+    this.#groups.set(subscriber.group, [...members, subscriber]);
+    this.#found.clear();
+  }
+
+  /** For each group that takes this name, its subscriber: the exact one first, else the pattern that came first. */
+  of(name: string): ReadonlyMap<string, Subscriber<Tx>> {
+    const known = this.#found.get(name);
+    if (known !== undefined) return known;
+    const found = new Map<string, Subscriber<Tx>>();
+    for (const [group, members] of this.#groups) {
+      const subscriber = members.find(({ pattern }) => pattern === name) ??
+        members.find(({ pattern }) => isWildcard(pattern) && matchesName(pattern, name));
+      if (subscriber !== undefined) found.set(group, subscriber);
+    }
+    // Names come from outside, so what is remembered of them is bounded.
+    if (this.#found.size >= 1000) this.#found.clear();
+    this.#found.set(name, found);
+    return found;
+  }
+}
+
+function checkGroup(group: string): void {
+  if (!/^[A-Za-z0-9_.-]{1,100}$/.test(group)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use "${
+        group.slice(0, 60)
+      }" as a group: want 1 to 100 letters, digits, "_", "-" and dots`,
+    );
+  }
+}

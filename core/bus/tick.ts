@@ -1,0 +1,86 @@
+/**
+ * Tick: one bounded round of all background work, for cron or an HTTP ping.
+ *
+ * @module
+ */
+import type { Consumer } from "./consumer.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Janitor } from "./janitor.ts";
+import type { Settings } from "./options.ts";
+
+/** How many inbox messages a tick claims at once. */
+const CONSUME_BATCH = 50;
+
+/** What a tick did. */
+export interface TickReport {
+  /** How many messages of the outbox were sent. */
+  readonly sent: number;
+  /** How many messages of the inbox were handled. */
+  readonly handled: number;
+  /** How many attempts failed, on both sides. */
+  readonly failed: number;
+  /** How many expired messages were deleted. */
+  readonly pruned: number;
+  /** When the next tick can find something to do, in Unix milliseconds; null when nothing is scheduled. */
+  readonly nextDueAtMs: number | null;
+}
+
+/** What a tick works with. */
+export interface TickParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly dispatcher: Dispatcher<Tx>;
+  readonly consumer: Consumer<Tx>;
+  readonly janitor: Janitor<Tx>;
+  /** The groups that have subscribers here. */
+  readonly groups: () => readonly string[];
+  /** Aborts what is under way when the bus stops. */
+  readonly signal: AbortSignal;
+}
+
+/** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
+export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
+  const { settings, janitor } = parts;
+  const { clock, store } = settings;
+  const untilMs = clock.now() + budgetMs;
+  await store.ready();
+  const done = { sent: 0, handled: 0, failed: 0 };
+  for (let found = true; found && clock.now() < untilMs;) {
+    // Handling first: its replies are then sent in the same round.
+    const handled = await handleSome(parts, done);
+    const sent = await sendSome(parts, done);
+    found = handled || sent;
+  }
+  const pruned = await janitor.run(untilMs);
+  const due = await Promise.all([
+    store.nextDueAt("outbox", clock.now()),
+    store.nextDueAt("inbox", clock.now(), parts.groups()),
+  ]);
+  const times = due.filter((dueAtMs) => dueAtMs !== null);
+  return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
+}
+
+type Done = { sent: number; handled: number; failed: number };
+
+async function handleSome<Tx>({ consumer, signal }: TickParts<Tx>, done: Done): Promise<boolean> {
+  const records = [
+    ...await consumer.claim("fresh", CONSUME_BATCH),
+    ...await consumer.claim("suspect", 1),
+  ];
+  const results = await Promise.all(records.map((record) => consumer.handle(record, signal)));
+  const handled = results.filter(({ kind }) => kind === "handled").length;
+  done.handled += handled;
+  done.failed += results.length - handled;
+  return records.length > 0;
+}
+
+async function sendSome<Tx>({ dispatcher, signal }: TickParts<Tx>, done: Done): Promise<boolean> {
+  const rounds = [
+    await dispatcher.round("fresh", signal),
+    await dispatcher.round("suspect", signal),
+  ];
+  for (const { sent, failed } of rounds) {
+    done.sent += sent;
+    done.failed += failed;
+  }
+  return rounds.some(({ claimed }) => claimed > 0);
+}
