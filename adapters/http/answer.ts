@@ -1,0 +1,110 @@
+/**
+ * What an answer means for the messages of its request.
+ *
+ * @module
+ */
+import type { Message } from "../../core/message.ts";
+import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
+import type { SendResult } from "../../core/ports.ts";
+import { parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
+import type { PostResult } from "./post.ts";
+import { boundedRetryAfter, readRetryAfter } from "./retry_after.ts";
+
+const SENT: SendResult = { kind: "sent" };
+
+/**
+ * The result of each message.
+ *
+ * @param host Where the request went, for the reasons.
+ * @param nowMs Unix time in milliseconds.
+ */
+export function resultsOf(
+  result: PostResult,
+  messages: readonly Message[],
+  host: string,
+  nowMs: number,
+): SendResult[] {
+  if (result.kind === "answered" && (result.status === 200 || result.status === 202)) {
+    const answers = parseAnswer(result.text ?? "", messages.map(({ id }) => id));
+    if (answers !== null) return answers.map((answer) => resultOf(answer, host));
+  }
+  const failure = failureOf(result, host, nowMs);
+  return messages.map(() => failure);
+}
+
+/** A failure that another attempt may mend. */
+export function retryable(reason: string, retryAfterMs?: number): SendResult {
+  return {
+    kind: "failed",
+    reason: cleaned(reason),
+    retryable: true,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
+}
+
+/** A failure that would be the same each time. */
+export function final(reason: string): SendResult {
+  return { kind: "failed", reason: cleaned(reason), retryable: false };
+}
+
+function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): SendResult {
+  const said = reason === undefined ? "" : `: ${reason}`;
+  switch (status) {
+    case "accepted":
+    case "handled":
+    // It is stored there as failed: it is theirs now.
+    case "failed":
+      return SENT;
+    case "no_subscriber":
+      return retryable(`${host} has no subscriber for it now`);
+    case "refused":
+      return retryable(
+        `${host} did not take it now${said}`,
+        retryAfterMs === undefined ? undefined : boundedRetryAfter(retryAfterMs),
+      );
+    case "malformed":
+      return final(`${host} cannot read it${said}`);
+    default:
+      return retryable(`${host} answered with a status this version does not know`);
+  }
+}
+
+function failureOf(result: PostResult, host: string, nowMs: number): SendResult {
+  switch (result.kind) {
+    case "stopped":
+      return retryable(`Stopped before ${host} answered`);
+    case "timed_out":
+      return retryable(`${host} did not answer in time`);
+    case "unreachable":
+      return retryable(`Cannot reach ${host}${result.code === null ? "" : `: ${result.code}`}`);
+    case "answered":
+      return answeredFailure(result, host, nowMs);
+  }
+}
+
+function answeredFailure(
+  { status, headers, text }: PostResult & { kind: "answered" },
+  host: string,
+  nowMs: number,
+): SendResult {
+  if (status >= 200 && status < 300) {
+    return retryable(`${host} did not answer as an Atlast service: got status ${status}`);
+  }
+  // Browsers hide a redirect behind status 0.
+  if (status === 0 || (status >= 300 && status < 400)) {
+    return retryable(`${host} answered with a redirect (${status}), which is not followed`);
+  }
+  const error = parseError(text ?? "");
+  const said = error === null ? "" : `: ${error.code}: ${error.message}`;
+  if (status === 400 || status === 413) return final(`${host} answered ${status}${said}`);
+  const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
+  return retryable(
+    `${host} answered ${status}${meaning}${said}`,
+    readRetryAfter(headers.get("retry-after"), nowMs),
+  );
+}
+
+/** The other side's words, kept short and on one line. */
+function cleaned(reason: string): string {
+  return reason.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH);
+}

@@ -1,0 +1,160 @@
+/**
+ * The transport that carries messages over HTTP.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
+import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
+import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
+import { checkedHeaders, checkedInteger } from "./options.ts";
+import type { HttpFormat } from "./parcel.ts";
+import type { Fetch } from "./post.ts";
+import { type HttpRoutes, RouteTable } from "./routes.ts";
+import { sendAll } from "./send.ts";
+import { Signer } from "./signature.ts";
+
+/** What {@linkcode httpTransport} takes. */
+export interface HttpTransportOptions {
+  /**
+   * Message names, or patterns with `*` and `#`, to the URL of the deliver route that takes their
+   * messages, or to a list of URLs that each get every message. The most exact pattern that matches
+   * a name is its route: one without wildcards, then the one with the most tokens that are none.
+   */
+  readonly routes: HttpRoutes;
+  /**
+   * The keys that sign requests, in base64 with or without `whsec_` before it, 24 to 64 bytes each.
+   * Each signs, so that a receiver that has any one of them accepts. To rotate: put the new key before
+   * the old one everywhere, in any order of services; then take the old one away.
+   */
+  readonly signingKeys: readonly string[];
+  /** How requests are made; the platform's own `fetch` if not given. */
+  readonly fetch?: Fetch;
+  /** How long a request may take until its whole answer is here, in milliseconds; 10 seconds if not given. */
+  readonly timeoutMs?: number;
+  /** The most messages in a request; 100 if not given. */
+  readonly maxBatch?: number;
+  /** The largest request body, in bytes; 4 MiB if not given. Receivers take no more by default. */
+  readonly maxRequestBytes?: number;
+  /**
+   * `batch`, if not given: many messages in the body of one request, in Atlast's own form. `message`:
+   * a request for each, with CAP's headers as HTTP headers and the body as it is, for receivers
+   * in other languages; what cannot stand in HTTP headers goes as a batch of one all the same.
+   */
+  readonly format?: HttpFormat;
+  /** Further HTTP headers for each request, such as one that a gateway asks for. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Where the time is from; the system's clock if not given. */
+  readonly clock?: Pick<Clock, "now">;
+}
+
+/** The default of {@linkcode HttpTransportOptions.timeoutMs}: well within a bus's lease. */
+export const DEFAULT_TIMEOUT_MS = 10_000;
+
+/** The default of {@linkcode HttpTransportOptions.maxBatch}: enough that the requests cost little. */
+export const DEFAULT_MAX_BATCH = 100;
+
+/** The longest that {@linkcode HttpTransportOptions.timeoutMs} may be: longer and leases run out. */
+const MAX_TIMEOUT_MS = 10 * 60_000;
+
+/**
+ * A transport that sends messages to the deliver routes of other services, signed after Standard
+ * Webhooks.
+ *
+ * A message counts as sent when every URL of its route took it; if one did not, all get it again, and
+ * those that have it know it by its id.
+ *
+ * @example
+ * ```ts ignore
+ * const transport = httpTransport({
+ *   routes: { "order.*": "https://inventory.example/atlast/deliver" },
+ *   signingKeys: [key],
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function httpTransport(options: HttpTransportOptions): Transport {
+  return new HttpTransport(options);
+}
+
+class HttpTransport implements Transport {
+  readonly capabilities: Transport["capabilities"];
+  readonly #routes: RouteTable;
+  readonly #sending: Parameters<typeof sendAll>[2];
+
+  constructor(options: HttpTransportOptions) {
+    const { format = "batch", clock = { now: () => Date.now() } } = options;
+    if (format !== "batch" && format !== "message") {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use format "${format}": want batch or message`,
+      );
+    }
+    const maxBatch = checkedInteger(
+      "maxBatch",
+      options.maxBatch ?? DEFAULT_MAX_BATCH,
+      MAX_BATCH_MESSAGES,
+    );
+    const maxRequestBytes = checkedInteger(
+      "maxRequestBytes",
+      options.maxRequestBytes ?? MAX_REQUEST_BYTES,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.#routes = new RouteTable(options.routes);
+    this.#sending = {
+      format,
+      limits: { maxBatch, maxRequestBytes },
+      timeoutMs: checkedInteger(
+        "timeoutMs",
+        options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+        MAX_TIMEOUT_MS,
+      ),
+      headers: checkedHeaders(options.headers ?? {}),
+      // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+      fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+      signer: new Signer(options.signingKeys, clock),
+      clock,
+    };
+    this.capabilities = { maxBatch, maxBodyBytes: Math.min(MAX_BODY_BYTES, maxRequestBytes) };
+  }
+
+  routes(name: string): boolean {
+    return this.#routes.urlsFor(name) !== undefined;
+  }
+
+  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    const urls = messages.map(({ name }) => this.#routes.urlsFor(name));
+    const byUrl = new Map<string, Message[]>();
+    messages.forEach((message, i) => {
+      for (const url of urls[i] ?? []) {
+        const queue = byUrl.get(url);
+        if (queue === undefined) byUrl.set(url, [message]);
+        else queue.push(message);
+      }
+    });
+    const outcomes = await sendAll(byUrl, signal, this.#sending);
+    return messages.map((message, i) => {
+      const targets = urls[i];
+      if (targets === undefined) {
+        return { kind: "unroutable", reason: `No route matches "${message.name}"` };
+      }
+      return combined(targets.map((url) => outcomes.get(url)!.get(message)!));
+    });
+  }
+
+  /** Nothing is kept open between calls. */
+  async close(): Promise<void> {}
+}
+
+/** Sent when each URL took it; else the failures in one, worth another attempt if any of them is. */
+function combined(results: readonly SendResult[]): SendResult {
+  const failures = results.filter((result) => result.kind === "failed");
+  if (failures.length < 2) return failures[0] ?? { kind: "sent" };
+  const waits = failures.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
+  return {
+    kind: "failed",
+    reason: failures.map(({ reason }) => reason).join("; "),
+    retryable: failures.some((failure) => failure.retryable),
+    ...(waits.length === 0 ? {} : { retryAfterMs: Math.max(...waits) }),
+  };
+}

@@ -1,0 +1,27 @@
+/**
+ * Messages over HTTP: a transport that sends them in signed requests, and the verifier for the
+ * service that takes them.
+ *
+ * @module
+ */
+export {
+  DEFAULT_MAX_BATCH,
+  DEFAULT_TIMEOUT_MS,
+  httpTransport,
+  type HttpTransportOptions,
+} from "./http_transport.ts";
+export { verifySignature, type VerifySignatureOptions } from "./signature.ts";
+export type { HttpRoutes } from "./routes.ts";
+export type { HttpFormat } from "./parcel.ts";
+export type { Fetch } from "./post.ts";
+export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type {
+  AbortSignalLike,
+  Clock,
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../core/ports.ts";

@@ -1,0 +1,52 @@
+/**
+ * Checks of the transport's options.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { isMessageHeader } from "../../core/wire.ts";
+
+/** What the transport itself decides: who is asked, what the body is, and what signs it. */
+const OWN = /^(host|content-.*|transfer-encoding|connection|webhook-.*)$/;
+
+/**
+ * A whole number from 1 to `most`.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkedInteger(field: string, value: number, most: number): number {
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use ${field} ${value}: want a whole number from 1 to ${most}`,
+    );
+  }
+  return value;
+}
+
+/**
+ * The user's own HTTP headers.
+ *
+ * @throws {AtlastError} `invalid_option`, naming the header but never its value.
+ */
+export function checkedHeaders(headers: Readonly<Record<string, string>>): Headers {
+  const checked = new Headers();
+  for (const [name, value] of Object.entries(headers)) {
+    if (OWN.test(name.toLowerCase()) || isMessageHeader(name.toLowerCase())) {
+      throw notUsable(name, "one that the transport does not set itself");
+    }
+    try {
+      checked.set(name, value);
+    } catch {
+      throw notUsable(name, "an HTTP header name and value");
+    }
+  }
+  return checked;
+}
+
+function notUsable(name: string, want: string): AtlastError {
+  return new AtlastError(
+    "invalid_option",
+    `Cannot use header ${JSON.stringify(name)} in headers: want ${want}`,
+  );
+}

@@ -1,0 +1,129 @@
+/**
+ * Parcels: messages packed into requests.
+ *
+ * @module
+ */
+import { wireHeaders } from "../../core/headers.ts";
+import { bodyBytes, type Message } from "../../core/message.ts";
+import {
+  BATCH_CONTENT_TYPE,
+  batchItem,
+  batchOf,
+  isBatch,
+  isMessageHeader,
+} from "../../core/wire.ts";
+import { batchRequestId, messageRequestId } from "./signature.ts";
+
+/** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
+export type HttpFormat = "batch" | "message";
+
+/** How large parcels may get. */
+export interface ParcelLimits {
+  /** The most messages in one. */
+  readonly maxBatch: number;
+  /** The most bytes in one. */
+  readonly maxRequestBytes: number;
+}
+
+/** Messages that go in one request. */
+export type Parcel =
+  /** `items` are the messages as they stand in a batch. */
+  | { readonly form: "batch"; readonly messages: readonly Message[]; readonly items: string[] }
+  | { readonly form: "message"; readonly messages: readonly [Message] };
+
+/** A request's headers and body, and the id under which it is signed. */
+export interface Packed {
+  /** The HTTP headers that say what it is. */
+  readonly headers: Headers;
+  /** The HTTP body. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** The `webhook-id`. */
+  readonly requestId: string;
+}
+
+/** Sorts messages into as few parcels as the limits allow; a message over them is in one alone. */
+export function parcelsOf(
+  messages: readonly Message[],
+  format: HttpFormat,
+  limits: ParcelLimits,
+): Parcel[] {
+  const parcels: Parcel[] = [];
+  const packBatches = batchPacker(parcels, format === "batch" ? limits.maxBatch : 1, limits);
+  for (const message of messages) {
+    if (format === "message" && fitsRawForm(message)) {
+      parcels.push({ form: "message", messages: [message] });
+    } else packBatches(message);
+  }
+  return parcels;
+}
+
+/** Two parcels with half of the messages each; null for what cannot be halved. */
+export function halves(parcel: Parcel): [Parcel, Parcel] | null {
+  if (parcel.form === "message" || parcel.messages.length < 2) return null;
+  const { messages, items } = parcel;
+  const middle = Math.ceil(messages.length / 2);
+  return [
+    { form: "batch", messages: messages.slice(0, middle), items: items.slice(0, middle) },
+    { form: "batch", messages: messages.slice(middle), items: items.slice(middle) },
+  ];
+}
+
+/** The request that carries a parcel. */
+export async function pack(parcel: Parcel): Promise<Packed> {
+  if (parcel.form === "batch") {
+    const headers = new Headers({ "content-type": BATCH_CONTENT_TYPE });
+    const body = new TextEncoder().encode(batchOf(parcel.items));
+    return { headers, body, requestId: await batchRequestId(body) };
+  }
+  const [message] = parcel.messages;
+  const headers = new Headers({ ...wireHeaders(message), "content-type": message.contentType });
+  const body = typeof message.body === "string"
+    ? new TextEncoder().encode(message.body)
+    : new Uint8Array(message.body);
+  return { headers, body, requestId: await messageRequestId(headers) };
+}
+
+/** A function that puts a message into the last batch of `parcels`, or begins the next. */
+function batchPacker(
+  parcels: Parcel[],
+  maxMessages: number,
+  { maxRequestBytes }: ParcelLimits,
+): (message: Message) => void {
+  let open: { messages: Message[]; items: string[]; bytes: number } | null = null;
+  return (message) => {
+    const item = batchItem(message);
+    const bytes = bodyBytes(item) + 1; // with the comma
+    // JSON can make a body six times as long; the raw form never makes it longer.
+    if (bytes + ENVELOPE_BYTES > maxRequestBytes && fitsRawForm(message)) {
+      parcels.push({ form: "message", messages: [message] });
+      return;
+    }
+    if (
+      open === null || open.messages.length >= maxMessages || open.bytes + bytes > maxRequestBytes
+    ) {
+      open = { messages: [], items: [], bytes: ENVELOPE_BYTES };
+      parcels.push({ form: "batch", messages: open.messages, items: open.items });
+    }
+    open.messages.push(message);
+    open.items.push(item);
+    open.bytes += bytes;
+  };
+}
+
+/** What stands around the messages of a batch. */
+const ENVELOPE_BYTES = batchOf([]).length;
+
+/**
+ * Whether a message comes out of HTTP headers and a raw body as it went in. Only printable ASCII
+ * does: platforms differ in how they read other bytes, and cut spaces off the ends.
+ */
+function fitsRawForm(message: Message): boolean {
+  return Object.entries(wireHeaders(message)).every(([name, value]) =>
+    isMessageHeader(name) && isPlain(value)
+  ) && isPlain(message.contentType) && !isBatch(message.contentType) &&
+    (typeof message.body !== "string" || message.body.isWellFormed());
+}
+
+function isPlain(value: string): boolean {
+  return /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value);
+}

@@ -1,0 +1,116 @@
+/**
+ * One POST request: no redirects, bounded in time and in what it reads of the answer.
+ *
+ * @module
+ */
+import type { AbortSignalLike } from "../../core/ports.ts";
+
+/** The part of `fetch` the transport uses; the platform's own fits. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** What came of a request. */
+export type PostResult =
+  /** `text` is null for a body that is too long or no UTF-8. */
+  | {
+    readonly kind: "answered";
+    readonly status: number;
+    readonly headers: Headers;
+    readonly text: string | null;
+  }
+  | { readonly kind: "timed_out" }
+  | { readonly kind: "stopped" }
+  /** `code` is what the system calls it, if that is known. */
+  | { readonly kind: "unreachable"; readonly code: string | null };
+
+/** What {@linkcode post} takes. */
+export interface PostRequest {
+  /** How to send it. */
+  readonly fetch: Fetch;
+  /** Where to. */
+  readonly url: string;
+  /** The HTTP headers. */
+  readonly headers: Headers;
+  /** The HTTP body. */
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** How long it may take until the whole answer is here, in milliseconds. */
+  readonly timeoutMs: number;
+  /** The most bytes read of the answer. */
+  readonly maxResponseBytes: number;
+  /** Stops it. */
+  readonly signal: AbortSignalLike;
+}
+
+/** Sends a request. Never throws: whatever goes wrong is in the result. */
+export async function post(request: PostRequest): Promise<PostResult> {
+  const { signal, timeoutMs, maxResponseBytes } = request;
+  if (signal.aborted) return { kind: "stopped" };
+  const controller = new AbortController();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    controller.abort();
+  }, timeoutMs);
+  const stop = () => controller.abort();
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    const response = await request.fetch(request.url, {
+      method: "POST",
+      headers: request.headers,
+      body: request.body,
+      // A redirect could lead the messages, and who they are signed by, anywhere.
+      redirect: "manual",
+      signal: controller.signal,
+    });
+    const text = await readText(response.body, maxResponseBytes);
+    return { kind: "answered", status: response.status, headers: response.headers, text };
+  } catch (error) {
+    if (timedOut) return { kind: "timed_out" };
+    if (signal.aborted) return { kind: "stopped" };
+    return { kind: "unreachable", code: systemCode(error) };
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
+    // Ends what is still open, such as an answer that was read only in part.
+    controller.abort();
+  }
+}
+
+async function readText(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<string | null> {
+  if (body === null) return "";
+  const reader = body.getReader();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  for (let bytes = 0;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    bytes += value.byteLength;
+    if (bytes > maxBytes) {
+      await reader.cancel();
+      return null;
+    }
+    try {
+      text += decoder.decode(value, { stream: true });
+    } catch {
+      await reader.cancel();
+      return null;
+    }
+  }
+  try {
+    return text + decoder.decode();
+  } catch {
+    return null;
+  }
+}
+
+/** `ECONNREFUSED` and the like. Not the error's text: some runtimes put the whole URL in it. */
+function systemCode(error: unknown): string | null {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
+    const code = (cause as { code?: unknown }).code;
+    if (typeof code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(code)) return code;
+    cause = cause.cause;
+  }
+  return null;
+}

@@ -1,0 +1,145 @@
+/**
+ * Sending messages to their URLs, several requests at once.
+ *
+ * @module
+ */
+import type { Message } from "../../core/message.ts";
+import type { AbortSignalLike, Clock, SendResult } from "../../core/ports.ts";
+import { final, resultsOf, retryable } from "./answer.ts";
+import {
+  halves,
+  type HttpFormat,
+  pack,
+  type Parcel,
+  type ParcelLimits,
+  parcelsOf,
+} from "./parcel.ts";
+import { type Fetch, post } from "./post.ts";
+import type { Signer } from "./signature.ts";
+
+/** The most requests under way at once: Workers wait with a seventh until one of six has answered. */
+const MAX_PARALLEL_REQUESTS = 6;
+
+/** An answer has a fixed part, and for each message its id, a status and a reason, escaped. */
+const MAX_ANSWER_BYTES = 4 * 1024;
+const MAX_RESULT_BYTES = 8 * 1024;
+
+/** How messages are sent. */
+export interface Sending {
+  readonly format: HttpFormat;
+  readonly limits: ParcelLimits;
+  readonly timeoutMs: number;
+  readonly headers: Headers;
+  readonly fetch: Fetch;
+  readonly signer: Signer;
+  readonly clock: Pick<Clock, "now">;
+}
+
+/** What became of the messages, for each URL. */
+export type Outcomes = ReadonlyMap<string, ReadonlyMap<Message, SendResult>>;
+
+/** Sends every message to its URL. Each has a result when this resolves. */
+export async function sendAll(
+  byUrl: ReadonlyMap<string, readonly Message[]>,
+  signal: AbortSignalLike,
+  sending: Sending,
+): Promise<Outcomes> {
+  const outcomes = new Map<string, Map<Message, SendResult>>();
+  const destinations = [...byUrl].map(([url, messages]) => {
+    const results = new Map<Message, SendResult>();
+    outcomes.set(url, results);
+    const destination = new Destination(url, results, signal, sending);
+    return { destination, parcels: parcelsOf(messages, sending.format, sending.limits) };
+  });
+  // In turns, so that a URL with many parcels, or a slow one, does not keep the others back.
+  const rounds = Math.max(0, ...destinations.map(({ parcels }) => parcels.length));
+  const work: (() => Promise<void>)[] = [];
+  for (let round = 0; round < rounds; round++) {
+    for (const { destination, parcels } of destinations) {
+      const parcel = parcels[round];
+      if (parcel !== undefined) work.push(() => destination.send(parcel));
+    }
+  }
+  await inParallel(work);
+  return outcomes;
+}
+
+/** One URL, and what became of the messages for it. */
+class Destination {
+  readonly #url: string;
+  readonly #host: string;
+  readonly #results: Map<Message, SendResult>;
+  readonly #signal: AbortSignalLike;
+  readonly #sending: Sending;
+  #isSilent = false;
+
+  constructor(
+    url: string,
+    results: Map<Message, SendResult>,
+    signal: AbortSignalLike,
+    sending: Sending,
+  ) {
+    this.#url = url;
+    // Not the whole URL: a path or a query may hold a secret.
+    this.#host = new URL(url).host;
+    this.#results = results;
+    this.#signal = signal;
+    this.#sending = sending;
+  }
+
+  async send(parcel: Parcel): Promise<void> {
+    const { limits, clock } = this.#sending;
+    const packed = await pack(parcel);
+    if (packed.body.byteLength > limits.maxRequestBytes) {
+      return this.#settle(
+        parcel,
+        final(
+          `Cannot send a request of ${packed.body.byteLength} bytes: want ${limits.maxRequestBytes} at most`,
+        ),
+      );
+    }
+    // Else a silent server would cost a timeout for each parcel, and the leases would run out.
+    if (this.#isSilent) {
+      return this.#settle(parcel, retryable(`${this.#host} did not answer in time just before`));
+    }
+    const result = await this.#post(packed, parcel.messages.length);
+    this.#isSilent ||= result.kind === "timed_out";
+    const smaller = result.kind === "answered" && result.status === 413 ? halves(parcel) : null;
+    if (smaller !== null) {
+      await this.send(smaller[0]);
+      return this.send(smaller[1]);
+    }
+    const results = resultsOf(result, parcel.messages, this.#host, clock.now());
+    parcel.messages.forEach((message, i) => this.#results.set(message, results[i]!));
+  }
+
+  async #post({ headers, body, requestId }: Awaited<ReturnType<typeof pack>>, count: number) {
+    const { fetch, signer, timeoutMs } = this.#sending;
+    const signature = await signer.headersFor(requestId, body);
+    for (const [name, value] of Object.entries(signature)) headers.set(name, value);
+    headers.set("accept", "application/json");
+    this.#sending.headers.forEach((value, name) => headers.set(name, value));
+    return post({
+      fetch,
+      url: this.#url,
+      headers,
+      body,
+      timeoutMs,
+      maxResponseBytes: MAX_ANSWER_BYTES + MAX_RESULT_BYTES * count,
+      signal: this.#signal,
+    });
+  }
+
+  #settle(parcel: Parcel, result: SendResult): void {
+    for (const message of parcel.messages) this.#results.set(message, result);
+  }
+}
+
+/** Runs work, a few at once, in its order. */
+async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let run = work[next++]; run !== undefined; run = work[next++]) await run();
+  };
+  await Promise.all(Array.from({ length: MAX_PARALLEL_REQUESTS }, worker));
+}

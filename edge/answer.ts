@@ -1,0 +1,24 @@
+/**
+ * Answers in JSON.
+ *
+ * @module
+ */
+import type { Refusal } from "./status.ts";
+
+/** A value as an answer. */
+export function answer(
+  value: unknown,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return new Response(JSON.stringify(value), {
+    status,
+    // What a bus says is of the moment: nothing on the way should keep it.
+    headers: { ...headers, "content-type": "application/json", "cache-control": "no-store" },
+  });
+}
+
+/** A refusal as an answer, with what is wrong and nothing of the request itself. */
+export function answerRefusal({ status, code, message, headers }: Refusal): Response {
+  return answer({ error: { code, message } }, status, headers);
+}

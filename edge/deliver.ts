@@ -1,0 +1,116 @@
+/**
+ * The deliver route: takes one message as HTTP headers and a raw body, or a batch.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+import { HEADER, messageFromWire } from "../core/headers.ts";
+import type { Message } from "../core/message.ts";
+import type { DeliveryResult, Receiver } from "../core/ports.ts";
+import {
+  type BatchEntry,
+  isBatch,
+  isMessageHeader,
+  parseBatch,
+  type WireResult,
+} from "../core/wire.ts";
+import { answer } from "./answer.ts";
+import { keptBody, textOf } from "./message_body.ts";
+import { Refusal, statusOf, unavailable } from "./status.ts";
+
+/** Hands the messages of a request to the bus and says what became of them. */
+export function deliver(
+  receiver: Receiver,
+  headers: Headers,
+  rawBody: Uint8Array,
+  nowMs: number,
+): Promise<Response> {
+  return isBatch(headers.get("content-type"))
+    ? deliverBatch(receiver, rawBody, nowMs)
+    : deliverOne(receiver, headers, rawBody, nowMs);
+}
+
+async function deliverOne(
+  receiver: Receiver,
+  headers: Headers,
+  rawBody: Uint8Array,
+  nowMs: number,
+): Promise<Response> {
+  const fields = messageFields(headers);
+  const message = kept(messageFromWire(fields, rawBody, nowMs));
+  const [result] = await deliverAll(receiver, [message]);
+  const status = statusOf(result!);
+  if (result!.kind === "refused") {
+    throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
+  }
+  if (result!.kind === "no_subscriber") {
+    throw new Refusal(
+      status,
+      "no_subscriber",
+      `Cannot deliver "${message.name}": nothing here subscribes to it`,
+    );
+  }
+  return answer({ results: [wireResult(message.id, result!)] }, status);
+}
+
+async function deliverBatch(
+  receiver: Receiver,
+  rawBody: Uint8Array,
+  nowMs: number,
+): Promise<Response> {
+  const text = textOf(rawBody);
+  if (text === null) {
+    throw new AtlastError("malformed_message", "Cannot read a batch that is no UTF-8: want JSON");
+  }
+  const entries = parseBatch(text, nowMs);
+  const messages = entries.map(({ message }) => message).filter((message) => message !== null);
+  const results = await deliverAll(receiver, messages.map(kept));
+  let next = 0;
+  const answers = entries.map((entry) =>
+    entry.message === null ? malformed(entry) : wireResult(entry.id, results[next++]!)
+  );
+  return answer({ results: answers }, 200);
+}
+
+/** The bus's results, which a receiver must give in full: a missing one would look like a success. */
+async function deliverAll(
+  receiver: Receiver,
+  messages: readonly Message[],
+): Promise<DeliveryResult[]> {
+  const results = messages.length === 0 ? [] : await receiver.deliver(messages);
+  if (results.length !== messages.length) {
+    throw new Error(`Cannot answer: got ${results.length} results for ${messages.length} messages`);
+  }
+  return results;
+}
+
+/** The HTTP headers that are the message's own: never a cookie, a token or what a proxy adds. */
+function messageFields(headers: Headers): Record<string, string> {
+  if (!headers.has(HEADER.id) && !headers.has(HEADER.name)) {
+    throw new Refusal(
+      415,
+      "unsupported_media_type",
+      `Cannot read a message from this request: want the headers "${HEADER.id}" and ` +
+        `"${HEADER.name}", or a batch by its content type`,
+    );
+  }
+  const fields: Record<string, string> = {};
+  headers.forEach((value, name) => {
+    if (isMessageHeader(name) || name === "content-type") fields[name] = value;
+  });
+  return fields;
+}
+
+function kept(message: Message): Message {
+  return { ...message, body: keptBody(message.contentType, message.body) };
+}
+
+/** A failure's reason stays here: it is what a handler said, and may hold anything. */
+function wireResult(id: string, result: DeliveryResult): WireResult {
+  if (result.kind !== "refused") return { id, status: result.kind };
+  return { id, status: "refused", reason: result.reason, retryAfterMs: result.retryAfterMs };
+}
+
+function malformed(entry: BatchEntry & { message: null }): WireResult {
+  return { id: entry.id, status: "malformed", reason: entry.problem.message };
+}

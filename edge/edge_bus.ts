@@ -1,0 +1,32 @@
+/**
+ * What the edge app asks of a bus.
+ *
+ * @module
+ */
+import type { Receiver } from "../core/ports.ts";
+
+/** What a tick did; answered as it is. */
+export interface EdgeTickReport {
+  /** When there is work again, in Unix milliseconds; null when nothing is scheduled. */
+  readonly nextDueAtMs: number | null;
+}
+
+/** How a bus is; answered as it is, to anyone who asks. */
+export interface EdgeHealthReport {
+  /** Whether it can take messages. */
+  readonly ready: boolean;
+  /** Whether its store answers. */
+  readonly store: "up" | "down";
+  /** Whether its loop runs; false is well where ticks come from outside. */
+  readonly running: boolean;
+  /** Why it is not ready, in words that name no host, user or the like. */
+  readonly reason?: string;
+}
+
+/** The part of a bus that the edge app uses; every bus fits. */
+export interface EdgeBus extends Receiver {
+  /** Does what background work is due, for about `budgetMs` milliseconds at the most. */
+  tick(options: { budgetMs: number }): Promise<EdgeTickReport>;
+  /** Says how it is. */
+  health(): Promise<EdgeHealthReport>;
+}

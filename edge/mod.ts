@@ -1,0 +1,12 @@
+/**
+ * The edge app: a bus behind HTTP, over web-standard `Request` and `Response` alone.
+ *
+ * @module
+ */
+export { type App, type AppOptions, createApp } from "./app.ts";
+export { verifyBearer } from "./bearer.ts";
+export type { EdgeBus, EdgeHealthReport, EdgeTickReport } from "./edge_bus.ts";
+export { DEFAULT_TICK_BUDGET_MS, MAX_TICK_BUDGET_MS } from "./tick_budget.ts";
+export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../core/wire.ts";
+export type { Message, MessageBody, MessageHeaders } from "../core/message.ts";
+export type { DeliveryResult, Receiver } from "../core/ports.ts";

@@ -1,0 +1,59 @@
+/**
+ * Reading a request's body, never more of it than the limit.
+ *
+ * @module
+ */
+import { Refusal } from "./status.ts";
+
+/**
+ * The raw body of a request.
+ *
+ * @throws {Refusal} 413 for one over the limit, 415 for one that is compressed: what it unpacks to
+ * has no limit, and its signature is of what it was before.
+ */
+export async function readBody(
+  request: Request,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const encoding = request.headers.get("content-encoding") ?? "identity";
+  if (encoding.trim().toLowerCase() !== "identity") {
+    throw new Refusal(
+      415,
+      "unsupported_media_type",
+      "Cannot read a body with a content-encoding: want it as it is",
+      { "accept-encoding": "identity" },
+    );
+  }
+  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  if (request.body === null) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = request.body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.byteLength;
+      if (length > maxBytes) throw tooLarge(maxBytes);
+      chunks.push(value);
+    }
+  } finally {
+    // Not cancelled: on some servers that would close the connection before the answer is out.
+    reader.releaseLock();
+  }
+  return joined(chunks, length);
+}
+
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal(413, "too_large", `Cannot take the body: want ${maxBytes} bytes at most`);
+}

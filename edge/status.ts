@@ -1,0 +1,98 @@
+/**
+ * HTTP statuses: the one place that gives errors and results theirs.
+ *
+ * @module
+ */
+import { AtlastError, type ErrorCode } from "../core/errors.ts";
+import type { DeliveryResult } from "../core/ports.ts";
+
+/** A request that is refused, with all that its answer says. */
+export class Refusal extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+  /** What kind of refusal it is. */
+  readonly code: string;
+  /** Further HTTP headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** Makes a refusal; the message is shown to the caller. */
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+  }
+}
+
+/** The status of each error; null for one that says nothing of the request, but of the service. */
+const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
+  invalid_body: 400,
+  invalid_header: 400,
+  invalid_id: 400,
+  invalid_name: 400,
+  malformed_message: 400,
+  too_large: 413,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  no_subscriber: 404,
+  id_conflict: 409,
+  wrong_state: 409,
+  lease_lost: 503,
+  timeout: 503,
+  stopped: 503,
+  not_migrated: 503,
+  schema_too_new: 503,
+  database_locked: 503,
+  invalid_option: null,
+  no_route: null,
+  duplicate_subscriber: null,
+  transaction_ended: null,
+  unsupported: null,
+};
+
+/** How long a service that cannot take messages now asks to be left alone, in milliseconds. */
+const UNAVAILABLE_RETRY_MS = 5_000;
+
+/** The refusal that a thrown value stands for; null for one that is nobody's business outside. */
+export function refusalOf(thrown: unknown): Refusal | null {
+  if (thrown instanceof Refusal) return thrown;
+  if (!(thrown instanceof AtlastError)) return null;
+  const status = STATUS_OF_ERROR[thrown.code];
+  if (status === null) return null;
+  // What ails the service itself is for its own log.
+  if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);
+  return new Refusal(status, thrown.code, thrown.message);
+}
+
+/** The status of what became of a message that came alone. */
+export function statusOf(result: DeliveryResult): number {
+  switch (result.kind) {
+    case "handled":
+    // It is stored as failed: it is ours now, and must not come again.
+    case "failed":
+      return 200;
+    case "accepted":
+      return 202;
+    case "no_subscriber":
+      return 404;
+    case "refused":
+      return 503;
+  }
+}
+
+/** A refusal for now. */
+export function unavailable(
+  code: string,
+  retryAfterMs: number,
+  message = "Cannot take messages now: want them again later",
+): Refusal {
+  return new Refusal(503, code, message, {
+    "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
+  });
+}
