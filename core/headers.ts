@@ -67,8 +67,8 @@ const FIELDS: ReadonlySet<string> = new Set([
  * @throws {AtlastError} `invalid_header` or `too_large`, naming the header but never its value.
  */
 export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): MessageHeaders {
-  const kept: Record<string, string> = {};
-  let count = 0;
+  // Entries, because assigning to a header named __proto__ would lose it.
+  const kept: [string, string][] = [];
   let characters = 0;
   for (const [anyCase, value] of Object.entries(headers)) {
     if (value === undefined || value === null) continue;
@@ -89,18 +89,17 @@ export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): Me
         `Cannot use the value of header "${name}": want text without control characters`,
       );
     }
-    kept[name] = text;
-    count += 1;
+    kept.push([name, text]);
     characters += name.length + text.length;
   }
-  if (count > MAX_HEADERS || characters > MAX_HEADER_CHARACTERS) {
+  if (kept.length > MAX_HEADERS || characters > MAX_HEADER_CHARACTERS) {
     throw new AtlastError(
       "too_large",
-      `Cannot accept ${count} headers of ${characters} characters: want ${MAX_HEADERS} of ` +
+      `Cannot accept ${kept.length} headers of ${characters} characters: want ${MAX_HEADERS} of ` +
         `${MAX_HEADER_CHARACTERS} in all at most`,
     );
   }
-  return kept;
+  return Object.fromEntries(kept);
 }
 
 /** Every header of a message as it goes on the wire, beside the content type. */
@@ -152,11 +151,21 @@ export function correlationSequence(message: Message): number {
   return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0;
 }
 
-/** Reads ISO 8601, and CAP's own `MM/dd/yyyy HH:mm:ss`, which says no zone and is taken for UTC. */
+/**
+ * Reads ISO 8601, and CAP's own `MM/dd/yyyy HH:mm:ss`. A time that says no zone is taken for UTC: the
+ * reader's zone is not the sender's either, and would make the answer depend on the machine.
+ */
 function parseSentTime(text: unknown): number | null {
   if (typeof text !== "string") return null;
-  const cap = /^(\d{2})\/(\d{2})\/(\d{4}) (\d{2}:\d{2}:\d{2})$/.exec(text);
-  const timeMs = Date.parse(cap === null ? text : `${cap[3]}-${cap[1]}-${cap[2]}T${cap[4]}Z`);
+  const iso = text.replace(
+    /^(\d{2})\/(\d{2})\/(\d{4}) (\d{2}:\d{2}:\d{2})$/,
+    (_, month, day, year, time) => `${year}-${month}-${day}T${time}`,
+  );
+  const found = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?$/.exec(
+    iso,
+  );
+  if (found === null) return null;
+  const timeMs = Date.parse(`${found[1]}${found[2] ?? "Z"}`);
   return Number.isNaN(timeMs) ? null : timeMs;
 }
 

@@ -89,8 +89,13 @@ function utf8Length(text: string): number {
     const unit = text.charCodeAt(i);
     if (unit < 0x80) bytes += 1;
     else if (unit < 0x800) bytes += 2;
-    else if (unit >= 0xd800 && unit < 0xdc00) (bytes += 4, i++);
+    else if (isPair(unit, text.charCodeAt(i + 1))) (bytes += 4, i++);
     else bytes += 3;
   }
   return bytes;
+}
+
+/** Whether two UTF-16 units are the halves of one character; a lone half is encoded as U+FFFD. */
+function isPair(first: number, second: number): boolean {
+  return first >= 0xd800 && first < 0xdc00 && second >= 0xdc00 && second < 0xe000;
 }

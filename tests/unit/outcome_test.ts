@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { AtlastError, ContractError, NonRetryable, RetryAfter } from "../../core/errors.ts";
+import { failureOf, MAX_REASON_LENGTH, reasonOf } from "../../core/outcome.ts";
+
+describe("what a thrown value means", () => {
+  const table: readonly (readonly [unknown, string, boolean])[] = [
+    [new Error("down"), "Error-->down", true],
+    [new TypeError("no such thing"), "TypeError-->no such thing", true],
+    ["just words", "Error-->just words", true],
+    [undefined, "Error-->A value that is no Error was thrown", true],
+    [{ secret: 1 }, "Error-->A value that is no Error was thrown", true],
+    [new AtlastError("timeout", "took too long"), "AtlastError-->took too long", true],
+    [new NonRetryable("never"), "NonRetryable-->never", false],
+    [new AtlastError("too_large", "big"), "AtlastError-->big", false],
+    [
+      new ContractError("body of x", [{ path: "a[0].b", message: "want a number" }]),
+      "ContractError-->Cannot accept the body of x: a[0].b: want a number",
+      false,
+    ],
+  ];
+  for (const [thrown, reason, retryable] of table) {
+    it(`${reason} is ${retryable ? "tried again" : "final"}`, () => {
+      assert.deepEqual(failureOf(thrown), { kind: "fail", reason, retryable });
+    });
+  }
+
+  it("RetryAfter says when", () => {
+    assert.deepEqual(failureOf(new RetryAfter(5000, "busy")), {
+      kind: "fail",
+      reason: "RetryAfter-->busy",
+      retryable: true,
+      retryAfterMs: 5000,
+    });
+    assert.equal(new RetryAfter(5).message, "Retry after 5 ms");
+  });
+
+  it("RetryAfter takes no time that is none", () => {
+    for (const ms of [-1, NaN]) assert.throws(() => new RetryAfter(ms), RangeError);
+  });
+
+  it("keeps the cause out of the reason and on the error", () => {
+    const cause = new Error("password=hunter2");
+    for (
+      const error of [new NonRetryable("no", { cause }), new RetryAfter(1, "later", { cause })]
+    ) {
+      assert.equal(error.cause, cause);
+      assert.ok(!reasonOf(error).includes("hunter2"));
+    }
+  });
+
+  it("cuts a reason that is a log", () => {
+    const reason = reasonOf(new Error("x".repeat(5000)));
+    assert.equal(reason.length, MAX_REASON_LENGTH);
+    assert.ok(reason.endsWith("x…"));
+  });
+});
