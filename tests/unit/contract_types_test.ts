@@ -11,11 +11,12 @@ import * as z from "zod";
 import {
   type BodyInput,
   type BodyOutput,
-  type CallbackContract,
+  type Bus,
   type Contract,
   defineMessage,
   type ReplyInput,
-} from "../../core/contract.ts";
+  subscribe,
+} from "../../mod.ts";
 
 const MarkStatus = defineMessage("place.order.mark.status", {
   body: z.object({ orderId: z.number(), isSuccess: z.boolean() }),
@@ -37,17 +38,6 @@ type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ?
 /** Does nothing: calling it makes the compiler check its type argument. */
 function isTrue<_T extends true>(): void {}
 
-/** What `publish` takes, and `subscribe`. */
-declare function publish<C extends Contract>(
-  contract: C,
-  body: BodyInput<C>,
-  options?: { callback?: CallbackContract<ReplyInput<C>> },
-): void;
-declare function subscribe<C extends Contract>(
-  contract: C,
-  handler: (body: BodyOutput<C>) => ReplyInput<C> | Promise<ReplyInput<C>>,
-): void;
-
 it("a contract's types are its schemas' own", () => {
   isTrue<Same<BodyInput<typeof DeductQty>, { orderId: number; qty: number }>>();
   isTrue<Same<ReplyInput<typeof DeductQty>, { orderId: number; isSuccess: boolean }>>();
@@ -61,7 +51,7 @@ it("a contract's types are its schemas' own", () => {
 });
 
 /** Compiled and never called. */
-export function publishing(): void {
+export function publishing({ publish }: Bus): void {
   publish(DeductQty, { orderId: 1, qty: 1 });
   publish(DeductQty, { orderId: 1, qty: 1 }, { callback: MarkStatus });
   publish(Dated, { at: "2026-01-01" });
@@ -84,21 +74,22 @@ export function publishing(): void {
 
 /** Compiled and never called. */
 export function subscribing(): void {
-  subscribe(DeductQty, ({ orderId }) => ({ orderId, isSuccess: true }));
-  subscribe(DeductQty, ({ orderId }) => Promise.resolve({ orderId, isSuccess: true }));
-  subscribe(MarkStatus, () => {});
-  subscribe(Dated, ({ at }) => void at.getTime());
+  const to = { group: "stock" };
+  subscribe(DeductQty, to, ({ orderId }) => ({ orderId, isSuccess: true }));
+  subscribe(DeductQty, to, ({ orderId }) => Promise.resolve({ orderId, isSuccess: true }));
+  subscribe(MarkStatus, to, () => {});
+  subscribe(Dated, to, ({ at }) => void at.getTime());
 
   // @ts-expect-error -- the reply lacks a field
-  subscribe(DeductQty, ({ orderId }) => ({ orderId }));
+  subscribe(DeductQty, to, ({ orderId }) => ({ orderId }));
   // @ts-expect-error -- the reply is not given
-  subscribe(DeductQty, () => {});
+  subscribe(DeductQty, to, () => {});
   // @ts-expect-error -- the same, later
-  subscribe(DeductQty, async () => {});
+  subscribe(DeductQty, to, async () => {});
   // @ts-expect-error -- the body has no such field
-  subscribe(DeductQty, ({ colour }) => ({ orderId: colour, isSuccess: true }));
+  subscribe(DeductQty, to, ({ colour }) => ({ orderId: colour, isSuccess: true }));
   // @ts-expect-error -- the contract has no reply
-  subscribe(MarkStatus, () => ({ orderId: 1 }));
+  subscribe(MarkStatus, to, () => ({ orderId: 1 }));
 }
 
 /** Compiled and never called: lists and maps of contracts of different bodies. */
