@@ -1,0 +1,154 @@
+/**
+ * One process at a time in a folder.
+ *
+ * The lock is a file beside the folder that says who holds it. It is put in place whole, by a link, so
+ * that nobody ever reads half of one; and who takes over the lock of a dead process holds a lock on
+ * that very takeover, so that two that try at once cannot both succeed.
+ *
+ * @module
+ */
+import { link, mkdir, readFile, realpath, rename, unlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import process from "node:process";
+import { AtlastError } from "../../core/errors.ts";
+
+/** How often the file may change under one attempt before it gives up. */
+const MAX_TRIES = 20;
+
+/** Who holds a lock. */
+interface Holder {
+  /** Its process. */
+  readonly pid: number;
+  /** The machine the process is on. */
+  readonly host: string;
+  /** When the process began, so that another with the same number is not taken for it; null if unknown. */
+  readonly birth: string | null;
+  /** This lock, and no other. */
+  readonly token: string;
+}
+
+/**
+ * Takes the lock of a folder, making the folder if it is not there. A lock whose process is dead is
+ * taken over.
+ *
+ * @returns What gives it back.
+ * @throws {AtlastError} `database_locked` when a living process, or one on another machine, has it.
+ */
+export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+  await mkdir(folder, { recursive: true });
+  // Two names of one folder are one lock.
+  const place = await realpath(folder);
+  return await acquire(`${place}.lock`, place);
+}
+
+async function acquire(path: string, folder: string): Promise<() => Promise<void>> {
+  const holder: Holder = {
+    pid: process.pid,
+    host: hostname(),
+    birth: await birthOf(process.pid),
+    token: crypto.randomUUID(),
+  };
+  const draft = `${path}.${holder.token}.tmp`;
+  await writeFile(draft, JSON.stringify(holder));
+  try {
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      if (await linked(draft, path)) return () => release(path, holder);
+      const other = await holderOf(path);
+      // It was given back in between.
+      if (other === null) continue;
+      if (await isAlive(other)) throw lockedBy(other, path, folder);
+      if (await takenOver(draft, path, other, folder)) return () => release(path, holder);
+    }
+    throw new AtlastError(
+      "database_locked",
+      `Cannot open ${folder}: got a lock that changed hands ${MAX_TRIES} times, want it free`,
+    );
+  } finally {
+    await unlink(draft).catch(() => {});
+  }
+}
+
+/**
+ * Puts `draft` in the place of a dead holder's lock. Only who holds the lock on the takeover of this
+ * very token may, and only while that token is still there.
+ */
+async function takenOver(
+  draft: string,
+  path: string,
+  dead: Holder,
+  folder: string,
+): Promise<boolean> {
+  const giveBack = await acquire(`${path}.${dead.token}`, folder);
+  try {
+    if ((await holderOf(path))?.token !== dead.token) return false;
+    await rename(draft, path);
+    return true;
+  } finally {
+    await giveBack();
+  }
+}
+
+async function release(path: string, own: Holder): Promise<void> {
+  if ((await holderOf(path))?.token === own.token) await unlink(path);
+}
+
+async function linked(draft: string, path: string): Promise<boolean> {
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+async function holderOf(path: string): Promise<Holder | null> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as Holder;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw error;
+  }
+}
+
+/** A process of another machine cannot be looked at, so it counts as alive. */
+async function isAlive(holder: Holder): Promise<boolean> {
+  if (holder.host !== hostname()) return true;
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // It is there, but someone else's.
+    if (codeOf(error) !== "EPERM") return false;
+  }
+  return holder.birth === null || await birthOf(holder.pid) === holder.birth;
+}
+
+/**
+ * When a process began, in the kernel's own count since this boot; null where there is no `/proc`. A
+ * container that is started again often has the same process number as before.
+ */
+async function birthOf(pid: number): Promise<string | null> {
+  try {
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, "utf8"),
+      readFile("/proc/sys/kernel/random/boot_id", "utf8"),
+    ]);
+    // The second field is the program's name in parentheses, which may hold anything; the start time
+    // is the twentieth after it.
+    return `${boot.trim()}:${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+  } catch {
+    return null;
+  }
+}
+
+function lockedBy({ pid, host }: Holder, path: string, folder: string): AtlastError {
+  return new AtlastError(
+    "database_locked",
+    `Cannot open ${folder}: process ${pid} on ${host} has it open, want one process at a time` +
+      (host === hostname() ? "" : `; delete ${path} if that machine is gone`),
+  );
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null)?.code;
+}

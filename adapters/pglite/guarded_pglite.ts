@@ -1,0 +1,19 @@
+/**
+ * The guard of the Postgres adapter for transactions of PGlite. PGlite refuses use of an ended
+ * transaction itself, with an error of its own and only once the commit is under way.
+ *
+ * @module
+ */
+import type { TransactionEnd } from "../postgres/guard.ts";
+
+/** Guards a transaction. */
+export function guardedPglite<Tx>(tx: Tx, end: TransactionEnd): Tx {
+  return new Proxy(tx as Tx & object, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) =>
+        end.reached ? Promise.reject(end.error()) : Reflect.apply(value, target, args);
+    },
+  });
+}

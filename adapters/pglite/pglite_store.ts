@@ -1,0 +1,83 @@
+/**
+ * The store on PGlite: Postgres inside this process, with the same SQL.
+ *
+ * @module
+ */
+import type { SqlClient, Store } from "../../core/ports.ts";
+import { endingWith, TransactionEnd } from "../postgres/guard.ts";
+import { checkMigrated, migrateOn } from "../postgres/migrate.ts";
+import { type Database, runOnClient } from "../postgres/run.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
+import { SqlStore } from "../postgres/sql_store.ts";
+import { guardedPglite } from "./guarded_pglite.ts";
+import { localWakeups } from "./local_wakeups.ts";
+
+/** Options of {@linkcode pgliteStore}. */
+export interface PgliteStoreOptions {
+  /** The schema that holds the tables; `atlast` if not given. */
+  readonly schema?: string;
+  /**
+   * Whether the store creates and updates its tables by itself; true if not given. When false, it only
+   * checks that they are there.
+   */
+  readonly migrate?: boolean;
+}
+
+/** The part of a PGlite database that the store uses. */
+export interface Pglite {
+  /** Runs one statement. */
+  // deno-lint-ignore no-explicit-any -- PGlite types parameters as `any`.
+  query(text: string, params?: any[]): Promise<{ rows: unknown[] }>;
+  /** Runs work in a transaction. */
+  // deno-lint-ignore no-explicit-any -- the transaction's type is the database's own; see PgliteTransactionOf.
+  transaction(work: (tx: any) => Promise<any>): Promise<any>;
+}
+
+/** What a PGlite database gives to the work of its transactions. */
+export type PgliteTransactionOf<Db extends Pglite> = Parameters<
+  Parameters<Db["transaction"]>[0]
+>[0];
+
+/**
+ * Makes a store of a PGlite database. Handlers get PGlite's own transactions. The database stays the
+ * caller's: closing the store does not close it.
+ *
+ * What PGlite does not promise:
+ * - It does not sync to disk. What was acknowledged survives the death of the process, but may be lost
+ *   when the machine loses power or its kernel dies.
+ * - A folder is for one process. PGlite itself does not hold others off, and two processes destroy each
+ *   other's data silently; open the folder with `openPglite`, which does.
+ * - There is one connection. While a transaction is open everything else waits, so work inside a
+ *   transaction must use its `tx` and nothing else of this database, or it waits for itself.
+ *
+ * @throws {AtlastError} `invalid_option` for a bad schema name.
+ */
+export function pgliteStore<Db extends Pglite>(
+  db: Db,
+  options: PgliteStoreOptions = {},
+): Store<PgliteTransactionOf<Db>> {
+  const { schema = DEFAULT_SCHEMA, migrate = true } = options;
+  quotedSchema(schema);
+  return new SqlStore<PgliteTransactionOf<Db>>({
+    // No other process can be in the database; other stores of this one wake each other.
+    capabilities: { transactions: true, durable: true, shared: false },
+    database: databaseOf(db),
+    schema,
+    wakeups: localWakeups(db, schema),
+    prepare: () =>
+      migrate
+        ? db.transaction((tx: SqlClient) => migrateOn(runOnClient(tx), schema))
+        : checkMigrated(runOnClient(db), schema),
+  });
+}
+
+function databaseOf<Db extends Pglite>(db: Db): Database<PgliteTransactionOf<Db>> {
+  return {
+    run: runOnClient(db),
+    transaction: (work) => {
+      const end = new TransactionEnd();
+      return db.transaction((tx) => endingWith(tx, guardedPglite, end, work));
+    },
+    runIn: (tx) => runOnClient(tx as SqlClient),
+  };
+}

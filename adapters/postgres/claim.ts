@@ -1,0 +1,159 @@
+/**
+ * Claiming records.
+ *
+ * A claim changes no indexed column, and the tables' fillfactor leaves room beside each row, so that
+ * Postgres writes it as a heap-only update: no index is touched.
+ *
+ * @module
+ */
+import type { ClaimRequest, StoredRecord } from "../../core/ports.ts";
+import { textArray } from "./array_literal.ts";
+import { ClaimPosition } from "./claim_position.ts";
+import { recordOf, type Value } from "./row.ts";
+import type { Run } from "./run.ts";
+import { compareKeys, hasGroups, type Table } from "./table.ts";
+
+/** How many records that are due and unclaimed are looked at for suspects, earliest first. */
+const SUSPECT_WINDOW = 1_000;
+
+/** How often all of them are looked at, in milliseconds. */
+const SUSPECT_FULL_SCAN_MS = 10_000;
+
+/** How many suspects one claim considers, so that several claimers at once find one each. */
+const SUSPECT_CANDIDATES = 16;
+
+/** Claims records of a table. */
+export class Claimer {
+  readonly #table: Table;
+  readonly #positions = new Map<string, ClaimPosition>();
+  readonly #fullScansAtMs = new Map<string, number>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** See `Store.claim`. */
+  async claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    if (request.limit <= 0 || request.groups?.length === 0) return [];
+    const records = request.kind === "fresh"
+      ? await this.#fresh(run, request)
+      : await this.#suspect(run, request);
+    // RETURNING promises no order.
+    return records.sort((a, b) => a.dueAtMs - b.dueAtMs || compareKeys(a, b));
+  }
+
+  async #fresh(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs, limit } = request;
+    const position = this.#position(request);
+    const from = async (fromMs: number, rest: number) => {
+      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), rest, fromMs];
+      return await this.#read(run, freshSql(this.#table, request), params, request);
+    };
+    const fromMs = position.start(nowMs);
+    const ahead = await from(fromMs, limit);
+    const found = ahead.length < limit && fromMs > 0
+      ? [...ahead, ...await from(0, limit - ahead.length)]
+      : ahead;
+    position.claimed(ahead, limit);
+    return found;
+  }
+
+  /**
+   * Leases are in no index, or claims would be no heap-only updates, so a lease that ran out is found
+   * by looking. Claims go by due time, so it is nearly always among the earliest due; only there is
+   * looked each time, or every look beside a large backlog would walk all of it.
+   */
+  async #suspect(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs } = request;
+    const claim = async (window: number | null) => {
+      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), window];
+      return await this.#read(run, suspectSql(this.#table, request), params, request);
+    };
+    const scope = scopeOf(request);
+    const sinceMs = nowMs - (this.#fullScansAtMs.get(scope) ?? -Infinity);
+    if (sinceMs >= 0 && sinceMs < SUSPECT_FULL_SCAN_MS) return await claim(SUSPECT_WINDOW);
+    this.#fullScansAtMs.set(scope, nowMs);
+    return await claim(null);
+  }
+
+  async #read(
+    run: Run,
+    text: string,
+    params: readonly Value[],
+    { groups }: ClaimRequest,
+  ): Promise<StoredRecord[]> {
+    const all = groups === undefined || !hasGroups(this.#table)
+      ? params
+      : [...params, textArray(groups)];
+    return (await run(text, all)).map((row) => recordOf(this.#table.box, row));
+  }
+
+  #position(request: ClaimRequest): ClaimPosition {
+    const scope = scopeOf(request);
+    let position = this.#positions.get(scope);
+    if (position === undefined) this.#positions.set(scope, position = new ClaimPosition());
+    return position;
+  }
+}
+
+/** Parameters: now, lease until, limit, due from, groups. */
+function freshSql(table: Table, { groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
+      and lease_until_ms is null and crashes = 0${ofGroups(table, groups, 5)}
+    order by due_at_ms
+    limit $3::text::bigint
+    for update skip locked`,
+    "",
+  );
+}
+
+/** Parameters: now, lease until, window, groups. */
+function suspectSql(table: Table, { groups }: ClaimRequest): string {
+  const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
+  const suspect =
+    `(lease_until_ms <= $1::text::bigint or (lease_until_ms is null and crashes > 0))`;
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where ctid = any(array(
+        select place from (
+          select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
+          where ${due} and (lease_until_ms is null or lease_until_ms <= $1::text::bigint)${
+      ofGroups(table, groups, 4)
+    }
+          order by due_at_ms
+          limit $3::text::bigint
+        ) as earliest
+        where ${suspect}
+        order by due_at_ms
+        limit ${SUSPECT_CANDIDATES}
+      )) and ${due} and ${suspect}
+    order by due_at_ms
+    limit 1
+    for update skip locked`,
+    ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end",
+  );
+}
+
+/** By `ctid`, because the rows were just found and locked: looking each up again by its key costs more. */
+function claimSql(table: Table, places: string, alsoSet: string): string {
+  return `update ${table.name}
+set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
+where ctid = any(array(
+    ${places}
+  ))
+returning ${table.columns}`;
+}
+
+function ofGroups(table: Table, groups: readonly string[] | undefined, parameter: number): string {
+  if (groups === undefined || !hasGroups(table)) return "";
+  return ` and subscriber_group = any($${parameter}::text::text[])`;
+}
+
+/** Claims of other groups go their own way. */
+function scopeOf({ groups }: ClaimRequest): string {
+  return groups === undefined ? "" : textArray(groups);
+}

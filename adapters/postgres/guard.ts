@@ -1,0 +1,46 @@
+/**
+ * Transactions that refuse use once they have ended.
+ *
+ * A handler that was given up on goes on running. Its transaction is rolled back and the connection goes
+ * back to the pool; postgres.js would send its next statement there all the same, outside any
+ * transaction or inside someone else's.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+
+/** Whether a transaction has ended. */
+export class TransactionEnd {
+  #ended = false;
+
+  /** Whether it has. */
+  get reached(): boolean {
+    return this.#ended;
+  }
+
+  /** From now on, it has. */
+  reach(): void {
+    this.#ended = true;
+  }
+
+  /** What whoever still uses the transaction is told. */
+  error(): AtlastError {
+    return new AtlastError(
+      "transaction_ended",
+      "Cannot use this transaction: it has committed or rolled back, want use before that",
+    );
+  }
+}
+
+/**
+ * Runs `work` with a transaction that `guard` guards. The transaction counts as ended when `work` has
+ * settled, not only when its commit is done: what comes in between would run after the commit.
+ */
+export function endingWith<Tx, Result>(
+  tx: Tx,
+  guard: (tx: Tx, end: TransactionEnd) => Tx,
+  end: TransactionEnd,
+  work: (tx: Tx) => Promise<Result>,
+): Promise<Result> {
+  return Promise.resolve(work(guard(tx, end))).finally(() => end.reach());
+}

@@ -1,0 +1,137 @@
+/**
+ * Reading without claiming, and deleting what expired.
+ *
+ * @module
+ */
+import type { State } from "../../core/lifecycle.ts";
+import type { ListQuery, RecordKey, StateCounts, StoredRecord } from "../../core/ports.ts";
+import { textArray } from "./array_literal.ts";
+import { recordOf, type Value } from "./row.ts";
+import type { Run } from "./run.ts";
+import { isStorable } from "./storable_text.ts";
+import { hasGroups, keyText, type Table } from "./table.ts";
+
+/** Reads records of a table. */
+export class Lookup {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** The records that have these keys, by {@linkcode keyText}. */
+  async byKeys(run: Run, keys: readonly RecordKey[]): Promise<Map<string, StoredRecord>> {
+    const wanted = keys.filter(({ id, group }) => isStorable(id) && isStorable(group));
+    if (wanted.length === 0) return new Map();
+    const { box, name, columns } = this.#table;
+    const rows = await run(
+      `select ${columns} from ${name} where id = any($1::text::text[])`,
+      [textArray([...new Set(wanted.map(({ id }) => id))])],
+    );
+    return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));
+  }
+
+  /** See `Store.list`. */
+  async list(run: Run, query: ListQuery): Promise<StoredRecord[]> {
+    if (query.limit <= 0 || query.states?.length === 0) return [];
+    const { box, name, columns } = this.#table;
+    const params: Value[] = [];
+    const param = (value: Value, type: string) => `$${params.push(value)}::text::${type}`;
+    const wanted: string[] = [];
+    if (query.states !== undefined) {
+      wanted.push(`state = any(${param(textArray(query.states), "text[]")})`);
+    }
+    if (query.name !== undefined) wanted.push(`name = ${param(query.name, "text")}`);
+    if (query.group !== undefined) {
+      if (!hasGroups(this.#table) && query.group !== "") return [];
+      if (hasGroups(this.#table)) {
+        wanted.push(`subscriber_group = ${param(query.group, "text")}`);
+      }
+    }
+    const order = ["created_at_ms", "id", ...hasGroups(this.#table) ? ["subscriber_group"] : []];
+    if (query.after !== undefined) {
+      const { createdAtMs, key } = query.after;
+      const after = [param(createdAtMs, "bigint"), param(key.id, "text")];
+      if (hasGroups(this.#table)) after.push(param(key.group, "text"));
+      wanted.push(`(${order.join(", ")}) < (${after.join(", ")})`);
+    }
+    const rows = await run(
+      `select ${columns} from ${name}
+${wanted.length === 0 ? "" : `where ${wanted.join(" and ")}\n`}order by ${
+        order.map((column) => `${column} desc`).join(", ")
+      }
+limit ${param(query.limit, "bigint")}`,
+      params,
+    );
+    return rows.map((row) => recordOf(box, row));
+  }
+
+  /** See `Store.count`. */
+  async count(run: Run): Promise<StateCounts> {
+    const rows = await run(`select state, count(*) from ${this.#table.name} group by state`, []);
+    const counts: Record<State, number> = {
+      prepared: 0,
+      scheduled: 0,
+      succeeded: 0,
+      failed: 0,
+      cancelled: 0,
+      in_doubt: 0,
+    };
+    for (const [state, count] of rows) counts[state as State] = Number(count);
+    return counts;
+  }
+
+  /**
+   * See `Store.nextDueAt`. The earliest record without a lease is found through the claim index; all
+   * due before it have one, and are as few as are being worked on.
+   */
+  async nextDueAt(run: Run, groups: readonly string[] | undefined): Promise<number | null> {
+    if (groups?.length === 0) return null;
+    const { name } = this.#table;
+    const grouped = groups !== undefined && hasGroups(this.#table);
+    const scheduled = `state = 'scheduled'${
+      grouped ? " and subscriber_group = any($1::text::text[])" : ""
+    }`;
+    const [row] = await run(
+      `with free as materialized (
+  select due_at_ms from ${name}
+  where ${scheduled} and lease_until_ms is null
+  order by due_at_ms
+  limit 1
+)
+select least(
+  (select due_at_ms from free),
+  (
+    select min(greatest(lease_until_ms, due_at_ms)) from ${name}
+    where ${scheduled} and lease_until_ms is not null
+      and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
+  )
+)`,
+      grouped ? [textArray(groups)] : [],
+    );
+    const dueAtMs = row?.[0] ?? null;
+    return dueAtMs === null ? null : Number(dueAtMs);
+  }
+
+  /** See `Store.prune`. Rows that someone else is changing or deleting are left to them. */
+  async prune(run: Run, nowMs: number, limit: number): Promise<number> {
+    if (limit <= 0) return 0;
+    const { name } = this.#table;
+    const rows = await run(
+      `with gone as (
+  delete from ${name}
+  where ctid = any(array(
+    select ctid from ${name}
+    where expires_at_ms <= $1::text::bigint
+    order by expires_at_ms
+    limit $2::text::bigint
+    for update skip locked
+  ))
+  returning 1
+)
+select count(*) from gone`,
+      [Math.floor(nowMs), limit],
+    );
+    return Number(rows[0]?.[0] ?? 0);
+  }
+}

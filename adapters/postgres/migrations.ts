@@ -1,0 +1,67 @@
+/**
+ * The tables, as a list of steps.
+ *
+ * Rule: a step that was released is never changed; a change is a new step at the end. A step is
+ * breaking when the version before it cannot run on what it leaves.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle.ts";
+import { tableOf } from "./table.ts";
+
+/** One step of the schema. */
+export interface Migration {
+  /** Its number; steps count from 1 without gaps. */
+  readonly version: number;
+  /** Whether versions of Atlast that do not know this step cannot run once it is taken. */
+  readonly breaking: boolean;
+  /** Its statements for a schema. */
+  readonly statements: (schema: string) => readonly string[];
+}
+
+/** Every step, in order. */
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 1,
+    breaking: true,
+    statements: (schema) => [...boxStatements(schema, "outbox"), ...boxStatements(schema, "inbox")],
+  },
+];
+
+/**
+ * A box's table. Columns of fixed width come first, so that reading them need not step over text. The
+ * fillfactor leaves every row room for the version its claim writes, on the same page: with no
+ * indexed column changed, that is a heap-only update.
+ */
+function boxStatements(schema: string, box: Box): string[] {
+  const { name } = tableOf(schema, box);
+  const own = box === "inbox"
+    ? `\n  subscriber_group text collate "C" not null,\n  reply text,`
+    : "";
+  return [
+    `create table ${name} (
+  sent_at_ms bigint not null,
+  due_at_ms bigint not null,
+  created_at_ms bigint not null,
+  lease_until_ms bigint,
+  deadline_ms bigint,
+  expires_at_ms bigint,
+  epoch integer not null,
+  attempts integer not null default 0,
+  crashes integer not null default 0,
+  state text collate "C" not null,
+  id text collate "C" not null,${own}
+  name text collate "C" not null,
+  headers text,
+  content_type text,
+  body text,
+  body_bytes bytea,
+  reason text,
+  retry text,
+  primary key (id${box === "inbox" ? ", subscriber_group" : ""})
+) with (fillfactor = 45)`,
+    `create index ${box}_due on ${name} (due_at_ms) where state = 'scheduled'`,
+    `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,
+    `create index ${box}_created on ${name} (created_at_ms)`,
+  ];
+}

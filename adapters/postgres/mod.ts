@@ -1,0 +1,22 @@
+/**
+ * The store on Postgres, through postgres.js: outbox and inbox in two tables of a schema of their own,
+ * so that messages commit together with business data.
+ *
+ * @module
+ */
+export {
+  type PostgresJs,
+  type PostgresJsQuery,
+  type PostgresJsTransaction,
+  postgresStore,
+  type PostgresStoreOptions,
+  type TransactionOf,
+} from "./postgres_store.ts";
+export { migrate, type MigrationOptions, migrationSql } from "./migrate.ts";
+export {
+  type DrizzleTransaction,
+  fromDrizzle,
+  fromKysely,
+  fromPostgresJs,
+  type KyselyTransaction,
+} from "./sql_clients.ts";

@@ -1,0 +1,155 @@
+/**
+ * The store on Postgres through postgres.js.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Store } from "../../core/ports.ts";
+import { Channel } from "./channel.ts";
+import { endingWith, TransactionEnd } from "./guard.ts";
+import { guardedPostgresJs } from "./guarded_postgres_js.ts";
+import { checkMigrated, migrateOn } from "./migrate.ts";
+import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
+import { SqlStore } from "./sql_store.ts";
+
+/** One wake-up in this time wakes soon enough, and is cheap enough. */
+const WAKE_INTERVAL_MS = 5;
+
+/** Options of {@linkcode postgresStore}. */
+export interface PostgresStoreOptions {
+  /** The schema that holds the tables; `atlast` if not given. */
+  readonly schema?: string;
+  /**
+   * Whether the store creates and updates its tables by itself; true if not given. When false, it only
+   * checks that they are there: run what `migrationSql` prints.
+   */
+  readonly migrate?: boolean;
+  /** The least time between two wake-ups sent to other processes, in milliseconds; 5 if not given. */
+  readonly wakeIntervalMs?: number;
+}
+
+/** The part of a postgres.js query that the store uses. */
+export interface PostgresJsQuery extends PromiseLike<Iterable<unknown>> {
+  /** Asks for rows as arrays of values. */
+  values(): PromiseLike<readonly unknown[][]>;
+}
+
+/** The part of a postgres.js client or transaction that runs statements. */
+export interface PostgresJsTransaction {
+  /** Runs a statement with numbered parameters. */
+  unsafe(
+    text: string,
+    // deno-lint-ignore no-explicit-any -- postgres.js types parameters by its own generics, which only `any` fits.
+    params?: any[],
+    options?: { prepare?: boolean; simple?: boolean },
+  ): PostgresJsQuery;
+}
+
+/** The part of a postgres.js client, made by `postgres(…)`, that the store uses. */
+export interface PostgresJs extends PostgresJsTransaction {
+  /** Runs work in a transaction. */
+  // deno-lint-ignore no-explicit-any -- the transaction's type is the client's own; see TransactionOf.
+  begin(options: string, work: (tx: any) => any): Promise<any>;
+  /** Listens on a channel. */
+  listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onListen?: () => void,
+  ): PromiseLike<{ unlisten(): Promise<unknown> }>;
+  /** Sends to a channel. */
+  notify(channel: string, payload: string): PromiseLike<unknown>;
+}
+
+/** What a postgres.js client gives to the work of its transactions. */
+export type TransactionOf<Client> = Client extends {
+  // deno-lint-ignore no-explicit-any -- only `any` matches every signature of `begin`.
+  begin(options: string, work: (tx: infer Tx) => any): any;
+} ? Tx
+  : never;
+
+/**
+ * Makes a store of a postgres.js client. Handlers get the client's own transactions, so they write
+ * with ``tx`insert …` ``. The client stays the caller's: closing the store does not end it.
+ *
+ * Works with poolers (`prepare: false`, `fetch_types: false`); behind a pooler that shares connections
+ * between transactions, wake-ups of other processes do not arrive, and work is found by polling.
+ *
+ * @example
+ * ```ts ignore
+ * import postgres from "postgres";
+ * import { postgresStore } from "@atlast/bus/postgres";
+ *
+ * const store = postgresStore(postgres("postgres://localhost/shop"));
+ * ```
+ * @throws {AtlastError} `invalid_option` for a bad schema name or interval.
+ */
+export function postgresStore<Client extends PostgresJs>(
+  sql: Client,
+  options: PostgresStoreOptions = {},
+): Store<TransactionOf<Client>> {
+  const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
+  quotedSchema(schema);
+  if (!(wakeIntervalMs >= 0)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use wakeIntervalMs ${wakeIntervalMs}: want milliseconds from 0 on`,
+    );
+  }
+  return new SqlStore<TransactionOf<Client>>({
+    capabilities: { transactions: true, durable: true, shared: true },
+    database: databaseOf(sql),
+    schema,
+    wakeups: new Channel(notifierOf(sql), schema, wakeIntervalMs),
+    prepare: () =>
+      migrate
+        ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema))
+        : checkMigrated(runOn(sql), schema),
+  });
+}
+
+function databaseOf<Client extends PostgresJs>(sql: Client): Database<TransactionOf<Client>> {
+  return {
+    run: runOn(sql),
+    async transaction<Result>(
+      work: (tx: TransactionOf<Client>) => Promise<Result>,
+    ): Promise<Result> {
+      const end = new TransactionEnd();
+      try {
+        return await sql.begin("", (tx) => endingWith(tx, guardedPostgresJs, end, work));
+      } finally {
+        // A lost connection ends the transaction while its work still runs.
+        end.reach();
+      }
+    },
+    runIn: (tx) => {
+      if (isSqlClient(tx)) return runOnClient(tx);
+      if (isPostgresJs(tx)) return runOn(tx);
+      throw new AtlastError(
+        "unsupported",
+        `Cannot join a transaction that is ${typeof tx}: want one of postgres.js, or an object ` +
+          `with query(text, params)`,
+      );
+    },
+  };
+}
+
+/** Statements are prepared where the client allows it. */
+function runOn(sql: PostgresJsTransaction): Run {
+  return async (text, params) =>
+    // Without `simple: false` a statement without parameters would go by the simple protocol and be
+    // planned each time.
+    await sql.unsafe(text, [...params], { prepare: true, simple: false }).values();
+}
+
+function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {
+  return typeof tx === "function" && typeof (tx as { unsafe?: unknown }).unsafe === "function";
+}
+
+function notifierOf(sql: PostgresJs) {
+  return {
+    notify: async (channel: string, payload: string) => await sql.notify(channel, payload),
+    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void) =>
+      await sql.listen(channel, onNotify, onListen),
+  };
+}

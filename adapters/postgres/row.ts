@@ -1,0 +1,178 @@
+/**
+ * Records as rows: which columns there are, what goes into them and how a row is read back.
+ *
+ * @module
+ */
+import type { Box, State } from "../../core/lifecycle.ts";
+import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../../core/message.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports.ts";
+import type { RetryPolicy } from "../../core/retry.ts";
+import {
+  base64,
+  bytesFromBase64,
+  isStorable,
+  storable,
+  textFromUtf16,
+  utf16Bytes,
+} from "./storable_text.ts";
+
+/** What a statement takes: plain values that every driver encodes alike. */
+export type Value = string | number | null;
+
+/** A column that {@linkcode NewRecord} fills. */
+export interface Column {
+  /** Its name. */
+  readonly name: string;
+  /** Its type, as the element of an array parameter. */
+  readonly type: "text" | "bigint" | "integer";
+  /** Makes the parameter (`$1`, or a column of an unnested array) what is stored. */
+  readonly stored?: (parameter: string) => string;
+  /** Makes the column what is read. */
+  readonly read?: (column: string) => string;
+  /** The value of a new record. */
+  readonly value: (record: NewRecord) => Value;
+}
+
+const TEXT = "text";
+const BIGINT = "bigint";
+
+/** The columns both boxes have and a new record fills. */
+const RECORD_COLUMNS: readonly Column[] = [
+  { name: "id", type: TEXT, value: ({ id }) => id },
+  { name: "name", type: TEXT, value: ({ message }) => message.name },
+  { name: "headers", type: TEXT, value: ({ message }) => headersText(message) },
+  { name: "content_type", type: TEXT, value: ({ message }) => contentTypeText(message) },
+  { name: "body", type: TEXT, value: ({ message }) => bodyText(message.body) },
+  {
+    name: "body_bytes",
+    type: TEXT,
+    // Base64 is the one form of bytes that all drivers carry alike.
+    stored: (parameter) => `decode(${parameter}, 'base64')`,
+    read: (column) => `encode(${column}, 'base64')`,
+    value: ({ message }) => bodyBase64(message.body),
+  },
+  { name: "sent_at_ms", type: BIGINT, value: ({ message }) => Math.ceil(message.sentAtMs) },
+  { name: "state", type: TEXT, value: ({ state }) => state },
+  { name: "due_at_ms", type: BIGINT, value: ({ dueAtMs }) => Math.ceil(dueAtMs) },
+  { name: "deadline_ms", type: BIGINT, value: ({ deadlineMs }) => wholeOrNull(deadlineMs) },
+  { name: "expires_at_ms", type: BIGINT, value: ({ expiresAtMs }) => wholeOrNull(expiresAtMs) },
+  { name: "reason", type: TEXT, value: ({ reason }) => reason === null ? null : storable(reason) },
+  {
+    name: "retry",
+    type: TEXT,
+    value: ({ retry }) => retry === null ? null : JSON.stringify(retry),
+  },
+  {
+    name: "lease_until_ms",
+    type: BIGINT,
+    value: ({ leaseUntilMs }) => wholeOrNull(leaseUntilMs),
+  },
+  { name: "epoch", type: "integer", value: ({ leaseUntilMs }) => leaseUntilMs === null ? 0 : 1 },
+];
+
+const GROUP_COLUMN: Column = { name: "subscriber_group", type: TEXT, value: ({ group }) => group };
+
+/** The columns that a new record of a box fills. */
+export const NEW_RECORD_COLUMNS: Readonly<Record<Box, readonly Column[]>> = {
+  outbox: RECORD_COLUMNS,
+  inbox: [...RECORD_COLUMNS, GROUP_COLUMN],
+};
+
+/** What is read of each record, in the order in which {@linkcode recordOf} takes it. */
+export function readColumns(box: Box): string {
+  const common = RECORD_COLUMNS.map(({ name, read }) =>
+    read === undefined ? name : `${read(name)} as ${name}`
+  );
+  const own = box === "inbox" ? ["subscriber_group", "reply"] : [];
+  return [...common, "attempts", "crashes", "created_at_ms", ...own].join(", ");
+}
+
+/** A record from what {@linkcode readColumns} read. */
+export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
+  // 64-bit integers come as text, numbers or bigints, as the driver likes.
+  const [
+    id,
+    name,
+    headers,
+    contentType,
+    body,
+    bodyBytes,
+    sentAtMs,
+    state,
+    dueAtMs,
+    deadlineMs,
+    expiresAtMs,
+    reason,
+    retry,
+    leaseUntilMs,
+    epoch,
+    attempts,
+    crashes,
+    createdAtMs,
+    group,
+    reply,
+  ] = row;
+  return {
+    box,
+    id: id as string,
+    group: box === "inbox" ? group as string : "",
+    message: {
+      id: id as string,
+      name: name as string,
+      headers: headers === null ? {} : JSON.parse(headers as string),
+      contentType: contentType === null ? JSON_CONTENT_TYPE : contentType as string,
+      body: bodyOf(body as string | null, bodyBytes as string | null),
+      sentAtMs: Number(sentAtMs),
+    },
+    state: state as State,
+    dueAtMs: Number(dueAtMs),
+    deadlineMs: numberOrNull(deadlineMs),
+    expiresAtMs: numberOrNull(expiresAtMs),
+    reason: reason as string | null,
+    retry: retry === null ? null : JSON.parse(retry as string) as RetryPolicy,
+    leaseUntilMs: numberOrNull(leaseUntilMs),
+    epoch: Number(epoch),
+    attempts: Number(attempts),
+    crashes: Number(crashes),
+    createdAtMs: Number(createdAtMs),
+    reply: box === "inbox" ? reply as string | null : null,
+  };
+}
+
+/** Most messages have no headers, and the empty object is said by null. */
+function headersText({ headers }: Message): string | null {
+  for (const _ in headers) return JSON.stringify(headers);
+  return null;
+}
+
+function contentTypeText({ contentType }: Message): string | null {
+  return contentType === JSON_CONTENT_TYPE ? null : storable(contentType);
+}
+
+/*
+ * A body is in `body` if it is text, in `body_bytes` if it is bytes. Text that Postgres cannot keep as
+ * text is in `body_bytes` as UTF-16, and `body` is then empty but not null.
+ */
+
+function bodyText(body: MessageBody): string | null {
+  if (typeof body !== "string") return null;
+  return isStorable(body) ? body : "";
+}
+
+function bodyBase64(body: MessageBody): string | null {
+  if (typeof body !== "string") return base64(body);
+  return isStorable(body) ? null : base64(utf16Bytes(body));
+}
+
+function bodyOf(text: string | null, bytes: string | null): MessageBody {
+  if (bytes === null) return text ?? "";
+  return text === null ? bytesFromBase64(bytes) : textFromUtf16(bytesFromBase64(bytes));
+}
+
+function wholeOrNull(value: number | null): number | null {
+  return value === null ? null : Math.ceil(value);
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null ? null : Number(value);
+}

@@ -1,0 +1,69 @@
+/**
+ * How statements reach the database, whatever the driver.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { SqlClient } from "../../core/ports.ts";
+import type { Value } from "./row.ts";
+
+/**
+ * Runs one statement and gives its rows, each as its values in the order of the select list: names
+ * may be changed by what the user set on the client, such as `postgres.camel`.
+ */
+export type Run = (text: string, params: readonly Value[]) => Promise<readonly unknown[][]>;
+
+/** A database as the store sees it. */
+export interface Database<Tx> {
+  /** Runs a statement by itself. */
+  readonly run: Run;
+  /** Runs `work` in a transaction of its own; `tx` refuses use once `work` has settled. */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Runs statements in a transaction: one of the driver's own, or any other client's. */
+  runIn(tx: Tx | SqlClient): Run;
+}
+
+/** SQLSTATEs that say Atlast's tables are not there, or not as this version needs them. */
+const NOT_MIGRATED: ReadonlySet<unknown> = new Set([
+  "42P01", // undefined_table
+  "3F000", // invalid_schema_name
+  "42703", // undefined_column
+]);
+
+/** Says what to do when the tables are missing; other errors of the driver pass as they are. */
+export function explained(run: Run, schema: string): Run {
+  return async (text, params) => {
+    try {
+      return await run(text, params);
+    } catch (error) {
+      if (!NOT_MIGRATED.has(sqlState(error))) throw error;
+      throw new AtlastError(
+        "not_migrated",
+        `Cannot use schema "${schema}": it does not have the tables this version needs; call ` +
+          `ready() on the store first, or run migrationSql({ schema: "${schema}" })`,
+        { cause: error },
+      );
+    }
+  };
+}
+
+/** An ORM wraps the driver's error in its own. */
+function sqlState(error: unknown): unknown {
+  if (typeof error !== "object" || error === null) return undefined;
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return NOT_MIGRATED.has(code) ? code : (cause as { code?: unknown } | undefined)?.code;
+}
+
+/** Runs statements on a client in the shape of node-postgres. */
+export function runOnClient(client: SqlClient): Run {
+  return async (text, params) => {
+    const { rows } = await client.query(text, [...params]);
+    return rows.map((row) => Array.isArray(row) ? row : Object.values(row as object));
+  };
+}
+
+/** Whether something is a client in the shape of node-postgres. */
+export function isSqlClient(value: unknown): value is SqlClient {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { query?: unknown }).query === "function";
+}

@@ -1,0 +1,80 @@
+/**
+ * Transactions of other clients, in the shape that `publish` takes as `tx`.
+ *
+ * Transactions of this store's own client need none of these, and neither do clients that have
+ * `query(text, params)` already: a client of node-postgres, and a transaction of PGlite.
+ *
+ * @module
+ */
+import type { SqlClient } from "../../core/ports.ts";
+import type { PostgresJsTransaction } from "./postgres_store.ts";
+
+/** Wraps a transaction of postgres.js, for code that takes any client. */
+export function fromPostgresJs(tx: PostgresJsTransaction): SqlClient {
+  return {
+    query: async (text, params = []) => ({
+      rows: [...await tx.unsafe(text, params, { prepare: true })],
+    }),
+  };
+}
+
+/** The part of a transaction of Drizzle, on any of its Postgres drivers, that is used. */
+export interface DrizzleTransaction<Sql> {
+  /** Runs a statement. */
+  execute(statement: Sql): PromiseLike<unknown>;
+}
+
+/**
+ * Wraps a transaction of Drizzle.
+ *
+ * @param sql The `sql` tag of `drizzle-orm`.
+ * @example
+ * ```ts ignore
+ * import { sql } from "drizzle-orm";
+ * await db.transaction(async (tx) => {
+ *   await tx.insert(orders).values(order);
+ *   await bus.publish(OrderPlaced, body, { tx: fromDrizzle(tx, sql) });
+ * });
+ * ```
+ */
+export function fromDrizzle<Sql>(
+  tx: DrizzleTransaction<Sql>,
+  sql: (strings: TemplateStringsArray, ...params: unknown[]) => Sql,
+): SqlClient {
+  return {
+    query: async (text, params = []) => {
+      // "a $1 b $2" in the parts a template would have; odd ones are the numbers of parameters.
+      const parts = text.split(/\$(\d+)/);
+      const strings = parts.filter((_, i) => i % 2 === 0);
+      const values = parts.filter((_, i) => i % 2 === 1).map((nth) => params[Number(nth) - 1]);
+      const result = await tx.execute(sql(Object.assign(strings, { raw: strings }), ...values));
+      return { rows: Array.isArray(result) ? result : (result as { rows: unknown[] }).rows };
+    },
+  };
+}
+
+/** The part of a transaction of Kysely that is used. */
+export interface KyselyTransaction<Query> {
+  /** Runs a compiled query. */
+  executeQuery(query: Query): Promise<{ readonly rows: readonly unknown[] }>;
+}
+
+/**
+ * Wraps a transaction of Kysely.
+ *
+ * @param compiled The `CompiledQuery` of `kysely`.
+ * @example
+ * ```ts ignore
+ * import { CompiledQuery } from "kysely";
+ * await db.transaction().execute(async (tx) => {
+ *   await tx.insertInto("orders").values(order).execute();
+ *   await bus.publish(OrderPlaced, body, { tx: fromKysely(tx, CompiledQuery) });
+ * });
+ * ```
+ */
+export function fromKysely<Query>(
+  tx: KyselyTransaction<Query>,
+  compiled: { raw(sql: string, parameters?: unknown[]): Query },
+): SqlClient {
+  return { query: (text, params) => tx.executeQuery(compiled.raw(text, params)) };
+}

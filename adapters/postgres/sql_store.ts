@@ -1,0 +1,227 @@
+/**
+ * The store in SQL, whatever driver carries it.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Box } from "../../core/lifecycle.ts";
+import type {
+  AddResult,
+  ClaimRequest,
+  Lease,
+  ListQuery,
+  NewRecord,
+  RecordKey,
+  Settlement,
+  SqlClient,
+  StateCounts,
+  Store,
+  StoreCapabilities,
+  StoredRecord,
+} from "../../core/ports.ts";
+import { Claimer } from "./claim.ts";
+import { Inserter, statementParts } from "./insert.ts";
+import { Lookup } from "./lookup.ts";
+import { type Database, explained, type Run } from "./run.ts";
+import { Settler } from "./settle.ts";
+import { keyText, tableOf } from "./table.ts";
+
+/** How often a key may be found taken and then free again, before something else must be wrong. */
+const MAX_INSERT_ROUNDS = 5;
+
+/** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
+export interface Wakeups {
+  /** Tells. */
+  notify(): Promise<void>;
+  /** Listens. */
+  listen(wake: () => void): Promise<() => Promise<void>>;
+  /** Stops telling and listening. */
+  close(): Promise<void>;
+}
+
+/** What a {@linkcode SqlStore} is made of. */
+export interface SqlStoreParts<Tx> {
+  readonly capabilities: StoreCapabilities;
+  readonly database: Database<Tx>;
+  readonly schema: string;
+  readonly wakeups: Wakeups;
+  /** Creates or checks the tables. */
+  readonly prepare: () => Promise<void>;
+}
+
+interface BoxParts {
+  readonly inserter: Inserter;
+  readonly claimer: Claimer;
+  readonly settler: Settler;
+  readonly lookup: Lookup;
+}
+
+/** Outbox and inbox in two tables. */
+export class SqlStore<Tx> implements Store<Tx> {
+  readonly capabilities: StoreCapabilities;
+  readonly #parts: SqlStoreParts<Tx>;
+  readonly #run: Run;
+  readonly #boxes: Readonly<Record<Box, BoxParts>>;
+  #ready: Promise<void> | null = null;
+
+  constructor(parts: SqlStoreParts<Tx>) {
+    this.#parts = parts;
+    this.capabilities = parts.capabilities;
+    this.#run = explained(parts.database.run, parts.schema);
+    this.#boxes = {
+      outbox: partsOf(parts.schema, "outbox"),
+      inbox: partsOf(parts.schema, "inbox"),
+    };
+  }
+
+  ready(): Promise<void> {
+    this.#ready ??= this.#parts.prepare().catch((error) => {
+      this.#ready = null;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]> {
+    if (tx !== undefined) {
+      return await this.#add(this.#runIn(tx), box, statementParts(records), nowMs);
+    }
+    await this.ready();
+    const parts = statementParts(records);
+    // One statement is atomic by itself, several need a transaction.
+    if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
+    return await this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs));
+  }
+
+  async claim(request: ClaimRequest): Promise<StoredRecord[]> {
+    await this.ready();
+    return await this.#boxes[request.box].claimer.claim(this.#run, request);
+  }
+
+  async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
+    await this.ready();
+    return await this.#boxes[box].settler.renew(this.#run, leases, leaseUntilMs);
+  }
+
+  async settle(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx?: Tx | SqlClient,
+  ): Promise<boolean[]> {
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    return await this.#boxes[box].settler.settle(run, settlements);
+  }
+
+  async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
+    await this.ready();
+    const found = await this.#boxes[box].lookup.byKeys(this.#run, [key]);
+    return found.get(keyText(key)) ?? null;
+  }
+
+  async list(query: ListQuery): Promise<StoredRecord[]> {
+    await this.ready();
+    return await this.#boxes[query.box].lookup.list(this.#run, query);
+  }
+
+  async count(box: Box): Promise<StateCounts> {
+    await this.ready();
+    return await this.#boxes[box].lookup.count(this.#run);
+  }
+
+  async prune(box: Box, nowMs: number, limit: number): Promise<number> {
+    await this.ready();
+    return await this.#boxes[box].lookup.prune(this.#run, nowMs, limit);
+  }
+
+  async nextDueAt(box: Box, _nowMs: number, groups?: readonly string[]): Promise<number | null> {
+    await this.ready();
+    return await this.#boxes[box].lookup.nextDueAt(this.#run, groups);
+  }
+
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    return this.#parts.database.transaction(work);
+  }
+
+  notify(): Promise<void> {
+    return this.#parts.wakeups.notify();
+  }
+
+  listen(wake: () => void): Promise<() => Promise<void>> {
+    return this.#parts.wakeups.listen(wake);
+  }
+
+  close(): Promise<void> {
+    return this.#parts.wakeups.close();
+  }
+
+  #runIn(tx: Tx | SqlClient): Run {
+    return explained(this.#parts.database.runIn(tx), this.#parts.schema);
+  }
+
+  async #add(
+    run: Run,
+    box: Box,
+    parts: readonly (readonly NewRecord[])[],
+    nowMs: number,
+  ): Promise<AddResult[]> {
+    const results: AddResult[] = [];
+    for (const part of parts) results.push(...await addPart(run, this.#boxes[box], part, nowMs));
+    return results;
+  }
+}
+
+function partsOf(schema: string, box: Box): BoxParts {
+  const table = tableOf(schema, box);
+  return {
+    inserter: new Inserter(table),
+    claimer: new Claimer(table),
+    settler: new Settler(table),
+    lookup: new Lookup(table),
+  };
+}
+
+/**
+ * Adds records until each is either added or answered with the one that has its key. The record in the
+ * way may be deleted between the insert that met it and the look at it; then its key is free again.
+ */
+async function addPart(
+  run: Run,
+  { inserter, lookup }: BoxParts,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<AddResult[]> {
+  const added = new Map<string, NewRecord>();
+  const existing = new Map<string, StoredRecord>();
+  for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
+    const left = new Map<string, NewRecord>();
+    for (const record of records) {
+      const key = keyText(record);
+      if (!added.has(key) && !existing.has(key) && !left.has(key)) left.set(key, record);
+    }
+    for (const key of await inserter.insert(run, [...left.values()], nowMs)) {
+      added.set(key, left.get(key) as NewRecord);
+    }
+    const collided = records.filter((record) => added.get(keyText(record)) !== record);
+    if (collided.length > 0) {
+      for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
+    }
+    if (collided.every((record) => existing.has(keyText(record)))) {
+      return records.map((record) => {
+        const key = keyText(record);
+        if (added.get(key) === record) return { added: true };
+        return { added: false, existing: existing.get(key) as StoredRecord };
+      });
+    }
+  }
+  throw new AtlastError(
+    "id_conflict",
+    `Cannot add ${records.length} records: got keys that were taken and free again ` +
+      `${MAX_INSERT_ROUNDS} times, want keys that are one or the other`,
+  );
+}
