@@ -11,7 +11,7 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
   postgres: { drivers: ["postgres"], adapters: [] },
   // The same SQL on another engine; it keeps its files on disk, so it needs the file system for its lock.
   pglite: {
-    drivers: ["@electric-sql/pglite", "node:fs", "node:fs/promises", "node:path", "node:process"],
+    drivers: ["@electric-sql/pglite", "node:fs/promises", "node:os", "node:process"],
     adapters: ["postgres"],
   },
   http: { drivers: ["standardwebhooks"], adapters: [] },
