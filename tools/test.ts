@@ -31,7 +31,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(args: string[]): Promise<number> {
   if (args.length === 0) {
     for (const step of steps()) {
-      console.log(`\n== ${step.name}: deno ${step.args.join(" ")}`);
+      console.log(`\n== ${step.name}: deno ${shortened(step.args)}`);
       const { code } = await run(step.args);
       if (code !== 0) {
         console.log(`\nStopped: ${step.name} failed, so the tests did not run`);
@@ -63,6 +63,11 @@ function steps(): Step[] {
       args: ["publish", "--dry-run", ...(IN_CI ? [] : ["--allow-dirty"])],
     },
   ];
+}
+
+/** Arguments as a person would say them: a long list of files is cut. */
+function shortened(args: readonly string[]): string {
+  return args.length <= 6 ? args.join(" ") : `${args.slice(0, 4).join(" ")} … (${args.length})`;
 }
 
 function shippedFiles(): string[] {
