@@ -9,9 +9,9 @@
 import type { ClaimRequest, StoredRecord } from "../../core/ports.ts";
 import { textArray } from "./array_literal.ts";
 import { ClaimPosition } from "./claim_position.ts";
-import { recordOf, type Value } from "./row.ts";
+import { READ_COLUMNS, recordOf, type Value } from "./row.ts";
 import type { Run } from "./run.ts";
-import { compareKeys, hasGroups, type Table } from "./table.ts";
+import { compareKeys, type Table } from "./table.ts";
 
 /** How many records that are due and unclaimed are looked at for suspects, earliest first. */
 const SUSPECT_WINDOW = 1_000;
@@ -82,9 +82,7 @@ export class Claimer {
     params: readonly Value[],
     { groups }: ClaimRequest,
   ): Promise<StoredRecord[]> {
-    const all = groups === undefined || !hasGroups(this.#table)
-      ? params
-      : [...params, textArray(groups)];
+    const all = groups === undefined ? params : [...params, textArray(groups)];
     return (await run(text, all)).map((row) => recordOf(this.#table.box, row));
   }
 
@@ -102,7 +100,7 @@ function freshSql(table: Table, { groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
-      and lease_until_ms is null and crashes = 0${ofGroups(table, groups, 5)}
+      and lease_until_ms is null and crashes = 0${ofGroups(groups, 5)}
     order by due_at_ms
     limit $3::text::bigint
     for update skip locked`,
@@ -122,7 +120,7 @@ function suspectSql(table: Table, { groups }: ClaimRequest): string {
         select place from (
           select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
           where ${due} and (lease_until_ms is null or lease_until_ms <= $1::text::bigint)${
-      ofGroups(table, groups, 4)
+      ofGroups(groups, 4)
     }
           order by due_at_ms
           limit $3::text::bigint
@@ -145,11 +143,11 @@ set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
 where ctid = any(array(
     ${places}
   ))
-returning ${table.columns}`;
+returning ${READ_COLUMNS}`;
 }
 
-function ofGroups(table: Table, groups: readonly string[] | undefined, parameter: number): string {
-  if (groups === undefined || !hasGroups(table)) return "";
+function ofGroups(groups: readonly string[] | undefined, parameter: number): string {
+  if (groups === undefined) return "";
   return ` and subscriber_group = any($${parameter}::text::text[])`;
 }
 

@@ -6,10 +6,10 @@
 import type { State } from "../../core/lifecycle.ts";
 import type { ListQuery, RecordKey, StateCounts, StoredRecord } from "../../core/ports.ts";
 import { textArray } from "./array_literal.ts";
-import { recordOf, type Value } from "./row.ts";
+import { READ_COLUMNS, recordOf, type Value } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorable } from "./storable_text.ts";
-import { hasGroups, keyText, type Table } from "./table.ts";
+import { keyText, type Table } from "./table.ts";
 
 /** Reads records of a table. */
 export class Lookup {
@@ -23,9 +23,9 @@ export class Lookup {
   async byKeys(run: Run, keys: readonly RecordKey[]): Promise<Map<string, StoredRecord>> {
     const wanted = keys.filter(({ id, group }) => isStorable(id) && isStorable(group));
     if (wanted.length === 0) return new Map();
-    const { box, name, columns } = this.#table;
+    const { box, name } = this.#table;
     const rows = await run(
-      `select ${columns} from ${name} where id = any($1::text::text[])`,
+      `select ${READ_COLUMNS} from ${name} where id = any($1::text::text[])`,
       [textArray([...new Set(wanted.map(({ id }) => id))])],
     );
     return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));
@@ -34,7 +34,7 @@ export class Lookup {
   /** See `Store.list`. */
   async list(run: Run, query: ListQuery): Promise<StoredRecord[]> {
     if (query.limit <= 0 || query.states?.length === 0) return [];
-    const { box, name, columns } = this.#table;
+    const { box, name } = this.#table;
     const params: Value[] = [];
     const param = (value: Value, type: string) => `$${params.push(value)}::text::${type}`;
     const wanted: string[] = [];
@@ -43,23 +43,20 @@ export class Lookup {
     }
     if (query.name !== undefined) wanted.push(`name = ${param(query.name, "text")}`);
     if (query.group !== undefined) {
-      if (!hasGroups(this.#table) && query.group !== "") return [];
-      if (hasGroups(this.#table)) {
-        wanted.push(`subscriber_group = ${param(query.group, "text")}`);
-      }
+      wanted.push(`subscriber_group = ${param(query.group, "text")}`);
     }
-    const order = ["created_at_ms", "id", ...hasGroups(this.#table) ? ["subscriber_group"] : []];
     if (query.after !== undefined) {
       const { createdAtMs, key } = query.after;
-      const after = [param(createdAtMs, "bigint"), param(key.id, "text")];
-      if (hasGroups(this.#table)) after.push(param(key.group, "text"));
-      wanted.push(`(${order.join(", ")}) < (${after.join(", ")})`);
+      const after = [param(createdAtMs, "bigint"), param(key.id, "text"), param(key.group, "text")];
+      wanted.push(`(created_at_ms, id, subscriber_group) < (${after.join(", ")})`);
     }
     const rows = await run(
-      `select ${columns} from ${name}
-${wanted.length === 0 ? "" : `where ${wanted.join(" and ")}\n`}order by ${
-        order.map((column) => `${column} desc`).join(", ")
-      }
+      `select ${READ_COLUMNS} from ${name}
+${
+        wanted.length === 0
+          ? ""
+          : `where ${wanted.join(" and ")}\n`
+      }order by created_at_ms desc, id desc, subscriber_group desc
 limit ${param(query.limit, "bigint")}`,
       params,
     );
@@ -88,9 +85,8 @@ limit ${param(query.limit, "bigint")}`,
   async nextDueAt(run: Run, groups: readonly string[] | undefined): Promise<number | null> {
     if (groups?.length === 0) return null;
     const { name } = this.#table;
-    const grouped = groups !== undefined && hasGroups(this.#table);
     const scheduled = `state = 'scheduled'${
-      grouped ? " and subscriber_group = any($1::text::text[])" : ""
+      groups !== undefined ? " and subscriber_group = any($1::text::text[])" : ""
     }`;
     const [row] = await run(
       `with free as materialized (
@@ -107,7 +103,7 @@ select least(
       and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
   )
 )`,
-      grouped ? [textArray(groups)] : [],
+      groups === undefined ? [] : [textArray(groups)],
     );
     const dueAtMs = row?.[0] ?? null;
     return dueAtMs === null ? null : Number(dueAtMs);

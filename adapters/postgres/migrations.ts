@@ -35,9 +35,6 @@ export const MIGRATIONS: readonly Migration[] = [
  */
 function boxStatements(schema: string, box: Box): string[] {
   const { name } = tableOf(schema, box);
-  const own = box === "inbox"
-    ? `\n  subscriber_group text collate "C" not null,\n  reply text,`
-    : "";
   return [
     `create table ${name} (
   sent_at_ms bigint not null,
@@ -50,7 +47,8 @@ function boxStatements(schema: string, box: Box): string[] {
   attempts integer not null default 0,
   crashes integer not null default 0,
   state text collate "C" not null,
-  id text collate "C" not null,${own}
+  id text collate "C" not null,
+  subscriber_group text collate "C" not null,
   name text collate "C" not null,
   headers text,
   content_type text,
@@ -58,7 +56,8 @@ function boxStatements(schema: string, box: Box): string[] {
   body_bytes bytea,
   reason text,
   retry text,
-  primary key (id${box === "inbox" ? ", subscriber_group" : ""})
+  reply text,
+  primary key (id, subscriber_group)
 ) with (fillfactor = 45)`,
     `create index ${box}_due on ${name} (due_at_ms) where state = 'scheduled'`,
     `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,

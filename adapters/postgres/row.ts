@@ -36,9 +36,10 @@ export interface Column {
 const TEXT = "text";
 const BIGINT = "bigint";
 
-/** The columns both boxes have and a new record fills. */
-const RECORD_COLUMNS: readonly Column[] = [
+/** The columns that a new record fills. */
+export const NEW_RECORD_COLUMNS: readonly Column[] = [
   { name: "id", type: TEXT, value: ({ id }) => id },
+  { name: "subscriber_group", type: TEXT, value: ({ group }) => group },
   { name: "name", type: TEXT, value: ({ message }) => message.name },
   { name: "headers", type: TEXT, value: ({ message }) => headersText(message) },
   { name: "content_type", type: TEXT, value: ({ message }) => contentTypeText(message) },
@@ -70,28 +71,23 @@ const RECORD_COLUMNS: readonly Column[] = [
   { name: "epoch", type: "integer", value: ({ leaseUntilMs }) => leaseUntilMs === null ? 0 : 1 },
 ];
 
-const GROUP_COLUMN: Column = { name: "subscriber_group", type: TEXT, value: ({ group }) => group };
-
-/** The columns that a new record of a box fills. */
-export const NEW_RECORD_COLUMNS: Readonly<Record<Box, readonly Column[]>> = {
-  outbox: RECORD_COLUMNS,
-  inbox: [...RECORD_COLUMNS, GROUP_COLUMN],
-};
-
 /** What is read of each record, in the order in which {@linkcode recordOf} takes it. */
-export function readColumns(box: Box): string {
-  const common = RECORD_COLUMNS.map(({ name, read }) =>
+export const READ_COLUMNS: string = [
+  ...NEW_RECORD_COLUMNS.map(({ name, read }) =>
     read === undefined ? name : `${read(name)} as ${name}`
-  );
-  const own = box === "inbox" ? ["subscriber_group", "reply"] : [];
-  return [...common, "attempts", "crashes", "created_at_ms", ...own].join(", ");
-}
+  ),
+  "attempts",
+  "crashes",
+  "created_at_ms",
+  "reply",
+].join(", ");
 
-/** A record from what {@linkcode readColumns} read. */
+/** A record from what {@linkcode READ_COLUMNS} read. */
 export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
   // 64-bit integers come as text, numbers or bigints, as the driver likes.
   const [
     id,
+    group,
     name,
     headers,
     contentType,
@@ -109,13 +105,12 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     attempts,
     crashes,
     createdAtMs,
-    group,
     reply,
   ] = row;
   return {
     box,
     id: id as string,
-    group: box === "inbox" ? group as string : "",
+    group: group as string,
     message: {
       id: id as string,
       name: name as string,
@@ -135,7 +130,7 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     attempts: Number(attempts),
     crashes: Number(crashes),
     createdAtMs: Number(createdAtMs),
-    reply: box === "inbox" ? reply as string | null : null,
+    reply: reply as string | null,
   };
 }
 

@@ -8,62 +8,56 @@ import { booleanArray, numberArray, textArray } from "./array_literal.ts";
 import type { Value } from "./row.ts";
 import type { Run } from "./run.ts";
 import { storable } from "./storable_text.ts";
-import { compareKeys, hasGroups, keyText, type Table } from "./table.ts";
+import { compareKeys, keyText, type Table } from "./table.ts";
 
 /** Settles and renews records of a table. */
 export class Settler {
-  readonly #table: Table;
   readonly #settle: string;
   readonly #renew: string;
 
   constructor(table: Table) {
-    this.#table = table;
     this.#settle = settleSql(table);
     this.#renew = renewSql(table);
   }
 
   /** See `Store.settle`. */
   settle(run: Run, settlements: readonly Settlement[]): Promise<boolean[]> {
-    return inRounds(settlements, (round) => run(this.#settle, this.#settleParams(round)));
+    return inRounds(settlements, (round) => run(this.#settle, settleParams(round)));
   }
 
   /** See `Store.renew`. */
   renew(run: Run, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
     return inRounds(
       leases,
-      (round) => run(this.#renew, [...this.#leaseParams(round), Math.ceil(leaseUntilMs)]),
+      (round) => run(this.#renew, [...leaseParams(round), Math.ceil(leaseUntilMs)]),
     );
   }
+}
 
-  #leaseParams(leases: readonly Lease[]): Value[] {
-    return [
-      textArray(leases.map(({ key }) => key.id)),
-      numberArray(leases.map(({ epoch }) => epoch)),
-      ...hasGroups(this.#table) ? [textArray(leases.map(({ key }) => key.group))] : [],
-    ];
-  }
+function leaseParams(leases: readonly Lease[]): Value[] {
+  return [
+    textArray(leases.map(({ key }) => key.id)),
+    textArray(leases.map(({ key }) => key.group)),
+    numberArray(leases.map(({ epoch }) => epoch)),
+  ];
+}
 
-  #settleParams(round: readonly Settlement[]): Value[] {
-    const patches = round.map(({ patch }) => patch);
-    const params = [
-      ...this.#leaseParams(round),
-      booleanArray(round.map(({ claimed }) => claimed)),
-      textArray(round.map(({ from }) => from)),
-      textArray(patches.map(({ state }) => state)),
-      numberArray(patches.map(({ attempts }) => attempts)),
-      numberArray(patches.map(({ crashes }) => crashes)),
-      numberArray(patches.map(({ dueAtMs }) => dueAtMs)),
-      numberArray(patches.map(({ deadlineMs }) => deadlineMs)),
-      numberArray(patches.map(({ expiresAtMs }) => expiresAtMs)),
-      textArray(patches.map(({ reason }) => textOrNull(reason))),
-    ];
-    if (!hasGroups(this.#table)) return params;
-    return [
-      ...params,
-      booleanArray(round.map(({ reply }) => reply !== undefined)),
-      textArray(round.map(({ reply }) => textOrNull(reply ?? null))),
-    ];
-  }
+function settleParams(round: readonly Settlement[]): Value[] {
+  const patches = round.map(({ patch }) => patch);
+  return [
+    ...leaseParams(round),
+    booleanArray(round.map(({ claimed }) => claimed)),
+    textArray(round.map(({ from }) => from)),
+    textArray(patches.map(({ state }) => state)),
+    numberArray(patches.map(({ attempts }) => attempts)),
+    numberArray(patches.map(({ crashes }) => crashes)),
+    numberArray(patches.map(({ dueAtMs }) => dueAtMs)),
+    numberArray(patches.map(({ deadlineMs }) => deadlineMs)),
+    numberArray(patches.map(({ expiresAtMs }) => expiresAtMs)),
+    textArray(patches.map(({ reason }) => textOrNull(reason))),
+    booleanArray(round.map(({ reply }) => reply !== undefined)),
+    textArray(round.map(({ reply }) => textOrNull(reply ?? null))),
+  ];
 }
 
 /**
@@ -96,50 +90,43 @@ async function inRounds<Item extends { readonly key: RecordKey }>(
   return applied;
 }
 
+/** The arrays of {@linkcode leaseParams}. */
+const LEASE_COLUMNS = [["id", "text"], ["subscriber_group", "text"], ["epoch", "integer"]] as const;
+
+/** The arrays of {@linkcode settleParams}. */
+const SETTLE_COLUMNS = [
+  ...LEASE_COLUMNS,
+  ["claimed", "boolean"],
+  ["from_state", "text"],
+  ["state", "text"],
+  ["attempts", "integer"],
+  ["crashes", "integer"],
+  ["due_at_ms", "bigint"],
+  ["deadline_ms", "bigint"],
+  ["expires_at_ms", "bigint"],
+  ["reason", "text"],
+  ["replied", "boolean"],
+  ["reply", "text"],
+] as const;
+
+const SAME_LEASE = "t.id = v.id and t.subscriber_group = v.subscriber_group and t.epoch = v.epoch";
+
 function settleSql(table: Table): string {
-  const lease = leaseArrays(table);
-  const patch = [
-    ["claimed", "boolean"],
-    ["from_state", "text"],
-    ["state", "text"],
-    ["attempts", "integer"],
-    ["crashes", "integer"],
-    ["due_at_ms", "bigint"],
-    ["deadline_ms", "bigint"],
-    ["expires_at_ms", "bigint"],
-    ["reason", "text"],
-    ...hasGroups(table) ? [["replied", "boolean"], ["reply", "text"]] : [],
-  ];
-  const reply = hasGroups(table)
-    ? ",\n  reply = case when v.replied then v.reply else t.reply end"
-    : "";
   return `update ${table.name} as t
 set state = v.state, attempts = v.attempts, crashes = v.crashes, due_at_ms = v.due_at_ms,
   deadline_ms = v.deadline_ms, expires_at_ms = v.expires_at_ms, reason = v.reason,
-  lease_until_ms = null${reply}
-from ${unnested([...lease, ...patch])}
-where ${sameLease(table)} and t.state = v.from_state
-  and (t.lease_until_ms is not null) = v.claimed
+  reply = case when v.replied then v.reply else t.reply end, lease_until_ms = null
+from ${unnested(SETTLE_COLUMNS)}
+where ${SAME_LEASE} and t.state = v.from_state and (t.lease_until_ms is not null) = v.claimed
 returning v.nth`;
 }
 
 function renewSql(table: Table): string {
-  const lease = leaseArrays(table);
   return `update ${table.name} as t
-set lease_until_ms = $${lease.length + 1}::text::bigint
-from ${unnested(lease)}
-where ${sameLease(table)} and t.lease_until_ms is not null
+set lease_until_ms = $${LEASE_COLUMNS.length + 1}::text::bigint
+from ${unnested(LEASE_COLUMNS)}
+where ${SAME_LEASE} and t.lease_until_ms is not null
 returning v.nth`;
-}
-
-function leaseArrays(table: Table): string[][] {
-  const arrays = [["id", "text"], ["epoch", "integer"]];
-  return hasGroups(table) ? [...arrays, ["subscriber_group", "text"]] : arrays;
-}
-
-function sameLease(table: Table): string {
-  const group = hasGroups(table) ? " and t.subscriber_group = v.subscriber_group" : "";
-  return `t.id = v.id${group} and t.epoch = v.epoch`;
 }
 
 function unnested(columns: readonly (readonly string[])[]): string {
