@@ -1,0 +1,61 @@
+/**
+ * A measuring process: does one thing and says how it went. Commands come as arguments, the word to
+ * start as a line on standard input, what is to be said goes as lines of JSON to standard output.
+ *
+ * @module
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { measureCore } from "./roles/core.ts";
+import { handle, prepare, publish, publishEvenly, publishWhole } from "./roles/roles.ts";
+import type { Order, Report } from "./order.ts";
+import { loadSubject } from "./subjects/load.ts";
+
+const order = JSON.parse(process.argv[2] as string) as Order;
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+
+/** Says something to whoever started this process. */
+function say(report: Report): void {
+  process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+/** Waits for the next word of whoever started this process. */
+async function told(): Promise<void> {
+  await lines.next();
+}
+
+async function main(): Promise<void> {
+  switch (order.role) {
+    case "core":
+      return say({ kind: "rate", rate: measureCore(order.durationMs) });
+    case "edge": {
+      // Loaded here alone: peers run without the packages it needs.
+      const { measureEdge } = await import("./roles/edge.ts");
+      return say({ kind: "rate", rate: await measureEdge(order.bare, order.durationMs) });
+    }
+  }
+  const subject = await loadSubject(order.subject);
+  const session = await subject.open(order.open);
+  const talk = { say, told };
+  switch (order.role) {
+    case "prepare":
+      await prepare(session, order);
+      break;
+    case "publish":
+      await publish(session, order, talk);
+      break;
+    case "handle":
+      await handle(session, order, talk);
+      break;
+    case "whole":
+      await publishWhole(session, order, talk);
+      break;
+    case "pace":
+      await publishEvenly(session, order, talk);
+      break;
+  }
+  await session.close();
+}
+
+await main();
+process.exit(0);
