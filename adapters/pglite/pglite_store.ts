@@ -6,7 +6,7 @@
 import type { SqlClient, Store } from "../../core/ports.ts";
 import { endingWith, TransactionEnd } from "../postgres/guard.ts";
 import { checkMigrated, migrateOn } from "../postgres/migrate.ts";
-import { type Database, runOnClient } from "../postgres/run.ts";
+import { type Database, runOnClient, sqlClientOf } from "../postgres/run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
 import { SqlStore } from "../postgres/sql_store.ts";
 import { guardedPglite } from "./guarded_pglite.ts";
@@ -78,6 +78,6 @@ function databaseOf<Db extends Pglite>(db: Db): Database<PgliteTransactionOf<Db>
       const end = new TransactionEnd();
       return db.transaction((tx) => endingWith(tx, guardedPglite, end, work));
     },
-    runIn: (tx) => runOnClient(tx as SqlClient),
+    runIn: (tx) => runOnClient(sqlClientOf(tx)),
   };
 }

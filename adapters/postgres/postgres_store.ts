@@ -9,7 +9,7 @@ import { Channel } from "./channel.ts";
 import { endingWith, TransactionEnd } from "./guard.ts";
 import { guardedPostgresJs } from "./guarded_postgres_js.ts";
 import { checkMigrated, migrateOn } from "./migrate.ts";
-import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
+import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 import { SqlStore } from "./sql_store.ts";
 
@@ -122,15 +122,7 @@ function databaseOf<Client extends PostgresJs>(sql: Client): Database<Transactio
         end.reach();
       }
     },
-    runIn: (tx) => {
-      if (isSqlClient(tx)) return runOnClient(tx);
-      if (isPostgresJs(tx)) return runOn(tx);
-      throw new AtlastError(
-        "unsupported",
-        `Cannot join a transaction that is ${typeof tx}: want one of postgres.js, or an object ` +
-          `with query(text, params)`,
-      );
-    },
+    runIn: (tx) => isPostgresJs(tx) ? runOn(tx) : runOnClient(sqlClientOf(tx)),
   };
 }
 

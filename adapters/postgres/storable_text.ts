@@ -7,10 +7,16 @@
  *
  * @module
  */
+import type { RecordKey } from "../../core/ports.ts";
 
 /** Whether Postgres can keep this text as it is. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
+}
+
+/** Whether a record with this key can be in a table. */
+export function isStorableKey({ id, group }: RecordKey): boolean {
+  return isStorable(id) && isStorable(group);
 }
 
 /** Text for people, with U+FFFD in the place of what cannot be kept. */

@@ -12,7 +12,7 @@ import type { Clock, NewRecord, StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { wrapHandler } from "./middleware.ts";
-import { policyOf, type Settings } from "./options.ts";
+import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
 import type { HandlerContext, Subscriber } from "./subscriber.ts";
@@ -38,23 +38,27 @@ export interface AttemptParts<Tx> {
 export interface AttemptEnd {
   readonly outcome: Outcome;
   readonly decision: Decision | null;
-  /** The reply as it was added to the outbox; null when there is none. */
+  /** The reply as it was added to the outbox; null when there is none, or an earlier run added it. */
   readonly answer: NewRecord | null;
 }
 
 /** Runs one attempt. Never rejects: what goes wrong is the outcome. */
 export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
-  const { settings, subscriber, record } = parts;
+  const { settings, publisher, subscriber, record } = parts;
   const limit = timeLimit(
     settings.clock,
     subscriber.timeoutMs ?? settings.handlerTimeoutMs,
     parts.signal,
   );
   try {
-    const body = await decodeBody(subscriber.body, record.message);
-    return await settings.store.transaction((tx) =>
-      limit.race(inTransaction(parts, body, tx, limit.signal))
-    );
+    const body = await limit.race(() => decodeBody(subscriber.body, record.message));
+    let used: Tx | undefined;
+    const end = await settings.store.transaction((tx) => {
+      used = tx;
+      return limit.race(() => inTransaction(parts, body, tx, limit.signal));
+    });
+    publisher.ended(used as Tx);
+    return end;
   } catch (thrown) {
     if (thrown instanceof LeaseLost) return ended({ kind: "stale" });
     if (parts.signal.aborted) {
@@ -81,18 +85,26 @@ async function inTransaction<Tx>(
   const choices = callbackChoices(record.message);
   const value = await run(parts, body, tx, signal, choices);
   const { message, group } = record;
-  const reply = await replyMessage(message, group, subscriber.reply, value, choices, clock.now());
+  const reply = await replyMessage(
+    message,
+    group,
+    subscriber.reply,
+    value,
+    choices,
+    clock.now(),
+    largestBody(settings),
+  );
   const policy = policyOf(settings, record, subscriber.retry);
   const decision = decide(settings, record, { kind: "succeed" }, policy, recordedReply(value));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
   const answer = reply === null ? null : publisher.answer(reply);
-  const [[applied]] = await Promise.all([
+  const [[applied], [added]] = await Promise.all([
     store.settle("inbox", [settlementOf(decision)], tx),
     answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
   ]);
   if (!applied) throw new LeaseLost();
-  return { outcome: { kind: "handled", reply }, decision, answer };
+  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
 }
 
 function run<Tx>(
@@ -131,7 +143,8 @@ function recordedReply(value: unknown): string | null {
 /** A limit on how long something takes, which the platform's clock or a test's can drive. */
 function timeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): {
   signal: AbortSignal;
-  race<Result>(work: Promise<Result>): Promise<Result>;
+  /** Does work unless the time is up, and leaves it alone once it is. */
+  race<Result>(work: () => Promise<Result>): Promise<Result>;
   end(): void;
 } {
   const controller = new AbortController();
@@ -146,13 +159,12 @@ function timeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): {
   return {
     signal: controller.signal,
     race(work) {
-      // The loser goes on, but nobody waits for it: its end must not count as unhandled.
-      work.catch(() => {});
       return new Promise((resolve, reject) => {
-        const stop = () => reject(controller.signal.reason);
-        if (controller.signal.aborted) stop();
-        controller.signal.addEventListener("abort", stop, { once: true });
-        work.then(resolve, reject);
+        controller.signal.throwIfAborted();
+        controller.signal.addEventListener("abort", () => reject(controller.signal.reason), {
+          once: true,
+        });
+        work().then(resolve, reject);
       });
     },
     end() {

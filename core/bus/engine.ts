@@ -7,17 +7,18 @@ import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { DeliveryResult, Store, StoredRecord } from "../ports.ts";
+import type { DeliveryResult, RecordKey, Store, StoredRecord } from "../ports.ts";
 import type { Bus, Health } from "./bus.ts";
 import { combined, Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Janitor } from "./janitor.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
+import { HELD_BY_GROUP, runLoops } from "./loops.ts";
+import { Ongoing } from "./ongoing.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
-import { runLoop } from "./runner.ts";
 import {
   type Handler,
   subscribe,
@@ -33,8 +34,6 @@ import { WorkQueue } from "./work_queue.ts";
 const HELD_BATCHES = 4;
 /** How many batches are being sent at once. */
 const SENDS_AT_ONCE = 2;
-/** How many inbox messages a bus holds, under way and waiting for a place in their group. */
-const HELD_IN_INBOX = 200;
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 /** How long one is asked to wait who delivers to a bus that stops. */
@@ -62,8 +61,13 @@ export class Engine<Tx> implements Bus<Tx> {
   readonly #janitorWake: Wake;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
+  /** Calls that handle or send messages: they end soon once aborted. */
+  readonly #rounds = new Ongoing();
+  /** Calls that wait for the user's own code, which nobody can abort. */
+  readonly #calls = new Ongoing();
   #phase: Phase = "resting";
-  #loops: Promise<unknown> = Promise.resolve();
+  #starting: Promise<void> | null = null;
+  #loops: Promise<void> = Promise.resolve();
   #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -80,7 +84,12 @@ export class Engine<Tx> implements Bus<Tx> {
       handOver: (record) => this.#outgoing.push(record),
       added: (committed) => this.#added(committed),
     });
-    this.#dispatcher = new Dispatcher(settings, this.#leases, this.#subscriptions);
+    this.#dispatcher = new Dispatcher(
+      settings,
+      this.#leases,
+      this.#subscriptions,
+      () => this.#inboxWake.now(),
+    );
     this.#consumer = new Consumer({
       settings,
       subscriptions: this.#subscriptions,
@@ -98,10 +107,12 @@ export class Engine<Tx> implements Bus<Tx> {
         this.#observed("dispatch", this.#dispatcher.send(records, this.#abort.signal)),
       onRoom: () => this.#outboxWake.now(),
     });
+    this.#leases.keepWaiting("outbox", () => this.#outgoing.waiting);
+    // What it holds is bounded for each group by itself, so that a slow group does not keep others out.
     this.#incoming = new WorkQueue({
-      capacity: HELD_IN_INBOX,
+      capacity: Infinity,
       batchSize: 1,
-      maxRuns: HELD_IN_INBOX,
+      maxRuns: Infinity,
       work: async ([record]) => {
         if (record !== undefined) await this.#consumer.handle(record, this.#abort.signal);
       },
@@ -136,7 +147,7 @@ export class Engine<Tx> implements Bus<Tx> {
     options: PublishOptions<Tx, ReplyInput<C>> = {},
   ): Promise<Receipt> {
     this.#mustNotBeStopped("publish");
-    return await this.#publisher.publish(contract, body, options);
+    return await this.#calls.during(() => this.#publisher.publish(contract, body, options));
   }
 
   async publishMany<C extends Contract>(
@@ -146,21 +157,25 @@ export class Engine<Tx> implements Bus<Tx> {
       {},
   ): Promise<Receipt[]> {
     this.#mustNotBeStopped("publish");
-    return await this.#publisher.publishMany(contract, bodies, options);
+    return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
   }
 
   async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
-    if (this.#phase === "draining" || this.#phase === "stopped") {
+    if (this.#isStopping()) {
       return messages.map(() => ({
         kind: "refused",
         reason: "The bus is stopping",
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
+    return await this.#rounds.during(() => this.#deliver(messages));
+  }
+
+  async #deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
     const running = this.#phase === "running";
-    const { results, claimed } = await this.#consumer.receive(
+    const { received, claimed } = await this.#consumer.receive(
       messages,
-      running ? this.#incoming.room() : Infinity,
+      (group) => running ? HELD_BY_GROUP + this.#limiter.room(group) : Infinity,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const handled = new Map<string, DeliveryResult>();
@@ -169,69 +184,90 @@ export class Engine<Tx> implements Bus<Tx> {
       this.#inboxWake.now();
     } else {
       await Promise.all(claimed.map(async (record) => {
-        const result = await this.#consumer.handle(record, this.#abort.signal);
-        handled.set(keyOf(record.id, record.group), result);
+        const { result } = await this.#consumer.handle(record, this.#abort.signal);
+        handled.set(keyOf(record), result);
       }));
     }
-    return messages.map((message, i) => {
-      const groups = [...this.#subscriptions.of(message.name).keys()];
-      const own = results[i] ?? [];
-      return combined(
-        own.map((result, g) =>
-          result ?? handled.get(keyOf(message.id, groups[g] ?? "")) ?? { kind: "accepted" }
+    return received.map((own) =>
+      combined(
+        own.map(({ record, result }) =>
+          result ?? handled.get(keyOf(record)) ?? { kind: "accepted" }
         ),
-      );
-    });
+      )
+    );
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     this.#mustNotBeStopped("begin a transaction");
-    await this.#settings.store.ready();
-    const result = await this.#settings.store.transaction(work);
-    this.#added(true);
-    return result;
+    return await this.#calls.during(async () => {
+      await this.#settings.store.ready();
+      const result = await this.#settings.store.transaction(work);
+      this.#added(true);
+      return result;
+    });
   }
 
   async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+    this.#mustTakeWork("flush");
     const { clock, store } = this.#settings;
     const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
-    await store.ready();
-    for (let claimed = 1; claimed > 0 && clock.now() < untilMs;) {
-      ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal));
-    }
-    await this.#outgoing.idle();
+    await this.#rounds.during(async () => {
+      await store.ready();
+      for (let claimed = 1; claimed > 0 && clock.now() < untilMs && !this.#isStopping();) {
+        ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal, untilMs));
+      }
+      await this.#outgoing.idle();
+    });
   }
 
   async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
-    this.#mustNotBeStopped("tick");
-    return await tick({
+    this.#mustTakeWork("tick");
+    const parts = {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
       signal: this.#abort.signal,
-    }, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      draining: () => this.#isStopping(),
+    };
+    return await this.#rounds.during(() => tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS));
   }
 
   async start(): Promise<void> {
-    this.#mustNotBeStopped("start");
-    if (this.#phase !== "resting") return;
-    this.#phase = "running";
-    const { store, pollMs } = this.#settings;
+    this.#mustTakeWork("start");
+    this.#starting ??= this.#start();
     try {
-      await store.ready();
-      this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+      await this.#starting;
     } catch (error) {
-      this.#phase = "resting";
+      this.#starting = null;
       throw error;
     }
+  }
+
+  async #start(): Promise<void> {
+    const { store, pollMs } = this.#settings;
+    await store.ready();
+    this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+    if (this.#phase !== "resting") return;
+    this.#phase = "running";
     this.#outgoing.open();
     this.#incoming.open();
     const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
-    this.#loops = this.#runLoops(
-      store.capabilities.shared ? pollMs ?? ownPollMs : pollMs ?? Infinity,
-    );
+    this.#loops = runLoops({
+      settings: this.#settings,
+      dispatcher: this.#dispatcher,
+      consumer: this.#consumer,
+      janitor: this.#janitor,
+      outgoing: this.#outgoing,
+      incoming: this.#incoming,
+      outboxWake: this.#outboxWake,
+      inboxWake: this.#inboxWake,
+      janitorWake: this.#janitorWake,
+      pollMs: pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity),
+      signal: this.#abort.signal,
+      stopped: () => this.#phase !== "running",
+    });
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -240,19 +276,20 @@ export class Engine<Tx> implements Bus<Tx> {
   }
 
   async cancel(id: string): Promise<Cancellation> {
-    return await cancel(this.#settings, id);
+    return await this.#calls.during(() => cancel(this.#settings, id));
   }
 
   async retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void> {
-    await retry(this.#settings, message.box, { id: message.id, group: message.group ?? "" });
+    const key = { id: message.id, group: message.group ?? "" };
+    await this.#calls.during(() => retry(this.#settings, message.box, key));
     (message.box === "outbox" ? this.#outboxWake : this.#inboxWake).now();
   }
 
   async health(): Promise<Health> {
     const running = this.#phase === "running";
-    if (this.#phase === "draining" || this.#phase === "stopped") {
+    if (this.#isStopping()) {
       return { ready: false, store: "up", running, reason: "The bus is stopping" };
     }
     try {
@@ -265,97 +302,45 @@ export class Engine<Tx> implements Bus<Tx> {
     }
   }
 
-  async #runLoops(pollMs: number): Promise<void> {
-    const { store, clock, batchSize } = this.#settings;
-    const stopped = () => this.#phase !== "running";
-    await Promise.all([
-      runLoop(
-        this.#settings,
-        {
-          name: "dispatch",
-          queue: this.#outgoing,
-          wake: this.#outboxWake,
-          batchSize,
-          claim: (limit) => this.#dispatcher.claim("fresh", limit),
-          suspect: async () =>
-            (await this.#dispatcher.round("suspect", this.#abort.signal)).claimed > 0,
-          nextDueAt: () => store.nextDueAt("outbox", clock.now()),
-        },
-        pollMs,
-        stopped,
-      ),
-      runLoop(
-        this.#settings,
-        {
-          name: "consume",
-          queue: this.#incoming,
-          wake: this.#inboxWake,
-          batchSize: HELD_IN_INBOX,
-          claim: (limit) => this.#consumer.claim("fresh", limit),
-          suspect: async () => {
-            const records = await this.#consumer.claim("suspect", 1);
-            for (const record of records) this.#incoming.push(record);
-            return records.length > 0;
-          },
-          nextDueAt: async () => {
-            const groups = this.#consumer.groupsWithRoom();
-            return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
-          },
-        },
-        pollMs,
-        stopped,
-      ),
-      this.#cleanUp(stopped),
-    ]);
-  }
-
-  async #cleanUp(stopped: () => boolean): Promise<void> {
-    while (!stopped()) {
-      await this.#observed("clean-up", this.#janitor.run(Infinity));
-      const { clock, pruneEveryMs } = this.#settings;
-      if (!stopped()) {
-        await this.#janitorWake.sleep(
-          Math.max(this.#janitor.nextMs, clock.now() + pruneEveryMs / 60),
-        );
-      }
-    }
-  }
-
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
-    const wasRunning = this.#phase === "running";
     this.#phase = "draining";
-    this.#wakeAll();
-    this.#janitorWake.now();
-    await this.#unlisten?.();
-    const unsent = this.#outgoing.close();
-    const unhandled = this.#incoming.close();
+    const { signal } = this.#abort;
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true })
+    );
     const cancelAbort = clock.after(
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
-    if (wasRunning) {
-      await this.#loops;
-      // What the loops claimed in their last round is held too.
-      unsent.push(...this.#outgoing.close());
-      unhandled.push(...this.#incoming.close());
-      await this.#observed(
-        "release",
-        Promise.all([
-          this.#dispatcher.release(unsent, 0),
-          ...unhandled.map((record) => this.#consumer.release(record)),
-        ]),
-      );
-    }
-    await Promise.all([this.#outgoing.idle(), this.#incoming.idle()]);
+    await Promise.race([this.#starting?.catch(() => {}), aborted]);
+    this.#wakeAll();
+    this.#janitorWake.now();
+    const unsent = this.#outgoing.close();
+    const unhandled = this.#incoming.close();
+    await this.#observed("unlisten", this.#unlisten?.());
+    await this.#loops;
+    // What the loops claimed in their last round is held too.
+    unhandled.push(...this.#incoming.close());
+    await this.#observed("release", this.#dispatcher.release(unsent));
+    await this.#observed(
+      "release",
+      Promise.all(unhandled.map((record) => this.#consumer.release(record))),
+    );
+    await this.#rounds.idle();
+    await Promise.race([this.#calls.idle(), aborted]);
+    // What was handled or published until now may have handed over more to send.
+    await this.#incoming.idle();
+    await this.#observed("release", this.#dispatcher.release(this.#outgoing.close()));
+    await this.#outgoing.idle();
     cancelAbort();
     this.#phase = "stopped";
-    await transport.close(this);
+    await this.#observed("close", transport.close(this));
     await store.close();
   }
 
   /** Work whose errors are observed: it is done in the background, where nobody waits for it. */
-  async #observed(during: string, work: Promise<unknown>): Promise<void> {
+  async #observed(during: string, work: Promise<unknown> | undefined): Promise<void> {
     try {
       await work;
     } catch (error) {
@@ -367,7 +352,7 @@ export class Engine<Tx> implements Bus<Tx> {
     const running = this.#phase === "running";
     if (running) committed ? this.#outboxWake.now() : this.#outboxWake.soon();
     else if (committed) {
-      this.#observed("notify", this.#settings.store.notify?.() ?? Promise.resolve());
+      this.#observed("notify", this.#settings.store.notify?.());
     }
   }
 
@@ -376,16 +361,28 @@ export class Engine<Tx> implements Bus<Tx> {
     this.#inboxWake.now();
   }
 
+  #isStopping(): boolean {
+    return this.#phase === "draining" || this.#phase === "stopped";
+  }
+
+  /** A bus that stops lets what it has begun go on, and takes no more. */
+  #mustTakeWork(action: string): void {
+    if (this.#phase === "draining") throw stopped(action, "is stopping");
+    this.#mustNotBeStopped(action);
+  }
+
   #mustNotBeStopped(action: string): void {
-    if (this.#phase === "stopped") {
-      throw new AtlastError(
-        "stopped",
-        `Cannot ${action}: the bus has stopped, want one that was not`,
-      );
-    }
+    if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
 }
 
-function keyOf(id: string, group: string): string {
+function stopped(action: string, phase: string): AtlastError {
+  return new AtlastError(
+    "stopped",
+    `Cannot ${action}: the bus ${phase}, want one that runs or rests`,
+  );
+}
+
+function keyOf({ id, group }: RecordKey): string {
   return `${group}\n${id}`;
 }
