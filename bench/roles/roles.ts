@@ -132,7 +132,11 @@ async function loop(
   const untilMs = performance.now() + durationMs;
   let count = 0;
   await Promise.all(Array.from({ length: concurrency }, async () => {
-    while (performance.now() < untilMs) count += await once();
+    while (performance.now() < untilMs) {
+      // Not `count += await …`, which would add to what the count was before.
+      const published = await once();
+      count += published;
+    }
   }));
   return count;
 }
