@@ -10,19 +10,25 @@ import { fileURLToPath } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("./peers/", import.meta.url));
 const FOLDER = fileURLToPath(new URL("../.tmp/bench-peers/", import.meta.url));
-const FILES = ["package.json", "package-lock.json"];
+const FILE = "package.json";
 
 /** Installs them if that was not done, and says where they are. */
 export function installPeers(): string {
-  const lock = join(FOLDER, "package-lock.json");
-  const isThere = existsSync(join(FOLDER, "node_modules")) && existsSync(lock) &&
-    readFileSync(lock, "utf8") === readFileSync(join(SOURCE, "package-lock.json"), "utf8");
+  const isThere = existsSync(join(FOLDER, "node_modules")) &&
+    readFileSync(join(FOLDER, FILE), "utf8") === readFileSync(join(SOURCE, FILE), "utf8");
   if (isThere) return FOLDER;
   mkdirSync(FOLDER, { recursive: true });
-  for (const file of FILES) copyFileSync(join(SOURCE, file), join(FOLDER, file));
+  copyFileSync(join(SOURCE, FILE), join(FOLDER, FILE));
   // With a configuration of its own Deno reads this folder's node_modules.
   writeFileSync(peersConfig(FOLDER), `{ "nodeModulesDir": "manual", "lock": false }\n`);
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], {
+  const { status } = spawnSync("npm", [
+    "install",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ], {
     cwd: FOLDER,
     stdio: ["ignore", "ignore", "inherit"],
   });

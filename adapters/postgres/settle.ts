@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isSettled } from "../../core/lifecycle.ts";
 import type { Lease, RecordKey, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
 import { KeyedBatch } from "./keyed_batch.ts";
@@ -18,7 +19,7 @@ export function settle(
 ): Promise<boolean[]> {
   return inRounds(settlements, (round) => {
     const batch = new KeyedBatch(round.map(({ key }) => key), settleColumns(round));
-    const set = PATCH_COLUMNS.map((column) => `${column} = ${batch.value(column)}`);
+    const set = patchColumns(round).map(({ name }) => `${name} = ${batch.value(name)}`);
     // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
     // backlog in it.
     return run(
@@ -57,36 +58,39 @@ function epochColumn(leases: readonly Lease[]): BatchColumn {
   return { name: "epoch", type: "integer", values: leases.map(({ epoch }) => epoch) };
 }
 
-/** The columns that a patch sets. */
-const PATCH_COLUMNS = [
-  "state",
-  "attempts",
-  "crashes",
-  "due_at_ms",
-  "deadline_ms",
-  "expires_at_ms",
-  "reason",
-];
-
 function settleColumns(round: readonly Settlement[]): BatchColumn[] {
-  const patches = round.map(({ patch }) => patch);
   return [
     epochColumn(round),
     { name: "claimed", type: "boolean", values: round.map(({ claimed }) => claimed) },
     { name: "from_state", type: "text", values: round.map(({ from }) => from) },
+    ...patchColumns(round),
+    { name: "replied", type: "boolean", values: round.map(({ reply }) => reply !== undefined) },
+    { name: "reply", type: "text", values: round.map(({ reply }) => textOrNull(reply ?? null)) },
+  ];
+}
+
+/**
+ * The columns that the patches set. A record that is settled is due no more, and no step that settles
+ * changes when it was; so where all are settled its times stay out of the statement. They are mostly all
+ * that differs, and without them it is several times as fast.
+ */
+function patchColumns(round: readonly Settlement[]): BatchColumn[] {
+  const patches = round.map(({ patch }) => patch);
+  const times: BatchColumn[] = patches.every(({ state }) => isSettled(state)) ? [] : [
+    { name: "due_at_ms", type: "bigint", values: patches.map(({ dueAtMs }) => dueAtMs) },
+    { name: "deadline_ms", type: "bigint", values: patches.map(({ deadlineMs }) => deadlineMs) },
+  ];
+  return [
+    ...times,
     { name: "state", type: "text", values: patches.map(({ state }) => state) },
     { name: "attempts", type: "integer", values: patches.map(({ attempts }) => attempts) },
     { name: "crashes", type: "integer", values: patches.map(({ crashes }) => crashes) },
-    { name: "due_at_ms", type: "bigint", values: patches.map(({ dueAtMs }) => dueAtMs) },
-    { name: "deadline_ms", type: "bigint", values: patches.map(({ deadlineMs }) => deadlineMs) },
     {
       name: "expires_at_ms",
       type: "bigint",
       values: patches.map(({ expiresAtMs }) => expiresAtMs),
     },
     { name: "reason", type: "text", values: patches.map(({ reason }) => textOrNull(reason)) },
-    { name: "replied", type: "boolean", values: round.map(({ reply }) => reply !== undefined) },
-    { name: "reply", type: "text", values: round.map(({ reply }) => textOrNull(reply ?? null)) },
   ];
 }
 

@@ -29,6 +29,8 @@ const anything: Schema<Body> = {
 };
 const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
+/** How many messages are handled in one transaction. */
+const TOGETHER = 500;
 const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false };
 
 const settledRow = `'succeeded', 1, 1, now_ms + 86400000`;
@@ -135,12 +137,16 @@ class AtlastSession implements Session {
     };
     const transport = work.side === "outbox" ? sink(work.onMessage) : inProcessTransport();
     const subscribers = work.side === "outbox" ? [] : [
-      subscribe<typeof Measured, Tx>(Measured, { group: GROUP }, async (body, { tx }) => {
-        if (work.effect) {
-          await tx`insert into effect (n, note) values (${body.n}, ${BUSINESS_NOTE})`;
-        }
-        work.onMessage(body);
-      }),
+      subscribe<typeof Measured, Tx>(
+        Measured,
+        { group: GROUP, together: TOGETHER },
+        async (body, { tx }) => {
+          if (work.effect) {
+            await tx`insert into effect (n, note) values (${body.n}, ${BUSINESS_NOTE})`;
+          }
+          work.onMessage(body);
+        },
+      ),
     ];
     return createBus({
       store: this.#store,

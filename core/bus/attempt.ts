@@ -8,6 +8,7 @@ import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { wireHeaders } from "../headers.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
+import type { Message } from "../message.ts";
 import type { Clock, NewRecord, StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
@@ -80,8 +81,35 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
+  const { store, clock } = parts.settings;
+  const { decision, reply, answer } = await handled(parts, body, tx, signal);
+  // A handler that went on after its time was up must not settle what it no longer holds.
+  signal.throwIfAborted();
+  const [[applied], [added]] = await Promise.all([
+    store.settle("inbox", [settlementOf(decision)], tx),
+    answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
+  ]);
+  if (!applied) throw new LeaseLost();
+  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
+}
+
+/** What a handler that did its work leaves to be written with it. */
+export interface Handled {
+  readonly decision: Decision;
+  readonly reply: Message | null;
+  /** The reply as it is to be added to the outbox; null when there is none. */
+  readonly answer: NewRecord | null;
+}
+
+/** Runs the handler and decides what becomes of its message; writes nothing itself. */
+export async function handled<Tx>(
+  parts: AttemptParts<Tx>,
+  body: unknown,
+  tx: Tx,
+  signal: AbortSignal,
+): Promise<Handled> {
   const { settings, publisher, subscriber, record } = parts;
-  const { store, clock } = settings;
+  const { clock } = settings;
   const choices = callbackChoices(record.message);
   const value = await run(parts, body, tx, signal, choices);
   const { message, group } = record;
@@ -96,15 +124,7 @@ async function inTransaction<Tx>(
   );
   const policy = policyOf(settings, record, subscriber.retry);
   const decision = decide(settings, record, { kind: "succeed" }, policy, recordedReply(value));
-  // A handler that went on after its time was up must not settle what it no longer holds.
-  signal.throwIfAborted();
-  const answer = reply === null ? null : publisher.answer(reply);
-  const [[applied], [added]] = await Promise.all([
-    store.settle("inbox", [settlementOf(decision)], tx),
-    answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
-  ]);
-  if (!applied) throw new LeaseLost();
-  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
+  return { decision, reply, answer: reply === null ? null : publisher.answer(reply) };
 }
 
 function run<Tx>(

@@ -6,7 +6,7 @@
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { AddResult, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
-import { attempt, type AttemptEnd } from "./attempt.ts";
+import { attempt, type AttemptEnd, type AttemptParts } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
@@ -14,6 +14,7 @@ import { policyOf, type Settings } from "./options.ts";
 import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
+import { attemptTogether, togetherFrom } from "./together.ts";
 
 /** How long a message without a subscriber here rests before it is offered again. */
 const NO_SUBSCRIBER_PAUSE_MS = 30_000;
@@ -94,6 +95,12 @@ export class Consumer<Tx> {
     return subscriptions.groups.filter((group) => limiter.room(group) > 0);
   }
 
+  /** How many records to claim at once: `least`, or what some group handles in one transaction. */
+  claimSize(least: number): number {
+    const { subscriptions } = this.#parts;
+    return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.together(group)));
+  }
+
   /** Claims due records of groups that have room, and handles them. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
     const { settings } = this.#parts;
@@ -132,9 +139,62 @@ export class Consumer<Tx> {
     }
   }
 
+  /** How many records from the front of `records` can be handled in one transaction. */
+  together(records: readonly StoredRecord[]): number {
+    return togetherFrom(records, (record) => this.#mostTogether(record));
+  }
+
+  /** Handles records of one group, in one transaction if all goes well. Never rejects. */
+  async handleTogether(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    untilMs = Infinity,
+  ): Promise<Handling[]> {
+    const handled = records.length < 2 ? null : await this.#attemptTogether(records, stop, untilMs);
+    if (handled !== null) return handled;
+    return await Promise.all(records.map((record) => this.handle(record, stop, untilMs)));
+  }
+
   /** Gives back a record that will not be handled by this bus any more. */
   async release(record: StoredRecord): Promise<void> {
     await this.#settle(record, { kind: "release", delayMs: 0 });
+  }
+
+  /** Null when nothing was kept, and each record is to be handled by itself. */
+  async #attemptTogether(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    untilMs: number,
+  ): Promise<Handling[] | null> {
+    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
+    const lost = new AbortController();
+    const held = leases.hold("inbox", records, () => lost.abort(new Error("A lease was lost")));
+    const leave = await limiter.enter((records[0] as StoredRecord).group);
+    try {
+      const nowMs = settings.clock.now();
+      if (draining() || nowMs >= untilMs) return null;
+      const signal = AbortSignal.any([stop, lost.signal]);
+      const all: AttemptParts<Tx>[] = [];
+      for (const record of records) {
+        const subscriber = subscriptions.of(record.message.name).get(record.group);
+        if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
+        all.push({ settings, publisher, subscriber, record, signal });
+      }
+      const ends = await attemptTogether(all, signal);
+      if (ends === null) return null;
+      return await Promise.all(
+        ends.map((end, i) => this.#ended(records[i] as StoredRecord, end)),
+      );
+    } finally {
+      leave();
+      held.release();
+    }
+  }
+
+  /** One that a worker died with, or whose handler failed before, is handled by itself. */
+  #mostTogether({ message, group, crashes, attempts }: StoredRecord): number {
+    if (crashes > 0 || attempts > 0) return 1;
+    return this.#parts.subscriptions.of(message.name).get(group)?.together ?? 1;
   }
 
   async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {

@@ -101,7 +101,7 @@ export class Engine<Tx> implements Bus<Tx> {
     this.#janitor = new Janitor(settings);
     this.#outgoing = new WorkQueue({
       capacity: HELD_BATCHES * batchSize,
-      batchSize,
+      batchOf: () => batchSize,
       maxRuns: SENDS_AT_ONCE,
       work: (records) =>
         this.#observed("dispatch", this.#dispatcher.send(records, this.#abort.signal)),
@@ -111,11 +111,9 @@ export class Engine<Tx> implements Bus<Tx> {
     // What it holds is bounded for each group by itself, so that a slow group does not keep others out.
     this.#incoming = new WorkQueue({
       capacity: Infinity,
-      batchSize: 1,
+      batchOf: (waiting) => this.#consumer.together(waiting),
       maxRuns: Infinity,
-      work: async ([record]) => {
-        if (record !== undefined) await this.#consumer.handle(record, this.#abort.signal);
-      },
+      work: (records) => this.#consumer.handleTogether(records, this.#abort.signal),
       onRoom: () => this.#inboxWake.now(),
     });
   }
@@ -175,7 +173,7 @@ export class Engine<Tx> implements Bus<Tx> {
     const running = this.#phase === "running";
     const { received, claimed } = await this.#consumer.receive(
       messages,
-      (group) => running ? HELD_BY_GROUP + this.#limiter.room(group) : Infinity,
+      (group) => running ? this.#roomFor(group) : Infinity,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const handled = new Map<string, DeliveryResult>();
@@ -195,6 +193,12 @@ export class Engine<Tx> implements Bus<Tx> {
         ),
       )
     );
+  }
+
+  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
+  #roomFor(group: string): number {
+    const together = this.#subscriptions.together(group);
+    return Math.max(HELD_BY_GROUP, 2 * together) + this.#limiter.room(group) * together;
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {

@@ -50,7 +50,7 @@ function sendInLoop<Tx>(parts: LoopsParts<Tx>): Promise<void> {
       name: "dispatch",
       queue: parts.outgoing,
       wake: parts.outboxWake,
-      batchSize,
+      batchSize: () => batchSize,
       claim: (limit) => dispatcher.claim("fresh", limit),
       suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
       nextDueAt: () => store.nextDueAt("outbox", clock.now()),
@@ -71,7 +71,7 @@ function handleInLoop<Tx>(parts: LoopsParts<Tx>): Promise<void> {
       name: "consume",
       queue: incoming,
       wake: parts.inboxWake,
-      batchSize: HELD_BY_GROUP,
+      batchSize: () => consumer.claimSize(HELD_BY_GROUP),
       claim: (limit) => consumer.claim("fresh", limit),
       suspect: async () => {
         if (suspect !== undefined && incoming.holds(suspect)) return false;

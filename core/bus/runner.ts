@@ -27,7 +27,7 @@ export interface LoopParts {
   /** What wakes it. */
   readonly wake: Wake;
   /** How many are claimed at once. */
-  readonly batchSize: number;
+  readonly batchSize: () => number;
   /** Claims up to `limit` records. */
   claim(limit: number): Promise<StoredRecord[]>;
   /** Claims one suspect and has it worked on alone; false when there is none. */
@@ -78,7 +78,7 @@ export async function runLoop<Tx>(
 
 /** One look for work. */
 async function round(parts: LoopParts, now: () => number): Promise<Next> {
-  const limit = Math.min(parts.batchSize, parts.queue.room());
+  const limit = Math.min(parts.batchSize(), parts.queue.room());
   if (limit === 0) return { untilMs: Infinity };
   const records = await parts.claim(limit);
   for (const record of records) parts.queue.push(record);

@@ -8,8 +8,8 @@
 export interface WorkQueueOptions<Item> {
   /** How many may be held, those under way included. */
   readonly capacity: number;
-  /** How many go to one call of `work`. */
-  readonly batchSize: number;
+  /** How many of those waiting, from the front, go to one call of `work`; at least one. */
+  readonly batchOf: (waiting: readonly Item[]) => number;
   /** How many calls of `work` may be under way at once. */
   readonly maxRuns: number;
   /** Works off some. Must not reject. */
@@ -80,9 +80,9 @@ export class WorkQueue<Item> {
   }
 
   #pump(): void {
-    const { batchSize, maxRuns, work } = this.#options;
+    const { batchOf, maxRuns, work } = this.#options;
     while (this.#waiting.length > 0 && this.#runs < maxRuns) {
-      const batch = this.#waiting.splice(0, batchSize);
+      const batch = this.#waiting.splice(0, batchOf(this.#waiting));
       this.#runs += 1;
       for (const item of batch) this.#underWay.add(item);
       work(batch).finally(() => {

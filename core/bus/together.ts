@@ -1,0 +1,152 @@
+/**
+ * Many messages handled in one transaction, for subscribers that allow it.
+ *
+ * Their handlers run one after another, and their writes, marks and replies commit together. When one
+ * of them fails, nothing of the transaction is kept, and each message is handled by itself.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { Clock, StoredRecord } from "../ports.ts";
+import { type AttemptEnd, type AttemptParts, type Handled, handled } from "./attempt.ts";
+import { decodeBody } from "./codec.ts";
+import { settlementOf } from "./settling.ts";
+
+/** One message of a transaction, its body read. */
+interface Member<Tx> {
+  readonly parts: AttemptParts<Tx>;
+  readonly body: unknown;
+}
+
+/** Thrown to take a transaction back when some of its messages are not ours any more. */
+class NotAllOurs extends Error {}
+
+/**
+ * Runs an attempt for each of `all` in one transaction.
+ *
+ * @param signal Aborts when a claim was lost or the bus stops.
+ * @returns How they ended, in the order of `all`; null when nothing was kept.
+ */
+export async function attemptTogether<Tx>(
+  all: readonly AttemptParts<Tx>[],
+  signal: AbortSignal,
+): Promise<AttemptEnd[] | null> {
+  const [first] = all;
+  if (first === undefined) return [];
+  const { settings: { store, clock }, publisher } = first;
+  const patience = new Patience(clock, signal);
+  try {
+    const members: Member<Tx>[] = [];
+    for (const parts of all) {
+      const body = await decodeBody(parts.subscriber.body, parts.record.message);
+      members.push({ parts, body });
+    }
+    let used: Tx | undefined;
+    const ends = await store.transaction((tx) => {
+      used = tx;
+      return patience.race(() => inOneTransaction(members, tx, patience));
+    });
+    publisher.ended(used as Tx);
+    return ends;
+  } catch {
+    // Each is handled by itself now, and tells what is wrong with it.
+    return null;
+  } finally {
+    patience.end();
+  }
+}
+
+async function inOneTransaction<Tx>(
+  members: readonly Member<Tx>[],
+  tx: Tx,
+  patience: Patience,
+): Promise<AttemptEnd[]> {
+  const done: Handled[] = [];
+  // One after another: two handlers at once in one transaction would not be kept apart by its locks.
+  for (const { parts, body } of members) {
+    patience.begin(parts.subscriber.timeoutMs ?? parts.settings.handlerTimeoutMs);
+    done.push(await handled(parts, body, tx, patience.signal));
+    patience.signal.throwIfAborted();
+  }
+  const { store, clock } = (members[0] as Member<Tx>).parts.settings;
+  const answers = done.map(({ answer }) => answer).filter((answer) => answer !== null);
+  const [applied, added] = await Promise.all([
+    store.settle("inbox", done.map(({ decision }) => settlementOf(decision)), tx),
+    answers.length === 0 ? [] : store.add("outbox", answers, clock.now(), tx),
+  ]);
+  if (applied.includes(false)) throw new NotAllOurs();
+  let next = 0;
+  return done.map(({ decision, reply, answer }) => ({
+    outcome: { kind: "handled", reply },
+    decision,
+    answer: answer !== null && added[next++]?.added ? answer : null,
+  }));
+}
+
+/** A limit on the time of each handler in turn, with one timer and one signal for all of them. */
+class Patience {
+  readonly #clock: Clock;
+  readonly #outer: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #abort = () => this.#controller.abort(this.#outer.reason);
+  #untilMs = Infinity;
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, outer: AbortSignal) {
+    this.#clock = clock;
+    this.#outer = outer;
+    if (outer.aborted) this.#abort();
+    else outer.addEventListener("abort", this.#abort, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** From now on the next handler's time counts. */
+  begin(timeoutMs: number): void {
+    this.#untilMs = this.#clock.now() + timeoutMs;
+    if (this.#cancel === null) this.#arm(timeoutMs);
+  }
+
+  /** Does work until the time is up. */
+  race<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+      work().then(resolve, reject);
+    });
+  }
+
+  end(): void {
+    this.#cancel?.();
+    this.#outer.removeEventListener("abort", this.#abort);
+  }
+
+  /** A timer for each handler would cost more than a small handler does. */
+  #arm(delayMs: number): void {
+    this.#cancel = this.#clock.after(delayMs, () => {
+      const leftMs = this.#untilMs - this.#clock.now();
+      if (leftMs > 0) return this.#arm(leftMs);
+      this.#controller.abort(new AtlastError("timeout", "A handler did not finish in its time"));
+    });
+  }
+}
+
+/** How many records from the front of a queue go into one transaction; at least one. */
+export function togetherFrom(
+  records: readonly StoredRecord[],
+  mostOf: (record: StoredRecord) => number,
+): number {
+  const [first] = records;
+  if (first === undefined) return 0;
+  const most = mostOf(first);
+  let count = 1;
+  while (count < most && count < records.length) {
+    const next = records[count] as StoredRecord;
+    if (next.group !== first.group || count >= mostOf(next)) break;
+    count += 1;
+  }
+  return count;
+}
