@@ -101,12 +101,17 @@ export interface Handled {
   readonly answer: NewRecord | null;
 }
 
-/** Runs the handler and decides what becomes of its message; writes nothing itself. */
+/**
+ * Runs the handler and decides what becomes of its message; writes nothing itself.
+ *
+ * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
+ */
 export async function handled<Tx>(
   parts: AttemptParts<Tx>,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,
+  nowMs?: number,
 ): Promise<Handled> {
   const { settings, publisher, subscriber, record } = parts;
   const { clock } = settings;
@@ -123,7 +128,14 @@ export async function handled<Tx>(
     largestBody(settings),
   );
   const policy = policyOf(settings, record, subscriber.retry);
-  const decision = decide(settings, record, { kind: "succeed" }, policy, recordedReply(value));
+  const decision = decide(
+    settings,
+    record,
+    { kind: "succeed" },
+    policy,
+    recordedReply(value),
+    nowMs,
+  );
   return { decision, reply, answer: reply === null ? null : publisher.answer(reply) };
 }
 

@@ -139,11 +139,13 @@ export class Dispatcher<Tx> {
     } catch (thrown) {
       results = messages.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
-    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal)));
+    const nowMs = this.#settings.clock.now();
+    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal), nowMs));
   }
 
-  #decide(record: StoredRecord, event: LifecycleEvent): Decision {
-    return decide(this.#settings, record, event, policyOf(this.#settings, record));
+  #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
+    const policy = policyOf(this.#settings, record);
+    return decide(this.#settings, record, event, policy, null, nowMs);
   }
 
   /** Settles decisions and gives back those that applied. */

@@ -20,15 +20,19 @@ export interface Decision {
   readonly reply: string | null;
 }
 
-/** Decides what an event makes of a record. */
+/**
+ * Decides what an event makes of a record. Where many are decided at once, `nowMs` is the same for all:
+ * stores write changes that are alike several times as fast.
+ */
 export function decide<Tx>(
   settings: Settings<Tx>,
   record: StoredRecord,
   event: LifecycleEvent,
   policy: LifecyclePolicy,
   reply: string | null = null,
+  nowMs: number = settings.clock.now(),
 ): Decision {
-  const patch = transition(record, event, policy, settings.clock.now(), settings.random());
+  const patch = transition(record, event, policy, nowMs, settings.random());
   return { record, event, patch, reply };
 }
 

@@ -61,14 +61,16 @@ async function inOneTransaction<Tx>(
   tx: Tx,
   patience: Patience,
 ): Promise<AttemptEnd[]> {
+  const { store, clock } = (members[0] as Member<Tx>).parts.settings;
+  // As in SQL, what happens in one transaction happens at one time.
+  const nowMs = clock.now();
   const done: Handled[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
   for (const { parts, body } of members) {
     patience.begin(parts.subscriber.timeoutMs ?? parts.settings.handlerTimeoutMs);
-    done.push(await handled(parts, body, tx, patience.signal));
+    done.push(await handled(parts, body, tx, patience.signal, nowMs));
     patience.signal.throwIfAborted();
   }
-  const { store, clock } = (members[0] as Member<Tx>).parts.settings;
   const answers = done.map(({ answer }) => answer).filter((answer) => answer !== null);
   const [applied, added] = await Promise.all([
     store.settle("inbox", done.map(({ decision }) => settlementOf(decision)), tx),
