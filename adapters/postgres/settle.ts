@@ -104,26 +104,32 @@ async function inRounds<Item extends { readonly key: RecordKey }>(
   items: readonly Item[],
   apply: (round: readonly Item[]) => Promise<readonly unknown[][]>,
 ): Promise<boolean[]> {
-  const reached = items.map(() => false);
-  // A key that cannot be stored is that of no record.
-  let left = [...items.entries()].filter(([, { key }]) => isStorableKey(key));
+  const reached = new Set<Item>();
+  // A key that cannot be stored is that of no record. Sorting keeps the order of equal keys.
+  let left = items.filter(({ key }) => isStorableKey(key))
+    .sort((a, b) => compareKeys(a.key, b.key));
   while (left.length > 0) {
-    const round = new Map<string, [number, Item]>();
-    const later: [number, Item][] = [];
-    for (const entry of left) {
-      const text = keyText(entry[1].key);
-      if (round.has(text)) later.push(entry);
-      else round.set(text, entry);
-    }
-    const sorted = [...round.values()].map(([, item]) => item)
-      .sort((a, b) => compareKeys(a.key, b.key));
-    for (const [id, group] of await apply(sorted)) {
-      const [place] = round.get(keyText({ id: id as string, group: group as string })) ?? [];
-      if (place !== undefined) reached[place] = true;
-    }
+    const later: Item[] = [];
+    const round = left.filter((item, i) => {
+      const before = left[i - 1];
+      const isFirst = before === undefined || compareKeys(before.key, item.key) !== 0;
+      if (!isFirst) later.push(item);
+      return isFirst;
+    });
+    for (const item of reachedBy(await apply(round), round)) reached.add(item);
     left = later;
   }
-  return reached;
+  return items.map((item) => reached.has(item));
+}
+
+/** The items whose keys came back. Mostly all do, and then none need be looked up. */
+function reachedBy<Item extends { readonly key: RecordKey }>(
+  rows: readonly unknown[][],
+  round: readonly Item[],
+): readonly Item[] {
+  if (rows.length === round.length) return round;
+  const keys = new Set(rows.map(([id, group]) => keyText({ id: `${id}`, group: `${group}` })));
+  return round.filter(({ key }) => keys.has(keyText(key)));
 }
 
 function textOrNull(text: string | null): string | null {

@@ -150,27 +150,30 @@ export class Dispatcher<Tx> {
 
   /** Settles decisions and gives back those that applied. */
   async #settle(decisions: readonly Decision[]): Promise<Decision[]> {
-    const words = await Promise.all(decisions.map((decision) => this.#wordOfFailure(decision)));
-    const plain = decisions.filter((_, i) => words[i] === null);
+    const failed = decisions.filter(({ patch }) => patch.state === "failed");
+    const words = new Map<Decision, Message>();
+    for (const decision of failed) {
+      const word = await this.#wordOfFailure(decision);
+      if (word !== null) words.set(decision, word);
+    }
+    const plain = words.size === 0 ? decisions : decisions.filter((each) => !words.has(each));
     const [together, ...alone] = await Promise.all([
       plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
-      ...decisions.map((decision, i) => {
-        const word = words[i] ?? null;
-        return word === null ? null : this.#settleWith(decision, word);
-      }),
+      ...[...words].map(([decision, word]) => this.#settleWith(decision, word)),
     ]);
-    const applied = new Set(plain.filter((_, i) => together[i]));
-    decisions.forEach((decision, i) => {
-      if (alone[i]) applied.add(decision);
-      report(this.#settings.observe, decision, applied.has(decision));
-    });
-    return [...applied];
+    const applied: Decision[] = [];
+    const tell = (decision: Decision, hasApplied: boolean | undefined) => {
+      report(this.#settings.observe, decision, hasApplied === true);
+      if (hasApplied) applied.push(decision);
+    };
+    plain.forEach((decision, i) => tell(decision, together[i]));
+    [...words.keys()].forEach((decision, i) => tell(decision, alone[i]));
+    return applied;
   }
 
-  /** What the publisher is told, if this decision ends a message whose failure it asked to hear of. */
-  #wordOfFailure({ record, patch }: Decision): Promise<Message | null> | null {
+  /** What the publisher is told of a failure; null if it did not ask to hear of it. */
+  #wordOfFailure({ record, patch }: Decision): Promise<Message | null> {
     const { message } = record;
-    if (patch.state !== "failed") return null;
     return failureMessage(message, {
       messageId: message.id,
       name: message.name,
