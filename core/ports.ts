@@ -95,6 +95,11 @@ export interface Settlement extends Lease {
   readonly claimed: boolean;
   /** Where the record must stand for the change to apply. */
   readonly from: State;
+  /**
+   * The record's times as they were under this epoch, for stores that write only what changes; not given
+   * by those who do not know them.
+   */
+  readonly seen?: Pick<Standing, "dueAtMs" | "deadlineMs">;
   /** The change. */
   readonly patch: Patch;
   /** What the handler returned, as JSON; not given leaves what is there. */

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { isSettled } from "../../core/lifecycle.ts";
 import type { Lease, RecordKey, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
 import { KeyedBatch } from "./keyed_batch.ts";
@@ -70,16 +69,22 @@ function settleColumns(round: readonly Settlement[]): BatchColumn[] {
 }
 
 /**
- * The columns that the patches set. A record that is settled is due no more, and no step that settles
- * changes when it was; so where all are settled its times stay out of the statement. They are mostly all
- * that differs, and without them it is several times as fast.
+ * The columns that the patches set. Times that no patch changes stay out of the statement: they are
+ * mostly all that differs between records, and without them it is several times as fast.
  */
 function patchColumns(round: readonly Settlement[]): BatchColumn[] {
   const patches = round.map(({ patch }) => patch);
-  const times: BatchColumn[] = patches.every(({ state }) => isSettled(state)) ? [] : [
-    { name: "due_at_ms", type: "bigint", values: patches.map(({ dueAtMs }) => dueAtMs) },
-    { name: "deadline_ms", type: "bigint", values: patches.map(({ deadlineMs }) => deadlineMs) },
-  ];
+  const isUnchanged = (time: "dueAtMs" | "deadlineMs") =>
+    round.every(({ patch, seen }) => seen !== undefined && seen[time] === patch[time]);
+  const times: BatchColumn[] = [];
+  if (!isUnchanged("dueAtMs")) {
+    const values = patches.map(({ dueAtMs }) => dueAtMs);
+    times.push({ name: "due_at_ms", type: "bigint", values });
+  }
+  if (!isUnchanged("deadlineMs")) {
+    const values = patches.map(({ deadlineMs }) => deadlineMs);
+    times.push({ name: "deadline_ms", type: "bigint", values });
+  }
   return [
     ...times,
     { name: "state", type: "text", values: patches.map(({ state }) => state) },
@@ -104,22 +109,19 @@ async function inRounds<Item extends { readonly key: RecordKey }>(
   items: readonly Item[],
   apply: (round: readonly Item[]) => Promise<readonly unknown[][]>,
 ): Promise<boolean[]> {
-  const reached = new Set<Item>();
+  const reached = items.map(() => false);
   // A key that cannot be stored is that of no record. Sorting keeps the order of equal keys.
-  let left = items.filter(({ key }) => isStorableKey(key))
+  let left = items.map((item, place) => ({ item, place, key: item.key }))
+    .filter(({ key }) => isStorableKey(key))
     .sort((a, b) => compareKeys(a.key, b.key));
   while (left.length > 0) {
-    const later: Item[] = [];
-    const round = left.filter((item, i) => {
-      const before = left[i - 1];
-      const isFirst = before === undefined || compareKeys(before.key, item.key) !== 0;
-      if (!isFirst) later.push(item);
-      return isFirst;
-    });
-    for (const item of reachedBy(await apply(round), round)) reached.add(item);
-    left = later;
+    const isFirst = (i: number) => i === 0 || compareKeys(left[i - 1]!.key, left[i]!.key) !== 0;
+    const round = left.filter((_, i) => isFirst(i));
+    const rows = await apply(round.map(({ item }) => item));
+    for (const { place } of reachedBy(rows, round)) reached[place] = true;
+    left = left.filter((_, i) => !isFirst(i));
   }
-  return items.map((item) => reached.has(item));
+  return reached;
 }
 
 /** The items whose keys came back. Mostly all do, and then none need be looked up. */

@@ -31,9 +31,9 @@ import { Wake } from "./wake.ts";
 import { WorkQueue } from "./work_queue.ts";
 
 /** How many batches a side holds: one under way, one next to it, and as much waiting. */
-const HELD_BATCHES = 6;
+const HELD_BATCHES = 4;
 /** How many batches are being sent at once. */
-const SENDS_AT_ONCE = 4;
+const SENDS_AT_ONCE = 2;
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 /** How long one is asked to wait who delivers to a bus that stops. */

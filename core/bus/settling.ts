@@ -43,6 +43,7 @@ export function settlementOf({ record, patch, reply }: Decision): Settlement {
     epoch: record.epoch,
     claimed: true,
     from: record.state,
+    seen: record,
     patch,
     reply,
   };
