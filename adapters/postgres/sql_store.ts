@@ -190,27 +190,30 @@ async function addPart(
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<AddResult[]> {
-  const added = new Map<string, NewRecord>();
+  const keys = records.map(keyText);
+  /** The places of records that were added. */
+  const added = new Set<number>();
   const existing = new Map<string, StoredRecord>();
   for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
-    const left = new Map<string, NewRecord>();
-    for (const record of records) {
-      const key = keyText(record);
-      if (!added.has(key) && !existing.has(key) && !left.has(key)) left.set(key, record);
+    const left = new Map<string, number>();
+    keys.forEach((key, place) => {
+      if (!existing.has(key) && !left.has(key)) left.set(key, place);
+    });
+    const places = [...left.values()].filter((place) => !added.has(place));
+    if (places.length > 0) {
+      const fresh = places.map((place) => records[place] as NewRecord);
+      const reached = await insert(run, table, fresh, nowMs);
+      for (const place of places) if (reached(keys[place] as string)) added.add(place);
     }
-    for (const key of await insert(run, table, [...left.values()], nowMs)) {
-      added.set(key, left.get(key) as NewRecord);
-    }
-    const collided = records.filter((record) => added.get(keyText(record)) !== record);
-    if (collided.length > 0) {
-      for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
-    }
+    if (added.size === records.length) return records.map(() => ({ added: true }));
+    const collided = records.filter((_, place) => !added.has(place));
+    for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
     if (collided.every((record) => existing.has(keyText(record)))) {
-      return records.map((record) => {
-        const key = keyText(record);
-        if (added.get(key) === record) return { added: true };
-        return { added: false, existing: existing.get(key) as StoredRecord };
-      });
+      return keys.map((key, place) =>
+        added.has(place)
+          ? { added: true }
+          : { added: false, existing: existing.get(key) as StoredRecord }
+      );
     }
   }
   throw new AtlastError(
