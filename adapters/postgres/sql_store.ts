@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle.ts";
 import type {
   AddResult,
@@ -20,14 +19,12 @@ import type {
   StoredRecord,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
-import { insert, statementParts } from "./insert.ts";
+import { addPart } from "./add.ts";
+import { statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { renew, settle } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
-
-/** How often a key may be found taken and then free again, before something else must be wrong. */
-const MAX_INSERT_ROUNDS = 5;
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
@@ -169,8 +166,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
+    const { table, lookup } = this.#boxes[box];
     const results: AddResult[] = [];
-    for (const part of parts) results.push(...await addPart(run, this.#boxes[box], part, nowMs));
+    for (const part of parts) results.push(...await addPart(run, table, lookup, part, nowMs));
     return results;
   }
 }
@@ -178,47 +176,4 @@ export class SqlStore<Tx> implements Store<Tx> {
 function partsOf(schema: string, box: Box): BoxParts {
   const table = tableOf(schema, box);
   return { table, claimer: new Claimer(table), lookup: new Lookup(table) };
-}
-
-/**
- * Adds records until each is either added or answered with the one that has its key. The record in the
- * way may be deleted between the insert that met it and the look at it; then its key is free again.
- */
-async function addPart(
-  run: Run,
-  { table, lookup }: BoxParts,
-  records: readonly NewRecord[],
-  nowMs: number,
-): Promise<AddResult[]> {
-  const keys = records.map(keyText);
-  /** The places of records that were added. */
-  const added = new Set<number>();
-  const existing = new Map<string, StoredRecord>();
-  for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
-    const left = new Map<string, number>();
-    keys.forEach((key, place) => {
-      if (!existing.has(key) && !left.has(key)) left.set(key, place);
-    });
-    const places = [...left.values()].filter((place) => !added.has(place));
-    if (places.length > 0) {
-      const fresh = places.map((place) => records[place] as NewRecord);
-      const reached = await insert(run, table, fresh, nowMs);
-      for (const place of places) if (reached(keys[place] as string)) added.add(place);
-    }
-    if (added.size === records.length) return records.map(() => ({ added: true }));
-    const collided = records.filter((_, place) => !added.has(place));
-    for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
-    if (collided.every((record) => existing.has(keyText(record)))) {
-      return keys.map((key, place) =>
-        added.has(place)
-          ? { added: true }
-          : { added: false, existing: existing.get(key) as StoredRecord }
-      );
-    }
-  }
-  throw new AtlastError(
-    "id_conflict",
-    `Cannot add ${records.length} records: got keys that were taken and free again ` +
-      `${MAX_INSERT_ROUNDS} times, want keys that are one or the other`,
-  );
 }
