@@ -118,6 +118,12 @@ export class Publisher<Tx> {
         `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
       );
     }
+    if (this.#settings.onPublish.length === 0) {
+      const records = await this.#records(contract, bodies, shared, ids);
+      return records.length === 0
+        ? []
+        : await this.#storeMany(records, options.tx, ids !== undefined);
+    }
     // Only an id from elsewhere can be taken by another message.
     const mayConflict = ids !== undefined || this.#settings.onPublish.length > 0;
     const gathering = new Gathering(
@@ -147,6 +153,26 @@ export class Publisher<Tx> {
   /** Is told that a transaction of this bus was committed; what was published in it can be sent now. */
   ended(tx: Tx): void {
     if (this.#joined.has(tx as object)) this.#outlet.added(true);
+  }
+
+  /** The records of many messages that nothing wraps, which goes faster without a promise for each. */
+  async #records(
+    contract: Contract,
+    bodies: readonly unknown[],
+    options: PublishOptions<Tx>,
+    ids: readonly string[] | undefined,
+  ): Promise<NewRecord[]> {
+    const { clock, newId } = this.#settings;
+    const headers = headersOf(options);
+    const nowMs = clock.now();
+    const records: NewRecord[] = [];
+    for (const [i, body] of bodies.entries()) {
+      const id = ids?.[i] ?? newId(nowMs);
+      records.push(
+        await this.#record({ id, name: contract.name, body, headers }, contract, options, nowMs),
+      );
+    }
+    return records;
   }
 
   async #record(

@@ -212,7 +212,7 @@ async function plansOf(
             const options = { prepare: true };
             const rows = await tx.unsafe(`explain ${text}`, params, options).values();
             plans.push(rows.flat().join("\n"));
-            return [];
+            return await tx.unsafe(text, params, options).values();
           }),
       }),
   });
