@@ -118,17 +118,16 @@ export class Publisher<Tx> {
         `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
       );
     }
+    // Only an id from elsewhere, a middleware's included, can be taken by another message.
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
       return records.length === 0
         ? []
         : await this.#storeMany(records, options.tx, ids !== undefined);
     }
-    // Only an id from elsewhere can be taken by another message.
-    const mayConflict = ids !== undefined || this.#settings.onPublish.length > 0;
     const gathering = new Gathering(
       bodies.length,
-      (records) => this.#storeMany(records, options.tx, mayConflict),
+      (records) => this.#storeMany(records, options.tx, true),
     );
     return await Promise.all(bodies.map((body, i) => {
       const id = ids?.[i];
