@@ -242,7 +242,12 @@ export class Publisher<Tx> {
     const receipts = mayConflict
       ? await store.transaction((own) => add(born, own))
       : await add(born);
-    return born.map((record, i) => this.#stored(record, receipts[i] as Receipt));
+    const fresh = born.filter((_, i) => !(receipts[i] as Receipt).duplicate);
+    born.forEach((record, i) => this.#published(record, receipts[i] as Receipt));
+    for (const record of fresh) if (record.leaseUntilMs !== null) this.committed(record);
+    // Said once for all: each word may cost a wake-up of other processes.
+    if (fresh.some(({ leaseUntilMs }) => leaseUntilMs === null)) this.#outlet.added(true);
+    return receipts;
   }
 
   /**

@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, describe, it } from "node:test";
+import { SCENARIOS } from "../../bench/plan.ts";
+import { hasPostgres } from "../../bench/postgres_server.ts";
+import type { Result } from "../../bench/results.ts";
+import { ROOT } from "../support/repository.ts";
+import { skipFor } from "../support/skip.ts";
+
+/** The bench runs a server of its own, so it needs one installed, not one that answers. */
+function reasonToSkip(): string | false {
+  if (hasPostgres()) return false;
+  const reason = "no Postgres is installed here (initdb): the bench is not run";
+  if (process.env["CI"] === "true") throw new Error(reason);
+  return skipFor(reason);
+}
+
+describe("the bench", { skip: reasonToSkip() }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "atlast-bench-test-"));
+  after(() => rmSync(folder, { recursive: true }));
+
+  // Peers are left out: installing them takes longer than all other tests.
+  it("measures every scenario and writes what it measured", () => {
+    const { status, stderr } = spawnSync(process.execPath, [
+      "run",
+      "-A",
+      "--no-check",
+      "bench/main.ts",
+      "--quick",
+      "--subjects=atlast,ref",
+      `--out=${folder}`,
+    ], { cwd: ROOT, encoding: "utf8" });
+    assert.equal(status, 0, stderr);
+    const results = JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as Result[];
+    const lines = results.map(({ scenario, subject }) => `${scenario} ${subject}`);
+    const expected = SCENARIOS.flatMap(({ name, second, subjects }) =>
+      [name, ...(second === undefined ? [] : [second])].flatMap((scenario) =>
+        subjects.filter((subject) => ["atlast", "ref"].includes(subject))
+          .map((subject) => `${scenario} ${subject}`)
+      )
+    );
+    assert.deepEqual(lines, expected);
+    for (const { median, min, max, runs } of results) {
+      assert.ok(min > 0 && min <= median && median <= max && runs === 1);
+    }
+    assert.match(readFileSync(join(folder, "chart.svg"), "utf8"), /^<svg [\s\S]*<\/svg>\n$/);
+  });
+});
