@@ -129,7 +129,10 @@ function unknown(
   }
   const checks = half.checks + 1;
   if (checks >= policy.maxChecks) {
-    return { kind: "park", reason: `The active side could not say what became of it, ${checks} times` };
+    return {
+      kind: "park",
+      reason: `The active side could not say what became of it, ${checks} times`,
+    };
   }
   return {
     kind: "ask_again",

@@ -8,9 +8,10 @@ import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { wireHeaders } from "../headers.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
-import type { Clock, NewRecord, StoredRecord } from "../ports.ts";
+import type { NewRecord, StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
+import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
@@ -45,10 +46,12 @@ export interface AttemptEnd {
 /** Runs one attempt. Never rejects: what goes wrong is the outcome. */
 export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
   const { settings, subscriber, record } = parts;
+  const timeoutMs = subscriber.timeoutMs ?? settings.handlerTimeoutMs;
   const limit = timeLimit(
     settings.clock,
-    subscriber.timeoutMs ?? settings.handlerTimeoutMs,
+    timeoutMs,
     parts.signal,
+    () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
   );
   try {
     const body = await decodeBody(subscriber.body, record.message);
@@ -126,38 +129,4 @@ function run<Tx>(
 /** What a redelivery is answered with. */
 function recordedReply(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
-}
-
-/** A limit on how long something takes, which the platform's clock or a test's can drive. */
-function timeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): {
-  signal: AbortSignal;
-  race<Result>(work: Promise<Result>): Promise<Result>;
-  end(): void;
-} {
-  const controller = new AbortController();
-  const abort = () => controller.abort(outer.reason);
-  const cancel = clock.after(timeoutMs, () => {
-    controller.abort(
-      new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
-    );
-  });
-  if (outer.aborted) abort();
-  else outer.addEventListener("abort", abort, { once: true });
-  return {
-    signal: controller.signal,
-    race(work) {
-      // The loser goes on, but nobody waits for it: its end must not count as unhandled.
-      work.catch(() => {});
-      return new Promise((resolve, reject) => {
-        const stop = () => reject(controller.signal.reason);
-        if (controller.signal.aborted) stop();
-        controller.signal.addEventListener("abort", stop, { once: true });
-        work.then(resolve, reject);
-      });
-    },
-    end() {
-      cancel();
-      outer.removeEventListener("abort", abort);
-    },
-  };
 }

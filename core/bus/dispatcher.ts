@@ -75,8 +75,9 @@ export class Dispatcher<Tx> {
   }
 
   /** Gives records back that will not be sent by this bus any more. */
-  async release(records: readonly StoredRecord[], delayMs: number): Promise<void> {
-    await this.#settle(records.map((record) => this.#decide(record, { kind: "release", delayMs })));
+  async release(records: readonly StoredRecord[]): Promise<void> {
+    const event = { kind: "release", delayMs: 0 } as const;
+    await this.#settle(records.map((record) => this.#decide(record, event)));
   }
 
   /** Sets apart what must not be sent, or cannot be sent from here. */

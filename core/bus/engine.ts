@@ -7,17 +7,23 @@ import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { DeliveryResult, Store, StoredRecord } from "../ports.ts";
-import type { Bus, Health } from "./bus.ts";
+import type { CheckAnswer } from "../checkback.ts";
+import type { CheckQuestion, DeliveryResult, Store } from "../ports.ts";
+import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
 import { combined, Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
+import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
+import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import { HalfOperations } from "./half_operations.ts";
 import { Janitor } from "./janitor.ts";
+import type { Lane } from "./lane.ts";
+import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
-import { runLoop } from "./runner.ts";
+import { Recovery } from "./recovery.ts";
 import {
   type Handler,
   subscribe,
@@ -27,14 +33,7 @@ import {
 } from "./subscriber.ts";
 import { tick, type TickReport } from "./tick.ts";
 import { Wake } from "./wake.ts";
-import { WorkQueue } from "./work_queue.ts";
 
-/** How many batches a side holds: one under way, one next to it, and as much waiting. */
-const HELD_BATCHES = 4;
-/** How many batches are being sent at once. */
-const SENDS_AT_ONCE = 2;
-/** How many inbox messages a bus holds, under way and waiting for a place in their group. */
-const HELD_IN_INBOX = 200;
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 /** How long one is asked to wait who delivers to a bus that stops. */
@@ -46,7 +45,8 @@ const POLL_ALONE_MS = 1_000;
 type Phase = "resting" | "running" | "draining" | "stopped";
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
-export class Engine<Tx> implements Bus<Tx> {
+export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
+  readonly halves: HalfKeeper;
   readonly #settings: Settings<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
@@ -55,29 +55,29 @@ export class Engine<Tx> implements Bus<Tx> {
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
   readonly #janitor: Janitor<Tx>;
-  readonly #outgoing: WorkQueue<StoredRecord>;
-  readonly #incoming: WorkQueue<StoredRecord>;
-  readonly #outboxWake: Wake;
-  readonly #inboxWake: Wake;
+  readonly #recovery: Recovery<Tx>;
+  readonly #half: HalfOperations<Tx, BusinessTx>;
+  readonly #outbox: Lane<Tx>;
+  readonly #inbox: Lane<Tx>;
+  readonly #checks: Lane<Tx>;
   readonly #janitorWake: Wake;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
   #phase: Phase = "resting";
-  #loops: Promise<unknown> = Promise.resolve();
+  #cleaning: Promise<void> = Promise.resolve();
   #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
-    const { store, clock, batchSize, leaseMs, observe } = settings;
+    const { store, clock, leaseMs, observe } = settings;
+    const { signal } = this.#abort;
     this.#settings = settings;
-    this.#outboxWake = new Wake(clock);
-    this.#inboxWake = new Wake(clock);
     this.#janitorWake = new Wake(clock);
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
     this.#limiter = new Limiter(settings.concurrencyOf);
     this.#publisher = new Publisher(settings, {
-      room: () => this.#outgoing.room(),
-      handOver: (record) => this.#outgoing.push(record),
+      room: () => this.#outbox.room(),
+      handOver: (record) => this.#outbox.push(record),
       added: (committed) => this.#added(committed),
     });
     this.#dispatcher = new Dispatcher(settings, this.#leases, this.#subscriptions);
@@ -90,23 +90,16 @@ export class Engine<Tx> implements Bus<Tx> {
       draining: () => this.#phase === "draining",
     });
     this.#janitor = new Janitor(settings);
-    this.#outgoing = new WorkQueue({
-      capacity: HELD_BATCHES * batchSize,
-      batchSize,
-      maxRuns: SENDS_AT_ONCE,
-      work: (records) =>
-        this.#observed("dispatch", this.#dispatcher.send(records, this.#abort.signal)),
-      onRoom: () => this.#outboxWake.now(),
+    this.#recovery = new Recovery(settings, () => this.#added(true));
+    const keeper = new OutboxKeeper(settings, {
+      prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
+      confirmed: () => this.#added(true),
     });
-    this.#incoming = new WorkQueue({
-      capacity: HELD_IN_INBOX,
-      batchSize: 1,
-      maxRuns: HELD_IN_INBOX,
-      work: async ([record]) => {
-        if (record !== undefined) await this.#consumer.handle(record, this.#abort.signal);
-      },
-      onRoom: () => this.#inboxWake.now(),
-    });
+    this.halves = keeper;
+    this.#half = new HalfOperations(settings, this.#publisher, keeper);
+    this.#outbox = outboxLane(settings, this.#dispatcher, signal);
+    this.#inbox = inboxLane(settings, this.#consumer, signal);
+    this.#checks = checkLane(settings, this.#recovery, signal);
   }
 
   get store(): Store<Tx> {
@@ -115,7 +108,7 @@ export class Engine<Tx> implements Bus<Tx> {
 
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
-    this.#inboxWake.now();
+    this.#inbox.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -149,6 +142,33 @@ export class Engine<Tx> implements Bus<Tx> {
     return await this.#publisher.publishMany(contract, bodies, options);
   }
 
+  async prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfMessage<BusinessTx>> {
+    this.#mustNotBeStopped("prepare");
+    return await this.#half.prepare(contract, body, options);
+  }
+
+  async transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfOutcome<Result>> {
+    this.#mustNotBeStopped("prepare");
+    return await this.#half.transact(contract, body, work, options);
+  }
+
+  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
+    return await this.#half.resolve(id, decision, by);
+  }
+
+  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
+    return await this.#half.checkBack(question);
+  }
+
   async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
     if (this.#phase === "draining" || this.#phase === "stopped") {
       return messages.map(() => ({
@@ -160,13 +180,13 @@ export class Engine<Tx> implements Bus<Tx> {
     const running = this.#phase === "running";
     const { results, claimed } = await this.#consumer.receive(
       messages,
-      running ? this.#incoming.room() : Infinity,
+      running ? this.#inbox.room() : Infinity,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const handled = new Map<string, DeliveryResult>();
     if (running) {
-      for (const record of claimed) this.#incoming.push(record);
-      this.#inboxWake.now();
+      for (const record of claimed) this.#inbox.push(record);
+      this.#inbox.wake.now();
     } else {
       await Promise.all(claimed.map(async (record) => {
         const result = await this.#consumer.handle(record, this.#abort.signal);
@@ -199,7 +219,7 @@ export class Engine<Tx> implements Bus<Tx> {
     for (let claimed = 1; claimed > 0 && clock.now() < untilMs;) {
       ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal));
     }
-    await this.#outgoing.idle();
+    await this.#outbox.idle();
   }
 
   async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
@@ -208,6 +228,7 @@ export class Engine<Tx> implements Bus<Tx> {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
+      recovery: this.#recovery,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
       signal: this.#abort.signal,
@@ -226,12 +247,11 @@ export class Engine<Tx> implements Bus<Tx> {
       this.#phase = "resting";
       throw error;
     }
-    this.#outgoing.open();
-    this.#incoming.open();
     const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
-    this.#loops = this.#runLoops(
-      store.capabilities.shared ? pollMs ?? ownPollMs : pollMs ?? Infinity,
-    );
+    const every = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
+    const stopped = () => this.#phase !== "running";
+    for (const lane of this.#lanes) lane.start(every, stopped);
+    this.#cleaning = this.#cleanUp(stopped);
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -247,7 +267,7 @@ export class Engine<Tx> implements Bus<Tx> {
     message: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void> {
     await retry(this.#settings, message.box, { id: message.id, group: message.group ?? "" });
-    (message.box === "outbox" ? this.#outboxWake : this.#inboxWake).now();
+    (message.box === "outbox" ? this.#outbox : this.#inbox).wake.now();
   }
 
   async health(): Promise<Health> {
@@ -265,48 +285,8 @@ export class Engine<Tx> implements Bus<Tx> {
     }
   }
 
-  async #runLoops(pollMs: number): Promise<void> {
-    const { store, clock, batchSize } = this.#settings;
-    const stopped = () => this.#phase !== "running";
-    await Promise.all([
-      runLoop(
-        this.#settings,
-        {
-          name: "dispatch",
-          queue: this.#outgoing,
-          wake: this.#outboxWake,
-          batchSize,
-          claim: (limit) => this.#dispatcher.claim("fresh", limit),
-          suspect: async () =>
-            (await this.#dispatcher.round("suspect", this.#abort.signal)).claimed > 0,
-          nextDueAt: () => store.nextDueAt("outbox", clock.now()),
-        },
-        pollMs,
-        stopped,
-      ),
-      runLoop(
-        this.#settings,
-        {
-          name: "consume",
-          queue: this.#incoming,
-          wake: this.#inboxWake,
-          batchSize: HELD_IN_INBOX,
-          claim: (limit) => this.#consumer.claim("fresh", limit),
-          suspect: async () => {
-            const records = await this.#consumer.claim("suspect", 1);
-            for (const record of records) this.#incoming.push(record);
-            return records.length > 0;
-          },
-          nextDueAt: async () => {
-            const groups = this.#consumer.groupsWithRoom();
-            return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
-          },
-        },
-        pollMs,
-        stopped,
-      ),
-      this.#cleanUp(stopped),
-    ]);
+  get #lanes(): readonly Lane<Tx>[] {
+    return [this.#outbox, this.#inbox, this.#checks];
   }
 
   async #cleanUp(stopped: () => boolean): Promise<void> {
@@ -323,31 +303,14 @@ export class Engine<Tx> implements Bus<Tx> {
 
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
-    const wasRunning = this.#phase === "running";
     this.#phase = "draining";
-    this.#wakeAll();
-    this.#janitorWake.now();
-    await this.#unlisten?.();
-    const unsent = this.#outgoing.close();
-    const unhandled = this.#incoming.close();
     const cancelAbort = clock.after(
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
-    if (wasRunning) {
-      await this.#loops;
-      // What the loops claimed in their last round is held too.
-      unsent.push(...this.#outgoing.close());
-      unhandled.push(...this.#incoming.close());
-      await this.#observed(
-        "release",
-        Promise.all([
-          this.#dispatcher.release(unsent, 0),
-          ...unhandled.map((record) => this.#consumer.release(record)),
-        ]),
-      );
-    }
-    await Promise.all([this.#outgoing.idle(), this.#incoming.idle()]);
+    this.#janitorWake.now();
+    await this.#unlisten?.();
+    await Promise.all([...this.#lanes.map((lane) => lane.drain()), this.#cleaning]);
     cancelAbort();
     this.#phase = "stopped";
     await transport.close(this);
@@ -365,15 +328,14 @@ export class Engine<Tx> implements Bus<Tx> {
 
   #added(committed: boolean): void {
     const running = this.#phase === "running";
-    if (running) committed ? this.#outboxWake.now() : this.#outboxWake.soon();
+    if (running) committed ? this.#outbox.wake.now() : this.#outbox.wake.soon();
     else if (committed) {
       this.#observed("notify", this.#settings.store.notify?.() ?? Promise.resolve());
     }
   }
 
   #wakeAll(): void {
-    this.#outboxWake.now();
-    this.#inboxWake.now();
+    for (const lane of this.#lanes) lane.wake.now();
   }
 
   #mustNotBeStopped(action: string): void {

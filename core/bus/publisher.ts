@@ -102,6 +102,24 @@ export class Publisher<Tx> {
       .then(() => publish({ id, name: contract.name, body, headers: headersOf(options) }));
   }
 
+  /** Makes the record of a message, through all that wraps a publish, without storing it. */
+  async compose(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions<Tx>,
+  ): Promise<NewRecord> {
+    let composed: NewRecord | undefined;
+    const { id } = await this.publish(contract, body, options, (record) => {
+      composed = record;
+      return Promise.resolve({ id: record.id, duplicate: false });
+    });
+    if (composed !== undefined) return composed;
+    throw new AtlastError(
+      "unsupported",
+      `Cannot prepare "${contract.name}" with id "${id}": a middleware answered without publishing it`,
+    );
+  }
+
   /** Publishes many messages of one contract in one statement: all of them, or none. */
   async publishMany(
     contract: Contract,
@@ -256,7 +274,18 @@ export function storedFromBirth(
   box: StoredRecord["box"],
   nowMs: number,
 ): StoredRecord {
-  return { ...record, box, attempts: 0, crashes: 0, epoch: 1, reply: null, createdAtMs: nowMs };
+  return {
+    ...record,
+    box,
+    attempts: 0,
+    crashes: 0,
+    checks: 0,
+    unreachable: 0,
+    note: null,
+    epoch: 1,
+    reply: null,
+    createdAtMs: nowMs,
+  };
 }
 
 function headersOf(options: PublishOptions): Record<string, string> {

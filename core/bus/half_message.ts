@@ -1,0 +1,156 @@
+/**
+ * Half messages: the active side, which does the business operation and brings its outcome.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { State } from "../lifecycle.ts";
+import type { CheckAnswer } from "../checkback.ts";
+import type { CheckQuestion, Clock, Fence, SqlClient } from "../ports.ts";
+import type { HalfDraft, HalfKeeper } from "./half_keeper.ts";
+import { timeLimit } from "./time_limit.ts";
+
+/** How the business operation of a half message ended, as far as the caller can know. */
+export type HalfOutcome<Result = undefined> =
+  /** It took place, and the message is or will be sent. */
+  | {
+    readonly outcome: "committed";
+    readonly id: string;
+    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    readonly settled: boolean;
+    /** What the operation returned; undefined when it was an earlier run that committed. */
+    readonly result: Result | undefined;
+    /** What went wrong after it was in the database, if anything did. */
+    readonly error?: unknown;
+  }
+  /** It did not take place and never can, and the message is or will be cancelled. */
+  | {
+    readonly outcome: "aborted";
+    readonly id: string;
+    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    readonly settled: boolean;
+    /** Why, if it was an error. */
+    readonly error?: unknown;
+  }
+  /** It cannot be known now; check-back will find out, and settle the message accordingly. */
+  | { readonly outcome: "in_doubt"; readonly id: string; readonly error?: unknown };
+
+/** A half message in the hands of the active side. */
+export interface HalfMessage<BusinessTx = unknown> {
+  /** The message's id. */
+  readonly id: string;
+  /** Where it stood when it was prepared: `prepared`, unless this id was prepared and decided before. */
+  readonly state: State;
+  /**
+   * Writes the fence in the transaction of the business operation, as its first statement.
+   *
+   * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
+   * before. The transaction must roll back.
+   */
+  fence(tx: BusinessTx | SqlClient): Promise<void>;
+  /** Says that the transaction has committed. Never throws: what is lost here, check-back finds out. */
+  confirm(): Promise<HalfOutcome>;
+  /**
+   * Says that the transaction has not committed, or may not have: the fence has the last word, and the
+   * outcome says what it was. Never throws.
+   */
+  cancel(): Promise<HalfOutcome>;
+}
+
+/** How long the active side waits for its own fence, in milliseconds. */
+const FENCE_TIMEOUT_MS = 5_000;
+
+/** What half messages are handled with. */
+export interface HalfParts<BusinessTx> {
+  readonly keeper: HalfKeeper;
+  /** The fence in the business database; undefined for an active side that has none. */
+  readonly fence: Fence<BusinessTx> | undefined;
+  readonly clock: Clock;
+}
+
+/** Prepares a half message. */
+export async function prepareHalf<BusinessTx>(
+  parts: HalfParts<BusinessTx>,
+  draft: HalfDraft,
+): Promise<HalfMessage<BusinessTx>> {
+  const fence = fenceOf(parts);
+  const { id, name } = draft.message;
+  const { state } = await parts.keeper.prepare(draft);
+  return {
+    id,
+    state,
+    fence: (tx) => fence.commit(id, parts.clock.now(), tx),
+    confirm: () => settled(parts, id, "committed"),
+    cancel: () => decided(parts, { id, name, epoch: 0 }),
+  };
+}
+
+/** Runs the business operation of a half message in the right order. Throws nothing once it is prepared. */
+export async function transactHalf<BusinessTx, Result>(
+  parts: HalfParts<BusinessTx>,
+  half: HalfMessage<BusinessTx>,
+  work: (tx: BusinessTx) => Promise<Result>,
+): Promise<HalfOutcome<Result>> {
+  if (half.state === "cancelled") return { outcome: "aborted", id: half.id, settled: true };
+  if (half.state !== "prepared" && half.state !== "in_doubt") {
+    return { outcome: "committed", id: half.id, settled: true, result: undefined };
+  }
+  let result: Result;
+  try {
+    result = await fenceOf(parts).transaction(async (tx) => {
+      await half.fence(tx);
+      return await work(tx);
+    });
+  } catch (error) {
+    // An error says nothing of the outcome: the commit may have gone through and its answer been lost.
+    return { ...await half.cancel(), error };
+  }
+  return { ...await half.confirm(), result } as HalfOutcome<Result>;
+}
+
+/** The fence of an active side that wants to write to it. */
+function fenceOf<BusinessTx>({ fence }: HalfParts<BusinessTx>): Fence<BusinessTx> {
+  if (fence === undefined) {
+    throw new AtlastError(
+      "unsupported",
+      "Cannot prepare a half message without a fence: want one in the options, in the business database",
+    );
+  }
+  return fence;
+}
+
+/** Lets the fence decide, and tells the keeper. */
+async function decided<BusinessTx>(
+  parts: HalfParts<BusinessTx>,
+  question: CheckQuestion,
+): Promise<HalfOutcome> {
+  const limit = timeLimit(
+    parts.clock,
+    FENCE_TIMEOUT_MS,
+    new AbortController().signal,
+    () => new AtlastError("timeout", `The fence did not answer within ${FENCE_TIMEOUT_MS} ms`),
+  );
+  let answer: CheckAnswer;
+  try {
+    answer = await limit.race(fenceOf(parts).ask(question, limit.signal));
+  } catch (error) {
+    return { outcome: "in_doubt", id: question.id, error };
+  } finally {
+    limit.end();
+  }
+  if (answer === "committed" || answer === "aborted") {
+    return await settled(parts, question.id, answer);
+  }
+  return { outcome: "in_doubt", id: question.id };
+}
+
+async function settled<BusinessTx>(
+  { keeper }: HalfParts<BusinessTx>,
+  id: string,
+  outcome: "committed" | "aborted",
+): Promise<HalfOutcome> {
+  const told = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
+  const error = await told.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
+  const end = { id, settled: error === undefined, ...(error === undefined ? {} : { error }) };
+  return outcome === "committed" ? { outcome, result: undefined, ...end } : { outcome, ...end };
+}

@@ -1,0 +1,91 @@
+/**
+ * The lanes of a bus: sending, handling, and asking for the outcome of half messages.
+ *
+ * @module
+ */
+import type { Consumer } from "./consumer.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { Lane } from "./lane.ts";
+import type { Settings } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
+
+/** How many batches are held for sending: one under way, one next to it, and as much waiting. */
+const HELD_BATCHES = 4;
+/** How many batches are being sent at once. */
+const SENDS_AT_ONCE = 2;
+/** How many inbox messages a bus holds, under way and waiting for a place in their group. */
+const HELD_IN_INBOX = 200;
+/** How many active sides are asked at once. */
+const CHECKS_AT_ONCE = 10;
+
+/** Sends what is in the outbox. */
+export function outboxLane<Tx>(
+  settings: Settings<Tx>,
+  dispatcher: Dispatcher<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock, batchSize } = settings;
+  return new Lane(settings, {
+    name: "dispatch",
+    capacity: HELD_BATCHES * batchSize,
+    claimSize: batchSize,
+    workSize: batchSize,
+    worksAtOnce: SENDS_AT_ONCE,
+    claim: (limit) => dispatcher.claim("fresh", limit),
+    suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
+    nextDueAt: () => store.nextDueAt("outbox", clock.now()),
+    work: (records) => dispatcher.send(records, signal),
+    giveBack: (records) => dispatcher.release(records),
+  });
+}
+
+/** Handles what is in the inbox. */
+export function inboxLane<Tx>(
+  settings: Settings<Tx>,
+  consumer: Consumer<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock } = settings;
+  const lane: Lane<Tx> = new Lane(settings, {
+    name: "consume",
+    capacity: HELD_IN_INBOX,
+    claimSize: HELD_IN_INBOX,
+    // Each message by itself: how many run at once is the business of its group.
+    workSize: 1,
+    worksAtOnce: HELD_IN_INBOX,
+    claim: (limit) => consumer.claim("fresh", limit),
+    suspect: async () => {
+      const records = await consumer.claim("suspect", 1);
+      for (const record of records) lane.push(record);
+      return records.length > 0;
+    },
+    nextDueAt: async () => {
+      const groups = consumer.groupsWithRoom();
+      return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
+    },
+    work: (records) => Promise.all(records.map((record) => consumer.handle(record, signal))),
+    giveBack: (records) => Promise.all(records.map((record) => consumer.release(record))),
+  });
+  return lane;
+}
+
+/** Asks for the outcome of half messages. */
+export function checkLane<Tx>(
+  settings: Settings<Tx>,
+  recovery: Recovery<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock } = settings;
+  return new Lane(settings, {
+    name: "check-back",
+    capacity: CHECKS_AT_ONCE,
+    claimSize: CHECKS_AT_ONCE,
+    workSize: 1,
+    worksAtOnce: CHECKS_AT_ONCE,
+    claim: (limit) => recovery.claim(limit),
+    suspect: () => Promise.resolve(false),
+    nextDueAt: () => store.nextDueAt("outbox", clock.now(), undefined, "prepared"),
+    work: (records) => Promise.all(records.map((record) => recovery.check(record, signal))),
+    giveBack: (records) => Promise.all(records.map((record) => recovery.release(record))),
+  });
+}
