@@ -233,10 +233,11 @@ function readMessage(item: unknown, nowMs: number): Message {
     throw malformed("the body", `either "body", well-formed text, or "bodyBase64", base64`);
   }
   // A content type may become a header again on the way on, so what could split one is refused here.
-  if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(String(contentType))) {
+  const isNamed = contentType !== undefined && contentType !== null;
+  if (isNamed && !(typeof contentType === "string" && /^[\x20-\x7e]{1,255}$/.test(contentType))) {
     throw malformed(`the content type`, "1 to 255 printable ASCII characters");
   }
-  const typed = contentType === undefined ? headers : { ...headers, "content-type": contentType };
+  const typed = isNamed ? { ...headers, "content-type": contentType } : headers;
   return messageFromWire(typed, content, nowMs);
 }
 

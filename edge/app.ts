@@ -63,27 +63,36 @@ export interface App {
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
   const { verify, tick = { verify }, basePath = "/", maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkOptions(verify, tick.verify, basePath, maxBodyBytes);
-  const onError = options.onError ?? logError;
+  const guard = guardWith(options.onError ?? logError);
   const app = new Hono().basePath(basePath);
 
-  app.post("/deliver", async ({ req }) => {
-    const body = await verified(req.raw, verify, maxBodyBytes);
-    return await deliver(bus, req.raw.headers, body, Date.now());
-  });
-  app.on(["POST", "GET"], "/tick", async ({ req }) => {
-    await verified(req.raw, tick.verify, MAX_TICK_BODY_BYTES);
-    return answer(await bus.tick({ budgetMs: tickBudget(req.query("budgetMs")) }), 200);
-  });
+  app.post(
+    "/deliver",
+    guard(async ({ req }) => {
+      const body = await verified(req.raw, verify, maxBodyBytes);
+      return await deliver(bus, req.raw.headers, body, Date.now());
+    }),
+  );
+  app.on(
+    ["POST", "GET"],
+    "/tick",
+    guard(async ({ req }) => {
+      await verified(req.raw, tick.verify, MAX_TICK_BODY_BYTES);
+      return answer(await bus.tick({ budgetMs: tickBudget(req.query("budgetMs")) }), 200);
+    }),
+  );
   app.get("/health", () => answer({ status: "alive" }, 200));
-  app.get("/ready", async () => {
-    const health = await bus.health();
-    return answer(health, health.ready ? 200 : 503);
-  });
+  app.get(
+    "/ready",
+    guard(async () => {
+      const health = await bus.health();
+      return answer(health, health.ready ? 200 : 503);
+    }),
+  );
   app.all("/deliver", () => methodNotAllowed("POST"));
-  for (const path of ["/health", "/ready"]) app.all(path, () => methodNotAllowed("GET, HEAD"));
   app.all("/tick", () => methodNotAllowed("GET, HEAD, POST"));
+  for (const path of ["/health", "/ready"]) app.all(path, () => methodNotAllowed("GET, HEAD"));
   app.notFound(() => answerRefusal(new Refusal(404, "not_found", "Cannot find this path")));
-  app.onError((error: unknown, _context: Context) => answerError(error, onError));
 
   const shaped: App = app as App;
   return shaped as Kind;
@@ -110,6 +119,22 @@ function methodNotAllowed(allow: string): Response {
   return answerRefusal(
     new Refusal(405, "method_not_allowed", `Cannot do this here: want ${allow}`, { allow }),
   );
+}
+
+type Handle = (context: Context) => Promise<Response>;
+
+/**
+ * Answers for whatever a handler throws. Not left to Hono's own `onError`, which takes only instances
+ * of `Error` and is another's when the app is part of a larger one.
+ */
+function guardWith(onError: NonNullable<AppOptions["onError"]>): (handle: Handle) => Handle {
+  return (handle) => async (context) => {
+    try {
+      return await handle(context);
+    } catch (error) {
+      return answerError(error, onError);
+    }
+  };
 }
 
 function answerError(error: unknown, onError: NonNullable<AppOptions["onError"]>): Response {

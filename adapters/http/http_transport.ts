@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
+import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
@@ -153,7 +154,7 @@ function combined(results: readonly SendResult[]): SendResult {
   const waits = failures.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
   return {
     kind: "failed",
-    reason: failures.map(({ reason }) => reason).join("; "),
+    reason: failures.map(({ reason }) => reason).join("; ").slice(0, MAX_REASON_LENGTH),
     retryable: failures.some((failure) => failure.retryable),
     ...(waits.length === 0 ? {} : { retryAfterMs: Math.max(...waits) }),
   };

@@ -39,7 +39,8 @@ export interface VerifySignatureOptions {
  * A verifier that accepts what any of the keys signed within the last five minutes.
  *
  * A request that is sent again within that time passes again: the inbox knows its messages by their
- * ids, so a replay has no effect.
+ * ids, so a replay has no effect. A signature does not say to whom: services that share a key accept
+ * what was signed for one another.
  *
  * @example
  * ```ts ignore

@@ -7,9 +7,10 @@
  * @module
  */
 import type { ClaimRequest, StoredRecord } from "../../core/ports.ts";
-import { textArray } from "./array_literal.ts";
+import { textLiteral } from "./array_literal.ts";
+import type { Value } from "./batch.ts";
 import { ClaimPosition } from "./claim_position.ts";
-import { READ_COLUMNS, recordOf, type Value } from "./row.ts";
+import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { compareKeys, type Table } from "./table.ts";
 
@@ -82,7 +83,7 @@ export class Claimer {
     params: readonly Value[],
     { groups }: ClaimRequest,
   ): Promise<StoredRecord[]> {
-    const all = groups === undefined ? params : [...params, textArray(groups)];
+    const all = groups === undefined ? params : [...params, textLiteral(groups)];
     return (await run(text, all)).map((row) => recordOf(this.#table.box, row));
   }
 
@@ -153,5 +154,5 @@ function ofGroups(groups: readonly string[] | undefined, parameter: number): str
 
 /** Claims of other groups go their own way. */
 function scopeOf({ groups }: ClaimRequest): string {
-  return groups === undefined ? "" : textArray(groups);
+  return groups === undefined ? "" : textLiteral(groups);
 }

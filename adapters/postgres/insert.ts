@@ -4,8 +4,8 @@
  * @module
  */
 import type { NewRecord } from "../../core/ports.ts";
-import { numberArray, textArray } from "./array_literal.ts";
-import { type Column, NEW_RECORD_COLUMNS, type Value } from "./row.ts";
+import { Batch, type BatchColumn } from "./batch.ts";
+import { type Column, NEW_RECORD_COLUMNS } from "./row.ts";
 import type { Run } from "./run.ts";
 import { keyText, type Table } from "./table.ts";
 
@@ -16,38 +16,32 @@ import { keyText, type Table } from "./table.ts";
 const MAX_ROWS = 5_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-const NAMES = NEW_RECORD_COLUMNS.map(({ name }) => name).join(", ");
-
-/** Adds records to a table. */
-export class Inserter {
-  readonly #one: string;
-  readonly #many: string;
-
-  constructor(table: Table) {
-    this.#one = insertOneSql(table);
-    this.#many = insertManySql(table);
-  }
-
-  /**
-   * Adds records whose keys all differ, in one statement.
-   *
-   * @returns The keys (as {@linkcode keyText}) of those that were added.
-   */
-  async insert(run: Run, records: readonly NewRecord[], nowMs: number): Promise<Set<string>> {
-    const [first] = records;
-    if (first === undefined) return new Set();
-    if (records.length === 1) {
-      // A plain INSERT of one row is what a server does fastest, and single publishes are common.
-      const values = NEW_RECORD_COLUMNS.map(({ value }) => value(first));
-      const rows = await run(this.#one, [...values, Math.ceil(nowMs)]);
-      return new Set(rows.length === 0 ? [] : [keyText(first)]);
-    }
-    const arrays = NEW_RECORD_COLUMNS.map((column) => arrayOf(column, records));
-    const rows = await run(this.#many, [...arrays, Math.ceil(nowMs)]);
-    return new Set(
-      rows.map(([id, group]) => keyText({ id: id as string, group: group as string })),
-    );
-  }
+/**
+ * Adds records whose keys all differ, in one statement.
+ *
+ * @returns The keys (as {@linkcode keyText}) of those that were added.
+ */
+export async function insert(
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<Set<string>> {
+  if (records.length === 0) return new Set();
+  const batch = new Batch(NEW_RECORD_COLUMNS.map((column) => valuesOf(column, records)));
+  const names = NEW_RECORD_COLUMNS.map(({ name }) => name);
+  const values = NEW_RECORD_COLUMNS.map(({ name, stored }) =>
+    stored === undefined ? batch.value(name) : stored(batch.value(name))
+  );
+  const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
+  const rows = await run(
+    `insert into ${table.name} (${names.join(", ")}, created_at_ms)
+select ${values.join(", ")}, ${createdAtMs}${batch.from("from")}
+on conflict do nothing
+returning id, subscriber_group`,
+    batch.params,
+  );
+  return new Set(rows.map(([id, group]) => keyText({ id: id as string, group: group as string })));
 }
 
 /** Cuts records into parts of which each fits a statement. */
@@ -69,31 +63,9 @@ export function statementParts(records: readonly NewRecord[]): NewRecord[][] {
   return parts;
 }
 
-function insertOneSql(table: Table): string {
-  const values = NEW_RECORD_COLUMNS.map(({ stored = same }, i) => stored(`$${i + 1}`));
-  return `insert into ${table.name} (${NAMES}, created_at_ms)
-values (${values.join(", ")}, $${NEW_RECORD_COLUMNS.length + 1})
-on conflict do nothing
-returning 1 as added`;
-}
-
-function insertManySql(table: Table): string {
-  const arrays = NEW_RECORD_COLUMNS.map(({ type }, i) => `$${i + 1}::text::${type}[]`);
-  const values = NEW_RECORD_COLUMNS.map(({ name, stored = same }) => stored(`v.${name}`));
-  return `insert into ${table.name} (${NAMES}, created_at_ms)
-select ${values.join(", ")}, $${NEW_RECORD_COLUMNS.length + 1}::text::bigint
-from unnest(${arrays.join(", ")}) as v (${NAMES})
-on conflict do nothing
-returning id, subscriber_group`;
-}
-
-function arrayOf({ type, value }: Column, records: readonly NewRecord[]): Value {
-  const values = records.map(value);
-  return type === "text"
-    ? textArray(values as (string | null)[])
-    : numberArray(values as (number | null)[]);
-}
-
-function same(parameter: string): string {
-  return parameter;
+function valuesOf(column: Column, records: readonly NewRecord[]): BatchColumn {
+  const { name } = column;
+  return column.type === "text"
+    ? { name, type: column.type, values: records.map(column.value) }
+    : { name, type: column.type, values: records.map(column.value) };
 }

@@ -5,8 +5,9 @@
  */
 import type { State } from "../../core/lifecycle.ts";
 import type { ListQuery, RecordKey, StateCounts, StoredRecord } from "../../core/ports.ts";
-import { textArray } from "./array_literal.ts";
-import { READ_COLUMNS, recordOf, type Value } from "./row.ts";
+import { textLiteral } from "./array_literal.ts";
+import type { Value } from "./batch.ts";
+import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorable } from "./storable_text.ts";
 import { keyText, type Table } from "./table.ts";
@@ -26,7 +27,7 @@ export class Lookup {
     const { box, name } = this.#table;
     const rows = await run(
       `select ${READ_COLUMNS} from ${name} where id = any($1::text::text[])`,
-      [textArray([...new Set(wanted.map(({ id }) => id))])],
+      [textLiteral([...new Set(wanted.map(({ id }) => id))])],
     );
     return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));
   }
@@ -39,7 +40,7 @@ export class Lookup {
     const param = (value: Value, type: string) => `$${params.push(value)}::text::${type}`;
     const wanted: string[] = [];
     if (query.states !== undefined) {
-      wanted.push(`state = any(${param(textArray(query.states), "text[]")})`);
+      wanted.push(`state = any(${param(textLiteral(query.states), "text[]")})`);
     }
     if (query.name !== undefined) wanted.push(`name = ${param(query.name, "text")}`);
     if (query.group !== undefined) {
@@ -103,7 +104,7 @@ select least(
       and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
   )
 )`,
-      groups === undefined ? [] : [textArray(groups)],
+      groups === undefined ? [] : [textLiteral(groups)],
     );
     const dueAtMs = row?.[0] ?? null;
     return dueAtMs === null ? null : Number(dueAtMs);

@@ -16,57 +16,56 @@ import {
   utf16Bytes,
 } from "./storable_text.ts";
 
-/** What a statement takes: plain values that every driver encodes alike. */
-export type Value = string | number | null;
-
 /** A column that {@linkcode NewRecord} fills. */
-export interface Column {
-  /** Its name. */
-  readonly name: string;
-  /** Its type, as the element of an array parameter. */
-  readonly type: "text" | "bigint" | "integer";
-  /** Makes the parameter (`$1`, or a column of an unnested array) what is stored. */
-  readonly stored?: (parameter: string) => string;
-  /** Makes the column what is read. */
-  readonly read?: (column: string) => string;
-  /** The value of a new record. */
-  readonly value: (record: NewRecord) => Value;
-}
-
-const TEXT = "text";
-const BIGINT = "bigint";
+export type Column =
+  & {
+    /** Its name. */
+    readonly name: string;
+    /** Makes the parameter what is stored. */
+    readonly stored?: (parameter: string) => string;
+    /** Makes the column what is read. */
+    readonly read?: (column: string) => string;
+  }
+  & (
+    | { readonly type: "text"; readonly value: (record: NewRecord) => string | null }
+    | { readonly type: "bigint" | "integer"; readonly value: (record: NewRecord) => number | null }
+  );
 
 /** The columns that a new record fills. */
 export const NEW_RECORD_COLUMNS: readonly Column[] = [
-  { name: "id", type: TEXT, value: ({ id }) => id },
-  { name: "subscriber_group", type: TEXT, value: ({ group }) => group },
-  { name: "name", type: TEXT, value: ({ message }) => message.name },
-  { name: "headers", type: TEXT, value: ({ message }) => headersText(message) },
-  { name: "content_type", type: TEXT, value: ({ message }) => contentTypeText(message) },
-  { name: "body", type: TEXT, value: ({ message }) => bodyText(message.body) },
+  { name: "id", type: "text", value: ({ id }) => id },
+  { name: "subscriber_group", type: "text", value: ({ group }) => group },
+  { name: "name", type: "text", value: ({ message }) => message.name },
+  { name: "headers", type: "text", value: ({ message }) => headersText(message) },
+  { name: "content_type", type: "text", value: ({ message }) => contentTypeText(message) },
+  { name: "body", type: "text", value: ({ message }) => bodyText(message.body) },
   {
     name: "body_bytes",
-    type: TEXT,
+    type: "text",
     // Base64 is the one form of bytes that all drivers carry alike.
     stored: (parameter) => `decode(${parameter}, 'base64')`,
     read: (column) => `encode(${column}, 'base64')`,
     value: ({ message }) => bodyBase64(message.body),
   },
-  { name: "sent_at_ms", type: BIGINT, value: ({ message }) => Math.ceil(message.sentAtMs) },
-  { name: "state", type: TEXT, value: ({ state }) => state },
-  { name: "due_at_ms", type: BIGINT, value: ({ dueAtMs }) => Math.ceil(dueAtMs) },
-  { name: "deadline_ms", type: BIGINT, value: ({ deadlineMs }) => wholeOrNull(deadlineMs) },
-  { name: "expires_at_ms", type: BIGINT, value: ({ expiresAtMs }) => wholeOrNull(expiresAtMs) },
-  { name: "reason", type: TEXT, value: ({ reason }) => reason === null ? null : storable(reason) },
+  { name: "sent_at_ms", type: "bigint", value: ({ message }) => message.sentAtMs },
+  { name: "state", type: "text", value: ({ state }) => state },
+  { name: "due_at_ms", type: "bigint", value: ({ dueAtMs }) => dueAtMs },
+  { name: "deadline_ms", type: "bigint", value: ({ deadlineMs }) => deadlineMs },
+  { name: "expires_at_ms", type: "bigint", value: ({ expiresAtMs }) => expiresAtMs },
+  {
+    name: "reason",
+    type: "text",
+    value: ({ reason }) => reason === null ? null : storable(reason),
+  },
   {
     name: "retry",
-    type: TEXT,
+    type: "text",
     value: ({ retry }) => retry === null ? null : JSON.stringify(retry),
   },
   {
     name: "lease_until_ms",
-    type: BIGINT,
-    value: ({ leaseUntilMs }) => wholeOrNull(leaseUntilMs),
+    type: "bigint",
+    value: ({ leaseUntilMs }) => leaseUntilMs,
   },
   { name: "epoch", type: "integer", value: ({ leaseUntilMs }) => leaseUntilMs === null ? 0 : 1 },
 ];
@@ -162,10 +161,6 @@ function bodyBase64(body: MessageBody): string | null {
 function bodyOf(text: string | null, bytes: string | null): MessageBody {
   if (bytes === null) return text ?? "";
   return text === null ? bytesFromBase64(bytes) : textFromUtf16(bytesFromBase64(bytes));
-}
-
-function wholeOrNull(value: number | null): number | null {
-  return value === null ? null : Math.ceil(value);
 }
 
 function numberOrNull(value: unknown): number | null {

@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports.ts";
-import type { Value } from "./row.ts";
+import type { Value } from "./batch.ts";
 
 /**
  * Runs one statement and gives its rows, each as its values in the order of the select list: names

@@ -4,59 +4,96 @@
  * @module
  */
 import type { Lease, RecordKey, Settlement } from "../../core/ports.ts";
-import { booleanArray, numberArray, textArray } from "./array_literal.ts";
-import type { Value } from "./row.ts";
+import { Batch, type BatchColumn } from "./batch.ts";
 import type { Run } from "./run.ts";
 import { storable } from "./storable_text.ts";
 import { compareKeys, keyText, type Table } from "./table.ts";
 
-/** Settles and renews records of a table. */
-export class Settler {
-  readonly #settle: string;
-  readonly #renew: string;
-
-  constructor(table: Table) {
-    this.#settle = settleSql(table);
-    this.#renew = renewSql(table);
-  }
-
-  /** See `Store.settle`. */
-  settle(run: Run, settlements: readonly Settlement[]): Promise<boolean[]> {
-    return inRounds(settlements, (round) => run(this.#settle, settleParams(round)));
-  }
-
-  /** See `Store.renew`. */
-  renew(run: Run, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
-    return inRounds(
-      leases,
-      (round) => run(this.#renew, [...leaseParams(round), Math.ceil(leaseUntilMs)]),
+/** See `Store.settle`. */
+export function settle(
+  run: Run,
+  table: Table,
+  settlements: readonly Settlement[],
+): Promise<boolean[]> {
+  return inRounds(settlements, (round) => {
+    const batch = new Batch([...leaseColumns(round), ...settleColumns(round)]);
+    const set = PATCH_COLUMNS.map((column) => `${column} = ${batch.value(column)}`);
+    return run(
+      `update ${table.name} as t
+set ${set.join(", ")}, lease_until_ms = null,
+  reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end${
+        batch.from("from")
+      }
+where ${sameLease(batch)} and t.state = ${batch.value("from_state")}
+  and (t.lease_until_ms is not null) = ${batch.value("claimed")}
+returning ${batch.nth} as nth`,
+      batch.params,
     );
-  }
+  });
 }
 
-function leaseParams(leases: readonly Lease[]): Value[] {
+/** See `Store.renew`. */
+export function renew(
+  run: Run,
+  table: Table,
+  leases: readonly Lease[],
+  leaseUntilMs: number,
+): Promise<boolean[]> {
+  return inRounds(leases, (round) => {
+    const batch = new Batch(leaseColumns(round));
+    return run(
+      `update ${table.name} as t
+set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}${batch.from("from")}
+where ${sameLease(batch)} and t.lease_until_ms is not null
+returning ${batch.nth} as nth`,
+      batch.params,
+    );
+  });
+}
+
+function leaseColumns(leases: readonly Lease[]): BatchColumn[] {
   return [
-    textArray(leases.map(({ key }) => key.id)),
-    textArray(leases.map(({ key }) => key.group)),
-    numberArray(leases.map(({ epoch }) => epoch)),
+    { name: "id", type: "text", values: leases.map(({ key }) => key.id) },
+    { name: "subscriber_group", type: "text", values: leases.map(({ key }) => key.group) },
+    { name: "epoch", type: "integer", values: leases.map(({ epoch }) => epoch) },
   ];
 }
 
-function settleParams(round: readonly Settlement[]): Value[] {
+function sameLease(batch: Batch): string {
+  return ["id", "subscriber_group", "epoch"]
+    .map((column) => `t.${column} = ${batch.value(column)}`)
+    .join(" and ");
+}
+
+/** The columns that a patch sets. */
+const PATCH_COLUMNS = [
+  "state",
+  "attempts",
+  "crashes",
+  "due_at_ms",
+  "deadline_ms",
+  "expires_at_ms",
+  "reason",
+];
+
+function settleColumns(round: readonly Settlement[]): BatchColumn[] {
   const patches = round.map(({ patch }) => patch);
   return [
-    ...leaseParams(round),
-    booleanArray(round.map(({ claimed }) => claimed)),
-    textArray(round.map(({ from }) => from)),
-    textArray(patches.map(({ state }) => state)),
-    numberArray(patches.map(({ attempts }) => attempts)),
-    numberArray(patches.map(({ crashes }) => crashes)),
-    numberArray(patches.map(({ dueAtMs }) => dueAtMs)),
-    numberArray(patches.map(({ deadlineMs }) => deadlineMs)),
-    numberArray(patches.map(({ expiresAtMs }) => expiresAtMs)),
-    textArray(patches.map(({ reason }) => textOrNull(reason))),
-    booleanArray(round.map(({ reply }) => reply !== undefined)),
-    textArray(round.map(({ reply }) => textOrNull(reply ?? null))),
+    { name: "claimed", type: "boolean", values: round.map(({ claimed }) => claimed) },
+    { name: "from_state", type: "text", values: round.map(({ from }) => from) },
+    { name: "state", type: "text", values: patches.map(({ state }) => state) },
+    { name: "attempts", type: "integer", values: patches.map(({ attempts }) => attempts) },
+    { name: "crashes", type: "integer", values: patches.map(({ crashes }) => crashes) },
+    { name: "due_at_ms", type: "bigint", values: patches.map(({ dueAtMs }) => dueAtMs) },
+    { name: "deadline_ms", type: "bigint", values: patches.map(({ deadlineMs }) => deadlineMs) },
+    {
+      name: "expires_at_ms",
+      type: "bigint",
+      values: patches.map(({ expiresAtMs }) => expiresAtMs),
+    },
+    { name: "reason", type: "text", values: patches.map(({ reason }) => textOrNull(reason)) },
+    { name: "replied", type: "boolean", values: round.map(({ reply }) => reply !== undefined) },
+    { name: "reply", type: "text", values: round.map(({ reply }) => textOrNull(reply ?? null)) },
   ];
 }
 
@@ -88,51 +125,6 @@ async function inRounds<Item extends { readonly key: RecordKey }>(
     left = later;
   }
   return applied;
-}
-
-/** The arrays of {@linkcode leaseParams}. */
-const LEASE_COLUMNS = [["id", "text"], ["subscriber_group", "text"], ["epoch", "integer"]] as const;
-
-/** The arrays of {@linkcode settleParams}. */
-const SETTLE_COLUMNS = [
-  ...LEASE_COLUMNS,
-  ["claimed", "boolean"],
-  ["from_state", "text"],
-  ["state", "text"],
-  ["attempts", "integer"],
-  ["crashes", "integer"],
-  ["due_at_ms", "bigint"],
-  ["deadline_ms", "bigint"],
-  ["expires_at_ms", "bigint"],
-  ["reason", "text"],
-  ["replied", "boolean"],
-  ["reply", "text"],
-] as const;
-
-const SAME_LEASE = "t.id = v.id and t.subscriber_group = v.subscriber_group and t.epoch = v.epoch";
-
-function settleSql(table: Table): string {
-  return `update ${table.name} as t
-set state = v.state, attempts = v.attempts, crashes = v.crashes, due_at_ms = v.due_at_ms,
-  deadline_ms = v.deadline_ms, expires_at_ms = v.expires_at_ms, reason = v.reason,
-  reply = case when v.replied then v.reply else t.reply end, lease_until_ms = null
-from ${unnested(SETTLE_COLUMNS)}
-where ${SAME_LEASE} and t.state = v.from_state and (t.lease_until_ms is not null) = v.claimed
-returning v.nth`;
-}
-
-function renewSql(table: Table): string {
-  return `update ${table.name} as t
-set lease_until_ms = $${LEASE_COLUMNS.length + 1}::text::bigint
-from ${unnested(LEASE_COLUMNS)}
-where ${SAME_LEASE} and t.lease_until_ms is not null
-returning v.nth`;
-}
-
-function unnested(columns: readonly (readonly string[])[]): string {
-  const arrays = columns.map(([, type], i) => `$${i + 1}::text::${type}[]`);
-  const names = columns.map(([name]) => name);
-  return `unnest(${arrays.join(", ")}) with ordinality as v (${names.join(", ")}, nth)`;
 }
 
 function textOrNull(text: string | null): string | null {

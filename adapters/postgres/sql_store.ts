@@ -20,11 +20,11 @@ import type {
   StoredRecord,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
-import { Inserter, statementParts } from "./insert.ts";
+import { insert, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
-import { Settler } from "./settle.ts";
-import { keyText, tableOf } from "./table.ts";
+import { renew, settle } from "./settle.ts";
+import { keyText, type Table, tableOf } from "./table.ts";
 
 /** How often a key may be found taken and then free again, before something else must be wrong. */
 const MAX_INSERT_ROUNDS = 5;
@@ -50,9 +50,8 @@ export interface SqlStoreParts<Tx> {
 }
 
 interface BoxParts {
-  readonly inserter: Inserter;
+  readonly table: Table;
   readonly claimer: Claimer;
-  readonly settler: Settler;
   readonly lookup: Lookup;
 }
 
@@ -105,7 +104,7 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
     await this.ready();
-    return await this.#boxes[box].settler.renew(this.#run, leases, leaseUntilMs);
+    return await renew(this.#run, this.#boxes[box].table, leases, leaseUntilMs);
   }
 
   async settle(
@@ -115,7 +114,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<boolean[]> {
     if (tx === undefined) await this.ready();
     const run = tx === undefined ? this.#run : this.#runIn(tx);
-    return await this.#boxes[box].settler.settle(run, settlements);
+    return await settle(run, this.#boxes[box].table, settlements);
   }
 
   async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
@@ -178,12 +177,7 @@ export class SqlStore<Tx> implements Store<Tx> {
 
 function partsOf(schema: string, box: Box): BoxParts {
   const table = tableOf(schema, box);
-  return {
-    inserter: new Inserter(table),
-    claimer: new Claimer(table),
-    settler: new Settler(table),
-    lookup: new Lookup(table),
-  };
+  return { table, claimer: new Claimer(table), lookup: new Lookup(table) };
 }
 
 /**
@@ -192,7 +186,7 @@ function partsOf(schema: string, box: Box): BoxParts {
  */
 async function addPart(
   run: Run,
-  { inserter, lookup }: BoxParts,
+  { table, lookup }: BoxParts,
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<AddResult[]> {
@@ -204,7 +198,7 @@ async function addPart(
       const key = keyText(record);
       if (!added.has(key) && !existing.has(key) && !left.has(key)) left.set(key, record);
     }
-    for (const key of await inserter.insert(run, [...left.values()], nowMs)) {
+    for (const key of await insert(run, table, [...left.values()], nowMs)) {
       added.set(key, left.get(key) as NewRecord);
     }
     const collided = records.filter((record) => added.get(keyText(record)) !== record);

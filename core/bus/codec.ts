@@ -60,7 +60,8 @@ async function read(schema: Schema, value: unknown, what: string): Promise<unkno
 
 function encode(value: unknown, contentType: string | undefined, what: string): EncodedBody {
   if (value instanceof Uint8Array) {
-    return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: value };
+    // Bytes can be changed: the message keeps those of this moment.
+    return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: new Uint8Array(value) };
   }
   if (contentType !== undefined && !isJson(contentType)) {
     if (typeof value === "string" && value.isWellFormed()) return { contentType, body: value };
@@ -88,7 +89,8 @@ function toJson(value: unknown, what: string): string {
 }
 
 function decode(contentType: string, body: MessageBody, what: string): unknown {
-  if (!isText(contentType)) return body;
+  // Each reader gets bytes of its own, for they can be changed.
+  if (!isText(contentType)) return typeof body === "string" ? body : new Uint8Array(body);
   if (typeof body !== "string") {
     throw new AtlastError("invalid_body", `Cannot read the ${what} as ${contentType}: want UTF-8`);
   }

@@ -13,6 +13,7 @@ import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts"
 import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
 import { encodeBody } from "./codec.ts";
 import type { FailureReport } from "./failure_report.ts";
+import { Gathering } from "./gathering.ts";
 import { joiner } from "./joiner.ts";
 import { type Draft, wrapPublish } from "./middleware.ts";
 import type { Settings } from "./options.ts";
@@ -133,12 +134,17 @@ export class Publisher<Tx> {
         `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
       );
     }
-    const gathered = gather(bodies.length, (records) => this.#storeMany(records, options.tx));
+    // Only an id from elsewhere can be taken by another message.
+    const mayConflict = ids !== undefined || this.#settings.onPublish.length > 0;
+    const gathering = new Gathering(
+      bodies.length,
+      (records) => this.#storeMany(records, options.tx, mayConflict),
+    );
     return await Promise.all(bodies.map((body, i) => {
       const id = ids?.[i];
       const own = id === undefined ? shared : { ...shared, id };
-      const receipt = this.publish(contract, body, own, (record) => gathered.take(record, i));
-      receipt.then(() => gathered.end(i), (error) => gathered.end(i, error));
+      const receipt = this.publish(contract, body, own, (record) => gathering.take(record, i));
+      receipt.then(() => gathering.end(i), (error) => gathering.fail(i, error));
       return receipt;
     }));
   }
@@ -169,6 +175,7 @@ export class Publisher<Tx> {
         `Cannot publish "${draft.name}": the transport has no destination for it, want a route or a subscriber`,
       );
     }
+    checkContentType(options.contentType);
     const schema: Schema | undefined = contract.body;
     const what = `body of "${draft.name}"`;
     const encoded = await encodeBody(schema, draft.body, options.contentType, what);
@@ -191,28 +198,36 @@ export class Publisher<Tx> {
 
   async #store(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
     if (tx !== undefined) {
-      const [receipt] = await this.#storeMany([record], tx);
+      const [receipt] = await this.#storeMany([record], tx, false);
       return receipt as Receipt;
     }
     await this.#settings.store.ready();
     const born = this.#bornLeased(record, 0);
-    return this.#stored(born, await this.#addJoined(born));
+    return this.#stored(born, receiptOf(born, await this.#addJoined(born)));
   }
 
   async #storeMany(
     records: readonly NewRecord[],
     tx: Tx | SqlClient | undefined,
+    mayConflict: boolean,
   ): Promise<Receipt[]> {
     const { store, clock } = this.#settings;
+    const add = async (born: readonly NewRecord[], within?: Tx | SqlClient): Promise<Receipt[]> => {
+      const results = await store.add("outbox", born, clock.now(), within);
+      return born.map((record, i) => receiptOf(record, results[i] as AddResult));
+    };
     if (tx !== undefined) {
-      const results = await store.add("outbox", records, clock.now(), tx);
+      const receipts = await add(records, tx);
       this.#outlet.added(false);
-      return records.map((record, i) => this.#receipt(record, results[i] as AddResult));
+      records.forEach((record, i) => this.#published(record, receipts[i] as Receipt));
+      return receipts;
     }
     await store.ready();
     const born = records.map((record, i) => this.#bornLeased(record, i));
-    const results = await store.add("outbox", born, clock.now());
-    return born.map((record, i) => this.#stored(record, results[i] as AddResult));
+    const receipts = mayConflict
+      ? await store.transaction((own) => add(born, own))
+      : await add(born);
+    return born.map((record, i) => this.#stored(record, receipts[i] as Receipt));
   }
 
   /**
@@ -225,27 +240,29 @@ export class Publisher<Tx> {
     return { ...record, leaseUntilMs: nowMs + this.#settings.leaseMs };
   }
 
-  #stored(record: NewRecord, result: AddResult): Receipt {
-    const receipt = this.#receipt(record, result);
+  #stored(record: NewRecord, receipt: Receipt): Receipt {
+    this.#published(record, receipt);
     if (!receipt.duplicate) this.committed(record);
     return receipt;
   }
 
-  #receipt(record: NewRecord, result: AddResult): Receipt {
-    const { id, name } = record.message;
-    if (!result.added) {
-      const { message } = result.existing;
-      if (message.name !== name || !sameBody(message.body, record.message.body)) {
-        throw new AtlastError(
-          "id_conflict",
-          `Cannot publish "${name}" with id "${id}": a message "${message.name}" with another body has it`,
-        );
-      }
-      return { id, duplicate: true };
-    }
+  #published({ message: { id, name } }: NewRecord, { duplicate }: Receipt): void {
+    if (duplicate) return;
     this.#settings.observe({ kind: "published", box: "outbox", id, name, group: "" });
-    return { id, duplicate: false };
   }
+}
+
+function receiptOf({ message }: NewRecord, result: AddResult): Receipt {
+  const { id, name } = message;
+  if (result.added) return { id, duplicate: false };
+  const { existing } = result;
+  if (existing.message.name !== name || !sameBody(existing.message.body, message.body)) {
+    throw new AtlastError(
+      "id_conflict",
+      `Cannot publish "${name}" with id "${id}": a message "${existing.message.name}" with another body has it`,
+    );
+  }
+  return { id, duplicate: true };
 }
 
 /** A record for a message, scheduled and free to be claimed. */
@@ -302,6 +319,16 @@ function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | nul
   return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
 }
 
+/** A content type becomes a header on the way, so what could split one is refused. */
+function checkContentType(contentType: string | undefined): void {
+  if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(contentType)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot publish with a contentType of ${contentType.length} characters: want 1 to 255 of printable ASCII`,
+    );
+  }
+}
+
 function checkDelay(option: string, value: number | undefined): number | undefined {
   if (value !== undefined && !(value >= 0 && value <= END_OF_TIME_MS)) {
     throw new AtlastError(
@@ -310,44 +337,4 @@ function checkDelay(option: string, value: number | undefined): number | undefin
     );
   }
   return value;
-}
-
-/**
- * Collects the records of many publishes that run side by side, and stores them together once each
- * has arrived or ended without one. If one fails before, none is stored.
- */
-function gather(count: number, storeMany: (records: NewRecord[]) => Promise<Receipt[]>): {
-  take(record: NewRecord, index: number): Promise<Receipt>;
-  end(index: number, error?: unknown): void;
-} {
-  const records = new Map<number, NewRecord>();
-  let open = count;
-  let settle: (receipts: Promise<Map<number, Receipt>>) => void;
-  const stored = new Promise<Map<number, Receipt>>((resolve) => settle = resolve);
-  // Those who wait hear of a failure themselves; a gathering nobody waits for must not report it again.
-  stored.catch(() => {});
-
-  async function storeAll(): Promise<Map<number, Receipt>> {
-    const order = [...records.keys()].sort((a, b) => a - b);
-    const receipts = await storeMany(order.map((index) => records.get(index) as NewRecord));
-    return new Map(order.map((index, i) => [index, receipts[i] as Receipt]));
-  }
-
-  function leave(): void {
-    open -= 1;
-    if (open === 0) settle(storeAll());
-  }
-
-  return {
-    async take(record, index) {
-      records.set(index, record);
-      leave();
-      return (await stored).get(index) as Receipt;
-    },
-    end(index, error) {
-      if (records.has(index)) return;
-      if (error === undefined) leave();
-      else settle(Promise.reject(error));
-    },
-  };
 }

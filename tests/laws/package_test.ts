@@ -79,6 +79,14 @@ describe("the repository", () => {
     assert.match("https://registry" + ".npmjs.org/hono", registry);
   });
 
+  it("gives a reason with every rule it ignores", () => {
+    const ignore = new RegExp(["deno-lint", "ignore(?!.* -- .*\\w)"].join("-"));
+    const code = texts.filter(({ path }) => path.endsWith(".ts"));
+    assert.deepEqual(code.filter(({ text }) => ignore.test(text)).map(({ path }) => path), []);
+    assert.match("// deno-lint" + "-ignore no-explicit-any", ignore);
+    assert.doesNotMatch("// deno-lint" + "-ignore no-explicit-any -- for a reason", ignore);
+  });
+
   it("names no place of one machine", () => {
     assert.deepEqual(texts.filter(({ text }) => machine.test(text)).map(({ path }) => path), []);
     for (const path of ["root", "work", "home"]) assert.match(`cd /${path}/me`, machine);

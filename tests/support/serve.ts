@@ -21,7 +21,12 @@ export function serve(
   handle: (request: Request) => Response | Promise<Response>,
 ): Promise<TestServer> {
   return serveRaw(async (incoming, outgoing) => {
-    const response = await handle(requestOf(incoming));
+    const request = requestOf(incoming);
+    const response = await handle(request);
+    // What a handler did not read must leave the connection, or its next request waits behind it.
+    if (request.body !== null && !incoming.complete) {
+      await request.body.pipeTo(new WritableStream());
+    }
     outgoing.writeHead(response.status, Object.fromEntries(response.headers));
     outgoing.end(new Uint8Array(await response.arrayBuffer()));
   });

@@ -128,7 +128,7 @@ describe("the other policies", () => {
 
   it("exponential doubles up to its cap unless told otherwise", () => {
     const doubling: RetryPolicy = { kind: "exponential", baseMs: 10, capMs: 70, maxAttempts: 6 };
-    assert.deepEqual(delaysOf(doubling), [10, 20, 40, 70, 70]);
+    assert.deepEqual(delaysOf(doubling, 0.9), [10, 20, 40, 70, 70]);
     assert.deepEqual(delaysOf({ ...doubling, factor: 3 }), [10, 30, 70, 70, 70]);
   });
 

@@ -1,0 +1,108 @@
+/**
+ * Claiming: what is due, earliest first, and nothing else.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import type { StoredRecord } from "../../../core/ports.ts";
+import {
+  addClaimed,
+  claim,
+  claimOne,
+  found,
+  ids,
+  intervention,
+  keyOf,
+  LEASE_MS,
+  NOW,
+  recordOf,
+  recordsOf,
+  settlement,
+  type StoreCases,
+} from "./subject.ts";
+
+const LATER = NOW + LEASE_MS + 1;
+
+/** What `claim` gives to one claimer. */
+export const claimCases: StoreCases = {
+  "the earliest due are claimed first": async ({ store }) => {
+    const order = [5, 3, 9, 1, 7, 2, 8, 4, 6];
+    await store.add("outbox", order.map((n) => recordOf(`m-${n}`, { dueAtMs: NOW - 10 + n })), NOW);
+    assert.deepEqual(ids(await claim(store, { limit: 4 })), ["m-1", "m-2", "m-3", "m-4"]);
+    assert.deepEqual(ids(await claim(store)), ["m-5", "m-6", "m-7", "m-8", "m-9"]);
+  },
+
+  "a delayed record is not claimed before it is due": async ({ store }) => {
+    await store.add("outbox", [recordOf("m-1", { dueAtMs: NOW + 1_000 })], NOW);
+    assert.deepEqual(await claim(store, { nowMs: NOW + 999 }), []);
+    assert.deepEqual(ids(await claim(store, { nowMs: NOW + 1_000 })), ["m-1"]);
+  },
+
+  "no more are claimed than the limit": async ({ store }) => {
+    await store.add("outbox", recordsOf("m", 5), NOW);
+    assert.equal((await claim(store, { limit: 2 })).length, 2);
+    assert.equal((await claim(store, { limit: 2 })).length, 2);
+    assert.equal((await claim(store, { limit: 2 })).length, 1);
+    assert.deepEqual(await claim(store, { limit: 2 }), []);
+  },
+
+  "a claim raises the epoch, sets the lease, and answers what is stored": async ({ store }) => {
+    const record = recordOf("m-1", { deadlineMs: NOW - 1, retry: { kind: "list", delaysMs: [1] } });
+    const claimed = await addClaimed(store, record);
+    assert.deepEqual([claimed.epoch, claimed.leaseUntilMs], [1, NOW + LEASE_MS]);
+    assert.deepEqual([claimed.attempts, claimed.crashes], [0, 0]);
+    assert.deepEqual(await store.find("outbox", keyOf("m-1")), claimed);
+  },
+
+  "a claimed record is not claimed again while the lease holds": async ({ store }) => {
+    await addClaimed(store, recordOf("m-1"));
+    for (const kind of ["fresh", "suspect"] as const) {
+      assert.deepEqual(await claim(store, { kind, nowMs: NOW + LEASE_MS - 1 }), []);
+    }
+  },
+
+  "only scheduled records are claimed": async ({ store }) => {
+    await store.add("outbox", [
+      ...recordsOf("prepared", 3, { state: "prepared" }),
+      recordOf("failed", { state: "failed" }),
+      recordOf("scheduled"),
+    ], NOW);
+    const at = (n: number): Promise<StoredRecord> => found(store, "outbox", keyOf(`prepared-${n}`));
+    await store.settle("outbox", [
+      intervention(await at(0), { kind: "park", reason: "unknown" }),
+      intervention(await at(1), { kind: "cancel" }),
+    ]);
+    await store.settle("outbox", [settlement(await claimOne(store))]);
+    for (const kind of ["fresh", "suspect"] as const) {
+      assert.deepEqual(await claim(store, { kind, nowMs: LATER }), []);
+    }
+  },
+
+  "each box has its own records": async ({ store }) => {
+    await store.add("inbox", [recordOf("m-1")], NOW);
+    assert.deepEqual(await claim(store, { box: "outbox" }), []);
+    assert.deepEqual(ids(await claim(store, { box: "inbox" })), ["m-1"]);
+  },
+
+  "only the groups that are asked for are claimed": async ({ store }) => {
+    const groups = ["a", "b", "c", "a b", ""];
+    await store.add("inbox", groups.map((group) => recordOf(`m-${group}`, { group })), NOW);
+    const from = async (groups: string[], kind: "fresh" | "suspect" = "fresh") =>
+      ids(await claim(store, { box: "inbox", groups, kind, nowMs: LATER })).sort();
+    assert.deepEqual(await from([]), []);
+    assert.deepEqual(await from(["nobody"]), []);
+    assert.deepEqual(await from(["a", "nobody", "c"]), ["m-a", "m-c"]);
+    assert.deepEqual(await from(["a"], "suspect"), []);
+    assert.deepEqual(await from(["", "a b"]), ["m-", "m-a b"]);
+    assert.deepEqual(ids(await claim(store, { box: "inbox" })), ["m-b"]);
+  },
+
+  "a full group does not hide another's records": async ({ store }) => {
+    await store.add("inbox", recordsOf("m", 50, { group: "full", dueAtMs: NOW - 1 }), NOW);
+    await store.add("inbox", [recordOf("late", { group: "other" })], NOW);
+    assert.deepEqual(
+      ids(await claim(store, { box: "inbox", groups: ["other"], limit: 1 })),
+      ["late"],
+    );
+  },
+};

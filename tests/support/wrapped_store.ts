@@ -1,0 +1,45 @@
+/**
+ * A store whose calls a test counts, fails, or holds up.
+ *
+ * @module
+ */
+import type { Store } from "../../core/ports.ts";
+
+/** A method of a store. */
+export type StoreMethod = Exclude<keyof Store, "capabilities">;
+
+/** Stands around each call; `call` does what was asked for. */
+export type Around = (
+  method: StoreMethod,
+  call: () => Promise<unknown>,
+  args: readonly unknown[],
+) => Promise<unknown>;
+
+/** A wrapped store. */
+export interface WrappedStore<Tx> {
+  readonly store: Store<Tx>;
+  /** How often each method was called. */
+  readonly calls: Map<StoreMethod, number>;
+  /** What stands around calls from here on; nothing at first. */
+  around: Around;
+}
+
+/** Wraps a store. */
+export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
+  const wrapping: WrappedStore<Tx> = {
+    calls: new Map(),
+    around: (_method, call) => call(),
+    store: new Proxy(store, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property);
+        if (typeof value !== "function") return value;
+        const method = property as StoreMethod;
+        return (...args: unknown[]) => {
+          wrapping.calls.set(method, (wrapping.calls.get(method) ?? 0) + 1);
+          return wrapping.around(method, async () => await value.apply(target, args), args);
+        };
+      },
+    }),
+  };
+  return wrapping;
+}
