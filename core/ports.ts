@@ -254,6 +254,14 @@ export interface CheckBack {
   ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
 }
 
+/** A row of a fence. */
+export interface FenceRow {
+  /** The id of the half message it decides. */
+  readonly id: string;
+  /** When it was written, in Unix milliseconds. */
+  readonly writtenAtMs: number;
+}
+
 /**
  * A table in the business database that decides half messages: the operation writes `committed` in its
  * own transaction, and whoever asks writes `aborted` where there is nothing. The unique key lets only
@@ -273,8 +281,8 @@ export interface Fence<Tx = unknown> extends CheckBack {
   commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void>;
   /** Runs `work` in a transaction of the business database. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  /** Ids of at most `limit` rows written before `beforeMs`, in order, after `afterId`. */
-  writtenBefore(beforeMs: number, afterId: string | null, limit: number): Promise<string[]>;
+  /** At most `limit` rows written before `beforeMs`, oldest first, after the one that is given. */
+  writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
   /** Deletes rows that no half message can need any more. */
   forget(ids: readonly string[]): Promise<void>;
 }

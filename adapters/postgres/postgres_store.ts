@@ -6,10 +6,8 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Store } from "../../core/ports.ts";
 import { Channel } from "./channel.ts";
-import { endingWith, TransactionEnd } from "./guard.ts";
-import { guardedPostgresJs } from "./guarded_postgres_js.ts";
 import { checkMigrated, migrateOn } from "./migrate.ts";
-import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
+import { databaseOf, runOn } from "./postgres_js_database.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 import { SqlStore } from "./sql_store.ts";
 
@@ -106,44 +104,6 @@ export function postgresStore<Client extends PostgresJs>(
         ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema))
         : checkMigrated(runOn(sql), schema),
   });
-}
-
-function databaseOf<Client extends PostgresJs>(sql: Client): Database<TransactionOf<Client>> {
-  return {
-    run: runOn(sql),
-    async transaction<Result>(
-      work: (tx: TransactionOf<Client>) => Promise<Result>,
-    ): Promise<Result> {
-      const end = new TransactionEnd();
-      try {
-        return await sql.begin("", (tx) => endingWith(tx, guardedPostgresJs, end, work));
-      } finally {
-        // A lost connection ends the transaction while its work still runs.
-        end.reach();
-      }
-    },
-    runIn: (tx) => {
-      if (isSqlClient(tx)) return runOnClient(tx);
-      if (isPostgresJs(tx)) return runOn(tx);
-      throw new AtlastError(
-        "unsupported",
-        `Cannot join a transaction that is ${typeof tx}: want one of postgres.js, or an object ` +
-          `with query(text, params)`,
-      );
-    },
-  };
-}
-
-/** Statements are prepared where the client allows it. */
-function runOn(sql: PostgresJsTransaction): Run {
-  return async (text, params) =>
-    // Without `simple: false` a statement without parameters would go by the simple protocol and be
-    // planned each time.
-    await sql.unsafe(text, [...params], { prepare: true, simple: false }).values();
-}
-
-function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {
-  return typeof tx === "function" && typeof (tx as { unsafe?: unknown }).unsafe === "function";
 }
 
 function notifierOf(sql: PostgresJs) {

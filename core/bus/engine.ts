@@ -89,13 +89,13 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
     });
-    this.#janitor = new Janitor(settings);
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
       confirmed: () => this.#added(true),
     });
     this.halves = keeper;
+    this.#janitor = new Janitor(settings, keeper);
     this.#half = new HalfOperations(settings, this.#publisher, keeper);
     this.#outbox = outboxLane(settings, this.#dispatcher, signal);
     this.#inbox = inboxLane(settings, this.#consumer, signal);

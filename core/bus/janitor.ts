@@ -4,6 +4,8 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
+import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
+import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
 
 /** How many records one statement deletes: short enough not to hold others up. */
@@ -14,10 +16,12 @@ const BOXES: readonly Box[] = ["outbox", "inbox"];
 /** Deletes expired messages now and then. */
 export class Janitor<Tx> {
   readonly #settings: Settings<Tx>;
+  readonly #halves: HalfKeeper;
   #nextMs = 0;
 
-  constructor(settings: Settings<Tx>) {
+  constructor(settings: Settings<Tx>, halves: HalfKeeper) {
     this.#settings = settings;
+    this.#halves = halves;
   }
 
   /** When the next clean-up is due, in Unix milliseconds. */
@@ -34,6 +38,7 @@ export class Janitor<Tx> {
     if (clock.now() < this.#nextMs) return 0;
     let pruned = 0;
     for (const box of BOXES) pruned += await this.#prune(box, untilMs);
+    await this.#pruneFence(untilMs);
     if (clock.now() < untilMs) this.#nextMs = clock.now() + pruneEveryMs;
     return pruned;
   }
@@ -47,5 +52,12 @@ export class Janitor<Tx> {
     }
     if (count > 0) observe({ kind: "pruned", box, count });
     return count;
+  }
+
+  async #pruneFence(untilMs: number): Promise<void> {
+    const { fence, clock } = this.#settings;
+    if (fence === undefined) return;
+    const beforeMs = clock.now() - FENCE_RETENTION_MS;
+    await pruneFence(fence, this.#halves, beforeMs, () => clock.now() >= untilMs);
   }
 }

@@ -1,0 +1,49 @@
+/**
+ * A postgres.js client as the store and the fence see it.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { endingWith, TransactionEnd } from "./guard.ts";
+import { guardedPostgresJs } from "./guarded_postgres_js.ts";
+import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
+import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
+
+/** The database behind a client. */
+export function databaseOf<Client extends PostgresJs>(sql: Client): Database<TransactionOf<Client>> {
+  return {
+    run: runOn(sql),
+    async transaction<Result>(
+      work: (tx: TransactionOf<Client>) => Promise<Result>,
+    ): Promise<Result> {
+      const end = new TransactionEnd();
+      try {
+        return await sql.begin("", (tx) => endingWith(tx, guardedPostgresJs, end, work));
+      } finally {
+        // A lost connection ends the transaction while its work still runs.
+        end.reach();
+      }
+    },
+    runIn: (tx) => {
+      if (isSqlClient(tx)) return runOnClient(tx);
+      if (isPostgresJs(tx)) return runOn(tx);
+      throw new AtlastError(
+        "unsupported",
+        `Cannot join a transaction that is ${typeof tx}: want one of postgres.js, or an object ` +
+          `with query(text, params)`,
+      );
+    },
+  };
+}
+
+/** Runs statements on a client or in its transaction. Statements are prepared where the client allows it. */
+export function runOn(sql: PostgresJsTransaction): Run {
+  return async (text, params) =>
+    // Without `simple: false` a statement without parameters would go by the simple protocol and be
+    // planned each time.
+    await sql.unsafe(text, [...params], { prepare: true, simple: false }).values();
+}
+
+function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {
+  return typeof tx === "function" && typeof (tx as { unsafe?: unknown }).unsafe === "function";
+}
