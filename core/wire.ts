@@ -158,16 +158,15 @@ export interface WireError {
   readonly code: string;
   /** What is wrong, in words. */
   readonly message: string;
+  /** When to come again, in milliseconds from now. */
+  readonly retryAfterMs?: number;
 }
 
 /** Reads the body of an answer that says why; null for anything else. */
 export function parseError(text: string): WireError | null {
   const answer = parsed(text);
   const error = isObject(answer) ? answer["error"] : undefined;
-  return isObject(error) && typeof error["code"] === "string" &&
-      typeof error["message"] === "string"
-    ? { code: error["code"], message: error["message"] }
-    : null;
+  return isError(error) ? error : null;
 }
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -257,8 +256,16 @@ function parsed(text: string): unknown {
 function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
-    (value["reason"] === undefined || typeof value["reason"] === "string") &&
-    (value["retryAfterMs"] === undefined || typeof value["retryAfterMs"] === "number");
+    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number");
+}
+
+function isError(value: unknown): value is WireError {
+  return isObject(value) && typeof value["code"] === "string" &&
+    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number");
+}
+
+function isOptional(value: unknown, type: "string" | "number"): boolean {
+  return value === undefined || typeof value === type;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

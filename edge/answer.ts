@@ -19,6 +19,7 @@ export function answer(
 }
 
 /** A refusal as an answer, with what is wrong and nothing of the request itself. */
-export function answerRefusal({ status, code, message, headers }: Refusal): Response {
-  return answer({ error: { code, message } }, status, headers);
+export function answerRefusal(refusal: Refusal): Response {
+  const { status, code, message, retryAfterMs, headers } = refusal;
+  return answer({ error: { code, message, retryAfterMs } }, status, headers);
 }

@@ -14,6 +14,8 @@ export class Refusal extends Error {
   readonly code: string;
   /** Further HTTP headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
+  /** When to come again, in milliseconds from now; undefined when that is all the same. */
+  readonly retryAfterMs: number | undefined;
 
   /** Makes a refusal; the message is shown to the caller. */
   constructor(
@@ -21,11 +23,13 @@ export class Refusal extends Error {
     code: string,
     message: string,
     headers: Readonly<Record<string, string>> = {},
+    retryAfterMs?: number,
   ) {
     super(message);
     this.status = status;
     this.code = code;
     this.headers = headers;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -92,7 +96,7 @@ export function unavailable(
   retryAfterMs: number,
   message = "Cannot take messages now: want them again later",
 ): Refusal {
-  return new Refusal(503, code, message, {
-    "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))),
-  });
+  // The header knows only whole seconds; the body says it to the millisecond.
+  const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
+  return new Refusal(503, code, message, { "retry-after": seconds }, retryAfterMs);
 }

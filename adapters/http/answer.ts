@@ -60,7 +60,7 @@ function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): S
     case "refused":
       return retryable(
         `${host} did not take it now${said}`,
-        retryAfterMs === undefined ? undefined : boundedRetryAfter(retryAfterMs),
+        boundedRetryAfter(retryAfterMs),
       );
     case "malformed":
       return final(`${host} cannot read it${said}`);
@@ -100,7 +100,8 @@ function answeredFailure(
   const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
   return retryable(
     `${host} answered ${status}${meaning}${said}`,
-    readRetryAfter(headers.get("retry-after"), nowMs),
+    // The same, to the millisecond, where an Atlast service answers.
+    boundedRetryAfter(error?.retryAfterMs) ?? readRetryAfter(headers.get("retry-after"), nowMs),
   );
 }
 

@@ -25,6 +25,7 @@ export function readRetryAfter(header: string | null, nowMs: number): number | u
 }
 
 /** A wait from now on, kept between nothing and {@linkcode MAX_RETRY_AFTER_MS}; undefined for none. */
-export function boundedRetryAfter(delayMs: number): number | undefined {
-  return Number.isNaN(delayMs) ? undefined : Math.min(Math.max(0, delayMs), MAX_RETRY_AFTER_MS);
+export function boundedRetryAfter(delayMs: number | undefined): number | undefined {
+  if (delayMs === undefined || Number.isNaN(delayMs)) return undefined;
+  return Math.min(Math.max(0, delayMs), MAX_RETRY_AFTER_MS);
 }

@@ -34,7 +34,7 @@ describe("delivering one message", () => {
     [
       { kind: "refused", reason: "Full", retryAfterMs: 1200 },
       503,
-      refusal("refused", "Cannot take it now: Full"),
+      refusal("refused", "Cannot take it now: Full", 1200),
     ],
   ];
   for (const [outcome, status, body] of outcomes) {
@@ -458,8 +458,8 @@ function result(status: string): unknown {
   return { results: [{ id: "m-1", status }] };
 }
 
-function refusal(code: string, message: string): unknown {
-  return { error: { code, message } };
+function refusal(code: string, message: string, retryAfterMs?: number): unknown {
+  return { error: { code, message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) } };
 }
 
 /** A body without an end, ten bytes at a time, and how many times it was asked for more. */

@@ -68,6 +68,15 @@ describe("what an answer means", () => {
       () => wait(503, "Thu, 01 Jan 2026 00:00:09 GMT"),
       { retryable: true, retryAfterMs: 9000 },
     ],
+    [
+      "503 to the millisecond",
+      () =>
+        Response.json({ error: { code: "refused", message: "Full", retryAfterMs: 1200 } }, {
+          status: 503,
+          headers: { "retry-after": "2" },
+        }),
+      { retryable: true, retryAfterMs: 1200, reason: "receiver.test answered 503: refused: Full" },
+    ],
     ["503 until it pleases", () => wait(503, "later"), { retryable: true }],
     ["500", () => new Response("stack trace", { status: 500 }), { retryable: true }],
     ["a code that is a page", () => error(500, "x", "y".repeat(5000)), { retryable: true }],

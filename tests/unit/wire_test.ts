@@ -141,8 +141,16 @@ describe("an answer", () => {
 
   it("can say what is wrong with a request", () => {
     const error = { code: "too_large", message: "Cannot" };
-    assert.deepEqual(parseError(JSON.stringify({ error: { ...error, more: 1 } })), error);
-    for (const text of ["", "{}", `{"error":"x"}`, `{"error":{"code":1,"message":"x"}}`]) {
+    assert.deepEqual(parseError(JSON.stringify({ error })), error);
+    for (
+      const text of [
+        "",
+        "{}",
+        `{"error":"x"}`,
+        `{"error":{"code":1,"message":"x"}}`,
+        `{"error":{"code":"x","message":"x","retryAfterMs":"1"}}`,
+      ]
+    ) {
       assert.equal(parseError(text), null);
     }
   });

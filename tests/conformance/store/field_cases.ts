@@ -5,8 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { MAX_ID_LENGTH } from "../../../core/id.ts";
-import { MAX_BODY_BYTES, type MessageBody } from "../../../core/message.ts";
+import { MAX_BODY_BYTES } from "../../../core/message.ts";
 import { END_OF_TIME_MS, type RetryPolicy } from "../../../core/retry.ts";
+import { BODIES, type TypedBody } from "../bodies.ts";
 import {
   claim,
   found,
@@ -18,25 +19,6 @@ import {
   type StoreCases,
   stored,
 } from "./subject.ts";
-
-const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, i) => i);
-
-const BODIES: Readonly<Record<string, readonly [contentType: string, body: MessageBody]>> = {
-  "JSON text": ["application/json", '{"orderId":1,"tags":["a"],"price":1.50}'],
-  "JSON text of unusual form": ["application/json", ' { "b": 1e2, "a": "\\u0041",\n "b": 2.0 } '],
-  "JSON text that is a string": ["application/json", '"{\\"a\\":1}"'],
-  "JSON text with a NUL escape": ["application/json; charset=utf-8", '{"a":"\\u0000"}'],
-  "text with emoji and other scripts": ["text/plain", "héllo 👩‍👩‍👧 日本語 עברית \u{10ffff}"],
-  "text with NUL and other control characters": ["text/plain", "a\u0000b\u0001\r\n\t\\\u007f"],
-  "text of quotes and placeholders": ["text/plain", `' " \\ $1 :x ? %s {} NULL`],
-  "text that looks like bytes": ["text/plain", "\\x00ff"],
-  "no text": ["text/plain", ""],
-  "bytes 0 to 255": ["application/octet-stream", ALL_BYTES],
-  "bytes that are a view of a longer buffer": ["image/png", ALL_BYTES.subarray(100, 200)],
-  "bytes said to be text": ["text/plain", Uint8Array.of(0xff, 0xfe, 0x00)],
-  "no bytes": ["application/octet-stream", new Uint8Array()],
-  "the largest body": ["text/plain", "a".repeat(MAX_BODY_BYTES)],
-};
 
 const POLICIES: readonly RetryPolicy[] = [
   { kind: "cap", immediateAttempts: 3, pauseMs: 240_000, intervalMs: 60_000, maxAttempts: 50 },
@@ -132,7 +114,10 @@ const fields: StoreCases = {
 };
 
 const bodies: StoreCases = Object.fromEntries(
-  Object.entries(BODIES).map(([name, [contentType, body]]) => [
+  Object.entries({
+    ...BODIES,
+    "the largest there may be": ["text/plain", "a".repeat(MAX_BODY_BYTES)] as TypedBody,
+  }).map(([name, [contentType, body]]) => [
     `a body is kept byte for byte: ${name}`,
     async ({ store }) => {
       await store.add("outbox", [recordOf("m-1", {}, { contentType, body })], NOW);

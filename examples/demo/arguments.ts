@@ -1,0 +1,96 @@
+/**
+ * What the demo is asked for.
+ *
+ * @module
+ */
+
+/** The demo's options. */
+export interface DemoOptions {
+  /** Whether it ends after the reconciliation. */
+  readonly once: boolean;
+  /** How many orders it places. */
+  readonly orders: number;
+  /** What decides orders and faults. */
+  readonly seed: number;
+  /** A Postgres server; null for PGlite. */
+  readonly databaseUrl: string | null;
+}
+
+/** A command line that says nothing sensible; its message is for whoever typed it. */
+export class UsageError extends Error {}
+
+/** What `--help` prints. */
+export const HELP =
+  `Orders and inventory: two services that agree in the end, whatever fails between them.
+
+Usage: deno task demo [options]
+
+  --once                end after the reconciliation; the exit code is 0 if all is well
+  --orders N            how many orders to place, 1 to 10000 (300)
+  --seed N              a whole number that decides orders and faults (any)
+  --database-url URL    use this Postgres server instead of PGlite; schemas of its own
+                        are made there and dropped afterwards
+  --help                show this
+
+Without --once both services stay up after the reconciliation until Ctrl-C.
+NO_COLOR=1 turns colours off.`;
+
+const MAX_ORDERS = 10_000;
+const MAX_SEED = 2 ** 31 - 1;
+const VALUED = ["--orders", "--seed", "--database-url"];
+const FLAGS = ["--once", "--help"];
+
+/**
+ * Reads the command line; null when it asks for help.
+ *
+ * @param random A number in [0, 1), for the seed where none is given.
+ * @throws {UsageError}
+ */
+export function readArguments(args: readonly string[], random: number): DemoOptions | null {
+  const given = new Map<string, string>();
+  for (let i = 0; i < args.length; i++) {
+    const [option, ...rest] = (args[i] as string).split("=");
+    const name = option as string;
+    if (given.has(name)) throw new UsageError(`Cannot take ${name} twice: want it once`);
+    if (FLAGS.includes(name) && rest.length === 0) {
+      given.set(name, "");
+    } else if (VALUED.includes(name)) {
+      const value = rest.length > 0 ? rest.join("=") : args[++i];
+      if (value === undefined || value === "" || value.startsWith("--")) {
+        throw new UsageError(`Cannot use ${name} without a value: see --help`);
+      }
+      given.set(name, value);
+    } else {
+      const options = [...FLAGS, ...VALUED].join(", ");
+      throw new UsageError(`Cannot use ${JSON.stringify(args[i])}: want one of ${options}`);
+    }
+  }
+  if (given.has("--help")) return null;
+  return {
+    once: given.has("--once"),
+    orders: wholeNumber("--orders", given.get("--orders") ?? "300", 1, MAX_ORDERS),
+    seed: wholeNumber(
+      "--seed",
+      given.get("--seed") ?? String(Math.floor(random * 1e6)),
+      0,
+      MAX_SEED,
+    ),
+    databaseUrl: databaseUrl(given.get("--database-url")),
+  };
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= most) return value;
+  throw new UsageError(
+    `Cannot use ${option} ${JSON.stringify(text)}: want a whole number from ${least} to ${most}`,
+  );
+}
+
+/** The URL is not shown, as it may hold a password. */
+function databaseUrl(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  const protocol = URL.canParse(text) ? new URL(text).protocol : "";
+  if (protocol === "postgres:" || protocol === "postgresql:") return text;
+  throw new UsageError("Cannot use this --database-url: want postgres://user@host:port/database");
+}

@@ -1,0 +1,70 @@
+/**
+ * Both databases side by side: every table that counts, copied into temporary tables of one
+ * connection, so that one query can see both services.
+ *
+ * @module
+ */
+import type { SqlClient } from "@atlast/bus";
+import type { ServiceName } from "./service_event.ts";
+
+/** One service's database: its own tables and its outbox and inbox, all in `schema`. */
+export interface Side {
+  readonly client: SqlClient;
+  readonly schema: string;
+}
+
+const BOX =
+  "id text, name text, state text, attempts integer, crashes integer, headers text, body text";
+
+/** Each copy: whose it is, what it is called there, and its columns. */
+const COPIES: Readonly<Record<string, readonly [ServiceName, string, string]>> = {
+  orders: [
+    "orders",
+    "orders",
+    "order_id integer, customer_id integer, product_id integer, qty integer, " +
+    "price_cents integer, status text, message_id text",
+  ],
+  wallets: [
+    "orders",
+    "wallets",
+    "customer_id integer, reserved_cents integer, spent_cents integer",
+  ],
+  stock: [
+    "inventory",
+    "stock",
+    "product_id integer, name text, initial_qty integer, qty integer",
+  ],
+  deductions: ["inventory", "deductions", "order_id integer, product_id integer, qty integer"],
+  orders_outbox: ["orders", "outbox", BOX],
+  orders_inbox: ["orders", "inbox", BOX],
+  inventory_outbox: ["inventory", "outbox", BOX],
+  inventory_inbox: ["inventory", "inbox", BOX],
+};
+
+const BOXES = ["orders_outbox", "inventory_inbox", "inventory_outbox", "orders_inbox"];
+
+/**
+ * Copies everything into temporary tables of the order service's connection, and gives that. They hide
+ * the tables of the same names. The connection must be a single one.
+ */
+export async function bothSides(sides: Readonly<Record<ServiceName, Side>>): Promise<SqlClient> {
+  const { client } = sides.orders;
+  for (const [copy, [service, table, columns]] of Object.entries(COPIES)) {
+    const side = sides[service];
+    const names = columns.split(", ").map((column) => column.split(" ")[0]).join(", ");
+    const { rows } = await side.client.query(
+      `select coalesce(json_agg(t), '[]')::text as all_rows
+       from (select ${names} from "${side.schema}".${table}) as t`,
+    );
+    await client.query(`create temporary table ${copy} (${columns})`);
+    await client.query(
+      `insert into pg_temp.${copy} select * from json_to_recordset($1::text::json) as t (${columns})`,
+      [(rows[0] as { all_rows: string }).all_rows],
+    );
+  }
+  const boxes = BOXES.map((box) =>
+    `select '${box.replace("_", " ")}' as box, * from pg_temp.${box}`
+  );
+  await client.query(`create temporary table boxes as ${boxes.join(" union all ")}`);
+  return client;
+}

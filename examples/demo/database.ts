@@ -1,0 +1,78 @@
+/**
+ * A service's database, PGlite or Postgres, in one shape: `query(text, params)`, and a store whose
+ * transactions have it too.
+ *
+ * @module
+ */
+import type { SqlClient, Store } from "@atlast/bus";
+import { openPglite, pgliteStore } from "@atlast/bus/pglite";
+import { fromPostgresJs, postgresStore } from "@atlast/bus/postgres";
+import postgres from "postgres";
+
+/** Where a database is. The service's tables and the store's are in the same schema. */
+export type DatabaseAddress =
+  | { readonly kind: "pglite"; readonly folder: string; readonly schema: string }
+  | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
+
+/** An open database. */
+export interface Database extends SqlClient {
+  /** The outbox and the inbox. */
+  readonly store: Store<SqlClient>;
+  /** Closes it. */
+  close(): Promise<void>;
+}
+
+/** Opens a database and makes its schema the one that unqualified names are looked up in. */
+export async function openDatabase(
+  address: DatabaseAddress,
+  { connections = 10 }: { connections?: number } = {},
+): Promise<Database> {
+  const { schema } = address;
+  const inSchema = `create schema if not exists "${schema}"`;
+  if (address.kind === "pglite") {
+    const db = await openPglite(address.folder);
+    await db.exec(`${inSchema}; set search_path to "${schema}"`);
+    return {
+      query: (text, params) => db.query(text, params),
+      store: pgliteStore(db, { schema }),
+      close: () => db.close(),
+    };
+  }
+  const sql = postgres(address.url, {
+    max: connections,
+    connection: { search_path: `"${schema}"`, application_name: "atlast-demo" },
+    onnotice: () => {},
+  });
+  try {
+    await sql.unsafe(inSchema);
+  } catch (error) {
+    await sql.end({ timeout: 1 });
+    throw error;
+  }
+  return {
+    ...fromPostgresJs(sql),
+    store: withSqlClients(postgresStore(sql, { schema })),
+    close: () => sql.end({ timeout: 5 }),
+  };
+}
+
+/** Runs several statements without parameters. */
+export async function execute(client: SqlClient, script: string): Promise<void> {
+  for (const statement of script.split(";")) {
+    if (statement.trim() !== "") await client.query(statement);
+  }
+}
+
+/** The same store, whose transactions are handed out in the shape that PGlite's have by themselves. */
+function withSqlClients(store: Store<postgres.TransactionSql>): Store<SqlClient> {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === "transaction") {
+        return (work: (tx: SqlClient) => Promise<unknown>) =>
+          target.transaction((tx) => work(fromPostgresJs(tx)));
+      }
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  }) as Store<unknown> as Store<SqlClient>;
+}

@@ -1,0 +1,79 @@
+/**
+ * The reconciliation: do the two databases agree? Every number is a query's; nothing that a process
+ * remembers counts.
+ *
+ * @module
+ */
+import type { SqlClient } from "@atlast/bus";
+import { bothSides, type Side } from "./both_sides.ts";
+import { checksOf, LISTINGS, TOTALS } from "./checks.ts";
+import type { ServiceName } from "./service_event.ts";
+
+/** A row of a listing, by the names of its columns. */
+export type Row = Readonly<Record<string, string | number | null>>;
+
+/** What came of a check. */
+export interface CheckResult {
+  /** What holds, or should. */
+  readonly claim: string;
+  /** How many things it is about. */
+  readonly about: number;
+  /** What breaks it, in words; none when it holds. */
+  readonly broken: readonly string[];
+}
+
+/** What the databases say. */
+export interface Reconciliation {
+  /** Tables to show, by heading. */
+  readonly listings: Readonly<Record<string, readonly Row[]>>;
+  /** Every check. */
+  readonly checks: Readonly<Record<string, CheckResult>>;
+  /** The numbers of the closing line. */
+  readonly totals: Readonly<
+    Record<"orders" | "succeeded" | "compensated" | "lost" | "doubled", number>
+  >;
+  /** Whether every check holds. */
+  readonly holds: boolean;
+}
+
+/** Reconciles the databases after a run in which customers were told that `placed` orders are placed. */
+export async function reconcile(
+  sides: Readonly<Record<ServiceName, Side>>,
+  placed: number,
+): Promise<Reconciliation> {
+  const both = await bothSides(sides);
+  const listings: Record<string, readonly Row[]> = {};
+  for (const [heading, query] of Object.entries(LISTINGS)) {
+    listings[heading] = await rowsOf(both, query);
+  }
+  const checks: Record<string, CheckResult> = {};
+  for (const [key, { claim, about, broken }] of Object.entries(checksOf(placed))) {
+    const [counted] = await rowsOf(both, about);
+    const rows = await rowsOf(both, broken);
+    checks[key] = {
+      claim,
+      about: Number(counted?.["n"]),
+      broken: rows.map(({ what }) => String(what)),
+    };
+  }
+  const [totals] = await rowsOf(both, TOTALS);
+  const brokenIn = (...keys: string[]) =>
+    keys.reduce((sum, key) => sum + (checks[key]?.broken.length ?? 0), 0);
+  return {
+    listings,
+    checks,
+    totals: {
+      orders: Number(totals?.["orders"]),
+      succeeded: Number(totals?.["succeeded"]),
+      compensated: Number(totals?.["compensated"]),
+      lost: brokenIn("placed", "requests_lost", "replies_lost"),
+      doubled: brokenIn("doubled"),
+    },
+    holds: Object.values(checks).every(({ broken }) => broken.length === 0),
+  };
+}
+
+async function rowsOf(client: SqlClient, query: string): Promise<Row[]> {
+  const { rows } = await client.query(query);
+  return rows as Row[];
+}

@@ -1,0 +1,181 @@
+/**
+ * A run of the demo, from the first order to the reconciliation.
+ *
+ * @module
+ */
+import type { DemoOptions } from "./arguments.ts";
+import { placeOrders, rest } from "./customers.ts";
+import { openDatabase } from "./database.ts";
+import { killedAt } from "./fault_plan.ts";
+import { orderPlan, stockFor } from "./order_plan.ts";
+import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
+import { reconcile, type Reconciliation } from "./reconciliation.ts";
+import type { ServiceName } from "./service_event.ts";
+import { Services } from "./services.ts";
+import { Story } from "./story.ts";
+import type { Terminal } from "./terminal.ts";
+import { makeWorkplace, type Workplace } from "./workplace.ts";
+
+/** How long orders may take to settle, in milliseconds, after the last one is placed. */
+const SETTLE_MS = 90_000;
+const LOOK_EVERY_MS = 250;
+
+/** What a run is given. */
+export interface RunParts {
+  readonly options: DemoOptions;
+  readonly terminal: Terminal;
+  /** Aborts when the user has had enough. */
+  readonly interrupt: AbortSignal;
+  /** Calls back when the user does not even want to wait for a clean end. */
+  readonly onImpatience: (hurry: () => void) => void;
+}
+
+/** Runs the demo; says whether everything adds up. Leaves nothing behind unless something does not. */
+export async function runDemo(parts: RunParts): Promise<boolean> {
+  const { options, terminal } = parts;
+  const workplace = await makeWorkplace(options.databaseUrl);
+  let keep = false;
+  try {
+    printHeader(terminal, options, workplace);
+    const holds = await runAt(workplace, parts);
+    keep = !holds && options.databaseUrl === null;
+    return holds;
+  } finally {
+    if (!keep) await workplace.remove();
+  }
+}
+
+async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
+  const { options, terminal, interrupt, onImpatience } = parts;
+  const { seed, orders } = options;
+  const plan = orderPlan(seed, orders);
+  const story = new Story(terminal, orders);
+  const failure = new AbortController();
+  const signal = AbortSignal.any([interrupt, failure.signal]);
+  const services = new Services(
+    { seed, stock: stockFor(plan), addresses: workplace.addresses },
+    story,
+    (error) => failure.abort(error),
+  );
+  onImpatience(() => services.kill());
+  try {
+    story.moment("dim", "demo", "starting both services, each a process with its own database");
+    await services.start(killedAt(seed, orders));
+    signal.throwIfAborted();
+    await placeOrders(services.url("orders"), plan, () => story.placed(), signal);
+    story.moment("green", "customers", `all ${orders} orders are placed`);
+    await settled(services, signal);
+    story.moment(
+      "dim",
+      "demo",
+      "nothing is left to do; stopping both services to compare databases",
+    );
+    await services.stop();
+    story.end();
+    const reconciliation = await reconciled(workplace, orders);
+    printReconciliation(terminal, reconciliation);
+    if (!reconciliation.holds) terminal.line(`\n  It does not add up. See ${workplace.place}`);
+    terminal.line();
+    terminal.line(closingLine(reconciliation, story.redelivered));
+    if (!options.once) await stayUp(services, terminal, signal, interrupt);
+    return reconciliation.holds;
+  } finally {
+    story.end();
+    await services.stop();
+  }
+}
+
+/** Waits until no order is pending and no outbox or inbox has anything to do, or it takes too long. */
+async function settled(services: Services, signal: AbortSignal): Promise<void> {
+  const untilMs = performance.now() + SETTLE_MS;
+  while (performance.now() < untilMs) {
+    const open = await Promise.all([
+      openMessages(services.url("orders"), signal),
+      openMessages(services.url("inventory"), signal),
+    ]);
+    if (open.every((count) => count === 0)) return;
+    await rest(LOOK_EVERY_MS, signal);
+  }
+}
+
+/** How many messages a service has still to send or to handle; null while it does not answer. */
+async function openMessages(url: string, signal: AbortSignal): Promise<number | null> {
+  try {
+    const response = await fetch(`${url}/messages`, { signal });
+    const { outbox, inbox } = await response.json();
+    return outbox.scheduled + inbox.scheduled;
+  } catch {
+    signal.throwIfAborted();
+    return null;
+  }
+}
+
+async function reconciled({ addresses }: Workplace, placed: number): Promise<Reconciliation> {
+  const open = async (name: ServiceName) => {
+    const database = await openDatabase(addresses[name], { connections: 1 });
+    return { client: database, schema: addresses[name].schema, close: database.close };
+  };
+  const orders = await open("orders");
+  try {
+    const inventory = await open("inventory");
+    try {
+      return await reconcile({ orders, inventory }, placed);
+    } finally {
+      await inventory.close();
+    }
+  } finally {
+    await orders.close();
+  }
+}
+
+async function stayUp(
+  services: Services,
+  terminal: Terminal,
+  signal: AbortSignal,
+  interrupt: AbortSignal,
+): Promise<void> {
+  terminal.line();
+  await services.start(null);
+  const [orders, inventory] = [services.url("orders"), services.url("inventory")];
+  terminal.line();
+  for (
+    const line of [
+      "Both services are up again. Try:",
+      `  curl ${orders}/orders/1`,
+      `  curl ${orders}/orders`,
+      `  curl ${orders}/messages`,
+      `  curl ${inventory}/stock`,
+      `  curl -X PUT ${orders}/orders/20001 -d '{"customerId":1,"productId":1,"qty":2}'`,
+      "Ctrl-C ends the demo.",
+    ]
+  ) terminal.line(`  ${line}`);
+  await new Promise<void>((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  if (!interrupt.aborted) throw signal.reason;
+  terminal.line("\n  Stopping.");
+}
+
+function printHeader(
+  terminal: Terminal,
+  { seed, orders }: DemoOptions,
+  { place }: Workplace,
+): void {
+  const rows = [
+    ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
+    ["faults", "lost requests, lost answers, doubled messages, crashing handlers, and one SIGKILL"],
+    ["databases", place],
+    ["runtime", `Deno ${Deno.version.deno}`],
+  ];
+  terminal.line(
+    `${terminal.paint("bold", "Atlast demo")}: an order service and an inventory service over HTTP`,
+  );
+  for (const [name = "", text = ""] of rows) {
+    terminal.line(`  ${terminal.paint("dim", name.padEnd(10))} ${text}`);
+  }
+  terminal.line(
+    `  ${terminal.paint("dim", "again".padEnd(10))} --seed ${seed} repeats these faults`,
+  );
+  terminal.line();
+}

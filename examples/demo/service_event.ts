@@ -1,0 +1,31 @@
+/**
+ * What a service tells the demo of itself, a line of JSON each.
+ *
+ * @module
+ */
+
+/** The two services. */
+export type ServiceName = "orders" | "inventory";
+
+/** Something that happened in a service. */
+export type ServiceEvent =
+  /** It serves. `held` is how many messages are still held by a process that died. */
+  | { readonly kind: "ready"; readonly engine: string; readonly held: number }
+  /** What the transport did to an order's message. */
+  | { readonly kind: "lost" | "answer_lost" | "doubled"; readonly order: number }
+  /** A handler crashed. */
+  | { readonly kind: "crashed_before" | "crashed_after"; readonly order: number }
+  /** A message arrived that was here before. */
+  | { readonly kind: "redelivered" }
+  /** A handler did its writes and waits, before they commit, to be killed. */
+  | { readonly kind: "to_be_killed"; readonly order: number }
+  /** A message waits, because the other service cannot be reached. */
+  | { readonly kind: "unreachable" }
+  /** All attempts to handle an order's message are used up. */
+  | { readonly kind: "gave_up"; readonly order: number | null; readonly attempts: number }
+  /** An order succeeded, or was compensated because there was not enough. */
+  | { readonly kind: "succeeded" | "short"; readonly order: number }
+  /** An order was compensated because the other service gave up on it. */
+  | { readonly kind: "stuck" }
+  /** Something that should not happen. */
+  | { readonly kind: "error"; readonly text: string };

@@ -1,0 +1,119 @@
+/**
+ * The two services as processes: started, one of them killed in the middle, stopped.
+ *
+ * @module
+ */
+import type { ServiceConfig } from "./service.ts";
+import type { ServiceEvent, ServiceName } from "./service_event.ts";
+import { ServiceProcess } from "./service_process.ts";
+import type { Story } from "./story.ts";
+
+const NAMES = ["orders", "inventory"] as const;
+
+/** What both services are started with; each gets its own port and the other's address. */
+export type SharedConfig =
+  & Pick<ServiceConfig, "seed" | "stock">
+  & { readonly addresses: Readonly<Record<ServiceName, ServiceConfig["address"]>> };
+
+/** Both services. */
+export class Services {
+  readonly #config: SharedConfig;
+  readonly #story: Story;
+  readonly #ports: Readonly<Record<ServiceName, number>>;
+  readonly #signingKeys: readonly string[];
+  readonly #fail: (error: unknown) => void;
+  readonly #running = new Map<ServiceName, ServiceProcess>();
+  #replacing: Promise<void> = Promise.resolve();
+
+  /** `fail` is called when a service ends that was not to end. */
+  constructor(config: SharedConfig, story: Story, fail: (error: unknown) => void) {
+    this.#config = config;
+    this.#story = story;
+    this.#fail = fail;
+    this.#ports = { orders: freePort(), inventory: freePort() };
+    this.#signingKeys = [btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))];
+  }
+
+  /** Where a service is. */
+  url(name: ServiceName): string {
+    return `http://127.0.0.1:${this.#ports[name]}`;
+  }
+
+  /** Starts both; the inventory is to be killed at this order, if one is given. */
+  async start(killAt: number | null): Promise<void> {
+    const started = await Promise.allSettled(NAMES.map((name) => this.#start(name, killAt)));
+    const failed = started.find((result) => result.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Stops both; says whether both ended well. */
+  async stop(): Promise<boolean> {
+    await this.#replacing;
+    const stopping = [...this.#running.values()];
+    this.#running.clear();
+    const ended = await Promise.all(stopping.map((service) => service.stop()));
+    return ended.every((well) => well);
+  }
+
+  /** Kills both, for one who does not want to wait. */
+  async kill(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((service) => service.kill()));
+  }
+
+  async #start(name: ServiceName, killAt: number | null): Promise<void> {
+    const { seed, stock, addresses } = this.#config;
+    const peer = name === "orders" ? "inventory" : "orders";
+    const service = await ServiceProcess.start({
+      name,
+      port: this.#ports[name],
+      peerUrl: `${this.url(peer)}/atlast/deliver`,
+      signingKeys: this.#signingKeys,
+      address: addresses[name],
+      seed,
+      killAt: name === "inventory" ? killAt : null,
+      stock: name === "inventory" ? stock : [],
+    }, {
+      event: (event) => this.#told(name, event),
+      text: (line) => this.#story.moment("red", name, line),
+    });
+    this.#running.set(name, service);
+    service.status.then(({ code, signal }) => {
+      if (this.#running.get(name) !== service) return;
+      this.#running.delete(name);
+      this.#fail(new Error(`The ${name} service ended with ${signal ?? `code ${code}`}`));
+    });
+  }
+
+  #told(name: ServiceName, event: ServiceEvent): void {
+    if (event.kind === "to_be_killed") {
+      this.#replacing = this.#replace(name, event.order).catch(this.#fail);
+    } else if (event.kind === "ready") {
+      const held = event.held === 0
+        ? ""
+        : `; ${event.held} messages are still held by the killed process, until their leases run out`;
+      this.#story.moment("green", name, `up at ${this.url(name)}, ${event.engine}${held}`);
+    }
+    this.#story.event(name, event);
+  }
+
+  async #replace(name: ServiceName, order: number): Promise<void> {
+    const service = this.#running.get(name);
+    if (service === undefined) return;
+    this.#running.delete(name);
+    await service.kill();
+    this.#story.moment(
+      "red",
+      name,
+      `SIGKILL, with the deduction of order ${order} written and not yet committed`,
+    );
+    await this.#start(name, null);
+  }
+}
+
+/** A port that nothing listens on: each service must know the other's before it starts. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  listener.close();
+  return port;
+}

@@ -1,0 +1,65 @@
+/**
+ * Where a run's two databases are: a temporary folder with a PGlite database for each service, or a
+ * schema for each on a Postgres server.
+ *
+ * @module
+ */
+import postgres from "postgres";
+import type { DatabaseAddress } from "./database.ts";
+import type { ServiceName } from "./service_event.ts";
+
+/** The databases of a run. */
+export interface Workplace {
+  /** Where it is, for people. */
+  readonly place: string;
+  /** Each service's database. */
+  readonly addresses: Readonly<Record<ServiceName, DatabaseAddress>>;
+  /** Deletes the databases. */
+  remove(): Promise<void>;
+}
+
+/** Makes a place for two databases, on the server at this URL if one is given. */
+export async function makeWorkplace(databaseUrl: string | null): Promise<Workplace> {
+  return databaseUrl === null ? await folderPlace() : await serverPlace(databaseUrl);
+}
+
+async function folderPlace(): Promise<Workplace> {
+  const folder = await Deno.makeTempDir({ prefix: "atlast-demo-" });
+  const address = (schema: ServiceName) =>
+    ({ kind: "pglite", folder: `${folder}/${schema}`, schema }) as const;
+  return {
+    place: `PGlite in ${folder}`,
+    addresses: { orders: address("orders"), inventory: address("inventory") },
+    remove: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+async function serverPlace(url: string): Promise<Workplace> {
+  const run = crypto.randomUUID().slice(0, 8);
+  const address = (name: ServiceName) =>
+    ({ kind: "postgres", url, schema: `atlast_demo_${name}_${run}` }) as const;
+  const addresses = { orders: address("orders"), inventory: address("inventory") };
+  const schemas = [addresses.orders.schema, addresses.inventory.schema];
+  // Finds out now, rather than in two processes, whether the server can be reached.
+  await withServer(url, (sql) => sql`select 1`);
+  return {
+    place: `Postgres at ${new URL(url).host}, schemas ${schemas.join(" and ")}`,
+    addresses,
+    remove: () =>
+      withServer(url, async (sql) => {
+        for (const schema of schemas) await sql.unsafe(`drop schema if exists "${schema}" cascade`);
+      }),
+  };
+}
+
+async function withServer(
+  url: string,
+  work: (sql: postgres.Sql) => PromiseLike<unknown>,
+): Promise<void> {
+  const sql = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => {} });
+  try {
+    await work(sql);
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}

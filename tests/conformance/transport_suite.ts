@@ -1,0 +1,45 @@
+/**
+ * The tests that every transport must pass.
+ *
+ * @module
+ */
+import type { Receiver, Transport } from "../../core/ports.ts";
+import { runSuite, type Skip } from "./suite.ts";
+import { carryCases } from "./transport/carry_cases.ts";
+import { resultCases } from "./transport/result_cases.ts";
+import type { TransportSubject } from "./transport/subject.ts";
+
+/** How the transport suite is run on one adapter. */
+export interface TransportSuiteOptions {
+  /**
+   * Makes a transport that carries messages named `ROUTED` to this receiver, and no others; `close`
+   * gives back what was opened for it.
+   */
+  open(receiver: Receiver): Promise<{ transport: Transport; close(): Promise<void> }>;
+  /** Cases this adapter leaves out. */
+  readonly skip?: readonly Skip[];
+  /** Why the whole suite cannot run here, such as a server that is missing; null when it can. */
+  readonly unavailable?: string | null;
+}
+
+/** Runs every transport case on one adapter. */
+export function transportSuite(name: string, options: TransportSuiteOptions): void {
+  const { open, ...rest } = options;
+  runSuite<TransportSubject>(name, { carrying: carryCases, results: resultCases }, {
+    ...rest,
+    open() {
+      const closing: (() => Promise<void>)[] = [];
+      const start = async (receiver: Receiver): Promise<Transport> => {
+        const { transport, close } = await open(receiver);
+        closing.push(close);
+        return transport;
+      };
+      return Promise.resolve({
+        subject: { start },
+        async close() {
+          for (const close of closing) await close();
+        },
+      });
+    },
+  });
+}
