@@ -18,7 +18,7 @@ export type BatchColumn =
   & (
     | { readonly type: "text"; readonly values: readonly (string | null)[] }
     | { readonly type: "bigint" | "integer"; readonly values: readonly (number | null)[] }
-    | { readonly type: "boolean"; readonly values: readonly boolean[] }
+    | { readonly type: "boolean"; readonly values: readonly (boolean | null)[] }
   );
 
 /** Rows of values, at least one. */

@@ -105,9 +105,7 @@ export async function checkMigrated(
   if (version >= latest(ladder)) return;
   throw new AtlastError(
     "not_migrated",
-    `Cannot use schema "${schema}": got version ${version}, want ${
-      latest(ladder)
-    }; allow it ` +
+    `Cannot use schema "${schema}": got version ${version}, want ${latest(ladder)}; allow it ` +
       `to migrate, or run what ${ladder.printedBy}({ schema: "${schema}" }) prints`,
   );
 }

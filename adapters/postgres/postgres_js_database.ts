@@ -10,7 +10,9 @@ import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgre
 import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
 
 /** The database behind a client. */
-export function databaseOf<Client extends PostgresJs>(sql: Client): Database<TransactionOf<Client>> {
+export function databaseOf<Client extends PostgresJs>(
+  sql: Client,
+): Database<TransactionOf<Client>> {
   return {
     run: runOn(sql),
     async transaction<Result>(

@@ -25,7 +25,9 @@ set ${set.join(", ")}, lease_until_ms = null,
         batch.from("from")
       }
 where ${sameLease(batch)} and t.state = ${batch.value("from_state")}
-  and (t.lease_until_ms is not null) = ${batch.value("claimed")}
+  and (t.lease_until_ms is not null) = coalesce(${
+        batch.value("claimed")
+      }, t.lease_until_ms is not null)
 returning ${batch.nth} as nth`,
       batch.params,
     );
@@ -73,13 +75,21 @@ const PATCH_COLUMNS = [
   "due_at_ms",
   "deadline_ms",
   "expires_at_ms",
+  "checks",
+  "unreachable",
+  "note",
   "reason",
 ];
 
 function settleColumns(round: readonly Settlement[]): BatchColumn[] {
   const patches = round.map(({ patch }) => patch);
   return [
-    { name: "claimed", type: "boolean", values: round.map(({ claimed }) => claimed) },
+    {
+      name: "claimed",
+      type: "boolean",
+      // Null lets it settle either way.
+      values: round.map(({ claimed }) => claimed === "either" ? null : claimed),
+    },
     { name: "from_state", type: "text", values: round.map(({ from }) => from) },
     { name: "state", type: "text", values: patches.map(({ state }) => state) },
     { name: "attempts", type: "integer", values: patches.map(({ attempts }) => attempts) },
@@ -91,6 +101,13 @@ function settleColumns(round: readonly Settlement[]): BatchColumn[] {
       type: "bigint",
       values: patches.map(({ expiresAtMs }) => expiresAtMs),
     },
+    { name: "checks", type: "integer", values: patches.map(({ checks }) => checks) },
+    {
+      name: "unreachable",
+      type: "integer",
+      values: patches.map(({ unreachable }) => unreachable),
+    },
+    { name: "note", type: "text", values: patches.map(({ note }) => textOrNull(note)) },
     { name: "reason", type: "text", values: patches.map(({ reason }) => textOrNull(reason)) },
     { name: "replied", type: "boolean", values: round.map(({ reply }) => reply !== undefined) },
     { name: "reply", type: "text", values: round.map(({ reply }) => textOrNull(reply ?? null)) },

@@ -13,7 +13,6 @@ import type {
   FenceRow,
   SqlClient,
 } from "../../core/ports.ts";
-import { textArray } from "./array_literal.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { quotedSchema } from "./schema_name.ts";
 
@@ -108,9 +107,11 @@ limit $4::text::bigint`,
   async forget(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.ready();
-    await this.#run(`delete from ${this.#table} where message_id = any($1::text::text[])`, [
-      textArray(ids),
-    ]);
+    await this.#run(
+      `delete from ${this.#table}
+where message_id in (select json_array_elements_text($1::text::json))`,
+      [JSON.stringify(ids)],
+    );
   }
 
   /** Writes an outcome where there is none; says whether it did. */
