@@ -40,7 +40,11 @@ export function reasonOf(thrown: unknown): string {
     ? [thrown.name, thrown.message]
     : ["Error", typeof thrown === "string" ? thrown : "A value that is no Error was thrown"];
   const reason = `${kind}-->${text}`;
-  return reason.length <= MAX_REASON_LENGTH ? reason : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
+  const kept = reason.length <= MAX_REASON_LENGTH
+    ? reason
+    : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
+  // It becomes a header, which half of a surrogate pair cannot be in.
+  return kept.toWellFormed();
 }
 
 /** A body that breaks its contract does so every time; so does what a handler declares final. */

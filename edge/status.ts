@@ -47,6 +47,7 @@ const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
   no_subscriber: 404,
   id_conflict: 409,
   wrong_state: 409,
+  fenced_off: 409,
   lease_lost: 503,
   timeout: 503,
   stopped: 503,

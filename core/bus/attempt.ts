@@ -13,7 +13,7 @@ import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.
 import { decodeBody } from "./codec.ts";
 import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
-import { policyOf, type Settings } from "./options.ts";
+import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
 import type { HandlerContext, Subscriber } from "./subscriber.ts";
@@ -39,13 +39,13 @@ export interface AttemptParts<Tx> {
 export interface AttemptEnd {
   readonly outcome: Outcome;
   readonly decision: Decision | null;
-  /** The reply as it was added to the outbox; null when there is none. */
+  /** The reply as it was added to the outbox; null when there is none, or an earlier run added it. */
   readonly answer: NewRecord | null;
 }
 
 /** Runs one attempt. Never rejects: what goes wrong is the outcome. */
 export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
-  const { settings, subscriber, record } = parts;
+  const { settings, publisher, subscriber, record } = parts;
   const timeoutMs = subscriber.timeoutMs ?? settings.handlerTimeoutMs;
   const limit = timeLimit(
     settings.clock,
@@ -54,10 +54,14 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
     () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
   );
   try {
-    const body = await decodeBody(subscriber.body, record.message);
-    return await settings.store.transaction((tx) =>
-      limit.race(inTransaction(parts, body, tx, limit.signal))
-    );
+    const body = await limit.race(() => decodeBody(subscriber.body, record.message));
+    let used: Tx | undefined;
+    const end = await settings.store.transaction((tx) => {
+      used = tx;
+      return limit.race(() => inTransaction(parts, body, tx, limit.signal));
+    });
+    publisher.ended(used as Tx);
+    return end;
   } catch (thrown) {
     if (thrown instanceof LeaseLost) return ended({ kind: "stale" });
     if (parts.signal.aborted) {
@@ -84,18 +88,26 @@ async function inTransaction<Tx>(
   const choices = callbackChoices(record.message);
   const value = await run(parts, body, tx, signal, choices);
   const { message, group } = record;
-  const reply = await replyMessage(message, group, subscriber.reply, value, choices, clock.now());
+  const reply = await replyMessage(
+    message,
+    group,
+    subscriber.reply,
+    value,
+    choices,
+    clock.now(),
+    largestBody(settings),
+  );
   const policy = policyOf(settings, record, subscriber.retry);
   const decision = decide(settings, record, { kind: "succeed" }, policy, recordedReply(value));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
   const answer = reply === null ? null : publisher.answer(reply);
-  const [[applied]] = await Promise.all([
+  const [[applied], [added]] = await Promise.all([
     store.settle("inbox", [settlementOf(decision)], tx),
     answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
   ]);
   if (!applied) throw new LeaseLost();
-  return { outcome: { kind: "handled", reply }, decision, answer };
+  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
 }
 
 function run<Tx>(

@@ -5,7 +5,7 @@
  */
 import type { Schema } from "../contract.ts";
 import { correlationSequence, HEADER, normalizeHeaders } from "../headers.ts";
-import { JSON_CONTENT_TYPE, type Message, type MessageHeaders } from "../message.ts";
+import { checkBodySize, JSON_CONTENT_TYPE, type Message, type MessageHeaders } from "../message.ts";
 import { checkName } from "../name.ts";
 import { encodeBody } from "./codec.ts";
 import type { FailureReport } from "./failure_report.ts";
@@ -48,6 +48,7 @@ export function callbackChoices(request: Message): CallbackChoices {
  * The reply to a request, under the name its callback goes to.
  *
  * @throws {ContractError} When the value does not fit the reply's schema.
+ * @throws {AtlastError} `too_large` when it has more than `maxBytes`, or too many headers were added.
  */
 export async function replyMessage(
   request: Message,
@@ -56,14 +57,16 @@ export async function replyMessage(
   value: unknown,
   choices: CallbackChoices,
   nowMs: number,
+  maxBytes: number,
 ): Promise<Message | null> {
   const encoded = await encodeBody(schema, value, undefined, `reply to "${request.name}"`);
+  checkBodySize(encoded.body, maxBytes);
   const name = choices.control.name;
   if (name === null) return null;
   return {
     id: await callbackId(request.id, group, "reply"),
     name,
-    headers: { ...choices.headers(), ...answering(request, group) },
+    headers: normalizeHeaders({ ...choices.headers(), ...answering(request, group) }),
     ...encoded,
     sentAtMs: nowMs,
   };

@@ -18,15 +18,23 @@ import type { Subscriptions } from "./subscriber.ts";
 /** How long a message without a subscriber here rests before it is offered again. */
 const NO_SUBSCRIBER_PAUSE_MS = 30_000;
 
-/** What a round of handling did. */
-export interface ConsumeCounts {
-  /** How many records were claimed. */
-  readonly claimed: number;
-  /** How many messages were handled. */
-  readonly handled: number;
-  /** How many attempts failed. */
-  readonly failed: number;
+/** What became of a record that was to be handled. */
+export interface Handling {
+  /** What whoever delivered it is told. */
+  readonly result: DeliveryResult;
+  /** Whether an attempt was made and failed. */
+  readonly attemptFailed: boolean;
 }
+
+/** A delivery to one group, as it was stored. */
+export interface Received {
+  /** The record, new or not. */
+  readonly record: NewRecord;
+  /** What became of it; null when it was new. */
+  readonly result: DeliveryResult | null;
+}
+
+const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
 
 /** What the consumer works with. */
 export interface ConsumerParts<Tx> {
@@ -48,35 +56,36 @@ export class Consumer<Tx> {
   }
 
   /**
-   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `hold`
-   * says how many the caller will take, and the rest are left for anyone to claim.
+   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor`
+   * says how many the caller will take of a group, and the rest are left for anyone to claim.
    */
   async receive(
     messages: readonly Message[],
-    hold: number,
-  ): Promise<{ results: (DeliveryResult | null)[][]; claimed: StoredRecord[] }> {
+    roomFor: (group: string) => number,
+  ): Promise<{ received: Received[][]; claimed: StoredRecord[] }> {
     const { settings, subscriptions } = this.#parts;
     const nowMs = settings.clock.now();
     const records = messages.map((message) =>
       [...subscriptions.of(message.name).keys()]
         .map((group) => newRecord(message, { group, dueAtMs: nowMs }))
     );
-    const flat = records.flat().map((record, i) =>
-      i < hold ? { ...record, leaseUntilMs: nowMs + settings.leaseMs } : record
-    );
+    const taken = new Map<string, number>();
+    const flat = records.flat().map((record) => {
+      const before = taken.get(record.group) ?? 0;
+      if (before >= roomFor(record.group)) return record;
+      taken.set(record.group, before + 1);
+      return { ...record, leaseUntilMs: nowMs + settings.leaseMs };
+    });
     await settings.store.ready();
     const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
     const claimed = flat
       .filter((record, i) => added[i]?.added && record.leaseUntilMs !== null)
       .map((record) => storedFromBirth(record, "inbox", nowMs));
     let next = 0;
-    const results = records.map((own) =>
-      own.map(() => {
-        const i = next++;
-        return this.#received(flat[i] as NewRecord, added[i] as AddResult);
-      })
+    const received = records.map((own) =>
+      own.map((record) => ({ record, result: this.#received(record, added[next++] as AddResult) }))
     );
-    return { results, claimed };
+    return { received, claimed };
   }
 
   /** The groups in which another handler could start now. */
@@ -101,16 +110,23 @@ export class Consumer<Tx> {
     });
   }
 
-  /** Handles one claimed record and settles it. Never rejects: a record that cannot be settled keeps its lease. */
-  async handle(record: StoredRecord, stop: AbortSignal): Promise<DeliveryResult> {
+  /**
+   * Handles one claimed record and settles it; one that is not begun by `untilMs`, in Unix milliseconds,
+   * is given back. Never rejects: a record that cannot be settled keeps its lease.
+   */
+  async handle(
+    record: StoredRecord,
+    stop: AbortSignal,
+    untilMs = Infinity,
+  ): Promise<Handling> {
     const { settings, leases } = this.#parts;
     const lost = new AbortController();
     const held = leases.hold("inbox", [record], () => lost.abort(new Error("The lease was lost")));
     try {
-      return await this.#handle(record, AbortSignal.any([stop, lost.signal]));
+      return await this.#handle(record, AbortSignal.any([stop, lost.signal]), untilMs);
     } catch (error) {
       settings.observe({ kind: "error", during: "handle", error });
-      return { kind: "accepted" };
+      return ACCEPTED;
     } finally {
       held.release();
     }
@@ -121,13 +137,14 @@ export class Consumer<Tx> {
     await this.#settle(record, { kind: "release", delayMs: 0 });
   }
 
-  async #handle(record: StoredRecord, signal: AbortSignal): Promise<DeliveryResult> {
+  async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {
     const { settings, subscriptions, publisher, limiter, draining } = this.#parts;
     const leave = await limiter.enter(record.group);
     try {
-      const early = draining()
+      const nowMs = settings.clock.now();
+      const early = draining() || nowMs >= untilMs
         ? { kind: "release", delayMs: 0 } as const
-        : eventBeforeHandling(record, settings.clock.now());
+        : eventBeforeHandling(record, nowMs);
       if (early !== null) return await this.#settle(record, early);
       const subscriber = subscriptions.of(record.message.name).get(record.group);
       if (subscriber === undefined) {
@@ -143,16 +160,19 @@ export class Consumer<Tx> {
   async #ended(
     record: StoredRecord,
     { outcome, decision, answer }: AttemptEnd,
-  ): Promise<DeliveryResult> {
+  ): Promise<Handling> {
     const { settings, publisher } = this.#parts;
     switch (outcome.kind) {
       case "handled":
         if (decision !== null) report(settings.observe, decision, true);
         if (answer !== null) publisher.committed(answer);
-        return { kind: "handled", duplicate: false, reply: decision?.reply ?? null };
+        return {
+          result: { kind: "handled", duplicate: false, reply: decision?.reply ?? null },
+          attemptFailed: false,
+        };
       case "stale":
         settings.observe({ kind: "stale", ...identityOf(record) });
-        return { kind: "accepted" };
+        return ACCEPTED;
       case "released":
         return await this.#settle(record, { kind: "release", delayMs: outcome.delayMs });
       case "fail":
@@ -161,7 +181,7 @@ export class Consumer<Tx> {
   }
 
   /** Settles a record whose handler left nothing behind. */
-  async #settle(record: StoredRecord, event: LifecycleEvent): Promise<DeliveryResult> {
+  async #settle(record: StoredRecord, event: LifecycleEvent): Promise<Handling> {
     const { settings, subscriptions } = this.#parts;
     const own = subscriptions.of(record.message.name).get(record.group)?.retry;
     const decision = decide(settings, record, event, policyOf(settings, record, own));
@@ -169,8 +189,11 @@ export class Consumer<Tx> {
       ? await this.#settleFailed(decision)
       : await this.#settlePlain(decision);
     report(settings.observe, decision, applied);
-    if (!applied || decision.patch.state !== "failed") return { kind: "accepted" };
-    return { kind: "failed", duplicate: false, reason: decision.patch.reason ?? "" };
+    if (!applied) return ACCEPTED;
+    const result: DeliveryResult = decision.patch.state === "failed"
+      ? { kind: "failed", duplicate: false, reason: decision.patch.reason ?? "" }
+      : { kind: "accepted" };
+    return { result, attemptFailed: event.kind === "fail" };
   }
 
   async #settlePlain(decision: Decision): Promise<boolean> {
@@ -192,12 +215,13 @@ export class Consumer<Tx> {
     }, clock.now());
     if (word === null) return await this.#settlePlain(decision);
     const answer = publisher.answer(word);
-    const applied = await store.transaction(async (tx) => {
-      const [settled] = await store.settle("inbox", [settlementOf(decision)], tx);
-      if (settled) await store.add("outbox", [answer], clock.now(), tx);
-      return settled === true;
+    const { applied, added } = await store.transaction(async (tx) => {
+      const [applied] = await store.settle("inbox", [settlementOf(decision)], tx);
+      const [result] = applied ? await store.add("outbox", [answer], clock.now(), tx) : [];
+      return { applied: applied === true, added: result?.added === true };
     });
-    if (applied) publisher.committed(answer);
+    // After an operator's retry the word of the first failure is there already.
+    if (added) publisher.committed(answer);
     return applied;
   }
 

@@ -32,11 +32,19 @@ export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
+  readonly #received: () => void;
 
-  constructor(settings: Settings<Tx>, leases: LeaseKeeper, subscriptions: Subscriptions<Tx>) {
+  /** Makes a dispatcher; `received` is told when it put something into this bus's own inbox. */
+  constructor(
+    settings: Settings<Tx>,
+    leases: LeaseKeeper,
+    subscriptions: Subscriptions<Tx>,
+    received: () => void,
+  ) {
     this.#settings = settings;
     this.#leases = leases;
     this.#subscriptions = subscriptions;
+    this.#received = received;
   }
 
   /** Claims due records. */
@@ -47,23 +55,41 @@ export class Dispatcher<Tx> {
   }
 
   /** Claims one batch and sends it. */
-  async round(kind: "fresh" | "suspect", signal: AbortSignal): Promise<DispatchCounts> {
+  async round(
+    kind: "fresh" | "suspect",
+    signal: AbortSignal,
+    untilMs?: number,
+  ): Promise<DispatchCounts> {
     const records = await this.claim(kind, kind === "suspect" ? 1 : this.#settings.batchSize);
-    return { claimed: records.length, ...await this.send(records, signal) };
+    return { claimed: records.length, ...await this.send(records, signal, untilMs) };
   }
 
-  /** Sends claimed records and settles each by what came of it. */
+  /**
+   * Sends claimed records and settles each by what came of it. What is not begun by `untilMs`, in Unix
+   * milliseconds, is given back.
+   */
   async send(
     records: readonly StoredRecord[],
     signal: AbortSignal,
+    untilMs = Infinity,
   ): Promise<Omit<DispatchCounts, "claimed">> {
     if (records.length === 0) return { sent: 0, failed: 0 };
     const held = this.#leases.hold("outbox", records);
     try {
       const { sendable, decisions } = this.#sort(records);
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
-      const settled = [this.#settle(decisions)];
-      for (const batch of batches) settled.push(this.#settle(await this.#sendBatch(batch, signal)));
+      const settled: Promise<Decision[]>[] = [];
+      const settle = (some: Decision[]): void => {
+        const settling = this.#settle(some);
+        // Waited for below, when the last batch is sent: a failure until then is not unheard of.
+        settling.catch(() => {});
+        settled.push(settling);
+      };
+      settle(decisions);
+      for (const batch of batches) {
+        const inTime = this.#settings.clock.now() < untilMs;
+        settle(inTime ? await this.#sendBatch(batch, signal) : this.#giveBack(batch));
+      }
       const applied = (await Promise.all(settled)).flat();
       return {
         sent: applied.filter(({ event }) => event.kind === "succeed").length,
@@ -76,8 +102,11 @@ export class Dispatcher<Tx> {
 
   /** Gives records back that will not be sent by this bus any more. */
   async release(records: readonly StoredRecord[]): Promise<void> {
-    const event = { kind: "release", delayMs: 0 } as const;
-    await this.#settle(records.map((record) => this.#decide(record, event)));
+    await this.#settle(this.#giveBack(records));
+  }
+
+  #giveBack(records: readonly StoredRecord[]): Decision[] {
+    return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
   }
 
   /** Sets apart what must not be sent, or cannot be sent from here. */
@@ -104,13 +133,12 @@ export class Dispatcher<Tx> {
 
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
     const messages = batch.map(({ message }) => message);
-    const results = await this.#settings.transport.send(messages, signal).catch((thrown) =>
-      messages.map((): SendResult => ({
-        kind: "failed",
-        reason: reasonOf(thrown),
-        retryable: true,
-      }))
-    );
+    let results: readonly SendResult[];
+    try {
+      results = await this.#settings.transport.send(messages, signal);
+    } catch (thrown) {
+      results = messages.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
+    }
     return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal)));
   }
 
@@ -154,16 +182,18 @@ export class Dispatcher<Tx> {
    * Settles a failure together with the word of it. Where this very bus subscribes to that word it goes
    * straight to the inbox: the transport that just failed need not carry it.
    */
-  #settleWith(decision: Decision, word: Message): Promise<boolean> {
+  async #settleWith(decision: Decision, word: Message): Promise<boolean> {
     const { store, clock } = this.#settings;
     const groups = [...this.#subscriptions.of(word.name).keys()];
     const box = groups.length > 0 ? "inbox" : "outbox";
     const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
-    return store.transaction(async (tx) => {
+    const settled = await store.transaction(async (tx) => {
       const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
       if (applied) await store.add(box, records, clock.now(), tx);
-      return applied as boolean;
+      return applied === true;
     });
+    if (settled && box === "inbox") this.#received();
+    return settled;
   }
 }
 

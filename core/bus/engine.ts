@@ -8,18 +8,19 @@ import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { CheckAnswer } from "../checkback.ts";
-import type { CheckQuestion, DeliveryResult, Store } from "../ports.ts";
+import type { CheckQuestion, DeliveryResult, RecordKey, Store } from "../ports.ts";
 import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
 import { combined, Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import { HalfOperations } from "./half_operations.ts";
-import { Janitor } from "./janitor.ts";
+import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
-import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
+import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
+import { Ongoing } from "./ongoing.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
@@ -63,7 +64,12 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #janitorWake: Wake;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
+  /** Calls that handle or send messages: they end soon once aborted. */
+  readonly #rounds = new Ongoing();
+  /** Calls that wait for the user's own code, which nobody can abort. */
+  readonly #calls = new Ongoing();
   #phase: Phase = "resting";
+  #starting: Promise<void> | null = null;
   #cleaning: Promise<void> = Promise.resolve();
   #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
@@ -80,7 +86,12 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       handOver: (record) => this.#outbox.push(record),
       added: (committed) => this.#added(committed),
     });
-    this.#dispatcher = new Dispatcher(settings, this.#leases, this.#subscriptions);
+    this.#dispatcher = new Dispatcher(
+      settings,
+      this.#leases,
+      this.#subscriptions,
+      () => this.#inbox.wake.now(),
+    );
     this.#consumer = new Consumer({
       settings,
       subscriptions: this.#subscriptions,
@@ -98,6 +109,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     this.#janitor = new Janitor(settings, keeper);
     this.#half = new HalfOperations(settings, this.#publisher, keeper);
     this.#outbox = outboxLane(settings, this.#dispatcher, signal);
+    this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
     this.#inbox = inboxLane(settings, this.#consumer, signal);
     this.#checks = checkLane(settings, this.#recovery, signal);
   }
@@ -129,7 +141,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     options: PublishOptions<Tx, ReplyInput<C>> = {},
   ): Promise<Receipt> {
     this.#mustNotBeStopped("publish");
-    return await this.#publisher.publish(contract, body, options);
+    return await this.#calls.during(() => this.#publisher.publish(contract, body, options));
   }
 
   async publishMany<C extends Contract>(
@@ -139,7 +151,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       {},
   ): Promise<Receipt[]> {
     this.#mustNotBeStopped("publish");
-    return await this.#publisher.publishMany(contract, bodies, options);
+    return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
   }
 
   async prepare<C extends Contract>(
@@ -148,7 +160,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     options: HalfOptions<ReplyInput<C>> = {},
   ): Promise<HalfMessage<BusinessTx>> {
     this.#mustNotBeStopped("prepare");
-    return await this.#half.prepare(contract, body, options);
+    return await this.#calls.during(() => this.#half.prepare(contract, body, options));
   }
 
   async transact<C extends Contract, Result>(
@@ -158,11 +170,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     options: HalfOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
     this.#mustNotBeStopped("prepare");
-    return await this.#half.transact(contract, body, work, options);
+    return await this.#calls.during(() => this.#half.transact(contract, body, work, options));
   }
 
   async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
-    return await this.#half.resolve(id, decision, by);
+    return await this.#calls.during(() => this.#half.resolve(id, decision, by));
   }
 
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
@@ -170,17 +182,21 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
-    if (this.#phase === "draining" || this.#phase === "stopped") {
+    if (this.#isStopping()) {
       return messages.map(() => ({
         kind: "refused",
         reason: "The bus is stopping",
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
+    return await this.#rounds.during(() => this.#deliver(messages));
+  }
+
+  async #deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
     const running = this.#phase === "running";
-    const { results, claimed } = await this.#consumer.receive(
+    const { received, claimed } = await this.#consumer.receive(
       messages,
-      running ? this.#inbox.room() : Infinity,
+      (group) => running ? HELD_BY_GROUP + this.#limiter.room(group) : Infinity,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const handled = new Map<string, DeliveryResult>();
@@ -189,42 +205,45 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       this.#inbox.wake.now();
     } else {
       await Promise.all(claimed.map(async (record) => {
-        const result = await this.#consumer.handle(record, this.#abort.signal);
-        handled.set(keyOf(record.id, record.group), result);
+        const { result } = await this.#consumer.handle(record, this.#abort.signal);
+        handled.set(keyOf(record), result);
       }));
     }
-    return messages.map((message, i) => {
-      const groups = [...this.#subscriptions.of(message.name).keys()];
-      const own = results[i] ?? [];
-      return combined(
-        own.map((result, g) =>
-          result ?? handled.get(keyOf(message.id, groups[g] ?? "")) ?? { kind: "accepted" }
+    return received.map((own) =>
+      combined(
+        own.map(({ record, result }) =>
+          result ?? handled.get(keyOf(record)) ?? { kind: "accepted" }
         ),
-      );
-    });
+      )
+    );
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     this.#mustNotBeStopped("begin a transaction");
-    await this.#settings.store.ready();
-    const result = await this.#settings.store.transaction(work);
-    this.#added(true);
-    return result;
+    return await this.#calls.during(async () => {
+      await this.#settings.store.ready();
+      const result = await this.#settings.store.transaction(work);
+      this.#added(true);
+      return result;
+    });
   }
 
   async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+    this.#mustTakeWork("flush");
     const { clock, store } = this.#settings;
     const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
-    await store.ready();
-    for (let claimed = 1; claimed > 0 && clock.now() < untilMs;) {
-      ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal));
-    }
-    await this.#outbox.idle();
+    await this.#rounds.during(async () => {
+      await store.ready();
+      for (let claimed = 1; claimed > 0 && clock.now() < untilMs && !this.#isStopping();) {
+        ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal, untilMs));
+      }
+      await this.#outbox.idle();
+    });
   }
 
   async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
-    this.#mustNotBeStopped("tick");
-    return await tick({
+    this.#mustTakeWork("tick");
+    const parts = {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
@@ -232,26 +251,33 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
       signal: this.#abort.signal,
-    }, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      draining: () => this.#isStopping(),
+    };
+    return await this.#rounds.during(() => tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS));
   }
 
   async start(): Promise<void> {
-    this.#mustNotBeStopped("start");
-    if (this.#phase !== "resting") return;
-    this.#phase = "running";
-    const { store, pollMs } = this.#settings;
+    this.#mustTakeWork("start");
+    this.#starting ??= this.#start();
     try {
-      await store.ready();
-      this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+      await this.#starting;
     } catch (error) {
-      this.#phase = "resting";
+      this.#starting = null;
       throw error;
     }
+  }
+
+  async #start(): Promise<void> {
+    const { store, pollMs } = this.#settings;
+    await store.ready();
+    this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+    if (this.#phase !== "resting") return;
+    this.#phase = "running";
     const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
-    const every = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
+    const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
     const stopped = () => this.#phase !== "running";
-    for (const lane of this.#lanes) lane.start(every, stopped);
-    this.#cleaning = this.#cleanUp(stopped);
+    for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -260,19 +286,20 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async cancel(id: string): Promise<Cancellation> {
-    return await cancel(this.#settings, id);
+    return await this.#calls.during(() => cancel(this.#settings, id));
   }
 
   async retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void> {
-    await retry(this.#settings, message.box, { id: message.id, group: message.group ?? "" });
+    const key = { id: message.id, group: message.group ?? "" };
+    await this.#calls.during(() => retry(this.#settings, message.box, key));
     (message.box === "outbox" ? this.#outbox : this.#inbox).wake.now();
   }
 
   async health(): Promise<Health> {
     const running = this.#phase === "running";
-    if (this.#phase === "draining" || this.#phase === "stopped") {
+    if (this.#isStopping()) {
       return { ready: false, store: "up", running, reason: "The bus is stopping" };
     }
     try {
@@ -289,36 +316,34 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return [this.#outbox, this.#inbox, this.#checks];
   }
 
-  async #cleanUp(stopped: () => boolean): Promise<void> {
-    while (!stopped()) {
-      await this.#observed("clean-up", this.#janitor.run(Infinity));
-      const { clock, pruneEveryMs } = this.#settings;
-      if (!stopped()) {
-        await this.#janitorWake.sleep(
-          Math.max(this.#janitor.nextMs, clock.now() + pruneEveryMs / 60),
-        );
-      }
-    }
-  }
-
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
     this.#phase = "draining";
+    const { signal } = this.#abort;
+    const aborted = new Promise<void>((resolve) =>
+      signal.addEventListener("abort", () => resolve(), { once: true })
+    );
     const cancelAbort = clock.after(
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
+    await Promise.race([this.#starting?.catch(() => {}), aborted]);
     this.#janitorWake.now();
-    await this.#unlisten?.();
-    await Promise.all([...this.#lanes.map((lane) => lane.drain()), this.#cleaning]);
+    const drained = this.#lanes.map((lane) => lane.drain());
+    await this.#observed("unlisten", this.#unlisten?.());
+    await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
+    await Promise.race([this.#calls.idle(), aborted]);
+    // What was handled, published or confirmed until now may have handed over more to send.
+    await Promise.all([this.#inbox.finish(), this.#checks.finish()]);
+    await this.#outbox.finish();
     cancelAbort();
     this.#phase = "stopped";
-    await transport.close(this);
+    await this.#observed("close", transport.close(this));
     await store.close();
   }
 
   /** Work whose errors are observed: it is done in the background, where nobody waits for it. */
-  async #observed(during: string, work: Promise<unknown>): Promise<void> {
+  async #observed(during: string, work: Promise<unknown> | undefined): Promise<void> {
     try {
       await work;
     } catch (error) {
@@ -329,25 +354,35 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #added(committed: boolean): void {
     const running = this.#phase === "running";
     if (running) committed ? this.#outbox.wake.now() : this.#outbox.wake.soon();
-    else if (committed) {
-      this.#observed("notify", this.#settings.store.notify?.() ?? Promise.resolve());
-    }
+    else if (committed) this.#observed("notify", this.#settings.store.notify?.());
   }
 
   #wakeAll(): void {
     for (const lane of this.#lanes) lane.wake.now();
   }
 
+  #isStopping(): boolean {
+    return this.#phase === "draining" || this.#phase === "stopped";
+  }
+
+  /** A bus that stops lets what it has begun go on, and takes no more. */
+  #mustTakeWork(action: string): void {
+    if (this.#phase === "draining") throw stopped(action, "is stopping");
+    this.#mustNotBeStopped(action);
+  }
+
   #mustNotBeStopped(action: string): void {
-    if (this.#phase === "stopped") {
-      throw new AtlastError(
-        "stopped",
-        `Cannot ${action}: the bus has stopped, want one that was not`,
-      );
-    }
+    if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
 }
 
-function keyOf(id: string, group: string): string {
+function stopped(action: string, phase: string): AtlastError {
+  return new AtlastError(
+    "stopped",
+    `Cannot ${action}: the bus ${phase}, want one that runs or rests`,
+  );
+}
+
+function keyOf({ id, group }: RecordKey): string {
   return `${group}\n${id}`;
 }

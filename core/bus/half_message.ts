@@ -132,7 +132,7 @@ async function decided<BusinessTx>(
   );
   let answer: CheckAnswer;
   try {
-    answer = await limit.race(fenceOf(parts).ask(question, limit.signal));
+    answer = await limit.race(() => fenceOf(parts).ask(question, limit.signal));
   } catch (error) {
     return { outcome: "in_doubt", id: question.id, error };
   } finally {

@@ -67,7 +67,10 @@ export class HalfOperations<Tx, BusinessTx> {
       () => new AtlastError("timeout", `The fence did not answer within ${checkTimeoutMs} ms`),
     );
     try {
-      return await limit.race(fence.ready().then(() => fence.ask(question, limit.signal)));
+      return await limit.race(async () => {
+        await fence.ready();
+        return await fence.ask(question, limit.signal);
+      });
     } finally {
       limit.end();
     }

@@ -7,6 +7,7 @@ import type { Box } from "../lifecycle.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
 import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
+import type { Wake } from "./wake.ts";
 
 /** How many records one statement deletes: short enough not to hold others up. */
 const BATCH = 1000;
@@ -59,5 +60,28 @@ export class Janitor<Tx> {
     if (fence === undefined) return;
     const beforeMs = clock.now() - FENCE_RETENTION_MS;
     await pruneFence(fence, this.#halves, beforeMs, () => clock.now() >= untilMs);
+  }
+}
+
+/** Clean-up that failed is tried again after this share of its period. */
+const RETRIES_PER_PERIOD = 60;
+
+/** Cleans up in a loop until `stopped` says so and it is woken. Never rejects. */
+export async function cleanUp<Tx>(
+  settings: Settings<Tx>,
+  janitor: Janitor<Tx>,
+  wake: Wake,
+  stopped: () => boolean,
+): Promise<void> {
+  const { clock, observe, pruneEveryMs } = settings;
+  while (!stopped()) {
+    try {
+      await janitor.run(Infinity);
+    } catch (error) {
+      observe({ kind: "error", during: "clean-up", error });
+    }
+    if (stopped()) return;
+    const retryAtMs = clock.now() + pruneEveryMs / RETRIES_PER_PERIOD;
+    await wake.sleep(Math.max(janitor.nextMs, retryAtMs));
   }
 }

@@ -13,7 +13,7 @@ import { WorkQueue } from "./work_queue.ts";
 export interface LaneParts {
   /** What it is called in the observer's errors. */
   readonly name: string;
-  /** How many records it holds at the most. */
+  /** How many records it holds at the most; Infinity where claims see to that. */
   readonly capacity: number;
   /** How many it claims at once. */
   readonly claimSize: number;
@@ -77,20 +77,39 @@ export class Lane<Tx> {
     this.#loop = runLoop(this.#settings, parts, pollMs, stopped);
   }
 
-  /** Takes no more, gives back what was not begun, and waits for what was. */
+  /** What is claimed and not begun yet. */
+  get waiting(): readonly StoredRecord[] {
+    return this.#queue.waiting;
+  }
+
+  /** Whether a record waits or is worked on. */
+  holds(record: StoredRecord): boolean {
+    return this.#queue.holds(record);
+  }
+
+  /** Takes no more, and gives back what was not begun. */
   async drain(): Promise<void> {
     const left = this.#queue.close();
     this.wake.now();
     await this.#loop;
     // What the loop claimed in its last round is held too.
     left.push(...this.#queue.close());
-    await this.#observed("release", this.#parts.giveBack(left));
+    await this.#giveBack(left);
+  }
+
+  /** Gives back what was handed over since, and waits for what was begun. */
+  async finish(): Promise<void> {
+    await this.#giveBack(this.#queue.close());
     await this.idle();
   }
 
   /** Resolves when nothing is held. */
   async idle(): Promise<void> {
     await this.#queue.idle();
+  }
+
+  async #giveBack(records: StoredRecord[]): Promise<void> {
+    if (records.length > 0) await this.#observed("release", this.#parts.giveBack(records));
   }
 
   /** Work that nobody waits for; its errors are observed. */

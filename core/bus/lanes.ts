@@ -6,6 +6,7 @@
 import type { Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { Lane } from "./lane.ts";
+import type { StoredRecord } from "../ports.ts";
 import type { Settings } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
 
@@ -13,8 +14,8 @@ import type { Recovery } from "./recovery.ts";
 const HELD_BATCHES = 4;
 /** How many batches are being sent at once. */
 const SENDS_AT_ONCE = 2;
-/** How many inbox messages a bus holds, under way and waiting for a place in their group. */
-const HELD_IN_INBOX = 200;
+/** How many inbox messages are claimed at once; no more wait for a place in a group than that. */
+export const HELD_BY_GROUP = 200;
 /** How many active sides are asked at once. */
 const CHECKS_AT_ONCE = 10;
 
@@ -46,18 +47,23 @@ export function inboxLane<Tx>(
   signal: AbortSignal,
 ): Lane<Tx> {
   const { store, clock } = settings;
+  // One suspect at a time: if it kills this process, it must not take other suspects with it each time.
+  let suspect: StoredRecord | undefined;
   const lane: Lane<Tx> = new Lane(settings, {
     name: "consume",
-    capacity: HELD_IN_INBOX,
-    claimSize: HELD_IN_INBOX,
+    // What is held is bounded for each group by itself, so that a slow group does not keep others out.
+    capacity: Infinity,
+    claimSize: HELD_BY_GROUP,
     // Each message by itself: how many run at once is the business of its group.
     workSize: 1,
-    worksAtOnce: HELD_IN_INBOX,
+    worksAtOnce: Infinity,
     claim: (limit) => consumer.claim("fresh", limit),
     suspect: async () => {
-      const records = await consumer.claim("suspect", 1);
-      for (const record of records) lane.push(record);
-      return records.length > 0;
+      if (suspect !== undefined && lane.holds(suspect)) return false;
+      [suspect] = await consumer.claim("suspect", 1);
+      if (suspect === undefined) return false;
+      lane.push(suspect);
+      return true;
     },
     nextDueAt: async () => {
       const groups = consumer.groupsWithRoom();

@@ -20,6 +20,7 @@ export class LeaseKeeper {
   readonly #leaseMs: number;
   readonly #observe: Observer;
   readonly #held = new Map<object, { box: Box; leases: readonly Lease[]; lost: () => void }>();
+  readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   #cancel: (() => void) | null = null;
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
@@ -29,16 +30,21 @@ export class LeaseKeeper {
     this.#observe = observe;
   }
 
+  /** Also keeps the leases of what waits behind the held records of this side. */
+  keepWaiting(box: Box, records: () => readonly StoredRecord[]): void {
+    this.#waiting.push({ box, records });
+  }
+
   /** Keeps the leases of `records`; `lost` is called when one of them was taken over. */
   hold(box: Box, records: readonly StoredRecord[], lost: () => void = () => {}): HeldLeases {
-    const leases = records.map(({ id, group, epoch }) => ({ key: { id, group }, epoch }));
+    const leases = records.map(leaseOf);
     const token = {};
     this.#held.set(token, { box, leases, lost });
     this.#arm();
     return {
       release: () => {
         this.#held.delete(token);
-        if (this.#held.size === 0) {
+        if (this.#isIdle()) {
           this.#cancel?.();
           this.#cancel = null;
         }
@@ -52,16 +58,22 @@ export class LeaseKeeper {
       this.#cancel = null;
       this.#renew().catch((error) => this.#observe({ kind: "error", during: "renew", error }))
         .finally(() => {
-          if (this.#held.size > 0) this.#arm();
+          if (!this.#isIdle()) this.#arm();
         });
     });
+  }
+
+  #isIdle(): boolean {
+    return this.#held.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
   }
 
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
       const held = [...this.#held.values()].filter((each) => each.box === box);
-      if (held.length === 0) continue;
-      const leases = held.flatMap((each) => each.leases);
+      const waiting = this.#waiting.filter((each) => each.box === box)
+        .flatMap(({ records }) => records().map(leaseOf));
+      const leases = [...held.flatMap((each) => each.leases), ...waiting];
+      if (leases.length === 0) continue;
       const renewed = await this.#store.renew(box, leases, this.#clock.now() + this.#leaseMs);
       let from = 0;
       for (const each of held) {
@@ -71,4 +83,8 @@ export class LeaseKeeper {
       }
     }
   }
+}
+
+function leaseOf({ id, group, epoch }: StoredRecord): Lease {
+  return { key: { id, group }, epoch };
 }

@@ -62,7 +62,9 @@ export function guarded(observe: Observer | undefined): Observer {
   if (observe === undefined) return () => {};
   return (event) => {
     try {
-      observe(event);
+      const answer: unknown = observe(event);
+      // An async function fits the type too, and rejects where nobody listens.
+      if (answer instanceof Promise) answer.catch(() => {});
     } catch {
       // See Observer: its errors are its own.
     }

@@ -20,7 +20,7 @@ export type Cancellation =
 export async function cancel<Tx>(settings: Settings<Tx>, id: string): Promise<Cancellation> {
   const key = { id, group: "" };
   const record = await change(settings, "outbox", key, { kind: "cancel" }, isWithdrawable);
-  return record === null ? "too_late" : "cancelled";
+  return record.state === "cancelled" || isWithdrawable(record) ? "cancelled" : "too_late";
 }
 
 /** Has a failed message tried again from the start. */
@@ -28,14 +28,14 @@ export async function retry<Tx>(settings: Settings<Tx>, box: Box, key: RecordKey
   await change(settings, box, key, { kind: "retry" }, () => true);
 }
 
-/** Carries an event out on a record that nobody has claimed; null when `allowed` says no to it. */
+/** Carries an event out on a record that nobody has claimed, unless `allowed` says no; gives back what it found. */
 async function change<Tx>(
   settings: Settings<Tx>,
   box: Box,
   key: RecordKey,
   event: LifecycleEvent,
   allowed: (record: StoredRecord) => boolean,
-): Promise<StoredRecord | null> {
+): Promise<StoredRecord> {
   await settings.store.ready();
   for (;;) {
     const record = await settings.store.find(box, key);
@@ -45,7 +45,7 @@ async function change<Tx>(
         `Cannot ${event.kind} message "${key.id}": the ${box} has none with this id`,
       );
     }
-    if (!allowed(record)) return null;
+    if (!allowed(record)) return record;
     const decision = decide(settings, record, event, policyOf(settings, record));
     const [applied] = await settings.store.settle(box, [{
       ...settlementOf(decision),

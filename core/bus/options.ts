@@ -121,12 +121,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   checkExpiryPolicy(expiry);
   const check = { ...DEFAULT_CHECK, ...options.check };
   checkCheckPolicy(check);
-  const concurrency = positive("concurrency", options.concurrency, 5);
+  const concurrency = count("concurrency", options.concurrency, 5);
   const groups = Object.entries(options.groups ?? {});
   const byGroup = new Map(
     groups.map((
       [group, own],
-    ) => [group, positive(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
+    ) => [group, count(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
   );
   return {
     store: options.store,
@@ -140,7 +140,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     leaseMs: positive("leaseMs", options.leaseMs, 60_000),
     handlerTimeoutMs: positive("handlerTimeoutMs", options.handlerTimeoutMs, 30_000),
     concurrencyOf: (group) => byGroup.get(group) ?? concurrency,
-    batchSize: positive("batchSize", options.batchSize, 500),
+    batchSize: count("batchSize", options.batchSize, 500),
     pollMs: options.pollMs === undefined ? undefined : positive("pollMs", options.pollMs, 1000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
@@ -151,6 +151,11 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     random: options.random ?? Math.random,
     newId: idSource(),
   };
+}
+
+/** The largest body that this bus publishes, in bytes. */
+export function largestBody<Tx>({ maxBodyBytes, transport }: Settings<Tx>): number {
+  return Math.min(maxBodyBytes, transport.capabilities.maxBodyBytes);
 }
 
 /** How a record of a side is tried and kept. */
@@ -165,6 +170,14 @@ export function policyOf<Tx>(
 function rememberedFor(expiry: ExpiryPolicy, dedupMs: number | undefined): ExpiryPolicy {
   if (dedupMs === undefined || expiry.succeededMs === null) return expiry;
   return { ...expiry, succeededMs: Math.max(expiry.succeededMs, positive("dedupMs", dedupMs, 0)) };
+}
+
+function count(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value ?? otherwise;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot make a bus with ${option} ${value}: want a whole number above zero`,
+  );
 }
 
 function positive(option: string, value: number | undefined, otherwise: number): number {

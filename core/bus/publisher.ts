@@ -16,7 +16,7 @@ import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
 import { joiner } from "./joiner.ts";
 import { type Draft, wrapPublish } from "./middleware.ts";
-import type { Settings } from "./options.ts";
+import { largestBody, type Settings } from "./options.ts";
 
 /** How a message is published. */
 export interface PublishOptions<Tx = unknown, Reply = never> {
@@ -74,6 +74,8 @@ export class Publisher<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #outlet: Outlet;
   readonly #addJoined: (record: NewRecord) => Promise<AddResult>;
+  /** The transactions that something was published in. */
+  readonly #joined = new WeakSet<object>();
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
@@ -160,13 +162,18 @@ export class Publisher<Tx> {
     this.#outlet.handOver(storedFromBirth(record, "outbox", this.#settings.clock.now()));
   }
 
+  /** Is told that a transaction of this bus was committed; what was published in it can be sent now. */
+  ended(tx: Tx): void {
+    if (this.#joined.has(tx as object)) this.#outlet.added(true);
+  }
+
   async #record(
     draft: Draft,
     contract: Contract,
     options: PublishOptions<Tx>,
     nowMs: number,
   ): Promise<NewRecord> {
-    const { transport, maxBodyBytes } = this.#settings;
+    const { transport } = this.#settings;
     checkId(draft.id);
     checkName(draft.name);
     if (!transport.routes(draft.name)) {
@@ -179,7 +186,7 @@ export class Publisher<Tx> {
     const schema: Schema | undefined = contract.body;
     const what = `body of "${draft.name}"`;
     const encoded = await encodeBody(schema, draft.body, options.contentType, what);
-    checkBodySize(encoded.body, Math.min(maxBodyBytes, transport.capabilities.maxBodyBytes));
+    checkBodySize(encoded.body, largestBody(this.#settings));
     const retry = options.retry ?? contract.retry ?? null;
     if (options.retry !== undefined) checkRetryPolicy(options.retry);
     const message: Message = {
@@ -218,6 +225,7 @@ export class Publisher<Tx> {
     };
     if (tx !== undefined) {
       const receipts = await add(records, tx);
+      if (typeof tx === "object" || typeof tx === "function") this.#joined.add(tx as object);
       this.#outlet.added(false);
       records.forEach((record, i) => this.#published(record, receipts[i] as Receipt));
       return receipts;

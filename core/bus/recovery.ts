@@ -79,8 +79,8 @@ export class Recovery<Tx> {
     );
     try {
       const { id, epoch, message } = record;
-      const asked = this.#activeSide(record).ask({ id, name: message.name, epoch }, limit.signal);
-      return await limit.race(asked);
+      const side = this.#activeSide(record);
+      return await limit.race(() => side.ask({ id, name: message.name, epoch }, limit.signal));
     } catch (error) {
       observe({ kind: "error", during: "check-back", error });
       return "unreachable";

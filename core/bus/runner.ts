@@ -61,7 +61,7 @@ export async function runLoop<Tx>(
           continue;
         }
       }
-      next = await round(parts, clock.now);
+      next = await round(parts, () => clock.now());
       if (clock.now() >= suspectsAtMs && next === "at once") {
         suspectsAtMs = clock.now() + leaseMs / SUSPECTS_PER_LEASE;
         await parts.suspect();

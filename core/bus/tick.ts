@@ -42,20 +42,22 @@ export interface TickParts<Tx> {
   readonly groups: () => readonly string[];
   /** Aborts what is under way when the bus stops. */
   readonly signal: AbortSignal;
+  /** Whether the bus takes no more work. */
+  readonly draining: () => boolean;
 }
 
 /** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, janitor } = parts;
+  const { settings, janitor, draining } = parts;
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();
   const done = { sent: 0, handled: 0, checked: 0, failed: 0 };
-  for (let found = true; found && clock.now() < untilMs;) {
+  for (let found = true; found && clock.now() < untilMs && !draining();) {
     // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
     const checked = await checkSome(parts, done);
-    const handled = await handleSome(parts, done);
-    const sent = await sendSome(parts, done);
+    const handled = await handleSome(parts, done, untilMs);
+    const sent = await sendSome(parts, done, untilMs);
     found = checked || handled || sent;
   }
   const pruned = await janitor.run(untilMs);
@@ -80,22 +82,31 @@ async function checkSome<Tx>(
   return records.length > 0;
 }
 
-async function handleSome<Tx>({ consumer, signal }: TickParts<Tx>, done: Done): Promise<boolean> {
+async function handleSome<Tx>(
+  { consumer, signal }: TickParts<Tx>,
+  done: Done,
+  untilMs: number,
+): Promise<boolean> {
   const records = [
     ...await consumer.claim("fresh", CONSUME_BATCH),
     ...await consumer.claim("suspect", 1),
   ];
-  const results = await Promise.all(records.map((record) => consumer.handle(record, signal)));
-  const handled = results.filter(({ kind }) => kind === "handled").length;
-  done.handled += handled;
-  done.failed += results.length - handled;
+  const ends = await Promise.all(
+    records.map((record) => consumer.handle(record, signal, untilMs)),
+  );
+  done.handled += ends.filter(({ result }) => result.kind === "handled").length;
+  done.failed += ends.filter(({ attemptFailed }) => attemptFailed).length;
   return records.length > 0;
 }
 
-async function sendSome<Tx>({ dispatcher, signal }: TickParts<Tx>, done: Done): Promise<boolean> {
+async function sendSome<Tx>(
+  { dispatcher, signal }: TickParts<Tx>,
+  done: Done,
+  untilMs: number,
+): Promise<boolean> {
   const rounds = [
-    await dispatcher.round("fresh", signal),
-    await dispatcher.round("suspect", signal),
+    await dispatcher.round("fresh", signal, untilMs),
+    await dispatcher.round("suspect", signal, untilMs),
   ];
   for (const { sent, failed } of rounds) {
     done.sent += sent;

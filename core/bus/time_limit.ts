@@ -9,8 +9,11 @@ import type { AbortSignalLike, Clock } from "../ports.ts";
 export interface TimeLimit {
   /** Aborts when the time is up, or when the outer signal does. */
   readonly signal: AbortSignal;
-  /** What `work` comes to, or the reason of the abort if that comes first. */
-  race<Result>(work: Promise<Result>): Promise<Result>;
+  /**
+   * Does work unless the time is up, and leaves it alone once it is: what `work` comes to, or the reason
+   * of the abort if that comes first.
+   */
+  race<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Ends the limit. */
   end(): void;
 }
@@ -30,13 +33,12 @@ export function timeLimit(
   return {
     signal: controller.signal,
     race(work) {
-      // The loser goes on, but nobody waits for it: its end must not count as unhandled.
-      work.catch(() => {});
       return new Promise((resolve, reject) => {
-        const stop = () => reject(controller.signal.reason);
-        if (controller.signal.aborted) stop();
-        controller.signal.addEventListener("abort", stop, { once: true });
-        work.then(resolve, reject);
+        controller.signal.throwIfAborted();
+        controller.signal.addEventListener("abort", () => reject(controller.signal.reason), {
+          once: true,
+        });
+        work().then(resolve, reject);
       });
     },
     end() {

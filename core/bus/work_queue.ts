@@ -22,7 +22,7 @@ export interface WorkQueueOptions<Item> {
 export class WorkQueue<Item> {
   readonly #options: WorkQueueOptions<Item>;
   #waiting: Item[] = [];
-  #underWay = 0;
+  readonly #underWay = new Set<Item>();
   #runs = 0;
   #open = false;
   #scheduled = false;
@@ -32,10 +32,20 @@ export class WorkQueue<Item> {
     this.#options = options;
   }
 
+  /** What is held and not begun yet. */
+  get waiting(): readonly Item[] {
+    return this.#waiting;
+  }
+
+  /** Whether an item waits or is under way. */
+  holds(item: Item): boolean {
+    return this.#underWay.has(item) || this.#waiting.includes(item);
+  }
+
   /** How many more it takes; none while it is closed. */
   room(): number {
     if (!this.#open) return 0;
-    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#underWay);
+    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#underWay.size);
   }
 
   /** Lets items in. */
@@ -74,10 +84,10 @@ export class WorkQueue<Item> {
     while (this.#waiting.length > 0 && this.#runs < maxRuns) {
       const batch = this.#waiting.splice(0, batchSize);
       this.#runs += 1;
-      this.#underWay += batch.length;
+      for (const item of batch) this.#underWay.add(item);
       work(batch).finally(() => {
         this.#runs -= 1;
-        this.#underWay -= batch.length;
+        for (const item of batch) this.#underWay.delete(item);
         this.#pump();
         this.#options.onRoom();
       });

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import * as z from "zod";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import {
-  AtlastError,
+  type AtlastError,
   ContractError,
   defineMessage,
   MAX_BODY_BYTES,

@@ -116,6 +116,7 @@ const fields: StoreCases = {
 const bodies: StoreCases = Object.fromEntries(
   Object.entries({
     ...BODIES,
+    "text with half a surrogate pair": ["text/plain", "a\ud83d\udc4d b\ud83d"] as TypedBody,
     "the largest there may be": ["text/plain", "a".repeat(MAX_BODY_BYTES)] as TypedBody,
   }).map(([name, [contentType, body]]) => [
     `a body is kept byte for byte: ${name}`,

@@ -117,6 +117,29 @@ const applied: StoreCases = {
     assert.deepEqual(await claim(store, { nowMs: NOW + 1_000 }), []);
   },
 
+  "a time between two milliseconds, as jitter makes, is kept to the millisecond": async (
+    { store },
+  ) => {
+    const claimed = await addClaimed(store, recordOf("m-1", { dueAtMs: NOW - 0.5 }));
+    const patch = { ...settlement(claimed).patch, dueAtMs: NOW + 0.4, expiresAtMs: NOW + 0.6 };
+    assert.deepEqual(await store.settle("outbox", [settlement(claimed, undefined, { patch })]), [
+      true,
+    ]);
+    const { dueAtMs, expiresAtMs } = await found(store, "outbox", KEY);
+    assert.ok(Math.abs(dueAtMs - patch.dueAtMs) < 1, "when it is due");
+    assert.ok(Math.abs((expiresAtMs ?? 0) - patch.expiresAtMs) < 1, "when it expires");
+  },
+
+  "a reason that is no proper text keeps no settlement back": async ({ store }) => {
+    await store.add("outbox", recordsOf("m", 2), NOW);
+    const [odd, plain] = await claim(store);
+    assert.ok(odd && plain);
+    const reason = "Error-->before\u0000after \ud83d";
+    const failed = settlement(odd, { kind: "fail", reason, retryable: false });
+    assert.deepEqual(await store.settle("outbox", [failed, settlement(plain)]), [true, true]);
+    assert.match((await found(store, "outbox", odd)).reason ?? "", /^Error-->before.after/s);
+  },
+
   "500 settlements are applied in one call": async ({ store }) => {
     await store.add("outbox", recordsOf("m", 500), NOW);
     const claimed = await claim(store, { limit: 500 });

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { AbortSignalLike, DeliveryResult, Receiver } from "../../../core/ports.ts";
+import { Gate } from "../../support/gate.ts";
 import {
   isRetried,
   REFUSED,
@@ -121,15 +122,16 @@ const stopping: TransportCases = {
 
   "an abort ends the wait for a receiver that does not answer": async ({ start }) => {
     const stop = new AbortController();
-    const gate = Promise.withResolvers<DeliveryResult>();
+    const gate = new Gate();
     const transport = await start(
-      new TestReceiver(() => {
+      new TestReceiver(async () => {
         stop.abort();
-        return gate.promise;
+        await gate.pass();
+        return { kind: "accepted" };
       }),
     );
     const answers = await send(transport, routedMany(2), stop.signal);
-    gate.resolve({ kind: "accepted" });
+    gate.open();
     assert.deepEqual(answers.map(isRetried), [true, true]);
   },
 

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import type { SendResult } from "../../mod.ts";
+import { fixture, Placed } from "../support/bus_fixture.ts";
+import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
+import { Gate } from "../support/gate.ts";
+import { NOW_MS } from "../support/manual_clock.ts";
+import { wrapped } from "../support/wrapped_store.ts";
+
+function setup(transport = new FakeTransport()) {
+  const wrapping = wrapped(memoryStore());
+  return { ...fixture([], { transport, store: wrapping.store }), transport, wrapping };
+}
+
+async function publishIds(bus: ReturnType<typeof setup>["bus"], ids: string[]): Promise<void> {
+  await bus.publishMany(Placed, ids.map((_, n) => ({ n })), { ids });
+}
+
+describe("bus: dispatch", () => {
+  it("one bad message in a batch fails alone", async () => {
+    const { bus, transport, observed } = setup();
+    transport.sender = ({ id }) => id === "bad" ? refusal("bad") : SENT;
+    await publishIds(bus, ["a", "bad", "b"]);
+    await bus.tick();
+    assert.deepEqual(transport.batches[0]?.map(({ id }) => id), ["a", "bad", "b"]);
+    assert.deepEqual(observed.all("succeeded").map(({ id }) => id), ["a", "b"]);
+    assert.equal(observed.all("retrying", { id: "bad" }).length, 3);
+  });
+
+  it("a transport that throws fails an attempt of each", async () => {
+    const { bus, transport, observed, store } = setup();
+    transport.send = () => Promise.reject(new TypeError("socket hang up"));
+    await publishIds(bus, ["a", "b"]);
+    const { failed } = await bus.tick();
+    assert.equal(failed, 6);
+    assert.equal(observed.all("retrying")[0]?.reason, "TypeError-->socket hang up");
+    assert.equal((await store.find("outbox", { id: "a", group: "" }))?.attempts, 3);
+  });
+
+  it("a transport that throws before it gives a promise does so too", async () => {
+    const { bus, transport, store } = setup();
+    transport.send = () => {
+      throw new Error("no connection");
+    };
+    await publishIds(bus, ["a"]);
+    await bus.tick();
+    const record = await store.find("outbox", { id: "a", group: "" });
+    assert.equal(record?.reason, "Error-->no connection");
+    assert.equal(record?.leaseUntilMs, null);
+  });
+
+  it("a transport that forgets a result fails an attempt of that message", async () => {
+    const { bus, transport, observed } = setup();
+    transport.send = (messages) => Promise.resolve(messages.slice(1).map(() => SENT));
+    await publishIds(bus, ["a", "b"]);
+    await bus.tick();
+    assert.equal(observed.all("succeeded", { id: "a" }).length, 1);
+    assert.ok(observed.all("retrying", { id: "b" }).length > 0);
+  });
+
+  it("what has no destination here is given back without an attempt", async () => {
+    const { bus, transport, store, clock, observed } = setup();
+    transport.sender = ({ id }) => id === "a" ? { kind: "unroutable", reason: "?" } : SENT;
+    await publishIds(bus, ["a", "b"]);
+    transport.unknown.add("order.placed");
+    const first = await bus.tick();
+    assert.deepEqual([first.sent, first.failed], [0, 0]);
+    assert.equal(observed.all("released").length, 2);
+    assert.deepEqual(transport.batches, []);
+    transport.unknown.clear();
+    clock.advance((first.nextDueAtMs ?? 0) - NOW_MS);
+    const second = await bus.tick();
+    assert.deepEqual([second.sent, second.failed], [1, 0]);
+    const record = await store.find("outbox", { id: "a", group: "" });
+    assert.deepEqual([record?.state, record?.attempts], ["scheduled", 0]);
+    assert.ok((second.nextDueAtMs ?? 0) > clock.now());
+  });
+
+  it("what cannot ever be sent fails at once", async () => {
+    const { bus, transport, observed } = setup();
+    transport.sender = () => ({ kind: "failed", reason: "410 gone", retryable: false });
+    await publishIds(bus, ["a"]);
+    assert.equal((await bus.tick()).failed, 1);
+    assert.deepEqual(observed.all("failed").map(({ attempts, reason }) => ({ attempts, reason })), [
+      { attempts: 1, reason: "410 gone" },
+    ]);
+    assert.equal(transport.ids.length, 1);
+  });
+
+  it("a pause that makes no sense counts as none", async () => {
+    for (const retryAfterMs of [NaN, -5]) {
+      const { bus, transport, observed } = setup();
+      const results: SendResult[] = [refusal("busy", retryAfterMs), SENT];
+      transport.sender = () => results.shift() ?? SENT;
+      await publishIds(bus, ["a"]);
+      await bus.tick();
+      assert.equal(observed.all("succeeded")[0]?.attempts, 2);
+    }
+  });
+
+  it("keeps to the transport's largest batch", async () => {
+    const { bus, transport } = setup(new FakeTransport(undefined, 2));
+    await publishIds(bus, ["a", "b", "c", "d", "e"]);
+    await bus.tick();
+    assert.deepEqual(transport.batches.map((batch) => batch.map(({ id }) => id)), [
+      ["a", "b"],
+      ["c", "d"],
+      ["e"],
+    ]);
+  });
+
+  it("a settlement that fails while the next batch is being sent harms only its own", async () => {
+    const { bus, transport, wrapping, clock, store } = setup(new FakeTransport(undefined, 1));
+    const gate = new Gate();
+    transport.sender = async ({ id }) => {
+      if (id === "b") await gate.pass();
+      return SENT;
+    };
+    wrapping.around = (method, call) =>
+      method === "settle" && wrapping.calls.get("settle") === 1
+        ? Promise.reject(new Error("gone"))
+        : call();
+    await publishIds(bus, ["a", "b"]);
+    const ticking = assert.rejects(bus.tick(), /gone/);
+    await gate.reached();
+    // A rejection that nobody has heard of yet would end the process here.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    gate.open();
+    await ticking;
+    assert.equal((await store.find("outbox", { id: "b", group: "" }))?.state, "succeeded");
+    clock.advance(60_001);
+    await bus.tick();
+    assert.equal((await store.find("outbox", { id: "a", group: "" }))?.state, "succeeded");
+    assert.deepEqual(transport.ids, ["a", "b", "a"]);
+  });
+
+  it("what waits behind a slow transport keeps its lease", async () => {
+    const transport = new FakeTransport();
+    const gate = new Gate();
+    transport.sender = async () => {
+      await gate.pass();
+      return SENT;
+    };
+    const store = memoryStore();
+    const { bus, clock, observed } = fixture([], { transport, store, batchSize: 1 });
+    await bus.start();
+    await publishIds(bus, ["a", "b", "c", "d"]);
+    await gate.reached(2);
+    for (let thirds = 0; thirds < 6; thirds++) {
+      await clock.awaits(20_000);
+      clock.advance(20_000);
+    }
+    await clock.awaits(20_000);
+    for (const kind of ["fresh", "suspect"] as const) {
+      const leaseUntilMs = clock.now() + 60_000;
+      const claim = { box: "outbox", limit: 10, nowMs: clock.now(), leaseUntilMs, kind } as const;
+      assert.deepEqual(await store.claim(claim), []);
+    }
+    gate.open();
+    await observed.until("succeeded", {}, 4);
+    assert.deepEqual(transport.ids, ["a", "b", "c", "d"]);
+    await bus.stop();
+  });
+});
