@@ -3,9 +3,8 @@
  *
  * @module
  */
-import type { SqlClient } from "../../core/ports.ts";
 import { endingWith, TransactionEnd } from "../postgres/guard.ts";
-import { type Database, runOnClient } from "../postgres/run.ts";
+import { type Database, runOnClient, sqlClientOf } from "../postgres/run.ts";
 import { guardedPglite } from "./guarded_pglite.ts";
 import type { Pglite, PgliteTransactionOf } from "./pglite_store.ts";
 
@@ -17,6 +16,6 @@ export function databaseOf<Db extends Pglite>(db: Db): Database<PgliteTransactio
       const end = new TransactionEnd();
       return db.transaction((tx) => endingWith(tx, guardedPglite, end, work));
     },
-    runIn: (tx) => runOnClient(tx as SqlClient),
+    runIn: (tx) => runOnClient(sqlClientOf(tx)),
   };
 }

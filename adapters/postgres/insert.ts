@@ -83,7 +83,8 @@ async function insertMany(
   const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
   const rows = await run(
     `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
-select ${values.join(", ")}, ${createdAtMs}${batch.from("from")}
+select ${values.join(", ")}, ${createdAtMs}
+from ${batch.from}
 on conflict do nothing
 returning id, subscriber_group`,
     batch.params,

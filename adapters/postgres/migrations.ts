@@ -73,7 +73,8 @@ function boxStatements(schema: string, box: Box): string[] {
 ) with (fillfactor = 45)`,
     `create index ${box}_due on ${name} (due_at_ms) where state = 'scheduled'`,
     `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,
-    `create index ${box}_created on ${name} (created_at_ms)`,
+    `create index ${box}_exceptions on ${name} (created_at_ms)
+  where state not in ('scheduled', 'succeeded')`,
   ];
 }
 

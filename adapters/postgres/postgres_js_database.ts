@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import { endingWith, TransactionEnd } from "./guard.ts";
 import { guardedPostgresJs } from "./guarded_postgres_js.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
-import { type Database, isSqlClient, type Run, runOnClient } from "./run.ts";
+import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
 
 /** The database behind a client. */
 export function databaseOf<Client extends PostgresJs>(
@@ -26,15 +25,7 @@ export function databaseOf<Client extends PostgresJs>(
         end.reach();
       }
     },
-    runIn: (tx) => {
-      if (isSqlClient(tx)) return runOnClient(tx);
-      if (isPostgresJs(tx)) return runOn(tx);
-      throw new AtlastError(
-        "unsupported",
-        `Cannot join a transaction that is ${typeof tx}: want one of postgres.js, or an object ` +
-          `with query(text, params)`,
-      );
-    },
+    runIn: (tx) => isPostgresJs(tx) ? runOn(tx) : runOnClient(sqlClientOf(tx)),
   };
 }
 

@@ -154,17 +154,22 @@ function contentTypeText({ contentType }: Message): string | null {
 
 /*
  * A body is in `body` if it is text, in `body_bytes` if it is bytes. Text that Postgres cannot keep as
- * text is in `body_bytes` as UTF-16, and `body` is then empty but not null.
+ * text is in `body_bytes` as UTF-16, and `body` is then empty but not null; so is text that begins with
+ * a byte-order mark, which PGlite leaves out when it reads.
  */
+
+function isPlainText(body: string): boolean {
+  return isStorable(body) && !body.startsWith("\ufeff");
+}
 
 function bodyText(body: MessageBody): string | null {
   if (typeof body !== "string") return null;
-  return isStorable(body) ? body : "";
+  return isPlainText(body) ? body : "";
 }
 
 function bodyBase64(body: MessageBody): string | null {
   if (typeof body !== "string") return base64(body);
-  return isStorable(body) ? null : base64(utf16Bytes(body));
+  return isPlainText(body) ? null : base64(utf16Bytes(body));
 }
 
 function bodyOf(text: string | null, bytes: string | null): MessageBody {

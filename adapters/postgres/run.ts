@@ -67,3 +67,17 @@ export function isSqlClient(value: unknown): value is SqlClient {
   return typeof value === "object" && value !== null &&
     typeof (value as { query?: unknown }).query === "function";
 }
+
+/**
+ * The transaction a caller gave, as a client.
+ *
+ * @throws {AtlastError} `unsupported` when it is none.
+ */
+export function sqlClientOf(tx: unknown): SqlClient {
+  if (isSqlClient(tx)) return tx;
+  throw new AtlastError(
+    "unsupported",
+    `Cannot join a transaction that is of type ${typeof tx}: want one of this store's own, or an ` +
+      `object with query(text, params)`,
+  );
+}

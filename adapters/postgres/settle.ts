@@ -4,9 +4,10 @@
  * @module
  */
 import type { Lease, RecordKey, Settlement } from "../../core/ports.ts";
-import { Batch, type BatchColumn } from "./batch.ts";
+import type { BatchColumn } from "./batch.ts";
+import { KeyedBatch } from "./keyed_batch.ts";
 import type { Run } from "./run.ts";
-import { storable } from "./storable_text.ts";
+import { isStorableKey, storable } from "./storable_text.ts";
 import { compareKeys, keyText, type Table } from "./table.ts";
 
 /** See `Store.settle`. */
@@ -16,19 +17,20 @@ export function settle(
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
   return inRounds(settlements, (round) => {
-    const batch = new Batch([...leaseColumns(round), ...settleColumns(round)]);
+    const batch = new KeyedBatch(round.map(({ key }) => key), settleColumns(round));
     const set = PATCH_COLUMNS.map((column) => `${column} = ${batch.value(column)}`);
+    // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
+    // backlog in it.
     return run(
-      `update ${table.name} as t
+      `${batch.with}update ${table.name} as t
 set ${set.join(", ")}, lease_until_ms = null,
-  reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end${
-        batch.from("from")
-      }
-where ${sameLease(batch)} and t.state = ${batch.value("from_state")}
+  reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end
+where ${batch.hasKey} and t.epoch = ${batch.value("epoch")}
+  and (t.state = ${batch.value("from_state")}) is not false
   and (t.lease_until_ms is not null) = coalesce(${
         batch.value("claimed")
       }, t.lease_until_ms is not null)
-returning ${batch.nth} as nth`,
+returning id, subscriber_group`,
       batch.params,
     );
   });
@@ -42,29 +44,19 @@ export function renew(
   leaseUntilMs: number,
 ): Promise<boolean[]> {
   return inRounds(leases, (round) => {
-    const batch = new Batch(leaseColumns(round));
+    const batch = new KeyedBatch(round.map(({ key }) => key), [epochColumn(round)]);
     return run(
-      `update ${table.name} as t
-set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}${batch.from("from")}
-where ${sameLease(batch)} and t.lease_until_ms is not null
-returning ${batch.nth} as nth`,
+      `${batch.with}update ${table.name} as t
+set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}
+where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null
+returning id, subscriber_group`,
       batch.params,
     );
   });
 }
 
-function leaseColumns(leases: readonly Lease[]): BatchColumn[] {
-  return [
-    { name: "id", type: "text", values: leases.map(({ key }) => key.id) },
-    { name: "subscriber_group", type: "text", values: leases.map(({ key }) => key.group) },
-    { name: "epoch", type: "integer", values: leases.map(({ epoch }) => epoch) },
-  ];
-}
-
-function sameLease(batch: Batch): string {
-  return ["id", "subscriber_group", "epoch"]
-    .map((column) => `t.${column} = ${batch.value(column)}`)
-    .join(" and ");
+function epochColumn(leases: readonly Lease[]): BatchColumn {
+  return { name: "epoch", type: "integer", values: leases.map(({ epoch }) => epoch) };
 }
 
 /** The columns that a patch sets. */
@@ -84,6 +76,7 @@ const PATCH_COLUMNS = [
 function settleColumns(round: readonly Settlement[]): BatchColumn[] {
   const patches = round.map(({ patch }) => patch);
   return [
+    epochColumn(round),
     {
       name: "claimed",
       type: "boolean",
@@ -115,33 +108,35 @@ function settleColumns(round: readonly Settlement[]): BatchColumn[] {
 }
 
 /**
- * Runs a statement over items with a key. A statement applies one change to a row, so items with the
- * same key go to rounds of their own, in order. Within a round they are sorted by key, so that two
- * statements at once lock their rows in the same order and never wait for each other.
+ * Runs a statement over items with a key, and says which it reached. A statement applies one change to a
+ * row, so items with the same key go to rounds of their own, in order. Within a round they are sorted
+ * by key, so that two statements at once lock their rows in the same order and never wait for each
+ * other.
  */
 async function inRounds<Item extends { readonly key: RecordKey }>(
   items: readonly Item[],
   apply: (round: readonly Item[]) => Promise<readonly unknown[][]>,
 ): Promise<boolean[]> {
-  const applied = items.map(() => false);
-  let left = [...items.keys()];
+  const reached = items.map(() => false);
+  // A key that cannot be stored is that of no record.
+  let left = [...items.entries()].filter(([, { key }]) => isStorableKey(key));
   while (left.length > 0) {
-    const places = new Map<string, number>();
-    const later: number[] = [];
-    for (const place of left) {
-      const text = keyText((items[place] as Item).key);
-      if (places.has(text)) later.push(place);
-      else places.set(text, place);
+    const round = new Map<string, [number, Item]>();
+    const later: [number, Item][] = [];
+    for (const entry of left) {
+      const text = keyText(entry[1].key);
+      if (round.has(text)) later.push(entry);
+      else round.set(text, entry);
     }
-    const round = [...places.values()].sort((a, b) =>
-      compareKeys((items[a] as Item).key, (items[b] as Item).key)
-    );
-    for (const [nth] of await apply(round.map((place) => items[place] as Item))) {
-      applied[round[Number(nth) - 1] as number] = true;
+    const sorted = [...round.values()].map(([, item]) => item)
+      .sort((a, b) => compareKeys(a.key, b.key));
+    for (const [id, group] of await apply(sorted)) {
+      const [place] = round.get(keyText({ id: id as string, group: group as string })) ?? [];
+      if (place !== undefined) reached[place] = true;
     }
     left = later;
   }
-  return applied;
+  return reached;
 }
 
 function textOrNull(text: string | null): string | null {

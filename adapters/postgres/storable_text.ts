@@ -7,11 +7,17 @@
  *
  * @module
  */
+import type { RecordKey } from "../../core/ports.ts";
 
 /** Whether Postgres can keep this text as it is, and every driver gives it back so. */
 export function isStorable(text: string): boolean {
   // PGlite takes a byte-order mark at the start of a text for one of its own, and drops it.
   return text.isWellFormed() && !text.includes("\0") && !text.startsWith("\ufeff");
+}
+
+/** Whether a record with this key can be in a table. */
+export function isStorableKey({ id, group }: RecordKey): boolean {
+  return isStorable(id) && isStorable(group);
 }
 
 /** Text for people, with U+FFFD in the place of what cannot be kept. */

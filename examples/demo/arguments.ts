@@ -62,7 +62,7 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
       given.set(name, value);
     } else {
       const options = [...FLAGS, ...VALUED].join(", ");
-      throw new UsageError(`Cannot use ${JSON.stringify(args[i])}: want one of ${options}`);
+      throw new UsageError(`Cannot use ${JSON.stringify(name)}: want one of ${options}`);
     }
   }
   if (given.has("--help")) return null;

@@ -55,6 +55,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   const services = new Services(
     { seed, stock: stockFor(plan), addresses: workplace.addresses },
     story,
+    signal,
     (error) => failure.abort(error),
   );
   onImpatience(() => services.kill());
@@ -154,7 +155,6 @@ async function stayUp(
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   if (!interrupt.aborted) throw signal.reason;
-  terminal.line("\n  Stopping.");
 }
 
 function printHeader(

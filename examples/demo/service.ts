@@ -16,7 +16,7 @@ import type { Service } from "./service_parts.ts";
 export const CONFIG_VARIABLE = "ATLAST_DEMO_SERVICE";
 
 /** How long a claim holds: so long do the messages of a killed process wait. */
-export const LEASE_MS = 2_000;
+export const LEASE_MS = 3_000;
 
 /** What a service is started with. */
 export interface ServiceConfig {
@@ -36,7 +36,7 @@ const DRAIN_MS = 5_000;
 /** While the other service is away, its messages are tried for about a quarter of a minute. */
 const SEND_RETRY = {
   kind: "exponential",
-  baseMs: 100,
+  baseMs: 200,
   capMs: 1_000,
   maxAttempts: 20,
 } as const;

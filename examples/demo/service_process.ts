@@ -35,8 +35,13 @@ export class ServiceProcess {
   /** How it ended, once it has. */
   readonly status: Promise<Deno.CommandStatus>;
 
-  /** Starts a service; resolves when it serves. */
-  static async start(config: ServiceConfig, listener: Listener): Promise<ServiceProcess> {
+  /** Starts a service; resolves when it serves. One that `signal` no longer wants by then is killed. */
+  static async start(
+    config: ServiceConfig,
+    listener: Listener,
+    signal: AbortSignal,
+  ): Promise<ServiceProcess> {
+    signal.throwIfAborted();
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--allow-all", new URL("service.ts", import.meta.url).href],
       env: { [CONFIG_VARIABLE]: JSON.stringify(config) },
@@ -59,9 +64,13 @@ export class ServiceProcess {
       await read;
       throw new Error(`The ${config.name} service ended with ${signal ?? `code ${code}`}`);
     });
+    const unwanted = () => child.kill("SIGKILL");
+    signal.addEventListener("abort", unwanted);
     try {
       await Promise.race([ready.promise, died]);
     } finally {
+      signal.removeEventListener("abort", unwanted);
+      // From here on whoever started it looks at its status.
       died.catch(() => {});
     }
     return started;

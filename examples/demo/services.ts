@@ -21,14 +21,21 @@ export class Services {
   readonly #story: Story;
   readonly #ports: Readonly<Record<ServiceName, number>>;
   readonly #signingKeys: readonly string[];
+  readonly #signal: AbortSignal;
   readonly #fail: (error: unknown) => void;
   readonly #running = new Map<ServiceName, ServiceProcess>();
   #replacing: Promise<void> = Promise.resolve();
 
-  /** `fail` is called when a service ends that was not to end. */
-  constructor(config: SharedConfig, story: Story, fail: (error: unknown) => void) {
+  /** `signal` gives up on services that still start; `fail` is called when one ends by itself. */
+  constructor(
+    config: SharedConfig,
+    story: Story,
+    signal: AbortSignal,
+    fail: (error: unknown) => void,
+  ) {
     this.#config = config;
     this.#story = story;
+    this.#signal = signal;
     this.#fail = fail;
     this.#ports = { orders: freePort(), inventory: freePort() };
     this.#signingKeys = [btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))];
@@ -75,7 +82,7 @@ export class Services {
     }, {
       event: (event) => this.#told(name, event),
       text: (line) => this.#story.moment("red", name, line),
-    });
+    }, this.#signal);
     this.#running.set(name, service);
     service.status.then(({ code, signal }) => {
       if (this.#running.get(name) !== service) return;
@@ -88,10 +95,15 @@ export class Services {
     if (event.kind === "to_be_killed") {
       this.#replacing = this.#replace(name, event.order).catch(this.#fail);
     } else if (event.kind === "ready") {
-      const held = event.held === 0
-        ? ""
-        : `; ${event.held} messages are still held by the killed process, until their leases run out`;
-      this.#story.moment("green", name, `up at ${this.url(name)}, ${event.engine}${held}`);
+      this.#story.moment("green", name, `up at ${this.url(name)}, ${event.engine}`);
+      if (event.held > 0) {
+        const messages = event.held === 1 ? "1 message is" : `${event.held} messages are`;
+        this.#story.moment(
+          "green",
+          name,
+          `${messages} held by the killed process, until the leases end`,
+        );
+      }
     }
     this.#story.event(name, event);
   }

@@ -85,6 +85,7 @@ export class Story {
   readonly #seen: Partial<Record<Kind, number>> = {};
   #gathered: { kind: Kind; order: number | null }[] = [];
   #timer: ReturnType<typeof setTimeout>;
+  #ended = false;
 
   /** Begins to tell of a run of so many orders. */
   constructor(terminal: Terminal, planned: number) {
@@ -115,14 +116,16 @@ export class Story {
     this.#terminal.happened(style, who, this.#terminal.paint("bold", text));
   }
 
-  /** Tells what is left, and no more. */
+  /** Tells what is left; from now on only what is worth a line of its own is told. */
   end(): void {
     this.#tell();
+    this.#ended = true;
     clearTimeout(this.#timer);
     this.#terminal.live("");
   }
 
   #gather(kind: Kind, order: number | null): void {
+    if (this.#ended) return;
     this.#seen[kind] = (this.#seen[kind] ?? 0) + 1;
     this.#gathered.push({ kind, order });
     this.#showProgress();
@@ -142,7 +145,7 @@ export class Story {
       this.#terminal.happened(style, who, parts.join(", ") + (names ? this.#named(orders) : ""));
     }
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tell(), TOLD_EVERY_MS);
+    if (!this.#ended) this.#timer = setTimeout(() => this.#tell(), TOLD_EVERY_MS);
   }
 
   #named(orders: readonly number[]): string {

@@ -41,7 +41,12 @@ async function serverPlace(url: string): Promise<Workplace> {
   const addresses = { orders: address("orders"), inventory: address("inventory") };
   const schemas = [addresses.orders.schema, addresses.inventory.schema];
   // Finds out now, rather than in two processes, whether the server can be reached.
-  await withServer(url, (sql) => sql`select 1`);
+  try {
+    await withServer(url, (sql) => sql`select 1`);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot use the server of --database-url: ${why}`, { cause: error });
+  }
   return {
     place: `Postgres at ${new URL(url).host}, schemas ${schemas.join(" and ")}`,
     addresses,

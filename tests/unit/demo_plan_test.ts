@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import * as fc from "fast-check";
+import { readArguments, UsageError } from "../../examples/demo/arguments.ts";
+import { DeductQty, MarkStatus } from "../../examples/demo/contracts.ts";
+import {
+  faultPlan,
+  handlerFault,
+  killedAt,
+  transportFault,
+} from "../../examples/demo/fault_plan.ts";
+import { orderPlan, stockFor } from "../../examples/demo/order_plan.ts";
+import { holds } from "../support/property.ts";
+
+const SEEDS = fc.integer({ min: 0, max: 2 ** 31 - 1 });
+
+describe("the demo's fault plan", () => {
+  test("is the same for the same seed, and another for another", () => {
+    assert.deepEqual(faultPlan(7, 300), faultPlan(7, 300));
+    assert.notDeepEqual(faultPlan(7, 300), faultPlan(8, 300));
+  });
+
+  test("has faults of every kind in a run of 300 orders", () => {
+    holds(
+      fc.property(SEEDS, (seed) => {
+        const plan = faultPlan(seed, 300).join("\n");
+        for (const kind of ["lost", "answer_lost", "doubled", "before", "after"]) {
+          assert.match(plan, new RegExp(`^${kind} `, "m"));
+        }
+      }),
+      50,
+    );
+  });
+
+  test("does not depend on what was asked before", () => {
+    const backwards = orderPlan(7, 100).map(({ orderId }) => 101 - orderId)
+      .map((orderId) => transportFault(7, DeductQty.name, orderId, 1)).reverse();
+    const forwards = orderPlan(7, 100)
+      .map(({ orderId }) => transportFault(7, DeductQty.name, orderId, 1));
+    assert.deepEqual(backwards, forwards);
+  });
+
+  test("lets every message through from the third attempt on", () => {
+    holds(fc.property(SEEDS, fc.integer({ min: 1, max: 10_000 }), (seed, orderId) => {
+      for (const { name } of [DeductQty, MarkStatus]) {
+        assert.equal(transportFault(seed, name, orderId, 3), null);
+        assert.equal(handlerFault(seed, name, orderId, 3), null);
+      }
+    }));
+  });
+
+  test("kills at an order that is deducted in its first attempt", () => {
+    holds(
+      fc.property(SEEDS, (seed) => {
+        const orderId = killedAt(seed, 60);
+        assert.ok(orderId !== null);
+        assert.equal(handlerFault(seed, DeductQty.name, orderId, 1), null);
+        assert.equal(orderPlan(seed, 60)[orderId - 1]?.kind, "ordinary");
+      }),
+      50,
+    );
+  });
+});
+
+describe("the demo's orders", () => {
+  test("are of every kind, and as many succeed whatever comes first", () => {
+    const plan = orderPlan(7, 300);
+    const count = (kind: string) => plan.filter((order) => order.kind === kind).length;
+    assert.equal(count("poison"), 6);
+    assert.equal(count("too_many"), 24);
+    const stock = new Map(stockFor(plan).map(({ productId, qty }) => [productId, qty]));
+    assert.equal(stock.get(4), Math.ceil(count("scarce") / 2));
+    for (const { kind, productId, qty } of plan) {
+      const inStock = stock.get(productId);
+      if (kind === "poison") assert.equal(inStock, undefined);
+      if (kind === "too_many") assert.ok(qty > (inStock ?? 0));
+    }
+    for (const [productId, qty] of stock) {
+      const ordinary = plan.filter((o) => o.kind === "ordinary" && o.productId === productId);
+      assert.ok(ordinary.reduce((sum, order) => sum + order.qty, 0) <= qty);
+    }
+  });
+});
+
+describe("the demo's arguments", () => {
+  test("have defaults", () => {
+    assert.deepEqual(readArguments([], 0.5), {
+      once: false,
+      orders: 300,
+      seed: 500_000,
+      databaseUrl: null,
+    });
+  });
+
+  test("are read in both forms", () => {
+    const url = "postgres://user:pass=word@host/db";
+    assert.deepEqual(
+      readArguments(["--once", "--orders", "60", "--seed=7", `--database-url=${url}`], 0),
+      { once: true, orders: 60, seed: 7, databaseUrl: url },
+    );
+  });
+
+  test("ask for help", () => assert.equal(readArguments(["--help"], 0), null));
+
+  for (
+    const [args, message] of [
+      [["--twice"], /Cannot use "--twice": want one of --once/],
+      [["60"], /Cannot use "60"/],
+      [["--once=yes"], /Cannot use "--once"/],
+      [["--seed"], /Cannot use --seed without a value/],
+      [["--seed", "--once"], /Cannot use --seed without a value/],
+      [["--seed", "1", "--seed", "2"], /Cannot take --seed twice/],
+      [["--orders", "0"], /Cannot use --orders "0": want a whole number from 1/],
+      [["--orders", "1.5"], /Cannot use --orders "1.5"/],
+      [["--database-url", "mysql://me:secret@host"], /want postgres:/],
+    ] as const
+  ) {
+    test(`refuse ${args.join(" ")}`, () => {
+      assert.throws(() => readArguments(args, 0), (error) => {
+        assert.ok(error instanceof UsageError);
+        assert.match(error.message, message);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+    });
+  }
+});
