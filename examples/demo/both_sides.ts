@@ -27,7 +27,7 @@ const COPIES: Readonly<Record<string, readonly [ServiceName, string, string]>> =
   wallets: [
     "orders",
     "wallets",
-    "customer_id integer, reserved_cents integer, spent_cents integer",
+    "customer_id integer, reserved_cents bigint, spent_cents bigint",
   ],
   stock: [
     "inventory",

@@ -30,8 +30,11 @@ async function main(): Promise<number> {
   terminal.line(`seed ${options.seed}`);
   const interrupt = new AbortController();
   let hurry = () => {};
-  const asked = () =>
-    interrupt.signal.aborted ? hurry() : interrupt.abort(new Error("Interrupted"));
+  const asked = () => {
+    if (interrupt.signal.aborted) return hurry();
+    terminal.line("\n  Stopping.");
+    interrupt.abort(new Error("Interrupted"));
+  };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     if (Deno.build.os === "windows" && signal !== "SIGINT") continue;
     Deno.addSignalListener(signal, asked);

@@ -10,6 +10,7 @@ import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { Hono } from "hono";
 import * as z from "zod";
 import { DeductQty, MarkStatus, OrderStuck } from "./contracts.ts";
+import type { Database } from "./database.ts";
 import type { Service, ServiceParts } from "./service_parts.ts";
 
 /** The service's own tables. */
@@ -26,8 +27,8 @@ create table if not exists orders (
 );
 create table if not exists wallets (
   customer_id integer primary key,
-  reserved_cents integer not null default 0,
-  spent_cents integer not null default 0
+  reserved_cents bigint not null default 0,
+  spent_cents bigint not null default 0
 );`;
 
 const UNIT_PRICE_CENTS = 500;
@@ -41,6 +42,7 @@ const NewOrder = z.object({
 
 /** Makes the service; nothing runs until its bus is started and its app is served. */
 export function orderService({ database, peerUrl, signingKeys, demo }: ServiceParts): Service {
+  const verify = verifySignature({ signingKeys });
   const bus = createBus({
     ...demo.settings,
     store: database.store,
@@ -76,39 +78,49 @@ export function orderService({ database, peerUrl, signingKeys, demo }: ServicePa
     }),
   ]);
 
-  /** The order, its reserved price and its message: all of them, or none. False if it was there before. */
-  function place({ orderId, customerId, productId, qty }: z.infer<typeof NewOrder>) {
-    return bus.transaction(async (tx) => {
-      const messageId = crypto.randomUUID();
-      const priceCents = qty * UNIT_PRICE_CENTS;
-      const { rows } = await tx.query(
-        `insert into orders (order_id, customer_id, product_id, qty, price_cents, message_id)
-         values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning 1`,
-        [orderId, customerId, productId, qty, priceCents, messageId],
-      );
-      if (rows.length === 0) return false;
-      await tx.query(
-        `insert into wallets as w (customer_id, reserved_cents) values ($1, $2)
-         on conflict (customer_id) do update
-         set reserved_cents = w.reserved_cents + excluded.reserved_cents`,
-        [customerId, priceCents],
-      );
-      await bus.publish(DeductQty, { orderId, productId, qty }, {
-        tx,
-        id: messageId,
-        callback: MarkStatus,
-        failureCallback: OrderStuck,
-      });
-      return true;
-    });
-  }
+  return {
+    bus,
+    app: orderRoutes(bus, database).route("/atlast", createApp<Hono>(bus, { verify })),
+  };
+}
 
+/** The order, its reserved price and its message: all of them, or none. False if it was there before. */
+function place(
+  bus: Service["bus"],
+  { orderId, customerId, productId, qty }: z.infer<typeof NewOrder>,
+): Promise<boolean> {
+  return bus.transaction(async (tx) => {
+    const messageId = crypto.randomUUID();
+    const priceCents = qty * UNIT_PRICE_CENTS;
+    const { rows } = await tx.query(
+      `insert into orders (order_id, customer_id, product_id, qty, price_cents, message_id)
+       values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning 1`,
+      [orderId, customerId, productId, qty, priceCents, messageId],
+    );
+    if (rows.length === 0) return false;
+    await tx.query(
+      `insert into wallets as w (customer_id, reserved_cents) values ($1, $2)
+       on conflict (customer_id) do update
+       set reserved_cents = w.reserved_cents + excluded.reserved_cents`,
+      [customerId, priceCents],
+    );
+    await bus.publish(DeductQty, { orderId, productId, qty }, {
+      tx,
+      id: messageId,
+      callback: MarkStatus,
+      failureCallback: OrderStuck,
+    });
+    return true;
+  });
+}
+
+function orderRoutes(bus: Service["bus"], database: Database): Hono {
   const app = new Hono();
   app.put("/orders/:id", async (c) => {
     const body: unknown = await c.req.json().catch(() => null);
     const order = NewOrder.safeParse({ ...Object(body), orderId: Number(c.req.param("id")) });
     if (!order.success) return c.json({ error: z.prettifyError(order.error) }, 400);
-    const isNew = await place(order.data);
+    const isNew = await place(bus, order.data);
     return c.json(
       { orderId: order.data.orderId, placed: isNew ? "now" : "before" },
       isNew ? 201 : 200,
@@ -126,6 +138,5 @@ export function orderService({ database, peerUrl, signingKeys, demo }: ServicePa
     );
     return c.json(rows);
   });
-  app.route("/atlast", createApp<Hono>(bus, { verify: verifySignature({ signingKeys }) }));
-  return { bus, app };
+  return app;
 }

@@ -43,7 +43,7 @@ function printCheck(terminal: Terminal, { claim, about, broken }: CheckResult): 
   const named = broken.slice(0, MAX_NAMED).join(", ") + (broken.length > MAX_NAMED ? ", …" : "");
   terminal.line(
     `  ${terminal.paint("red", "✗")} ${claim}: ` +
-      terminal.paint("red", `${broken.length} of ${about} do not: ${named}`),
+      terminal.paint("red", `${broken.length} of ${about} are not so: ${named}`),
   );
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import deno from "../../deno.json" with { type: "json" };
 import type { DemoOptions } from "./arguments.ts";
 import { placeOrders, rest } from "./customers.ts";
 import { openDatabase } from "./database.ts";
@@ -75,7 +76,12 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     story.end();
     const reconciliation = await reconciled(workplace, orders);
     printReconciliation(terminal, reconciliation);
-    if (!reconciliation.holds) terminal.line(`\n  It does not add up. See ${workplace.place}`);
+    if (!reconciliation.holds) {
+      const kept = options.databaseUrl === null
+        ? ` Both databases are kept: ${workplace.place}`
+        : "";
+      terminal.line(`\n  It does not add up.${kept}`);
+    }
     terminal.line();
     terminal.line(closingLine(reconciliation, story.redelivered));
     if (!options.once) await stayUp(services, terminal, signal, interrupt);
@@ -166,7 +172,7 @@ function printHeader(
     ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
     ["faults", "lost requests, lost answers, doubled messages, crashing handlers, and one SIGKILL"],
     ["databases", place],
-    ["runtime", `Deno ${Deno.version.deno}`],
+    ["versions", `Atlast ${deno.version}, Deno ${Deno.version.deno}`],
   ];
   terminal.line(
     `${terminal.paint("bold", "Atlast demo")}: an order service and an inventory service over HTTP`,

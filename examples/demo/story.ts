@@ -7,7 +7,7 @@ import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import type { Style, Terminal } from "./terminal.ts";
 
 /** How often what came together is told, in milliseconds. */
-const TOLD_EVERY_MS = 1_000;
+const TOLD_EVERY_MS = 1_500;
 /** How many orders a line names. */
 const MAX_NAMED = 6;
 const BAR_WIDTH = 24;

@@ -40,6 +40,6 @@ export class Gate {
 }
 
 /** Lets everything run that needs no clock: for tests that show that something does not happen. */
-export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+export async function quiet(turns = 20): Promise<void> {
+  for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import { subscribe } from "../../mod.ts";
+import { fixture, Placed } from "../support/bus_fixture.ts";
+import { Gate } from "../support/gate.ts";
+import { wrapped } from "../support/wrapped_store.ts";
+
+describe("bus: starting", () => {
+  it("twice is once", async () => {
+    const wrapping = wrapped(memoryStore());
+    const { bus, observed } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      store: wrapping.store,
+    });
+    await Promise.all([bus.start(), bus.start()]);
+    await bus.start();
+    await bus.publish(Placed, { n: 1 });
+    await observed.until("succeeded", { box: "inbox" });
+    assert.equal(wrapping.calls.get("prune"), 2);
+    await bus.stop();
+  });
+
+  it("each start resolves only when the store is ready, and one that failed may be repeated", async () => {
+    const gate = new Gate();
+    const wrapping = wrapped(memoryStore());
+    let isDown = true;
+    wrapping.around = async (method, call) => {
+      if (method === "ready") {
+        await gate.pass();
+        if (isDown) throw new Error("no store");
+      }
+      return await call();
+    };
+    const { bus } = fixture([], { store: wrapping.store });
+    const starts = Promise.allSettled([bus.start(), bus.start()]);
+    await gate.reached();
+    gate.open();
+    assert.deepEqual((await starts).map(({ status }) => status), ["rejected", "rejected"]);
+    assert.equal((await bus.health()).ready, false);
+    isDown = false;
+    await bus.start();
+    assert.deepEqual(await bus.health(), { ready: true, store: "up", running: true });
+    await bus.stop();
+  });
+
+  it("a stop that comes meanwhile ends what it opened", async () => {
+    const gate = new Gate();
+    const log: string[] = [];
+    const store = Object.assign(memoryStore(), {
+      listen: async () => {
+        await gate.pass();
+        log.push("listening");
+        return () => Promise.resolve(void log.push("unlistened"));
+      },
+      close: () => Promise.resolve(void log.push("closed")),
+    });
+    const { bus } = fixture([], { store });
+    const starting = bus.start();
+    await gate.reached();
+    const stopping = bus.stop();
+    gate.open();
+    await Promise.all([starting, stopping]);
+    assert.deepEqual(log, ["listening", "unlistened", "closed"]);
+    await assert.rejects(bus.start(), { code: "stopped" });
+  });
+});

@@ -1,0 +1,207 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import { type PublishMiddleware, subscribe } from "../../mod.ts";
+import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
+import { FakeTransport, SENT } from "../support/fake_transport.ts";
+import { Gate, quiet } from "../support/gate.ts";
+import { wrapped } from "../support/wrapped_store.ts";
+
+/** A bus whose one handler stands before a gate. */
+function gated() {
+  const gate = new Gate();
+  const subscriber = subscribe(Placed, { group: "g" }, () => gate.pass());
+  return { gate, ...fixture([subscriber], { concurrency: 1 }) };
+}
+
+describe("bus: stopping", () => {
+  it("finishes the handler that runs, and gives back what waits, for others to claim at once", async () => {
+    const { bus, gate, store, clock } = gated();
+    await bus.start();
+    await bus.deliver(["a", "b", "c"].map((id) => arriving(id)));
+    await gate.reached();
+    const stopping = bus.stop();
+    assert.deepEqual(await bus.deliver([arriving("d")]), [
+      { kind: "refused", reason: "The bus is stopping", retryAfterMs: 1_000 },
+    ]);
+    assert.equal((await bus.health()).ready, false);
+    gate.open();
+    await stopping;
+    assert.equal(gate.arrived, 1);
+    const other = fixture([subscribe(Placed, { group: "g" }, () => {})], { store, clock });
+    assert.equal((await other.bus.tick()).handled, 2);
+    const record = await store.find("inbox", { id: "c", group: "g" });
+    assert.deepEqual([record?.attempts, record?.crashes], [1, 0]);
+    assert.equal(await store.find("inbox", { id: "d", group: "g" }), null);
+    assert.equal(clock.waiting, 0);
+  });
+
+  it("gives back what waits to be sent", async () => {
+    const gate = new Gate();
+    const transport = new FakeTransport(async () => {
+      await gate.pass();
+      return SENT;
+    });
+    const { bus, store, clock } = fixture([], { transport, batchSize: 1 });
+    await bus.start();
+    await bus.publishMany(Placed, Array.from({ length: 20 }, (_, n) => ({ n })));
+    await gate.reached(2);
+    const stopping = bus.stop();
+    await quiet();
+    gate.open();
+    await stopping;
+    assert.equal(transport.ids.length, 2);
+    assert.ok(transport.isClosed);
+    const other = fixture([], { transport, store, clock });
+    assert.equal((await other.bus.tick()).sent, 18);
+  });
+
+  it("after its time aborts a handler that is stuck, and gives its message back untried", async () => {
+    const { bus, gate, store, clock } = gated();
+    await bus.start();
+    await bus.deliver([arriving("a"), arriving("b")]);
+    await gate.reached();
+    const stopping = bus.stop({ drainMs: 5_000 });
+    await clock.awaits(5_000);
+    clock.advance(4_999);
+    await quiet();
+    assert.notEqual((await store.find("inbox", { id: "a", group: "g" }))?.leaseUntilMs, null);
+    clock.advance(1);
+    await stopping;
+    for (const id of ["a", "b"]) {
+      const record = await store.find("inbox", { id, group: "g" });
+      assert.deepEqual(
+        [record?.state, record?.attempts, record?.crashes, record?.leaseUntilMs],
+        ["scheduled", 0, 0, null],
+      );
+    }
+    gate.open();
+    await quiet();
+    assert.equal((await store.find("inbox", { id: "a", group: "g" }))?.state, "scheduled");
+  });
+
+  it("does so with a sending that is stuck", async () => {
+    const transport = new FakeTransport((_message, signal) =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason))
+      )
+    );
+    const { bus, store, clock, observed } = fixture([], { transport });
+    await bus.start();
+    const { id } = await bus.publish(Placed, { n: 1 });
+    await clock.awaits(20_000);
+    const stopping = bus.stop({ drainMs: 10 });
+    await clock.awaits(10);
+    clock.advance(10);
+    await stopping;
+    const record = await store.find("outbox", { id, group: "" });
+    assert.deepEqual([record?.attempts, record?.leaseUntilMs], [0, null]);
+    assert.equal(observed.all("released").length, 1);
+  });
+
+  it("waits for a delivery to a bus that was not started", async () => {
+    const { bus, gate, store } = gated();
+    const delivery = bus.deliver([arriving("a"), arriving("b")]);
+    await gate.reached();
+    let isStopped = false;
+    const stopping = bus.stop().then(() => isStopped = true);
+    await quiet();
+    assert.equal(isStopped, false);
+    gate.open();
+    await stopping;
+    assert.deepEqual((await delivery).map(({ kind }) => kind), ["handled", "accepted"]);
+    const record = await store.find("inbox", { id: "b", group: "g" });
+    assert.deepEqual([record?.attempts, record?.leaseUntilMs], [0, null]);
+  });
+
+  it("runs no handler for a delivery whose storing it overtook", async () => {
+    const gate = new Gate();
+    const wrapping = wrapped(memoryStore());
+    let runs = 0;
+    const { bus, store } = fixture([subscribe(Placed, { group: "g" }, () => void runs++)], {
+      store: wrapping.store,
+    });
+    await bus.start();
+    wrapping.around = async (method, call) => {
+      if (method === "add") await gate.pass();
+      return await call();
+    };
+    const delivery = bus.deliver([arriving("a")]);
+    await gate.reached();
+    const stopping = bus.stop();
+    await quiet();
+    gate.open();
+    await Promise.all([delivery, stopping]);
+    await quiet();
+    assert.equal(runs, 0);
+    assert.equal((await store.find("inbox", { id: "a", group: "g" }))?.leaseUntilMs, null);
+  });
+
+  it("waits for a publish under way, and leaves its message for others", async () => {
+    const gate = new Gate();
+    const slow: PublishMiddleware = async (draft, next) => {
+      await gate.pass();
+      return await next(draft);
+    };
+    const transport = new FakeTransport();
+    const { bus, store, clock } = fixture([], { transport, onPublish: [slow] });
+    await bus.start();
+    const publishing = bus.publish(Placed, { n: 1 });
+    await gate.reached();
+    const stopping = bus.stop();
+    gate.open();
+    await Promise.all([publishing, stopping]);
+    const other = fixture([], { transport, store, clock });
+    const { sent } = await other.bus.tick();
+    assert.equal(transport.ids.length, 1);
+    assert.ok(sent <= 1);
+  });
+
+  it("does not wait for ever for a transaction of the user's", async () => {
+    const { bus, clock } = fixture();
+    const stuck = new Gate();
+    const work = bus.transaction(() => stuck.pass());
+    await stuck.reached();
+    const stopping = bus.stop({ drainMs: 100 });
+    await clock.awaits(100);
+    clock.advance(100);
+    await stopping;
+    stuck.open();
+    await work;
+  });
+
+  it("twice is once; afterwards everything is refused", async () => {
+    const { bus } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      transport: new FakeTransport(),
+    });
+    await Promise.all([bus.stop(), bus.stop()]);
+    await bus.stop();
+    for (
+      const call of [
+        () => bus.publish(Placed, { n: 1 }),
+        () => bus.publishMany(Placed, [{ n: 1 }]),
+        () => bus.transaction(() => Promise.resolve()),
+        () => bus.tick(),
+        () => bus.flush(),
+        () => bus.start(),
+      ]
+    ) await assert.rejects(call(), { code: "stopped" });
+    assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "refused");
+    assert.equal((await bus.health()).ready, false);
+  });
+
+  it("a listener that cannot be ended, or a transport that cannot be closed, does not keep it", async () => {
+    const log: string[] = [];
+    const store = Object.assign(memoryStore(), {
+      listen: () => Promise.resolve(() => Promise.reject(new Error("connection lost"))),
+      close: () => Promise.resolve(void log.push("closed")),
+    });
+    const transport = new FakeTransport();
+    transport.close = () => Promise.reject(new Error("stuck"));
+    const { bus, observed } = fixture([], { store, transport });
+    await bus.start();
+    await bus.stop();
+    assert.deepEqual(log, ["closed"]);
+    assert.deepEqual(observed.all("error").map(({ during }) => during), ["unlisten", "close"]);
+  });
+});
