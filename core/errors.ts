@@ -43,6 +43,8 @@ export type ErrorCode =
   | "fenced_off"
   /** Something took longer than it was given. */
   | "timeout"
+  /** Another service did not answer, or not as it must. */
+  | "unreachable"
   /** The bus is stopping or has stopped and takes no more. */
   | "stopped"
   /** The database has no Atlast tables, or older ones than this version needs. */

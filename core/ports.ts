@@ -9,7 +9,7 @@
  */
 import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
-import type { Message } from "./message.ts";
+import type { Message, MessageHeaders } from "./message.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
@@ -243,6 +243,8 @@ export interface CheckQuestion {
   readonly name: string;
   /** The epoch under which the answer will be used; an answer to another one is none. */
   readonly epoch: number;
+  /** The active side that is asked, by its name; not given for the one that has the bus itself. */
+  readonly side?: string;
 }
 
 /** Who can say what became of the business operation of a half message. */
@@ -315,8 +317,12 @@ export interface TransportCapabilities {
 export interface Transport {
   /** What this transport can do. */
   readonly capabilities: TransportCapabilities;
-  /** Whether there is a destination for this name. Asked at publish, so that a typing error shows there. */
-  routes(name: string): boolean;
+  /**
+   * Whether there is a destination for a message with this name and these headers. Asked at publish, so
+   * that a typing error shows there. `HEADER.destination` among the headers takes the place of the name;
+   * a transport that cannot send there says no.
+   */
+  routes(name: string, headers?: MessageHeaders): boolean;
   /**
    * Sends messages; results are in the order of `messages`, and one that fails does so alone. A call
    * that throws counts as a retryable failure of every message. Sending a message twice is harmless:

@@ -125,7 +125,8 @@ export class Dispatcher<Tx> {
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-    if (!this.#settings.transport.routes(record.message.name)) {
+    const { name, headers } = record.message;
+    if (!this.#settings.transport.routes(name, headers)) {
       return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
     }
     return null;

@@ -7,10 +7,11 @@ import { firstCheckAt } from "../checkback.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER } from "../headers.ts";
 import type { LifecycleEvent, State } from "../lifecycle.ts";
-import { type Message, sameBody } from "../message.ts";
+import { checkBodySize, type Message, sameBody } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
 import { later, type RetryPolicy } from "../retry.ts";
-import { policyOf, type Settings } from "./options.ts";
+import { mustRoute } from "./compose.ts";
+import { largestBody, policyOf, type Settings } from "./options.ts";
 import { newRecord } from "./publisher.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
 
@@ -46,7 +47,8 @@ export interface HalfKeeper {
   /**
    * Keeps a half message. The same id again is the same message.
    *
-   * @throws {AtlastError} `id_conflict` when the id is taken by a message with another name or body.
+   * @throws {AtlastError} `id_conflict` when the id is taken by a message with another name, body or
+   * active side; `no_route` when it could not be sent, or its active side could not be asked; `too_large`.
    */
   prepare(draft: HalfDraft): Promise<HalfStatus>;
   /**
@@ -88,6 +90,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
       ...newRecord(message, { deadlineMs, retry, dueAtMs }),
       state: "prepared",
     };
+    this.#mustBeOfUse(message);
     await store.ready();
     const [result] = await store.add("outbox", [record], clock.now());
     if (result !== undefined && !result.added) return statusOfSame(message, result.existing);
@@ -123,6 +126,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         );
       }
       if (isDecided(record.state, kind)) return statusOf(record);
+      mustBeUndecided(record, kind);
       const event = eventFor(record, kind, note);
       const decision = decide(this.#settings, record, event, policyOf(this.#settings, record));
       const [applied] = await store.settle("outbox", [{
@@ -136,6 +140,24 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
       }
       // Someone changed it between the look and the step: look again.
     }
+  }
+
+  /** Refuses a message that could only wait for ever. */
+  #mustBeOfUse({ name, headers, body }: Message): void {
+    const { transport, checkBacks, fence } = this.#settings;
+    const side = headers[HEADER.activeSide];
+    if (side === undefined ? fence === undefined : !checkBacks.has(side)) {
+      throw new AtlastError(
+        "no_route",
+        `Cannot prepare "${name}": ${
+          side === undefined
+            ? "want a fence in the options of the bus"
+            : `active side "${side}" cannot be asked here, want it among the checkBacks of the bus`
+        }`,
+      );
+    }
+    mustRoute(transport, "prepare", name, headers);
+    checkBodySize(body, largestBody(this.#settings));
   }
 }
 
@@ -163,13 +185,25 @@ function isDecided(state: State, kind: "confirm" | "cancel"): boolean {
   return state === "scheduled" || state === "succeeded" || state === "failed";
 }
 
+/** An ordinary message can be withdrawn until it is sent; a half message that was confirmed cannot. */
+function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"): void {
+  if (state === "prepared" || state === "in_doubt") return;
+  throw new AtlastError(
+    "wrong_state",
+    `Cannot ${kind} half message "${id}": it is ${state}, want one that is prepared or in_doubt`,
+  );
+}
+
 function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
   const other = existing.message;
-  if (other.name !== message.name || !sameBody(other.body, message.body)) {
+  const [side, otherSide] = [message, other].map(({ headers }) => headers[HEADER.activeSide]);
+  if (
+    other.name !== message.name || side !== otherSide || !sameBody(other.body, message.body)
+  ) {
     throw new AtlastError(
       "id_conflict",
       `Cannot prepare "${message.name}" with id "${message.id}": ` +
-        `a message "${other.name}" with another body or name has it`,
+        `a message "${other.name}" with another body, name or active side has it`,
     );
   }
   return statusOf(existing);

@@ -7,8 +7,8 @@ import { AtlastError } from "../errors.ts";
 import type { State } from "../lifecycle.ts";
 import type { CheckAnswer } from "../checkback.ts";
 import type { CheckQuestion, Clock, Fence, SqlClient } from "../ports.ts";
+import { askFence } from "./ask_fence.ts";
 import type { HalfDraft, HalfKeeper } from "./half_keeper.ts";
-import { timeLimit } from "./time_limit.ts";
 
 /** How the business operation of a half message ended, as far as the caller can know. */
 export type HalfOutcome<Result = undefined> =
@@ -56,9 +56,6 @@ export interface HalfMessage<BusinessTx = unknown> {
    */
   cancel(): Promise<HalfOutcome>;
 }
-
-/** How long the active side waits for its own fence, in milliseconds. */
-const FENCE_TIMEOUT_MS = 5_000;
 
 /** What half messages are handled with. */
 export interface HalfParts<BusinessTx> {
@@ -124,19 +121,11 @@ async function decided<BusinessTx>(
   parts: HalfParts<BusinessTx>,
   question: CheckQuestion,
 ): Promise<HalfOutcome> {
-  const limit = timeLimit(
-    parts.clock,
-    FENCE_TIMEOUT_MS,
-    new AbortController().signal,
-    () => new AtlastError("timeout", `The fence did not answer within ${FENCE_TIMEOUT_MS} ms`),
-  );
   let answer: CheckAnswer;
   try {
-    answer = await limit.race(() => fenceOf(parts).ask(question, limit.signal));
+    answer = await askFence(fenceOf(parts) as Fence, question, parts.clock);
   } catch (error) {
     return { outcome: "in_doubt", id: question.id, error };
-  } finally {
-    limit.end();
   }
   if (answer === "committed" || answer === "aborted") {
     return await settled(parts, question.id, answer);

@@ -7,6 +7,7 @@ import type { CheckAnswer } from "../checkback.ts";
 import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { CheckQuestion, Fence } from "../ports.ts";
+import { askFence } from "./ask_fence.ts";
 import type { HalfOptions, HandDecision } from "./bus.ts";
 import type { HalfDraft, HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import {
@@ -18,7 +19,6 @@ import {
 } from "./half_message.ts";
 import type { Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
-import { timeLimit } from "./time_limit.ts";
 
 /** Half messages of one bus. */
 export class HalfOperations<Tx, BusinessTx> {
@@ -59,21 +59,7 @@ export class HalfOperations<Tx, BusinessTx> {
   /** See `Bus.checkBack`. */
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
     const { clock, checkTimeoutMs } = this.#settings;
-    const fence = this.#fence();
-    const limit = timeLimit(
-      clock,
-      checkTimeoutMs,
-      new AbortController().signal,
-      () => new AtlastError("timeout", `The fence did not answer within ${checkTimeoutMs} ms`),
-    );
-    try {
-      return await limit.race(async () => {
-        await fence.ready();
-        return await fence.ask(question, limit.signal);
-      });
-    } finally {
-      limit.end();
-    }
+    return await askFence(this.#fence() as Fence, question, clock, checkTimeoutMs);
   }
 
   /** See `Bus.resolve`. */

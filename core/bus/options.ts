@@ -14,6 +14,7 @@ import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import type { Subscriber } from "./subscriber.ts";
+import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
@@ -96,18 +97,6 @@ export interface Settings<Tx> {
   readonly random: () => number;
   readonly newId: (nowMs: number) => string;
 }
-
-/** The platform's clock. */
-export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  after(delayMs, wake) {
-    const timer = setTimeout(wake, Math.min(delayMs, MAX_TIMER_MS));
-    return () => clearTimeout(timer);
-  },
-};
-
-/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Checks options and fills in what was not given.

@@ -79,8 +79,10 @@ export class Recovery<Tx> {
     );
     try {
       const { id, epoch, message } = record;
-      const side = this.#activeSide(record);
-      return await limit.race(() => side.ask({ id, name: message.name, epoch }, limit.signal));
+      const side = message.headers[HEADER.activeSide];
+      const question = { id, name: message.name, epoch, ...(side === undefined ? {} : { side }) };
+      const checkBack = this.#checkBackOf(side);
+      return await limit.race(() => checkBack.ask(question, limit.signal));
     } catch (error) {
       observe({ kind: "error", during: "check-back", error });
       return "unreachable";
@@ -89,9 +91,8 @@ export class Recovery<Tx> {
     }
   }
 
-  #activeSide({ message }: StoredRecord): CheckBack {
+  #checkBackOf(side: string | undefined): CheckBack {
     const { fence, checkBacks } = this.#settings;
-    const side = message.headers[HEADER.activeSide];
     const found = side === undefined ? fence : checkBacks.get(side);
     if (found !== undefined) return found;
     throw new AtlastError(
