@@ -5,13 +5,14 @@
  */
 import deno from "../../deno.json" with { type: "json" };
 import type { DemoOptions } from "./arguments.ts";
-import { placeOrders, rest } from "./customers.ts";
-import { openDatabase } from "./database.ts";
-import { killedAt } from "./fault_plan.ts";
-import { orderPlan, stockFor } from "./order_plan.ts";
+import type { Side } from "./both_sides.ts";
+import { placeOrders } from "./customers.ts";
+import { type DatabaseName, openDatabase } from "./database.ts";
+import { killsOf } from "./fault_plan.ts";
+import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
 import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
 import { reconcile, type Reconciliation } from "./reconciliation.ts";
-import type { ServiceName } from "./service_event.ts";
+import { rest } from "./rest.ts";
 import { Services } from "./services.ts";
 import { Story } from "./story.ts";
 import type { Terminal } from "./terminal.ts";
@@ -54,15 +55,24 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   const failure = new AbortController();
   const signal = AbortSignal.any([interrupt, failure.signal]);
   const services = new Services(
-    { seed, stock: stockFor(plan), addresses: workplace.addresses },
+    {
+      seed,
+      stock: stockFor(plan),
+      accounts: accountsFor(plan),
+      addresses: workplace.addresses,
+    },
     story,
     signal,
     (error) => failure.abort(error),
   );
   onImpatience(() => services.kill());
   try {
-    story.moment("dim", "demo", "starting both services, each a process with its own database");
-    await services.start(killedAt(seed, orders));
+    story.moment(
+      "dim",
+      "demo",
+      "starting both services, each a process with its own database, and the bank's database",
+    );
+    await services.start(killsOf(seed, orders));
     signal.throwIfAborted();
     await placeOrders(services.url("orders"), plan, () => story.placed(), signal);
     story.moment("green", "customers", `all ${orders} orders are placed`);
@@ -78,7 +88,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     printReconciliation(terminal, reconciliation);
     if (!reconciliation.holds) {
       const kept = options.databaseUrl === null
-        ? ` Both databases are kept: ${workplace.place}`
+        ? ` The databases are kept: ${workplace.place}`
         : "";
       terminal.line(`\n  It does not add up.${kept}`);
     }
@@ -92,11 +102,12 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   }
 }
 
-/** Waits until no order is pending and no outbox or inbox has anything to do, or it takes too long. */
+/** Waits until no order is open and no outbox or inbox has anything to do, or it takes too long. */
 async function settled(services: Services, signal: AbortSignal): Promise<void> {
   const untilMs = performance.now() + SETTLE_MS;
   while (performance.now() < untilMs) {
     const open = await Promise.all([
+      openOrders(services.url("orders"), signal),
       openMessages(services.url("orders"), signal),
       openMessages(services.url("inventory"), signal),
     ]);
@@ -105,12 +116,29 @@ async function settled(services: Services, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** How many messages a service has still to send or to handle; null while it does not answer. */
+/** How many orders are not settled; null while the service does not answer. */
+async function openOrders(ordersUrl: string, signal: AbortSignal): Promise<number | null> {
+  const counts = await ask(`${ordersUrl}/orders`, signal) as
+    | { status: string; orders: number }[]
+    | null;
+  if (counts === null) return null;
+  return counts.filter(({ status }) => status !== "succeeded" && status !== "failed")
+    .reduce((sum, { orders }) => sum + orders, 0);
+}
+
+/** How many messages a service has still to decide, to send or to handle; null while it does not answer. */
 async function openMessages(url: string, signal: AbortSignal): Promise<number | null> {
+  const counts = await ask(`${url}/messages`, signal) as
+    | Record<"outbox" | "inbox", Record<"prepared" | "scheduled", number>>
+    | null;
+  if (counts === null) return null;
+  return counts.outbox.prepared + counts.outbox.scheduled + counts.inbox.scheduled;
+}
+
+async function ask(url: string, signal: AbortSignal): Promise<unknown> {
   try {
-    const response = await fetch(`${url}/messages`, { signal });
-    const { outbox, inbox } = await response.json();
-    return outbox.scheduled + inbox.scheduled;
+    const response = await fetch(url, { signal });
+    return await response.json();
   } catch {
     signal.throwIfAborted();
     return null;
@@ -118,20 +146,21 @@ async function openMessages(url: string, signal: AbortSignal): Promise<number | 
 }
 
 async function reconciled({ addresses }: Workplace, placed: number): Promise<Reconciliation> {
-  const open = async (name: ServiceName) => {
-    const database = await openDatabase(addresses[name], { connections: 1 });
-    return { client: database, schema: addresses[name].schema, close: database.close };
+  const closes: (() => Promise<void>)[] = [];
+  const open = async (name: DatabaseName): Promise<Side> => {
+    const { schema } = addresses[name];
+    const { query, close } = await openDatabase(addresses[name], { connections: 1 });
+    closes.push(close);
+    return { client: { query }, schema };
   };
-  const orders = await open("orders");
   try {
-    const inventory = await open("inventory");
-    try {
-      return await reconcile({ orders, inventory }, placed);
-    } finally {
-      await inventory.close();
-    }
+    return await reconcile({
+      orders: await open("orders"),
+      inventory: await open("inventory"),
+      bank: await open("bank"),
+    }, placed);
   } finally {
-    await orders.close();
+    for (const close of closes) await close();
   }
 }
 
@@ -142,7 +171,7 @@ async function stayUp(
   interrupt: AbortSignal,
 ): Promise<void> {
   terminal.line();
-  await services.start(null);
+  await services.start([]);
   const [orders, inventory] = [services.url("orders"), services.url("inventory")];
   terminal.line();
   for (
@@ -170,7 +199,8 @@ function printHeader(
 ): void {
   const rows = [
     ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
-    ["faults", "lost requests, lost answers, doubled messages, crashing handlers, and one SIGKILL"],
+    ["faults", "lost requests, lost answers, doubled messages, crashing handlers, a failing bank,"],
+    ["", "lost outcomes of payments, and three SIGKILLs"],
     ["databases", place],
     ["versions", `Atlast ${deno.version}, Deno ${Deno.version.deno}`],
   ];
