@@ -5,7 +5,13 @@
  */
 import type { CheckAnswer } from "../../core/checkback.ts";
 import { AtlastError } from "../../core/errors.ts";
-import type { CheckQuestion, Fence, FenceRow, SqlClient } from "../../core/ports.ts";
+import type {
+  AbortSignalLike,
+  CheckQuestion,
+  Fence,
+  FenceRow,
+  SqlClient,
+} from "../../core/ports.ts";
 
 /** A transaction of a {@linkcode memoryFence}. */
 export interface MemoryFenceTransaction {
@@ -26,6 +32,7 @@ interface Row {
 class Transaction implements MemoryFenceTransaction {
   readonly undos: (() => void)[] = [];
   readonly ids: string[] = [];
+  ended = false;
 
   onRollback(undo: () => void): void {
     this.undos.push(undo);
@@ -46,34 +53,44 @@ class MemoryFence implements Fence<MemoryFenceTransaction> {
     return Promise.resolve();
   }
 
-  commit(id: string, nowMs: number, tx: MemoryFenceTransaction | SqlClient): Promise<void> {
+  // deno-lint-ignore require-await -- so that every refusal is a rejection.
+  async commit(id: string, nowMs: number, tx: MemoryFenceTransaction | SqlClient): Promise<void> {
     if (!(tx instanceof Transaction)) {
       throw new AtlastError(
         "unsupported",
         "Cannot join a transaction of something else: want one of this fence's own transaction()",
       );
     }
+    if (tx.ended) {
+      throw new AtlastError(
+        "transaction_ended",
+        "Cannot use this transaction: it has committed or rolled back, want use before that",
+      );
+    }
     const written = this.#rows.get(id);
-    if (written !== undefined || this.#open.has(id)) {
-      return Promise.reject(
-        new AtlastError(
-          "fenced_off",
-          `Cannot run the operation of half message "${id}": ${
-            written?.outcome === "aborted" ? "the message was cancelled" : "it has run before"
-          }, want the transaction rolled back`,
-        ),
+    if (written !== undefined) {
+      throw new AtlastError(
+        "fenced_off",
+        `Cannot run the operation of half message "${id}"${this.#whyNot(id, written)}; ` +
+          `want the transaction rolled back`,
       );
     }
     this.#open.set(id, tx);
     tx.ids.push(id);
     tx.undos.push(() => this.#rows.delete(id));
     this.#rows.set(id, { outcome: "committed", writtenAtMs: nowMs });
-    return Promise.resolve();
   }
 
-  ask({ id }: CheckQuestion): Promise<CheckAnswer> {
+  #whyNot(id: string, { outcome }: Row): string {
+    if (outcome === "aborted") return ": the message was cancelled meanwhile";
+    return this.#open.has(id)
+      ? ": another run of it is still open"
+      : " again: it has committed before";
+  }
+
+  ask({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     // The operation is still running: neither answer would stay true.
-    if (this.#open.has(id)) return Promise.resolve("unknown");
+    if (signal.aborted || this.#open.has(id)) return Promise.resolve("unknown");
     const written = this.#rows.get(id);
     if (written === undefined) {
       this.#rows.set(id, { outcome: "aborted", writtenAtMs: this.#now() });
@@ -91,6 +108,7 @@ class MemoryFence implements Fence<MemoryFenceTransaction> {
       for (const undo of tx.undos.reverse()) undo();
       throw error;
     } finally {
+      tx.ended = true;
       for (const id of tx.ids) this.#open.delete(id);
     }
   }

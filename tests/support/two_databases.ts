@@ -41,7 +41,9 @@ export async function onPglite(messages: PGlite, business: PGlite): Promise<TwoD
     newStore: () => pgliteStore(messages, { schema }) as Store,
     newFence: () => pgliteFence(business, { schema }) as Fence,
     async close() {
-      for (const db of [messages, business]) await db.exec(`drop schema "${schema}" cascade`);
+      for (const db of [messages, business]) {
+        await db.exec(`drop schema if exists "${schema}" cascade`);
+      }
     },
   };
 }
@@ -98,10 +100,10 @@ async function withTables(
   clientOf: (tx: unknown) => SqlClient,
 ): Promise<Tables> {
   for (const client of [messages, business]) {
-    await client.query(`create schema "${schema}"`);
+    await client.query(`create schema if not exists "${schema}"`);
     for (const table of Object.values(TABLES)) {
       // No key: an effect that happens twice must show.
-      await client.query(`create table "${schema}".${table} (id text not null)`);
+      await client.query(`create table if not exists "${schema}".${table} (id text not null)`);
     }
   }
   const write = async (tx: unknown, table: string, id: string): Promise<void> => {
