@@ -6,6 +6,7 @@
  */
 import { after, test } from "node:test";
 import { type HalfWorld, worldInOneProcess } from "../support/half_world.ts";
+import { worldOverHttp } from "../support/half_world_http.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { skipFor } from "../support/skip.ts";
@@ -29,6 +30,7 @@ const pglite = () => onPglite(messages, business);
 const postgres = () => onPostgres(url as string, own?.url as string);
 
 runRows("PGlite", async () => worldInOneProcess(await pglite()));
+runRows("over HTTP", async () => await worldOverHttp(await pglite()));
 runRows("Postgres", async () => worldInOneProcess(await postgres()), url === null);
 
 function runRows(place: string, open: () => Promise<HalfWorld>, skip = false): void {
