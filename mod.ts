@@ -95,6 +95,7 @@ export {
   type ListedRetry,
   maxAttempts,
   nextAttemptAt,
+  NOTIFY_RETRY,
   type RetryPolicy,
 } from "./core/retry.ts";
 export {

@@ -4,10 +4,13 @@
  * @module
  */
 import type { Fence, FenceRow } from "../ports.ts";
-import type { HalfKeeper } from "./half_keeper.ts";
+import type { HalfKeeper, HalfStatus } from "./half_keeper.ts";
 
 /** How many rows are looked at in one step. */
 const BATCH = 100;
+
+/** How many are asked about at once: a keeper over HTTP gets no more requests together than Workers make. */
+const ASKED_AT_ONCE = 6;
 
 /**
  * How long a row is kept at the least, in milliseconds: a row `aborted` holds off an operation that
@@ -29,14 +32,20 @@ export async function pruneFence(
   let after: FenceRow | null = null;
   while (!stop()) {
     const rows: FenceRow[] = await fence.writtenBefore(beforeMs, after, BATCH);
-    const needless = await Promise.all(rows.map(async ({ id }) => {
-      const status = await keeper.query(id);
-      return status?.state !== "prepared" && status?.state !== "in_doubt";
-    }));
-    await fence.forget(rows.filter((_, i) => needless[i]).map(({ id }) => id));
-    deleted += needless.filter(Boolean).length;
+    const needless: string[] = [];
+    for (let i = 0; i < rows.length; i += ASKED_AT_ONCE) {
+      const asked = rows.slice(i, i + ASKED_AT_ONCE).map(({ id }) => id);
+      const statuses = await Promise.all(asked.map((id) => keeper.query(id)));
+      needless.push(...asked.filter((_, n) => !isUndecided(statuses[n] ?? null)));
+    }
+    await fence.forget(needless);
+    deleted += needless.length;
     if (rows.length < BATCH) break;
     after = rows.at(-1) ?? null;
   }
   return deleted;
+}
+
+function isUndecided(status: HalfStatus | null): boolean {
+  return status?.state === "prepared" || status?.state === "in_doubt";
 }

@@ -83,8 +83,9 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     this.#confirmed = tell.confirmed;
   }
 
-  async prepare({ message, deadlineMs, retry }: HalfDraft): Promise<HalfStatus> {
+  async prepare(draft: HalfDraft): Promise<HalfStatus> {
     const { store, clock, check, observe } = this.#settings;
+    const { message, deadlineMs, retry } = dated(draft, clock.now());
     const dueAtMs = firstCheckAt(check, clock.now());
     const record: NewRecord = {
       ...newRecord(message, { deadlineMs, retry, dueAtMs }),
@@ -159,6 +160,20 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     mustRoute(transport, "prepare", name, headers);
     checkBodySize(body, largestBody(this.#settings));
   }
+}
+
+/**
+ * A draft of another active side as of now: its immunity, delay and deadline must count by one clock, and
+ * that of another service may be wrong.
+ */
+function dated(draft: HalfDraft, nowMs: number): HalfDraft {
+  const { message, deadlineMs } = draft;
+  if (message.headers[HEADER.activeSide] === undefined) return draft;
+  return {
+    ...draft,
+    message: { ...message, sentAtMs: nowMs },
+    deadlineMs: deadlineMs === null ? null : later(nowMs, deadlineMs - message.sentAtMs),
+  };
 }
 
 /** The event of an outcome; a delayed message waits from when it was prepared. */

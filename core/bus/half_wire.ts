@@ -32,10 +32,9 @@ export function halfRequestText(request: HalfRequest): string {
 }
 
 /**
- * Reads a request. Times are by the clock of the service that keeps the message: a prepared one is as
- * old as its arrival, and its deadline counts from there.
+ * Reads a request. A deadline counts from when the message was sent, so that clocks need not agree.
  *
- * @param nowMs Unix time in milliseconds.
+ * @param nowMs Stands in for a sending time that is missing or cannot be read.
  * @throws {AtlastError} `malformed_message`, or what else is wrong with the message.
  */
 export function readHalfRequest(text: string, nowMs: number): HalfRequest {
@@ -73,9 +72,10 @@ function readDraft(request: Record<string, unknown>, nowMs: number): HalfDraft {
   if (!(deadlineMs === null || isDelay(deadlineMs))) {
     throw malformed("deadlineMs", "milliseconds from 0 on, or null");
   }
+  const read = messageOfItem(message, nowMs);
   return {
-    message: { ...messageOfItem(message, nowMs), sentAtMs: nowMs },
-    deadlineMs: deadlineMs === null ? null : later(nowMs, deadlineMs),
+    message: read,
+    deadlineMs: deadlineMs === null ? null : later(read.sentAtMs, deadlineMs),
     retry: retry === null ? null : readRetryPolicy(retry),
   };
 }
