@@ -12,6 +12,8 @@ import { connect, dropSchema, freshSchema } from "./postgres.ts";
 
 /** Two databases of one kind, for one test. */
 export interface TwoDatabases {
+  /** The schema in both that is this test's own. */
+  readonly schema: string;
   /** The message store, as one more process would open it. */
   newStore(): Store;
   /** The fence in the business database, likewise. */
@@ -38,6 +40,7 @@ export async function onPglite(messages: PGlite, business: PGlite): Promise<TwoD
   const databases = await withTables(schema, messages, business, (tx) => tx as SqlClient);
   return {
     ...databases,
+    schema,
     newStore: () => pgliteStore(messages, { schema }) as Store,
     newFence: () => pgliteFence(business, { schema }) as Fence,
     async close() {
@@ -60,6 +63,7 @@ export async function onPostgres(url: string, businessUrl: string): Promise<TwoD
   );
   return {
     ...databases,
+    schema,
     newStore: () => postgresStore(messages, { schema }) as Store,
     newFence: () => postgresFence(business, { schema, waitMs: 100 }) as Fence,
     async close() {
@@ -91,7 +95,7 @@ async function once(url: string, statement: string): Promise<void> {
   }
 }
 
-type Tables = Omit<TwoDatabases, "newStore" | "newFence" | "close">;
+type Tables = Omit<TwoDatabases, "schema" | "newStore" | "newFence" | "close">;
 
 async function withTables(
   schema: string,
