@@ -62,7 +62,7 @@ export function checksOf(placed: number): Record<string, Check> {
         group by order_id, qty > 0 having count(*) > 1`,
     },
     stock: {
-      claim: "stock adds up for every product: initial = left + deducted",
+      claim: "stock adds up for every product: initial = left + deducted - returned",
       about: "select count(*) as n from stock",
       broken: `select name as what from stock where initial_qty <> qty + (
         select coalesce(sum(qty), 0) from deductions
@@ -125,10 +125,12 @@ export const LISTINGS: Readonly<Record<string, string>> = {
       (sum(price_cents) / 100.0)::numeric(14, 2) as "worth"
     from orders group by status order by status desc`,
   "Stock": `select name as "product", initial_qty as "initial", qty as "left",
-      (select coalesce(sum(qty), 0) from deductions
-        where deductions.product_id = stock.product_id) as "deducted",
-      (select count(*) from deductions where deductions.product_id = stock.product_id) as "orders"
-    from stock order by product_id`,
+      coalesce(deducted, 0) as "deducted", coalesce(-returned, 0) as "returned"
+    from stock left join (
+      select product_id, sum(qty) filter (where qty > 0) as deducted,
+        sum(qty) filter (where qty < 0) as returned
+      from deductions group by product_id) as moved using (product_id)
+    order by product_id`,
   "Payments": `select outcome as "fence", count(*) as "half messages",
       count(*) filter (where id in (select id from orders_inbox)) as "delivered",
       count(*) filter (where state = 'cancelled') as "cancelled",

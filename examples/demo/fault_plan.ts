@@ -92,13 +92,13 @@ export function killsOf(seed: number, orders: number): Kill[] {
   );
   const payable = ordinary.filter((order) => paymentFault(seed, order, 1) === null);
   const at = (fit: readonly number[], from: number, kill: Omit<Kill, "order">): Kill[] => {
-    const order = fit[Math.floor(fit.length * (from + 0.2 * chance(seed, "kill", kill.step)))];
+    const order = fit[Math.floor(fit.length * (from + 0.15 * chance(seed, "kill", kill.step)))];
     return order === undefined ? [] : [{ ...kill, order }];
   };
   return [
     ...at(payable, 0.1, { service: "orders", step: "prepared" }),
     ...at(deducted, 0.4, { service: "inventory", step: "deducted" }),
-    ...at(payable, 0.7, { service: "orders", step: "paid" }),
+    ...at(payable, 0.65, { service: "orders", step: "paid" }),
   ];
 }
 

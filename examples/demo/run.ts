@@ -72,6 +72,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
       "demo",
       "starting both services, each a process with its own database, and the bank's database",
     );
+    await workplace.make();
     await services.start(killsOf(seed, orders));
     signal.throwIfAborted();
     await placeOrders(services.url("orders"), plan, () => story.placed(), signal);

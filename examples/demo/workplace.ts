@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { cp } from "node:fs/promises";
+import { openPglite } from "@atlast/bus/pglite";
 import postgres from "postgres";
 import type { DatabaseAddress, DatabaseName } from "./database.ts";
 
@@ -13,11 +15,13 @@ export interface Workplace {
   readonly place: string;
   /** Each service's database, and the bank's. */
   readonly addresses: Readonly<Record<DatabaseName, DatabaseAddress>>;
+  /** Makes the databases, where that takes time; the services make their tables in them. */
+  make(): Promise<void>;
   /** Deletes the databases. */
   remove(): Promise<void>;
 }
 
-/** Makes a place for the databases, on the server at this URL if one is given. */
+/** Finds a place for the databases, on the server at this URL if one is given. */
 export async function makeWorkplace(databaseUrl: string | null): Promise<Workplace> {
   return databaseUrl === null ? await folderPlace() : await serverPlace(databaseUrl);
 }
@@ -26,9 +30,11 @@ async function folderPlace(): Promise<Workplace> {
   const folder = await Deno.makeTempDir({ prefix: "atlast-demo-" });
   const address = (schema: DatabaseName) =>
     ({ kind: "pglite", folder: `${folder}/${schema}`, schema }) as const;
+  const addresses = addressesBy(address);
   return {
     place: `PGlite in ${folder}`,
-    addresses: addressesBy(address),
+    addresses,
+    make: () => makeFolders(Object.values(addresses).map(({ schema }) => `${folder}/${schema}`)),
     remove: () => Deno.remove(folder, { recursive: true }),
   };
 }
@@ -49,11 +55,20 @@ async function serverPlace(url: string): Promise<Workplace> {
   return {
     place: `Postgres at ${new URL(url).host}, schemas ${schemas.join(", ")}`,
     addresses,
+    make: () => Promise.resolve(),
     remove: () =>
       withServer(url, async (sql) => {
         for (const schema of schemas) await sql.unsafe(`drop schema if exists "${schema}" cascade`);
       }),
   };
+}
+
+/** A new database of PGlite's takes seconds of work, a copy of one hardly any. */
+async function makeFolders([first, ...others]: readonly string[]): Promise<void> {
+  if (first === undefined) return;
+  const db = await openPglite(first);
+  await db.close();
+  await Promise.all(others.map((other) => cp(first, other, { recursive: true })));
 }
 
 function addressesBy(address: (name: DatabaseName) => DatabaseAddress): Workplace["addresses"] {
