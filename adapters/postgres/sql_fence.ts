@@ -139,10 +139,10 @@ returning 1 as written`,
   }
 
   get #run(): Run {
-    return explained(this.#parts.database.run, this.#parts.schema);
+    return explained(this.#parts.database.run, this.#parts.schema, "fence");
   }
 
   #runIn(tx: Tx | SqlClient): Run {
-    return explained(this.#parts.database.runIn(tx), this.#parts.schema);
+    return explained(this.#parts.database.runIn(tx), this.#parts.schema, "fence");
   }
 }
