@@ -27,6 +27,9 @@ interface Holder {
   readonly token: string;
 }
 
+/** Who holds a lock that cannot be read. */
+const NOBODY: Holder = { pid: 0, host: hostname(), birth: null, token: "unreadable" };
+
 /**
  * Takes the lock of a folder, making the folder if it is not there. A lock whose process is dead is
  * taken over.
@@ -107,12 +110,15 @@ async function holderOf(path: string): Promise<Holder | null> {
     return JSON.parse(await readFile(path, "utf8")) as Holder;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
+    // The file was put in place whole; only a machine that lost power can have left less of it.
+    if (error instanceof SyntaxError) return NOBODY;
     throw error;
   }
 }
 
 /** A process of another machine cannot be looked at, so it counts as alive. */
 async function isAlive(holder: Holder): Promise<boolean> {
+  if (holder.pid === NOBODY.pid) return false;
   if (holder.host !== hostname()) return true;
   try {
     process.kill(holder.pid, 0);

@@ -12,24 +12,31 @@ import { booleanArray, numberArray, SEPARATOR_SQL, textArray } from "./array_lit
 /** What a statement takes: plain values that every driver encodes alike. */
 export type Value = string | number | null;
 
-/** A column of a batch, with a value for each row. */
-export type BatchColumn =
+/** A column of a batch: its name, its type and how a row gives its value. */
+export type BatchColumn<Row> =
   & { readonly name: string }
   & (
-    | { readonly type: "text"; readonly values: readonly (string | null)[] }
-    | { readonly type: "bigint" | "integer"; readonly values: readonly (number | null)[] }
-    | { readonly type: "boolean"; readonly values: readonly (boolean | null)[] }
+    | { readonly type: "text"; readonly value: (row: Row) => string | null }
+    | { readonly type: "bigint" | "integer"; readonly value: (row: Row) => number | null }
+    | { readonly type: "boolean"; readonly value: (row: Row) => boolean | null }
   );
 
 /** Rows of values; at least two, and not all the same. */
-export class Batch {
-  /** The parameters, in order; a statement may have more behind them. */
+export class Batch<Row> {
+  /** The parameters, in order. */
   readonly params: Value[] = [];
+  readonly #rows: readonly Row[];
   readonly #expressions = new Map<string, string>();
   readonly #arrays: { readonly name: string; readonly sql: string }[] = [];
 
-  constructor(columns: readonly BatchColumn[]) {
-    for (const column of columns) this.#add(column);
+  constructor(rows: readonly Row[], columns: readonly BatchColumn<Row>[]) {
+    this.#rows = rows;
+    for (const column of columns) {
+      this.#expressions.set(
+        column.name,
+        uniform(rows, column, this.params) ?? this.#differing(column),
+      );
+    }
   }
 
   /** A column's value in the current row, as it stands in the statement. */
@@ -49,31 +56,40 @@ export class Batch {
     return `unnest(${arrays}) as v (${names})`;
   }
 
-  #add(column: BatchColumn): void {
-    const { name, type, values } = column;
-    const [first] = values;
-    if ((values as readonly unknown[]).every((value) => value === first)) {
-      this.#expressions.set(name, this.param(singleValue(first ?? null), type));
-      return;
-    }
-    this.#expressions.set(name, `v.${name}`);
-    this.#arrays.push({ name, sql: this.#array(column) });
+  #differing(column: BatchColumn<Row>): string {
+    this.#arrays.push({ name: column.name, sql: this.#array(column) });
+    return `v.${column.name}`;
   }
 
-  #array({ type, values }: BatchColumn): string {
-    switch (type) {
+  #array(column: BatchColumn<Row>): string {
+    switch (column.type) {
       case "bigint":
       case "integer":
-        return this.param(numberArray(values), `${type}[]`);
+        return this.param(numberArray(this.#rows.map(column.value)), `${column.type}[]`);
       case "boolean":
-        return this.param(booleanArray(values), "boolean[]");
+        return this.param(booleanArray(this.#rows.map(column.value)), "boolean[]");
       case "text": {
-        const { text, joined } = textArray(values);
+        const { text, joined } = textArray(this.#rows.map(column.value));
         const param = this.param(text, joined ? "text" : "text[]");
         return joined ? `string_to_array(${param}, ${SEPARATOR_SQL})` : param;
       }
     }
   }
+}
+
+/**
+ * A column that is the same in all rows, as it stands in the statement: a parameter, or a null;
+ * undefined for one that differs.
+ */
+export function uniform<Row>(
+  rows: readonly Row[],
+  { type, value }: BatchColumn<Row>,
+  params: Value[],
+): string | undefined {
+  const first = value(rows[0] as Row);
+  if (!rows.every((row) => value(row) === first)) return undefined;
+  if (first === null) return `null::${type}`;
+  return `$${params.push(singleValue(first))}::text::${type}`;
 }
 
 /** A value as a parameter; fractions are rounded up, as times are whole milliseconds. */

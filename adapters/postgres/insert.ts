@@ -4,10 +4,11 @@
  * @module
  */
 import type { NewRecord } from "../../core/ports.ts";
-import { Batch, type BatchColumn, type Value } from "./batch.ts";
+import { Batch, singleValue, type Value } from "./batch.ts";
+import { type Change, type Reached, runReached } from "./reached.ts";
 import { type Column, NEW_RECORD_COLUMNS } from "./row.ts";
 import type { Run } from "./run.ts";
-import { keyText, type Table } from "./table.ts";
+import type { Table } from "./table.ts";
 
 /**
  * The most records and the most characters of bodies in one statement: well under what a protocol
@@ -16,35 +17,27 @@ import { keyText, type Table } from "./table.ts";
 const MAX_ROWS = 5_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-/**
- * Adds records whose keys all differ, in one statement. Columns that are null in all of them are left
- * out: most records leave half of the columns so.
- *
- * @returns The keys (as {@linkcode keyText}) of those that were added.
- */
+/** Adds records whose keys all differ, in one statement, and says which it added. */
 export async function insert(
   run: Run,
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
-): Promise<Set<string>> {
-  const [first] = records;
-  if (first === undefined) return new Set();
-  if (records.length > 1) return await insertMany(run, table, records, nowMs);
-  const rows = await insertOne(run, table, first, nowMs);
-  return new Set(rows.length === 0 ? [] : [keyText(first)]);
+): Promise<Reached> {
+  const change = records.length === 1
+    ? insertOne(table, records[0] as NewRecord, nowMs)
+    : insertMany(table, records, nowMs);
+  return await runReached(run, records.length, change);
 }
 
 /** Statements for one record, by table and columns: the server prepares each once. */
 const oneSql = new Map<string, string>();
 
-/** A plain INSERT of one row is what a server does fastest, and single publishes are common. */
-async function insertOne(
-  run: Run,
-  table: Table,
-  record: NewRecord,
-  nowMs: number,
-): Promise<readonly unknown[][]> {
+/**
+ * A plain INSERT of one row is what a server does fastest, and single publishes are common. Columns
+ * that are null are left out: half of them are, in most records.
+ */
+function insertOne(table: Table, record: NewRecord, nowMs: number): Change {
   const columns: Column[] = [];
   const params: Value[] = [];
   let shape = table.name;
@@ -52,44 +45,30 @@ async function insertOne(
     const value = column.value(record);
     if (value === null) continue;
     columns.push(column);
-    params.push(typeof value === "number" ? Math.ceil(value) : value);
+    params.push(singleValue(value));
     shape += `,${column.name}`;
   }
   params.push(Math.ceil(nowMs));
-  let text = oneSql.get(shape);
-  if (text === undefined) {
+  let sql = oneSql.get(shape);
+  if (sql === undefined) {
     const values = columns.map(({ stored = same }, i) => stored(`$${i + 1}`));
-    text = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
+    sql = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
 values (${values.join(", ")}, $${params.length})
-on conflict do nothing
-returning 1 as added`;
-    oneSql.set(shape, text);
+on conflict do nothing`;
+    oneSql.set(shape, sql);
   }
-  return await run(text, params);
+  return { sql, params };
 }
 
-async function insertMany(
-  run: Run,
-  table: Table,
-  records: readonly NewRecord[],
-  nowMs: number,
-): Promise<Set<string>> {
-  const filled = NEW_RECORD_COLUMNS
-    .map((column) => ({ column, values: valuesOf(column, records) }))
-    .filter(({ values }) => values.values.some((value) => value !== null));
-  const batch = new Batch(filled.map(({ values }) => values));
-  const columns = filled.map(({ column }) => column);
-  const values = columns.map(({ name, stored = same }) => stored(batch.value(name)));
+function insertMany(table: Table, records: readonly NewRecord[], nowMs: number): Change {
+  const batch = new Batch(records, NEW_RECORD_COLUMNS);
+  const values = NEW_RECORD_COLUMNS.map(({ name, stored = same }) => stored(batch.value(name)));
   const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
-  const rows = await run(
-    `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
+  const sql = `insert into ${table.name} (${namesOf(NEW_RECORD_COLUMNS)}, created_at_ms)
 select ${values.join(", ")}, ${createdAtMs}
 from ${batch.from}
-on conflict do nothing
-returning id, subscriber_group`,
-    batch.params,
-  );
-  return new Set(rows.map(([id, group]) => keyText({ id: id as string, group: group as string })));
+on conflict do nothing`;
+  return { sql, params: batch.params };
 }
 
 /** Cuts records into parts of which each fits a statement. */
@@ -109,13 +88,6 @@ export function statementParts(records: readonly NewRecord[]): NewRecord[][] {
   }
   if (part.length > 0) parts.push(part);
   return parts;
-}
-
-function valuesOf(column: Column, records: readonly NewRecord[]): BatchColumn {
-  const { name } = column;
-  return column.type === "text"
-    ? { name, type: column.type, values: records.map(column.value) }
-    : { name, type: column.type, values: records.map(column.value) };
 }
 
 function namesOf(columns: readonly Column[]): string {

@@ -10,30 +10,41 @@
  */
 import type { RecordKey } from "../../core/ports.ts";
 import { SEPARATOR_SQL, textArray } from "./array_literal.ts";
-import { type BatchColumn, singleValue, type Value } from "./batch.ts";
+import { type BatchColumn, singleValue, uniform, type Value } from "./batch.ts";
 import { keyText } from "./table.ts";
 
+/** Something that is done to the row with a key. */
+export interface Keyed {
+  /** Which row. */
+  readonly key: RecordKey;
+}
+
 /** Changes to rows of a table that is called `t` in the statement; at least one, no two of one key. */
-export class KeyedBatch {
+export class KeyedBatch<Row extends Keyed> {
   /** The parameters, in order. */
   readonly params: Value[] = [];
-  /** Goes before the statement. */
-  readonly with: string;
+  /** The common table expression that the statement needs; empty when it needs none. */
+  readonly with: { readonly with?: string };
   /** Whether a row's key is one of these. */
   readonly hasKey: string;
   readonly #expressions = new Map<string, string>();
 
-  constructor(keys: readonly RecordKey[], columns: readonly BatchColumn[]) {
-    const differing = columns.filter((column) => !this.#addUniform(column));
+  constructor(rows: readonly Row[], columns: readonly BatchColumn<Row>[]) {
+    const differing: BatchColumn<Row>[] = [];
+    for (const column of columns) {
+      const same = uniform(rows, column, this.params);
+      if (same === undefined) differing.push(column);
+      else this.#expressions.set(column.name, same);
+    }
     differing.forEach(({ name, type }, i) => {
       this.#expressions.set(name, `(${ROW} ->> ${i})::${type}`);
     });
-    const [first] = keys as readonly [RecordKey];
-    const oneGroup = keys.every(({ group }) => group === first.group);
-    this.hasKey = `${this.#hasId(keys)} and ${
-      oneGroup ? `t.subscriber_group = ${this.param(first.group, "text")}` : `${ROW} is not null`
-    }`;
-    this.with = differing.length === 0 && oneGroup ? "" : this.#withRows(keys, differing);
+    const group = uniform(rows, GROUP, this.params);
+    const ofGroup = group === undefined ? `${ROW} is not null` : `t.subscriber_group = ${group}`;
+    this.hasKey = `${this.#hasId(rows)} and ${ofGroup}`;
+    this.with = differing.length === 0 && group !== undefined
+      ? {}
+      : { with: this.#changes(rows, differing) };
   }
 
   /** A column's value for the current row, as it stands in the statement. */
@@ -46,33 +57,29 @@ export class KeyedBatch {
     return `$${this.params.push(value)}::text::${type}`;
   }
 
-  /** Whether the column is the same in all rows, and so is one parameter. */
-  #addUniform({ name, type, values }: BatchColumn): boolean {
-    const [first] = values;
-    if (!(values as readonly unknown[]).every((value) => value === first)) return false;
-    this.#expressions.set(name, this.param(singleValue(first ?? null), type));
-    return true;
-  }
-
-  #hasId(keys: readonly RecordKey[]): string {
-    const { text, joined } = textArray(keys.map(({ id }) => id));
+  #hasId(rows: readonly Row[]): string {
+    const { text, joined } = textArray(rows.map(({ key }) => key.id));
     return joined
       ? `t.id = any(string_to_array(${this.param(text, "text")}, ${SEPARATOR_SQL}))`
       : `t.id = any(${this.param(text, "text[]")})`;
   }
 
   /** Materialized, or every use of it would parse it again. */
-  #withRows(keys: readonly RecordKey[], columns: readonly BatchColumn[]): string {
-    const rows = Object.fromEntries(
-      keys.map((key, i) => [
-        keyText(key),
-        columns.map(({ values }) => singleValue(values[i] ?? null)),
-      ]),
+  #changes(rows: readonly Row[], columns: readonly BatchColumn<Row>[]): string {
+    const byKey = Object.fromEntries(
+      rows.map((row) => [keyText(row.key), columns.map(({ value }) => singleValue(value(row)))]),
     );
-    const json = this.param(JSON.stringify(rows), "jsonb");
-    return `with changes as materialized (select ${json} as by_key)\n`;
+    return `changes as materialized (select ${
+      this.param(JSON.stringify(byKey), "jsonb")
+    } as by_key)`;
   }
 }
+
+const GROUP: BatchColumn<Keyed> = {
+  name: "subscriber_group",
+  type: "text",
+  value: ({ key }) => key.group,
+};
 
 /** The values of the current row, by {@linkcode keyText}. */
 const ROW = "((select by_key from changes) -> (t.id || chr(10) || t.subscriber_group))";

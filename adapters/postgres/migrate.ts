@@ -10,10 +10,16 @@ import { type Migration, MIGRATIONS } from "./migrations.ts";
 import { type Run, runOnClient } from "./run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 
-/** Options of {@linkcode migrate} and {@linkcode migrationSql}. */
+/** Options of {@linkcode migrate}. */
 export interface MigrationOptions {
   /** The schema that holds the tables; `atlast` if not given. */
   readonly schema?: string;
+}
+
+/** Options of {@linkcode migrationSql} and {@linkcode fenceMigrationSql}. */
+export interface MigrationSqlOptions extends MigrationOptions {
+  /** The version the schema has, as its table of migrations says; 0 if not given, for none. */
+  readonly from?: number;
 }
 
 /**
@@ -29,13 +35,13 @@ export async function migrate(client: SqlClient, options: MigrationOptions = {})
 }
 
 /**
- * The statements of the whole migration, to print, review and run by other means. Run it within one
- * transaction on a database that does not have the schema yet.
+ * The statements of the migration, to print, review and run by other means, within one transaction: the
+ * whole of it, or what follows on version `from`.
  *
  * @throws {AtlastError} `invalid_option` for a bad schema name.
  */
-export function migrationSql(options: MigrationOptions = {}): string {
-  return printed(options.schema ?? DEFAULT_SCHEMA, STORE);
+export function migrationSql(options: MigrationSqlOptions = {}): string {
+  return printed(options, STORE);
 }
 
 /**
@@ -44,13 +50,20 @@ export function migrationSql(options: MigrationOptions = {}): string {
  *
  * @throws {AtlastError} `invalid_option` for a bad schema name.
  */
-export function fenceMigrationSql(options: MigrationOptions = {}): string {
-  return printed(options.schema ?? DEFAULT_SCHEMA, FENCE);
+export function fenceMigrationSql(options: MigrationSqlOptions = {}): string {
+  return printed(options, FENCE);
 }
 
-function printed(schema: string, ladder: Ladder): string {
-  const steps = ladder.steps.flatMap((step) => stepStatements(schema, step, ladder));
-  return [...bootstrap(schema, ladder), ...steps].map((statement) => `${statement};\n`).join("\n");
+function printed(
+  { schema = DEFAULT_SCHEMA, from = 0 }: MigrationSqlOptions,
+  ladder: Ladder,
+): string {
+  const steps = ladder.steps
+    .filter(({ version }) => version > from)
+    .flatMap((step) => stepStatements(schema, step, ladder));
+  return [...from === 0 ? bootstrap(schema, ladder) : [], ...steps]
+    .map((statement) => `${statement};\n`)
+    .join("\n");
 }
 
 /** A list of steps, and where it is written which of them were taken. */
@@ -64,7 +77,7 @@ export interface Ladder {
 }
 
 /** The steps of a store. */
-const STORE: Ladder = { table: "migrations", steps: MIGRATIONS, printedBy: "migrationSql" };
+export const STORE: Ladder = { table: "migrations", steps: MIGRATIONS, printedBy: "migrationSql" };
 
 /** The steps of a fence. */
 export const FENCE: Ladder = {

@@ -13,7 +13,13 @@ export {
   type TransactionOf,
 } from "./postgres_store.ts";
 export { postgresFence, type PostgresFenceOptions } from "./postgres_fence.ts";
-export { fenceMigrationSql, migrate, type MigrationOptions, migrationSql } from "./migrate.ts";
+export {
+  fenceMigrationSql,
+  migrate,
+  type MigrationOptions,
+  migrationSql,
+  type MigrationSqlOptions,
+} from "./migrate.ts";
 export {
   type DrizzleTransaction,
   fromDrizzle,

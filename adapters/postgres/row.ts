@@ -7,6 +7,7 @@ import type { Box, State } from "../../core/lifecycle.ts";
 import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../../core/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports.ts";
 import type { RetryPolicy } from "../../core/retry.ts";
+import type { BatchColumn } from "./batch.ts";
 import {
   base64,
   bytesFromBase64,
@@ -16,20 +17,13 @@ import {
   utf16Bytes,
 } from "./storable_text.ts";
 
-/** A column that {@linkcode NewRecord} fills. */
-export type Column =
-  & {
-    /** Its name. */
-    readonly name: string;
-    /** Makes the parameter what is stored. */
-    readonly stored?: (parameter: string) => string;
-    /** Makes the column what is read. */
-    readonly read?: (column: string) => string;
-  }
-  & (
-    | { readonly type: "text"; readonly value: (record: NewRecord) => string | null }
-    | { readonly type: "bigint" | "integer"; readonly value: (record: NewRecord) => number | null }
-  );
+/** A column that a new record fills. */
+export type Column = BatchColumn<NewRecord> & {
+  /** Makes the parameter what is stored. */
+  readonly stored?: (parameter: string) => string;
+  /** Makes the column what is read. */
+  readonly read?: (column: string) => string;
+};
 
 /** The columns that a new record fills. */
 export const NEW_RECORD_COLUMNS: readonly Column[] = [

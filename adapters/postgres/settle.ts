@@ -3,12 +3,13 @@
  *
  * @module
  */
-import type { Lease, RecordKey, Settlement } from "../../core/ports.ts";
+import type { Lease, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
-import { KeyedBatch } from "./keyed_batch.ts";
+import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
+import { type Change, runReached } from "./reached.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./storable_text.ts";
-import { compareKeys, keyText, type Table } from "./table.ts";
+import { keyText, type Table } from "./table.ts";
 
 /** See `Store.settle`. */
 export function settle(
@@ -16,23 +17,20 @@ export function settle(
   table: Table,
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
-  return inRounds(settlements, (round) => {
-    const batch = new KeyedBatch(round.map(({ key }) => key), settleColumns(round));
-    const set = PATCH_COLUMNS.map((column) => `${column} = ${batch.value(column)}`);
+  return inRounds(run, settlements, (round) => {
+    const batch = new KeyedBatch(round, SETTLE_COLUMNS);
+    const set = PATCH_COLUMNS.map(({ name }) => `${name} = ${batch.value(name)}`);
     // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
     // backlog in it.
-    return run(
-      `${batch.with}update ${table.name} as t
+    const sql = `update ${table.name} as t
 set ${set.join(", ")}, lease_until_ms = null,
   reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end
 where ${batch.hasKey} and t.epoch = ${batch.value("epoch")}
   and (t.state = ${batch.value("from_state")}) is not false
   and (t.lease_until_ms is not null) = coalesce(${
-        batch.value("claimed")
-      }, t.lease_until_ms is not null)
-returning id, subscriber_group`,
-      batch.params,
-    );
+      batch.value("claimed")
+    }, t.lease_until_ms is not null)`;
+    return { ...batch.with, sql, params: batch.params };
   });
 }
 
@@ -43,100 +41,75 @@ export function renew(
   leases: readonly Lease[],
   leaseUntilMs: number,
 ): Promise<boolean[]> {
-  return inRounds(leases, (round) => {
-    const batch = new KeyedBatch(round.map(({ key }) => key), [epochColumn(round)]);
-    return run(
-      `${batch.with}update ${table.name} as t
+  return inRounds(run, leases, (round) => {
+    const batch = new KeyedBatch(round, [EPOCH]);
+    const sql = `update ${table.name} as t
 set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}
-where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null
-returning id, subscriber_group`,
-      batch.params,
-    );
+where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null`;
+    return { ...batch.with, sql, params: batch.params };
   });
 }
 
-function epochColumn(leases: readonly Lease[]): BatchColumn {
-  return { name: "epoch", type: "integer", values: leases.map(({ epoch }) => epoch) };
-}
+const EPOCH: BatchColumn<Lease> = { name: "epoch", type: "integer", value: ({ epoch }) => epoch };
 
 /** The columns that a patch sets. */
-const PATCH_COLUMNS = [
-  "state",
-  "attempts",
-  "crashes",
-  "due_at_ms",
-  "deadline_ms",
-  "expires_at_ms",
-  "checks",
-  "unreachable",
-  "note",
-  "reason",
+const PATCH_COLUMNS: readonly BatchColumn<Settlement>[] = [
+  { name: "state", type: "text", value: ({ patch }) => patch.state },
+  { name: "attempts", type: "integer", value: ({ patch }) => patch.attempts },
+  { name: "crashes", type: "integer", value: ({ patch }) => patch.crashes },
+  { name: "due_at_ms", type: "bigint", value: ({ patch }) => patch.dueAtMs },
+  { name: "deadline_ms", type: "bigint", value: ({ patch }) => patch.deadlineMs },
+  { name: "expires_at_ms", type: "bigint", value: ({ patch }) => patch.expiresAtMs },
+  { name: "checks", type: "integer", value: ({ patch }) => patch.checks },
+  { name: "unreachable", type: "integer", value: ({ patch }) => patch.unreachable },
+  { name: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
+  { name: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
 ];
 
-function settleColumns(round: readonly Settlement[]): BatchColumn[] {
-  const patches = round.map(({ patch }) => patch);
-  return [
-    epochColumn(round),
-    {
-      name: "claimed",
-      type: "boolean",
-      // Null lets it settle either way.
-      values: round.map(({ claimed }) => claimed === "either" ? null : claimed),
-    },
-    { name: "from_state", type: "text", values: round.map(({ from }) => from) },
-    { name: "state", type: "text", values: patches.map(({ state }) => state) },
-    { name: "attempts", type: "integer", values: patches.map(({ attempts }) => attempts) },
-    { name: "crashes", type: "integer", values: patches.map(({ crashes }) => crashes) },
-    { name: "due_at_ms", type: "bigint", values: patches.map(({ dueAtMs }) => dueAtMs) },
-    { name: "deadline_ms", type: "bigint", values: patches.map(({ deadlineMs }) => deadlineMs) },
-    {
-      name: "expires_at_ms",
-      type: "bigint",
-      values: patches.map(({ expiresAtMs }) => expiresAtMs),
-    },
-    { name: "checks", type: "integer", values: patches.map(({ checks }) => checks) },
-    {
-      name: "unreachable",
-      type: "integer",
-      values: patches.map(({ unreachable }) => unreachable),
-    },
-    { name: "note", type: "text", values: patches.map(({ note }) => textOrNull(note)) },
-    { name: "reason", type: "text", values: patches.map(({ reason }) => textOrNull(reason)) },
-    { name: "replied", type: "boolean", values: round.map(({ reply }) => reply !== undefined) },
-    { name: "reply", type: "text", values: round.map(({ reply }) => textOrNull(reply ?? null)) },
-  ];
-}
+const SETTLE_COLUMNS: readonly BatchColumn<Settlement>[] = [
+  ...PATCH_COLUMNS,
+  EPOCH,
+  {
+    name: "claimed",
+    type: "boolean",
+    // Null settles either way.
+    value: ({ claimed }) => claimed === "either" ? null : claimed,
+  },
+  { name: "from_state", type: "text", value: ({ from }) => from },
+  { name: "replied", type: "boolean", value: ({ reply }) => reply !== undefined },
+  { name: "reply", type: "text", value: ({ reply }) => textOrNull(reply ?? null) },
+];
 
 /**
- * Runs a statement over items with a key, and says which it reached. A statement applies one change to a
- * row, so items with the same key go to rounds of their own, in order. Within a round they are sorted
- * by key, so that two statements at once lock their rows in the same order and never wait for each
- * other.
+ * Runs a statement over items with a key, and says of each whether its row was reached. A statement
+ * applies one change to a row, so items with the same key go to rounds of their own, in order.
  */
-async function inRounds<Item extends { readonly key: RecordKey }>(
+async function inRounds<Item extends Keyed>(
+  run: Run,
   items: readonly Item[],
-  apply: (round: readonly Item[]) => Promise<readonly unknown[][]>,
+  change: (round: readonly Item[]) => Change,
 ): Promise<boolean[]> {
-  const reached = items.map(() => false);
+  const applied = items.map(() => false);
   // A key that cannot be stored is that of no record.
-  let left = [...items.entries()].filter(([, { key }]) => isStorableKey(key));
+  let left = [...items.keys()].filter((place) => isStorableKey((items[place] as Item).key));
   while (left.length > 0) {
-    const round = new Map<string, [number, Item]>();
-    const later: [number, Item][] = [];
-    for (const entry of left) {
-      const text = keyText(entry[1].key);
-      if (round.has(text)) later.push(entry);
-      else round.set(text, entry);
+    const round = new Map<string, number>();
+    const later: number[] = [];
+    for (const place of left) {
+      const text = keyText((items[place] as Item).key);
+      if (round.has(text)) later.push(place);
+      else round.set(text, place);
     }
-    const sorted = [...round.values()].map(([, item]) => item)
-      .sort((a, b) => compareKeys(a.key, b.key));
-    for (const [id, group] of await apply(sorted)) {
-      const [place] = round.get(keyText({ id: id as string, group: group as string })) ?? [];
-      if (place !== undefined) reached[place] = true;
-    }
+    const places = [...round.values()];
+    const reached = await runReached(
+      run,
+      places.length,
+      change(places.map((place) => items[place] as Item)),
+    );
+    for (const [text, place] of round) applied[place] = reached(text);
     left = later;
   }
-  return reached;
+  return applied;
 }
 
 function textOrNull(text: string | null): string | null {

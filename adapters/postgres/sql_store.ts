@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle.ts";
 import type {
   AddResult,
@@ -20,14 +19,12 @@ import type {
   StoredRecord,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
-import { insert, statementParts } from "./insert.ts";
+import { addPart } from "./add.ts";
+import { statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { renew, settle } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
-
-/** How often a key may be found taken and then free again, before something else must be wrong. */
-const MAX_INSERT_ROUNDS = 5;
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
@@ -174,8 +171,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
+    const { table, lookup } = this.#boxes[box];
     const results: AddResult[] = [];
-    for (const part of parts) results.push(...await addPart(run, this.#boxes[box], part, nowMs));
+    for (const part of parts) results.push(...await addPart(run, table, lookup, part, nowMs));
     return results;
   }
 }
@@ -183,44 +181,4 @@ export class SqlStore<Tx> implements Store<Tx> {
 function partsOf(schema: string, box: Box): BoxParts {
   const table = tableOf(schema, box);
   return { table, claimer: new Claimer(table), lookup: new Lookup(table) };
-}
-
-/**
- * Adds records until each is either added or answered with the one that has its key. The record in the
- * way may be deleted between the insert that met it and the look at it; then its key is free again.
- */
-async function addPart(
-  run: Run,
-  { table, lookup }: BoxParts,
-  records: readonly NewRecord[],
-  nowMs: number,
-): Promise<AddResult[]> {
-  const added = new Map<string, NewRecord>();
-  const existing = new Map<string, StoredRecord>();
-  for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
-    const left = new Map<string, NewRecord>();
-    for (const record of records) {
-      const key = keyText(record);
-      if (!added.has(key) && !existing.has(key) && !left.has(key)) left.set(key, record);
-    }
-    for (const key of await insert(run, table, [...left.values()], nowMs)) {
-      added.set(key, left.get(key) as NewRecord);
-    }
-    const collided = records.filter((record) => added.get(keyText(record)) !== record);
-    if (collided.length > 0) {
-      for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
-    }
-    if (collided.every((record) => existing.has(keyText(record)))) {
-      return records.map((record) => {
-        const key = keyText(record);
-        if (added.get(key) === record) return { added: true };
-        return { added: false, existing: existing.get(key) as StoredRecord };
-      });
-    }
-  }
-  throw new AtlastError(
-    "id_conflict",
-    `Cannot add ${records.length} records: got keys that were taken and free again ` +
-      `${MAX_INSERT_ROUNDS} times, want keys that are one or the other`,
-  );
 }

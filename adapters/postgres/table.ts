@@ -25,7 +25,7 @@ export function keyText({ id, group }: RecordKey): string {
   return `${id}\n${group}`;
 }
 
-/** Orders keys alike in every statement, so that two of them never wait for each other's rows. */
+/** Orders keys: by id, then by group. */
 export function compareKeys(a: RecordKey, b: RecordKey): number {
   if (a.id !== b.id) return a.id < b.id ? -1 : 1;
   if (a.group !== b.group) return a.group < b.group ? -1 : 1;

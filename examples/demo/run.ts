@@ -12,15 +12,11 @@ import { killsOf } from "./fault_plan.ts";
 import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
 import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
 import { reconcile, type Reconciliation } from "./reconciliation.ts";
-import { rest } from "./rest.ts";
 import { Services } from "./services.ts";
+import { settled } from "./settled.ts";
 import { Story } from "./story.ts";
 import type { Terminal } from "./terminal.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
-
-/** How long orders may take to settle, in milliseconds, after the last one is placed. */
-const SETTLE_MS = 90_000;
-const LOOK_EVERY_MS = 250;
 
 /** What a run is given. */
 export interface RunParts {
@@ -77,7 +73,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     signal.throwIfAborted();
     await placeOrders(services.url("orders"), plan, () => story.placed(), signal);
     story.moment("green", "customers", `all ${orders} orders are placed`);
-    await settled(services, signal);
+    await settled((name) => services.url(name), signal);
     story.moment(
       "dim",
       "demo",
@@ -100,49 +96,6 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   } finally {
     story.end();
     await services.stop();
-  }
-}
-
-/** Waits until no order is open and no outbox or inbox has anything to do, or it takes too long. */
-async function settled(services: Services, signal: AbortSignal): Promise<void> {
-  const untilMs = performance.now() + SETTLE_MS;
-  while (performance.now() < untilMs) {
-    const open = await Promise.all([
-      openOrders(services.url("orders"), signal),
-      openMessages(services.url("orders"), signal),
-      openMessages(services.url("inventory"), signal),
-    ]);
-    if (open.every((count) => count === 0)) return;
-    await rest(LOOK_EVERY_MS, signal);
-  }
-}
-
-/** How many orders are not settled; null while the service does not answer. */
-async function openOrders(ordersUrl: string, signal: AbortSignal): Promise<number | null> {
-  const counts = await ask(`${ordersUrl}/orders`, signal) as
-    | { status: string; orders: number }[]
-    | null;
-  if (counts === null) return null;
-  return counts.filter(({ status }) => status !== "succeeded" && status !== "failed")
-    .reduce((sum, { orders }) => sum + orders, 0);
-}
-
-/** How many messages a service has still to decide, to send or to handle; null while it does not answer. */
-async function openMessages(url: string, signal: AbortSignal): Promise<number | null> {
-  const counts = await ask(`${url}/messages`, signal) as
-    | Record<"outbox" | "inbox", Record<"prepared" | "scheduled", number>>
-    | null;
-  if (counts === null) return null;
-  return counts.outbox.prepared + counts.outbox.scheduled + counts.inbox.scheduled;
-}
-
-async function ask(url: string, signal: AbortSignal): Promise<unknown> {
-  try {
-    const response = await fetch(url, { signal });
-    return await response.json();
-  } catch {
-    signal.throwIfAborted();
-    return null;
   }
 }
 

@@ -97,8 +97,8 @@ const LINES: readonly Line[] = [
       short: ["compensated: not enough in stock", "compensated: not enough in stock"],
       stuck: ["compensated: inventory gave up on it", "compensated: inventory gave up on them"],
       returned: [
-        "compensated: not enough money, goods returned",
-        "compensated: not enough money, goods returned",
+        "compensated: cannot be paid, goods returned",
+        "compensated: cannot be paid, goods returned",
       ],
     },
     names: true,

@@ -8,10 +8,10 @@ import type { Store } from "../../core/ports.ts";
 /** A method of a store. */
 export type StoreMethod = Exclude<keyof Store, "capabilities">;
 
-/** Stands around each call; `call` does what was asked for. */
+/** Stands around each call; `call` does what was asked for, with other arguments if it is given some. */
 export type Around = (
   method: StoreMethod,
-  call: () => Promise<unknown>,
+  call: (instead?: readonly unknown[]) => Promise<unknown>,
   args: readonly unknown[],
 ) => Promise<unknown>;
 
@@ -36,7 +36,9 @@ export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
         const method = property as StoreMethod;
         return (...args: unknown[]) => {
           wrapping.calls.set(method, (wrapping.calls.get(method) ?? 0) + 1);
-          return wrapping.around(method, async () => await value.apply(target, args), args);
+          const call = async (instead: readonly unknown[] = args): Promise<unknown> =>
+            await value.apply(target, instead);
+          return wrapping.around(method, call, args);
         };
       },
     }),

@@ -1,0 +1,48 @@
+/**
+ * Which rows a statement reached.
+ *
+ * A statement over a thousand rows nearly always reaches all of them, and to read a thousand keys back
+ * only to learn that costs as much as half of the work. So it says "all", and names keys only when some
+ * are missing.
+ *
+ * @module
+ */
+import type { Value } from "./batch.ts";
+import type { Run } from "./run.ts";
+import { keyText } from "./table.ts";
+
+/** Says of a key, as {@linkcode keyText}, whether it was reached. */
+export type Reached = (key: string) => boolean;
+
+/** A statement that changes rows. */
+export interface Change {
+  /** What goes before it: nothing, or a common table expression. */
+  readonly with?: string;
+  /** The statement, without RETURNING. */
+  readonly sql: string;
+  /** Its parameters. */
+  readonly params: readonly Value[];
+}
+
+/** Runs a statement that is to change `count` rows. */
+export async function runReached(run: Run, count: number, change: Change): Promise<Reached> {
+  const before = change.with === undefined ? [] : [change.with];
+  if (count === 1) {
+    const cte = before.length === 0 ? "" : `with ${before.join("")}\n`;
+    const rows = await run(`${cte}${change.sql}\nreturning 1 as reached`, change.params);
+    return () => rows.length === 1;
+  }
+  const ctes = [...before, `reached as (\n${change.sql}\nreturning id, subscriber_group\n)`];
+  const [row] = await run(
+    `with ${ctes.join(", ")}
+select case when count(*) < ${count} then json_agg(json_build_array(id, subscriber_group)) end::text,
+  count(*)
+from reached`,
+    change.params,
+  );
+  const [keys, reached] = row as [string | null, unknown];
+  if (Number(reached) === count) return () => true;
+  const pairs = JSON.parse(keys ?? "[]") as [string, string][];
+  const texts = new Set(pairs.map(([id, group]) => keyText({ id, group })));
+  return (key) => texts.has(key);
+}

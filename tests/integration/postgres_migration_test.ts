@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type postgres from "postgres";
+import {
+  fromPostgresJs,
+  migrate,
+  migrationSql,
+  postgresStore,
+} from "../../adapters/postgres/mod.ts";
+import { checkMigrated, migrateOn, STORE } from "../../adapters/postgres/migrate.ts";
+import { MIGRATIONS } from "../../adapters/postgres/migrations.ts";
+import { runOnClient } from "../../adapters/postgres/run.ts";
+import { NOW, recordOf } from "../conformance/store/subject.ts";
+import { connect, dropSchema, freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { withSchema, withStore } from "../support/postgres_store.ts";
+import { skipFor } from "../support/skip.ts";
+
+const url = await postgresUrl();
+
+describe("migration on Postgres", { skip: url === null && skipFor(NO_POSTGRES) }, () => {
+  it("is safe from five instances at once", () =>
+    withSchema(async (sql, schema) => {
+      const clients = Array.from({ length: 5 }, () => connect(url as string, { max: 1 }));
+      try {
+        const stores = clients.map((client) => postgresStore(client, { schema }));
+        await Promise.all(stores.map((store) => store.ready()));
+        assert.deepEqual(await versions(sql, schema), MIGRATIONS.map(({ version }) => version));
+      } finally {
+        await Promise.all(clients.map((client) => client.end()));
+      }
+    }));
+
+  it("that is printed makes the same schema", () =>
+    withStore(async ({ sql, schema }) => {
+      const printed = freshSchema();
+      try {
+        await sql.unsafe(migrationSql({ schema: printed }));
+        assert.deepEqual(await shape(sql, printed), await shape(sql, schema));
+        const store = postgresStore(sql, { schema: printed, migrate: false });
+        await store.ready();
+        assert.deepEqual(await store.add("outbox", [recordOf("a")], NOW), [{ added: true }]);
+      } finally {
+        await dropSchema(sql, printed);
+      }
+    }));
+
+  it("that is printed from a version on brings a schema of that version up to date", () =>
+    withStore(async ({ sql, schema }) => {
+      const old = freshSchema();
+      try {
+        await sql.begin(async (tx) => {
+          const first = { ...STORE, steps: MIGRATIONS.slice(0, 1) };
+          await migrateOn(runOnClient(fromPostgresJs(tx)), old, first);
+          await tx.unsafe(migrationSql({ schema: old, from: 1 }));
+        });
+        assert.deepEqual(await shape(sql, old), await shape(sql, schema));
+        await postgresStore(sql, { schema: old, migrate: false }).ready();
+      } finally {
+        await dropSchema(sql, old);
+      }
+    }));
+
+  it("runs within a transaction of any client", () =>
+    withSchema(async (sql, schema) => {
+      await assert.rejects(sql.begin(async (tx) => {
+        await migrate(fromPostgresJs(tx), { schema });
+        throw new Error("rolled back");
+      }));
+      assert.deepEqual(await shape(sql, schema), []);
+      await sql.begin((tx) => migrate(fromPostgresJs(tx), { schema }));
+      await postgresStore(sql, { schema, migrate: false }).ready();
+    }));
+
+  it("is only checked where the store may not migrate", () =>
+    withSchema(async (sql, schema) => {
+      const store = postgresStore(sql, { schema, migrate: false });
+      await assert.rejects(store.ready(), { code: "not_migrated", message: /got version 0/ });
+      await postgresStore(sql, { schema }).ready();
+      // The same store, once somebody migrated.
+      await store.ready();
+    }));
+
+  it("leaves a schema alone that a newer version changed without breaking", () =>
+    withStore(async ({ sql, schema }) => {
+      await sql.unsafe(`insert into ${schema}.migrations values (1000, false)`);
+      for (const migrate of [true, false]) {
+        const store = postgresStore(sql, { schema, migrate });
+        await store.add("outbox", [recordOf(`a-${migrate}`)], NOW);
+      }
+    }));
+
+  it("refuses a schema that a newer version broke, and names both versions", () =>
+    withStore(async ({ sql, schema }) => {
+      await sql.unsafe(`insert into ${schema}.migrations values (1000, true), (1001, false)`);
+      for (const migrate of [true, false]) {
+        const ready = postgresStore(sql, { schema, migrate }).ready();
+        const message = new RegExp(`got version 1001, want ${MIGRATIONS.length} at most`);
+        await assert.rejects(ready, { code: "schema_too_new", message });
+      }
+    }));
+
+  it("takes only the steps that are missing", () =>
+    withStore(async ({ sql, schema }) => {
+      const version = MIGRATIONS.length + 1;
+      const step = {
+        version,
+        breaking: false,
+        statements: (schema: string) => [`alter table "${schema}".outbox add column extra text`],
+      };
+      const newer = { ...STORE, steps: [...MIGRATIONS, step] };
+      const client = fromPostgresJs(sql);
+      await assert.rejects(checkMigrated(runOnClient(client), schema, newer), {
+        code: "not_migrated",
+      });
+      for (let times = 0; times < 2; times++) {
+        await sql.begin((tx) => migrateOn(runOnClient(fromPostgresJs(tx)), schema, newer));
+      }
+      assert.equal((await versions(sql, schema)).at(-1), version);
+      // This version goes on beside the newer one.
+      await postgresStore(sql, { schema }).ready();
+    }));
+
+  it("numbers its steps from 1 without gaps", () => {
+    assert.deepEqual(MIGRATIONS.map(({ version }) => version), MIGRATIONS.map((_, i) => i + 1));
+  });
+
+  it("refuses names that are no plain schema name", () =>
+    withSchema((sql) => {
+      for (const schema of ["", "Atlast", "1st", 'a"; drop table x; --', "a".repeat(64), "a-b"]) {
+        assert.throws(() => postgresStore(sql, { schema }), { code: "invalid_option" });
+        assert.throws(() => migrationSql({ schema }), { code: "invalid_option" });
+      }
+      assert.throws(() => postgresStore(sql, { wakeIntervalMs: NaN }), { code: "invalid_option" });
+      return Promise.resolve();
+    }));
+});
+
+async function versions(sql: postgres.Sql, schema: string): Promise<number[]> {
+  const rows = await sql.unsafe(`select version from ${schema}.migrations order by version`);
+  return rows.map(({ version }) => version as number);
+}
+
+/** Every column and index of a schema, without its name. */
+async function shape(sql: postgres.Sql, schema: string): Promise<string[]> {
+  const rows = await sql`
+    select concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default,
+      collation_name) as line
+    from information_schema.columns where table_schema = ${schema}
+    union all
+    select indexdef from pg_indexes where schemaname = ${schema}
+    union all
+    select concat_ws(' ', relname, reloptions::text) from pg_class
+    where relnamespace = to_regnamespace(${schema}) and relkind = 'r'
+    order by 1`;
+  return rows.map(({ line }) => (line as string).replaceAll(schema, "S"));
+}
