@@ -54,7 +54,7 @@ function checkRun({ code, output }: { code: number | null; output: string }): vo
   assert.match(output, /SIGKILL, with the payment of order \d+ committed in the bank/);
   assert.match(output, /check-back +.* taken: confirmed/);
   assert.match(output, /check-back +.* no more be taken: cancelled/);
-  assert.match(output, /compensated: not enough money, goods returned/);
+  assert.match(output, /compensated: cannot be paid, goods returned/);
   assert.match(output, /not applied again/);
   assert.match(output, /inventory gave up on/);
   // deno-lint-ignore no-control-regex -- colours are for terminals.
