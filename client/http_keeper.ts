@@ -143,7 +143,10 @@ export class HttpKeeper implements HalfKeeper {
       };
     }
     if (isTyped && status >= 400 && error !== null && REFUSALS.has(error.code)) {
-      const refusal = new AtlastError(error.code as ErrorCode, `${this.#host}: ${error.message}`);
+      const refusal = new AtlastError(
+        error.code as ErrorCode,
+        `${error.message} (says ${this.#host})`,
+      );
       return { kind: "failed", error: refusal };
     }
     const code = status === 401 ? "unauthenticated" : status === 403 ? "forbidden" : "unreachable";

@@ -13,7 +13,7 @@ import {
   Stuck,
 } from "../support/simulation.ts";
 
-const RUNS = 10;
+const RUNS = 8;
 const ROUNDS = 25;
 
 async function all(service: Service, box: Box, name: string): Promise<StoredRecord[]> {

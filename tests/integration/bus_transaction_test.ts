@@ -114,7 +114,7 @@ describe("bus: publishing in a handler", () => {
     await quiet();
     for (let look = 0; look < 20; look++) {
       clock.advance(1_000);
-      await quiet();
+      await quiet(3);
     }
     gate.open();
     await observed.until("succeeded", { box: "outbox" });
