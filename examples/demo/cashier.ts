@@ -33,11 +33,17 @@ interface UnpaidOrder {
 
 /** Takes payments until `signal` says stop. */
 export async function takePayments(parts: CashierParts, signal: AbortSignal): Promise<void> {
+  // Payments that need no second look: their messages are on their way.
+  const taken = new Set<string>();
   while (!signal.aborted) {
     try {
-      const left = (await unpaidOrders(parts.database)).values();
+      const orders = await unpaidOrders(parts.database);
+      const left = orders.filter((order) => !taken.has(idOf(order))).values();
       const desk = async () => {
-        for (const order of left) if (!signal.aborted) await pay(parts, order);
+        for (const order of left) {
+          if (signal.aborted) return;
+          if (await pay(parts, order)) taken.add(idOf(order));
+        }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, desk));
     } catch (error) {
@@ -55,23 +61,42 @@ async function unpaidOrders({ query }: SqlClient): Promise<UnpaidOrder[]> {
   return rows as UnpaidOrder[];
 }
 
-async function pay(parts: CashierParts, order: UnpaidOrder): Promise<void> {
+/** Takes the payment of an order, or sees what became of it; says whether it is taken. */
+async function pay(parts: CashierParts, order: UnpaidOrder): Promise<boolean> {
+  const begun = await parts.bus.halves.query(idOf(order));
+  switch (begun?.state) {
+    case undefined:
+      return await take(parts, order);
+    case "prepared":
+    case "in_doubt":
+      // A process died over it, and check-back will find out.
+      return false;
+    case "cancelled":
+      await payAgain(parts, order);
+      return false;
+    default:
+      return true;
+  }
+}
+
+async function take(parts: CashierParts, order: UnpaidOrder): Promise<boolean> {
   const { order_id: orderId, customer_id: customerId, price_cents: cents } = order;
-  const id = paymentIdOf(orderId, order.payment_attempt);
-  const begun = await parts.bus.halves.query(id);
-  if (begun?.state === "cancelled") return await payAgain(parts, order);
-  // Confirmed: its message is on its way. Undecided: a process died over it, and check-back will find out.
-  if (begun !== null) return;
+  const id = idOf(order);
   const payment = { paymentId: id, orderId, customerId, cents };
-  const taken = await parts.bus.transact(
+  const end = await parts.bus.transact(
     PaymentTaken,
     payment,
     (tx) => takePayment(tx, payment),
     { id },
   );
-  if (taken.outcome !== "aborted") return;
-  if (taken.error instanceof NotEnoughMoney) return await giveUp(parts, order, "not enough money");
-  await payAgain(parts, order);
+  if (end.outcome !== "aborted") return end.outcome === "committed";
+  if (end.error instanceof NotEnoughMoney) await giveUp(parts, order, "not enough money");
+  else await payAgain(parts, order);
+  return false;
+}
+
+function idOf({ order_id, payment_attempt }: UnpaidOrder): string {
+  return paymentIdOf(order_id, payment_attempt);
 }
 
 /** The payment was not taken and never will be, so another can be tried. */
