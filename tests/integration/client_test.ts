@@ -7,7 +7,7 @@ import { FENCE_RETENTION_MS } from "../../core/bus/fence_janitor.ts";
 import { maxAttempts } from "../../core/retry.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire.ts";
 import { verifyBearer } from "../../edge/mod.ts";
-import { AtlastError, defineMessage, type Fence } from "../../mod.ts";
+import { type AtlastError, defineMessage, type Fence } from "../../mod.ts";
 import { type Fault, faultyFetch } from "../support/faulty_fetch.ts";
 import { KEY, signingKey } from "../support/http.ts";
 import { type ActiveSide, activeSide, type Keeper, keeperOf, SIDE } from "../support/half_http.ts";
