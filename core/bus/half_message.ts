@@ -73,11 +73,18 @@ export async function prepareHalf<BusinessTx>(
   const fence = fenceOf(parts);
   const { id, name } = draft.message;
   const { state } = await parts.keeper.prepare(draft);
+  const earlier = earlierOutcome(state);
+  const confirm = () => settled(parts, id, "committed");
+  if (earlier !== null) {
+    // The fence may have forgotten it by now, and would let the operation through.
+    const cancel = () => Promise.resolve(outcomeOf(id, earlier));
+    return { id, state, fence: () => Promise.reject(tooLate(id, state)), confirm, cancel };
+  }
   return {
     id,
     state,
     fence: (tx) => fence.commit(id, parts.clock.now(), tx),
-    confirm: () => settled(parts, id, "committed"),
+    confirm,
     cancel: () => decided(parts, { id, name, epoch: 0 }),
   };
 }
@@ -88,10 +95,8 @@ export async function transactHalf<BusinessTx, Result>(
   half: HalfMessage<BusinessTx>,
   work: (tx: BusinessTx) => Promise<Result>,
 ): Promise<HalfOutcome<Result>> {
-  if (half.state === "cancelled") return { outcome: "aborted", id: half.id, settled: true };
-  if (half.state !== "prepared" && half.state !== "in_doubt") {
-    return { outcome: "committed", id: half.id, settled: true, result: undefined };
-  }
+  const earlier = earlierOutcome(half.state);
+  if (earlier !== null) return outcomeOf(half.id, earlier);
   let result: Result;
   try {
     result = await fenceOf(parts).transaction(async (tx) => {
@@ -103,6 +108,28 @@ export async function transactHalf<BusinessTx, Result>(
     return { ...await half.cancel(), error };
   }
   return { ...await half.confirm(), result } as HalfOutcome<Result>;
+}
+
+/** The outcome of a message that was decided before; null for one that is undecided. */
+function earlierOutcome(state: State): "committed" | "aborted" | null {
+  if (state === "prepared" || state === "in_doubt") return null;
+  return state === "cancelled" ? "aborted" : "committed";
+}
+
+/** An outcome that the keeper knows already. */
+function outcomeOf(
+  id: string,
+  outcome: "committed" | "aborted",
+): HalfOutcome<undefined> & { readonly outcome: "committed" | "aborted" } {
+  if (outcome === "aborted") return { outcome, id, settled: true };
+  return { outcome, id, settled: true, result: undefined };
+}
+
+function tooLate(id: string, state: State): AtlastError {
+  return new AtlastError(
+    "fenced_off",
+    `Cannot run the operation of half message "${id}": it is ${state}, want the transaction rolled back`,
+  );
 }
 
 /** The fence of an active side that wants to write to it. */

@@ -23,8 +23,15 @@ export class Recovery<Tx> {
     this.#confirmed = confirmed;
   }
 
+  /** Whether this bus has anyone to ask; if not, half messages are left to one that has. */
+  get canAsk(): boolean {
+    const { fence, checkBacks } = this.#settings;
+    return fence !== undefined || checkBacks.size > 0;
+  }
+
   /** Claims half messages whose next check is due. */
   async claim(limit: number): Promise<StoredRecord[]> {
+    if (!this.canAsk) return [];
     const { store, clock, leaseMs } = this.#settings;
     const nowMs = clock.now();
     return await store.claim({
@@ -49,7 +56,11 @@ export class Recovery<Tx> {
     );
     const full = event.kind === "confirm" ? eventFor(record, "confirm") : event;
     const decision = decide(this.#settings, record, full, policyOf(this.#settings, record));
-    const [applied] = await store.settle("outbox", [settlementOf(decision)]);
+    const [applied] = await store.settle("outbox", [settlementOf(decision)]).catch((error) => {
+      // If only the answer was lost, nobody comes by again: better an alarm too many than none.
+      if (event.kind === "park") report(observe, decision, true);
+      throw error;
+    });
     report(observe, decision, applied === true);
     if (applied === true && event.kind === "confirm") this.#confirmed();
   }
