@@ -313,7 +313,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   get #lanes(): readonly Lane<Tx>[] {
-    return [this.#outbox, this.#inbox, this.#checks];
+    const lanes = [this.#outbox, this.#inbox];
+    return this.#recovery.canAsk ? [...lanes, this.#checks] : lanes;
   }
 
   async #stop(drainMs: number): Promise<void> {

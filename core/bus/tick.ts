@@ -48,7 +48,7 @@ export interface TickParts<Tx> {
 
 /** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, janitor, draining } = parts;
+  const { settings, recovery, janitor, draining } = parts;
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();
@@ -63,7 +63,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   const pruned = await janitor.run(untilMs);
   const due = await Promise.all([
     store.nextDueAt("outbox", clock.now()),
-    store.nextDueAt("outbox", clock.now(), undefined, "prepared"),
+    recovery.canAsk ? store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
     store.nextDueAt("inbox", clock.now(), parts.groups()),
   ]);
   const times = due.filter((dueAtMs) => dueAtMs !== null);
