@@ -142,7 +142,11 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    */
   checkBack(question: CheckQuestion): Promise<CheckAnswer>;
 
-  /** Withdraws a message that was not sent yet. */
+  /**
+   * Withdraws a message that was not sent yet.
+   *
+   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
+   */
   cancel(id: string): Promise<Cancellation>;
 
   /** Has a failed message tried again from the start. */

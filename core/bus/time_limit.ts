@@ -32,18 +32,23 @@ export function timeLimit(
   else outer.addEventListener("abort", abort, { once: true });
   return {
     signal: controller.signal,
-    race(work) {
-      return new Promise((resolve, reject) => {
-        controller.signal.throwIfAborted();
-        controller.signal.addEventListener("abort", () => reject(controller.signal.reason), {
-          once: true,
-        });
-        work().then(resolve, reject);
-      });
-    },
+    race: (work) => unlessAborted(work, controller.signal),
     end() {
       cancel();
       outer.removeEventListener("abort", abort);
     },
   };
+}
+
+/** What `work` comes to, or the reason of the abort if that comes first; not begun once aborted. */
+export function unlessAborted<Result>(
+  work: () => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    work().then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
