@@ -24,7 +24,15 @@
  */
 
 // The bus
-export { type Bus, createBus, type Health } from "./core/bus/bus.ts";
+export {
+  type Bus,
+  createBus,
+  type HalfOptions,
+  type HandDecision,
+  type Health,
+} from "./core/bus/bus.ts";
+export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.ts";
+export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
 export {
@@ -87,8 +95,16 @@ export {
   type ListedRetry,
   maxAttempts,
   nextAttemptAt,
+  NOTIFY_RETRY,
   type RetryPolicy,
 } from "./core/retry.ts";
+export {
+  type CheckAnswer,
+  type CheckPolicy,
+  decideCheck,
+  DEFAULT_CHECK,
+  type HalfStanding,
+} from "./core/checkback.ts";
 export { DEFAULT_EXPIRY, type ExpiryPolicy } from "./core/expiry.ts";
 
 // Errors
@@ -105,9 +121,13 @@ export {
 export type {
   AbortSignalLike,
   AddResult,
+  CheckBack,
+  CheckQuestion,
   ClaimRequest,
   Clock,
   DeliveryResult,
+  Fence,
+  FenceRow,
   Lease,
   ListQuery,
   NewRecord,

@@ -39,8 +39,12 @@ export type ErrorCode =
   | "wrong_state"
   /** A worker's claim was taken over by another; its work is not kept. */
   | "lease_lost"
+  /** The fence has decided a half message the other way, or has let its operation through before. */
+  | "fenced_off"
   /** Something took longer than it was given. */
   | "timeout"
+  /** Another service did not answer, or not as it must. */
+  | "unreachable"
   /** The bus is stopping or has stopped and takes no more. */
   | "stopped"
   /** The database has no Atlast tables, or older ones than this version needs. */

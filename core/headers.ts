@@ -42,6 +42,10 @@ export const HEADER = {
   traceparent: "traceparent",
   /** Under which name the publisher wants to learn that all attempts are used up. Atlast's own. */
   failureCallbackName: "atlast-failure-callback-name",
+  /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
+  activeSide: "atlast-active-side",
+  /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
+  destination: "atlast-destination",
 } as const;
 
 /**

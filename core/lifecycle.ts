@@ -32,9 +32,31 @@ export type State =
 /** What can happen to a message. */
 export type LifecycleEvent =
   /** The business operation of a half message took place. */
-  | { readonly kind: "confirm" }
+  | {
+    readonly kind: "confirm";
+    /** When the message is to be sent, in Unix milliseconds; at once if not given. */
+    readonly dueAtMs?: number;
+    /** Who decided it by hand, and why. */
+    readonly note?: string;
+  }
   /** The business operation did not take place, or the publisher withdrew the message. */
-  | { readonly kind: "cancel" }
+  | {
+    readonly kind: "cancel";
+    /** Who decided it by hand, and why. */
+    readonly note?: string;
+  }
+  /** A check of a half message decided nothing. */
+  | {
+    readonly kind: "ask_again";
+    /** When the next check is due, in Unix milliseconds. */
+    readonly atMs: number;
+    /** How often the active side answered without knowing. */
+    readonly checks: number;
+    /** How often in a row it did not answer. */
+    readonly unreachable: number;
+    /** What was learnt, in words an operator can use. */
+    readonly reason: string;
+  }
   /** The checks of a half message are used up. */
   | { readonly kind: "park"; readonly reason: string }
   /** It was sent, or handled. */
@@ -73,7 +95,12 @@ export type Transitions = Readonly<
 /** Every step there is: for each side, from each state, where each event may lead. */
 export const TRANSITIONS: Transitions = {
   outbox: {
-    prepared: { confirm: ["scheduled"], cancel: ["cancelled"], park: ["in_doubt"] },
+    prepared: {
+      confirm: ["scheduled"],
+      cancel: ["cancelled"],
+      ask_again: ["prepared"],
+      park: ["in_doubt"],
+    },
     in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"] },
     scheduled: {
       succeed: ["succeeded"],
@@ -117,6 +144,12 @@ export interface Standing {
   readonly dueAtMs: number;
   /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
   readonly deadlineMs: number | null;
+  /** How often the active side of a half message answered that it cannot say what became of it. */
+  readonly checks: number;
+  /** How often in a row the active side did not answer. */
+  readonly unreachable: number;
+  /** Who decided something about it by hand, and why; null when nobody did. */
+  readonly note: string | null;
 }
 
 /** How a message is tried and kept. */
@@ -137,17 +170,7 @@ export const DEFAULT_POLICY: LifecyclePolicy = { retry: DEFAULT_RETRY, expiry: D
 export const MAX_CRASHES = 5;
 
 /** The change of a message's standing; stores write it as it is. */
-export interface Patch {
-  /** Where it stands now. */
-  readonly state: State;
-  /** How many attempts have ended. */
-  readonly attempts: number;
-  /** How many claims never ended. */
-  readonly crashes: number;
-  /** When it is next due, in Unix milliseconds. */
-  readonly dueAtMs: number;
-  /** Its deadline, in Unix milliseconds. */
-  readonly deadlineMs: number | null;
+export interface Patch extends Omit<Standing, "box"> {
   /** When it may be deleted, in Unix milliseconds; null means never. */
   readonly expiresAtMs: number | null;
   /** Why the last attempt failed; null when there is nothing to explain. */
@@ -182,10 +205,23 @@ export function transition(
       return {
         ...unsettled(message),
         state: "scheduled",
-        dueAtMs: Math.max(message.dueAtMs, nowMs),
+        dueAtMs: Math.max(event.dueAtMs ?? nowMs, nowMs),
+        note: event.note ?? message.note,
       };
     case "cancel":
-      return settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null);
+      return {
+        ...settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null),
+        note: event.note ?? message.note,
+      };
+    case "ask_again":
+      return {
+        ...unsettled(message),
+        state: "prepared",
+        dueAtMs: Math.max(event.atMs, nowMs),
+        checks: event.checks,
+        unreachable: event.unreachable,
+        reason: event.reason,
+      };
     case "park":
       return { ...unsettled(message), state: "in_doubt", reason: event.reason };
     case "succeed":
@@ -268,6 +304,9 @@ function unsettled(message: Standing): Omit<Patch, "state"> {
     crashes: message.crashes,
     dueAtMs: message.dueAtMs,
     deadlineMs: message.deadlineMs,
+    checks: message.checks,
+    unreachable: message.unreachable,
+    note: message.note,
     expiresAtMs: null,
     reason: null,
   };

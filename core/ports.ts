@@ -7,8 +7,9 @@
  *
  * @module
  */
+import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
-import type { Message } from "./message.ts";
+import type { Message, MessageHeaders } from "./message.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
@@ -71,10 +72,11 @@ export interface ClaimRequest {
   /** Only records of these groups; all when not given. */
   readonly groups?: readonly string[];
   /**
-   * `fresh`: records that no worker has died with. `suspect`: one record, alone, whose lease ran out
-   * or that has such a claim behind it.
+   * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
+   * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
+   * to be asked for.
    */
-  readonly kind: "fresh" | "suspect";
+  readonly kind: "fresh" | "suspect" | "half";
 }
 
 /** A claim on a record. */
@@ -90,9 +92,10 @@ export interface Settlement extends Lease {
   /**
    * Who settles. True for the worker that holds the claim: applies only while the record has a lease,
    * run out or not, so that a settlement that comes twice applies once. False for everyone else, such
-   * as an operator: applies only while nobody has claimed it.
+   * as an operator: applies only while nobody has claimed it. `either` for the outcome of a half
+   * message, which is the same whoever brings it.
    */
-  readonly claimed: boolean;
+  readonly claimed: boolean | "either";
   /** Where the record must stand for the change to apply. */
   readonly from: State;
   /**
@@ -174,7 +177,7 @@ export interface Store<Tx = unknown> {
   ): Promise<AddResult[]>;
 
   /**
-   * Claims due `scheduled` records, earliest due first. Each gets epoch + 1 and the lease. A record is
+   * Claims due records, earliest due first. Each gets epoch + 1 and the lease. A record is
    * given to one claimer at a time; one claimed by another is skipped, not waited for. A claim of a
    * record whose lease ran out counts a crash.
    */
@@ -207,10 +210,15 @@ export interface Store<Tx = unknown> {
   prune(box: Box, nowMs: number, limit: number): Promise<number>;
 
   /**
-   * When the next claim of `scheduled` records can find something, in Unix milliseconds; null when
-   * nothing is scheduled. Leased records count from the end of their lease.
+   * When the next claim of records in `state` (`scheduled` if not given) can find something, in Unix
+   * milliseconds; null when there are none. Leased records count from the end of their lease.
    */
-  nextDueAt(box: Box, nowMs: number, groups?: readonly string[]): Promise<number | null>;
+  nextDueAt(
+    box: Box,
+    nowMs: number,
+    groups?: readonly string[],
+    state?: "scheduled" | "prepared",
+  ): Promise<number | null>;
 
   /**
    * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
@@ -230,6 +238,60 @@ export interface Store<Tx = unknown> {
 
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;
+}
+
+/** What is asked about the business operation of a half message. */
+export interface CheckQuestion {
+  /** The message's id. */
+  readonly id: string;
+  /** Its name. */
+  readonly name: string;
+  /** The epoch under which the answer will be used; an answer to another one is none. */
+  readonly epoch: number;
+  /** The active side that is asked, by its name; not given for the one that has the bus itself. */
+  readonly side?: string;
+}
+
+/** Who can say what became of the business operation of a half message. */
+export interface CheckBack {
+  /**
+   * Asks. An answer of `committed` or `aborted` is final: whoever gives it has made sure that it can
+   * never become the other. A rejection counts as `unreachable`.
+   */
+  ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
+}
+
+/** A row of a fence. */
+export interface FenceRow {
+  /** The id of the half message it decides. */
+  readonly id: string;
+  /** When it was written, in Unix milliseconds. */
+  readonly writtenAtMs: number;
+}
+
+/**
+ * A table in the business database that decides half messages: the operation writes `committed` in its
+ * own transaction, and whoever asks writes `aborted` where there is nothing. The unique key lets only
+ * one of them through, so that an operation can never commit after its message was cancelled.
+ *
+ * @typeParam Tx What the business database calls a transaction.
+ */
+export interface Fence<Tx = unknown> extends CheckBack {
+  /** Makes the fence ready for use, creating what it needs. */
+  ready(): Promise<void>;
+  /**
+   * Writes `committed` in the transaction of the operation.
+   *
+   * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
+   * before: the transaction must roll back.
+   */
+  commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void>;
+  /** Runs `work` in a transaction of the business database. */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** At most `limit` rows written before `beforeMs`, oldest first, after the one that is given. */
+  writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
+  /** Deletes rows that no half message can need any more. */
+  forget(ids: readonly string[]): Promise<void>;
 }
 
 /** What became of one message that a transport was to carry. */
@@ -260,8 +322,12 @@ export interface TransportCapabilities {
 export interface Transport {
   /** What this transport can do. */
   readonly capabilities: TransportCapabilities;
-  /** Whether there is a destination for this name. Asked at publish, so that a typing error shows there. */
-  routes(name: string): boolean;
+  /**
+   * Whether there is a destination for a message with this name and these headers. Asked at publish, so
+   * that a typing error shows there. `HEADER.destination` among the headers takes the place of the name;
+   * a transport that cannot send there says no.
+   */
+  routes(name: string, headers?: MessageHeaders): boolean;
   /**
    * Sends messages; results are in the order of `messages`, and one that fails does so alone. A call
    * that throws counts as a retryable failure of every message. Sending a message twice is harmless:

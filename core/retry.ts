@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "./errors.ts";
+import { isObject } from "./json.ts";
 
 /**
  * When to try again after a failed attempt. A policy is plain data, so it can be kept with a
@@ -75,6 +76,18 @@ export const DEFAULT_RETRY: RetryPolicy = {
   maxAttempts: 50,
 };
 
+/**
+ * For best-effort notification: at once, then after 15 seconds, 1, 5, 15 and 30 minutes, 1, 2, 6 and 15
+ * hours, about a day in all. After that it is the receiver's turn to ask.
+ */
+export const NOTIFY_RETRY: ListedRetry = {
+  kind: "list",
+  delaysMs: [
+    ...[15_000, 60_000, 5 * 60_000, 15 * 60_000, 30 * 60_000],
+    ...[3_600_000, 2 * 3_600_000, 6 * 3_600_000, 15 * 3_600_000],
+  ],
+};
+
 /** The latest time there is (ECMA-262, the time value range), so that no sum leaves the calendar. */
 export const END_OF_TIME_MS = 8.64e15;
 
@@ -137,6 +150,49 @@ export function checkRetryPolicy(policy: RetryPolicy): void {
         }": want cap, fixed, exponential or list`,
       );
   }
+}
+
+/** The longest list of delays that is taken from elsewhere: a policy is stored with its message. */
+const MAX_LISTED_DELAYS = 1000;
+
+/** The fields of each policy. */
+const FIELDS: Readonly<Record<RetryPolicy["kind"], readonly string[]>> = {
+  cap: ["immediateAttempts", "pauseMs", "intervalMs", "maxAttempts"],
+  fixed: ["delayMs", "maxAttempts"],
+  exponential: ["baseMs", "capMs", "factor", "jitter", "maxAttempts"],
+  list: ["delaysMs"],
+};
+
+/**
+ * Reads a policy that came from elsewhere, and leaves out what is none of it.
+ *
+ * @throws {AtlastError} `malformed_message` that names the field.
+ */
+export function readRetryPolicy(value: unknown): RetryPolicy {
+  const kind = isObject(value) ? value["kind"] : undefined;
+  if (!isObject(value) || typeof kind !== "string" || !Object.hasOwn(FIELDS, kind)) {
+    throw malformed("kind: want cap, fixed, exponential or list");
+  }
+  const { delaysMs } = value;
+  if (kind === "list" && !(Array.isArray(delaysMs) && delaysMs.length <= MAX_LISTED_DELAYS)) {
+    throw malformed(`delaysMs: want a list of ${MAX_LISTED_DELAYS} at most`);
+  }
+  const fields = FIELDS[kind as RetryPolicy["kind"]]
+    .filter((field) => value[field] !== undefined && value[field] !== null)
+    .map((field) => [field, value[field]]);
+  const policy = { kind, ...Object.fromEntries(fields) } as RetryPolicy;
+  try {
+    checkRetryPolicy(policy);
+  } catch (error) {
+    throw error instanceof AtlastError
+      ? new AtlastError("malformed_message", error.message)
+      : error;
+  }
+  return policy;
+}
+
+function malformed(what: string): AtlastError {
+  return new AtlastError("malformed_message", `Cannot read a retry policy by its ${what}`);
 }
 
 function delayAfter(policy: RetryPolicy, attempt: number, random: number): number {

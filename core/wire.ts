@@ -7,10 +7,28 @@
  */
 import { AtlastError } from "./errors.ts";
 import { messageFromWire, wireHeaders } from "./headers.ts";
+import { isObject, parsed } from "./json.ts";
 import type { Message } from "./message.ts";
 
 /** The content type of a request that carries several messages. */
 export const BATCH_CONTENT_TYPE = "application/vnd.atlast.batch+json";
+/** The content type of a question about the outcome of a half message, and of its answer. */
+export const CHECKBACK_CONTENT_TYPE = "application/vnd.atlast.checkback+json";
+/** The content type of a request that prepares or decides a half message, and of its answer. */
+export const HALF_CONTENT_TYPE = "application/vnd.atlast.half+json";
+/** The content type of a question how a message stands, and of its answer. */
+export const QUERY_CONTENT_TYPE = "application/vnd.atlast.query+json";
+
+/**
+ * How the signed ids of requests begin whose body says everything. A signature covers neither the
+ * content type nor the path, so without this one request could be passed off as another.
+ */
+const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
+  [BATCH_CONTENT_TYPE, "batch_"],
+  [CHECKBACK_CONTENT_TYPE, "checkback_"],
+  [HALF_CONTENT_TYPE, "half_"],
+  [QUERY_CONTENT_TYPE, "query_"],
+]);
 
 /**
  * The largest request, in bytes: below the 4.5 MB that Vercel's functions take, the least of the
@@ -71,7 +89,17 @@ export function isSignedHeader(name: string): boolean {
 
 /** Whether a request's content type says that it carries a batch. */
 export function isBatch(contentType: string | null): boolean {
-  return contentType?.split(";", 1)[0]?.trim().toLowerCase() === BATCH_CONTENT_TYPE;
+  return mediaType(contentType) === BATCH_CONTENT_TYPE;
+}
+
+/** A content type without its parameters, in lower case; the empty string for none. */
+export function mediaType(contentType: string | null): string {
+  return contentType?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}
+
+/** How the id of a request of this content type begins; null for one whose headers are a message's. */
+export function requestPrefix(contentType: string | null): string | null {
+  return REQUEST_PREFIXES.get(mediaType(contentType)) ?? null;
 }
 
 /** One message as it stands in a batch. */
@@ -209,7 +237,7 @@ function readEntry(item: unknown, nowMs: number): BatchEntry {
   const headers = isObject(item) ? item["headers"] : undefined;
   const claimed = isObject(headers) ? headers["cap-msg-id"] : undefined;
   try {
-    const message = readMessage(item, nowMs);
+    const message = messageOfItem(item, nowMs);
     return { id: message.id, message };
   } catch (error) {
     if (!(error instanceof AtlastError)) throw error;
@@ -218,7 +246,13 @@ function readEntry(item: unknown, nowMs: number): BatchEntry {
   }
 }
 
-function readMessage(item: unknown, nowMs: number): Message {
+/**
+ * Reads a message from what {@linkcode batchItem} wrote, once it is parsed.
+ *
+ * @param nowMs Stands in for a sending time that is missing or cannot be read.
+ * @throws {AtlastError} As {@linkcode messageFromWire}.
+ */
+export function messageOfItem(item: unknown, nowMs: number): Message {
   if (!isObject(item) || !isObject(item["headers"])) {
     throw malformed(`a message that is no object with "headers"`, `{"headers":{…},"body":"…"}`);
   }
@@ -244,15 +278,6 @@ function malformed(what: string, want: string): AtlastError {
   return new AtlastError("malformed_message", `Cannot read ${what}: want ${want}`);
 }
 
-/** What JSON says; undefined for what is none, or is nested deeper than the platform reads. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
@@ -266,8 +291,4 @@ function isError(value: unknown): value is WireError {
 
 function isOptional(value: unknown, type: "string" | "number"): boolean {
   return value === undefined || typeof value === type;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

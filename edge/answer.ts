@@ -14,12 +14,16 @@ export function answer(
   return new Response(JSON.stringify(value), {
     status,
     // What a bus says is of the moment: nothing on the way should keep it.
-    headers: { ...headers, "content-type": "application/json", "cache-control": "no-store" },
+    headers: { "content-type": "application/json", ...headers, "cache-control": "no-store" },
   });
 }
 
 /** A refusal as an answer, with what is wrong and nothing of the request itself. */
-export function answerRefusal(refusal: Refusal): Response {
+export function answerRefusal(
+  refusal: Refusal,
+  contentType: string = "application/json",
+): Response {
   const { status, code, message, retryAfterMs, headers } = refusal;
-  return answer({ error: { code, message, retryAfterMs } }, status, headers);
+  const error = { code, message, retryAfterMs };
+  return answer({ error }, status, { ...headers, "content-type": contentType });
 }

@@ -12,6 +12,7 @@ import {
   isBatch,
   isMessageHeader,
   parseBatch,
+  requestPrefix,
   type WireResult,
 } from "../core/wire.ts";
 import { answer } from "./answer.ts";
@@ -86,7 +87,9 @@ async function deliverAll(
 
 /** The HTTP headers that are the message's own: never a cookie, a token or what a proxy adds. */
 function messageFields(headers: Headers): Record<string, string> {
-  if (!headers.has(HEADER.id) && !headers.has(HEADER.name)) {
+  // The signature of a request of Atlast's own types does not cover the message's headers.
+  const isOther = requestPrefix(headers.get("content-type")) !== null;
+  if (isOther || (!headers.has(HEADER.id) && !headers.has(HEADER.name))) {
     throw new Refusal(
       415,
       "unsupported_media_type",

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import type { Receiver } from "../core/ports.ts";
+import type { HalfKeeper } from "../core/bus/half_keeper.ts";
+import type { CheckAnswer } from "../core/checkback.ts";
+import type { CheckQuestion, Receiver, Store } from "../core/ports.ts";
 
 /** What a tick did; answered as it is. */
 export interface EdgeTickReport {
@@ -29,4 +31,10 @@ export interface EdgeBus extends Receiver {
   tick(options: { budgetMs: number }): Promise<EdgeTickReport>;
   /** Says how it is. */
   health(): Promise<EdgeHealthReport>;
+  /** Says what became of the operation of a half message; for the option `checkBack`. */
+  checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
+  /** The half messages it keeps; for the option `halves`. */
+  readonly halves?: HalfKeeper;
+  /** Where its messages are; for the option `query`. */
+  readonly store?: Pick<Store, "ready" | "find">;
 }

@@ -71,7 +71,7 @@ function shortened(args: readonly string[]): string {
 }
 
 function shippedFiles(): string[] {
-  return ["mod.ts", ...globSync("{core,adapters,edge}/**/*.ts").sort()];
+  return ["mod.ts", ...globSync("{core,adapters,edge,client}/**/*.ts").sort()];
 }
 
 async function runTests(args: readonly string[]): Promise<number> {

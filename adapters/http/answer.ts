@@ -3,12 +3,19 @@
  *
  * @module
  */
+import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
 import type { SendResult } from "../../core/ports.ts";
-import { parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
-import type { PostResult } from "./post.ts";
-import { boundedRetryAfter, readRetryAfter } from "./retry_after.ts";
+import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
+import type { PostResult } from "../../core/http/post.ts";
+import { boundedRetryAfter, readRetryAfter } from "../../core/http/retry_after.ts";
+
+/**
+ * What counts as taken. `atlast`: only what says so for each message, as a proxy's page does not. `webhook`:
+ * any status of success, as receivers of webhooks answer, except with a page.
+ */
+export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
 
@@ -23,13 +30,22 @@ export function resultsOf(
   messages: readonly Message[],
   host: string,
   nowMs: number,
+  form: AnswerForm,
 ): SendResult[] {
   if (result.kind === "answered" && (result.status === 200 || result.status === 202)) {
     const answers = parseAnswer(result.text ?? "", messages.map(({ id }) => id));
     if (answers !== null) return answers.map((answer) => resultOf(answer, host));
   }
+  if (form === "webhook" && isTakenWebhook(result)) return messages.map(() => SENT);
   const failure = failureOf(result, host, nowMs);
   return messages.map(() => failure);
+}
+
+/** Whether the receiver of a webhook took it. An answer of Atlast's own that does not fit is none. */
+function isTakenWebhook(result: PostResult): boolean {
+  return result.kind === "answered" && result.status >= 200 && result.status < 300 &&
+    mediaType(result.headers.get("content-type")) !== "text/html" &&
+    !saysResults(result.text ?? "");
 }
 
 /** A failure that another attempt may mend. */
@@ -45,6 +61,11 @@ export function retryable(reason: string, retryAfterMs?: number): SendResult {
 /** A failure that would be the same each time. */
 export function final(reason: string): SendResult {
   return { kind: "failed", reason: cleaned(reason), retryable: false };
+}
+
+function saysResults(text: string): boolean {
+  const answer = parsed(text);
+  return isObject(answer) && answer["results"] !== undefined;
 }
 
 function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): SendResult {

@@ -4,16 +4,17 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
+import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
+import { destinationOf } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
 import type { HttpFormat } from "./parcel.ts";
-import type { Fetch } from "./post.ts";
+import type { Fetch } from "../../core/http/post.ts";
 import { type HttpRoutes, RouteTable } from "./routes.ts";
-import { sendAll } from "./send.ts";
-import { Signer } from "./signature.ts";
+import { sendAll, type Sending } from "./send.ts";
+import { Signer } from "../../core/http/signature.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
@@ -29,6 +30,17 @@ export interface HttpTransportOptions {
    * the old one everywhere, in any order of services; then take the old one away.
    */
   readonly signingKeys: readonly string[];
+  /**
+   * Whether messages published with a `destination` of their own may go to a URL; none if not given.
+   * Decide by the host, and only for hosts you know: whoever can choose a destination could have
+   * requests made to what only this service can reach, such as `localhost` or a cloud's metadata.
+   */
+  readonly destinations?: (url: URL) => boolean;
+  /**
+   * The keys that sign what goes to destinations; `signingKeys` if not given. Give others where those who
+   * are notified must not be able to sign what your own services accept.
+   */
+  readonly destinationKeys?: readonly string[];
   /** How requests are made; the platform's own `fetch` if not given. */
   readonly fetch?: Fetch;
   /** How long a request may take until its whole answer is here, in milliseconds; 10 seconds if not given. */
@@ -78,10 +90,20 @@ export function httpTransport(options: HttpTransportOptions): Transport {
   return new HttpTransport(options);
 }
 
+/** Where one message goes: by the route of its name, or to a destination of its own. */
+interface Targets {
+  readonly urls: readonly string[];
+  readonly own: boolean;
+}
+
+const NOT_ALLOWED = "Its destination is not among those that the transport allows";
+
 class HttpTransport implements Transport {
   readonly capabilities: Transport["capabilities"];
   readonly #routes: RouteTable;
-  readonly #sending: Parameters<typeof sendAll>[2];
+  readonly #allows: (url: URL) => boolean;
+  readonly #sending: Sending;
+  readonly #notifying: Sending;
 
   constructor(options: HttpTransportOptions) {
     const { format = "batch", clock = { now: () => Date.now() } } = options;
@@ -102,8 +124,10 @@ class HttpTransport implements Transport {
       Number.MAX_SAFE_INTEGER,
     );
     this.#routes = new RouteTable(options.routes);
+    this.#allows = options.destinations ?? (() => false);
     this.#sending = {
       format,
+      answers: "atlast",
       limits: { maxBatch, maxRequestBytes },
       timeoutMs: checkedInteger(
         "timeoutMs",
@@ -116,35 +140,63 @@ class HttpTransport implements Transport {
       signer: new Signer(options.signingKeys, clock),
       clock,
     };
+    this.#notifying = {
+      ...this.#sending,
+      format: "message",
+      answers: "webhook",
+      signer: options.destinationKeys === undefined
+        ? this.#sending.signer
+        : new Signer(options.destinationKeys, clock),
+    };
     this.capabilities = { maxBatch, maxBodyBytes: Math.min(MAX_BODY_BYTES, maxRequestBytes) };
   }
 
-  routes(name: string): boolean {
-    return this.#routes.urlsFor(name) !== undefined;
+  routes(name: string, headers: MessageHeaders = {}): boolean {
+    return this.#targetsOf(name, headers).urls.length > 0;
   }
 
   async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
-    const urls = messages.map(({ name }) => this.#routes.urlsFor(name));
-    const byUrl = new Map<string, Message[]>();
-    messages.forEach((message, i) => {
-      for (const url of urls[i] ?? []) {
-        const queue = byUrl.get(url);
-        if (queue === undefined) byUrl.set(url, [message]);
-        else queue.push(message);
-      }
-    });
-    const outcomes = await sendAll(byUrl, signal, this.#sending);
+    const targets = messages.map(({ name, headers }) => this.#targetsOf(name, headers));
+    const [routed, notified] = await Promise.all([
+      sendAll(byUrl(messages, targets, false), signal, this.#sending),
+      sendAll(byUrl(messages, targets, true), signal, this.#notifying),
+    ]);
     return messages.map((message, i) => {
-      const targets = urls[i];
-      if (targets === undefined) {
-        return { kind: "unroutable", reason: `No route matches "${message.name}"` };
+      const { urls, own } = targets[i]!;
+      if (urls.length === 0) {
+        const reason = own ? NOT_ALLOWED : `No route matches "${message.name}"`;
+        return { kind: "unroutable", reason };
       }
-      return combined(targets.map((url) => outcomes.get(url)!.get(message)!));
+      return combined(urls.map((url) => (own ? notified : routed).get(url)!.get(message)!));
     });
+  }
+
+  /** Where a message goes. */
+  #targetsOf(name: string, headers: MessageHeaders): Targets {
+    const url = destinationOf(headers, this.#allows);
+    if (url === undefined) return { urls: this.#routes.urlsFor(name) ?? [], own: false };
+    return { urls: url === null ? [] : [url], own: true };
   }
 
   /** Nothing is kept open between calls. */
   async close(): Promise<void> {}
+}
+
+/** The messages for each URL: those that go by routes, or those with destinations of their own. */
+function byUrl(
+  messages: readonly Message[],
+  targets: readonly Targets[],
+  own: boolean,
+): Map<string, Message[]> {
+  const queues = new Map<string, Message[]>();
+  messages.forEach((message, i) => {
+    for (const url of targets[i]!.own === own ? targets[i]!.urls : []) {
+      const queue = queues.get(url);
+      if (queue === undefined) queues.set(url, [message]);
+      else queue.push(message);
+    }
+  });
+  return queues;
 }
 
 /** Sent when each URL took it; else the failures in one, worth another attempt if any of them is. */

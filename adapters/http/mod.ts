@@ -4,16 +4,17 @@
  *
  * @module
  */
+export { httpCheckBack, type HttpCheckBackOptions } from "./check_back.ts";
 export {
   DEFAULT_MAX_BATCH,
   DEFAULT_TIMEOUT_MS,
   httpTransport,
   type HttpTransportOptions,
 } from "./http_transport.ts";
-export { verifySignature, type VerifySignatureOptions } from "./signature.ts";
+export { verifySignature, type VerifySignatureOptions } from "../../core/http/signature.ts";
 export type { HttpRoutes } from "./routes.ts";
 export type { HttpFormat } from "./parcel.ts";
-export type { Fetch } from "./post.ts";
+export type { Fetch } from "../../core/http/post.ts";
 export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
 export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
 export type {

@@ -9,10 +9,10 @@ import {
   BATCH_CONTENT_TYPE,
   batchItem,
   batchOf,
-  isBatch,
   isMessageHeader,
+  requestPrefix,
 } from "../../core/wire.ts";
-import { batchRequestId, messageRequestId } from "./signature.ts";
+import { batchRequestId, messageRequestId } from "../../core/http/signature.ts";
 
 /** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
 export type HttpFormat = "batch" | "message";
@@ -120,7 +120,7 @@ const ENVELOPE_BYTES = batchOf([]).length;
 function fitsRawForm(message: Message): boolean {
   return Object.entries(wireHeaders(message)).every(([name, value]) =>
     isMessageHeader(name) && isPlain(value)
-  ) && isPlain(message.contentType) && !isBatch(message.contentType) &&
+  ) && isPlain(message.contentType) && requestPrefix(message.contentType) === null &&
     (typeof message.body !== "string" || message.body.isWellFormed());
 }
 

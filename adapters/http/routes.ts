@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import { checkedUrl } from "../../core/http/checked_url.ts";
 import { checkPattern, isWildcard, matchesName } from "../../core/name.ts";
 
 /** A message name or pattern to the URL, or all the URLs, that take its messages. */
@@ -54,25 +55,9 @@ function manys(pattern: string): number {
 
 function urlsOf(pattern: string, target: HttpRoutes[string]): readonly string[] {
   const targets = Array.isArray(target) ? target : [target];
-  if (targets.length === 0) throw notUsable(pattern, "no URL", "one or more");
-  return [...new Set(targets.map((url) => checkedUrl(pattern, String(url))))];
-}
-
-function checkedUrl(pattern: string, text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  if (url === null) throw notUsable(pattern, "text that is no URL", "an absolute http(s) URL");
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw notUsable(pattern, `a URL with "${url.protocol}"`, "http: or https:");
+  const what = `the route for "${pattern}"`;
+  if (targets.length === 0) {
+    throw new AtlastError("invalid_option", `Cannot use ${what}: got no URL, want one or more`);
   }
-  if (url.username !== "" || url.password !== "") {
-    throw notUsable(pattern, "a URL with credentials", "them in the option headers instead");
-  }
-  return url.href;
-}
-
-function notUsable(pattern: string, got: string, want: string): AtlastError {
-  return new AtlastError(
-    "invalid_option",
-    `Cannot use the route for "${pattern}": got ${got}, want ${want}`,
-  );
+  return [...new Set(targets.map((url) => checkedUrl(url, what)))];
 }

@@ -5,7 +5,7 @@
  */
 import type { Message } from "../../core/message.ts";
 import type { AbortSignalLike, Clock, SendResult } from "../../core/ports.ts";
-import { final, resultsOf, retryable } from "./answer.ts";
+import { type AnswerForm, final, resultsOf, retryable } from "./answer.ts";
 import {
   halves,
   type HttpFormat,
@@ -14,8 +14,8 @@ import {
   type ParcelLimits,
   parcelsOf,
 } from "./parcel.ts";
-import { type Fetch, post } from "./post.ts";
-import type { Signer } from "./signature.ts";
+import { type Fetch, post } from "../../core/http/post.ts";
+import type { Signer } from "../../core/http/signature.ts";
 
 /** The most requests under way at once: Workers wait with a seventh until one of six has answered. */
 const MAX_PARALLEL_REQUESTS = 6;
@@ -27,6 +27,7 @@ const MAX_RESULT_BYTES = 8 * 1024;
 /** How messages are sent. */
 export interface Sending {
   readonly format: HttpFormat;
+  readonly answers: AnswerForm;
   readonly limits: ParcelLimits;
   readonly timeoutMs: number;
   readonly headers: Headers;
@@ -109,7 +110,8 @@ class Destination {
       await this.send(smaller[0]);
       return this.send(smaller[1]);
     }
-    const results = resultsOf(result, parcel.messages, this.#host, clock.now());
+    const { answers } = this.#sending;
+    const results = resultsOf(result, parcel.messages, this.#host, clock.now(), answers);
     parcel.messages.forEach((message, i) => this.#results.set(message, results[i]!));
   }
 

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
+import { HEADER } from "../../core/headers.ts";
+import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import type {
   AbortSignalLike,
   DeliveryResult,
@@ -41,8 +42,10 @@ class ReceiverTransport implements InProcessTransport {
     this.#receivers.add(receiver);
   }
 
-  routes(name: string): boolean {
-    return [...this.#receivers].some((receiver) => receiver.subscribes(name));
+  routes(name: string, headers: MessageHeaders = {}): boolean {
+    // A URL is nothing that a bus of this process could be.
+    return headers[HEADER.destination] === undefined &&
+      [...this.#receivers].some((receiver) => receiver.subscribes(name));
   }
 
   async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {

@@ -67,7 +67,8 @@ class MemoryStore implements Store<MemoryTransaction> {
       const due = records.firstDue(kind, groups);
       if (due === undefined || due.atMs > nowMs) break;
       const { record } = due;
-      const crashes = record.crashes + (record.leaseUntilMs === null ? 0 : 1);
+      const died = kind === "suspect" && record.leaseUntilMs !== null;
+      const crashes = record.crashes + (died ? 1 : 0);
       const next = { ...record, crashes, epoch: record.epoch + 1, leaseUntilMs };
       records.put(next);
       claimed.push(copyOf(next));
@@ -141,12 +142,15 @@ class MemoryStore implements Store<MemoryTransaction> {
     return Promise.resolve(deleted);
   }
 
-  nextDueAt(box: Box, _nowMs: number, groups?: readonly string[]): Promise<number | null> {
-    const records = this.#boxes[box];
-    const nextMs = Math.min(
-      records.firstDue("fresh", groups)?.atMs ?? Infinity,
-      records.firstDue("suspect", groups)?.atMs ?? Infinity,
-    );
+  nextDueAt(
+    box: Box,
+    _nowMs: number,
+    groups?: readonly string[],
+    state: "scheduled" | "prepared" = "scheduled",
+  ): Promise<number | null> {
+    const kinds = state === "prepared" ? ["half"] as const : ["fresh", "suspect"] as const;
+    const due = kinds.map((kind) => this.#boxes[box].firstDue(kind, groups)?.atMs ?? Infinity);
+    const nextMs = Math.min(...due);
     return Promise.resolve(nextMs === Infinity ? null : nextMs);
   }
 

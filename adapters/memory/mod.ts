@@ -14,3 +14,4 @@
 export { type InProcessTransport, inProcessTransport } from "./in_process_transport.ts";
 export { memoryStore } from "./memory_store.ts";
 export type { MemoryTransaction } from "./transaction.ts";
+export { memoryFence, type MemoryFenceTransaction } from "./memory_fence.ts";

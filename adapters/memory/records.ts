@@ -35,7 +35,11 @@ export interface DueRecord {
 export class Records implements RecordView {
   readonly #slots = new Map<string, Slot>();
   // Each group has its own heaps, so that a claim passes over no record of a group it did not ask for.
-  readonly #due: Record<ClaimRequest["kind"], Heaps> = { fresh: new Map(), suspect: new Map() };
+  readonly #due: Record<ClaimRequest["kind"], Heaps> = {
+    fresh: new Map(),
+    suspect: new Map(),
+    half: new Map(),
+  };
   readonly #expiring = new Heap<Slot>();
   #added = 0;
 
@@ -87,8 +91,9 @@ export class Records implements RecordView {
   }
 
   #heapFor(record: StoredRecord): Heap<Slot> | null {
-    if (record.state === "scheduled") {
-      const heaps = this.#due[isSuspect(record) ? "suspect" : "fresh"];
+    const kind = claimedAs(record);
+    if (kind !== null) {
+      const heaps = this.#due[kind];
       let heap = heaps.get(record.group);
       if (heap === undefined) heaps.set(record.group, heap = new Heap());
       return heap;
@@ -102,13 +107,15 @@ export function keyText(key: RecordKey): string {
   return `${key.id.length}:${key.id}:${key.group}`;
 }
 
-/** Whether a claim would have it alone: its lease has run out by the time it can be claimed. */
-function isSuspect(record: StoredRecord): boolean {
-  return record.leaseUntilMs !== null || record.crashes > 0;
+/** Which kind of claim it is for; a suspect's lease has run out by the time it can be claimed. */
+function claimedAs(record: StoredRecord): ClaimRequest["kind"] | null {
+  if (record.state === "prepared") return "half";
+  if (record.state !== "scheduled") return null;
+  return record.leaseUntilMs !== null || record.crashes > 0 ? "suspect" : "fresh";
 }
 
 /** When there is something to do about a record: to claim it, or to delete it. */
 function wakesAtMs(record: StoredRecord): number {
-  if (record.state !== "scheduled") return record.expiresAtMs ?? Infinity;
+  if (claimedAs(record) === null) return record.expiresAtMs ?? Infinity;
   return Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
 }

@@ -23,6 +23,9 @@ export function addTo(
     message: copyOfMessage(record.message),
     attempts: 0,
     crashes: 0,
+    checks: 0,
+    unreachable: 0,
+    note: null,
     epoch: record.leaseUntilMs === null ? 0 : 1,
     reply: null,
     createdAtMs: nowMs,
@@ -32,15 +35,15 @@ export function addTo(
 /** Applies a settlement unless it is stale; the answer is whether it was applied. */
 export function settleIn(view: RecordView, settlement: Settlement): boolean {
   const record = view.get(settlement.key);
-  if (
-    record === undefined || record.epoch !== settlement.epoch ||
-    record.state !== settlement.from || (record.leaseUntilMs !== null) !== settlement.claimed
-  ) {
-    return false;
-  }
+  if (record === undefined || !holds(settlement, record)) return false;
   const { reply = record.reply, patch } = settlement;
   view.put({ ...record, ...patch, reply, leaseUntilMs: null });
   return true;
+}
+
+function holds({ epoch, from, claimed }: Settlement, record: StoredRecord): boolean {
+  return record.epoch === epoch && record.state === from &&
+    (claimed === "either" || claimed === (record.leaseUntilMs !== null));
 }
 
 /** A record for the caller to keep: bytes can be changed, so they are not shared. */

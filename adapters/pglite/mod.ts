@@ -16,3 +16,4 @@ export {
   type PgliteStoreOptions,
   type PgliteTransactionOf,
 } from "./pglite_store.ts";
+export { pgliteFence } from "./pglite_fence.ts";

@@ -4,12 +4,11 @@
  * @module
  */
 import type { SqlClient, Store } from "../../core/ports.ts";
-import { endingWith, TransactionEnd } from "../postgres/guard.ts";
 import { checkMigrated, migrateOn } from "../postgres/migrate.ts";
-import { type Database, runOnClient, sqlClientOf } from "../postgres/run.ts";
+import { runOnClient } from "../postgres/run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
 import { SqlStore } from "../postgres/sql_store.ts";
-import { guardedPglite } from "./guarded_pglite.ts";
+import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
 /** Options of {@linkcode pgliteStore}. */
@@ -69,15 +68,4 @@ export function pgliteStore<Db extends Pglite>(
         ? db.transaction((tx: SqlClient) => migrateOn(runOnClient(tx), schema))
         : checkMigrated(runOnClient(db), schema),
   });
-}
-
-function databaseOf<Db extends Pglite>(db: Db): Database<PgliteTransactionOf<Db>> {
-  return {
-    run: runOnClient(db),
-    transaction: (work) => {
-      const end = new TransactionEnd();
-      return db.transaction((tx) => endingWith(tx, guardedPglite, end, work));
-    },
-    runIn: (tx) => runOnClient(sqlClientOf(tx)),
-  };
 }

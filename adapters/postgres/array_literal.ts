@@ -21,8 +21,8 @@ export function numberArray(values: readonly (number | null)[]): string {
 }
 
 /** An array of booleans, for `::boolean[]`. */
-export function booleanArray(values: readonly boolean[]): string {
-  return `{${values.join(",")}}`;
+export function booleanArray(values: readonly (boolean | null)[]): string {
+  return `{${values.map(String).join(",")}}`;
 }
 
 /**

@@ -18,7 +18,7 @@ export type BatchColumn<Row> =
   & (
     | { readonly type: "text"; readonly value: (row: Row) => string | null }
     | { readonly type: "bigint" | "integer"; readonly value: (row: Row) => number | null }
-    | { readonly type: "boolean"; readonly value: (row: Row) => boolean }
+    | { readonly type: "boolean"; readonly value: (row: Row) => boolean | null }
   );
 
 /** Rows of values; at least two, and not all the same. */

@@ -36,11 +36,26 @@ export class Claimer {
   /** See `Store.claim`. */
   async claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     if (request.limit <= 0 || request.groups?.length === 0) return [];
-    const records = request.kind === "fresh"
-      ? await this.#fresh(run, request)
-      : await this.#suspect(run, request);
+    const records = await this.#claim(run, request);
     // RETURNING promises no order.
     return records.sort((a, b) => a.dueAtMs - b.dueAtMs || compareKeys(a, b));
+  }
+
+  #claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    switch (request.kind) {
+      case "fresh":
+        return this.#fresh(run, request);
+      case "suspect":
+        return this.#suspect(run, request);
+      case "half":
+        return this.#half(run, request);
+    }
+  }
+
+  async #half(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs, limit } = request;
+    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), limit];
+    return await this.#read(run, halfSql(this.#table, request), params, request);
   }
 
   async #fresh(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
@@ -102,6 +117,20 @@ function freshSql(table: Table, { groups }: ClaimRequest): string {
     `select ctid from ${table.name}
     where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
       and lease_until_ms is null and crashes = 0${ofGroups(groups, 5)}
+    order by due_at_ms
+    limit $3::text::bigint
+    for update skip locked`,
+    "",
+  );
+}
+
+/** Parameters: now, lease until, limit, groups. */
+function halfSql(table: Table, { groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where state = 'prepared' and due_at_ms <= $1::text::bigint
+      and (lease_until_ms is null or lease_until_ms <= $1::text::bigint)${ofGroups(groups, 4)}
     order by due_at_ms
     limit $3::text::bigint
     for update skip locked`,

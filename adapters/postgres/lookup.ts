@@ -90,19 +90,23 @@ limit ${param(query.limit, "bigint")}`,
   }
 
   /**
-   * See `Store.nextDueAt`. The earliest record without a lease is found through the claim index; all
+   * See `Store.nextDueAt`. The earliest record without a lease is found through its state's index; all
    * due before it have one, and are as few as are being worked on.
    */
-  async nextDueAt(run: Run, groups: readonly string[] | undefined): Promise<number | null> {
+  async nextDueAt(
+    run: Run,
+    groups: readonly string[] | undefined,
+    state: "scheduled" | "prepared",
+  ): Promise<number | null> {
     if (groups?.length === 0) return null;
     const { name } = this.#table;
-    const scheduled = `state = 'scheduled'${
+    const waiting = `state = '${state}'${
       groups !== undefined ? " and subscriber_group = any($1::text::text[])" : ""
     }`;
     const [row] = await run(
       `with free as materialized (
   select due_at_ms from ${name}
-  where ${scheduled} and lease_until_ms is null
+  where ${waiting} and lease_until_ms is null
   order by due_at_ms
   limit 1
 )
@@ -110,7 +114,7 @@ select least(
   (select due_at_ms from free),
   (
     select min(greatest(lease_until_ms, due_at_ms)) from ${name}
-    where ${scheduled} and lease_until_ms is not null
+    where ${waiting} and lease_until_ms is not null
       and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
   )
 )`,

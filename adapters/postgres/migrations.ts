@@ -26,6 +26,18 @@ export const MIGRATIONS: readonly Migration[] = [
     breaking: true,
     statements: (schema) => [...boxStatements(schema, "outbox"), ...boxStatements(schema, "inbox")],
   },
+  {
+    // Half messages. A version that does not know them leaves them alone, so it can run beside.
+    version: 2,
+    breaking: false,
+    statements: (schema) => [
+      ...halfStatements(schema, "outbox"),
+      ...halfStatements(schema, "inbox"),
+      `create index outbox_half on ${
+        tableOf(schema, "outbox").name
+      } (due_at_ms) where state = 'prepared'`,
+    ],
+  },
 ];
 
 /**
@@ -63,5 +75,15 @@ function boxStatements(schema: string, box: Box): string[] {
     `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,
     `create index ${box}_exceptions on ${name} (created_at_ms)
   where state not in ('scheduled', 'succeeded')`,
+  ];
+}
+
+/** Both boxes have the same columns, so that one statement serves both. */
+function halfStatements(schema: string, box: Box): string[] {
+  return [
+    `alter table ${tableOf(schema, box).name}
+  add column checks integer not null default 0,
+  add column unreachable integer not null default 0,
+  add column note text`,
   ];
 }

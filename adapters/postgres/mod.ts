@@ -12,7 +12,14 @@ export {
   type PostgresStoreOptions,
   type TransactionOf,
 } from "./postgres_store.ts";
-export { migrate, type MigrationOptions, migrationSql } from "./migrate.ts";
+export { postgresFence, type PostgresFenceOptions } from "./postgres_fence.ts";
+export {
+  fenceMigrationSql,
+  migrate,
+  type MigrationOptions,
+  migrationSql,
+  type MigrationSqlOptions,
+} from "./migrate.ts";
 export {
   type DrizzleTransaction,
   fromDrizzle,

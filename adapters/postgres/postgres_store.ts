@@ -6,10 +6,8 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Store } from "../../core/ports.ts";
 import { Channel } from "./channel.ts";
-import { endingWith, TransactionEnd } from "./guard.ts";
-import { guardedPostgresJs } from "./guarded_postgres_js.ts";
 import { checkMigrated, migrateOn } from "./migrate.ts";
-import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
+import { databaseOf, runOn } from "./postgres_js_database.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 import { SqlStore } from "./sql_store.ts";
 
@@ -106,56 +104,6 @@ export function postgresStore<Client extends PostgresJs>(
         ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema))
         : checkMigrated(runOn(sql), schema),
   });
-}
-
-function databaseOf<Client extends PostgresJs>(sql: Client): Database<TransactionOf<Client>> {
-  return {
-    run: runOn(sql),
-    async transaction<Result>(
-      work: (tx: TransactionOf<Client>) => Promise<Result>,
-    ): Promise<Result> {
-      const end = new TransactionEnd();
-      let isOver = false;
-      try {
-        return await sql.begin(
-          "",
-          (tx) => unlessOver(() => isOver, endingWith(tx, guardedPostgresJs, end, work)),
-        );
-      } finally {
-        // A lost connection ends the transaction while its work still runs.
-        isOver = true;
-        end.reach();
-      }
-    },
-    runIn: (tx) => isPostgresJs(tx) ? runOn(tx) : runOnClient(sqlClientOf(tx)),
-  };
-}
-
-/**
- * The end of work, which postgres.js answers with a commit or a rollback. On a connection that is
- * closed already that would be an uncaught error in a timer of its own, which ends the process, and a
- * connection that never writes again. So it does not hear of work that ends after its transaction.
- */
-function unlessOver<Result>(isOver: () => boolean, work: Promise<Result>): Promise<Result> {
-  return new Promise((commit, rollBack) => {
-    work.then(
-      (result) => isOver() || commit(result),
-      // The connection may be what failed: a turn later it is known whether it closed.
-      (error) => setTimeout(() => isOver() || rollBack(error), 0),
-    );
-  });
-}
-
-/** Statements are prepared where the client allows it. */
-function runOn(sql: PostgresJsTransaction): Run {
-  return async (text, params) =>
-    // Without `simple: false` a statement without parameters would go by the simple protocol and be
-    // planned each time.
-    await sql.unsafe(text, [...params], { prepare: true, simple: false }).values();
-}
-
-function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {
-  return typeof tx === "function" && typeof (tx as { unsafe?: unknown }).unsafe === "function";
 }
 
 function notifierOf(sql: PostgresJs) {

@@ -73,6 +73,9 @@ export const READ_COLUMNS: string = [
   "crashes",
   "created_at_ms",
   "reply",
+  "checks",
+  "unreachable",
+  "note",
 ].join(", ");
 
 /** A record from what {@linkcode READ_COLUMNS} read. */
@@ -99,6 +102,9 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     crashes,
     createdAtMs,
     reply,
+    checks,
+    unreachable,
+    note,
   ] = row;
   return {
     box,
@@ -124,6 +130,9 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     crashes: Number(crashes),
     createdAtMs: Number(createdAtMs),
     reply: reply as string | null,
+    checks: Number(checks),
+    unreachable: Number(unreachable),
+    note: note as string | null,
   };
 }
 

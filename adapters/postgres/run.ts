@@ -30,8 +30,12 @@ const NOT_MIGRATED: ReadonlySet<unknown> = new Set([
   "42703", // undefined_column
 ]);
 
-/** Says what to do when the tables are missing; other errors of the driver pass as they are. */
-export function explained(run: Run, schema: string): Run {
+/**
+ * Says what to do when the tables are missing; other errors of the driver pass as they are.
+ *
+ * @param of Whose tables they are.
+ */
+export function explained(run: Run, schema: string, of: "store" | "fence" = "store"): Run {
   return async (text, params) => {
     try {
       return await run(text, params);
@@ -40,7 +44,8 @@ export function explained(run: Run, schema: string): Run {
       throw new AtlastError(
         "not_migrated",
         `Cannot use schema "${schema}": it does not have the tables this version needs; call ` +
-          `ready() on the store first, or run migrationSql({ schema: "${schema}" })`,
+          `ready() on the ${of} first, or run ` +
+          `${of === "store" ? "migrationSql" : "fenceMigrationSql"}({ schema: "${schema}" })`,
         { cause: error },
       );
     }

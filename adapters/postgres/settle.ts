@@ -28,7 +28,9 @@ set ${set.join(", ")}, lease_until_ms = null,
   reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end
 where ${batch.hasKey} and t.epoch = ${batch.value("epoch")}
   and (t.state = ${batch.value("from_state")}) is not false
-  and (t.lease_until_ms is not null) = ${batch.value("claimed")}`;
+  and (t.lease_until_ms is not null) = coalesce(${
+      batch.value("claimed")
+    }, t.lease_until_ms is not null)`;
     return { ...batch.with, sql, params: batch.params };
   });
 }
@@ -57,6 +59,9 @@ const PATCH_COLUMNS: readonly BatchColumn<Settlement>[] = [
   { name: "attempts", type: "integer", value: ({ patch }) => patch.attempts },
   { name: "crashes", type: "integer", value: ({ patch }) => patch.crashes },
   { name: "expires_at_ms", type: "bigint", value: ({ patch }) => patch.expiresAtMs },
+  { name: "checks", type: "integer", value: ({ patch }) => patch.checks },
+  { name: "unreachable", type: "integer", value: ({ patch }) => patch.unreachable },
+  { name: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
   { name: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
 ];
 
@@ -84,7 +89,12 @@ function changedTimes(round: readonly Settlement[]): BatchColumn<Settlement>[] {
 /** What else a settlement says, beside its key. */
 const SETTLE_COLUMNS: readonly BatchColumn<Settlement>[] = [
   EPOCH,
-  { name: "claimed", type: "boolean", value: ({ claimed }) => claimed },
+  {
+    name: "claimed",
+    type: "boolean",
+    // Null settles either way.
+    value: ({ claimed }) => claimed === "either" ? null : claimed,
+  },
   { name: "from_state", type: "text", value: ({ from }) => from },
   { name: "replied", type: "boolean", value: ({ reply }) => reply !== undefined },
   { name: "reply", type: "text", value: ({ reply }) => textOrNull(reply ?? null) },

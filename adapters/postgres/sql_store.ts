@@ -135,9 +135,14 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await this.#boxes[box].lookup.prune(this.#run, nowMs, limit);
   }
 
-  async nextDueAt(box: Box, _nowMs: number, groups?: readonly string[]): Promise<number | null> {
+  async nextDueAt(
+    box: Box,
+    _nowMs: number,
+    groups?: readonly string[],
+    state: "scheduled" | "prepared" = "scheduled",
+  ): Promise<number | null> {
     await this.ready();
-    return await this.#boxes[box].lookup.nextDueAt(this.#run, groups);
+    return await this.#boxes[box].lookup.nextDueAt(this.#run, groups, state);
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {

@@ -34,6 +34,9 @@ function rate(durationMs: number): number {
     crashes: 0,
     dueAtMs: NOW_MS,
     deadlineMs: null,
+    checks: 0,
+    unreachable: 0,
+    note: null,
   };
   const startMs = performance.now();
   let decisions = 0;

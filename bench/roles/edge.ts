@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { messageRequestId, Signer } from "../../adapters/http/signature.ts";
+import { messageRequestId, Signer } from "../../core/http/signature.ts";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { createApp } from "../../edge/mod.ts";

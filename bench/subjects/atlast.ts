@@ -30,7 +30,7 @@ const anything: Schema<Body> = {
 const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
 /** How many messages are handled in one transaction. */
-const TOGETHER = 500;
+const TOGETHER = 1000;
 const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false };
 
 const settledRow = `'succeeded', 1, 1, now_ms + 86400000`;

@@ -9,9 +9,10 @@ import { AtlastError } from "../errors.ts";
 import { wireHeaders } from "../headers.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
 import type { Message } from "../message.ts";
-import type { Clock, NewRecord, StoredRecord } from "../ports.ts";
+import type { NewRecord, StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
+import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
@@ -46,10 +47,12 @@ export interface AttemptEnd {
 /** Runs one attempt. Never rejects: what goes wrong is the outcome. */
 export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
   const { settings, publisher, subscriber, record } = parts;
+  const timeoutMs = subscriber.timeoutMs ?? settings.handlerTimeoutMs;
   const limit = timeLimit(
     settings.clock,
-    subscriber.timeoutMs ?? settings.handlerTimeoutMs,
+    timeoutMs,
     parts.signal,
+    () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
   );
   try {
     const body = await limit.race(() => decodeBody(subscriber.body, record.message));
@@ -118,7 +121,10 @@ export async function handled<Tx>(
   const choices = callbackChoices(record.message);
   const value = await run(parts, body, tx, signal, choices);
   const { message, group } = record;
-  const reply = await replyMessage(
+  // Nothing returned, nothing promised and nowhere to send it: most handlers.
+  const isSilent = value === undefined && subscriber.reply === undefined &&
+    choices.control.name === null;
+  const reply = isSilent ? null : await replyMessage(
     message,
     group,
     subscriber.reply,
@@ -170,38 +176,4 @@ function run<Tx>(
 /** What a redelivery is answered with. */
 function recordedReply(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
-}
-
-/** A limit on how long something takes, which the platform's clock or a test's can drive. */
-function timeLimit(clock: Clock, timeoutMs: number, outer: AbortSignal): {
-  signal: AbortSignal;
-  /** Does work unless the time is up, and leaves it alone once it is. */
-  race<Result>(work: () => Promise<Result>): Promise<Result>;
-  end(): void;
-} {
-  const controller = new AbortController();
-  const abort = () => controller.abort(outer.reason);
-  const cancel = clock.after(timeoutMs, () => {
-    controller.abort(
-      new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
-    );
-  });
-  if (outer.aborted) abort();
-  else outer.addEventListener("abort", abort, { once: true });
-  return {
-    signal: controller.signal,
-    race(work) {
-      return new Promise((resolve, reject) => {
-        controller.signal.throwIfAborted();
-        controller.signal.addEventListener("abort", () => reject(controller.signal.reason), {
-          once: true,
-        });
-        work().then(resolve, reject);
-      });
-    },
-    end() {
-      cancel();
-      outer.removeEventListener("abort", abort);
-    },
-  };
 }

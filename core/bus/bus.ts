@@ -5,8 +5,11 @@
  */
 import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import type { Box } from "../lifecycle.ts";
-import type { Receiver, Store } from "../ports.ts";
+import type { CheckAnswer } from "../checkback.ts";
+import type { CheckQuestion, Receiver, Store } from "../ports.ts";
 import { Engine } from "./engine.ts";
+import type { HalfKeeper, HalfStatus } from "./half_keeper.ts";
+import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import type { Cancellation } from "./operator.ts";
 import { type BusOptions, settingsOf } from "./options.ts";
 import type { PublishOptions, Receipt } from "./publisher.ts";
@@ -25,8 +28,19 @@ export interface Health {
   readonly reason?: string;
 }
 
+/** How a half message is prepared; see {@linkcode PublishOptions}. */
+export type HalfOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
+
+/** Who decided by hand, and why. */
+export interface HandDecision {
+  /** Who decided. */
+  readonly by: string;
+  /** Why. */
+  readonly reason: string;
+}
+
 /** Reliable messages for one service. */
-export interface Bus<Tx = unknown> extends Receiver {
+export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   /** The store it was made with, to look at messages. */
   readonly store: Store<Tx>;
 
@@ -83,7 +97,56 @@ export interface Bus<Tx = unknown> extends Receiver {
    */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
 
-  /** Withdraws a message that was not sent yet. */
+  /**
+   * Stores a half message, for a business operation whose data lives elsewhere than the store. It is
+   * sent once its outcome is known to be `committed`. If this throws, the operation must not start. The
+   * same `id` again is the same message.
+   *
+   * @throws {ContractError} When the body does not fit the contract.
+   * @throws {AtlastError} As {@linkcode Bus.publish}, and `unsupported` without a fence.
+   */
+  prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options?: HalfOptions<ReplyInput<C>>,
+  ): Promise<HalfMessage<BusinessTx>>;
+
+  /**
+   * Prepares a half message, runs `work` in a transaction of the business database behind the fence, and
+   * brings the outcome. Throws only what {@linkcode Bus.prepare} throws, before `work` has begun; all else is
+   * in the outcome.
+   */
+  transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options?: HalfOptions<ReplyInput<C>>,
+  ): Promise<HalfOutcome<Result>>;
+
+  /** The half messages this bus keeps, for active sides that are not this bus. */
+  readonly halves: HalfKeeper;
+
+  /**
+   * Decides a parked half message by hand; who and why is recorded in its note. Where the fence can be asked
+   * and contradicts, the decision is refused.
+   *
+   * @throws {AtlastError} `not_found`, `wrong_state` when it is not `in_doubt` or the fence says otherwise.
+   */
+  resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus>;
+
+  /**
+   * Answers for the active side: what became of the operation of a half message. Writes `aborted` where there
+   * is nothing, so that the answer stays true.
+   *
+   * @throws {AtlastError} `unsupported` when this bus has no fence.
+   */
+  checkBack(question: CheckQuestion): Promise<CheckAnswer>;
+
+  /**
+   * Withdraws a message that was not sent yet.
+   *
+   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
+   */
   cancel(id: string): Promise<Cancellation>;
 
   /** Has a failed message tried again from the start. */
@@ -115,11 +178,11 @@ export interface Bus<Tx = unknown> extends Receiver {
  * ```
  * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
  */
-export function createBus<Tx>(
-  options: BusOptions<Tx>,
+export function createBus<Tx, BusinessTx = unknown>(
+  options: BusOptions<Tx, BusinessTx>,
   subscribers: readonly Subscriber<NoInfer<Tx>>[] = [],
-): Bus<Tx> {
-  const bus = new Engine(settingsOf(options));
+): Bus<Tx, BusinessTx> {
+  const bus = new Engine<Tx, BusinessTx>(settingsOf(options));
   for (const subscriber of [...options.subscribers ?? [], ...subscribers]) bus.add(subscriber);
   options.transport.attach?.(bus);
   return bus;

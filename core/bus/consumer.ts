@@ -182,9 +182,7 @@ export class Consumer<Tx> {
       }
       const ends = await attemptTogether(all, signal);
       if (ends === null) return null;
-      return await Promise.all(
-        ends.map((end, i) => this.#ended(records[i] as StoredRecord, end)),
-      );
+      return ends.map((end) => this.#kept(end));
     } finally {
       leave();
       held.release();
@@ -219,17 +217,13 @@ export class Consumer<Tx> {
 
   async #ended(
     record: StoredRecord,
-    { outcome, decision, answer }: AttemptEnd,
+    end: AttemptEnd,
   ): Promise<Handling> {
-    const { settings, publisher } = this.#parts;
+    const { settings } = this.#parts;
+    const { outcome } = end;
     switch (outcome.kind) {
       case "handled":
-        if (decision !== null) report(settings.observe, decision, true);
-        if (answer !== null) publisher.committed(answer);
-        return {
-          result: { kind: "handled", duplicate: false, reply: decision?.reply ?? null },
-          attemptFailed: false,
-        };
+        return this.#kept(end);
       case "stale":
         settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
@@ -238,6 +232,17 @@ export class Consumer<Tx> {
       case "fail":
         return await this.#settle(record, outcome);
     }
+  }
+
+  /** Says what was settled with the handler's own writes. */
+  #kept({ decision, answer }: AttemptEnd): Handling {
+    const { settings, publisher } = this.#parts;
+    if (decision !== null) report(settings.observe, decision, true);
+    if (answer !== null) publisher.committed(answer);
+    return {
+      result: { kind: "handled", duplicate: false, reply: decision?.reply ?? null },
+      attemptFailed: false,
+    };
   }
 
   /** Settles a record whose handler left nothing behind. */

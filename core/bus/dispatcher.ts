@@ -11,6 +11,7 @@ import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord } from "./publisher.ts";
+import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
@@ -125,7 +126,8 @@ export class Dispatcher<Tx> {
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-    if (!this.#settings.transport.routes(record.message.name)) {
+    const { name, headers } = record.message;
+    if (!this.#settings.transport.routes(name, headers)) {
       return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
     }
     return null;
@@ -135,7 +137,8 @@ export class Dispatcher<Tx> {
     const messages = batch.map(({ message }) => message);
     let results: readonly SendResult[];
     try {
-      results = await this.#settings.transport.send(messages, signal);
+      // A transport that does not heed the signal must not keep the bus from stopping.
+      results = await unlessAborted(() => this.#settings.transport.send(messages, signal), signal);
     } catch (thrown) {
       results = messages.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }

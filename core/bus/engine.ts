@@ -7,18 +7,24 @@ import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { DeliveryResult, RecordKey, Store, StoredRecord } from "../ports.ts";
-import type { Bus, Health } from "./bus.ts";
+import type { CheckAnswer } from "../checkback.ts";
+import type { CheckQuestion, DeliveryResult, RecordKey, Store } from "../ports.ts";
+import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
 import { combined, Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { Janitor } from "./janitor.ts";
+import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
+import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import { HalfOperations } from "./half_operations.ts";
+import { cleanUp, Janitor } from "./janitor.ts";
+import type { Lane } from "./lane.ts";
+import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
-import { HELD_BY_GROUP, runLoops } from "./loops.ts";
 import { Ongoing } from "./ongoing.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Recovery } from "./recovery.ts";
 import {
   type Handler,
   subscribe,
@@ -28,12 +34,7 @@ import {
 } from "./subscriber.ts";
 import { tick, type TickReport } from "./tick.ts";
 import { Wake } from "./wake.ts";
-import { WorkQueue } from "./work_queue.ts";
 
-/** How many batches a side holds: one under way, one next to it, and as much waiting. */
-const HELD_BATCHES = 4;
-/** How many batches are being sent at once. */
-const SENDS_AT_ONCE = 2;
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 /** How long one is asked to wait who delivers to a bus that stops. */
@@ -45,7 +46,8 @@ const POLL_ALONE_MS = 1_000;
 type Phase = "resting" | "running" | "draining" | "stopped";
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
-export class Engine<Tx> implements Bus<Tx> {
+export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
+  readonly halves: HalfKeeper;
   readonly #settings: Settings<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
@@ -54,10 +56,11 @@ export class Engine<Tx> implements Bus<Tx> {
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
   readonly #janitor: Janitor<Tx>;
-  readonly #outgoing: WorkQueue<StoredRecord>;
-  readonly #incoming: WorkQueue<StoredRecord>;
-  readonly #outboxWake: Wake;
-  readonly #inboxWake: Wake;
+  readonly #recovery: Recovery<Tx>;
+  readonly #half: HalfOperations<Tx, BusinessTx>;
+  readonly #outbox: Lane<Tx>;
+  readonly #inbox: Lane<Tx>;
+  readonly #checks: Lane<Tx>;
   readonly #janitorWake: Wake;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
@@ -67,28 +70,27 @@ export class Engine<Tx> implements Bus<Tx> {
   readonly #calls = new Ongoing();
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
-  #loops: Promise<void> = Promise.resolve();
+  #cleaning: Promise<void> = Promise.resolve();
   #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
-    const { store, clock, batchSize, leaseMs, observe } = settings;
+    const { store, clock, leaseMs, observe } = settings;
+    const { signal } = this.#abort;
     this.#settings = settings;
-    this.#outboxWake = new Wake(clock);
-    this.#inboxWake = new Wake(clock);
     this.#janitorWake = new Wake(clock);
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
     this.#limiter = new Limiter(settings.concurrencyOf);
     this.#publisher = new Publisher(settings, {
-      room: () => this.#outgoing.room(),
-      handOver: (record) => this.#outgoing.push(record),
+      room: () => this.#outbox.room(),
+      handOver: (record) => this.#outbox.push(record),
       added: (committed) => this.#added(committed),
     });
     this.#dispatcher = new Dispatcher(
       settings,
       this.#leases,
       this.#subscriptions,
-      () => this.#inboxWake.now(),
+      () => this.#inbox.wake.now(),
     );
     this.#consumer = new Consumer({
       settings,
@@ -98,24 +100,18 @@ export class Engine<Tx> implements Bus<Tx> {
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
     });
-    this.#janitor = new Janitor(settings);
-    this.#outgoing = new WorkQueue({
-      capacity: HELD_BATCHES * batchSize,
-      batchOf: () => batchSize,
-      maxRuns: SENDS_AT_ONCE,
-      work: (records) =>
-        this.#observed("dispatch", this.#dispatcher.send(records, this.#abort.signal)),
-      onRoom: () => this.#outboxWake.now(),
+    this.#recovery = new Recovery(settings, () => this.#added(true));
+    const keeper = new OutboxKeeper(settings, {
+      prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
+      confirmed: () => this.#added(true),
     });
-    this.#leases.keepWaiting("outbox", () => this.#outgoing.waiting);
-    // What it holds is bounded for each group by itself, so that a slow group does not keep others out.
-    this.#incoming = new WorkQueue({
-      capacity: Infinity,
-      batchOf: (waiting) => this.#consumer.together(waiting),
-      maxRuns: Infinity,
-      work: (records) => this.#consumer.handleTogether(records, this.#abort.signal),
-      onRoom: () => this.#inboxWake.now(),
-    });
+    this.halves = keeper;
+    this.#janitor = new Janitor(settings, keeper);
+    this.#half = new HalfOperations(settings, this.#publisher, keeper);
+    this.#outbox = outboxLane(settings, this.#dispatcher, signal);
+    this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
+    this.#inbox = inboxLane(settings, this.#consumer, signal);
+    this.#checks = checkLane(settings, this.#recovery, signal);
   }
 
   get store(): Store<Tx> {
@@ -124,7 +120,7 @@ export class Engine<Tx> implements Bus<Tx> {
 
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
-    this.#inboxWake.now();
+    this.#inbox.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -158,6 +154,33 @@ export class Engine<Tx> implements Bus<Tx> {
     return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
   }
 
+  async prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfMessage<BusinessTx>> {
+    this.#mustNotBeStopped("prepare");
+    return await this.#calls.during(() => this.#half.prepare(contract, body, options));
+  }
+
+  async transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfOutcome<Result>> {
+    this.#mustNotBeStopped("prepare");
+    return await this.#calls.during(() => this.#half.transact(contract, body, work, options));
+  }
+
+  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
+    return await this.#calls.during(() => this.#half.resolve(id, decision, by));
+  }
+
+  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
+    return await this.#half.checkBack(question);
+  }
+
   async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
     if (this.#isStopping()) {
       return messages.map(() => ({
@@ -178,8 +201,8 @@ export class Engine<Tx> implements Bus<Tx> {
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const handled = new Map<string, DeliveryResult>();
     if (running) {
-      for (const record of claimed) this.#incoming.push(record);
-      this.#inboxWake.now();
+      for (const record of claimed) this.#inbox.push(record);
+      this.#inbox.wake.now();
     } else {
       await Promise.all(claimed.map(async (record) => {
         const { result } = await this.#consumer.handle(record, this.#abort.signal);
@@ -220,7 +243,7 @@ export class Engine<Tx> implements Bus<Tx> {
       for (let claimed = 1; claimed > 0 && clock.now() < untilMs && !this.#isStopping();) {
         ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal, untilMs));
       }
-      await this.#outgoing.idle();
+      await this.#outbox.idle();
     });
   }
 
@@ -230,6 +253,7 @@ export class Engine<Tx> implements Bus<Tx> {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
+      recovery: this.#recovery,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
       signal: this.#abort.signal,
@@ -255,23 +279,11 @@ export class Engine<Tx> implements Bus<Tx> {
     this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
     if (this.#phase !== "resting") return;
     this.#phase = "running";
-    this.#outgoing.open();
-    this.#incoming.open();
     const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
-    this.#loops = runLoops({
-      settings: this.#settings,
-      dispatcher: this.#dispatcher,
-      consumer: this.#consumer,
-      janitor: this.#janitor,
-      outgoing: this.#outgoing,
-      incoming: this.#incoming,
-      outboxWake: this.#outboxWake,
-      inboxWake: this.#inboxWake,
-      janitorWake: this.#janitorWake,
-      pollMs: pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity),
-      signal: this.#abort.signal,
-      stopped: () => this.#phase !== "running",
-    });
+    const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
+    const stopped = () => this.#phase !== "running";
+    for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -288,7 +300,7 @@ export class Engine<Tx> implements Bus<Tx> {
   ): Promise<void> {
     const key = { id: message.id, group: message.group ?? "" };
     await this.#calls.during(() => retry(this.#settings, message.box, key));
-    (message.box === "outbox" ? this.#outboxWake : this.#inboxWake).now();
+    (message.box === "outbox" ? this.#outbox : this.#inbox).wake.now();
   }
 
   async health(): Promise<Health> {
@@ -306,6 +318,11 @@ export class Engine<Tx> implements Bus<Tx> {
     }
   }
 
+  get #lanes(): readonly Lane<Tx>[] {
+    const lanes = [this.#outbox, this.#inbox];
+    return this.#recovery.canAsk ? [...lanes, this.#checks] : lanes;
+  }
+
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
     this.#phase = "draining";
@@ -318,25 +335,14 @@ export class Engine<Tx> implements Bus<Tx> {
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
     await Promise.race([this.#starting?.catch(() => {}), aborted]);
-    this.#wakeAll();
     this.#janitorWake.now();
-    const unsent = this.#outgoing.close();
-    const unhandled = this.#incoming.close();
+    const drained = this.#lanes.map((lane) => lane.drain());
     await this.#observed("unlisten", this.#unlisten?.());
-    await this.#loops;
-    // What the loops claimed in their last round is held too.
-    unhandled.push(...this.#incoming.close());
-    await this.#observed("release", this.#dispatcher.release(unsent));
-    await this.#observed(
-      "release",
-      Promise.all(unhandled.map((record) => this.#consumer.release(record))),
-    );
-    await this.#rounds.idle();
+    await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
     await Promise.race([this.#calls.idle(), aborted]);
-    // What was handled or published until now may have handed over more to send.
-    await this.#incoming.idle();
-    await this.#observed("release", this.#dispatcher.release(this.#outgoing.close()));
-    await this.#outgoing.idle();
+    // What was handled, published or confirmed until now may have handed over more to send.
+    await Promise.all([this.#inbox.finish(), this.#checks.finish()]);
+    await this.#outbox.finish();
     cancelAbort();
     this.#phase = "stopped";
     await this.#observed("close", transport.close(this));
@@ -354,15 +360,12 @@ export class Engine<Tx> implements Bus<Tx> {
 
   #added(committed: boolean): void {
     const running = this.#phase === "running";
-    if (running) committed ? this.#outboxWake.now() : this.#outboxWake.soon();
-    else if (committed) {
-      this.#observed("notify", this.#settings.store.notify?.());
-    }
+    if (running) committed ? this.#outbox.wake.now() : this.#outbox.wake.soon();
+    else if (committed) this.#observed("notify", this.#settings.store.notify?.());
   }
 
   #wakeAll(): void {
-    this.#outboxWake.now();
-    this.#inboxWake.now();
+    for (const lane of this.#lanes) lane.wake.now();
   }
 
   #isStopping(): boolean {

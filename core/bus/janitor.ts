@@ -4,7 +4,10 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
+import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
+import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
+import type { Wake } from "./wake.ts";
 
 /** How many records one statement deletes: short enough not to hold others up. */
 const BATCH = 1000;
@@ -14,10 +17,12 @@ const BOXES: readonly Box[] = ["outbox", "inbox"];
 /** Deletes expired messages now and then. */
 export class Janitor<Tx> {
   readonly #settings: Settings<Tx>;
+  readonly #halves: HalfKeeper;
   #nextMs = 0;
 
-  constructor(settings: Settings<Tx>) {
+  constructor(settings: Settings<Tx>, halves: HalfKeeper) {
     this.#settings = settings;
+    this.#halves = halves;
   }
 
   /** When the next clean-up is due, in Unix milliseconds. */
@@ -34,6 +39,7 @@ export class Janitor<Tx> {
     if (clock.now() < this.#nextMs) return 0;
     let pruned = 0;
     for (const box of BOXES) pruned += await this.#prune(box, untilMs);
+    await this.#pruneFence(untilMs);
     if (clock.now() < untilMs) this.#nextMs = clock.now() + pruneEveryMs;
     return pruned;
   }
@@ -47,5 +53,35 @@ export class Janitor<Tx> {
     }
     if (count > 0) observe({ kind: "pruned", box, count });
     return count;
+  }
+
+  async #pruneFence(untilMs: number): Promise<void> {
+    const { fence, clock } = this.#settings;
+    if (fence === undefined) return;
+    const beforeMs = clock.now() - FENCE_RETENTION_MS;
+    await pruneFence(fence, this.#halves, beforeMs, () => clock.now() >= untilMs);
+  }
+}
+
+/** Clean-up that failed is tried again after this share of its period. */
+const RETRIES_PER_PERIOD = 60;
+
+/** Cleans up in a loop until `stopped` says so and it is woken. Never rejects. */
+export async function cleanUp<Tx>(
+  settings: Settings<Tx>,
+  janitor: Janitor<Tx>,
+  wake: Wake,
+  stopped: () => boolean,
+): Promise<void> {
+  const { clock, observe, pruneEveryMs } = settings;
+  while (!stopped()) {
+    try {
+      await janitor.run(Infinity);
+    } catch (error) {
+      observe({ kind: "error", during: "clean-up", error });
+    }
+    if (stopped()) return;
+    const retryAtMs = clock.now() + pruneEveryMs / RETRIES_PER_PERIOD;
+    await wake.sleep(Math.max(janitor.nextMs, retryAtMs));
   }
 }

@@ -9,6 +9,12 @@ import type { Box, State } from "../lifecycle.ts";
 export type BusEvent =
   /** A message was stored for sending. */
   | MessageEvent<"published">
+  /** A half message was stored. */
+  | MessageEvent<"prepared">
+  /** The active side of a half message was asked and could not say, or did not answer; `reason` tells which. */
+  | MessageEvent<"undecided"> & { readonly reason: string; readonly dueAtMs: number }
+  /** A half message was parked: an alarm, because it waits for an operator or a late answer. */
+  | MessageEvent<"in_doubt"> & { readonly reason: string }
   /** A message arrived and was stored. */
   | MessageEvent<"received">
   /** A message arrived that was here before. */
@@ -27,7 +33,7 @@ export type BusEvent =
   | MessageEvent<"released"> & { readonly reason: string }
   /** A worker's claim was taken over, and its work was not kept. */
   | MessageEvent<"stale">
-  /** A message was withdrawn, or an operator had it tried again. */
+  /** A half message was decided, a message withdrawn, or one tried again by hand. */
   | MessageEvent<"changed"> & { readonly state: State }
   /** Expired messages were deleted. */
   | { readonly kind: "pruned"; readonly box: Box; readonly count: number }

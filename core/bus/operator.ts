@@ -59,8 +59,14 @@ async function change<Tx>(
   }
 }
 
+/** A half message is not one: whether its operation took place is for its fence to say. */
 function isWithdrawable(record: StoredRecord): boolean {
-  const unsent = record.state === "scheduled" || record.state === "prepared" ||
-    record.state === "in_doubt";
-  return unsent && record.leaseUntilMs === null;
+  if (record.state === "prepared" || record.state === "in_doubt") {
+    throw new AtlastError(
+      "wrong_state",
+      `Cannot cancel message "${record.id}": it is ${record.state}, want its half message's own ` +
+        `cancel(), or resolve() by hand once it is in_doubt`,
+    );
+  }
+  return record.state === "scheduled" && record.leaseUntilMs === null;
 }

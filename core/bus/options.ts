@@ -3,19 +3,21 @@
  *
  * @module
  */
+import { checkCheckPolicy, type CheckPolicy, DEFAULT_CHECK } from "../checkback.ts";
 import { AtlastError } from "../errors.ts";
 import { checkExpiryPolicy, DEFAULT_EXPIRY, type ExpiryPolicy } from "../expiry.ts";
 import type { Box, LifecyclePolicy } from "../lifecycle.ts";
 import { MAX_BODY_BYTES } from "../message.ts";
-import type { Clock, Store, StoredRecord, Transport } from "../ports.ts";
+import type { CheckBack, Clock, Fence, Store, StoredRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
 import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import type { Subscriber } from "./subscriber.ts";
+import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
-export interface BusOptions<Tx = unknown> {
+export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** Where outbox and inbox live. */
   readonly store: Store<Tx>;
   /** What carries messages to their subscribers. */
@@ -55,6 +57,14 @@ export interface BusOptions<Tx = unknown> {
   readonly onPublish?: readonly PublishMiddleware[];
   /** Wraps every handler, the first one outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<Tx>[];
+  /** The fence in the business database, for half messages whose business data lives elsewhere than the store. */
+  readonly fence?: Fence<BusinessTx>;
+  /** How to ask other active sides, by name, for the outcome of half messages they prepared here. */
+  readonly checkBacks?: Readonly<Record<string, CheckBack>>;
+  /** When half messages are asked about; fields not given are those of `DEFAULT_CHECK`. */
+  readonly check?: Partial<CheckPolicy>;
+  /** How long an active side may take to answer; 5,000 if not given. */
+  readonly checkTimeoutMs?: number;
   /** Is told what happens. */
   readonly observe?: Observer;
   /** Where the time comes from; the platform's if not given. */
@@ -65,6 +75,10 @@ export interface BusOptions<Tx = unknown> {
 
 /** What the parts of a bus share. */
 export interface Settings<Tx> {
+  readonly fence: Fence | undefined;
+  readonly checkBacks: ReadonlyMap<string, CheckBack>;
+  readonly check: CheckPolicy;
+  readonly checkTimeoutMs: number;
   readonly store: Store<Tx>;
   readonly transport: Transport;
   readonly retry: RetryPolicy;
@@ -84,28 +98,18 @@ export interface Settings<Tx> {
   readonly newId: (nowMs: number) => string;
 }
 
-/** The platform's clock. */
-export const SYSTEM_CLOCK: Clock = {
-  now: () => Date.now(),
-  after(delayMs, wake) {
-    const timer = setTimeout(wake, Math.min(delayMs, MAX_TIMER_MS));
-    return () => clearTimeout(timer);
-  },
-};
-
-/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 /**
  * Checks options and fills in what was not given.
  *
  * @throws {AtlastError} `invalid_option` that names the option.
  */
-export function settingsOf<Tx>(options: BusOptions<Tx>): Settings<Tx> {
+export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>): Settings<Tx> {
   const retry = options.retry ?? DEFAULT_RETRY;
   checkRetryPolicy(retry);
   const expiry = { ...DEFAULT_EXPIRY, ...options.expiry };
   checkExpiryPolicy(expiry);
+  const check = { ...DEFAULT_CHECK, ...options.check };
+  checkCheckPolicy(check);
   const concurrency = count("concurrency", options.concurrency, 5);
   const groups = Object.entries(options.groups ?? {});
   const byGroup = new Map(
@@ -118,6 +122,10 @@ export function settingsOf<Tx>(options: BusOptions<Tx>): Settings<Tx> {
     transport: options.transport,
     retry,
     expiry: { outbox: expiry, inbox: rememberedFor(expiry, options.dedupMs) },
+    fence: options.fence as Fence | undefined,
+    checkBacks: new Map(Object.entries(options.checkBacks ?? {})),
+    check,
+    checkTimeoutMs: positive("checkTimeoutMs", options.checkTimeoutMs, 5_000),
     leaseMs: positive("leaseMs", options.leaseMs, 60_000),
     handlerTimeoutMs: positive("handlerTimeoutMs", options.handlerTimeoutMs, 30_000),
     concurrencyOf: (group) => byGroup.get(group) ?? concurrency,

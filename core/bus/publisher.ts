@@ -3,15 +3,12 @@
  *
  * @module
  */
-import type { CallbackContract, Contract, Schema } from "../contract.ts";
+import type { CallbackContract, Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
-import { HEADER, normalizeHeaders } from "../headers.ts";
-import { checkId } from "../id.ts";
-import { checkBodySize, type Message, sameBody } from "../message.ts";
-import { checkName } from "../name.ts";
+import { type Message, sameBody } from "../message.ts";
 import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts";
-import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
-import { encodeBody } from "./codec.ts";
+import type { RetryPolicy } from "../retry.ts";
+import { compose, headersOf, mustRoute } from "./compose.ts";
 import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
 import { joiner } from "./joiner.ts";
@@ -42,6 +39,12 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
   readonly deadlineMs?: number;
   /** When a failed sending is tried again; the contract's policy, or the bus's, if not given. */
   readonly retry?: RetryPolicy;
+  /**
+   * A URL that the message goes to instead of the route of its name, for best-effort notification: it is
+   * sent there by the times of `retry` (such as `NOTIFY_RETRY`) until it is taken or `deadlineMs` has
+   * passed, and the receiver may ask for it at the edge app's query route. Wants a transport that allows it.
+   */
+  readonly destination?: string | URL;
   /** The media type of a text or bytes body; JSON if not given, `application/octet-stream` for bytes. */
   readonly contentType?: string;
 }
@@ -103,6 +106,24 @@ export class Publisher<Tx> {
     );
     return Promise.resolve()
       .then(() => publish({ id, name: contract.name, body, headers: headersOf(options) }));
+  }
+
+  /** Makes the record of a message, through all that wraps a publish, without storing it. */
+  async compose(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions<Tx>,
+  ): Promise<NewRecord> {
+    let composed: NewRecord | undefined;
+    const { id } = await this.publish(contract, body, options, (record) => {
+      composed = record;
+      return Promise.resolve({ id: record.id, duplicate: false });
+    });
+    if (composed !== undefined) return composed;
+    throw new AtlastError(
+      "unsupported",
+      `Cannot prepare "${contract.name}" with id "${id}": a middleware answered without publishing it`,
+    );
   }
 
   /** Publishes many messages of one contract in one statement: all of them, or none. */
@@ -181,33 +202,12 @@ export class Publisher<Tx> {
     nowMs: number,
   ): Promise<NewRecord> {
     const { transport } = this.#settings;
-    checkId(draft.id);
-    checkName(draft.name);
-    if (!transport.routes(draft.name)) {
-      throw new AtlastError(
-        "no_route",
-        `Cannot publish "${draft.name}": the transport has no destination for it, want a route or a subscriber`,
-      );
-    }
-    checkContentType(options.contentType);
-    const schema: Schema | undefined = contract.body;
-    const what = `body of "${draft.name}"`;
-    const encoded = await encodeBody(schema, draft.body, options.contentType, what);
-    checkBodySize(encoded.body, largestBody(this.#settings));
-    const retry = options.retry ?? contract.retry ?? null;
-    if (options.retry !== undefined) checkRetryPolicy(options.retry);
-    const message: Message = {
-      id: draft.id,
-      name: draft.name,
-      headers: normalizeHeaders(draft.headers),
-      ...encoded,
-      sentAtMs: nowMs,
-    };
-    return newRecord(message, {
-      dueAtMs: later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0),
-      deadlineMs: deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs)),
-      retry,
+    const { message, ...sending } = await compose(draft, contract, options, {
+      nowMs,
+      maxBodyBytes: largestBody(this.#settings),
+      admit: (name, headers) => mustRoute(transport, "publish", name, headers),
     });
+    return newRecord(message, sending);
   }
 
   async #store(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
@@ -311,39 +311,16 @@ export function storedFromBirth(
   box: StoredRecord["box"],
   nowMs: number,
 ): StoredRecord {
-  return { ...record, box, attempts: 0, crashes: 0, epoch: 1, reply: null, createdAtMs: nowMs };
-}
-
-function headersOf(options: PublishOptions): Record<string, string> {
-  const headers: Record<string, string | undefined> = { ...options.headers };
-  if (options.callback !== undefined) headers[HEADER.callbackName] = options.callback.name;
-  if (options.failureCallback !== undefined) {
-    headers[HEADER.failureCallbackName] = options.failureCallback.name;
-  }
-  if (options.delayMs !== undefined) headers[HEADER.delayTime] = String(options.delayMs);
-  return normalizeHeaders(headers);
-}
-
-function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | null {
-  return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
-}
-
-/** A content type becomes a header on the way, so what could split one is refused. */
-function checkContentType(contentType: string | undefined): void {
-  if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(contentType)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot publish with a contentType of ${contentType.length} characters: want 1 to 255 of printable ASCII`,
-    );
-  }
-}
-
-function checkDelay(option: string, value: number | undefined): number | undefined {
-  if (value !== undefined && !(value >= 0 && value <= END_OF_TIME_MS)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot publish with ${option} ${value}: want milliseconds from 0 on`,
-    );
-  }
-  return value;
+  return {
+    ...record,
+    box,
+    attempts: 0,
+    crashes: 0,
+    checks: 0,
+    unreachable: 0,
+    note: null,
+    epoch: 1,
+    reply: null,
+    createdAtMs: nowMs,
+  };
 }

@@ -18,7 +18,7 @@ const CONTENDED_REST_MS = 50;
 /** How often suspects are looked for while there is always fresh work: four times a lease. */
 const SUSPECTS_PER_LEASE = 4;
 
-/** One side's loop. */
+/** What a loop works with. */
 export interface LoopParts {
   /** What it is called in the observer's errors. */
   readonly name: string;

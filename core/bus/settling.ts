@@ -66,6 +66,13 @@ function eventOf({ record, event, patch }: Decision): BusEvent {
   const reason = patch.reason ?? "";
   if (patch.state === "succeeded") return { kind: "succeeded", ...about };
   if (patch.state === "failed") return { kind: "failed", ...about, reason };
+  if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
+  if (event.kind === "confirm" || event.kind === "cancel") {
+    return { kind: "changed", ...identityOf(record), state: patch.state };
+  }
+  if (event.kind === "ask_again") {
+    return { kind: "undecided", ...identityOf(record), reason, dueAtMs: patch.dueAtMs };
+  }
   if (event.kind === "release") return { kind: "released", ...identityOf(record), reason };
   return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs };
 }

@@ -7,9 +7,13 @@ import type { Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";
 import type { Settings } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** How many inbox messages a tick claims at once. */
 const CONSUME_BATCH = 50;
+
+/** How many half messages a tick asks about at once. */
+const CHECK_BATCH = 10;
 
 /** What a tick did. */
 export interface TickReport {
@@ -17,6 +21,8 @@ export interface TickReport {
   readonly sent: number;
   /** How many messages of the inbox were handled. */
   readonly handled: number;
+  /** How many half messages were asked about. */
+  readonly checked: number;
   /** How many attempts failed, on both sides. */
   readonly failed: number;
   /** How many expired messages were deleted. */
@@ -30,6 +36,7 @@ export interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly dispatcher: Dispatcher<Tx>;
   readonly consumer: Consumer<Tx>;
+  readonly recovery: Recovery<Tx>;
   readonly janitor: Janitor<Tx>;
   /** The groups that have subscribers here. */
   readonly groups: () => readonly string[];
@@ -41,27 +48,39 @@ export interface TickParts<Tx> {
 
 /** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, janitor, draining } = parts;
+  const { settings, recovery, janitor, draining } = parts;
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();
-  const done = { sent: 0, handled: 0, failed: 0 };
+  const done = { sent: 0, handled: 0, checked: 0, failed: 0 };
   for (let found = true; found && clock.now() < untilMs && !draining();) {
-    // Handling first: its replies are then sent in the same round.
+    // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
+    const checked = await checkSome(parts, done);
     const handled = await handleSome(parts, done, untilMs);
     const sent = await sendSome(parts, done, untilMs);
-    found = handled || sent;
+    found = checked || handled || sent;
   }
   const pruned = await janitor.run(untilMs);
   const due = await Promise.all([
     store.nextDueAt("outbox", clock.now()),
+    recovery.canAsk ? store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
     store.nextDueAt("inbox", clock.now(), parts.groups()),
   ]);
   const times = due.filter((dueAtMs) => dueAtMs !== null);
   return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
 }
 
-type Done = { sent: number; handled: number; failed: number };
+type Done = { sent: number; handled: number; checked: number; failed: number };
+
+async function checkSome<Tx>(
+  { recovery, signal }: TickParts<Tx>,
+  done: Done,
+): Promise<boolean> {
+  const records = await recovery.claim(CHECK_BATCH);
+  await Promise.all(records.map((record) => recovery.check(record, signal)));
+  done.checked += records.length;
+  return records.length > 0;
+}
 
 async function handleSome<Tx>(
   { consumer, signal }: TickParts<Tx>,

@@ -9,7 +9,7 @@
 import { AtlastError } from "../errors.ts";
 import type { Clock, StoredRecord } from "../ports.ts";
 import { type AttemptEnd, type AttemptParts, type Handled, handled } from "./attempt.ts";
-import { decodeBody } from "./codec.ts";
+import { decodeBodySoon } from "./codec.ts";
 import { settlementOf } from "./settling.ts";
 
 /** One message of a transaction, its body read. */
@@ -38,8 +38,8 @@ export async function attemptTogether<Tx>(
   try {
     const members: Member<Tx>[] = [];
     for (const parts of all) {
-      const body = await decodeBody(parts.subscriber.body, parts.record.message);
-      members.push({ parts, body });
+      const read = decodeBodySoon(parts.subscriber.body, parts.record.message);
+      members.push({ parts, body: read instanceof Promise ? await read : read });
     }
     let used: Tx | undefined;
     const ends = await store.transaction((tx) => {

@@ -38,6 +38,12 @@ export class Wake {
     if (this.#wakesAtMs > this.#clock.now() + SHORT_SLEEP_MS) this.#wakeUp?.();
   }
 
+  /** There is work at `atMs`: whoever would sleep longer reckons again. */
+  by(atMs: number): void {
+    if (this.#wakeUp === null) this.#pending = true;
+    else if (this.#wakesAtMs > atMs) this.#wakeUp();
+  }
+
   /** Sleeps until there is work, or may be, or `untilMs` has come. Says whether it was for work. */
   async sleep(untilMs: number): Promise<boolean> {
     const lookMs = LOOKS_MS[this.#looks];

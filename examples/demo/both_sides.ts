@@ -1,13 +1,13 @@
 /**
- * Both databases side by side: every table that counts, copied into temporary tables of one
- * connection, so that one query can see both services.
+ * The databases side by side: every table that counts, copied into temporary tables of one
+ * connection, so that one query can see both services and the bank.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { ServiceName } from "./service_event.ts";
+import type { DatabaseName } from "./database.ts";
 
-/** One service's database: its own tables and its outbox and inbox, all in `schema`. */
+/** One database: its own tables, and its outbox and inbox or its fence, all in `schema`. */
 export interface Side {
   readonly client: SqlClient;
   readonly schema: string;
@@ -17,12 +17,12 @@ const BOX =
   "id text, name text, state text, attempts integer, crashes integer, headers text, body text";
 
 /** Each copy: whose it is, what it is called there, and its columns. */
-const COPIES: Readonly<Record<string, readonly [ServiceName, string, string]>> = {
+const COPIES: Readonly<Record<string, readonly [DatabaseName, string, string]>> = {
   orders: [
     "orders",
     "orders",
     "order_id integer, customer_id integer, product_id integer, qty integer, " +
-    "price_cents integer, status text, message_id text",
+    "price_cents integer, status text, payment_attempt integer, message_id text",
   ],
   wallets: [
     "orders",
@@ -35,6 +35,13 @@ const COPIES: Readonly<Record<string, readonly [ServiceName, string, string]>> =
     "product_id integer, name text, initial_qty integer, qty integer",
   ],
   deductions: ["inventory", "deductions", "order_id integer, product_id integer, qty integer"],
+  accounts: ["bank", "accounts", "customer_id integer, opening_cents bigint, balance_cents bigint"],
+  payments: [
+    "bank",
+    "payments",
+    "payment_id text, order_id integer, customer_id integer, cents integer",
+  ],
+  fence: ["bank", "fence", "message_id text, outcome text"],
   orders_outbox: ["orders", "outbox", BOX],
   orders_inbox: ["orders", "inbox", BOX],
   inventory_outbox: ["inventory", "outbox", BOX],
@@ -47,7 +54,7 @@ const BOXES = ["orders_outbox", "inventory_inbox", "inventory_outbox", "orders_i
  * Copies everything into temporary tables of the order service's connection, and gives that. They hide
  * the tables of the same names. The connection must be a single one.
  */
-export async function bothSides(sides: Readonly<Record<ServiceName, Side>>): Promise<SqlClient> {
+export async function bothSides(sides: Readonly<Record<DatabaseName, Side>>): Promise<SqlClient> {
   const { client } = sides.orders;
   for (const [copy, [service, table, columns]] of Object.entries(COPIES)) {
     const side = sides[service];

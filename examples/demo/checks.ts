@@ -1,10 +1,11 @@
 /**
- * What must hold when a run has ended, as queries. They see both databases at once, as the tables that
+ * What must hold when a run has ended, as queries. They see all databases at once, as the tables that
  * {@link ./both_sides.ts} copies together.
  *
  * @module
  */
 import { MarkStatus, OrderStuck } from "./contracts.ts";
+import { PAYMENT_CHECKS } from "./payment_checks.ts";
 
 /** Something that must hold. */
 export interface Check {
@@ -20,6 +21,9 @@ export interface Check {
 const HEARD_OF = (id: string) =>
   `exists (select 1 from orders_inbox as word where word.name = '${OrderStuck.name}'
     and word.state = 'succeeded' and word.headers::json ->> 'cap-corr-id' = ${id})`;
+
+/** A half message is not sent until it is confirmed, and never when it is cancelled. */
+const CONFIRMED = "state not in ('prepared', 'in_doubt', 'cancelled')";
 
 /** Every check; the first one is about the orders that customers were told are placed, from 1 to `placed`. */
 export function checksOf(placed: number): Record<string, Check> {
@@ -45,19 +49,20 @@ export function checksOf(placed: number): Record<string, Check> {
           and deductions.product_id = orders.product_id and deductions.qty = orders.qty)`,
     },
     never: {
-      claim: "no order that was compensated was deducted",
+      claim: "no order that was compensated keeps a deduction",
       about: "select count(*) as n from orders where status = 'failed'",
       broken: `select 'order ' || order_id as what from orders where status = 'failed'
-        and exists (select 1 from deductions where deductions.order_id = orders.order_id)`,
+        and 0 <> (select coalesce(sum(qty), 0) from deductions
+          where deductions.order_id = orders.order_id)`,
     },
     doubled: {
-      claim: "no order was deducted twice",
+      claim: "no order was deducted twice, or returned twice",
       about: "select count(distinct order_id) as n from deductions",
       broken: `select 'order ' || order_id as what from deductions
-        group by order_id having count(*) > 1`,
+        group by order_id, qty > 0 having count(*) > 1`,
     },
     stock: {
-      claim: "stock adds up for every product: initial = left + deducted",
+      claim: "stock adds up for every product: initial = left + deducted - returned",
       about: "select count(*) as n from stock",
       broken: `select name as what from stock where initial_qty <> qty + (
         select coalesce(sum(qty), 0) from deductions
@@ -73,9 +78,10 @@ export function checksOf(placed: number): Record<string, Check> {
     },
     requests_lost: {
       claim: "every message of the order service arrived, or its failure was heard of",
-      about: "select count(*) as n from orders_outbox",
-      broken: `select 'message ' || id as what from orders_outbox as sent
-        where not exists (select 1 from inventory_inbox where inventory_inbox.id = sent.id)
+      about: `select count(*) as n from orders_outbox where ${CONFIRMED}`,
+      broken: `select 'message ' || id as what from orders_outbox as sent where ${CONFIRMED}
+        and not exists (select 1 from inventory_inbox where inventory_inbox.id = sent.id)
+          and not exists (select 1 from orders_inbox where orders_inbox.id = sent.id)
           and not (state = 'failed' and ${HEARD_OF("sent.id")})`,
     },
     replies_lost: {
@@ -102,13 +108,14 @@ export function checksOf(placed: number): Record<string, Check> {
           where answer.headers::json ->> 'cap-corr-id' = message_id and (
             (answer.name = '${OrderStuck.name}' and status = 'failed') or
             (answer.name = '${MarkStatus.name}'
-              and (answer.body::json ->> 'isSuccess')::boolean = (status = 'succeeded'))))`,
+              and (answer.body::json ->> 'isSuccess')::boolean = (payment_attempt > 0))))`,
     },
     idle: {
       claim: "nothing is left to do in any outbox or inbox",
       about: `select count(*) as n from boxes`,
       broken: `select 'message ' || id as what from boxes where state = 'scheduled'`,
     },
+    ...PAYMENT_CHECKS,
   };
 }
 
@@ -118,14 +125,25 @@ export const LISTINGS: Readonly<Record<string, string>> = {
       (sum(price_cents) / 100.0)::numeric(14, 2) as "worth"
     from orders group by status order by status desc`,
   "Stock": `select name as "product", initial_qty as "initial", qty as "left",
-      (select coalesce(sum(qty), 0) from deductions
-        where deductions.product_id = stock.product_id) as "deducted",
-      (select count(*) from deductions where deductions.product_id = stock.product_id) as "orders"
-    from stock order by product_id`,
+      coalesce(deducted, 0) as "deducted", coalesce(-returned, 0) as "returned"
+    from stock left join (
+      select product_id, sum(qty) filter (where qty > 0) as deducted,
+        sum(qty) filter (where qty < 0) as returned
+      from deductions group by product_id) as moved using (product_id)
+    order by product_id`,
+  "Payments": `select outcome as "fence", count(*) as "half messages",
+      count(*) filter (where id in (select id from orders_inbox)) as "delivered",
+      count(*) filter (where state = 'cancelled') as "cancelled",
+      count(*) filter (where state in ('prepared', 'in_doubt')) as "undecided",
+      (coalesce(sum(cents), 0) / 100.0)::numeric(14, 2) as "taken"
+    from fence left join orders_outbox on id = message_id
+      left join payments on payment_id = message_id
+    group by outcome order by outcome desc`,
   "Messages": `select box as "box", count(*) as "messages",
       count(*) filter (where state = 'succeeded') as "succeeded",
       count(*) filter (where state = 'failed') as "failed",
-      count(*) filter (where state not in ('succeeded', 'failed')) as "open",
+      count(*) filter (where state = 'cancelled') as "cancelled",
+      count(*) filter (where state not in ('succeeded', 'failed', 'cancelled')) as "open",
       count(*) filter (where attempts > 1) as "tried again",
       count(*) filter (where crashes > 0) as "taken over"
     from boxes group by box order by box desc`,

@@ -19,3 +19,18 @@ export const DeductQty = defineMessage("place.order.qty.deducted", {
 
 /** Tells the order service that the inventory service gave up on an order. */
 export const OrderStuck = defineMessage("place.order.stuck", { body: failureReport });
+
+/** Tells the order service that the bank took the money for an order. A half message until it has. */
+export const PaymentTaken = defineMessage("pay.order.taken", {
+  body: z.object({
+    paymentId: z.string(),
+    orderId: z.int(),
+    customerId: z.int(),
+    cents: z.int().positive(),
+  }),
+});
+
+/** Asks the inventory service to take back what was deducted for an order that cannot be paid. */
+export const ReturnQty = defineMessage("pay.order.qty.returned", {
+  body: z.object({ orderId: z.int() }),
+});

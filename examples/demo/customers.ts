@@ -4,11 +4,15 @@
  * @module
  */
 import type { PlannedOrder } from "./order_plan.ts";
+import { rest } from "./rest.ts";
 
 /** How many place an order at the same time. */
 const AT_ONCE = 6;
 /** How long each rests between two orders, in milliseconds: a shop, not a benchmark. */
 const REST_MS = 60;
+/** How long a customer tries in vain, in milliseconds: a service that was killed is soon up again. */
+const PATIENCE_MS = 30_000;
+const TRY_AGAIN_MS = 200;
 
 /** Places all orders; `placed` is called for each when the service has said so. */
 export async function placeOrders(
@@ -28,23 +32,26 @@ export async function placeOrders(
   await Promise.all(Array.from({ length: AT_ONCE }, customer));
 }
 
-/** Waits, unless `signal` says stop. */
-export async function rest(delayMs: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, delayMs);
-    signal.addEventListener("abort", stop, { once: true });
-  });
+/** Places an order, again and again while there is no answer: the order's number makes it the same order. */
+async function place(ordersUrl: string, order: PlannedOrder, signal: AbortSignal): Promise<void> {
+  const untilMs = performance.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await placeOnce(ordersUrl, order, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // `fetch` throws a TypeError when nobody answers.
+      if (!(error instanceof TypeError) || performance.now() > untilMs) throw error;
+      await rest(TRY_AGAIN_MS, signal);
+    }
+  }
 }
 
-async function place(ordersUrl: string, order: PlannedOrder, signal: AbortSignal): Promise<void> {
+async function placeOnce(
+  ordersUrl: string,
+  order: PlannedOrder,
+  signal: AbortSignal,
+): Promise<void> {
   const { orderId, customerId, productId, qty } = order;
   const response = await fetch(`${ordersUrl}/orders/${orderId}`, {
     method: "PUT",

@@ -1,26 +1,33 @@
 /**
- * A service's database, PGlite or Postgres, in one shape: `query(text, params)`, and a store whose
+ * A database, PGlite or Postgres, in one shape: `query(text, params)`, and a store and a fence whose
  * transactions have it too.
  *
  * @module
  */
-import type { SqlClient, Store } from "@atlast/bus";
-import { openPglite, pgliteStore } from "@atlast/bus/pglite";
-import { fromPostgresJs, postgresStore } from "@atlast/bus/postgres";
+import type { Fence, SqlClient, Store } from "@atlast/bus";
+import { openPglite, pgliteFence, pgliteStore } from "@atlast/bus/pglite";
+import { fromPostgresJs, postgresFence, postgresStore } from "@atlast/bus/postgres";
 import postgres from "postgres";
 
-/** Where a database is. The service's tables and the store's are in the same schema. */
+/** The databases: one for each service, and that of the bank. */
+export type DatabaseName = "orders" | "inventory" | "bank";
+
+/** Where a database is. Its own tables and those of the store or the fence are in the same schema. */
 export type DatabaseAddress =
   | { readonly kind: "pglite"; readonly folder: string; readonly schema: string }
   | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
 
 /** An open database. */
 export interface Database extends SqlClient {
-  /** The outbox and the inbox. */
+  /** The outbox and the inbox, in the database of a service. */
   readonly store: Store<SqlClient>;
+  /** The fence, in the database of the bank. */
+  readonly fence: Fence<SqlClient>;
   /** Closes it. */
   close(): Promise<void>;
 }
+
+type Transactional = Pick<Store<postgres.TransactionSql>, "transaction">;
 
 /** Opens a database and makes its schema the one that unqualified names are looked up in. */
 export async function openDatabase(
@@ -35,6 +42,7 @@ export async function openDatabase(
     return {
       query: (text, params) => db.query(text, params),
       store: pgliteStore(db, { schema }),
+      fence: pgliteFence(db, { schema }),
       close: () => db.close(),
     };
   }
@@ -51,7 +59,8 @@ export async function openDatabase(
   }
   return {
     ...fromPostgresJs(sql),
-    store: withSqlClients(postgresStore(sql, { schema })),
+    store: withSqlClients<Store<SqlClient>>(postgresStore(sql, { schema })),
+    fence: withSqlClients<Fence<SqlClient>>(postgresFence(sql, { schema })),
     close: () => sql.end({ timeout: 5 }),
   };
 }
@@ -63,9 +72,9 @@ export async function execute(client: SqlClient, script: string): Promise<void> 
   }
 }
 
-/** The same store, whose transactions are handed out in the shape that PGlite's have by themselves. */
-function withSqlClients(store: Store<postgres.TransactionSql>): Store<SqlClient> {
-  return new Proxy(store, {
+/** The same store or fence, whose transactions are handed out in the shape that PGlite's have by themselves. */
+function withSqlClients<Part extends object>(part: Transactional): Part {
+  return new Proxy(part, {
     get(target, name) {
       if (name === "transaction") {
         return (work: (tx: SqlClient) => Promise<unknown>) =>
@@ -74,5 +83,5 @@ function withSqlClients(store: Store<postgres.TransactionSql>): Store<SqlClient>
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? value.bind(target) : value;
     },
-  }) as Store<unknown> as Store<SqlClient>;
+  }) as object as Part;
 }

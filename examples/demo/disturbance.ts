@@ -13,8 +13,8 @@ import type {
   Transport,
 } from "@atlast/bus";
 import type * as z from "zod";
-import { DeductQty, type MarkStatus, OrderStuck } from "./contracts.ts";
-import { handlerFault, transportFault } from "./fault_plan.ts";
+import { DeductQty, type MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "./contracts.ts";
+import { handlerFault, type Kill, transportFault } from "./fault_plan.ts";
 import type { ServiceEvent } from "./service_event.ts";
 
 type Tell = (event: ServiceEvent) => void;
@@ -53,10 +53,10 @@ export function disturbed(inner: Transport, seed: number, tell: Tell): Transport
   };
 }
 
-/** Handlers that crash as planned. At order `killAt` the process is to be killed, once. */
+/** Handlers that crash as planned. Where a deduction is among the kills, the process is to be killed. */
 export function crashing(
   seed: number,
-  killAt: number | null,
+  kills: readonly Kill[],
   tell: Tell,
 ): ConsumeMiddleware<SqlClient> {
   return async (body, { message, attempt }, next) => {
@@ -72,8 +72,9 @@ export function crashing(
       tell({ kind: "crashed_after", order });
       throw new Error("The handler crashed after its writes");
     }
-    if (order === killAt && message.name === DeductQty.name) {
-      tell({ kind: "to_be_killed", order });
+    const kill = kills.find((own) => own.step === "deducted" && own.order === order);
+    if (kill !== undefined && message.name === DeductQty.name) {
+      tell({ kind: "to_be_killed", ...kill });
       await new Promise(() => {});
     }
     return reply;
@@ -104,11 +105,14 @@ export function watching(
           return tell({ kind: "gave_up", order, attempts: event.attempts });
         }
         case "succeeded": {
+          if (event.box === "outbox") return;
           const { orderId: order, isSuccess } = bodies.get(event.id) ?? {};
           bodies.delete(event.id);
-          if (event.name === OrderStuck.name && event.box === "inbox") tell({ kind: "stuck" });
-          if (order === undefined || isSuccess === undefined) return;
-          return tell({ kind: isSuccess ? "succeeded" : "short", order });
+          if (event.name === OrderStuck.name) return tell({ kind: "stuck" });
+          if (order === undefined) return;
+          if (event.name === PaymentTaken.name) return tell({ kind: "succeeded", order });
+          if (event.name === ReturnQty.name) return tell({ kind: "returned", order });
+          if (isSuccess === false) tell({ kind: "short", order });
         }
       }
     },

@@ -5,8 +5,9 @@
  * @module
  */
 import { chance } from "./chance.ts";
-import { DeductQty, MarkStatus } from "./contracts.ts";
+import { DeductQty, MarkStatus, PaymentTaken, ReturnQty } from "./contracts.ts";
 import { orderPlan } from "./order_plan.ts";
+import type { ServiceName } from "./service_event.ts";
 
 /** What a transport does to a message. */
 export type TransportFault =
@@ -20,11 +21,39 @@ export type TransportFault =
 /** When a handler crashes: before its writes, or after them and before they commit. */
 export type HandlerFault = "before" | "after";
 
+/** What happens to a payment. */
+export type PaymentFault =
+  /** The bank fails after its writes, and rolls them back. */
+  | "rolled_back"
+  /** Its outcome never reaches the store that keeps the message. */
+  | "unheard";
+
+/** A service that is killed once, in the middle of an order. */
+export interface Kill {
+  /** Who is killed. */
+  readonly service: ServiceName;
+  /** At which order. */
+  readonly order: number;
+  /**
+   * `deducted`: its goods are deducted, and that is not committed. `prepared`: its payment is prepared
+   * and not begun. `paid`: its payment is committed in the bank and not confirmed.
+   */
+  readonly step: "deducted" | "prepared" | "paid";
+}
+
 /** Later attempts go well: these are faults that pass, and no order fails for them alone. */
 const FAULTY_ATTEMPTS = 2;
 
 /** How many in a hundred messages have each fault. */
-const PERCENT = { lost: 6, answer_lost: 5, doubled: 4, before: 4, after: 4 };
+const PERCENT = {
+  lost: 6,
+  answer_lost: 5,
+  doubled: 4,
+  before: 4,
+  after: 4,
+  rolled_back: 5,
+  unheard: 5,
+};
 
 /** What the transport does to the message `name` of an order when it is sent for the `attempt`th time. */
 export function transportFault(
@@ -46,34 +75,48 @@ export function handlerFault(
   return drawn(["before", "after"], seed, "handler", name, orderId, attempt);
 }
 
+/** What happens to the `attempt`th payment of an order. */
+export function paymentFault(seed: number, orderId: number, attempt: number): PaymentFault | null {
+  return drawn(["rolled_back", "unheard"], seed, "bank", PaymentTaken.name, orderId, attempt);
+}
+
 /**
- * The order at whose deduction the inventory service is killed: one in the middle of the run, which is
- * deducted in the first attempt. Null where there is none such.
+ * Who is killed at which order, in the order of the run: the order service early and late, the inventory
+ * service in the middle, each at an order that has no other fault there. None where there is no such order.
  */
-export function killedAt(seed: number, orders: number): number | null {
-  const fit = orderPlan(seed, orders)
-    .filter(({ kind }) => kind === "ordinary")
-    .map(({ orderId }) => orderId)
-    .filter((orderId) => handlerFault(seed, DeductQty.name, orderId, 1) === null);
-  return fit[Math.floor(fit.length * (0.4 + 0.2 * chance(seed, "kill")))] ?? null;
+export function killsOf(seed: number, orders: number): Kill[] {
+  const ordinary = orderPlan(seed, orders).filter(({ kind }) => kind === "ordinary")
+    .map(({ orderId }) => orderId);
+  const deducted = ordinary.filter((order) =>
+    handlerFault(seed, DeductQty.name, order, 1) === null
+  );
+  const payable = ordinary.filter((order) => paymentFault(seed, order, 1) === null);
+  const at = (fit: readonly number[], from: number, kill: Omit<Kill, "order">): Kill[] => {
+    const order = fit[Math.floor(fit.length * (from + 0.15 * chance(seed, "kill", kill.step)))];
+    return order === undefined ? [] : [{ ...kill, order }];
+  };
+  return [
+    ...at(payable, 0.1, { service: "orders", step: "prepared" }),
+    ...at(deducted, 0.4, { service: "inventory", step: "deducted" }),
+    ...at(payable, 0.65, { service: "orders", step: "paid" }),
+  ];
 }
 
 /** Every fault of a run: what the seed repeats. */
 export function faultPlan(seed: number, orders: number): string[] {
-  const faults: string[] = [`kill at ${killedAt(seed, orders)}`];
+  const faults = killsOf(seed, orders).map(({ service, order, step }) =>
+    `kill ${service} at order ${order}, ${step}`
+  );
+  const add = (fault: string | null, name: string, orderId: number, attempt: number) => {
+    if (fault !== null) faults.push(`${fault} ${name} of order ${orderId}, attempt ${attempt}`);
+  };
   for (const { orderId } of orderPlan(seed, orders)) {
-    for (const { name } of [DeductQty, MarkStatus]) {
-      for (let attempt = 1; attempt <= FAULTY_ATTEMPTS; attempt++) {
-        const happens = [
-          transportFault(seed, name, orderId, attempt),
-          handlerFault(seed, name, orderId, attempt),
-        ];
-        for (const fault of happens) {
-          if (fault !== null) {
-            faults.push(`${fault} ${name} of order ${orderId}, attempt ${attempt}`);
-          }
-        }
+    for (let attempt = 1; attempt <= FAULTY_ATTEMPTS; attempt++) {
+      for (const { name } of [DeductQty, MarkStatus, PaymentTaken, ReturnQty]) {
+        add(transportFault(seed, name, orderId, attempt), name, orderId, attempt);
+        add(handlerFault(seed, name, orderId, attempt), name, orderId, attempt);
       }
+      add(paymentFault(seed, orderId, attempt), "payment", orderId, attempt);
     }
   }
   return faults;

@@ -1,5 +1,6 @@
 /**
- * The inventory service: deducts what was ordered, or says that there is not enough.
+ * The inventory service: deducts what was ordered, or says that there is not enough, and takes back what
+ * cannot be paid.
  *
  * @module
  */
@@ -7,11 +8,11 @@ import { createBus, subscribe } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
 import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { Hono } from "hono";
-import { DeductQty, MarkStatus, OrderStuck } from "./contracts.ts";
+import { DeductQty, MarkStatus, OrderStuck, ReturnQty } from "./contracts.ts";
 import type { Service, ServiceParts } from "./service_parts.ts";
 
 /**
- * The service's own tables. No unique key keeps an order from being deducted twice: that is left to
+ * The service's own tables. What comes back is a deduction below zero. No unique key keeps an order from being deducted twice: that is left to
  * the bus, so that the reconciliation can find out whether it was.
  */
 export const INVENTORY_SQL: string = `
@@ -56,6 +57,22 @@ export function inventoryService({ database, peerUrl, signingKeys, demo }: Servi
           [orderId, productId, qty],
         );
         return { orderId, isSuccess: true };
+      },
+    ),
+    subscribe(
+      ReturnQty,
+      { group: "inventory", retry: DEDUCT_RETRY },
+      async ({ orderId }, { tx }) => {
+        await tx.query(
+          `with returned as (
+             insert into deductions (order_id, product_id, qty)
+             select order_id, product_id, -qty from deductions where order_id = $1 and qty > 0
+             returning product_id, qty
+           )
+           update stock set qty = stock.qty - returned.qty
+           from returned where stock.product_id = returned.product_id`,
+          [orderId],
+        );
       },
     ),
   ]);

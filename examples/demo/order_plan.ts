@@ -14,8 +14,15 @@ export interface PlannedOrder {
   /**
    * `ordinary`: there is enough. `scarce`: one piece of a product of which half of the orders get one.
    * `too_many`: more than there ever was. `poison`: a product that makes the handler fail each time.
+   * `broke`: there is enough, but its customer has no money.
    */
-  readonly kind: "ordinary" | "scarce" | "too_many" | "poison";
+  readonly kind: "ordinary" | "scarce" | "too_many" | "poison" | "broke";
+}
+
+/** An account as the bank begins with it. */
+export interface Account {
+  readonly customerId: number;
+  readonly cents: number;
 }
 
 /** A product as the inventory begins with it. */
@@ -30,10 +37,19 @@ const SCARCE_ID = ORDINARY.length + 1;
 /** A product that is sold but in no stock. */
 const POISON_ID = 99;
 const CUSTOMERS = 12;
+/** A customer whose account has less than anything costs. */
+const BROKE_ID = CUSTOMERS + 1;
+const BROKE_CENTS = 120;
 const MAX_QTY = 3;
 const TOO_MANY = 50_000;
 
-/** The kinds of orders come round: of fifty one is poison, four are for too many, nine for what is scarce. */
+/** What a piece of anything costs. */
+export const UNIT_PRICE_CENTS = 500;
+
+/**
+ * The kinds of orders come round: of fifty one is poison, two cannot be paid, four are for too many, nine
+ * for what is scarce.
+ */
 const ROUND = 50;
 
 /** Every order of a run, numbered from 1 on. */
@@ -55,6 +71,8 @@ export function orderPlan(seed: number, orders: number): PlannedOrder[] {
         return { ...own, productId: SCARCE_ID, qty: 1, kind };
       case "poison":
         return { ...own, productId: POISON_ID, qty, kind };
+      case "broke":
+        return { ...own, customerId: BROKE_ID, productId: product, qty, kind };
     }
   });
 }
@@ -69,8 +87,18 @@ export function stockFor(plan: readonly PlannedOrder[]): Product[] {
   ];
 }
 
+/** What the customers have: more than enough for these orders, but for one of them. */
+export function accountsFor(plan: readonly PlannedOrder[]): Account[] {
+  const plenty = plan.length * MAX_QTY * UNIT_PRICE_CENTS;
+  return [
+    ...Array.from({ length: CUSTOMERS }, (_, i) => ({ customerId: i + 1, cents: plenty })),
+    { customerId: BROKE_ID, cents: BROKE_CENTS },
+  ];
+}
+
 function kindAt(slot: number): PlannedOrder["kind"] {
   if (slot === 0) return "poison";
+  if (slot % 25 === 11) return "broke";
   if (slot % 12 === 7) return "too_many";
   return slot % 5 === 3 ? "scarce" : "ordinary";
 }

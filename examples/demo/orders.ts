@@ -1,6 +1,6 @@
 /**
- * The order service: takes orders, reserves their price, asks the inventory for the goods, and
- * completes or compensates by what comes back.
+ * The order service: takes orders, reserves their price, asks the inventory for the goods, has them paid,
+ * and completes or compensates by what comes back.
  *
  * @module
  */
@@ -9,29 +9,12 @@ import { createApp } from "@atlast/bus/edge";
 import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { Hono } from "hono";
 import * as z from "zod";
-import { DeductQty, MarkStatus, OrderStuck } from "./contracts.ts";
+import { takePayments } from "./cashier.ts";
+import { DeductQty, MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "./contracts.ts";
 import type { Database } from "./database.ts";
-import type { Service, ServiceParts } from "./service_parts.ts";
-
-/** The service's own tables. */
-export const ORDERS_SQL: string = `
-create table if not exists orders (
-  order_id integer primary key,
-  customer_id integer not null,
-  product_id integer not null,
-  qty integer not null,
-  price_cents integer not null,
-  status text not null default 'pending',
-  reason text,
-  message_id text not null
-);
-create table if not exists wallets (
-  customer_id integer primary key,
-  reserved_cents bigint not null default 0,
-  spent_cents bigint not null default 0
-);`;
-
-const UNIT_PRICE_CENTS = 500;
+import { endOrder } from "./order_book.ts";
+import { UNIT_PRICE_CENTS } from "./order_plan.ts";
+import type { OrderParts, Service } from "./service_parts.ts";
 
 const NewOrder = z.object({
   orderId: z.int32().positive(),
@@ -41,46 +24,45 @@ const NewOrder = z.object({
 });
 
 /** Makes the service; nothing runs until its bus is started and its app is served. */
-export function orderService({ database, peerUrl, signingKeys, demo }: ServiceParts): Service {
+export function orderService(parts: OrderParts): Service {
+  const { database, fence, ownUrl, peerUrl, signingKeys, demo } = parts;
   const verify = verifySignature({ signingKeys });
+  const routes = {
+    [DeductQty.name]: peerUrl,
+    [ReturnQty.name]: peerUrl,
+    [PaymentTaken.name]: ownUrl,
+  };
   const bus = createBus({
     ...demo.settings,
     store: database.store,
-    transport: demo.disturb(
-      httpTransport({ routes: { [DeductQty.name]: peerUrl }, signingKeys }),
-    ),
+    fence,
+    transport: demo.disturb(httpTransport({ routes, signingKeys })),
   }, [
-    // Neither handler asks whether it ran before: that its writes happen once is the bus's promise.
+    // No handler asks whether it ran before: that its writes happen once is the bus's promise.
     subscribe(MarkStatus, { group: "orders" }, async ({ orderId, isSuccess }, { tx }) => {
+      if (!isSuccess) return await endOrder(tx, orderId, "not enough in stock");
       await tx.query(
-        `with marked as (
-           update orders set status = $2, reason = $3 where order_id = $1
-           returning customer_id, price_cents
-         )
-         update wallets set reserved_cents = reserved_cents - price_cents,
-           spent_cents = spent_cents + case when $4 then price_cents else 0 end
-         from marked where wallets.customer_id = marked.customer_id`,
-        isSuccess
-          ? [orderId, "succeeded", null, true]
-          : [orderId, "failed", "not enough in stock", false],
+        "update orders set status = 'paying', payment_attempt = 1 where order_id = $1",
+        [orderId],
       );
     }),
+    subscribe(PaymentTaken, { group: "orders" }, async ({ orderId }, { tx }) => {
+      await endOrder(tx, orderId, null);
+    }),
     subscribe(OrderStuck, { group: "orders" }, async ({ messageId, reason }, { tx }) => {
-      await tx.query(
-        `with marked as (
-           update orders set status = 'failed', reason = $2 where message_id = $1
-           returning customer_id, price_cents
-         )
-         update wallets set reserved_cents = reserved_cents - price_cents
-         from marked where wallets.customer_id = marked.customer_id`,
-        [messageId, reason],
-      );
+      const { rows } = await tx.query("select order_id from orders where message_id = $1", [
+        messageId,
+      ]);
+      for (const { order_id } of rows as { order_id: number }[]) {
+        await endOrder(tx, order_id, reason);
+      }
     }),
   ]);
 
   return {
     bus,
     app: orderRoutes(bus, database).route("/atlast", createApp<Hono>(bus, { verify })),
+    work: (signal) => takePayments({ bus, database }, signal),
   };
 }
 

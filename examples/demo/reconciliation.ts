@@ -1,5 +1,5 @@
 /**
- * The reconciliation: do the two databases agree? Every number is a query's; nothing that a process
+ * The reconciliation: do the databases agree? Every number is a query's; nothing that a process
  * remembers counts.
  *
  * @module
@@ -7,7 +7,7 @@
 import type { SqlClient } from "@atlast/bus";
 import { bothSides, type Side } from "./both_sides.ts";
 import { checksOf, LISTINGS, TOTALS } from "./checks.ts";
-import type { ServiceName } from "./service_event.ts";
+import type { DatabaseName } from "./database.ts";
 
 /** A row of a listing, by the names of its columns. */
 export type Row = Readonly<Record<string, string | number | null>>;
@@ -38,7 +38,7 @@ export interface Reconciliation {
 
 /** Reconciles the databases after a run in which customers were told that `placed` orders are placed. */
 export async function reconcile(
-  sides: Readonly<Record<ServiceName, Side>>,
+  sides: Readonly<Record<DatabaseName, Side>>,
   placed: number,
 ): Promise<Reconciliation> {
   const both = await bothSides(sides);
@@ -66,8 +66,8 @@ export async function reconcile(
       orders: Number(totals?.["orders"]),
       succeeded: Number(totals?.["succeeded"]),
       compensated: Number(totals?.["compensated"]),
-      lost: brokenIn("placed", "requests_lost", "replies_lost"),
-      doubled: brokenIn("doubled"),
+      lost: brokenIn("placed", "requests_lost", "replies_lost", "told"),
+      doubled: brokenIn("doubled", "paid_twice"),
     },
     holds: Object.values(checks).every(({ broken }) => broken.length === 0),
   };

@@ -5,21 +5,18 @@
  */
 import deno from "../../deno.json" with { type: "json" };
 import type { DemoOptions } from "./arguments.ts";
-import { placeOrders, rest } from "./customers.ts";
-import { openDatabase } from "./database.ts";
-import { killedAt } from "./fault_plan.ts";
-import { orderPlan, stockFor } from "./order_plan.ts";
+import type { Side } from "./both_sides.ts";
+import { placeOrders } from "./customers.ts";
+import { type DatabaseName, openDatabase } from "./database.ts";
+import { killsOf } from "./fault_plan.ts";
+import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
 import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
 import { reconcile, type Reconciliation } from "./reconciliation.ts";
-import type { ServiceName } from "./service_event.ts";
 import { Services } from "./services.ts";
+import { settled } from "./settled.ts";
 import { Story } from "./story.ts";
 import type { Terminal } from "./terminal.ts";
 import { makeWorkplace, type Workplace } from "./workplace.ts";
-
-/** How long orders may take to settle, in milliseconds, after the last one is placed. */
-const SETTLE_MS = 90_000;
-const LOOK_EVERY_MS = 250;
 
 /** What a run is given. */
 export interface RunParts {
@@ -54,19 +51,29 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   const failure = new AbortController();
   const signal = AbortSignal.any([interrupt, failure.signal]);
   const services = new Services(
-    { seed, stock: stockFor(plan), addresses: workplace.addresses },
+    {
+      seed,
+      stock: stockFor(plan),
+      accounts: accountsFor(plan),
+      addresses: workplace.addresses,
+    },
     story,
     signal,
     (error) => failure.abort(error),
   );
   onImpatience(() => services.kill());
   try {
-    story.moment("dim", "demo", "starting both services, each a process with its own database");
-    await services.start(killedAt(seed, orders));
+    story.moment(
+      "dim",
+      "demo",
+      "starting both services, each a process with its own database, and the bank's database",
+    );
+    await workplace.make();
+    await services.start(killsOf(seed, orders));
     signal.throwIfAborted();
     await placeOrders(services.url("orders"), plan, () => story.placed(), signal);
     story.moment("green", "customers", `all ${orders} orders are placed`);
-    await settled(services, signal);
+    await settled((name) => services.url(name), signal);
     story.moment(
       "dim",
       "demo",
@@ -78,7 +85,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     printReconciliation(terminal, reconciliation);
     if (!reconciliation.holds) {
       const kept = options.databaseUrl === null
-        ? ` Both databases are kept: ${workplace.place}`
+        ? ` The databases are kept: ${workplace.place}`
         : "";
       terminal.line(`\n  It does not add up.${kept}`);
     }
@@ -92,46 +99,22 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   }
 }
 
-/** Waits until no order is pending and no outbox or inbox has anything to do, or it takes too long. */
-async function settled(services: Services, signal: AbortSignal): Promise<void> {
-  const untilMs = performance.now() + SETTLE_MS;
-  while (performance.now() < untilMs) {
-    const open = await Promise.all([
-      openMessages(services.url("orders"), signal),
-      openMessages(services.url("inventory"), signal),
-    ]);
-    if (open.every((count) => count === 0)) return;
-    await rest(LOOK_EVERY_MS, signal);
-  }
-}
-
-/** How many messages a service has still to send or to handle; null while it does not answer. */
-async function openMessages(url: string, signal: AbortSignal): Promise<number | null> {
-  try {
-    const response = await fetch(`${url}/messages`, { signal });
-    const { outbox, inbox } = await response.json();
-    return outbox.scheduled + inbox.scheduled;
-  } catch {
-    signal.throwIfAborted();
-    return null;
-  }
-}
-
 async function reconciled({ addresses }: Workplace, placed: number): Promise<Reconciliation> {
-  const open = async (name: ServiceName) => {
-    const database = await openDatabase(addresses[name], { connections: 1 });
-    return { client: database, schema: addresses[name].schema, close: database.close };
+  const closes: (() => Promise<void>)[] = [];
+  const open = async (name: DatabaseName): Promise<Side> => {
+    const { schema } = addresses[name];
+    const { query, close } = await openDatabase(addresses[name], { connections: 1 });
+    closes.push(close);
+    return { client: { query }, schema };
   };
-  const orders = await open("orders");
   try {
-    const inventory = await open("inventory");
-    try {
-      return await reconcile({ orders, inventory }, placed);
-    } finally {
-      await inventory.close();
-    }
+    return await reconcile({
+      orders: await open("orders"),
+      inventory: await open("inventory"),
+      bank: await open("bank"),
+    }, placed);
   } finally {
-    await orders.close();
+    for (const close of closes) await close();
   }
 }
 
@@ -142,7 +125,7 @@ async function stayUp(
   interrupt: AbortSignal,
 ): Promise<void> {
   terminal.line();
-  await services.start(null);
+  await services.start([]);
   const [orders, inventory] = [services.url("orders"), services.url("inventory")];
   terminal.line();
   for (
@@ -170,7 +153,8 @@ function printHeader(
 ): void {
   const rows = [
     ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
-    ["faults", "lost requests, lost answers, doubled messages, crashing handlers, and one SIGKILL"],
+    ["faults", "lost requests, lost answers, doubled messages, crashing handlers, a failing bank,"],
+    ["", "lost outcomes of payments, and three SIGKILLs"],
     ["databases", place],
     ["versions", `Atlast ${deno.version}, Deno ${Deno.version.deno}`],
   ];

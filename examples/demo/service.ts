@@ -4,13 +4,23 @@
  *
  * @module
  */
-import { type Database, type DatabaseAddress, execute, openDatabase } from "./database.ts";
+import { BANK_SQL } from "./bank.ts";
+import {
+  type Database,
+  type DatabaseAddress,
+  type DatabaseName,
+  execute,
+  openDatabase,
+} from "./database.ts";
 import { crashing, disturbed, watching } from "./disturbance.ts";
+import type { Kill } from "./fault_plan.ts";
 import { INVENTORY_SQL, inventoryService } from "./inventory.ts";
-import type { Product } from "./order_plan.ts";
-import { ORDERS_SQL, orderService } from "./orders.ts";
+import { ORDERS_SQL } from "./order_book.ts";
+import type { Account, Product } from "./order_plan.ts";
+import { orderService } from "./orders.ts";
+import { disturbedFence, losingOutcomes } from "./payment_disturbance.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
-import type { Service } from "./service_parts.ts";
+import type { Service, ServiceParts } from "./service_parts.ts";
 
 /** Where a service finds its configuration: it holds keys, so it is no argument that all can see. */
 export const CONFIG_VARIABLE = "ATLAST_DEMO_SERVICE";
@@ -24,12 +34,14 @@ export interface ServiceConfig {
   readonly port: number;
   readonly peerUrl: string;
   readonly signingKeys: readonly string[];
-  readonly address: DatabaseAddress;
+  readonly addresses: Readonly<Record<DatabaseName, DatabaseAddress>>;
   readonly seed: number;
-  /** The order at which this process will be killed; null for none. */
-  readonly killAt: number | null;
+  /** Where this process will be killed. */
+  readonly kills: readonly Kill[];
   /** What the inventory begins with. */
   readonly stock: readonly Product[];
+  /** What the bank begins with. */
+  readonly accounts: readonly Account[];
 }
 
 const DRAIN_MS = 5_000;
@@ -41,6 +53,9 @@ const SEND_RETRY = {
   maxAttempts: 20,
 } as const;
 
+/** Half messages are soon asked about: no payment takes as long as a second. */
+const CHECK = { immunityMs: 1_200, intervalMs: 500, unreachableMs: 500 };
+
 if (import.meta.main) await main();
 
 async function main(): Promise<void> {
@@ -48,41 +63,92 @@ async function main(): Promise<void> {
   // Ctrl-C reaches every process of the terminal; the demo stops its services in its own order.
   Deno.addSignalListener("SIGINT", () => {});
   const asked = askedToStop();
-  const database = await openDatabase(config.address);
+  if (config.name === "orders") await runOrders(config, asked);
+  else await runInventory(config, asked);
+  Deno.exit(0);
+}
+
+async function runOrders(config: ServiceConfig, asked: Promise<void>): Promise<void> {
+  const { addresses, accounts, seed, kills } = config;
+  await withDatabase(addresses.bank, BANK_SQL, async (bank) => {
+    for (const { customerId, cents } of accounts) {
+      await bank.query(
+        `insert into accounts (customer_id, opening_cents, balance_cents) values ($1, $2, $2)
+         on conflict do nothing`,
+        [customerId, cents],
+      );
+    }
+    await withDatabase(addresses.orders, ORDERS_SQL, async (database) => {
+      const service = orderService({
+        ...partsOf(config, database),
+        database: { ...database, store: losingOutcomes(database.store, seed, tell) },
+        fence: disturbedFence(bank.fence, seed, kills, tell),
+        ownUrl: `http://127.0.0.1:${config.port}/atlast/deliver`,
+      });
+      await serve(config, database, service, asked);
+    });
+  });
+}
+
+async function runInventory(config: ServiceConfig, asked: Promise<void>): Promise<void> {
+  await withDatabase(config.addresses.inventory, INVENTORY_SQL, async (database) => {
+    for (const { productId, name, qty } of config.stock) {
+      await database.query(
+        `insert into stock (product_id, name, initial_qty, qty) values ($1, $2, $3, $3)
+         on conflict do nothing`,
+        [productId, name, qty],
+      );
+    }
+    await serve(config, database, inventoryService(partsOf(config, database)), asked);
+  });
+}
+
+async function withDatabase(
+  address: DatabaseAddress,
+  tables: string,
+  work: (database: Database) => Promise<void>,
+): Promise<void> {
+  const database = await openDatabase(address);
   try {
-    await execute(database, config.name === "orders" ? ORDERS_SQL : INVENTORY_SQL);
-    await addStock(database, config.stock);
-    await serve(config, database, asked);
+    await execute(database, tables);
+    await work(database);
   } finally {
     await database.close();
   }
-  Deno.exit(0);
 }
 
 async function serve(
   config: ServiceConfig,
   database: Database,
+  { bus, app, work }: Service,
   asked: Promise<void>,
 ): Promise<void> {
-  const { bus, app } = serviceOf(config, database);
+  app.get("/messages", async (c) => {
+    const { store } = bus;
+    return c.json({ outbox: await store.count("outbox"), inbox: await store.count("inbox") });
+  });
   await database.store.ready();
   const held = await countHeld(database);
+  const { prepared: undecided } = await database.store.count("outbox");
   await bus.start();
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: config.port, onListen: () => {} },
     app.fetch,
   );
-  tell({ kind: "ready", engine: await engineOf(database), held });
+  const ending = new AbortController();
+  const working = work?.(ending.signal);
+  tell({ kind: "ready", engine: await engineOf(database), held, undecided });
   await asked;
+  ending.abort();
+  await working;
   await server.shutdown();
   await bus.stop({ drainMs: DRAIN_MS });
 }
 
-function serviceOf(config: ServiceConfig, database: Database): Service {
-  const { name, seed, killAt, peerUrl, signingKeys } = config;
+function partsOf(config: ServiceConfig, database: Database): ServiceParts {
+  const { seed, kills, peerUrl, signingKeys } = config;
   const { observe, watch } = watching(tell);
-  const create = name === "orders" ? orderService : inventoryService;
-  const { bus, app } = create({
+  return {
     database,
     peerUrl,
     signingKeys,
@@ -90,17 +156,13 @@ function serviceOf(config: ServiceConfig, database: Database): Service {
       settings: {
         leaseMs: LEASE_MS,
         retry: SEND_RETRY,
+        check: CHECK,
         observe,
-        onConsume: [watch, crashing(seed, killAt, tell)],
+        onConsume: [watch, crashing(seed, kills, tell)],
       },
       disturb: (transport) => disturbed(transport, seed, tell),
     },
-  });
-  app.get("/messages", async (c) => {
-    const { store } = bus;
-    return c.json({ outbox: await store.count("outbox"), inbox: await store.count("inbox") });
-  });
-  return { bus, app };
+  };
 }
 
 /** Messages that a process before this one had claimed and did not finish. */
@@ -115,16 +177,6 @@ async function countHeld({ query }: Database): Promise<number> {
 async function engineOf({ query }: Database): Promise<string> {
   const { rows } = await query("show server_version");
   return `Postgres ${(rows[0] as { server_version: string }).server_version.split(" ")[0]}`;
-}
-
-async function addStock(database: Database, stock: readonly Product[]): Promise<void> {
-  for (const { productId, name, qty } of stock) {
-    await database.query(
-      `insert into stock (product_id, name, initial_qty, qty) values ($1, $2, $3, $3)
-       on conflict do nothing`,
-      [productId, name, qty],
-    );
-  }
 }
 
 /** Whoever started this process holds its standard input open; when that process ends, so does this one. */

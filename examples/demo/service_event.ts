@@ -4,21 +4,35 @@
  * @module
  */
 
+import type { Kill } from "./fault_plan.ts";
+
 /** The two services. */
 export type ServiceName = "orders" | "inventory";
 
 /** Something that happened in a service. */
 export type ServiceEvent =
-  /** It serves. `held` is how many messages are still held by a process that died. */
-  | { readonly kind: "ready"; readonly engine: string; readonly held: number }
+  /**
+   * It serves. `held` is how many messages are still held by a process that died, `undecided` how many
+   * half messages one left behind.
+   */
+  | {
+    readonly kind: "ready";
+    readonly engine: string;
+    readonly held: number;
+    readonly undecided: number;
+  }
   /** What the transport did to an order's message. */
   | { readonly kind: "lost" | "answer_lost" | "doubled"; readonly order: number }
   /** A handler crashed. */
   | { readonly kind: "crashed_before" | "crashed_after"; readonly order: number }
   /** A message arrived that was here before. */
   | { readonly kind: "redelivered" }
-  /** A handler did its writes and waits, before they commit, to be killed. */
-  | { readonly kind: "to_be_killed"; readonly order: number }
+  /** A process stands still in the middle of an order, to be killed. */
+  | { readonly kind: "to_be_killed" } & Kill
+  /** A payment failed and rolled back, or its outcome did not reach the store. */
+  | { readonly kind: "rolled_back" | "unheard"; readonly order: number | null }
+  /** A check-back found that a payment was taken, or saw to it that it never will be. */
+  | { readonly kind: "found_taken" | "found_aborted"; readonly order: number | null }
   /** A message waits, because the other service cannot be reached. */
   | { readonly kind: "unreachable" }
   /** All attempts to handle an order's message are used up. */
@@ -27,5 +41,7 @@ export type ServiceEvent =
   | { readonly kind: "succeeded" | "short"; readonly order: number }
   /** An order was compensated because the other service gave up on it. */
   | { readonly kind: "stuck" }
+  /** An order that could not be paid was compensated: its goods are in stock again. */
+  | { readonly kind: "returned"; readonly order: number }
   /** Something that should not happen. */
   | { readonly kind: "error"; readonly text: string };

@@ -1,8 +1,9 @@
 /**
- * The two services as processes: started, one of them killed in the middle, stopped.
+ * The two services as processes: started, killed in the middle, stopped.
  *
  * @module
  */
+import type { Kill } from "./fault_plan.ts";
 import type { ServiceConfig } from "./service.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import { ServiceProcess } from "./service_process.ts";
@@ -11,9 +12,14 @@ import type { Story } from "./story.ts";
 const NAMES = ["orders", "inventory"] as const;
 
 /** What both services are started with; each gets its own port and the other's address. */
-export type SharedConfig =
-  & Pick<ServiceConfig, "seed" | "stock">
-  & { readonly addresses: Readonly<Record<ServiceName, ServiceConfig["address"]>> };
+export type SharedConfig = Pick<ServiceConfig, "seed" | "stock" | "accounts" | "addresses">;
+
+/** What was under way when a process was killed. */
+const UNDER_WAY: Readonly<Record<Kill["step"], (order: number) => string>> = {
+  deducted: (order) => `with the deduction of order ${order} written and not yet committed`,
+  prepared: (order) => `with the payment of order ${order} prepared and not yet begun`,
+  paid: (order) => `with the payment of order ${order} committed in the bank and not yet confirmed`,
+};
 
 /** Both services. */
 export class Services {
@@ -24,6 +30,7 @@ export class Services {
   readonly #signal: AbortSignal;
   readonly #fail: (error: unknown) => void;
   readonly #running = new Map<ServiceName, ServiceProcess>();
+  #kills: readonly Kill[] = [];
   #replacing: Promise<void> = Promise.resolve();
 
   /** `signal` gives up on services that still start; `fail` is called when one ends by itself. */
@@ -46,9 +53,10 @@ export class Services {
     return `http://127.0.0.1:${this.#ports[name]}`;
   }
 
-  /** Starts both; the inventory is to be killed at this order, if one is given. */
-  async start(killAt: number | null): Promise<void> {
-    const started = await Promise.allSettled(NAMES.map((name) => this.#start(name, killAt)));
+  /** Starts both; they are to be killed as planned. */
+  async start(kills: readonly Kill[]): Promise<void> {
+    this.#kills = kills;
+    const started = await Promise.allSettled(NAMES.map((name) => this.#start(name)));
     const failed = started.find((result) => result.status === "rejected");
     if (failed !== undefined) throw failed.reason;
   }
@@ -67,18 +75,15 @@ export class Services {
     await Promise.all([...this.#running.values()].map((service) => service.kill()));
   }
 
-  async #start(name: ServiceName, killAt: number | null): Promise<void> {
-    const { seed, stock, addresses } = this.#config;
+  async #start(name: ServiceName): Promise<void> {
     const peer = name === "orders" ? "inventory" : "orders";
     const service = await ServiceProcess.start({
+      ...this.#config,
       name,
       port: this.#ports[name],
       peerUrl: `${this.url(peer)}/atlast/deliver`,
       signingKeys: this.#signingKeys,
-      address: addresses[name],
-      seed,
-      killAt: name === "inventory" ? killAt : null,
-      stock: name === "inventory" ? stock : [],
+      kills: this.#kills.filter((kill) => kill.service === name),
     }, {
       event: (event) => this.#told(name, event),
       text: (line) => this.#story.moment("red", name, line),
@@ -93,32 +98,34 @@ export class Services {
 
   #told(name: ServiceName, event: ServiceEvent): void {
     if (event.kind === "to_be_killed") {
-      this.#replacing = this.#replace(name, event.order).catch(this.#fail);
+      this.#replacing = this.#replacing.then(() => this.#replace(name, event)).catch(this.#fail);
     } else if (event.kind === "ready") {
-      this.#story.moment("green", name, `up at ${this.url(name)}, ${event.engine}`);
-      if (event.held > 0) {
-        const messages = event.held === 1 ? "1 message is" : `${event.held} messages are`;
-        this.#story.moment(
-          "green",
-          name,
-          `${messages} held by the killed process, until the leases end`,
-        );
-      }
+      this.#isUp(name, event);
     }
     this.#story.event(name, event);
   }
 
-  async #replace(name: ServiceName, order: number): Promise<void> {
+  #isUp(name: ServiceName, event: Extract<ServiceEvent, { kind: "ready" }>): void {
+    const tell = (text: string) => this.#story.moment("green", name, text);
+    tell(`up at ${this.url(name)}, ${event.engine}`);
+    if (event.held > 0) {
+      const messages = event.held === 1 ? "1 message is" : `${event.held} messages are`;
+      tell(`${messages} held by the killed process, until the leases end`);
+    }
+    if (event.undecided > 0) {
+      const payments = event.undecided === 1 ? "1 payment is" : `${event.undecided} payments are`;
+      tell(`${payments} undecided, until check-back asks the fence in the bank`);
+    }
+  }
+
+  async #replace(name: ServiceName, { step, order }: Kill): Promise<void> {
     const service = this.#running.get(name);
     if (service === undefined) return;
     this.#running.delete(name);
     await service.kill();
-    this.#story.moment(
-      "red",
-      name,
-      `SIGKILL, with the deduction of order ${order} written and not yet committed`,
-    );
-    await this.#start(name, null);
+    this.#kills = this.#kills.filter((kill) => kill.step !== step);
+    this.#story.moment("red", name, `SIGKILL, ${UNDER_WAY[step](order)}`);
+    await this.#start(name);
   }
 }
 

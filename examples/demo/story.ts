@@ -47,6 +47,29 @@ const LINES: readonly Line[] = [
     },
   },
   {
+    style: "yellow",
+    who: "bank",
+    tells: {
+      rolled_back: ["payment failed, rolled back", "payments failed, rolled back"],
+      unheard: [
+        "payment's outcome did not reach the store",
+        "payments' outcomes did not reach the store",
+      ],
+    },
+  },
+  {
+    style: "cyan",
+    who: "check-back",
+    tells: {
+      found_taken: ["payment was taken: confirmed", "payments were taken: confirmed"],
+      found_aborted: [
+        "payment was not and can no more be taken: cancelled",
+        "payments were not and can no more be taken: cancelled",
+      ],
+    },
+    names: true,
+  },
+  {
     style: "cyan",
     who: "inboxes",
     tells: {
@@ -73,6 +96,10 @@ const LINES: readonly Line[] = [
     tells: {
       short: ["compensated: not enough in stock", "compensated: not enough in stock"],
       stuck: ["compensated: inventory gave up on it", "compensated: inventory gave up on them"],
+      returned: [
+        "compensated: cannot be paid, goods returned",
+        "compensated: cannot be paid, goods returned",
+      ],
     },
     names: true,
   },
@@ -155,8 +182,8 @@ export class Story {
   }
 
   #showProgress(): void {
-    const { placed = 0, succeeded = 0, short = 0, stuck = 0 } = this.#seen;
-    const compensated = short + stuck;
+    const { placed = 0, succeeded = 0, short = 0, stuck = 0, returned = 0 } = this.#seen;
+    const compensated = short + stuck + returned;
     const done = Math.round(BAR_WIDTH * (succeeded + compensated) / this.#planned);
     const rest = this.#terminal.paint("dim", "─".repeat(Math.max(0, BAR_WIDTH - done)));
     this.#terminal.live(

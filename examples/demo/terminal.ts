@@ -29,7 +29,7 @@ export class Terminal {
   /** Prints what happened, with the time since the start and who it happened to. */
   happened(style: Style, who: string, text: string): void {
     const seconds = ((performance.now() - this.#startedAtMs) / 1000).toFixed(1).padStart(5);
-    this.line(`${this.paint("dim", `${seconds}s`)}  ${this.paint(style, who.padEnd(9))}  ${text}`);
+    this.line(`${this.paint("dim", `${seconds}s`)}  ${this.paint(style, who.padEnd(10))}  ${text}`);
   }
 
   /** Replaces the live line; the empty text takes it away. Nothing where there is no terminal. */

@@ -9,6 +9,7 @@ import { addCases } from "./store/add_cases.ts";
 import { claimCases } from "./store/claim_cases.ts";
 import { crashCases } from "./store/crash_cases.ts";
 import { fieldCases } from "./store/field_cases.ts";
+import { halfCases } from "./store/half_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lifeCases } from "./store/life_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
@@ -32,6 +33,7 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   settle: settleCases,
   stale: staleCases,
   renew: renewCases,
+  half: halfCases,
   race: raceCases,
   read: readCases,
   prune: pruneCases,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { memoryFence } from "../../adapters/memory/mod.ts";
 import { NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
@@ -61,6 +62,13 @@ describe("bus: cancelling", () => {
     const { bus } = setup();
     await assert.rejects(bus.cancel("nothing"), { code: "not_found" });
     await assert.rejects(bus.retry({ box: "inbox", id: "nothing" }), { code: "not_found" });
+  });
+
+  it("leaves a half message to its fence", async () => {
+    const { bus, store } = fixture([], { transport: new FakeTransport(), fence: memoryFence() });
+    const { id } = await bus.prepare(Placed, { n: 1 });
+    await assert.rejects(bus.cancel(id), { code: "wrong_state" });
+    assert.equal((await store.find("outbox", { id, group: "" }))?.state, "prepared");
   });
 
   it("races with sending: either it is sent or it is cancelled", async () => {

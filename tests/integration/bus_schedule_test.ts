@@ -15,6 +15,7 @@ describe("bus: delays and deadlines", () => {
     assert.deepEqual(await bus.tick(), {
       sent: 0,
       handled: 0,
+      checked: 0,
       failed: 0,
       pruned: 0,
       nextDueAtMs: NOW_MS + 5_000,
@@ -52,6 +53,7 @@ describe("bus: delays and deadlines", () => {
     assert.deepEqual(await bus.tick(), {
       sent: 1,
       handled: 0,
+      checked: 0,
       failed: 0,
       pruned: 0,
       nextDueAtMs: null,

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { type PublishMiddleware, subscribe } from "../../mod.ts";
+import {
+  type AbortSignalLike,
+  type Message,
+  type PublishMiddleware,
+  subscribe,
+} from "../../mod.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";
@@ -80,24 +85,29 @@ describe("bus: stopping", () => {
     assert.equal((await store.find("inbox", { id: "a", group: "g" }))?.state, "scheduled");
   });
 
-  it("does so with a sending that is stuck", async () => {
-    const transport = new FakeTransport((_message, signal) =>
-      new Promise((_resolve, reject) =>
+  const stuck = {
+    "that heeds the signal": (_message: Message, signal: AbortSignalLike) =>
+      new Promise<never>((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(signal.reason))
-      )
-    );
-    const { bus, store, clock, observed } = fixture([], { transport });
-    await bus.start();
-    const { id } = await bus.publish(Placed, { n: 1 });
-    await clock.awaits(20_000);
-    const stopping = bus.stop({ drainMs: 10 });
-    await clock.awaits(10);
-    clock.advance(10);
-    await stopping;
-    const record = await store.find("outbox", { id, group: "" });
-    assert.deepEqual([record?.attempts, record?.leaseUntilMs], [0, null]);
-    assert.equal(observed.all("released").length, 1);
-  });
+      ),
+    "that does not": () => new Promise<never>(() => {}),
+  };
+  for (const [which, sender] of Object.entries(stuck)) {
+    it(`does so with a sending that is stuck in a transport ${which}`, async () => {
+      const transport = new FakeTransport(sender);
+      const { bus, store, clock, observed } = fixture([], { transport });
+      await bus.start();
+      const { id } = await bus.publish(Placed, { n: 1 });
+      await clock.awaits(20_000);
+      const stopping = bus.stop({ drainMs: 10 });
+      await clock.awaits(10);
+      clock.advance(10);
+      await stopping;
+      const record = await store.find("outbox", { id, group: "" });
+      assert.deepEqual([record?.attempts, record?.leaseUntilMs], [0, null]);
+      assert.equal(observed.all("released").length, 1);
+    });
+  }
 
   it("waits for a delivery to a bus that was not started", async () => {
     const { bus, gate, store } = gated();

@@ -23,6 +23,7 @@ describe("bus: tick", () => {
     assert.deepEqual(await bus.tick(), {
       sent: 0,
       handled: 0,
+      checked: 0,
       failed: 0,
       pruned: 0,
       nextDueAtMs: null,
@@ -39,6 +40,7 @@ describe("bus: tick", () => {
     assert.deepEqual(await bus.tick(), {
       sent: 2,
       handled: 1,
+      checked: 0,
       failed: 1,
       pruned: 0,
       nextDueAtMs: NOW_MS + 500,

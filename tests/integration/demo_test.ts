@@ -20,7 +20,7 @@ describe("the demo", () => {
       const { code, output } = await demo("--database-url", url as string);
       checkRun({ code, output });
       const schemas = [...output.matchAll(/atlast_demo_\w+/g)].map(([schema]) => schema);
-      assert.equal(schemas.length, 2);
+      assert.equal(schemas.length, 3);
       const sql = connect(url as string, { max: 1 });
       try {
         const left = await sql`select from pg_namespace where nspname = any(${schemas})`;
@@ -50,6 +50,11 @@ function checkRun({ code, output }: { code: number | null; output: string }): vo
   assert.ok(succeeded > 0 && compensated > 0 && redelivered > 0, last);
   assert.match(output, /^seed 7$/m);
   assert.match(output, /SIGKILL, with the deduction of order \d+ written/);
+  assert.match(output, /SIGKILL, with the payment of order \d+ prepared and not yet begun/);
+  assert.match(output, /SIGKILL, with the payment of order \d+ committed in the bank/);
+  assert.match(output, /check-back +.* taken: confirmed/);
+  assert.match(output, /check-back +.* no more be taken: cancelled/);
+  assert.match(output, /compensated: cannot be paid, goods returned/);
   assert.match(output, /not applied again/);
   assert.match(output, /inventory gave up on/);
   // deno-lint-ignore no-control-regex -- colours are for terminals.

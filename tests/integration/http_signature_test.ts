@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import type { HttpFormat, Verify, VerifyResult } from "../../adapters/http/mod.ts";
-import { messageRequestId } from "../../adapters/http/signature.ts";
+import { messageRequestId } from "../../core/http/signature.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import {

@@ -165,15 +165,16 @@ describe("requests", () => {
       { contentType: "application/vnd.atlast.batch+json" },
       { id: "x-7漢" },
       { contentType: "text/plain", body: "\ud800" },
+      { contentType: "application/vnd.atlast.half+json; charset=utf-8" },
     ].map((part, i) => testMessage({ id: `x-${i}`, ...part }));
     await send("https://a.test", [testMessage(), ...misfits], {
       format: "message",
       fetch: log.fetch,
     });
-    assert.deepEqual(
-      log.requests.map(({ headers }) => headers.get("cap-msg-id")),
-      ["m-1", ...misfits.map(() => null)],
-    );
+    // They travel several at once, so which comes first is open.
+    const raw = log.requests.map(({ headers }) => headers.get("cap-msg-id"));
+    assert.deepEqual(raw.filter((id) => id !== null), ["m-1"]);
+    assert.equal(raw.length, 1 + misfits.length);
     const batched = misfits.map(({ id }) => [id]);
     assert.deepEqual(log.batches().slice(1), batched);
   });

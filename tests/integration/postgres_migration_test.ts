@@ -7,7 +7,7 @@ import {
   migrationSql,
   postgresStore,
 } from "../../adapters/postgres/mod.ts";
-import { checkMigrated, migrateOn } from "../../adapters/postgres/migrate.ts";
+import { checkMigrated, migrateOn, STORE } from "../../adapters/postgres/migrate.ts";
 import { MIGRATIONS } from "../../adapters/postgres/migrations.ts";
 import { runOnClient } from "../../adapters/postgres/run.ts";
 import { NOW, recordOf } from "../conformance/store/subject.ts";
@@ -41,6 +41,22 @@ describe("migration on Postgres", { skip: url === null && skipFor(NO_POSTGRES) }
         assert.deepEqual(await store.add("outbox", [recordOf("a")], NOW), [{ added: true }]);
       } finally {
         await dropSchema(sql, printed);
+      }
+    }));
+
+  it("that is printed from a version on brings a schema of that version up to date", () =>
+    withStore(async ({ sql, schema }) => {
+      const old = freshSchema();
+      try {
+        await sql.begin(async (tx) => {
+          const first = { ...STORE, steps: MIGRATIONS.slice(0, 1) };
+          await migrateOn(runOnClient(fromPostgresJs(tx)), old, first);
+          await tx.unsafe(migrationSql({ schema: old, from: 1 }));
+        });
+        assert.deepEqual(await shape(sql, old), await shape(sql, schema));
+        await postgresStore(sql, { schema: old, migrate: false }).ready();
+      } finally {
+        await dropSchema(sql, old);
       }
     }));
 
@@ -91,13 +107,13 @@ describe("migration on Postgres", { skip: url === null && skipFor(NO_POSTGRES) }
         breaking: false,
         statements: (schema: string) => [`alter table "${schema}".outbox add column extra text`],
       };
-      const steps = [...MIGRATIONS, step];
+      const newer = { ...STORE, steps: [...MIGRATIONS, step] };
       const client = fromPostgresJs(sql);
-      await assert.rejects(checkMigrated(runOnClient(client), schema, steps), {
+      await assert.rejects(checkMigrated(runOnClient(client), schema, newer), {
         code: "not_migrated",
       });
       for (let times = 0; times < 2; times++) {
-        await sql.begin((tx) => migrateOn(runOnClient(fromPostgresJs(tx)), schema, steps));
+        await sql.begin((tx) => migrateOn(runOnClient(fromPostgresJs(tx)), schema, newer));
       }
       assert.equal((await versions(sql, schema)).at(-1), version);
       // This version goes on beside the newer one.

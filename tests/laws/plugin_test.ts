@@ -54,7 +54,8 @@ describe("the law of purity", () => {
 
   it("holds for core alone", () => {
     const source = "export const now = async () => await Promise.resolve(Date.now());";
-    for (const path of ["core/bus/x.ts", "adapters/memory/x.ts", "edge/x.ts", "tests/x.ts"]) {
+    const free = ["core/bus", "core/http", "adapters/memory", "edge", "client", "tests"];
+    for (const path of free.map((folder) => `${folder}/x.ts`)) {
       assert.deepEqual(broken(path, source), [], path);
     }
   });
@@ -72,6 +73,19 @@ describe("the law of imports", () => {
     ["core/bus/x.ts", "../../edge/mod.ts"],
     ["core/bus/x.ts", "node:timers"],
     ["core/bus/x.ts", "@atlast/bus"],
+    ["core/x.ts", "./http/signature.ts"],
+    ["core/bus/x.ts", "../http/signature.ts"],
+    ["core/http/x.ts", "../bus/bus.ts"],
+    ["core/http/x.ts", "hono"],
+    ["client/x.ts", "../adapters/http/mod.ts"],
+    ["client/x.ts", "../edge/mod.ts"],
+    ["client/x.ts", "../mod.ts"],
+    ["client/x.ts", "hono"],
+    ["edge/x.ts", "../client/mod.ts"],
+    ["core/bus/x.ts", "../../client/mod.ts"],
+    ["adapters/http/x.ts", "../../client/mod.ts"],
+    ["mod.ts", "./client/mod.ts"],
+    ["mod.ts", "./core/http/signature.ts"],
     ["adapters/http/x.ts", "../memory/mod.ts"],
     ["adapters/http/x.ts", "../../core/bus/bus.ts"],
     ["adapters/http/x.ts", "../../edge/mod.ts"],
@@ -108,6 +122,12 @@ describe("the law of imports", () => {
     ["edge/x.ts", "hono"],
     ["edge/x.ts", "hono/body-limit"],
     ["edge/x.ts", "../core/bus/bus.ts"],
+    ["edge/x.ts", "../core/http/signature.ts"],
+    ["core/http/x.ts", "../wire.ts"],
+    ["adapters/http/x.ts", "../../core/http/signature.ts"],
+    ["client/x.ts", "../core/bus/half_message.ts"],
+    ["client/x.ts", "../core/http/post.ts"],
+    ["client/x.ts", "../core/contract.ts"],
     ["mod.ts", "./core/bus/bus.ts"],
     ["tests/x.ts", "../edge/mod.ts"],
     ["examples/x.ts", "@atlast/bus/edge"],

@@ -2,14 +2,21 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { readArguments, UsageError } from "../../examples/demo/arguments.ts";
-import { DeductQty, MarkStatus } from "../../examples/demo/contracts.ts";
+import { DeductQty, MarkStatus, PaymentTaken, ReturnQty } from "../../examples/demo/contracts.ts";
 import {
   faultPlan,
   handlerFault,
-  killedAt,
+  killsOf,
+  paymentFault,
   transportFault,
 } from "../../examples/demo/fault_plan.ts";
-import { orderPlan, stockFor } from "../../examples/demo/order_plan.ts";
+import {
+  accountsFor,
+  orderPlan,
+  stockFor,
+  UNIT_PRICE_CENTS,
+} from "../../examples/demo/order_plan.ts";
+import { paymentIdOf, paymentOf } from "../../examples/demo/payment_id.ts";
 import { holds } from "../support/property.ts";
 
 const SEEDS = fc.integer({ min: 0, max: 2 ** 31 - 1 });
@@ -24,7 +31,17 @@ describe("the demo's fault plan", () => {
     holds(
       fc.property(SEEDS, (seed) => {
         const plan = faultPlan(seed, 300).join("\n");
-        for (const kind of ["lost", "answer_lost", "doubled", "before", "after"]) {
+        for (
+          const kind of [
+            "lost",
+            "answer_lost",
+            "doubled",
+            "before",
+            "after",
+            "rolled_back",
+            "unheard",
+          ]
+        ) {
           assert.match(plan, new RegExp(`^${kind} `, "m"));
         }
       }),
@@ -42,23 +59,35 @@ describe("the demo's fault plan", () => {
 
   test("lets every message through from the third attempt on", () => {
     holds(fc.property(SEEDS, fc.integer({ min: 1, max: 10_000 }), (seed, orderId) => {
-      for (const { name } of [DeductQty, MarkStatus]) {
+      for (const { name } of [DeductQty, MarkStatus, PaymentTaken, ReturnQty]) {
         assert.equal(transportFault(seed, name, orderId, 3), null);
         assert.equal(handlerFault(seed, name, orderId, 3), null);
       }
+      assert.equal(paymentFault(seed, orderId, 3), null);
     }));
   });
 
-  test("kills at an order that is deducted in its first attempt", () => {
+  test("kills at orders that get that far in their first attempt", () => {
     holds(
       fc.property(SEEDS, (seed) => {
-        const orderId = killedAt(seed, 60);
-        assert.ok(orderId !== null);
-        assert.equal(handlerFault(seed, DeductQty.name, orderId, 1), null);
-        assert.equal(orderPlan(seed, 60)[orderId - 1]?.kind, "ordinary");
+        const kills = killsOf(seed, 60);
+        assert.deepEqual(kills.map(({ step }) => step), ["prepared", "deducted", "paid"]);
+        for (const { order, step } of kills) {
+          assert.equal(orderPlan(seed, 60)[order - 1]?.kind, "ordinary");
+          const fault = step === "deducted"
+            ? handlerFault(seed, DeductQty.name, order, 1)
+            : paymentFault(seed, order, 1);
+          assert.equal(fault, null);
+        }
       }),
       50,
     );
+  });
+
+  test("kills nobody where no order is fit for it", () => {
+    const seed = 7;
+    const first = orderPlan(seed, 50).findIndex(({ kind }) => kind === "ordinary");
+    assert.deepEqual(killsOf(seed, first), []);
   });
 });
 
@@ -68,6 +97,7 @@ describe("the demo's orders", () => {
     const count = (kind: string) => plan.filter((order) => order.kind === kind).length;
     assert.equal(count("poison"), 6);
     assert.equal(count("too_many"), 24);
+    assert.equal(count("broke"), 12);
     const stock = new Map(stockFor(plan).map(({ productId, qty }) => [productId, qty]));
     assert.equal(stock.get(4), Math.ceil(count("scarce") / 2));
     for (const { kind, productId, qty } of plan) {
@@ -79,6 +109,24 @@ describe("the demo's orders", () => {
       const ordinary = plan.filter((o) => o.kind === "ordinary" && o.productId === productId);
       assert.ok(ordinary.reduce((sum, order) => sum + order.qty, 0) <= qty);
     }
+  });
+});
+
+describe("the demo's payments", () => {
+  test("can be paid by every customer but the one who is broke", () => {
+    const plan = orderPlan(7, 300);
+    for (const { customerId, cents } of accountsFor(plan)) {
+      const own = plan.filter((order) => order.customerId === customerId);
+      const payable = own.filter(({ kind }) => kind === "ordinary" || kind === "scarce");
+      const broke = own.filter(({ kind }) => kind === "broke");
+      assert.ok(payable.reduce((sum, { qty }) => sum + qty * UNIT_PRICE_CENTS, 0) <= cents);
+      for (const { qty } of broke) assert.ok(qty * UNIT_PRICE_CENTS > cents);
+    }
+  });
+
+  test("are known by their ids", () => {
+    assert.deepEqual(paymentOf(paymentIdOf(12, 3)), { orderId: 12, attempt: 3 });
+    assert.equal(paymentOf("return-12"), null);
   });
 });
 

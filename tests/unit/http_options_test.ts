@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
-import { readRetryAfter } from "../../adapters/http/retry_after.ts";
+import { readRetryAfter } from "../../core/http/retry_after.ts";
 import { RouteTable } from "../../adapters/http/routes.ts";
 import { KEY } from "../support/http.ts";
 

@@ -32,6 +32,13 @@ const STATES: readonly State[] = [
 const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   confirm: { kind: "confirm" },
   cancel: { kind: "cancel" },
+  ask_again: {
+    kind: "ask_again",
+    atMs: NOW_MS + 700,
+    checks: 4,
+    unreachable: 2,
+    reason: "did not answer",
+  },
   park: { kind: "park", reason: "checks used up" },
   succeed: { kind: "succeed" },
   fail: { kind: "fail", reason: "Error-->no", retryable: true },
@@ -45,6 +52,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
 const STEPS: Readonly<Record<string, State>> = {
   "outbox prepared confirm": "scheduled",
   "outbox prepared cancel": "cancelled",
+  "outbox prepared ask_again": "prepared",
   "outbox prepared park": "in_doubt",
   "outbox in_doubt confirm": "scheduled",
   "outbox in_doubt cancel": "cancelled",
@@ -71,6 +79,9 @@ function standing(fields: Partial<Standing> = {}): Standing {
     crashes: 1,
     dueAtMs: NOW_MS - 10,
     deadlineMs: null,
+    checks: 3,
+    unreachable: 1,
+    note: "by hand",
     ...fields,
   };
 }
@@ -90,12 +101,15 @@ function everyMinute(maxAttempts: number): LifecyclePolicy {
 
 const PATCH_FIELDS = [
   "attempts",
+  "checks",
   "crashes",
   "deadlineMs",
   "dueAtMs",
   "expiresAtMs",
+  "note",
   "reason",
   "state",
+  "unreachable",
 ];
 
 describe("every state with every event", () => {
@@ -154,6 +168,9 @@ describe("the table", () => {
       crashes: fc.nat(6),
       dueAtMs: fc.integer({ min: 0, max: 2 * NOW_MS }),
       deadlineMs: fc.option(fc.integer({ min: 0, max: 2 * NOW_MS })),
+      checks: fc.nat(20),
+      unreachable: fc.nat(20),
+      note: fc.option(fc.string()),
     });
     const anyEvent = fc.oneof(
       fc.constantFrom(...Object.values(EVENTS)),
@@ -204,6 +221,9 @@ describe("attempts and crashes", () => {
       crashes: 0,
       dueAtMs: NOW_MS,
       deadlineMs: null,
+      checks: 3,
+      unreachable: 1,
+      note: "by hand",
       expiresAtMs: null,
       reason: null,
     });
@@ -276,17 +296,39 @@ describe("a wish for the next attempt", () => {
 });
 
 describe("when a message is due", () => {
-  it("keeps a delay that is still to come when it is confirmed", () => {
-    assert.equal(
-      step({ state: "prepared", dueAtMs: NOW_MS + 9 }, EVENTS.confirm).dueAtMs,
-      NOW_MS + 9,
-    );
-    assert.equal(step({ state: "prepared", dueAtMs: NOW_MS - 9 }, EVENTS.confirm).dueAtMs, NOW_MS);
+  it("is said by whoever confirms it, and not by the time of its next check", () => {
+    for (const dueAtMs of [NOW_MS + 9, NOW_MS - 9]) {
+      assert.equal(step({ state: "prepared", dueAtMs }, EVENTS.confirm).dueAtMs, NOW_MS);
+      const at = (ms: number): LifecycleEvent => ({ kind: "confirm", dueAtMs: ms });
+      assert.equal(step({ state: "prepared", dueAtMs }, at(NOW_MS + 5)).dueAtMs, NOW_MS + 5);
+      assert.equal(step({ state: "prepared", dueAtMs }, at(NOW_MS - 5)).dueAtMs, NOW_MS);
+    }
   });
 
   it("is put off by a release, and never brought forward", () => {
     assert.equal(step({ dueAtMs: NOW_MS }, EVENTS.release).dueAtMs, NOW_MS + 500);
     assert.equal(step({ dueAtMs: NOW_MS + 900 }, EVENTS.release).dueAtMs, NOW_MS + 900);
+  });
+});
+
+describe("a half message", () => {
+  it("keeps what a check learnt, and is due for the next one", () => {
+    const patch = step({ state: "prepared" }, EVENTS.ask_again);
+    assert.deepEqual(
+      [patch.checks, patch.unreachable, patch.dueAtMs, patch.reason],
+      [4, 2, NOW_MS + 700, "did not answer"],
+    );
+    const past = { ...EVENTS.ask_again, atMs: NOW_MS - 1 } as LifecycleEvent;
+    assert.equal(step({ state: "prepared" }, past).dueAtMs, NOW_MS);
+  });
+
+  it("keeps its counts, and who decided it and why", () => {
+    for (const kind of ["confirm", "cancel"] as const) {
+      const late = step({ state: "in_doubt" }, EVENTS[kind]);
+      assert.deepEqual([late.checks, late.unreachable, late.note], [3, 1, "by hand"]);
+      const noted = step({ state: "in_doubt" }, { kind, note: "Confirmed by Ann: seen" });
+      assert.equal(noted.note, "Confirmed by Ann: seen");
+    }
   });
 });
 

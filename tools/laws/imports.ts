@@ -17,17 +17,22 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
   http: { drivers: ["standardwebhooks"], adapters: [] },
 };
 
-/** A part of the repository: core, the bus, one adapter, the edge, the entry point, or all the rest. */
+/**
+ * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, the
+ * client, the entry point, or all the rest.
+ */
 export type Room =
-  | { readonly kind: "core" | "bus" | "edge" | "entry" | "other" }
+  | { readonly kind: "core" | "bus" | "http" | "edge" | "client" | "entry" | "other" }
   | { readonly kind: "adapter"; readonly name: string };
 
 /** The room of a file, from its path in the repository. */
 export function roomOf(path: string): Room {
   if (path === "mod.ts") return { kind: "entry" };
   if (path.startsWith("core/bus/")) return { kind: "bus" };
+  if (path.startsWith("core/http/")) return { kind: "http" };
   if (path.startsWith("core/")) return { kind: "core" };
   if (path.startsWith("edge/")) return { kind: "edge" };
+  if (path.startsWith("client/")) return { kind: "client" };
   const adapter = /^adapters\/([^/]+)/.exec(path)?.[1];
   return adapter === undefined ? { kind: "other" } : { kind: "adapter", name: adapter };
 }
@@ -81,10 +86,13 @@ function mayReach(from: Room, to: Room): boolean {
     case "bus":
     case "entry":
       return to.kind === "core" || to.kind === "bus";
+    case "http":
+      return to.kind === "core" || to.kind === "http";
     case "edge":
-      return to.kind === "core" || to.kind === "bus" || to.kind === "edge";
+    case "client":
+      return ["core", "bus", "http", from.kind].includes(to.kind);
     case "adapter":
-      return to.kind === "core" ||
+      return to.kind === "core" || to.kind === "http" ||
         (to.kind === "adapter" &&
           (to.name === from.name || (ADAPTERS[from.name]?.adapters ?? []).includes(to.name)));
     case "other":
@@ -102,8 +110,12 @@ function describe(room: Room): string {
       return "mod.ts";
     case "adapter":
       return `adapter ${room.name}`;
+    case "http":
+      return "core/http";
     case "edge":
       return "edge";
+    case "client":
+      return "client";
     case "other":
       return "a file that is not shipped";
   }

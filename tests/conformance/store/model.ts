@@ -41,7 +41,8 @@ export class StoreModel {
     const { box, kind, limit, nowMs, groups, leaseUntilMs } = request;
     const dueFirst = this.records(box)
       .filter((record) => groups === undefined || groups.includes(record.group))
-      .filter((record) => record.state === "scheduled" && record.dueAtMs <= nowMs)
+      .filter(({ state }) => state === (kind === "half" ? "prepared" : "scheduled"))
+      .filter(({ dueAtMs }) => dueAtMs <= nowMs)
       .filter((record) => kindOf(record, nowMs) === kind)
       .sort((a, b) => a.dueAtMs - b.dueAtMs);
     const most = kind === "suspect" ? Math.min(limit, 1) : limit;
@@ -51,7 +52,8 @@ export class StoreModel {
       assert.ok(before, "a record was claimed that must not be, or twice");
       dueFirst[dueFirst.indexOf(before)] = { ...before, state: "succeeded", id: `taken ${i}` };
       if (kind === "fresh") assert.equal(record.dueAtMs, dueFirst[i]?.dueAtMs, "the order");
-      const crashes = before.crashes + (before.leaseUntilMs === null ? 0 : 1);
+      const died = kind === "suspect" && before.leaseUntilMs !== null;
+      const crashes = before.crashes + (died ? 1 : 0);
       const after = { ...before, epoch: before.epoch + 1, crashes, leaseUntilMs };
       assert.deepEqual(record, after);
       this.#replace(after);
@@ -73,7 +75,7 @@ export class StoreModel {
     return settlements.map(({ key, epoch, claimed, from, patch, reply }) => {
       const record = this.#find(box, key);
       if (record?.epoch !== epoch || record.state !== from) return false;
-      if ((record.leaseUntilMs !== null) !== claimed) return false;
+      if (claimed !== "either" && (record.leaseUntilMs !== null) !== claimed) return false;
       const kept = reply === undefined ? record.reply : reply;
       this.#replace({ ...record, ...patch, reply: kept, leaseUntilMs: null });
       return true;
@@ -93,9 +95,9 @@ export class StoreModel {
   }
 
   /** When there is work; now when there is some already. */
-  nextDueAt(box: Box, nowMs: number): number | null {
+  nextDueAt(box: Box, nowMs: number, wanted: State): number | null {
     const times = this.records(box)
-      .filter(({ state }) => state === "scheduled")
+      .filter(({ state }) => state === wanted)
       .map(({ leaseUntilMs, dueAtMs }) => leaseUntilMs ?? dueAtMs);
     return times.length === 0 ? null : Math.max(nowMs, Math.min(...times));
   }
@@ -118,6 +120,9 @@ export class StoreModel {
 
 /** What kind of claim may have a record; null while a worker holds it. */
 function kindOf(record: StoredRecord, nowMs: number): ClaimRequest["kind"] | null {
+  if (record.state === "prepared") {
+    return record.leaseUntilMs === null || record.leaseUntilMs < nowMs ? "half" : null;
+  }
   if (record.leaseUntilMs !== null) return record.leaseUntilMs < nowMs ? "suspect" : null;
   return record.crashes > 0 ? "suspect" : "fresh";
 }

@@ -77,9 +77,12 @@ class Run {
   }
 
   async compareNext(box: Box): Promise<void> {
-    const next = await this.#store.nextDueAt(box, this.#nowMs);
-    const want = this.#model.nextDueAt(box, this.#nowMs);
-    assert.equal(next === null ? null : Math.max(next, this.#nowMs), want, "when it is next due");
+    for (const state of ["scheduled", "prepared"] as const) {
+      const next = await this.#store.nextDueAt(box, this.#nowMs, undefined, state);
+      const want = this.#model.nextDueAt(box, this.#nowMs, state);
+      const due = next === null ? null : Math.max(next, this.#nowMs);
+      assert.equal(due, want, `when one that is ${state} is next due`);
+    }
   }
 
   #newRecord(
@@ -166,6 +169,13 @@ export const modelCases: StoreCases = {
 const EVENTS: Readonly<Partial<Record<EventKind, (choice: number) => LifecycleEvent>>> = {
   confirm: () => ({ kind: "confirm" }),
   cancel: () => ({ kind: "cancel" }),
+  ask_again: (choice) => ({
+    kind: "ask_again",
+    atMs: NOW + 2 * choice,
+    checks: choice,
+    unreachable: choice % 3,
+    reason: "unknown",
+  }),
   park: () => ({ kind: "park", reason: "unknown" }),
   succeed: () => ({ kind: "succeed" }),
   fail: (choice) => ({ kind: "fail", reason: "no", retryable: choice % 2 === 0 }),
@@ -189,8 +199,10 @@ function byKey(records: readonly StoredRecord[]): Record<string, StoredRecord> {
   return Object.fromEntries(records.map((record) => [`${record.group}/${record.id}`, record]));
 }
 
-function patchOf({ attempts, crashes, dueAtMs, deadlineMs, reason }: StoredRecord): Patch {
-  return { state: "cancelled", attempts, crashes, dueAtMs, deadlineMs, reason, expiresAtMs: 0 };
+function patchOf(record: StoredRecord): Patch {
+  const { attempts, crashes, checks, unreachable, dueAtMs, deadlineMs, reason, note } = record;
+  const kept = { attempts, crashes, checks, unreachable, dueAtMs, deadlineMs, reason, note };
+  return { ...kept, state: "cancelled", expiresAtMs: 0 };
 }
 
 /** Settles and deletes what the run before left. */

@@ -31,6 +31,9 @@ const applied: StoreCases = {
       crashes: 2,
       dueAtMs: NOW + 1,
       deadlineMs: NOW + 2,
+      checks: 3,
+      unreachable: 4,
+      note: 'Cancelled by "Ann": it never ran 💥',
       expiresAtMs: NOW + 3,
       reason: 'TypeError-->"x" is no 💥',
     } as const;

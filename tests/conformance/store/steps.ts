@@ -38,7 +38,7 @@ export const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("claim" as const),
       box,
-      of: fc.constantFrom("fresh" as const, "suspect" as const),
+      of: fc.constantFrom("fresh" as const, "suspect" as const, "half" as const),
       limit: fc.nat(4),
       leaseMs: oddMs,
       groups: fc.option(fc.uniqueArray(group), { nil: undefined }),
@@ -54,7 +54,7 @@ export const step = fc.oneof(
         fc.record({
           back: fc.nat(7),
           event: fc.nat(),
-          claimed: fc.constantFrom(true, true, true, false),
+          claimed: fc.constantFrom(true, true, true, false, "either" as const),
         }),
         {
           minLength: 1,

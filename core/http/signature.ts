@@ -5,21 +5,22 @@
  * The scheme signs no HTTP headers and not the content type, so these are bound through the id,
  * which is signed. The id of a request with one message is `msg_` and the base64url SHA-256 of its
  * canonical headers: one line `name:value\n` for `content-type` and each `cap-` and `atlast-`
- * header, names in lower case, in the order of their names. The id of a batch starts with `batch_`,
- * so that neither can be passed off as the other. Verifiers that know only the standard accept both.
+ * header, names in lower case, in the order of their names. The id of a request whose body says
+ * everything starts as its content type wants (`batch_`, `half_` and so on), so that none can be
+ * passed off as another. Verifiers that know only the standard accept all of them.
  *
  * @module
  */
-import type { Clock } from "../../core/ports.ts";
+import type { Clock } from "../ports.ts";
 import {
   fromBase64,
   type HeaderReader,
-  isBatch,
   isSignedHeader,
+  requestPrefix,
   toBase64,
   type Verify,
   type VerifyResult,
-} from "../../core/wire.ts";
+} from "../wire.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
 /** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */
@@ -49,30 +50,48 @@ export interface VerifySignatureOptions {
  * @throws {AtlastError} `invalid_option` when a key is none.
  */
 export function verifySignature(options: VerifySignatureOptions): Verify {
-  const keys = new KeyRing(options.signingKeys);
-  const clock = options.clock ?? SYSTEM_CLOCK;
+  const checker = new SignatureChecker(options.signingKeys, options.clock);
   return async ({ headers }, rawBody) => {
-    const id = headers.get("webhook-id") ?? "";
-    const timestamp = headers.get("webhook-timestamp") ?? "";
-    const signature = headers.get("webhook-signature") ?? "";
-    if (id === "" || timestamp === "" || signature === "") {
-      return refused(
-        "Cannot accept an unsigned request: want webhook-id, -timestamp and -signature",
-      );
-    }
-    if (!isTimely(timestamp, clock.now())) {
-      return refused(
-        `Cannot accept the webhook-timestamp: want the time in seconds, ${TOLERANCE_SECONDS} off at most`,
-      );
-    }
-    if (!await matchesAny(keys, signature, signedContent(id, timestamp, rawBody))) {
-      return refused("Cannot accept the webhook-signature: no key here made it for this request");
-    }
-    if (!await bindsHeaders(id, headers)) {
+    const problem = await checker.problemOf(headers, rawBody);
+    if (problem !== null) return refused(problem);
+    if (!await bindsHeaders(headers.get("webhook-id") ?? "", headers)) {
       return refused("Cannot accept the webhook-id: it does not match the message's headers");
     }
     return { ok: true };
   };
+}
+
+/** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
+export class SignatureChecker {
+  readonly #keys: KeyRing;
+  readonly #clock: Pick<Clock, "now">;
+
+  /**
+   * Makes a checker; any of the keys may have signed.
+   *
+   * @throws {AtlastError} `invalid_option` when a key is none.
+   */
+  constructor(signingKeys: readonly string[], clock: Pick<Clock, "now"> = SYSTEM_CLOCK) {
+    this.#keys = new KeyRing(signingKeys);
+    this.#clock = clock;
+  }
+
+  /** Why the signature in the headers does not hold for a body; null when it does. */
+  async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
+    const id = headers.get("webhook-id") ?? "";
+    const timestamp = headers.get("webhook-timestamp") ?? "";
+    const signature = headers.get("webhook-signature") ?? "";
+    if (id === "" || timestamp === "" || signature === "") {
+      return "Cannot accept it unsigned: want webhook-id, -timestamp and -signature";
+    }
+    if (!isTimely(timestamp, this.#clock.now())) {
+      return `Cannot accept the webhook-timestamp: want the time in seconds, ${TOLERANCE_SECONDS} off at most`;
+    }
+    if (!await matchesAny(this.#keys, signature, signedContent(id, timestamp, body))) {
+      return "Cannot accept the webhook-signature: no key here made it for this request";
+    }
+    return null;
+  }
 }
 
 /** Signs requests with every key of a ring. */
@@ -123,7 +142,8 @@ export async function batchRequestId(body: Uint8Array<ArrayBuffer>): Promise<str
 }
 
 async function bindsHeaders(id: string, headers: HeaderReader): Promise<boolean> {
-  if (isBatch(headers.get("content-type"))) return id.startsWith("batch_");
+  const prefix = requestPrefix(headers.get("content-type"));
+  if (prefix !== null) return id.startsWith(prefix);
   return id === await messageRequestId(headers);
 }
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
-import { fromBase64 } from "../../core/wire.ts";
+import { AtlastError } from "../errors.ts";
+import { fromBase64 } from "../wire.ts";
 
 /** Key lengths of the Standard Webhooks specification, in bytes. */
 const MIN_KEY_BYTES = 24;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AbortSignalLike } from "../../core/ports.ts";
+import type { AbortSignalLike } from "../ports.ts";
 
 /** The part of `fetch` the transport uses; the platform's own fits. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;

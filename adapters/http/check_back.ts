@@ -1,0 +1,158 @@
+/**
+ * Check-back over HTTP: asks the active side of a half message at its edge app.
+ *
+ * @module
+ */
+import {
+  answerId,
+  questionText,
+  readAnswer,
+  type WireQuestion,
+} from "../../core/checkback_wire.ts";
+import type { CheckAnswer } from "../../core/checkback.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { ask, type Asked } from "../../core/http/ask.ts";
+import { checkedUrl } from "../../core/http/checked_url.ts";
+import type { Fetch } from "../../core/http/post.ts";
+import { SignatureChecker, Signer } from "../../core/http/signature.ts";
+import type { AbortSignalLike, CheckBack, CheckQuestion, Clock } from "../../core/ports.ts";
+import { CHECKBACK_CONTENT_TYPE, mediaType } from "../../core/wire.ts";
+import { checkedInteger } from "./options.ts";
+
+/** What {@linkcode httpCheckBack} takes. */
+export interface HttpCheckBackOptions {
+  /** The check-back route of the active side's edge app, such as `https://orders.example/atlast/checkback`. */
+  readonly url: string | URL;
+  /** The keys that sign questions, and any one of which must have signed the answer. */
+  readonly signingKeys: readonly string[];
+  /** How long the active side may take to answer, in milliseconds; 5 seconds if not given. */
+  readonly timeoutMs?: number;
+  /** How requests are made; the platform's own `fetch` if not given. */
+  readonly fetch?: Fetch;
+  /** Where the time is from; the system's clock if not given. */
+  readonly clock?: Pick<Clock, "now">;
+  /**
+   * Is told why an answer says nothing, which the bus takes for `unknown`: a page of a proxy's, a wrong
+   * key, an answer to something else.
+   */
+  readonly onUnusable?: (reason: string, question: CheckQuestion) => void;
+}
+
+const DEFAULT_TIMEOUT_MS = 5_000;
+const MAX_TIMEOUT_MS = 10 * 60_000;
+/** An answer is an id, a number and a word. */
+const MAX_ANSWER_BYTES = 4 * 1024;
+
+/**
+ * Statuses of a request that came not so far as to whoever could answer: a wrong key or path, a service
+ * that is being deployed, one that is busy. All can be mended, so they do not use up checks.
+ */
+const NOT_REACHED: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 429]);
+
+/**
+ * Asks an active side over HTTP, for the option `checkBacks` of a bus. Its answer decides only if it is
+ * signed, of the right type, and to this very request; any other answer is `unknown`. One that does
+ * not answer, or refuses who asks, is unreachable.
+ *
+ * @example
+ * ```ts ignore
+ * const bus = createBus({
+ *   checkBacks: { orders: httpCheckBack({ url: "https://orders.example/checkback", signingKeys }) },
+ *   …
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function httpCheckBack(options: HttpCheckBackOptions): CheckBack {
+  return new HttpCheckBack(options);
+}
+
+class HttpCheckBack implements CheckBack {
+  readonly #url: string;
+  readonly #host: string;
+  readonly #signer: Signer;
+  readonly #checker: SignatureChecker;
+  readonly #timeoutMs: number;
+  readonly #fetch: Fetch;
+  readonly #onUnusable: NonNullable<HttpCheckBackOptions["onUnusable"]>;
+
+  constructor(options: HttpCheckBackOptions) {
+    this.#url = checkedUrl(options.url, "the url of a check-back");
+    this.#host = new URL(this.#url).host;
+    this.#signer = new Signer(options.signingKeys, options.clock);
+    this.#checker = new SignatureChecker(options.signingKeys, options.clock);
+    this.#timeoutMs = checkedInteger(
+      "timeoutMs",
+      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      MAX_TIMEOUT_MS,
+    );
+    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
+    this.#onUnusable = options.onUnusable ?? (() => {});
+  }
+
+  async ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
+    const wired: WireQuestion = { ...question, side: question.side ?? "" };
+    const asked = await ask({
+      fetch: this.#fetch,
+      url: this.#url,
+      contentType: CHECKBACK_CONTENT_TYPE,
+      text: questionText(wired),
+      credentials: { signer: this.#signer },
+      timeoutMs: this.#timeoutMs,
+      maxResponseBytes: MAX_ANSWER_BYTES,
+      signal,
+    });
+    const read = await this.#read(asked, wired);
+    if (typeof read === "string") return read;
+    this.#onUnusable(`${this.#host} ${read.problem}`, question);
+    return "unknown";
+  }
+
+  /** What an answer says, or why it says nothing. Throws when the active side was not reached. */
+  async #read(
+    { requestId, result }: Asked,
+    question: WireQuestion,
+  ): Promise<CheckAnswer | { readonly problem: string }> {
+    if (result.kind !== "answered") throw this.#unreachable(result);
+    const { status, headers, text } = result;
+    if (status >= 500 || NOT_REACHED.has(status)) throw this.#refused(status);
+    if (status !== 200) return { problem: `answered ${status}, want 200` };
+    if (mediaType(headers.get("content-type")) !== CHECKBACK_CONTENT_TYPE) {
+      return { problem: `answered with another content type, want ${CHECKBACK_CONTENT_TYPE}` };
+    }
+    const body = text ?? "";
+    const problem = await this.#checker.problemOf(headers, new TextEncoder().encode(body));
+    if (problem !== null) return { problem: `answered without a signature that holds: ${problem}` };
+    if (headers.get("webhook-id") !== answerId(requestId)) {
+      return { problem: "answered another request" };
+    }
+    return readAnswer(body, question) ?? { problem: "answered something else than was asked" };
+  }
+
+  #unreachable(
+    result: Exclude<Asked["result"], { kind: "answered" }>,
+  ): AtlastError {
+    if (result.kind === "timed_out") {
+      return new AtlastError(
+        "timeout",
+        `Cannot check back: ${this.#host} did not answer within ${this.#timeoutMs} ms`,
+      );
+    }
+    const why = result.kind === "unreachable" ? result.code : "stopped before it answered";
+    return new AtlastError(
+      "unreachable",
+      `Cannot check back: cannot reach ${this.#host}${why === null ? "" : `: ${why}`}`,
+    );
+  }
+
+  #refused(status: number): AtlastError {
+    const code = status === 401 ? "unauthenticated" : status === 403 ? "forbidden" : "unreachable";
+    const hint = status === 401 || status === 403
+      ? ", want the same keys and the same name of the active side there"
+      : status === 404
+      ? ", want its check-back route there"
+      : "";
+    return new AtlastError(code, `Cannot check back: ${this.#host} answered ${status}${hint}`);
+  }
+}

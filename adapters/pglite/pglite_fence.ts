@@ -1,0 +1,39 @@
+/**
+ * The fence on PGlite, with the same SQL.
+ *
+ * @module
+ */
+import type { Fence, SqlClient } from "../../core/ports.ts";
+import { checkMigrated, FENCE, migrateOn } from "../postgres/migrate.ts";
+import { runOnClient } from "../postgres/run.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
+import { SqlFence } from "../postgres/sql_fence.ts";
+import { databaseOf } from "./pglite_database.ts";
+import type { Pglite, PgliteStoreOptions, PgliteTransactionOf } from "./pglite_store.ts";
+
+/**
+ * Makes a fence in a business database on PGlite. The database stays the caller's.
+ *
+ * PGlite has one connection: a check waits until an operation that is still running has ended, and
+ * counts as unanswered when that takes longer than the check may.
+ *
+ * @throws {AtlastError} `invalid_option` for a bad schema name.
+ */
+export function pgliteFence<Db extends Pglite>(
+  db: Db,
+  options: PgliteStoreOptions = {},
+): Fence<PgliteTransactionOf<Db>> {
+  const { schema = DEFAULT_SCHEMA, migrate = true } = options;
+  quotedSchema(schema);
+  return new SqlFence<PgliteTransactionOf<Db>>({
+    database: databaseOf(db),
+    schema,
+    // Nobody else can hold a lock while a check runs.
+    waitMs: 1_000,
+    now: Date.now,
+    prepare: () =>
+      migrate
+        ? db.transaction((tx: SqlClient) => migrateOn(runOnClient(tx), schema, FENCE))
+        : checkMigrated(runOnClient(db), schema, FENCE),
+  });
+}

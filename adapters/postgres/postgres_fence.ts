@@ -1,0 +1,69 @@
+/**
+ * The fence on Postgres through postgres.js.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Fence } from "../../core/ports.ts";
+import { checkMigrated, FENCE, migrateOn } from "./migrate.ts";
+import { databaseOf, runOn } from "./postgres_js_database.ts";
+import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
+import { SqlFence } from "./sql_fence.ts";
+
+/** Long enough for most operations to end, short enough not to hold a connection for nothing. */
+const WAIT_MS = 1_000;
+
+/** Options of {@linkcode postgresFence}. */
+export interface PostgresFenceOptions {
+  /** The schema that holds the fence's table; `atlast` if not given. */
+  readonly schema?: string;
+  /**
+   * Whether the fence makes its table by itself; true if not given. When false, it only checks that it
+   * is there: run what `fenceMigrationSql` prints.
+   */
+  readonly migrate?: boolean;
+  /**
+   * How long a check waits for an operation that is still running before it answers that it cannot say,
+   * in milliseconds; 1,000 if not given.
+   */
+  readonly waitMs?: number;
+}
+
+/**
+ * Makes a fence in a business database, of a postgres.js client. The client stays the caller's.
+ *
+ * @example
+ * ```ts ignore
+ * import postgres from "postgres";
+ * import { createBus } from "@atlast/bus";
+ * import { postgresFence } from "@atlast/bus/postgres";
+ *
+ * const business = postgres("postgres://localhost/payments");
+ * const bus = createBus({ store, transport, fence: postgresFence(business) });
+ * ```
+ * @throws {AtlastError} `invalid_option` for a bad schema name or wait.
+ */
+export function postgresFence<Client extends PostgresJs>(
+  sql: Client,
+  options: PostgresFenceOptions = {},
+): Fence<TransactionOf<Client>> {
+  const { schema = DEFAULT_SCHEMA, migrate = true, waitMs = WAIT_MS } = options;
+  quotedSchema(schema);
+  if (!(waitMs >= 1 && waitMs <= 60_000)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a fence with waitMs ${waitMs}: want 1 to 60,000 milliseconds`,
+    );
+  }
+  return new SqlFence<TransactionOf<Client>>({
+    database: databaseOf(sql),
+    schema,
+    waitMs: Math.ceil(waitMs),
+    now: Date.now,
+    prepare: () =>
+      migrate
+        ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema, FENCE))
+        : checkMigrated(runOn(sql), schema, FENCE),
+  });
+}

@@ -1,0 +1,177 @@
+/**
+ * The client: half messages for a service that has no bus of its own.
+ *
+ * @module
+ */
+import type { HalfOptions } from "../core/bus/bus.ts";
+import { compose, headersOf } from "../core/bus/compose.ts";
+import { FENCE_RETENTION_MS, pruneFence } from "../core/bus/fence_janitor.ts";
+import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.ts";
+import {
+  type HalfMessage,
+  type HalfOutcome,
+  type HalfParts,
+  prepareHalf,
+  transactHalf,
+} from "../core/bus/half_message.ts";
+import { idSource } from "../core/bus/ids.ts";
+import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
+import type { BodyInput, Contract, ReplyInput } from "../core/contract.ts";
+import { HEADER } from "../core/headers.ts";
+import type { Fetch } from "../core/http/post.ts";
+import { MAX_BODY_BYTES } from "../core/message.ts";
+import type { Clock, Fence } from "../core/ports.ts";
+import type { RetryPolicy } from "../core/retry.ts";
+import { HttpKeeper } from "./http_keeper.ts";
+import { callingOf } from "./options.ts";
+
+/** What {@linkcode createClient} takes. Times are in milliseconds. */
+export interface ClientOptions<BusinessTx = unknown> {
+  /** The half-message route of the keeper's edge app, such as `https://bus.example/atlast/half`. */
+  readonly url: string | URL;
+  /** The keys that sign requests; either these or a token. */
+  readonly signingKeys?: readonly string[];
+  /** The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body. */
+  readonly token?: string;
+  /** The name under which the keeper has this service among its `checkBacks`. */
+  readonly side: string;
+  /** The fence in the business database, which also answers the keeper's check-backs. */
+  readonly fence: Fence<BusinessTx>;
+  /** How requests are made; the platform's own `fetch` if not given. */
+  readonly fetch?: Fetch;
+  /** When a request that was not answered is repeated; {@linkcode CLIENT_RETRY} if not given. */
+  readonly retry?: RetryPolicy;
+  /** How long one request may take; 5,000 if not given. */
+  readonly timeoutMs?: number;
+  /** How long a call may take, with all its requests and the waits between; 15,000 if not given. */
+  readonly timeLimitMs?: number;
+  /** Where the time comes from; the platform's if not given. */
+  readonly clock?: Clock;
+  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. */
+  readonly random?: () => number;
+}
+
+/** Half messages, kept by another service. */
+export interface Client<BusinessTx = unknown> {
+  /**
+   * Has a half message stored; it is sent once its outcome is known to be `committed`. If this throws, the
+   * operation must not start. The same `id` again is the same message.
+   *
+   * @throws {ContractError} When the body does not fit the contract.
+   * @throws {AtlastError} `no_route`, `too_large`, `invalid_header`, `invalid_id`, `invalid_option`,
+   * `id_conflict`, `unauthenticated`, `forbidden`, or `unreachable` when the keeper did not answer: it may
+   * have the message then, and check-back will cancel it.
+   */
+  prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options?: HalfOptions<ReplyInput<C>>,
+  ): Promise<HalfMessage<BusinessTx>>;
+
+  /**
+   * Prepares a half message, runs `work` in a transaction of the business database behind the fence, and
+   * brings the outcome. Throws only what {@linkcode Client.prepare} throws, before `work` has begun; all
+   * else is in the outcome.
+   */
+  transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options?: HalfOptions<ReplyInput<C>>,
+  ): Promise<HalfOutcome<Result>>;
+
+  /**
+   * How a half message stands; null when the keeper has none, or has it no more.
+   *
+   * @throws {AtlastError} `unreachable`, `unauthenticated` or `forbidden`.
+   */
+  query(id: string): Promise<HalfStatus | null>;
+
+  /**
+   * Deletes rows of the fence that no half message can need any more, and says how many. Call it now and
+   * then, such as once a day.
+   *
+   * @throws {AtlastError} `unreachable`, `unauthenticated` or `forbidden`; what is left waits for the next call.
+   */
+  prune(): Promise<number>;
+}
+
+/**
+ * Makes a client. The service that uses it must answer check-backs: with `createCheckBackApp` of
+ * `@atlast/bus/edge` over the same fence.
+ *
+ * @example
+ * ```ts ignore
+ * const client = createClient({ url, signingKeys: [key], side: "payments", fence });
+ * const { outcome } = await client.transact(PaymentMade, { paymentId }, async (tx) => {
+ *   await tx`insert into payments …`;
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function createClient<BusinessTx>(
+  options: ClientOptions<BusinessTx>,
+): Client<BusinessTx> {
+  return new HttpClient(options);
+}
+
+class HttpClient<BusinessTx> implements Client<BusinessTx> {
+  readonly #parts: HalfParts<BusinessTx>;
+  readonly #keeper: HalfKeeper;
+  readonly #fence: Fence<BusinessTx>;
+  readonly #clock: Clock;
+  readonly #side: string;
+  readonly #newId = idSource();
+
+  constructor(options: ClientOptions<BusinessTx>) {
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#keeper = new HttpKeeper(callingOf(options, this.#clock));
+    this.#fence = options.fence;
+    this.#side = options.side;
+    this.#parts = { keeper: this.#keeper, fence: options.fence, clock: this.#clock };
+  }
+
+  async prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfMessage<BusinessTx>> {
+    const draft = await this.#draft(contract, body, options);
+    // The fence first: an operation that starts without one could never be asked about.
+    await this.#fence.ready();
+    return await prepareHalf(this.#parts, draft);
+  }
+
+  async transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfOutcome<Result>> {
+    return await transactHalf(this.#parts, await this.prepare(contract, body, options), work);
+  }
+
+  async query(id: string): Promise<HalfStatus | null> {
+    return await this.#keeper.query(id);
+  }
+
+  async prune(): Promise<number> {
+    await this.#fence.ready();
+    const beforeMs = this.#clock.now() - FENCE_RETENTION_MS;
+    return await pruneFence(this.#fence as Fence, this.#keeper, beforeMs);
+  }
+
+  /** The id is made before the first request, so that each repetition is the same message. */
+  async #draft(contract: Contract, body: unknown, options: HalfOptions): Promise<HalfDraft> {
+    const nowMs = this.#clock.now();
+    const draft = {
+      id: options.id ?? this.#newId(nowMs),
+      name: contract.name,
+      body,
+      headers: { ...headersOf(options), [HEADER.activeSide]: this.#side },
+    };
+    const bounds = { nowMs, maxBodyBytes: MAX_BODY_BYTES };
+    const { message, deadlineMs, retry } = await compose(draft, contract, options, bounds);
+    return { message, deadlineMs, retry };
+  }
+}

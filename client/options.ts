@@ -1,0 +1,76 @@
+/**
+ * Checks of the client's options.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+import type { Credentials } from "../core/http/ask.ts";
+import { checkedUrl } from "../core/http/checked_url.ts";
+import { Signer } from "../core/http/signature.ts";
+import type { Clock } from "../core/ports.ts";
+import { checkRetryPolicy, type RetryPolicy } from "../core/retry.ts";
+import type { ClientOptions } from "./client.ts";
+import type { Calling } from "./http_keeper.ts";
+
+/**
+ * When a request that was not answered is repeated: after 100 ms, doubling up to 2 s, 6 attempts in all.
+ * A user may be waiting, and check-back heals what is not told.
+ */
+export const CLIENT_RETRY: RetryPolicy = {
+  kind: "exponential",
+  baseMs: 100,
+  capMs: 2_000,
+  jitter: 0.5,
+  maxAttempts: 6,
+};
+
+const TIMEOUT_MS = 5_000;
+const TIME_LIMIT_MS = 15_000;
+
+/** What comes before the first use of an option that is wrong. */
+export function callingOf<BusinessTx>(
+  options: ClientOptions<BusinessTx>,
+  clock: Clock,
+): Calling {
+  const { side, fence, retry = CLIENT_RETRY } = options;
+  if (typeof side !== "string" || side === "") {
+    throw unfit("no side", "the name that the keeper has this service by among its checkBacks");
+  }
+  if (typeof fence?.commit !== "function") throw unfit("no fence", "one in the business database");
+  checkRetryPolicy(retry);
+  return {
+    url: checkedUrl(options.url, "the url of a client"),
+    credentials: credentialsOf(options, clock),
+    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    fetch: options.fetch ?? ((url, init) => fetch(url, init)),
+    retry,
+    timeoutMs: positive("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
+    timeLimitMs: positive("timeLimitMs", options.timeLimitMs ?? TIME_LIMIT_MS),
+    clock,
+    random: options.random ?? Math.random,
+  };
+}
+
+function credentialsOf<BusinessTx>(
+  { signingKeys, token }: ClientOptions<BusinessTx>,
+  clock: Clock,
+): Credentials {
+  if ((signingKeys === undefined) === (token === undefined)) {
+    throw unfit(
+      signingKeys === undefined ? "neither signingKeys nor token" : "both signingKeys and token",
+      "one of them",
+    );
+  }
+  if (token === undefined) return { signer: new Signer(signingKeys ?? [], clock) };
+  if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return { token };
+  throw unfit("a token that cannot stand in a header", "printable ASCII without spaces");
+}
+
+function positive(option: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw unfit(`${option} ${value}`, "a number above zero");
+}
+
+function unfit(got: string, want: string): AtlastError {
+  return new AtlastError("invalid_option", `Cannot make a client: got ${got}, want ${want}`);
+}

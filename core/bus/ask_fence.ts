@@ -1,0 +1,39 @@
+/**
+ * Asking a fence for the last word, within a time limit.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../checkback.ts";
+import { AtlastError } from "../errors.ts";
+import type { CheckQuestion, Clock, Fence } from "../ports.ts";
+import { timeLimit } from "./time_limit.ts";
+
+/** How long a fence may take to answer if nothing else is said, in milliseconds. */
+export const FENCE_TIMEOUT_MS = 5_000;
+
+/**
+ * What a fence says, once it is ready.
+ *
+ * @throws {AtlastError} `timeout`; whatever the fence itself throws passes through.
+ */
+export async function askFence(
+  fence: Fence,
+  question: CheckQuestion,
+  clock: Clock,
+  timeoutMs: number = FENCE_TIMEOUT_MS,
+): Promise<CheckAnswer> {
+  const limit = timeLimit(
+    clock,
+    timeoutMs,
+    new AbortController().signal,
+    () => new AtlastError("timeout", `The fence did not answer within ${timeoutMs} ms`),
+  );
+  try {
+    return await limit.race(async () => {
+      await fence.ready();
+      return await fence.ask(question, limit.signal);
+    });
+  } finally {
+    limit.end();
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * Composing: from a contract, a body and options to a message, with how it is to be sent.
+ *
+ * @module
+ */
+import type { Contract, Schema } from "../contract.ts";
+import { AtlastError } from "../errors.ts";
+import { HEADER, normalizeHeaders } from "../headers.ts";
+import { checkId } from "../id.ts";
+import { checkBodySize, type Message, type MessageHeaders } from "../message.ts";
+import { checkName } from "../name.ts";
+import type { NewRecord, Transport } from "../ports.ts";
+import { checkRetryPolicy, END_OF_TIME_MS, later } from "../retry.ts";
+import { encodeBody } from "./codec.ts";
+import type { Draft } from "./middleware.ts";
+import type { PublishOptions } from "./publisher.ts";
+
+/** A message that was checked, with how it is to be sent. */
+export type Composed = Pick<NewRecord, "message" | "dueAtMs" | "deadlineMs" | "retry">;
+
+/** What a message is composed within. */
+export interface Bounds {
+  /** When it is composed, in Unix milliseconds. */
+  readonly nowMs: number;
+  /** The largest body, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Refuses by throwing what could not be sent; asked before the body is looked at. */
+  readonly admit?: (name: string, headers: MessageHeaders) => void;
+}
+
+/**
+ * Checks all there is to check of a message and makes it.
+ *
+ * @throws {ContractError} When the body does not fit the contract.
+ * @throws {AtlastError} `too_large`, `invalid_header`, `invalid_id`, `invalid_name`, `invalid_option`.
+ */
+export async function compose(
+  draft: Draft,
+  contract: Contract,
+  options: PublishOptions,
+  { nowMs, maxBodyBytes, admit }: Bounds,
+): Promise<Composed> {
+  checkId(draft.id);
+  checkName(draft.name);
+  const headers = normalizeHeaders(draft.headers);
+  admit?.(draft.name, headers);
+  checkContentType(options.contentType);
+  const schema: Schema | undefined = contract.body;
+  const what = `body of "${draft.name}"`;
+  const encoded = await encodeBody(schema, draft.body, options.contentType, what);
+  checkBodySize(encoded.body, maxBodyBytes);
+  if (options.retry !== undefined) checkRetryPolicy(options.retry);
+  const message: Message = {
+    id: draft.id,
+    name: draft.name,
+    headers,
+    ...encoded,
+    sentAtMs: nowMs,
+  };
+  return {
+    message,
+    dueAtMs: later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0),
+    deadlineMs: deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs)),
+    retry: options.retry ?? contract.retry ?? null,
+  };
+}
+
+/** The headers that options ask for, with those the caller brings. */
+export function headersOf(options: PublishOptions): Record<string, string> {
+  const headers: Record<string, string | undefined> = { ...options.headers };
+  if (options.callback !== undefined) headers[HEADER.callbackName] = options.callback.name;
+  if (options.failureCallback !== undefined) {
+    headers[HEADER.failureCallbackName] = options.failureCallback.name;
+  }
+  if (options.delayMs !== undefined) headers[HEADER.delayTime] = String(options.delayMs);
+  if (options.destination !== undefined) {
+    headers[HEADER.destination] = destinationText(options.destination);
+  }
+  return normalizeHeaders(headers);
+}
+
+/**
+ * Refuses what a transport would not know where to send.
+ *
+ * @param action What is done with it, for the error: `publish` or `prepare`.
+ * @throws {AtlastError} `no_route`, which never shows a URL, as it may hold a secret.
+ */
+export function mustRoute(
+  transport: Transport,
+  action: string,
+  name: string,
+  headers: MessageHeaders,
+): void {
+  if (transport.routes(name, headers)) return;
+  throw new AtlastError(
+    "no_route",
+    headers[HEADER.destination] === undefined
+      ? `Cannot ${action} "${name}": the transport has no destination for it, want a route or a subscriber`
+      : `Cannot ${action} "${name}" to a destination of its own: the transport does not send there, ` +
+        `want an http(s) URL that its option destinations allows`,
+  );
+}
+
+/** A URL as it can stand in a header; what is none is left for the transport to refuse. */
+function destinationText(destination: string | URL): string {
+  return typeof destination === "string" && !URL.canParse(destination)
+    ? destination
+    : new URL(destination).href;
+}
+
+function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | null {
+  return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
+}
+
+/** A content type becomes a header on the way, so what could split one is refused. */
+function checkContentType(contentType: string | undefined): void {
+  if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(contentType)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot publish with a contentType of ${contentType.length} characters: want 1 to 255 of printable ASCII`,
+    );
+  }
+}
+
+function checkDelay(option: string, value: number | undefined): number | undefined {
+  if (value !== undefined && !(value >= 0 && value <= END_OF_TIME_MS)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot publish with ${option} ${value}: want milliseconds from 0 on`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,172 @@
+/**
+ * Half messages: the active side, which does the business operation and brings its outcome.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { State } from "../lifecycle.ts";
+import type { CheckAnswer } from "../checkback.ts";
+import type { CheckQuestion, Clock, Fence, SqlClient } from "../ports.ts";
+import { askFence } from "./ask_fence.ts";
+import type { HalfDraft, HalfKeeper } from "./half_keeper.ts";
+
+/** How the business operation of a half message ended, as far as the caller can know. */
+export type HalfOutcome<Result = undefined> =
+  /** It took place, and the message is or will be sent. */
+  | {
+    readonly outcome: "committed";
+    readonly id: string;
+    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    readonly settled: boolean;
+    /** What the operation returned; undefined when it was an earlier run that committed. */
+    readonly result: Result | undefined;
+    /** What went wrong after it was in the database, if anything did. */
+    readonly error?: unknown;
+  }
+  /** It did not take place and never can, and the message is or will be cancelled. */
+  | {
+    readonly outcome: "aborted";
+    readonly id: string;
+    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    readonly settled: boolean;
+    /** Why, if it was an error. */
+    readonly error?: unknown;
+  }
+  /** It cannot be known now; check-back will find out, and settle the message accordingly. */
+  | { readonly outcome: "in_doubt"; readonly id: string; readonly error?: unknown };
+
+/** A half message in the hands of the active side. */
+export interface HalfMessage<BusinessTx = unknown> {
+  /** The message's id. */
+  readonly id: string;
+  /** Where it stood when it was prepared: `prepared`, unless this id was prepared and decided before. */
+  readonly state: State;
+  /**
+   * Writes the fence in the transaction of the business operation, as its first statement.
+   *
+   * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
+   * before. The transaction must roll back.
+   */
+  fence(tx: BusinessTx | SqlClient): Promise<void>;
+  /** Says that the transaction has committed. Never throws: what is lost here, check-back finds out. */
+  confirm(): Promise<HalfOutcome>;
+  /**
+   * Says that the transaction has not committed, or may not have: the fence has the last word, and the
+   * outcome says what it was. Never throws.
+   */
+  cancel(): Promise<HalfOutcome>;
+}
+
+/** What half messages are handled with. */
+export interface HalfParts<BusinessTx> {
+  readonly keeper: HalfKeeper;
+  /** The fence in the business database; undefined for an active side that has none. */
+  readonly fence: Fence<BusinessTx> | undefined;
+  readonly clock: Clock;
+}
+
+/** Prepares a half message. */
+export async function prepareHalf<BusinessTx>(
+  parts: HalfParts<BusinessTx>,
+  draft: HalfDraft,
+): Promise<HalfMessage<BusinessTx>> {
+  const fence = fenceOf(parts);
+  const { id, name } = draft.message;
+  const { state } = await parts.keeper.prepare(draft);
+  const earlier = earlierOutcome(state);
+  const confirm = () => settled(parts, id, "committed");
+  if (earlier !== null) {
+    // The fence may have forgotten it by now, and would let the operation through.
+    const cancel = () => Promise.resolve(outcomeOf(id, earlier));
+    return { id, state, fence: () => Promise.reject(tooLate(id, state)), confirm, cancel };
+  }
+  return {
+    id,
+    state,
+    fence: (tx) => fence.commit(id, parts.clock.now(), tx),
+    confirm,
+    cancel: () => decided(parts, { id, name, epoch: 0 }),
+  };
+}
+
+/** Runs the business operation of a half message in the right order. Throws nothing once it is prepared. */
+export async function transactHalf<BusinessTx, Result>(
+  parts: HalfParts<BusinessTx>,
+  half: HalfMessage<BusinessTx>,
+  work: (tx: BusinessTx) => Promise<Result>,
+): Promise<HalfOutcome<Result>> {
+  const earlier = earlierOutcome(half.state);
+  if (earlier !== null) return outcomeOf(half.id, earlier);
+  let result: Result;
+  try {
+    result = await fenceOf(parts).transaction(async (tx) => {
+      await half.fence(tx);
+      return await work(tx);
+    });
+  } catch (error) {
+    // An error says nothing of the outcome: the commit may have gone through and its answer been lost.
+    return { ...await half.cancel(), error };
+  }
+  return { ...await half.confirm(), result } as HalfOutcome<Result>;
+}
+
+/** The outcome of a message that was decided before; null for one that is undecided. */
+function earlierOutcome(state: State): "committed" | "aborted" | null {
+  if (state === "prepared" || state === "in_doubt") return null;
+  return state === "cancelled" ? "aborted" : "committed";
+}
+
+/** An outcome that the keeper knows already. */
+function outcomeOf(
+  id: string,
+  outcome: "committed" | "aborted",
+): HalfOutcome<undefined> & { readonly outcome: "committed" | "aborted" } {
+  if (outcome === "aborted") return { outcome, id, settled: true };
+  return { outcome, id, settled: true, result: undefined };
+}
+
+function tooLate(id: string, state: State): AtlastError {
+  return new AtlastError(
+    "fenced_off",
+    `Cannot run the operation of half message "${id}": it is ${state}, want the transaction rolled back`,
+  );
+}
+
+/** The fence of an active side that wants to write to it. */
+function fenceOf<BusinessTx>({ fence }: HalfParts<BusinessTx>): Fence<BusinessTx> {
+  if (fence === undefined) {
+    throw new AtlastError(
+      "unsupported",
+      "Cannot prepare a half message without a fence: want one in the options, in the business database",
+    );
+  }
+  return fence;
+}
+
+/** Lets the fence decide, and tells the keeper. */
+async function decided<BusinessTx>(
+  parts: HalfParts<BusinessTx>,
+  question: CheckQuestion,
+): Promise<HalfOutcome> {
+  let answer: CheckAnswer;
+  try {
+    answer = await askFence(fenceOf(parts) as Fence, question, parts.clock);
+  } catch (error) {
+    return { outcome: "in_doubt", id: question.id, error };
+  }
+  if (answer === "committed" || answer === "aborted") {
+    return await settled(parts, question.id, answer);
+  }
+  return { outcome: "in_doubt", id: question.id };
+}
+
+async function settled<BusinessTx>(
+  { keeper }: HalfParts<BusinessTx>,
+  id: string,
+  outcome: "committed" | "aborted",
+): Promise<HalfOutcome> {
+  const told = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
+  const error = await told.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
+  const end = { id, settled: error === undefined, ...(error === undefined ? {} : { error }) };
+  return outcome === "committed" ? { outcome, result: undefined, ...end } : { outcome, ...end };
+}

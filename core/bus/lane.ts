@@ -1,0 +1,123 @@
+/**
+ * A lane: one kind of background work of a bus, with the records it holds, what wakes it, and its loop.
+ *
+ * @module
+ */
+import type { StoredRecord } from "../ports.ts";
+import type { Settings } from "./options.ts";
+import { runLoop } from "./runner.ts";
+import { Wake } from "./wake.ts";
+import { WorkQueue } from "./work_queue.ts";
+
+/** What a lane does. */
+export interface LaneParts {
+  /** What it is called in the observer's errors. */
+  readonly name: string;
+  /** How many records it holds at the most; Infinity where claims see to that. */
+  readonly capacity: number;
+  /** How many it claims at once. */
+  readonly claimSize: () => number;
+  /** How many of those waiting, from the front, go to one call of `work`; at least one. */
+  readonly workSize: (waiting: readonly StoredRecord[]) => number;
+  /** How many calls of `work` are under way at once. */
+  readonly worksAtOnce: number;
+  /** Claims up to `limit` records. */
+  claim(limit: number): Promise<StoredRecord[]>;
+  /** Claims one suspect and works on it alone; false when there is none. */
+  suspect(): Promise<boolean>;
+  /** When there is something to claim; null when there is nothing. */
+  nextDueAt(): Promise<number | null>;
+  /** Works on claimed records. */
+  work(records: StoredRecord[]): Promise<unknown>;
+  /** Gives back claimed records that were not begun. */
+  giveBack(records: StoredRecord[]): Promise<unknown>;
+}
+
+/** One kind of background work. */
+export class Lane<Tx> {
+  /** What wakes its loop. */
+  readonly wake: Wake;
+  readonly #settings: Settings<Tx>;
+  readonly #parts: LaneParts;
+  readonly #queue: WorkQueue<StoredRecord>;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(settings: Settings<Tx>, parts: LaneParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.wake = new Wake(settings.clock);
+    this.#queue = new WorkQueue({
+      capacity: parts.capacity,
+      batchOf: parts.workSize,
+      maxRuns: parts.worksAtOnce,
+      work: (records) => this.#observed(parts.name, parts.work(records)),
+      onRoom: () => this.wake.now(),
+    });
+  }
+
+  /** How many more records it takes; none while it does not run. */
+  room(): number {
+    return this.#queue.room();
+  }
+
+  /** Takes a record that is claimed already. */
+  push(record: StoredRecord): void {
+    this.#queue.push(record);
+  }
+
+  /** Starts its loop, which ends once `stopped` says so and it is woken. */
+  start(pollMs: number, stopped: () => boolean): void {
+    this.#queue.open();
+    const parts = {
+      ...this.#parts,
+      batchSize: this.#parts.claimSize,
+      queue: this.#queue,
+      wake: this.wake,
+    };
+    this.#loop = runLoop(this.#settings, parts, pollMs, stopped);
+  }
+
+  /** What is claimed and not begun yet. */
+  get waiting(): readonly StoredRecord[] {
+    return this.#queue.waiting;
+  }
+
+  /** Whether a record waits or is worked on. */
+  holds(record: StoredRecord): boolean {
+    return this.#queue.holds(record);
+  }
+
+  /** Takes no more, and gives back what was not begun. */
+  async drain(): Promise<void> {
+    const left = this.#queue.close();
+    this.wake.now();
+    await this.#loop;
+    // What the loop claimed in its last round is held too.
+    left.push(...this.#queue.close());
+    await this.#giveBack(left);
+  }
+
+  /** Gives back what was handed over since, and waits for what was begun. */
+  async finish(): Promise<void> {
+    await this.#giveBack(this.#queue.close());
+    await this.idle();
+  }
+
+  /** Resolves when nothing is held. */
+  async idle(): Promise<void> {
+    await this.#queue.idle();
+  }
+
+  async #giveBack(records: StoredRecord[]): Promise<void> {
+    if (records.length > 0) await this.#observed("release", this.#parts.giveBack(records));
+  }
+
+  /** Work that nobody waits for; its errors are observed. */
+  async #observed(during: string, work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#settings.observe({ kind: "error", during, error });
+    }
+  }
+}

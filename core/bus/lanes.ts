@@ -1,0 +1,98 @@
+/**
+ * The lanes of a bus: sending, handling, and asking for the outcome of half messages.
+ *
+ * @module
+ */
+import type { Consumer } from "./consumer.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { Lane } from "./lane.ts";
+import type { StoredRecord } from "../ports.ts";
+import type { Settings } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
+
+/** How many batches are held for sending: one under way, one next to it, and as much waiting. */
+const HELD_BATCHES = 4;
+/** How many batches are being sent at once. */
+const SENDS_AT_ONCE = 2;
+/** How many inbox messages are claimed at once; no more wait for a place in a group than that. */
+export const HELD_BY_GROUP = 200;
+/** How many active sides are asked at once. */
+const CHECKS_AT_ONCE = 10;
+
+/** Sends what is in the outbox. */
+export function outboxLane<Tx>(
+  settings: Settings<Tx>,
+  dispatcher: Dispatcher<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock, batchSize } = settings;
+  return new Lane(settings, {
+    name: "dispatch",
+    capacity: HELD_BATCHES * batchSize,
+    claimSize: () => batchSize,
+    workSize: () => batchSize,
+    worksAtOnce: SENDS_AT_ONCE,
+    claim: (limit) => dispatcher.claim("fresh", limit),
+    suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
+    nextDueAt: () => store.nextDueAt("outbox", clock.now()),
+    work: (records) => dispatcher.send(records, signal),
+    giveBack: (records) => dispatcher.release(records),
+  });
+}
+
+/** Handles what is in the inbox. */
+export function inboxLane<Tx>(
+  settings: Settings<Tx>,
+  consumer: Consumer<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock } = settings;
+  // One suspect at a time: if it kills this process, it must not take other suspects with it each time.
+  let suspect: StoredRecord | undefined;
+  const lane: Lane<Tx> = new Lane(settings, {
+    name: "consume",
+    // What is held is bounded for each group by itself, so that a slow group does not keep others out.
+    capacity: Infinity,
+    claimSize: () => consumer.claimSize(HELD_BY_GROUP),
+    // Each message by itself where its subscriber says nothing else: how many run at once is the business
+    // of its group.
+    workSize: (waiting) => consumer.together(waiting),
+    worksAtOnce: Infinity,
+    claim: (limit) => consumer.claim("fresh", limit),
+    suspect: async () => {
+      if (suspect !== undefined && lane.holds(suspect)) return false;
+      [suspect] = await consumer.claim("suspect", 1);
+      if (suspect === undefined) return false;
+      lane.push(suspect);
+      return true;
+    },
+    nextDueAt: async () => {
+      const groups = consumer.groupsWithRoom();
+      return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
+    },
+    work: (records) => consumer.handleTogether(records, signal),
+    giveBack: (records) => Promise.all(records.map((record) => consumer.release(record))),
+  });
+  return lane;
+}
+
+/** Asks for the outcome of half messages. */
+export function checkLane<Tx>(
+  settings: Settings<Tx>,
+  recovery: Recovery<Tx>,
+  signal: AbortSignal,
+): Lane<Tx> {
+  const { store, clock } = settings;
+  return new Lane(settings, {
+    name: "check-back",
+    capacity: CHECKS_AT_ONCE,
+    claimSize: () => CHECKS_AT_ONCE,
+    workSize: () => 1,
+    worksAtOnce: CHECKS_AT_ONCE,
+    claim: (limit) => recovery.claim(limit),
+    suspect: () => Promise.resolve(false),
+    nextDueAt: () => store.nextDueAt("outbox", clock.now(), undefined, "prepared"),
+    work: (records) => Promise.all(records.map((record) => recovery.check(record, signal))),
+    giveBack: (records) => Promise.all(records.map((record) => recovery.release(record))),
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * Check-back over HTTP: a question and its answer, as whoever asks and the active side must agree on
+ * them.
+ *
+ * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an
+ * answer is made of that of its request, so that it answers nothing else.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "./checkback.ts";
+import { AtlastError } from "./errors.ts";
+import { checkId } from "./id.ts";
+import { isObject, parsed } from "./json.ts";
+import { checkName } from "./name.ts";
+import type { CheckQuestion } from "./ports.ts";
+
+/** A question as it goes over the wire: it always says which active side it is for. */
+export type WireQuestion = Required<CheckQuestion>;
+
+/** What an active side can say; `unreachable` is what it is when it says nothing. */
+export type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
+
+/** A question in JSON. */
+export function questionText({ id, name, epoch, side }: WireQuestion): string {
+  return JSON.stringify({ id, name, epoch, side });
+}
+
+/**
+ * Reads a question.
+ *
+ * @throws {AtlastError} `malformed_message`, `invalid_id` or `invalid_name`.
+ */
+export function readQuestion(text: string): WireQuestion {
+  const question = parsed(text);
+  if (isObject(question)) {
+    const { id, name, epoch, side } = question;
+    if (
+      typeof id === "string" && typeof name === "string" && typeof side === "string" &&
+      isEpoch(epoch)
+    ) {
+      checkId(id);
+      checkName(name);
+      return { id, name, epoch, side };
+    }
+  }
+  throw new AtlastError(
+    "malformed_message",
+    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"side":"…"}`,
+  );
+}
+
+/** The answer to a question in JSON. */
+export function answerText({ id, epoch }: WireQuestion, answer: WireCheckAnswer): string {
+  return JSON.stringify({ id, epoch, answer });
+}
+
+/** What an answer says; null when it is not one to this question. */
+export function readAnswer(text: string, question: WireQuestion): WireCheckAnswer | null {
+  const said = parsed(text);
+  if (!isObject(said) || said["id"] !== question.id || said["epoch"] !== question.epoch) {
+    return null;
+  }
+  const { answer } = said;
+  return answer === "committed" || answer === "aborted" || answer === "unknown" ? answer : null;
+}
+
+/** The signed id of the answer to a request: never one that a request could have. */
+export function answerId(requestId: string): string {
+  return `re_${requestId}`;
+}
+
+function isEpoch(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

@@ -1,0 +1,54 @@
+/**
+ * Asking a service something: a request whose body says everything, with who asks.
+ *
+ * @module
+ */
+import type { AbortSignalLike } from "../ports.ts";
+import { requestPrefix } from "../wire.ts";
+import { type Fetch, post, type PostResult } from "./post.ts";
+import type { Signer } from "./signature.ts";
+
+/** How a service knows who asks. */
+export type Credentials = { readonly signer: Signer } | { readonly token: string };
+
+/** What {@linkcode ask} takes. */
+export interface AskRequest {
+  /** How to send it. */
+  readonly fetch: Fetch;
+  /** Where to. */
+  readonly url: string;
+  /** One of Atlast's own content types. */
+  readonly contentType: string;
+  /** The body. */
+  readonly text: string;
+  /** Who asks. */
+  readonly credentials: Credentials;
+  /** How long it may take until the whole answer is here, in milliseconds. */
+  readonly timeoutMs: number;
+  /** The most bytes read of the answer. */
+  readonly maxResponseBytes: number;
+  /** Stops it. */
+  readonly signal: AbortSignalLike;
+}
+
+/** What came of it, and the id that the request had: another one each time. */
+export interface Asked {
+  /** The request's id, which its signature covers. */
+  readonly requestId: string;
+  /** What came of it. */
+  readonly result: PostResult;
+}
+
+/** Asks. Never throws: whatever goes wrong is in the result. */
+export async function ask(request: AskRequest): Promise<Asked> {
+  const { contentType, credentials, text, ...rest } = request;
+  const requestId = `${requestPrefix(contentType) ?? ""}${crypto.randomUUID()}`;
+  const body = new TextEncoder().encode(text);
+  const headers = new Headers({ "content-type": contentType, accept: contentType });
+  if ("token" in credentials) headers.set("authorization", `Bearer ${credentials.token}`);
+  else {
+    const signature = await credentials.signer.headersFor(requestId, body);
+    for (const [name, value] of Object.entries(signature)) headers.set(name, value);
+  }
+  return { requestId, result: await post({ ...rest, headers, body }) };
+}

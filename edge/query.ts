@@ -1,0 +1,82 @@
+/**
+ * The query route: whoever waits for a message asks how it stands, so that one who missed every
+ * notification can still learn of it.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+import { checkId } from "../core/id.ts";
+import { isObject, parsed } from "../core/json.ts";
+import type { Message } from "../core/message.ts";
+import type { Store, StoredRecord } from "../core/ports.ts";
+import { batchItem, QUERY_CONTENT_TYPE, type RequestToVerify, type Verify } from "../core/wire.ts";
+import type { Route } from "./guard.ts";
+import { verifiedText } from "./verified.ts";
+
+/** Who may ask for what. */
+export interface QueryOptions {
+  /** Decides whether a request may ask at all; the app's own `verify` if not given. */
+  readonly verify?: Verify;
+  /**
+   * Whether whoever asks may know of this message; everyone whom `verify` lets in if not given. What one
+   * may not know of is answered as if it were not there.
+   */
+  readonly allows?: (
+    message: Message,
+    request: RequestToVerify,
+  ) => boolean | Promise<boolean>;
+}
+
+/** A question is an id and a wish. */
+const MAX_QUERY_BYTES = 4 * 1024;
+
+/** Makes the route. */
+export function queryRoute(
+  store: Pick<Store, "ready" | "find">,
+  verify: Verify,
+  allows: NonNullable<QueryOptions["allows"]> = () => true,
+): Route {
+  return async (request) => {
+    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES);
+    const { id, wantsMessage } = readQuery(text);
+    await store.ready();
+    const record = await store.find("outbox", { id, group: "" });
+    const { method, url, headers } = request;
+    if (record === null || !await allows(record.message, { method, url, headers })) {
+      throw new AtlastError("not_found", `Cannot find message "${id}": the outbox has none such`);
+    }
+    return new Response(outcomeText(record, wantsMessage), {
+      status: 200,
+      headers: { "content-type": QUERY_CONTENT_TYPE, "cache-control": "no-store" },
+    });
+  };
+}
+
+function readQuery(text: string): { id: string; wantsMessage: boolean } {
+  const query = parsed(text);
+  if (isObject(query) && query["operation"] === "query" && typeof query["id"] === "string") {
+    const { id, message = false } = query;
+    checkId(id as string);
+    if (typeof message === "boolean") return { id: id as string, wantsMessage: message };
+  }
+  throw new AtlastError(
+    "malformed_message",
+    `Cannot read a query: want {"operation":"query","id":"…","message":true or false}`,
+  );
+}
+
+/** The reason of a failure stays here: it may be another receiver's words. */
+function outcomeText(record: StoredRecord, wantsMessage: boolean): string {
+  const { id, state, message } = record;
+  const outcome = JSON.stringify({ id, name: message.name, state });
+  if (!wantsMessage || !isOut(record)) return outcome;
+  return `${outcome.slice(0, -1)},"message":${batchItem(message)}}`;
+}
+
+/**
+ * Whether a message was sent, or tried, or given up. One that waits, was withdrawn, or is not decided
+ * is nobody's to have: what it says may never come true.
+ */
+function isOut({ state, attempts }: StoredRecord): boolean {
+  return state === "succeeded" || state === "failed" || (state === "scheduled" && attempts > 0);
+}

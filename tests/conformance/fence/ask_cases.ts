@@ -1,0 +1,76 @@
+/**
+ * Asking: an answer that was given stays true.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Gate } from "../../support/gate.ts";
+import { ask, failToOperate, type FenceCases, operate } from "./subject.ts";
+
+/** What a fence answers. */
+export const askCases: FenceCases = {
+  "an operation that committed is committed, whoever asks and however often": async (subject) => {
+    await operate(subject);
+    for (const fence of [subject.fence, subject.peer, subject.fence]) {
+      assert.equal(await ask(fence), "committed");
+    }
+    assert.deepEqual(await subject.written(), ["m-1"]);
+  },
+
+  "one that never began is aborted, and stays so": async ({ fence, peer }) => {
+    for (const asked of [fence, peer, fence]) assert.equal(await ask(asked), "aborted");
+  },
+
+  "one that rolled back is aborted, and its writes are gone": async (subject) => {
+    await assert.rejects(failToOperate(subject), /declined/);
+    assert.equal(await ask(subject.peer), "aborted");
+    assert.deepEqual(await subject.written(), []);
+  },
+
+  "two that ask at once get the same answer": async (subject) => {
+    const many = Array.from({ length: 6 }, (_, i) => i % 2 === 0 ? subject.fence : subject.peer);
+    assert.deepEqual(
+      new Set(await Promise.all(many.map((fence) => ask(fence)))),
+      new Set(["aborted"]),
+    );
+    await operate(subject, "m-2");
+    const answers = await Promise.all(many.map((fence) => ask(fence, "m-2")));
+    assert.deepEqual(new Set(answers), new Set(["committed"]));
+  },
+
+  "an operation that is still open is unknown, never aborted, and can commit": async (subject) => {
+    const gate = new Gate();
+    const operation = operate(subject, "m-1", () => gate.pass());
+    await gate.reached();
+    assert.equal(await ask(subject.peer), "unknown");
+    gate.open();
+    await operation;
+    assert.equal(await ask(subject.peer), "committed");
+    assert.deepEqual(await subject.written(), ["m-1"]);
+  },
+
+  "an open operation holds up no other message": async (subject) => {
+    const gate = new Gate();
+    const operation = operate(subject, "m-1", () => gate.pass());
+    await gate.reached();
+    assert.equal(await ask(subject.peer, "m-2"), "aborted");
+    gate.open();
+    await operation;
+  },
+
+  "one that is asked after it was told to stop decides nothing": async (subject) => {
+    const answer = await ask(subject.fence, "m-1", AbortSignal.abort()).catch(() => "unreachable");
+    assert.ok(answer === "unknown" || answer === "unreachable", String(answer));
+    await operate(subject);
+    assert.equal(await ask(subject.fence), "committed");
+  },
+
+  "ids are told apart, whatever is in them": async (subject) => {
+    const ids = ["a", "A", "á", "a'b", 'a"b', "a\\b", "漢😀", "x".repeat(200), "%s", "$1"];
+    for (const id of ids) await operate(subject, id);
+    for (const id of ids) assert.equal(await ask(subject.fence, id), "committed");
+    assert.equal(await ask(subject.fence, "b"), "aborted");
+    await subject.fence.forget(ids);
+    for (const id of ids) assert.equal(await ask(subject.fence, id), "aborted");
+  },
+};

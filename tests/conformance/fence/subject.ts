@@ -1,0 +1,52 @@
+/**
+ * What the fence cases are run on, and the few things they all do to it.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../../../core/checkback.ts";
+import type { Fence } from "../../../core/ports.ts";
+import type { Cases } from "../suite.ts";
+
+/** A fence under test. */
+export interface FenceSubject {
+  /** The fence, empty and ready. */
+  readonly fence: Fence;
+  /** The same fence as another process would have it; the fence itself where there can be no other. */
+  readonly peer: Fence;
+  /** Writes business data within a transaction of the fence. */
+  write(tx: unknown, id: string): Promise<void>;
+  /** The business data that has committed. */
+  written(): Promise<string[]>;
+}
+
+/** Cases for fences. */
+export type FenceCases = Cases<FenceSubject>;
+
+/** When the cases take place. */
+export const NOW = 1_800_000_000_000;
+
+/** Asks what became of an operation. */
+export function ask(fence: Fence, id = "m-1", signal?: AbortSignal): Promise<CheckAnswer> {
+  return fence.ask(
+    { id, name: "order.placed", epoch: 1 },
+    signal ?? new AbortController().signal,
+  );
+}
+
+/** Runs an operation that writes business data behind the fence. */
+export function operate(
+  { fence, write }: FenceSubject,
+  id = "m-1",
+  more: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  return fence.transaction(async (tx) => {
+    await fence.commit(id, NOW, tx);
+    await write(tx, id);
+    await more();
+  });
+}
+
+/** An operation that writes all it has to, and then rolls back. */
+export function failToOperate(subject: FenceSubject, id = "m-1"): Promise<void> {
+  return operate(subject, id, () => Promise.reject(new Error("declined")));
+}

@@ -1,0 +1,83 @@
+/**
+ * The exception table of reliable messages, row by row, on databases that no one transaction covers.
+ * `deno test -A --filter "exception: "` shows all of it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import { checkBack, type HalfWorld, statusOf, worldInOneProcess } from "../support/half_world.ts";
+import { worldOverHttp } from "../support/half_world_http.ts";
+import { newPglite } from "../support/pglite.ts";
+import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { skipFor } from "../support/skip.ts";
+import { newDatabase, onPglite, onPostgres } from "../support/two_databases.ts";
+import { consumerRows } from "./exceptions/consumer_rows.ts";
+import { killedAt } from "./exceptions/killed.ts";
+import { operationRows } from "./exceptions/operation_rows.ts";
+import { prepareRows } from "./exceptions/prepare_rows.ts";
+import { resultRows } from "./exceptions/result_rows.ts";
+import { mustBeCancelled, mustBeDeliveredOnce } from "./exceptions/row.ts";
+
+const ROWS = { ...prepareRows, ...operationRows, ...resultRows, ...consumerRows };
+
+const [messages, business] = await Promise.all([newPglite(), newPglite()]);
+const url = await postgresUrl();
+const own = url === null ? null : await newDatabase(url);
+after(async () => {
+  await Promise.all([messages.close(), business.close()]);
+  await own?.drop();
+});
+
+const pglite = () => onPglite(messages, business);
+const postgres = () => onPostgres(url as string, own?.url as string);
+
+runRows("PGlite", async () => worldInOneProcess(await pglite()));
+runRows("over HTTP", async () => await worldOverHttp(await pglite()));
+runRows("Postgres", async () => worldInOneProcess(await postgres()), url === null);
+
+for (
+  const [step, ends] of [
+    ["before the operation", mustBeCancelled],
+    ["in the operation", mustBeCancelled],
+    ["after the commit", mustBeDeliveredOnce],
+  ] as const
+) {
+  const done = ends === mustBeCancelled ? "not done" : "done";
+  run(
+    `result never arrives, operation ${done}: killed with SIGKILL ${step} (Postgres)`,
+    async () => worldInOneProcess(await postgres()),
+    async (world) => {
+      const { schema } = world.databases;
+      await killedAt(step, { url: url as string, businessUrl: own?.url as string, schema });
+      assert.equal(await statusOf(world), "prepared");
+      // The server may still be ending the dead process's transaction: a check waits for it a while.
+      for (let checks = 0; checks < 10 && await statusOf(world) === "prepared"; checks++) {
+        await checkBack(world);
+      }
+      await ends(world);
+    },
+    url === null,
+  );
+}
+
+function runRows(place: string, open: () => Promise<HalfWorld>, skip = false): void {
+  for (const [title, row] of Object.entries(ROWS)) run(`${title} (${place})`, open, row, skip);
+}
+
+function run(
+  title: string,
+  open: () => Promise<HalfWorld>,
+  row: (world: HalfWorld) => Promise<void>,
+  skip: boolean,
+): void {
+  test(`exception: ${title}`, skip ? { skip: skipFor(NO_POSTGRES) } : {}, async () => {
+    const world = await open();
+    try {
+      await row(world);
+    } finally {
+      await world.close();
+      await world.databases.close();
+    }
+  });
+}

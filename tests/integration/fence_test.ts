@@ -1,0 +1,57 @@
+import { after } from "node:test";
+import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
+import type { Fence } from "../../mod.ts";
+import { fenceSuite } from "../conformance/fence_suite.ts";
+import { newPglite } from "../support/pglite.ts";
+import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
+import type { FenceSubject } from "../conformance/fence/subject.ts";
+import type { Opened } from "../conformance/suite.ts";
+
+const db = await newPglite();
+const url = await postgresUrl();
+after(() => db.close());
+
+fenceSuite("memory fence", {
+  open() {
+    const fence = memoryFence() as Fence;
+    const rows: string[] = [];
+    const subject: FenceSubject = {
+      fence,
+      peer: fence,
+      write(tx, id) {
+        rows.push(id);
+        (tx as MemoryFenceTransaction).onRollback(() => rows.splice(rows.indexOf(id), 1));
+        return Promise.resolve();
+      },
+      written: () => Promise.resolve(rows.filter(() => true)),
+    };
+    return Promise.resolve({ subject, close: () => Promise.resolve() });
+  },
+});
+
+fenceSuite("PGlite fence", {
+  open: async () => await opened(await onPglite(db, db)),
+  skip: [{
+    reason: "its one connection belongs to the operation while that is open",
+    tests: [
+      "an operation that is still open is unknown, never aborted, and can commit",
+      "an open operation holds up no other message",
+      "an operation that runs beside an open run of itself never commits too",
+    ],
+  }],
+});
+
+fenceSuite("Postgres fence", {
+  unavailable: url === null ? NO_POSTGRES : null,
+  open: async () => await opened(await onPostgres(url as string, url as string)),
+});
+
+async function opened(databases: TwoDatabases): Promise<Opened<FenceSubject>> {
+  const [fence, peer] = [databases.newFence(), databases.newFence()];
+  await Promise.all([fence.ready(), peer.ready()]);
+  return {
+    subject: { fence, peer, write: databases.pay, written: databases.payments },
+    close: () => databases.close(),
+  };
+}
