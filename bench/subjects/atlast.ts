@@ -29,7 +29,7 @@ const anything: Schema<Body> = {
 };
 const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
-/** How many messages are handled in one transaction. */
+/** How many messages are handled in one transaction: as many as are claimed at once. */
 const TOGETHER = 1000;
 const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false };
 
@@ -153,7 +153,8 @@ class AtlastSession implements Session {
       transport,
       observe,
       batchSize: 1000,
-      concurrency: 10,
+      // Transactions at once: more than the processors can run only wait for each other.
+      concurrency: work.effect ? 4 : 2,
     }, subscribers);
   }
 }
