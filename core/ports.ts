@@ -272,7 +272,8 @@ export interface FenceRow {
 /**
  * A table in the business database that decides half messages: the operation writes `committed` in its
  * own transaction, and whoever asks writes `aborted` where there is nothing. The unique key lets only
- * one of them through, so that an operation can never commit after its message was cancelled.
+ * one of them through, so that an operation can never commit after its message was cancelled. A fence
+ * serves one keeper of half messages, who alone knows which rows are still needed.
  *
  * @typeParam Tx What the business database calls a transaction.
  */

@@ -57,7 +57,12 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly onPublish?: readonly PublishMiddleware[];
   /** Wraps every handler, the first one outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<Tx>[];
-  /** The fence in the business database, for half messages whose business data lives elsewhere than the store. */
+  /**
+   * The fence in the business database, for half messages whose business data lives elsewhere than the
+   * store. A fence serves one keeper of half messages: rows of messages that this bus's store does not
+   * have are taken for those of messages long decided, and deleted after a day. Give a second keeper a
+   * fence in a schema of its own.
+   */
   readonly fence?: Fence<BusinessTx>;
   /** How to ask other active sides, by name, for the outcome of half messages they prepared here. */
   readonly checkBacks?: Readonly<Record<string, CheckBack>>;

@@ -11,7 +11,7 @@ import { worldOverHttp } from "../support/half_world_http.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { skipFor } from "../support/skip.ts";
-import { newDatabase, onPglite, onPostgres } from "../support/two_databases.ts";
+import { onPglite, onPostgres } from "../support/two_databases.ts";
 import { consumerRows } from "./exceptions/consumer_rows.ts";
 import { killedAt } from "./exceptions/killed.ts";
 import { operationRows } from "./exceptions/operation_rows.ts";
@@ -23,14 +23,13 @@ const ROWS = { ...prepareRows, ...operationRows, ...resultRows, ...consumerRows 
 
 const [messages, business] = await Promise.all([newPglite(), newPglite()]);
 const url = await postgresUrl();
-const own = url === null ? null : await newDatabase(url);
 after(async () => {
   await Promise.all([messages.close(), business.close()]);
-  await own?.drop();
 });
 
 const pglite = () => onPglite(messages, business);
-const postgres = () => onPostgres(url as string, own?.url as string);
+// Through two pools: to a transaction, two databases even where they are one server.
+const postgres = () => onPostgres(url as string, url as string);
 
 runRows("PGlite", async () => worldInOneProcess(await pglite()));
 runRows("over HTTP", async () => await worldOverHttp(await pglite()));
@@ -46,10 +45,13 @@ for (
   const done = ends === mustBeCancelled ? "not done" : "done";
   run(
     `result never arrives, operation ${done}: killed with SIGKILL ${step} (Postgres)`,
-    async () => worldInOneProcess(await postgres()),
+    async () => {
+      const databases = await postgres();
+      const { schema } = databases;
+      await killedAt(step, { url: url as string, businessUrl: url as string, schema });
+      return worldInOneProcess(databases);
+    },
     async (world) => {
-      const { schema } = world.databases;
-      await killedAt(step, { url: url as string, businessUrl: own?.url as string, schema });
       assert.equal(await statusOf(world), "prepared");
       // The server may still be ending the dead process's transaction: a check waits for it a while.
       for (let checks = 0; checks < 10 && await statusOf(world) === "prepared"; checks++) {

@@ -121,6 +121,8 @@ class Races {
     if (this.#random() < 0.5) this.#store.lose("find", "request", { times: 2 });
     const operations = pairs.map((pair) => this.#operate(pair));
     await this.#recovery.tick();
+    // Every check is over: an operation that still waits for one would do so for ever.
+    for (const { checkInside } of pairs) void checkInside.pass();
     const ends = await Promise.all(operations);
     this.#store.heal();
     this.#clock.advance(10 * 60_000);

@@ -51,7 +51,7 @@ export async function onPglite(messages: PGlite, business: PGlite): Promise<TwoD
   };
 }
 
-/** Two databases on a server: the default one, and one of the test file's own. */
+/** Two databases on a server, or one of them twice. */
 export async function onPostgres(url: string, businessUrl: string): Promise<TwoDatabases> {
   const schema = freshSchema();
   const [messages, business] = [connect(url), connect(businessUrl)];
