@@ -28,10 +28,12 @@ process.exitCode = await main(readOptions(process.argv.slice(2), HOME));
 async function main(options: Options): Promise<number> {
   const stops: (() => unknown)[] = [];
   // Whoever breaks the bench off leaves no server behind.
-  process.once("SIGINT", () => {
-    for (const stop of stops.toReversed()) stop();
-    process.exit(130);
-  });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => {
+      for (const stop of stops.toReversed()) stop();
+      process.exit(1);
+    });
+  }
   try {
     const peers = options.subjects.some((name) => PEERS.includes(name)) ? installPeers() : null;
     const server = options.databaseUrl === null
