@@ -227,14 +227,14 @@ export interface Store<Tx = unknown> {
    */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
 
-  /** Tells other processes that use this store that there is new work. Best effort. */
-  notify?(): Promise<void>;
+  /** Tells other processes that use this store that there is new work in a box. Best effort. */
+  notify?(box: Box): Promise<void>;
 
   /**
-   * Calls `wake` whenever another process says there is new work, until the returned function is
-   * called. Best effort: a lost wake-up only delays work until the next poll.
+   * Calls `wake` whenever another process says that there is new work in a box, until the returned
+   * function is called. Best effort: a lost wake-up only delays work until the next poll.
    */
-  listen?(wake: () => void): Promise<() => Promise<void>>;
+  listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
 
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;

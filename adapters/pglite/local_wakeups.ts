@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Box } from "../../core/lifecycle.ts";
 import type { Wakeups } from "../postgres/sql_store.ts";
 
 /** Who listens, for each database and schema; forgotten with the database. */
@@ -10,15 +11,15 @@ const listeners = new WeakMap<object, Map<string, Set<Listener>>>();
 
 interface Listener {
   readonly owner: Wakeups;
-  readonly wake: () => void;
+  readonly wake: (box: Box) => void;
 }
 
 /** Wake-ups for one store; it wakes the other stores of the same database and schema, not itself. */
 export function localWakeups(db: object, schema: string): Wakeups {
   const room = roomOf(db, schema);
   const wakeups: Wakeups = {
-    notify() {
-      for (const { owner, wake } of room) if (owner !== wakeups) wake();
+    notify(box) {
+      for (const { owner, wake } of room) if (owner !== wakeups) wake(box);
       return Promise.resolve();
     },
     listen(wake) {

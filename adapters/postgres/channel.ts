@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { Box } from "../../core/lifecycle.ts";
 import type { Wakeups } from "./sql_store.ts";
+import { Throttle } from "./throttle.ts";
 
 /** What of a database wake-ups need. */
 export interface Notifier {
@@ -30,39 +32,35 @@ const MAX_CHANNEL_LENGTH = 63;
 export class Channel implements Wakeups {
   readonly #notifier: Notifier;
   readonly #name: string;
-  readonly #intervalMs: number;
   /** Tells own notifications from those of others. */
   readonly #sender = crypto.randomUUID();
   readonly #stops = new Set<() => Promise<void>>();
-  #pause: Promise<void> | null = null;
-  #endPause: () => void = () => {};
-  #waiting: Promise<void> | null = null;
+  readonly #throttles: Readonly<Record<Box, Throttle>>;
 
   constructor(notifier: Notifier, schema: string, intervalMs: number) {
     this.#notifier = notifier;
     this.#name = `atlast_${schema}`.slice(0, MAX_CHANNEL_LENGTH);
-    this.#intervalMs = intervalMs;
+    this.#throttles = {
+      outbox: new Throttle(() => this.#send("outbox"), intervalMs),
+      inbox: new Throttle(() => this.#send("inbox"), intervalMs),
+    };
   }
 
-  notify(): Promise<void> {
-    if (this.#pause === null) return this.#send();
-    this.#waiting ??= this.#pause.then(() => {
-      this.#waiting = null;
-      return this.#send();
-    });
-    return this.#waiting;
+  notify(box: Box): Promise<void> {
+    return this.#throttles[box].run();
   }
 
-  async listen(wake: () => void): Promise<() => Promise<void>> {
+  async listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
     let lost = false;
     const { unlisten } = await this.#notifier.listen(
       this.#name,
-      (sender) => {
-        if (sender !== this.#sender) wake();
+      (payload) => {
+        const [sender, box] = payload.split(" ");
+        if (sender !== this.#sender && (box === "outbox" || box === "inbox")) wake(box);
       },
       () => {
         // What was sent while the connection was lost is lost too.
-        if (lost) wake();
+        if (lost) { for (const box of ["outbox", "inbox"] as const) wake(box); }
         lost = true;
       },
     );
@@ -74,24 +72,13 @@ export class Channel implements Wakeups {
   }
 
   async close(): Promise<void> {
-    this.#endPause();
-    await this.#waiting;
-    this.#endPause();
+    await Promise.all(Object.values(this.#throttles).map((throttle) => throttle.end()));
     await Promise.all([...this.#stops].map((stop) => stop()));
   }
 
-  async #send(): Promise<void> {
-    this.#pause = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#endPause(), this.#intervalMs);
-      this.#endPause = () => {
-        clearTimeout(timer);
-        this.#pause = null;
-        this.#endPause = () => {};
-        resolve();
-      };
-    });
+  async #send(box: Box): Promise<void> {
     try {
-      await this.#notifier.notify(this.#name, this.#sender);
+      await this.#notifier.notify(this.#name, `${this.#sender} ${box}`);
     } catch {
       // Best effort: the poll of whoever missed it finds the work.
     }

@@ -29,9 +29,9 @@ import { keyText, type Table, tableOf } from "./table.ts";
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
   /** Tells. */
-  notify(): Promise<void>;
+  notify(box: Box): Promise<void>;
   /** Listens. */
-  listen(wake: () => void): Promise<() => Promise<void>>;
+  listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Stops telling and listening. */
   close(): Promise<void>;
 }
@@ -149,11 +149,11 @@ export class SqlStore<Tx> implements Store<Tx> {
     return this.#parts.database.transaction(work);
   }
 
-  notify(): Promise<void> {
-    return this.#parts.wakeups.notify();
+  notify(box: Box): Promise<void> {
+    return this.#parts.wakeups.notify(box);
   }
 
-  listen(wake: () => void): Promise<() => Promise<void>> {
+  listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
     return this.#parts.wakeups.listen(wake);
   }
 

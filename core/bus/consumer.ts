@@ -89,6 +89,11 @@ export class Consumer<Tx> {
     return { received, claimed };
   }
 
+  /** How many groups have a subscriber here. */
+  get groups(): number {
+    return this.#parts.subscriptions.groups.length;
+  }
+
   /** The groups in which another handler could start now. */
   groupsWithRoom(): string[] {
     const { subscriptions, limiter } = this.#parts;

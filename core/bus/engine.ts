@@ -23,6 +23,7 @@ import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
+import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
 import { Recovery } from "./recovery.ts";
 import {
@@ -42,8 +43,6 @@ const STOPPING_RETRY_MS = 1_000;
 /** How often a bus looks for work by itself where it is told of new work, and where it is not. */
 const POLL_LISTENING_MS = 30_000;
 const POLL_ALONE_MS = 1_000;
-
-type Phase = "resting" | "running" | "draining" | "stopped";
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
 export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
@@ -202,7 +201,9 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const handled = new Map<string, DeliveryResult>();
     if (running) {
       for (const record of claimed) this.#inbox.push(record);
-      this.#inbox.wake.now();
+      const fresh = received.flat().filter(({ result }) => result === null).length;
+      // What found no room here is there for the loop to claim.
+      if (fresh > claimed.length) this.#inbox.wake.now();
     } else {
       await Promise.all(claimed.map(async (record) => {
         const { result } = await this.#consumer.handle(record, this.#abort.signal);
@@ -276,7 +277,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   async #start(): Promise<void> {
     const { store, pollMs } = this.#settings;
     await store.ready();
-    this.#unlisten = await store.listen?.(() => this.#wakeAll()) ?? null;
+    this.#unlisten = await store.listen?.((box) => this.#laneOf(box).wake.now()) ?? null;
     if (this.#phase !== "resting") return;
     this.#phase = "running";
     const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
@@ -300,7 +301,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   ): Promise<void> {
     const key = { id: message.id, group: message.group ?? "" };
     await this.#calls.during(() => retry(this.#settings, message.box, key));
-    (message.box === "outbox" ? this.#outbox : this.#inbox).wake.now();
+    this.#laneOf(message.box).wake.now();
+    // The loops may be those of another process.
+    if (this.#phase !== "running") {
+      await this.#observed("notify", this.#settings.store.notify?.(message.box));
+    }
   }
 
   async health(): Promise<Health> {
@@ -361,11 +366,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #added(committed: boolean): void {
     const running = this.#phase === "running";
     if (running) committed ? this.#outbox.wake.now() : this.#outbox.wake.soon();
-    else if (committed) this.#observed("notify", this.#settings.store.notify?.());
+    else if (committed) this.#observed("notify", this.#settings.store.notify?.("outbox"));
   }
 
-  #wakeAll(): void {
-    for (const lane of this.#lanes) lane.wake.now();
+  #laneOf(box: Box): Lane<Tx> {
+    return box === "outbox" ? this.#outbox : this.#inbox;
   }
 
   #isStopping(): boolean {
@@ -381,13 +386,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #mustNotBeStopped(action: string): void {
     if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
-}
-
-function stopped(action: string, phase: string): AtlastError {
-  return new AtlastError(
-    "stopped",
-    `Cannot ${action}: the bus ${phase}, want one that runs or rests`,
-  );
 }
 
 function keyOf({ id, group }: RecordKey): string {

@@ -27,8 +27,10 @@ export interface LaneParts {
   suspect(): Promise<boolean>;
   /** When there is something to claim; null when there is nothing. */
   nextDueAt(): Promise<number | null>;
-  /** Works on claimed records. */
-  work(records: StoredRecord[]): Promise<unknown>;
+  /** Whether claims leave something out at the moment, for lack of room. */
+  isShort(): boolean;
+  /** Works on claimed records; says whether all of them are done with, so that none is to be claimed again. */
+  work(records: StoredRecord[]): Promise<boolean>;
   /** Gives back claimed records that were not begun. */
   giveBack(records: StoredRecord[]): Promise<unknown>;
 }
@@ -40,6 +42,8 @@ export class Lane<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #parts: LaneParts;
   readonly #queue: WorkQueue<StoredRecord>;
+  /** Whether there may be something to claim once work that is under way has ended. */
+  #look = false;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(settings: Settings<Tx>, parts: LaneParts) {
@@ -50,8 +54,15 @@ export class Lane<Tx> {
       capacity: parts.capacity,
       batchOf: parts.workSize,
       maxRuns: parts.worksAtOnce,
-      work: (records) => this.#observed(parts.name, parts.work(records)),
-      onRoom: () => this.wake.now(),
+      work: async (records) => {
+        const isDone = await this.#observed(parts.name, parts.work(records));
+        if (isDone !== true) this.#look = true;
+      },
+      onRoom: () => {
+        if (!this.#look) return;
+        this.#look = false;
+        this.wake.now();
+      },
     });
   }
 
@@ -68,13 +79,28 @@ export class Lane<Tx> {
   /** Starts its loop, which ends once `stopped` says so and it is woken. */
   start(pollMs: number, stopped: () => boolean): void {
     this.#queue.open();
+    const { name, claimSize, claim, suspect, nextDueAt } = this.#parts;
     const parts = {
-      ...this.#parts,
-      batchSize: this.#parts.claimSize,
-      queue: this.#queue,
+      name,
       wake: this.wake,
+      batchSize: claimSize,
+      room: () => {
+        const room = this.#queue.room();
+        if (room === 0) this.#look = true;
+        return room;
+      },
+      push: (record: StoredRecord) => this.#queue.push(record),
+      claim: (limit: number) => this.#looking(() => claim(limit)),
+      suspect,
+      nextDueAt: () => this.#looking(nextDueAt),
     };
     this.#loop = runLoop(this.#settings, parts, pollMs, stopped);
+  }
+
+  /** Looks for work; what is left out for lack of room is looked for again once there is some. */
+  #looking<Result>(look: () => Result): Result {
+    if (this.#parts.isShort()) this.#look = true;
+    return look();
   }
 
   /** What is claimed and not begun yet. */
@@ -113,11 +139,12 @@ export class Lane<Tx> {
   }
 
   /** Work that nobody waits for; its errors are observed. */
-  async #observed(during: string, work: Promise<unknown>): Promise<void> {
+  async #observed<Result>(during: string, work: Promise<Result>): Promise<Result | undefined> {
     try {
-      await work;
+      return await work;
     } catch (error) {
       this.#settings.observe({ kind: "error", during, error });
+      return undefined;
     }
   }
 }

@@ -35,7 +35,8 @@ export function outboxLane<Tx>(
     claim: (limit) => dispatcher.claim("fresh", limit),
     suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),
-    work: (records) => dispatcher.send(records, signal),
+    isShort: () => false,
+    work: async (records) => (await dispatcher.send(records, signal)).sent === records.length,
     giveBack: (records) => dispatcher.release(records),
   });
 }
@@ -70,7 +71,13 @@ export function inboxLane<Tx>(
       const groups = consumer.groupsWithRoom();
       return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
     },
-    work: (records) => consumer.handleTogether(records, signal),
+    isShort: () => consumer.groupsWithRoom().length < consumer.groups,
+    work: async (records) => {
+      const ends = await consumer.handleTogether(records, signal);
+      // The next suspect waits for this one to end.
+      return records.every(({ crashes }) => crashes === 0) &&
+        ends.every(({ result }) => result.kind === "handled" || result.kind === "failed");
+    },
     giveBack: (records) => Promise.all(records.map((record) => consumer.release(record))),
   });
   return lane;
@@ -92,7 +99,11 @@ export function checkLane<Tx>(
     claim: (limit) => recovery.claim(limit),
     suspect: () => Promise.resolve(false),
     nextDueAt: () => store.nextDueAt("outbox", clock.now(), undefined, "prepared"),
-    work: (records) => Promise.all(records.map((record) => recovery.check(record, signal))),
+    isShort: () => false,
+    work: async (records) => {
+      await Promise.all(records.map((record) => recovery.check(record, signal)));
+      return false;
+    },
     giveBack: (records) => Promise.all(records.map((record) => recovery.release(record))),
   });
 }

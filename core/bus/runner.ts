@@ -8,7 +8,6 @@ import { later } from "../retry.ts";
 import type { StoredRecord } from "../ports.ts";
 import type { Settings } from "./options.ts";
 import type { Wake } from "./wake.ts";
-import type { WorkQueue } from "./work_queue.ts";
 
 /** How long a loop rests after an error, in milliseconds: from the first in a row to the longest. */
 const FIRST_REST_MS = 100;
@@ -22,8 +21,10 @@ const SUSPECTS_PER_LEASE = 4;
 export interface LoopParts {
   /** What it is called in the observer's errors. */
   readonly name: string;
-  /** Where claimed records go. */
-  readonly queue: WorkQueue<StoredRecord>;
+  /** How many records can be taken now. */
+  room(): number;
+  /** Takes a claimed record. */
+  push(record: StoredRecord): void;
   /** What wakes it. */
   readonly wake: Wake;
   /** How many are claimed at once. */
@@ -78,10 +79,10 @@ export async function runLoop<Tx>(
 
 /** One look for work. */
 async function round(parts: LoopParts, now: () => number): Promise<Next> {
-  const limit = Math.min(parts.batchSize(), parts.queue.room());
+  const limit = Math.min(parts.batchSize(), parts.room());
   if (limit === 0) return { untilMs: Infinity };
   const records = await parts.claim(limit);
-  for (const record of records) parts.queue.push(record);
+  for (const record of records) parts.push(record);
   if (records.length === limit) return "at once";
   const next = dueNext(await parts.nextDueAt(), now());
   if (next !== "at once" || await parts.suspect()) return next;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { subscribe } from "../../mod.ts";
+import { type Box, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";
@@ -140,14 +140,14 @@ describe("bus: a running bus with nothing to do", () => {
   });
 
   it("is woken by what others tell it", async () => {
-    let wake = (): void => {};
+    let wake = (_box: Box): void => {};
     const store = Object.assign(memoryStore(), {
       capabilities: { transactions: true, durable: false, shared: true },
-      listen: (told: () => void) => {
+      listen: (told: (box: Box) => void) => {
         wake = told;
         return Promise.resolve(() => Promise.resolve());
       },
-      notify: () => Promise.resolve(wake()),
+      notify: (box: Box) => Promise.resolve(wake(box)),
     });
     const { bus, clock, observed } = fixture([], { store, transport: new FakeTransport() });
     const other = fixture([], { store, clock, transport: new FakeTransport() });

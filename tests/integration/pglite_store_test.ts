@@ -99,12 +99,12 @@ describe("PGlite store", () => {
     const stops = await Promise.all(
       stores.map((store, i) => store.listen?.(() => woken.push(`store ${i}`))),
     );
-    await stores[0]?.notify?.();
+    await stores[0]?.notify?.("outbox");
     assert.deepEqual(woken, ["store 1"]);
     await stops[1]?.();
-    await stores[0]?.notify?.();
+    await stores[0]?.notify?.("outbox");
     await Promise.all(stores.map((store) => store.close()));
-    await stores[1]?.notify?.();
+    await stores[1]?.notify?.("outbox");
     assert.deepEqual(woken, ["store 1"]);
   });
 });

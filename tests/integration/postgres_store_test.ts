@@ -158,12 +158,13 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       const peer = postgresStore(sql, { schema });
       let [woken, own] = [0, 0];
       const { promise, resolve } = Promise.withResolvers<void>();
-      await peer.listen?.(() => {
+      await peer.listen?.((box) => {
+        assert.equal(box, "outbox");
         woken += 1;
         resolve();
       });
       await store.listen?.(() => own += 1);
-      await Promise.all(Array.from({ length: 50 }, () => store.notify?.()));
+      await Promise.all(Array.from({ length: 50 }, () => store.notify?.("outbox")));
       await promise;
       await Promise.all([peer.close(), store.close()]);
       assert.ok(woken <= 2, `woken ${woken} times`);
