@@ -4,10 +4,20 @@
  * @module
  */
 
-/** Runs work at most once in each interval. */
+/** How much longer than its interval a throttle pauses at the most. */
+const MAX_GROWTH = 8;
+/** How often it must be asked in one pause for the next to be twice as long. */
+const BUSY_CALLS = 8;
+
+/**
+ * Runs work at most once in each interval. While it is asked many times in each, the intervals double:
+ * who has that much to tell keeps those who listen busy anyway, and need not tell them so often.
+ */
 export class Throttle {
   readonly #work: () => Promise<void>;
   readonly #intervalMs: number;
+  #pauseMs: number;
+  #calls = 0;
   #pause: Promise<void> | null = null;
   #endPause: () => void = () => {};
   #waiting: Promise<void> | null = null;
@@ -15,11 +25,13 @@ export class Throttle {
   constructor(work: () => Promise<void>, intervalMs: number) {
     this.#work = work;
     this.#intervalMs = intervalMs;
+    this.#pauseMs = intervalMs;
   }
 
   /** Runs the work now, or once the interval is over; resolves when it is done. */
   run(): Promise<void> {
     if (this.#pause === null) return this.#now();
+    this.#calls += 1;
     this.#waiting ??= this.#pause.then(() => {
       this.#waiting = null;
       return this.#now();
@@ -36,7 +48,14 @@ export class Throttle {
 
   async #now(): Promise<void> {
     this.#pause = new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#endPause(), this.#intervalMs);
+      const timer = setTimeout(() => {
+        const longest = MAX_GROWTH * this.#intervalMs;
+        this.#pauseMs = this.#calls < BUSY_CALLS
+          ? this.#intervalMs
+          : Math.min(2 * this.#pauseMs, longest);
+        this.#calls = 0;
+        this.#endPause();
+      }, this.#pauseMs);
       this.#endPause = () => {
         clearTimeout(timer);
         this.#pause = null;
