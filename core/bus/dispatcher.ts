@@ -16,7 +16,7 @@ import { decide, type Decision, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
-export const UNROUTABLE_PAUSE_MS = 30_000;
+const UNROUTABLE_PAUSE_MS = 30_000;
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {

@@ -11,6 +11,7 @@ import type { Clock, StoredRecord } from "../ports.ts";
 import { type AttemptEnd, type AttemptParts, type Handled, handled } from "./attempt.ts";
 import { decodeBodySoon } from "./codec.ts";
 import { settlementOf } from "./settling.ts";
+import { unlessAborted } from "./time_limit.ts";
 
 /** One message of a transaction, its body read. */
 interface Member<Tx> {
@@ -113,12 +114,7 @@ class Patience {
 
   /** Does work until the time is up. */
   race<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { signal } = this;
-    return new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-      work().then(resolve, reject);
-    });
+    return unlessAborted(work, this.signal);
   }
 
   end(): void {

@@ -14,7 +14,7 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     drivers: ["@electric-sql/pglite", "node:fs/promises", "node:os", "node:process"],
     adapters: ["postgres"],
   },
-  http: { drivers: ["standardwebhooks"], adapters: [] },
+  http: { drivers: [], adapters: [] },
 };
 
 /**
