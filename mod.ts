@@ -136,6 +136,7 @@ export type {
   RecordKey,
   SendResult,
   Settlement,
+  SettleStep,
   SqlClient,
   StateCounts,
   Store,

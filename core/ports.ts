@@ -109,6 +109,16 @@ export interface Settlement extends Lease {
   readonly reply?: string | null;
 }
 
+/** A settlement, and what is to be added if it applies. */
+export interface SettleStep {
+  /** The settlement. */
+  readonly settlement: Settlement;
+  /** On which side to add. */
+  readonly box: Box;
+  /** What to add; may be empty. */
+  readonly records: readonly NewRecord[];
+}
+
 /** Which records to list. */
 export interface ListQuery {
   /** On which side. */
@@ -196,6 +206,33 @@ export interface Store<Tx = unknown> {
    * the others back. The epoch stays as it is.
    */
   settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
+
+  /**
+   * Settles records of `box` as {@linkcode Store.settle} does, and adds what goes with each as
+   * {@linkcode Store.add} does if and only if its settlement applies: all in one atomic step. Results are
+   * in the order of `steps`: null for a settlement that is stale, else what became of its records.
+   *
+   * For stores without transactions, whose word of a failure or reply could otherwise be lost between two
+   * steps. Stores that have transactions need not have it.
+   */
+  settleAndAdd?(
+    box: Box,
+    steps: readonly SettleStep[],
+    nowMs: number,
+  ): Promise<(readonly AddResult[] | null)[]>;
+
+  /**
+   * Adds all of `records` in one atomic step, or none of them when a key is taken. Results are in their
+   * order: the record that has the key, null where it is free. They have different keys; all were added if
+   * and only if every result is null.
+   *
+   * For stores without transactions, as {@linkcode Store.settleAndAdd} is.
+   */
+  addAll?(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+  ): Promise<(StoredRecord | null)[]>;
 
   /** The record with this key; null when there is none. */
   find(box: Box, key: RecordKey): Promise<StoredRecord | null>;

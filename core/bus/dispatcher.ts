@@ -11,6 +11,7 @@ import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord } from "./publisher.ts";
+import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
@@ -34,6 +35,7 @@ export class Dispatcher<Tx> {
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: () => void;
+  readonly #settler: Settler<Tx>;
 
   /** Makes a dispatcher; `received` is told when it put something into this bus's own inbox. */
   constructor(
@@ -46,6 +48,7 @@ export class Dispatcher<Tx> {
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
+    this.#settler = new Settler(settings.store, "outbox", settings.clock);
   }
 
   /** Claims due records. */
@@ -191,15 +194,11 @@ export class Dispatcher<Tx> {
    * straight to the inbox: the transport that just failed need not carry it.
    */
   async #settleWith(decision: Decision, word: Message): Promise<boolean> {
-    const { store, clock } = this.#settings;
     const groups = [...this.#subscriptions.of(word.name).keys()];
     const box = groups.length > 0 ? "inbox" : "outbox";
     const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
-    const settled = await store.transaction(async (tx) => {
-      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
-      if (applied) await store.add(box, records, clock.now(), tx);
-      return applied === true;
-    });
+    const settlement = settlementOf(decision);
+    const settled = await this.#settler.alone({ settlement, box, records }) !== null;
     if (settled && box === "inbox") this.#received();
     return settled;
   }
