@@ -131,6 +131,8 @@ export type {
   Lease,
   ListQuery,
   NewRecord,
+  PullRequest,
+  PullResult,
   Receiver,
   RecordKey,
   SendResult,
