@@ -35,6 +35,7 @@ export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.t
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
+export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
 export {
   type CallbackControl,
   type Handler,

@@ -15,6 +15,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import { HalfOperations } from "./half_operations.ts";
+import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
@@ -26,6 +27,7 @@ import type { Settings } from "./options.ts";
 import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
 import { Puller } from "./puller.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Recovery } from "./recovery.ts";
 import {
   type Handler,
@@ -155,6 +157,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   ): Promise<Receipt[]> {
     this.#mustNotBeStopped("publish");
     return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
+  }
+
+  async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
+    this.#mustNotBeStopped("publish");
+    return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
   }
 
   async prepare<C extends Contract>(
@@ -315,18 +322,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async health(): Promise<Health> {
-    const running = this.#phase === "running";
-    if (this.#isStopping()) {
-      return { ready: false, store: "up", running, reason: "The bus is stopping" };
-    }
-    try {
-      await this.#settings.store.ready();
-      await this.#settings.store.nextDueAt("outbox", this.#settings.clock.now());
-      return { ready: true, store: "up", running };
-    } catch {
-      // The driver's own words may hold an address or a user name.
-      return { ready: false, store: "down", running, reason: "The store does not answer" };
-    }
+    return await healthOf(this.#settings, this.#phase);
   }
 
   get #lanes(): readonly Lane<Tx>[] {
