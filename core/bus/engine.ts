@@ -125,7 +125,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
     this.#inbox.wake.now();
-    this.#puller.wake.now();
+    if (this.#phase === "running") this.#puller.wake.now();
   }
 
   subscribe<C extends Contract>(

@@ -6,6 +6,7 @@
 import type { Receiver, Transport } from "../../core/ports.ts";
 import { runSuite, type Skip } from "./suite.ts";
 import { carryCases } from "./transport/carry_cases.ts";
+import { pulled } from "./transport/pulled.ts";
 import { resultCases } from "./transport/result_cases.ts";
 import type { TransportSubject } from "./transport/subject.ts";
 
@@ -13,7 +14,7 @@ import type { TransportSubject } from "./transport/subject.ts";
 export interface TransportSuiteOptions {
   /**
    * Makes a transport that carries messages named `ROUTED` to this receiver, and no others; `close`
-   * gives back what was opened for it.
+   * gives back what was opened for it. One that has `pull` is pulled by the suite.
    */
   open(receiver: Receiver): Promise<{ transport: Transport; close(): Promise<void> }>;
   /** Cases this adapter leaves out. */
@@ -32,7 +33,7 @@ export function transportSuite(name: string, options: TransportSuiteOptions): vo
       const start = async (receiver: Receiver): Promise<Transport> => {
         const { transport, close } = await open(receiver);
         closing.push(close);
-        return transport;
+        return transport.pull === undefined ? transport : pulled(transport, receiver);
       };
       return Promise.resolve({
         subject: { start },
