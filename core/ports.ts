@@ -382,8 +382,10 @@ export type DeliveryResult =
   | { readonly kind: "failed"; readonly duplicate: boolean; readonly reason: string }
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
-  /** It could not be taken now; nothing was stored. */
-  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs: number };
+  /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
+  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
+  /** It can never be taken, and nothing was stored: the sender keeps it as failed. */
+  | { readonly kind: "rejected"; readonly reason: string };
 
 /** The receiving side of a bus. */
 export interface Receiver {

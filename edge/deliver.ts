@@ -17,7 +17,7 @@ import {
 } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
-import { Refusal, statusOf, unavailable } from "./status.ts";
+import { never, Refusal, statusOf, unavailable } from "./status.ts";
 
 /** Hands the messages of a request to the bus and says what became of them. */
 export function deliver(
@@ -44,6 +44,7 @@ async function deliverOne(
   if (result!.kind === "refused") {
     throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
   }
+  if (result!.kind === "rejected") throw never(`Cannot take it at all: ${result!.reason}`);
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
       status,
@@ -110,8 +111,15 @@ function kept(message: Message): Message {
 
 /** A failure's reason stays here: it is what a handler said, and may hold anything. */
 function wireResult(id: string, result: DeliveryResult): WireResult {
-  if (result.kind !== "refused") return { id, status: result.kind };
-  return { id, status: "refused", reason: result.reason, retryAfterMs: result.retryAfterMs };
+  switch (result.kind) {
+    case "refused":
+    case "rejected": {
+      const { kind: status, ...why } = result;
+      return { id, status, ...why };
+    }
+    default:
+      return { id, status: result.kind };
+  }
 }
 
 function malformed(entry: BatchEntry & { message: null }): WireResult {
