@@ -132,8 +132,6 @@ export type {
   Lease,
   ListQuery,
   NewRecord,
-  PullRequest,
-  PullResult,
   Receiver,
   RecordKey,
   SendResult,
@@ -146,3 +144,4 @@ export type {
   Transport,
   TransportCapabilities,
 } from "./core/ports.ts";
+export type { PullRequest, PullResult } from "./core/pull.ts";

@@ -10,6 +10,7 @@
 import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
+import type { PullRequest, PullResult } from "./pull.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
@@ -319,28 +320,6 @@ export interface TransportCapabilities {
   readonly maxBodyBytes: number;
 }
 
-/** What to fetch from a transport. */
-export interface PullRequest {
-  /** The names that are subscribed to, and patterns of names (see `matchesName`). */
-  readonly patterns: readonly string[];
-  /** How many new messages of each name at the most. */
-  readonly limit: number;
-  /** Unix time in milliseconds. */
-  readonly nowMs: number;
-  /** Ends the wait, for the transport's server and for `deliver`; what was fetched by then comes again. */
-  readonly signal: AbortSignalLike;
-}
-
-/** What a transport fetched. */
-export interface PullResult {
-  /** How many messages were handed over and kept. */
-  readonly received: number;
-  /** Whether there may be more to fetch at once. */
-  readonly more: boolean;
-  /** When something that was left behind can be fetched, in Unix milliseconds; null when nothing is known of. */
-  readonly nextAtMs: number | null;
-}
-
 /** What carries messages to their subscribers. */
 export interface Transport {
   /** What this transport can do. */
@@ -359,14 +338,7 @@ export interface Transport {
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
-  /**
-   * Fetches what has come for the names that are asked for, hands it to `deliver` in batches, and
-   * acknowledges what that kept: `accepted`, `handled` and `failed` alike. Anything else stays with the
-   * transport, for a later call of this or another process. Only transports have this that do not bring
-   * messages by themselves: a bus calls it in its tick and, while it runs, now and then.
-   *
-   * A `deliver` that rejects keeps nothing. Safe to run many times at once, in several processes too.
-   */
+  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
   pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;

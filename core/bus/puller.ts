@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { PullResult, Receiver } from "../ports.ts";
+import type { Receiver } from "../ports.ts";
+import type { PullResult } from "../pull.ts";
 import type { Settings } from "./options.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unlessAborted } from "./time_limit.ts";

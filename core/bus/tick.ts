@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { PullResult, StoredRecord } from "../ports.ts";
+import type { StoredRecord } from "../ports.ts";
+import type { PullResult } from "../pull.ts";
 import { combined, type Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";

@@ -5,7 +5,12 @@ import { transportSuite } from "./transport_suite.ts";
 // The suite itself: that a transport which must be pulled can pass all of it.
 transportSuite("stream in memory", {
   open() {
-    const transport = new FakeStream(["g"], [ROUTED]).transport("g");
-    return Promise.resolve({ transport, close: () => transport.close() });
+    const stream = new FakeStream(["g"], [ROUTED]);
+    const transport = stream.transport("g");
+    return Promise.resolve({
+      transport,
+      parked: () => Promise.resolve(stream.parked),
+      close: () => transport.close(),
+    });
   },
 });

@@ -9,12 +9,11 @@ import { matchesName } from "../../core/name.ts";
 import type {
   AbortSignalLike,
   DeliveryResult,
-  PullRequest,
-  PullResult,
   Receiver,
   SendResult,
   Transport,
 } from "../../core/ports.ts";
+import type { PullRequest, PullResult } from "../../core/pull.ts";
 
 interface Entry {
   readonly message: Message;
@@ -29,6 +28,8 @@ export const MIN_IDLE_MS = 30_000;
 export class FakeStream {
   readonly #groups: ReadonlyMap<string, Set<Entry>>;
   readonly #names: ReadonlySet<string> | undefined;
+  /** What a group will never take, and why, by id. */
+  readonly parked: Map<string, string> = new Map();
 
   /** Makes a stream for these groups, that carries these names; all if not given. */
   constructor(groups: readonly string[], names?: readonly string[]) {
@@ -49,7 +50,7 @@ export class FakeStream {
       capabilities: { maxBatch: 100, maxBodyBytes: MAX_BODY_BYTES },
       routes: (name) => this.#carries(name),
       send: (messages, signal) => Promise.resolve(this.#send(messages, signal)),
-      pull: (request, deliver) => pull(own, request, deliver),
+      pull: (request, deliver) => pull(own, this.parked, request, deliver),
       close: () => Promise.resolve(),
     };
   }
@@ -72,6 +73,7 @@ export class FakeStream {
 
 async function pull(
   entries: Set<Entry>,
+  parked: Map<string, string>,
   { patterns, limit, nowMs, signal }: PullRequest,
   deliver: Receiver["deliver"],
 ): Promise<PullResult> {
@@ -89,7 +91,12 @@ async function pull(
     if (result?.kind === "accepted" || result?.kind === "handled" || result?.kind === "failed") {
       received += 1;
       entries.delete(entry);
-    } else entry.dueAtMs = nowMs + (result?.kind === "refused" ? result.retryAfterMs : 1_000);
+    } else if (result?.kind === "rejected") {
+      parked.set(entry.message.id, result.reason);
+      entries.delete(entry);
+    } else {
+      entry.dueAtMs = nowMs + ((result?.kind === "refused" ? result.retryAfterMs : null) ?? 1_000);
+    }
   });
   const next = Math.min(...[...entries].map(({ dueAtMs }) => dueAtMs).filter((at) => at > nowMs));
   return {

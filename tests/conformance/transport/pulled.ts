@@ -8,11 +8,11 @@ import type { Message } from "../../../core/message.ts";
 import type {
   AbortSignalLike,
   DeliveryResult,
-  PullResult,
   Receiver,
   SendResult,
   Transport,
 } from "../../../core/ports.ts";
+import type { PullResult } from "../../../core/pull.ts";
 import { ROUTED } from "./subject.ts";
 
 /** Later than any receiver of the suite asks for, in milliseconds, and sooner than others take over. */
@@ -21,9 +21,14 @@ const LATER_MS = 10_000;
 /**
  * Sends, lets the receiver have what came, and then looks what comes again: `sent` is what does not, and
  * a failure to be retried is what does. So a message that was acknowledged though the receiver did not keep
- * it shows, and one that was kept and yet comes again.
+ * it shows, and one that was kept and yet comes again. `parked` gives what was set aside for good: the
+ * reasons, by id.
  */
-export function pulled(transport: Transport, receiver: Receiver): Transport {
+export function pulled(
+  transport: Transport,
+  receiver: Receiver,
+  parked: () => Promise<ReadonlyMap<string, string>>,
+): Transport {
   const cameAgain = new Set<string>();
   const told = new Map<string, DeliveryResult>();
   let nowMs = 1_800_000_000_000;
@@ -63,9 +68,14 @@ export function pulled(transport: Transport, receiver: Receiver): Transport {
     const exchanging = before.catch(() => {}).then(() => exchange(signal));
     before = exchanging;
     const waitMs = await exchanging;
+    const asides = await parked();
     return messages.map(({ id }, i): SendResult => {
       const result = results[i];
       if (result === undefined) throw new Error(`no result for ${id}`);
+      const reasonOfParking = asides.get(id);
+      if (reasonOfParking !== undefined) {
+        return { kind: "failed", reason: reasonOfParking, retryable: false };
+      }
       if (result.kind !== "sent" || !cameAgain.has(id)) return result;
       const answer = told.get(id);
       const reason = answer?.kind === "refused" ? answer.reason : "not kept";
