@@ -35,6 +35,7 @@ export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.t
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
+export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
 export {
   type CallbackControl,
   type Handler,
@@ -143,3 +144,4 @@ export type {
   Transport,
   TransportCapabilities,
 } from "./core/ports.ts";
+export type { PullRequest, PullResult } from "./core/pull.ts";

@@ -10,6 +10,7 @@
 import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
+import type { PullRequest, PullResult } from "./pull.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
@@ -337,6 +338,8 @@ export interface Transport {
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
+  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
+  pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
@@ -351,8 +354,10 @@ export type DeliveryResult =
   | { readonly kind: "failed"; readonly duplicate: boolean; readonly reason: string }
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
-  /** It could not be taken now; nothing was stored. */
-  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs: number };
+  /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
+  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
+  /** It can never be taken, and nothing was stored: the sender keeps it as failed. */
+  | { readonly kind: "rejected"; readonly reason: string };
 
 /** The receiving side of a bus. */
 export interface Receiver {

@@ -13,6 +13,7 @@ import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import type { Cancellation } from "./operator.ts";
 import { type BusOptions, settingsOf } from "./options.ts";
 import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
 import type { Handler, SubscribeOptions, Subscriber } from "./subscriber.ts";
 import type { TickReport } from "./tick.ts";
 
@@ -64,6 +65,15 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     bodies: readonly BodyInput<C>[],
     options?: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] },
   ): Promise<Receipt[]>;
+
+  /**
+   * Publishes a message whose body is encoded already, byte for byte, such as one that another service
+   * wrote. Its body is checked only where a contract is given.
+   *
+   * @throws {ContractError} When the body does not fit the contract.
+   * @throws {AtlastError} As {@linkcode Bus.publish}, and `invalid_name`.
+   */
+  publishRaw(message: RawMessage, options?: RawOptions<Tx>): Promise<Receipt>;
 
   /**
    * Subscribes a handler to a running or resting bus.

@@ -15,6 +15,7 @@ import { Dispatcher } from "./dispatcher.ts";
 import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import { HalfOperations } from "./half_operations.ts";
+import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
@@ -25,6 +26,8 @@ import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Puller } from "./puller.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Recovery } from "./recovery.ts";
 import {
   type Handler,
@@ -54,6 +57,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
+  readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
   readonly #half: HalfOperations<Tx, BusinessTx>;
@@ -99,6 +103,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
     });
+    this.#puller = new Puller(settings, this.#subscriptions, signal);
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
@@ -120,6 +125,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
     this.#inbox.wake.now();
+    if (this.#phase === "running") this.#puller.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -151,6 +157,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   ): Promise<Receipt[]> {
     this.#mustNotBeStopped("publish");
     return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
+  }
+
+  async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
+    this.#mustNotBeStopped("publish");
+    return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
   }
 
   async prepare<C extends Contract>(
@@ -254,6 +265,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
+      puller: this.#puller,
       recovery: this.#recovery,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
@@ -284,6 +296,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#puller.start((messages) => this.#deliver(messages), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
@@ -309,18 +322,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async health(): Promise<Health> {
-    const running = this.#phase === "running";
-    if (this.#isStopping()) {
-      return { ready: false, store: "up", running, reason: "The bus is stopping" };
-    }
-    try {
-      await this.#settings.store.ready();
-      await this.#settings.store.nextDueAt("outbox", this.#settings.clock.now());
-      return { ready: true, store: "up", running };
-    } catch {
-      // The driver's own words may hold an address or a user name.
-      return { ready: false, store: "down", running, reason: "The store does not answer" };
-    }
+    return await healthOf(this.#settings, this.#phase);
   }
 
   get #lanes(): readonly Lane<Tx>[] {
@@ -341,7 +343,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     );
     await Promise.race([this.#starting?.catch(() => {}), aborted]);
     this.#janitorWake.now();
-    const drained = this.#lanes.map((lane) => lane.drain());
+    const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
     await this.#observed("unlisten", this.#unlisten?.());
     await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
     await Promise.race([this.#calls.idle(), aborted]);
