@@ -145,3 +145,4 @@ export type {
   Transport,
   TransportCapabilities,
 } from "./core/ports.ts";
+export type { PullRequest, PullResult } from "./core/pull.ts";

@@ -7,10 +7,14 @@
  *
  * @module
  */
-import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
+import type { AbortSignalLike, SqlClient } from "./platform.ts";
+import type { PullRequest, PullResult } from "./pull.ts";
 import type { RetryPolicy } from "./retry.ts";
+
+export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
+export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
 export interface RecordKey {
@@ -277,61 +281,6 @@ export interface Store<Tx = unknown> {
   close(): Promise<void>;
 }
 
-/** What is asked about the business operation of a half message. */
-export interface CheckQuestion {
-  /** The message's id. */
-  readonly id: string;
-  /** Its name. */
-  readonly name: string;
-  /** The epoch under which the answer will be used; an answer to another one is none. */
-  readonly epoch: number;
-  /** The active side that is asked, by its name; not given for the one that has the bus itself. */
-  readonly side?: string;
-}
-
-/** Who can say what became of the business operation of a half message. */
-export interface CheckBack {
-  /**
-   * Asks. An answer of `committed` or `aborted` is final: whoever gives it has made sure that it can
-   * never become the other. A rejection counts as `unreachable`.
-   */
-  ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
-}
-
-/** A row of a fence. */
-export interface FenceRow {
-  /** The id of the half message it decides. */
-  readonly id: string;
-  /** When it was written, in Unix milliseconds. */
-  readonly writtenAtMs: number;
-}
-
-/**
- * A table in the business database that decides half messages: the operation writes `committed` in its
- * own transaction, and whoever asks writes `aborted` where there is nothing. The unique key lets only
- * one of them through, so that an operation can never commit after its message was cancelled. A fence
- * serves one keeper of half messages, who alone knows which rows are still needed.
- *
- * @typeParam Tx What the business database calls a transaction.
- */
-export interface Fence<Tx = unknown> extends CheckBack {
-  /** Makes the fence ready for use, creating what it needs. */
-  ready(): Promise<void>;
-  /**
-   * Writes `committed` in the transaction of the operation.
-   *
-   * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
-   * before: the transaction must roll back.
-   */
-  commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void>;
-  /** Runs `work` in a transaction of the business database. */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  /** At most `limit` rows written before `beforeMs`, oldest first, after the one that is given. */
-  writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
-  /** Deletes rows that no half message can need any more. */
-  forget(ids: readonly string[]): Promise<void>;
-}
-
 /** What became of one message that a transport was to carry. */
 export type SendResult =
   /** It arrived where it must: the other side keeps it from here on. */
@@ -374,6 +323,8 @@ export interface Transport {
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
+  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
+  pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
@@ -399,36 +350,4 @@ export interface Receiver {
   subscribes(name: string): boolean;
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
   deliver(messages: readonly Message[]): Promise<DeliveryResult[]>;
-}
-
-/** The part of `AbortSignal` the ports need; the platform's own fits. */
-export interface AbortSignalLike {
-  /** Whether the work should stop. */
-  readonly aborted: boolean;
-  /** Why. */
-  readonly reason: unknown;
-  /** Calls `listener` once when the work should stop. */
-  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
-  /** Takes the listener away. */
-  removeEventListener(type: "abort", listener: () => void): void;
-}
-
-/** Where a bus gets the time. */
-export interface Clock {
-  /** Unix time in milliseconds. */
-  now(): number;
-  /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
-  after(delayMs: number, wake: () => void): () => void;
-}
-
-/**
- * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
- * placeholders, and the rows that came back.
- */
-export interface SqlClient {
-  /** Runs one statement. */
-  query(
-    text: string,
-    params?: unknown[],
-  ): Promise<{ readonly rows: readonly unknown[] }>;
 }
