@@ -10,7 +10,10 @@
 import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
+import type { AbortSignalLike, SqlClient } from "./platform.ts";
 import type { RetryPolicy } from "./retry.ts";
+
+export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
 export interface RecordKey {
@@ -71,6 +74,8 @@ export interface ClaimRequest {
   readonly leaseUntilMs: number;
   /** Only records of these groups; all when not given. */
   readonly groups?: readonly string[];
+  /** Only the record with this key; all when not given. */
+  readonly key?: RecordKey;
   /**
    * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
    * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
@@ -343,8 +348,11 @@ export interface Transport {
 
 /** What became of a delivered message. */
 export type DeliveryResult =
-  /** It is stored, and is handled later by this service. */
-  | { readonly kind: "accepted" }
+  /**
+   * It is stored, and is handled later by this service. `dueAtMs`, in Unix milliseconds, is given by a bus
+   * that rests: from then on the message can be handled by a tick, or by delivering it again.
+   */
+  | { readonly kind: "accepted"; readonly dueAtMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
   /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
@@ -356,42 +364,24 @@ export type DeliveryResult =
   /** It can never be taken, and nothing was stored: the sender keeps it as failed. */
   | { readonly kind: "rejected"; readonly reason: string };
 
+/** What whoever delivers lets the receiver count on. */
+export interface DeliverOptions {
+  /**
+   * Whether it delivers again what was `accepted`, by `dueAtMs`, so that nobody else need be woken for
+   * it. False if not given.
+   */
+  readonly redelivers?: boolean;
+  /**
+   * Whether the sender means what is stored as failed to be tried again from the start, as by an
+   * operator's retry. False if not given: then it is answered with its failure.
+   */
+  readonly afresh?: boolean;
+}
+
 /** The receiving side of a bus. */
 export interface Receiver {
   /** Whether anything here subscribes to this name. */
   subscribes(name: string): boolean;
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
-  deliver(messages: readonly Message[]): Promise<DeliveryResult[]>;
-}
-
-/** The part of `AbortSignal` the ports need; the platform's own fits. */
-export interface AbortSignalLike {
-  /** Whether the work should stop. */
-  readonly aborted: boolean;
-  /** Why. */
-  readonly reason: unknown;
-  /** Calls `listener` once when the work should stop. */
-  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
-  /** Takes the listener away. */
-  removeEventListener(type: "abort", listener: () => void): void;
-}
-
-/** Where a bus gets the time. */
-export interface Clock {
-  /** Unix time in milliseconds. */
-  now(): number;
-  /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
-  after(delayMs: number, wake: () => void): () => void;
-}
-
-/**
- * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
- * placeholders, and the rows that came back.
- */
-export interface SqlClient {
-  /** Runs one statement. */
-  query(
-    text: string,
-    params?: unknown[],
-  ): Promise<{ readonly rows: readonly unknown[] }>;
+  deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

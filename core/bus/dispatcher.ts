@@ -3,16 +3,17 @@
  *
  * @module
  */
+import { expiresAt } from "../expiry.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
-import type { SendResult, StoredRecord } from "../ports.ts";
+import type { NewRecord, SendResult, StoredRecord } from "../ports.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord } from "./publisher.ts";
+import { newRecord, storedFromBirth } from "./publisher.ts";
 import { unlessAborted } from "./time_limit.ts";
-import { decide, type Decision, report, settlementOf } from "./settling.ts";
+import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
@@ -106,6 +107,42 @@ export class Dispatcher<Tx> {
     await this.#settle(this.#giveBack(records));
   }
 
+  /**
+   * Fails a message that was sent, and then given up by what had taken it; false when it stands
+   * elsewhere by now.
+   *
+   * @param isTold Whether its publisher has had word of it already.
+   */
+  async giveUp(record: StoredRecord, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, observe } = this.#settings;
+    const decision = this.#decide(record, { kind: "undeliverable", reason });
+    const settlement = { ...settlementOf(decision), claimed: false };
+    const settle = async (tx?: Tx) => (await store.settle("outbox", [settlement], tx))[0] === true;
+    const word = isTold ? null : await this.#wordOfFailure(decision);
+    const applied = word === null ? await settle() : await this.#withWord(word, settle);
+    report(observe, decision, applied);
+    return applied;
+  }
+
+  /** Keeps a message that was given up and is not in the store any more, as failed. */
+  async keepFailed(message: Message, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, clock, expiry, observe } = this.#settings;
+    const nowMs = clock.now();
+    const record: NewRecord = {
+      ...newRecord(message, {}),
+      state: "failed",
+      reason,
+      expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
+    };
+    const add = async (tx?: Tx) =>
+      (await store.add("outbox", [record], nowMs, tx))[0]?.added === true;
+    const stored = storedFromBirth(record, "outbox", nowMs);
+    const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
+    const added = word === null ? await add() : await this.#withWord(word, add);
+    if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
+    return added;
+  }
+
   #giveBack(records: readonly StoredRecord[]): Decision[] {
     return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
   }
@@ -175,7 +212,9 @@ export class Dispatcher<Tx> {
   }
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure({ record, patch }: Decision): Promise<Message | null> {
+  #wordOfFailure(
+    { record, patch }: Pick<Decision, "record" | "patch">,
+  ): Promise<Message | null> {
     const { message } = record;
     return failureMessage(message, {
       messageId: message.id,
@@ -186,22 +225,31 @@ export class Dispatcher<Tx> {
     }, this.#settings.clock.now());
   }
 
+  /** Settles a failure together with the word of it. */
+  async #settleWith(decision: Decision, word: Message): Promise<boolean> {
+    const { store } = this.#settings;
+    return await this.#withWord(word, async (tx) => {
+      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
+      return applied === true;
+    });
+  }
+
   /**
-   * Settles a failure together with the word of it. Where this very bus subscribes to that word it goes
+   * Writes a failure and the word of it in one step. Where this very bus subscribes to that word it goes
    * straight to the inbox: the transport that just failed need not carry it.
    */
-  async #settleWith(decision: Decision, word: Message): Promise<boolean> {
+  async #withWord(word: Message, write: (tx: Tx) => Promise<boolean>): Promise<boolean> {
     const { store, clock } = this.#settings;
     const groups = [...this.#subscriptions.of(word.name).keys()];
     const box = groups.length > 0 ? "inbox" : "outbox";
     const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
-    const settled = await store.transaction(async (tx) => {
-      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
-      if (applied) await store.add(box, records, clock.now(), tx);
-      return applied === true;
+    const written = await store.transaction(async (tx) => {
+      const isWritten = await write(tx);
+      if (isWritten) await store.add(box, records, clock.now(), tx);
+      return isWritten;
     });
-    if (settled && box === "inbox") this.#received();
-    return settled;
+    if (written && box === "inbox") this.#received();
+    return written;
   }
 }
 

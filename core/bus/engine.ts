@@ -8,9 +8,9 @@ import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { CheckAnswer } from "../checkback.ts";
-import type { CheckQuestion, DeliveryResult, RecordKey, Store } from "../ports.ts";
+import type { CheckQuestion, DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
-import { combined, Consumer } from "./consumer.ts";
+import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
@@ -27,6 +27,7 @@ import type { Settings } from "./options.ts";
 import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
+import { Reception } from "./reception.ts";
 import { Recovery } from "./recovery.ts";
 import {
   type Handler,
@@ -36,6 +37,7 @@ import {
   Subscriptions,
 } from "./subscriber.ts";
 import { tick, type TickReport } from "./tick.ts";
+import { type Undeliverable, undeliverable, type UndeliverableStanding } from "./undeliverable.ts";
 import { Wake } from "./wake.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
@@ -56,6 +58,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
+  readonly #reception: Reception<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
   readonly #half: HalfOperations<Tx, BusinessTx>;
@@ -100,6 +103,15 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       leases: this.#leases,
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
+    });
+    this.#reception = new Reception({
+      settings,
+      consumer: this.#consumer,
+      signal,
+      running: () => this.#phase === "running",
+      roomFor: (group) => this.#roomFor(group),
+      push: (record) => this.#inbox.push(record),
+      wake: () => this.#inbox.wake.now(),
     });
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
@@ -187,7 +199,10 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#half.checkBack(question);
   }
 
-  async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
+  async deliver(
+    messages: readonly Message[],
+    options?: DeliverOptions,
+  ): Promise<DeliveryResult[]> {
     if (this.#isStopping()) {
       return messages.map(() => ({
         kind: "refused",
@@ -195,35 +210,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
-    return await this.#rounds.during(() => this.#deliver(messages));
-  }
-
-  async #deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
-    const running = this.#phase === "running";
-    const { received, claimed } = await this.#consumer.receive(
-      messages,
-      (group) => running ? this.#roomFor(group) : Infinity,
-    );
-    // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
-    const handled = new Map<string, DeliveryResult>();
-    if (running) {
-      for (const record of claimed) this.#inbox.push(record);
-      const fresh = received.flat().filter(({ result }) => result === null).length;
-      // What found no room here is there for the loop to claim.
-      if (fresh > claimed.length) this.#inbox.wake.now();
-    } else {
-      await Promise.all(claimed.map(async (record) => {
-        const { result } = await this.#consumer.handle(record, this.#abort.signal);
-        handled.set(keyOf(record), result);
-      }));
-    }
-    return received.map((own) =>
-      combined(
-        own.map(({ record, result }) =>
-          result ?? handled.get(keyOf(record)) ?? { kind: "accepted" }
-        ),
-      )
-    );
+    return await this.#rounds.during(() => this.#reception.deliver(messages, options));
   }
 
   /** How many records of a group are held more, as counted in transactions that wait or are under way. */
@@ -315,6 +302,16 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     }
   }
 
+  async undeliverable(report: Undeliverable): Promise<UndeliverableStanding> {
+    this.#mustTakeWork("take back a message");
+    const standing = await this.#rounds.during(() =>
+      undeliverable(this.#settings, this.#dispatcher, report)
+    );
+    // Word of the failure may be there to be sent.
+    if (standing === "failed") this.#added(true);
+    return standing;
+  }
+
   async health(): Promise<Health> {
     return await healthOf(this.#settings, this.#phase);
   }
@@ -382,8 +379,4 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #mustNotBeStopped(action: string): void {
     if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
-}
-
-function keyOf({ id, group }: RecordKey): string {
-  return `${group}\n${id}`;
 }
