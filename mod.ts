@@ -146,3 +146,4 @@ export type {
   Transport,
   TransportCapabilities,
 } from "./core/ports.ts";
+export type { PullRequest, PullResult } from "./core/pull.ts";

@@ -11,6 +11,7 @@ import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
 import type { AbortSignalLike, SqlClient } from "./platform.ts";
+import type { PullRequest, PullResult } from "./pull.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
@@ -342,6 +343,8 @@ export interface Transport {
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
+  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
+  pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }

@@ -4,19 +4,13 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { HEADER, messageFromWire } from "../core/headers.ts";
+import { messageFromWire } from "../core/headers.ts";
 import type { Message } from "../core/message.ts";
 import type { DeliveryResult, Receiver } from "../core/ports.ts";
-import {
-  type BatchEntry,
-  isBatch,
-  isMessageHeader,
-  parseBatch,
-  requestPrefix,
-  type WireResult,
-} from "../core/wire.ts";
+import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
+import { messageFields, withinHeaderLimit } from "./request_headers.ts";
 import { never, Refusal, statusOf, unavailable } from "./status.ts";
 
 /** Hands the messages of a request to the bus and says what became of them. */
@@ -38,7 +32,7 @@ async function deliverOne(
   nowMs: number,
 ): Promise<Response> {
   const fields = messageFields(headers);
-  const message = kept(messageFromWire(fields, rawBody, nowMs));
+  const message = kept(withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)));
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
@@ -84,25 +78,6 @@ async function deliverAll(
     throw new Error(`Cannot answer: got ${results.length} results for ${messages.length} messages`);
   }
   return results;
-}
-
-/** The HTTP headers that are the message's own: never a cookie, a token or what a proxy adds. */
-function messageFields(headers: Headers): Record<string, string> {
-  // The signature of a request of Atlast's own types does not cover the message's headers.
-  const isOther = requestPrefix(headers.get("content-type")) !== null;
-  if (isOther || (!headers.has(HEADER.id) && !headers.has(HEADER.name))) {
-    throw new Refusal(
-      415,
-      "unsupported_media_type",
-      `Cannot read a message from this request: want the headers "${HEADER.id}" and ` +
-        `"${HEADER.name}", or a batch by its content type`,
-    );
-  }
-  const fields: Record<string, string> = {};
-  headers.forEach((value, name) => {
-    if (isMessageHeader(name) || name === "content-type") fields[name] = value;
-  });
-  return fields;
 }
 
 function kept(message: Message): Message {

@@ -66,7 +66,7 @@ export class Consumer<Tx> {
   async receive(
     messages: readonly Message[],
     roomFor: (group: string) => number,
-  ): Promise<{ received: Received[][] }> {
+  ): Promise<{ received: Received[][]; claimed: StoredRecord[] }> {
     const { settings, subscriptions } = this.#parts;
     const nowMs = settings.clock.now();
     const records = messages.map((message) =>
@@ -95,7 +95,8 @@ export class Consumer<Tx> {
         };
       })
     );
-    return { received };
+    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
+    return { received, claimed };
   }
 
   /**

@@ -26,6 +26,7 @@ import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Puller } from "./puller.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Reception } from "./reception.ts";
 import { Recovery } from "./recovery.ts";
@@ -59,6 +60,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
   readonly #reception: Reception<Tx>;
+  readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
   readonly #half: HalfOperations<Tx, BusinessTx>;
@@ -113,6 +115,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
     });
+    this.#puller = new Puller(settings, this.#subscriptions, signal);
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
@@ -134,6 +137,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
     this.#inbox.wake.now();
+    if (this.#phase === "running") this.#puller.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -248,6 +252,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
+      puller: this.#puller,
       recovery: this.#recovery,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
@@ -278,6 +283,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
@@ -334,7 +340,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     );
     await Promise.race([this.#starting?.catch(() => {}), aborted]);
     this.#janitorWake.now();
-    const drained = this.#lanes.map((lane) => lane.drain());
+    const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
     await this.#observed("unlisten", this.#unlisten?.());
     await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
     await Promise.race([this.#calls.idle(), aborted]);

@@ -170,6 +170,11 @@ export class Subscriptions<Tx> {
     return [...this.#groups.keys()];
   }
 
+  /** The names and patterns that are subscribed to, each once. */
+  get patterns(): string[] {
+    return [...new Set([...this.#groups.values()].flat().map(({ pattern }) => pattern))];
+  }
+
   /**
    * Adds a subscriber.
    *
