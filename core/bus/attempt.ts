@@ -4,20 +4,19 @@
  *
  * @module
  */
-import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
-import { wireHeaders } from "../headers.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
 import type { Message } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
-import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
+import { replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
+import { Handling } from "./handling.ts";
 import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
-import type { HandlerContext, Subscriber } from "./subscriber.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /** Thrown inside the transaction to take back everything in it, when another worker has the message. */
 class LeaseLost extends AtlastError {
@@ -110,67 +109,41 @@ export interface Handled {
  * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
  */
 export async function handled<Tx>(
-  parts: AttemptParts<Tx>,
+  { settings, publisher, subscriber, record }: Omit<AttemptParts<Tx>, "signal">,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,
   nowMs?: number,
 ): Promise<Handled> {
-  const { settings, publisher, subscriber, record } = parts;
-  const { clock } = settings;
-  const choices = callbackChoices(record.message);
-  const value = await run(parts, body, tx, signal, choices);
-  const { message, group } = record;
+  const handling = new Handling(record, tx, signal, publisher);
+  const value = settings.onConsume.length === 0
+    ? await subscriber.handle(body, handling)
+    : await wrapHandler(
+      settings.onConsume,
+      handling,
+      async (value) => await subscriber.handle(value, handling),
+    )(body);
+  const policy = policyOf(settings, record, subscriber.retry);
+  const decided = () =>
+    decide(settings, record, { kind: "succeed" }, policy, recordedReply(value), nowMs);
   // Nothing returned, nothing promised and nowhere to send it: most handlers.
-  const isSilent = value === undefined && subscriber.reply === undefined &&
-    choices.control.name === null;
-  const reply = isSilent ? null : await replyMessage(
-    message,
-    group,
+  if (value === undefined && subscriber.reply === undefined && handling.callbackName === null) {
+    return { decision: decided(), reply: null, answer: null };
+  }
+  const reply = await replyMessage(
+    record.message,
+    record.group,
     subscriber.reply,
     value,
-    choices,
-    clock.now(),
+    handling.choices,
+    settings.clock.now(),
     largestBody(settings),
   );
-  const policy = policyOf(settings, record, subscriber.retry);
-  const decision = decide(
-    settings,
-    record,
-    { kind: "succeed" },
-    policy,
-    recordedReply(value),
-    nowMs,
-  );
-  return { decision, reply, answer: reply === null ? null : publisher.answer(reply) };
-}
-
-function run<Tx>(
-  { settings, publisher, subscriber, record }: AttemptParts<Tx>,
-  body: unknown,
-  tx: Tx,
-  signal: AbortSignal,
-  choices: CallbackChoices,
-): Promise<unknown> {
-  const context: HandlerContext<Tx> = {
-    message: record.message,
-    get headers() {
-      return wireHeaders(record.message);
-    },
-    group: record.group,
-    attempt: record.attempts + 1,
-    tx,
-    signal,
-    callback: choices.control,
-    publish: (contract: Contract, value: unknown, options = {}) =>
-      publisher.publish(contract, value, tx === undefined ? options : { ...options, tx }),
+  return {
+    decision: decided(),
+    reply,
+    answer: reply === null ? null : publisher.answer(reply),
   };
-  const handle = wrapHandler(
-    settings.onConsume,
-    context,
-    async (value) => await subscriber.handle(value, context),
-  );
-  return handle(body);
 }
 
 /** What a redelivery is answered with. */

@@ -6,7 +6,7 @@
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
-import { attempt, type AttemptEnd, type AttemptParts } from "./attempt.ts";
+import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
@@ -14,7 +14,7 @@ import { policyOf, type Settings } from "./options.ts";
 import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
-import { attemptTogether, togetherFrom } from "./together.ts";
+import { attemptTogether, type Member, togetherFrom } from "./together.ts";
 
 /** How long a message without a subscriber here rests before it is offered again. */
 const NO_SUBSCRIBER_PAUSE_MS = 30_000;
@@ -217,13 +217,13 @@ export class Consumer<Tx> {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
-      const all: AttemptParts<Tx>[] = [];
+      const members: Member<Tx>[] = [];
       for (const record of records) {
         const subscriber = subscriptions.of(record.message.name).get(record.group);
         if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
-        all.push({ settings, publisher, subscriber, record, signal });
+        members.push({ subscriber, record });
       }
-      const ends = await attemptTogether(all, signal);
+      const ends = await attemptTogether({ settings, publisher, signal }, members);
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
