@@ -1,5 +1,6 @@
 /**
- * What the ports need of the platform they run on, and of the drivers beside them.
+ * The parts of a platform that the ports speak of, in the least form that will do; the platform's own
+ * fit.
  *
  * @module
  */

@@ -75,6 +75,8 @@ export interface ClaimRequest {
   readonly leaseUntilMs: number;
   /** Only records of these groups; all when not given. */
   readonly groups?: readonly string[];
+  /** Only the record with this key; all when not given. */
+  readonly key?: RecordKey;
   /**
    * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
    * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
@@ -331,8 +333,11 @@ export interface Transport {
 
 /** What became of a delivered message. */
 export type DeliveryResult =
-  /** It is stored, and is handled later by this service. */
-  | { readonly kind: "accepted" }
+  /**
+   * It is stored, and is handled later by this service. `dueAtMs`, in Unix milliseconds, is given by a bus
+   * that rests: from then on the message can be handled by a tick, or by delivering it again.
+   */
+  | { readonly kind: "accepted"; readonly dueAtMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
   /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
@@ -344,10 +349,24 @@ export type DeliveryResult =
   /** It can never be taken, and nothing was stored: the sender keeps it as failed. */
   | { readonly kind: "rejected"; readonly reason: string };
 
+/** What whoever delivers lets the receiver count on. */
+export interface DeliverOptions {
+  /**
+   * Whether it delivers again what was `accepted`, by `dueAtMs`, so that nobody else need be woken for
+   * it. False if not given.
+   */
+  readonly redelivers?: boolean;
+  /**
+   * Whether the sender means what is stored as failed to be tried again from the start, as by an
+   * operator's retry. False if not given: then it is answered with its failure.
+   */
+  readonly afresh?: boolean;
+}
+
 /** The receiving side of a bus. */
 export interface Receiver {
   /** Whether anything here subscribes to this name. */
   subscribes(name: string): boolean;
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
-  deliver(messages: readonly Message[]): Promise<DeliveryResult[]>;
+  deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

@@ -5,7 +5,7 @@
  */
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { AddResult, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
+import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
@@ -34,6 +34,8 @@ export interface Received {
   readonly record: NewRecord;
   /** What became of it; null when it was new. */
   readonly result: DeliveryResult | null;
+  /** The record as this bus has it claimed, to be handled now; null when it has not. */
+  readonly claimed: StoredRecord | null;
 }
 
 const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
@@ -60,8 +62,9 @@ export class Consumer<Tx> {
   }
 
   /**
-   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor`
-   * says how many the caller will take of a group, and the rest are left for anyone to claim.
+   * Stores deliveries, and says for each message what became of it in each group. Records that were new
+   * come back claimed, to be handled by the caller; `roomFor` says how many the caller will take of a
+   * group, and the rest are left for anyone to claim.
    */
   async receive(
     messages: readonly Message[],
@@ -82,14 +85,49 @@ export class Consumer<Tx> {
     });
     await settings.store.ready();
     const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
-    const claimed = flat
-      .filter((record, i) => added[i]?.added && record.leaseUntilMs !== null)
-      .map((record) => storedFromBirth(record, "inbox", nowMs));
     let next = 0;
     const received = records.map((own) =>
-      own.map((record) => ({ record, result: this.#received(record, added[next++] as AddResult) }))
+      own.map((): Received => {
+        const record = flat[next] as NewRecord;
+        const result = added[next++] as AddResult;
+        const isHeld = result.added && record.leaseUntilMs !== null;
+        return {
+          record,
+          result: this.#received(record, result),
+          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
+        };
+      })
     );
+    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
     return { received, claimed };
+  }
+
+  /**
+   * Handles a record that was stored before, if it is due and nobody else has it; says when it will be
+   * if not.
+   */
+  async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
+    const { store, clock, leaseMs } = this.#parts.settings;
+    // Twice, because another may take it between the look and the claim.
+    for (let look = 0; look < 2; look++) {
+      const record = await store.find("inbox", key);
+      if (record === null) break;
+      if (record.state !== "scheduled") return resultOf(record);
+      const nowMs = clock.now();
+      const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
+      if (dueAtMs > nowMs) return { kind: "accepted", dueAtMs };
+      const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
+      const [claimed] = await store.claim({
+        box: "inbox",
+        limit: 1,
+        nowMs,
+        leaseUntilMs: nowMs + leaseMs,
+        key,
+        kind: isSuspect ? "suspect" : "fresh",
+      });
+      if (claimed !== undefined) return (await this.handle(claimed, stop)).result;
+    }
+    return { kind: "accepted" };
   }
 
   /** How many groups have a subscriber here. */
@@ -268,9 +306,10 @@ export class Consumer<Tx> {
       : await this.#settlePlain(decision);
     report(settings.observe, decision, applied);
     if (!applied) return ACCEPTED;
-    const result: DeliveryResult = decision.patch.state === "failed"
-      ? { kind: "failed", duplicate: false, reason: decision.patch.reason ?? "" }
-      : { kind: "accepted" };
+    const { state, reason, dueAtMs } = decision.patch;
+    const result: DeliveryResult = state === "failed"
+      ? { kind: "failed", duplicate: false, reason: reason ?? "" }
+      : { kind: "accepted", dueAtMs };
     return { result, attemptFailed: event.kind === "fail" };
   }
 
@@ -310,24 +349,33 @@ export class Consumer<Tx> {
       group: record.group,
     } as const;
     this.#parts.settings.observe({ kind: result.added ? "received" : "redelivered", ...about });
-    if (result.added) return null;
-    const { state, reply, reason } = result.existing;
-    if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
-    if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
-    return { kind: "accepted" };
+    return result.added ? null : resultOf(result.existing);
   }
+}
+
+/** What a redelivery is told of the record that is there. */
+function resultOf({ state, reply, reason }: StoredRecord): DeliveryResult {
+  if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
+  if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
+  return { kind: "accepted" };
 }
 
 /** What a message's groups together make of its delivery: the answer that leaves most to do wins. */
 export function combined(results: readonly DeliveryResult[]): DeliveryResult {
   const order = ["accepted", "failed", "handled"] as const;
   for (const kind of order) {
-    const found = results.find((result) => result.kind === kind);
+    const found = results.filter((result) => result.kind === kind).reduce(sooner, undefined);
     // With several groups there is no one reply.
     if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
     if (found !== undefined) return found;
   }
   return { kind: "no_subscriber" };
+}
+
+/** Of two results of a kind the first one; of two that wait the one that is due first. */
+function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
+  if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
+  return (second.dueAtMs ?? Infinity) < (first.dueAtMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {

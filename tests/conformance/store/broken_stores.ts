@@ -67,6 +67,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "claims of every group": (good) => ({
     claim: ({ groups: _, ...request }) => good.claim(request),
   }),
+  "claims whatever the key": (good) => ({
+    claim: ({ key: _, ...request }) => good.claim(request),
+  }),
+  "claims by a key whatever the kind": (good) => ({
+    async claim(request) {
+      const claimed = await good.claim(request);
+      if (claimed.length > 0 || request.key === undefined) return claimed;
+      return good.claim({ ...request, kind: request.kind === "fresh" ? "suspect" : "fresh" });
+    },
+  }),
   "claims one more than the limit": (good) => ({
     claim: (request) => good.claim({ ...request, limit: request.limit + 1 }),
   }),
