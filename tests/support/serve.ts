@@ -16,7 +16,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Serves a fetch handler. */
+/** Serves a fetch handler. A response that is `Response.error()` breaks the connection off. */
 export function serve(
   handle: (request: Request) => Response | Promise<Response>,
 ): Promise<TestServer> {
@@ -27,6 +27,7 @@ export function serve(
     if (request.body !== null && !incoming.complete) {
       await request.body.pipeTo(new WritableStream());
     }
+    if (response.type === "error") return void incoming.socket.destroy();
     outgoing.writeHead(response.status, Object.fromEntries(response.headers));
     outgoing.end(new Uint8Array(await response.arrayBuffer()));
   });

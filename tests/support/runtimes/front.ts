@@ -14,7 +14,10 @@ export interface Passing {
   readonly path: string;
 }
 
-/** What a rule makes of a request: an answer in place of the service's, or null to let it pass. */
+/**
+ * What a rule makes of a request: an answer in place of the service's, `Response.error()` for none at all,
+ * or null to let it pass.
+ */
 export type Rule = (
   passing: Passing,
   forward: () => Promise<Response>,
