@@ -6,6 +6,7 @@
 import type { ListQuery, RecordKey, StoredRecord } from "../../core/ports.ts";
 import type { Client } from "./client.ts";
 import { type BoxKeys, groupName, LISTED, memberOf } from "./keys.ts";
+import { compareBytes } from "./byte_order.ts";
 import { recordOf } from "./record_text.ts";
 import { LIST_SCRIPT } from "./scripts.ts";
 
@@ -84,15 +85,4 @@ function place({ id, group }: RecordKey): string {
 function newestFirst(a: Listed, b: Listed): number {
   const time = b.record.createdAtMs - a.record.createdAtMs;
   return time !== 0 ? time : compareBytes(b.member, a.member);
-}
-
-const ENCODER = new TextEncoder();
-
-function compareBytes(a: string, b: string): number {
-  const [x, y] = [ENCODER.encode(a), ENCODER.encode(b)];
-  for (let i = 0; i < Math.min(x.length, y.length); i++) {
-    const order = (x[i] ?? 0) - (y[i] ?? 0);
-    if (order !== 0) return order;
-  }
-  return x.length - y.length;
 }

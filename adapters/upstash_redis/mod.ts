@@ -16,3 +16,4 @@ export {
   redisTransaction,
   type RedisTransactionEnd,
 } from "./redis_transaction.ts";
+export { upstashRedisFence, type UpstashRedisFenceOptions } from "./upstash_redis_fence.ts";

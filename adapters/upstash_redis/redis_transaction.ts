@@ -106,6 +106,11 @@ export class ScriptTransaction implements RedisTransaction {
     return typeof this.#end === "string" ? null : this.#end;
   }
 
+  /** Ends it where it has not run. */
+  close(): void {
+    if (this.#end === "open") this.#end = "running";
+  }
+
   call(command: string, ...args: (string | number)[]): void {
     this.#mustBeOpen();
     this.#commands.push([command, ...args.map(String)]);

@@ -1,6 +1,11 @@
 import { after, before, describe } from "node:test";
-import { upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
+import {
+  type RedisTransaction,
+  upstashRedisFence,
+  upstashRedisStore,
+} from "../../adapters/upstash_redis/mod.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
+import { fenceSuite } from "./fence_suite.ts";
 import { storeSuite } from "./store_suite.ts";
 
 const unavailable = redisProblem();
@@ -29,5 +34,33 @@ describe("Upstash Redis", () => {
         },
       });
     },
+  });
+
+  fenceSuite("Upstash Redis fence", {
+    unavailable,
+    open() {
+      const prefix = `fence-${++prefixes}`;
+      const { redis } = upstash;
+      return Promise.resolve({
+        subject: {
+          fence: upstashRedisFence({ redis, prefix }),
+          peer: upstashRedisFence({ redis: upstash.connect(), prefix }),
+          write(tx, id) {
+            (tx as RedisTransaction).call("RPUSH", `business-${prefix}`, id);
+            return Promise.resolve();
+          },
+          written: () => redis.lrange(`business-${prefix}`, 0, -1),
+        },
+        close: () => Promise.resolve(),
+      });
+    },
+    skip: [{
+      reason:
+        "an operation takes place in one moment, and is never open: one that has not come is aborted",
+      tests: [
+        "an operation that is still open is unknown, never aborted, and can commit",
+        "an operation that runs beside an open run of itself never commits too",
+      ],
+    }],
   });
 });
