@@ -3,17 +3,53 @@
  *
  * @module
  */
-import type { Redis } from "@upstash/redis";
+import { AtlastError } from "../../core/errors.ts";
 import { refusal } from "./redis_error.ts";
 
+/** One request of its own, of the official client. */
+export interface UpstashPipeline {
+  /** Queues a script by its source. */
+  eval(script: string, keys: string[], args: string[]): { exec(): Promise<unknown[]> };
+  /** Queues a script by its digest. */
+  evalsha(sha1: string, keys: string[], args: string[]): { exec(): Promise<unknown[]> };
+}
+
 /**
- * The part of the official client that is used: that of `@upstash/redis`, of `@upstash/redis/cloudflare`, or of
- * any other entry of it, with whatever options.
+ * The part of the official client that is used: a `Redis` of `@upstash/redis`, of `@upstash/redis/cloudflare`, or
+ * of any other entry of it, with whatever options.
  */
-export type UpstashRedisClient = Pick<
-  Redis,
-  "eval" | "evalsha" | "mget" | "get" | "exists" | "zcount" | "zrange" | "zrem" | "del" | "pipeline"
->;
+export interface UpstashRedisClient {
+  /** EVAL. */
+  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** EVALSHA. */
+  evalsha(sha1: string, keys: string[], args: string[]): Promise<unknown>;
+  /** MGET. */
+  mget(...keys: string[]): Promise<unknown[]>;
+  /** GET. */
+  get(key: string): Promise<unknown>;
+  /** EXISTS. */
+  exists(...keys: [string, ...string[]]): Promise<number>;
+  /** ZCOUNT. */
+  zcount(key: string, min: number | string, max: number | string): Promise<number>;
+  /** ZRANGE by score. */
+  zrange(
+    key: string,
+    min: number | "-inf",
+    max: `(${number}`,
+    options: {
+      readonly byScore: true;
+      readonly withScores: true;
+      readonly offset: number;
+      readonly count: number;
+    },
+  ): Promise<unknown[]>;
+  /** ZREM. */
+  zrem(key: string, ...members: string[]): Promise<number>;
+  /** DEL. */
+  del(...keys: string[]): Promise<number>;
+  /** Begins a request of its own. */
+  pipeline(): UpstashPipeline;
+}
 
 /** A script: its source, and what the server calls it. */
 export class Script {
@@ -55,14 +91,18 @@ export class Client {
     const isLong = lengthOf(keys) + lengthOf(args) >= LONG_REQUEST;
     return await this.plain(async (redis) => {
       try {
-        return await (isLong
-          ? alone(redis.pipeline().evalsha<string[], unknown[]>(sha, keys, args))
-          : redis.evalsha<string[], unknown[]>(sha, keys, args));
+        return arrayOf(
+          await (isLong
+            ? alone(redis.pipeline().evalsha(sha, keys, args))
+            : redis.evalsha(sha, keys, args)),
+        );
       } catch (error) {
         if (!isUnknownScript(error)) throw error;
-        return await (isLong
-          ? alone(redis.pipeline().eval<string[], unknown[]>(script.text, keys, args))
-          : redis.eval<string[], unknown[]>(script.text, keys, args));
+        return arrayOf(
+          await (isLong
+            ? alone(redis.pipeline().eval(script.text, keys, args))
+            : redis.eval(script.text, keys, args)),
+        );
       }
     });
   }
@@ -77,9 +117,18 @@ export class Client {
   }
 }
 
-async function alone(pipeline: { exec(): Promise<[unknown[]]> }): Promise<unknown[]> {
-  const [result] = await pipeline.exec();
+async function alone(request: { exec(): Promise<unknown[]> }): Promise<unknown> {
+  const [result] = await request.exec();
   return result;
+}
+
+/** A client whose signal has aborted resolves with something else. */
+function arrayOf(answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer;
+  throw new AtlastError(
+    "unreachable",
+    "Cannot use Upstash Redis: got an answer that is none of a script",
+  );
 }
 
 function isUnknownScript(error: unknown): boolean {

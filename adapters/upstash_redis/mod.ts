@@ -8,7 +8,7 @@ export {
   type UpstashRedisStore,
   upstashRedisStore,
 } from "./upstash_redis_store.ts";
-export type { UpstashRedisClient } from "./client.ts";
+export type { UpstashPipeline, UpstashRedisClient } from "./client.ts";
 export type { RedisMulti, UpstashRedisTransaction } from "./join.ts";
 export {
   type OwnScript,

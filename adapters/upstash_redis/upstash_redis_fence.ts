@@ -36,7 +36,7 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
  *
  * @example
  * ```ts
- * import { type Bus, createBus, defineMessage } from "@atlast/bus";
+ * import { createBus, defineMessage } from "@atlast/bus";
  * import { httpTransport } from "@atlast/bus/http";
  * import { upstashRedisFence, upstashRedisStore } from "@atlast/bus/upstash-redis";
  * import { Redis } from "@upstash/redis";
@@ -48,7 +48,10 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
  * const bus = createBus({
  *   store: upstashRedisStore({ redis: messages }),
  *   fence: upstashRedisFence({ redis: business }),
- *   transport: httpTransport({ routes: { "payment.made": "https://orders.example" } }),
+ *   transport: httpTransport({
+ *     routes: { "payment.made": "https://orders.example/deliver" },
+ *     signingKeys: ["whsec_…"],
+ *   }),
  * });
  * await bus.transact(Paid, { order: 7 }, async (tx) => {
  *   tx.call("HSET", "order:7", "paid", "yes");
@@ -124,7 +127,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
     const found: FenceRow[] = [];
     for (let offset = 0, isMore = true; isMore && found.length < limit; offset += PAGE) {
       const page = await this.#client.plain((redis) =>
-        redis.zrange<(string | number)[]>(
+        redis.zrange(
           this.#rows,
           after?.writtenAtMs ?? "-inf",
           `(${beforeMs}`,

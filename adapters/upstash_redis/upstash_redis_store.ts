@@ -226,7 +226,7 @@ class RedisStore implements UpstashRedisStore {
     const member = memberOf(key);
     const keys = this.#keys[box];
     const [standing, message] = await this.#client.plain((redis) =>
-      redis.mget<(string | null)[]>(keys.standing(member), keys.message(member))
+      redis.mget(keys.standing(member), keys.message(member))
     );
     return isText(standing) && isText(message) ? recordOf(box, member, standing, message) : null;
   }
@@ -236,8 +236,8 @@ class RedisStore implements UpstashRedisStore {
   }
 
   async count(box: Box): Promise<StateCounts> {
-    const totals = await this.#client.plain((redis) => redis.get<string>(this.#keys[box].totals));
-    return countsOf(totals);
+    const totals = await this.#client.plain((redis) => redis.get(this.#keys[box].totals));
+    return countsOf(isText(totals) ? totals : null);
   }
 
   async prune(box: Box, nowMs: number, limit: number): Promise<number> {
