@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readBytes } from "../core/http/read_bytes.ts";
 import { Refusal } from "./status.ts";
 
 /**
@@ -25,33 +26,9 @@ export async function readBody(
     );
   }
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = request.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      length += value.byteLength;
-      if (length > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(value);
-    }
-  } finally {
-    // Not cancelled: on some servers that would close the connection before the answer is out.
-    reader.releaseLock();
-  }
-  return joined(chunks, length);
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
+  const body = await readBytes(request.body, maxBytes);
+  if (body === null) throw tooLarge(maxBytes);
+  return body;
 }
 
 function tooLarge(maxBytes: number): Refusal {
