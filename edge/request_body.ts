@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { AtlastError } from "../core/errors.ts";
 import { readBytes } from "../core/http/read_bytes.ts";
 import { Refusal } from "./status.ts";
 
 /**
  * The raw body of a request.
  *
- * @throws {Refusal} 413 for one over the limit, 415 for one that is compressed: what it unpacks to
- * has no limit, and its signature is of what it was before.
+ * @throws {Refusal} 408 for one that breaks off, 413 for one over the limit, 415 for one that is
+ * compressed: what it unpacks to has no limit, and its signature is of what it was before.
  */
 export async function readBody(
   request: Request,
@@ -25,10 +26,33 @@ export async function readBody(
       { "accept-encoding": "identity" },
     );
   }
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
-  const body = await readBytes(request.body, maxBytes);
+  const announced = Number(request.headers.get("content-length") ?? 0);
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  const body = await readBytes(request.body, maxBytes).catch(() => {
+    throw brokenOff();
+  });
   if (body === null) throw tooLarge(maxBytes);
+  // Not every server sees by itself that a caller hung up in the middle.
+  if (body.length < announced) throw brokenOff();
   return body;
+}
+
+/**
+ * Checks a limit on bodies.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkMaxBodyBytes(maxBodyBytes: number): void {
+  if (Number.isInteger(maxBodyBytes) && maxBodyBytes >= 1) return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use maxBodyBytes ${maxBodyBytes}: want a whole number from 1 on`,
+  );
+}
+
+/** Not 400, which tells a sender that its message is at fault: it was lost on the way, and may come again. */
+function brokenOff(): Refusal {
+  return new Refusal(408, "truncated", "Cannot read the body: it broke off, want all of it");
 }
 
 function tooLarge(maxBytes: number): Refusal {

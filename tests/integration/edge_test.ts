@@ -114,10 +114,10 @@ describe("delivering one message", () => {
     }
   });
 
-  it("answers 413 for headers over their limit", async () => {
+  it("answers 431 for headers over their limit", async () => {
     const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`cap-x-${i}`, "1"]));
     for (const bomb of [many, { "cap-x": "y".repeat(9000) }]) {
-      assert.equal((await post(app(), { ...single, ...bomb }, "{}")).status, 413);
+      assert.equal((await post(app(), { ...single, ...bomb }, "{}")).status, 431);
     }
   });
 
