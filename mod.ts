@@ -138,6 +138,7 @@ export type {
   RecordKey,
   SendResult,
   Settlement,
+  SettleStep,
   SqlClient,
   StateCounts,
   Store,

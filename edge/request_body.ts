@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AtlastError } from "../core/errors.ts";
 import { Refusal } from "./status.ts";
 
 /** What a stream of bytes is read with. */
@@ -48,6 +49,19 @@ export async function readBody(
   // Not every server sees by itself that a caller hung up in the middle.
   if (length < announced) throw brokenOff();
   return joined(chunks, length);
+}
+
+/**
+ * Checks a limit on bodies.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkMaxBodyBytes(maxBodyBytes: number): void {
+  if (Number.isInteger(maxBodyBytes) && maxBodyBytes >= 1) return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use maxBodyBytes ${maxBodyBytes}: want a whole number from 1 on`,
+  );
 }
 
 async function next(reader: Reader): ReturnType<Reader["read"]> {

@@ -12,6 +12,7 @@ import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
+import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { attemptTogether, type Member, togetherFrom } from "./together.ts";
@@ -53,9 +54,11 @@ export interface ConsumerParts<Tx> {
 /** Takes messages in and handles them. */
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
+  readonly #settler: Settler<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     this.#parts = parts;
+    this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
   }
 
   /**
@@ -232,9 +235,13 @@ export class Consumer<Tx> {
     }
   }
 
-  /** One that a worker died with, or whose handler failed before, is handled by itself. */
+  /**
+   * One that a worker died with, or whose handler failed before, is handled by itself. So is each where
+   * there is no transaction to take back the handlers that came before one that fails.
+   */
   #mostTogether({ message, group, crashes, attempts }: StoredRecord): number {
-    if (crashes > 0 || attempts > 0) return 1;
+    const { transactions } = this.#parts.settings.store.capabilities;
+    if (crashes > 0 || attempts > 0 || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.together ?? 1;
   }
 
@@ -251,7 +258,8 @@ export class Consumer<Tx> {
       if (subscriber === undefined) {
         return await this.#settle(record, { kind: "release", delayMs: NO_SUBSCRIBER_PAUSE_MS });
       }
-      const end = await attempt({ settings, publisher, subscriber, record, signal });
+      const settler = this.#settler;
+      const end = await attempt({ settings, publisher, settler, subscriber, record, signal });
       return await this.#ended(record, end);
     } finally {
       leave();
@@ -313,7 +321,6 @@ export class Consumer<Tx> {
   /** The failure and the word of it to the publisher are one step: the publisher always learns. */
   async #settleFailed(decision: Decision): Promise<boolean> {
     const { settings, publisher } = this.#parts;
-    const { store, clock } = settings;
     const { record, patch } = decision;
     const word = await failureMessage(record.message, {
       messageId: record.id,
@@ -321,17 +328,17 @@ export class Consumer<Tx> {
       group: record.group,
       reason: patch.reason ?? "",
       attempts: patch.attempts,
-    }, clock.now());
+    }, settings.clock.now());
     if (word === null) return await this.#settlePlain(decision);
     const answer = publisher.answer(word);
-    const { applied, added } = await store.transaction(async (tx) => {
-      const [applied] = await store.settle("inbox", [settlementOf(decision)], tx);
-      const [result] = applied ? await store.add("outbox", [answer], clock.now(), tx) : [];
-      return { applied: applied === true, added: result?.added === true };
+    const added = await this.#settler.alone({
+      settlement: settlementOf(decision),
+      box: "outbox",
+      records: [answer],
     });
     // After an operator's retry the word of the first failure is there already.
-    if (added) publisher.committed(answer);
-    return applied;
+    if (added?.[0]?.added) publisher.committed(answer);
+    return added !== null;
   }
 
   #received(record: NewRecord, result: AddResult): DeliveryResult | null {

@@ -7,11 +7,19 @@ import { expiresAt } from "../expiry.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
-import type { NewRecord, SendResult, StoredRecord } from "../ports.ts";
+import type {
+  AddResult,
+  NewRecord,
+  SendResult,
+  Settlement,
+  SettleStep,
+  StoredRecord,
+} from "../ports.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./publisher.ts";
+import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
@@ -35,6 +43,7 @@ export class Dispatcher<Tx> {
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: () => void;
+  readonly #settler: Settler<Tx>;
 
   /** Makes a dispatcher; `received` is told when it put something into this bus's own inbox. */
   constructor(
@@ -47,6 +56,7 @@ export class Dispatcher<Tx> {
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
+    this.#settler = new Settler(settings.store, "outbox", settings.clock);
   }
 
   /** Claims due records. */
@@ -117,9 +127,10 @@ export class Dispatcher<Tx> {
     const { store, observe } = this.#settings;
     const decision = this.#decide(record, { kind: "undeliverable", reason });
     const settlement = { ...settlementOf(decision), claimed: false };
-    const settle = async (tx?: Tx) => (await store.settle("outbox", [settlement], tx))[0] === true;
     const word = isTold ? null : await this.#wordOfFailure(decision);
-    const applied = word === null ? await settle() : await this.#withWord(word, settle);
+    const applied = word === null
+      ? (await store.settle("outbox", [settlement]))[0] === true
+      : await this.#settleWith(settlement, word);
     report(observe, decision, applied);
     return applied;
   }
@@ -134,13 +145,25 @@ export class Dispatcher<Tx> {
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
     };
-    const add = async (tx?: Tx) =>
-      (await store.add("outbox", [record], nowMs, tx))[0]?.added === true;
     const stored = storedFromBirth(record, "outbox", nowMs);
     const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
-    const added = word === null ? await add() : await this.#withWord(word, add);
+    const told = word === null ? null : this.#wordIn(word);
+    const added = await store.transaction(async (tx) => {
+      const [result] = await store.add("outbox", [record], nowMs, tx);
+      const isKept = result?.added === true || this.#mayLackWord(result, reason);
+      if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
+      return isKept;
+    });
+    if (added && told?.box === "inbox") this.#received();
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;
+  }
+
+  /** Without a transaction an earlier try may have kept the message and died before the word of it. */
+  #mayLackWord(result: AddResult | undefined, reason: string): boolean {
+    if (this.#settings.store.capabilities.transactions) return false;
+    if (result === undefined || result.added) return false;
+    return result.existing.state === "failed" && result.existing.reason === reason;
   }
 
   #giveBack(records: readonly StoredRecord[]): Decision[] {
@@ -199,7 +222,7 @@ export class Dispatcher<Tx> {
     const plain = words.size === 0 ? decisions : decisions.filter((each) => !words.has(each));
     const [together, ...alone] = await Promise.all([
       plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
-      ...[...words].map(([decision, word]) => this.#settleWith(decision, word)),
+      ...[...words].map(([decision, word]) => this.#settleWith(settlementOf(decision), word)),
     ]);
     const applied: Decision[] = [];
     const tell = (decision: Decision, hasApplied: boolean | undefined) => {
@@ -226,30 +249,23 @@ export class Dispatcher<Tx> {
   }
 
   /** Settles a failure together with the word of it. */
-  async #settleWith(decision: Decision, word: Message): Promise<boolean> {
-    const { store } = this.#settings;
-    return await this.#withWord(word, async (tx) => {
-      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
-      return applied === true;
-    });
+  async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
+    const { box, records } = this.#wordIn(word);
+    const settled = await this.#settler.alone({ settlement, box, records }) !== null;
+    if (settled && box === "inbox") this.#received();
+    return settled;
   }
 
   /**
-   * Writes a failure and the word of it in one step. Where this very bus subscribes to that word it goes
-   * straight to the inbox: the transport that just failed need not carry it.
+   * The records of a word. Where this very bus subscribes to it, it goes straight to the inbox: the transport
+   * that just failed need not carry it.
    */
-  async #withWord(word: Message, write: (tx: Tx) => Promise<boolean>): Promise<boolean> {
-    const { store, clock } = this.#settings;
+  #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
     const groups = [...this.#subscriptions.of(word.name).keys()];
-    const box = groups.length > 0 ? "inbox" : "outbox";
-    const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
-    const written = await store.transaction(async (tx) => {
-      const isWritten = await write(tx);
-      if (isWritten) await store.add(box, records, clock.now(), tx);
-      return isWritten;
-    });
-    if (written && box === "inbox") this.#received();
-    return written;
+    return {
+      box: groups.length > 0 ? "inbox" : "outbox",
+      records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
+    };
   }
 }
 

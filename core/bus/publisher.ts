@@ -6,9 +6,10 @@
 import type { CallbackContract, Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { type Message, sameBody } from "../message.ts";
-import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts";
+import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./codec.ts";
+import { addAllOf, addAllOrNone } from "./all_or_none.ts";
 import { compose, headersOf, mustRoute, type Rules } from "./compose.ts";
 import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
@@ -264,7 +265,10 @@ export class Publisher<Tx> {
     }
     await store.ready();
     const born = records.map((record, i) => this.#bornLeased(record, i));
-    const receipts = mayConflict
+    const addAll = addAllOf(store);
+    const receipts = addAll !== undefined
+      ? await this.#addAllOrNone(addAll, born)
+      : mayConflict
       ? await store.transaction((own) => add(born, own))
       : await add(born);
     const fresh = born.filter((_, i) => !(receipts[i] as Receipt).duplicate);
@@ -273,6 +277,17 @@ export class Publisher<Tx> {
     // Said once for all: each word may cost a wake-up of other processes.
     if (fresh.some(({ leaseUntilMs }) => leaseUntilMs === null)) this.#outlet.added(true);
     return receipts;
+  }
+
+  async #addAllOrNone(
+    addAll: NonNullable<Store["addAll"]>,
+    born: readonly NewRecord[],
+  ): Promise<Receipt[]> {
+    const nowMs = this.#settings.clock.now();
+    const results = await addAllOrNone(addAll, born, nowMs, (record, existing) => {
+      receiptOf(record, { added: false, existing });
+    });
+    return born.map((record, i) => receiptOf(record, results[i] as AddResult));
   }
 
   /**
