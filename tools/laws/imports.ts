@@ -18,6 +18,7 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     adapters: ["postgres"],
   },
   http: { drivers: [], adapters: [] },
+  qstash: { drivers: ["@upstash/qstash"], adapters: [] },
   upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
   // A program for development and tests, which talks TCP to a Redis server.
   "upstash_redis/proxy": {
