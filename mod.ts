@@ -48,6 +48,7 @@ export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./core/bus/mid
 export type { BusEvent, MessageEvent, Observer } from "./core/bus/observer.ts";
 export type { Cancellation } from "./core/bus/operator.ts";
 export type { TickReport } from "./core/bus/tick.ts";
+export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
 export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";
 
 // Contracts
@@ -126,6 +127,7 @@ export type {
   CheckQuestion,
   ClaimRequest,
   Clock,
+  DeliverOptions,
   DeliveryResult,
   Fence,
   FenceRow,
@@ -136,6 +138,7 @@ export type {
   RecordKey,
   SendResult,
   Settlement,
+  SettleStep,
   SqlClient,
   StateCounts,
   Store,

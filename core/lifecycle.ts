@@ -67,6 +67,8 @@ export type LifecycleEvent =
   | { readonly kind: "abandon" }
   /** Its deadline passed before it succeeded. */
   | { readonly kind: "overdue" }
+  /** What had taken it, to deliver it by itself, gave it up. */
+  | { readonly kind: "undeliverable"; readonly reason: string }
   /** A worker gives it back without having tried. */
   | { readonly kind: "release"; readonly delayMs: number }
   /** An operator wants it tried again from the start. */
@@ -111,7 +113,7 @@ export const TRANSITIONS: Transitions = {
       cancel: ["cancelled"],
     },
     failed: { retry: ["scheduled"] },
-    succeeded: {},
+    succeeded: { undeliverable: ["failed"] },
     cancelled: {},
   },
   inbox: {
@@ -250,6 +252,8 @@ export function transition(
         nowMs,
         "Overdue: its deadline passed",
       );
+    case "undeliverable":
+      return settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason);
     case "release":
       return {
         ...unsettled(message),

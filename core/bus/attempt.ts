@@ -15,6 +15,7 @@ import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Settler } from "./settler.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -29,6 +30,7 @@ class LeaseLost extends AtlastError {
 export interface AttemptParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly publisher: Publisher<Tx>;
+  readonly settler: Settler<Tx>;
   readonly subscriber: Subscriber<Tx>;
   readonly record: StoredRecord;
   /** Aborts when the claim was lost or the bus stops. */
@@ -83,16 +85,16 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const { store, clock } = parts.settings;
   const { decision, reply, answer } = await handled(parts, body, tx, signal);
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
-  const [[applied], [added]] = await Promise.all([
-    store.settle("inbox", [settlementOf(decision)], tx),
-    answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
-  ]);
-  if (!applied) throw new LeaseLost();
-  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
+  const added = await parts.settler.within(tx, {
+    settlement: settlementOf(decision),
+    box: "outbox",
+    records: answer === null ? [] : [answer],
+  });
+  if (added === null) throw new LeaseLost();
+  return { outcome: { kind: "handled", reply }, decision, answer: added[0]?.added ? answer : null };
 }
 
 /** What a handler that did its work leaves to be written with it. */
@@ -109,7 +111,7 @@ export interface Handled {
  * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
  */
 export async function handled<Tx>(
-  { settings, publisher, subscriber, record }: Omit<AttemptParts<Tx>, "signal">,
+  { settings, publisher, subscriber, record }: Omit<AttemptParts<Tx>, "signal" | "settler">,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,

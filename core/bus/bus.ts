@@ -16,6 +16,7 @@ import type { PublishOptions, Receipt } from "./publisher.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import type { Handler, SubscribeOptions, Subscriber } from "./subscriber.ts";
 import type { TickReport } from "./tick.ts";
+import type { Undeliverable, UndeliverableStanding } from "./undeliverable.ts";
 
 /** How a bus stands. */
 export interface Health {
@@ -163,6 +164,12 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void>;
+
+  /**
+   * Learns that a message this bus has sent was given up by what had taken it, such as QStash, and keeps it
+   * as failed with the reason; its failure callback is published. Safe to say many times.
+   */
+  undeliverable(report: Undeliverable): Promise<UndeliverableStanding>;
 
   /** How the bus stands. */
   health(): Promise<Health>;

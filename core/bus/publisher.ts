@@ -6,9 +6,10 @@
 import type { CallbackContract, Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { type Message, sameBody } from "../message.ts";
-import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts";
+import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./codec.ts";
+import { addAllOf, addAllOrNone } from "./all_or_none.ts";
 import {
   type Composed,
   type Composer,
@@ -272,7 +273,10 @@ export class Publisher<Tx> {
     }
     await store.ready();
     const born = this.#bornLeased(records);
-    const receipts = mayConflict
+    const addAll = addAllOf(store);
+    const receipts = addAll !== undefined
+      ? await this.#addAllOrNone(addAll, born)
+      : mayConflict
       ? await store.transaction((own) => add(born, own))
       : await add(born);
     let hasFree = false;
@@ -286,6 +290,17 @@ export class Publisher<Tx> {
     // Said once for all: each word may cost a wake-up of other processes.
     if (hasFree) this.#outlet.added(true);
     return receipts;
+  }
+
+  async #addAllOrNone(
+    addAll: NonNullable<Store["addAll"]>,
+    born: readonly NewRecord[],
+  ): Promise<Receipt[]> {
+    const nowMs = this.#settings.clock.now();
+    const results = await addAllOrNone(addAll, born, nowMs, (record, existing) => {
+      receiptOf(record, { added: false, existing });
+    });
+    return born.map((record, i) => receiptOf(record, results[i] as AddResult));
   }
 
   /**
