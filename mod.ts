@@ -35,6 +35,7 @@ export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.t
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
+export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
 export {
   type CallbackControl,
   type Handler,
@@ -47,6 +48,7 @@ export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./core/bus/mid
 export type { BusEvent, MessageEvent, Observer } from "./core/bus/observer.ts";
 export type { Cancellation } from "./core/bus/operator.ts";
 export type { TickReport } from "./core/bus/tick.ts";
+export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
 export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";
 
 // Contracts
@@ -125,6 +127,7 @@ export type {
   CheckQuestion,
   ClaimRequest,
   Clock,
+  DeliverOptions,
   DeliveryResult,
   Fence,
   FenceRow,
@@ -135,6 +138,7 @@ export type {
   RecordKey,
   SendResult,
   Settlement,
+  SettleStep,
   SqlClient,
   StateCounts,
   Store,
@@ -143,3 +147,4 @@ export type {
   Transport,
   TransportCapabilities,
 } from "./core/ports.ts";
+export type { PullRequest, PullResult } from "./core/pull.ts";

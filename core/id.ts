@@ -18,6 +18,8 @@ export interface UuidV7State {
   readonly timeMs: number;
   /** The last id's 12-bit counter. */
   readonly counter: number;
+  /** The time as it stands in an id; kept so that it is written once for all ids of a millisecond. */
+  readonly timeText?: string;
 }
 
 /** The state before the first id. */
@@ -42,15 +44,11 @@ export function uuidV7(
   offset = 0,
 ): { id: string; state: UuidV7State } {
   const next = advance(state, Math.floor(nowMs));
-  const time = next.timeMs.toString(16).padStart(12, "0");
-  const counter = next.counter.toString(16).padStart(3, "0");
-  const variant = hexByte(0x80 | ((random[offset] ?? 0) & 0x3f)) + hexByte(random[offset + 1] ?? 0);
-  let tail = "";
-  for (let i = 2; i < UUID_V7_RANDOM_BYTES; i++) tail += hexByte(random[offset + i] ?? 0);
-  return {
-    id: `${time.slice(0, 8)}-${time.slice(8)}-7${counter}-${variant}-${tail}`,
-    state: next,
-  };
+  const at = (i: number) => hexByte(random[offset + i] ?? 0);
+  const counter = hexByte(0x70 | next.counter >> 8) + hexByte(next.counter);
+  const variant = hexByte(0x80 | ((random[offset] ?? 0) & 0x3f)) + at(1);
+  const tail = at(2) + at(3) + at(4) + at(5) + at(6) + at(7);
+  return { id: `${next.timeText}-${counter}-${variant}-${tail}`, state: next };
 }
 
 /** When a UUIDv7 was made, in Unix milliseconds; null for an id of another kind. */
@@ -89,10 +87,19 @@ export function checkId(id: string): void {
   }
 }
 
-function advance(state: UuidV7State, nowMs: number): UuidV7State {
-  if (nowMs > state.timeMs) return { timeMs: nowMs, counter: 0 };
-  if (state.counter < MAX_COUNTER) return { timeMs: state.timeMs, counter: state.counter + 1 };
-  return { timeMs: state.timeMs + 1, counter: 0 };
+function advance(state: UuidV7State, nowMs: number): Required<UuidV7State> {
+  if (nowMs > state.timeMs) return stateAt(nowMs);
+  const { timeMs, counter, timeText = timeTextOf(timeMs) } = state;
+  return counter < MAX_COUNTER ? { timeMs, counter: counter + 1, timeText } : stateAt(timeMs + 1);
+}
+
+function stateAt(timeMs: number): Required<UuidV7State> {
+  return { timeMs, counter: 0, timeText: timeTextOf(timeMs) };
+}
+
+function timeTextOf(timeMs: number): string {
+  const time = timeMs.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}`;
 }
 
 const HEX: readonly string[] = Array.from(

@@ -67,6 +67,8 @@ export type LifecycleEvent =
   | { readonly kind: "abandon" }
   /** Its deadline passed before it succeeded. */
   | { readonly kind: "overdue" }
+  /** What had taken it, to deliver it by itself, gave it up. */
+  | { readonly kind: "undeliverable"; readonly reason: string }
   /** A worker gives it back without having tried. */
   | { readonly kind: "release"; readonly delayMs: number }
   /** An operator wants it tried again from the start. */
@@ -111,7 +113,7 @@ export const TRANSITIONS: Transitions = {
       cancel: ["cancelled"],
     },
     failed: { retry: ["scheduled"] },
-    succeeded: {},
+    succeeded: { undeliverable: ["failed"] },
     cancelled: {},
   },
   inbox: {
@@ -225,10 +227,13 @@ export function transition(
     case "park":
       return { ...unsettled(message), state: "in_doubt", reason: event.reason };
     case "succeed":
-      return {
-        ...settled(message, "succeeded", policy.expiry.succeededMs, nowMs, null),
-        attempts: message.attempts + 1,
-      };
+      return patchOf(
+        message,
+        "succeeded",
+        message.attempts + 1,
+        expiresAt(nowMs, policy.expiry.succeededMs),
+        null,
+      );
     case "fail":
       return failed(message, event, policy, nowMs, random);
     case "abandon":
@@ -247,6 +252,8 @@ export function transition(
         nowMs,
         "Overdue: its deadline passed",
       );
+    case "undeliverable":
+      return settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason);
     case "release":
       return {
         ...unsettled(message),
@@ -298,18 +305,9 @@ function failed(
   };
 }
 
-function unsettled(message: Standing): Omit<Patch, "state"> {
-  return {
-    attempts: message.attempts,
-    crashes: message.crashes,
-    dueAtMs: message.dueAtMs,
-    deadlineMs: message.deadlineMs,
-    checks: message.checks,
-    unreachable: message.unreachable,
-    note: message.note,
-    expiresAtMs: null,
-    reason: null,
-  };
+/** A patch that changes nothing but clears what only settled records have. */
+function unsettled(message: Standing): Patch {
+  return patchOf(message, message.state, message.attempts, null, null);
 }
 
 function settled(
@@ -319,7 +317,29 @@ function settled(
   nowMs: number,
   reason: string | null,
 ): Patch {
-  return { ...unsettled(message), state, expiresAtMs: expiresAt(nowMs, retentionMs), reason };
+  return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
+}
+
+/** Written out in full: most messages get exactly one patch, and copies of objects would be half its cost. */
+function patchOf(
+  { crashes, dueAtMs, deadlineMs, checks, unreachable, note }: Standing,
+  state: State,
+  attempts: number,
+  expiresAtMs: number | null,
+  reason: string | null,
+): Patch {
+  return {
+    state,
+    attempts,
+    crashes,
+    dueAtMs,
+    deadlineMs,
+    checks,
+    unreachable,
+    note,
+    expiresAtMs,
+    reason,
+  };
 }
 
 function statesThatTake(box: Box, kind: EventKind): string[] {

@@ -7,10 +7,14 @@
  *
  * @module
  */
-import type { CheckAnswer } from "./checkback.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message, MessageHeaders } from "./message.ts";
+import type { AbortSignalLike, SqlClient } from "./platform.ts";
+import type { PullRequest, PullResult } from "./pull.ts";
 import type { RetryPolicy } from "./retry.ts";
+
+export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
+export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
 
 /** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
 export interface RecordKey {
@@ -71,6 +75,8 @@ export interface ClaimRequest {
   readonly leaseUntilMs: number;
   /** Only records of these groups; all when not given. */
   readonly groups?: readonly string[];
+  /** Only the record with this key; all when not given. */
+  readonly key?: RecordKey;
   /**
    * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
    * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
@@ -107,6 +113,16 @@ export interface Settlement extends Lease {
   readonly patch: Patch;
   /** What the handler returned, as JSON; not given leaves what is there. */
   readonly reply?: string | null;
+}
+
+/** A settlement, and what is to be added if it applies. */
+export interface SettleStep {
+  /** The settlement. */
+  readonly settlement: Settlement;
+  /** On which side to add. */
+  readonly box: Box;
+  /** What to add; may be empty. */
+  readonly records: readonly NewRecord[];
 }
 
 /** Which records to list. */
@@ -197,6 +213,33 @@ export interface Store<Tx = unknown> {
    */
   settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
 
+  /**
+   * Settles records of `box` as {@linkcode Store.settle} does, and adds what goes with each as
+   * {@linkcode Store.add} does if and only if its settlement applies: all in one atomic step. Results are
+   * in the order of `steps`: null for a settlement that is stale, else what became of its records.
+   *
+   * For stores without transactions, whose word of a failure or reply could otherwise be lost between two
+   * steps. Stores that have transactions need not have it.
+   */
+  settleAndAdd?(
+    box: Box,
+    steps: readonly SettleStep[],
+    nowMs: number,
+  ): Promise<(readonly AddResult[] | null)[]>;
+
+  /**
+   * Adds all of `records` in one atomic step, or none of them when a key is taken. Results are in their
+   * order: the record that has the key, null where it is free. They have different keys; all were added if
+   * and only if every result is null.
+   *
+   * For stores without transactions, as {@linkcode Store.settleAndAdd} is.
+   */
+  addAll?(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+  ): Promise<(StoredRecord | null)[]>;
+
   /** The record with this key; null when there is none. */
   find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
 
@@ -238,61 +281,6 @@ export interface Store<Tx = unknown> {
 
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;
-}
-
-/** What is asked about the business operation of a half message. */
-export interface CheckQuestion {
-  /** The message's id. */
-  readonly id: string;
-  /** Its name. */
-  readonly name: string;
-  /** The epoch under which the answer will be used; an answer to another one is none. */
-  readonly epoch: number;
-  /** The active side that is asked, by its name; not given for the one that has the bus itself. */
-  readonly side?: string;
-}
-
-/** Who can say what became of the business operation of a half message. */
-export interface CheckBack {
-  /**
-   * Asks. An answer of `committed` or `aborted` is final: whoever gives it has made sure that it can
-   * never become the other. A rejection counts as `unreachable`.
-   */
-  ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
-}
-
-/** A row of a fence. */
-export interface FenceRow {
-  /** The id of the half message it decides. */
-  readonly id: string;
-  /** When it was written, in Unix milliseconds. */
-  readonly writtenAtMs: number;
-}
-
-/**
- * A table in the business database that decides half messages: the operation writes `committed` in its
- * own transaction, and whoever asks writes `aborted` where there is nothing. The unique key lets only
- * one of them through, so that an operation can never commit after its message was cancelled. A fence
- * serves one keeper of half messages, who alone knows which rows are still needed.
- *
- * @typeParam Tx What the business database calls a transaction.
- */
-export interface Fence<Tx = unknown> extends CheckBack {
-  /** Makes the fence ready for use, creating what it needs. */
-  ready(): Promise<void>;
-  /**
-   * Writes `committed` in the transaction of the operation.
-   *
-   * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
-   * before: the transaction must roll back.
-   */
-  commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void>;
-  /** Runs `work` in a transaction of the business database. */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  /** At most `limit` rows written before `beforeMs`, oldest first, after the one that is given. */
-  writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
-  /** Deletes rows that no half message can need any more. */
-  forget(ids: readonly string[]): Promise<void>;
 }
 
 /** What became of one message that a transport was to carry. */
@@ -337,59 +325,51 @@ export interface Transport {
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
+  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
+  pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
 
 /** What became of a delivered message. */
 export type DeliveryResult =
-  /** It is stored, and is handled later by this service. */
-  | { readonly kind: "accepted" }
+  /**
+   * It is stored, and is handled later by this service. `dueAtMs`, in Unix milliseconds, is given by a bus
+   * that rests: from then on the message can be handled by a tick, or by delivering it again.
+   */
+  | { readonly kind: "accepted"; readonly dueAtMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
   /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
   | { readonly kind: "failed"; readonly duplicate: boolean; readonly reason: string }
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
-  /** It could not be taken now; nothing was stored. */
-  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs: number };
+  /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
+  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
+  /**
+   * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
+   * its publisher has had word of that from here, if it asked for one; false if not given.
+   */
+  | { readonly kind: "rejected"; readonly reason: string; readonly isTold?: boolean };
+
+/** What whoever delivers lets the receiver count on. */
+export interface DeliverOptions {
+  /**
+   * Whether it delivers again what was `accepted`, by `dueAtMs`, so that nobody else need be woken for
+   * it. False if not given.
+   */
+  readonly redelivers?: boolean;
+  /**
+   * Whether the sender means what is stored as failed to be tried again from the start, as by an
+   * operator's retry. False if not given: then it is answered with its failure.
+   */
+  readonly afresh?: boolean;
+}
 
 /** The receiving side of a bus. */
 export interface Receiver {
   /** Whether anything here subscribes to this name. */
   subscribes(name: string): boolean;
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
-  deliver(messages: readonly Message[]): Promise<DeliveryResult[]>;
-}
-
-/** The part of `AbortSignal` the ports need; the platform's own fits. */
-export interface AbortSignalLike {
-  /** Whether the work should stop. */
-  readonly aborted: boolean;
-  /** Why. */
-  readonly reason: unknown;
-  /** Calls `listener` once when the work should stop. */
-  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
-  /** Takes the listener away. */
-  removeEventListener(type: "abort", listener: () => void): void;
-}
-
-/** Where a bus gets the time. */
-export interface Clock {
-  /** Unix time in milliseconds. */
-  now(): number;
-  /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
-  after(delayMs: number, wake: () => void): () => void;
-}
-
-/**
- * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
- * placeholders, and the rows that came back.
- */
-export interface SqlClient {
-  /** Runs one statement. */
-  query(
-    text: string,
-    params?: unknown[],
-  ): Promise<{ readonly rows: readonly unknown[] }>;
+  deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

@@ -148,13 +148,17 @@ export function parseBatch(text: string, nowMs: number): BatchEntry[] {
   return messages.map((item) => readEntry(item, nowMs));
 }
 
-/** What a receiver says of a message; `malformed` is one that it could not read. */
+/**
+ * What a receiver says of a message. `malformed` is one that it could not read, `rejected` one that it
+ * could, but can never handle and does not keep.
+ */
 export type WireStatus =
   | "accepted"
   | "handled"
   | "failed"
   | "no_subscriber"
   | "refused"
+  | "rejected"
   | "malformed";
 
 /** What a receiver says of one message. */

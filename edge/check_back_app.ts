@@ -3,15 +3,14 @@
  *
  * @module
  */
-import { Hono } from "hono";
 import { askFence } from "../core/bus/ask_fence.ts";
 import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
 import type { Fence } from "../core/ports.ts";
 import { CHECKBACK_CONTENT_TYPE, type Verify } from "../core/wire.ts";
-import { answer } from "./answer.ts";
 import type { App } from "./app.ts";
 import { type CheckBackOptions, checkBackRoute } from "./check_back.ts";
-import { guardWith, methodNotAllowed, type OnError, pathNotFound } from "./guard.ts";
+import { alive, guardWith, type OnError } from "./guard.ts";
+import { mounted } from "./mount.ts";
 import { checkVerify } from "./verified.ts";
 
 /** What {@linkcode createCheckBackApp} takes. */
@@ -48,18 +47,18 @@ export function createCheckBackApp<Kind extends App = App>(
 ): Kind {
   const { verify, basePath = "/", timeoutMs, onError } = options;
   checkVerify(verify);
-  const app = new Hono().basePath(basePath);
-  const route = checkBackRoute(
+  const checkBack = checkBackRoute(
     (question) => askFence(fence, question, SYSTEM_CLOCK, timeoutMs),
     verify,
     options,
   );
-  app.post("/checkback", guardWith(onError)(route, CHECKBACK_CONTENT_TYPE));
-  app.get("/health", () => answer({ status: "alive" }, 200));
-  app.all("/checkback", () => methodNotAllowed("POST"));
-  app.all("/health", () => methodNotAllowed("GET, HEAD"));
-  app.notFound(pathNotFound);
-
-  const shaped: App = app as App;
-  return shaped as Kind;
+  return mounted<Kind>(basePath, [
+    {
+      path: "/checkback",
+      methods: ["POST"],
+      contentType: CHECKBACK_CONTENT_TYPE,
+      route: checkBack,
+    },
+    { path: "/health", methods: ["GET"], route: alive },
+  ], guardWith(onError));
 }

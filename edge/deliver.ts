@@ -4,20 +4,14 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { HEADER, messageFromWire } from "../core/headers.ts";
+import { messageFromWire } from "../core/headers.ts";
 import type { Message } from "../core/message.ts";
 import type { DeliveryResult, Receiver } from "../core/ports.ts";
-import {
-  type BatchEntry,
-  isBatch,
-  isMessageHeader,
-  parseBatch,
-  requestPrefix,
-  type WireResult,
-} from "../core/wire.ts";
+import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
-import { Refusal, statusOf, unavailable } from "./status.ts";
+import { messageFields, withinHeaderLimit } from "./request_headers.ts";
+import { never, Refusal, statusOf, unavailable } from "./status.ts";
 
 /** Hands the messages of a request to the bus and says what became of them. */
 export function deliver(
@@ -38,11 +32,14 @@ async function deliverOne(
   nowMs: number,
 ): Promise<Response> {
   const fields = messageFields(headers);
-  const message = kept(messageFromWire(fields, rawBody, nowMs));
+  const message = kept(withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)));
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
     throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
+  }
+  if (result!.kind === "rejected") {
+    throw never(`Cannot take it at all: ${result!.reason}`, "rejected", result!.isTold);
   }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
@@ -85,33 +82,22 @@ async function deliverAll(
   return results;
 }
 
-/** The HTTP headers that are the message's own: never a cookie, a token or what a proxy adds. */
-function messageFields(headers: Headers): Record<string, string> {
-  // The signature of a request of Atlast's own types does not cover the message's headers.
-  const isOther = requestPrefix(headers.get("content-type")) !== null;
-  if (isOther || (!headers.has(HEADER.id) && !headers.has(HEADER.name))) {
-    throw new Refusal(
-      415,
-      "unsupported_media_type",
-      `Cannot read a message from this request: want the headers "${HEADER.id}" and ` +
-        `"${HEADER.name}", or a batch by its content type`,
-    );
-  }
-  const fields: Record<string, string> = {};
-  headers.forEach((value, name) => {
-    if (isMessageHeader(name) || name === "content-type") fields[name] = value;
-  });
-  return fields;
-}
-
 function kept(message: Message): Message {
   return { ...message, body: keptBody(message.contentType, message.body) };
 }
 
 /** A failure's reason stays here: it is what a handler said, and may hold anything. */
 function wireResult(id: string, result: DeliveryResult): WireResult {
-  if (result.kind !== "refused") return { id, status: result.kind };
-  return { id, status: "refused", reason: result.reason, retryAfterMs: result.retryAfterMs };
+  switch (result.kind) {
+    case "refused": {
+      const { kind: status, ...why } = result;
+      return { id, status, ...why };
+    }
+    case "rejected":
+      return { id, status: "rejected", reason: result.reason };
+    default:
+      return { id, status: result.kind };
+  }
 }
 
 function malformed(entry: BatchEntry & { message: null }): WireResult {

@@ -4,6 +4,8 @@
  * @module
  */
 import type { HalfKeeper } from "../core/bus/half_keeper.ts";
+import type { Receipt } from "../core/bus/publisher.ts";
+import type { RawMessage, RawOptions } from "../core/bus/raw_message.ts";
 import type { CheckAnswer } from "../core/checkback.ts";
 import type { CheckQuestion, Receiver, Store } from "../core/ports.ts";
 
@@ -31,6 +33,13 @@ export interface EdgeBus extends Receiver {
   tick(options: { budgetMs: number }): Promise<EdgeTickReport>;
   /** Says how it is. */
   health(): Promise<EdgeHealthReport>;
+  /** Publishes a message byte for byte; for the option `publish`. */
+  publishRaw?(
+    message: RawMessage,
+    options: Pick<RawOptions, "contract" | "delayMs">,
+  ): Promise<Receipt>;
+  /** Sends what is due now; for the option `publish`, where the platform lets work end after the answer. */
+  flush?(): Promise<void>;
   /** Says what became of the operation of a half message; for the option `checkBack`. */
   checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
   /** The half messages it keeps; for the option `halves`. */

@@ -1,56 +1,102 @@
 /**
- * What stands around every route: answers for whatever a handler throws.
+ * What stands around every route: the request's id, the limit on its headers, and answers for whatever
+ * a route throws.
  *
  * @module
  */
 import type { Context } from "hono";
 import { answer, answerRefusal } from "./answer.ts";
+import { checkRequestHeaders } from "./request_headers.ts";
+import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { Refusal, refusalOf } from "./status.ts";
 
 /** Learns of errors that were answered with a bare 500. */
 export type OnError = (error: unknown, request: { readonly requestId: string }) => void;
 
+/** What a route knows beside the request. */
+export interface Surroundings {
+  /** The request's id. */
+  readonly requestId: string;
+  /** Has the platform let work end after the answer; undefined where it needs, or knows, no such thing. */
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
+}
+
 /** Answers a request. */
-export type Route = (request: Request) => Promise<Response>;
+export type Route = (request: Request, around: Surroundings) => Response | Promise<Response>;
+
+/** Puts a guard around a route that answers with a content type of its own, `application/json` if not given. */
+export type Guard = (
+  route: Route,
+  contentType?: string,
+) => (context: Context) => Promise<Response>;
 
 /**
  * Answers for whatever a route throws, with its own content type. Not left to Hono's own `onError`,
  * which takes only instances of `Error` and is another's when the app is part of a larger one.
  */
-export function guardWith(
-  onError: OnError = logError,
-): (route: Route, contentType?: string) => (context: Context) => Promise<Response> {
-  return (route, contentType = "application/json") => async ({ req }) => {
-    try {
-      return await route(req.raw);
-    } catch (error) {
-      return answerError(error, onError, contentType);
+export function guardWith(onError: OnError = logError): Guard {
+  return (route, contentType = "application/json") => async (context) => {
+    const request = context.req.raw;
+    const requestId = requestIdOf(request.headers);
+    const response = await answered(request);
+    response.headers.set(REQUEST_ID_HEADER, requestId);
+    return response;
+
+    async function answered(request: Request): Promise<Response> {
+      try {
+        checkRequestHeaders(request.headers);
+        return await route(request, { requestId, waitUntil: waitUntilOf(context) });
+      } catch (error) {
+        return answerError(error, requestId, onError, contentType);
+      }
     }
   };
 }
 
-/** The answer to a method that a path does not have. */
-export function methodNotAllowed(allow: string): Response {
-  return answerRefusal(
-    new Refusal(405, "method_not_allowed", `Cannot do this here: want ${allow}`, { allow }),
-  );
+/** The answer to a method that a path does not have; `GET` brings `HEAD` along. */
+export function methodNotAllowed(methods: readonly string[]): Route {
+  const allow = methods.flatMap((method) => method === "GET" ? ["GET", "HEAD"] : method).join(", ");
+  return () => {
+    throw new Refusal(405, "method_not_allowed", `Cannot do this here: want ${allow}`, { allow });
+  };
 }
 
 /** The answer where there is no path. */
-export function pathNotFound(): Response {
-  return answerRefusal(new Refusal(404, "not_found", "Cannot find this path"));
+export function pathNotFound(): never {
+  throw new Refusal(404, "not_found", "Cannot find this path");
 }
 
-function answerError(error: unknown, onError: OnError, contentType: string): Response {
+/** Says that the process is alive. */
+export function alive(): Response {
+  return answer({ status: "alive" }, 200);
+}
+
+function answerError(
+  error: unknown,
+  requestId: string,
+  onError: OnError,
+  contentType: string,
+): Response {
   const refusal = refusalOf(error);
   if (refusal !== null) return answerRefusal(refusal, contentType);
-  const requestId = crypto.randomUUID();
   onError(error, { requestId });
   const said = { code: "internal", message: "Cannot answer: something went wrong here", requestId };
   return answer({ error: said }, 500, { "content-type": contentType });
 }
 
-function logError(error: unknown, { requestId }: { requestId: string }): void {
+function waitUntilOf(context: Context): Surroundings["waitUntil"] {
+  // Hono throws where there is none, and servers other than Workers pass other things in its place.
+  try {
+    const platform: { waitUntil?: unknown } = context.executionCtx;
+    if (typeof platform.waitUntil !== "function") return undefined;
+    return (work) => context.executionCtx.waitUntil(work);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Says that something went wrong, and nothing that could hold a secret. */
+export function logError(error: unknown, { requestId }: { requestId: string }): void {
   const name = error instanceof Error ? error.name : typeof error;
   console.error(`Atlast: request ${requestId} ended with ${name}; pass onError to see it`);
 }

@@ -5,6 +5,7 @@
  */
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import type { DeliveryResult } from "../core/ports.ts";
+import { TOLD_HEADER } from "../core/redelivery.ts";
 
 /** A request that is refused, with all that its answer says. */
 export class Refusal extends Error {
@@ -89,16 +90,40 @@ export function statusOf(result: DeliveryResult): number {
       return 404;
     case "refused":
       return 503;
+    case "rejected":
+      return NEVER_AGAIN;
   }
 }
 
-/** A refusal for now. */
+/** How QStash is told, with the header {@linkcode never} adds, that another attempt would be in vain. */
+const NEVER_AGAIN = 489;
+
+/**
+ * The longest wait that is asked for, in seconds: QStash takes no notice of one of more than a day, and
+ * comes back by a schedule of its own.
+ */
+const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
+
+/** A refusal for now; without `retryAfterMs` it is up to the caller when to come again. */
 export function unavailable(
   code: string,
-  retryAfterMs: number,
+  retryAfterMs: number | undefined,
   message = "Cannot take messages now: want them again later",
 ): Refusal {
+  if (retryAfterMs === undefined) return new Refusal(503, code, message);
   // The header knows only whole seconds; the body says it to the millisecond.
-  const seconds = String(Math.max(1, Math.ceil(retryAfterMs / 1000)));
-  return new Refusal(503, code, message, { "retry-after": seconds }, retryAfterMs);
+  const seconds = Math.min(Math.ceil(Math.max(0, retryAfterMs) / 1000), MAX_RETRY_AFTER_SECONDS);
+  return new Refusal(503, code, message, { "retry-after": String(seconds) }, retryAfterMs);
+}
+
+/**
+ * A refusal for ever, in the way that QStash understands: it keeps the message as failed.
+ *
+ * @param isTold Whether the publisher has had word of it, if it asked for one.
+ */
+export function never(message: string, code = "rejected", isTold = false): Refusal {
+  return new Refusal(NEVER_AGAIN, code, message, {
+    "upstash-nonretryable-error": "true",
+    ...(isTold ? { [TOLD_HEADER]: "true" } : {}),
+  });
 }

@@ -19,6 +19,9 @@ export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
 
+/** What another attempt would not mend: unreadable, too large, headers too large, and QStash's "never again". */
+const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
+
 /**
  * The result of each message.
  *
@@ -83,6 +86,8 @@ function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): S
         `${host} did not take it now${said}`,
         boundedRetryAfter(retryAfterMs),
       );
+    case "rejected":
+      return final(`${host} will never take it${said}`);
     case "malformed":
       return final(`${host} cannot read it${said}`);
     default:
@@ -117,7 +122,7 @@ function answeredFailure(
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
-  if (status === 400 || status === 413) return final(`${host} answered ${status}${said}`);
+  if (FINAL_STATUSES.has(status)) return final(`${host} answered ${status}${said}`);
   const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
   return retryable(
     `${host} answered ${status}${meaning}${said}`,

@@ -94,8 +94,10 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         kind: "failed",
         reason: result.reason,
         retryable: true,
-        retryAfterMs: result.retryAfterMs,
+        ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
       };
+    case "rejected":
+      return { kind: "failed", reason: result.reason, retryable: false };
     case undefined:
       return { kind: "failed", reason: "The receiver gave no answer for it", retryable: true };
   }

@@ -59,12 +59,14 @@ class MemoryStore implements Store<MemoryTransaction> {
   }
 
   claim(request: ClaimRequest): Promise<StoredRecord[]> {
-    const { kind, groups, nowMs, leaseUntilMs } = request;
+    const { kind, groups, key, nowMs, leaseUntilMs } = request;
     const records = this.#boxes[request.box];
     const limit = kind === "suspect" ? Math.min(request.limit, 1) : request.limit;
     const claimed: StoredRecord[] = [];
     while (claimed.length < limit) {
-      const due = records.firstDue(kind, groups);
+      const due = key === undefined
+        ? records.firstDue(kind, groups)
+        : records.due(kind, key, groups);
       if (due === undefined || due.atMs > nowMs) break;
       const { record } = due;
       const died = kind === "suspect" && record.leaseUntilMs !== null;

@@ -85,6 +85,17 @@ export class Records implements RecordView {
     return first;
   }
 
+  /** The record with this key, if a claim of this kind can have it some time. */
+  due(
+    kind: ClaimRequest["kind"],
+    key: RecordKey,
+    groups?: readonly string[],
+  ): DueRecord | undefined {
+    const slot = this.#slots.get(keyText(key));
+    if (slot === undefined || claimedAs(slot.record) !== kind) return undefined;
+    return groups === undefined || groups.includes(key.group) ? slot : undefined;
+  }
+
   /** The settled record that expires first; undefined when none ever does. */
   firstExpiring(): StoredRecord | undefined {
     return this.#expiring.first?.record;

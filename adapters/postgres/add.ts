@@ -8,10 +8,12 @@ import type { AddResult, NewRecord, StoredRecord } from "../../core/ports.ts";
 import { insert } from "./insert.ts";
 import type { Lookup } from "./lookup.ts";
 import type { Run } from "./run.ts";
-import { keyText, type Table } from "./table.ts";
+import { KeySet, keyText, type Table } from "./table.ts";
 
 /** How often a key may be found taken and then free again, before something else must be wrong. */
 const MAX_INSERT_ROUNDS = 5;
+
+const ADDED: AddResult = { added: true };
 
 /**
  * Adds records until each is either added or answered with the one that has its key. The record in the
@@ -24,31 +26,27 @@ export async function addPart(
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<AddResult[]> {
-  const keys = records.map(keyText);
-  /** The places of records that were added. */
-  const added = new Set<number>();
+  const results: (AddResult | undefined)[] = records.map(() => undefined);
   const existing = new Map<string, StoredRecord>();
+  let left = [...records.keys()];
   for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
-    const left = new Map<string, number>();
-    keys.forEach((key, place) => {
-      if (!existing.has(key) && !left.has(key)) left.set(key, place);
-    });
-    const places = [...left.values()].filter((place) => !added.has(place));
-    if (places.length > 0) {
-      const fresh = places.map((place) => records[place] as NewRecord);
-      const reached = await insert(run, table, fresh, nowMs);
-      for (const place of places) if (reached(keys[place] as string)) added.add(place);
+    const seen = new KeySet();
+    // Of records with one key the first is added, and the others collide with it.
+    const places = left.filter((place) => seen.add(records[place] as NewRecord));
+    const reached = await insert(run, table, places.map((at) => records[at] as NewRecord), nowMs);
+    for (const place of places) {
+      if (reached(records[place] as NewRecord)) results[place] = ADDED;
     }
-    if (added.size === records.length) return records.map(() => ({ added: true }));
-    const collided = records.filter((_, place) => !added.has(place));
+    left = left.filter((place) => results[place] === undefined);
+    if (left.length === 0) return results as AddResult[];
+    const collided = left.map((place) => records[place] as NewRecord);
     for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
-    if (collided.every((record) => existing.has(keyText(record)))) {
-      return keys.map((key, place) =>
-        added.has(place)
-          ? { added: true }
-          : { added: false, existing: existing.get(key) as StoredRecord }
-      );
+    for (const place of left) {
+      const found = existing.get(keyText(records[place] as NewRecord));
+      if (found !== undefined) results[place] = { added: false, existing: found };
     }
+    left = left.filter((place) => results[place] === undefined);
+    if (left.length === 0) return results as AddResult[];
   }
   throw new AtlastError(
     "id_conflict",

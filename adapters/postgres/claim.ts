@@ -6,12 +6,13 @@
  *
  * @module
  */
-import type { ClaimRequest, StoredRecord } from "../../core/ports.ts";
+import type { ClaimRequest, RecordKey, StoredRecord } from "../../core/ports.ts";
 import { textLiteral } from "./array_literal.ts";
 import type { Value } from "./batch.ts";
 import { ClaimPosition } from "./claim_position.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
+import { isStorableKey } from "./storable_text.ts";
 import { compareKeys, type Table } from "./table.ts";
 
 /** How many records that are due and unclaimed are looked at for suspects, earliest first. */
@@ -19,6 +20,19 @@ const SUSPECT_WINDOW = 1_000;
 
 /** How often all of them are looked at, in milliseconds. */
 const SUSPECT_FULL_SCAN_MS = 10_000;
+
+/** Nobody holds it now; the first parameter is the time. */
+const FREE = "(lease_until_ms is null or lease_until_ms <= $1::text::bigint)";
+/** A worker died with it, just now or before. */
+const SUSPECT = "(lease_until_ms <= $1::text::bigint or (lease_until_ms is null and crashes > 0))";
+const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
+
+/** What else must hold of a record that is due. */
+const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
+  fresh: "state = 'scheduled' and lease_until_ms is null and crashes = 0",
+  suspect: `state = 'scheduled' and ${SUSPECT}`,
+  half: `state = 'prepared' and ${FREE}`,
+};
 
 /** How many suspects one claim considers, so that several claimers at once find one each. */
 const SUSPECT_CANDIDATES = 16;
@@ -35,13 +49,16 @@ export class Claimer {
 
   /** See `Store.claim`. */
   async claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
-    if (request.limit <= 0 || request.groups?.length === 0) return [];
+    const { limit, groups, key } = request;
+    if (limit <= 0 || groups?.length === 0) return [];
+    if (key !== undefined && !isStorableKey(key)) return [];
     const records = await this.#claim(run, request);
     // RETURNING promises no order.
     return records.sort((a, b) => a.dueAtMs - b.dueAtMs || compareKeys(a, b));
   }
 
   #claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    if (request.key !== undefined) return this.#one(run, request, request.key);
     switch (request.kind) {
       case "fresh":
         return this.#fresh(run, request);
@@ -50,6 +67,12 @@ export class Claimer {
       case "half":
         return this.#half(run, request);
     }
+  }
+
+  async #one(run: Run, request: ClaimRequest, { id, group }: RecordKey): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs } = request;
+    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), id, group];
+    return await this.#read(run, oneSql(this.#table, request), params, request);
   }
 
   async #half(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
@@ -110,6 +133,18 @@ export class Claimer {
   }
 }
 
+/** Parameters: now, lease until, id, group, groups. */
+function oneSql(table: Table, { kind, groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where id = $3::text and subscriber_group = $4::text and due_at_ms <= $1::text::bigint
+      and ${CLAIMABLE[kind]}${ofGroups(groups, 5)}
+    for update skip locked`,
+    kind === "suspect" ? COUNT_CRASH : "",
+  );
+}
+
 /** Parameters: now, lease until, limit, due from, groups. */
 function freshSql(table: Table, { groups }: ClaimRequest): string {
   return claimSql(
@@ -130,7 +165,7 @@ function halfSql(table: Table, { groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where state = 'prepared' and due_at_ms <= $1::text::bigint
-      and (lease_until_ms is null or lease_until_ms <= $1::text::bigint)${ofGroups(groups, 4)}
+      and ${FREE}${ofGroups(groups, 4)}
     order by due_at_ms
     limit $3::text::bigint
     for update skip locked`,
@@ -141,28 +176,24 @@ function halfSql(table: Table, { groups }: ClaimRequest): string {
 /** Parameters: now, lease until, window, groups. */
 function suspectSql(table: Table, { groups }: ClaimRequest): string {
   const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
-  const suspect =
-    `(lease_until_ms <= $1::text::bigint or (lease_until_ms is null and crashes > 0))`;
   return claimSql(
     table,
     `select ctid from ${table.name}
     where ctid = any(array(
         select place from (
           select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
-          where ${due} and (lease_until_ms is null or lease_until_ms <= $1::text::bigint)${
-      ofGroups(groups, 4)
-    }
+          where ${due} and ${FREE}${ofGroups(groups, 4)}
           order by due_at_ms
           limit $3::text::bigint
         ) as earliest
-        where ${suspect}
+        where ${SUSPECT}
         order by due_at_ms
         limit ${SUSPECT_CANDIDATES}
-      )) and ${due} and ${suspect}
+      )) and ${due} and ${SUSPECT}
     order by due_at_ms
     limit 1
     for update skip locked`,
-    ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end",
+    COUNT_CRASH,
   );
 }
 

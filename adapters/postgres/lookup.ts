@@ -62,12 +62,12 @@ export class Lookup {
       wanted.push(`(created_at_ms, id, subscriber_group) < (${after.join(", ")})`);
     }
     const rows = await run(
-      `select ${READ_COLUMNS} from ${name}
+      `select ${READ_COLUMNS} from ${name} as t
 ${
         wanted.length === 0
           ? ""
           : `where ${wanted.join(" and ")}\n`
-      }order by created_at_ms desc, id desc, subscriber_group desc
+      }order by t.created_at_ms desc, t.id desc, t.subscriber_group desc
 limit ${param(query.limit, "bigint")}`,
       params,
     );

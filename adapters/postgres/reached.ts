@@ -7,12 +7,13 @@
  *
  * @module
  */
+import type { RecordKey } from "../../core/ports.ts";
 import type { Value } from "./batch.ts";
 import type { Run } from "./run.ts";
-import { keyText } from "./table.ts";
+import { KeySet } from "./table.ts";
 
-/** Says of a key, as {@linkcode keyText}, whether it was reached. */
-export type Reached = (key: string) => boolean;
+/** Says of a key whether its row was reached. */
+export type Reached = (key: RecordKey) => boolean;
 
 /** A statement that changes rows. */
 export interface Change {
@@ -43,6 +44,7 @@ from reached`,
   const [keys, reached] = row as [string | null, unknown];
   if (Number(reached) === count) return () => true;
   const pairs = JSON.parse(keys ?? "[]") as [string, string][];
-  const texts = new Set(pairs.map(([id, group]) => keyText({ id, group })));
-  return (key) => texts.has(key);
+  const found = new KeySet();
+  for (const [id, group] of pairs) found.add({ id, group });
+  return (key) => found.has(key);
 }

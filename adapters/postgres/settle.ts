@@ -9,7 +9,7 @@ import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
 import { type Change, runReached } from "./reached.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./storable_text.ts";
-import { keyText, type Table } from "./table.ts";
+import { KeySet, type Table } from "./table.ts";
 
 /** See `Store.settle`. */
 export function settle(
@@ -113,20 +113,13 @@ async function inRounds<Item extends Keyed>(
   // A key that cannot be stored is that of no record.
   let left = [...items.keys()].filter((place) => isStorableKey((items[place] as Item).key));
   while (left.length > 0) {
-    const round = new Map<string, number>();
+    const seen = new KeySet();
+    const places: number[] = [];
     const later: number[] = [];
-    for (const place of left) {
-      const text = keyText((items[place] as Item).key);
-      if (round.has(text)) later.push(place);
-      else round.set(text, place);
-    }
-    const places = [...round.values()];
-    const reached = await runReached(
-      run,
-      places.length,
-      change(places.map((place) => items[place] as Item)),
-    );
-    for (const [text, place] of round) applied[place] = reached(text);
+    for (const place of left) (seen.add((items[place] as Item).key) ? places : later).push(place);
+    const round = places.map((place) => items[place] as Item);
+    const reached = await runReached(run, round.length, change(round));
+    places.forEach((place, i) => applied[place] = reached((round[i] as Item).key));
     left = later;
   }
   return applied;

@@ -25,6 +25,23 @@ export function keyText({ id, group }: RecordKey): string {
   return `${id}\n${group}`;
 }
 
+/** Which keys were seen. Ids are kept by group, because making one text of each key costs more than all the rest. */
+export class KeySet {
+  readonly #idsOfGroup = new Map<string, Set<string>>();
+
+  /** Takes a key in; false when it was seen before. */
+  add({ id, group }: RecordKey): boolean {
+    let ids = this.#idsOfGroup.get(group);
+    if (ids === undefined) this.#idsOfGroup.set(group, ids = new Set());
+    return ids.size !== ids.add(id).size;
+  }
+
+  /** Whether a key was seen. */
+  has({ id, group }: RecordKey): boolean {
+    return this.#idsOfGroup.get(group)?.has(id) === true;
+  }
+}
+
 /** Orders keys: by id, then by group. */
 export function compareKeys(a: RecordKey, b: RecordKey): number {
   if (a.id !== b.id) return a.id < b.id ? -1 : 1;

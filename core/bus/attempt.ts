@@ -4,20 +4,20 @@
  *
  * @module
  */
-import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
-import { wireHeaders } from "../headers.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
 import type { Message } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
-import { type CallbackChoices, callbackChoices, replyMessage } from "./callback.ts";
+import { replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
+import { Handling } from "./handling.ts";
 import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
+import type { Settler } from "./settler.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
-import type { HandlerContext, Subscriber } from "./subscriber.ts";
+import type { Subscriber } from "./subscriber.ts";
 
 /** Thrown inside the transaction to take back everything in it, when another worker has the message. */
 class LeaseLost extends AtlastError {
@@ -30,6 +30,7 @@ class LeaseLost extends AtlastError {
 export interface AttemptParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly publisher: Publisher<Tx>;
+  readonly settler: Settler<Tx>;
   readonly subscriber: Subscriber<Tx>;
   readonly record: StoredRecord;
   /** Aborts when the claim was lost or the bus stops. */
@@ -84,16 +85,16 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const { store, clock } = parts.settings;
   const { decision, reply, answer } = await handled(parts, body, tx, signal);
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
-  const [[applied], [added]] = await Promise.all([
-    store.settle("inbox", [settlementOf(decision)], tx),
-    answer === null ? [] : store.add("outbox", [answer], clock.now(), tx),
-  ]);
-  if (!applied) throw new LeaseLost();
-  return { outcome: { kind: "handled", reply }, decision, answer: added?.added ? answer : null };
+  const added = await parts.settler.within(tx, {
+    settlement: settlementOf(decision),
+    box: "outbox",
+    records: answer === null ? [] : [answer],
+  });
+  if (added === null) throw new LeaseLost();
+  return { outcome: { kind: "handled", reply }, decision, answer: added[0]?.added ? answer : null };
 }
 
 /** What a handler that did its work leaves to be written with it. */
@@ -110,67 +111,41 @@ export interface Handled {
  * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
  */
 export async function handled<Tx>(
-  parts: AttemptParts<Tx>,
+  { settings, publisher, subscriber, record }: Omit<AttemptParts<Tx>, "signal" | "settler">,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,
   nowMs?: number,
 ): Promise<Handled> {
-  const { settings, publisher, subscriber, record } = parts;
-  const { clock } = settings;
-  const choices = callbackChoices(record.message);
-  const value = await run(parts, body, tx, signal, choices);
-  const { message, group } = record;
+  const handling = new Handling(record, tx, signal, publisher);
+  const value = settings.onConsume.length === 0
+    ? await subscriber.handle(body, handling)
+    : await wrapHandler(
+      settings.onConsume,
+      handling,
+      async (value) => await subscriber.handle(value, handling),
+    )(body);
+  const policy = policyOf(settings, record, subscriber.retry);
+  const decided = () =>
+    decide(settings, record, { kind: "succeed" }, policy, recordedReply(value), nowMs);
   // Nothing returned, nothing promised and nowhere to send it: most handlers.
-  const isSilent = value === undefined && subscriber.reply === undefined &&
-    choices.control.name === null;
-  const reply = isSilent ? null : await replyMessage(
-    message,
-    group,
+  if (value === undefined && subscriber.reply === undefined && handling.callbackName === null) {
+    return { decision: decided(), reply: null, answer: null };
+  }
+  const reply = await replyMessage(
+    record.message,
+    record.group,
     subscriber.reply,
     value,
-    choices,
-    clock.now(),
+    handling.choices,
+    settings.clock.now(),
     largestBody(settings),
   );
-  const policy = policyOf(settings, record, subscriber.retry);
-  const decision = decide(
-    settings,
-    record,
-    { kind: "succeed" },
-    policy,
-    recordedReply(value),
-    nowMs,
-  );
-  return { decision, reply, answer: reply === null ? null : publisher.answer(reply) };
-}
-
-function run<Tx>(
-  { settings, publisher, subscriber, record }: AttemptParts<Tx>,
-  body: unknown,
-  tx: Tx,
-  signal: AbortSignal,
-  choices: CallbackChoices,
-): Promise<unknown> {
-  const context: HandlerContext<Tx> = {
-    message: record.message,
-    get headers() {
-      return wireHeaders(record.message);
-    },
-    group: record.group,
-    attempt: record.attempts + 1,
-    tx,
-    signal,
-    callback: choices.control,
-    publish: (contract: Contract, value: unknown, options = {}) =>
-      publisher.publish(contract, value, tx === undefined ? options : { ...options, tx }),
+  return {
+    decision: decided(),
+    reply,
+    answer: reply === null ? null : publisher.answer(reply),
   };
-  const handle = wrapHandler(
-    settings.onConsume,
-    context,
-    async (value) => await subscriber.handle(value, context),
-  );
-  return handle(body);
 }
 
 /** What a redelivery is answered with. */

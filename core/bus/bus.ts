@@ -13,8 +13,10 @@ import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import type { Cancellation } from "./operator.ts";
 import { type BusOptions, settingsOf } from "./options.ts";
 import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
 import type { Handler, SubscribeOptions, Subscriber } from "./subscriber.ts";
 import type { TickReport } from "./tick.ts";
+import type { Undeliverable, UndeliverableStanding } from "./undeliverable.ts";
 
 /** How a bus stands. */
 export interface Health {
@@ -64,6 +66,15 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     bodies: readonly BodyInput<C>[],
     options?: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] },
   ): Promise<Receipt[]>;
+
+  /**
+   * Publishes a message whose body is encoded already, byte for byte, such as one that another service
+   * wrote. Its body is checked only where a contract is given.
+   *
+   * @throws {ContractError} When the body does not fit the contract.
+   * @throws {AtlastError} As {@linkcode Bus.publish}, and `invalid_name`.
+   */
+  publishRaw(message: RawMessage, options?: RawOptions<Tx>): Promise<Receipt>;
 
   /**
    * Subscribes a handler to a running or resting bus.
@@ -153,6 +164,12 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void>;
+
+  /**
+   * Learns that a message this bus has sent was given up by what had taken it, such as QStash, and keeps it
+   * as failed with the reason; its failure callback is published. Safe to say many times.
+   */
+  undeliverable(report: Undeliverable): Promise<UndeliverableStanding>;
 
   /** How the bus stands. */
   health(): Promise<Health>;

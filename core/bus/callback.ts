@@ -20,9 +20,14 @@ export interface CallbackChoices {
   readonly headers: () => MessageHeaders;
 }
 
+/** The name under which the publisher wants the reply; null when it wants none. */
+export function requestedCallback(request: Message): string | null {
+  return request.headers[HEADER.callbackName] || null;
+}
+
 /** The choices for one attempt. They live outside the message, so that a failed attempt leaves no trace. */
 export function callbackChoices(request: Message): CallbackChoices {
-  let name = request.headers[HEADER.callbackName] || null;
+  let name = requestedCallback(request);
   const added: Record<string, string> = {};
   return {
     control: {

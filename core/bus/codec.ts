@@ -22,6 +22,9 @@ export interface EncodedBody {
   readonly body: MessageBody;
 }
 
+/** Makes a body of a value and checks it; see {@linkcode encodeBody} and {@linkcode keepBody}. */
+export type EncodeBody = typeof encodeBody;
+
 /**
  * Encodes a value and checks it as its receivers will read it: a body that would not survive the
  * journey, such as a `Date` under a schema that wants one, is refused here.
@@ -40,6 +43,31 @@ export async function encodeBody(
     await read(schema, decode(encoded.contentType, encoded.body, what), what);
   }
   return encoded;
+}
+
+/**
+ * The same for what is encoded already: it is checked, and kept byte for byte.
+ *
+ * @throws {ContractError} When the schema finds problems.
+ * @throws {AtlastError} `invalid_body` for what is neither text nor bytes.
+ */
+export async function keepBody(
+  schema: Schema | undefined,
+  value: unknown,
+  contentType: string | undefined,
+  what: string,
+): Promise<EncodedBody> {
+  const isText = typeof value === "string";
+  if (!(isText ? value.isWellFormed() : value instanceof Uint8Array)) {
+    throw new AtlastError(
+      "invalid_body",
+      `Cannot keep the ${what} as it is: got ${typeof value}, want well-formed text or bytes`,
+    );
+  }
+  const body: MessageBody = isText ? value : new Uint8Array(value as Uint8Array);
+  const type = contentType ?? (isText ? JSON_CONTENT_TYPE : BYTES_CONTENT_TYPE);
+  if (schema !== undefined) await read(schema, decode(type, body, what), what);
+  return { contentType: type, body };
 }
 
 /**

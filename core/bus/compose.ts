@@ -3,20 +3,28 @@
  *
  * @module
  */
-import type { Contract, Schema } from "../contract.ts";
+import type { Schema } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER, normalizeHeaders } from "../headers.ts";
 import { checkId } from "../id.ts";
 import { checkBodySize, type Message, type MessageHeaders } from "../message.ts";
 import { checkName } from "../name.ts";
 import type { NewRecord, Transport } from "../ports.ts";
-import { checkRetryPolicy, END_OF_TIME_MS, later } from "../retry.ts";
-import { encodeBody } from "./codec.ts";
+import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
+import { type EncodeBody, encodeBody } from "./codec.ts";
 import type { Draft } from "./middleware.ts";
 import type { PublishOptions } from "./publisher.ts";
 
 /** A message that was checked, with how it is to be sent. */
 export type Composed = Pick<NewRecord, "message" | "dueAtMs" | "deadlineMs" | "retry">;
+
+/** What holds for a message of its name; every contract fits. */
+export interface Rules {
+  /** The schema of its body; undefined for one that may be anything. */
+  readonly body: Schema | undefined;
+  /** When a failed sending is tried again, if its own options say nothing. */
+  readonly retry?: RetryPolicy;
+}
 
 /** What a message is composed within. */
 export interface Bounds {
@@ -24,6 +32,8 @@ export interface Bounds {
   readonly nowMs: number;
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number;
+  /** From the draft's body to the message's; as its content type wants it if not given. */
+  readonly encode?: EncodeBody;
   /** Refuses by throwing what could not be sent; asked before the body is looked at. */
   readonly admit?: (name: string, headers: MessageHeaders) => void;
 }
@@ -36,18 +46,17 @@ export interface Bounds {
  */
 export async function compose(
   draft: Draft,
-  contract: Contract,
+  rules: Rules,
   options: PublishOptions,
-  { nowMs, maxBodyBytes, admit }: Bounds,
+  { nowMs, maxBodyBytes, encode = encodeBody, admit }: Bounds,
 ): Promise<Composed> {
   checkId(draft.id);
   checkName(draft.name);
   const headers = normalizeHeaders(draft.headers);
   admit?.(draft.name, headers);
   checkContentType(options.contentType);
-  const schema: Schema | undefined = contract.body;
   const what = `body of "${draft.name}"`;
-  const encoded = await encodeBody(schema, draft.body, options.contentType, what);
+  const encoded = await encode(rules.body, draft.body, options.contentType, what);
   checkBodySize(encoded.body, maxBodyBytes);
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
   const message: Message = {
@@ -61,7 +70,7 @@ export async function compose(
     message,
     dueAtMs: later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0),
     deadlineMs: deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs)),
-    retry: options.retry ?? contract.retry ?? null,
+    retry: options.retry ?? rules.retry ?? null,
   };
 }
 

@@ -5,16 +5,17 @@
  */
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { AddResult, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
-import { attempt, type AttemptEnd, type AttemptParts } from "./attempt.ts";
+import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
+import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
+import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
-import { attemptTogether, togetherFrom } from "./together.ts";
+import { attemptTogether, type Member, togetherFrom } from "./together.ts";
 
 /** How long a message without a subscriber here rests before it is offered again. */
 const NO_SUBSCRIBER_PAUSE_MS = 30_000;
@@ -33,6 +34,8 @@ export interface Received {
   readonly record: NewRecord;
   /** What became of it; null when it was new. */
   readonly result: DeliveryResult | null;
+  /** The record as this bus has it claimed, to be handled now; null when it has not. */
+  readonly claimed: StoredRecord | null;
 }
 
 const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
@@ -51,14 +54,17 @@ export interface ConsumerParts<Tx> {
 /** Takes messages in and handles them. */
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
+  readonly #settler: Settler<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     this.#parts = parts;
+    this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
   }
 
   /**
-   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor`
-   * says how many the caller will take of a group, and the rest are left for anyone to claim.
+   * Stores deliveries, and says for each message what became of it in each group. Records that were new
+   * come back claimed, to be handled by the caller; `roomFor` says how many the caller will take of a
+   * group, and the rest are left for anyone to claim.
    */
   async receive(
     messages: readonly Message[],
@@ -79,14 +85,49 @@ export class Consumer<Tx> {
     });
     await settings.store.ready();
     const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
-    const claimed = flat
-      .filter((record, i) => added[i]?.added && record.leaseUntilMs !== null)
-      .map((record) => storedFromBirth(record, "inbox", nowMs));
     let next = 0;
     const received = records.map((own) =>
-      own.map((record) => ({ record, result: this.#received(record, added[next++] as AddResult) }))
+      own.map((): Received => {
+        const record = flat[next] as NewRecord;
+        const result = added[next++] as AddResult;
+        const isHeld = result.added && record.leaseUntilMs !== null;
+        return {
+          record,
+          result: this.#received(record, result),
+          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
+        };
+      })
     );
+    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
     return { received, claimed };
+  }
+
+  /**
+   * Handles a record that was stored before, if it is due and nobody else has it; says when it will be
+   * if not.
+   */
+  async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
+    const { store, clock, leaseMs } = this.#parts.settings;
+    // Twice, because another may take it between the look and the claim.
+    for (let look = 0; look < 2; look++) {
+      const record = await store.find("inbox", key);
+      if (record === null) break;
+      if (record.state !== "scheduled") return resultOf(record);
+      const nowMs = clock.now();
+      const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
+      if (dueAtMs > nowMs) return { kind: "accepted", dueAtMs };
+      const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
+      const [claimed] = await store.claim({
+        box: "inbox",
+        limit: 1,
+        nowMs,
+        leaseUntilMs: nowMs + leaseMs,
+        key,
+        kind: isSuspect ? "suspect" : "fresh",
+      });
+      if (claimed !== undefined) return (await this.handle(claimed, stop)).result;
+    }
+    return { kind: "accepted" };
   }
 
   /** How many groups have a subscriber here. */
@@ -179,13 +220,13 @@ export class Consumer<Tx> {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
-      const all: AttemptParts<Tx>[] = [];
+      const members: Member<Tx>[] = [];
       for (const record of records) {
         const subscriber = subscriptions.of(record.message.name).get(record.group);
         if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
-        all.push({ settings, publisher, subscriber, record, signal });
+        members.push({ subscriber, record });
       }
-      const ends = await attemptTogether(all, signal);
+      const ends = await attemptTogether({ settings, publisher, signal }, members);
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
@@ -194,9 +235,13 @@ export class Consumer<Tx> {
     }
   }
 
-  /** One that a worker died with, or whose handler failed before, is handled by itself. */
+  /**
+   * One that a worker died with, or whose handler failed before, is handled by itself. So is each where
+   * there is no transaction to take back the handlers that came before one that fails.
+   */
   #mostTogether({ message, group, crashes, attempts }: StoredRecord): number {
-    if (crashes > 0 || attempts > 0) return 1;
+    const { transactions } = this.#parts.settings.store.capabilities;
+    if (crashes > 0 || attempts > 0 || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.together ?? 1;
   }
 
@@ -213,7 +258,8 @@ export class Consumer<Tx> {
       if (subscriber === undefined) {
         return await this.#settle(record, { kind: "release", delayMs: NO_SUBSCRIBER_PAUSE_MS });
       }
-      const end = await attempt({ settings, publisher, subscriber, record, signal });
+      const settler = this.#settler;
+      const end = await attempt({ settings, publisher, settler, subscriber, record, signal });
       return await this.#ended(record, end);
     } finally {
       leave();
@@ -260,9 +306,10 @@ export class Consumer<Tx> {
       : await this.#settlePlain(decision);
     report(settings.observe, decision, applied);
     if (!applied) return ACCEPTED;
-    const result: DeliveryResult = decision.patch.state === "failed"
-      ? { kind: "failed", duplicate: false, reason: decision.patch.reason ?? "" }
-      : { kind: "accepted" };
+    const { state, reason, dueAtMs } = decision.patch;
+    const result: DeliveryResult = state === "failed"
+      ? { kind: "failed", duplicate: false, reason: reason ?? "" }
+      : { kind: "accepted", dueAtMs };
     return { result, attemptFailed: event.kind === "fail" };
   }
 
@@ -274,7 +321,6 @@ export class Consumer<Tx> {
   /** The failure and the word of it to the publisher are one step: the publisher always learns. */
   async #settleFailed(decision: Decision): Promise<boolean> {
     const { settings, publisher } = this.#parts;
-    const { store, clock } = settings;
     const { record, patch } = decision;
     const word = await failureMessage(record.message, {
       messageId: record.id,
@@ -282,17 +328,17 @@ export class Consumer<Tx> {
       group: record.group,
       reason: patch.reason ?? "",
       attempts: patch.attempts,
-    }, clock.now());
+    }, settings.clock.now());
     if (word === null) return await this.#settlePlain(decision);
     const answer = publisher.answer(word);
-    const { applied, added } = await store.transaction(async (tx) => {
-      const [applied] = await store.settle("inbox", [settlementOf(decision)], tx);
-      const [result] = applied ? await store.add("outbox", [answer], clock.now(), tx) : [];
-      return { applied: applied === true, added: result?.added === true };
+    const added = await this.#settler.alone({
+      settlement: settlementOf(decision),
+      box: "outbox",
+      records: [answer],
     });
     // After an operator's retry the word of the first failure is there already.
-    if (added) publisher.committed(answer);
-    return applied;
+    if (added?.[0]?.added) publisher.committed(answer);
+    return added !== null;
   }
 
   #received(record: NewRecord, result: AddResult): DeliveryResult | null {
@@ -303,24 +349,33 @@ export class Consumer<Tx> {
       group: record.group,
     } as const;
     this.#parts.settings.observe({ kind: result.added ? "received" : "redelivered", ...about });
-    if (result.added) return null;
-    const { state, reply, reason } = result.existing;
-    if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
-    if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
-    return { kind: "accepted" };
+    return result.added ? null : resultOf(result.existing);
   }
+}
+
+/** What a redelivery is told of the record that is there. */
+function resultOf({ state, reply, reason }: StoredRecord): DeliveryResult {
+  if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
+  if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
+  return { kind: "accepted" };
 }
 
 /** What a message's groups together make of its delivery: the answer that leaves most to do wins. */
 export function combined(results: readonly DeliveryResult[]): DeliveryResult {
   const order = ["accepted", "failed", "handled"] as const;
   for (const kind of order) {
-    const found = results.find((result) => result.kind === kind);
+    const found = results.filter((result) => result.kind === kind).reduce(sooner, undefined);
     // With several groups there is no one reply.
     if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
     if (found !== undefined) return found;
   }
   return { kind: "no_subscriber" };
+}
+
+/** Of two results of a kind the first one; of two that wait the one that is due first. */
+function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
+  if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
+  return (second.dueAtMs ?? Infinity) < (first.dueAtMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {

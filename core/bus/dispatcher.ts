@@ -3,16 +3,25 @@
  *
  * @module
  */
+import { expiresAt } from "../expiry.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
-import type { SendResult, StoredRecord } from "../ports.ts";
+import type {
+  AddResult,
+  NewRecord,
+  SendResult,
+  Settlement,
+  SettleStep,
+  StoredRecord,
+} from "../ports.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord } from "./publisher.ts";
+import { newRecord, storedFromBirth } from "./publisher.ts";
+import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
-import { decide, type Decision, report, settlementOf } from "./settling.ts";
+import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
@@ -34,6 +43,7 @@ export class Dispatcher<Tx> {
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: () => void;
+  readonly #settler: Settler<Tx>;
 
   /** Makes a dispatcher; `received` is told when it put something into this bus's own inbox. */
   constructor(
@@ -46,6 +56,7 @@ export class Dispatcher<Tx> {
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
+    this.#settler = new Settler(settings.store, "outbox", settings.clock);
   }
 
   /** Claims due records. */
@@ -106,6 +117,55 @@ export class Dispatcher<Tx> {
     await this.#settle(this.#giveBack(records));
   }
 
+  /**
+   * Fails a message that was sent, and then given up by what had taken it; false when it stands
+   * elsewhere by now.
+   *
+   * @param isTold Whether its publisher has had word of it already.
+   */
+  async giveUp(record: StoredRecord, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, observe } = this.#settings;
+    const decision = this.#decide(record, { kind: "undeliverable", reason });
+    const settlement = { ...settlementOf(decision), claimed: false };
+    const word = isTold ? null : await this.#wordOfFailure(decision);
+    const applied = word === null
+      ? (await store.settle("outbox", [settlement]))[0] === true
+      : await this.#settleWith(settlement, word);
+    report(observe, decision, applied);
+    return applied;
+  }
+
+  /** Keeps a message that was given up and is not in the store any more, as failed. */
+  async keepFailed(message: Message, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, clock, expiry, observe } = this.#settings;
+    const nowMs = clock.now();
+    const record: NewRecord = {
+      ...newRecord(message, {}),
+      state: "failed",
+      reason,
+      expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
+    };
+    const stored = storedFromBirth(record, "outbox", nowMs);
+    const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
+    const told = word === null ? null : this.#wordIn(word);
+    const added = await store.transaction(async (tx) => {
+      const [result] = await store.add("outbox", [record], nowMs, tx);
+      const isKept = result?.added === true || this.#mayLackWord(result, reason);
+      if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
+      return isKept;
+    });
+    if (added && told?.box === "inbox") this.#received();
+    if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
+    return added;
+  }
+
+  /** Without a transaction an earlier try may have kept the message and died before the word of it. */
+  #mayLackWord(result: AddResult | undefined, reason: string): boolean {
+    if (this.#settings.store.capabilities.transactions) return false;
+    if (result === undefined || result.added) return false;
+    return result.existing.state === "failed" && result.existing.reason === reason;
+  }
+
   #giveBack(records: readonly StoredRecord[]): Decision[] {
     return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
   }
@@ -162,7 +222,7 @@ export class Dispatcher<Tx> {
     const plain = words.size === 0 ? decisions : decisions.filter((each) => !words.has(each));
     const [together, ...alone] = await Promise.all([
       plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
-      ...[...words].map(([decision, word]) => this.#settleWith(decision, word)),
+      ...[...words].map(([decision, word]) => this.#settleWith(settlementOf(decision), word)),
     ]);
     const applied: Decision[] = [];
     const tell = (decision: Decision, hasApplied: boolean | undefined) => {
@@ -175,7 +235,9 @@ export class Dispatcher<Tx> {
   }
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure({ record, patch }: Decision): Promise<Message | null> {
+  #wordOfFailure(
+    { record, patch }: Pick<Decision, "record" | "patch">,
+  ): Promise<Message | null> {
     const { message } = record;
     return failureMessage(message, {
       messageId: message.id,
@@ -186,22 +248,24 @@ export class Dispatcher<Tx> {
     }, this.#settings.clock.now());
   }
 
-  /**
-   * Settles a failure together with the word of it. Where this very bus subscribes to that word it goes
-   * straight to the inbox: the transport that just failed need not carry it.
-   */
-  async #settleWith(decision: Decision, word: Message): Promise<boolean> {
-    const { store, clock } = this.#settings;
-    const groups = [...this.#subscriptions.of(word.name).keys()];
-    const box = groups.length > 0 ? "inbox" : "outbox";
-    const records = (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group }));
-    const settled = await store.transaction(async (tx) => {
-      const [applied] = await store.settle("outbox", [settlementOf(decision)], tx);
-      if (applied) await store.add(box, records, clock.now(), tx);
-      return applied === true;
-    });
+  /** Settles a failure together with the word of it. */
+  async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
+    const { box, records } = this.#wordIn(word);
+    const settled = await this.#settler.alone({ settlement, box, records }) !== null;
     if (settled && box === "inbox") this.#received();
     return settled;
+  }
+
+  /**
+   * The records of a word. Where this very bus subscribes to it, it goes straight to the inbox: the transport
+   * that just failed need not carry it.
+   */
+  #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
+    const groups = [...this.#subscriptions.of(word.name).keys()];
+    return {
+      box: groups.length > 0 ? "inbox" : "outbox",
+      records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
+    };
   }
 }
 

@@ -8,13 +8,14 @@ import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { CheckAnswer } from "../checkback.ts";
-import type { CheckQuestion, DeliveryResult, RecordKey, Store } from "../ports.ts";
+import type { CheckQuestion, DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
-import { combined, Consumer } from "./consumer.ts";
+import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import { HalfOperations } from "./half_operations.ts";
+import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
@@ -25,6 +26,9 @@ import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { type Phase, stopped } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Puller } from "./puller.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
+import { Reception } from "./reception.ts";
 import { Recovery } from "./recovery.ts";
 import {
   type Handler,
@@ -34,6 +38,7 @@ import {
   Subscriptions,
 } from "./subscriber.ts";
 import { tick, type TickReport } from "./tick.ts";
+import { type Undeliverable, undeliverable, type UndeliverableStanding } from "./undeliverable.ts";
 import { Wake } from "./wake.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
@@ -54,6 +59,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
+  readonly #reception: Reception<Tx>;
+  readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
   readonly #half: HalfOperations<Tx, BusinessTx>;
@@ -99,6 +106,16 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
     });
+    this.#reception = new Reception({
+      settings,
+      consumer: this.#consumer,
+      signal,
+      running: () => this.#phase === "running",
+      roomFor: (group) => this.#roomFor(group),
+      push: (record) => this.#inbox.push(record),
+      wake: () => this.#inbox.wake.now(),
+    });
+    this.#puller = new Puller(settings, this.#subscriptions, signal);
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
@@ -120,6 +137,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
     this.#inbox.wake.now();
+    if (this.#phase === "running") this.#puller.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -153,6 +171,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
   }
 
+  async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
+    this.#mustNotBeStopped("publish");
+    return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
+  }
+
   async prepare<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
@@ -180,7 +203,10 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#half.checkBack(question);
   }
 
-  async deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
+  async deliver(
+    messages: readonly Message[],
+    options?: DeliverOptions,
+  ): Promise<DeliveryResult[]> {
     if (this.#isStopping()) {
       return messages.map(() => ({
         kind: "refused",
@@ -188,35 +214,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
-    return await this.#rounds.during(() => this.#deliver(messages));
-  }
-
-  async #deliver(messages: readonly Message[]): Promise<DeliveryResult[]> {
-    const running = this.#phase === "running";
-    const { received, claimed } = await this.#consumer.receive(
-      messages,
-      (group) => running ? this.#roomFor(group) : Infinity,
-    );
-    // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
-    const handled = new Map<string, DeliveryResult>();
-    if (running) {
-      for (const record of claimed) this.#inbox.push(record);
-      const fresh = received.flat().filter(({ result }) => result === null).length;
-      // What found no room here is there for the loop to claim.
-      if (fresh > claimed.length) this.#inbox.wake.now();
-    } else {
-      await Promise.all(claimed.map(async (record) => {
-        const { result } = await this.#consumer.handle(record, this.#abort.signal);
-        handled.set(keyOf(record), result);
-      }));
-    }
-    return received.map((own) =>
-      combined(
-        own.map(({ record, result }) =>
-          result ?? handled.get(keyOf(record)) ?? { kind: "accepted" }
-        ),
-      )
-    );
+    return await this.#rounds.during(() => this.#reception.deliver(messages, options));
   }
 
   /** How many records of a group are held more, as counted in transactions that wait or are under way. */
@@ -254,6 +252,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
       consumer: this.#consumer,
+      puller: this.#puller,
       recovery: this.#recovery,
       janitor: this.#janitor,
       groups: () => this.#subscriptions.groups,
@@ -284,6 +283,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
@@ -308,19 +308,18 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     }
   }
 
+  async undeliverable(report: Undeliverable): Promise<UndeliverableStanding> {
+    this.#mustTakeWork("take back a message");
+    const standing = await this.#rounds.during(() =>
+      undeliverable(this.#settings, this.#dispatcher, report)
+    );
+    // Word of the failure may be there to be sent.
+    if (standing === "failed") this.#added(true);
+    return standing;
+  }
+
   async health(): Promise<Health> {
-    const running = this.#phase === "running";
-    if (this.#isStopping()) {
-      return { ready: false, store: "up", running, reason: "The bus is stopping" };
-    }
-    try {
-      await this.#settings.store.ready();
-      await this.#settings.store.nextDueAt("outbox", this.#settings.clock.now());
-      return { ready: true, store: "up", running };
-    } catch {
-      // The driver's own words may hold an address or a user name.
-      return { ready: false, store: "down", running, reason: "The store does not answer" };
-    }
+    return await healthOf(this.#settings, this.#phase);
   }
 
   get #lanes(): readonly Lane<Tx>[] {
@@ -341,7 +340,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     );
     await Promise.race([this.#starting?.catch(() => {}), aborted]);
     this.#janitorWake.now();
-    const drained = this.#lanes.map((lane) => lane.drain());
+    const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
     await this.#observed("unlisten", this.#unlisten?.());
     await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
     await Promise.race([this.#calls.idle(), aborted]);
@@ -386,8 +385,4 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #mustNotBeStopped(action: string): void {
     if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
-}
-
-function keyOf({ id, group }: RecordKey): string {
-  return `${group}\n${id}`;
 }

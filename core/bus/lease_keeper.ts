@@ -13,13 +13,19 @@ export interface HeldLeases {
   release(): void;
 }
 
+interface Held {
+  readonly box: Box;
+  readonly records: readonly StoredRecord[];
+  readonly lost: () => void;
+}
+
 /** Renews leases. */
 export class LeaseKeeper {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #observe: Observer;
-  readonly #held = new Map<object, { box: Box; leases: readonly Lease[]; lost: () => void }>();
+  readonly #held = new Set<Held>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   #cancel: (() => void) | null = null;
 
@@ -37,13 +43,12 @@ export class LeaseKeeper {
 
   /** Keeps the leases of `records`; `lost` is called when one of them was taken over. */
   hold(box: Box, records: readonly StoredRecord[], lost: () => void = () => {}): HeldLeases {
-    const leases = records.map(leaseOf);
-    const token = {};
-    this.#held.set(token, { box, leases, lost });
+    const held: Held = { box, records, lost };
+    this.#held.add(held);
     this.#arm();
     return {
       release: () => {
-        this.#held.delete(token);
+        this.#held.delete(held);
         if (this.#isIdle()) {
           this.#cancel?.();
           this.#cancel = null;
@@ -69,16 +74,16 @@ export class LeaseKeeper {
 
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
-      const held = [...this.#held.values()].filter((each) => each.box === box);
+      const held = [...this.#held].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records().map(leaseOf));
-      const leases = [...held.flatMap((each) => each.leases), ...waiting];
+      const leases = [...held.flatMap(({ records }) => records.map(leaseOf)), ...waiting];
       if (leases.length === 0) continue;
       const renewed = await this.#store.renew(box, leases, this.#clock.now() + this.#leaseMs);
       let from = 0;
       for (const each of held) {
-        const own = renewed.slice(from, from + each.leases.length);
-        from += each.leases.length;
+        const own = renewed.slice(from, from + each.records.length);
+        from += each.records.length;
         if (own.includes(false)) each.lost();
       }
     }

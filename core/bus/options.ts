@@ -49,6 +49,11 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly batchSize?: number;
   /** How often a running bus looks for work that nobody told it of; 1,000 if not given, 30,000 where the store tells. */
   readonly pollMs?: number;
+  /**
+   * How long a running bus rests at the most before it asks a transport again that it must fetch messages
+   * from; 5,000 if not given. It asks sooner after something came.
+   */
+  readonly pullMs?: number;
   /** How often expired messages are deleted; an hour if not given. */
   readonly pruneEveryMs?: number;
   /** The largest body, in bytes; 1 MiB if not given. */
@@ -93,6 +98,7 @@ export interface Settings<Tx> {
   readonly concurrencyOf: (group: string) => number;
   readonly batchSize: number;
   readonly pollMs: number | undefined;
+  readonly pullMs: number;
   readonly pruneEveryMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];
@@ -136,6 +142,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     concurrencyOf: (group) => byGroup.get(group) ?? concurrency,
     batchSize: count("batchSize", options.batchSize, 500),
     pollMs: options.pollMs === undefined ? undefined : positive("pollMs", options.pollMs, 1000),
+    pullMs: positive("pullMs", options.pullMs, 5_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
     onPublish: options.onPublish ?? [],

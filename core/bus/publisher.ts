@@ -6,14 +6,17 @@
 import type { CallbackContract, Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { type Message, sameBody } from "../message.ts";
-import type { AddResult, NewRecord, SqlClient, StoredRecord } from "../ports.ts";
+import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
 import type { RetryPolicy } from "../retry.ts";
-import { compose, headersOf, mustRoute } from "./compose.ts";
+import { type EncodeBody, encodeBody, keepBody } from "./codec.ts";
+import { addAllOf, addAllOrNone } from "./all_or_none.ts";
+import { compose, headersOf, mustRoute, type Rules } from "./compose.ts";
 import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
 import { joiner } from "./joiner.ts";
 import { type Draft, wrapPublish } from "./middleware.ts";
 import { largestBody, type Settings } from "./options.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
 
 /** How a message is published. */
 export interface PublishOptions<Tx = unknown, Reply = never> {
@@ -97,15 +100,36 @@ export class Publisher<Tx> {
     options: PublishOptions<Tx>,
     store: (record: NewRecord) => Promise<Receipt> = (record) => this.#store(record, options.tx),
   ): Promise<Receipt> {
+    return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
+  }
+
+  /** Publishes a message whose body is encoded already. */
+  publishRaw(message: RawMessage, { contract, ...options }: RawOptions<Tx>): Promise<Receipt> {
+    const { name, body, ...own } = message;
+    return this.#publish(
+      { name, body },
+      contract ?? { body: undefined },
+      { ...options, ...own },
+      keepBody,
+      (record) => this.#store(record, options.tx),
+    );
+  }
+
+  #publish(
+    { name, body }: Pick<Draft, "name" | "body">,
+    rules: Rules,
+    options: PublishOptions<Tx>,
+    encode: EncodeBody,
+    store: (record: NewRecord) => Promise<Receipt>,
+  ): Promise<Receipt> {
     const { clock, newId, onPublish } = this.#settings;
     const nowMs = clock.now();
     const id = options.id ?? newId(nowMs);
     const publish = wrapPublish(
       onPublish,
-      async (draft) => await store(await this.#record(draft, contract, options, nowMs)),
+      async (draft) => await store(await this.#record(draft, rules, options, nowMs, encode)),
     );
-    return Promise.resolve()
-      .then(() => publish({ id, name: contract.name, body, headers: headersOf(options) }));
+    return Promise.resolve().then(() => publish({ id, name, body, headers: headersOf(options) }));
   }
 
   /** Makes the record of a message, through all that wraps a publish, without storing it. */
@@ -197,13 +221,15 @@ export class Publisher<Tx> {
 
   async #record(
     draft: Draft,
-    contract: Contract,
+    rules: Rules,
     options: PublishOptions<Tx>,
     nowMs: number,
+    encode: EncodeBody = encodeBody,
   ): Promise<NewRecord> {
     const { transport } = this.#settings;
-    const { message, ...sending } = await compose(draft, contract, options, {
+    const { message, ...sending } = await compose(draft, rules, options, {
       nowMs,
+      encode,
       maxBodyBytes: largestBody(this.#settings),
       admit: (name, headers) => mustRoute(transport, "publish", name, headers),
     });
@@ -239,7 +265,10 @@ export class Publisher<Tx> {
     }
     await store.ready();
     const born = records.map((record, i) => this.#bornLeased(record, i));
-    const receipts = mayConflict
+    const addAll = addAllOf(store);
+    const receipts = addAll !== undefined
+      ? await this.#addAllOrNone(addAll, born)
+      : mayConflict
       ? await store.transaction((own) => add(born, own))
       : await add(born);
     const fresh = born.filter((_, i) => !(receipts[i] as Receipt).duplicate);
@@ -248,6 +277,17 @@ export class Publisher<Tx> {
     // Said once for all: each word may cost a wake-up of other processes.
     if (fresh.some(({ leaseUntilMs }) => leaseUntilMs === null)) this.#outlet.added(true);
     return receipts;
+  }
+
+  async #addAllOrNone(
+    addAll: NonNullable<Store["addAll"]>,
+    born: readonly NewRecord[],
+  ): Promise<Receipt[]> {
+    const nowMs = this.#settings.clock.now();
+    const results = await addAllOrNone(addAll, born, nowMs, (record, existing) => {
+      receiptOf(record, { added: false, existing });
+    });
+    return born.map((record, i) => receiptOf(record, results[i] as AddResult));
   }
 
   /**

@@ -61,10 +61,16 @@ export function identityOf(
   return { box: record.box, id: record.id, name: record.message.name, group: record.group };
 }
 
-function eventOf({ record, event, patch }: Decision): BusEvent {
-  const about = { ...identityOf(record), attempts: patch.attempts };
+function eventOf(decision: Decision): BusEvent {
+  const { record, event, patch } = decision;
+  const { attempts } = patch;
   const reason = patch.reason ?? "";
-  if (patch.state === "succeeded") return { kind: "succeeded", ...about };
+  if (patch.state === "succeeded") {
+    // Written out: it is what becomes of most records, and copying would cost as much as the decision.
+    const { box, id, message, group } = record;
+    return { kind: "succeeded", box, id, name: message.name, group, attempts };
+  }
+  const about = { ...identityOf(record), attempts };
   if (patch.state === "failed") return { kind: "failed", ...about, reason };
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
   if (event.kind === "confirm" || event.kind === "cancel") {

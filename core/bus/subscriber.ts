@@ -33,7 +33,8 @@ export interface SubscribeOptions {
    * How many messages may be handled in one transaction; 1 if not given. More are several times as
    * fast where handlers are short. They run one after another, and their writes commit together with
    * their marks. If one fails, nothing of the transaction is kept and each message is handled again by
-   * itself: what a handler does outside `tx` may then happen twice.
+   * itself: what a handler does outside `tx` may then happen twice. On a store without transactions each
+   * is handled by itself.
    */
   readonly together?: number;
 }
@@ -168,6 +169,11 @@ export class Subscriptions<Tx> {
   /** The groups that have a subscriber. */
   get groups(): string[] {
     return [...this.#groups.keys()];
+  }
+
+  /** The names and patterns that are subscribed to, each once. */
+  get patterns(): string[] {
+    return [...new Set([...this.#groups.values()].flat().map(({ pattern }) => pattern))];
   }
 
   /**

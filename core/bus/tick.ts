@@ -3,13 +3,16 @@
  *
  * @module
  */
-import type { Consumer } from "./consumer.ts";
+import type { StoredRecord } from "../ports.ts";
+import type { PullResult } from "../pull.ts";
+import { combined, type Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";
 import type { Settings } from "./options.ts";
+import type { Puller } from "./puller.ts";
 import type { Recovery } from "./recovery.ts";
 
-/** How many inbox messages a tick claims at once. */
+/** How many inbox messages a tick claims at once, and how many of each name it fetches. */
 const CONSUME_BATCH = 50;
 
 /** How many half messages a tick asks about at once. */
@@ -17,6 +20,8 @@ const CHECK_BATCH = 10;
 
 /** What a tick did. */
 export interface TickReport {
+  /** How many messages were fetched, from a transport that does not bring them by itself. */
+  readonly received: number;
   /** How many messages of the outbox were sent. */
   readonly sent: number;
   /** How many messages of the inbox were handled. */
@@ -36,6 +41,7 @@ export interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly dispatcher: Dispatcher<Tx>;
   readonly consumer: Consumer<Tx>;
+  readonly puller: Puller<Tx>;
   readonly recovery: Recovery<Tx>;
   readonly janitor: Janitor<Tx>;
   /** The groups that have subscribers here. */
@@ -52,13 +58,17 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();
-  const done = { sent: 0, handled: 0, checked: 0, failed: 0 };
+  const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
+  let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
   for (let found = true; found && clock.now() < untilMs && !draining();) {
+    if (pulled.more) pulled = await pullSome(parts, done, untilMs);
     // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
     const checked = await checkSome(parts, done);
     const handled = await handleSome(parts, done, untilMs);
     const sent = await sendSome(parts, done, untilMs);
-    found = checked || handled || sent;
+    // What was sent may be for this very bus.
+    if (sent) pulled = { ...pulled, more: true };
+    found = checked || handled || sent || pulled.more;
   }
   const pruned = await janitor.run(untilMs);
   const due = await Promise.all([
@@ -66,11 +76,30 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     recovery.canAsk ? store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
     store.nextDueAt("inbox", clock.now(), parts.groups()),
   ]);
-  const times = due.filter((dueAtMs) => dueAtMs !== null);
+  const times = [...due, pulled.more ? clock.now() : pulled.nextAtMs]
+    .filter((dueAtMs) => dueAtMs !== null);
   return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
 }
 
-type Done = { sent: number; handled: number; checked: number; failed: number };
+type Done = { received: number; sent: number; handled: number; checked: number; failed: number };
+
+/** Fetches messages into the inbox, and handles them once the transport knows that they are there. */
+async function pullSome<Tx>(
+  parts: TickParts<Tx>,
+  done: Done,
+  untilMs: number,
+): Promise<PullResult> {
+  const { consumer, puller } = parts;
+  const fresh: StoredRecord[] = [];
+  const pulled = await puller.pull(CONSUME_BATCH, async (messages) => {
+    const { received, claimed } = await consumer.receive(messages, () => Infinity);
+    fresh.push(...claimed);
+    return received.map((own) => combined(own.map(({ result }) => result ?? { kind: "accepted" })));
+  });
+  done.received += pulled.received;
+  await handleAll(parts, fresh, done, untilMs);
+  return pulled;
+}
 
 async function checkSome<Tx>(
   { recovery, signal }: TickParts<Tx>,
@@ -83,20 +112,29 @@ async function checkSome<Tx>(
 }
 
 async function handleSome<Tx>(
-  { consumer, signal }: TickParts<Tx>,
+  parts: TickParts<Tx>,
   done: Done,
   untilMs: number,
 ): Promise<boolean> {
   const records = [
-    ...await consumer.claim("fresh", CONSUME_BATCH),
-    ...await consumer.claim("suspect", 1),
+    ...await parts.consumer.claim("fresh", CONSUME_BATCH),
+    ...await parts.consumer.claim("suspect", 1),
   ];
+  await handleAll(parts, records, done, untilMs);
+  return records.length > 0;
+}
+
+async function handleAll<Tx>(
+  { consumer, signal }: TickParts<Tx>,
+  records: readonly StoredRecord[],
+  done: Done,
+  untilMs: number,
+): Promise<void> {
   const ends = await Promise.all(
     records.map((record) => consumer.handle(record, signal, untilMs)),
   );
   done.handled += ends.filter(({ result }) => result.kind === "handled").length;
   done.failed += ends.filter(({ attemptFailed }) => attemptFailed).length;
-  return records.length > 0;
 }
 
 async function sendSome<Tx>(

@@ -13,39 +13,29 @@ import { decodeBodySoon } from "./codec.ts";
 import { settlementOf } from "./settling.ts";
 import { unlessAborted } from "./time_limit.ts";
 
-/** One message of a transaction, its body read. */
-interface Member<Tx> {
-  readonly parts: AttemptParts<Tx>;
-  readonly body: unknown;
-}
+/** A message with the subscriber that handles it. */
+export type Member<Tx> = Pick<AttemptParts<Tx>, "record" | "subscriber">;
 
 /** Thrown to take a transaction back when some of its messages are not ours any more. */
 class NotAllOurs extends Error {}
 
 /**
- * Runs an attempt for each of `all` in one transaction.
+ * Runs an attempt for each of `members` in one transaction.
  *
  * @param signal Aborts when a claim was lost or the bus stops.
- * @returns How they ended, in the order of `all`; null when nothing was kept.
+ * @returns How they ended, in the order of `members`; null when nothing was kept.
  */
 export async function attemptTogether<Tx>(
-  all: readonly AttemptParts<Tx>[],
-  signal: AbortSignal,
+  shared: Pick<AttemptParts<Tx>, "settings" | "publisher" | "signal">,
+  members: readonly Member<Tx>[],
 ): Promise<AttemptEnd[] | null> {
-  const [first] = all;
-  if (first === undefined) return [];
-  const { settings: { store, clock }, publisher } = first;
+  const { settings: { store, clock }, publisher, signal } = shared;
   const patience = new Patience(clock, signal);
   try {
-    const members: Member<Tx>[] = [];
-    for (const parts of all) {
-      const read = decodeBodySoon(parts.subscriber.body, parts.record.message);
-      members.push({ parts, body: read instanceof Promise ? await read : read });
-    }
     let used: Tx | undefined;
     const ends = await store.transaction((tx) => {
       used = tx;
-      return patience.race(() => inOneTransaction(members, tx, patience));
+      return patience.race(() => inOneTransaction(shared, members, tx, patience));
     });
     publisher.ended(used as Tx);
     return ends;
@@ -58,17 +48,21 @@ export async function attemptTogether<Tx>(
 }
 
 async function inOneTransaction<Tx>(
+  { settings, publisher }: Pick<AttemptParts<Tx>, "settings" | "publisher">,
   members: readonly Member<Tx>[],
   tx: Tx,
   patience: Patience,
 ): Promise<AttemptEnd[]> {
-  const { store, clock } = (members[0] as Member<Tx>).parts.settings;
+  const { store, clock, handlerTimeoutMs } = settings;
   // As in SQL, what happens in one transaction happens at one time.
   const nowMs = clock.now();
   const done: Handled[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
-  for (const { parts, body } of members) {
-    patience.begin(parts.subscriber.timeoutMs ?? parts.settings.handlerTimeoutMs);
+  for (const { record, subscriber } of members) {
+    patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
+    const read = decodeBodySoon(subscriber.body, record.message);
+    const body = read instanceof Promise ? await read : read;
+    const parts = { settings, publisher, subscriber, record };
     done.push(await handled(parts, body, tx, patience.signal, nowMs));
     patience.signal.throwIfAborted();
   }

@@ -22,8 +22,8 @@ export interface WorkQueueOptions<Item> {
 export class WorkQueue<Item> {
   readonly #options: WorkQueueOptions<Item>;
   #waiting: Item[] = [];
-  readonly #underWay = new Set<Item>();
-  #runs = 0;
+  readonly #underWay = new Set<readonly Item[]>();
+  #held = 0;
   #open = false;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -39,13 +39,14 @@ export class WorkQueue<Item> {
 
   /** Whether an item waits or is under way. */
   holds(item: Item): boolean {
-    return this.#underWay.has(item) || this.#waiting.includes(item);
+    return this.#waiting.includes(item) ||
+      [...this.#underWay].some((batch) => batch.includes(item));
   }
 
   /** How many more it takes; none while it is closed. */
   room(): number {
     if (!this.#open) return 0;
-    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#underWay.size);
+    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#held);
   }
 
   /** Lets items in. */
@@ -75,25 +76,29 @@ export class WorkQueue<Item> {
 
   /** Resolves when nothing is under way or waiting. */
   async idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#runs === 0 && !this.#scheduled) return;
+    if (this.#isIdle() && !this.#scheduled) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
   #pump(): void {
     const { batchOf, maxRuns, work } = this.#options;
-    while (this.#waiting.length > 0 && this.#runs < maxRuns) {
+    while (this.#waiting.length > 0 && this.#underWay.size < maxRuns) {
       const batch = this.#waiting.splice(0, batchOf(this.#waiting));
-      this.#runs += 1;
-      for (const item of batch) this.#underWay.add(item);
+      this.#underWay.add(batch);
+      this.#held += batch.length;
       work(batch).finally(() => {
-        this.#runs -= 1;
-        for (const item of batch) this.#underWay.delete(item);
+        this.#underWay.delete(batch);
+        this.#held -= batch.length;
         this.#pump();
         this.#options.onRoom();
       });
     }
-    if (this.#waiting.length === 0 && this.#runs === 0) {
+    if (this.#isIdle()) {
       for (const resolve of this.#idle.splice(0)) resolve();
     }
+  }
+
+  #isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#underWay.size === 0;
   }
 }

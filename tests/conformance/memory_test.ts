@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
+import { storeWithoutTransactions } from "../support/without_transactions.ts";
 import { addClaimed, claimOne, LEASE_MS, NOW, recordOf, settlement } from "./store/subject.ts";
 import { storeSuite } from "./store_suite.ts";
 
@@ -10,6 +11,14 @@ storeSuite("memory store", {
     const store = memoryStore();
     await store.ready();
     return { subject: { store, peer: store }, close: () => store.close() };
+  },
+});
+
+storeSuite("memory store without its transactions", {
+  capabilities: { transactions: false, durable: false, shared: false },
+  open() {
+    const store = storeWithoutTransactions();
+    return Promise.resolve({ subject: { store, peer: store }, close: () => store.close() });
   },
 });
 

@@ -19,11 +19,12 @@ import { readCases } from "./store/read_cases.ts";
 import { renewCases } from "./store/renew_cases.ts";
 import { settleCases } from "./store/settle_cases.ts";
 import { staleCases } from "./store/stale_cases.ts";
+import { stepCases } from "./store/step_cases.ts";
 import type { StoreCases, StoreSubject } from "./store/subject.ts";
 import { transactionCases } from "./store/transaction_cases.ts";
 import { type Cases, runSuite, type Skip, type SuiteOptions } from "./suite.ts";
 
-/** Every store case there is, by topic. */
+/** Every case of every store, by topic. */
 export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   life: lifeCases,
   fields: fieldCases,
@@ -42,6 +43,9 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   model: modelCases,
 };
 
+/** The cases of what transactions do elsewhere, for stores that have none. */
+export const STEP_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = { step: stepCases };
+
 /** How the store suite is run on one adapter. */
 export interface StoreSuiteOptions extends SuiteOptions<StoreSubject> {
   /** What the store must say it can do; what it cannot is skipped. */
@@ -56,7 +60,12 @@ export function storeSuite(name: string, options: StoreSuiteOptions): void {
     const tests = Object.keys({ ...transactionCases, ...isolationCases });
     skip.push({ reason: "it has no transactions", tests });
   }
-  runSuite(name, { capabilities: declared(capabilities), ...STORE_TOPICS }, { ...options, skip });
+  const topics = {
+    capabilities: declared(capabilities),
+    ...STORE_TOPICS,
+    ...(capabilities.transactions ? {} : STEP_TOPICS),
+  };
+  runSuite(name, topics, { ...options, skip });
 }
 
 function declared(capabilities: StoreCapabilities): StoreCases {

@@ -131,7 +131,7 @@ describe("bus: callbacks", () => {
         if (isLost) throw new Error("connection lost");
         return result;
       });
-    assert.deepEqual(await bus.deliver([request()]), [{ kind: "accepted" }]);
+    assert.equal((await bus.deliver([request()]))[0]?.kind, "accepted");
     assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
     isLost = false;
     await bus.tick();

@@ -152,7 +152,7 @@ describe("bus: leases", () => {
     wrapping.around = (_method, call) => call();
     await clock.awaits(LEASE_MS / 3);
     clock.advance(LEASE_MS / 3);
-    assert.deepEqual(await delivery, [{ kind: "accepted" }]);
+    assert.equal((await delivery)[0]?.kind, "accepted");
     assert.match(String(aborted), /lease was lost/);
     await observed.until("stale", { id: "m" });
     gate.open();
@@ -177,7 +177,7 @@ describe("bus: leases", () => {
     const claim = { box: "inbox", limit: 1, nowMs, leaseUntilMs, kind: "suspect" } as const;
     assert.equal((await store.claim(claim)).length, 1);
     gate.open();
-    assert.deepEqual(await delivery, [{ kind: "accepted" }]);
+    assert.equal((await delivery)[0]?.kind, "accepted");
     assert.equal(observed.all("stale").length, 1);
     assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
     const record = await store.find("inbox", { id: "m", group: "g" });

@@ -27,7 +27,7 @@ describe("bus: handlers that fail", () => {
           throw thrown;
         }),
       ]);
-      assert.deepEqual(await bus.deliver([arriving("m")]), [{ kind: "accepted" }]);
+      assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "accepted");
       const record = await store.find("inbox", { id: "m", group: "g" });
       assert.deepEqual([record?.state, record?.attempts], ["scheduled", 1]);
       assert.equal(record?.dueAtMs, NOW_MS + 1_000);
@@ -118,7 +118,7 @@ describe("bus: a handler's time", () => {
     await quiet();
     assert.deepEqual(observed.all("retrying"), []);
     clock.advance(1);
-    assert.deepEqual(await delivery, [{ kind: "accepted" }]);
+    assert.equal((await delivery)[0]?.kind, "accepted");
     const before = await store.find("inbox", { id: "m", group: "g" });
     assert.deepEqual([before?.state, before?.attempts], ["scheduled", 1]);
     assert.match(before?.reason ?? "", /did not finish within 5000 ms/);
@@ -155,7 +155,7 @@ describe("bus: a handler's time", () => {
     const first = bus.deliver([arriving("m")]);
     await clock.awaits(10);
     clock.advance(10);
-    assert.deepEqual(await first, [{ kind: "accepted" }]);
+    assert.equal((await first)[0]?.kind, "accepted");
     clock.advance(1_000);
     const second = bus.tick();
     await clock.awaits(10);
@@ -179,7 +179,7 @@ describe("bus: a handler's time", () => {
     await gate.reached();
     clock.advance(10);
     gate.open();
-    assert.deepEqual(await delivery, [{ kind: "accepted" }]);
+    assert.equal((await delivery)[0]?.kind, "accepted");
     assert.equal(runs, 0);
   });
 
@@ -203,7 +203,7 @@ describe("bus: a handler's time", () => {
     const delivery = bus.deliver([arriving("m", { name: "stuck" })]);
     await stuck.reached();
     clock.advance(10);
-    assert.deepEqual(await delivery, [{ kind: "accepted" }]);
+    assert.equal((await delivery)[0]?.kind, "accepted");
   });
 
   it("leaves no timer behind", async () => {

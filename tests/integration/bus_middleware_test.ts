@@ -132,7 +132,7 @@ describe("bus: middleware around a handler", () => {
     ];
     for (const layer of throwing) {
       const { bus, store } = consuming([], layer);
-      assert.deepEqual(await bus.deliver([request]), [{ kind: "accepted" }]);
+      assert.equal((await bus.deliver([request]))[0]?.kind, "accepted");
       const record = await store.find("inbox", { id: "m", group: "g" });
       assert.match(record?.reason ?? "", /at once|later/);
       assert.equal(record?.attempts, 1);

@@ -13,6 +13,7 @@ describe("bus: delays and deadlines", () => {
     const { bus, clock } = fixture([], { transport });
     await bus.publish(Placed, { n: 1 }, { id: "m", delayMs: 5_000 });
     assert.deepEqual(await bus.tick(), {
+      received: 0,
       sent: 0,
       handled: 0,
       checked: 0,
@@ -51,6 +52,7 @@ describe("bus: delays and deadlines", () => {
     await bus.publish(Placed, { n: 1 }, { id: "just", deadlineMs: 1_001 });
     clock.advance(1_001);
     assert.deepEqual(await bus.tick(), {
+      received: 0,
       sent: 1,
       handled: 0,
       checked: 0,

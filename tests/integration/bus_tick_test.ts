@@ -21,6 +21,7 @@ describe("bus: tick", () => {
       }),
     ], { transport });
     assert.deepEqual(await bus.tick(), {
+      received: 0,
       sent: 0,
       handled: 0,
       checked: 0,
@@ -38,6 +39,7 @@ describe("bus: tick", () => {
       arriving("t", { name: Marked.name, body: `{"n":1,"ok":true}` }),
     ]);
     assert.deepEqual(await bus.tick(), {
+      received: 0,
       sent: 2,
       handled: 1,
       checked: 0,

@@ -36,6 +36,7 @@ describe("delivering one message", () => {
       503,
       refusal("refused", "Cannot take it now: Full", 1200),
     ],
+    [{ kind: "rejected", reason: "No" }, 489, refusal("rejected", "Cannot take it at all: No")],
   ];
   for (const [outcome, status, body] of outcomes) {
     it(`answers ${status} when it is ${outcome.kind}`, async () => {
@@ -43,9 +44,31 @@ describe("delivering one message", () => {
       assert.equal(response.status, status);
       assert.deepEqual(await response.json(), body);
       assert.equal(response.headers.get("retry-after"), status === 503 ? "2" : null);
+      assert.equal(
+        response.headers.get("upstash-nonretryable-error"),
+        status === 489 ? "true" : null,
+      );
       assert.equal(response.headers.get("cache-control"), "no-store");
     });
   }
+
+  it("asks to come again when it must be, and never later than QStash heeds", async () => {
+    const asked: [number | undefined, string | null][] = [
+      [undefined, null],
+      [0, "0"],
+      [-5, "0"],
+      [1, "1"],
+      [86_400_000, "86400"],
+      [86_400_001, "86400"],
+    ];
+    for (const [retryAfterMs, header] of asked) {
+      const wish = retryAfterMs === undefined ? {} : { retryAfterMs };
+      const bus = new FakeReceiver(() => ({ kind: "refused", reason: "Full", ...wish }));
+      const response = await post(app(bus), single, "{}");
+      assert.equal(response.headers.get("retry-after"), header);
+      assert.equal((await response.json()).error.retryAfterMs, retryAfterMs);
+    }
+  });
 
   it("takes the message's own headers, in any case, and no others", async () => {
     const bus = new FakeReceiver();
@@ -91,10 +114,10 @@ describe("delivering one message", () => {
     }
   });
 
-  it("answers 413 for headers over their limit", async () => {
+  it("answers 431 for headers over their limit", async () => {
     const many = Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`cap-x-${i}`, "1"]));
     for (const bomb of [many, { "cap-x": "y".repeat(9000) }]) {
-      assert.equal((await post(app(), { ...single, ...bomb }, "{}")).status, 413);
+      assert.equal((await post(app(), { ...single, ...bomb }, "{}")).status, 431);
     }
   });
 
@@ -122,6 +145,7 @@ describe("delivering a batch", () => {
     { kind: "refused", reason: "Full", retryAfterMs: 5 },
     { kind: "failed", duplicate: true, reason: "secret" },
     { kind: "accepted" },
+    { kind: "rejected", reason: "No" },
   ];
 
   it("answers for each message, and delivers what is good beside what is not", async () => {
@@ -146,6 +170,7 @@ describe("delivering a batch", () => {
       { id: "m-3", status: "refused", reason: "Full", retryAfterMs: 5 },
       { id: "m-4", status: "failed" },
       { id: "m-5", status: "accepted" },
+      { id: "m-6", status: "rejected", reason: "No" },
     ]);
     assert.equal(bus.delivered.length, kinds.length);
   });

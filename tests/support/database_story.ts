@@ -95,7 +95,7 @@ export function tellStory<Tx>(open: () => Promise<StoryDatabase<Tx>>): void {
         async ({ n }, { tx }) => void await insert(tx, 100 + n),
       ),
     ]);
-    assert.deepEqual(await bus.deliver([REQUEST]), [{ kind: "accepted" }]);
+    assert.equal((await bus.deliver([REQUEST]))[0]?.kind, "accepted");
     assert.deepEqual(await rows(), []);
     await bus.tick();
     assert.deepEqual(await rows(), [2, 101]);
@@ -138,7 +138,7 @@ export function tellStory<Tx>(open: () => Promise<StoryDatabase<Tx>>): void {
         await ended.pass();
       }),
     ], { handlerTimeoutMs: 500 });
-    assert.deepEqual(await bus.deliver([arriving("m")]), [{ kind: "accepted" }]);
+    assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "accepted");
     ended.open();
     await ended.reached(2);
     assert.deepEqual(late, ["transaction_ended"]);

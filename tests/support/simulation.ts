@@ -22,6 +22,7 @@ import {
   type Transport,
 } from "../../mod.ts";
 import type { Tx } from "./bus_fixture.ts";
+import { FakeStream } from "./fake_stream.ts";
 import { quiet } from "./gate.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { wrapped } from "./wrapped_store.ts";
@@ -64,14 +65,15 @@ export class Simulation {
   readonly #seed: number;
   readonly #mode: "ticking" | "running";
   readonly #asked = new Map<string, number>();
-  readonly #transport: Transport;
+  readonly #transport = inProcessTransport();
+  readonly #stream: FakeStream | null;
   readonly #stopping: Promise<unknown>[] = [];
   readonly #kills = new Map<Bus<Tx>, () => void>();
 
-  constructor(seed: number, mode: "ticking" | "running") {
+  constructor(seed: number, mode: "ticking" | "running", carrier: "calls" | "stream") {
     this.#seed = seed;
     this.#mode = mode;
-    this.#transport = this.#unreliableTransport();
+    this.#stream = carrier === "stream" ? new FakeStream(["orders", "inventory"]) : null;
     this.orders = this.#service("orders");
     this.inventory = this.#service("inventory");
   }
@@ -90,6 +92,13 @@ export class Simulation {
   /** Whether something goes wrong now. */
   fails(what: string, share = 1): boolean {
     return this.chance(what) < this.faultRate * share;
+  }
+
+  /** Whether messages are under way that a service has subscribed to and not received yet. */
+  get isCarrying(): boolean {
+    return [this.orders, this.inventory].some(({ name, bus }) =>
+      this.#stream?.left(name).some((message) => bus.subscribes(message.name))
+    );
   }
 
   /** Lets both services work for a while. */
@@ -158,7 +167,7 @@ export class Simulation {
     };
     const bus: Bus<Tx> = createBus({
       store: wrapping.store,
-      transport: this.#transport,
+      transport: this.#unreliable(this.#stream?.transport(name) ?? this.#transport, name),
       clock: this.clock,
       retry: RETRY,
       handlerTimeoutMs: 5_000,
@@ -204,8 +213,7 @@ export class Simulation {
     if (this.fails(`${what} late`)) throw new Error("unlucky");
   }
 
-  #unreliableTransport(): Transport {
-    const inner = inProcessTransport();
+  #unreliable(inner: Transport, name: string): Transport {
     const send = async (messages: readonly Message[], signal: AbortSignal) => {
       const what = `send ${subject([messages])}`;
       if (this.fails(`${what} before`)) throw new Error("connection refused");
@@ -219,12 +227,19 @@ export class Simulation {
           : result
       );
     };
+    const pull: Transport["pull"] = async (request, deliver) => {
+      if (this.fails(`${name} pull before`)) throw new Error("connection refused");
+      const result = await inner.pull?.(request, deliver);
+      if (result === undefined || this.fails(`${name} pull after`)) throw new Error("no answer");
+      return result;
+    };
     return {
       capabilities: { ...inner.capabilities, maxBatch: 7 },
       routes: () => true,
       send: (messages, signal) => send(messages, signal as AbortSignal),
-      attach: (receiver: Receiver) => inner.attach(receiver),
+      attach: (receiver: Receiver) => inner.attach?.(receiver),
       close: (receiver) => inner.close(receiver),
+      ...inner.pull === undefined ? {} : { pull },
     };
   }
 }

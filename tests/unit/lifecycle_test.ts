@@ -44,6 +44,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   fail: { kind: "fail", reason: "Error-->no", retryable: true },
   abandon: { kind: "abandon" },
   overdue: { kind: "overdue" },
+  undeliverable: { kind: "undeliverable", reason: "QStash gave it up" },
   release: { kind: "release", delayMs: 500 },
   retry: { kind: "retry" },
 };
@@ -63,6 +64,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled overdue": "failed",
   "outbox scheduled cancel": "cancelled",
   "outbox failed retry": "scheduled",
+  "outbox succeeded undeliverable": "failed",
   "inbox scheduled succeed": "succeeded",
   "inbox scheduled fail": "scheduled",
   "inbox scheduled release": "scheduled",
@@ -337,15 +339,17 @@ describe("when a message expires", () => {
     ["succeed", "succeededMs"],
     ["overdue", "failedMs"],
     ["abandon", "failedMs"],
+    ["undeliverable", "failedMs"],
     ["cancel", "cancelledMs"],
   ];
   for (const [event, field] of settling) {
     it(`${event}: after ${field} of the policy, or never`, () => {
-      assert.equal(step({}, EVENTS[event]).expiresAtMs, NOW_MS + DEFAULT_EXPIRY[field]!);
+      const from = { state: event === "undeliverable" ? "succeeded" : "scheduled" } as const;
+      assert.equal(step(from, EVENTS[event]).expiresAtMs, NOW_MS + DEFAULT_EXPIRY[field]!);
       const forEver = { ...DEFAULT_POLICY, expiry: { ...DEFAULT_EXPIRY, [field]: null } };
-      assert.equal(step({}, EVENTS[event], forEver).expiresAtMs, null);
+      assert.equal(step(from, EVENTS[event], forEver).expiresAtMs, null);
       const atOnce = { ...DEFAULT_POLICY, expiry: { ...DEFAULT_EXPIRY, [field]: 0 } };
-      assert.equal(step({}, EVENTS[event], atOnce).expiresAtMs, NOW_MS);
+      assert.equal(step(from, EVENTS[event], atOnce).expiresAtMs, NOW_MS);
     });
   }
 

@@ -5,7 +5,10 @@
  * @module
  */
 
-/** What each adapter may import beside core: its driver, and with a reason an adapter it is built on. */
+/**
+ * What each adapter may import beside core: its driver, and with a reason an adapter it is built on. A
+ * folder within an adapter that has an entry of its own, such as `upstash_redis/proxy`, is an adapter of its own.
+ */
 export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: string[] }>> = {
   memory: { drivers: [], adapters: [] },
   postgres: { drivers: ["postgres"], adapters: [] },
@@ -15,6 +18,23 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     adapters: ["postgres"],
   },
   http: { drivers: [], adapters: [] },
+  qstash: { drivers: ["@upstash/qstash"], adapters: [] },
+  // A program for development and tests; it has none of the transport's driver.
+  "qstash/emulator": { drivers: ["croner", "node:http", "node:process"], adapters: [] },
+  upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
+  // A program for development and tests, which talks TCP to a Redis server and listens itself.
+  "upstash_redis/proxy": {
+    drivers: [
+      "ioredis",
+      "node:buffer",
+      "node:http",
+      "node:net",
+      "node:process",
+      "node:stream",
+      "node:util",
+    ],
+    adapters: [],
+  },
 };
 
 /**
@@ -33,8 +53,10 @@ export function roomOf(path: string): Room {
   if (path.startsWith("core/")) return { kind: "core" };
   if (path.startsWith("edge/")) return { kind: "edge" };
   if (path.startsWith("client/")) return { kind: "client" };
-  const adapter = /^adapters\/([^/]+)/.exec(path)?.[1];
-  return adapter === undefined ? { kind: "other" } : { kind: "adapter", name: adapter };
+  const [, adapter, folder] = /^adapters\/([^/]+)(?:\/([^/]+)\/)?/.exec(path) ?? [];
+  if (adapter === undefined) return { kind: "other" };
+  const part = `${adapter}/${folder}`;
+  return { kind: "adapter", name: part in ADAPTERS ? part : adapter };
 }
 
 /** Whether a room is part of the published package. */

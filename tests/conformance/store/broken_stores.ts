@@ -5,6 +5,7 @@
  */
 import { memoryStore } from "../../../adapters/memory/mod.ts";
 import type { AddResult, Settlement, Store, StoredRecord } from "../../../core/ports.ts";
+import { storeWithoutTransactions } from "../../support/without_transactions.ts";
 import { END_OF_TIME_MS } from "../../../core/retry.ts";
 import { keyOf, settlement } from "./subject.ts";
 
@@ -65,6 +66,16 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   }),
   "claims of every group": (good) => ({
     claim: ({ groups: _, ...request }) => good.claim(request),
+  }),
+  "claims whatever the key": (good) => ({
+    claim: ({ key: _, ...request }) => good.claim(request),
+  }),
+  "claims by a key whatever the kind": (good) => ({
+    async claim(request) {
+      const claimed = await good.claim(request);
+      if (claimed.length > 0 || request.key === undefined) return claimed;
+      return good.claim({ ...request, kind: request.kind === "fresh" ? "suspect" : "fresh" });
+    },
   }),
   "claims one more than the limit": (good) => ({
     claim: (request) => good.claim({ ...request, limit: request.limit + 1 }),
@@ -160,10 +171,48 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   }),
 };
 
+const STEP_FAULTS: Readonly<Record<string, Fault>> = {
+  "adds what goes with a stale settlement": (good) => ({
+    async settleAndAdd(box, steps, nowMs) {
+      const applied = await good.settle(box, steps.map(({ settlement }) => settlement));
+      const added = await Promise.all(
+        steps.map((step) => good.add(step.box, step.records, nowMs)),
+      );
+      return added.map((results, i) => applied[i] ? results : null);
+    },
+  }),
+  "takes no step where one is stale": (good) => ({
+    async settleAndAdd(box, steps, nowMs) {
+      const now = await Promise.all(
+        steps.map(({ settlement }) => good.find(box, settlement.key)),
+      );
+      const isStale = steps.some(({ settlement }, i) => now[i]?.epoch !== settlement.epoch);
+      if (isStale) return steps.map(() => null);
+      return await good.settleAndAdd?.(box, steps, nowMs) ?? [];
+    },
+  }),
+  "adds some of all": (good) => ({
+    addAll: async (box, records, nowMs) =>
+      (await good.add(box, records, nowMs)).map((end) => end.added ? null : end.existing),
+  }),
+};
+
 /** Makes a store with each fault, by what it does wrong. */
 export function brokenStores(): Readonly<Record<string, () => Store>> {
+  return withFaults(FAULTS, memoryStore);
+}
+
+/** The same for what stores without transactions do in one step. */
+export function brokenSteps(): Readonly<Record<string, () => Store>> {
+  return withFaults(STEP_FAULTS, storeWithoutTransactions);
+}
+
+function withFaults(
+  faults: Readonly<Record<string, Fault>>,
+  make: () => Store,
+): Readonly<Record<string, () => Store>> {
   return Object.fromEntries(
-    Object.entries(FAULTS).map(([name, fault]) => [name, () => withFault(memoryStore(), fault)]),
+    Object.entries(faults).map(([name, fault]) => [name, () => withFault(make(), fault)]),
   );
 }
 

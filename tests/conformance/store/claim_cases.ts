@@ -8,6 +8,7 @@ import type { StoredRecord } from "../../../core/ports.ts";
 import {
   addClaimed,
   claim,
+  type ClaimChoice,
   claimOne,
   found,
   ids,
@@ -95,6 +96,46 @@ export const claimCases: StoreCases = {
     assert.deepEqual(await from(["a"], "suspect"), []);
     assert.deepEqual(await from(["", "a b"]), ["m-", "m-a b"]);
     assert.deepEqual(ids(await claim(store, { box: "inbox" })), ["m-b"]);
+  },
+
+  "only the record whose key is asked for is claimed, and only when it can be": async (
+    { store },
+  ) => {
+    const groups = ["a", "b"];
+    await store.add("inbox", groups.map((group) => recordOf("m-1", { group })), NOW);
+    await store.add("inbox", [
+      recordOf("earlier", { group: "b", dueAtMs: NOW - 1 }),
+      recordOf("later", { group: "b", dueAtMs: NOW + 1 }),
+      recordOf("half", { group: "b", state: "prepared" }),
+    ], NOW);
+    const one = (id: string, more: ClaimChoice = {}) =>
+      claim(store, { box: "inbox", key: keyOf(id, "b"), ...more });
+    for (const id of ["nobody", "later", "half", "\u0000", "m-1\ufeff"]) {
+      assert.deepEqual(await one(id), [], id);
+    }
+    assert.deepEqual(await one("m-1", { groups: ["a"] }), []);
+    assert.deepEqual(await one("m-1", { kind: "suspect" }), []);
+    assert.deepEqual(await one("m-1", { kind: "half" }), []);
+    const [claimed] = await one("m-1", { groups });
+    assert.deepEqual([claimed?.id, claimed?.group, claimed?.epoch], ["m-1", "b", 1]);
+    assert.deepEqual(await store.find("inbox", keyOf("m-1", "b")), claimed);
+    assert.deepEqual(await one("m-1"), []);
+    assert.deepEqual(await one("m-1", { kind: "suspect" }), []);
+    assert.deepEqual(ids(await one("half", { kind: "half" })), ["half"]);
+    assert.deepEqual(ids(await one("later", { nowMs: NOW + 1 })), ["later"]);
+    assert.deepEqual(ids(await claim(store, { box: "inbox" })).sort(), ["earlier", "m-1"]);
+  },
+
+  "a record is claimed by its key from a worker that died, and the crash is counted": async (
+    { store },
+  ) => {
+    await store.add("outbox", recordsOf("m", 3), NOW);
+    await claim(store);
+    const choice = { key: keyOf("m-1"), nowMs: LATER } as const;
+    assert.deepEqual(await claim(store, choice), []);
+    const claimed = await claimOne(store, { ...choice, kind: "suspect" });
+    assert.deepEqual([claimed.id, claimed.crashes, claimed.epoch], ["m-1", 1, 2]);
+    assert.deepEqual(ids([await claimOne(store, { kind: "suspect", nowMs: LATER })]), ["m-0"]);
   },
 
   "a full group does not hide another's records": async ({ store }) => {

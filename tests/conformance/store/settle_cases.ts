@@ -52,6 +52,24 @@ const applied: StoreCases = {
     });
   },
 
+  "what was sent and then given up is failed, kept as long, and can be retried": async (
+    subject,
+  ) => {
+    const { store } = subject;
+    const claimed = await addClaimed(store, recordOf("m-1"));
+    await store.settle("outbox", [settlement(claimed)]);
+    const sent = await found(store, "outbox", KEY);
+    const gone = intervention(sent, { kind: "undeliverable", reason: "QStash gave it up" });
+    assert.deepEqual(await store.settle("outbox", [gone, gone]), [true, false]);
+    const failed = await found(store, "outbox", KEY);
+    assert.deepEqual([failed.state, failed.reason], ["failed", "QStash gave it up"]);
+    assert.equal((await store.count("outbox")).failed, 1);
+    // What it was to expire at as a success counts no more.
+    assert.equal(await store.prune("outbox", sent.expiresAtMs ?? 0, 10), 0);
+    await store.settle("outbox", [intervention(failed, { kind: "retry" })]);
+    assert.equal((await claimOne(store)).id, "m-1");
+  },
+
   "a patch may put a field back to null": async ({ store }) => {
     const claimed = await addClaimed(
       store,

@@ -50,6 +50,18 @@ const results: TransportCases = {
     assert.deepEqual(answers, TAKEN.map(() => SENT));
   },
 
+  "what the other side will never take fails for good, and its neighbours are sent": async (
+    { start },
+  ) => {
+    const receiver = new TestReceiver(({ id }) =>
+      id === "m-1" ? { kind: "rejected", reason: "no order" } : { kind: "accepted" }
+    );
+    const [first, rejected, last] = await send(await start(receiver), routedMany(3));
+    assert.deepEqual([first, last], [SENT, SENT]);
+    assert.ok(rejected?.kind === "failed" && !rejected.retryable);
+    assert.match(rejected.reason, /no order/);
+  },
+
   "what the other side does not subscribe to now is sent again later": async ({ start }) => {
     const transport = await start(new TestReceiver(() => ({ kind: "no_subscriber" })));
     assert.deepEqual((await send(transport, routedMany(2))).map(isRetried), [true, true]);

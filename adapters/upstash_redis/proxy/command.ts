@@ -1,0 +1,47 @@
+/**
+ * A command as it came over REST, before anything is known of it.
+ *
+ * @module
+ */
+
+/** One argument: text, or bytes that may be no text. */
+export type Argument = string | Uint8Array;
+
+/** A command's name in upper case, and its arguments. */
+export interface RestCommand {
+  /** Such as `SET`. */
+  readonly name: string;
+  /** What follows the name. */
+  readonly args: readonly Argument[];
+}
+
+/** A request that holds no command that can be read; the message is the answer's. */
+export class SyntaxProblem extends Error {}
+
+const utf8 = new TextDecoder();
+
+/** An argument as text, upper case, for comparing with words of Redis. */
+export function wordOf(argument: Argument | undefined): string {
+  if (argument === undefined) return "";
+  return (typeof argument === "string" ? argument : utf8.decode(argument)).toUpperCase();
+}
+
+/** The command of a list whose first part is the name. */
+export function commandOf(parts: readonly Argument[]): RestCommand {
+  const [name, ...args] = parts;
+  if (name === undefined || name.length === 0) throw new SyntaxProblem("ERR empty command");
+  return { name: wordOf(name), args };
+}
+
+/**
+ * The command of a JSON array such as `["SET","k",1]`. Numbers and booleans become their text; so does
+ * `null`, which the official client sends for `undefined`.
+ */
+export function commandOfJson(value: unknown): RestCommand {
+  if (!Array.isArray(value)) throw new SyntaxProblem("ERR failed to parse command");
+  return commandOf(value.map((part: unknown) => {
+    if (typeof part === "string") return part;
+    if (part === null || typeof part === "number" || typeof part === "boolean") return String(part);
+    throw new SyntaxProblem("ERR failed to parse command");
+  }));
+}

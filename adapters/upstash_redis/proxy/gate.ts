@@ -1,0 +1,58 @@
+/**
+ * What does not pass: commands that Upstash refuses, that the token may not run, or that are over a limit.
+ *
+ * @module
+ */
+import { Command } from "ioredis";
+import type { Argument, RestCommand } from "./command.ts";
+import type { CheckedOptions } from "./options.ts";
+import { pendingProblem } from "./pending_limit.ts";
+import { type Ask, Permissions } from "./permissions.ts";
+import { notAvailable, refusalOf } from "./refused.ts";
+import type { Reply } from "./reply.ts";
+
+/** Looks at each command before it goes to Redis, and at what comes back. */
+export class Gate {
+  readonly #options: CheckedOptions;
+  readonly #ask: Ask;
+  readonly #permissions: Permissions;
+
+  constructor(options: CheckedOptions, ask: Ask) {
+    this.#options = options;
+    this.#ask = ask;
+    this.#permissions = new Permissions(ask);
+  }
+
+  /** The error for a command that must not pass; null for one that may. */
+  async problemOf(command: RestCommand, isReadOnly: boolean): Promise<string | null> {
+    const { maxKeyBytes, pendingLimit } = this.#options;
+    return refusalOf(command) ??
+      (isReadOnly ? await this.#permissions.problemOf(command) : null) ??
+      keyProblem(command, maxKeyBytes) ??
+      (pendingLimit === null ? null : await pendingProblem(command, pendingLimit, this.#ask));
+  }
+
+  /** What Redis answered, in Upstash's words where it has its own. */
+  replyOf({ name }: RestCommand, reply: Reply): Reply {
+    const isUnknown = reply instanceof Error && reply.message.startsWith("ERR unknown command");
+    return isUnknown ? new Error(notAvailable(name)) : reply;
+  }
+}
+
+function keyProblem(command: RestCommand, limit: number): string | null {
+  for (const key of keysOf(command)) {
+    const bytes = typeof key === "string" ? new TextEncoder().encode(key).length : key.length;
+    if (bytes > limit) {
+      return `ERR max key size exceeded. Limit: ${limit} bytes, Actual: ${bytes} bytes`;
+    }
+  }
+  return null;
+}
+
+function keysOf({ name, args }: RestCommand): readonly Argument[] {
+  try {
+    return new Command(name, [...args] as string[]).getKeys() as Argument[];
+  } catch {
+    return []; // Redis itself says what is wrong with such a command.
+  }
+}

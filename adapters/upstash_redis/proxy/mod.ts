@@ -1,0 +1,26 @@
+/**
+ * Upstash's REST protocol before a Redis server, for development and tests. As a program it serves:
+ *
+ * ```sh
+ * deno run -A jsr:@atlast/bus/upstash-redis/proxy --redis-url redis://127.0.0.1:6379 --port 8079
+ * ```
+ *
+ * It needs TCP, so it runs on Deno, Bun and Node.
+ *
+ * @module
+ */
+import process from "node:process";
+import { main } from "./command_line.ts";
+
+export type { Billed } from "./billed.ts";
+export {
+  DEFAULT_MAX_KEY_BYTES,
+  DEFAULT_MAX_REQUEST_BYTES,
+  DEFAULT_PENDING_LIMIT,
+  DEFAULT_WAIT_MS,
+  type RedisProxyOptions,
+} from "./options.ts";
+export { createRedisProxy, type RedisProxy } from "./redis_proxy.ts";
+export { serve, type Served, type ServeOptions } from "./serve.ts";
+
+if (import.meta.main) await main(process.argv.slice(2));

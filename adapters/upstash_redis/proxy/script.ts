@@ -1,0 +1,81 @@
+/**
+ * Where Upstash's scripts are not those of a Redis server: the flag `allow-key-locking`, which a Redis
+ * server rejects. It is taken out on the way, and the hash of what the user sent still finds the script.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { type Argument, type RestCommand, wordOf } from "./command.ts";
+
+const RUNS = new Set(["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"]);
+const FLAG = "allow-key-locking";
+
+/** Whether a command runs a script or a function, whose calls are billed. */
+export function runsScript({ name }: RestCommand): boolean {
+  return RUNS.has(name);
+}
+
+/** A command on its way to Redis. */
+export interface OnItsWay {
+  /** As a Redis server takes it. */
+  readonly command: RestCommand;
+  /** What the user gets in place of the hash that `SCRIPT LOAD` answers. */
+  readonly hash?: string;
+}
+
+/** The scripts whose text was changed on the way, by the hash of what the user sent. */
+export class ChangedScripts {
+  readonly #hashes = new Map<string, string>();
+
+  /** The command as a Redis server takes it. */
+  async forRedis(command: RestCommand): Promise<OnItsWay> {
+    const { name, args: [first, second, ...rest] } = command;
+    if (first === undefined) return { command };
+    const others = second === undefined ? [] : [second, ...rest];
+    if (name === "EVAL" || name === "EVAL_RO") {
+      const { script } = await this.#withoutFlag(first);
+      return { command: { name, args: [script, ...others] } };
+    }
+    if (name === "EVALSHA" || name === "EVALSHA_RO") {
+      return { command: { name, args: [this.#kept(first), ...others] } };
+    }
+    if (name === "SCRIPT" && wordOf(first) === "EXISTS") {
+      return { command: { name, args: [first, ...others.map((hash) => this.#kept(hash))] } };
+    }
+    if (name === "SCRIPT" && wordOf(first) === "LOAD" && second !== undefined) {
+      const { script, hash } = await this.#withoutFlag(second);
+      const changed = { name, args: [first, script, ...rest] };
+      return hash === undefined ? { command: changed } : { command: changed, hash };
+    }
+    return { command };
+  }
+
+  #kept(hash: Argument): Argument {
+    return this.#hashes.get(wordOf(hash).toLowerCase()) ?? hash;
+  }
+
+  async #withoutFlag(script: Argument): Promise<{ script: Argument; hash?: string }> {
+    const text = typeof script === "string" ? script : Buffer.from(script).toString("utf8");
+    const changed = withoutFlag(text);
+    if (changed === text) return { script };
+    const hash = await sha1(text);
+    this.#hashes.set(hash, await sha1(changed));
+    return { script: changed, hash };
+  }
+}
+
+/** Takes the flag out of the first line, and `flags=` with it when no other is left. */
+function withoutFlag(script: string): string {
+  const [line] = script.split("\n", 1);
+  if (!line!.startsWith("#!") || !line!.includes(FLAG)) return script;
+  const changed = line!.replace(/\s+flags=(\S+)/, (_, list: string) => {
+    const flags = list.split(",").filter((flag) => flag !== FLAG);
+    return flags.length === 0 ? "" : ` flags=${flags.join(",")}`;
+  });
+  return changed + script.slice(line!.length);
+}
+
+async function sha1(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
+  return Buffer.from(hash).toString("hex");
+}

@@ -1,0 +1,110 @@
+/**
+ * Reception: takes deliveries in, and on a bus that rests handles them within the delivery, because no
+ * loop would.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { Message } from "../message.ts";
+import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
+import { combined, type Consumer, type Received } from "./consumer.ts";
+import { retry } from "./operator.ts";
+import type { Settings } from "./options.ts";
+
+/** What reception works with. */
+export interface ReceptionParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly consumer: Consumer<Tx>;
+  /** Aborts what is under way when the bus stops. */
+  readonly signal: AbortSignal;
+  /** Whether loops handle what is in the inbox. */
+  readonly running: () => boolean;
+  /** How many more records of a group the loops take without a claim. */
+  readonly roomFor: (group: string) => number;
+  /** Hands a claimed record to the loops. */
+  readonly push: (record: StoredRecord) => void;
+  /** Tells the loops that there is something to claim. */
+  readonly wake: () => void;
+}
+
+/** Takes deliveries in. */
+export class Reception<Tx> {
+  readonly #parts: ReceptionParts<Tx>;
+
+  constructor(parts: ReceptionParts<Tx>) {
+    this.#parts = parts;
+  }
+
+  /** See `Receiver.deliver`. */
+  async deliver(
+    messages: readonly Message[],
+    options: DeliverOptions = {},
+  ): Promise<DeliveryResult[]> {
+    const running = this.#parts.running();
+    const { received } = await this.#parts.consumer.receive(
+      messages,
+      (group) => running ? this.#parts.roomFor(group) : Infinity,
+    );
+    // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
+    const results = running
+      ? await this.#handOver(received.flat(), options)
+      : await this.#handle(received.flat(), options);
+    let next = 0;
+    return received.map((own) => combined(own.map(() => results[next++] as DeliveryResult)));
+  }
+
+  async #handOver(
+    received: readonly Received[],
+    options: DeliverOptions,
+  ): Promise<DeliveryResult[]> {
+    const { push, wake } = this.#parts;
+    for (const { claimed } of received) if (claimed !== null) push(claimed);
+    const revived = await Promise.all(received.map((each) => this.#revived(each, options)));
+    // What found no room here, or was revived, is there for the loop to claim.
+    const isLeft = ({ claimed, result }: Received, i: number) =>
+      (claimed === null && result === null) || revived[i] === true;
+    if (received.some(isLeft)) wake();
+    return received.map(({ result }, i) =>
+      result === null || revived[i] ? { kind: "accepted" } : result
+    );
+  }
+
+  async #handle(
+    received: readonly Received[],
+    options: DeliverOptions,
+  ): Promise<DeliveryResult[]> {
+    const { consumer, signal, settings } = this.#parts;
+    const firsts = await Promise.all(
+      received.map(async ({ claimed }) =>
+        claimed === null ? null : (await consumer.handle(claimed, signal)).result
+      ),
+    );
+    // After the first ones, as the same message may have come twice.
+    return await Promise.all(received.map(async (each, i) => {
+      const result = firsts[i] ?? await this.#handledAgain(each, options);
+      if (result.kind !== "accepted" || result.dueAtMs !== undefined) return result;
+      // Another has it now, or it could not be settled: it is free again when the lease is over.
+      return { ...result, dueAtMs: settings.clock.now() + settings.leaseMs };
+    }));
+  }
+
+  async #handledAgain(received: Received, options: DeliverOptions): Promise<DeliveryResult> {
+    const { result, record: { id, group } } = received;
+    if (result === null) return { kind: "accepted" };
+    if (result.kind !== "accepted" && !await this.#revived(received, options)) return result;
+    return await this.#parts.consumer.handleAgain({ id, group }, this.#parts.signal);
+  }
+
+  /** Whether it had failed, and is to be tried from the start because the sender means it so. */
+  async #revived({ record, result }: Received, { afresh }: DeliverOptions): Promise<boolean> {
+    if (result?.kind !== "failed" || afresh !== true) return false;
+    const { id, group } = record;
+    try {
+      await retry(this.#parts.settings, "inbox", { id, group });
+    } catch (error) {
+      // Someone else was first, and has it tried already.
+      if (!(error instanceof AtlastError && error.code === "wrong_state")) throw error;
+    }
+    return true;
+  }
+}

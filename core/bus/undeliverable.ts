@@ -1,0 +1,65 @@
+/**
+ * What becomes of a message whose transport took it, to deliver it by itself, and then gave it up.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { Message } from "../message.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Settings } from "./options.ts";
+
+/** A message that was sent and then given up. */
+export interface Undeliverable {
+  /** Its id. */
+  readonly id: string;
+  /** Why it was given up, in words an operator can use. */
+  readonly reason: string;
+  /** Whether its publisher has had word of it already, from the receiver; false if not given. */
+  readonly isTold?: boolean;
+  /** The message itself, to be kept as failed if the outbox has forgotten it by now. */
+  readonly message?: Message;
+}
+
+/** How an undeliverable message stands. */
+export type UndeliverableStanding =
+  /** It is kept as failed. */
+  | "failed"
+  /** It is being sent just now, so that this may be news of that very sending: say it again later. */
+  | "sending"
+  /** It will be sent again anyway, so this news is old. */
+  | "scheduled"
+  /** The outbox has no such message that could fail. */
+  | "unknown";
+
+/** Fails it in the outbox. */
+export async function undeliverable<Tx>(
+  settings: Settings<Tx>,
+  dispatcher: Dispatcher<Tx>,
+  { id, reason, isTold = false, message }: Undeliverable,
+): Promise<UndeliverableStanding> {
+  const { store, observe } = settings;
+  await store.ready();
+  for (;;) {
+    const record = await store.find("outbox", { id, group: "" });
+    if (record?.state === "failed") return "failed";
+    if (record?.state === "scheduled") {
+      return record.leaseUntilMs === null ? "scheduled" : "sending";
+    }
+    if (record?.state === "succeeded") {
+      if (await dispatcher.giveUp(record, reason, isTold)) return "failed";
+    } else if (record === null && message?.id === id) {
+      if (await dispatcher.keepFailed(message, reason, isTold)) return "failed";
+    } else {
+      observe({
+        kind: "error",
+        during: "undeliverable",
+        error: new AtlastError(
+          "not_found",
+          `Cannot fail message "${id}", which was given up: the outbox has none such (${reason})`,
+        ),
+      });
+      return "unknown";
+    }
+    // Someone changed it between the look and the step: look again.
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * The parts of a platform that the ports speak of, in the least form that will do; the platform's own
+ * fit.
+ *
+ * @module
+ */
+
+/** The part of `AbortSignal` the ports need; the platform's own fits. */
+export interface AbortSignalLike {
+  /** Whether the work should stop. */
+  readonly aborted: boolean;
+  /** Why. */
+  readonly reason: unknown;
+  /** Calls `listener` once when the work should stop. */
+  addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+  /** Takes the listener away. */
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
+/** Where a bus gets the time. */
+export interface Clock {
+  /** Unix time in milliseconds. */
+  now(): number;
+  /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
+  after(delayMs: number, wake: () => void): () => void;
+}
+
+/**
+ * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
+ * placeholders, and the rows that came back.
+ */
+export interface SqlClient {
+  /** Runs one statement. */
+  query(
+    text: string,
+    params?: unknown[],
+  ): Promise<{ readonly rows: readonly unknown[] }>;
+}

@@ -1,0 +1,17 @@
+/**
+ * Request ids: by which a caller's log and this service's can be laid side by side.
+ *
+ * @module
+ */
+
+/** In which HTTP header a request's id comes and goes. */
+export const REQUEST_ID_HEADER = "x-request-id";
+
+/** What proxies and callers use as ids: no spaces or quotes, which could pass for more than an id in a log. */
+const WELL_FORMED = /^[\w.:=+/@~-]{1,128}$/;
+
+/** The id that the caller gave the request, or a new one where it gave none that is well-formed. */
+export function requestIdOf(headers: Headers): string {
+  const given = headers.get(REQUEST_ID_HEADER) ?? "";
+  return WELL_FORMED.test(given) ? given : crypto.randomUUID();
+}

@@ -1,0 +1,109 @@
+/**
+ * The routes of a bus: those that are always there, and those that an option asks for.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+import {
+  CHECKBACK_CONTENT_TYPE,
+  HALF_CONTENT_TYPE,
+  MAX_REQUEST_BYTES,
+  QUERY_CONTENT_TYPE,
+  type Verify,
+} from "../core/wire.ts";
+import { answer } from "./answer.ts";
+import type { AppOptions } from "./app.ts";
+import { checkBackRoute } from "./check_back.ts";
+import { deliver } from "./deliver.ts";
+import type { EdgeBus } from "./edge_bus.ts";
+import { finalForQstash } from "./final_for_qstash.ts";
+import { alive, type OnError, type Route } from "./guard.ts";
+import { halfRoute } from "./half.ts";
+import type { MountedRoute } from "./mount.ts";
+import { publishRoute } from "./publish.ts";
+import { queryRoute } from "./query.ts";
+import { checkMaxBodyBytes } from "./request_body.ts";
+import { tickBudget } from "./tick_budget.ts";
+import { checkVerify, verified } from "./verified.ts";
+
+/** A tick's request says all in its URL; this leaves room for what a cron service puts in a body. */
+const MAX_TICK_BODY_BYTES = 64 * 1024;
+
+/**
+ * The routes that the options ask for.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
+  const { verify, checkBack, halves, publish, query, openApi } = options;
+  const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
+  checkVerify(verify, tick.verify);
+  checkMaxBodyBytes(maxBodyBytes);
+  const delivering = deliverRoute(bus, verify, maxBodyBytes);
+  const routes: MountedRoute[] = [
+    { path: "/deliver", methods: ["POST"], route: finalForQstash(delivering) },
+    { path: "/tick", methods: ["GET", "POST"], route: tickRoute(bus, tick.verify) },
+    { path: "/health", methods: ["GET"], route: alive },
+    { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
+  ];
+  const offer = (path: string, contentType: string, route: Route): void =>
+    void routes.push({ path, methods: ["POST"], contentType, route });
+  if (checkBack !== undefined) {
+    const ask = offered("checkBack", bus.checkBack?.bind(bus));
+    const route = checkBackRoute(ask, verifierOf(checkBack, verify), checkBack);
+    offer("/checkback", CHECKBACK_CONTENT_TYPE, route);
+  }
+  if (halves !== undefined) {
+    const keeper = offered("halves", bus.halves);
+    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, verifierOf(halves, verify), maxBodyBytes));
+  }
+  if (query !== undefined) {
+    const store = offered("query", bus.store);
+    const route = queryRoute(store, verifierOf(query, verify), query.allows);
+    offer("/query", QUERY_CONTENT_TYPE, route);
+  }
+  if (publish !== undefined) {
+    checkVerify(publish.verify);
+    const publishing = offered("publish", bus.publishRaw?.bind(bus));
+    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes, onError };
+    routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
+  }
+  if (openApi !== undefined) {
+    const route: Route = () => answer(openApi, 200);
+    routes.push({ path: "/openapi.json", methods: ["GET"], route });
+  }
+  return routes;
+}
+
+function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
+  return async (request) => {
+    const body = await verified(request, verify, maxBodyBytes);
+    return await deliver(bus, request.headers, body, Date.now());
+  };
+}
+
+function tickRoute(bus: EdgeBus, verify: Verify): Route {
+  return async (request) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES);
+    const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
+    return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
+  };
+}
+
+function readyRoute(bus: EdgeBus): Route {
+  return async () => {
+    const health = await bus.health();
+    return answer(health, health.ready ? 200 : 503);
+  };
+}
+
+function verifierOf(own: { readonly verify?: Verify }, otherwise: Verify): Verify {
+  const verify = own.verify ?? otherwise;
+  checkVerify(verify);
+  return verify;
+}
+
+function offered<Part>(option: string, part: Part | undefined): Part {
+  if (part !== undefined) return part;
+  throw new AtlastError("invalid_option", `Cannot use ${option}: want a bus that offers it`);
+}

@@ -1,0 +1,16 @@
+import { FakeStream } from "../support/fake_stream.ts";
+import { ROUTED } from "./transport/subject.ts";
+import { transportSuite } from "./transport_suite.ts";
+
+// The suite itself: that a transport which must be pulled can pass all of it.
+transportSuite("stream in memory", {
+  open() {
+    const stream = new FakeStream(["g"], [ROUTED]);
+    const transport = stream.transport("g");
+    return Promise.resolve({
+      transport,
+      parked: () => Promise.resolve(stream.parked),
+      close: () => transport.close(),
+    });
+  },
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import { pgliteStore } from "../../adapters/pglite/mod.ts";
+import type { Store } from "../../core/ports.ts";
+import {
+  defineMessage,
+  type FailureReport,
+  failureReport,
+  subscribe,
+  type Undeliverable,
+} from "../../mod.ts";
+import { fixture, Placed, type Tx } from "../support/bus_fixture.ts";
+import { FakeTransport, SENT } from "../support/fake_transport.ts";
+import { Gate } from "../support/gate.ts";
+import { PGlite } from "@electric-sql/pglite";
+
+const Stuck = defineMessage("order.stuck", { body: failureReport });
+const GONE: Undeliverable = { id: "m", reason: "QStash gave it up: 503" };
+const KEY = { id: "m", group: "" };
+const DAY_MS = 24 * 3_600_000;
+
+const STORES: Readonly<Record<string, () => { store: Store; end(): Promise<void> }>> = {
+  memory: () => ({ store: memoryStore() as Store, end: () => Promise.resolve() }),
+  PGlite: () => {
+    const db = new PGlite();
+    return { store: pgliteStore(db) as Store, end: () => db.close() };
+  },
+};
+
+for (const [name, open] of Object.entries(STORES)) {
+  describe(`bus: what was sent and then given up, on ${name}`, () => {
+    /** A bus that has sent `m`, and the reports it got of failures. */
+    async function sent(isAsked = true) {
+      const reports: FailureReport[] = [];
+      const { store, end } = open();
+      const transport = new FakeTransport();
+      const fixed = fixture(
+        [subscribe(Stuck, { group: "orders" }, (report) => void reports.push(report))],
+        { store: store as Store<Tx>, transport },
+      );
+      await fixed.bus.publish(
+        Placed,
+        { n: 1 },
+        isAsked ? { id: "m", failureCallback: Stuck } : { id: "m" },
+      );
+      await fixed.bus.tick();
+      assert.equal((await store.find("outbox", KEY))?.state, "succeeded");
+      return { ...fixed, transport, reports, end };
+    }
+
+    it("is failed with the reason, kept as failures are, and its publisher is told once", async () => {
+      const { bus, store, clock, reports, end } = await sent();
+      assert.equal(await bus.undeliverable(GONE), "failed");
+      assert.equal(await bus.undeliverable(GONE), "failed");
+      const record = await store.find("outbox", KEY);
+      assert.deepEqual(
+        [record?.state, record?.reason, record?.expiresAtMs],
+        ["failed", GONE.reason, clock.now() + 15 * DAY_MS],
+      );
+      await bus.tick();
+      const { id: messageId, reason } = GONE;
+      assert.deepEqual(reports, [
+        { messageId, name: Placed.name, group: "", reason, attempts: 1 },
+      ]);
+      await end();
+    });
+
+    it("can be retried, and given up again", async () => {
+      const { bus, store, transport, end } = await sent(false);
+      await bus.undeliverable(GONE);
+      await bus.retry({ box: "outbox", id: "m" });
+      // News of the first sending that comes late.
+      assert.equal(await bus.undeliverable(GONE), "scheduled");
+      await bus.tick();
+      assert.deepEqual(transport.ids, ["m", "m"]);
+      assert.equal((await store.find("outbox", KEY))?.state, "succeeded");
+      assert.equal(await bus.undeliverable(GONE), "failed");
+      await end();
+    });
+
+    it("is kept as failed even if the outbox has forgotten it", async () => {
+      const { bus, store, clock, transport, reports, end } = await sent();
+      const [message] = transport.messages;
+      assert.ok(message !== undefined);
+      clock.advance(2 * DAY_MS);
+      await bus.tick();
+      assert.equal(await store.find("outbox", KEY), null);
+      assert.equal(await bus.undeliverable({ ...GONE, message }), "failed");
+      const record = await store.find("outbox", KEY);
+      assert.deepEqual([record?.state, record?.reason], ["failed", GONE.reason]);
+      assert.deepEqual(record?.message, message);
+      assert.equal(record?.expiresAtMs, clock.now() + 15 * DAY_MS);
+      await bus.tick();
+      assert.equal(reports.length, 1);
+      await bus.retry({ box: "outbox", id: "m" });
+      await bus.tick();
+      assert.deepEqual(transport.ids, ["m", "m"]);
+      await end();
+    });
+  });
+}
+
+describe("bus: what was sent and then given up", () => {
+  it("is told of once where the receiver has told the publisher already", async () => {
+    const transport = new FakeTransport();
+    const { bus, store } = fixture([], { transport });
+    await bus.publish(Placed, { n: 1 }, { id: "m", failureCallback: Stuck });
+    await bus.tick();
+    assert.equal(await bus.undeliverable({ ...GONE, isTold: true }), "failed");
+    await bus.tick();
+    assert.deepEqual(transport.ids, ["m"]);
+    assert.equal((await store.find("outbox", KEY))?.state, "failed");
+  });
+
+  it("is not decided while it is being sent: the news may be of that very sending", async () => {
+    const gate = new Gate();
+    const transport = new FakeTransport(async () => {
+      await gate.pass();
+      return SENT;
+    });
+    const { bus } = fixture([], { transport });
+    await bus.publish(Placed, { n: 1 }, { id: "m" });
+    const ticking = bus.tick();
+    await gate.reached();
+    assert.equal(await bus.undeliverable(GONE), "sending");
+    gate.open();
+    await ticking;
+    assert.equal(await bus.undeliverable(GONE), "failed");
+  });
+
+  it("is the observer's to know where it is not known at all", async () => {
+    const { bus, observed } = fixture([], { transport: new FakeTransport() });
+    assert.equal(await bus.undeliverable(GONE), "unknown");
+    const [event] = observed.all("error", { during: "undeliverable" });
+    assert.match(String(event?.error), /Cannot fail message "m".*QStash gave it up/);
+  });
+});

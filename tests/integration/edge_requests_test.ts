@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryFence } from "../../adapters/memory/mod.ts";
+import { type App, createApp, createCheckBackApp, verifyBearer } from "../../edge/mod.ts";
+import { fixture } from "../support/bus_fixture.ts";
+import { FakeReceiver } from "../support/fake_receiver.ts";
+import { KEY } from "../support/http.ts";
+
+const TOKEN = "0123456789abcdef";
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const verify = verifyBearer(TOKEN);
+
+/** Every path there is, and one that is not. */
+const PATHS = [
+  "/deliver",
+  "/tick",
+  "/publish",
+  "/checkback",
+  "/half",
+  "/query",
+  "/health",
+  "/ready",
+  "/openapi.json",
+  "/nowhere",
+];
+
+/** An app with every route. */
+function wholeApp(): App {
+  const { bus } = fixture([], { fence: memoryFence() });
+  return createApp(bus, {
+    verify,
+    publish: { verify, names: ["#"] },
+    checkBack: { side: "orders", signingKeys: [KEY] },
+    halves: {},
+    query: {},
+    openApi: { openapi: "3.1.1" },
+  });
+}
+
+function* everyRequest(): Generator<[string, string]> {
+  for (const path of PATHS) for (const method of ["GET", "POST", "PUT"]) yield [method, path];
+}
+
+describe("the id of a request", () => {
+  it("is on every answer and error: the caller's, or a new one", async () => {
+    const app = wholeApp();
+    for (const [method, path] of everyRequest()) {
+      const own = await app.request(path, { method, headers: { "x-request-id": "caller-1:a/b" } });
+      assert.equal(own.headers.get("x-request-id"), "caller-1:a/b", `${method} ${path}`);
+      const fresh = await app.request(path, { method });
+      assert.match(fresh.headers.get("x-request-id") ?? "", UUID, `${method} ${path}`);
+      await Promise.all([own.text(), fresh.text()]);
+    }
+  });
+
+  it("is a new one where the caller's is none", async () => {
+    const app = wholeApp();
+    for (const given of ["", " ", "a b", `"x"`, "<script>", "x".repeat(129), "\u00e9"]) {
+      const response = await app.request("/health", { headers: { "x-request-id": given } });
+      assert.match(response.headers.get("x-request-id") ?? "", UUID, given);
+    }
+  });
+
+  it("is what an error is told with", async () => {
+    const seen: unknown[] = [];
+    const bus = Object.assign(new FakeReceiver(), {
+      tick: () => Promise.reject(new Error("secret")),
+    });
+    const onError = (_: unknown, { requestId }: { requestId: string }) => seen.push(requestId);
+    const app = createApp(bus, { verify: () => ({ ok: true }), onError });
+    const response = await app.request("/tick", { headers: { "x-request-id": "r-7" } });
+    assert.equal(response.status, 500);
+    assert.equal((await response.json()).error.requestId, "r-7");
+    assert.deepEqual([seen, response.headers.get("x-request-id")], [["r-7"], "r-7"]);
+  });
+
+  it("is on the answers of a check-back app too", async () => {
+    const app = createCheckBackApp(memoryFence(), { side: "a", signingKeys: [KEY], verify });
+    for (const path of ["/checkback", "/health", "/nowhere"]) {
+      const response = await app.request(path, { headers: { "x-request-id": "r-1" } });
+      assert.equal(response.headers.get("x-request-id"), "r-1");
+    }
+  });
+});
+
+describe("the headers of a request", () => {
+  const bombs: Record<string, Record<string, string>> = {
+    "too many": Object.fromEntries(Array.from({ length: 129 }, (_, i) => [`x-${i}`, "1"])),
+    "too long": { "x-long": "y".repeat(16 * 1024) },
+    "too long a name": { [`x-${"y".repeat(16 * 1024)}`]: "1" },
+  };
+  for (const [what, headers] of Object.entries(bombs)) {
+    it(`are refused with 431 on every route when they are ${what}`, async () => {
+      const app = wholeApp();
+      for (const [method, path] of everyRequest()) {
+        const response = await app.request(path, { method, headers });
+        assert.equal(response.status, 431, `${method} ${path}`);
+        assert.equal((await response.json()).error.code, "too_large");
+      }
+    });
+  }
+
+  it("pass when they just fit", async () => {
+    const many = Object.fromEntries(Array.from({ length: 128 }, (_, i) => [`x-${i}`, "1"]));
+    for (const headers of [many, { x: "y".repeat(16 * 1024 - 1) }]) {
+      assert.equal((await wholeApp().request("/health", { headers })).status, 200);
+    }
+  });
+});
+
+describe("the methods of a path", () => {
+  it("are told with 405, and nothing else is done", async () => {
+    const app = wholeApp();
+    for (const path of PATHS.slice(0, -1)) {
+      for (const method of ["PUT", "DELETE", "PATCH", "OPTIONS"]) {
+        const response = await app.request(path, { method });
+        assert.equal(response.status, 405, `${method} ${path}`);
+        assert.equal((await response.json()).error.code, "method_not_allowed");
+        const allowed = response.headers.get("allow")?.split(", ") ?? [];
+        assert.ok(allowed.length > 0 && !allowed.includes(method));
+      }
+    }
+  });
+});
+
+describe("a body that breaks off", () => {
+  const headers = {
+    authorization: `Bearer ${TOKEN}`,
+    "cap-msg-id": "m",
+    "cap-msg-name": "a",
+  };
+  const post = (extra: Record<string, string>, body: BodyInit) => {
+    const init: RequestInit & { duplex: "half" } = {
+      method: "POST",
+      headers: { ...headers, ...extra },
+      body,
+      duplex: "half",
+    };
+    return wholeApp().request("/deliver", init);
+  };
+
+  it("is answered 408, so that it comes again", async () => {
+    const broken = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(new TextEncoder().encode("{"));
+        controller.error(new Error("connection reset by secret"));
+      },
+    });
+    for (const response of [await post({}, broken), await post({ "content-length": "3" }, "{}")]) {
+      assert.equal(response.status, 408);
+      const { code, message } = (await response.json()).error;
+      assert.equal(code, "truncated");
+      assert.ok(!message.includes("secret"));
+    }
+  });
+});
+
+describe("the document of an app", () => {
+  it("is answered as it is, to anyone", async () => {
+    const response = await wholeApp().request("/openapi.json");
+    assert.equal(response.status, 200);
+    assert.deepEqual(await response.json(), { openapi: "3.1.1" });
+  });
+});
