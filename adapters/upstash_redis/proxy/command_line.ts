@@ -6,7 +6,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createRedisProxy } from "./redis_proxy.ts";
-import { serve } from "./serve.ts";
+import { serve } from "../../local_server/serve.ts";
 
 /** The port if none is given. */
 const DEFAULT_PORT = 8079;
