@@ -346,8 +346,11 @@ export type DeliveryResult =
   | { readonly kind: "no_subscriber" }
   /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
   | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
-  /** It can never be taken, and nothing was stored: the sender keeps it as failed. */
-  | { readonly kind: "rejected"; readonly reason: string };
+  /**
+   * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
+   * its publisher has had word of that from here, if it asked for one; false if not given.
+   */
+  | { readonly kind: "rejected"; readonly reason: string; readonly isTold?: boolean };
 
 /** What whoever delivers lets the receiver count on. */
 export interface DeliverOptions {

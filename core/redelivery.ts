@@ -13,6 +13,12 @@ import type { HeaderReader } from "./wire.ts";
 const RETRIED_HEADER = "upstash-retried";
 
 /**
+ * The header of an answer that refuses a message for good, by which the sender knows that the message's
+ * publisher has had word of it from the receiver, if it asked for one.
+ */
+export const TOLD_HEADER = "atlast-told";
+
+/**
  * Which attempt a delivery is, from 1 on, as whoever delivers counts; null where it does not say, and
  * keeps a schedule of its own.
  */

@@ -38,7 +38,9 @@ async function deliverOne(
   if (result!.kind === "refused") {
     throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
   }
-  if (result!.kind === "rejected") throw never(`Cannot take it at all: ${result!.reason}`);
+  if (result!.kind === "rejected") {
+    throw never(`Cannot take it at all: ${result!.reason}`, "rejected", result!.isTold);
+  }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
       status,
@@ -87,11 +89,12 @@ function kept(message: Message): Message {
 /** A failure's reason stays here: it is what a handler said, and may hold anything. */
 function wireResult(id: string, result: DeliveryResult): WireResult {
   switch (result.kind) {
-    case "refused":
-    case "rejected": {
+    case "refused": {
       const { kind: status, ...why } = result;
       return { id, status, ...why };
     }
+    case "rejected":
+      return { id, status: "rejected", reason: result.reason };
     default:
       return { id, status: result.kind };
   }

@@ -16,11 +16,13 @@ import type { AppOptions } from "./app.ts";
 import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
+import { finalForQstash } from "./final_for_qstash.ts";
 import { alive, type OnError, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
+import { checkMaxBodyBytes } from "./request_body.ts";
 import { tickBudget } from "./tick_budget.ts";
 import { checkVerify, verified } from "./verified.ts";
 
@@ -36,9 +38,10 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
   const { verify, checkBack, halves, publish, query, openApi } = options;
   const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify, tick.verify);
-  checkLimit(maxBodyBytes);
+  checkMaxBodyBytes(maxBodyBytes);
+  const delivering = deliverRoute(bus, verify, maxBodyBytes);
   const routes: MountedRoute[] = [
-    { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
+    { path: "/deliver", methods: ["POST"], route: finalForQstash(delivering) },
     { path: "/tick", methods: ["GET", "POST"], route: tickRoute(bus, tick.verify) },
     { path: "/health", methods: ["GET"], route: alive },
     { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
@@ -103,12 +106,4 @@ function verifierOf(own: { readonly verify?: Verify }, otherwise: Verify): Verif
 function offered<Part>(option: string, part: Part | undefined): Part {
   if (part !== undefined) return part;
   throw new AtlastError("invalid_option", `Cannot use ${option}: want a bus that offers it`);
-}
-
-function checkLimit(maxBodyBytes: number): void {
-  if (Number.isInteger(maxBodyBytes) && maxBodyBytes >= 1) return;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use maxBodyBytes ${maxBodyBytes}: want a whole number from 1 on`,
-  );
 }

@@ -5,6 +5,7 @@
  */
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import type { DeliveryResult } from "../core/ports.ts";
+import { TOLD_HEADER } from "../core/redelivery.ts";
 
 /** A request that is refused, with all that its answer says. */
 export class Refusal extends Error {
@@ -115,7 +116,14 @@ export function unavailable(
   return new Refusal(503, code, message, { "retry-after": String(seconds) }, retryAfterMs);
 }
 
-/** A refusal for ever, in the way that QStash understands: it keeps the message as failed. */
-export function never(message: string): Refusal {
-  return new Refusal(NEVER_AGAIN, "rejected", message, { "upstash-nonretryable-error": "true" });
+/**
+ * A refusal for ever, in the way that QStash understands: it keeps the message as failed.
+ *
+ * @param isTold Whether the publisher has had word of it, if it asked for one.
+ */
+export function never(message: string, code = "rejected", isTold = false): Refusal {
+  return new Refusal(NEVER_AGAIN, code, message, {
+    "upstash-nonretryable-error": "true",
+    ...(isTold ? { [TOLD_HEADER]: "true" } : {}),
+  });
 }

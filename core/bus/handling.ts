@@ -8,8 +8,17 @@ import { wireHeaders } from "../headers.ts";
 import type { Message, MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, requestedCallback } from "./callback.ts";
-import type { Publisher } from "./publisher.ts";
+import type { PublishOptions, Receipt } from "./publisher.ts";
 import type { CallbackControl, HandlerContext } from "./subscriber.ts";
+
+/** What is handled, and how often it was before. */
+export type InHand = Pick<StoredRecord, "message" | "group" | "attempts">;
+
+/** What publishes what a handler publishes. */
+export interface HandlerPublisher<Tx> {
+  /** Publishes one message. */
+  publish(contract: Contract, body: unknown, options: PublishOptions<Tx>): Promise<Receipt>;
+}
 
 /**
  * The context of one attempt. A class, and what few handlers ask for is made when it is asked for: with
@@ -21,10 +30,10 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   readonly attempt: number;
   readonly tx: Tx;
   readonly signal: AbortSignal;
-  readonly #publisher: Publisher<Tx>;
+  readonly #publisher: HandlerPublisher<Tx>;
   #choices: CallbackChoices | undefined;
 
-  constructor(record: StoredRecord, tx: Tx, signal: AbortSignal, publisher: Publisher<Tx>) {
+  constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
     this.message = record.message;
     this.group = record.group;
     this.attempt = record.attempts + 1;

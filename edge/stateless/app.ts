@@ -1,0 +1,72 @@
+/**
+ * The app of a subscriber that has no store.
+ *
+ * @module
+ */
+import { type StatelessOptions, StatelessReceiver } from "../../core/bus/stateless.ts";
+import type { Subscriber } from "../../core/bus/subscriber.ts";
+import { attemptOf } from "../../core/redelivery.ts";
+import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire.ts";
+import type { App } from "../app.ts";
+import { deliver } from "../deliver.ts";
+import { finalForQstash } from "../final_for_qstash.ts";
+import { alive, guardWith, type OnError, type Route } from "../guard.ts";
+import { mounted } from "../mount.ts";
+import { checkMaxBodyBytes } from "../request_body.ts";
+import { checkVerify, verified } from "../verified.ts";
+
+/** What {@linkcode createStatelessApp} takes. */
+export interface StatelessAppOptions extends StatelessOptions {
+  /**
+   * Decides whether a request may deliver messages: `verifyQstash` of `@atlast/bus/qstash/verify`, or
+   * `verifySignature` of `@atlast/bus/http`.
+   */
+  readonly verify: Verify;
+  /** The path under which the routes are; `/` if not given. */
+  readonly basePath?: string;
+  /** The largest request body, in bytes; 4 MiB if not given. */
+  readonly maxBodyBytes?: number;
+  /** Learns of errors that were answered with a bare 500; see `AppOptions.onError`. */
+  readonly onError?: OnError;
+}
+
+/**
+ * An app for subscribers that have no store: `POST /deliver` handles messages within the request, and
+ * `GET /health` says that the process is alive.
+ *
+ * Messages are handled **at least once**: nothing here remembers a message, so one that is delivered
+ * again, because the answer was lost for instance, is handled again. Make what handlers do idempotent, by
+ * the message's id for instance, or give the service a store and `createApp`.
+ *
+ * A handler that fails is answered for with 503 and the time of the next attempt by the retry policy, in
+ * `Retry-After`; one whose attempts are used up, or that cannot succeed, with 489 and
+ * `Upstash-NonRetryable-Error: true`. Its reply is sent before the answer, under an id that is the same
+ * each time.
+ *
+ * @example
+ * ```ts ignore
+ * export default createStatelessApp([
+ *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => sendMail(orderId)),
+ * ], { verify: verifyQstash({ signingKeys, url: "https://mail.example/deliver" }) });
+ * ```
+ * @typeParam Kind As what the app is seen: `App`, or `Hono`, which it is too.
+ * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
+ */
+export function createStatelessApp<Kind extends App = App>(
+  subscribers: readonly Subscriber<undefined>[],
+  options: StatelessAppOptions,
+): Kind {
+  const { verify, basePath = "/", maxBodyBytes = MAX_REQUEST_BYTES } = options;
+  checkVerify(verify);
+  checkMaxBodyBytes(maxBodyBytes);
+  const receiver = new StatelessReceiver(subscribers, options);
+  const route: Route = async (request) => {
+    const body = await verified(request, verify, maxBodyBytes);
+    const { headers } = request;
+    return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
+  };
+  return mounted<Kind>(basePath, [
+    { path: "/deliver", methods: ["POST"], route: finalForQstash(route) },
+    { path: "/health", methods: ["GET"], route: alive },
+  ], guardWith(options.onError));
+}
