@@ -1,0 +1,19 @@
+/**
+ * Errors of the official client, without what they carry along.
+ *
+ * @module
+ */
+
+/** The longest text of an error that is kept, in characters. */
+const MAX_LENGTH = 300;
+
+/**
+ * What an error says, for reasons and logs. The client appends the whole command, with the body of the
+ * message in it; and an answer that is no JSON may be any page of a server in between.
+ */
+export function plainError(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  if (text.startsWith("Unable to parse response body")) return "The answer is no JSON";
+  const [said = ""] = text.split(", command was:", 1);
+  return said.slice(0, MAX_LENGTH).toWellFormed();
+}

@@ -1,0 +1,22 @@
+/**
+ * Waiting that ends when the work should stop.
+ *
+ * @module
+ */
+import type { AbortSignalLike } from "../../../core/ports.ts";
+
+/** What `work` comes to, or the reason of the abort if that comes first; not begun once aborted. */
+export async function unlessAborted<Result>(
+  work: () => Promise<Result>,
+  signal: AbortSignalLike,
+): Promise<Result> {
+  if (signal.aborted) throw signal.reason;
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What this consumer holds: entries that it fetched and that nobody has taken yet. They are kept here, so
+ * that trying again costs no command; if this process dies, others take them over.
+ *
+ * @module
+ */
+import type { Message } from "../../../core/message.ts";
+import type { Entry } from "./reading.ts";
+
+/** How many are held before no new ones are fetched: half of what Upstash lets one consumer hold of a stream. */
+const MAX_HELD = 500;
+/** How long one waits for its next try, in milliseconds: twice as long each time, up to the longest. */
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 60_000;
+
+/** An entry that could be read. */
+export interface Fetched {
+  readonly entry: Entry;
+  readonly message: Message;
+  /** How often it alone was not taken, by this process. */
+  readonly tries: number;
+  /** How many entries this process had handed over with success when this one first was not taken. */
+  readonly keptBefore: number;
+}
+
+interface Waiting {
+  readonly fetched: Fetched;
+  readonly retryAtMs: number;
+}
+
+/** The entries held by this consumer. */
+export class Held {
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #handing = new Set<string>();
+
+  /** Whether there is room for more. */
+  get hasRoom(): boolean {
+    return this.#waiting.size + this.#handing.size < MAX_HELD;
+  }
+
+  /** Whether it is held already. */
+  has(entry: Entry): boolean {
+    return this.#waiting.has(placeOf(entry)) || this.#handing.has(placeOf(entry));
+  }
+
+  /** Marks entries as being handed over. */
+  begin(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      this.#waiting.delete(placeOf(entry));
+      this.#handing.add(placeOf(entry));
+    }
+  }
+
+  /** Takes what is due and has one of these names, to be handed over again. */
+  due(names: ReadonlySet<string>, nowMs: number): Fetched[] {
+    const due = [...this.#waiting.values()]
+      .filter(({ fetched, retryAtMs }) => retryAtMs <= nowMs && names.has(fetched.message.name))
+      .map(({ fetched }) => fetched);
+    this.begin(due.map(({ entry }) => entry));
+    return due;
+  }
+
+  /** Keeps one for its next try. */
+  keep(fetched: Fetched, retryAtMs: number): void {
+    this.#handing.delete(placeOf(fetched.entry));
+    this.#waiting.set(placeOf(fetched.entry), { fetched, retryAtMs });
+  }
+
+  /** Forgets one that is done with. */
+  forget(entry: Entry): void {
+    this.#handing.delete(placeOf(entry));
+  }
+
+  /** When the next of these names is due, in Unix milliseconds; null when none is held. */
+  nextAtMs(names: ReadonlySet<string>): number | null {
+    const times = [...this.#waiting.values()]
+      .filter(({ fetched }) => names.has(fetched.message.name))
+      .map(({ retryAtMs }) => retryAtMs);
+    return times.length === 0 ? null : Math.min(...times);
+  }
+}
+
+/** How long to wait after so many tries in vain, in milliseconds. */
+export function waitMs(tries: number): number {
+  return Math.min(FIRST_WAIT_MS * 2 ** Math.max(0, tries - 1), LONGEST_WAIT_MS);
+}
+
+function placeOf({ key, id }: Entry): string {
+  return `${id} ${key}`;
+}

@@ -1,0 +1,105 @@
+/**
+ * The options of the stream transport and their defaults.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import { checkName } from "../../../core/name.ts";
+import { keyBase } from "../prefix.ts";
+import type { StreamClient } from "./client.ts";
+import { type Keys, keysUnder } from "./streams.ts";
+
+/** Options of {@linkcode upstashStreamTransport}. Times are in milliseconds. */
+export interface UpstashStreamTransportOptions {
+  /** The official client; see there for the one that fits your platform. */
+  readonly redis: StreamClient;
+  /**
+   * The service that receives: every group gets each message once, and its processes share them. Also where a
+   * service only sends.
+   */
+  readonly group: string;
+  /** What all keys begin with, as in `{atlast}:stream:order.placed`; `atlast` if not given. */
+  readonly prefix?: string;
+  /** The names that are carried; all if not given, and then a typing error in one does not show. */
+  readonly names?: readonly string[];
+  /** What this process is called among those of its group; a name of its own if not given. It must be unique. */
+  readonly consumer?: string;
+  /**
+   * Where a group begins that is new to a stream: at its `beginning` (if not given), so that nothing is lost
+   * that was sent before the group first looked, or with what comes from `now` on.
+   */
+  readonly from?: "beginning" | "now";
+  /** How long a process may keep what it fetched before others take it over; 60,000 if not given. */
+  readonly minIdleMs?: number;
+  /** How often what dead processes left behind is looked for, by all processes of a group together; 60,000 if not given. */
+  readonly takeOverEveryMs?: number;
+  /** How often streams are trimmed and dead consumers removed, likewise; 600,000 if not given. */
+  readonly tidyEveryMs?: number;
+  /** After how long without a sign of life a consumer is removed that holds nothing; an hour if not given. */
+  readonly forgetConsumerMs?: number;
+  /** How often a message is handed over before it is parked; 10 if not given. */
+  readonly maxDeliveries?: number;
+  /** The largest request, in bytes; 8 MiB if not given, below the 10 MB that Upstash takes. */
+  readonly maxRequestBytes?: number;
+}
+
+/** Options with nothing left open. */
+export interface StreamSettings {
+  readonly redis: StreamClient;
+  readonly keys: Keys;
+  readonly group: string;
+  /** The names that are carried; null for all. */
+  readonly names: ReadonlySet<string> | null;
+  readonly consumer: () => string;
+  readonly from: "0" | "$";
+  readonly minIdleMs: number;
+  readonly takeOverEveryMs: number;
+  readonly tidyEveryMs: number;
+  readonly forgetConsumerMs: number;
+  readonly maxDeliveries: number;
+  readonly maxRequestBytes: number;
+}
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function settingsOf(options: UpstashStreamTransportOptions): StreamSettings {
+  const { redis, names } = options;
+  for (const name of names ?? []) checkName(name);
+  let consumer = options.consumer === undefined ? undefined : word("consumer", options.consumer);
+  return {
+    redis,
+    keys: keysUnder(keyBase(options.prefix)),
+    group: word("group", options.group),
+    names: names === undefined ? null : new Set(names),
+    // Not before it is used: Workers have no chance while a module is loaded.
+    consumer: () => consumer ??= crypto.randomUUID(),
+    from: options.from === "now" ? "$" : "0",
+    minIdleMs: positive("minIdleMs", options.minIdleMs, 60_000),
+    takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
+    tidyEveryMs: positive("tidyEveryMs", options.tidyEveryMs, 600_000),
+    forgetConsumerMs: positive("forgetConsumerMs", options.forgetConsumerMs, 3_600_000),
+    maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
+    maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),
+  };
+}
+
+/** A word that is part of keys. */
+export function word(option: string, value: string): string {
+  if (/^[A-Za-z0-9_.-]{1,100}$/.test(value)) return value;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${JSON.stringify(value.slice(0, 60))} as a ${option}: want 1 to 100 letters, ` +
+      `digits, "_", "-" and "."`,
+  );
+}
+
+function positive(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value ?? otherwise;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${option} ${value}: want a whole number above zero`,
+  );
+}

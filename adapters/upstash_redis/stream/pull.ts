@@ -1,0 +1,225 @@
+/**
+ * Pulling: fetches entries, hands them over, and acknowledges what was taken.
+ *
+ * @module
+ */
+import type { Message } from "../../../core/message.ts";
+import type { DeliveryResult, Receiver } from "../../../core/ports.ts";
+import type { PullRequest, PullResult } from "../../../core/pull.ts";
+import { plainError } from "../plain_error.ts";
+import { unlessAborted } from "./abort.ts";
+import { Acks } from "./acks.ts";
+import { messageOf } from "./entry.ts";
+import { type Handed, handOver } from "./hand_over.ts";
+import { type Fetched, Held, waitMs } from "./held.ts";
+import type { StreamSettings } from "./options.ts";
+import type { Parking, ToPark } from "./parking.ts";
+import { type Entry, readNew } from "./reading.ts";
+import { Names, requeuedKey, streamKey } from "./streams.ts";
+import { TakeOver } from "./take_over.ts";
+import { Tidy } from "./tidy.ts";
+
+/** How many entries of a stream are fetched at once at the most; with what is held, below Upstash's limit. */
+const MAX_COUNT = 250;
+/** From this delivery on an entry is handed over alone: it may be what its consumers died of. */
+const SUSPECT_FROM = 3;
+
+/** Fetches for one group. */
+export class Pull {
+  readonly #settings: StreamSettings;
+  readonly #parking: Parking;
+  readonly #names: Names;
+  readonly #held = new Held();
+  readonly #acks: Acks;
+  readonly #takeOver: TakeOver;
+  readonly #tidy: Tidy;
+  /** Until when streams are left alone of which this consumer may hold no more, by key. */
+  readonly #full = new Map<string, number>();
+  /** How many calls in a row the receiver has taken nothing of, and when it is asked again. */
+  #refusals = 0;
+  #resumeAtMs = 0;
+  /** How many messages were ever kept. */
+  #kept = 0;
+
+  constructor(settings: StreamSettings, parking: Parking) {
+    this.#settings = settings;
+    this.#parking = parking;
+    this.#names = new Names(settings);
+    this.#acks = new Acks(settings);
+    this.#takeOver = new TakeOver(settings);
+    this.#tidy = new Tidy(settings);
+  }
+
+  /** See `Transport.pull`. */
+  async run(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult> {
+    const { patterns, nowMs } = request;
+    const round = new Round(request, deliver);
+    const names = await round.wait(() => this.#names.matching(patterns, nowMs));
+    if (names.length === 0) return { received: 0, more: false, nextAtMs: null };
+    // Acknowledgements that got lost on their way go first.
+    await round.wait(() => this.#acks.flush());
+    const own = new Set(names);
+    await this.#hand(this.#held.due(own, nowMs), round);
+    const more = this.#refusals > 0 && nowMs < this.#resumeAtMs
+      ? false
+      : await this.#fetch(names, round);
+    if (round.failure !== null) throw round.failure.error;
+    return { received: round.kept, more, nextAtMs: this.#nextAtMs(own) };
+  }
+
+  /** Fetches and hands over what others may have; says whether there is more. */
+  async #fetch(names: readonly string[], round: Round): Promise<boolean> {
+    const { keys, group } = this.#settings;
+    const { nowMs, limit } = round.request;
+    const isTrying = this.#refusals > 0;
+    // A receiver that took nothing lately is tried with one message.
+    const count = isTrying ? 1 : Math.min(limit, MAX_COUNT);
+    const streams = [...names.map((name) => streamKey(keys, name)), requeuedKey(keys, group)];
+    const open = streams.filter((key) => (this.#full.get(key) ?? 0) <= nowMs);
+    const { entries, more, full } = this.#held.hasRoom
+      ? await round.wait(() => readNew(this.#settings, names, open, count))
+      : { entries: [], more: false, full: [] };
+    for (const key of full) this.#full.set(key, nowMs + this.#settings.minIdleMs);
+    await this.#open(entries, round);
+    if (isTrying) return more && this.#refusals === 0;
+    await round.attempt(async () => {
+      const { won, entries } = await round.wait(() => this.#takeOver.run(streams, count, nowMs));
+      await this.#open(entries.filter((entry) => !this.#held.has(entry)), round);
+      if (won) await round.wait(() => this.#tidy.run(streams, nowMs));
+    });
+    return more || this.#takeOver.more;
+  }
+
+  /** Reads entries and hands them over; those that are no messages, or were fetched too often, are parked. */
+  async #open(entries: readonly Entry[], round: Round): Promise<void> {
+    const { maxDeliveries } = this.#settings;
+    this.#held.begin(entries);
+    const fetched: Fetched[] = [];
+    const toPark: ToPark[] = [];
+    for (const entry of entries) {
+      const read = readEntry(entry, round.request.nowMs);
+      if (typeof read === "string") toPark.push({ entry, id: null, reason: read });
+      else if (entry.deliveries > maxDeliveries) {
+        const reason = `It was fetched ${entry.deliveries} times and never taken`;
+        toPark.push({ entry, id: read.id, reason });
+      } else fetched.push({ entry, message: read, tries: 0, keptBefore: this.#kept });
+    }
+    await this.#park(toPark, round);
+    await this.#hand(fetched.filter(({ entry }) => entry.deliveries < SUSPECT_FROM), round);
+    for (const suspect of fetched.filter(({ entry }) => entry.deliveries >= SUSPECT_FROM)) {
+      await this.#hand([suspect], round);
+    }
+  }
+
+  /** Hands entries over, and settles each by what came of it. */
+  async #hand(fetched: readonly Fetched[], round: Round): Promise<void> {
+    if (fetched.length === 0) return;
+    const { request: { nowMs, signal }, deliver } = round;
+    const handed = await handOver(fetched.map(({ message }) => message), deliver, signal);
+    const keptNow = handed.filter(({ kind }) => isKept(kind)).length;
+    round.kept += keptNow;
+    this.#kept += keptNow;
+    const hasTaken = keptNow > 0 || handed.some(({ kind }) => kind === "rejected");
+    this.#refusals = hasTaken ? 0 : this.#refusals + 1;
+    this.#resumeAtMs = nowMs + waitMs(this.#refusals);
+    const toPark: ToPark[] = [];
+    fetched.forEach((one, i) => {
+      const result = handed[i] as Handed;
+      const { entry, message } = one;
+      if (isKept(result.kind)) {
+        this.#held.forget(entry);
+        this.#acks.add(entry);
+        return;
+      }
+      const next = this.#afterTry(one, result);
+      const reason = this.#reasonToPark(next, result);
+      if (reason !== null) toPark.push({ entry, id: message.id, reason });
+      else this.#held.keep(next, nowMs + this.#wait(next, result));
+    });
+    await this.#park(toPark, round);
+    // Also when the bus has stopped waiting: what was taken need not be fetched again.
+    await round.attempt(() => this.#acks.flush());
+  }
+
+  #afterTry(one: Fetched, result: Handed): Fetched {
+    if (result.kind === "unanswered" && !result.alone) return one;
+    return {
+      ...one,
+      tries: one.tries + 1,
+      keptBefore: one.tries === 0 ? this.#kept : one.keptBefore,
+    };
+  }
+
+  /** Null for one that is tried again. An outage parks nothing: others must have been taken meanwhile. */
+  #reasonToPark({ tries, keptBefore }: Fetched, result: Handed): string | null {
+    if (result.kind === "rejected") return result.reason;
+    if (tries < this.#settings.maxDeliveries || this.#kept === keptBefore) return null;
+    const why = "reason" in result ? result.reason : result.kind;
+    return `It was not taken ${tries} times: ${why}`;
+  }
+
+  #wait({ tries }: Fetched, result: Handed): number {
+    if (result.kind === "refused" && result.retryAfterMs !== undefined) return result.retryAfterMs;
+    return waitMs(Math.max(tries, this.#refusals));
+  }
+
+  async #park(toPark: readonly ToPark[], round: Round): Promise<void> {
+    if (toPark.length === 0) return;
+    await round.attempt(async () => {
+      await this.#parking.park(toPark, round.request.nowMs);
+      for (const { entry } of toPark) this.#acks.add(entry);
+    });
+    // One that could not be parked stays with the server as fetched, and is found again.
+    for (const { entry } of toPark) this.#held.forget(entry);
+    await round.attempt(() => this.#acks.flush());
+  }
+
+  #nextAtMs(names: ReadonlySet<string>): number | null {
+    const heldAtMs = this.#held.nextAtMs(names);
+    if (this.#refusals === 0) return heldAtMs;
+    return Math.min(heldAtMs ?? Infinity, this.#resumeAtMs);
+  }
+}
+
+/** One call of `pull`. */
+class Round {
+  readonly request: PullRequest;
+  readonly deliver: Receiver["deliver"];
+  /** How many messages were kept. */
+  kept = 0;
+  /** What went wrong first, while the rest went on. */
+  failure: { readonly error: unknown } | null = null;
+
+  constructor(request: PullRequest, deliver: Receiver["deliver"]) {
+    this.request = request;
+    this.deliver = deliver;
+  }
+
+  /** Waits until the bus stops waiting. */
+  wait<Result>(work: () => Promise<Result>): Promise<Result> {
+    return unlessAborted(work, this.request.signal);
+  }
+
+  /** Does something whose failure must not keep the rest from being done. */
+  async attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failure ??= { error };
+    }
+  }
+}
+
+function isKept(kind: Handed["kind"]): boolean {
+  const kept: readonly DeliveryResult["kind"][] = ["accepted", "handled", "failed"];
+  return (kept as readonly string[]).includes(kind);
+}
+
+/** The message, or why it cannot be read. */
+function readEntry(entry: Entry, nowMs: number): Message | string {
+  try {
+    return messageOf(entry.fields, nowMs);
+  } catch (error) {
+    return plainError(error);
+  }
+}

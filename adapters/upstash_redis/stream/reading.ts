@@ -1,0 +1,106 @@
+/**
+ * Reading: what a group has not had yet, of all its streams by one command.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import type { Command } from "./run.ts";
+import { listOf, runAll, runOne, valuesOf } from "./run.ts";
+import type { StreamSettings } from "./options.ts";
+import { namesKey, requeuedKey, streamKey } from "./streams.ts";
+
+/** An entry of a stream that this consumer holds. */
+export interface Entry {
+  /** The key of its stream. */
+  readonly key: string;
+  /** Its id there. */
+  readonly id: string;
+  /** Names and values in turns. */
+  readonly fields: readonly string[];
+  /** How often it was fetched by any consumer, this time included. */
+  readonly deliveries: number;
+}
+
+/** What was read. */
+export interface Reading {
+  readonly entries: Entry[];
+  /** Whether some stream may have more. */
+  readonly more: boolean;
+  /** The streams in which this consumer may hold no more. */
+  readonly full: readonly string[];
+}
+
+/** Reads up to `count` new entries of each stream. Groups that are not there yet are made. */
+export async function readNew(
+  settings: StreamSettings,
+  names: readonly string[],
+  keys: readonly string[],
+  count: number,
+): Promise<Reading> {
+  try {
+    return await read(settings, keys, count);
+  } catch (error) {
+    const said = error instanceof AtlastError ? error.message : "";
+    const full = fullStreams(said, keys);
+    if (full.length > 0) {
+      const others = keys.filter((key) => !full.includes(key));
+      return { ...await read(settings, others, count), full };
+    }
+    if (!said.includes("NOGROUP")) throw error;
+  }
+  await makeGroups(settings, names);
+  return await read(settings, keys, count);
+}
+
+async function read(
+  { redis, group, consumer }: StreamSettings,
+  keys: readonly string[],
+  count: number,
+): Promise<Reading> {
+  if (keys.length === 0) return { entries: [], more: false, full: [] };
+  const answer = await runOne(redis, [
+    ...["XREADGROUP", "GROUP", group, consumer()] as const,
+    ...["COUNT", count, "STREAMS"],
+    ...keys,
+    ...keys.map(() => ">"),
+  ]);
+  const streams = listOf(answer).map((stream) => {
+    const [key, entries] = listOf(stream);
+    return entriesOf(String(key), entries);
+  });
+  return {
+    entries: streams.flat(),
+    more: streams.some((entries) => entries.length >= count),
+    full: [],
+  };
+}
+
+/** Entries as the server gives them: `[[id, [name, value, …]], …]`. One that was deleted has no fields. */
+export function entriesOf(key: string, answer: unknown): Entry[] {
+  return listOf(answer).flatMap((entry) => {
+    const [id, fields] = listOf(entry);
+    if (!Array.isArray(fields)) return [];
+    return [{ key, id: String(id), fields: fields.map(String), deliveries: 1 }];
+  });
+}
+
+/** Which streams a server meant that lets this consumer hold no more there. */
+function fullStreams(said: string, keys: readonly string[]): string[] {
+  if (!/pending entries list limit/i.test(said)) return [];
+  const named = keys.filter((key) => said.includes(`Key: ${key},`));
+  return named.length > 0 ? named : [...keys];
+}
+
+/** Makes the group in each of its streams, and the streams with it. Many may do so at once. */
+async function makeGroups(settings: StreamSettings, names: readonly string[]): Promise<void> {
+  const { redis, keys, group, from } = settings;
+  const make = (key: string, id: string): Command => (pipeline) =>
+    pipeline.xgroup(key, { type: "CREATE", group, id, options: { MKSTREAM: true } });
+  const [first = "", ...others] = names;
+  const results = await runAll(redis, "XGROUP CREATE", [
+    (pipeline) => pipeline.sadd(namesKey(keys), first, ...others),
+    make(requeuedKey(keys, group), "0"),
+    ...names.map((name) => make(streamKey(keys, name), from)),
+  ]);
+  valuesOf("XGROUP CREATE", results.filter(({ error }) => !error?.includes("BUSYGROUP")));
+}

@@ -1,0 +1,133 @@
+/**
+ * Sending: one `XADD` for each message, many of them in one request.
+ *
+ * @module
+ */
+import { bodyBytes, type Message } from "../../../core/message.ts";
+import type { AbortSignalLike, SendResult } from "../../../core/ports.ts";
+import { plainError } from "../plain_error.ts";
+import { unlessAborted } from "./abort.ts";
+import type { CommandResult } from "./client.ts";
+import { fieldsOf } from "./entry.ts";
+import type { StreamSettings } from "./options.ts";
+import { type Command, runAll } from "./run.ts";
+import { namesKey, streamKey } from "./streams.ts";
+
+/** The most commands of one request. */
+const MAX_COMMANDS = 500;
+/** What stands around the values of one command in a request, in bytes, with room for the key. */
+const COMMAND_BYTES = 500;
+
+/** An `XADD` on its way. */
+interface Adding {
+  readonly place: number;
+  readonly name: string;
+  readonly fields: { h: string; b: string };
+  readonly bytes: number;
+}
+
+/** Sends messages; results are in their order. */
+export async function send(
+  settings: StreamSettings,
+  messages: readonly Message[],
+  signal: AbortSignalLike,
+): Promise<SendResult[]> {
+  const results: SendResult[] = messages.map(({ name }) => unroutable(name));
+  const addings = messages.flatMap((message, place) =>
+    carries(settings, message.name) ? [addingOf(message, place)] : []
+  );
+  for (const some of requestsOf(addings, settings.maxRequestBytes)) {
+    try {
+      const sent = await unlessAborted(() => addAll(settings, some), signal);
+      some.forEach(({ place }, i) => results[place] = sent[i] as SendResult);
+    } catch (error) {
+      // Whether it arrived nobody knows; sent again, it is known by its id.
+      const failed = failure(plainError(error));
+      for (const { place } of some) results[place] = failed;
+    }
+  }
+  return results;
+}
+
+/** Whether messages of this name are carried. */
+export function carries({ names }: StreamSettings, name: string): boolean {
+  return names?.has(name) ?? true;
+}
+
+async function addAll(
+  settings: StreamSettings,
+  addings: readonly Adding[],
+): Promise<SendResult[]> {
+  const { redis, keys } = settings;
+  // A stream that is not there yet is made known before it is made, for those who subscribe by a pattern;
+  // to find out costs nothing this way.
+  const first = await runAll(redis, "XADD", addings.map(addTo(settings, true)));
+  const missing = addings.filter((_, i) => isMissing(first[i]));
+  if (missing.length === 0) return addings.map((_, i) => resultOf(first[i]));
+  const made: Command = (pipeline) => {
+    const [name = "", ...others] = new Set(missing.map(({ name }) => name));
+    pipeline.sadd(namesKey(keys), name, ...others);
+  };
+  const [, ...again] = await runAll(redis, "XADD", [made, ...missing.map(addTo(settings, false))]);
+  return addings.map((adding, i) => {
+    const place = missing.indexOf(adding);
+    return resultOf(place < 0 ? first[i] : again[place]);
+  });
+}
+
+function addTo({ keys }: StreamSettings, onlyIfThere: boolean): (adding: Adding) => Command {
+  return ({ name, fields }) => (pipeline) =>
+    pipeline.xadd(
+      streamKey(keys, name),
+      "*",
+      fields,
+      onlyIfThere ? { nomkStream: true } : undefined,
+    );
+}
+
+/** There was no such stream, and none was made. */
+function isMissing(result: CommandResult | undefined): boolean {
+  return result !== undefined && !result.error && result.result === null;
+}
+
+function resultOf(result: CommandResult | undefined): SendResult {
+  if (result === undefined) return failure("The server gave no answer for it");
+  return result.error ? failure(plainError(result.error)) : { kind: "sent" };
+}
+
+function failure(reason: string): SendResult {
+  return { kind: "failed", reason, retryable: true };
+}
+
+function unroutable(name: string): SendResult {
+  return {
+    kind: "unroutable",
+    reason: `Cannot route ${JSON.stringify(name)}: it is not among the names of this transport`,
+  };
+}
+
+function addingOf(message: Message, place: number): Adding {
+  const fields = fieldsOf(message);
+  const bytes = jsonBytes(fields.h) + jsonBytes(fields.b) + COMMAND_BYTES;
+  return { place, name: message.name, fields, bytes };
+}
+
+/** How many bytes a text takes in the request. */
+function jsonBytes(text: string): number {
+  return bodyBytes(JSON.stringify(text));
+}
+
+/** Sorts commands into as few requests as the limits allow; one over the limit is in one alone. */
+function requestsOf(addings: readonly Adding[], maxBytes: number): Adding[][] {
+  const requests: Adding[][] = [];
+  let bytes = Infinity;
+  for (const adding of addings) {
+    const open = requests.at(-1);
+    bytes += adding.bytes;
+    if (open === undefined || bytes > maxBytes || open.length >= MAX_COMMANDS) {
+      requests.push([adding]);
+      bytes = adding.bytes;
+    } else open.push(adding);
+  }
+  return requests;
+}

@@ -1,0 +1,124 @@
+/**
+ * The transport over Redis Streams.
+ *
+ * @module
+ */
+import { HEADER } from "../../../core/headers.ts";
+import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../../core/message.ts";
+import type {
+  AbortSignalLike,
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../../core/ports.ts";
+import type { PullRequest, PullResult } from "../../../core/pull.ts";
+import {
+  settingsOf,
+  type StreamSettings,
+  type UpstashStreamTransportOptions,
+  word,
+} from "./options.ts";
+import { type ParkedMessage, Parking } from "./parking.ts";
+import { Pull } from "./pull.ts";
+import { type Command, listOf, runAll, runOne, valuesOf } from "./run.ts";
+import { carries, send } from "./send.ts";
+import { namesKey, requeuedKey, streamKey } from "./streams.ts";
+
+/** How many messages one call takes: what one pipeline comfortably carries. */
+const MAX_BATCH = 500;
+
+/** The transport over Redis Streams. */
+export interface UpstashStreamTransport extends Transport {
+  /** Fetches what has come for this group; see {@linkcode PullRequest}. */
+  pull(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
+  /** What this group has set aside, in no order: up to about `limit`, 100 if not given. */
+  parked(limit?: number): Promise<ParkedMessage[]>;
+  /**
+   * Puts back what was set aside, by its place: this group, and no other, gets it again.
+   *
+   * @throws {AtlastError} `not_found`.
+   */
+  requeue(place: string): Promise<void>;
+  /** Drops what was set aside for good; false when it is not there. */
+  discard(place: string): Promise<boolean>;
+  /**
+   * Removes a group that will never fetch again: streams are kept for it as long as it is there. Everything
+   * that it has not fetched is lost to it, and what it set aside is deleted.
+   */
+  removeGroup(group: string): Promise<void>;
+}
+
+/**
+ * Makes a transport over Redis Streams at Upstash: one stream for each name, one consumer group for each
+ * service. Nothing blocks and nothing runs by itself: a bus fetches in its `tick`, or now and then once it is
+ * started.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function upstashStreamTransport(
+  options: UpstashStreamTransportOptions,
+): UpstashStreamTransport {
+  return new StreamTransport(settingsOf(options));
+}
+
+class StreamTransport implements UpstashStreamTransport {
+  readonly capabilities: TransportCapabilities = {
+    maxBatch: MAX_BATCH,
+    maxBodyBytes: MAX_BODY_BYTES,
+  };
+  readonly #settings: StreamSettings;
+  readonly #parking: Parking;
+  readonly #pull: Pull;
+
+  constructor(settings: StreamSettings) {
+    this.#settings = settings;
+    this.#parking = new Parking(settings);
+    this.#pull = new Pull(settings, this.#parking);
+  }
+
+  routes(name: string, headers: MessageHeaders = {}): boolean {
+    // A URL is no stream.
+    return headers[HEADER.destination] === undefined && carries(this.#settings, name);
+  }
+
+  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    return await send(this.#settings, messages, signal);
+  }
+
+  async pull(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult> {
+    return await this.#pull.run(request, deliver);
+  }
+
+  async parked(limit: number = 100): Promise<ParkedMessage[]> {
+    return await this.#parking.list(limit);
+  }
+
+  async requeue(place: string): Promise<void> {
+    await this.#parking.requeue(place);
+  }
+
+  async discard(place: string): Promise<boolean> {
+    return await this.#parking.discard(place);
+  }
+
+  async removeGroup(group: string): Promise<void> {
+    const { redis, keys } = this.#settings;
+    word("group", group);
+    const names = listOf(await runOne(redis, ["SMEMBERS", namesKey(keys)])).map(String);
+    const results = await runAll(
+      redis,
+      "XGROUP DESTROY",
+      names.map((name): Command => (pipeline) =>
+        pipeline.xgroup(streamKey(keys, name), { type: "DESTROY", group })
+      ),
+    );
+    valuesOf("XGROUP DESTROY", results.filter(({ error }) => !error?.includes("requires the key")));
+    await runOne(redis, ["DEL", requeuedKey(keys, group), keys("parked", group)]);
+  }
+
+  /** There is nothing to give back: what this process holds, others take over. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

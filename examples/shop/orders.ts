@@ -1,0 +1,75 @@
+/**
+ * The order service: takes orders, has the inventory service reserve the goods, and hears back. It also
+ * keeps the half messages of the payment service, which has no bus.
+ *
+ * @module
+ */
+import { createBus, subscribe } from "@atlast/bus";
+import { createApp } from "@atlast/bus/edge";
+import { httpCheckBack, verifySignature } from "@atlast/bus/http";
+import { postgresStore } from "@atlast/bus/postgres";
+import { Hono } from "hono";
+import * as z from "zod";
+import { ParcelLabelled, ReserveStock, StockReserved } from "./contracts.ts";
+import { LABEL_CONTENT_TYPE } from "./label.ts";
+import { retryOf, type ServiceApp, type ServiceParts } from "./parts.ts";
+
+const OrderId = z.coerce.number().pipe(z.int32().positive());
+const NewOrder = z.object({ productId: z.int32(), qty: z.int32().positive() });
+
+/** Makes the service. */
+export function orderService({ settings, sql, transport, verify }: ServiceParts): ServiceApp {
+  const signingKeys = settings.SIGNING_KEYS;
+  const bus = createBus({
+    store: postgresStore(sql, { migrate: false }),
+    transport,
+    retry: retryOf(settings),
+    check: { immunityMs: settings.CHECK_AFTER_MS },
+    checkBacks: {
+      payments: httpCheckBack({ url: `${settings.PAYMENTS_URL}/atlast/checkback`, signingKeys }),
+    },
+  }, [
+    subscribe(StockReserved, { group: "orders" }, async ({ orderId, isReserved }, { tx }) => {
+      const status = isReserved ? "reserved" : "sold out";
+      await tx`update orders set status = ${status}, answers = answers + 1 where id = ${orderId}`;
+    }),
+    subscribe(ParcelLabelled, { group: "orders" }, async (label, { tx, headers }) => {
+      const orderId = OrderId.parse(headers["order-id"]);
+      await tx`update orders set status = 'shipped', label = ${label} where id = ${orderId}`;
+    }),
+  ]);
+
+  const app = new Hono();
+  app.put("/orders/:id", async (c) => {
+    const [id, order] = [
+      OrderId.safeParse(c.req.param("id")),
+      NewOrder.safeParse(await c.req.json().catch(() => null)),
+    ];
+    if (!id.success || !order.success) return c.json({ error: "This is no order" }, 400);
+    const [orderId, { productId, qty }] = [id.data, order.data];
+    // The order and its message: both, or neither.
+    const isNew = await bus.transaction(async (tx) => {
+      const rows = await tx`
+        insert into orders (id, product_id, qty) values (${orderId}, ${productId}, ${qty})
+        on conflict do nothing returning 1`;
+      if (rows.length === 0) return false;
+      const body = { orderId, productId, qty };
+      await bus.publish(ReserveStock, body, { tx, callback: StockReserved });
+      return true;
+    });
+    return c.json({ orderId }, isNew ? 201 : 200);
+  });
+  app.get("/orders/:id{[0-9]{1,9}}", async (c) => {
+    const [order] = await sql`
+      select id, product_id, qty, status from orders where id = ${c.req.param("id")}`;
+    return order === undefined ? c.json({ error: "There is no such order" }, 404) : c.json(order);
+  });
+  app.get("/orders/:id{[0-9]{1,9}}/label", async (c) => {
+    const [order] = await sql`select label from orders where id = ${c.req.param("id")}`;
+    if (!(order?.["label"] instanceof Uint8Array)) return c.json({ error: "There is none" }, 404);
+    return c.body(new Uint8Array(order["label"]), 200, { "content-type": LABEL_CONTENT_TYPE });
+  });
+  // Who delivers messages may be another than who keeps half messages here.
+  const halves = { verify: verifySignature({ signingKeys }) };
+  return { bus, app: app.route("/atlast", createApp<Hono>(bus, { verify, halves })) };
+}

@@ -1,0 +1,33 @@
+/**
+ * The settings of a service, from the platform's variables and secrets.
+ *
+ * @module
+ */
+import * as z from "zod";
+
+const Settings = z.object({
+  /** Which service this deployment is. */
+  SERVICE: z.enum(["orders", "inventory", "payments"]),
+  /** The service's own Postgres database. */
+  DATABASE_URL: z.url(),
+  /** The keys that the services sign their requests with, the newest first, with commas between. */
+  SIGNING_KEYS: z.string().transform((keys) => keys.split(",")),
+  /** Where the services are. */
+  ORDERS_URL: z.url(),
+  INVENTORY_URL: z.url(),
+  PAYMENTS_URL: z.url(),
+  /** The pause after the first failed attempt; it doubles from one to the next. */
+  RETRY_MS: z.coerce.number().positive().default(1_000),
+  /** How long a payment may take before the payment service is asked what became of it. */
+  CHECK_AFTER_MS: z.coerce.number().positive().default(10_000),
+});
+
+/** What a service needs to know. */
+export type Settings = z.infer<typeof Settings>;
+
+/** Reads the settings; throws an error that names what is missing, and shows no value. */
+export function settingsFrom(variables: object): Settings {
+  const read = Settings.safeParse(variables);
+  if (read.success) return read.data;
+  throw new Error(`Cannot read the settings:\n${z.prettifyError(read.error)}`);
+}

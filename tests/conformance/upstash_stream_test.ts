@@ -1,0 +1,37 @@
+import { randomUUID } from "node:crypto";
+import { after, before, describe } from "node:test";
+import { upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
+import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
+import { ROUTED } from "./transport/subject.ts";
+import { transportSuite } from "./transport_suite.ts";
+
+for (const automaticDeserialization of [true, false]) {
+  describe(`client with automaticDeserialization ${automaticDeserialization}`, () => {
+    let upstash: UpstashRedis;
+    const unavailable = redisProblem();
+    before(async () => {
+      if (unavailable === null) upstash = await startUpstashRedis();
+    });
+    after(async () => await upstash?.stop());
+
+    transportSuite("Upstash stream transport", {
+      unavailable,
+      open() {
+        const transport = upstashStreamTransport({
+          redis: upstash.connect({ automaticDeserialization }),
+          prefix: randomUUID(),
+          group: "g",
+          names: [ROUTED],
+        });
+        return Promise.resolve({
+          transport,
+          async parked() {
+            const parked = await transport.parked();
+            return new Map(parked.map(({ id, reason }) => [id ?? "", reason]));
+          },
+          close: () => transport.close(),
+        });
+      },
+    });
+  });
+}

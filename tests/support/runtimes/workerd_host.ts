@@ -1,0 +1,74 @@
+/**
+ * A program that runs the Cloudflare example on workerd: the line `tick` on its standard input calls the
+ * Worker's `scheduled()`. Arguments: the folder of the examples. Environment: `WORKER_VARIABLES`.
+ *
+ * @module
+ */
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [examples = ""] = Deno.args;
+const { DATABASE_URL = "", ...bindings }: Record<string, string> = JSON.parse(
+  Deno.env.get("WORKER_VARIABLES") ?? "{}",
+);
+const folder = join(examples, "cloudflare");
+// JSON with comments is an expression of JavaScript.
+const wrangler = new Function(`return ${readFileSync(join(folder, "wrangler.jsonc"), "utf8")}`)();
+
+const miniflare = new Miniflare({
+  modules: [{ type: "ESModule", path: "worker.js", contents: await bundled() }],
+  compatibilityDate: wrangler.compatibility_date,
+  compatibilityFlags: wrangler.compatibility_flags,
+  bindings,
+  hyperdrives: { HYPERDRIVE: withPassword(DATABASE_URL) },
+});
+console.log(`Listening on port ${(await miniflare.ready).port}`);
+
+Deno.addSignalListener("SIGTERM", end);
+
+// Its own types want those of the Workers platform, which would take the place of Deno's.
+const worker = await miniflare.getWorker() as unknown as Scheduled;
+const [cron] = wrangler.triggers.crons;
+for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+  for (const _ of text.matchAll(/^tick$/gm)) {
+    const { outcome } = await worker.scheduled({ cron });
+    if (outcome !== "ok") console.log(`scheduled: ${outcome}`);
+    console.log("ticked");
+  }
+}
+// Whoever started it is gone.
+await end();
+
+async function end(): Promise<void> {
+  await miniflare.dispose();
+  Deno.exit();
+}
+
+interface Scheduled {
+  scheduled(event: { readonly cron: string }): Promise<{ readonly outcome: string }>;
+}
+
+/** As wrangler bundles it. */
+async function bundled(): Promise<string> {
+  const { outputFiles: [file] } = await build({
+    entryPoints: [join(folder, wrangler.main)],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2024",
+    conditions: ["workerd", "worker", "browser"],
+    mainFields: ["browser", "module", "main"],
+    external: ["cloudflare:*", "node:*"],
+    logLevel: "error",
+  });
+  return file!.text;
+}
+
+/** Miniflare insists on a password, also for a database that trusts us. */
+function withPassword(url: string): string {
+  const whole = new URL(url);
+  whole.password ||= "none";
+  return whole.href;
+}
