@@ -19,18 +19,17 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
   },
   http: { drivers: [], adapters: [] },
   qstash: { drivers: ["@upstash/qstash"], adapters: [] },
+  // A program for development and tests; it has none of the transport's driver.
+  "qstash/emulator": { drivers: ["croner", "node:http", "node:process"], adapters: [] },
   upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
-  // A program for development and tests, which talks TCP to a Redis server and listens itself.
+  // A program for development and tests, which talks TCP to a Redis server.
   "upstash_redis/proxy": {
-    drivers: [
-      "ioredis",
-      "node:buffer",
-      "node:http",
-      "node:net",
-      "node:process",
-      "node:stream",
-      "node:util",
-    ],
+    drivers: ["ioredis", "node:buffer", "node:process", "node:util"],
+    adapters: ["local_server"],
+  },
+  // How servers for development and tests listen.
+  local_server: {
+    drivers: ["node:http", "node:net", "node:stream", "node:stream/promises"],
     adapters: [],
   },
 };
