@@ -58,7 +58,8 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
   readonly failureCallback?: string | URL;
   /**
    * `message`, if not given: CAP's headers as HTTP headers and the body as it is. `batch`: all of it in a
-   * body of Atlast's own form, so that QStash's signature covers the headers too.
+   * body of Atlast's own form, so that QStash's signature covers the headers too; what would be too large
+   * in that form goes in the other.
    */
   readonly format?: "message" | "batch";
   /** The most messages in a request; 100 if not given. */
