@@ -5,8 +5,9 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/name.ts";
-import { type Keys, keysUnder } from "../keys.ts";
+import { keyBase } from "../prefix.ts";
 import type { StreamClient } from "./client.ts";
+import { type Keys, keysUnder } from "./streams.ts";
 
 /** Options of {@linkcode upstashStreamTransport}. Times are in milliseconds. */
 export interface UpstashStreamTransportOptions {
@@ -70,7 +71,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
   let consumer = options.consumer === undefined ? undefined : word("consumer", options.consumer);
   return {
     redis,
-    keys: keysUnder(options.prefix),
+    keys: keysUnder(keyBase(options.prefix)),
     group: word("group", options.group),
     names: names === undefined ? null : new Set(names),
     // Not before it is used: Workers have no chance while a module is loaded.

@@ -4,12 +4,19 @@
  * @module
  */
 import { isWildcard, matchesName } from "../../../core/name.ts";
-import type { Keys } from "../keys.ts";
 import type { StreamSettings } from "./options.ts";
 import { listOf, runOne } from "./run.ts";
 
 /** How often the names of all streams are read, where patterns ask for that, in milliseconds. */
 const NAMES_EVERY_MS = 60_000;
+
+/** Makes a key from its parts, such as `{atlast}:stream:order.placed`. */
+export type Keys = (...parts: readonly string[]) => string;
+
+/** The keys that begin with `base`. */
+export function keysUnder(base: string): Keys {
+  return (...parts) => base + parts.join(":");
+}
 
 /** The stream of a name. */
 export function streamKey(keys: Keys, name: string): string {

@@ -66,6 +66,8 @@ export class Front {
     const { pathname, search } = new URL(request.url);
     const forward = () => this.#forward(request, body, pathname + search);
     const ruled = await this.rule?.({ request, body, path: pathname }, forward) ?? null;
+    // A handler that rejects has its connection broken off.
+    if (ruled?.type === "error") throw new Error("The request or its answer is lost");
     return ruled ?? await forward();
   }
 

@@ -1,0 +1,30 @@
+/**
+ * What all keys of a bus begin with: its prefix, which is their hash tag too, so that scripts and
+ * transactions may use them together.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+
+/** What keys begin with when the user says nothing else. */
+export const DEFAULT_PREFIX = "atlast";
+
+/** The longest prefix: far below the 32 KB that a key may have, and short enough to be read. */
+const MAX_PREFIX_LENGTH = 100;
+
+/**
+ * What keys begin with, such as `{atlast}:`.
+ *
+ * @throws {AtlastError} `invalid_option` when the prefix is no part of a key: braces would make another hash
+ * tag of it, and spaces are lost on the way through some consoles.
+ */
+export function keyBase(prefix: string = DEFAULT_PREFIX): string {
+  if (!/^[A-Za-z0-9_.:-]+$/.test(prefix) || prefix.length > MAX_PREFIX_LENGTH) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use key prefix ${JSON.stringify(prefix.slice(0, 60))}: want 1 to ` +
+        `${MAX_PREFIX_LENGTH} letters, digits, "_", "-", "." and ":", without braces and spaces`,
+    );
+  }
+  return `{${prefix}}:`;
+}
