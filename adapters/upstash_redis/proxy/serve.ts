@@ -51,11 +51,21 @@ async function answer(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
-  const response = await handle(requestOf(incoming));
+  const request = requestOf(incoming);
+  const response = await handle(request);
   outgoing.writeHead(response.status, Object.fromEntries(response.headers));
   outgoing.end(new Uint8Array(await response.arrayBuffer()));
-  // What was not read must leave the connection, or its next request waits behind it.
-  incoming.resume();
+  await drain(request);
+}
+
+/** What was not read must leave the connection, or its next request waits behind it. */
+async function drain(request: Request): Promise<void> {
+  if (request.body === null || request.bodyUsed) return;
+  try {
+    for await (const _ of request.body);
+  } catch {
+    // The connection is gone, and what was left on it too.
+  }
 }
 
 function requestOf(incoming: IncomingMessage): Request {
