@@ -12,6 +12,7 @@ export type { OnError } from "./guard.ts";
 export type { PublishRouteOptions } from "./publish.ts";
 export type { QueryOptions } from "./query.ts";
 export { DEFAULT_TICK_BUDGET_MS, MAX_TICK_BUDGET_MS } from "./tick_budget.ts";
+export { verifyAny } from "./verify_any.ts";
 export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../core/wire.ts";
 export type { Message, MessageBody, MessageHeaders } from "../core/message.ts";
 export type { DeliveryResult, Receiver } from "../core/ports.ts";

@@ -4,10 +4,8 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import { readBytes } from "../core/http/read_bytes.ts";
 import { Refusal } from "./status.ts";
-
-/** What a stream of bytes is read with. */
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 /**
  * The raw body of a request.
@@ -30,25 +28,13 @@ export async function readBody(
   }
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  if (request.body === null) return new Uint8Array();
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const reader = request.body.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await next(reader);
-      if (done) break;
-      length += value.byteLength;
-      if (length > maxBytes) throw tooLarge(maxBytes);
-      chunks.push(value);
-    }
-  } finally {
-    // Not cancelled: on some servers that would close the connection before the answer is out.
-    reader.releaseLock();
-  }
+  const body = await readBytes(request.body, maxBytes).catch(() => {
+    throw brokenOff();
+  });
+  if (body === null) throw tooLarge(maxBytes);
   // Not every server sees by itself that a caller hung up in the middle.
-  if (length < announced) throw brokenOff();
-  return joined(chunks, length);
+  if (body.length < announced) throw brokenOff();
+  return body;
 }
 
 /**
@@ -62,24 +48,6 @@ export function checkMaxBodyBytes(maxBodyBytes: number): void {
     "invalid_option",
     `Cannot use maxBodyBytes ${maxBodyBytes}: want a whole number from 1 on`,
   );
-}
-
-async function next(reader: Reader): ReturnType<Reader["read"]> {
-  try {
-    return await reader.read();
-  } catch {
-    throw brokenOff();
-  }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return bytes;
 }
 
 /** Not 400, which tells a sender that its message is at fault: it was lost on the way, and may come again. */

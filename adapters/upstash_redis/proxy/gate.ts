@@ -8,7 +8,8 @@ import type { Argument, RestCommand } from "./command.ts";
 import type { CheckedOptions } from "./options.ts";
 import { pendingProblem } from "./pending_limit.ts";
 import { type Ask, Permissions } from "./permissions.ts";
-import { notAvailable, refusalOf } from "./refused.ts";
+import { isMissing, notAvailable, refusalOf } from "./refused.ts";
+import type { Ran } from "./redis_link.ts";
 import type { Reply } from "./reply.ts";
 
 /** Looks at each command before it goes to Redis, and at what comes back. */
@@ -32,8 +33,13 @@ export class Gate {
       (pendingLimit === null ? null : await pendingProblem(command, pendingLimit, this.#ask));
   }
 
-  /** What Redis answered, in Upstash's words where it has its own. */
-  replyOf({ name }: RestCommand, reply: Reply): Reply {
+  /**
+   * What Redis answered, in Upstash's words where it has its own. A script that called what Upstash does not have
+   * fails too, though Redis has run it.
+   */
+  replyOf({ name }: RestCommand, { reply, calls }: Ran): Reply {
+    const called = [...calls.keys()].find(isMissing);
+    if (called !== undefined) return new Error(notAvailable(called));
     const isUnknown = reply instanceof Error && reply.message.startsWith("ERR unknown command");
     return isUnknown ? new Error(notAvailable(name)) : reply;
   }
@@ -51,7 +57,8 @@ function keyProblem(command: RestCommand, limit: number): string | null {
 
 function keysOf({ name, args }: RestCommand): readonly Argument[] {
   try {
-    return new Command(name, [...args] as string[]).getKeys() as Argument[];
+    const keys = new Command(name, [...args] as string[]).getKeys() as (Argument | undefined)[];
+    return keys.filter((key) => key !== undefined);
   } catch {
     return []; // Redis itself says what is wrong with such a command.
   }

@@ -21,6 +21,7 @@ export {
   type RedisProxyOptions,
 } from "./options.ts";
 export { createRedisProxy, type RedisProxy } from "./redis_proxy.ts";
-export { serve, type Served, type ServeOptions } from "./serve.ts";
+export { type Handle, serve } from "../../local_server/serve.ts";
+export type { Served, ServeOptions } from "../../local_server/listen.ts";
 
-if (import.meta.main) await main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

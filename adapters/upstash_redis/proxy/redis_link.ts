@@ -1,19 +1,17 @@
 /**
- * The connection to the Redis server: one at a time, several at once as a transaction, and scripts with the
- * calls they made.
+ * Commands to the Redis server: one at a time, several at once as a transaction, and scripts with the calls
+ * they made.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
-import { Command, Redis } from "ioredis";
+import { Command, type Redis } from "ioredis";
 import { callsBetween } from "./billed.ts";
 import type { Argument, RestCommand } from "./command.ts";
 import type { CheckedOptions } from "./options.ts";
+import { connected, disconnected, NoRedis, redisClient } from "./redis_connection.ts";
 import type { Reply } from "./reply.ts";
 import { runsScript } from "./script.ts";
-
-/** Why there is no answer; what Redis did with the command is not known then. */
-export class NoRedis extends Error {}
 
 /** A reply, and the calls of the script if it was one. */
 export interface Ran {
@@ -24,61 +22,54 @@ export interface Ran {
 }
 
 const NO_CALLS: ReadonlyMap<string, number> = new Map();
-/** The server itself counts what scripts call; read before and after one, within a transaction, this is exact. */
+/**
+ * The server itself counts what scripts call. Read before and after a script, in one transaction with it, the
+ * difference is exact, whoever else uses the server.
+ */
 const COUNTS: RestCommand = { name: "INFO", args: ["commandstats"] };
 const MULTI: RestCommand = { name: "MULTI", args: [] };
 const EXEC: RestCommand = { name: "EXEC", args: [] };
-/** How long after a lost connection the next is tried. */
-const RECONNECT_MS = 50;
 
-/** One connection, made at the first use and again whenever it is lost. */
+/** One connection, made at the first use. */
 export class RedisLink {
   readonly #redis: Redis;
   readonly #waitMs: number;
   readonly #countScripts: boolean;
+  #connecting: Promise<void> | null = null;
 
   constructor({ redisUrl, waitMs, countScripts }: CheckedOptions) {
+    this.#redis = redisClient(redisUrl);
     this.#waitMs = waitMs;
     this.#countScripts = countScripts;
-    this.#redis = new Redis(redisUrl, {
-      lazyConnect: true,
-      protocol: 2,
-      stringNumbers: true,
-      disableClientInfo: true,
-      // A command without an answer must fail rather than run twice.
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      retryStrategy: () => RECONNECT_MS,
-    });
-    // Whoever asks next is told; without a listener ioredis would write to the console.
-    this.#redis.on("error", () => {});
   }
 
-  /** Runs one command. */
+  /**
+   * Runs one command.
+   *
+   * @throws {NoRedis}
+   */
   async run(command: RestCommand): Promise<Ran> {
-    await this.#ready();
+    await this.#connected();
     if (!this.#isCounted(command)) return { reply: await this.#send(command), calls: NO_CALLS };
     const { own, replies } = await this.#transaction([command]);
     // A script that Redis did not even take has its own error; the transaction's says less.
     return replies === null ? { reply: own[0]!, calls: NO_CALLS } : replies[0]!;
   }
 
-  /** Runs commands as one transaction; a single error when Redis discarded it. */
+  /**
+   * Runs commands as one transaction; a single error when Redis discarded it.
+   *
+   * @throws {NoRedis}
+   */
   async runTogether(commands: readonly RestCommand[]): Promise<readonly Ran[] | Error> {
-    await this.#ready();
+    await this.#connected();
     const { replies, exec } = await this.#transaction(commands);
     return replies ?? exec as Error;
   }
 
   /** Ends the connection. */
-  async close(): Promise<void> {
-    if (this.#redis.status === "wait" || this.#redis.status === "end") {
-      return this.#redis.disconnect();
-    }
-    const ended = new Promise<void>((resolve) => this.#redis.once("end", () => resolve()));
-    this.#redis.disconnect();
-    await ended;
+  close(): Promise<void> {
+    return disconnected(this.#redis);
   }
 
   /** Sends all at once, so that nothing of another request comes between. */
@@ -87,19 +78,16 @@ export class RedisLink {
     replies: readonly Ran[] | null;
     exec: Reply;
   }> {
-    const withCounts = commands.flatMap((one) =>
-      this.#isCounted(one) ? [COUNTS, one, COUNTS] : [one]
-    );
-    const answers = [MULTI, ...withCounts, EXEC].map((one) => this.#send(one));
-    const [, ...queued] = await Promise.all(answers);
-    const exec = queued.pop()!;
-    const own = queued.filter((_, at) => withCounts[at] !== COUNTS);
+    const all = commands.flatMap((one) => this.#isCounted(one) ? [COUNTS, one, COUNTS] : [one]);
+    const answers = await Promise.all([MULTI, ...all, EXEC].map((one) => this.#send(one)));
+    const exec = answers.at(-1)!;
+    const own = answers.slice(1, -1).filter((_, at) => all[at] !== COUNTS);
     if (!Array.isArray(exec)) return { own, replies: null, exec };
-    const given = [...exec as Reply[]];
+    const given: Reply[] = [...exec];
     const replies = commands.map((one): Ran => {
       if (!this.#isCounted(one)) return { reply: given.shift()!, calls: NO_CALLS };
       const [before, reply, after] = given.splice(0, 3);
-      return { reply: reply!, calls: calls(one, textOf(before), textOf(after)) };
+      return { reply: reply!, calls: callsOf(one, textOf(before), textOf(after)) };
     });
     return { own, replies, exec };
   }
@@ -119,23 +107,13 @@ export class RedisLink {
     }
   }
 
-  /** Waits for a connection, if there is none just now. */
-  async #ready(): Promise<void> {
-    if (this.#redis.status === "ready") return;
-    if (this.#redis.status === "wait") this.#redis.connect().catch(() => {});
-    let stop = (): void => {};
-    const isReady = await new Promise<boolean>((resolve) => {
-      const yes = (): void => resolve(true);
-      const no = (): void => resolve(false);
-      const timer = setTimeout(no, this.#waitMs);
-      this.#redis.once("ready", yes).once("end", no);
-      stop = () => {
-        clearTimeout(timer);
-        this.#redis.off("ready", yes).off("end", no);
-      };
+  /** One wait for all who ask meanwhile. */
+  #connected(): Promise<void> {
+    if (this.#redis.status === "ready") return Promise.resolve();
+    this.#connecting ??= connected(this.#redis, this.#waitMs).finally(() => {
+      this.#connecting = null;
     });
-    stop();
-    if (!isReady) throw new NoRedis("ERR the proxy cannot reach its Redis server");
+    return this.#connecting;
   }
 }
 
@@ -145,16 +123,16 @@ function toRedis(argument: Argument): string | Buffer {
 }
 
 function textOf(reply: Reply | undefined): string {
-  return reply instanceof Uint8Array ? Buffer.from(reply).toString("utf8") : "";
+  return reply instanceof Uint8Array ? new TextDecoder().decode(reply) : "";
 }
 
 /** Without the script itself and the first reading of the counts. */
-function calls(script: RestCommand, before: string, after: string): ReadonlyMap<string, number> {
-  const counted = callsBetween(before, after);
+function callsOf(script: RestCommand, before: string, after: string): ReadonlyMap<string, number> {
+  const calls = callsBetween(before, after);
   for (const own of [script.name, COUNTS.name]) {
-    const others = (counted.get(own) ?? 0) - 1;
-    if (others > 0) counted.set(own, others);
-    else counted.delete(own);
+    const others = (calls.get(own) ?? 0) - 1;
+    if (others > 0) calls.set(own, others);
+    else calls.delete(own);
   }
-  return counted;
+  return calls;
 }

@@ -3,16 +3,18 @@
  *
  * @module
  */
+import { readBytes } from "../../../core/http/read_bytes.ts";
 import { type Billed, Counter } from "./billed.ts";
-import type { RestCommand } from "./command.ts";
-import { SyntaxProblem } from "./command.ts";
+import { type RestCommand, SyntaxProblem } from "./command.ts";
 import { Gate } from "./gate.ts";
 import { type CheckedOptions, checkedOptions, type RedisProxyOptions } from "./options.ts";
-import { NoRedis, type Ran, RedisLink } from "./redis_link.ts";
-import { errorOf, itemOf, type Reply, type Writing } from "./reply.ts";
-import { readBody } from "./request_body.ts";
-import { readRestRequest, type RestRequest, TOKEN_PARAMETER } from "./rest_request.ts";
+import { NoRedis } from "./redis_connection.ts";
+import { type Ran, RedisLink } from "./redis_link.ts";
+import { errorOf, type Reply } from "./reply.ts";
+import { readRestRequest, TOKEN_PARAMETER } from "./rest_request.ts";
 import { ChangedScripts, type OnItsWay } from "./script.ts";
+import { subscriptionOf, Subscriptions } from "./subscriptions.ts";
+import { writingOf } from "./writing.ts";
 
 /** A proxy that speaks Upstash's REST protocol before one Redis server. */
 export interface RedisProxy {
@@ -68,11 +70,19 @@ export function createRedisProxy(options: RedisProxyOptions): RedisProxy {
   };
 }
 
+/** An answer before it becomes a response. */
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
+}
+
 class Answerer {
   readonly counter = new Counter();
   readonly #options: CheckedOptions;
   readonly #link: RedisLink;
   readonly #gate: Gate;
+  readonly #subscriptions: Subscriptions;
   readonly #scripts = new ChangedScripts();
   #answers = 0;
 
@@ -80,47 +90,49 @@ class Answerer {
     this.#options = options;
     this.#link = new RedisLink(options);
     this.#gate = new Gate(options, async (command) => (await this.#link.run(command)).reply);
+    this.#subscriptions = new Subscriptions(options);
   }
 
-  close(): Promise<void> {
-    return this.#link.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#subscriptions.close(), this.#link.close()]);
   }
 
   async answer(request: Request): Promise<Response> {
-    const { status, body } = await this.#bodyFor(request).catch(refused);
-    const headers = { "content-type": "application/json", [SYNC_TOKEN]: this.#nextToken() };
+    const { status, type, body } = await this.#answerTo(request).catch(refused);
+    this.#answers += 1;
+    const headers = { "content-type": type, [SYNC_TOKEN]: `atlast-${this.#answers}` };
     return new Response(request.method === "HEAD" ? null : body, { status, headers });
   }
 
-  async #bodyFor(request: Request): Promise<{ status: number; body: string }> {
+  async #answerTo(request: Request): Promise<Answer> {
     if (!METHODS.includes(request.method)) throw new Refusal(405, "ERR method is not allowed");
     const isReadOnly = this.#readOnlyOf(request);
-    const body = await readBody(request, this.#options.maxRequestBytes);
+    const subscription = subscriptionOf(request);
+    if (subscription !== null) {
+      this.counter.countRequest();
+      this.counter.countCommand(subscription.kind.toUpperCase());
+      const body = await this.#subscriptions.open(subscription);
+      return { status: 200, type: "text/event-stream", body };
+    }
+    const body = await readBytes(request.body, this.#options.maxRequestBytes);
     if (body === null) throw new Refusal(400, "ERR max request size exceeded");
-    const rest = readRestRequest(request, body);
-    const encoding = request.headers.get("upstash-encoding")?.toLowerCase();
-    const writing: Writing = {
-      encoding: encoding === "base64" ? "base64" : "text",
-      plainNestedOk: this.#options.plainNestedOk,
-    };
+    const { kind, commands } = readRestRequest(request, body);
+    const writing = writingOf(
+      request.headers,
+      kind === "transaction",
+      this.#options.plainNestedOk,
+    );
     this.counter.countRequest();
-    return await this.#run(rest, isReadOnly, writing);
-  }
-
-  async #run(
-    { kind, commands }: RestRequest,
-    isReadOnly: boolean,
-    writing: Writing,
-  ): Promise<{ status: number; body: string }> {
     if (kind === "one") {
       const reply = await this.#one(commands[0]!, isReadOnly);
-      return { status: reply instanceof Error ? 400 : 200, body: itemOf(reply, writing) };
+      const status = reply instanceof Error ? 400 : 200;
+      return { status, type: writing.type, body: writing.one(reply) };
     }
     const replies = kind === "pipeline"
       ? await this.#pipeline(commands, isReadOnly)
       : await this.#transaction(commands, isReadOnly);
-    if (replies instanceof Error) return { status: 400, body: errorOf(replies.message) };
-    return { status: 200, body: `[${replies.map((reply) => itemOf(reply, writing)).join(",")}]` };
+    if (replies instanceof Error) throw new Refusal(400, replies.message);
+    return { status: 200, type: writing.type, body: writing.many(replies) };
   }
 
   async #one(command: RestCommand, isReadOnly: boolean): Promise<Reply> {
@@ -146,7 +158,7 @@ class Answerer {
     return async () => {
       this.counter.countCommand(command.name);
       const ran = await this.#link.run(onItsWay.command);
-      return this.#gate.replyOf(command, this.#counted(onItsWay, ran));
+      return this.#counted(command, onItsWay, ran);
     };
   }
 
@@ -161,15 +173,13 @@ class Answerer {
     const onTheirWay = await Promise.all(commands.map((one) => this.#scripts.forRedis(one)));
     for (const { name } of commands) this.counter.countCommand(name);
     const ran = await this.#link.runTogether(onTheirWay.map(({ command }) => command));
-    return ran instanceof Error
-      ? ran
-      : ran.map((one, at) =>
-        this.#gate.replyOf(commands[at]!, this.#counted(onTheirWay[at]!, one))
-      );
+    if (ran instanceof Error) return ran;
+    return ran.map((one, at) => this.#counted(commands[at]!, onTheirWay[at]!, one));
   }
 
-  #counted({ hash }: OnItsWay, { reply, calls }: Ran): Reply {
-    this.counter.countCalls(calls);
+  #counted(command: RestCommand, { hash }: OnItsWay, ran: Ran): Reply {
+    this.counter.countCalls(ran.calls);
+    const reply = this.#gate.replyOf(command, ran);
     return hash === undefined || reply instanceof Error ? reply : new TextEncoder().encode(hash);
   }
 
@@ -181,17 +191,15 @@ class Answerer {
     if (given !== null && given === this.#options.readOnlyToken) return true;
     throw new Refusal(401, "WRONGPASS invalid or missing auth token");
   }
-
-  #nextToken(): string {
-    this.#answers += 1;
-    return `atlast-${this.#answers}`;
-  }
 }
 
-function refused(error: unknown): { status: number; body: string } {
-  if (error instanceof Refusal) return { status: error.status, body: errorOf(error.message) };
-  if (error instanceof SyntaxProblem) return { status: 400, body: errorOf(error.message) };
+function refused(error: unknown): Answer {
+  const type = "application/json";
+  if (error instanceof Refusal) {
+    return { status: error.status, type, body: errorOf(error.message) };
+  }
+  if (error instanceof SyntaxProblem) return { status: 400, type, body: errorOf(error.message) };
   // What the server did with the command is not known, so this is no error of the command.
-  if (error instanceof NoRedis) return { status: 503, body: errorOf(error.message) };
-  return { status: 500, body: errorOf("ERR the proxy failed") };
+  if (error instanceof NoRedis) return { status: 503, type, body: errorOf(error.message) };
+  return { status: 500, type, body: errorOf("ERR the proxy failed") };
 }

@@ -2,8 +2,6 @@
  * What Upstash refuses and a Redis server would do. A program that passes on the proxy must not rest on a
  * command that it will not have.
  *
- * Not seen by the proxy is what a script calls.
- *
  * @module
  */
 import { type RestCommand, wordOf } from "./command.ts";
@@ -35,11 +33,16 @@ export function refusalOf(command: RestCommand): string | null {
   const { name, args } = command;
   const sub = `${name}|${wordOf(args[0])}`;
   if (NOT_OVER_REST.has(name) || blocks(command)) return notOverRest(name);
-  if (NOT_AVAILABLE.has(name)) return notAvailable(name);
+  if (isMissing(name)) return notAvailable(name);
   if (NOT_AVAILABLE_SUBCOMMANDS.has(sub)) return notAvailable(sub.replace("|", " "));
   if (name === "MEMORY" && sub !== "MEMORY|USAGE") return notAvailable(sub.replace("|", " "));
   if (name === "CONFIG" && !isOnlySetting(command)) return notAvailable(sub.replace("|", " "));
   return null;
+}
+
+/** Whether Upstash has no command of this name at all. */
+export function isMissing(name: string): boolean {
+  return NOT_AVAILABLE.has(name);
 }
 
 /** The error for a command that neither Redis nor Upstash knows, or only one of them. */

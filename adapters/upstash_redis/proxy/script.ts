@@ -47,6 +47,9 @@ export class ChangedScripts {
       const changed = { name, args: [first, script, ...rest] };
       return hash === undefined ? { command: changed } : { command: changed, hash };
     }
+    if (name === "FUNCTION" && wordOf(first) === "LOAD") {
+      return { command: { name, args: [first, ...others.map(withoutFlagOfFunctions)] } };
+    }
     return { command };
   }
 
@@ -73,6 +76,11 @@ function withoutFlag(script: string): string {
     return flags.length === 0 ? "" : ` flags=${flags.join(",")}`;
   });
   return changed + script.slice(line!.length);
+}
+
+/** The same for a library, whose functions have the flag in a table such as `{'allow-key-locking'}`. */
+function withoutFlagOfFunctions(part: Argument): Argument {
+  return typeof part === "string" ? part.replace(/(['"])allow-key-locking\1\s*,?/g, "") : part;
 }
 
 async function sha1(text: string): Promise<string> {

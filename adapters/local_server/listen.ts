@@ -1,0 +1,47 @@
+/**
+ * A server of `node:http` at a port of this machine.
+ *
+ * @module
+ */
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** Where to listen. */
+export interface ServeOptions {
+  /** The port; a free one for 0. */
+  readonly port: number;
+  /** The address; `127.0.0.1`, which only this machine reaches, if not given. */
+  readonly hostname?: string;
+}
+
+/** What listens. */
+export interface Served {
+  /** Its origin, without a slash at the end. */
+  readonly url: string;
+  /** Stops listening, and ends the connections that are open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Lets a server listen.
+ *
+ * @throws What the system says of a port that is taken or not allowed.
+ */
+export async function listen(
+  server: Server,
+  { port, hostname = "127.0.0.1" }: ServeOptions,
+): Promise<Served> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, hostname, resolve);
+  });
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
+    close: () =>
+      new Promise((resolve, reject) => {
+        server.close((error) => error === undefined ? resolve() : reject(error));
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -1,0 +1,60 @@
+/**
+ * A fetch handler behind a port of this machine, for servers of development and tests. It is made of
+ * `node:http`, which Deno, Bun and Node all have.
+ *
+ * @module
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { listen, type Served, type ServeOptions } from "./listen.ts";
+
+/** A fetch handler. */
+export type Handle = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Serves a fetch handler. One that rejects has its connection broken off, without an answer, which is how a
+ * test loses one.
+ *
+ * @throws What the system says of a port that is taken or not allowed.
+ */
+export function serve(handle: Handle, options: ServeOptions): Promise<Served> {
+  const server = createServer((incoming, outgoing) => {
+    answer(handle, incoming, outgoing).catch(() => incoming.socket.destroy());
+  });
+  return listen(server, options);
+}
+
+async function answer(
+  handle: Handle,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const request = requestOf(incoming);
+  const response = await handle(request);
+  // What a handler did not read must leave the connection, or its next request waits behind it.
+  if (request.body !== null && !incoming.complete) {
+    await request.body.pipeTo(new WritableStream());
+  }
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  if (response.headers.get("content-type")?.startsWith("text/event-stream") && response.body) {
+    outgoing.flushHeaders();
+    await pipeline(Readable.fromWeb(response.body), outgoing);
+  } else {
+    outgoing.end(new Uint8Array(await response.arrayBuffer()));
+  }
+}
+
+function requestOf(incoming: IncomingMessage): Request {
+  const headers = new Headers();
+  for (let at = 0; at < incoming.rawHeaders.length; at += 2) {
+    headers.append(incoming.rawHeaders[at]!, incoming.rawHeaders[at + 1]!);
+  }
+  const method = incoming.method ?? "GET";
+  const init: RequestInit & { duplex?: "half" } = { method, headers };
+  if (method !== "GET" && method !== "HEAD") {
+    init.body = Readable.toWeb(incoming) as ReadableStream<Uint8Array>;
+    init.duplex = "half";
+  }
+  return new Request(`http://${incoming.headers.host ?? "localhost"}${incoming.url}`, init);
+}

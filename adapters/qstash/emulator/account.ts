@@ -1,0 +1,136 @@
+/**
+ * All that an account of QStash holds, in memory.
+ *
+ * @module
+ */
+import { EventLog } from "./event_log.ts";
+import { FlowRecord } from "./flow_record.ts";
+import { newId } from "./ids.ts";
+import type { QstashKeys, Settings } from "./options.ts";
+import type {
+  AttemptResult,
+  DlqRecord,
+  FlowControl,
+  MessageRecord,
+  QstashState,
+  QueueRecord,
+  ScheduleRecord,
+  UrlGroupRecord,
+} from "./records.ts";
+import { DailyQuota } from "./quota.ts";
+import { Refusal } from "./refusal.ts";
+
+/** An account. */
+export class Account {
+  readonly settings: Settings;
+  /** Messages that are neither delivered nor given up, in the order they were taken. */
+  readonly messages = new Map<string, MessageRecord>();
+  readonly queues = new Map<string, QueueRecord>();
+  readonly groups = new Map<string, UrlGroupRecord>();
+  readonly schedules = new Map<string, ScheduleRecord>();
+  readonly flows = new Map<string, FlowRecord>();
+  readonly events: EventLog;
+  readonly quota: DailyQuota;
+  keys: QstashKeys;
+  readonly #dlq = new Map<string, DlqRecord>();
+  #sequence = 0;
+
+  /** Makes an account with nothing in it. */
+  constructor(settings: Settings, keys: QstashKeys) {
+    this.settings = settings;
+    this.keys = keys;
+    this.events = new EventLog(settings.limits.logRetentionMs);
+    this.quota = new DailyQuota(settings.limits.messagesPerDay);
+  }
+
+  /** Unix time in milliseconds. */
+  now(): number {
+    return this.settings.clock.now();
+  }
+
+  /** The next number of anything that has an order. */
+  nextSequence(): number {
+    return ++this.#sequence;
+  }
+
+  /** A new id. */
+  newId(prefix: "msg" | "scd" | "jwt" | "sig"): string {
+    return newId(prefix, this.settings.random);
+  }
+
+  /** The next key becomes the current one, and a new one the next. */
+  rotateKeys(): QstashKeys {
+    this.keys = { current: this.keys.next, next: this.newId("sig") };
+    return this.keys;
+  }
+
+  /** Keeps in mind what happened to a message, and tells it. */
+  record(
+    message: MessageRecord,
+    state: QstashState,
+    more: { nextDeliveryMs?: number; result?: AttemptResult } = {},
+  ): void {
+    const atMs = this.now();
+    this.events.add({ timeMs: atMs, state, message, ...more });
+    this.settings.onEvent({
+      atMs,
+      state,
+      messageId: message.id,
+      url: message.url,
+      kind: message.kind,
+      retried: message.retried,
+      ...(more.result === undefined ? {} : { status: more.result.status }),
+    });
+  }
+
+  /** The DLQ, oldest first, without what was kept long enough. */
+  dlq(): ReadonlyMap<string, DlqRecord> {
+    const fromMs = this.now() - this.settings.limits.dlqRetentionMs;
+    for (const [id, { failedAtMs }] of this.#dlq) {
+      if (failedAtMs >= fromMs) break;
+      this.#dlq.delete(id);
+    }
+    return this.#dlq;
+  }
+
+  /** Puts a message into the DLQ. */
+  giveUp(message: MessageRecord, result: AttemptResult): DlqRecord {
+    const failedAtMs = this.now();
+    const dlqId = `${failedAtMs}-${this.nextSequence()}`;
+    const record = { dlqId, message, failedAtMs, result };
+    this.#dlq.set(dlqId, record);
+    return record;
+  }
+
+  /** Takes a message out of the DLQ. */
+  removeFromDlq(dlqId: string): boolean {
+    return this.#dlq.delete(dlqId);
+  }
+
+  /** The queue of this name, made if there is none. */
+  queue(name: string): QueueRecord {
+    const known = this.queues.get(name);
+    if (known !== undefined) return known;
+    if (this.queues.size >= this.settings.limits.queues) {
+      throw new Refusal(412, "quota maxQueues exceeded");
+    }
+    const nowMs = this.now();
+    const queue = {
+      name,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      parallelism: 1,
+      paused: false,
+    };
+    this.queues.set(name, queue);
+    return queue;
+  }
+
+  /** The flow control key, made if there is none; a message brings its limits. */
+  flow(key: string, limits?: FlowControl): FlowRecord {
+    let flow = this.flows.get(key);
+    if (flow === undefined) this.flows.set(key, flow = new FlowRecord(key, this.now()));
+    if (limits !== undefined) flow.configure(limits);
+    return flow;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * A request to the API, as its routes see it.
+ *
+ * @module
+ */
+import type { Account } from "../account.ts";
+import type { Fields } from "../config.ts";
+import type { Engine } from "../engine.ts";
+import { Refusal } from "../refusal.ts";
+import type { Target } from "../target.ts";
+
+/** A request to the API. */
+export interface Call extends Target {
+  readonly account: Account;
+  readonly engine: Engine;
+  readonly method: string;
+  /** The headers, and the `upstash-*` keys of the query as such. */
+  readonly fields: Fields;
+  /** What the route's pattern found in the path, decoded. */
+  readonly params: readonly string[];
+  /** Reads the body, up to a limit. */
+  body(maxBytes: number): Promise<Uint8Array<ArrayBuffer>>;
+}
+
+/** The largest JSON that the API takes beside messages. */
+const MAX_JSON_BYTES = 1024 * 1024;
+
+/** Reads a body that must be a JSON object. */
+export async function jsonBody(call: Call): Promise<Record<string, unknown>> {
+  const value = parsedJson(await call.body(MAX_JSON_BYTES));
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Refusal(400, "invalid request body: want a JSON object");
+}
+
+/** Reads JSON; undefined for what is none. */
+export function parsedJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What QStash answers for what it does not have. */
+export function notFound(what: string): Refusal {
+  return new Refusal(404, `${what} not found`);
+}

@@ -1,0 +1,53 @@
+/**
+ * What QStash's documentation leaves open, each with a named default. If your account behaves
+ * otherwise, say so here, and please tell us.
+ *
+ * @module
+ */
+
+/** How the emulator behaves where nobody says how QStash does. */
+export interface QstashAssumptions {
+  /** The `status` that callbacks and the DLQ show for a destination that did not answer. */
+  readonly noAnswerStatus: number;
+  /** Who wins where a failed answer and the message's `Upstash-Retry-Delay` both name a time. */
+  readonly retryTimeFrom: "header" | "expression";
+  /** The most a deduplication id stands for: one message of the account, or one of each destination. */
+  readonly deduplicationScope: "account" | "destination";
+  /** How long a deduplication id is remembered, in milliseconds. */
+  readonly deduplicationWindowMs: number;
+  /** Whether a batch of one is answered by a list, or by its item alone. */
+  readonly batchOfOne: "list" | "item";
+  /** The `cursor` of a last page of the DLQ. */
+  readonly lastCursor: "absent" | "empty";
+  /** Whether a signature's `nbf` is 0, as since September 2024, or the time of the delivery. */
+  readonly notBeforeClaim: "zero" | "issued_at";
+  /** Whether a delayed message in a queue stands in line from the start, and so holds up those behind it. */
+  readonly delayInQueue: "joins_when_due" | "holds_the_line";
+  /** Whether a bulk cancel stops after `count` messages. */
+  readonly cancelCount: "ignored" | "honoured";
+  /** The name of the last state of a cancelled message: SDKs and documentation spell it in two ways. */
+  readonly cancelledState: "CANCELED" | "CANCELLED";
+  /** The status of an answer to a body over the plan's limit. */
+  readonly oversizeStatus: number;
+  /** The most bytes of a request's headers, names and values together; more is answered by 431. */
+  readonly maxHeaderBytes: number;
+  /** The most bytes of a batch. */
+  readonly maxBatchBytes: number;
+}
+
+/** What the emulator assumes if it is not told otherwise. */
+export const QSTASH_ASSUMPTIONS: QstashAssumptions = {
+  noAnswerStatus: 0,
+  retryTimeFrom: "header",
+  deduplicationScope: "account",
+  deduplicationWindowMs: 10 * 60_000,
+  batchOfOne: "list",
+  lastCursor: "absent",
+  notBeforeClaim: "zero",
+  delayInQueue: "joins_when_due",
+  cancelCount: "ignored",
+  cancelledState: "CANCELED",
+  oversizeStatus: 413,
+  maxHeaderBytes: 64 * 1024,
+  maxBatchBytes: 100 * 1024 * 1024,
+};

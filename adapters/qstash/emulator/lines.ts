@@ -1,0 +1,177 @@
+/**
+ * Who may be delivered next: queues, flow control keys and the account's parallelism.
+ *
+ * A message that is due first waits for its place in its queue, then for its flow control key, then
+ * for one of the account's deliveries to end.
+ *
+ * @module
+ */
+import type { FlowRecord } from "./flow_record.ts";
+import type { MessageRecord, QueueHold, QueueRecord } from "./records.ts";
+
+/** A message in a line. */
+interface Waiting {
+  readonly message: MessageRecord;
+  /** The order in which messages came into lines, over all of them. */
+  readonly arrival: number;
+}
+
+/** A message in the line of its queue. */
+interface InQueue {
+  readonly message: MessageRecord;
+  readonly hold: QueueHold;
+  due: boolean;
+}
+
+/** One line before the account's deliveries. */
+type Line = Waiting[];
+
+/** The lines of an account. */
+export class Lines {
+  readonly #queues: ReadonlyMap<string, QueueRecord>;
+  readonly #flows: ReadonlyMap<string, FlowRecord>;
+  readonly #parallelism: number;
+  readonly #inQueues = new Map<string, InQueue[]>();
+  readonly #admitted = new Map<string, number>();
+  readonly #open: Line = [];
+  readonly #waiting = new Map<string, Line>();
+  #active = 0;
+  #arrivals = 0;
+
+  /** Makes the lines for queues and flow control keys. */
+  constructor(
+    queues: ReadonlyMap<string, QueueRecord>,
+    flows: ReadonlyMap<string, FlowRecord>,
+    parallelism: number,
+  ) {
+    this.#queues = queues;
+    this.#flows = flows;
+    this.#parallelism = parallelism;
+  }
+
+  /** How many deliveries are under way. */
+  get active(): number {
+    return this.#active;
+  }
+
+  /** How many wait for a flow control key. */
+  waitingFor(flowKey: string): number {
+    return this.#waiting.get(flowKey)?.length ?? 0;
+  }
+
+  /** A message that is not due yet takes its place in the line of its queue. */
+  reserve(message: MessageRecord): void {
+    if (message.queueName === undefined || message.hold === null) return;
+    this.#enter(message.queueName, { message, hold: message.hold, due: false });
+    this.admit(message.queueName);
+  }
+
+  /** A message is due. */
+  arrive(message: MessageRecord): void {
+    const { queueName, hold } = message;
+    if (queueName === undefined || hold === null) return this.#forward(message);
+    const entry = this.#inQueues.get(queueName)?.find((other) => other.message === message);
+    if (entry === undefined) this.#enter(queueName, { message, hold, due: true });
+    else entry.due = true;
+    this.admit(queueName);
+  }
+
+  /** Lets through what the queue has room for. */
+  admit(queueName: string): void {
+    const queue = this.#queues.get(queueName);
+    const line = this.#inQueues.get(queueName);
+    if (queue === undefined || queue.paused || line === undefined) return;
+    for (const { hold } of line) {
+      const count = this.#admitted.get(queueName) ?? 0;
+      if (hold.admitted || count >= queue.parallelism) continue;
+      hold.admitted = true;
+      this.#admitted.set(queueName, count + 1);
+    }
+    const through = line.filter(({ due, hold }) => due && hold.admitted);
+    this.#inQueues.set(queueName, line.filter((entry) => !through.includes(entry)));
+    for (const { message } of through) this.#forward(message);
+  }
+
+  /** Takes what has not begun back into the line of a queue that was paused. */
+  holdBack(queueName: string): void {
+    for (const line of [this.#open, ...this.#waiting.values()]) {
+      for (const { message } of line.filter((entry) => entry.message.queueName === queueName)) {
+        removeFrom(line, message);
+        this.#enter(queueName, { message, hold: message.hold!, due: true });
+      }
+    }
+  }
+
+  /** Takes the next message that may be delivered now out of its line, and counts its delivery. */
+  take(nowMs: number): MessageRecord | undefined {
+    if (this.#active >= this.#parallelism) return undefined;
+    let best: Line | undefined = this.#open.length > 0 ? this.#open : undefined;
+    for (const [key, line] of this.#waiting) {
+      const flow = this.#flows.get(key);
+      if (line.length === 0 || (flow !== undefined && !flow.mayStart(nowMs))) continue;
+      if (best === undefined || line[0]!.arrival < best[0]!.arrival) best = line;
+    }
+    const message = best?.shift()?.message;
+    if (message === undefined) return undefined;
+    this.#active += 1;
+    this.#flowOf(message)?.started(nowMs);
+    return message;
+  }
+
+  /** A delivery has ended. */
+  ended(message: MessageRecord): void {
+    this.#active -= 1;
+    this.#flowOf(message)?.ended();
+  }
+
+  /** When a rate lets the next one through, in Unix milliseconds; undefined if none waits for that. */
+  nextRateMs(nowMs: number): number | undefined {
+    const times = [...this.#waiting].filter(([, line]) => line.length > 0)
+      .map(([key]) => this.#flows.get(key)?.opensAtMs(nowMs))
+      .filter((ms) => ms !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** One of those that share a place in a queue is done with. */
+  release(hold: QueueHold | null): void {
+    if (hold === null || --hold.holders > 0 || !hold.admitted) return;
+    hold.admitted = false;
+    const { queueName } = hold;
+    this.#admitted.set(queueName, Math.max(0, (this.#admitted.get(queueName) ?? 1) - 1));
+    this.admit(queueName);
+  }
+
+  /** Takes a message out of every line. */
+  remove(message: MessageRecord): void {
+    removeFrom(this.#open, message);
+    for (const line of this.#waiting.values()) removeFrom(line, message);
+    for (const line of this.#inQueues.values()) {
+      const at = line.findIndex((entry) => entry.message === message);
+      if (at !== -1) line.splice(at, 1);
+    }
+  }
+
+  #forward(message: MessageRecord): void {
+    const key = message.config.flow?.key;
+    const line = key === undefined ? this.#open : this.#waiting.get(key) ?? [];
+    if (key !== undefined) this.#waiting.set(key, line);
+    line.push({ message, arrival: ++this.#arrivals });
+  }
+
+  /** In the order of their enqueuing: one that is tried again stands before those behind it. */
+  #enter(queueName: string, entry: InQueue): void {
+    const line = this.#inQueues.get(queueName) ?? [];
+    this.#inQueues.set(queueName, line);
+    const at = line.findLastIndex(({ hold }) => hold.sequence < entry.hold.sequence);
+    line.splice(at + 1, 0, entry);
+  }
+
+  #flowOf({ config }: MessageRecord): FlowRecord | undefined {
+    return config.flow === undefined ? undefined : this.#flows.get(config.flow.key);
+  }
+}
+
+function removeFrom(line: Line, message: MessageRecord): void {
+  const at = line.findIndex((entry) => entry.message === message);
+  if (at !== -1) line.splice(at, 1);
+}

@@ -1,0 +1,34 @@
+/**
+ * An emulator of QStash, for development and for tests.
+ *
+ * In a test it lives in the process, with a clock that the test moves; in development it is a server:
+ * `deno run -A jsr:@atlast/bus/qstash/emulator`.
+ *
+ * @module
+ */
+export { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
+export type { QstashEmulatorOptions, QstashEvent, QstashKeys } from "./options.ts";
+export type { QstashState } from "./records.ts";
+export { virtualClock, type VirtualTime } from "./clock.ts";
+export { QSTASH_ASSUMPTIONS, type QstashAssumptions } from "./assumptions.ts";
+export { QSTASH_PLANS, type QstashLimits, type QstashPlan } from "./plans.ts";
+export {
+  type ApiFault,
+  type ApiRequest,
+  type BatchItem,
+  type DeliveryAttempt,
+  type DeliveryFault,
+  type QstashFaults,
+  seededFaults,
+  type SeededFaultsOptions,
+} from "./faults.ts";
+export type { RateLimitKind } from "./quota.ts";
+export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from "./server.ts";
+export type { Clock } from "../../../core/ports.ts";
+
+if (import.meta.main) {
+  const { default: process } = await import("node:process");
+  const { runCli } = await import("./cli.ts");
+  const code = await runCli(process.argv.slice(2), (line) => console.log(line));
+  if (code !== 0) process.exitCode = code;
+}

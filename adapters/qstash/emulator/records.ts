@@ -1,0 +1,175 @@
+/**
+ * What an account of QStash holds.
+ *
+ * @module
+ */
+import type { Expression } from "./expression.ts";
+
+/** The limits that a flow control key was given with a message. */
+export interface FlowControl {
+  readonly key: string;
+  readonly parallelism?: number;
+  readonly rate?: number;
+  readonly periodSeconds: number;
+}
+
+/** How often and how soon something is retried. */
+export interface RetryRule {
+  readonly maxRetries: number;
+  readonly expression?: Expression;
+  readonly expressionText?: string;
+}
+
+/** A callback that a message asks for. */
+export interface CallbackConfig {
+  readonly url: string;
+  readonly method: string;
+  readonly header: HeaderMap;
+  readonly timeoutMs: number;
+  readonly retry: RetryRule;
+}
+
+/** Headers as QStash shows them: by their canonical names. */
+export type HeaderMap = Readonly<Record<string, readonly string[]>>;
+
+/** What of a message the API does not show. */
+export interface Redaction {
+  readonly body: boolean;
+  readonly allHeaders: boolean;
+  /** By canonical name. */
+  readonly headers: ReadonlySet<string>;
+}
+
+/** What a request to publish says of its message, whatever it is sent to. */
+export interface MessageConfig {
+  readonly method: string;
+  readonly header: HeaderMap;
+  readonly delayMs: number;
+  /** In Unix milliseconds. */
+  readonly notBeforeMs?: number;
+  readonly retry: RetryRule;
+  readonly timeoutMs: number;
+  readonly callback?: CallbackConfig;
+  readonly failureCallback?: CallbackConfig;
+  readonly labels: readonly string[];
+  readonly flow?: FlowControl;
+  readonly redaction?: Redaction;
+  readonly deduplicationId?: string;
+  readonly contentBasedDeduplication: boolean;
+  readonly callerIp: string;
+}
+
+/** Where a message came from and goes to. */
+export interface MessageTarget {
+  readonly url: string;
+  readonly topicName?: string;
+  readonly endpointName?: string;
+  readonly queueName?: string;
+  readonly scheduleId?: string;
+}
+
+/** A message that is neither delivered nor given up. */
+export interface MessageRecord extends MessageTarget {
+  readonly id: string;
+  /** The order in which messages were taken. */
+  readonly sequence: number;
+  readonly kind: "message" | "callback" | "failure_callback";
+  readonly config: MessageConfig;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly createdAtMs: number;
+  readonly notBeforeMs: number;
+  /** Hashes that stand for what is redacted: of the body by "", of headers by their names. */
+  readonly redacted: ReadonlyMap<string, string>;
+  /** What its queue waits for before the next one; shared with the callbacks. */
+  readonly hold: QueueHold | null;
+  retried: number;
+  state: "waiting" | "active" | "cancelled";
+  /** Whether a fault has been chosen for the coming attempt. */
+  faultChosen: boolean;
+  /** Takes it off the agenda. */
+  unschedule: () => void;
+}
+
+/** A place in a queue. It is given back when the message and its callbacks are all done with. */
+export interface QueueHold {
+  readonly queueName: string;
+  readonly sequence: number;
+  holders: number;
+  admitted: boolean;
+}
+
+/** A message that was given up. */
+export interface DlqRecord {
+  readonly dlqId: string;
+  readonly message: MessageRecord;
+  readonly failedAtMs: number;
+  readonly result: AttemptResult;
+}
+
+/** What came of an attempt. */
+export interface AttemptResult {
+  /** 0 if there was no answer. */
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array<ArrayBuffer>;
+  /** Why there was no answer. */
+  readonly error?: string;
+}
+
+/** A queue. */
+export interface QueueRecord {
+  readonly name: string;
+  readonly createdAtMs: number;
+  updatedAtMs: number;
+  parallelism: number;
+  paused: boolean;
+}
+
+/** A URL group. */
+export interface UrlGroupRecord {
+  readonly name: string;
+  readonly createdAtMs: number;
+  updatedAtMs: number;
+  readonly endpoints: { url: string; name?: string }[];
+  /** Headers for all its messages that do not bring their own. */
+  headers: ReadonlyMap<string, string>;
+}
+
+/** A schedule. */
+export interface ScheduleRecord {
+  readonly id: string;
+  readonly cron: string;
+  readonly destination: string;
+  readonly queueName?: string;
+  readonly config: MessageConfig;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly createdAtMs: number;
+  readonly redacted: ReadonlyMap<string, string>;
+  paused: boolean;
+  lastMs?: number;
+  nextMs?: number;
+  readonly lastStates: Map<string, "IN_PROGRESS" | "SUCCESS" | "FAIL">;
+  unschedule: () => void;
+}
+
+/** The states of a message, as events name them. */
+export type QstashState =
+  | "CREATED"
+  | "ACTIVE"
+  | "RETRY"
+  | "ERROR"
+  | "DELIVERED"
+  | "FAILED"
+  | "CANCEL_REQUESTED"
+  | "CANCELED"
+  | "CANCELLED";
+
+/** An event of a message. */
+export interface EventRecord {
+  readonly sequence: number;
+  readonly timeMs: number;
+  readonly state: QstashState;
+  readonly message: MessageRecord;
+  readonly nextDeliveryMs?: number;
+  readonly result?: AttemptResult;
+}

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Receiver } from "@upstash/qstash";
+import * as jose from "jose";
+import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
+import type { VerifyResult } from "../../core/wire.ts";
+import { qstashToken } from "../support/qstash_token.ts";
+
+const NOW_MS = Date.now();
+const NOW_S = Math.floor(NOW_MS / 1000);
+const CURRENT = "sig_current_0123456789abcdef";
+const NEXT = "sig_next_0123456789abcdef";
+const URL_ = "https://orders.example/atlast/deliver";
+const BODY = new TextEncoder().encode(`{"orderId":1}`);
+
+/** A token as QStash makes it; `claims` and `header` say what is special about it. */
+function tokenFor(
+  body: Uint8Array,
+  claims: Record<string, unknown> = {},
+  { key = CURRENT, alg = "HS256" } = {},
+): Promise<string> {
+  return qstashToken(body, URL_, { claims, key, alg, nowS: NOW_S });
+}
+
+interface Delivery {
+  readonly token: string;
+  readonly body?: Uint8Array;
+  readonly url?: string;
+  readonly options?: Partial<VerifyQstashOptions>;
+}
+
+async function ours(
+  { token, body = BODY, url = "http://10.0.0.7:8080/deliver", options = {} }: Delivery,
+) {
+  const verify = verifyQstash({
+    currentSigningKey: CURRENT,
+    nextSigningKey: NEXT,
+    url: URL_,
+    clockToleranceS: 0,
+    clock: { now: () => NOW_MS },
+    ...options,
+  });
+  const headers = new Headers({ "upstash-signature": token });
+  return await verify({ method: "POST", url, headers }, body);
+}
+
+/** What Upstash's own receiver says. */
+async function theirs({ token, body = BODY }: Delivery, clockTolerance = 0): Promise<boolean> {
+  const receiver = new Receiver({
+    currentSigningKey: CURRENT,
+    nextSigningKey: NEXT,
+    devMode: false,
+  });
+  const text = new TextDecoder().decode(body);
+  try {
+    return await receiver.verify({ signature: token, body: text, url: URL_, clockTolerance });
+  } catch {
+    return false;
+  }
+}
+
+function reasonOf(result: VerifyResult): string {
+  assert.ok(!result.ok);
+  assert.equal(result.kind, "unauthenticated");
+  return result.reason;
+}
+
+describe("verifyQstash accepts, as the official receiver does", () => {
+  const cases: Readonly<Record<string, () => Promise<string>>> = {
+    "what the current key signed": () => tokenFor(BODY),
+    "what the next key signed, once the keys were rotated": () => tokenFor(BODY, {}, { key: NEXT }),
+    "a body claim without its padding": async () => {
+      const claims = jose.decodeJwt(await tokenFor(BODY));
+      return tokenFor(BODY, { body: String(claims["body"]).replace("=", "") });
+    },
+    "a token that is valid from now on": () => tokenFor(BODY, { nbf: NOW_S }),
+  };
+  for (const [name, make] of Object.entries(cases)) {
+    it(name, async () => {
+      const token = await make();
+      assert.deepEqual(await ours({ token }), { ok: true });
+      assert.equal(await theirs({ token }), true);
+    });
+  }
+
+  it("an empty body", async () => {
+    const delivery = { token: await tokenFor(new Uint8Array()), body: new Uint8Array() };
+    assert.deepEqual(await ours(delivery), { ok: true });
+    assert.equal(await theirs(delivery), true);
+  });
+
+  it("a clock that is off by as much as the tolerance", async () => {
+    for (const claims of [{ nbf: NOW_S + 5 }, { exp: NOW_S - 5 }]) {
+      const token = await tokenFor(BODY, claims);
+      assert.equal((await ours({ token })).ok, false);
+      assert.equal(await theirs({ token }), false);
+      assert.equal((await ours({ token, options: { clockToleranceS: 8 } })).ok, true);
+      assert.equal(await theirs({ token }, 8), true);
+    }
+  });
+});
+
+describe("verifyQstash accepts what the official receiver cannot", () => {
+  it("bodies that are no UTF-8, or begin with a byte-order mark", async () => {
+    for (
+      const body of [
+        Uint8Array.of(0, 255, 254, 128),
+        Uint8Array.of(0xef, 0xbb, 0xbf, 0x7b, 0x7d),
+      ]
+    ) {
+      const delivery = { token: await tokenFor(body), body };
+      assert.deepEqual(await ours(delivery), { ok: true });
+      assert.equal(await theirs(delivery), false);
+    }
+  });
+
+  it("bytes that are a view of a larger buffer", async () => {
+    const whole = Uint8Array.of(9, 9, ...BODY, 9);
+    const body = whole.subarray(2, -1);
+    assert.deepEqual(await ours({ token: await tokenFor(BODY), body }), { ok: true });
+  });
+});
+
+describe("verifyQstash refuses", () => {
+  const refused: Readonly<Record<string, readonly [() => Promise<string> | string, RegExp]>> = {
+    "a request without a signature": [() => "", /there is none/],
+    "text that is no token": [() => "a.b", /no token/],
+    "a token of more parts": [async () => `${await tokenFor(BODY)}.x`, /no token/],
+    "a token that is far too long": [() => `a.${"b".repeat(9_000)}.c`, /no token/],
+    "a key that is not known here": [() => tokenFor(BODY, {}, { key: "sig_other" }), /no key here/],
+    "a token that was changed": [async () => {
+      const [header, , signature] = (await tokenFor(BODY)).split(".");
+      const claims = { ...jose.decodeJwt(await tokenFor(BODY)), exp: NOW_S + 9_999 };
+      const changed = jose.base64url.encode(JSON.stringify(claims));
+      return `${header}.${changed}.${signature}`;
+    }, /no key here/],
+    "an expired one": [() => tokenFor(BODY, { exp: NOW_S }), /expired/],
+    "one that never expires": [() => tokenFor(BODY, { exp: undefined }), /expired/],
+    "one that is not valid yet": [() => tokenFor(BODY, { nbf: NOW_S + 2 }), /not valid yet/],
+    "another issuer": [() => tokenFor(BODY, { iss: "Downstash" }), /issuer/],
+    "no issuer": [() => tokenFor(BODY, { iss: undefined }), /issuer/],
+    "another URL": [() => tokenFor(BODY, { sub: "https://evil.example/deliver" }), /another URL/],
+    "another scheme": [() => tokenFor(BODY, { sub: URL_.replace("https", "http") }), /another URL/],
+    "another path": [() => tokenFor(BODY, { sub: `${URL_}/` }), /another URL/],
+    "no URL": [() => tokenFor(BODY, { sub: undefined }), /another URL/],
+    "a body claim of something else": [() => tokenFor(Uint8Array.of(1)), /another body/],
+    "a body claim that is too short": [() => tokenFor(BODY, { body: "AA" }), /another body/],
+    "no body claim": [() => tokenFor(BODY, { body: undefined }), /nothing of the body/],
+    "a body claim that is no text": [() => tokenFor(BODY, { body: 7 }), /nothing of the body/],
+  };
+  for (const [name, [make, reason]] of Object.entries(refused)) {
+    it(name, async () => {
+      const token = await make();
+      const said = reasonOf(await ours({ token }));
+      assert.match(said, reason);
+      for (const secret of [CURRENT, NEXT, token].filter((text) => text !== "")) {
+        assert.ok(!said.includes(secret));
+      }
+      if (name !== "one that never expires") assert.equal(await theirs({ token }), false);
+    });
+  }
+
+  it("every other algorithm, which the official receiver lets through", async () => {
+    for (const alg of ["HS384", "HS512"]) {
+      const token = await tokenFor(BODY, {}, { alg, key: CURRENT.repeat(4) });
+      const options = { currentSigningKey: CURRENT.repeat(4) };
+      assert.match(reasonOf(await ours({ token, options })), /HS256/);
+      assert.equal(
+        await new Receiver({ ...options, nextSigningKey: NEXT, devMode: false })
+          .verify({ signature: token, body: new TextDecoder().decode(BODY) }),
+        true,
+      );
+    }
+  });
+
+  it("a token that names no algorithm, or one of another kind of key", async () => {
+    const claims = jose.decodeJwt(await tokenFor(BODY));
+    const unsigned = new jose.UnsecuredJWT(claims).encode();
+    const { privateKey } = await jose.generateKeyPair("RS256");
+    const rsa = await new jose.SignJWT(claims).setProtectedHeader({ alg: "RS256" })
+      .sign(privateKey);
+    for (const token of [unsigned, `${unsigned}AA`, rsa]) {
+      assert.match(reasonOf(await ours({ token })), /no token|HS256/);
+      assert.equal(await theirs({ token }), false);
+    }
+  });
+});
+
+describe("verifyQstash and the URL", () => {
+  const sub = "https://orders.example/atlast/tick?budgetMs=5";
+
+  it("compares with the configured one, whatever a proxy made of the request's own", async () => {
+    const token = await tokenFor(BODY, { sub });
+    const at = async (url: string, configured: string) =>
+      (await ours({ token, url, options: { url: configured } })).ok;
+    // The whole URL, or what comes before the path that the service sees.
+    assert.equal(await at("http://10.0.0.7/anything", sub), true);
+    assert.equal(
+      await at("http://10.0.0.7/tick?budgetMs=5", "https://orders.example/atlast"),
+      true,
+    );
+    assert.equal(
+      await at("http://10.0.0.7/atlast/tick?budgetMs=5", "https://orders.example"),
+      true,
+    );
+    assert.equal(
+      await at("http://10.0.0.7/tick?budgetMs=9", "https://orders.example/atlast"),
+      false,
+    );
+    assert.equal(await at("http://10.0.0.7/deliver", "https://orders.example/atlast"), false);
+    assert.equal(
+      await at("https://orders.example/atlast/tick?budgetMs=5", "https://a.example"),
+      false,
+    );
+  });
+
+  it("takes what was signed for any where none is configured", async () => {
+    const token = await tokenFor(BODY, { sub });
+    const { url: _, ...rest } = { url: URL_, currentSigningKey: CURRENT, nextSigningKey: NEXT };
+    const verify = verifyQstash(rest);
+    const headers = new Headers({ "upstash-signature": token });
+    const result = await verify({ method: "POST", url: "http://10.0.0.7/", headers }, BODY);
+    assert.deepEqual(result, { ok: true });
+  });
+});
+
+describe("the options of verifyQstash", () => {
+  const keys = { currentSigningKey: CURRENT, nextSigningKey: NEXT };
+  const wrong: Readonly<Record<string, VerifyQstashOptions>> = {
+    "no current key": { ...keys, currentSigningKey: "" },
+    "no next key": { ...keys, nextSigningKey: undefined as unknown as string },
+    "a key with a line break": { ...keys, currentSigningKey: `${CURRENT}\n` },
+    "a URL that is none": { ...keys, url: "orders.example" },
+    "a URL of another kind": { ...keys, url: "ftp://orders.example" },
+    "a tolerance below zero": { ...keys, clockToleranceS: -1 },
+    "a tolerance that is none": { ...keys, clockToleranceS: NaN },
+  };
+  for (const [name, options] of Object.entries(wrong)) {
+    it(`refuse ${name}, and show no key`, () => {
+      assert.throws(() => verifyQstash(options), (error: Error & { code?: string }) => {
+        assert.equal(error.code, "invalid_option");
+        assert.ok(!error.message.includes("sig_"));
+        return true;
+      });
+    });
+  }
+});
