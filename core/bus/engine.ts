@@ -18,7 +18,7 @@ import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
-import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
+import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
@@ -110,7 +110,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       consumer: this.#consumer,
       signal,
       running: () => this.#phase === "running",
-      roomFor: (group) => this.#roomFor(group),
+      roomFor: (group) => this.#consumer.roomFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
     });
@@ -218,12 +218,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       }));
     }
     return await this.#rounds.during(() => this.#reception.deliver(messages, options));
-  }
-
-  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
-  #roomFor(group: string): number {
-    const together = this.#subscriptions.together(group);
-    return Math.max(HELD_BY_GROUP, 2 * together) + this.#limiter.room(group) * together;
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
@@ -376,7 +370,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
 
   #room(box: Box, group: string): number {
     if (box === "outbox") return this.#outbox.room();
-    return this.#phase === "running" && this.#handles(group) ? this.#roomFor(group) : 0;
+    return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
   }
 
   #handles(group: string): boolean {
