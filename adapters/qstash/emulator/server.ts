@@ -73,7 +73,7 @@ async function answer(
     outgoing.end(body);
   } catch {
     // A lost request or answer: the client sees its connection end.
-    incoming.destroy();
+    incoming.socket.destroy();
   }
 }
 

@@ -1,5 +1,6 @@
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
+import type { Client } from "@upstash/qstash";
 import {
   type Destination,
   virtualQstash,
@@ -7,7 +8,8 @@ import {
 } from "../../support/qstash.ts";
 import { rejectsWith } from "../../support/qstash_errors.ts";
 
-type Filter = Extract<Parameters<Client["messages"]["cancel"]>[0], { filter: object }>["filter"];
+type Bulk = Exclude<Parameters<Client["messages"]["cancel"]>[0], string | string[]>;
+type Filter = NonNullable<Bulk["filter"]>;
 
 const URL_A = "https://a.example/p/a?q=1";
 
