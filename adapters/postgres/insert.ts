@@ -30,8 +30,8 @@ export async function insert(
   return await runReached(run, records.length, change);
 }
 
-/** Statements for one record, by table and columns: the server prepares each once. */
-const oneSql = new Map<string, string>();
+/** Statements for one record, by table and by the columns as bits: the server prepares each once. */
+const oneSql = new Map<string, Map<number, string>>();
 
 /**
  * A plain INSERT of one row is what a server does fastest, and single publishes are common. Columns
@@ -40,22 +40,24 @@ const oneSql = new Map<string, string>();
 function insertOne(table: Table, record: NewRecord, nowMs: number): Change {
   const columns: Column[] = [];
   const params: Value[] = [];
-  let shape = table.name;
-  for (const column of NEW_RECORD_COLUMNS) {
+  let shape = 0;
+  NEW_RECORD_COLUMNS.forEach((column, i) => {
     const value = column.value(record);
-    if (value === null) continue;
+    if (value === null) return;
     columns.push(column);
     params.push(singleValue(value));
-    shape += `,${column.name}`;
-  }
+    shape |= 1 << i;
+  });
   params.push(Math.ceil(nowMs));
-  let sql = oneSql.get(shape);
+  let ofTable = oneSql.get(table.name);
+  if (ofTable === undefined) oneSql.set(table.name, ofTable = new Map());
+  let sql = ofTable.get(shape);
   if (sql === undefined) {
     const values = columns.map(({ stored = same }, i) => stored(`$${i + 1}`));
     sql = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
 values (${values.join(", ")}, $${params.length})
 on conflict do nothing`;
-    oneSql.set(shape, sql);
+    ofTable.set(shape, sql);
   }
   return { sql, params };
 }

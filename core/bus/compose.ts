@@ -11,7 +11,7 @@ import { checkBodySize, type Message, type MessageHeaders } from "../message.ts"
 import { checkName } from "../name.ts";
 import type { NewRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
-import { type EncodeBody, encodeBody } from "./codec.ts";
+import { type EncodeBody, encodeBody, type EncodedBody } from "./codec.ts";
 import type { Draft } from "./middleware.ts";
 import type { PublishOptions } from "./publisher.ts";
 
@@ -38,6 +38,9 @@ export interface Bounds {
   readonly admit?: (name: string, headers: MessageHeaders) => void;
 }
 
+/** Makes messages that differ in their id and their body. */
+export type Composer = (id: string, body: unknown) => Composed | Promise<Composed>;
+
 /**
  * Checks all there is to check of a message and makes it.
  *
@@ -48,29 +51,38 @@ export async function compose(
   draft: Draft,
   rules: Rules,
   options: PublishOptions,
-  { nowMs, maxBodyBytes, encode = encodeBody, admit }: Bounds,
+  bounds: Bounds,
 ): Promise<Composed> {
-  checkId(draft.id);
-  checkName(draft.name);
-  const headers = normalizeHeaders(draft.headers);
-  admit?.(draft.name, headers);
+  return await composer(draft, rules, options, bounds)(draft.id, draft.body);
+}
+
+/** The same for many messages, of which what they have in common is checked once. */
+export function composer(
+  { name, headers: given }: Pick<Draft, "name" | "headers">,
+  rules: Rules,
+  options: PublishOptions,
+  { nowMs, maxBodyBytes, encode = encodeBody, admit }: Bounds,
+): Composer {
+  checkName(name);
+  const headers = normalizeHeaders(given);
+  admit?.(name, headers);
   checkContentType(options.contentType);
-  const what = `body of "${draft.name}"`;
-  const encoded = await encode(rules.body, draft.body, options.contentType, what);
-  checkBodySize(encoded.body, maxBodyBytes);
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
-  const message: Message = {
-    id: draft.id,
-    name: draft.name,
-    headers,
-    ...encoded,
-    sentAtMs: nowMs,
+  const what = `body of "${name}"`;
+  const dueAtMs = later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0);
+  const deadlineMs = deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs));
+  const retry = options.retry ?? rules.retry ?? null;
+  const composed = (id: string, { contentType, body }: EncodedBody): Composed => {
+    checkBodySize(body, maxBodyBytes);
+    const message: Message = { id, name, headers, contentType, body, sentAtMs: nowMs };
+    return { message, dueAtMs, deadlineMs, retry };
   };
-  return {
-    message,
-    dueAtMs: later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0),
-    deadlineMs: deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs)),
-    retry: options.retry ?? rules.retry ?? null,
+  return (id, body) => {
+    checkId(id);
+    const encoded = encode(rules.body, body, options.contentType, what);
+    return encoded instanceof Promise
+      ? encoded.then((each) => composed(id, each))
+      : composed(id, encoded);
   };
 }
 

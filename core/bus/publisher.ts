@@ -10,7 +10,14 @@ import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../po
 import type { RetryPolicy } from "../retry.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./codec.ts";
 import { addAllOf, addAllOrNone } from "./all_or_none.ts";
-import { compose, headersOf, mustRoute, type Rules } from "./compose.ts";
+import {
+  type Composed,
+  type Composer,
+  composer,
+  headersOf,
+  mustRoute,
+  type Rules,
+} from "./compose.ts";
 import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
 import { joiner } from "./joiner.ts";
@@ -115,7 +122,7 @@ export class Publisher<Tx> {
     );
   }
 
-  #publish(
+  async #publish(
     { name, body }: Pick<Draft, "name" | "body">,
     rules: Rules,
     options: PublishOptions<Tx>,
@@ -124,12 +131,13 @@ export class Publisher<Tx> {
   ): Promise<Receipt> {
     const { clock, newId, onPublish } = this.#settings;
     const nowMs = clock.now();
-    const id = options.id ?? newId(nowMs);
     const publish = wrapPublish(
       onPublish,
-      async (draft) => await store(await this.#record(draft, rules, options, nowMs, encode)),
+      async ({ id, body, ...draft }) =>
+        await store(recordOf(await this.#composer(draft, rules, options, nowMs, encode)(id, body))),
     );
-    return Promise.resolve().then(() => publish({ id, name, body, headers: headersOf(options) }));
+    const id = options.id ?? newId(nowMs);
+    return await publish({ id, name, body, headers: headersOf(options) });
   }
 
   /** Makes the record of a message, through all that wraps a publish, without storing it. */
@@ -185,7 +193,9 @@ export class Publisher<Tx> {
 
   /** The record of an answer that the caller adds in a transaction of its own. */
   answer(message: Message): NewRecord {
-    return this.#bornLeased(newRecord(message, {}), 0);
+    const record = newRecord(message, {});
+    const [born = record] = this.#bornLeased([record]);
+    return born;
   }
 
   /** Is told that a record of this bus was committed. */
@@ -207,33 +217,31 @@ export class Publisher<Tx> {
     ids: readonly string[] | undefined,
   ): Promise<NewRecord[]> {
     const { clock, newId } = this.#settings;
-    const headers = headersOf(options);
     const nowMs = clock.now();
+    const draft = { name: contract.name, headers: headersOf(options) };
+    const compose = this.#composer(draft, contract, options, nowMs, encodeBody);
     const records: NewRecord[] = [];
-    for (const [i, body] of bodies.entries()) {
-      const id = ids?.[i] ?? newId(nowMs);
-      records.push(
-        await this.#record({ id, name: contract.name, body, headers }, contract, options, nowMs),
-      );
+    for (let i = 0; i < bodies.length; i++) {
+      const composed = compose(ids?.[i] ?? newId(nowMs), bodies[i]);
+      records.push(recordOf(composed instanceof Promise ? await composed : composed));
     }
     return records;
   }
 
-  async #record(
-    draft: Draft,
+  #composer(
+    draft: Pick<Draft, "name" | "headers">,
     rules: Rules,
     options: PublishOptions<Tx>,
     nowMs: number,
-    encode: EncodeBody = encodeBody,
-  ): Promise<NewRecord> {
+    encode: EncodeBody,
+  ): Composer {
     const { transport } = this.#settings;
-    const { message, ...sending } = await compose(draft, rules, options, {
+    return composer(draft, rules, options, {
       nowMs,
       encode,
       maxBodyBytes: largestBody(this.#settings),
       admit: (name, headers) => mustRoute(transport, "publish", name, headers),
     });
-    return newRecord(message, sending);
   }
 
   async #store(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
@@ -242,7 +250,7 @@ export class Publisher<Tx> {
       return receipt as Receipt;
     }
     await this.#settings.store.ready();
-    const born = this.#bornLeased(record, 0);
+    const [born = record] = this.#bornLeased([record]);
     return this.#stored(born, receiptOf(born, await this.#addJoined(born)));
   }
 
@@ -264,18 +272,23 @@ export class Publisher<Tx> {
       return receipts;
     }
     await store.ready();
-    const born = records.map((record, i) => this.#bornLeased(record, i));
+    const born = this.#bornLeased(records);
     const addAll = addAllOf(store);
     const receipts = addAll !== undefined
       ? await this.#addAllOrNone(addAll, born)
       : mayConflict
       ? await store.transaction((own) => add(born, own))
       : await add(born);
-    const fresh = born.filter((_, i) => !(receipts[i] as Receipt).duplicate);
-    born.forEach((record, i) => this.#published(record, receipts[i] as Receipt));
-    for (const record of fresh) if (record.leaseUntilMs !== null) this.committed(record);
+    let hasFree = false;
+    born.forEach((record, i) => {
+      const receipt = receipts[i] as Receipt;
+      this.#published(record, receipt);
+      if (receipt.duplicate) return;
+      if (record.leaseUntilMs === null) hasFree = true;
+      else this.committed(record);
+    });
     // Said once for all: each word may cost a wake-up of other processes.
-    if (fresh.some(({ leaseUntilMs }) => leaseUntilMs === null)) this.#outlet.added(true);
+    if (hasFree) this.#outlet.added(true);
     return receipts;
   }
 
@@ -291,13 +304,17 @@ export class Publisher<Tx> {
   }
 
   /**
-   * A record this bus will send itself is stored with its lease, and need not be claimed from the
-   * database again. One that is delayed, or finds no room, is left for anyone to claim.
+   * Records this bus will send itself are stored with a lease, and need not be claimed from the
+   * database again. Those that are delayed, or find no room, are left for anyone to claim.
    */
-  #bornLeased(record: NewRecord, ahead: number): NewRecord {
+  #bornLeased(records: readonly NewRecord[]): readonly NewRecord[] {
+    const room = this.#outlet.room();
+    if (room === 0) return records;
     const nowMs = this.#settings.clock.now();
-    if (record.dueAtMs > nowMs || this.#outlet.room() <= ahead) return record;
-    return { ...record, leaseUntilMs: nowMs + this.#settings.leaseMs };
+    const leaseUntilMs = nowMs + this.#settings.leaseMs;
+    return records.map((record, ahead) =>
+      record.dueAtMs > nowMs || ahead >= room ? record : { ...record, leaseUntilMs }
+    );
   }
 
   #stored(record: NewRecord, receipt: Receipt): Receipt {
@@ -325,23 +342,28 @@ function receiptOf({ message }: NewRecord, result: AddResult): Receipt {
   return { id, duplicate: true };
 }
 
+function recordOf({ message, ...sending }: Composed): NewRecord {
+  return newRecord(message, sending);
+}
+
 /** A record for a message, scheduled and free to be claimed. */
 export function newRecord(
   message: Message,
-  own: Partial<Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry" | "leaseUntilMs">>,
+  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null }: Partial<
+    Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry">
+  >,
 ): NewRecord {
   return {
     id: message.id,
-    group: "",
+    group,
     message,
     state: "scheduled",
-    dueAtMs: message.sentAtMs,
-    deadlineMs: null,
+    dueAtMs,
+    deadlineMs,
     expiresAtMs: null,
     reason: null,
-    retry: null,
+    retry,
     leaseUntilMs: null,
-    ...own,
   };
 }
 

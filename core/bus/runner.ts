@@ -14,6 +14,12 @@ const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 30_000;
 /** How long a loop rests, in milliseconds, when what is due is being claimed by another worker. */
 const CONTENDED_REST_MS = 50;
+/**
+ * How long a loop that found some work, and no more, rests before it asks when there is more, in
+ * milliseconds. Where work keeps coming, whoever brings it wakes the loop before, and the question, a
+ * statement for each piece of work, is never asked.
+ */
+const LULL_MS = 20;
 /** How often suspects are looked for while there is always fresh work: four times a lease. */
 const SUSPECTS_PER_LEASE = 4;
 
@@ -37,8 +43,11 @@ export interface LoopParts {
   nextDueAt(): Promise<number | null>;
 }
 
-/** What a loop does next: claim at once, or sleep until something is due; Infinity sleeps until woken. */
-type Next = "at once" | { readonly untilMs: number };
+/**
+ * What a loop does next: claim at once, or sleep. It sleeps until something is due, Infinity until woken, or
+ * through a lull, after which it asks when that is.
+ */
+type Next = "at once" | { readonly untilMs: number; readonly isLull?: true };
 
 /** Runs a loop until `stopped` says so. Errors are observed, and the loop goes on after a rest. */
 export async function runLoop<Tx>(
@@ -57,7 +66,7 @@ export async function runLoop<Tx>(
         const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs)));
         if (stopped()) return;
         // A poll costs one small statement as long as it finds nothing due.
-        if (!woken && next.untilMs > clock.now()) {
+        if (!woken && (next.isLull || next.untilMs > clock.now())) {
           next = dueNext(await parts.nextDueAt(), clock.now());
           continue;
         }
@@ -84,6 +93,7 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   const records = await parts.claim(limit);
   for (const record of records) parts.push(record);
   if (records.length === limit) return "at once";
+  if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = dueNext(await parts.nextDueAt(), now());
   if (next !== "at once" || await parts.suspect()) return next;
   // What is due and no suspect is just being claimed by another worker.

@@ -30,6 +30,8 @@ export interface RedisServer {
   /** Such as `redis://127.0.0.1:40001`. */
   readonly url: string;
   readonly port: number;
+  /** Its process. */
+  readonly pid: number;
   /** Ends it at once by SIGKILL; its data stays as far as it is on disk. */
   kill(): Promise<void>;
   /** Starts it again after {@linkcode kill}, on the same port and data; resolves when it answers. */
@@ -83,6 +85,9 @@ function serverOf(
   return {
     url: `redis://127.0.0.1:${port}`,
     port,
+    get pid() {
+      return child?.pid ?? -1;
+    },
     kill,
     async start() {
       if (child === null) child = await launched(args);

@@ -1,57 +1,102 @@
 /**
- * The proxy as a command.
+ * The proxy as a program.
  *
  * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createRedisProxy } from "./redis_proxy.ts";
 import { serve } from "../../local_server/serve.ts";
+import { createRedisProxy } from "./redis_proxy.ts";
 
-/** The port if none is given. */
-const DEFAULT_PORT = 8079;
+/** Where it listens if nothing else is said. */
+const DEFAULT_PORT = "8079";
 const DEFAULT_REDIS_URL = "redis://127.0.0.1:6379";
+/** No secret: it only listens on this machine if nothing else is said. */
 const DEFAULT_TOKEN = "atlast_development_token";
 
 const USAGE = `Upstash's REST protocol before a Redis server, for development and tests.
 
-  --redis-url <url>         where Redis is; REDIS_URL, or ${DEFAULT_REDIS_URL}
-  --port <port>             where to listen; ${DEFAULT_PORT}, a free port for 0
-  --hostname <address>      127.0.0.1, which only this machine reaches
-  --token <token>           may do everything; ${DEFAULT_TOKEN}
-  --read-only-token <token> may only read; none
+  --redis-url <url>          where Redis is; $REDIS_URL, or ${DEFAULT_REDIS_URL}
+  --port <port>              where to listen; ${DEFAULT_PORT} if not given, a free one for 0
+  --hostname <address>       127.0.0.1 if not given, which only this machine reaches
+  --token <token>            may do everything; ${DEFAULT_TOKEN} if not given
+  --read-only-token <token>  may only read; none if not given
 `;
 
+/** What the arguments say. */
+interface Arguments {
+  readonly redisUrl: string;
+  readonly port: number;
+  readonly hostname: string;
+  readonly token: string;
+  readonly readOnlyToken: string | undefined;
+}
+
 /**
- * Serves until the process is asked to end.
+ * Serves until the process is asked to end. Gives the exit code: 0, or 2 for arguments that cannot be used.
  *
  * @param args What was given after the program's name.
  */
-export async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[]): Promise<number> {
+  if (args.includes("--help")) {
+    console.log(USAGE);
+    return 0;
+  }
+  try {
+    await run(read(args));
+    return 0;
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    return 2;
+  }
+}
+
+function read(args: readonly string[]): Arguments {
   const { values } = parseArgs({
     args: [...args],
     options: {
       "redis-url": { type: "string", default: process.env["REDIS_URL"] ?? DEFAULT_REDIS_URL },
-      port: { type: "string", default: String(DEFAULT_PORT) },
+      port: { type: "string", default: DEFAULT_PORT },
       hostname: { type: "string", default: "127.0.0.1" },
       token: { type: "string", default: DEFAULT_TOKEN },
       "read-only-token": { type: "string" },
-      help: { type: "boolean", default: false },
     },
   });
-  if (values.help) return console.log(USAGE);
-  const readOnlyToken = values["read-only-token"];
-  const proxy = createRedisProxy({
+  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+    throw new Error(`Cannot listen on port ${values.port}: want a number up to 65535`);
+  }
+  return {
     redisUrl: values["redis-url"],
+    port: Number(values.port),
+    hostname: values.hostname,
     token: values.token,
+    readOnlyToken: values["read-only-token"],
+  };
+}
+
+async function run({ redisUrl, port, hostname, token, readOnlyToken }: Arguments): Promise<void> {
+  const proxy = createRedisProxy({
+    redisUrl,
+    token,
     ...(readOnlyToken === undefined ? {} : { readOnlyToken }),
   });
-  const served = await serve(proxy.fetch, { port: Number(values.port), hostname: values.hostname });
-  console.log(`UPSTASH_REDIS_REST_URL="${served.url}"`);
-  console.log(`UPSTASH_REDIS_REST_TOKEN="${values.token}"`);
-  await new Promise<void>((resolve) => {
+  try {
+    const served = await serve(proxy.fetch, { port, hostname });
+    console.log(`UPSTASH_REDIS_REST_URL="${served.url}"`);
+    console.log(`UPSTASH_REDIS_REST_TOKEN="${token}"`);
+    if (readOnlyToken !== undefined) {
+      console.log(`UPSTASH_REDIS_REST_READONLY_TOKEN="${readOnlyToken}"`);
+    }
+    await askedToEnd();
+    console.error(`${proxy.billed.total} commands would have been billed`);
+    await served.close();
+  } finally {
+    await proxy.close();
+  }
+}
+
+function askedToEnd(): Promise<void> {
+  return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
-  await served.close();
-  await proxy.close();
 }

@@ -57,7 +57,8 @@ function keyProblem(command: RestCommand, limit: number): string | null {
 
 function keysOf({ name, args }: RestCommand): readonly Argument[] {
   try {
-    return new Command(name, [...args] as string[]).getKeys() as Argument[];
+    const keys = new Command(name, [...args] as string[]).getKeys() as (Argument | undefined)[];
+    return keys.filter((key) => key !== undefined);
   } catch {
     return []; // Redis itself says what is wrong with such a command.
   }

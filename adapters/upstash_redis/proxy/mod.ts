@@ -24,4 +24,4 @@ export { createRedisProxy, type RedisProxy } from "./redis_proxy.ts";
 export { type Handle, serve } from "../../local_server/serve.ts";
 export type { Served, ServeOptions } from "../../local_server/listen.ts";
 
-if (import.meta.main) await main(process.argv.slice(2));
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));

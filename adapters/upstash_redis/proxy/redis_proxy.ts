@@ -195,9 +195,11 @@ class Answerer {
 
 function refused(error: unknown): Answer {
   const type = "application/json";
-  const body = errorOf(error instanceof Error ? error.message : "ERR the proxy failed");
-  if (error instanceof Refusal) return { status: error.status, type, body };
-  if (error instanceof SyntaxProblem) return { status: 400, type, body };
+  if (error instanceof Refusal) {
+    return { status: error.status, type, body: errorOf(error.message) };
+  }
+  if (error instanceof SyntaxProblem) return { status: 400, type, body: errorOf(error.message) };
   // What the server did with the command is not known, so this is no error of the command.
-  return { status: error instanceof NoRedis ? 503 : 500, type, body };
+  if (error instanceof NoRedis) return { status: 503, type, body: errorOf(error.message) };
+  return { status: 500, type, body: errorOf("ERR the proxy failed") };
 }
