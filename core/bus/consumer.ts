@@ -8,10 +8,12 @@ import type { Message } from "../message.ts";
 import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
+import { HELD_BY_GROUP } from "./lanes.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
+import { newRecord, storedFromBirth } from "./new_record.ts";
+import type { Publisher } from "./publisher.ts";
 import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
@@ -133,6 +135,13 @@ export class Consumer<Tx> {
   /** How many groups have a subscriber here. */
   get groups(): number {
     return this.#parts.subscriptions.groups.length;
+  }
+
+  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
+  roomFor(group: string): number {
+    const { subscriptions, limiter } = this.#parts;
+    const together = subscriptions.together(group);
+    return Math.max(HELD_BY_GROUP, 2 * together) + limiter.room(group) * together;
   }
 
   /** The groups in which another handler could start now. */

@@ -36,7 +36,8 @@ const verify: Verify = ({ headers }) => {
   }
 };
 
-const OPTIONS: AppOptions = {
+/** Every option, so that a route that a new one brings is not forgotten here. */
+const OPTIONS: Required<Omit<AppOptions, "basePath" | "tick">> = {
   verify,
   publish: { verify, contracts: [Placed], names: ["free.*", "elsewhere"] },
   checkBack: { side: "orders", signingKeys: [KEY] },

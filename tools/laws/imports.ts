@@ -18,6 +18,7 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     adapters: ["postgres"],
   },
   http: { drivers: [], adapters: [] },
+  shared_store: { drivers: [], adapters: [] },
   qstash: { drivers: ["@upstash/qstash"], adapters: [] },
   // A program for development and tests; it has none of the transport's driver.
   "qstash/emulator": { drivers: ["croner", "node:http", "node:process"], adapters: [] },
