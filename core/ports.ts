@@ -340,10 +340,10 @@ export interface Transport {
 /** What became of a delivered message. */
 export type DeliveryResult =
   /**
-   * It is stored, and is handled later by this service. `dueAtMs`, in Unix milliseconds, is given by a bus
-   * that rests: from then on the message can be handled by a tick, or by delivering it again.
+   * It is stored, and is handled later by this service. `retryAfterMs`, in milliseconds from now, is given
+   * by a bus that rests: after that the message can be handled by a tick, or by delivering it again.
    */
-  | { readonly kind: "accepted"; readonly dueAtMs?: number }
+  | { readonly kind: "accepted"; readonly retryAfterMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
   /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
@@ -361,8 +361,8 @@ export type DeliveryResult =
 /** What whoever delivers lets the receiver count on. */
 export interface DeliverOptions {
   /**
-   * Whether it delivers again what was `accepted`, by `dueAtMs`, so that nobody else need be woken for
-   * it. False if not given.
+   * Whether it delivers again what was `accepted`, after `retryAfterMs`, so that nobody else need be woken
+   * for it. False if not given.
    */
   readonly redelivers?: boolean;
   /**

@@ -117,7 +117,7 @@ export class Consumer<Tx> {
       if (record.state !== "scheduled") return resultOf(record);
       const nowMs = clock.now();
       const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
-      if (dueAtMs > nowMs) return { kind: "accepted", dueAtMs };
+      if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
       const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
       const [claimed] = await store.claim({
         box: "inbox",
@@ -318,7 +318,7 @@ export class Consumer<Tx> {
     const { state, reason, dueAtMs } = decision.patch;
     const result: DeliveryResult = state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
-      : { kind: "accepted", dueAtMs };
+      : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
     return { result, attemptFailed: event.kind === "fail" };
   }
 
@@ -384,7 +384,7 @@ export function combined(results: readonly DeliveryResult[]): DeliveryResult {
 /** Of two results of a kind the first one; of two that wait the one that is due first. */
 function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
   if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
-  return (second.dueAtMs ?? Infinity) < (first.dueAtMs ?? Infinity) ? second : first;
+  return (second.retryAfterMs ?? Infinity) < (first.retryAfterMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {
