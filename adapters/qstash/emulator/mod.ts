@@ -6,7 +6,7 @@
  *
  * @module
  */
-export { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
+export { createQstashEmulator, type QstashEmulator, type QstashEnvironment } from "./emulator.ts";
 export type { QstashEmulatorOptions, QstashEvent, QstashKeys } from "./options.ts";
 export type { QstashState } from "./records.ts";
 export { virtualClock, type VirtualTime } from "./clock.ts";
