@@ -6,13 +6,14 @@
 import { AtlastError } from "../../core/errors.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
+import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
 import { destinationOf } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
 import type { HttpFormat } from "./parcel.ts";
 import type { Fetch } from "../../core/http/post.ts";
-import { type HttpRoutes, RouteTable } from "./routes.ts";
+import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
 import { Signer } from "../../core/http/signature.ts";
 
@@ -100,7 +101,7 @@ const NOT_ALLOWED = "Its destination is not among those that the transport allow
 
 class HttpTransport implements Transport {
   readonly capabilities: Transport["capabilities"];
-  readonly #routes: RouteTable;
+  readonly #routes: PatternTable<readonly string[]>;
   readonly #allows: (url: URL) => boolean;
   readonly #sending: Sending;
   readonly #notifying: Sending;
@@ -123,7 +124,7 @@ class HttpTransport implements Transport {
       options.maxRequestBytes ?? MAX_REQUEST_BYTES,
       Number.MAX_SAFE_INTEGER,
     );
-    this.#routes = new RouteTable(options.routes);
+    this.#routes = routeTable(options.routes);
     this.#allows = options.destinations ?? (() => false);
     this.#sending = {
       format,
@@ -174,7 +175,7 @@ class HttpTransport implements Transport {
   /** Where a message goes. */
   #targetsOf(name: string, headers: MessageHeaders): Targets {
     const url = destinationOf(headers, this.#allows);
-    if (url === undefined) return { urls: this.#routes.urlsFor(name) ?? [], own: false };
+    if (url === undefined) return { urls: this.#routes.find(name) ?? [], own: false };
     return { urls: url === null ? [] : [url], own: true };
   }
 

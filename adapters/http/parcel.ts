@@ -5,13 +5,8 @@
  */
 import { wireHeaders } from "../../core/headers.ts";
 import { bodyBytes, type Message } from "../../core/message.ts";
-import {
-  BATCH_CONTENT_TYPE,
-  batchItem,
-  batchOf,
-  isMessageHeader,
-  requestPrefix,
-} from "../../core/wire.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import { fitsRawForm } from "../../core/http/raw_form.ts";
 import { batchRequestId, messageRequestId } from "../../core/http/signature.ts";
 
 /** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
@@ -112,18 +107,3 @@ function batchPacker(
 
 /** What stands around the messages of a batch. */
 const ENVELOPE_BYTES = batchOf([]).length;
-
-/**
- * Whether a message comes out of HTTP headers and a raw body as it went in. Only printable ASCII
- * does: platforms differ in how they read other bytes, and cut spaces off the ends.
- */
-function fitsRawForm(message: Message): boolean {
-  return Object.entries(wireHeaders(message)).every(([name, value]) =>
-    isMessageHeader(name) && isPlain(value)
-  ) && isPlain(message.contentType) && requestPrefix(message.contentType) === null &&
-    (typeof message.body !== "string" || message.body.isWellFormed());
-}
-
-function isPlain(value: string): boolean {
-  return /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value);
-}

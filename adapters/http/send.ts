@@ -14,11 +14,9 @@ import {
   type ParcelLimits,
   parcelsOf,
 } from "./parcel.ts";
+import { inParallel } from "../../core/http/in_parallel.ts";
 import { type Fetch, post } from "../../core/http/post.ts";
 import type { Signer } from "../../core/http/signature.ts";
-
-/** The most requests under way at once: Workers wait with a seventh until one of six has answered. */
-const MAX_PARALLEL_REQUESTS = 6;
 
 /** An answer has a fixed part, and for each message its id, a status and a reason, escaped. */
 const MAX_ANSWER_BYTES = 4 * 1024;
@@ -135,13 +133,4 @@ class Destination {
   #settle(parcel: Parcel, result: SendResult): void {
     for (const message of parcel.messages) this.#results.set(message, result);
   }
-}
-
-/** Runs work, a few at once, in its order. */
-async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void> {
-  let next = 0;
-  const worker = async () => {
-    for (let run = work[next++]; run !== undefined; run = work[next++]) await run();
-  };
-  await Promise.all(Array.from({ length: MAX_PARALLEL_REQUESTS }, worker));
 }

@@ -1,16 +1,37 @@
 /**
- * Atlast on Upstash Redis: a transport over Redis Streams, on the official client.
+ * Atlast on Upstash Redis, over HTTP: a store and a fence, and a transport over Redis Streams, on the
+ * official client.
  *
  * @example
  * ```ts ignore
  * import { Redis } from "@upstash/redis";
- * import { upstashStreamTransport } from "@atlast/bus/upstash-redis";
+ * import { createBus } from "@atlast/bus";
+ * import { upstashRedisStore, upstashStreamTransport } from "@atlast/bus/upstash-redis";
  *
- * const transport = upstashStreamTransport({ redis: Redis.fromEnv(), group: "orders" });
+ * const redis = Redis.fromEnv();
+ * const bus = createBus({
+ *   store: upstashRedisStore({ redis }),
+ *   transport: upstashStreamTransport({ redis, group: "orders" }),
+ * });
  * ```
  *
  * @module
  */
+export type { UpstashPipeline, UpstashRedisClient } from "./store/client.ts";
+export type { RedisMulti, UpstashRedisTransaction } from "./store/join.ts";
+export {
+  type OwnScript,
+  type RedisTransaction,
+  redisTransaction,
+  type RedisTransactionEnd,
+} from "./store/redis_transaction.ts";
+export { upstashRedisFence, type UpstashRedisFenceOptions } from "./store/upstash_redis_fence.ts";
+export {
+  type UpstashRedisOptions,
+  type UpstashRedisStore,
+  upstashRedisStore,
+} from "./store/upstash_redis_store.ts";
+
 export type { CommandResult, StreamClient, StreamPipeline } from "./stream/client.ts";
 export type { UpstashStreamTransportOptions } from "./stream/options.ts";
 export type { ParkedMessage } from "./stream/parking.ts";
@@ -21,8 +42,10 @@ export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts
 export type {
   AbortSignalLike,
   DeliveryResult,
+  Fence,
   Receiver,
   SendResult,
+  Store,
   Transport,
   TransportCapabilities,
 } from "../../core/ports.ts";

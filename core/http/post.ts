@@ -106,7 +106,7 @@ async function readText(
 }
 
 /** `ECONNREFUSED` and the like. Not the error's text: some runtimes put the whole URL in it. */
-function systemCode(error: unknown): string | null {
+export function systemCode(error: unknown): string | null {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
     const code = (cause as { code?: unknown }).code;
     if (typeof code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(code)) return code;

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { verifySignature } from "@atlast/bus/http";
 import postgres from "postgres";
 import { inventoryService } from "./inventory.ts";
 import { orderService } from "./orders.ts";
 import { paymentService } from "./payments.ts";
 import { settingsFrom } from "./settings.ts";
-import { transportOf } from "./transport.ts";
+import { transportOf, verifierOf } from "./transport.ts";
 
 /** What a platform does with a service. */
 export interface Service {
@@ -37,7 +36,7 @@ export function openService(variables: object): Service {
     settings,
     sql,
     transport: transportOf(settings),
-    verify: verifySignature({ signingKeys: settings.SIGNING_KEYS }),
+    verify: verifierOf(settings),
   });
   let pruning: ReturnType<typeof setInterval> | undefined;
   return {

@@ -16,6 +16,11 @@ const Settings = z.object({
   ORDERS_URL: z.url(),
   INVENTORY_URL: z.url(),
   PAYMENTS_URL: z.url(),
+  /** From the QStash console; without a token the services call each other directly. */
+  QSTASH_TOKEN: z.string().optional(),
+  QSTASH_URL: z.url().default("https://qstash.upstash.io"),
+  QSTASH_CURRENT_SIGNING_KEY: z.string().default(""),
+  QSTASH_NEXT_SIGNING_KEY: z.string().default(""),
   /** The pause after the first failed attempt; it doubles from one to the next. */
   RETRY_MS: z.coerce.number().positive().default(1_000),
   /** How long a payment may take before the payment service is asked what became of it. */

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import process from "node:process";
 import { describe, it } from "node:test";
 import deno from "../../deno.json" with { type: "json" };
-import { ADAPTERS, roomOf } from "../../tools/laws/imports.ts";
+import { ADAPTERS, packagesOf, roomOf } from "../../tools/laws/imports.ts";
 import { committedFiles, readText, ROOT, shippedFiles } from "../support/repository.ts";
 
 /**
@@ -14,7 +14,7 @@ import { committedFiles, readText, ROOT, shippedFiles } from "../support/reposit
 const MAX_LINES = 400;
 
 /** The npm packages that importing a file brings along, by name. */
-function packagesOf(entry: string): string[] {
+function packagesBroughtBy(entry: string): string[] {
   const { status, stdout, stderr } = spawnSync(process.execPath, ["info", "--json", entry], {
     cwd: ROOT,
     encoding: "utf8",
@@ -29,10 +29,8 @@ function packagesOf(entry: string): string[] {
 
 function allowedPackages(entry: string): string[] {
   const room = roomOf(entry);
-  if (room.kind === "edge") return ["hono"];
-  if (room.kind !== "adapter") return [];
-  const { drivers, adapters } = ADAPTERS[room.name] ?? { drivers: [], adapters: [] };
-  return [...drivers, ...adapters.flatMap((name) => ADAPTERS[name]?.drivers ?? [])];
+  const others = room.kind === "adapter" ? ADAPTERS[room.name]?.adapters ?? [] : [];
+  return [...packagesOf(room), ...others.flatMap((name) => ADAPTERS[name]?.drivers ?? [])];
 }
 
 describe("the package", () => {
@@ -47,7 +45,7 @@ describe("the package", () => {
 
     it(`export ${name} brings along no package but its own`, () => {
       const allowed = allowedPackages(path);
-      assert.deepEqual(packagesOf(path).filter((found) => !allowed.includes(found)), []);
+      assert.deepEqual(packagesBroughtBy(path).filter((found) => !allowed.includes(found)), []);
     });
   }
 
@@ -57,7 +55,7 @@ describe("the package", () => {
   });
 
   it("sees a package that is brought along", () => {
-    assert.ok(packagesOf("tests/support/postgres.ts").includes("postgres"));
+    assert.ok(packagesBroughtBy("tests/support/postgres.ts").includes("postgres"));
   });
 });
 

@@ -98,7 +98,7 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
         );
         await shop.end("orders", how);
         shop.front("inventory").rule = null;
-        if (how === "kill") await leaseRunsOut(shop);
+        if (how === "kill") await shop.leasesRunOut("orders");
         await shop.start("orders");
         await shop.untilTicked(
           `order ${orderId} is reserved`,
@@ -224,12 +224,6 @@ function failures(shop: Shop, count: number): Gate {
     return new Response(null, { status: 503 });
   };
   return gate;
-}
-
-/** A worker that was killed left its messages leased: lets the time of that pass. */
-async function leaseRunsOut(shop: Shop): Promise<void> {
-  await shop.sql("orders")`
-    update atlast.outbox set lease_until_ms = 0 where lease_until_ms is not null`;
 }
 
 async function isHandled(shop: Shop, id: string): Promise<boolean> {

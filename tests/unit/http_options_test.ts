@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
 import { readRetryAfter } from "../../core/http/retry_after.ts";
-import { RouteTable } from "../../adapters/http/routes.ts";
+import { routeTable } from "../../adapters/http/routes.ts";
 import { KEY } from "../support/http.ts";
 
 describe("routes", () => {
@@ -19,32 +19,32 @@ describe("routes", () => {
       ["stock.moved", "#"],
     ];
     for (const given of [patterns, patterns.toReversed()]) {
-      const table = new RouteTable(
+      const table = routeTable(
         Object.fromEntries(given.map((pattern, i) => [pattern, `https://${patternHost(i)}/`])),
       );
       for (const [name, pattern] of wanted) {
         const url = pattern && `https://${patternHost(given.indexOf(pattern))}/`;
-        assert.deepEqual(table.urlsFor(name), url && [url], name);
+        assert.deepEqual(table.find(name), url && [url], name);
       }
     }
   });
 
   it("may have several URLs, each once", () => {
-    const table = new RouteTable({ a: ["http://x/", new URL("http://y/"), "http://x"] });
-    assert.deepEqual(table.urlsFor("a"), ["http://x/", "http://y/"]);
-    assert.equal(table.urlsFor("b"), undefined);
+    const table = routeTable({ a: ["http://x/", new URL("http://y/"), "http://x"] });
+    assert.deepEqual(table.find("a"), ["http://x/", "http://y/"]);
+    assert.equal(table.find("b"), undefined);
   });
 
   it("are checked when they are made, and never shown", () => {
     const bad = ["", "/deliver", "ftp://x/", "javascript:alert(1)", "http://user:secret@x/", []];
     for (const url of [...bad, ["http://x", "file:///secret"], ["http://u@x"]]) {
-      assert.throws(() => new RouteTable({ "a.b": url }), (error: Error & { code?: string }) => {
+      assert.throws(() => routeTable({ "a.b": url }), (error: Error & { code?: string }) => {
         assert.equal(error.code, "invalid_option");
         assert.match(error.message, /"a\.b"/);
         return !error.message.includes("secret");
       });
     }
-    assert.throws(() => new RouteTable({ "a..b": "http://x" }), { code: "invalid_name" });
+    assert.throws(() => routeTable({ "a..b": "http://x" }), { code: "invalid_name" });
   });
 });
 

@@ -4,6 +4,7 @@ import { Receiver } from "@upstash/qstash";
 import * as jose from "jose";
 import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
 import type { VerifyResult } from "../../core/wire.ts";
+import { qstashToken } from "../support/qstash_token.ts";
 
 const NOW_MS = Date.now();
 const NOW_S = Math.floor(NOW_MS / 1000);
@@ -13,24 +14,12 @@ const URL_ = "https://orders.example/atlast/deliver";
 const BODY = new TextEncoder().encode(`{"orderId":1}`);
 
 /** A token as QStash makes it; `claims` and `header` say what is special about it. */
-async function tokenFor(
+function tokenFor(
   body: Uint8Array,
   claims: Record<string, unknown> = {},
   { key = CURRENT, alg = "HS256" } = {},
 ): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new Uint8Array(body));
-  const padded = jose.base64url.encode(new Uint8Array(digest)) + "=";
-  return await new jose.SignJWT({
-    iss: "Upstash",
-    sub: URL_,
-    exp: NOW_S + 300,
-    iat: NOW_S,
-    nbf: 0,
-    jti: "jwt_1",
-    aud: "",
-    body: padded,
-    ...claims,
-  }).setProtectedHeader({ alg, typ: "JWT" }).sign(new TextEncoder().encode(key));
+  return qstashToken(body, URL_, { claims, key, alg, nowS: NOW_S });
 }
 
 interface Delivery {

@@ -18,9 +18,13 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     adapters: ["postgres"],
   },
   http: { drivers: [], adapters: [] },
+  shared_store: { drivers: [], adapters: [] },
   qstash: { drivers: ["@upstash/qstash"], adapters: [] },
   // A program for development and tests; it has none of the transport's driver.
-  "qstash/emulator": { drivers: ["croner", "node:http", "node:process"], adapters: [] },
+  "qstash/emulator": {
+    drivers: ["croner", "node:process", "node:util"],
+    adapters: ["local_server"],
+  },
   upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
   // A program for development and tests, which talks TCP to a Redis server.
   "upstash_redis/proxy": {
@@ -35,11 +39,11 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
 };
 
 /**
- * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, the
- * client, the entry point, or all the rest.
+ * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, its
+ * description, the client, the entry point, or all the rest.
  */
 export type Room =
-  | { readonly kind: "core" | "bus" | "http" | "edge" | "client" | "entry" | "other" }
+  | { readonly kind: "core" | "bus" | "http" | "edge" | "openapi" | "client" | "entry" | "other" }
   | { readonly kind: "adapter"; readonly name: string };
 
 /** The room of a file, from its path in the repository. */
@@ -48,6 +52,7 @@ export function roomOf(path: string): Room {
   if (path.startsWith("core/bus/")) return { kind: "bus" };
   if (path.startsWith("core/http/")) return { kind: "http" };
   if (path.startsWith("core/")) return { kind: "core" };
+  if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
   if (path.startsWith("edge/")) return { kind: "edge" };
   if (path.startsWith("client/")) return { kind: "client" };
   const [, adapter, folder] = /^adapters\/([^/]+)(?:\/([^/]+)\/)?/.exec(path) ?? [];
@@ -82,14 +87,25 @@ function packageProblem(room: Room, specifier: string): string | null {
     return "shipped files import each other by relative path";
   }
   const name = packageOf(specifier);
-  const allowed = room.kind === "adapter"
-    ? ADAPTERS[room.name]?.drivers ?? []
-    : room.kind === "edge"
-    ? ["hono"]
-    : [];
+  const allowed = packagesOf(room);
   return allowed.includes(name)
     ? null
     : `${describe(room)} may import ${allowed.join(", ") || "no package"}, not ${name}`;
+}
+
+/** The packages that a room may import, beside those of rooms it may reach. */
+export function packagesOf(room: Room): readonly string[] {
+  switch (room.kind) {
+    case "adapter":
+      return ADAPTERS[room.name]?.drivers ?? [];
+    case "edge":
+      return ["hono"];
+    // Apart from the edge, so that no app brings a schema library along.
+    case "openapi":
+      return ["zod"];
+    default:
+      return [];
+  }
 }
 
 /** The package of a specifier: `hono` of `hono/jsx`; of `node:` modules the whole. */
@@ -110,6 +126,8 @@ function mayReach(from: Room, to: Room): boolean {
     case "edge":
     case "client":
       return ["core", "bus", "http", from.kind].includes(to.kind);
+    case "openapi":
+      return ["core", "http", "edge", "openapi"].includes(to.kind);
     case "adapter":
       return to.kind === "core" || to.kind === "http" ||
         (to.kind === "adapter" &&
@@ -133,6 +151,8 @@ function describe(room: Room): string {
       return "core/http";
     case "edge":
       return "edge";
+    case "openapi":
+      return "edge/openapi";
     case "client":
       return "client";
     case "other":

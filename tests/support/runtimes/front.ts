@@ -14,7 +14,10 @@ export interface Passing {
   readonly path: string;
 }
 
-/** What a rule makes of a request: an answer in place of the service's, or null to let it pass. */
+/**
+ * What a rule makes of a request: an answer in place of the service's, `Response.error()` for none at all,
+ * or null to let it pass.
+ */
 export type Rule = (
   passing: Passing,
   forward: () => Promise<Response>,
@@ -63,6 +66,8 @@ export class Front {
     const { pathname, search } = new URL(request.url);
     const forward = () => this.#forward(request, body, pathname + search);
     const ruled = await this.rule?.({ request, body, path: pathname }, forward) ?? null;
+    // A handler that rejects has its connection broken off.
+    if (ruled?.type === "error") throw new Error("The request or its answer is lost");
     return ruled ?? await forward();
   }
 

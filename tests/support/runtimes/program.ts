@@ -74,11 +74,13 @@ export class Program {
     }
   }
 
-  /** Writes a line to it, and waits for one that it answers with. */
+  /** Writes a line to it, and waits for one that it answers with, which is not kept. */
   async ask(line: string, answer: RegExp): Promise<RegExpExecArray> {
     const answered = this.says(answer);
     this.#child.stdin.write(`${line}\n`);
-    return await answered;
+    const match = await answered;
+    this.#lines.splice(this.#lines.indexOf(match.input), 1);
+    return match;
   }
 
   /** Waits until it ends by itself; throws when it failed. */

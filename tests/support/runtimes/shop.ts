@@ -106,6 +106,24 @@ export class Shop {
     await instance[how]();
   }
 
+  /** Replaces a service by one with other variables, which takes over before the old one is killed. */
+  async replace(name: ServiceName, variables: Variables): Promise<void> {
+    const old = this.instance(name);
+    await this.start(name, variables);
+    this.#ended.push(old);
+    await old.kill();
+    await this.leasesRunOut(name);
+  }
+
+  /** Lets the time pass for which a process that was killed has left its messages leased. */
+  async leasesRunOut(name: ServiceName): Promise<void> {
+    for (const box of ["outbox", "inbox"]) {
+      await this.sql(name)`
+        update ${this.sql(name)(`atlast.${box}`)} set lease_until_ms = 0
+        where lease_until_ms is not null`;
+    }
+  }
+
   /** Waits until something is so, and calls no cron meanwhile. */
   async until(what: string, isSo: () => Promise<boolean>): Promise<void> {
     await this.#changes.until(what, isSo);

@@ -1,0 +1,29 @@
+/**
+ * Deduplication ids: QStash takes a message with the same one once within ten minutes.
+ *
+ * @module
+ */
+import { toBase64 } from "../../core/wire.ts";
+
+/** An id that is used as it is is not longer than this; there is no need to know QStash's own limit. */
+const MAX_PLAIN_LENGTH = 100;
+
+/**
+ * The deduplication id of a message for a destination: the same each time it is sent there. QStash refuses
+ * colons, and its client any letter that is not Latin; what has others than the safest is hashed.
+ */
+export async function dedupId(messageId: string, destination: string): Promise<string> {
+  const isPlain = messageId.length <= MAX_PLAIN_LENGTH && /^[\w.-]+$/.test(messageId) &&
+    !messageId.startsWith(HASHED);
+  const name = isPlain ? messageId : HASHED + await digest(messageId);
+  return `${name}.${(await digest(destination)).slice(0, 16)}`;
+}
+
+/** No plain id begins so, that none can be taken for a hashed one. */
+const HASHED = "sha256.";
+
+async function digest(text: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return toBase64(new Uint8Array(hash))
+    .replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+}

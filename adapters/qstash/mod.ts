@@ -1,0 +1,22 @@
+/**
+ * QStash: a transport that hands it messages. What it delivers is verified by `verifyQstash` of
+ * `@atlast/bus/qstash/verify`.
+ *
+ * @module
+ */
+export { QSTASH_URL, type QstashAccess, type QstashClient } from "./client.ts";
+export type { QstashChoices, QstashFlowControl, QstashTransportOptions } from "./options.ts";
+export { type QstashTransport, qstashTransport } from "./qstash_transport.ts";
+export type { QstashRoutes } from "./routes.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type {
+  AbortSignalLike,
+  Clock,
+  DeliverOptions,
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../core/ports.ts";
+export type { RetryPolicy } from "../../core/retry.ts";

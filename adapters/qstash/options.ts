@@ -1,0 +1,123 @@
+/**
+ * The options of the transport, and what each message may choose for itself.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Message } from "../../core/message.ts";
+import type { Clock } from "../../core/platform.ts";
+import type { RetryPolicy } from "../../core/retry.ts";
+import type { QstashAccess } from "./client.ts";
+import type { QstashRoutes } from "./routes.ts";
+
+/** Limits on how fast QStash delivers messages that share a key. */
+export interface QstashFlowControl {
+  /** What the messages share. */
+  readonly key: string;
+  /** How many deliveries may be under way at once. */
+  readonly parallelism?: number;
+  /** How many deliveries may begin within a period. */
+  readonly rate?: number;
+  /** How long a period is, in seconds; 1 if not given. */
+  readonly periodS?: number;
+}
+
+/** How QStash delivers a message; what is not given is as the options of the transport say. */
+export interface QstashChoices {
+  /** How long QStash waits before the delivery, in milliseconds, beyond what the outbox has waited. */
+  readonly delayMs?: number;
+  /** When QStash delivers it at the earliest, in Unix milliseconds; takes the place of `delayMs`. */
+  readonly notBeforeMs?: number;
+  /** Labels to find it by in the console, the logs and the DLQ. */
+  readonly labels?: readonly string[];
+  /** Limits on how fast it is delivered. */
+  readonly flowControl?: QstashFlowControl;
+}
+
+/** What {@linkcode qstashTransport} takes. */
+export interface QstashTransportOptions extends QstashAccess, QstashChoices {
+  /**
+   * Message names, or patterns with `*` and `#`, to the URL of the deliver route that takes their messages,
+   * or to a URL group. The most exact pattern that matches a name is its route.
+   */
+  readonly routes: QstashRoutes;
+  /** What a message chooses for itself; nothing if not given. */
+  readonly choose?: (message: Message) => QstashChoices;
+  /**
+   * The retry policy of the subscribers, or the longest of several; CAP's if not given. Subscribers say
+   * themselves when they want the next attempt, and when no more: QStash is told to try at least as often,
+   * and by these delays where a destination says nothing.
+   */
+  readonly retry?: RetryPolicy;
+  /** How long a destination may take to answer, in seconds; what the plan allows if not given. */
+  readonly answerTimeoutS?: number;
+  /**
+   * The URL of the edge app's `/undeliverable` route, so that a message that QStash gives up is failed in
+   * the outbox, and its publisher told. Not given, that shows in QStash's own DLQ alone.
+   */
+  readonly failureCallback?: string | URL;
+  /**
+   * `message`, if not given: CAP's headers as HTTP headers and the body as it is. `batch`: all of it in a
+   * body of Atlast's own form, so that QStash's signature covers the headers too; what would be too large
+   * in that form goes in the other.
+   */
+  readonly format?: "message" | "batch";
+  /** The most messages in a request; 100 if not given. */
+  readonly maxBatch?: number;
+  /** The largest message, in bytes; 1 MiB if not given, which every plan carries. */
+  readonly maxMessageBytes?: number;
+  /** The largest request, in bytes; 8 MiB if not given. */
+  readonly maxRequestBytes?: number;
+  /** How long QStash may take to answer, in milliseconds; 15 seconds if not given. */
+  readonly timeoutMs?: number;
+  /** Where the time is from; the system's clock if not given. */
+  readonly clock?: Pick<Clock, "now">;
+}
+
+/**
+ * A whole number from 1 to `most`.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkedCount(option: string, value: number, most: number): number {
+  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${option} ${value}: want a whole number from 1 to ${most}`,
+  );
+}
+
+/**
+ * Checks choices; each message's own ones too, because QStash would refuse the whole batch for them.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkChoices(choices: QstashChoices): void {
+  const { delayMs = 0, notBeforeMs = 0, labels = [], flowControl } = choices;
+  const problem = !(delayMs >= 0 && delayMs <= MAX_WAIT_MS)
+    ? `delayMs ${delayMs}: want milliseconds from 0 on`
+    : !(notBeforeMs >= 0 && notBeforeMs <= MAX_WAIT_MS)
+    ? `notBeforeMs ${notBeforeMs}: want Unix milliseconds`
+    : !labels.every((label) => /^[\x21-\x2b\x2d-\x7e]{1,200}$/.test(label))
+    ? "labels: want each of 1 to 200 printable ASCII characters, without spaces and commas"
+    : flowControl === undefined
+    ? null
+    : problemOfFlow(flowControl);
+  if (problem !== null) throw new AtlastError("invalid_option", `Cannot use ${problem}`);
+}
+
+/** Past the year 2200; what QStash allows is its plan's business. */
+const MAX_WAIT_MS = 7.3e12;
+
+function problemOfFlow({ key, ...limits }: QstashFlowControl): string | null {
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,200}$/.test(key)) {
+    return "flowControl.key: want 1 to 200 printable ASCII characters, without spaces";
+  }
+  if (limits.parallelism === undefined && limits.rate === undefined) {
+    return "flowControl without a limit: want parallelism or rate";
+  }
+  const bad = Object.entries(limits).find(([, value]) => !(Number.isInteger(value) && value > 0));
+  return bad === undefined
+    ? null
+    : `flowControl.${bad[0]} ${bad[1]}: want a whole number above zero`;
+}

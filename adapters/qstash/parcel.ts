@@ -1,0 +1,65 @@
+/**
+ * Requests to QStash, packed into as few calls as the limits allow.
+ *
+ * @module
+ */
+import { bodyBytes } from "../../core/message.ts";
+import { fitsBatch, type QstashRequest } from "./request.ts";
+
+/** A message on its way: which of the call's messages it is, and the request for it. */
+export interface Job {
+  /** Its place among the messages. */
+  readonly place: number;
+  /** The request. */
+  readonly request: QstashRequest;
+}
+
+/** Messages that go in one call: a batch, or one alone. */
+export interface Parcel {
+  /** Whether they go as a batch. */
+  readonly isBatch: boolean;
+  /** The messages; one, unless they go as a batch. */
+  readonly jobs: readonly Job[];
+}
+
+/** How large parcels may get. */
+export interface ParcelLimits {
+  /** The most messages in one. */
+  readonly maxBatch: number;
+  /** The most bytes in one. */
+  readonly maxRequestBytes: number;
+}
+
+/** Sorts messages into parcels. */
+export function parcelsOf(jobs: readonly Job[], limits: ParcelLimits): Parcel[] {
+  const parcels: Parcel[] = [];
+  let open: { jobs: Job[]; bytes: number } | null = null;
+  for (const job of jobs) {
+    if (!fitsBatch(job.request)) {
+      parcels.push({ isBatch: false, jobs: [job] });
+      continue;
+    }
+    // Its names differ in the request, but none of them is shorter here.
+    const bytes = bodyBytes(JSON.stringify(job.request));
+    if (
+      open === null || open.jobs.length >= limits.maxBatch ||
+      open.bytes + bytes > limits.maxRequestBytes
+    ) {
+      open = { jobs: [], bytes: 0 };
+      parcels.push({ isBatch: true, jobs: open.jobs });
+    }
+    open.jobs.push(job);
+    open.bytes += bytes + HEADER_NAMES_BYTES;
+  }
+  return parcels;
+}
+
+/** What the client makes longer: `upstash-forward-` before names, and the like. */
+const HEADER_NAMES_BYTES = 1024;
+
+/** Two parcels with half of the messages each; null for what cannot be halved. */
+export function halves({ isBatch, jobs }: Parcel): readonly [Parcel, Parcel] | null {
+  if (jobs.length < 2) return null;
+  const middle = Math.ceil(jobs.length / 2);
+  return [{ isBatch, jobs: jobs.slice(0, middle) }, { isBatch, jobs: jobs.slice(middle) }];
+}

@@ -1,0 +1,282 @@
+/**
+ * The transport that hands messages to QStash, which delivers them by itself.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { HEADER } from "../../core/headers.ts";
+import { checkedUrl } from "../../core/http/checked_url.ts";
+import { inParallel } from "../../core/http/in_parallel.ts";
+import { isObject } from "../../core/json.ts";
+import { bodyBytes, type Message, type MessageHeaders } from "../../core/message.ts";
+import type { PatternTable } from "../../core/pattern_table.ts";
+import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
+import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
+import { failed, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { clientOf, type QstashClient } from "./client.ts";
+import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
+import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";
+import { type Waited, waited } from "./patience.ts";
+import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
+import { retriesFor, retryExpression } from "./retry_expression.ts";
+import { type QstashTarget, routeTable } from "./routes.ts";
+
+/** The default of `maxMessageBytes`: what the free plan carries, and so every plan. */
+const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
+/** The default of `maxRequestBytes`: far below what QStash takes, so that a request does not take long. */
+const DEFAULT_REQUEST_BYTES = 8 * 1024 * 1024;
+/** The default of `timeoutMs`: well within a bus's lease. */
+const DEFAULT_TIMEOUT_MS = 15_000;
+/** The default of `maxBatch`, and the most that it may be: QStash names no limit. */
+const DEFAULT_MAX_BATCH = 100;
+const MOST_MAX_BATCH = 1_000;
+
+/** A transport that hands messages to QStash. */
+export interface QstashTransport extends Transport {
+  /**
+   * Has a message that QStash gave up delivered again, by the id it has in the DLQ, and gives back the
+   * message id it has from then on. A message that is still in the outbox is better retried there, with
+   * `bus.retry()`: then it does not stay there as failed.
+   *
+   * @throws {AtlastError} `not_found` when the DLQ has none with this id, `unreachable`.
+   */
+  retryFromDlq(dlqId: string): Promise<string>;
+}
+
+/**
+ * A transport that hands messages to QStash, which delivers them to the edge apps of their subscribers.
+ *
+ * A message counts as sent when QStash has taken it. QStash tries until the subscriber's own policy ends,
+ * and with the option `failureCallback` says here when it gave a message up.
+ *
+ * @example
+ * ```ts ignore
+ * const transport = qstashTransport({
+ *   token: env.QSTASH_TOKEN,
+ *   routes: { "order.*": "https://inventory.example/deliver" },
+ *   failureCallback: "https://orders.example/undeliverable",
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function qstashTransport(options: QstashTransportOptions): QstashTransport {
+  return new OnQstash(options);
+}
+
+/** One call of `send`. */
+interface Call {
+  readonly signal: AbortSignalLike;
+  readonly results: Map<number, SendResult>;
+  /** Messages that QStash says it has already, by its own ids. */
+  readonly duplicates: { readonly place: number; readonly messageIds: readonly string[] }[];
+  /** Why no further request is made. */
+  end: SendResult | null;
+}
+
+class OnQstash implements QstashTransport {
+  readonly capabilities: Transport["capabilities"];
+  readonly #client: QstashClient;
+  readonly #routes: PatternTable<QstashTarget>;
+  readonly #form: RequestForm;
+  readonly #options: QstashTransportOptions;
+  readonly #limits: ParcelLimits;
+  readonly #maxMessageBytes: number;
+  readonly #timeoutMs: number;
+  readonly #clock: Pick<Clock, "now">;
+  /** The limit that QStash said is reached, so that it is not asked before that is reset. */
+  #closed: { readonly reason: string; readonly untilMs: number } | null = null;
+
+  constructor(options: QstashTransportOptions) {
+    const { maxBatch = DEFAULT_MAX_BATCH, format = "message", retry = DEFAULT_RETRY } = options;
+    const { maxMessageBytes = DEFAULT_MESSAGE_BYTES, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const { maxRequestBytes = DEFAULT_REQUEST_BYTES } = options;
+    if (format !== "message" && format !== "batch") {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use format "${format}": want message or batch`,
+      );
+    }
+    checkRetryPolicy(retry);
+    checkChoices(options);
+    const { answerTimeoutS, failureCallback } = options;
+    this.#options = options;
+    this.#client = clientOf(options);
+    this.#routes = routeTable(options.routes);
+    this.#limits = {
+      maxBatch: checkedCount("maxBatch", maxBatch, MOST_MAX_BATCH),
+      maxRequestBytes: checkedCount("maxRequestBytes", maxRequestBytes, Number.MAX_SAFE_INTEGER),
+    };
+    this.#maxMessageBytes = checkedCount(
+      "maxMessageBytes",
+      maxMessageBytes,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.#timeoutMs = checkedCount("timeoutMs", timeoutMs, 10 * 60_000);
+    this.#clock = options.clock ?? { now: () => Date.now() };
+    this.#form = {
+      format,
+      retries: retriesFor(retry),
+      retryDelay: retryExpression(retry),
+      ...(answerTimeoutS === undefined
+        ? {}
+        : { timeout: checkedCount("answerTimeoutS", answerTimeoutS, 24 * 60 * 60) }),
+      ...(failureCallback === undefined
+        ? {}
+        : { failureCallback: checkedUrl(failureCallback, "the option failureCallback") }),
+    };
+    this.capabilities = { maxBatch: this.#limits.maxBatch, maxBodyBytes: this.#maxMessageBytes };
+  }
+
+  routes(name: string, headers: MessageHeaders = {}): boolean {
+    return this.#targetOf(name, headers) !== undefined;
+  }
+
+  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    const call: Call = { signal, results: new Map(), duplicates: [], end: null };
+    const jobs: Job[] = [];
+    for (const [place, message] of messages.entries()) {
+      const request = await this.#requestOf(message);
+      if ("kind" in request) call.results.set(place, request);
+      else jobs.push({ place, request });
+    }
+    await inParallel(
+      parcelsOf(jobs, this.#limits).map((parcel) => () => this.#send(parcel, call)),
+    );
+    await inParallel(call.duplicates.map((duplicate) => () => this.#revive(duplicate, call)));
+    return messages.map((_, place) =>
+      call.results.get(place) ?? failed("QStash was not asked", true)
+    );
+  }
+
+  async retryFromDlq(dlqId: string): Promise<string> {
+    const asked = await this.#ask(() => this.#client.dlq.retry([dlqId] as never), null);
+    if (asked.kind === "answered") {
+      const answers = isObject(asked.result) ? asked.result["responses"] : undefined;
+      const [first] = Array.isArray(answers) ? answers : [];
+      if (isObject(first) && typeof first["messageId"] === "string") return first["messageId"];
+    } else if (
+      !(asked.kind === "threw" && isObject(asked.error) && asked.error["status"] === 404)
+    ) {
+      const { reason } = this.#troubleOf(asked).result;
+      throw new AtlastError("unreachable", `Cannot retry a message of the DLQ: ${reason}`);
+    }
+    throw new AtlastError(
+      "not_found",
+      "Cannot retry a message of the DLQ: it has none with this id",
+    );
+  }
+
+  /** Nothing is kept open between calls. */
+  async close(): Promise<void> {}
+
+  /** A destination of its own is for notifications by times that QStash does not keep. */
+  #targetOf(name: string, headers: MessageHeaders): QstashTarget | undefined {
+    return headers[HEADER.destination] === undefined ? this.#routes.find(name) : undefined;
+  }
+
+  async #requestOf(message: Message): Promise<QstashRequest | SendResult> {
+    const target = this.#targetOf(message.name, message.headers);
+    if (target === undefined) {
+      return { kind: "unroutable", reason: `No route of QStash's matches "${message.name}"` };
+    }
+    const { delayMs, notBeforeMs, labels, flowControl, choose } = this.#options;
+    const common = Object.entries({ delayMs, notBeforeMs, labels, flowControl })
+      .filter(([, value]) => value !== undefined);
+    const choices = { ...Object.fromEntries(common), ...choose?.(message) };
+    try {
+      checkChoices(choices);
+    } catch (error) {
+      return failed(`Its choices for QStash do not hold: ${(error as Error).message}`, false);
+    }
+    // JSON can make a body six times as long; the form of headers and body never makes it longer.
+    let bytes = 0;
+    for (const format of new Set([this.#form.format, "message"] as const)) {
+      const request = await requestOf(message, target, { ...this.#form, format }, choices);
+      bytes = bodyBytes(request.body);
+      if (bytes <= this.#maxMessageBytes) return request;
+    }
+    return failed(`Cannot send ${bytes} bytes: want ${this.#maxMessageBytes} at most`, false);
+  }
+
+  async #send(parcel: Parcel, call: Call): Promise<void> {
+    const { jobs, isBatch } = parcel;
+    const fail = (result: SendResult) => {
+      for (const { place } of jobs) call.results.set(place, result);
+    };
+    const end = call.end ?? this.#limitOf();
+    if (end !== null) return fail(end);
+    const requests = jobs.map(({ request }) => request);
+    const asked = await this.#ask(
+      async () =>
+        isBatch
+          ? await this.#client.batch(requests as never)
+          : [await this.#client.publish(requests[0] as never)],
+      call.signal,
+    );
+    if (asked.kind === "answered") return this.#settle(jobs, asked.result, call);
+    const trouble = this.#troubleOf(asked);
+    const smaller = trouble.mayBeOne ? halves(parcel) : null;
+    if (smaller !== null) {
+      await this.#send(smaller[0], call);
+      return await this.#send(smaller[1], call);
+    }
+    // Else a silent server would cost a timeout for each parcel, and the leases would run out.
+    if (asked.kind !== "threw") call.end = trouble.result;
+    if (trouble.closedUntilMs !== undefined) {
+      this.#closed = { reason: trouble.result.reason, untilMs: trouble.closedUntilMs };
+    }
+    fail(trouble.result);
+  }
+
+  #settle(jobs: readonly Job[], answers: readonly unknown[], call: Call): void {
+    // For a single URL group QStash may leave out the outer list.
+    const each = jobs.length === 1 && answers.length !== 1 ? [answers] : answers;
+    jobs.forEach(({ place }, i) => {
+      const taken = takenOf(each.length === jobs.length ? each[i] : undefined);
+      call.results.set(place, taken.kind === "taken" ? { kind: "sent" } : taken.result);
+      if (taken.kind === "taken" && taken.duplicates.length > 0) {
+        call.duplicates.push({ place, messageIds: taken.duplicates });
+      }
+    });
+  }
+
+  /**
+   * What QStash has already was sent before, and only its answer was lost; or it was given up since, and an
+   * operator has it tried again. Then it is in the DLQ, and nobody delivers it unless it is taken out.
+   */
+  async #revive({ place, messageIds }: Call["duplicates"][number], call: Call): Promise<void> {
+    const { dlq } = this.#client;
+    for (const messageId of messageIds) {
+      const asked = await this.#ask(async () => {
+        const { messages } = await dlq.listMessages({ filter: { messageId } } as never);
+        const dlqIds = messages.map(({ dlqId }) => dlqId);
+        if (dlqIds.length > 0) await dlq.retry(dlqIds as never);
+      }, call.signal);
+      if (asked.kind !== "answered") call.results.set(place, this.#troubleOf(asked).result);
+    }
+  }
+
+  #limitOf(): SendResult | null {
+    if (this.#closed === null) return null;
+    const waitMs = this.#closed.untilMs - this.#clock.now();
+    return waitMs > 0 ? failed(this.#closed.reason, true, waitMs) : null;
+  }
+
+  #ask<Result>(
+    work: () => Promise<Result>,
+    signal: AbortSignalLike | null,
+  ): Promise<Waited<Result>> {
+    return waited(work, this.#timeoutMs, signal);
+  }
+
+  #troubleOf(asked: Exclude<Waited<unknown>, { kind: "answered" }>): Trouble {
+    switch (asked.kind) {
+      case "threw":
+        return troubleOf(asked.error, this.#clock.now());
+      case "timed_out":
+        return { result: failed("QStash did not answer in time", true), mayBeOne: false };
+      case "stopped":
+        return { result: failed("Stopped before QStash answered", true), mayBeOne: false };
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * A message as the official client takes it.
+ *
+ * @module
+ */
+import { wireHeaders } from "../../core/headers.ts";
+import { SENT_HEADER, sentHeader } from "../../core/http/qstash.ts";
+import { fitsRawForm } from "../../core/http/raw_form.ts";
+import { bodyBytes, type Message } from "../../core/message.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import { dedupId } from "./dedup_id.ts";
+import type { QstashChoices } from "./options.ts";
+import type { QstashTarget } from "./routes.ts";
+
+/** What the official client is given for a message. Made anew each time, as the client may change it. */
+export interface QstashRequest {
+  readonly url?: string;
+  readonly urlGroup?: string;
+  readonly method: "POST";
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array<ArrayBuffer>;
+  readonly deduplicationId: string;
+  readonly retries: number;
+  readonly retryDelay: string;
+  readonly timeout?: number;
+  readonly failureCallback?: string;
+  readonly delay?: number;
+  readonly notBefore?: number;
+  readonly label?: string[];
+  readonly flowControl?: {
+    readonly key: string;
+    readonly parallelism?: number;
+    readonly rate?: number;
+    readonly period?: number;
+  };
+}
+
+/** What all requests of a transport have in common. */
+export interface RequestForm {
+  readonly format: "message" | "batch";
+  readonly retries: number;
+  readonly retryDelay: string;
+  readonly timeout?: number;
+  readonly failureCallback?: string;
+}
+
+/** The request that publishes a message. */
+export async function requestOf(
+  message: Message,
+  target: QstashTarget,
+  form: RequestForm,
+  choices: QstashChoices,
+): Promise<QstashRequest> {
+  const { format, ...shared } = form;
+  const { contentType, body, headers } = format === "message" && fitsRawForm(message)
+    ? { ...message, headers: wireHeaders(message) }
+    // What cannot stand in HTTP headers goes in the body, in Atlast's own form.
+    : { contentType: BATCH_CONTENT_TYPE, body: batchOf([batchItem(message)]), headers: {} };
+  return {
+    ...target,
+    method: "POST",
+    headers: {
+      ...headers,
+      "content-type": contentType,
+      [SENT_HEADER]: sentHeader(message.id, bodyBytes(message.body)),
+    },
+    body: typeof body === "string" ? body : new Uint8Array(body),
+    deduplicationId: await dedupId(message.id, target.url ?? target.urlGroup),
+    ...shared,
+    ...chosen(choices),
+  };
+}
+
+/** Whether a request can stand in a batch, which is JSON: bytes are carried byte for byte only alone. */
+export function fitsBatch({ body }: QstashRequest): boolean {
+  return typeof body === "string";
+}
+
+/** QStash counts in whole seconds; what is asked for must not come early. */
+function chosen(
+  { delayMs, notBeforeMs, labels, flowControl }: QstashChoices,
+): Partial<QstashRequest> {
+  return {
+    ...(notBeforeMs !== undefined
+      ? { notBefore: Math.ceil(notBeforeMs / 1000) }
+      : delayMs !== undefined && delayMs > 0
+      ? { delay: Math.ceil(delayMs / 1000) }
+      : {}),
+    ...(labels === undefined || labels.length === 0 ? {} : { label: [...labels] }),
+    ...(flowControl === undefined ? {} : { flowControl: flowOf(flowControl) }),
+  };
+}
+
+function flowOf(
+  { periodS, ...flow }: NonNullable<QstashChoices["flowControl"]>,
+): NonNullable<QstashRequest["flowControl"]> {
+  return periodS === undefined ? flow : { ...flow, period: periodS };
+}

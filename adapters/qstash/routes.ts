@@ -1,0 +1,70 @@
+/**
+ * Where messages go: names and name patterns to URLs or URL groups.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { checkedUrl } from "../../core/http/checked_url.ts";
+import { PatternTable } from "../../core/pattern_table.ts";
+
+/** A message name or pattern to the URL, or the URL group, that takes its messages. */
+export type QstashRoutes = Readonly<
+  Record<string, string | URL | { readonly urlGroup: string }>
+>;
+
+/** Where a message goes, in the words of the official client. */
+export type QstashTarget =
+  | { readonly url: string; readonly urlGroup?: never }
+  | { readonly urlGroup: string; readonly url?: never };
+
+/**
+ * Reads and checks routes.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_name`; a URL is never shown, as it may hold a secret.
+ */
+export function routeTable(routes: QstashRoutes): PatternTable<QstashTarget> {
+  return new PatternTable(
+    Object.entries(routes).map(([pattern, target]) => {
+      const what = `the route for "${pattern}"`;
+      return [
+        pattern,
+        isGroup(target) ? groupOf(target.urlGroup, what) : { url: deliverableUrl(target, what) },
+      ];
+    }),
+  );
+}
+
+/**
+ * A URL that QStash takes as it is.
+ *
+ * @param what What it is, for the error.
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function deliverableUrl(text: string | URL, what: string): string {
+  const href = checkedUrl(text, what);
+  const url = new URL(href);
+  // QStash takes such parameters for its own, and acts on them.
+  const owned = [...url.searchParams.keys()].find((key) => /^(upstash-|qstash_token$)/i.test(key));
+  if (owned !== undefined || url.hash !== "") {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use ${what}: want a URL without a fragment, and without parameters that begin with "upstash-"`,
+    );
+  }
+  return href;
+}
+
+function isGroup(target: QstashRoutes[string]): target is { readonly urlGroup: string } {
+  return typeof target === "object" && "urlGroup" in target;
+}
+
+function groupOf(name: string, what: string): QstashTarget {
+  // The characters of QStash's names; with a slash it could be another path of its API.
+  if (typeof name === "string" && /^[\w.-]{1,200}$/.test(name) && !/^\.+$/.test(name)) {
+    return { urlGroup: name };
+  }
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${what}: want a URL group of letters, digits, "-", "_" and "."`,
+  );
+}

@@ -1,0 +1,145 @@
+/**
+ * How scripts and commands reach Redis over HTTP.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import { refusal } from "./redis_error.ts";
+
+/** One request of its own, of the official client. */
+export interface UpstashPipeline {
+  /** Queues a script by its source. */
+  eval(script: string, keys: string[], args: string[]): { exec(): Promise<unknown[]> };
+  /** Queues a script by its digest. */
+  evalsha(sha1: string, keys: string[], args: string[]): { exec(): Promise<unknown[]> };
+}
+
+/**
+ * The part of the official client that is used: a `Redis` of `@upstash/redis`, of `@upstash/redis/cloudflare`, or
+ * of any other entry of it, with whatever options.
+ */
+export interface UpstashRedisClient {
+  /** EVAL. */
+  eval(script: string, keys: string[], args: string[]): Promise<unknown>;
+  /** EVALSHA. */
+  evalsha(sha1: string, keys: string[], args: string[]): Promise<unknown>;
+  /** MGET. */
+  mget(...keys: string[]): Promise<unknown[]>;
+  /** GET. */
+  get(key: string): Promise<unknown>;
+  /** EXISTS. */
+  exists(...keys: [string, ...string[]]): Promise<number>;
+  /** ZCOUNT. */
+  zcount(key: string, min: number | string, max: number | string): Promise<number>;
+  /** ZRANGE by score. */
+  zrange(
+    key: string,
+    min: number | "-inf",
+    max: `(${number}`,
+    options: {
+      readonly byScore: true;
+      readonly withScores: true;
+      readonly offset: number;
+      readonly count: number;
+    },
+  ): Promise<unknown[]>;
+  /** ZREM. */
+  zrem(key: string, ...members: string[]): Promise<number>;
+  /** DEL. */
+  del(...keys: string[]): Promise<number>;
+  /** Begins a request of its own. */
+  pipeline(): UpstashPipeline;
+}
+
+/** A script: its source, and what the server calls it. */
+export class Script {
+  /** The source. */
+  readonly text: string;
+  #sha: Promise<string> | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  /** Its SHA-1 digest in hex. */
+  get sha(): Promise<string> {
+    return this.#sha ??= sha1(this.text);
+  }
+}
+
+/**
+ * A request from this many characters on goes by itself. The client joins calls of one moment into one
+ * request, and two that each fit the database's limit might not fit it together.
+ */
+const LONG_REQUEST = 512 * 1024;
+
+/** Redis as the store and the fence use it. What it refuses becomes an `AtlastError`. */
+export class Client {
+  /** The official client, for plain commands. */
+  readonly redis: UpstashRedisClient;
+
+  constructor(redis: UpstashRedisClient) {
+    this.redis = redis;
+  }
+
+  /**
+   * Runs a script by its digest; where the server does not know it (any more), by its source. Its answer is
+   * an array.
+   */
+  async run(script: Script, keys: string[], args: string[]): Promise<unknown[]> {
+    const sha = await script.sha;
+    const isLong = lengthOf(keys) + lengthOf(args) >= LONG_REQUEST;
+    return await this.plain(async (redis) => {
+      try {
+        return arrayOf(
+          await (isLong
+            ? alone(redis.pipeline().evalsha(sha, keys, args))
+            : redis.evalsha(sha, keys, args)),
+        );
+      } catch (error) {
+        if (!isUnknownScript(error)) throw error;
+        return arrayOf(
+          await (isLong
+            ? alone(redis.pipeline().eval(script.text, keys, args))
+            : redis.eval(script.text, keys, args)),
+        );
+      }
+    });
+  }
+
+  /** Sends plain commands. */
+  async plain<Result>(send: (redis: UpstashRedisClient) => Promise<Result>): Promise<Result> {
+    try {
+      return await send(this.redis);
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+}
+
+async function alone(request: { exec(): Promise<unknown[]> }): Promise<unknown> {
+  const [result] = await request.exec();
+  return result;
+}
+
+/** A client whose signal has aborted resolves with something else. */
+function arrayOf(answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer;
+  throw new AtlastError(
+    "unreachable",
+    "Cannot use Upstash Redis: got an answer that is none of a script",
+  );
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && /NOSCRIPT/i.test(error.message);
+}
+
+function lengthOf(texts: readonly string[]): number {
+  return texts.reduce((length, text) => length + text.length, 0);
+}
+
+async function sha1(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,55 @@
+/**
+ * Joining what the user writes to Redis: a transaction of ours, or a MULTI of the official client.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import { WRITE_IN_MULTI } from "./lua/transaction.ts";
+import { type RedisTransaction, ScriptTransaction } from "./redis_transaction.ts";
+import { newToken } from "./token.ts";
+import { type Addition, type Keys, writeCall } from "./writes.ts";
+
+/** A MULTI of the official client, as `redis.multi()` makes it, before its `exec()`. */
+export interface RedisMulti {
+  /** Queues a script. */
+  eval(script: string, keys: string[], args: string[]): unknown;
+  /** Runs what is queued. */
+  exec(): Promise<unknown>;
+}
+
+/** What a message can be published in, so that it is there if and only if the rest is. */
+export type UpstashRedisTransaction = RedisTransaction | RedisMulti;
+
+/**
+ * Queues additions in what the user will commit. A key that the same message has by then is left; one that another
+ * message has is an error of the commit.
+ *
+ * @throws {AtlastError} `unsupported` when it is nothing that could be joined.
+ */
+export function joinAdditions(
+  tx: unknown,
+  base: string,
+  keys: Keys,
+  additions: readonly Addition[],
+  nowMs: number,
+): void {
+  if (tx instanceof ScriptTransaction) return tx.add(base, keys, additions, nowMs);
+  if (!isMulti(tx)) {
+    throw new AtlastError(
+      "unsupported",
+      "Cannot join this transaction: want one of redisTransaction(), or a redis.multi(); a pipeline " +
+        "keeps nothing together",
+    );
+  }
+  const none = { box: "outbox", list: [] } as const;
+  const call = writeCall(keys, "same", none, additions, nowMs, newToken());
+  // By its source: within a MULTI there is nobody to answer that the script is not known.
+  tx.eval(WRITE_IN_MULTI, call.keys, [base, ...call.args]);
+}
+
+/** Whether it is a MULTI of the official client, whose pipelines are of the same class. */
+export function isMulti(tx: unknown): tx is RedisMulti {
+  if (typeof tx !== "object" || tx === null) return false;
+  const { eval: run, exec, multiExec } = tx as Record<string, unknown>;
+  return typeof run === "function" && typeof exec === "function" && multiExec === true;
+}

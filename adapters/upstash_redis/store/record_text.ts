@@ -1,0 +1,200 @@
+/**
+ * Records as text in Redis: one value for where a record stands, which scripts read and write, and one for
+ * its message, which never changes.
+ *
+ * Neither begins as JSON does, so that a client that parses what looks like JSON leaves them alone.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import type { Box, Patch, State } from "../../../core/lifecycle.ts";
+import type { Message, MessageBody } from "../../../core/message.ts";
+import type { NewRecord, StateCounts, StoredRecord } from "../../../core/ports.ts";
+import type { RetryPolicy } from "../../../core/retry.ts";
+import { fromBase64, toBase64 } from "../../../core/wire.ts";
+import { keyOfMember } from "./keys.ts";
+
+/**
+ * The first line of a standing, in the order in which scripts read it. After it come three lines that
+ * scripts carry along: the rest of the patch, the reply, and the retry policy.
+ */
+interface Head {
+  readonly state: State;
+  readonly epoch: number;
+  readonly leaseUntilMs: number | null;
+  readonly dueAtMs: number;
+  readonly crashes: number;
+  readonly expiresAtMs: number | null;
+  readonly createdAtMs: number;
+  /** About how long the message is, so that a claim does not take more than one answer carries. */
+  readonly size: number;
+}
+
+/** Who wrote last: a call that is sent twice finds itself there. */
+const NOBODY = "-";
+
+/** The standing of a record that is added. */
+export function standingText(
+  record: NewRecord,
+  nowMs: number,
+  messageText: string,
+  token: string,
+): string {
+  const head: Head = {
+    ...record,
+    epoch: record.leaseUntilMs === null ? 0 : 1,
+    crashes: 0,
+    createdAtMs: nowMs,
+    size: messageText.length,
+  };
+  const { deadlineMs, reason } = record;
+  const patch = patchLine({
+    attempts: 0,
+    deadlineMs,
+    checks: 0,
+    unreachable: 0,
+    note: null,
+    reason,
+  });
+  const words = [...headWords(head), NOBODY, token];
+  return `s1 ${words.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
+}
+
+/** What a patch sets beside the words of the first line. */
+export function patchLine(
+  { attempts, deadlineMs, checks, unreachable, note, reason }: Pick<
+    Patch,
+    "attempts" | "deadlineMs" | "checks" | "unreachable" | "note" | "reason"
+  >,
+): string {
+  return JSON.stringify([attempts, deadlineMs, checks, unreachable, note, reason]);
+}
+
+/** A reply as a line: JSON text has no line breaks, but a reply may. */
+export function replyLine(reply: string | null): string {
+  return reply === null ? "" : JSON.stringify(reply);
+}
+
+/** A time as scripts read it: whole milliseconds, never early. */
+export function timeWord(timeMs: number | null): string {
+  return timeMs === null ? "-" : String(Math.ceil(timeMs));
+}
+
+/** A message's text: how its body is written, its name, all else about it, and the body. */
+export function messageText({ name, headers, contentType, body, sentAtMs }: Message): string {
+  const [form, text] = bodyText(body);
+  return `m1 ${form}\n${JSON.stringify(name)}\n${
+    JSON.stringify([contentType, sentAtMs, headers])
+  }\n${text}`;
+}
+
+/** A record from what is stored under its member. */
+export function recordOf(
+  box: Box,
+  member: string,
+  standing: string,
+  message: string,
+): StoredRecord {
+  const { id, group } = keyOfMember(member);
+  const [first = "", patch = "", reply = "", retry = ""] = standing.split("\n");
+  const [mark, state, epoch, lease, due, crashes, expires, created] = first.split(" ");
+  if (mark !== "s1") throw notOurs();
+  const [attempts, deadlineMs, checks, unreachable, note, reason] = JSON.parse(patch);
+  return {
+    box,
+    id,
+    group,
+    message: messageOf(id, message),
+    state: state as State,
+    dueAtMs: Number(due),
+    deadlineMs,
+    expiresAtMs: timeOf(expires),
+    reason,
+    retry: JSON.parse(retry) as RetryPolicy | null,
+    leaseUntilMs: timeOf(lease),
+    epoch: Number(epoch),
+    attempts,
+    crashes: Number(crashes),
+    checks,
+    unreachable,
+    note,
+    reply: reply === "" ? null : JSON.parse(reply),
+    createdAtMs: Number(created),
+  };
+}
+
+/** The states in the order in which scripts keep their counts. */
+const COUNTED: readonly State[] = [
+  "prepared",
+  "scheduled",
+  "succeeded",
+  "failed",
+  "cancelled",
+  "in_doubt",
+];
+
+/** How many records there are in each state, from what scripts keep of it. */
+export function countsOf(totals: string | null): StateCounts {
+  const [, ...words] = (totals ?? "").split(" ");
+  const counts = COUNTED.map((state, i) => [state, Number(words[i] ?? 0)]);
+  return Object.fromEntries(counts) as StateCounts;
+}
+
+function headWords(head: Head): string[] {
+  return [
+    head.state,
+    String(head.epoch),
+    timeWord(head.leaseUntilMs),
+    timeWord(head.dueAtMs),
+    String(head.crashes),
+    timeWord(head.expiresAtMs),
+    String(head.createdAtMs),
+    String(head.size),
+  ];
+}
+
+function timeOf(word: string | undefined): number | null {
+  return word === "-" ? null : Number(word);
+}
+
+function messageOf(id: string, text: string): Message {
+  const ends = [0, 0, 0];
+  let from = 0;
+  for (let line = 0; line < 3; line++) {
+    const end = text.indexOf("\n", from);
+    ends[line] = end;
+    from = end + 1;
+  }
+  const [first = 0, second = 0, third = 0] = ends;
+  if (!text.startsWith("m1 ") || third < 0) throw notOurs();
+  const [contentType, sentAtMs, headers] = JSON.parse(text.slice(second + 1, third));
+  return {
+    id,
+    name: JSON.parse(text.slice(first + 1, second)),
+    headers,
+    contentType,
+    body: bodyOf(text.slice(3, first), text.slice(third + 1)),
+    sentAtMs,
+  };
+}
+
+/** Text that is no well-formed UTF-16 is written as JSON, which has escapes for it; bytes are in base64. */
+function bodyText(body: MessageBody): [form: "text" | "json" | "bytes", text: string] {
+  if (typeof body !== "string") return ["bytes", toBase64(body)];
+  return body.isWellFormed() ? ["text", body] : ["json", JSON.stringify(body)];
+}
+
+function bodyOf(form: string, text: string): MessageBody {
+  if (form === "text") return text;
+  if (form === "json") return JSON.parse(text);
+  const bytes = fromBase64(text);
+  if (bytes === null) throw notOurs();
+  return bytes;
+}
+
+function notOurs(): AtlastError {
+  return new AtlastError(
+    "malformed_message",
+    "Cannot read a record: its value in Redis was not written by this version of Atlast",
+  );
+}

@@ -1,0 +1,42 @@
+/**
+ * What Upstash Redis refuses, in words that show no secret and no body.
+ *
+ * @module
+ */
+import { AtlastError, type ErrorCode } from "../../../core/errors.ts";
+import { plainError } from "../plain_error.ts";
+
+/** What the server says, what it means, and what is wanted instead. */
+const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
+  [
+    /WRONGPASS|invalid or missing auth token/i,
+    "unauthenticated",
+    "want the token of this database",
+  ],
+  [/NOPERM|no permissions? to run/i, "forbidden", "want a token that may write and run scripts"],
+  [
+    /max request size exceeded/i,
+    "too_large",
+    "want a request within the limit of the database's plan",
+  ],
+  [
+    /max (single record|key) size exceeded/i,
+    "too_large",
+    "want less in one key than the database's plan allows",
+  ],
+];
+
+/**
+ * The error of a call that failed. The official client's own error shows the whole command, the body of a
+ * message included.
+ */
+export function refusal(error: unknown): AtlastError {
+  if (error instanceof AtlastError) return error;
+  const said = plainError(error);
+  for (const [words, code, wanted] of KNOWN) {
+    if (words.test(said)) {
+      return new AtlastError(code, `Cannot use Upstash Redis: ${said}; ${wanted}`);
+    }
+  }
+  return new AtlastError("unreachable", `Cannot use Upstash Redis: got ${said}`);
+}

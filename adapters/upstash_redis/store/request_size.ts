@@ -1,0 +1,26 @@
+/**
+ * How much goes in one request.
+ *
+ * @module
+ */
+import { bodyBytes } from "../../../core/message.ts";
+import type { Addition } from "./writes.ts";
+
+/** The most bytes of bodies in one request: with all around them, within the 10 MB of the smallest plan. */
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/** Parts of additions that each go in one request; one that is too long for any goes by itself. */
+export function inParts(additions: readonly Addition[]): Addition[][] {
+  const parts: Addition[][] = [];
+  let bytes = Infinity;
+  for (const addition of additions) {
+    const own = bodyBytes(addition.record.message.body);
+    bytes += own;
+    if (bytes > MAX_REQUEST_BYTES) {
+      parts.push([]);
+      bytes = own;
+    }
+    (parts.at(-1) as Addition[]).push(addition);
+  }
+  return parts;
+}

@@ -1,0 +1,25 @@
+/**
+ * The scripts, as they are sent.
+ *
+ * @module
+ */
+import { Script } from "./client.ts";
+import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
+import { ASK_FENCE } from "./lua/fence.ts";
+import { LIST, PRUNE } from "./lua/read.ts";
+import { WRITE } from "./lua/write.ts";
+
+/** Settles and adds. */
+export const WRITE_SCRIPT: Script = new Script(WRITE);
+/** Claims. */
+export const CLAIM_SCRIPT: Script = new Script(CLAIM);
+/** Renews claims. */
+export const RENEW_SCRIPT: Script = new Script(RENEW);
+/** Says when something is due. */
+export const DUE_SCRIPT: Script = new Script(DUE);
+/** Lists. */
+export const LIST_SCRIPT: Script = new Script(LIST);
+/** Deletes what expired. */
+export const PRUNE_SCRIPT: Script = new Script(PRUNE);
+/** Asks a fence. */
+export const ASK_SCRIPT: Script = new Script(ASK_FENCE);

@@ -1,0 +1,338 @@
+/**
+ * The store in Upstash Redis.
+ *
+ * Each operation is one script, so it is atomic and one request; the calls that a script makes are variadic, so
+ * that a batch costs as much as one record. Billed commands of each, for a batch of any size in one group:
+ *
+ * | operation | billed |
+ * |---|---|
+ * | `add` | 5 |
+ * | `claim` that finds something | 7 |
+ * | `claim` that finds nothing | 2 |
+ * | `settle` | 5 |
+ * | `settle` with an answer (`settleAndAdd`) | 6 |
+ * | `renew` | 4 |
+ * | `find`, `count` | 1 |
+ * | `nextDueAt` with nothing there | 1 |
+ * | `nextDueAt` otherwise | 4 |
+ * | `prune` that finds nothing | 1 |
+ *
+ * A claim in the inbox costs 1 more for each further group, and so does `nextDueAt`; a failure or a half message
+ * costs 1 or 2 more, for the list of its state.
+ *
+ * @module
+ */
+import { AtlastError } from "../../../core/errors.ts";
+import type { Box } from "../../../core/lifecycle.ts";
+import type {
+  AddResult,
+  ClaimRequest,
+  Lease,
+  ListQuery,
+  NewRecord,
+  RecordKey,
+  Settlement,
+  SettleStep,
+  SqlClient,
+  StateCounts,
+  Store,
+  StoreCapabilities,
+  StoredRecord,
+} from "../../../core/ports.ts";
+import { Client, type Script, type UpstashRedisClient } from "./client.ts";
+import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
+import { keyBase } from "../prefix.ts";
+import { groupName, isStorable, LISTED, memberOf } from "./keys.ts";
+import { listRecords } from "./listing.ts";
+import { CLAIM_SCRIPT, DUE_SCRIPT, PRUNE_SCRIPT, RENEW_SCRIPT, WRITE_SCRIPT } from "./scripts.ts";
+import { countsOf, recordOf, timeWord } from "./record_text.ts";
+import { inParts } from "./request_size.ts";
+import {
+  type Addition,
+  type AddMode,
+  addResultsOf,
+  bitsOf,
+  type Call,
+  type Keys,
+  keysOf,
+  writeCall,
+} from "./writes.ts";
+import { newToken } from "./token.ts";
+
+/** Where a store or fence keeps its keys. */
+export interface UpstashRedisOptions {
+  /** The official client, of `@upstash/redis` or of one of its entries for other platforms. */
+  readonly redis: UpstashRedisClient;
+  /**
+   * What all keys begin with, in braces; `atlast` if not given. Letters, digits, `_`, `-`, `.` and `:`. Buses
+   * with the same prefix share their records.
+   */
+  readonly prefix?: string;
+}
+
+/** How many records one script deletes at the most, so that it does not hold up others. */
+const PRUNE_STEP = 1_000;
+
+/** The most that one claim brings, in characters of messages: an answer that any plan carries. */
+const MAX_CLAIM = 4 * 1024 * 1024;
+
+/**
+ * Makes a store in Upstash Redis.
+ *
+ * @example
+ * ```ts
+ * import { Redis } from "@upstash/redis";
+ * import { upstashRedisStore } from "@atlast/bus/upstash-redis";
+ *
+ * const redis = new Redis({ url: "https://….upstash.io", token: "…" });
+ * const store = upstashRedisStore({ redis, prefix: "orders" });
+ * ```
+ * @throws {AtlastError} `invalid_option` when the prefix cannot be one.
+ */
+export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
+  return new RedisStore(options);
+}
+
+/** A store in Upstash Redis. */
+export type UpstashRedisStore =
+  & Store<UpstashRedisTransaction>
+  & Required<Pick<Store, "settleAndAdd" | "addAll">>;
+
+class RedisStore implements UpstashRedisStore {
+  readonly capabilities: StoreCapabilities = { transactions: false, durable: true, shared: true };
+  readonly #client: Client;
+  readonly #base: string;
+  readonly #keys: Keys;
+
+  constructor({ redis, prefix }: UpstashRedisOptions) {
+    this.#base = keyBase(prefix);
+    this.#client = new Client(redis);
+    this.#keys = keysOf(this.#base);
+  }
+
+  /** There is nothing to make: keys come with what is in them. */
+  ready(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** More than one request carries is added in several, each of them one step. */
+  async add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: UpstashRedisTransaction | SqlClient,
+  ): Promise<AddResult[]> {
+    const additions = records.map((record) => ({ box, record, with: 0 }));
+    if (tx !== undefined) {
+      joinAdditions(tx, this.#base, this.#keys, additions, nowMs);
+      return records.map(() => ({ added: true }));
+    }
+    const results: AddResult[] = [];
+    for (const part of inParts(additions)) {
+      results.push(...await this.#add("each", box, part, nowMs) as AddResult[]);
+    }
+    return results;
+  }
+
+  async addAll(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+  ): Promise<(StoredRecord | null)[]> {
+    if (records.length === 0) return [];
+    const additions = records.map((record) => ({ box, record, with: 0 }));
+    const results = await this.#add("all", box, additions, nowMs);
+    return results.map((result) => result === null || result.added ? null : result.existing);
+  }
+
+  async claim(request: ClaimRequest): Promise<StoredRecord[]> {
+    const { box, kind, groups, key, nowMs, leaseUntilMs } = request;
+    const limit = kind === "suspect" ? Math.min(request.limit, 1) : request.limit;
+    if (limit <= 0 || groups?.length === 0 || (key && !isStorable(key))) return [];
+    const among = key === undefined ? groups : [key.group];
+    const answer = await this.#run(CLAIM_SCRIPT, {
+      keys: this.#queues(box, kind === "half" ? "prepared" : "scheduled", among),
+      args: [
+        box,
+        kind,
+        String(limit),
+        String(nowMs),
+        timeWord(leaseUntilMs),
+        String(MAX_CLAIM),
+        key === undefined ? "*" : `=${memberOf(key)}`,
+        ...groupWords(groups),
+      ],
+    });
+    const claimed: StoredRecord[] = [];
+    for (let i = 0; i + 2 < answer.length; i += 3) {
+      const [member, standing, message] = answer.slice(i, i + 3) as [string, string, string];
+      claimed.push(recordOf(box, member, standing, message));
+    }
+    return claimed;
+  }
+
+  async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
+    if (leases.length === 0) return [];
+    const { suspect, half } = this.#keys[box];
+    const members = leases.map(({ key }) => memberOf(key));
+    const [bits] = await this.#run(RENEW_SCRIPT, {
+      keys: [suspect, half, ...members.map((member) => this.#keys[box].standing(member))],
+      args: [
+        box,
+        timeWord(leaseUntilMs),
+        ...leases.flatMap(({ epoch }, i) => [members[i] as string, String(epoch)]),
+      ],
+    });
+    return bitsOf(bits);
+  }
+
+  async settle(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx?: UpstashRedisTransaction | SqlClient,
+  ): Promise<boolean[]> {
+    if (tx !== undefined) {
+      throw new AtlastError(
+        "unsupported",
+        "Cannot settle within a transaction of Redis: whether it applies is not known before the commit",
+      );
+    }
+    const steps = settlements.map((settlement) => ({ settlement, box, records: [] }));
+    return (await this.settleAndAdd(box, steps, 0)).map((end) => end !== null);
+  }
+
+  async settleAndAdd(
+    box: Box,
+    steps: readonly SettleStep[],
+    nowMs: number,
+  ): Promise<(readonly AddResult[] | null)[]> {
+    if (steps.length === 0) return [];
+    const additions = steps.flatMap(({ box, records }, i) =>
+      records.map((record): Addition => ({ box, record, with: i + 1 }))
+    );
+    const list = steps.map(({ settlement }) => settlement);
+    const call = writeCall(this.#keys, "each", { box, list }, additions, nowMs, newToken());
+    const [bits, ...answer] = await this.#run(WRITE_SCRIPT, call);
+    const applied = bitsOf(bits);
+    const added = addResultsOf(additions, answer);
+    let next = 0;
+    return steps.map(({ records }, i) => {
+      const results = added.slice(next, next += records.length) as AddResult[];
+      return applied[i] ? results : null;
+    });
+  }
+
+  async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
+    if (!isStorable(key)) return null;
+    const member = memberOf(key);
+    const keys = this.#keys[box];
+    const [standing, message] = await this.#client.plain((redis) =>
+      redis.mget(keys.standing(member), keys.message(member))
+    );
+    return isText(standing) && isText(message) ? recordOf(box, member, standing, message) : null;
+  }
+
+  list(query: ListQuery): Promise<StoredRecord[]> {
+    return listRecords(this.#client, this.#base, this.#keys[query.box], query);
+  }
+
+  async count(box: Box): Promise<StateCounts> {
+    const totals = await this.#client.plain((redis) => redis.get(this.#keys[box].totals));
+    return countsOf(isText(totals) ? totals : null);
+  }
+
+  async prune(box: Box, nowMs: number, limit: number): Promise<number> {
+    const { expiring, totals, all, list } = this.#prunedKeys(box);
+    // Nearly always there is nothing: then one command has said so.
+    const due = await this.#client.plain((redis) => redis.zcount(expiring, "-inf", String(nowMs)));
+    if (due === 0) return 0;
+    let deleted = 0;
+    for (let isMore = true; isMore && deleted < limit;) {
+      const most = Math.min(limit - deleted, PRUNE_STEP);
+      const [said] = await this.#run(PRUNE_SCRIPT, {
+        keys: [expiring, totals, all, ...list],
+        args: [box, String(nowMs), String(most)],
+      });
+      const [gone = 0, looked = 0] = String(said).slice(1).split(" ").map(Number);
+      deleted += gone;
+      isMore = looked === most;
+    }
+    return deleted;
+  }
+
+  async nextDueAt(
+    box: Box,
+    _nowMs: number,
+    groups?: readonly string[],
+    state: "scheduled" | "prepared" = "scheduled",
+  ): Promise<number | null> {
+    if (groups?.length === 0) return null;
+    const queues = this.#queues(box, state, groups);
+    // Without groups only the script knows which queues of the inbox there are.
+    if (box === "outbox" || groups !== undefined || state === "prepared") {
+      const there = await this.#client.plain((redis) => redis.exists(...queues));
+      if (there === 0) return null;
+    }
+    const [said] = await this.#run(DUE_SCRIPT, {
+      keys: queues,
+      args: [box, state, ...groupWords(groups)],
+    });
+    const at = String(said).slice(1);
+    return at === "" ? null : Number(at);
+  }
+
+  /** There are none: `tx` is undefined. What joins the user's own writes is a {@linkcode RedisTransaction}. */
+  transaction<Result>(work: (tx: UpstashRedisTransaction) => Promise<Result>): Promise<Result> {
+    return work(undefined as never);
+  }
+
+  /** The client is the user's own. */
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async #add(
+    mode: AddMode,
+    box: Box,
+    additions: readonly Addition[],
+    nowMs: number,
+  ): Promise<(AddResult | null)[]> {
+    const call = writeCall(this.#keys, mode, { box, list: [] }, additions, nowMs, newToken());
+    const [, ...answer] = await this.#run(WRITE_SCRIPT, call);
+    return addResultsOf(additions, answer);
+  }
+
+  #run(script: Script, { keys, args }: Call): Promise<unknown[]> {
+    return this.#client.run(script, keys, [this.#base, ...args]);
+  }
+
+  /** The sets that lead to what can be claimed. */
+  #queues(
+    box: Box,
+    state: "scheduled" | "prepared",
+    groups: readonly string[] | undefined,
+  ): [string, ...string[]] {
+    const keys = this.#keys[box];
+    if (state === "prepared") return [keys.half];
+    if (box === "inbox" && groups === undefined) return [keys.suspect, keys.totals];
+    const fresh = box === "outbox"
+      ? [keys.fresh("")]
+      : (groups ?? []).map((each) => keys.fresh(each));
+    return [keys.suspect, ...fresh];
+  }
+
+  #prunedKeys(box: Box): { expiring: string; totals: string; all: string; list: string[] } {
+    const keys = this.#keys[box];
+    const { expiring, totals, all } = keys;
+    return { expiring, totals, all, list: LISTED.map((state) => keys.list(state)) };
+  }
+}
+
+function groupWords(groups: readonly string[] | undefined): string[] {
+  return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
+}
+
+/** Redis gives null for what is not there; a client that gives anything else has read what is not ours. */
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}

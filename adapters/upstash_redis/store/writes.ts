@@ -1,0 +1,159 @@
+/**
+ * Settlements and additions as the arguments of the script that writes them.
+ *
+ * @module
+ */
+import type { Box, Patch } from "../../../core/lifecycle.ts";
+import type { AddResult, NewRecord, Settlement, StoredRecord } from "../../../core/ports.ts";
+import { BoxKeys, memberOf } from "./keys.ts";
+import {
+  messageText,
+  patchLine,
+  recordOf,
+  replyLine,
+  standingText,
+  timeWord,
+} from "./record_text.ts";
+
+/**
+ * What becomes of additions whose key is taken: each is left out by itself, all are left out, or the one that
+ * is there must be the same message.
+ */
+export type AddMode = "each" | "all" | "same";
+
+/** A record to add. */
+export interface Addition {
+  /** On which side. */
+  readonly box: Box;
+  /** The record. */
+  readonly record: NewRecord;
+  /** Which settlement must apply for it, counted from 1; 0 for none. */
+  readonly with: number;
+}
+
+/** What a script is run with. */
+export interface Call {
+  /** The keys it uses. */
+  readonly keys: string[];
+  /** Its arguments after the first, which is what keys begin with. */
+  readonly args: string[];
+}
+
+/** Both sides' keys. */
+export type Keys = Readonly<Record<Box, BoxKeys>>;
+
+/** The keys of both sides. */
+export function keysOf(base: string): Keys {
+  return { outbox: new BoxKeys(base, "outbox"), inbox: new BoxKeys(base, "inbox") };
+}
+
+/**
+ * A call that settles and adds.
+ *
+ * @param token Of this very call, so that it is known when it comes twice.
+ */
+export function writeCall(
+  keys: Keys,
+  mode: AddMode,
+  settlements: { readonly box: Box; readonly list: readonly Settlement[] },
+  additions: readonly Addition[],
+  nowMs: number,
+  token: string,
+): Call {
+  const used = new UsedKeys(keys);
+  const args = [mode, String(settlements.list.length)];
+  settlements.list.forEach((settlement, i) => {
+    const { key, epoch, claimed, from, patch, reply } = settlement;
+    const member = memberOf(key);
+    used.standing(settlements.box, member, key.group);
+    args.push(
+      settlements.box,
+      member,
+      String(epoch),
+      claimed === "either" ? "e" : claimed ? "y" : "n",
+      from,
+      ...patchWords(patch),
+      reply === undefined ? "=" : `+${replyLine(reply)}`,
+      `${token}.${i}`,
+    );
+  });
+  additions.forEach(({ box, record, with: place }, i) => {
+    const member = memberOf(record);
+    used.standing(box, member, record.group);
+    used.message(box, member);
+    const message = messageText(record.message);
+    args.push(
+      box,
+      member,
+      String(place),
+      standingText(record, nowMs, message, `${token}.${settlements.list.length + i}`),
+      message,
+    );
+  });
+  return { keys: used.all(), args };
+}
+
+/** What became of settlements, from the script's answer. */
+export function bitsOf(word: unknown): boolean[] {
+  return [...String(word).slice(1)].map((bit) => bit === "1");
+}
+
+/** What became of additions, from the rest of the answer; null for one that was left out for another's sake. */
+export function addResultsOf(
+  additions: readonly Addition[],
+  answer: readonly unknown[],
+): (AddResult | null)[] {
+  let at = 0;
+  return additions.map(({ box, record }) => {
+    const word = answer[at++];
+    if (word === "+") return { added: true };
+    if (word !== "=") return null;
+    const [standing, message] = [answer[at++] as string, answer[at++] as string];
+    return { added: false, existing: existingOf(box, record, standing, message) };
+  });
+}
+
+function existingOf(
+  box: Box,
+  record: NewRecord,
+  standing: string,
+  message: string,
+): StoredRecord {
+  return recordOf(box, memberOf(record), standing, message);
+}
+
+function patchWords(patch: Patch): string[] {
+  return [
+    patch.state,
+    timeWord(patch.dueAtMs),
+    String(patch.crashes),
+    timeWord(patch.expiresAtMs),
+    patchLine(patch),
+  ];
+}
+
+/** The keys that a call uses, each once. */
+class UsedKeys {
+  readonly #keys: Keys;
+  readonly #groups = new Map<Box, Set<string>>();
+  readonly #used = new Set<string>();
+
+  constructor(keys: Keys) {
+    this.#keys = keys;
+  }
+
+  standing(box: Box, member: string, group: string): void {
+    this.#used.add(this.#keys[box].standing(member));
+    const groups = this.#groups.get(box) ?? new Set();
+    this.#groups.set(box, groups.add(group));
+  }
+
+  message(box: Box, member: string): void {
+    this.#used.add(this.#keys[box].message(member));
+  }
+
+  all(): string[] {
+    const indexes = [...this.#groups].flatMap(([box, groups]) => this.#keys[box].indexes(groups));
+    return [...indexes, ...this.#used];
+  }
+}

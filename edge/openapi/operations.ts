@@ -1,0 +1,204 @@
+/**
+ * The operations of the edge app.
+ *
+ * @module
+ */
+import {
+  BATCH_CONTENT_TYPE,
+  CHECKBACK_CONTENT_TYPE,
+  HALF_CONTENT_TYPE,
+  QUERY_CONTENT_TYPE,
+} from "../../core/wire.ts";
+import { answerOf, refusals, type RefusalStatus } from "./answers.ts";
+import { anyOf, BUDGET, messageHeaders, REQUEST_ID } from "./parameters.ts";
+import { type JsonSchema, type SchemaName, schemaRef } from "./schemas.ts";
+
+/** A path of the edge app, below its base path. */
+export type OperationPath =
+  | "/deliver"
+  | "/publish"
+  | "/tick"
+  | "/checkback"
+  | "/half"
+  | "/query"
+  | "/undeliverable"
+  | "/health"
+  | "/ready"
+  | "/openapi.json";
+
+const JSON_TYPE = "application/json";
+
+/** What any request with a body may be refused with. */
+const COMMON: readonly RefusalStatus[] = [400, 401, 403, 408, 413, 415, 431, 500, 503];
+
+/** Any body with any content type, byte for byte. */
+const RAW_BODY = {
+  description: "The message's body, byte for byte.",
+  content: { "*/*": { schema: {} } },
+};
+
+/** A request and its answer in one of Atlast's own content types. */
+function own(
+  operationId: string,
+  summary: string,
+  contentType: string,
+  schemas: { readonly asks: SchemaName; readonly answers: SchemaName },
+  more: { readonly refuses?: readonly RefusalStatus[]; readonly signs?: boolean } = {},
+): JsonSchema {
+  const signed = more.signs === true
+    ? { "webhook-id": "Signed", "webhook-timestamp": "Signed", "webhook-signature": "Signed" }
+    : {};
+  return {
+    operationId,
+    summary,
+    security: anyOf("signature", "bearer"),
+    parameters: [REQUEST_ID],
+    requestBody: {
+      required: true,
+      content: { [contentType]: { schema: schemaRef(schemas.asks) } },
+    },
+    responses: {
+      200: answerOf(summary, contentType, schemaRef(schemas.answers), signed),
+      ...refusals([...COMMON, ...more.refuses ?? []], contentType),
+    },
+  };
+}
+
+function tick(operationId: string, refuses: readonly RefusalStatus[] = COMMON): JsonSchema {
+  return {
+    operationId,
+    summary: "Do what background work is due.",
+    security: anyOf("bearer", "signature", "qstash"),
+    parameters: [BUDGET, REQUEST_ID],
+    responses: {
+      200: answerOf("What was done.", JSON_TYPE, schemaRef("TickReport")),
+      ...refusals(refuses, JSON_TYPE),
+    },
+  };
+}
+
+/** A look that anyone may have. */
+function look(
+  operationId: string,
+  summary: string,
+  answers: JsonSchema,
+  refuses: readonly RefusalStatus[] = [431],
+  others: Readonly<Record<string, JsonSchema>> = {},
+): JsonSchema {
+  return {
+    operationId,
+    summary,
+    security: [],
+    parameters: [REQUEST_ID],
+    responses: {
+      200: answerOf(summary, JSON_TYPE, answers),
+      ...refusals(refuses, JSON_TYPE),
+      ...others,
+    },
+  };
+}
+
+const DELIVERED = schemaRef("DeliveryResults");
+
+/** Every operation, by path and method. */
+export const OPERATIONS: Readonly<
+  Record<OperationPath, Readonly<Record<string, JsonSchema>>>
+> = {
+  "/deliver": {
+    post: {
+      operationId: "deliver",
+      summary: "Deliver messages, callbacks among them.",
+      description:
+        "One message as headers and a raw body, or a batch by its content type. A message " +
+        "that comes again is known by its id.",
+      security: anyOf("signature", "qstash", "bearer"),
+      // A batch has them in its body.
+      parameters: [...messageHeaders([]), REQUEST_ID],
+      requestBody: {
+        required: true,
+        content: {
+          [BATCH_CONTENT_TYPE]: { schema: schemaRef("Batch") },
+          ...RAW_BODY.content,
+        },
+      },
+      responses: {
+        200: answerOf("What became of each message.", JSON_TYPE, DELIVERED),
+        202: answerOf("It is stored, and handled later.", JSON_TYPE, DELIVERED),
+        ...refusals([...COMMON, 404, 489], JSON_TYPE),
+      },
+    },
+  },
+  "/publish": {
+    post: {
+      operationId: "publish",
+      summary: "Publish a message, byte for byte.",
+      description:
+        "It is durable once this is answered, and is sent to its subscribers from then on. " +
+        "With an id of one's own it may be said again: the same message is published once.",
+      security: anyOf("bearer", "signature"),
+      parameters: [...messageHeaders(["name"]), REQUEST_ID],
+      requestBody: { required: true, ...RAW_BODY },
+      responses: {
+        200: answerOf("It was published before.", JSON_TYPE, schemaRef("Receipt")),
+        201: answerOf("It is published.", JSON_TYPE, schemaRef("Receipt")),
+        ...refusals([...COMMON, 404, 409], JSON_TYPE),
+      },
+    },
+  },
+  "/tick": {
+    post: tick("tick"),
+    // It has no body that could break off.
+    get: tick("tickByGet", COMMON.filter((status) => status !== 408)),
+  },
+  "/checkback": {
+    post: own(
+      "checkBack",
+      "Ask what became of the business operation of a half message.",
+      CHECKBACK_CONTENT_TYPE,
+      { asks: "CheckQuestion", answers: "CheckAnswer" },
+      { signs: true },
+    ),
+  },
+  "/half": {
+    post: own(
+      "half",
+      "Prepare a half message, bring its outcome, or ask how it stands.",
+      HALF_CONTENT_TYPE,
+      { asks: "HalfRequest", answers: "HalfStatus" },
+      { refuses: [404, 409] },
+    ),
+  },
+  "/query": {
+    post: own(
+      "query",
+      "Ask how a message stands, and what it says.",
+      QUERY_CONTENT_TYPE,
+      { asks: "Query", answers: "Outcome" },
+      { refuses: [404] },
+    ),
+  },
+  "/undeliverable": {
+    post: {
+      operationId: "undeliverable",
+      summary: "Say that QStash has given a message up.",
+      description: "What QStash sends to the failure callback that the transport names.",
+      security: anyOf("qstash"),
+      parameters: [REQUEST_ID],
+      requestBody: {
+        required: true,
+        content: { [JSON_TYPE]: { schema: schemaRef("FailureCallback") } },
+      },
+      responses: {
+        200: answerOf("How the message stands.", JSON_TYPE, schemaRef("UndeliverableStanding")),
+        ...refusals([...COMMON, 489], JSON_TYPE),
+      },
+    },
+  },
+  "/health": { get: look("health", "Whether the process is alive.", schemaRef("Alive")) },
+  "/ready": {
+    get: look("ready", "Whether the bus can take messages.", schemaRef("Health"), [431, 500], {
+      503: answerOf("It cannot.", JSON_TYPE, schemaRef("Health")),
+    }),
+  },
+  "/openapi.json": { get: look("openApi", "This document.", { type: "object" }) },
+};

@@ -1,0 +1,84 @@
+/**
+ * The headers of requests: those of a message, and by which a caller is known.
+ *
+ * @module
+ */
+import { HEADER } from "../../core/headers.ts";
+import { MAX_ID_LENGTH } from "../../core/id.ts";
+import { MAX_TICK_BUDGET_MS } from "../tick_budget.ts";
+import type { JsonSchema } from "./schemas.ts";
+
+/** What each header of a message says. */
+const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "activeSide">, string>> = {
+  id: "The message's id, unique for ever.",
+  name: "The message's name.",
+  type: "The body's type, for receivers that choose a deserialiser by it; carried, never read.",
+  sentTime: "When it was published, ISO 8601.",
+  correlationId: "The id of the message that this one answers.",
+  correlationSequence: "How many answers deep it is.",
+  callbackName: "The name under which the handler's return value is published.",
+  delayTime: "How long it is to wait before delivery: milliseconds, or hh:mm:ss.",
+  exception: "Why it failed, on a failure callback.",
+  group: "The group that answers, on a callback.",
+  traceparent: "W3C trace context.",
+  failureCallbackName: "The name under which the publisher learns that all attempts are used up.",
+  destination: "A URL to send it to instead of the route of its name, if the service allows it.",
+};
+
+/** The headers of a message as parameters; more of those that begin with cap- and atlast- are carried along. */
+export function messageHeaders(required: readonly (keyof typeof ABOUT)[]): JsonSchema[] {
+  return (Object.keys(ABOUT) as (keyof typeof ABOUT)[]).map((key) => ({
+    name: HEADER[key],
+    in: "header",
+    required: required.includes(key),
+    description: ABOUT[key],
+    schema: key === "id" ? { type: "string", maxLength: MAX_ID_LENGTH } : { type: "string" },
+  }));
+}
+
+/** By which a caller may have its request known; every operation has it. */
+export const REQUEST_ID: JsonSchema = {
+  name: "x-request-id",
+  in: "header",
+  required: false,
+  description: "The request's id, for the logs of both sides; a new one if it is not well-formed.",
+  schema: { type: "string" },
+};
+
+/** How long a tick may take. */
+export const BUDGET: JsonSchema = {
+  name: "budgetMs",
+  in: "query",
+  required: false,
+  description: `How long it may take, in milliseconds; ${MAX_TICK_BUDGET_MS} at most.`,
+  schema: { type: "integer", minimum: 1 },
+};
+
+/** How callers are known. Which of them a service takes is its own choice. */
+export const SECURITY_SCHEMES = {
+  signature: {
+    type: "apiKey",
+    in: "header",
+    name: "webhook-signature",
+    description:
+      "A signature after Standard Webhooks, with webhook-id and webhook-timestamp. The id is " +
+      "msg_ and the base64url SHA-256 of the message's headers, one line name:value for content-type " +
+      "and each cap- and atlast- header, in the order of their names; in other requests it starts as " +
+      "their content type wants: batch_, half_, checkback_, query_.",
+  },
+  bearer: { type: "http", scheme: "bearer", description: "A token that the service knows." },
+  qstash: {
+    type: "apiKey",
+    in: "header",
+    name: "upstash-signature",
+    description: "QStash's signature, a token over the URL and the body.",
+  },
+} as const satisfies Record<string, JsonSchema>;
+
+/** How a caller is known. */
+export type SecurityScheme = keyof typeof SECURITY_SCHEMES;
+
+/** One of several ways. */
+export function anyOf(...schemes: readonly SecurityScheme[]): JsonSchema[] {
+  return schemes.map((scheme) => ({ [scheme]: [] }));
+}

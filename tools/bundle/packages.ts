@@ -1,0 +1,38 @@
+/**
+ * Where the packages that are bundled come from.
+ *
+ * @module
+ */
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { installed } from "../npm_folder.ts";
+
+const OWN = fileURLToPath(new URL("../../.tmp/bundle/node_modules/", import.meta.url));
+const PEERS = fileURLToPath(new URL("./peers/", import.meta.url));
+const PEERS_FOLDER = fileURLToPath(new URL("../../.tmp/bundle-peers/", import.meta.url));
+
+/** A folder with hono, the one package that comes along, in the version of the lock file. */
+export function ownPackages(): string {
+  mkdirSync(OWN, { recursive: true });
+  const link = join(OWN, "hono");
+  rmSync(link, { force: true });
+  symlinkSync(folderOf("hono"), link, "dir");
+  return OWN;
+}
+
+/** A folder with what our bundle is compared with; installed by npm if that was not done. */
+export function peerPackages(): string {
+  return join(installed(PEERS, PEERS_FOLDER), "node_modules");
+}
+
+/** Where Deno keeps a package. */
+function folderOf(name: string): string {
+  const entry = createRequire(import.meta.url).resolve(name);
+  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
+    const file = join(folder, "package.json");
+    if (existsSync(file) && JSON.parse(readFileSync(file, "utf8")).name === name) return folder;
+  }
+  throw new Error(`Cannot find the folder of ${name}, which has ${entry}`);
+}
