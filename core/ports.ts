@@ -323,6 +323,12 @@ export interface Transport {
    * the inbox knows it by its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
+  /**
+   * For a transport whose subscribers use the publisher's own store: the groups that take messages of
+   * this name from it. The bus then stores a message in their inbox, with no record in the outbox where the
+   * store has transactions, and never sends it. Null, or no such method, for what must be sent.
+   */
+  groupsHere?(name: string): readonly string[] | null;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
   /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
@@ -334,10 +340,10 @@ export interface Transport {
 /** What became of a delivered message. */
 export type DeliveryResult =
   /**
-   * It is stored, and is handled later by this service. `dueAtMs`, in Unix milliseconds, is given by a bus
-   * that rests: from then on the message can be handled by a tick, or by delivering it again.
+   * It is stored, and is handled later by this service. `retryAfterMs`, in milliseconds from now, is given
+   * by a bus that rests: after that the message can be handled by a tick, or by delivering it again.
    */
-  | { readonly kind: "accepted"; readonly dueAtMs?: number }
+  | { readonly kind: "accepted"; readonly retryAfterMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
   /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
@@ -355,8 +361,8 @@ export type DeliveryResult =
 /** What whoever delivers lets the receiver count on. */
 export interface DeliverOptions {
   /**
-   * Whether it delivers again what was `accepted`, by `dueAtMs`, so that nobody else need be woken for
-   * it. False if not given.
+   * Whether it delivers again what was `accepted`, after `retryAfterMs`, so that nobody else need be woken
+   * for it. False if not given.
    */
   readonly redelivers?: boolean;
   /**
@@ -370,6 +376,8 @@ export interface DeliverOptions {
 export interface Receiver {
   /** Whether anything here subscribes to this name. */
   subscribes(name: string): boolean;
+  /** The groups here that take this name. */
+  groupsOf?(name: string): readonly string[];
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
   deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

@@ -11,6 +11,7 @@ import { mounted } from "./mount.ts";
 import type { PublishRouteOptions } from "./publish.ts";
 import type { QueryOptions } from "./query.ts";
 import { busRoutes } from "./routes.ts";
+import type { UndeliverableOptions } from "./undeliverable.ts";
 
 /** What {@linkcode createApp} takes. */
 export interface AppOptions {
@@ -30,6 +31,11 @@ export interface AppOptions {
   readonly halves?: { readonly verify?: Verify };
   /** Lets others ask how messages of the outbox stand; without this option none can. */
   readonly query?: QueryOptions;
+  /**
+   * Lets QStash tell of messages that it has given up, so that they are failed in the outbox; without
+   * this option they stay there as sent.
+   */
+  readonly undeliverable?: UndeliverableOptions;
   /** Lets services in other languages publish messages here; without this option none can. */
   readonly publish?: PublishRouteOptions;
   /** What `GET /openapi.json` answers, from `openApiDocument` of `@atlast/bus/edge/openapi`. */
@@ -63,6 +69,7 @@ export interface App {
  * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
  * - `POST /half` (option `halves`) prepares, confirms, cancels and queries half messages.
  * - `POST /query` (option `query`) tells how a message stands, and on request what it says.
+ * - `POST /undeliverable` (option `undeliverable`) takes QStash's failure callbacks.
  * - `GET /health` says that the process is alive and touches no store.
  * - `GET /ready` says with 200 or 503 whether the bus can take messages.
  * - `GET /openapi.json` (option `openApi`) describes all of this.

@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
+import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import type { Message } from "../core/message.ts";
 import type { DeliveryResult, Receiver } from "../core/ports.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
@@ -20,19 +21,22 @@ export function deliver(
   rawBody: Uint8Array,
   nowMs: number,
 ): Promise<Response> {
-  return isBatch(headers.get("content-type"))
-    ? deliverBatch(receiver, rawBody, nowMs)
-    : deliverOne(receiver, headers, rawBody, nowMs);
+  if (!isBatch(headers.get("content-type"))) {
+    const fields = messageFields(headers);
+    return deliverOne(
+      receiver,
+      withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)),
+    );
+  }
+  const entries = entriesOf(rawBody, nowMs);
+  // QStash reads the status alone, so that can stand for one message only.
+  return headers.has(QSTASH_ID_HEADER)
+    ? deliverOne(receiver, onlyMessageOf(entries))
+    : deliverBatch(receiver, entries);
 }
 
-async function deliverOne(
-  receiver: Receiver,
-  headers: Headers,
-  rawBody: Uint8Array,
-  nowMs: number,
-): Promise<Response> {
-  const fields = messageFields(headers);
-  const message = kept(withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)));
+async function deliverOne(receiver: Receiver, whole: Message): Promise<Response> {
+  const message = kept(whole);
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
@@ -51,16 +55,27 @@ async function deliverOne(
   return answer({ results: [wireResult(message.id, result!)] }, status);
 }
 
+function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
+  const text = textOf(rawBody);
+  if (text !== null) return parseBatch(text, nowMs);
+  throw new AtlastError("malformed_message", "Cannot read a batch that is no UTF-8: want JSON");
+}
+
+function onlyMessageOf([entry, ...others]: readonly BatchEntry[]): Message {
+  if (entry === undefined || others.length > 0) {
+    throw new AtlastError(
+      "malformed_message",
+      `Cannot take ${others.length + 1} messages in one of QStash's: want one`,
+    );
+  }
+  if (entry.message === null) throw entry.problem;
+  return entry.message;
+}
+
 async function deliverBatch(
   receiver: Receiver,
-  rawBody: Uint8Array,
-  nowMs: number,
+  entries: readonly BatchEntry[],
 ): Promise<Response> {
-  const text = textOf(rawBody);
-  if (text === null) {
-    throw new AtlastError("malformed_message", "Cannot read a batch that is no UTF-8: want JSON");
-  }
-  const entries = parseBatch(text, nowMs);
   const messages = entries.map(({ message }) => message).filter((message) => message !== null);
   const results = await deliverAll(receiver, messages.map(kept));
   let next = 0;

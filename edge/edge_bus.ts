@@ -6,6 +6,7 @@
 import type { HalfKeeper } from "../core/bus/half_keeper.ts";
 import type { Receipt } from "../core/bus/publisher.ts";
 import type { RawMessage, RawOptions } from "../core/bus/raw_message.ts";
+import type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliverable.ts";
 import type { CheckAnswer } from "../core/checkback.ts";
 import type { CheckQuestion, Receiver, Store } from "../core/ports.ts";
 
@@ -40,6 +41,8 @@ export interface EdgeBus extends Receiver {
   ): Promise<Receipt>;
   /** Sends what is due now; for the option `publish`, where the platform lets work end after the answer. */
   flush?(): Promise<void>;
+  /** Fails a message that was sent and then given up; for the option `undeliverable`. */
+  undeliverable?(report: Undeliverable): Promise<UndeliverableStanding>;
   /** Says what became of the operation of a half message; for the option `checkBack`. */
   checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
   /** The half messages it keeps; for the option `halves`. */

@@ -3,27 +3,17 @@
  *
  * @module
  */
-import type { Route } from "./guard.ts";
-import { never, refusalOf } from "./status.ts";
-
-/** The header that QStash gives each message it delivers. */
-const QSTASH_ID_HEADER = "upstash-message-id";
+import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
+import { never, type Refusal } from "./status.ts";
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
 const FINAL: ReadonlySet<number> = new Set([400, 413, 415, 431]);
 
 /**
- * A route that tells QStash which refusals are final. It tries again after any other status, and each
- * attempt is paid for. Everyone else is answered as the route does.
+ * Tells QStash which refusals are final. It tries again after any other status, and each attempt is paid
+ * for. Everyone else is answered as it is.
  */
-export function finalForQstash(route: Route): Route {
-  return async (request, around) => {
-    try {
-      return await route(request, around);
-    } catch (error) {
-      const refusal = request.headers.has(QSTASH_ID_HEADER) ? refusalOf(error) : null;
-      if (refusal === null || !FINAL.has(refusal.status)) throw error;
-      throw never(refusal.message, refusal.code);
-    }
-  };
+export function finalForQstash(refusal: Refusal, headers: Headers): Refusal {
+  const isFinal = headers.has(QSTASH_ID_HEADER) && FINAL.has(refusal.status);
+  return isFinal ? never(refusal.message, refusal.code) : refusal;
 }

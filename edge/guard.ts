@@ -6,6 +6,7 @@
  */
 import type { Context } from "hono";
 import { answer, answerRefusal } from "./answer.ts";
+import { finalForQstash } from "./final_for_qstash.ts";
 import { checkRequestHeaders } from "./request_headers.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { Refusal, refusalOf } from "./status.ts";
@@ -47,7 +48,7 @@ export function guardWith(onError: OnError = logError): Guard {
         checkRequestHeaders(request.headers);
         return await route(request, { requestId, waitUntil: waitUntilOf(context) });
       } catch (error) {
-        return answerError(error, requestId, onError, contentType);
+        return answerError(error, request.headers, requestId, onError, contentType);
       }
     }
   };
@@ -73,12 +74,13 @@ export function alive(): Response {
 
 function answerError(
   error: unknown,
+  headers: Headers,
   requestId: string,
   onError: OnError,
   contentType: string,
 ): Response {
   const refusal = refusalOf(error);
-  if (refusal !== null) return answerRefusal(refusal, contentType);
+  if (refusal !== null) return answerRefusal(finalForQstash(refusal, headers), contentType);
   onError(error, { requestId });
   const said = { code: "internal", message: "Cannot answer: something went wrong here", requestId };
   return answer({ error: said }, 500, { "content-type": contentType });

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import {
   CHECKBACK_CONTENT_TYPE,
   HALF_CONTENT_TYPE,
@@ -16,7 +17,7 @@ import type { AppOptions } from "./app.ts";
 import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
-import { finalForQstash } from "./final_for_qstash.ts";
+import { forQstash } from "./for_qstash.ts";
 import { alive, type OnError, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
@@ -24,6 +25,7 @@ import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "./request_body.ts";
 import { tickBudget } from "./tick_budget.ts";
+import { undeliverableRoute } from "./undeliverable.ts";
 import { checkVerify, verified } from "./verified.ts";
 
 /** A tick's request says all in its URL; this leaves room for what a cron service puts in a body. */
@@ -35,13 +37,12 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  * @throws {AtlastError} `invalid_option`.
  */
 export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
-  const { verify, checkBack, halves, publish, query, openApi } = options;
+  const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
   const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify, tick.verify);
   checkMaxBodyBytes(maxBodyBytes);
-  const delivering = deliverRoute(bus, verify, maxBodyBytes);
   const routes: MountedRoute[] = [
-    { path: "/deliver", methods: ["POST"], route: finalForQstash(delivering) },
+    { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
     { path: "/tick", methods: ["GET", "POST"], route: tickRoute(bus, tick.verify) },
     { path: "/health", methods: ["GET"], route: alive },
     { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
@@ -62,6 +63,13 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
     const route = queryRoute(store, verifierOf(query, verify), query.allows);
     offer("/query", QUERY_CONTENT_TYPE, route);
   }
+  if (undeliverable !== undefined) {
+    const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
+    const own = verifierOf(undeliverable, verify);
+    // The message and the last answer are both in it, in base64.
+    const route = undeliverableRoute(tell, own, undeliverable, 3 * maxBodyBytes);
+    routes.push({ path: "/undeliverable", methods: ["POST"], route });
+  }
   if (publish !== undefined) {
     checkVerify(publish.verify);
     const publishing = offered("publish", bus.publishRaw?.bind(bus));
@@ -78,7 +86,9 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
   return async (request) => {
     const body = await verified(request, verify, maxBodyBytes);
-    return await deliver(bus, request.headers, body, Date.now());
+    const { headers } = request;
+    const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(bus, headers) : bus;
+    return await deliver(receiver, headers, body, Date.now());
   };
 }
 

@@ -12,6 +12,8 @@ export interface ServeOptions {
   readonly port: number;
   /** The address; `127.0.0.1`, which only this machine reaches, if not given. */
   readonly hostname?: string;
+  /** The most bytes that the headers of a request may have; the platform's 16 KiB if not given. */
+  readonly maxHeaderBytes?: number;
 }
 
 /** What listens. */

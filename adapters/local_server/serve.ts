@@ -19,7 +19,9 @@ export type Handle = (request: Request) => Response | Promise<Response>;
  * @throws What the system says of a port that is taken or not allowed.
  */
 export function serve(handle: Handle, options: ServeOptions): Promise<Served> {
-  const server = createServer((incoming, outgoing) => {
+  const { maxHeaderBytes } = options;
+  const settings = maxHeaderBytes === undefined ? {} : { maxHeaderSize: maxHeaderBytes };
+  const server = createServer(settings, (incoming, outgoing) => {
     answer(handle, incoming, outgoing).catch(() => incoming.socket.destroy());
   });
   return listen(server, options);

@@ -5,7 +5,7 @@
  * @module
  */
 import postgres from "postgres";
-import { inProcessTransport } from "../../adapters/memory/mod.ts";
+import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
 import {
   type Bus,
@@ -61,10 +61,12 @@ class AtlastSession implements Session {
   #bus: Bus<Tx>;
   #settled = 0;
 
-  constructor({ url }: OpenOptions) {
+  constructor({ url, sparse }: OpenOptions) {
     this.#sql = postgres(url, { max: 10, onnotice: () => {} });
     this.#store = postgresStore(this.#sql);
-    this.#bus = this.#newBus(IDLE);
+    // Where the worker is another process, the publisher names its groups.
+    const groups = { [Measured.name]: [GROUP] };
+    this.#bus = this.#newBus(IDLE, sparse ? sharedStoreTransport({ groups }) : sink(() => {}));
   }
 
   async setUp(): Promise<void> {
@@ -117,7 +119,8 @@ class AtlastSession implements Session {
   }
 
   async work(work: Work): Promise<void> {
-    this.#bus = this.#newBus(work);
+    const transport = work.side === "outbox" ? sink(work.onMessage) : sharedStoreTransport();
+    this.#bus = this.#newBus(work, transport);
     await this.#bus.start();
   }
 
@@ -130,12 +133,11 @@ class AtlastSession implements Session {
     await this.#sql.end();
   }
 
-  #newBus(work: Work): Bus<Tx> {
+  #newBus(work: Work, transport: Transport): Bus<Tx> {
     const box = work.side === "outbox" ? "outbox" : "inbox";
     const observe = (event: BusEvent) => {
       if (event.kind === "succeeded" && event.box === box) this.#settled += 1;
     };
-    const transport = work.side === "outbox" ? sink(work.onMessage) : inProcessTransport();
     const subscribers = work.side === "outbox" ? [] : [
       subscribe<typeof Measured, Tx>(
         Measured,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { AddResult, NewRecord, Store, StoredRecord } from "../ports.ts";
-import { storedFromBirth } from "./publisher.ts";
+import { storedFromBirth } from "./new_record.ts";
 
 /** `Store.addAll` of a store that needs it; undefined where a transaction serves. */
 export function addAllOf<Tx>(store: Store<Tx>): NonNullable<Store<Tx>["addAll"]> | undefined {

@@ -8,10 +8,12 @@ import type { Message } from "../message.ts";
 import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
+import { HELD_BY_GROUP } from "./lanes.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord, type Publisher, storedFromBirth } from "./publisher.ts";
+import { newRecord, storedFromBirth } from "./new_record.ts";
+import type { Publisher } from "./publisher.ts";
 import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
@@ -115,7 +117,7 @@ export class Consumer<Tx> {
       if (record.state !== "scheduled") return resultOf(record);
       const nowMs = clock.now();
       const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
-      if (dueAtMs > nowMs) return { kind: "accepted", dueAtMs };
+      if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
       const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
       const [claimed] = await store.claim({
         box: "inbox",
@@ -133,6 +135,13 @@ export class Consumer<Tx> {
   /** How many groups have a subscriber here. */
   get groups(): number {
     return this.#parts.subscriptions.groups.length;
+  }
+
+  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
+  roomFor(group: string): number {
+    const { subscriptions, limiter } = this.#parts;
+    const together = subscriptions.together(group);
+    return Math.max(HELD_BY_GROUP, 2 * together) + limiter.room(group) * together;
   }
 
   /** The groups in which another handler could start now. */
@@ -309,7 +318,7 @@ export class Consumer<Tx> {
     const { state, reason, dueAtMs } = decision.patch;
     const result: DeliveryResult = state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
-      : { kind: "accepted", dueAtMs };
+      : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
     return { result, attemptFailed: event.kind === "fail" };
   }
 
@@ -375,7 +384,7 @@ export function combined(results: readonly DeliveryResult[]): DeliveryResult {
 /** Of two results of a kind the first one; of two that wait the one that is due first. */
 function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
   if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
-  return (second.dueAtMs ?? Infinity) < (first.dueAtMs ?? Infinity) ? second : first;
+  return (second.retryAfterMs ?? Infinity) < (first.retryAfterMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {

@@ -18,10 +18,11 @@ import type {
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord, storedFromBirth } from "./publisher.ts";
+import { newRecord, storedFromBirth } from "./new_record.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
+import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
@@ -42,15 +43,15 @@ export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
-  readonly #received: () => void;
+  readonly #received: (group: string) => void;
   readonly #settler: Settler<Tx>;
 
-  /** Makes a dispatcher; `received` is told when it put something into this bus's own inbox. */
+  /** Makes a dispatcher; `received` is told when it put something into the inbox of a group. */
   constructor(
     settings: Settings<Tx>,
     leases: LeaseKeeper,
     subscriptions: Subscriptions<Tx>,
-    received: () => void,
+    received: (group: string) => void,
   ) {
     this.#settings = settings;
     this.#leases = leases;
@@ -154,7 +155,7 @@ export class Dispatcher<Tx> {
       if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
       return isKept;
     });
-    if (added && told?.box === "inbox") this.#received();
+    if (added) this.#tellInbox(told);
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;
   }
@@ -193,14 +194,29 @@ export class Dispatcher<Tx> {
     return null;
   }
 
+  /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
+  async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
+    const { store, clock, transport } = this.#settings;
+    if (transport.groupsHere === undefined) {
+      return await transport.send(batch.map(({ message }) => message), signal);
+    }
+    const groups = batch.map((record) => groupsHere(this.#settings, record));
+    const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
+    if (records.length > 0) await store.add("inbox", records, clock.now());
+    this.#tellInbox({ box: "inbox", records });
+    const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
+    const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
+    let next = 0;
+    return groups.map((own) => own === null ? sent[next++] as SendResult : { kind: "sent" });
+  }
+
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
-    const messages = batch.map(({ message }) => message);
     let results: readonly SendResult[];
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
-      results = await unlessAborted(() => this.#settings.transport.send(messages, signal), signal);
+      results = await unlessAborted(() => this.#carry(batch, signal), signal);
     } catch (thrown) {
-      results = messages.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
+      results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
     return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal), nowMs));
@@ -250,10 +266,15 @@ export class Dispatcher<Tx> {
 
   /** Settles a failure together with the word of it. */
   async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
-    const { box, records } = this.#wordIn(word);
-    const settled = await this.#settler.alone({ settlement, box, records }) !== null;
-    if (settled && box === "inbox") this.#received();
+    const words = this.#wordIn(word);
+    const settled = await this.#settler.alone({ settlement, ...words }) !== null;
+    if (settled) this.#tellInbox(words);
     return settled;
+  }
+
+  #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {
+    if (words?.box !== "inbox") return;
+    for (const group of new Set(words.records.map(({ group }) => group))) this.#received(group);
   }
 
   /**

@@ -18,7 +18,7 @@ import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
-import { checkLane, HELD_BY_GROUP, inboxLane, outboxLane } from "./lanes.ts";
+import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
@@ -30,6 +30,7 @@ import { Puller } from "./puller.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Reception } from "./reception.ts";
 import { Recovery } from "./recovery.ts";
+import { pollEveryMs } from "./runner.ts";
 import {
   type Handler,
   subscribe,
@@ -45,9 +46,6 @@ const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 /** How long one is asked to wait who delivers to a bus that stops. */
 const STOPPING_RETRY_MS = 1_000;
-/** How often a bus looks for work by itself where it is told of new work, and where it is not. */
-const POLL_LISTENING_MS = 30_000;
-const POLL_ALONE_MS = 1_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
 export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
@@ -88,15 +86,16 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
     this.#limiter = new Limiter(settings.concurrencyOf);
     this.#publisher = new Publisher(settings, {
-      room: () => this.#outbox.room(),
-      handOver: (record) => this.#outbox.push(record),
-      added: (committed) => this.#added(committed),
+      room: (box, group) => this.#room(box, group),
+      handOver: (record) => this.#laneOf(record.box).push(record),
+      finds: (box, group) => box === "outbox" || this.#handles(group),
+      added: (box, group, committed) => this.#added(committed, box, group),
     });
     this.#dispatcher = new Dispatcher(
       settings,
       this.#leases,
       this.#subscriptions,
-      () => this.#inbox.wake.now(),
+      (group) => this.#added(true, "inbox", group),
     );
     this.#consumer = new Consumer({
       settings,
@@ -111,7 +110,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       consumer: this.#consumer,
       signal,
       running: () => this.#phase === "running",
-      roomFor: (group) => this.#roomFor(group),
+      roomFor: (group) => this.#consumer.roomFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
     });
@@ -150,6 +149,10 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
 
   subscribes(name: string): boolean {
     return this.#subscriptions.of(name).size > 0;
+  }
+
+  groupsOf(name: string): readonly string[] {
+    return [...this.#subscriptions.of(name).keys()];
   }
 
   async publish<C extends Contract>(
@@ -217,18 +220,15 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#rounds.during(() => this.#reception.deliver(messages, options));
   }
 
-  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
-  #roomFor(group: string): number {
-    const together = this.#subscriptions.together(group);
-    return Math.max(HELD_BY_GROUP, 2 * together) + this.#limiter.room(group) * together;
-  }
-
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     this.#mustNotBeStopped("begin a transaction");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
-      const result = await this.#settings.store.transaction(work);
+      const { store } = this.#settings;
+      let used: Tx | undefined;
+      const result = await store.transaction((tx) => work(used = tx));
       this.#added(true);
+      this.#publisher.ended(used as Tx);
       return result;
     });
   }
@@ -274,13 +274,12 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async #start(): Promise<void> {
-    const { store, pollMs } = this.#settings;
+    const { store } = this.#settings;
     await store.ready();
     this.#unlisten = await store.listen?.((box) => this.#laneOf(box).wake.now()) ?? null;
     if (this.#phase !== "resting") return;
     this.#phase = "running";
-    const ownPollMs = this.#unlisten === null ? POLL_ALONE_MS : POLL_LISTENING_MS;
-    const everyMs = pollMs ?? (store.capabilities.shared ? ownPollMs : Infinity);
+    const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
     this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
@@ -362,10 +361,20 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     }
   }
 
-  #added(committed: boolean): void {
-    const running = this.#phase === "running";
-    if (running) committed ? this.#outbox.wake.now() : this.#outbox.wake.soon();
-    else if (committed) this.#observed("notify", this.#settings.store.notify?.("outbox"));
+  #added(committed: boolean, box: Box = "outbox", group = ""): void {
+    const { wake } = this.#laneOf(box);
+    const isOurs = this.#phase === "running" && (box === "outbox" || this.#handles(group));
+    if (isOurs) committed ? wake.now() : wake.soon();
+    else if (committed) this.#observed("notify", this.#settings.store.notify?.(box));
+  }
+
+  #room(box: Box, group: string): number {
+    if (box === "outbox") return this.#outbox.room();
+    return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
+  }
+
+  #handles(group: string): boolean {
+    return this.#subscriptions.groups.includes(group);
   }
 
   #laneOf(box: Box): Lane<Tx> {

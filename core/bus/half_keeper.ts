@@ -12,7 +12,7 @@ import type { NewRecord, StoredRecord } from "../ports.ts";
 import { later, type RetryPolicy } from "../retry.ts";
 import { mustRoute } from "./compose.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
-import { newRecord } from "./publisher.ts";
+import { newRecord } from "./new_record.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
 
 /** A message to be kept until its outcome is known. */

@@ -5,11 +5,10 @@
  */
 import type { CallbackContract, Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
-import { type Message, sameBody } from "../message.ts";
-import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
+import type { Message } from "../message.ts";
+import type { NewRecord, SqlClient } from "../ports.ts";
 import type { RetryPolicy } from "../retry.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./codec.ts";
-import { addAllOf, addAllOrNone } from "./all_or_none.ts";
 import {
   type Composed,
   type Composer,
@@ -18,10 +17,11 @@ import {
   mustRoute,
   type Rules,
 } from "./compose.ts";
+import { Depositor, type Outlet } from "./depositor.ts";
 import type { FailureReport } from "./failure_report.ts";
 import { Gathering } from "./gathering.ts";
-import { joiner } from "./joiner.ts";
 import { type Draft, wrapPublish } from "./middleware.ts";
+import { newRecord } from "./new_record.ts";
 import { largestBody, type Settings } from "./options.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 
@@ -67,37 +67,14 @@ export interface Receipt {
   readonly duplicate: boolean;
 }
 
-/** What publishing needs of the rest of the bus. */
-export interface Outlet {
-  /** How many records the bus would take to send at once, without their being claimed. */
-  room(): number;
-  /** Takes a record born with a lease, to send it now. */
-  handOver(record: StoredRecord): void;
-  /** Is told that a record is there to claim, or will be once its transaction has committed. */
-  added(committed: boolean): void;
-}
-
-/** Inserts that travel together at the most: enough to spread the cost of a round trip thin. */
-const MAX_JOINED = 500;
-/** Inserts under way at once: a second keeps the database busy while the first one's answer travels. */
-const MAX_INSERTS = 2;
-
-/** Publishes messages into the outbox. */
+/** Publishes messages. */
 export class Publisher<Tx> {
   readonly #settings: Settings<Tx>;
-  readonly #outlet: Outlet;
-  readonly #addJoined: (record: NewRecord) => Promise<AddResult>;
-  /** The transactions that something was published in. */
-  readonly #joined = new WeakSet<object>();
+  readonly #depositor: Depositor<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
-    this.#outlet = outlet;
-    this.#addJoined = joiner({
-      run: (records) => settings.store.add("outbox", records, settings.clock.now()),
-      maxItems: MAX_JOINED,
-      maxRuns: MAX_INSERTS,
-    });
+    this.#depositor = new Depositor(settings, outlet);
   }
 
   /** Publishes one message. */
@@ -105,7 +82,8 @@ export class Publisher<Tx> {
     contract: Contract,
     body: unknown,
     options: PublishOptions<Tx>,
-    store: (record: NewRecord) => Promise<Receipt> = (record) => this.#store(record, options.tx),
+    store: (record: NewRecord) => Promise<Receipt> = (record) =>
+      this.#depositor.one(record, options.tx),
   ): Promise<Receipt> {
     return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
   }
@@ -118,7 +96,7 @@ export class Publisher<Tx> {
       contract ?? { body: undefined },
       { ...options, ...own },
       keepBody,
-      (record) => this.#store(record, options.tx),
+      (record) => this.#depositor.one(record, options.tx),
     );
   }
 
@@ -176,11 +154,11 @@ export class Publisher<Tx> {
       const records = await this.#records(contract, bodies, shared, ids);
       return records.length === 0
         ? []
-        : await this.#storeMany(records, options.tx, ids !== undefined);
+        : await this.#depositor.many(records, options.tx, ids !== undefined);
     }
     const gathering = new Gathering(
       bodies.length,
-      (records) => this.#storeMany(records, options.tx, true),
+      (records) => this.#depositor.many(records, options.tx, true),
     );
     return await Promise.all(bodies.map((body, i) => {
       const id = ids?.[i];
@@ -191,22 +169,19 @@ export class Publisher<Tx> {
     }));
   }
 
-  /** The record of an answer that the caller adds in a transaction of its own. */
+  /** The record of an answer that the caller adds to the outbox in a transaction of its own. */
   answer(message: Message): NewRecord {
-    const record = newRecord(message, {});
-    const [born = record] = this.#bornLeased([record]);
-    return born;
+    return this.#depositor.bornLeased(newRecord(message, {}));
   }
 
-  /** Is told that a record of this bus was committed. */
+  /** Is told that a record of the outbox was committed. */
   committed(record: NewRecord): void {
-    if (record.leaseUntilMs === null) return this.#outlet.added(true);
-    this.#outlet.handOver(storedFromBirth(record, "outbox", this.#settings.clock.now()));
+    this.#depositor.committed(record);
   }
 
-  /** Is told that a transaction of this bus was committed; what was published in it can be sent now. */
+  /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
   ended(tx: Tx): void {
-    if (this.#joined.has(tx as object)) this.#outlet.added(true);
+    this.#depositor.ended(tx);
   }
 
   /** The records of many messages that nothing wraps, which goes faster without a promise for each. */
@@ -243,146 +218,8 @@ export class Publisher<Tx> {
       admit: (name, headers) => mustRoute(transport, "publish", name, headers),
     });
   }
-
-  async #store(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
-    if (tx !== undefined) {
-      const [receipt] = await this.#storeMany([record], tx, false);
-      return receipt as Receipt;
-    }
-    await this.#settings.store.ready();
-    const [born = record] = this.#bornLeased([record]);
-    return this.#stored(born, receiptOf(born, await this.#addJoined(born)));
-  }
-
-  async #storeMany(
-    records: readonly NewRecord[],
-    tx: Tx | SqlClient | undefined,
-    mayConflict: boolean,
-  ): Promise<Receipt[]> {
-    const { store, clock } = this.#settings;
-    const add = async (born: readonly NewRecord[], within?: Tx | SqlClient): Promise<Receipt[]> => {
-      const results = await store.add("outbox", born, clock.now(), within);
-      return born.map((record, i) => receiptOf(record, results[i] as AddResult));
-    };
-    if (tx !== undefined) {
-      const receipts = await add(records, tx);
-      if (typeof tx === "object" || typeof tx === "function") this.#joined.add(tx as object);
-      this.#outlet.added(false);
-      records.forEach((record, i) => this.#published(record, receipts[i] as Receipt));
-      return receipts;
-    }
-    await store.ready();
-    const born = this.#bornLeased(records);
-    const addAll = addAllOf(store);
-    const receipts = addAll !== undefined
-      ? await this.#addAllOrNone(addAll, born)
-      : mayConflict
-      ? await store.transaction((own) => add(born, own))
-      : await add(born);
-    let hasFree = false;
-    born.forEach((record, i) => {
-      const receipt = receipts[i] as Receipt;
-      this.#published(record, receipt);
-      if (receipt.duplicate) return;
-      if (record.leaseUntilMs === null) hasFree = true;
-      else this.committed(record);
-    });
-    // Said once for all: each word may cost a wake-up of other processes.
-    if (hasFree) this.#outlet.added(true);
-    return receipts;
-  }
-
-  async #addAllOrNone(
-    addAll: NonNullable<Store["addAll"]>,
-    born: readonly NewRecord[],
-  ): Promise<Receipt[]> {
-    const nowMs = this.#settings.clock.now();
-    const results = await addAllOrNone(addAll, born, nowMs, (record, existing) => {
-      receiptOf(record, { added: false, existing });
-    });
-    return born.map((record, i) => receiptOf(record, results[i] as AddResult));
-  }
-
-  /**
-   * Records this bus will send itself are stored with a lease, and need not be claimed from the
-   * database again. Those that are delayed, or find no room, are left for anyone to claim.
-   */
-  #bornLeased(records: readonly NewRecord[]): readonly NewRecord[] {
-    const room = this.#outlet.room();
-    if (room === 0) return records;
-    const nowMs = this.#settings.clock.now();
-    const leaseUntilMs = nowMs + this.#settings.leaseMs;
-    return records.map((record, ahead) =>
-      record.dueAtMs > nowMs || ahead >= room ? record : { ...record, leaseUntilMs }
-    );
-  }
-
-  #stored(record: NewRecord, receipt: Receipt): Receipt {
-    this.#published(record, receipt);
-    if (!receipt.duplicate) this.committed(record);
-    return receipt;
-  }
-
-  #published({ message: { id, name } }: NewRecord, { duplicate }: Receipt): void {
-    if (duplicate) return;
-    this.#settings.observe({ kind: "published", box: "outbox", id, name, group: "" });
-  }
-}
-
-function receiptOf({ message }: NewRecord, result: AddResult): Receipt {
-  const { id, name } = message;
-  if (result.added) return { id, duplicate: false };
-  const { existing } = result;
-  if (existing.message.name !== name || !sameBody(existing.message.body, message.body)) {
-    throw new AtlastError(
-      "id_conflict",
-      `Cannot publish "${name}" with id "${id}": a message "${existing.message.name}" with another body has it`,
-    );
-  }
-  return { id, duplicate: true };
 }
 
 function recordOf({ message, ...sending }: Composed): NewRecord {
   return newRecord(message, sending);
-}
-
-/** A record for a message, scheduled and free to be claimed. */
-export function newRecord(
-  message: Message,
-  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null }: Partial<
-    Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry">
-  >,
-): NewRecord {
-  return {
-    id: message.id,
-    group,
-    message,
-    state: "scheduled",
-    dueAtMs,
-    deadlineMs,
-    expiresAtMs: null,
-    reason: null,
-    retry,
-    leaseUntilMs: null,
-  };
-}
-
-/** A record as the store now has it, known without asking because this bus just added it with a lease. */
-export function storedFromBirth(
-  record: NewRecord,
-  box: StoredRecord["box"],
-  nowMs: number,
-): StoredRecord {
-  return {
-    ...record,
-    box,
-    attempts: 0,
-    crashes: 0,
-    checks: 0,
-    unreachable: 0,
-    note: null,
-    epoch: 1,
-    reply: null,
-    createdAtMs: nowMs,
-  };
 }

@@ -82,9 +82,9 @@ export class Reception<Tx> {
     // After the first ones, as the same message may have come twice.
     return await Promise.all(received.map(async (each, i) => {
       const result = firsts[i] ?? await this.#handledAgain(each, options);
-      if (result.kind !== "accepted" || result.dueAtMs !== undefined) return result;
+      if (result.kind !== "accepted") return result;
       // Another has it now, or it could not be settled: it is free again when the lease is over.
-      return { ...result, dueAtMs: settings.clock.now() + settings.leaseMs };
+      return { ...result, retryAfterMs: result.retryAfterMs ?? settings.leaseMs };
     }));
   }
 

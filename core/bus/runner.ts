@@ -9,6 +9,9 @@ import type { StoredRecord } from "../ports.ts";
 import type { Settings } from "./options.ts";
 import type { Wake } from "./wake.ts";
 
+/** How often a loop looks for work by itself, in milliseconds, where it is told of new work and where not. */
+const POLL_TOLD_MS = 30_000;
+const POLL_ALONE_MS = 1_000;
 /** How long a loop rests after an error, in milliseconds: from the first in a row to the longest. */
 const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 30_000;
@@ -48,6 +51,13 @@ export interface LoopParts {
  * through a lull, after which it asks when that is.
  */
 type Next = "at once" | { readonly untilMs: number; readonly isLull?: true };
+
+/** How often the loops of a bus look for work that nobody told them of, in milliseconds. */
+export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isTold: boolean): number {
+  if (pollMs !== undefined) return pollMs;
+  if (!store.capabilities.shared) return Infinity;
+  return isTold ? POLL_TOLD_MS : POLL_ALONE_MS;
+}
 
 /** Runs a loop until `stopped` says so. Errors are observed, and the loop goes on after a rest. */
 export async function runLoop<Tx>(

@@ -21,6 +21,7 @@ export type OperationPath =
   | "/checkback"
   | "/half"
   | "/query"
+  | "/undeliverable"
   | "/health"
   | "/ready"
   | "/openapi.json";
@@ -175,6 +176,23 @@ export const OPERATIONS: Readonly<
       { asks: "Query", answers: "Outcome" },
       { refuses: [404] },
     ),
+  },
+  "/undeliverable": {
+    post: {
+      operationId: "undeliverable",
+      summary: "Say that QStash has given a message up.",
+      description: "What QStash sends to the failure callback that the transport names.",
+      security: anyOf("qstash"),
+      parameters: [REQUEST_ID],
+      requestBody: {
+        required: true,
+        content: { [JSON_TYPE]: { schema: schemaRef("FailureCallback") } },
+      },
+      responses: {
+        200: answerOf("How the message stands.", JSON_TYPE, schemaRef("UndeliverableStanding")),
+        ...refusals([...COMMON, 489], JSON_TYPE),
+      },
+    },
   },
   "/health": { get: look("health", "Whether the process is alive.", schemaRef("Alive")) },
   "/ready": {

@@ -157,6 +157,23 @@ const outcome = z.object({
   message: message.optional().describe("If it was asked for, and was sent or tried."),
 });
 
+const failureCallback = z.object({
+  dlqId: z.string().describe("By which QStash's DLQ has the message."),
+  sourceHeader: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional()
+    .describe("The headers it was published with, its id among them."),
+  sourceBody: z.string().optional().describe("The body it was published with, in base64."),
+  status: z.number().optional().describe("What its destination answered last."),
+  header: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
+  body: z.string().optional(),
+  url: z.string().optional(),
+  retried: z.number().optional(),
+}).describe("What QStash says of a message that it has given up; it says more than that.");
+
+const undeliverableStanding = z.object({
+  id,
+  standing: z.enum(["failed", "scheduled", "unknown"]).describe("How the message stands now."),
+});
+
 /** What a refusal may be; a later version may have more. */
 const CODES = [
   "invalid_body",
@@ -177,6 +194,7 @@ const CODES = [
   "wrong_state",
   "refused",
   "rejected",
+  "sending",
   "unreachable",
   "stopped",
   "internal",
@@ -211,6 +229,8 @@ const SCHEMAS = {
   HalfStatus: halfStatus,
   Query: query,
   Outcome: outcome,
+  FailureCallback: failureCallback,
+  UndeliverableStanding: undeliverableStanding,
   Error: error,
 } as const;
 

@@ -9,7 +9,6 @@ import { attemptOf } from "../../core/redelivery.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire.ts";
 import type { App } from "../app.ts";
 import { deliver } from "../deliver.ts";
-import { finalForQstash } from "../final_for_qstash.ts";
 import { alive, guardWith, type OnError, type Route } from "../guard.ts";
 import { mounted } from "../mount.ts";
 import { checkMaxBodyBytes } from "../request_body.ts";
@@ -66,7 +65,7 @@ export function createStatelessApp<Kind extends App = App>(
     return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
   };
   return mounted<Kind>(basePath, [
-    { path: "/deliver", methods: ["POST"], route: finalForQstash(route) },
+    { path: "/deliver", methods: ["POST"], route },
     { path: "/health", methods: ["GET"], route: alive },
   ], guardWith(options.onError));
 }

@@ -5,13 +5,8 @@
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { DatabaseName } from "./database.ts";
-
-/** One database: its own tables, and its outbox and inbox or its fence, all in `schema`. */
-export interface Side {
-  readonly client: SqlClient;
-  readonly schema: string;
-}
+import type { DatabaseName } from "./business.ts";
+import type { AllSides } from "./workplace.ts";
 
 const BOX =
   "id text, name text, state text, attempts integer, crashes integer, headers text, body text";
@@ -51,27 +46,22 @@ const COPIES: Readonly<Record<string, readonly [DatabaseName, string, string]>> 
 const BOXES = ["orders_outbox", "inventory_inbox", "inventory_outbox", "orders_inbox"];
 
 /**
- * Copies everything into temporary tables of the order service's connection, and gives that. They hide
- * the tables of the same names. The connection must be a single one.
+ * Copies everything into temporary tables of the scratch connection, and gives that. They hide its tables of the
+ * same names.
  */
-export async function bothSides(sides: Readonly<Record<DatabaseName, Side>>): Promise<SqlClient> {
-  const { client } = sides.orders;
+export async function bothSides({ sides, scratch }: Omit<AllSides, "close">): Promise<SqlClient> {
   for (const [copy, [service, table, columns]] of Object.entries(COPIES)) {
-    const side = sides[service];
-    const names = columns.split(", ").map((column) => column.split(" ")[0]).join(", ");
-    const { rows } = await side.client.query(
-      `select coalesce(json_agg(t), '[]')::text as all_rows
-       from (select ${names} from "${side.schema}".${table}) as t`,
-    );
-    await client.query(`create temporary table ${copy} (${columns})`);
-    await client.query(
+    const names = columns.split(", ").map((column) => column.split(" ")[0] as string);
+    const rows = await sides[service].readAll(table, names);
+    await scratch.query(`create temporary table ${copy} (${columns})`);
+    await scratch.query(
       `insert into pg_temp.${copy} select * from json_to_recordset($1::text::json) as t (${columns})`,
-      [(rows[0] as { all_rows: string }).all_rows],
+      [rows],
     );
   }
   const boxes = BOXES.map((box) =>
     `select '${box.replace("_", " ")}' as box, * from pg_temp.${box}`
   );
-  await client.query(`create temporary table boxes as ${boxes.join(" union all ")}`);
-  return client;
+  await scratch.query(`create temporary table boxes as ${boxes.join(" union all ")}`);
+  return scratch;
 }

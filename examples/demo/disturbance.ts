@@ -4,14 +4,7 @@
  *
  * @module
  */
-import type {
-  BusEvent,
-  ConsumeMiddleware,
-  Message,
-  SendResult,
-  SqlClient,
-  Transport,
-} from "@atlast/bus";
+import type { BusEvent, ConsumeMiddleware, Message, SendResult, Transport } from "@atlast/bus";
 import type * as z from "zod";
 import { DeductQty, type MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "./contracts.ts";
 import { handlerFault, type Kill, transportFault } from "./fault_plan.ts";
@@ -53,12 +46,13 @@ export function disturbed(inner: Transport, seed: number, tell: Tell): Transport
   };
 }
 
-/** Handlers that crash as planned. Where a deduction is among the kills, the process is to be killed. */
-export function crashing(
+/** Handlers that crash as planned, whose writes are rolled back or not. Where a deduction is among the kills, the process is to be killed. */
+export function crashing<Tx>(
   seed: number,
   kills: readonly Kill[],
   tell: Tell,
-): ConsumeMiddleware<SqlClient> {
+  { rollsBack }: { readonly rollsBack: boolean },
+): ConsumeMiddleware<Tx> {
   return async (body, { message, attempt }, next) => {
     const order = orderOf(message);
     if (order === null) return await next(body);
@@ -69,7 +63,7 @@ export function crashing(
     }
     const reply = await next(body);
     if (fault === "after") {
-      tell({ kind: "crashed_after", order });
+      tell({ kind: rollsBack ? "crashed_after" : "crashed_kept", order });
       throw new Error("The handler crashed after its writes");
     }
     const kill = kills.find((own) => own.step === "deducted" && own.order === order);
@@ -82,9 +76,9 @@ export function crashing(
 }
 
 /** Tells what happens in a bus. Its events have no bodies, so which order they are about is noted before. */
-export function watching(
+export function watching<Tx>(
   tell: Tell,
-): { observe: (event: BusEvent) => void; watch: ConsumeMiddleware<SqlClient> } {
+): { observe: (event: BusEvent) => void; watch: ConsumeMiddleware<Tx> } {
   const bodies = new Map<string, Partial<z.infer<typeof MarkStatus.body>>>();
   return {
     async watch(body, { message }, next) {

@@ -4,17 +4,19 @@
  *
  * @module
  */
-import { createBus, subscribe } from "@atlast/bus";
+import { type Bus, createBus, subscribe } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
 import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { Hono } from "hono";
 import * as z from "zod";
+import type { OrderBook } from "./business.ts";
 import { takePayments } from "./cashier.ts";
 import { DeductQty, MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "./contracts.ts";
-import type { Database } from "./database.ts";
-import { endOrder } from "./order_book.ts";
 import { UNIT_PRICE_CENTS } from "./order_plan.ts";
 import type { OrderParts, Service } from "./service_parts.ts";
+
+/** What taking an order needs of the bus. */
+type OrderBus<Tx> = Pick<Bus<Tx>, "publish" | "transaction">;
 
 const NewOrder = z.object({
   orderId: z.int32().positive(),
@@ -24,8 +26,8 @@ const NewOrder = z.object({
 });
 
 /** Makes the service; nothing runs until its bus is started and its app is served. */
-export function orderService(parts: OrderParts): Service {
-  const { database, fence, ownUrl, peerUrl, signingKeys, demo } = parts;
+export function orderService<Tx, BankTx>(parts: OrderParts<Tx, BankTx>): Service<Tx> {
+  const { store, book, bank, fence, ownUrl, peerUrl, signingKeys, demo } = parts;
   const verify = verifySignature({ signingKeys });
   const routes = {
     [DeductQty.name]: peerUrl,
@@ -34,91 +36,63 @@ export function orderService(parts: OrderParts): Service {
   };
   const bus = createBus({
     ...demo.settings,
-    store: database.store,
+    store,
     fence,
     transport: demo.disturb(httpTransport({ routes, signingKeys })),
   }, [
-    // No handler asks whether it ran before: that its writes happen once is the bus's promise.
-    subscribe(MarkStatus, { group: "orders" }, async ({ orderId, isSuccess }, { tx }) => {
-      if (!isSuccess) return await endOrder(tx, orderId, "not enough in stock");
-      await tx.query(
-        "update orders set status = 'paying', payment_attempt = 1 where order_id = $1",
-        [orderId],
-      );
+    subscribe(MarkStatus, { group: "orders" }, async ({ orderId, isSuccess }, handling) => {
+      if (!isSuccess) return await book.end(orderId, "not enough in stock", handling);
+      await book.toPay(orderId, handling);
     }),
-    subscribe(PaymentTaken, { group: "orders" }, async ({ orderId }, { tx }) => {
-      await endOrder(tx, orderId, null);
+    subscribe(PaymentTaken, { group: "orders" }, async ({ orderId }, handling) => {
+      await book.end(orderId, null, handling);
     }),
-    subscribe(OrderStuck, { group: "orders" }, async ({ messageId, reason }, { tx }) => {
-      const { rows } = await tx.query("select order_id from orders where message_id = $1", [
-        messageId,
-      ]);
-      for (const { order_id } of rows as { order_id: number }[]) {
-        await endOrder(tx, order_id, reason);
-      }
+    subscribe(OrderStuck, { group: "orders" }, async ({ messageId, reason }, handling) => {
+      await book.endOf(messageId, reason, handling);
     }),
   ]);
 
   return {
     bus,
-    app: orderRoutes(bus, database).route("/atlast", createApp<Hono>(bus, { verify })),
-    work: (signal) => takePayments({ bus, database }, signal),
+    app: orderRoutes(bus, book).route("/atlast", createApp<Hono>(bus, { verify })),
+    work: (signal) => takePayments({ bus, book, bank }, signal),
   };
 }
 
 /** The order, its reserved price and its message: all of them, or none. False if it was there before. */
-function place(
-  bus: Service["bus"],
+function place<Tx>(
+  bus: OrderBus<Tx>,
+  book: OrderBook<Tx>,
   { orderId, customerId, productId, qty }: z.infer<typeof NewOrder>,
 ): Promise<boolean> {
-  return bus.transaction(async (tx) => {
-    const messageId = crypto.randomUUID();
-    const priceCents = qty * UNIT_PRICE_CENTS;
-    const { rows } = await tx.query(
-      `insert into orders (order_id, customer_id, product_id, qty, price_cents, message_id)
-       values ($1, $2, $3, $4, $5, $6) on conflict do nothing returning 1`,
-      [orderId, customerId, productId, qty, priceCents, messageId],
-    );
-    if (rows.length === 0) return false;
-    await tx.query(
-      `insert into wallets as w (customer_id, reserved_cents) values ($1, $2)
-       on conflict (customer_id) do update
-       set reserved_cents = w.reserved_cents + excluded.reserved_cents`,
-      [customerId, priceCents],
-    );
-    await bus.publish(DeductQty, { orderId, productId, qty }, {
+  const id = crypto.randomUUID();
+  const priceCents = qty * UNIT_PRICE_CENTS;
+  const order = { orderId, customerId, productId, qty, priceCents, messageId: id };
+  return book.place(bus, order, (tx) =>
+    bus.publish(DeductQty, { orderId, productId, qty }, {
       tx,
-      id: messageId,
+      id,
       callback: MarkStatus,
       failureCallback: OrderStuck,
-    });
-    return true;
-  });
+    }));
 }
 
-function orderRoutes(bus: Service["bus"], database: Database): Hono {
+function orderRoutes<Tx>(bus: OrderBus<Tx>, book: OrderBook<Tx>): Hono {
   const app = new Hono();
   app.put("/orders/:id", async (c) => {
     const body: unknown = await c.req.json().catch(() => null);
     const order = NewOrder.safeParse({ ...Object(body), orderId: Number(c.req.param("id")) });
     if (!order.success) return c.json({ error: z.prettifyError(order.error) }, 400);
-    const isNew = await place(bus, order.data);
+    const isNew = await place(bus, book, order.data);
     return c.json(
       { orderId: order.data.orderId, placed: isNew ? "now" : "before" },
       isNew ? 201 : 200,
     );
   });
   app.get("/orders/:id{[0-9]{1,9}}", async (c) => {
-    const { rows } = await database.query("select * from orders where order_id = $1", [
-      Number(c.req.param("id")),
-    ]);
-    return rows.length === 0 ? c.json({ error: "There is no such order" }, 404) : c.json(rows[0]);
+    const order = await book.get(Number(c.req.param("id")));
+    return order === null ? c.json({ error: "There is no such order" }, 404) : c.json(order);
   });
-  app.get("/orders", async (c) => {
-    const { rows } = await database.query(
-      "select status, count(*)::integer as orders from orders group by status order by status",
-    );
-    return c.json(rows);
-  });
+  app.get("/orders", async (c) => c.json(await book.counts()));
   return app;
 }

@@ -4,21 +4,32 @@
  *
  * @module
  */
-import type { Fence, Settlement, SqlClient, Store } from "@atlast/bus";
+import type { Fence, Settlement, Store } from "@atlast/bus";
 import { type Kill, paymentFault } from "./fault_plan.ts";
 import { paymentOf } from "./payment_id.ts";
 import type { ServiceEvent } from "./service_event.ts";
 
 type Tell = (event: ServiceEvent) => void;
 
-/** A fence over another that does to each payment what the plan says, and tells of check-backs. */
-export function disturbedFence(
-  inner: Fence<SqlClient>,
+/**
+ * A fence over another that does to each payment what the plan says, and tells of check-backs.
+ *
+ * @param rollsBack Whether the business database takes back what was written; where not, it fails before that.
+ */
+export function disturbedFence<BankTx extends object>(
+  inner: Fence<BankTx>,
   seed: number,
   kills: readonly Kill[],
   tell: Tell,
-): Fence<SqlClient> {
-  const ids = new WeakMap<SqlClient, string>();
+  { rollsBack }: { readonly rollsBack: boolean },
+): Fence<BankTx> {
+  const ids = new WeakMap<object, string>();
+
+  function failIf(id: string): void {
+    if (faultOf(id, seed) !== "rolled_back") return;
+    tell({ kind: "rolled_back", order: paymentOf(id)?.orderId ?? null });
+    throw new Error("The bank failed");
+  }
 
   async function killedIf(step: Kill["step"], id: string): Promise<void> {
     const kill = kills.find((own) => own.step === step && own.order === paymentOf(id)?.orderId);
@@ -35,16 +46,14 @@ export function disturbedFence(
       await killedIf("prepared", id);
       ids.set(tx, id);
       await inner.commit(id, nowMs, tx);
+      if (!rollsBack) failIf(id);
     },
     async transaction(work) {
       let id = "";
       const result = await inner.transaction(async (tx) => {
         const result = await work(tx);
         id = ids.get(tx) ?? "";
-        if (faultOf(id, seed) === "rolled_back") {
-          tell({ kind: "rolled_back", order: paymentOf(id)?.orderId ?? null });
-          throw new Error("The bank failed");
-        }
+        if (rollsBack) failIf(id);
         return result;
       });
       await killedIf("paid", id);

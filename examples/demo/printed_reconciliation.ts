@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { CheckResult, Reconciliation, Row } from "./reconciliation.ts";
+import type { CheckResult, Reconciliation } from "./reconciliation.ts";
+import type { Row } from "./side.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How many of the things that break a check are named. */

@@ -5,12 +5,10 @@
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import { bothSides, type Side } from "./both_sides.ts";
+import { bothSides } from "./both_sides.ts";
 import { checksOf, LISTINGS, TOTALS } from "./checks.ts";
-import type { DatabaseName } from "./database.ts";
-
-/** A row of a listing, by the names of its columns. */
-export type Row = Readonly<Record<string, string | number | null>>;
+import type { Row } from "./side.ts";
+import type { AllSides } from "./workplace.ts";
 
 /** What came of a check. */
 export interface CheckResult {
@@ -38,10 +36,10 @@ export interface Reconciliation {
 
 /** Reconciles the databases after a run in which customers were told that `placed` orders are placed. */
 export async function reconcile(
-  sides: Readonly<Record<DatabaseName, Side>>,
+  all: Omit<AllSides, "close">,
   placed: number,
 ): Promise<Reconciliation> {
-  const both = await bothSides(sides);
+  const both = await bothSides(all);
   const listings: Record<string, readonly Row[]> = {};
   for (const [heading, query] of Object.entries(LISTINGS)) {
     listings[heading] = await rowsOf(both, query);

@@ -5,9 +5,7 @@
  */
 import deno from "../../deno.json" with { type: "json" };
 import type { DemoOptions } from "./arguments.ts";
-import type { Side } from "./both_sides.ts";
 import { placeOrders } from "./customers.ts";
-import { type DatabaseName, openDatabase } from "./database.ts";
 import { killsOf } from "./fault_plan.ts";
 import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
 import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
@@ -16,7 +14,8 @@ import { Services } from "./services.ts";
 import { settled } from "./settled.ts";
 import { Story } from "./story.ts";
 import type { Terminal } from "./terminal.ts";
-import { makeWorkplace, type Workplace } from "./workplace.ts";
+import { sqlWorkplace } from "./sql/workplace.ts";
+import type { Workplace } from "./workplace.ts";
 
 /** What a run is given. */
 export interface RunParts {
@@ -31,12 +30,12 @@ export interface RunParts {
 /** Runs the demo; says whether everything adds up. Leaves nothing behind unless something does not. */
 export async function runDemo(parts: RunParts): Promise<boolean> {
   const { options, terminal } = parts;
-  const workplace = await makeWorkplace(options.databaseUrl);
+  const workplace = await sqlWorkplace(options.databaseUrl);
   let keep = false;
   try {
     printHeader(terminal, options, workplace);
     const holds = await runAt(workplace, parts);
-    keep = !holds && options.databaseUrl === null;
+    keep = !holds && workplace.stays;
     return holds;
   } finally {
     if (!keep) await workplace.remove();
@@ -84,9 +83,7 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     const reconciliation = await reconciled(workplace, orders);
     printReconciliation(terminal, reconciliation);
     if (!reconciliation.holds) {
-      const kept = options.databaseUrl === null
-        ? ` The databases are kept: ${workplace.place}`
-        : "";
+      const kept = workplace.stays ? ` The databases are kept: ${workplace.place}` : "";
       terminal.line(`\n  It does not add up.${kept}`);
     }
     terminal.line();
@@ -99,22 +96,12 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
   }
 }
 
-async function reconciled({ addresses }: Workplace, placed: number): Promise<Reconciliation> {
-  const closes: (() => Promise<void>)[] = [];
-  const open = async (name: DatabaseName): Promise<Side> => {
-    const { schema } = addresses[name];
-    const { query, close } = await openDatabase(addresses[name], { connections: 1 });
-    closes.push(close);
-    return { client: { query }, schema };
-  };
+async function reconciled(workplace: Workplace, placed: number): Promise<Reconciliation> {
+  const all = await workplace.open();
   try {
-    return await reconcile({
-      orders: await open("orders"),
-      inventory: await open("inventory"),
-      bank: await open("bank"),
-    }, placed);
+    return await reconcile(all, placed);
   } finally {
-    for (const close of closes) await close();
+    await all.close();
   }
 }
 

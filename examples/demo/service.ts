@@ -4,23 +4,18 @@
  *
  * @module
  */
-import { BANK_SQL } from "./bank.ts";
-import {
-  type Database,
-  type DatabaseAddress,
-  type DatabaseName,
-  execute,
-  openDatabase,
-} from "./database.ts";
+import type { Store } from "@atlast/bus";
+import type { Backend, DatabaseName, ServiceData } from "./business.ts";
 import { crashing, disturbed, watching } from "./disturbance.ts";
 import type { Kill } from "./fault_plan.ts";
-import { INVENTORY_SQL, inventoryService } from "./inventory.ts";
-import { ORDERS_SQL } from "./order_book.ts";
+import { inventoryService } from "./inventory.ts";
 import type { Account, Product } from "./order_plan.ts";
 import { orderService } from "./orders.ts";
 import { disturbedFence, losingOutcomes } from "./payment_disturbance.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import type { Service, ServiceParts } from "./service_parts.ts";
+import { SQL } from "./sql/backend.ts";
+import type { Addresses } from "./workplace.ts";
 
 /** Where a service finds its configuration: it holds keys, so it is no argument that all can see. */
 export const CONFIG_VARIABLE = "ATLAST_DEMO_SERVICE";
@@ -34,7 +29,7 @@ export interface ServiceConfig {
   readonly port: number;
   readonly peerUrl: string;
   readonly signingKeys: readonly string[];
-  readonly addresses: Readonly<Record<DatabaseName, DatabaseAddress>>;
+  readonly addresses: Addresses;
   readonly seed: number;
   /** Where this process will be killed. */
   readonly kills: readonly Kill[];
@@ -45,6 +40,8 @@ export interface ServiceConfig {
 }
 
 const DRAIN_MS = 5_000;
+/** How many messages are looked at to tell how many a killed process held. */
+const MAX_HELD = 1_000;
 /** While the other service is away, its messages are tried for about a quarter of a minute. */
 const SEND_RETRY = {
   kind: "exponential",
@@ -63,93 +60,96 @@ async function main(): Promise<void> {
   // Ctrl-C reaches every process of the terminal; the demo stops its services in its own order.
   Deno.addSignalListener("SIGINT", () => {});
   const asked = askedToStop();
-  if (config.name === "orders") await runOrders(config, asked);
-  else await runInventory(config, asked);
+  await runOn(SQL, config.addresses.at, config, asked);
   Deno.exit(0);
 }
 
-async function runOrders(config: ServiceConfig, asked: Promise<void>): Promise<void> {
-  const { addresses, accounts, seed, kills } = config;
-  await withDatabase(addresses.bank, BANK_SQL, async (bank) => {
-    for (const { customerId, cents } of accounts) {
-      await bank.query(
-        `insert into accounts (customer_id, opening_cents, balance_cents) values ($1, $2, $2)
-         on conflict do nothing`,
-        [customerId, cents],
-      );
-    }
-    await withDatabase(addresses.orders, ORDERS_SQL, async (database) => {
-      const service = orderService({
-        ...partsOf(config, database),
-        database: { ...database, store: losingOutcomes(database.store, seed, tell) },
-        fence: disturbedFence(bank.fence, seed, kills, tell),
-        ownUrl: `http://127.0.0.1:${config.port}/atlast/deliver`,
-      });
-      await serve(config, database, service, asked);
-    });
-  });
-}
-
-async function runInventory(config: ServiceConfig, asked: Promise<void>): Promise<void> {
-  await withDatabase(config.addresses.inventory, INVENTORY_SQL, async (database) => {
-    for (const { productId, name, qty } of config.stock) {
-      await database.query(
-        `insert into stock (product_id, name, initial_qty, qty) values ($1, $2, $3, $3)
-         on conflict do nothing`,
-        [productId, name, qty],
-      );
-    }
-    await serve(config, database, inventoryService(partsOf(config, database)), asked);
-  });
-}
-
-async function withDatabase(
-  address: DatabaseAddress,
-  tables: string,
-  work: (database: Database) => Promise<void>,
+async function runOn<Address, Tx, BankTx extends object>(
+  backend: Backend<Address, Tx, BankTx>,
+  at: Readonly<Record<DatabaseName, Address>>,
+  config: ServiceConfig,
+  asked: Promise<void>,
 ): Promise<void> {
-  const database = await openDatabase(address);
+  if (config.name === "orders") await runOrders(backend, at, config, asked);
+  else await runInventory(backend, at, config, asked);
+}
+
+async function runOrders<Address, Tx, BankTx extends object>(
+  backend: Backend<Address, Tx, BankTx>,
+  at: Readonly<Record<DatabaseName, Address>>,
+  config: ServiceConfig,
+  asked: Promise<void>,
+): Promise<void> {
+  const { accounts, seed, kills } = config;
+  const { bank, fence, close } = await backend.bank(at.bank, accounts);
   try {
-    await execute(database, tables);
-    await work(database);
+    const data = await backend.orders(at.orders);
+    const service = orderService({
+      ...partsOf(config, backend, data),
+      store: losingOutcomes(data.store, seed, tell),
+      book: data.book,
+      bank,
+      fence: disturbedFence(fence, seed, kills, tell, backend),
+      ownUrl: `http://127.0.0.1:${config.port}/atlast/deliver`,
+    });
+    await serve(config, data, service, asked);
   } finally {
-    await database.close();
+    await close();
   }
 }
 
-async function serve(
+async function runInventory<Address, Tx, BankTx>(
+  backend: Backend<Address, Tx, BankTx>,
+  at: Readonly<Record<DatabaseName, Address>>,
   config: ServiceConfig,
-  database: Database,
-  { bus, app, work }: Service,
+  asked: Promise<void>,
+): Promise<void> {
+  const data = await backend.inventory(at.inventory, config.stock);
+  const parts = { ...partsOf(config, backend, data), room: data.room };
+  await serve(config, data, inventoryService(parts), asked);
+}
+
+async function serve<Tx>(
+  config: ServiceConfig,
+  { store, engine, close }: ServiceData<Tx>,
+  { bus, app, work }: Service<Tx>,
   asked: Promise<void>,
 ): Promise<void> {
   app.get("/messages", async (c) => {
     const { store } = bus;
     return c.json({ outbox: await store.count("outbox"), inbox: await store.count("inbox") });
   });
-  await database.store.ready();
-  const held = await countHeld(database);
-  const { prepared: undecided } = await database.store.count("outbox");
-  await bus.start();
-  const server = Deno.serve(
-    { hostname: "127.0.0.1", port: config.port, onListen: () => {} },
-    app.fetch,
-  );
-  const ending = new AbortController();
-  const working = work?.(ending.signal);
-  tell({ kind: "ready", engine: await engineOf(database), held, undecided });
-  await asked;
-  ending.abort();
-  await working;
-  await server.shutdown();
-  await bus.stop({ drainMs: DRAIN_MS });
+  try {
+    await store.ready();
+    const held = await countHeld(store);
+    const { prepared: undecided } = await store.count("outbox");
+    await bus.start();
+    const server = Deno.serve(
+      { hostname: "127.0.0.1", port: config.port, onListen: () => {} },
+      app.fetch,
+    );
+    const ending = new AbortController();
+    const working = work?.(ending.signal);
+    tell({ kind: "ready", engine, held, undecided });
+    await asked;
+    ending.abort();
+    await working;
+    await server.shutdown();
+    await bus.stop({ drainMs: DRAIN_MS });
+  } finally {
+    await close();
+  }
 }
 
-function partsOf(config: ServiceConfig, database: Database): ServiceParts {
+function partsOf<Tx>(
+  config: ServiceConfig,
+  backend: { readonly rollsBack: boolean },
+  { store }: ServiceData<Tx>,
+): ServiceParts<Tx> {
   const { seed, kills, peerUrl, signingKeys } = config;
-  const { observe, watch } = watching(tell);
+  const { observe, watch } = watching<Tx>(tell);
   return {
-    database,
+    store,
     peerUrl,
     signingKeys,
     demo: {
@@ -158,7 +158,7 @@ function partsOf(config: ServiceConfig, database: Database): ServiceParts {
         retry: SEND_RETRY,
         check: CHECK,
         observe,
-        onConsume: [watch, crashing(seed, kills, tell)],
+        onConsume: [watch, crashing<Tx>(seed, kills, tell, backend)],
       },
       disturb: (transport) => disturbed(transport, seed, tell),
     },
@@ -166,17 +166,13 @@ function partsOf(config: ServiceConfig, database: Database): ServiceParts {
 }
 
 /** Messages that a process before this one had claimed and did not finish. */
-async function countHeld({ query }: Database): Promise<number> {
-  const { rows } = await query(
-    `select (select count(*) from outbox where state = 'scheduled' and lease_until_ms is not null)
-       + (select count(*) from inbox where state = 'scheduled' and lease_until_ms is not null) as held`,
-  );
-  return Number((rows[0] as { held: unknown }).held);
-}
-
-async function engineOf({ query }: Database): Promise<string> {
-  const { rows } = await query("show server_version");
-  return `Postgres ${(rows[0] as { server_version: string }).server_version.split(" ")[0]}`;
+async function countHeld<Tx>(store: Store<Tx>): Promise<number> {
+  let held = 0;
+  for (const box of ["outbox", "inbox"] as const) {
+    const scheduled = await store.list({ box, states: ["scheduled"], limit: MAX_HELD });
+    held += scheduled.filter(({ leaseUntilMs }) => leaseUntilMs !== null).length;
+  }
+  return held;
 }
 
 /** Whoever started this process holds its standard input open; when that process ends, so does this one. */

@@ -23,8 +23,11 @@ export type ServiceEvent =
   }
   /** What the transport did to an order's message. */
   | { readonly kind: "lost" | "answer_lost" | "doubled"; readonly order: number }
-  /** A handler crashed. */
-  | { readonly kind: "crashed_before" | "crashed_after"; readonly order: number }
+  /** A handler crashed, before its writes or after them; `crashed_kept` where those stay. */
+  | {
+    readonly kind: "crashed_before" | "crashed_after" | "crashed_kept";
+    readonly order: number;
+  }
   /** A message arrived that was here before. */
   | { readonly kind: "redelivered" }
   /** A process stands still in the middle of an order, to be killed. */

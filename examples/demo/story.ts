@@ -44,6 +44,10 @@ const LINES: readonly Line[] = [
         "crashed after its writes, rolled back",
         "crashed after their writes, rolled back",
       ],
+      crashed_kept: [
+        "crashed after its writes, which the next attempt finds",
+        "crashed after their writes, which the next attempt finds",
+      ],
     },
   },
   {

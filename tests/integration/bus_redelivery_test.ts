@@ -27,11 +27,11 @@ describe("bus: a redelivery to a bus that rests", () => {
   it("drives the retries: each answer says when the next one is due", async () => {
     const { bus, clock, runs } = resting([fails, fails, succeeds]);
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + 3_000 },
+      { kind: "accepted", retryAfterMs: 3_000 },
     ]);
     clock.advance(3_000);
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + 9_000 },
+      { kind: "accepted", retryAfterMs: 9_000 },
     ]);
     clock.advance(9_000);
     assert.deepEqual(await bus.deliver([arriving("m")]), [
@@ -45,7 +45,7 @@ describe("bus: a redelivery to a bus that rests", () => {
     await bus.deliver([arriving("m")]);
     clock.advance(2_999);
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + 1 },
+      { kind: "accepted", retryAfterMs: 1 },
     ]);
     assert.equal(runs(), 1);
   });
@@ -86,7 +86,7 @@ describe("bus: a redelivery to a bus that rests", () => {
       leaseUntilMs: clock.now() + LEASE_MS,
     }], clock.now());
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + LEASE_MS },
+      { kind: "accepted", retryAfterMs: LEASE_MS },
     ]);
     clock.advance(LEASE_MS);
     assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "handled");
@@ -115,7 +115,7 @@ describe("bus: a redelivery to a bus that rests", () => {
     const { clock } = first;
     const second = fixture([handler], { store: blind.store, clock });
     assert.deepEqual(await second.bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + LEASE_MS },
+      { kind: "accepted", retryAfterMs: LEASE_MS },
     ]);
     gate.open();
     assert.equal((await ahead)[0]?.kind, "handled");
@@ -123,13 +123,13 @@ describe("bus: a redelivery to a bus that rests", () => {
   });
 
   it("waits for the group that is due first", async () => {
-    const { bus, clock } = fixture([
+    const { bus } = fixture([
       subscribe(Placed, { group: "slow", retry: { kind: "list", delaysMs: [9_000] } }, fails),
       subscribe(Placed, { group: "fast", retry: { kind: "list", delaysMs: [3_000] } }, fails),
       subscribe(Placed, { group: "done" }, succeeds),
     ]);
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + 3_000 },
+      { kind: "accepted", retryAfterMs: 3_000 },
     ]);
   });
 
@@ -137,11 +137,11 @@ describe("bus: a redelivery to a bus that rests", () => {
     const down = wrapped(memoryStore());
     down.around = (method, call) =>
       ["transaction", "settle"].includes(method) ? Promise.reject(new Error("down")) : call();
-    const { bus, clock } = fixture([subscribe(Placed, { group: "g" }, succeeds)], {
+    const { bus } = fixture([subscribe(Placed, { group: "g" }, succeeds)], {
       store: down.store,
     });
     assert.deepEqual(await bus.deliver([arriving("m")]), [
-      { kind: "accepted", dueAtMs: clock.now() + LEASE_MS },
+      { kind: "accepted", retryAfterMs: LEASE_MS },
     ]);
   });
 });

@@ -3,11 +3,12 @@ import { after, before, describe, test } from "node:test";
 import type { NewRecord, SqlClient } from "@atlast/bus";
 import { pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { PGlite } from "@electric-sql/pglite";
-import { BANK_SQL } from "../../examples/demo/bank.ts";
 import { checksOf } from "../../examples/demo/checks.ts";
-import { INVENTORY_SQL } from "../../examples/demo/inventory.ts";
-import { ORDERS_SQL } from "../../examples/demo/order_book.ts";
 import { reconcile, type Reconciliation } from "../../examples/demo/reconciliation.ts";
+import { BANK_SQL } from "../../examples/demo/sql/bank.ts";
+import { ORDERS_SQL } from "../../examples/demo/sql/order_book.ts";
+import { INVENTORY_SQL } from "../../examples/demo/sql/stock_room.ts";
+import { sqlSide } from "../../examples/demo/sql/workplace.ts";
 
 const PLACED = 5;
 
@@ -178,11 +179,12 @@ describe("the demo's reconciliation", () => {
     return await db.transaction(async (tx) => {
       await tx.exec(damage);
       const client: SqlClient = { query: (text, params) => tx.query(text, params) };
-      const result = await reconcile({
-        orders: { client, schema: "orders" },
-        inventory: { client, schema: "inventory" },
-        bank: { client, schema: "bank" },
-      }, PLACED);
+      const sides = {
+        orders: sqlSide(client, "orders"),
+        inventory: sqlSide(client, "inventory"),
+        bank: sqlSide(client, "bank"),
+      };
+      const result = await reconcile({ sides, scratch: client }, PLACED);
       await tx.rollback();
       return result;
     });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, it } from "node:test";
 import { httpCheckBack, httpTransport } from "../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import { halfRequestText } from "../../core/bus/half_wire.ts";
-import { newRecord } from "../../core/bus/publisher.ts";
+import { newRecord } from "../../core/bus/new_record.ts";
 import { ask } from "../../core/http/ask.ts";
 import { Signer } from "../../core/http/signature.ts";
 import type { Message } from "../../core/message.ts";

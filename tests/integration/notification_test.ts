@@ -9,7 +9,7 @@ import {
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
 import type { NewRecord } from "../../core/ports.ts";
-import { newRecord } from "../../core/bus/publisher.ts";
+import { newRecord } from "../../core/bus/new_record.ts";
 import { messageOfItem, QUERY_CONTENT_TYPE } from "../../core/wire.ts";
 import { createApp, type QueryOptions, verifyBearer } from "../../edge/mod.ts";
 import {

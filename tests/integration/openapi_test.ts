@@ -43,6 +43,7 @@ const OPTIONS: Required<Omit<AppOptions, "basePath" | "tick">> = {
   checkBack: { side: "orders", signingKeys: [KEY] },
   halves: {},
   query: {},
+  undeliverable: {},
   openApi: document,
   maxBodyBytes: 2_000,
   onError: () => {},
@@ -66,6 +67,7 @@ function brokenBus(error: () => Error): EdgeBus {
     health: fail,
     publishRaw: fail,
     checkBack: fail,
+    undeliverable: fail,
     halves: { prepare: fail, confirm: fail, cancel: fail, query: fail },
     store: { ready: fail, find: fail },
   };
@@ -110,6 +112,10 @@ const GOOD: Readonly<Record<string, Omit<Asked, "operation" | "status">>> = {
   "POST /query": {
     headers: { "content-type": QUERY_CONTENT_TYPE },
     body: `{"operation":"query","id":"m-1","message":true}`,
+  },
+  "POST /undeliverable": {
+    headers: { "content-type": "application/json" },
+    body: `{"dlqId":"1-0","status":500,"sourceHeader":{"Cap-Msg-Id":["m-1"]}}`,
   },
 };
 
@@ -268,6 +274,16 @@ describe("what the app does", () => {
     await ask(bus, asking("POST /query", 200));
     await ask(bus, asking("POST /query", 404, { body: `{"operation":"query","id":"none"}` }));
     await ask(bus, asking("POST /query", 400, { body: "[]" }));
+
+    await ask(bus, asking("POST /undeliverable", 200));
+    await ask(bus, asking("POST /undeliverable", 400, { body: "{}" }));
+    const fromQstash = { headers: { "upstash-message-id": "msg_1" }, body: "{}" };
+    await ask(bus, asking("POST /undeliverable", 489, fromQstash));
+    const sending = {
+      ...brokenBus(Error),
+      undeliverable: () => Promise.resolve("sending" as const),
+    };
+    await ask(sending, asking("POST /undeliverable", 503));
 
     for (const operation of ["GET /health", "GET /ready", "GET /openapi.json"]) {
       await ask(bus, { operation, status: 200 });

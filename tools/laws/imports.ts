@@ -18,9 +18,13 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
     adapters: ["postgres"],
   },
   http: { drivers: [], adapters: [] },
+  shared_store: { drivers: [], adapters: [] },
   qstash: { drivers: ["@upstash/qstash"], adapters: [] },
   // A program for development and tests; it has none of the transport's driver.
-  "qstash/emulator": { drivers: ["croner", "node:http", "node:process"], adapters: [] },
+  "qstash/emulator": {
+    drivers: ["croner", "node:process", "node:util"],
+    adapters: ["local_server"],
+  },
   upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
   // A program for development and tests, which talks TCP to a Redis server.
   "upstash_redis/proxy": {

@@ -6,7 +6,6 @@
 import type { Account } from "./account.ts";
 import { toHeaders } from "./headers.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";
-import { readUpTo } from "./body.ts";
 import { sign } from "./signer.ts";
 
 /** The request of an attempt. Its signature is new: one of an earlier attempt would have expired. */
@@ -56,7 +55,7 @@ export async function sendRequest(
   try {
     // An app in this process need not heed the signal, so it is not waited for after its time.
     const response = await Promise.race([(async () => await fetch(request))(), ended]);
-    const { bytes } = await Promise.race([readUpTo(response, limits.maxMessageBytes), ended]);
+    const bytes = await Promise.race([readUpTo(response, limits.maxMessageBytes), ended]);
     return { status: response.status, headers: response.headers, body: bytes };
   } catch {
     return noAnswer(account, signal.aborted ? "request timed out" : "destination not reached");
@@ -76,6 +75,20 @@ export function noAnswer(account: Account, error: string): AttemptResult {
 /** Whether an answer says that it is of no use to try again. */
 export function isNonRetryable({ status, headers }: AttemptResult): boolean {
   return status === 489 && headers.get("upstash-nonretryable-error")?.toLowerCase() === "true";
+}
+
+/** The first bytes of an answer, as many as the plan lets messages have. */
+async function readUpTo(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (response.body === null) return new Uint8Array();
+  let left = maxBytes;
+  const start = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      controller.enqueue(chunk.subarray(0, left));
+      left -= chunk.length;
+      if (left < 0) controller.terminate();
+    },
+  });
+  return new Uint8Array(await new Response(response.body.pipeThrough(start)).arrayBuffer());
 }
 
 function setOrDelete(headers: Headers, name: string, value: string | undefined): void {

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import { readBytes } from "../../../core/http/read_bytes.ts";
 import { Account } from "./account.ts";
 import { matchRoute } from "./api/routes.ts";
 import { isVirtual, type VirtualTime } from "./clock.ts";
@@ -13,7 +14,6 @@ import { Engine } from "./engine.ts";
 import { DEV_KEYS, type QstashEmulatorOptions, type QstashKeys, readOptions } from "./options.ts";
 import { OverQuota, rateLimited, type RateLimitKind } from "./quota.ts";
 import { INVALID_TOKEN, json, Refusal } from "./refusal.ts";
-import { readBounded } from "./body.ts";
 import { readTarget } from "./target.ts";
 
 /** An emulator of QStash: its API, and the deliveries that come of it. */
@@ -210,7 +210,11 @@ class Emulator implements QstashEmulator {
       method: request.method,
       fields,
       params,
-      body: (maxBytes) => readBounded(request, maxBytes, settings.assume.oversizeStatus),
+      body: async (maxBytes) => {
+        const bytes = await readBytes(request.body, maxBytes);
+        if (bytes !== null) return bytes;
+        throw new Refusal(settings.assume.oversizeStatus, "quota maxMessageSize exceeded");
+      },
     }, this.#deduplication);
   }
 

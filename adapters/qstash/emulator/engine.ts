@@ -105,7 +105,7 @@ export class Engine {
     message.state = "cancelled";
     this.#account.record(message, "CANCEL_REQUESTED");
     if (!isActive && message.retried === 0) this.#finish(message, "cancelled");
-    this.wake();
+    this.soon();
   }
 
   /** Starts what may start now, and sees to it that the rest is started in time. */
@@ -116,6 +116,12 @@ export class Engine {
     for (let next = this.lines.take(nowMs); next; next = this.lines.take(nowMs)) {
       this.#start(next);
     }
+    this.wake();
+  }
+
+  /** Has the clock look at once for what may start now, because something made room for it. */
+  soon(): void {
+    this.agenda.add(this.#account.now(), () => {});
     this.wake();
   }
 

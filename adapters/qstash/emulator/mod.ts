@@ -27,8 +27,8 @@ export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from
 export type { Clock } from "../../../core/ports.ts";
 
 if (import.meta.main) {
+  // Only here: the emulator itself needs neither arguments nor a process.
   const { default: process } = await import("node:process");
-  const { runCli } = await import("./cli.ts");
-  const code = await runCli(process.argv.slice(2), (line) => console.log(line));
-  if (code !== 0) process.exitCode = code;
+  const { main } = await import("./command_line.ts");
+  process.exitCode = await main(process.argv.slice(2));
 }

@@ -25,8 +25,8 @@ export interface UpstashStreamTransportOptions {
   /** What this process is called among those of its group; a name of its own if not given. It must be unique. */
   readonly consumer?: string;
   /**
-   * Where a group begins that is new to a stream: at its `beginning` (if not given), so that nothing is lost
-   * that was sent before the group first looked, or with what comes from `now` on.
+   * Where a group begins that is new to a stream: at its `beginning` (if not given), so that what was sent
+   * before the group first looked is there as far as `keepMs` goes, or with what comes from `now` on.
    */
   readonly from?: "beginning" | "now";
   /** How long a process may keep what it fetched before others take it over; 60,000 if not given. */
@@ -35,6 +35,11 @@ export interface UpstashStreamTransportOptions {
   readonly takeOverEveryMs?: number;
   /** How often streams are trimmed and dead consumers removed, likewise; 600,000 if not given. */
   readonly tidyEveryMs?: number;
+  /**
+   * How long entries are kept that all groups have read, for groups that are still to come: those begin with
+   * what is there. An hour if not given.
+   */
+  readonly keepMs?: number;
   /** After how long without a sign of life a consumer is removed that holds nothing; an hour if not given. */
   readonly forgetConsumerMs?: number;
   /** How often a message is handed over before it is parked; 10 if not given. */
@@ -55,6 +60,7 @@ export interface StreamSettings {
   readonly minIdleMs: number;
   readonly takeOverEveryMs: number;
   readonly tidyEveryMs: number;
+  readonly keepMs: number;
   readonly forgetConsumerMs: number;
   readonly maxDeliveries: number;
   readonly maxRequestBytes: number;
@@ -80,6 +86,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     minIdleMs: positive("minIdleMs", options.minIdleMs, 60_000),
     takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
     tidyEveryMs: positive("tidyEveryMs", options.tidyEveryMs, 600_000),
+    keepMs: options.keepMs === 0 ? 0 : positive("keepMs", options.keepMs, 3_600_000),
     forgetConsumerMs: positive("forgetConsumerMs", options.forgetConsumerMs, 3_600_000),
     maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
     maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),

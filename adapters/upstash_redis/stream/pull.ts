@@ -120,8 +120,12 @@ export class Pull {
     round.kept += keptNow;
     this.#kept += keptNow;
     const hasTaken = keptNow > 0 || handed.some(({ kind }) => kind === "rejected");
-    this.#refusals = hasTaken ? 0 : this.#refusals + 1;
-    this.#resumeAtMs = nowMs + waitMs(this.#refusals);
+    if (hasTaken) this.#refusals = 0;
+    // That what failed before fails again says nothing about the receiver.
+    else if (fetched.some(({ tries }) => tries === 0)) {
+      this.#refusals += 1;
+      this.#resumeAtMs = nowMs + waitMs(this.#refusals);
+    }
     const toPark: ToPark[] = [];
     fetched.forEach((one, i) => {
       const result = handed[i] as Handed;

@@ -37,27 +37,29 @@ export async function readNew(
   keys: readonly string[],
   count: number,
 ): Promise<Reading> {
-  try {
-    return await read(settings, keys, count);
-  } catch (error) {
-    const said = error instanceof AtlastError ? error.message : "";
-    const full = fullStreams(said, keys);
-    if (full.length > 0) {
-      const others = keys.filter((key) => !full.includes(key));
-      return { ...await read(settings, others, count), full };
+  const full = new Set<string>();
+  for (let hasMadeGroups = false;;) {
+    const open = keys.filter((key) => !full.has(key));
+    try {
+      return { ...await read(settings, open, count), full: [...full] };
+    } catch (error) {
+      const said = error instanceof AtlastError ? error.message : "";
+      const more = fullStreams(said, open);
+      if (more.length === 0 && (hasMadeGroups || !said.includes("NOGROUP"))) throw error;
+      for (const key of more) full.add(key);
+      if (more.length > 0) continue;
+      await makeGroups(settings, names);
+      hasMadeGroups = true;
     }
-    if (!said.includes("NOGROUP")) throw error;
   }
-  await makeGroups(settings, names);
-  return await read(settings, keys, count);
 }
 
 async function read(
   { redis, group, consumer }: StreamSettings,
   keys: readonly string[],
   count: number,
-): Promise<Reading> {
-  if (keys.length === 0) return { entries: [], more: false, full: [] };
+): Promise<Omit<Reading, "full">> {
+  if (keys.length === 0) return { entries: [], more: false };
   const answer = await runOne(redis, [
     ...["XREADGROUP", "GROUP", group, consumer()] as const,
     ...["COUNT", count, "STREAMS"],
@@ -71,7 +73,6 @@ async function read(
   return {
     entries: streams.flat(),
     more: streams.some((entries) => entries.length >= count),
-    full: [],
   };
 }
 

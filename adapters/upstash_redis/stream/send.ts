@@ -42,7 +42,7 @@ export async function send(
       some.forEach(({ place }, i) => results[place] = sent[i] as SendResult);
     } catch (error) {
       // Whether it arrived nobody knows; sent again, it is known by its id.
-      const failed = failure(plainError(error));
+      const failed = failure(plainError(error), some.length > 1);
       for (const { place } of some) results[place] = failed;
     }
   }
@@ -95,8 +95,10 @@ function resultOf(result: CommandResult | undefined): SendResult {
   return result.error ? failure(plainError(result.error)) : { kind: "sent" };
 }
 
-function failure(reason: string): SendResult {
-  return { kind: "failed", reason, retryable: true };
+/** One that is too large by itself is so every time. */
+function failure(reason: string, isOneOfMany = true): SendResult {
+  const retryable = isOneOfMany || !/max request size exceeded/i.test(reason);
+  return { kind: "failed", reason, retryable };
 }
 
 function unroutable(name: string): SendResult {

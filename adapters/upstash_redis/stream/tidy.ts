@@ -43,24 +43,28 @@ export class Tidy {
   /** Tidies these streams, if it is this process's turn. */
   async run(keys: readonly string[], nowMs: number): Promise<void> {
     if (!await this.#turn.taken(nowMs)) return;
-    const { redis, group } = this.#settings;
+    const { redis, group, keepMs } = this.#settings;
     const results = await runAll(redis, "XINFO", [
       ...keys.map((key): Command => (pipeline) => pipeline.xinfo(key, { type: "GROUPS" })),
       ...keys.map((key): Command => (pipeline) =>
         pipeline.xinfo(key, { type: "CONSUMERS", group })
       ),
     ]);
-    await this.#trim(keys.map((key, i) => ({ key, groups: groupsOf(results[i]?.result) })));
+    const streams = keys.map((key, i) => ({ key, groups: groupsOf(results[i]?.result) }));
+    await this.#trim(streams, `${Math.max(0, nowMs - keepMs)}-0`);
     for (const [i, key] of keys.entries()) {
       await this.#removeConsumers(key, results[keys.length + i]?.result);
     }
   }
 
   /**
-   * Deletes what every group has read and acknowledged. Groups only ever move on, so what was seen of them a
+   * Deletes what is older than `recent` and every group has read and acknowledged. Groups only ever move on, so what was seen of them a
    * moment ago can keep too much, never too little.
    */
-  async #trim(streams: readonly { key: string; groups: readonly Group[] }[]): Promise<void> {
+  async #trim(
+    streams: readonly { key: string; groups: readonly Group[] }[],
+    recent: string,
+  ): Promise<void> {
     const { redis } = this.#settings;
     const unread = streams.flatMap(({ key, groups }) =>
       groups.filter(({ pending }) => pending > 0).map(({ name }) => ({ key, name }))
@@ -81,7 +85,7 @@ export class Tidy {
       const needed = groups.map(({ name, pending, lastRead }) =>
         pending > 0 ? firstPending.get(`${name} ${key}`) ?? null : after(lastRead)
       );
-      const threshold = smallest(needed);
+      const threshold = groups.length === 0 ? null : smallest([recent, ...needed]);
       if (threshold === null || this.#trimmed.get(key) === threshold) return [];
       return [{ key, threshold }];
     });

@@ -42,7 +42,7 @@ export function changeFlow(call: Call): Response {
         rate: query.get("rate") === "true",
       });
   }
-  engine.wake();
+  engine.soon();
   return done();
 }
 

@@ -10,7 +10,7 @@ import { type Call, jsonBody, notFound } from "./call.ts";
 
 /** `POST /v2/queues` */
 export async function upsertQueue(call: Call): Promise<Response> {
-  const { account, engine } = call;
+  const { account } = call;
   const body = await jsonBody(call);
   const name = checkedName("queue name", body["queueName"]);
   const { parallelism = 1, paused = false } = body;
@@ -23,7 +23,6 @@ export async function upsertQueue(call: Call): Promise<Response> {
   const queue = account.queue(name);
   queue.parallelism = Number(parallelism);
   setPaused(call, queue, paused);
-  engine.pump();
   return done();
 }
 
@@ -65,7 +64,7 @@ function setPaused({ account, engine }: Call, queue: QueueRecord, paused: boolea
   queue.updatedAtMs = account.now();
   if (paused) return engine.lines.holdBack(queue.name);
   engine.lines.admit(queue.name);
-  engine.wake();
+  engine.soon();
 }
 
 function find({ account, params }: Call): QueueRecord {

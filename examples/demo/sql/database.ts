@@ -9,11 +9,8 @@ import { openPglite, pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { fromPostgresJs, postgresFence, postgresStore } from "@atlast/bus/postgres";
 import postgres from "postgres";
 
-/** The databases: one for each service, and that of the bank. */
-export type DatabaseName = "orders" | "inventory" | "bank";
-
 /** Where a database is. Its own tables and those of the store or the fence are in the same schema. */
-export type DatabaseAddress =
+export type SqlAddress =
   | { readonly kind: "pglite"; readonly folder: string; readonly schema: string }
   | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
 
@@ -31,7 +28,7 @@ type Transactional = Pick<Store<postgres.TransactionSql>, "transaction">;
 
 /** Opens a database and makes its schema the one that unqualified names are looked up in. */
 export async function openDatabase(
-  address: DatabaseAddress,
+  address: SqlAddress,
   { connections = 10 }: { connections?: number } = {},
 ): Promise<Database> {
   const { schema } = address;

@@ -1,0 +1,20 @@
+/**
+ * Messages between services, or parts of one service, that use the same database: each is stored once,
+ * in the inbox of those that take it, and never travels.
+ *
+ * @module
+ */
+export {
+  sharedStoreTransport,
+  type SharedStoreTransportOptions,
+} from "./shared_store_transport.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type {
+  AbortSignalLike,
+  DeliverOptions,
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../core/ports.ts";

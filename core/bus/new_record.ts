@@ -1,0 +1,45 @@
+/**
+ * Records as they begin.
+ *
+ * @module
+ */
+import type { Box } from "../lifecycle.ts";
+import type { Message } from "../message.ts";
+import type { NewRecord, StoredRecord } from "../ports.ts";
+
+/** A record for a message, scheduled and free to be claimed. */
+export function newRecord(
+  message: Message,
+  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null }: Partial<
+    Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry">
+  >,
+): NewRecord {
+  return {
+    id: message.id,
+    group,
+    message,
+    state: "scheduled",
+    dueAtMs,
+    deadlineMs,
+    expiresAtMs: null,
+    reason: null,
+    retry,
+    leaseUntilMs: null,
+  };
+}
+
+/** A record as the store now has it, known without asking because this bus just added it with a lease. */
+export function storedFromBirth(record: NewRecord, box: Box, nowMs: number): StoredRecord {
+  return {
+    ...record,
+    box,
+    attempts: 0,
+    crashes: 0,
+    checks: 0,
+    unreachable: 0,
+    note: null,
+    epoch: 1,
+    reply: null,
+    createdAtMs: nowMs,
+  };
+}

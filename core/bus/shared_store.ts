@@ -1,0 +1,69 @@
+/**
+ * Messages whose subscribers use the publisher's own store: one record, in the inbox, serves both sides.
+ *
+ * @module
+ */
+import type { Box } from "../lifecycle.ts";
+import type { NewRecord } from "../ports.ts";
+import { newRecord } from "./new_record.ts";
+import type { Settings } from "./options.ts";
+
+/** Where records are to be stored. */
+export interface Deposit {
+  /** On which side. */
+  readonly box: Box;
+  /** The groups that get it; in the outbox the empty string alone. */
+  readonly groups: readonly string[];
+  /** What is to be stored: of each record one row for each group, one after another. */
+  readonly rows: readonly NewRecord[];
+}
+
+/**
+ * Where records of the outbox are to be stored: there, or in the inbox of the groups that take them
+ * from this very store. A delayed one stays in the outbox, where it can be cancelled, until it is due.
+ */
+export function depositOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
+  const groups = groupsOfAll(settings, records);
+  return groups === null
+    ? inOutbox(records)
+    : { box: "inbox", groups, rows: records.flatMap((record) => inboxRows(record, groups)) };
+}
+
+/** Records in the outbox, as they are. */
+export function inOutbox(records: readonly NewRecord[]): Deposit {
+  return { box: "outbox", groups: [""], rows: records };
+}
+
+/** The groups that take this message from this very store; null when it must be sent. */
+export function groupsHere<Tx>(
+  { transport }: Settings<Tx>,
+  { message }: Pick<NewRecord, "message">,
+): readonly string[] | null {
+  if (transport.groupsHere === undefined) return null;
+  if (!transport.routes(message.name, message.headers)) return null;
+  const groups = transport.groupsHere(message.name);
+  return groups === null || groups.length === 0 ? null : groups;
+}
+
+/** A record of the outbox as it is in the inbox of each group. Its retry policy was one for sending. */
+export function inboxRows(
+  { message, deadlineMs }: Pick<NewRecord, "message" | "deadlineMs">,
+  groups: readonly string[],
+): NewRecord[] {
+  return groups.map((group) => newRecord(message, { group, deadlineMs }));
+}
+
+/** Messages of one call have one name, unless a middleware gave them others; those go by the outbox. */
+function groupsOfAll<Tx>(
+  settings: Settings<Tx>,
+  records: readonly NewRecord[],
+): readonly string[] | null {
+  const [first] = records;
+  if (first === undefined || settings.transport.groupsHere === undefined) return null;
+  // Without a transaction what one call publishes could be stored in part.
+  if (!settings.store.capabilities.transactions) return null;
+  const { name } = first.message;
+  const isAlike = ({ message, dueAtMs }: NewRecord) =>
+    message.name === name && dueAtMs <= message.sentAtMs;
+  return records.every(isAlike) ? groupsHere(settings, first) : null;
+}

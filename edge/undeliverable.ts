@@ -1,0 +1,85 @@
+/**
+ * The undeliverable route: QStash tells of messages that it has given up.
+ *
+ * @module
+ */
+import type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliverable.ts";
+import { AtlastError } from "../core/errors.ts";
+import { messageFromWire } from "../core/headers.ts";
+import { type QstashFailure, readQstashFailure } from "../core/http/qstash.ts";
+import { bodyBytes, type Message } from "../core/message.ts";
+import { MAX_REASON_LENGTH } from "../core/outcome.ts";
+import { isBatch, isMessageHeader, parseBatch, type Verify } from "../core/wire.ts";
+import { answer } from "./answer.ts";
+import type { Route } from "./guard.ts";
+import { keptBody, textOf } from "./message_body.ts";
+import { unavailable } from "./status.ts";
+import { verified } from "./verified.ts";
+
+/** How a publisher hears of messages that QStash has given up. */
+export interface UndeliverableOptions {
+  /** Decides whether a request may say so, normally `verifyQstash`; the app's own `verify` if not given. */
+  readonly verify?: Verify;
+  /**
+   * Whether the reason of the failure quotes what the destination answered last; false if not given, as
+   * that may hold anything.
+   */
+  readonly quotesAnswer?: boolean;
+}
+
+/** When news of a message that is being sent just now is wanted again, in milliseconds. */
+const SENDING_RETRY_MS = 5_000;
+
+/** Makes the route. */
+export function undeliverableRoute(
+  tell: (report: Undeliverable) => Promise<UndeliverableStanding>,
+  verify: Verify,
+  { quotesAnswer = false }: UndeliverableOptions,
+  maxBodyBytes: number,
+): Route {
+  return async (request) => {
+    const body = await verified(request, verify, maxBodyBytes);
+    const failure = readQstashFailure(textOf(body) ?? "");
+    if (failure === null) {
+      throw new AtlastError(
+        "malformed_message",
+        "Cannot read a failure callback: want QStash's, of a message of Atlast's",
+      );
+    }
+    const { id, isTold } = failure;
+    const message = messageOf(failure, Date.now());
+    const quote = quotesAnswer && failure.answer !== "" ? `: ${failure.answer}` : "";
+    const reason = `${failure.reason}${quote}`.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH)
+      .toWellFormed();
+    const standing = await tell({ id, reason, isTold, ...(message === null ? {} : { message }) });
+    if (standing === "sending") {
+      throw unavailable(
+        "sending",
+        SENDING_RETRY_MS,
+        "Cannot take it now: the message is being sent",
+      );
+    }
+    return answer({ id, standing }, 200);
+  };
+}
+
+/** The message itself; null where QStash does not give it back whole. */
+function messageOf({ id, source }: QstashFailure, nowMs: number): Message | null {
+  if (source.body === null || source.bytes === null) return null;
+  try {
+    const message = isBatch(source.headers["content-type"] ?? null)
+      ? parseBatch(textOf(source.body) ?? "", nowMs)[0]?.message ?? null
+      : messageFromWire(ownHeaders(source.headers), source.body, nowMs);
+    if (message === null || message.id !== id) return null;
+    const kept = { ...message, body: keptBody(message.contentType, message.body) };
+    return bodyBytes(kept.body) === source.bytes ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
+function ownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => isMessageHeader(name) || name === "content-type"),
+  );
+}

@@ -1,0 +1,106 @@
+import { after, before, describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { virtualQstash, type VirtualQstashFixture } from "../../support/qstash.ts";
+
+const [A, B] = ["https://a.example/x", "https://b.example/y"] as const;
+
+describe("client.logs", () => {
+  let qstash: VirtualQstashFixture;
+  const ids: Record<string, string> = {};
+
+  before(async () => {
+    qstash = await virtualQstash(({ url, headers }) =>
+      url === A ? 200 : Number(headers.get("upstash-retried")) < 1 ? 503 : 500
+    );
+    ids["a"] = (await qstash.client.publish({ url: A, body: "hello", label: "l" })).messageId;
+    await qstash.emulator.drain();
+    ids["b"] = (await qstash.client.publish({
+      url: B,
+      retries: 1,
+      flowControl: { key: "fk", rate: 1 },
+    })).messageId;
+    await qstash.emulator.drain();
+    ids["c"] = (await qstash.client.publish({ url: A, delay: 60 })).messageId;
+  });
+  after(() => qstash.close());
+
+  const statesOf = async (request: Parameters<typeof qstash.client.logs>[0]) =>
+    (await qstash.client.logs(request)).logs.map(({ state }) => state);
+
+  it("the life of a message, newest first", async () => {
+    assert.deepEqual(await statesOf({ messageIds: [ids["a"]!] }), [
+      "DELIVERED",
+      "ACTIVE",
+      "CREATED",
+    ]);
+    assert.deepEqual(
+      await statesOf({ messageIds: [ids["b"]!] }),
+      ["FAILED", "ERROR", "ACTIVE", "RETRY", "ERROR", "ACTIVE", "CREATED"],
+    );
+  });
+
+  it("what an event says", async () => {
+    const { logs } = await qstash.client.logs({ filter: { state: "RETRY" } });
+    const [{ time, nextDeliveryTime, ...event }] = logs as [
+      typeof logs[0] & Record<string, unknown>,
+    ];
+    assert.equal(nextDeliveryTime! - time, 12_000);
+    assert.deepEqual([event.messageId, event.url, event["responseStatus"]], [ids["b"], B, 503]);
+    assert.deepEqual([event["maxRetries"], event["method"], event["timeout"]], [
+      1,
+      "POST",
+      7_200_000,
+    ]);
+    const { logs: [delivered] } = await qstash.client.logs({ filter: { state: "DELIVERED" } });
+    assert.equal(atob(delivered!.body!), "hello");
+    assert.deepEqual(delivered!.header, { "Content-Type": "text/plain;charset=UTF-8" });
+    assert.deepEqual([delivered!.label, delivered!.labels], ["l", ["l"]]);
+  });
+
+  it("filters", async () => {
+    const count = async (filter: NonNullable<Parameters<typeof qstash.client.logs>[0]>["filter"]) =>
+      (await qstash.client.logs({ filter: filter! })).logs.length;
+    assert.equal(await count({ url: B }), 7);
+    assert.equal(await count({ label: "l" }), 3);
+    assert.equal(await count({ flowControlKey: "fk" }), 7);
+    assert.equal(await count({ host: "a.example" }), 4);
+    assert.equal(await count({ path: ["/x", "/z"] }), 4);
+    assert.equal(await count({ state: "CREATED", url: [A, B] }), 3);
+    assert.equal(await count({ state: "IN_PROGRESS", url: A }), 3);
+    assert.equal(await count({ messageId: ids["c"]! }), 1);
+    assert.equal(await count({ fromDate: qstash.clock.now() + 1 }), 0);
+    assert.equal(await count({ toDate: qstash.clock.now() }), 11);
+    assert.equal(await count({ urlGroup: "none" }), 0);
+  });
+
+  it("pages: by count and cursor, which may begin with a time", async () => {
+    const all = (await qstash.client.logs()).logs;
+    assert.equal(all.length, 11);
+    const found: typeof all = [];
+    let cursor: string | number | undefined = qstash.clock.now() + 1;
+    do {
+      const page = await qstash.client.logs({ count: 4, cursor } as { cursor: string });
+      found.push(...page.logs);
+      cursor = page.cursor;
+    } while (cursor);
+    assert.deepEqual(found, all);
+  });
+
+  it("client.events is the same by an older name", async () => {
+    assert.deepEqual((await qstash.client.events()).events, (await qstash.client.logs()).logs);
+  });
+
+  it("REST: /v2/logs gives them as logs", async () => {
+    const response = await fetch(`${qstash.url}/v2/logs?count=2`, {
+      headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+    });
+    const { logs, events, cursor } = await response.json();
+    assert.deepEqual([logs.length, events, typeof cursor], [2, undefined, "string"]);
+  });
+
+  it("forgets after the plan's time", async () => {
+    await qstash.client.messages.cancel({ all: true });
+    await qstash.emulator.advance(8 * 86_400_000);
+    assert.deepEqual((await qstash.client.logs()).logs, []);
+  });
+});

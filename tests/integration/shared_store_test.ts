@@ -1,0 +1,179 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { postgresStore } from "../../adapters/postgres/mod.ts";
+import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
+import type { Store } from "../../core/ports.ts";
+import { type Bus, createBus, subscribe } from "../../mod.ts";
+import { Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
+import { Observed } from "../support/observed.ts";
+import { connect, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { withStore } from "../support/postgres_store.ts";
+import { skipFor } from "../support/skip.ts";
+import { storeWithoutTransactions } from "../support/without_transactions.ts";
+
+const url = await postgresUrl();
+/** No wake-up in a test comes from looking by itself. */
+const NEVER_MS = 24 * 60 * 60_000;
+
+function setup(groups: string[], fails = false) {
+  const handled: string[] = [];
+  const subscribers = groups.map((group) =>
+    subscribe<typeof Placed, Tx>(Placed, { group }, ({ n }) => {
+      handled.push(`${group} ${n}`);
+      if (fails) throw new Error("Out of stock");
+    })
+  );
+  const parts = fixture(subscribers, { transport: sharedStoreTransport() });
+  const stored = async () => ({
+    outbox: (await parts.store.list({ box: "outbox", limit: 10 })).map(({ id }) => id),
+    inbox: (await parts.store.list({ box: "inbox", limit: 10 }))
+      .map(({ id, group }) => `${id} ${group}`).sort(),
+  });
+  return { ...parts, handled, stored };
+}
+
+describe("bus: subscribers in the publisher's own store", () => {
+  it("a message is one record for each group, and none in the outbox", async () => {
+    const { bus, stored, handled } = setup(["mail", "stock"]);
+    await bus.publish(Placed, { n: 1 }, { id: "a" });
+    await bus.publishMany(Placed, [{ n: 2 }], { ids: ["b"] });
+    const inbox = ["a mail", "a stock", "b mail", "b stock"];
+    assert.deepEqual(await stored(), { outbox: [], inbox });
+    await bus.tick();
+    assert.deepEqual(handled.toSorted(), ["mail 1", "mail 2", "stock 1", "stock 2"]);
+  });
+
+  it("a running bus handles it without a claim", async () => {
+    const { bus, store, observed } = setup(["mail"]);
+    await bus.start();
+    await bus.publish(Placed, { n: 1 }, { id: "a" });
+    await observed.until("succeeded", { box: "inbox" });
+    assert.equal((await store.find("inbox", { id: "a", group: "mail" }))?.epoch, 1);
+    await bus.stop();
+  });
+
+  it("it is there if and only if its transaction commits", async () => {
+    const { bus, stored, handled } = setup(["mail"]);
+    const failing = bus.transaction(async (tx) => {
+      await bus.publish(Placed, { n: 1 }, { id: "a", tx });
+      throw new Error("No");
+    });
+    await assert.rejects(failing, { message: "No" });
+    assert.deepEqual(await stored(), { outbox: [], inbox: [] });
+    await bus.transaction((tx) => bus.publish(Placed, { n: 2 }, { id: "a", tx }));
+    assert.deepEqual(await stored(), { outbox: [], inbox: ["a mail"] });
+    await bus.tick();
+    assert.deepEqual(handled, ["mail 2"]);
+  });
+
+  it("the same message again is a duplicate, and another with its id a conflict", async () => {
+    const { bus, stored } = setup(["mail", "stock"]);
+    assert.equal((await bus.publish(Placed, { n: 1 }, { id: "a" })).duplicate, false);
+    assert.equal((await bus.publish(Placed, { n: 1 }, { id: "a" })).duplicate, true);
+    const other = bus.publish(Placed, { n: 2 }, { id: "a" });
+    await assert.rejects(other, { code: "id_conflict" });
+    const many = bus.publishMany(Placed, [{ n: 0 }, { n: 2 }], { ids: ["b", "a"] });
+    await assert.rejects(many, { code: "id_conflict" });
+    assert.deepEqual((await stored()).inbox, ["a mail", "a stock"]);
+  });
+
+  it("a delayed one waits in the outbox, where it can be cancelled", async () => {
+    const { bus, clock, stored, handled } = setup(["mail"]);
+    await bus.publish(Placed, { n: 1 }, { id: "a", delayMs: 1000 });
+    await bus.publish(Placed, { n: 2 }, { id: "b", delayMs: 1000 });
+    await bus.cancel("b");
+    assert.deepEqual((await stored()).inbox, []);
+    clock.advance(1000);
+    await bus.tick();
+    await bus.tick();
+    assert.deepEqual((await stored()).inbox, ["a mail"]);
+    assert.deepEqual(handled, ["mail 1"]);
+  });
+
+  it("a failure is kept with its reason", async () => {
+    const { bus, store } = setup(["mail"], true);
+    await bus.publish(Placed, { n: 1 }, { id: "a" });
+    await bus.tick();
+    const record = await store.find("inbox", { id: "a", group: "mail" });
+    assert.equal(record?.attempts, 3);
+    assert.match(record?.reason ?? "", /Out of stock/);
+  });
+
+  it("replies come back", async () => {
+    const replies: boolean[] = [];
+    const { bus, stored } = fixtureWithReplies(replies);
+    await bus.publish(Deduct, { n: 1 }, { callback: Marked });
+    for (let round = 0; round < 2; round++) await bus.tick();
+    assert.deepEqual(replies, [true]);
+    assert.equal((await stored()).length, 2);
+  });
+
+  it("a name that no group takes is refused", async () => {
+    const { bus } = setup([]);
+    await assert.rejects(bus.publish(Placed, { n: 1 }), { code: "no_route" });
+    const elsewhere = { destination: "https://example.com/" };
+    await assert.rejects(setup(["mail"]).bus.publish(Placed, { n: 1 }, elsewhere), {
+      code: "no_route",
+    });
+  });
+
+  it("a store without transactions goes by the outbox", async () => {
+    const store = storeWithoutTransactions() as Store<Tx>;
+    const handled: number[] = [];
+    const { bus } = fixture(
+      [subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, ({ n }) => void handled.push(n))],
+      { store, transport: sharedStoreTransport() },
+    );
+    await bus.publish(Placed, { n: 1 }, { id: "a" });
+    assert.ok(await store.find("outbox", { id: "a", group: "" }));
+    for (let round = 0; round < 2; round++) await bus.tick();
+    assert.deepEqual(handled, [1]);
+  });
+
+  it(
+    "groups of another process are named, and told at once",
+    { skip: url === null ? skipFor(NO_POSTGRES) : false },
+    async () => {
+      await withStore(async ({ sql, schema, store }) => {
+        const observed = new Observed();
+        const other = connect(url as string);
+        const worker = createBus({
+          store: postgresStore(other, { schema }),
+          transport: sharedStoreTransport(),
+          observe: observed.observe,
+          pollMs: NEVER_MS,
+        }, [subscribe(Placed, { group: "mail" }, () => {})]);
+        await worker.start();
+        const transport = sharedStoreTransport({ groups: { [Placed.name]: ["mail"] } });
+        const api: Bus<unknown> = createBus({ store, transport, pollMs: NEVER_MS });
+        const handled = (id: string) => observed.until("succeeded", { id, box: "inbox" });
+        try {
+          for (const phase of ["resting", "running"]) {
+            if (phase === "running") await api.start();
+            await api.publish(Placed, { n: 1 }, { id: `${phase} alone` });
+            await handled(`${phase} alone`);
+            await api.transaction((tx) =>
+              api.publish(Placed, { n: 1 }, { id: `${phase} within`, tx })
+            );
+            await handled(`${phase} within`);
+          }
+          // Nobody here hears of this commit, so a running bus looks for it in its outbox.
+          await sql.begin((tx) => api.publish(Placed, { n: 1 }, { id: "foreign", tx }));
+          await handled("foreign");
+        } finally {
+          await Promise.all([worker.stop(), api.stop()]);
+          await other.end();
+        }
+      });
+    },
+  );
+});
+
+function fixtureWithReplies(replies: boolean[]) {
+  const parts = fixture([
+    subscribe<typeof Deduct, Tx>(Deduct, { group: "stock" }, ({ n }) => ({ n, ok: true })),
+    subscribe<typeof Marked, Tx>(Marked, { group: "orders" }, ({ ok }) => void replies.push(ok)),
+  ], { transport: sharedStoreTransport() });
+  const stored = () => parts.store.list({ box: "inbox", limit: 10 });
+  return { ...parts, stored };
+}
