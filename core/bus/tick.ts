@@ -60,28 +60,43 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   await store.ready();
   const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
   let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
+  let due: Due | null = null;
   for (let found = true; found && clock.now() < untilMs && !draining();) {
     if (pulled.more) pulled = await pullSome(parts, done, untilMs);
+    due = await look(parts);
+    const isDue = (dueAtMs: number | null) => dueAtMs !== null && dueAtMs <= clock.now();
     // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
-    const checked = await checkSome(parts, done);
-    const handled = await handleSome(parts, done, untilMs);
-    const sent = await sendSome(parts, done, untilMs);
+    const checked = isDue(due.check) && await checkSome(parts, done);
+    const handled = isDue(due.inbox) && await handleSome(parts, done, untilMs);
+    const sent = (isDue(due.outbox) || checked || handled) && await sendSome(parts, done, untilMs);
     // What was sent may be for this very bus.
     if (sent) pulled = { ...pulled, more: true };
     found = checked || handled || sent || pulled.more;
+    if (found) due = null;
   }
   const pruned = await janitor.run(untilMs);
-  const due = await Promise.all([
-    store.nextDueAt("outbox", clock.now()),
-    recovery.canAsk ? store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
-    store.nextDueAt("inbox", clock.now(), parts.groups()),
-  ]);
-  const times = [...due, pulled.more ? clock.now() : pulled.nextAtMs]
+  due ??= await look(parts);
+  const times = [...Object.values(due), pulled.more ? clock.now() : pulled.nextAtMs]
     .filter((dueAtMs) => dueAtMs !== null);
   return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
 }
 
 type Done = { received: number; sent: number; handled: number; checked: number; failed: number };
+
+/** When there is something to do next, in Unix milliseconds; null where nothing is scheduled. */
+type Due = Record<"outbox" | "check" | "inbox", number | null>;
+
+/** Looks before it claims: where nothing is due a look costs less, and it is due to be told anyway. */
+async function look<Tx>({ settings, recovery, groups }: TickParts<Tx>): Promise<Due> {
+  const { store, clock } = settings;
+  const nowMs = clock.now();
+  const [outbox, check, inbox] = await Promise.all([
+    store.nextDueAt("outbox", nowMs),
+    recovery.canAsk ? store.nextDueAt("outbox", nowMs, undefined, "prepared") : null,
+    store.nextDueAt("inbox", nowMs, groups()),
+  ]);
+  return { outbox, check, inbox };
+}
 
 /** Fetches messages into the inbox, and handles them once the transport knows that they are there. */
 async function pullSome<Tx>(

@@ -10,8 +10,10 @@ import { checkBack, type HalfWorld, statusOf, worldInOneProcess } from "../suppo
 import { worldOverHttp } from "../support/half_world_http.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { onUpstashRedis } from "../support/redis_databases.ts";
 import { skipFor } from "../support/skip.ts";
 import { onPglite, onPostgres } from "../support/two_databases.ts";
+import { redisProblem } from "../support/upstash_redis.ts";
 import { consumerRows } from "./exceptions/consumer_rows.ts";
 import { killedAt } from "./exceptions/killed.ts";
 import { operationRows } from "./exceptions/operation_rows.ts";
@@ -33,7 +35,9 @@ const postgres = () => onPostgres(url as string, url as string);
 
 runRows("PGlite", async () => worldInOneProcess(await pglite()));
 runRows("over HTTP", async () => await worldOverHttp(await pglite()));
-runRows("Postgres", async () => worldInOneProcess(await postgres()), url === null);
+const noPostgres = url === null ? NO_POSTGRES : null;
+runRows("Postgres", async () => worldInOneProcess(await postgres()), noPostgres);
+runRows("Upstash Redis", async () => worldInOneProcess(await onUpstashRedis()), redisProblem());
 
 for (
   const [step, ends] of [
@@ -59,21 +63,25 @@ for (
       }
       await ends(world);
     },
-    url === null,
+    noPostgres,
   );
 }
 
-function runRows(place: string, open: () => Promise<HalfWorld>, skip = false): void {
-  for (const [title, row] of Object.entries(ROWS)) run(`${title} (${place})`, open, row, skip);
+function runRows(
+  place: string,
+  open: () => Promise<HalfWorld>,
+  problem: string | null = null,
+): void {
+  for (const [title, row] of Object.entries(ROWS)) run(`${title} (${place})`, open, row, problem);
 }
 
 function run(
   title: string,
   open: () => Promise<HalfWorld>,
   row: (world: HalfWorld) => Promise<void>,
-  skip: boolean,
+  problem: string | null,
 ): void {
-  test(`exception: ${title}`, skip ? { skip: skipFor(NO_POSTGRES) } : {}, async () => {
+  test(`exception: ${title}`, problem === null ? {} : { skip: skipFor(problem) }, async () => {
     const world = await open();
     try {
       await row(world);

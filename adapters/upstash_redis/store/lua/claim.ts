@@ -82,10 +82,13 @@ local keys, count = {}, math.min(limit, #found)
 for i = 1, count do keys[i] = standingKey(box, found[i].member) end
 local standings, chosen, messageKeys = readAll(keys), {}, {}
 for i = 1, count do
-  local member, s = found[i].member, parse(standings[i])
+  local member, isStrange = found[i].member, standings[i] and not isOurs(standings[i])
+  local s = not isStrange and parse(standings[i])
   local key, at
   if s then key, at = placeOf(box, member, s) end
-  if key ~= found[i].key or tonumber(at) > tonumber(now) then
+  if isStrange then
+    -- It is left for those who can read it.
+  elseif key ~= found[i].key or tonumber(at) > tonumber(now) then
     if not only then mend(found[i].key, box, member, s) end
   else
     room = room - tonumber(s.size)

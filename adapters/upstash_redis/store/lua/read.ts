@@ -36,7 +36,7 @@ if afterAt ~= "-" then
 end
 
 local function isWanted(member, s)
-  return s and (states == "*" or string.find(" " .. states .. " ", " " .. s.state .. " ", 1, true))
+  return (states == "*" or string.find(" " .. states .. " ", " " .. s.state .. " ", 1, true))
     and (group == "*" or group == "=" .. groupOf(member))
 end
 
@@ -58,7 +58,8 @@ repeat
   if #keys > 0 then standings = readAll(keys) end
   for i, each in ipairs(members) do
     each.standing = standings[i]
-    if isWanted(each.member, parse(standings[i])) then
+    local isKnown = standings[i] and isOurs(standings[i])
+    if isKnown and isWanted(each.member, parse(standings[i])) then
       found[#found + 1] = each
       messageKeys[#found] = messageKey(box, each.member)
     end

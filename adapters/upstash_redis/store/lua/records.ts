@@ -41,6 +41,9 @@ local function readAll(keys)
   return values
 end
 
+-- A later version may write standings of its own while this one still runs.
+local function isOurs(text) return string.sub(text, 1, 3) == "s1 " end
+
 local function parse(text)
   if not text then return nil end
   local s = {}
