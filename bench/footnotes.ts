@@ -23,12 +23,12 @@ export function footnoteOf(load: Load, amounts: Amounts): string | null {
       return `Counted for ${seconds(amounts.idleMs)}, ${
         seconds(amounts.restMs)
       } after the start; ` +
-        "each worker as in the measurement of latency.";
+        "each worker as in the measurement of latency, all at the same time.";
     case "prune":
       return `The rate while ${
         count(amounts.expired)
       } expired messages are deleted, as a share of ` +
-        `the rates of ${seconds(amounts.publishMs)} before and after.`;
+        `the rate while they are not, in turns of ${seconds(amounts.publishMs)}.`;
     case "core":
       return load.what === "bytes" ? "The patch that transition returns is part of it." : null;
     case "publish":
