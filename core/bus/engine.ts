@@ -126,7 +126,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
         this.#checks.wake.by(firstCheckAtMs);
         this.#waker.left(firstCheckAtMs);
       },
-      confirmed: () => this.#madeDue("outbox"),
+      // Its next check is due soon, and the alarm is armed for that.
+      confirmed: () => this.#added(true),
     });
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
@@ -249,7 +250,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       await store.ready();
       await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
       await this.#outbox.idle();
-      if (alarm !== undefined) this.#waker.left(await store.nextDueAt("outbox", clock.now()));
+      if (alarm !== undefined) this.#waker.done(await store.nextDueAt("outbox", clock.now()));
     });
   }
 
@@ -268,7 +269,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     };
     return await this.#rounds.during(async () => {
       const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
-      this.#waker.left(report.nextDueAtMs);
+      this.#waker.done(report.nextDueAtMs);
       return report;
     });
   }
@@ -337,9 +338,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
     this.#phase = "draining";
-    const { signal } = this.#abort;
     const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener("abort", () => resolve(), { once: true })
+      this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
     );
     const cancelAbort = clock.after(
       drainMs,

@@ -11,6 +11,8 @@ export class Waker<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #isResting: () => boolean;
   #atMs = Infinity;
+  /** For what is due at once, and left to whoever asked for it until then. */
+  #graceAtMs = Infinity;
 
   constructor(settings: Settings<Tx>, isResting: () => boolean) {
     this.#settings = settings;
@@ -24,7 +26,7 @@ export class Waker<Tx> {
     const nowMs = clock.now();
     const { graceMs } = alarm;
     if (atMs > nowMs) this.left(atMs);
-    else if (graceMs !== null) this.left(nowMs + graceMs);
+    else if (graceMs !== null) this.#graceAtMs = Math.min(this.#graceAtMs, nowMs + graceMs);
   }
 
   /** Something is left to be done at `atMs`; nobody but the alarm sees to it. */
@@ -32,11 +34,17 @@ export class Waker<Tx> {
     this.#atMs = Math.min(this.#atMs, atMs ?? Infinity);
   }
 
+  /** Everything that is due was done, and what is left is due at `atMs`; null for nothing. */
+  done(atMs: number | null): void {
+    this.#graceAtMs = Infinity;
+    this.left(atMs);
+  }
+
   /** Arms the alarm for what was collected; null when there is nothing to arm it for. Never rejects. */
   arm(): Promise<void> | null {
     const { alarm } = this.#settings;
-    const atMs = this.#atMs;
-    this.#atMs = Infinity;
+    const atMs = Math.min(this.#atMs, this.#graceAtMs);
+    this.#atMs = this.#graceAtMs = Infinity;
     // A bus that runs needs no alarm.
     if (alarm === undefined || atMs === Infinity || !this.#isResting()) return null;
     return this.#armed(alarm, atMs);
