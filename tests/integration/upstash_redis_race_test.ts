@@ -9,7 +9,6 @@ import {
   claim,
   ids,
   LEASE_MS,
-  listAll,
   NOW,
   recordsOf,
   settlement,
