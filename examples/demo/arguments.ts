@@ -12,6 +12,8 @@ export interface DemoOptions {
   readonly orders: number;
   /** What decides orders and faults. */
   readonly seed: number;
+  /** What keeps the services' data. */
+  readonly store: "sql" | "upstash-redis";
   /** A Postgres server; null for PGlite. */
   readonly databaseUrl: string | null;
 }
@@ -30,6 +32,8 @@ Usage: deno task demo [options]
   --seed N              a whole number that decides orders and faults (any)
   --database-url URL    use this Postgres server instead of PGlite; schemas of its own
                         are made there and dropped afterwards
+  --store STORE         sql, or upstash-redis: everything in Upstash Redis, which is a Redis
+                        server of the demo's own behind the REST proxy (sql)
   --help                show this
 
 Without --once both services stay up after the reconciliation until Ctrl-C.
@@ -37,7 +41,7 @@ NO_COLOR=1 turns colours off.`;
 
 const MAX_ORDERS = 10_000;
 const MAX_SEED = 2 ** 31 - 1;
-const VALUED = ["--orders", "--seed", "--database-url"];
+const VALUED = ["--orders", "--seed", "--database-url", "--store"];
 const FLAGS = ["--once", "--help"];
 
 /**
@@ -66,6 +70,13 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
     }
   }
   if (given.has("--help")) return null;
+  const store = given.get("--store") ?? "sql";
+  if (store !== "sql" && store !== "upstash-redis") {
+    throw new UsageError(`Cannot use --store ${JSON.stringify(store)}: want sql or upstash-redis`);
+  }
+  if (store === "upstash-redis" && given.has("--database-url")) {
+    throw new UsageError("Cannot use --database-url with --store upstash-redis: want one of them");
+  }
   return {
     once: given.has("--once"),
     orders: wholeNumber("--orders", given.get("--orders") ?? "300", 1, MAX_ORDERS),
@@ -75,6 +86,7 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
       0,
       MAX_SEED,
     ),
+    store,
     databaseUrl: databaseUrl(given.get("--database-url")),
   };
 }

@@ -14,6 +14,9 @@ const REST_MS = 60;
 const PATIENCE_MS = 30_000;
 const TRY_AGAIN_MS = 200;
 
+/** The service has trouble of its own, such as a database that is not there just now. */
+class ServiceTrouble extends Error {}
+
 /** Places all orders; `placed` is called for each when the service has said so. */
 export async function placeOrders(
   ordersUrl: string,
@@ -41,7 +44,8 @@ async function place(ordersUrl: string, order: PlannedOrder, signal: AbortSignal
     } catch (error) {
       signal.throwIfAborted();
       // `fetch` throws a TypeError when nobody answers.
-      if (!(error instanceof TypeError) || performance.now() > untilMs) throw error;
+      const mayPass = error instanceof TypeError || error instanceof ServiceTrouble;
+      if (!mayPass || performance.now() > untilMs) throw error;
       await rest(TRY_AGAIN_MS, signal);
     }
   }
@@ -60,6 +64,7 @@ async function placeOnce(
     signal,
   });
   const text = await response.text();
+  if (response.status >= 500) throw new ServiceTrouble(`order ${orderId}: ${response.status}`);
   if (!response.ok) {
     throw new Error(`Cannot place order ${orderId}: got ${response.status} ${text}`);
   }

@@ -9,6 +9,7 @@ import { placeOrders } from "./customers.ts";
 import { killsOf } from "./fault_plan.ts";
 import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
 import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
+import { redisWorkplace } from "./redis/workplace.ts";
 import { reconcile, type Reconciliation } from "./reconciliation.ts";
 import { Services } from "./services.ts";
 import { settled } from "./settled.ts";
@@ -30,7 +31,9 @@ export interface RunParts {
 /** Runs the demo; says whether everything adds up. Leaves nothing behind unless something does not. */
 export async function runDemo(parts: RunParts): Promise<boolean> {
   const { options, terminal } = parts;
-  const workplace = await sqlWorkplace(options.databaseUrl);
+  const workplace = options.store === "upstash-redis"
+    ? await redisWorkplace()
+    : await sqlWorkplace(options.databaseUrl);
   let keep = false;
   try {
     printHeader(terminal, options, workplace);
@@ -70,7 +73,13 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     await workplace.make();
     await services.start(killsOf(seed, orders));
     signal.throwIfAborted();
-    await placeOrders(services.url("orders"), plan, () => story.placed(), signal);
+    let placed = 0;
+    let crashing = Promise.resolve();
+    await placeOrders(services.url("orders"), plan, () => {
+      story.placed();
+      if (++placed === Math.ceil(orders / 3)) crashing = crash(workplace, story);
+    }, signal);
+    await crashing;
     story.moment("green", "customers", `all ${orders} orders are placed`);
     await settled((name) => services.url(name), signal);
     story.moment(
@@ -80,12 +89,14 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     );
     await services.stop();
     story.end();
+    const remark = workplace.remark(orders);
     const reconciliation = await reconciled(workplace, orders);
     printReconciliation(terminal, reconciliation);
     if (!reconciliation.holds) {
       const kept = workplace.stays ? ` The databases are kept: ${workplace.place}` : "";
       terminal.line(`\n  It does not add up.${kept}`);
     }
+    if (remark !== null) terminal.line(`\n  ${remark}`);
     terminal.line();
     terminal.line(closingLine(reconciliation, story.redelivered));
     if (!options.once) await stayUp(services, terminal, signal, interrupt);
@@ -94,6 +105,17 @@ async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
     story.end();
     await services.stop();
   }
+}
+
+/** Kills the databases' server in the middle of all, where it is the demo's own. */
+async function crash(workplace: Workplace, story: Story): Promise<void> {
+  if (workplace.crash === undefined) return;
+  await workplace.crash();
+  story.moment(
+    "red",
+    "redis",
+    "SIGKILL of the Redis server; it is up again with what it wrote to disk",
+  );
 }
 
 async function reconciled(workplace: Workplace, placed: number): Promise<Reconciliation> {
@@ -141,7 +163,7 @@ function printHeader(
   const rows = [
     ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
     ["faults", "lost requests, lost answers, doubled messages, crashing handlers, a failing bank,"],
-    ["", "lost outcomes of payments, and three SIGKILLs"],
+    ["", "lost outcomes of payments, and SIGKILLs"],
     ["databases", place],
     ["versions", `Atlast ${deno.version}, Deno ${Deno.version.deno}`],
   ];

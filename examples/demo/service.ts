@@ -12,6 +12,7 @@ import { inventoryService } from "./inventory.ts";
 import type { Account, Product } from "./order_plan.ts";
 import { orderService } from "./orders.ts";
 import { disturbedFence, losingOutcomes } from "./payment_disturbance.ts";
+import { REDIS } from "./redis/backend.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import type { Service, ServiceParts } from "./service_parts.ts";
 import { SQL } from "./sql/backend.ts";
@@ -60,7 +61,9 @@ async function main(): Promise<void> {
   // Ctrl-C reaches every process of the terminal; the demo stops its services in its own order.
   Deno.addSignalListener("SIGINT", () => {});
   const asked = askedToStop();
-  await runOn(SQL, config.addresses.at, config, asked);
+  const { addresses } = config;
+  if (addresses.kind === "redis") await runOn(REDIS, addresses.at, config, asked);
+  else await runOn(SQL, addresses.at, config, asked);
   Deno.exit(0);
 }
 

@@ -16,7 +16,7 @@ export type SharedConfig = Pick<ServiceConfig, "seed" | "stock" | "accounts" | "
 
 /** What was under way when a process was killed. */
 const UNDER_WAY: Readonly<Record<Kill["step"], (order: number) => string>> = {
-  deducted: (order) => `with the deduction of order ${order} written and not yet committed`,
+  deducted: (order) => `with the deduction of order ${order} written and its end not yet`,
   prepared: (order) => `with the payment of order ${order} prepared and not yet begun`,
   paid: (order) => `with the payment of order ${order} committed in the bank and not yet confirmed`,
 };

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import type { DatabaseName } from "./business.ts";
 import type { SqlClient } from "@atlast/bus";
+import type { DatabaseName } from "./business.ts";
+import type { RedisAddress } from "./redis/backend.ts";
 import type { Side } from "./side.ts";
 import type { SqlAddress } from "./sql/database.ts";
 
 /** Each database's address, of one kind. */
-export type Addresses = {
-  readonly kind: "sql";
-  readonly at: Readonly<Record<DatabaseName, SqlAddress>>;
-};
+export type Addresses =
+  | { readonly kind: "sql"; readonly at: Readonly<Record<DatabaseName, SqlAddress>> }
+  | { readonly kind: "redis"; readonly at: Readonly<Record<DatabaseName, RedisAddress>> };
 
 /** The databases of a run. */
 export interface Workplace {
@@ -24,6 +24,8 @@ export interface Workplace {
   readonly stays: boolean;
   /** Makes the databases, where that takes time; the services make what is in them. */
   make(): Promise<void>;
+  /** Kills what keeps the databases and starts it again; not given where it is not the demo's own process. */
+  readonly crash?: () => Promise<void>;
   /** Opens everything for the reconciliation. */
   open(): Promise<AllSides>;
   /** What is worth saying of them at the end, for so many orders. */

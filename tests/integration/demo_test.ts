@@ -4,10 +4,12 @@ import { once } from "node:events";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { connect, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { redisProblem } from "../support/redis_server.ts";
 import { ROOT } from "../support/repository.ts";
 import { skipFor } from "../support/skip.ts";
 
 const url = await postgresUrl();
+const problem = redisProblem();
 const ORDERS = 60;
 
 describe("the demo", () => {
@@ -28,6 +30,17 @@ describe("the demo", () => {
       } finally {
         await sql.end();
       }
+    },
+  );
+
+  test(
+    "adds up on Upstash Redis, which is killed in the middle",
+    problem === null ? {} : { skip: skipFor(problem) },
+    async () => {
+      const { code, output } = await demo("--store", "upstash-redis");
+      checkRun({ code, output });
+      assert.match(output, /redis +SIGKILL of the Redis server/);
+      assert.match(output, /would have billed \d+ commands/);
     },
   );
 

@@ -1,134 +1,22 @@
 /**
- * Private Redis servers: each on a free port with a folder of its own.
+ * Whether the tests can start Redis servers, and the servers.
  *
  * @module
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
+import { hasRedis } from "../../tools/redis_server.ts";
+
+export { type RedisServer, type RedisServerOptions, startRedis } from "../../tools/redis_server.ts";
 
 /** Why a suite is skipped when {@linkcode redisProblem} answers it. */
 const NO_REDIS = "no redis-server program on this machine: this suite is skipped";
-/** How often another free port is tried, when someone else took the one that was found. */
-const PORT_ATTEMPTS = 5;
-
-/** How a server is started. */
-export interface RedisServerOptions {
-  /** Whether every write is on disk before it is answered, so that a kill loses nothing. False if not given. */
-  readonly appendOnly?: boolean;
-  /** More of redis-server's own arguments. */
-  readonly args?: readonly string[];
-}
-
-/** A Redis server of a test's own. */
-export interface RedisServer {
-  /** Such as `redis://127.0.0.1:40001`. */
-  readonly url: string;
-  readonly port: number;
-  /** Its process. */
-  readonly pid: number;
-  /** Ends it at once by SIGKILL; its data stays as far as it is on disk. */
-  kill(): Promise<void>;
-  /** Starts it again after {@linkcode kill}, on the same port and data; resolves when it answers. */
-  start(): Promise<void>;
-  /** Ends it and deletes its folder. */
-  stop(): Promise<void>;
-}
 
 /**
  * Why no server can be started here; null when one can. With `CI=true` that is an error, so that a suite
  * cannot vanish unseen.
  */
 export function redisProblem(): string | null {
-  if (spawnSync("redis-server", ["--version"]).status === 0) return null;
+  if (hasRedis()) return null;
   if (process.env["CI"] === "true") throw new Error(NO_REDIS);
   return NO_REDIS;
-}
-
-/** Starts a server, empty and in memory only unless `appendOnly` says otherwise. */
-export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = await mkdtemp(join(tmpdir(), "atlast-redis-"));
-  const argsFor = (port: number): string[] => [
-    ...["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
-    ...(options.appendOnly ? ["--appendonly", "yes", "--appendfsync", "always"] : []),
-    ...options.args ?? [],
-  ];
-  for (let attempt = 1;; attempt++) {
-    const port = await freePort();
-    try {
-      return serverOf(port, await launched(argsFor(port)), argsFor(port), folder);
-    } catch (error) {
-      if (attempt < PORT_ATTEMPTS) continue;
-      await rm(folder, { recursive: true, force: true });
-      throw error;
-    }
-  }
-}
-
-function serverOf(
-  port: number,
-  first: ChildProcess,
-  args: readonly string[],
-  folder: string,
-): RedisServer {
-  let child: ChildProcess | null = first;
-  const kill = async (): Promise<void> => {
-    const running = child;
-    child = null;
-    if (running !== null) await killed(running);
-  };
-  return {
-    url: `redis://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return child?.pid ?? -1;
-    },
-    kill,
-    async start() {
-      if (child === null) child = await launched(args);
-    },
-    async stop() {
-      await kill();
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
-
-/** A server that has said that it takes connections, its data loaded. */
-async function launched(args: readonly string[]): Promise<ChildProcess> {
-  const child = spawn("redis-server", [...args], { stdio: ["ignore", "pipe", "ignore"] });
-  let log = "";
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      log += text;
-      if (log.includes("Ready to accept connections")) resolve();
-    });
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      reject(new Error(`Cannot start redis-server: it ended with ${code}\n${log.slice(-500)}`));
-    });
-  });
-  child.removeAllListeners("exit");
-  child.stdout.destroy();
-  return child;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

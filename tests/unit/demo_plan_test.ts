@@ -136,6 +136,7 @@ describe("the demo's arguments", () => {
       once: false,
       orders: 300,
       seed: 500_000,
+      store: "sql",
       databaseUrl: null,
     });
   });
@@ -144,8 +145,9 @@ describe("the demo's arguments", () => {
     const url = "postgres://user:pass=word@host/db";
     assert.deepEqual(
       readArguments(["--once", "--orders", "60", "--seed=7", `--database-url=${url}`], 0),
-      { once: true, orders: 60, seed: 7, databaseUrl: url },
+      { once: true, orders: 60, seed: 7, store: "sql", databaseUrl: url },
     );
+    assert.equal(readArguments(["--store", "upstash-redis"], 0)?.store, "upstash-redis");
   });
 
   test("ask for help", () => assert.equal(readArguments(["--help"], 0), null));
@@ -160,6 +162,11 @@ describe("the demo's arguments", () => {
       [["--seed", "1", "--seed", "2"], /Cannot take --seed twice/],
       [["--orders", "0"], /Cannot use --orders "0": want a whole number from 1/],
       [["--orders", "1.5"], /Cannot use --orders "1.5"/],
+      [["--store", "redis"], /Cannot use --store "redis": want sql or upstash-redis/],
+      [
+        ["--store=upstash-redis", "--database-url=postgres://me:secret@host/db"],
+        /Cannot use --database-url with --store upstash-redis/,
+      ],
       [["--database-url", "mysql://me:secret@host"], /want postgres:/],
     ] as const
   ) {

@@ -16,6 +16,14 @@ import { OverQuota, rateLimited, type RateLimitKind } from "./quota.ts";
 import { INVALID_TOKEN, json, Refusal } from "./refusal.ts";
 import { readTarget } from "./target.ts";
 
+/** The variables by which QStash's clients know where it is, and who it is. */
+export type QstashEnvironment = Readonly<
+  Record<
+    "QSTASH_URL" | "QSTASH_TOKEN" | "QSTASH_CURRENT_SIGNING_KEY" | "QSTASH_NEXT_SIGNING_KEY",
+    string
+  >
+>;
+
 /** An emulator of QStash: its API, and the deliveries that come of it. */
 export interface QstashEmulator {
   /** Answers a request to QStash's API. Needs no `this`, so it is a fetch handler as it is. */
@@ -25,7 +33,7 @@ export interface QstashEmulator {
   /** The next key becomes the current one and a new one the next, as by `POST /v2/keys/rotate`. */
   rotateKeys(): QstashKeys;
   /** What a program needs to use this emulator at a URL, as environment variables. */
-  env(url: string): Record<string, string>;
+  env(url: string): QstashEnvironment;
   /**
    * Delivers what is due now, with all that comes of it at once, and resolves when no delivery is under way.
    */
@@ -117,7 +125,7 @@ class Emulator implements QstashEmulator {
     return this.#account.rotateKeys();
   }
 
-  env(url: string): Record<string, string> {
+  env(url: string): QstashEnvironment {
     return {
       QSTASH_URL: url,
       QSTASH_TOKEN: this.#account.settings.token,

@@ -210,7 +210,8 @@ export class Engine {
       return;
     }
     const controller = new AbortController();
-    const { promise: setOut, resolve: goes } = Promise.withResolvers<void>();
+    let goes = (): void => {};
+    const setOut = new Promise<void>((resolve) => goes = resolve);
     const ended = this.#attempt(message, fault, controller, goes).finally(() => {
       goes();
       this.#underWay.delete(delivery);

@@ -6,7 +6,7 @@
  *
  * @module
  */
-export { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
+export { createQstashEmulator, type QstashEmulator, type QstashEnvironment } from "./emulator.ts";
 export type { QstashEmulatorOptions, QstashEvent, QstashKeys } from "./options.ts";
 export type { QstashState } from "./records.ts";
 export { virtualClock, type VirtualTime } from "./clock.ts";
@@ -26,7 +26,8 @@ export type { RateLimitKind } from "./quota.ts";
 export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from "./server.ts";
 export type { Clock } from "../../../core/ports.ts";
 
-if (import.meta.main) {
+// In a bundle the entry point is another one, whatever it has taken in.
+if (import.meta.main && /\/emulator\/mod\.[jt]s$/.test(import.meta.url)) {
   // Only here: the emulator itself needs neither arguments nor a process.
   const { default: process } = await import("node:process");
   const { main } = await import("./command_line.ts");

@@ -25,21 +25,26 @@ export interface Runtime {
   readonly isHosted?: boolean;
 }
 
-/** Deno runs the sources as they are; its cron is called by hand. */
-export const DENO: Runtime = {
-  name: "Deno",
-  hasCron: true,
-  command: (variables) =>
-    Promise.resolve({
-      command: process.execPath,
-      args: [
-        ...["run", "--no-check", "--allow-all", "--unstable-cron", "--config", "deno.json"],
-        ...["--preload", "tests/support/runtimes/cron_by_hand.ts", "examples/deno/main.ts"],
-      ],
-      cwd: ROOT,
-      env: { ...variables, PORT: "0" },
-    }),
-};
+/** Deno runs a program with this checkout as the package; its cron is called by hand. */
+export function denoRunning(program: string): Runtime {
+  return {
+    name: "Deno",
+    hasCron: true,
+    command: (variables) =>
+      Promise.resolve({
+        command: process.execPath,
+        args: [
+          ...["run", "--no-check", "--allow-all", "--unstable-cron", "--config", "deno.json"],
+          ...["--preload", "tests/support/runtimes/cron_by_hand.ts", program],
+        ],
+        cwd: ROOT,
+        env: { ...variables, PORT: "0" },
+      }),
+  };
+}
+
+/** The example on Deno. */
+export const DENO: Runtime = denoRunning("examples/deno/main.ts");
 
 /** Node runs what the example's build script made. */
 export const NODE: Runtime = {
@@ -65,21 +70,26 @@ export const BUN: Runtime = {
   }),
 };
 
-/** workerd runs the bundle, with the settings of the example's wrangler.jsonc. */
-export const WORKERD: Runtime = {
-  name: "workerd",
-  hasCron: true,
-  isHosted: true,
-  command: async (variables) => ({
-    command: process.execPath,
-    args: [
-      ...["run", "--quiet", "--no-check", "--allow-all", "--config", "deno.json"],
-      ...["tests/support/runtimes/workerd_host.ts", await workplace()],
-    ],
-    cwd: ROOT,
-    env: { WORKER_VARIABLES: JSON.stringify(variables) },
-  }),
-};
+/** workerd runs the bundle of a folder's Worker, with the settings of its wrangler.jsonc. */
+export function workerdRunning(folder: () => Promise<string>): Runtime {
+  return {
+    name: "workerd",
+    hasCron: true,
+    isHosted: true,
+    command: async (variables) => ({
+      command: process.execPath,
+      args: [
+        ...["run", "--quiet", "--no-check", "--allow-all", "--config", "deno.json"],
+        ...["tests/support/runtimes/workerd_host.ts", await folder()],
+      ],
+      cwd: ROOT,
+      env: { WORKER_VARIABLES: JSON.stringify(variables) },
+    }),
+  };
+}
+
+/** The example on workerd. */
+export const WORKERD: Runtime = workerdRunning(async () => join(await workplace(), "cloudflare"));
 
 /** A running service. */
 export interface Instance {

@@ -1,6 +1,6 @@
 /**
- * A program that runs the Cloudflare example on workerd: the line `tick` on its standard input calls the
- * Worker's `scheduled()`. Arguments: the folder of the examples. Environment: `WORKER_VARIABLES`.
+ * A program that runs a Worker on workerd: the line `tick` on its standard input calls its
+ * `scheduled()`. Argument: the folder of its wrangler.jsonc. Environment: `WORKER_VARIABLES`.
  *
  * @module
  */
@@ -9,11 +9,10 @@ import { Miniflare } from "miniflare";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const [examples = ""] = Deno.args;
+const [folder = ""] = Deno.args;
 const { DATABASE_URL = "", ...bindings }: Record<string, string> = JSON.parse(
   Deno.env.get("WORKER_VARIABLES") ?? "{}",
 );
-const folder = join(examples, "cloudflare");
 // JSON with comments is an expression of JavaScript.
 const wrangler = new Function(`return ${readFileSync(join(folder, "wrangler.jsonc"), "utf8")}`)();
 

@@ -1,0 +1,131 @@
+/**
+ * The order service's own data in Redis.
+ *
+ * An order is a hash `order:<id>`; `orders` lists their numbers, `orders:paying` those that wait to be paid, and
+ * `orders:counts` has how many stand where. `wallets:reserved` and `wallets:spent` have cents by customer.
+ *
+ * @module
+ */
+import { redisTransaction, type UpstashRedisTransaction } from "@atlast/bus/upstash-redis";
+import type { Redis } from "@upstash/redis";
+import type { OrderBook, UnpaidOrder } from "../business.ts";
+import type { Row } from "../side.ts";
+import { once, type Writes } from "./once.ts";
+
+const keyOf = (orderId: number): string => `order:${orderId}`;
+const keyOfMessage = (messageId: string): string => `order_of:${messageId}`;
+
+const PLACE = `
+  if redis.call("EXISTS", KEYS[1]) == 1 then return cancel("before") end
+  redis.call("HSET", KEYS[1], "order_id", ARGV[1], "customer_id", ARGV[2], "product_id", ARGV[3],
+    "qty", ARGV[4], "price_cents", ARGV[5], "message_id", ARGV[6],
+    "status", "pending", "payment_attempt", 0)
+  redis.call("RPUSH", KEYS[2], ARGV[1])
+  redis.call("SET", KEYS[3], ARGV[1])
+  redis.call("HINCRBY", KEYS[4], ARGV[2], ARGV[5])
+  redis.call("HINCRBY", KEYS[5], "pending", 1)`;
+
+const TO_PAY = `
+  redis.call("HSET", KEYS[1], "status", "paying", "payment_attempt", 1)
+  redis.call("SADD", KEYS[2], ARGV[1])
+  redis.call("HINCRBY", KEYS[3], "pending", -1)
+  redis.call("HINCRBY", KEYS[3], "paying", 1)`;
+
+const END = `
+  local was, customer, cents =
+    unpack(redis.call("HMGET", KEYS[1], "status", "customer_id", "price_cents"))
+  redis.call("HSET", KEYS[1], "status", ARGV[2], "reason", ARGV[3])
+  redis.call("SREM", KEYS[2], ARGV[1])
+  redis.call("HINCRBY", KEYS[3], was, -1)
+  redis.call("HINCRBY", KEYS[3], ARGV[2], 1)
+  redis.call("HINCRBY", KEYS[4], customer, "-" .. cents)
+  if ARGV[2] == "succeeded" then redis.call("HINCRBY", KEYS[5], customer, cents) end`;
+
+/** Only one that still waits to be paid; its end and its message take place together. */
+const GIVE_UP = `
+  if redis.call("HGET", KEYS[1], "status") ~= "paying" then return cancel("ended") end
+  ${END}`;
+
+/** Nobody may have tried again in between. */
+const PAY_AGAIN = `
+  if redis.call("HGET", KEYS[1], "payment_attempt") == ARGV[1] then
+    redis.call("HINCRBY", KEYS[1], "payment_attempt", 1)
+  end
+  return 1`;
+
+/** The order book in a Redis database. */
+export function redisOrderBook(redis: Redis): OrderBook<UpstashRedisTransaction> {
+  return {
+    async place(_bus, { orderId, customerId, productId, qty, priceCents, messageId }, publish) {
+      const tx = redisTransaction(redis);
+      await publish(tx);
+      const { committed } = await tx.commit({
+        script: PLACE,
+        keys: [
+          ...[keyOf(orderId), "orders", keyOfMessage(messageId)],
+          ...["wallets:reserved", "orders:counts"],
+        ],
+        args: [orderId, customerId, productId, qty, priceCents, messageId],
+      });
+      return committed;
+    },
+    async toPay(orderId, { message }) {
+      await once(redis, message.id, {
+        script: TO_PAY,
+        keys: [keyOf(orderId), "orders:paying", "orders:counts"],
+        args: [orderId],
+      });
+    },
+    async end(orderId, failure, { message }) {
+      await once(redis, message.id, endOf(END, orderId, failure));
+    },
+    async endOf(messageId, failure, { message }) {
+      const orderId = await redis.get<number>(keyOfMessage(messageId));
+      if (orderId !== null) await once(redis, message.id, endOf(END, orderId, failure));
+    },
+    async unpaid() {
+      const ids = await redis.smembers<number[]>("orders:paying");
+      const orders = await ordersOf(redis, ids.sort((a, b) => a - b));
+      return orders.filter(({ status }) => status === "paying").map((order): UnpaidOrder => ({
+        orderId: Number(order["order_id"]),
+        customerId: Number(order["customer_id"]),
+        priceCents: Number(order["price_cents"]),
+        attempt: Number(order["payment_attempt"]),
+      }));
+    },
+    async payAgain({ orderId, attempt }) {
+      await redis.eval(PAY_AGAIN, [keyOf(orderId)], [attempt]);
+    },
+    async giveUp(_bus, { orderId }, failure, publish) {
+      const tx = redisTransaction(redis);
+      await publish(tx);
+      await tx.commit(endOf(GIVE_UP, orderId, failure));
+    },
+    get: (orderId) => redis.hgetall<Record<string, string | number>>(keyOf(orderId)),
+    async counts() {
+      const counts = await redis.hgetall<Record<string, number>>("orders:counts");
+      return Object.entries(counts ?? {}).map(([status, orders]) => ({ status, orders }));
+    },
+  };
+}
+
+/** Every order there is, or those with these numbers. */
+export async function ordersOf(redis: Redis, ids?: readonly number[]): Promise<Row[]> {
+  const wanted = ids ?? await redis.lrange<number>("orders", 0, -1);
+  if (wanted.length === 0) return [];
+  const pipeline = redis.pipeline();
+  for (const id of wanted) pipeline.hgetall(keyOf(id));
+  const orders = await pipeline.exec<(Row | null)[]>();
+  return orders.filter((order) => order !== null);
+}
+
+function endOf(script: string, orderId: number, failure: string | null): Writes {
+  return {
+    script,
+    keys: [
+      ...[keyOf(orderId), "orders:paying", "orders:counts"],
+      ...["wallets:reserved", "wallets:spent"],
+    ],
+    args: [orderId, failure === null ? "succeeded" : "failed", failure ?? ""],
+  };
+}

@@ -1,0 +1,90 @@
+/**
+ * A Redis database as the reconciliation reads it.
+ *
+ * @module
+ */
+import type { ListQuery } from "@atlast/bus";
+import { upstashRedisFence, upstashRedisStore } from "@atlast/bus/upstash-redis";
+import type { Redis } from "@upstash/redis";
+import type { Row, Side } from "../side.ts";
+import { accountsOf } from "./bank.ts";
+import { ordersOf } from "./order_book.ts";
+import { deductionsOf, stockOf } from "./stock_room.ts";
+
+/** How much is read at once. */
+const PAGE = 200;
+
+/** The tables, by the names they have in SQL. */
+const TABLES: Readonly<Record<string, (redis: Redis) => Promise<readonly Row[]>>> = {
+  orders: (redis) => ordersOf(redis),
+  wallets: walletsOf,
+  stock: stockOf,
+  deductions: deductionsOf,
+  accounts: accountsOf,
+  payments: (redis) => redis.lrange<Row>("payments", 0, -1),
+  fence: fenceOf,
+  outbox: (redis) => recordsOf(redis, "outbox"),
+  inbox: (redis) => recordsOf(redis, "inbox"),
+};
+
+/** Reads what there is, as rows. */
+export function redisSide(redis: Redis): Side {
+  return {
+    async readAll(table, columns) {
+      const rows = await TABLES[table]!(redis);
+      return JSON.stringify(
+        rows.map((row) =>
+          Object.fromEntries(columns.map((column) => [column, row[column] ?? null]))
+        ),
+      );
+    },
+  };
+}
+
+async function walletsOf(redis: Redis): Promise<Row[]> {
+  const [reserved, spent] = await Promise.all([
+    redis.hgetall<Record<string, number>>("wallets:reserved"),
+    redis.hgetall<Record<string, number>>("wallets:spent"),
+  ]);
+  return Object.entries(reserved ?? {}).map(([id, cents]) => ({
+    customer_id: Number(id),
+    reserved_cents: cents,
+    spent_cents: spent?.[id] ?? 0,
+  }));
+}
+
+async function fenceOf(redis: Redis): Promise<Row[]> {
+  const fence = upstashRedisFence({ redis });
+  const rows = await fence.writtenBefore(Number.MAX_SAFE_INTEGER, null, Number.MAX_SAFE_INTEGER);
+  const { signal } = new AbortController();
+  return await Promise.all(rows.map(async ({ id }) => ({
+    message_id: id,
+    outcome: await fence.ask({ id, name: "", epoch: 0 }, signal),
+  })));
+}
+
+async function recordsOf(redis: Redis, box: "outbox" | "inbox"): Promise<Row[]> {
+  const store = upstashRedisStore({ redis });
+  const rows: Row[] = [];
+  let query: ListQuery = { box, limit: PAGE };
+  for (;;) {
+    const page = await store.list(query);
+    for (const { id, message, state, attempts, crashes } of page) {
+      const { name, headers, body } = message;
+      const text = typeof body === "string" ? body : new TextDecoder().decode(body);
+      rows.push({
+        id,
+        name,
+        state,
+        attempts,
+        crashes,
+        headers: JSON.stringify(headers),
+        body: text,
+      });
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return rows;
+    const key = { id: last.id, group: last.group };
+    query = { ...query, after: { createdAtMs: last.createdAtMs, key } };
+  }
+}
