@@ -266,6 +266,21 @@ describe("the QStash emulator", () => {
       assert.deepEqual([seen.get("x-hook"), seen.get("authorization")], ["h", null]);
     });
 
+    it("a user in a destination becomes a header, as in Go, and stays in the signature", async () => {
+      let seen: Request | undefined;
+      const { emulator, publish } = world({}, (_, request) => {
+        seen = request;
+        return 200;
+      });
+      await publish("https://me:p%40ss@a.example/x");
+      await emulator.settled();
+      assert.equal(seen!.url, "https://a.example/x");
+      assert.equal(seen!.headers.get("authorization"), `Basic ${btoa("me:p@ss")}`);
+      const [, claims] = seen!.headers.get("upstash-signature")!.split(".");
+      const { sub } = JSON.parse(atob(claims!.replaceAll("-", "+").replaceAll("_", "/")));
+      assert.equal(sub, "https://me:p%40ss@a.example/x");
+    });
+
     it("events tell no body, no header and no answer", async () => {
       const { emulator, events, publish } = world({}, () => new Response("answer-s3cret"));
       await publish(URL_A, { "upstash-forward-x-key": "header-s3cret" }, "body-s3cret");
