@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SCENARIOS } from "./plan.ts";
+import { isLessBetter, SCENARIOS } from "./plan.ts";
 import { labelOf, number } from "./report.ts";
 import type { Result } from "./results.ts";
 
@@ -39,10 +39,11 @@ ${parts.join("\n")}
 }
 
 function panel(name: string, results: readonly Result[], y: number): string {
-  const greatest = Math.max(...results.map(({ median }) => median));
+  // Nothing at all is no bar.
+  const greatest = Math.max(Number.MIN_VALUE, ...results.map(({ median }) => median));
   const unit = results[0]?.unit ?? "";
   const scenario = SCENARIOS.find((each) => each.name === name || each.second === name);
-  const better = unit === "ms" ? "less is better" : "more is better";
+  const better = isLessBetter(unit) ? "less is better" : "more is better";
   const bars = results.map((result, i) =>
     bar(result, y + HEAD + i * (BAR + GAP), result.median / greatest)
   );

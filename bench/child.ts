@@ -6,9 +6,11 @@
  */
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { measureCore } from "./roles/core.ts";
-import { handle, prepare, publish, publishEvenly, publishWhole } from "./roles/roles.ts";
 import type { Order, Report } from "./order.ts";
+import { measureAllocation, measureCore } from "./roles/core.ts";
+import { handle, publishEvenly, publishWhole } from "./roles/handle.ts";
+import { prune } from "./roles/prune.ts";
+import { prepare, publish, publishDelayed } from "./roles/publish.ts";
 import { loadSubject } from "./subjects/load.ts";
 
 const order = JSON.parse(process.argv[2] as string) as Order;
@@ -19,6 +21,10 @@ function say(report: Report): void {
   process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 
+function sayValue(value: number, second: number | null = null): void {
+  say({ kind: "value", value, second });
+}
+
 /** Waits for the next word of whoever started this process. */
 async function told(): Promise<void> {
   await lines.next();
@@ -26,12 +32,15 @@ async function told(): Promise<void> {
 
 async function main(): Promise<void> {
   switch (order.role) {
-    case "core":
-      return say({ kind: "rate", rate: measureCore(order.durationMs) });
+    case "core": {
+      if (order.what === "rate") return sayValue(measureCore(order.durationMs));
+      const { transition, nextAttempt } = measureAllocation(order.durationMs);
+      return sayValue(transition, nextAttempt);
+    }
     case "edge": {
       // Loaded here alone: peers run without the packages it needs.
       const { measureEdge } = await import("./roles/edge.ts");
-      return say({ kind: "rate", rate: await measureEdge(order.bare, order.durationMs) });
+      return sayValue(await measureEdge(order.bare, order.durationMs));
     }
   }
   const subject = await loadSubject(order.subject);
@@ -52,6 +61,12 @@ async function main(): Promise<void> {
       break;
     case "pace":
       await publishEvenly(session, order, talk);
+      break;
+    case "delayed":
+      await publishDelayed(session, order, talk);
+      break;
+    case "prune":
+      await prune(session, talk);
       break;
   }
   await session.close();

@@ -7,7 +7,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import { versionOf } from "./peers.ts";
-import type { SubjectName } from "./subjects/load.ts";
+import { PEERS, type SubjectName } from "./subjects/load.ts";
 
 const GIB = 2 ** 30;
 
@@ -27,7 +27,7 @@ export function versions(
   peers: string | null,
   subjects: readonly SubjectName[],
 ): string {
-  const packages = [...subjects].filter((name) => name !== "atlast" && name !== "ref");
+  const packages = subjects.filter((name) => PEERS.includes(name));
   return [
     `Postgres ${postgres}, default settings (fsync on)`,
     ...(redis === null ? [] : [`Redis ${redis} with appendfsync always`]),

@@ -11,7 +11,8 @@ import { fileURLToPath } from "node:url";
 import { chartOf } from "./chart.ts";
 import { Databases } from "./database.ts";
 import { machine, versions } from "./machine.ts";
-import { measure, type Place } from "./measure.ts";
+import { measure } from "./measure.ts";
+import { Unmeasurable } from "./measurement.ts";
 import { type Options, readOptions } from "./options.ts";
 import { installPeers } from "./peers.ts";
 import { type Scenario, SCENARIOS } from "./plan.ts";
@@ -19,13 +20,16 @@ import { startPostgres } from "./postgres_server.ts";
 import { startRedis } from "./redis_server.ts";
 import { number, tableOf } from "./report.ts";
 import { type Outcome, resultsOf, type Run } from "./results.ts";
-import { loadSubject, PEERS, type SubjectName } from "./subjects/load.ts";
+import type { Place } from "./stage.ts";
+import { loadSubject, ON_REDIS, PEERS, type SubjectName } from "./subjects/load.ts";
 
+const MINUTE_MS = 60_000;
 const HOME = fileURLToPath(new URL("./", import.meta.url));
 
 process.exitCode = await main(readOptions(process.argv.slice(2), HOME));
 
 async function main(options: Options): Promise<number> {
+  const startMs = performance.now();
   const stops: (() => unknown)[] = [];
   // Whoever breaks the bench off leaves no server behind.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -40,7 +44,8 @@ async function main(options: Options): Promise<number> {
       ? await startPostgres()
       : { url: options.databaseUrl, pid: null, stop: () => {} };
     stops.push(() => server.stop());
-    const redis = options.subjects.includes("bullmq") ? await startRedis() : null;
+    const needsRedis = options.subjects.some((name) => ON_REDIS.includes(name));
+    const redis = needsRedis ? await startRedis() : null;
     stops.push(() => redis?.stop());
     const databases = new Databases(server.url, server.pid);
     stops.push(() => databases.end());
@@ -52,6 +57,7 @@ async function main(options: Options): Promise<number> {
     const place: Place = { databases, redis, peers, amounts: options.amounts };
     const outcomes = await measureAll(place, options, redis !== null);
     if (options.out !== null) save(options.out, outcomes);
+    console.log(`Took ${((performance.now() - startMs) / MINUTE_MS).toFixed(1)} minutes`);
     return 0;
   } finally {
     for (const stop of stops.toReversed()) await stop();
@@ -63,7 +69,7 @@ async function measureAll(
   options: Options,
   hasRedis: boolean,
 ): Promise<readonly Outcome[]> {
-  const subjects = options.subjects.filter((name) => name !== "bullmq" || hasRedis);
+  const subjects = options.subjects.filter((name) => !ON_REDIS.includes(name) || hasRedis);
   const outcomes: Outcome[] = [];
   for (const scenario of options.scenarios) {
     const names = scenario.subjects.filter((name) => subjects.includes(name));
@@ -77,7 +83,7 @@ async function measureAll(
     }
     const outcome = { scenario, runs };
     outcomes.push(outcome);
-    console.log(`\n${tableOf(outcome)}`);
+    console.log(`\n${tableOf(outcome, place.amounts)}`);
   }
   return outcomes;
 }
@@ -100,7 +106,7 @@ async function measureOnce(
     return { round, measurement, control: before };
   } catch (error) {
     // A subject that fails here is a defect of ours; one of a peer is said and left out.
-    if (!PEERS.includes(name)) throw error;
+    if (!PEERS.includes(name) && !(error instanceof Unmeasurable)) throw error;
     console.error(`${scenario.name}  round ${round}  ${name}: ${error}`);
     return null;
   }

@@ -32,21 +32,47 @@ export type Order =
     readonly role: "handle";
     readonly side: "outbox" | "inbox" | "both";
     readonly effect: boolean;
-    readonly latency: boolean;
+    readonly together: boolean;
+    /** After how many messages it says how far it is, besides every few milliseconds. */
+    readonly tellEvery: number;
   }
-  /** Publish so many while handling them. */
-  | OfSubject & { readonly role: "whole"; readonly count: number }
-  /** Publish at an even pace. */
-  | OfSubject & { readonly role: "pace"; readonly durationMs: number }
-  | { readonly role: "core"; readonly durationMs: number }
+  /** Publish so many while handling them; publish more at the next word. */
+  | OfSubject & { readonly role: "whole"; readonly warmUp: number; readonly messages: number }
+  /** Publish at an even pace, first to warm up, and handle in the same process if asked to. */
+  | OfSubject & {
+    readonly role: "pace";
+    readonly handles: boolean;
+    readonly durationMs: number;
+  }
+  /** Publish what is due much later, from one word to the next, so many times. */
+  | OfSubject & {
+    readonly role: "delayed";
+    readonly concurrency: number;
+    readonly times: number;
+  }
+  /** Delete all that is past its expiry. */
+  | OfSubject & { readonly role: "prune" }
+  | { readonly role: "core"; readonly what: "rate" | "bytes"; readonly durationMs: number }
   | { readonly role: "edge"; readonly bare: boolean; readonly durationMs: number };
 
 /** What a process says. */
 export type Report =
   /** It is open, and waits for the word to start. */
   | { readonly kind: "ready" }
-  /** How many it has handled, and settled if it knows, so far. */
-  | { readonly kind: "handled"; readonly handled: number; readonly settled: number | null }
+  /** How far it is, and what processor time that took. */
+  | {
+    readonly kind: "handled";
+    readonly handled: number;
+    /** How many are settled, if it knows. */
+    readonly settled: number | null;
+    /** When, in milliseconds of {@linkcode wallClock}. */
+    readonly atMs: number;
+    readonly cpuMs: number;
+  }
+  /** It has published so many, to warm up or for the measurement. */
+  | { readonly kind: "published"; readonly count: number }
+  /** It has deleted so many. */
+  | { readonly kind: "pruned"; readonly count: number; readonly elapsedMs: number }
   /** It is done: how many in how long, and its own processor time. */
   | {
     readonly kind: "done";
@@ -55,4 +81,5 @@ export type Report =
     readonly cpuMs: number;
     readonly latenciesMs: readonly number[];
   }
-  | { readonly kind: "rate"; readonly rate: number };
+  /** What needs no store: one value or two. */
+  | { readonly kind: "value"; readonly value: number; readonly second: number | null };

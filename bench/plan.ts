@@ -19,16 +19,24 @@ export type Load =
     readonly side: "outbox" | "inbox";
     readonly workers: number;
     readonly effect: boolean;
+    /** Whether many messages may be handled in one transaction, by those who offer it. */
+    readonly together: boolean;
+    readonly amount: "backlog" | "slowBacklog";
   }
   /** Publishes and works off in one process. */
   | { readonly kind: "whole" }
-  /** Publishes in one process at an even pace, handles in another. */
-  | { readonly kind: "latency" }
-  | { readonly kind: "core" }
+  /** Publishes at an even pace and handles, in so many processes. */
+  | { readonly kind: "latency"; readonly processes: 1 | 2 }
+  /** Runs a worker that has nothing to do. */
+  | { readonly kind: "idle" }
+  /** Publishes while another process cleans up. */
+  | { readonly kind: "prune"; readonly concurrency: number }
+  /** Decides without a store, for a time or to see what it allocates. */
+  | { readonly kind: "core"; readonly what: "rate" | "bytes" }
   | { readonly kind: "edge" };
 
 /** What else there is in the database. */
-export type Ground = "empty" | "grown" | "snapshot";
+export type Ground = "empty" | "grown" | "expired" | "snapshot";
 
 /** One line of the results, or two where one measurement gives two. */
 export interface Scenario {
@@ -38,65 +46,96 @@ export interface Scenario {
   readonly load: Load;
   readonly ground: Ground;
   readonly subjects: readonly SubjectName[];
-  /** What `second` value is called, if a measurement gives two. */
+  /** The name of the line of the second value, if a measurement gives two. */
   readonly second?: string;
+  /** What the two values are called in the table. */
+  readonly labels?: readonly [first: string, second: string];
   /** The scenario that runs just before, for the share of it that is left. */
   readonly control?: string;
+}
+
+/** Messages that wait to be handled. */
+export interface Backlog {
+  /** How many are handled before the time is taken. */
+  readonly warmUp: number;
+  /** How many are handled while it is taken. */
+  readonly messages: number;
 }
 
 /** How much of everything. */
 export interface Amounts {
   readonly runs: number;
-  /** Messages of a backlog. */
-  readonly backlog: number;
-  /** Messages of a backlog whose handlers write. */
-  readonly effects: number;
+  readonly backlog: Backlog;
+  /** Where handlers write, or are given a transaction each. */
+  readonly slowBacklog: Backlog;
   /** How long publishing goes on, in milliseconds. */
   readonly publishMs: number;
   /** How long latency is watched, in milliseconds. */
   readonly latencyMs: number;
+  /** How long a worker without work is watched, in milliseconds. */
+  readonly idleMs: number;
+  /** How long it has run before that, in milliseconds. */
+  readonly restMs: number;
   /** Settled messages kept, and as many delayed ones. */
   readonly grown: number;
+  /** Expired messages that are to be deleted. */
+  readonly expired: number;
   /** Messages that pass while a snapshot is held open. */
   readonly passed: number;
 }
 
 export const FULL: Amounts = {
   runs: 3,
-  backlog: 50_000,
-  effects: 5_000,
+  backlog: { warmUp: 20_000, messages: 50_000 },
+  slowBacklog: { warmUp: 4_000, messages: 12_000 },
   publishMs: 3_000,
   latencyMs: 20_000,
+  idleMs: 20_000,
+  restMs: 5_000,
   grown: 1_000_000,
+  expired: 1_000_000,
   passed: 150_000,
 };
 
 export const QUICK: Amounts = {
   runs: 1,
-  backlog: 1_000,
-  effects: 200,
+  backlog: { warmUp: 500, messages: 1_000 },
+  slowBacklog: { warmUp: 50, messages: 150 },
   publishMs: 100,
   latencyMs: 500,
+  idleMs: 500,
+  restMs: 100,
   grown: 2_000,
+  expired: 3_000,
   passed: 2_000,
 };
 
 /** Messages in one bulk publish. */
 export const BULK = 1_000;
 
-const EVERYONE: readonly SubjectName[] = [
-  "atlast",
-  "ref",
-  "pg-boss",
-  "graphile-worker",
-  "pg-transactional-outbox",
-  "bullmq",
-];
-const DATABASES = EVERYONE.slice(0, 5);
-const QUEUES = EVERYONE.slice(0, 4);
+/** Units of which less is better. */
+const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call"];
+
+/** Whether less of a unit is better. */
+export function isLessBetter(unit: string): boolean {
+  return COSTS.includes(unit);
+}
+
+/** Those with an outbox or a queue in the database, and an inbox or what one writes in its place. */
+const QUEUES: readonly SubjectName[] = ["atlast", "ref", "pg-boss", "graphile-worker"];
+const DATABASES: readonly SubjectName[] = [...QUEUES, "pg-transactional-outbox"];
+const EVERYONE: readonly SubjectName[] = [...DATABASES, "bullmq"];
 const RATE = "messages/s";
 
-const drain = { kind: "drain", side: "outbox", workers: 1, effect: false } as const;
+const drain = {
+  kind: "drain",
+  side: "outbox",
+  workers: 1,
+  effect: false,
+  together: true,
+  amount: "backlog",
+} as const;
+const writing = { ...drain, side: "inbox", effect: true, amount: "slowBacklog" } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
   scenario(
@@ -108,6 +147,12 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario("drain-inbox", "Drain a backlog: inbox to a handler that does nothing", {
     ...drain,
     side: "inbox",
+  }, QUEUES),
+  scenario("drain-inbox-single", "The same, with a transaction for each message", {
+    ...drain,
+    side: "inbox",
+    together: false,
+    amount: "slowBacklog",
   }, QUEUES),
   scenario("end-to-end", "Publish in bulk and handle in one process", { kind: "whole" }, [
     ...QUEUES,
@@ -138,12 +183,13 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
     unit: "transactions/s",
   },
+  latency("latency", "Publish to handler, 100 a second, two processes", 2, EVERYONE),
+  latency("latency-in-process", "Publish to handler, 100 a second, one process", 1, QUEUES),
   {
-    ...scenario("latency-p50", "Publish to handler, 100 a second, two processes", {
-      kind: "latency",
-    }, EVERYONE),
-    unit: "ms",
-    second: "latency-p99",
+    ...scenario("idle-statements", "Statements of a worker with nothing due", {
+      kind: "idle",
+    }, DATABASES),
+    unit: "statements/min",
   },
   {
     ...scenario(
@@ -176,6 +222,14 @@ export const SCENARIOS: readonly Scenario[] = [
     control: "publish-10",
   },
   {
+    ...scenario("prune-beside-publish", "Publish, 10 at once, while a million are cleaned up", {
+      kind: "prune",
+      concurrency: 10,
+    }, ["atlast"]),
+    unit: "of the rate without",
+    ground: "expired",
+  },
+  {
     ...scenario(
       "drain-2-workers",
       "Drain a backlog by two processes",
@@ -184,16 +238,33 @@ export const SCENARIOS: readonly Scenario[] = [
     ),
     control: "drain-outbox",
   },
-  scenario("exactly-once", "Handlers that write in one transaction with their mark", {
-    ...drain,
-    side: "inbox",
-    effect: true,
-  }, QUEUES),
+  scenario(
+    "exactly-once",
+    "Handlers that write in one transaction with their mark, many together where offered",
+    writing,
+    QUEUES,
+  ),
+  scenario(
+    "exactly-once-single",
+    "Handlers that write, each in a transaction of its own with its mark",
+    { ...writing, together: false },
+    QUEUES,
+  ),
   {
-    ...scenario("core-transition", "Decide what becomes of a message, one core", { kind: "core" }, [
-      "atlast",
-    ]),
+    ...scenario("core-transition", "Decide what becomes of a message, one core", {
+      kind: "core",
+      what: "rate",
+    }, ["atlast"]),
     unit: "decisions/s",
+  },
+  {
+    ...scenario("core-transition-bytes", "What a decision allocates", {
+      kind: "core",
+      what: "bytes",
+    }, ["atlast"]),
+    unit: "bytes/call",
+    second: "core-next-attempt-bytes",
+    labels: ["transition", "nextAttemptAt"],
   },
   {
     ...scenario("edge-deliver", "Signed requests through the delivery route; ref: a bare route", {
@@ -202,6 +273,20 @@ export const SCENARIOS: readonly Scenario[] = [
     unit: "requests/s",
   },
 ];
+
+function latency(
+  name: string,
+  title: string,
+  processes: 1 | 2,
+  subjects: readonly SubjectName[],
+): Scenario {
+  return {
+    ...scenario(`${name}-p50`, title, { kind: "latency", processes }, subjects),
+    unit: "ms",
+    second: `${name}-p99`,
+    labels: ["p50", "p99"],
+  };
+}
 
 function scenario(
   name: string,

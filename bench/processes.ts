@@ -43,15 +43,20 @@ export class Worker {
     this.#ended.catch(() => {});
   }
 
-  /** Waits for a report. Rejects when the process ends badly. */
+  /** Waits for the next report of a kind. Rejects when the process ends badly. */
   async hears<Kind extends Report["kind"]>(kind: Kind): Promise<ReportOf<Kind>> {
     const heard = new Promise<Report>((resolve) => {
       const known = this.#heard.get(kind);
+      this.#heard.delete(kind);
       if (known === undefined) this.#waiting.set(kind, resolve);
       else resolve(known);
     });
-    const failed = this.#ended.then(() => new Promise<never>(() => {}));
-    return await Promise.race([heard, failed]) as ReportOf<Kind>;
+    return await Promise.race([heard, this.failed()]) as ReportOf<Kind>;
+  }
+
+  /** Rejects when the process ends badly, and never resolves. */
+  failed(): Promise<never> {
+    return this.#ended.then(() => new Promise<never>(() => {}));
   }
 
   /** Says the word to go on. */
@@ -74,8 +79,10 @@ export class Worker {
     if (!line.startsWith('{"kind":')) return;
     const report = JSON.parse(line) as Report;
     if (report.kind === "handled") return this.#onProgress(report);
-    this.#heard.set(report.kind, report);
-    this.#waiting.get(report.kind)?.(report);
+    const waiting = this.#waiting.get(report.kind);
+    this.#waiting.delete(report.kind);
+    if (waiting === undefined) this.#heard.set(report.kind, report);
+    else waiting(report);
   }
 }
 

@@ -3,45 +3,66 @@
  *
  * @module
  */
-import type { Measurement } from "./measure.ts";
+import { footnoteOf } from "./footnotes.ts";
+import type { Amounts } from "./plan.ts";
 import { type Outcome, resultsOf, type Run, spread } from "./results.ts";
 import type { SubjectName } from "./subjects/load.ts";
 
 const NONE = "-";
 
+/** What a measurement cost, if anything of it was taken, and how the table calls it. */
+const COSTS = {
+  cpuMs: "CPU ms/1k",
+  serverCpuMs: "server CPU ms/1k",
+  statements: "statements/msg",
+  walBytes: "WAL B/msg",
+} as const;
+
 /** A scenario's table. Ratios are taken round by round: the machine changes between rounds. */
-export function tableOf(outcome: Outcome): string {
+export function tableOf(outcome: Outcome, amounts: Amounts): string {
   const { scenario, runs } = outcome;
+  const { unit, labels, control } = scenario;
   const reference = runs.get("ref") ?? [];
+  const hasReference = reference.length > 0;
   const results = resultsOf(outcome);
+  const fields = Object.keys(COSTS) as (keyof typeof COSTS)[];
+  const costs = fields.filter((field) =>
+    [...runs.values()].flat().some(({ measurement }) => measurement[field] !== null)
+  );
   const rows = [...runs].filter(([, own]) => own.length > 0).map(([subject, own]) => {
     const [first, second] = results.filter((result) => result.subject === subject);
     return [
       subject,
       ...[first, second].filter((result) => result !== undefined)
         .map(({ median, min, max }) => `${number(median)} (${number(min)}-${number(max)})`),
-      subject === "ref" ? "1" : ratio(own, (run) => valueIn(reference, run.round)),
-      ...(scenario.control === undefined
-        ? []
-        : [ratio(own, ({ control }) => control?.value ?? null)]),
-      average(own, "cpuMs"),
-      average(own, "serverCpuMs"),
-      average(own, "statements"),
-      average(own, "walBytes"),
+      ...(hasReference
+        ? [subject === "ref" ? "1" : ratio(own, (run) => valueIn(reference, run.round))]
+        : []),
+      ...(control === undefined ? [] : [ratio(own, (run) => run.control?.value ?? null)]),
+      ...costs.map((field) => average(own, field)),
     ];
   });
   const head = [
     "subject",
-    scenario.second === undefined ? scenario.unit : `p50 ${scenario.unit}`,
-    ...(scenario.second === undefined ? [] : [`p99 ${scenario.unit}`]),
-    "of ref",
-    ...(scenario.control === undefined ? [] : [`of own ${scenario.control}`]),
-    "CPU ms/1k",
-    "server CPU ms/1k",
-    "statements/msg",
-    "WAL B/msg",
+    ...(labels === undefined ? [unit] : labels.map((label) => `${label} ${unit}`)),
+    ...(hasReference ? ["of ref"] : []),
+    ...(control === undefined ? [] : [`of own ${control}`]),
+    ...costs.map((field) => COSTS[field]),
   ];
-  return `### ${scenario.name}: ${scenario.title}\n\n${markdown([head, ...rows])}\n`;
+  const notes = [footnoteOf(scenario.load, amounts), ...notesOf(runs)].filter((note) =>
+    note !== null
+  );
+  return [`### ${scenario.name}: ${scenario.title}`, markdown([head, ...rows]), ...notes, ""]
+    .join("\n\n").trimEnd() + "\n";
+}
+
+/** What was noted of single runs. */
+function notesOf(runs: Outcome["runs"]): string[] {
+  return [...runs].flatMap(([subject, own]) =>
+    own.flatMap(({ round, measurement: { note } }) =>
+      note === null ? [] : [`${subject}, round ${round}: ${note}.`]
+    )
+  );
 }
 
 /** A table in Markdown, its columns aligned for the terminal. */
@@ -65,7 +86,7 @@ export function number(value: number): string {
 function ratio(runs: readonly Run[], otherOf: (run: Run) => number | null): string {
   const ratios = runs.flatMap((run) => {
     const other = otherOf(run);
-    return other === null ? [] : [run.measurement.value / other];
+    return other === null || other === 0 ? [] : [run.measurement.value / other];
   });
   if (ratios.length === 0) return NONE;
   const { median, min, max } = spread(ratios);
@@ -78,7 +99,7 @@ function valueIn(runs: readonly Run[], round: number): number | null {
   return runs.find((run) => run.round === round)?.measurement.value ?? null;
 }
 
-function average(runs: readonly Run[], field: keyof Measurement): string {
+function average(runs: readonly Run[], field: keyof typeof COSTS): string {
   const values = runs.map(({ measurement }) => measurement[field]).filter((value) =>
     value !== null
   );

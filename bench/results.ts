@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Measurement } from "./measure.ts";
+import type { Measurement } from "./measurement.ts";
 import type { Scenario } from "./plan.ts";
 import type { SubjectName } from "./subjects/load.ts";
 

@@ -22,6 +22,8 @@ export interface OpenOptions {
   readonly peers: string | null;
   /** Whether one message at a time is awaited, as in a measurement of latency. */
   readonly sparse: boolean;
+  /** Whether messages come while it handles: then it must hear of them. Else they are all there before. */
+  readonly awaits: boolean;
 }
 
 /** How a subject handles messages. */
@@ -32,6 +34,8 @@ export interface Work {
   readonly onMessage: (body: Body) => void;
   /** Whether the handler writes a row that must be there exactly once. */
   readonly effect: boolean;
+  /** Whether many messages may be handled in one transaction, by those who offer it. */
+  readonly together: boolean;
 }
 
 /** A subject in one process. */
@@ -42,10 +46,14 @@ export interface Session {
   publish(body: Body): Promise<unknown>;
   /** Publishes many, by the fastest way it documents. */
   publishMany(bodies: readonly Body[]): Promise<unknown>;
-  /** One transaction with {@linkcode BUSINESS_SQL} and one message. */
+  /** One transaction with {@linkcode BUSINESS_NOTE} and one message. */
   publishInTransaction?(body: Body): Promise<unknown>;
   /** Puts messages into the inbox, for those who have one. */
   receiveMany?(bodies: readonly Body[]): Promise<unknown>;
+  /** Publishes one message that is due much later. */
+  publishDelayed?(body: Body): Promise<unknown>;
+  /** Deletes all that is past its expiry, as its clean-up does, and says how many that were. */
+  prune?(): Promise<number>;
   /** Starts handling. */
   work(work: Work): Promise<void>;
   /** How many messages are settled, for those who know it themselves; else the database is asked. */
@@ -65,6 +73,8 @@ export interface Subject {
   readonly settledSql: string | null;
   /** Adds `$1` settled messages and `$1` that are due in a year. */
   readonly growSql: readonly string[];
+  /** Adds `$1` settled messages that are past their expiry. */
+  readonly expireSql?: string;
   /** Deletes what is due now. */
   readonly clearSql: string | null;
   open(options: OpenOptions): Promise<Session>;

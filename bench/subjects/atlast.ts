@@ -31,9 +31,16 @@ const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
 /** How many messages are handled in one transaction: as many as are claimed at once. */
 const TOGETHER = 1000;
-const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false };
+/** Transactions at once with many messages in each: more than the processors run only wait for each other. */
+const WIDE_TRANSACTIONS = 4;
+/** With one message in each, as many as there are connections: most of their time is the round trip's. */
+const CONNECTIONS = 10;
+const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false, together: true };
+const YEAR_MS = 365 * 24 * 60 * 60_000;
+/** Longer than any clean-up takes. */
+const PRUNE_MS = 600_000;
 
-const settledRow = `'succeeded', 1, 1, now_ms + 86400000`;
+const settledRow = (expires: string) => `'succeeded', 1, 1, ${expires}`;
 const grown = (state: string, from: string) =>
   `insert into atlast.outbox (sent_at_ms, due_at_ms, created_at_ms, state, attempts, epoch, expires_at_ms,
      id, subscriber_group, name, body)
@@ -47,9 +54,10 @@ export const subject: Subject = {
   packages: [],
   settledSql: null,
   growSql: [
-    grown(settledRow, "now_ms"),
+    grown(settledRow("now_ms + 86400000"), "now_ms"),
     grown(`'scheduled', 0, 0, null`, "now_ms + 31536000000 + i"),
   ],
+  expireSql: grown(settledRow("now_ms - i"), "now_ms"),
   clearSql:
     `delete from atlast.outbox where state = 'scheduled' and due_at_ms < extract(epoch from now()) * 1000 + 1000000`,
   open: (options) => Promise.resolve(new AtlastSession(options)),
@@ -62,7 +70,7 @@ class AtlastSession implements Session {
   #settled = 0;
 
   constructor({ url, sparse }: OpenOptions) {
-    this.#sql = postgres(url, { max: 10, onnotice: () => {} });
+    this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
     this.#store = postgresStore(this.#sql);
     // Where the worker is another process, the publisher names its groups.
     const groups = { [Measured.name]: [GROUP] };
@@ -86,6 +94,16 @@ class AtlastSession implements Session {
       await tx`insert into business (note) values (${BUSINESS_NOTE})`;
       await this.#bus.publish(Measured, body, { tx });
     });
+  }
+
+  publishDelayed(body: Body): Promise<unknown> {
+    return this.#bus.publish(Measured, body, { delayMs: YEAR_MS });
+  }
+
+  /** Nothing else is due, so that a tick does nothing but clean up. */
+  async prune(): Promise<number> {
+    const { pruned } = await this.#bus.tick({ budgetMs: PRUNE_MS });
+    return pruned;
   }
 
   async receiveMany(bodies: readonly Body[]): Promise<unknown> {
@@ -141,7 +159,7 @@ class AtlastSession implements Session {
     const subscribers = work.side === "outbox" ? [] : [
       subscribe<typeof Measured, Tx>(
         Measured,
-        { group: GROUP, together: TOGETHER },
+        { group: GROUP, ...(work.together ? { together: TOGETHER } : {}) },
         async (body, { tx }) => {
           if (work.effect) {
             await tx`insert into effect (n, note) values (${body.n}, ${BUSINESS_NOTE})`;
@@ -155,8 +173,7 @@ class AtlastSession implements Session {
       transport,
       observe,
       batchSize: 1000,
-      // Transactions at once: more than the processors can run only wait for each other.
-      concurrency: work.effect ? 4 : 2,
+      concurrency: !work.together ? CONNECTIONS : work.effect ? WIDE_TRANSACTIONS : 2,
     }, subscribers);
   }
 }

@@ -21,7 +21,15 @@ export type SubjectName = keyof typeof FILES;
 export const SUBJECTS = Object.keys(FILES) as readonly SubjectName[];
 
 /** Those whose packages are installed for the bench alone. */
-export const PEERS: readonly SubjectName[] = SUBJECTS.slice(2);
+export const PEERS: readonly SubjectName[] = [
+  "pg-boss",
+  "graphile-worker",
+  "pg-transactional-outbox",
+  "bullmq",
+];
+
+/** Those that need a Redis server. */
+export const ON_REDIS: readonly SubjectName[] = ["bullmq"];
 
 export async function loadSubject(name: SubjectName): Promise<Subject> {
   const { subject } = await import(FILES[name]) as { subject: Subject };

@@ -1,6 +1,6 @@
 /**
  * pg-boss, with batches, several loops and no pause after a full batch, as its documentation advises;
- * for latency with its LISTEN and NOTIFY.
+ * with its LISTEN and NOTIFY where messages come while it works.
  *
  * @module
  */
@@ -60,7 +60,7 @@ export const subject: Subject = {
       supervise: false,
       schedule: false,
       max: 10,
-      useListenNotify: options.sparse,
+      useListenNotify: options.awaits,
     });
     boss.on("error", (error) => console.error(error));
     return new PgBossSession(boss, await connected(options), options);
@@ -71,17 +71,19 @@ class PgBossSession implements Session {
   readonly #boss: PgBoss;
   readonly #pool: Pool;
   readonly #sparse: boolean;
+  readonly #awaits: boolean;
   #started: Promise<unknown> | null = null;
 
-  constructor(boss: PgBoss, pool: Pool, { sparse }: OpenOptions) {
+  constructor(boss: PgBoss, pool: Pool, { sparse, awaits }: OpenOptions) {
     this.#boss = boss;
     this.#pool = pool;
     this.#sparse = sparse;
+    this.#awaits = awaits;
   }
 
   async setUp(): Promise<void> {
     await this.#start();
-    await this.#boss.createQueue(QUEUE, this.#sparse ? { notify: true } : {});
+    await this.#boss.createQueue(QUEUE, this.#awaits ? { notify: true } : {});
   }
 
   async publish(body: Body): Promise<unknown> {

@@ -70,11 +70,13 @@ class RefSession implements Session {
     ) select pg_notify('ref', '')`;
   }
 
-  async publishMany(bodies: readonly Body[]): Promise<unknown> {
-    return await this.#sql`insert into ref.message (topic, payload)
+  async publishMany(bodies: readonly Body[]): Promise<void> {
+    await this.#sql`insert into ref.message (topic, payload)
       select 'bench.measured', unnest(${
       bodies.map((body) => JSON.stringify(body))
     }::text[])::jsonb`;
+    // The loops of this process need no notification.
+    this.#wake();
   }
 
   publishInTransaction(body: Body): Promise<unknown> {

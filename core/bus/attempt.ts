@@ -7,7 +7,7 @@
 import { AtlastError } from "../errors.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
 import type { Message } from "../message.ts";
-import type { NewRecord, StoredRecord } from "../ports.ts";
+import type { NewRecord, SettleStep, StoredRecord } from "../ports.ts";
 import { replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { Handling } from "./handling.ts";
@@ -15,7 +15,7 @@ import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
-import type { Settler } from "./settler.ts";
+import type { Settler, StepEnd } from "./settler.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -57,6 +57,9 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
   );
   try {
     const body = await limit.race(() => decodeBody(subscriber.body, record.message));
+    if (subscriber.transaction === false) {
+      return await limit.race(() => withoutTransaction(parts, body, limit.signal));
+    }
     let used: Tx | undefined;
     const end = await settings.store.transaction((tx) => {
       used = tx;
@@ -85,14 +88,28 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const { decision, reply, answer } = await handled(parts, body, tx, signal);
+  const done = await handled(parts, body, tx, signal);
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
-  const added = await parts.settler.within(tx, {
-    settlement: settlementOf(decision),
-    box: "outbox",
-    records: answer === null ? [] : [answer],
-  });
+  return kept(done, await parts.settler.within(tx, stepOf(done)));
+}
+
+async function withoutTransaction<Tx>(
+  parts: AttemptParts<Tx>,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<AttemptEnd> {
+  const done = await handled(parts, body, undefined as Tx, signal);
+  signal.throwIfAborted();
+  return kept(done, await parts.settler.alone(stepOf(done)));
+}
+
+function stepOf({ decision, answer }: Handled): SettleStep {
+  const records = answer === null ? [] : [answer];
+  return { settlement: settlementOf(decision), box: "outbox", records };
+}
+
+function kept({ decision, reply, answer }: Handled, added: StepEnd): AttemptEnd {
   if (added === null) throw new LeaseLost();
   return { outcome: { kind: "handled", reply }, decision, answer: added[0]?.added ? answer : null };
 }

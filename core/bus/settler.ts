@@ -5,7 +5,7 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
-import type { AddResult, Clock, SettleStep, Store } from "../ports.ts";
+import type { AddResult, Clock, Settlement, SettleStep, Store } from "../ports.ts";
 import { joiner } from "./joiner.ts";
 
 /** What became of the records of a step; null when its settlement was stale, and nothing was added. */
@@ -22,11 +22,17 @@ export class Settler<Tx> {
   readonly #box: Box;
   readonly #clock: Clock;
   readonly #inStore: ((step: SettleStep) => Promise<StepEnd>) | null;
+  readonly #joined: (settlement: Settlement) => Promise<boolean>;
 
   constructor(store: Store<Tx>, box: Box, clock: Clock) {
     this.#store = store;
     this.#box = box;
     this.#clock = clock;
+    this.#joined = joiner({
+      run: (settlements) => store.settle(box, settlements),
+      maxItems: MAX_JOINED,
+      maxRuns: MAX_REQUESTS,
+    });
     this.#inStore = store.capabilities.transactions || store.settleAndAdd === undefined
       ? null
       : joiner({
@@ -36,9 +42,10 @@ export class Settler<Tx> {
       });
   }
 
-  /** Takes a step by itself. */
+  /** Takes a step by itself; one that only settles shares a statement with others that come meanwhile. */
   async alone(step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);
+    if (step.records.length === 0) return await this.#joined(step.settlement) ? [] : null;
     return await this.#store.transaction(async (tx) => {
       const [applied] = await this.#store.settle(this.#box, [step.settlement], tx);
       if (applied !== true) return null;

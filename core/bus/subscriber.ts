@@ -37,6 +37,14 @@ export interface SubscribeOptions {
    * is handled by itself.
    */
   readonly together?: number;
+  /**
+   * Whether the handler runs in a transaction of the store; true if not given. A handler whose work lies
+   * elsewhere has nothing to write with `tx`: with `false` it gets none, no connection is held while it
+   * runs, and its mark and reply are written after it, in statements it shares with others, which is
+   * many times as fast. If the worker dies in between, the handler runs again, as it does for all that
+   * a handler does outside `tx`.
+   */
+  readonly transaction?: boolean;
 }
 
 /** Where a handler's return value goes. Changes hold for this attempt only. */
@@ -63,14 +71,18 @@ export interface HandlerContext<Tx = unknown> {
   readonly attempt: number;
   /**
    * The transaction in which the message is marked as handled and its reply is written: what the
-   * handler writes with it happens once. Undefined on a store without transactions.
+   * handler writes with it happens once. Undefined on a store without transactions, and for a subscriber
+   * that asked for none.
    */
   readonly tx: Tx;
   /** Aborts when the handler's time is up, its claim was lost, or the bus stops without waiting longer. */
   readonly signal: AbortSignal;
   /** Where the return value goes. */
   readonly callback: CallbackControl;
-  /** Publishes in the handler's transaction: the message exists if and only if the handler's effect does. */
+  /**
+   * Publishes in the handler's transaction: the message exists if and only if the handler's effect does.
+   * Where there is no transaction, at once.
+   */
   publish<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
@@ -100,6 +112,8 @@ export interface Subscriber<in Tx = unknown> {
   readonly timeoutMs: number | undefined;
   /** How many messages may be handled in one transaction; 1 if not given. */
   readonly together?: number;
+  /** Whether the handler runs in a transaction; true if not given. */
+  readonly transaction?: boolean;
   /** Does the work. */
   readonly handle: (body: unknown, context: HandlerContext<Tx>) => unknown;
 }
@@ -135,11 +149,17 @@ export function subscribe<C extends Contract, Tx = unknown>(
       `Cannot give the handler of "${pattern}" ${options.timeoutMs} ms: want more than zero`,
     );
   }
-  const { together = 1 } = options;
+  const { together = 1, transaction = true } = options;
   if (!(Number.isInteger(together) && together >= 1 && together <= MAX_TOGETHER)) {
     throw new AtlastError(
       "invalid_option",
       `Cannot handle ${together} messages of "${pattern}" together: want 1 to ${MAX_TOGETHER}`,
+    );
+  }
+  if (together > 1 && !transaction) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot handle ${together} messages of "${pattern}" together without a transaction: want one of both`,
     );
   }
   return {
@@ -150,6 +170,7 @@ export function subscribe<C extends Contract, Tx = unknown>(
     retry: options.retry,
     timeoutMs: options.timeoutMs,
     together,
+    transaction,
     handle: (body, context) => handler(body as BodyOutput<C>, context),
   };
 }

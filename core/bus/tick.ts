@@ -54,7 +54,7 @@ export interface TickParts<Tx> {
 
 /** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, recovery, janitor, draining } = parts;
+  const { settings, janitor, draining } = parts;
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();

@@ -6,6 +6,7 @@
  */
 export { createStatelessApp, type StatelessAppOptions } from "./app.ts";
 export type { App } from "../app.ts";
+export { verifyAny } from "../verify_any.ts";
 export type { OnError } from "../guard.ts";
 export type { StatelessOptions } from "../../core/bus/stateless.ts";
 export {

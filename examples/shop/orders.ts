@@ -71,5 +71,6 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   });
   // Who delivers messages may be another than who keeps half messages here.
   const halves = { verify: verifySignature({ signingKeys }) };
-  return { bus, app: app.route("/atlast", createApp<Hono>(bus, { verify, halves })) };
+  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: {} });
+  return { bus, app: app.route("/atlast", atlast) };
 }

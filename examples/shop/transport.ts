@@ -22,7 +22,9 @@ export function transportOf(settings: Settings): Transport {
   };
   const { QSTASH_TOKEN: token, QSTASH_URL: baseUrl, SIGNING_KEYS: signingKeys } = settings;
   if (token === undefined) return httpTransport({ routes, signingKeys });
-  return qstashTransport({ token, baseUrl, routes, retry: retryOf(settings) });
+  // Where QStash says that it gave a message up: then it is failed in the outbox too.
+  const failureCallback = `${ownUrl(settings)}/atlast/undeliverable`;
+  return qstashTransport({ token, baseUrl, routes, retry: retryOf(settings), failureCallback });
 }
 
 /** Who may deliver to a service: whoever has a key of the shop, or QStash. */

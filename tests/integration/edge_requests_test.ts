@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import * as fc from "fast-check";
 import { memoryFence } from "../../adapters/memory/mod.ts";
 import { type App, createApp, createCheckBackApp, verifyBearer } from "../../edge/mod.ts";
-import { fixture } from "../support/bus_fixture.ts";
+import { subscribe } from "../../mod.ts";
+import { fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { KEY } from "../support/http.ts";
+import { holdsAsync } from "../support/property.ts";
 
 const TOKEN = "0123456789abcdef";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -151,6 +154,108 @@ describe("a body that breaks off", () => {
       const { code, message } = (await response.json()).error;
       assert.equal(code, "truncated");
       assert.ok(!message.includes("secret"));
+    }
+  });
+});
+
+describe("a request of any kind", () => {
+  const mostly = (text: string, other: fc.Arbitrary<string>) =>
+    fc.oneof({ arbitrary: fc.constant(text), weight: 3 }, other);
+  const word = fc.oneof(
+    fc.constantFrom("", "0", "1", "null", "order.placed", "m-1", "committed", "prepare", "#"),
+    fc.string({ maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom("é", "\u00ff", "\t", '"', "{", ":", ";"), maxLength: 8 }),
+  );
+  const known = ["cap-msg-id", "cap-msg-name", "cap-senttime", "cap-corr-seq", "cap-delaytime"];
+  known.push("cap-callback-name", "atlast-destination", "atlast-active-side", "content-length");
+  known.push("atlast-failure-callback-name", "content-encoding", "traceparent", "webhook-id");
+  known.push("x-request-id", "upstash-retried", "upstash-message-id", "content-type");
+  const type = fc.constantFrom(
+    ...["batch", "half", "checkback", "query"].map((kind) => `application/vnd.atlast.${kind}+json`),
+    "application/json",
+    "text/plain",
+  );
+  const json = fc.oneof(
+    fc.json({ maxDepth: 3 }),
+    fc.record({
+      operation: fc.constantFrom("prepare", "confirm", "cancel", "query", "undo"),
+      id: word,
+      name: word,
+      side: fc.constantFrom("orders", "payments"),
+      epoch: fc.integer(),
+      deadlineMs: fc.oneof(fc.double(), fc.constant(null)),
+      retry: fc.jsonValue({ maxDepth: 2 }),
+      message: fc.record({
+        headers: fc.record({
+          "cap-msg-id": word,
+          "cap-msg-name": mostly("order.placed", word),
+          "atlast-active-side": mostly("payments", word),
+        }),
+        body: word,
+      }),
+      messages: fc.array(fc.jsonValue({ maxDepth: 2 }), { maxLength: 3 }),
+    }, { requiredKeys: [] }).map((value) => JSON.stringify(value)),
+  );
+  const request = fc.record({
+    method: mostly("POST", fc.constantFrom("GET", "PUT")),
+    path: fc.constantFrom(...PATHS, "/tick?budgetMs=1", "/tick?budgetMs=%00"),
+    headers: fc.tuple(
+      fc.array(fc.tuple(fc.constantFrom(...known), word), { maxLength: 3 }),
+      fc.record({
+        "cap-msg-id": word,
+        "cap-msg-name": mostly("order.placed", word),
+        "content-type": mostly("application/json", type),
+      }, { requiredKeys: [] }),
+    ),
+    body: fc.oneof(
+      fc.constant(`{"n":1}`),
+      json,
+      json.map((text) => text.slice(1)),
+      fc.uint8Array({ maxLength: 40 }),
+    ),
+  });
+
+  it("is answered, and is never a fault of the service", async () => {
+    const errors: unknown[] = [];
+    const statuses = new Set<number>();
+    const { bus } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      fence: memoryFence(),
+      checkBacks: { payments: { ask: () => Promise.resolve("unknown") } },
+    });
+    const everyone = () => ({ ok: true }) as const;
+    const app = createApp(bus, {
+      verify: everyone,
+      publish: { verify: everyone, contracts: [Placed], names: ["#"] },
+      checkBack: { side: "orders", signingKeys: [KEY] },
+      halves: {},
+      query: {},
+      openApi: {},
+      onError: (error) => errors.push(error),
+    });
+    await holdsAsync(
+      fc.asyncProperty(request, async ({ method, path, headers: [others, own], body }) => {
+        const headers = new Headers();
+        for (const [name, value] of [...Object.entries(own), ...others]) {
+          // What no HTTP header can hold gets to no server.
+          try {
+            headers.set(name, value);
+          } catch {
+            continue;
+          }
+        }
+        const init = method === "GET" ? { method, headers } : { method, headers, body };
+        const response = await app.fetch(new Request(`http://x${path}`, init as RequestInit));
+        statuses.add(response.status);
+        assert.deepEqual(errors.map(String), []);
+        assert.ok(response.status < 500 || response.status === 503, `${response.status}`);
+        assert.ok(response.headers.get("x-request-id"));
+        await response.text();
+      }),
+      2_000,
+    );
+    // It got far enough in to mean something.
+    for (const status of [200, 201, 400, 404, 405, 415]) {
+      assert.ok(statuses.has(status), `${status}`);
     }
   });
 });

@@ -13,3 +13,11 @@ export const SEED = Number(process.env["ATLAST_TEST_SEED"] ?? 20261122);
 export function holds<Values>(property: fc.IProperty<Values>, numRuns = 300): void {
   fc.assert(property, { seed: SEED, numRuns });
 }
+
+/** The same for a property that has to wait. */
+export async function holdsAsync<Values>(
+  property: fc.IAsyncProperty<Values>,
+  numRuns = 300,
+): Promise<void> {
+  await fc.assert(property, { seed: SEED, numRuns });
+}

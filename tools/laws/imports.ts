@@ -33,7 +33,7 @@ export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: st
   },
   // How servers for development and tests listen.
   local_server: {
-    drivers: ["node:http", "node:net", "node:stream", "node:stream/promises"],
+    drivers: ["node:http", "node:net", "node:process", "node:stream", "node:stream/promises"],
     adapters: [],
   },
 };

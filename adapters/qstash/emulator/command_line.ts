@@ -3,8 +3,8 @@
  *
  * @module
  */
-import process from "node:process";
 import { parseArgs } from "node:util";
+import { askedToEnd, portOf, type Program } from "../../local_server/program.ts";
 import { DEV_KEYS, DEV_TOKEN, type QstashEvent } from "./options.ts";
 import { QSTASH_PLANS, type QstashPlan } from "./plans.ts";
 import { type QstashServerOptions, serveQstashEmulator } from "./server.ts";
@@ -24,24 +24,8 @@ const USAGE = `An emulator of QStash for development: all in memory, in real tim
 A token or keys that are not given are those of the official development server, which are public.
 `;
 
-/**
- * Serves until the process is asked to end. Gives the exit code: 0, or 2 for arguments that cannot be used.
- *
- * @param args What was given after the program's name.
- */
-export async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
-    console.log(USAGE);
-    return 0;
-  }
-  try {
-    await run(read(args));
-    return 0;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    return 2;
-  }
-}
+/** Serves until the process is asked to end. */
+export const PROGRAM: Program = { usage: USAGE, run: (args) => run(read(args)) };
 
 /** The line of a delivery: its id, its destination without what may hold a secret, and its status. */
 export function lineOf({ state, messageId, url, retried, status }: QstashEvent): string | null {
@@ -63,15 +47,12 @@ function read(args: readonly string[]): QstashServerOptions {
       plan: { type: "string", default: "payg" },
     },
   });
-  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
-    throw new Error(`Cannot listen on port ${values.port}: want a number up to 65535`);
-  }
   const { "current-key": current, "next-key": next } = values;
   if ((current === undefined) !== (next === undefined)) {
     throw new Error("Cannot use one signing key: want --current-key and --next-key");
   }
   return {
-    port: Number(values.port),
+    port: portOf(values.port),
     hostname: values.hostname,
     token: values.token,
     signingKeys: current === undefined || next === undefined ? DEV_KEYS : { current, next },
@@ -91,8 +72,6 @@ async function run(options: QstashServerOptions): Promise<void> {
   for (const [name, value] of Object.entries(server.emulator.env(server.url))) {
     console.log(`${name}="${value}"`);
   }
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
+  await askedToEnd();
   await server.close();
 }

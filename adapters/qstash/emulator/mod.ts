@@ -30,6 +30,7 @@ export type { Clock } from "../../../core/ports.ts";
 if (import.meta.main && /\/emulator\/mod\.[jt]s$/.test(import.meta.url)) {
   // Only here: the emulator itself needs neither arguments nor a process.
   const { default: process } = await import("node:process");
-  const { main } = await import("./command_line.ts");
-  process.exitCode = await main(process.argv.slice(2));
+  const { runProgram } = await import("../../local_server/program.ts");
+  const { PROGRAM } = await import("./command_line.ts");
+  process.exitCode = await runProgram(PROGRAM, process.argv.slice(2));
 }

@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { askedToEnd, portOf, type Program } from "../../local_server/program.ts";
 import { serve } from "../../local_server/serve.ts";
 import { createRedisProxy } from "./redis_proxy.ts";
 
@@ -32,24 +33,8 @@ interface Arguments {
   readonly readOnlyToken: string | undefined;
 }
 
-/**
- * Serves until the process is asked to end. Gives the exit code: 0, or 2 for arguments that cannot be used.
- *
- * @param args What was given after the program's name.
- */
-export async function main(args: readonly string[]): Promise<number> {
-  if (args.includes("--help")) {
-    console.log(USAGE);
-    return 0;
-  }
-  try {
-    await run(read(args));
-    return 0;
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    return 2;
-  }
-}
+/** Serves until the process is asked to end. */
+export const PROGRAM: Program = { usage: USAGE, run: (args) => run(read(args)) };
 
 function read(args: readonly string[]): Arguments {
   const { values } = parseArgs({
@@ -62,12 +47,9 @@ function read(args: readonly string[]): Arguments {
       "read-only-token": { type: "string" },
     },
   });
-  if (!/^\d{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
-    throw new Error(`Cannot listen on port ${values.port}: want a number up to 65535`);
-  }
   return {
     redisUrl: values["redis-url"],
-    port: Number(values.port),
+    port: portOf(values.port),
     hostname: values.hostname,
     token: values.token,
     readOnlyToken: values["read-only-token"],
@@ -93,10 +75,4 @@ async function run({ redisUrl, port, hostname, token, readOnlyToken }: Arguments
   } finally {
     await proxy.close();
   }
-}
-
-function askedToEnd(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-  });
 }

@@ -9,9 +9,6 @@
  *
  * @module
  */
-import process from "node:process";
-import { main } from "./command_line.ts";
-
 export type { Billed } from "./billed.ts";
 export {
   DEFAULT_MAX_KEY_BYTES,
@@ -24,4 +21,10 @@ export { createRedisProxy, type RedisProxy } from "./redis_proxy.ts";
 export { type Handle, serve } from "../../local_server/serve.ts";
 export type { Served, ServeOptions } from "../../local_server/listen.ts";
 
-if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+// In a bundle the entry point is another one, whatever it has taken in.
+if (import.meta.main && /\/proxy\/mod\.[jt]s$/.test(import.meta.url)) {
+  const { default: process } = await import("node:process");
+  const { runProgram } = await import("../../local_server/program.ts");
+  const { PROGRAM } = await import("./command_line.ts");
+  process.exitCode = await runProgram(PROGRAM, process.argv.slice(2));
+}

@@ -68,7 +68,8 @@ async function make(place: string): Promise<void> {
     args: ["pack", "--quiet", "--allow-dirty", "--no-source-maps", "--output", tarball],
     cwd: ROOT,
   });
-  await run({ command: "npm", args: [...NPM_INSTALL, tarball], cwd: join(place, "shop") });
+  const packages = [tarball, deno.imports["fast-check"].replace("npm:", "")];
+  await run({ command: "npm", args: [...NPM_INSTALL, ...packages], cwd: join(place, "shop") });
   await run({ command: "npm", args: NPM_INSTALL, cwd: join(place, "node") });
   await run({ command: "npm", args: ["run", "build"], cwd: join(place, "node") });
 }
