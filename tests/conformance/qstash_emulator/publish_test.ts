@@ -132,6 +132,15 @@ describe("client.publish", () => {
     const { messageId: second, ...rest } = await qstash.client.publish(request);
     assert.equal(second, first.messageId);
     assert.deepEqual(rest, { deduplicated: true });
+    // The client does not tell the status.
+    const { status } = await fetch(`${qstash.url}/v2/publish/${URL_A}`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}`,
+        "upstash-deduplication-id": "d-1",
+      },
+    });
+    assert.equal(status, 202);
     // The scope is the account, as long as nobody says otherwise.
     const other = await qstash.client.publish({ ...request, url: "https://b.example" });
     assert.equal(other.messageId, first.messageId);
