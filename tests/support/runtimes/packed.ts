@@ -4,14 +4,30 @@
  *
  * @module
  */
-import { build, type Plugin } from "esbuild";
+import { build, type Plugin, stop } from "esbuild";
 import { basename, join, relative } from "node:path";
+import process from "node:process";
 import { ROOT } from "../repository.ts";
 import type { Command } from "./program.ts";
 import { bunPath, workplace } from "./workplace.ts";
 
 /** Where they run. */
 export type TestRuntime = "node" | "bun";
+
+/** Whether a text names one of them. */
+export function isTestRuntime(text: string): text is TestRuntime {
+  return text === "node" || text === "bun";
+}
+
+/** The suites that need nothing and take a second or two. */
+export const QUICK_SUITES: readonly string[] = ["memory", "in_process", "http", "pulled"]
+  .map((name) => `tests/conformance/${name}_test.ts`);
+
+/** The same, and those on a server. */
+export const SUITES: readonly string[] = [
+  ...QUICK_SUITES,
+  "tests/conformance/postgres_test.ts",
+];
 
 /** The package's files, as the tests import them. */
 const SHIPPED = /^(mod\.ts|(core|adapters|edge|client)\/.*\.ts)$/;
@@ -35,6 +51,7 @@ export async function bundled(files: readonly string[]): Promise<string[]> {
     plugins: [fromPackage(join(shop, "node_modules/@atlast/bus"))],
     logLevel: "error",
   });
+  await stop();
   return names.map((name) => join(outdir, `${name}.mjs`));
 }
 
@@ -42,9 +59,9 @@ export async function bundled(files: readonly string[]): Promise<string[]> {
 export async function testCommand(
   runtime: TestRuntime,
   bundles: readonly string[],
-  env: Readonly<Record<string, string>> = {},
 ): Promise<Command> {
   const cwd = join(await workplace(), "shop/tests");
+  const env = { ...process.env, NO_COLOR: "1" } as Record<string, string>;
   return runtime === "node"
     ? { command: "node", args: ["--test", "--test-reporter=tap", ...bundles], cwd, env }
     : {
