@@ -120,6 +120,7 @@ export {
 } from "./core/errors.ts";
 
 // Ports, for those who write adapters
+export type { Alarm } from "./core/alarm.ts";
 export type {
   AbortSignalLike,
   AddResult,

@@ -24,6 +24,8 @@ export interface Outlet {
   finds(box: Box, group: string): boolean;
   /** Is told that a record is there to claim, or will be once its transaction has committed. */
   added(box: Box, group: string, committed: boolean): void;
+  /** Is told when something that was stored is due, in Unix milliseconds. */
+  due(atMs: number): void;
 }
 
 /** Inserts that travel together at the most: enough to spread the cost of a round trip thin. */
@@ -131,6 +133,7 @@ export class Depositor<Tx> {
 
   /** Is told that a record of this bus was committed. */
   committed(record: NewRecord, box: Box = "outbox"): void {
+    this.#outlet.due(record.dueAtMs);
     if (record.leaseUntilMs === null) return this.#outlet.added(box, record.group, true);
     this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
   }
@@ -185,8 +188,11 @@ export class Depositor<Tx> {
     });
   }
 
-  #published(box: Box, { message: { id, name } }: NewRecord, { duplicate }: Receipt): void {
-    if (!duplicate) this.#settings.observe({ kind: "published", box, id, name, group: "" });
+  #published(box: Box, { message, dueAtMs }: NewRecord, { duplicate }: Receipt): void {
+    if (duplicate) return;
+    const { id, name } = message;
+    this.#settings.observe({ kind: "published", box, id, name, group: "" });
+    this.#outlet.due(dueAtMs);
   }
 }
 

@@ -77,6 +77,14 @@ export class Dispatcher<Tx> {
     return { claimed: records.length, ...await this.send(records, signal, untilMs) };
   }
 
+  /** Sends what is due until nothing is, or `untilMs` has come, or the bus stops. */
+  async rounds(signal: AbortSignal, untilMs: number, isStopping: () => boolean): Promise<void> {
+    for (let claimed = 1; claimed > 0 && !isStopping();) {
+      if (this.#settings.clock.now() >= untilMs) return;
+      ({ claimed } = await this.round("fresh", signal, untilMs));
+    }
+  }
+
   /**
    * Sends claimed records and settles each by what came of it. What is not begun by `untilMs`, in Unix
    * milliseconds, is given back.

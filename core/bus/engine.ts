@@ -24,7 +24,7 @@ import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
-import { type Phase, stopped } from "./phase.ts";
+import { mustNotBeStopped, mustTakeWork, type Phase } from "./phase.ts";
 import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
 import { Puller } from "./puller.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
@@ -41,6 +41,7 @@ import {
 import { tick, type TickReport } from "./tick.ts";
 import { type Undeliverable, undeliverable, type UndeliverableStanding } from "./undeliverable.ts";
 import { Wake } from "./wake.ts";
+import { Waker } from "./waker.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
@@ -66,12 +67,13 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #inbox: Lane<Tx>;
   readonly #checks: Lane<Tx>;
   readonly #janitorWake: Wake;
+  readonly #waker: Waker<Tx>;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
   /** Calls that handle or send messages: they end soon once aborted. */
-  readonly #rounds = new Ongoing();
+  readonly #rounds = new Ongoing(() => this.#waker.arm());
   /** Calls that wait for the user's own code, which nobody can abort. */
-  readonly #calls = new Ongoing();
+  readonly #calls = new Ongoing(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
   #cleaning: Promise<void> = Promise.resolve();
@@ -83,6 +85,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const { signal } = this.#abort;
     this.#settings = settings;
     this.#janitorWake = new Wake(clock);
+    this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
     this.#limiter = new Limiter(settings.concurrencyOf);
     this.#publisher = new Publisher(settings, {
@@ -90,12 +93,13 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       handOver: (record) => this.#laneOf(record.box).push(record),
       finds: (box, group) => box === "outbox" || this.#handles(group),
       added: (box, group, committed) => this.#added(committed, box, group),
+      due: (atMs) => this.#waker.due(atMs),
     });
     this.#dispatcher = new Dispatcher(
       settings,
       this.#leases,
       this.#subscriptions,
-      (group) => this.#added(true, "inbox", group),
+      (group) => this.#madeDue("inbox", group),
     );
     this.#consumer = new Consumer({
       settings,
@@ -113,11 +117,16 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       roomFor: (group) => this.#consumer.roomFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
+      left: (afterMs) => this.#waker.left(clock.now() + afterMs),
     });
     this.#puller = new Puller(settings, this.#subscriptions, signal);
     this.#recovery = new Recovery(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
-      prepared: (firstCheckAtMs) => this.#checks.wake.by(firstCheckAtMs),
+      prepared: (firstCheckAtMs) => {
+        this.#checks.wake.by(firstCheckAtMs);
+        this.#waker.left(firstCheckAtMs);
+      },
+      // Its next check is due soon, and the alarm is armed for that.
       confirmed: () => this.#added(true),
     });
     this.halves = keeper;
@@ -160,7 +169,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     body: BodyInput<C>,
     options: PublishOptions<Tx, ReplyInput<C>> = {},
   ): Promise<Receipt> {
-    this.#mustNotBeStopped("publish");
+    mustNotBeStopped(this.#phase, "publish");
     return await this.#calls.during(() => this.#publisher.publish(contract, body, options));
   }
 
@@ -170,12 +179,12 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
       {},
   ): Promise<Receipt[]> {
-    this.#mustNotBeStopped("publish");
+    mustNotBeStopped(this.#phase, "publish");
     return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
   }
 
   async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
-    this.#mustNotBeStopped("publish");
+    mustNotBeStopped(this.#phase, "publish");
     return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
   }
 
@@ -184,7 +193,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     body: BodyInput<C>,
     options: HalfOptions<ReplyInput<C>> = {},
   ): Promise<HalfMessage<BusinessTx>> {
-    this.#mustNotBeStopped("prepare");
+    mustNotBeStopped(this.#phase, "prepare");
     return await this.#calls.during(() => this.#half.prepare(contract, body, options));
   }
 
@@ -194,7 +203,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     work: (tx: BusinessTx) => Promise<Result>,
     options: HalfOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
-    this.#mustNotBeStopped("prepare");
+    mustNotBeStopped(this.#phase, "prepare");
     return await this.#calls.during(() => this.#half.transact(contract, body, work, options));
   }
 
@@ -221,7 +230,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-    this.#mustNotBeStopped("begin a transaction");
+    mustNotBeStopped(this.#phase, "begin a transaction");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
       const { store } = this.#settings;
@@ -234,20 +243,19 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
-    this.#mustTakeWork("flush");
-    const { clock, store } = this.#settings;
+    mustTakeWork(this.#phase, "flush");
+    const { clock, store, alarm } = this.#settings;
     const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
     await this.#rounds.during(async () => {
       await store.ready();
-      for (let claimed = 1; claimed > 0 && clock.now() < untilMs && !this.#isStopping();) {
-        ({ claimed } = await this.#dispatcher.round("fresh", this.#abort.signal, untilMs));
-      }
+      await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
       await this.#outbox.idle();
+      if (alarm !== undefined) this.#waker.done(await store.nextDueAt("outbox", clock.now()));
     });
   }
 
   async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
-    this.#mustTakeWork("tick");
+    mustTakeWork(this.#phase, "tick");
     const parts = {
       settings: this.#settings,
       dispatcher: this.#dispatcher,
@@ -259,11 +267,15 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       signal: this.#abort.signal,
       draining: () => this.#isStopping(),
     };
-    return await this.#rounds.during(() => tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS));
+    return await this.#rounds.during(async () => {
+      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      this.#waker.done(report.nextDueAtMs);
+      return report;
+    });
   }
 
   async start(): Promise<void> {
-    this.#mustTakeWork("start");
+    mustTakeWork(this.#phase, "start");
     this.#starting ??= this.#start();
     try {
       await this.#starting;
@@ -296,25 +308,22 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async retry(
-    message: { readonly box: Box; readonly id: string; readonly group?: string },
+    { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
   ): Promise<void> {
-    const key = { id: message.id, group: message.group ?? "" };
-    await this.#calls.during(() => retry(this.#settings, message.box, key));
-    this.#laneOf(message.box).wake.now();
-    // The loops may be those of another process.
-    if (this.#phase !== "running") {
-      await this.#observed("notify", this.#settings.store.notify?.(message.box));
-    }
+    await this.#calls.during(async () => {
+      await retry(this.#settings, box, { id, group });
+      this.#madeDue(box, group);
+    });
   }
 
   async undeliverable(report: Undeliverable): Promise<UndeliverableStanding> {
-    this.#mustTakeWork("take back a message");
-    const standing = await this.#rounds.during(() =>
-      undeliverable(this.#settings, this.#dispatcher, report)
-    );
-    // Word of the failure may be there to be sent.
-    if (standing === "failed") this.#added(true);
-    return standing;
+    mustTakeWork(this.#phase, "take back a message");
+    return await this.#rounds.during(async () => {
+      const standing = await undeliverable(this.#settings, this.#dispatcher, report);
+      // Word of the failure may be there to be sent.
+      if (standing === "failed") this.#madeDue("outbox");
+      return standing;
+    });
   }
 
   async health(): Promise<Health> {
@@ -329,9 +338,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   async #stop(drainMs: number): Promise<void> {
     const { store, transport, clock } = this.#settings;
     this.#phase = "draining";
-    const { signal } = this.#abort;
     const aborted = new Promise<void>((resolve) =>
-      signal.addEventListener("abort", () => resolve(), { once: true })
+      this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
     );
     const cancelAbort = clock.after(
       drainMs,
@@ -368,6 +376,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     else if (committed) this.#observed("notify", this.#settings.store.notify?.(box));
   }
 
+  #madeDue(box: Box, group = ""): void {
+    this.#added(true, box, group);
+    this.#waker.due();
+  }
+
   #room(box: Box, group: string): number {
     if (box === "outbox") return this.#outbox.room();
     return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
@@ -383,15 +396,5 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
 
   #isStopping(): boolean {
     return this.#phase === "draining" || this.#phase === "stopped";
-  }
-
-  /** A bus that stops lets what it has begun go on, and takes no more. */
-  #mustTakeWork(action: string): void {
-    if (this.#phase === "draining") throw stopped(action, "is stopping");
-    this.#mustNotBeStopped(action);
-  }
-
-  #mustNotBeStopped(action: string): void {
-    if (this.#phase === "stopped") throw stopped(action, "has stopped");
   }
 }

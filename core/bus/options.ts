@@ -4,6 +4,7 @@
  * @module
  */
 import { checkCheckPolicy, type CheckPolicy, DEFAULT_CHECK } from "../checkback.ts";
+import type { Alarm } from "../alarm.ts";
 import { AtlastError } from "../errors.ts";
 import { checkExpiryPolicy, DEFAULT_EXPIRY, type ExpiryPolicy } from "../expiry.ts";
 import type { Box, LifecyclePolicy } from "../lifecycle.ts";
@@ -75,6 +76,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly check?: Partial<CheckPolicy>;
   /** How long an active side may take to answer; 5,000 if not given. */
   readonly checkTimeoutMs?: number;
+  /** Wakes the bus where nothing is resident: without it only a cron that ticks does. A running bus needs none. */
+  readonly alarm?: Alarm;
   /** Is told what happens. */
   readonly observe?: Observer;
   /** Where the time comes from; the platform's if not given. */
@@ -103,6 +106,7 @@ export interface Settings<Tx> {
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
+  readonly alarm: Alarm | undefined;
   readonly observe: Observer;
   readonly clock: Clock;
   readonly random: () => number;
@@ -147,6 +151,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
+    alarm: options.alarm,
     observe: guarded(options.observe),
     clock: options.clock ?? SYSTEM_CLOCK,
     random: options.random ?? Math.random,

@@ -25,6 +25,8 @@ export interface ReceptionParts<Tx> {
   readonly push: (record: StoredRecord) => void;
   /** Tells the loops that there is something to claim. */
   readonly wake: () => void;
+  /** Is told in how many milliseconds something is due that nobody here sees to. */
+  readonly left: (afterMs: number) => void;
 }
 
 /** Takes deliveries in. */
@@ -73,7 +75,7 @@ export class Reception<Tx> {
     received: readonly Received[],
     options: DeliverOptions,
   ): Promise<DeliveryResult[]> {
-    const { consumer, signal, settings } = this.#parts;
+    const { consumer, signal, settings, left } = this.#parts;
     const firsts = await Promise.all(
       received.map(async ({ claimed }) =>
         claimed === null ? null : (await consumer.handle(claimed, signal)).result
@@ -84,7 +86,9 @@ export class Reception<Tx> {
       const result = firsts[i] ?? await this.#handledAgain(each, options);
       if (result.kind !== "accepted") return result;
       // Another has it now, or it could not be settled: it is free again when the lease is over.
-      return { ...result, retryAfterMs: result.retryAfterMs ?? settings.leaseMs };
+      const { retryAfterMs = settings.leaseMs } = result;
+      if (options.redelivers !== true) left(retryAfterMs);
+      return { ...result, retryAfterMs };
     }));
   }
 

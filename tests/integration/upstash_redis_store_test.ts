@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { upstashRedisFence, upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import type { Store, StoredRecord } from "../../core/ports.ts";
+import type { Store } from "../../core/ports.ts";
 import { AtlastError, MAX_BODY_BYTES } from "../../mod.ts";
 import {
   addClaimed,
@@ -28,6 +28,7 @@ import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/u
 const problem = redisProblem();
 const skip = problem !== null && skipFor(problem);
 const LATER = NOW + LEASE_MS + 1;
+const FAIL = { kind: "fail", reason: "no", retryable: false } as const;
 const SECRET = "the body of a message";
 
 /** Texts that a client which parses what looks like JSON would change. */
@@ -127,7 +128,8 @@ describe("Upstash Redis store", { skip }, () => {
     const results = await store.add("outbox", records, NOW);
     assert.ok(results.every(({ added }) => added));
     // An answer carries a few of them, and always one.
-    const claimed: StoredRecord[] = [];
+    const claimed = await claim(store);
+    assert.ok(claimed.length >= 1 && claimed.length <= 4, `${claimed.length} in one answer`);
     for (let round = 0; round < 12 && claimed.length < 12; round++) {
       claimed.push(...await claim(store));
     }
@@ -145,6 +147,34 @@ describe("Upstash Redis store", { skip }, () => {
       ),
     );
     assert.ok(results.flat().every(({ added }) => added));
+  });
+
+  it("goes on after a record that was deleted, among others of its time", async () => {
+    const store = upstashRedisStore({ redis, prefix });
+    await store.add("outbox", ["m-0", "m-1", "m-3", "m-4"].map((id) => recordOf(id)), NOW);
+    await store.add("outbox", [recordOf("newer")], NOW + 1);
+    await store.add("outbox", [recordOf("older")], NOW - 1);
+    const after = { createdAtMs: NOW, key: keyOf("m-2") };
+    const page = await store.list({ box: "outbox", limit: 10, after });
+    assert.deepEqual(ids(page), ["m-1", "m-0", "older"]);
+  });
+
+  it("keeps a list of what failed, and only of that", async () => {
+    const store = upstashRedisStore({ redis, prefix });
+    await store.add("outbox", recordsOf("m", 300, { dueAtMs: NOW + 1 }), NOW);
+    await store.add("outbox", [recordOf("bad")], NOW - 1);
+    const failed = settlement(await claimOne(store), FAIL);
+    await store.settle("outbox", [failed]);
+    upstash.proxy.billed.reset();
+    const [listed] = await store.list({
+      box: "outbox",
+      states: ["failed", "cancelled"],
+      limit: 10,
+    });
+    assert.ok(upstash.proxy.billed.total < 10, "it looked at every record");
+    assert.equal(listed?.id, "bad");
+    await store.settle("outbox", [settlement(listed, { kind: "retry" }, { claimed: false })]);
+    assert.equal(await redis.exists(`{${prefix}}:outbox:list:failed`), 0);
   });
 
   describe("says what is wrong", () => {
@@ -290,7 +320,7 @@ describe("Upstash Redis store", { skip }, () => {
       await redis.set(`{${prefix}}:outbox:s::m-1`, "s9 something else");
       await assert.rejects(store.find("outbox", keyOf("m-1")), { code: "malformed_message" });
       const late = settlement(stored(recordOf("m-1"), "outbox"));
-      await assert.rejects(store.settle("outbox", [late]), /this version did not write/);
+      await assert.rejects(store.settle("outbox", [late]), { code: "malformed_message" });
       assert.deepEqual(ids(await claim(store)), ["m-0"]);
       assert.deepEqual(await claim(store), []);
       assert.deepEqual(ids(await store.list({ box: "outbox", limit: 9 })), ["m-0"]);

@@ -6,19 +6,18 @@
  *
  * | operation | billed |
  * |---|---|
- * | `add` | 5 |
- * | `claim` that finds something | 7 |
- * | `claim` that finds nothing | 2 |
- * | `settle` | 5 |
- * | `settle` with an answer (`settleAndAdd`) | 6 |
+ * | `add`, `addAll` | 5 |
+ * | `claim` that finds something; nothing | 7; 2 |
+ * | `settle`; with what is added to it (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
- * | `nextDueAt` with nothing there | 1 |
- * | `nextDueAt` otherwise | 4 |
- * | `prune` that finds nothing | 1 |
+ * | `nextDueAt` with nothing there; with something | 1; 4 |
+ * | `prune` that finds nothing; something | 1; 8 |
+ * | `list`, for each 100 records it looks at | 1 and 3 |
  *
- * A claim in the inbox costs 1 more for each further group, and so does `nextDueAt`; a failure or a half message
- * costs 1 or 2 more, for the list of its state.
+ * In the inbox a claim costs 1 more for each further group, and 1 more where it finds something in it; `nextDueAt`
+ * costs 1 more for each. What is prepared, failed, cancelled or in doubt costs 1 more, for the list of its state.
+ * A record whose key is taken costs 1 more, and nothing is written for it.
  *
  * @module
  */
@@ -93,9 +92,12 @@ export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisSto
   return new RedisStore(options);
 }
 
-/** A store in Upstash Redis. */
+/**
+ * A store in Upstash Redis. What a handler gets as `tx` is undefined: a message can be published in the user's own
+ * transaction, but a handler has none.
+ */
 export type UpstashRedisStore =
-  & Store<UpstashRedisTransaction>
+  & Store<UpstashRedisTransaction | undefined>
   & Required<Pick<Store, "settleAndAdd" | "addAll">>;
 
 class RedisStore implements UpstashRedisStore {
@@ -124,7 +126,7 @@ class RedisStore implements UpstashRedisStore {
   ): Promise<AddResult[]> {
     const additions = records.map((record) => ({ box, record, with: 0 }));
     if (tx !== undefined) {
-      joinAdditions(tx, this.#base, this.#keys, additions, nowMs);
+      joinAdditions(tx, this.#client.redis, this.#base, this.#keys, additions, nowMs);
       return records.map(() => ({ added: true }));
     }
     const results: AddResult[] = [];
@@ -281,9 +283,9 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  /** There are none: `tx` is undefined. What joins the user's own writes is a {@linkcode RedisTransaction}. */
-  transaction<Result>(work: (tx: UpstashRedisTransaction) => Promise<Result>): Promise<Result> {
-    return work(undefined as never);
+  /** There are none. */
+  transaction<Result>(work: (tx: undefined) => Promise<Result>): Promise<Result> {
+    return work(undefined);
   }
 
   /** The client is the user's own. */

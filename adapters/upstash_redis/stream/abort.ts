@@ -11,8 +11,8 @@ export async function unlessAborted<Result>(
   signal: AbortSignalLike,
 ): Promise<Result> {
   if (signal.aborted) throw signal.reason;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
+  let stop = () => {};
+  const aborted = new Promise<never>((_, reject) => stop = () => reject(signal.reason));
   signal.addEventListener("abort", stop, { once: true });
   try {
     return await Promise.race([work(), aborted]);

@@ -72,7 +72,12 @@ export class TakeOver {
   /** How often each was fetched, which a claim does not say: one more command for each stream that has some. */
   async #withDeliveries(entries: readonly Entry[]): Promise<Entry[]> {
     const { redis, group, consumer } = this.#settings;
-    const byKey = Map.groupBy(entries, ({ key }) => key);
+    const byKey = new Map<string, Entry[]>();
+    for (const entry of entries) {
+      const own = byKey.get(entry.key);
+      if (own === undefined) byKey.set(entry.key, [entry]);
+      else own.push(entry);
+    }
     const results = await runAll(
       redis,
       "XPENDING",

@@ -68,7 +68,9 @@ async function make(place: string): Promise<void> {
     args: ["pack", "--quiet", "--allow-dirty", "--no-source-maps", "--output", tarball],
     cwd: ROOT,
   });
-  const packages = [tarball, deno.imports["fast-check"].replace("npm:", "")];
+  // What the tests bring along; a user brings the client of Upstash Redis.
+  const { "fast-check": check, "@upstash/redis": redis } = deno.imports;
+  const packages = [tarball, ...[check, redis].map((name) => name.replace("npm:", ""))];
   await run({ command: "npm", args: [...NPM_INSTALL, ...packages], cwd: join(place, "shop") });
   await run({ command: "npm", args: NPM_INSTALL, cwd: join(place, "node") });
   await run({ command: "npm", args: ["run", "build"], cwd: join(place, "node") });

@@ -1,0 +1,192 @@
+/**
+ * The alarm that wakes a bus by messages of QStash to its tick route.
+ *
+ * Rule: nobody is woken for a time that is further away than the next sweep, which arms what comes after
+ * it. So times are armed within ten minutes, for as long as QStash remembers their deduplication ids, and
+ * a time gets one message however often it is asked for.
+ *
+ * @module
+ */
+import type { Alarm } from "../../core/alarm.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { isObject } from "../../core/json.ts";
+import type { Clock } from "../../core/platform.ts";
+import { troubleOf } from "./answer.ts";
+import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
+import { checkedCount } from "./options.ts";
+import { type Waited, waited } from "./patience.ts";
+import { deliverableUrl } from "./routes.ts";
+
+/** What {@linkcode qstashAlarm} takes. */
+export interface QstashAlarmOptions extends QstashAccess {
+  /** The public URL of the edge app's `/tick` route. */
+  readonly tickUrl: string | URL;
+  /**
+   * What the bus is called, to tell its messages from those of other buses of the same account: 1 to 60
+   * letters, digits, "-" and "_".
+   */
+  readonly name: string;
+  /**
+   * Times are rounded up to a multiple of this, in milliseconds, and those that come out the same are one
+   * message; 10,000 if not given.
+   */
+  readonly precisionMs?: number;
+  /**
+   * How long whoever publishes has to send it by itself before the bus is woken for it, in milliseconds;
+   * 60,000 if not given. Each message to the tick route is paid for: null leaves what is due at once to
+   * `flush()`, and what that leaves behind to the sweep.
+   */
+  readonly graceMs?: number | null;
+  /**
+   * How often a sweep comes by, in minutes: 10 if not given. It finds what nobody was woken for, and arms
+   * the times until the next one. With more than 10, a time may get several messages.
+   */
+  readonly sweepMinutes?: 1 | 2 | 3 | 4 | 5 | 6 | 10 | 12 | 15 | 20 | 30 | 60;
+  /** How long QStash may take to answer, in milliseconds; 15 seconds if not given. */
+  readonly timeoutMs?: number;
+  /** Where the time is from; the system's clock if not given. */
+  readonly clock?: Pick<Clock, "now">;
+}
+
+/** An alarm on QStash. */
+export interface QstashAlarm extends Alarm {
+  /**
+   * Makes the schedule of the sweep, or puts it right. Call it when you deploy; an alarm that is first
+   * asked for a time after the next sweep makes sure of it too.
+   *
+   * @throws {AtlastError} `unreachable`.
+   */
+  ensureSchedule(): Promise<void>;
+}
+
+/**
+ * How far ahead a time must be to be armed, in milliseconds; one that is nearer is put off to the next. A
+ * message that comes early by this clock would find nothing to do, and its time would count as armed.
+ */
+const LEAD_MS = 3_000;
+
+/** How often QStash tries a message to the tick route; the sweep comes by after that. */
+const PING_RETRIES = 3;
+
+/** The most times an alarm remembers that it has armed. */
+const MAX_REMEMBERED = 100;
+
+/** Minutes that divide an hour, so that sweeps come at even distances. */
+const SWEEPS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]);
+
+/**
+ * An alarm that wakes a bus by one delayed message of QStash to its tick route, where nothing is resident
+ * and a cron would poll in vain.
+ *
+ * @example
+ * ```ts ignore
+ * const alarm = qstashAlarm({ token, name: "orders", tickUrl: "https://orders.example/tick" });
+ * const bus = createBus({ store, transport, alarm }, subscribers);
+ * ```
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function qstashAlarm(options: QstashAlarmOptions): QstashAlarm {
+  return new OnQstash(options);
+}
+
+class OnQstash implements QstashAlarm {
+  readonly graceMs: number | null;
+  readonly #client: QstashClient;
+  readonly #tickUrl: string;
+  readonly #name: string;
+  readonly #precisionMs: number;
+  readonly #sweepMinutes: number;
+  readonly #timeoutMs: number;
+  readonly #clock: Pick<Clock, "now">;
+  /** Times that this instance has armed, so that it need not ask again for each. */
+  readonly #armed = new Set<number>();
+  #isSwept = false;
+
+  constructor(options: QstashAlarmOptions) {
+    const { name, graceMs = 60_000, sweepMinutes = 10, precisionMs = 10_000 } = options;
+    if (typeof name !== "string" || !/^[\w-]{1,60}$/.test(name)) {
+      throw notUsable("name", `want 1 to 60 letters, digits, "-" and "_"`);
+    }
+    if (!SWEEPS.has(sweepMinutes)) {
+      throw notUsable(`sweepMinutes ${sweepMinutes}`, "want minutes that divide an hour");
+    }
+    if (graceMs !== null && !(graceMs >= 0 && graceMs <= 60 * 60_000)) {
+      throw notUsable(`graceMs ${graceMs}`, "want milliseconds up to an hour, or null");
+    }
+    this.graceMs = graceMs;
+    this.#client = clientOf(options);
+    this.#tickUrl = deliverableUrl(options.tickUrl, "the option tickUrl");
+    this.#name = name;
+    // At least a second, which is how QStash counts; at most half a sweep, or it would arm nothing.
+    this.#precisionMs = Math.max(1_000, checkedCount("precisionMs", precisionMs, 30_000));
+    this.#sweepMinutes = sweepMinutes;
+    this.#timeoutMs = checkedCount("timeoutMs", options.timeoutMs ?? 15_000, 10 * 60_000);
+    this.#clock = options.clock ?? { now: () => Date.now() };
+  }
+
+  async arm(atMs: number): Promise<void> {
+    const nowMs = this.#clock.now();
+    if (atMs - nowMs > this.#sweepMinutes * 60_000 - this.#precisionMs) {
+      return await this.#ensureSweep();
+    }
+    const at = Math.ceil(Math.max(atMs, nowMs + LEAD_MS) / this.#precisionMs);
+    if (this.#armed.has(at)) return;
+    await this.#ask(() =>
+      this.#client.publish({
+        url: this.#tickUrl,
+        method: "POST",
+        notBefore: Math.ceil(at * this.#precisionMs / 1000),
+        deduplicationId: `atlast-alarm.${this.#name}.${this.#precisionMs}.${at}`,
+        retries: PING_RETRIES,
+        label: `atlast-alarm-${this.#name}`,
+      } as never)
+    );
+    if (this.#armed.size >= MAX_REMEMBERED) this.#armed.clear();
+    this.#armed.add(at);
+  }
+
+  async ensureSchedule(): Promise<void> {
+    await this.#ask(() =>
+      this.#client.schedules.create({
+        scheduleId: this.#scheduleId,
+        destination: this.#tickUrl,
+        cron: this.#sweepMinutes === 60 ? "0 * * * *" : `*/${this.#sweepMinutes} * * * *`,
+        method: "POST",
+        // The next sweep comes soon enough.
+        retries: 0,
+      } as never)
+    );
+    this.#isSwept = true;
+  }
+
+  /** Not made anew each time: a schedule that is put in the place of itself may miss its next time. */
+  async #ensureSweep(): Promise<void> {
+    if (this.#isSwept) return;
+    const isThere = await this.#ask(
+      () => this.#client.schedules.get(this.#scheduleId).then(() => true),
+      () => false,
+    );
+    if (!isThere) await this.ensureSchedule();
+    this.#isSwept = true;
+  }
+
+  get #scheduleId(): string {
+    return `atlast-sweep-${this.#name}`;
+  }
+
+  async #ask<Result>(work: () => Promise<Result>, missing?: () => Result): Promise<Result> {
+    const asked: Waited<Result> = await waited(work, this.#timeoutMs);
+    if (asked.kind === "answered") return asked.result;
+    if (asked.kind === "threw") {
+      const { error } = asked;
+      if (missing !== undefined && isObject(error) && error["status"] === 404) return missing();
+      const { reason } = troubleOf(error, this.#clock.now()).result;
+      throw new AtlastError("unreachable", `Cannot arm the alarm: ${reason}`);
+    }
+    throw new AtlastError("unreachable", "Cannot arm the alarm: QStash did not answer in time");
+  }
+}
+
+function notUsable(what: string, want: string): AtlastError {
+  return new AtlastError("invalid_option", `Cannot make an alarm with ${what}: ${want}`);
+}

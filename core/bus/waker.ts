@@ -1,0 +1,60 @@
+/**
+ * Waking: tells the alarm of a bus that rests when there is something to do.
+ *
+ * @module
+ */
+import type { Alarm } from "../alarm.ts";
+import type { Settings } from "./options.ts";
+
+/** Collects when something is due, and arms the alarm for the earliest: its tick arms the next. */
+export class Waker<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #isResting: () => boolean;
+  #atMs = Infinity;
+  /** For what is due at once, and left to whoever asked for it until then. */
+  #graceAtMs = Infinity;
+
+  constructor(settings: Settings<Tx>, isResting: () => boolean) {
+    this.#settings = settings;
+    this.#isResting = isResting;
+  }
+
+  /** Something is due at `atMs`, or at once, which leaves whoever asked for it time to do it. */
+  due(atMs: number = 0): void {
+    const { alarm, clock } = this.#settings;
+    if (alarm === undefined) return;
+    const nowMs = clock.now();
+    const { graceMs } = alarm;
+    if (atMs > nowMs) this.left(atMs);
+    else if (graceMs !== null) this.#graceAtMs = Math.min(this.#graceAtMs, nowMs + graceMs);
+  }
+
+  /** Something is left to be done at `atMs`; nobody but the alarm sees to it. */
+  left(atMs: number | null): void {
+    this.#atMs = Math.min(this.#atMs, atMs ?? Infinity);
+  }
+
+  /** Everything that is due was done, and what is left is due at `atMs`; null for nothing. */
+  done(atMs: number | null): void {
+    this.#graceAtMs = Infinity;
+    this.left(atMs);
+  }
+
+  /** Arms the alarm for what was collected; null when there is nothing to arm it for. Never rejects. */
+  arm(): Promise<void> | null {
+    const { alarm } = this.#settings;
+    const atMs = Math.min(this.#atMs, this.#graceAtMs);
+    this.#atMs = this.#graceAtMs = Infinity;
+    // A bus that runs needs no alarm.
+    if (alarm === undefined || atMs === Infinity || !this.#isResting()) return null;
+    return this.#armed(alarm, atMs);
+  }
+
+  async #armed(alarm: Alarm, atMs: number): Promise<void> {
+    try {
+      await alarm.arm(atMs);
+    } catch (error) {
+      this.#settings.observe({ kind: "error", during: "alarm", error });
+    }
+  }
+}
