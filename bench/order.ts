@@ -53,6 +53,13 @@ export type Order =
   /** Delete all that is past its expiry. */
   | OfSubject & { readonly role: "prune" }
   | { readonly role: "core"; readonly what: "rate" | "bytes"; readonly durationMs: number }
+  | {
+    readonly role: "upstash-redis";
+    readonly what: "rate" | "commands";
+    readonly redisPort: number;
+    readonly durationMs: number;
+  }
+  | { readonly role: "pglite"; readonly durationMs: number }
   | { readonly role: "edge"; readonly bare: boolean; readonly durationMs: number };
 
 /** What a process says. */
