@@ -6,7 +6,7 @@
  * @module
  */
 import process from "node:process";
-import { bundled, stopBundling } from "./bundle/bundle.ts";
+import { bundled } from "./bundle/bundle.ts";
 import { ownPackages, peerPackages } from "./bundle/packages.ts";
 import { OWN, PEERS, type Program, SUBSCRIBER } from "./bundle/programs.ts";
 
@@ -14,23 +14,18 @@ import { OWN, PEERS, type Program, SUBSCRIBER } from "./bundle/programs.ts";
 const MOST_FILES = 40;
 
 const own = ownPackages();
-try {
-  if (process.argv.includes("--files")) await showFiles();
-  console.log("minified and gzipped (level 9), for a worker:\n");
-  for (const program of [...OWN, ...PEERS]) await show(program);
-  const { gzipBytes } = await bundled(SUBSCRIBER.source, own);
-  console.log(`\nbundle-size: ${gzipBytes} bytes`);
-} finally {
-  await stopBundling();
-}
+if (process.argv.includes("--files")) showFiles();
+console.log("minified and gzipped (level 9), for a worker:\n");
+for (const program of [...OWN, ...PEERS]) show(program);
+console.log(`\nbundle-size: ${bundled(SUBSCRIBER.source, own).gzipBytes} bytes`);
 
-async function show({ name, source, isPeer }: Program): Promise<void> {
-  const { gzipBytes } = await bundled(source, isPeer ? peerPackages() : own);
+function show({ name, source, isPeer }: Program): void {
+  const { gzipBytes } = bundled(source, isPeer ? peerPackages() : own);
   console.log(`${gzipBytes.toLocaleString("en").padStart(9)}  ${name}`);
 }
 
-async function showFiles(): Promise<void> {
-  const { files, bytes } = await bundled(SUBSCRIBER.source, own);
+function showFiles(): void {
+  const { files, bytes } = bundled(SUBSCRIBER.source, own);
   console.log(`${bytes} bytes minified, before gzip:\n`);
   const largest = [...files].sort(([, a], [, b]) => b - a).slice(0, MOST_FILES);
   for (const [path, size] of largest) {

@@ -5,12 +5,14 @@
  */
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
+import { buildSync } from "esbuild";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A bundle. */
 export interface Bundle {
+  /** The bundle itself. */
+  readonly text: string;
   /** Its size after minifying, in bytes. */
   readonly bytes: number;
   /** Its size on the way to a platform, minified and gzipped (level 9), in bytes. */
@@ -25,9 +27,11 @@ export interface Bundle {
  * @param source The program in TypeScript; relative imports start at the root of the repository.
  * @param packages The folder in which npm packages are, such as `node_modules`.
  */
-export async function bundled(source: string, packages: string): Promise<Bundle> {
-  const { outputFiles, metafile } = await build({
+export function bundled(source: string, packages: string): Bundle {
+  // In one go, so that no process of esbuild's stays behind.
+  const { outputFiles, metafile } = buildSync({
     stdin: { contents: source, resolveDir: ROOT, sourcefile: "program.ts", loader: "ts" },
+    absWorkingDir: ROOT,
     bundle: true,
     minify: true,
     format: "esm",
@@ -48,10 +52,9 @@ export async function bundled(source: string, packages: string): Promise<Bundle>
     .map(([path, { bytesInOutput }]): [string, number] => [path, bytesInOutput])
     .filter(([, bytes]) => bytes > 0);
   return {
+    text: output.text,
     bytes: output.contents.length,
     gzipBytes: gzipSync(output.contents, { level: 9 }).length,
     files: new Map(files),
   };
 }
-
-export { stop as stopBundling } from "esbuild";

@@ -29,7 +29,8 @@ function subscriber(schema: string, imports: string, verify: string): string {
     const OrderPlaced = defineMessage("order.placed", { body });
     export default createStatelessApp([
       subscribe(OrderPlaced, { group: "mail" }, async ({ orderId }) => {
-        await fetch(env.MAIL_URL, { method: "POST", body: String(orderId) });
+        const { ok } = await fetch(env.MAIL_URL, { method: "POST", body: String(orderId) });
+        if (!ok) throw new Error("The mail was not taken");
       }),
     ], { verify: ${verify} });`;
 }
