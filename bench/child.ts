@@ -78,7 +78,7 @@ async function main(): Promise<void> {
       await publishDelayed(session, order, talk);
       break;
     case "prune":
-      await prune(session, talk);
+      await prune(session, order, talk);
       break;
   }
   await session.close();

@@ -70,7 +70,7 @@ export interface Backlog {
 export interface Amounts {
   readonly runs: number;
   readonly backlog: Backlog;
-  /** Where handlers write, or are given a transaction each. */
+  /** Where handlers write or are given a transaction each, and of subjects that are slow. */
   readonly slowBacklog: Backlog;
   /** How long publishing goes on, in milliseconds. */
   readonly publishMs: number;
@@ -93,8 +93,8 @@ export const FULL: Amounts = {
   backlog: { warmUp: 20_000, messages: 50_000 },
   slowBacklog: { warmUp: 4_000, messages: 12_000 },
   publishMs: 3_000,
-  latencyMs: 20_000,
-  idleMs: 20_000,
+  latencyMs: 10_000,
+  idleMs: 60_000,
   restMs: 5_000,
   grown: 1_000_000,
   expired: 1_000_000,
@@ -111,7 +111,7 @@ export const QUICK: Amounts = {
   restMs: 100,
   grown: 2_000,
   expired: 3_000,
-  passed: 2_000,
+  passed: 1_000,
 };
 
 /** Messages in one bulk publish. */
