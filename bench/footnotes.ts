@@ -20,6 +20,11 @@ export function footnoteOf(load: Load, amounts: Amounts): string | null {
       return pruneNote(amounts);
     case "core":
       return load.what === "bytes" ? "The patch that transition returns is part of it." : null;
+    case "upstash-redis":
+      return "Through the REST proxy before a Redis server that writes every command to disk; the proxy " +
+        "is in the same process. It counts what Upstash would bill.";
+    case "pglite":
+      return "In memory: what PGlite keeps on disk it does not flush either.";
     case "publish":
     case "edge":
       return null;

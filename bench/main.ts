@@ -44,7 +44,8 @@ async function main(options: Options): Promise<number> {
       ? await startPostgres()
       : { url: options.databaseUrl, pid: null, stop: () => {} };
     stops.push(() => server.stop());
-    const needsRedis = options.subjects.some((name) => ON_REDIS.includes(name));
+    const needsRedis = options.subjects.some((name) => ON_REDIS.includes(name)) ||
+      options.scenarios.some(({ load }) => load.kind === "upstash-redis");
     const redis = needsRedis ? await startRedis() : null;
     stops.push(() => redis?.stop());
     const databases = new Databases(server.url, server.pid);

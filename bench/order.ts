@@ -49,6 +49,13 @@ export type Order =
   /** Delete what is past its expiry, for a slice of time at each word. */
   | OfSubject & { readonly role: "prune"; readonly sliceMs: number }
   | { readonly role: "core"; readonly what: "rate" | "bytes"; readonly durationMs: number }
+  | {
+    readonly role: "upstash-redis";
+    readonly what: "rate" | "commands";
+    readonly redisPort: number;
+    readonly durationMs: number;
+  }
+  | { readonly role: "pglite"; readonly durationMs: number }
   | { readonly role: "edge"; readonly bare: boolean; readonly durationMs: number };
 
 /** What a process says. */

@@ -33,7 +33,11 @@ export type Load =
   | { readonly kind: "prune"; readonly concurrency: number }
   /** Decides without a store, for a time or to see what it allocates. */
   | { readonly kind: "core"; readonly what: "rate" | "bytes" }
-  | { readonly kind: "edge" };
+  | { readonly kind: "edge" }
+  /** Has messages go their whole way over the proxy of Upstash Redis, for a time or to count commands. */
+  | { readonly kind: "upstash-redis"; readonly what: "rate" | "commands" }
+  /** Has messages go their whole way on PGlite. */
+  | { readonly kind: "pglite" };
 
 /** What else there is in the database. */
 export type Ground = "empty" | "grown" | "expired" | "snapshot";
@@ -114,7 +118,7 @@ export const QUICK: Amounts = {
 export const BULK = 1_000;
 
 /** Units of which less is better. */
-const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call"];
+const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call", "commands"];
 
 /** Whether less of a unit is better. */
 export function isLessBetter(unit: string): boolean {
@@ -272,6 +276,22 @@ export const SCENARIOS: readonly Scenario[] = [
     }, ["atlast", "ref"]),
     unit: "requests/s",
   },
+  scenario("redis-end-to-end", "Upstash Redis: store and streams, two services", {
+    kind: "upstash-redis",
+    what: "rate",
+  }, ["atlast"]),
+  {
+    ...scenario("redis-commands", "Upstash Redis: what is billed, at a batch of 50", {
+      kind: "upstash-redis",
+      what: "commands",
+    }, ["atlast"]),
+    unit: "commands",
+    second: "redis-idle-commands",
+    labels: ["a message's whole life", "an idle tick"],
+  },
+  scenario("pglite-end-to-end", "PGlite: publish in bulk and handle in one process", {
+    kind: "pglite",
+  }, ["atlast"]),
 ];
 
 function latency(
