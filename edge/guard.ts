@@ -46,7 +46,13 @@ export function guardWith(onError: OnError = logError): Guard {
     async function answered(request: Request): Promise<Response> {
       try {
         checkRequestHeaders(request.headers);
-        return await route(request, { requestId, waitUntil: waitUntilOf(context) });
+        return await route(request, {
+          requestId,
+          // A getter, because asking where there is none costs an error, and few routes ask.
+          get waitUntil() {
+            return waitUntilOf(context);
+          },
+        });
       } catch (error) {
         return answerError(error, request.headers, requestId, onError, contentType);
       }

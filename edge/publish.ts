@@ -50,7 +50,7 @@ interface PublishParts {
 export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
   const { publish, flush, maxBodyBytes, onError } = parts;
   const allowed = allowList(options);
-  return async (request, { requestId, waitUntil }) => {
+  return async (request, around) => {
     const body = await verified(request, options.verify, maxBodyBytes);
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
@@ -58,6 +58,7 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
       ...(contract === null ? {} : { contract }),
       ...(delayMs === null ? {} : { delayMs }),
     });
+    const { requestId, waitUntil } = around;
     // It is stored: what goes wrong from here on is made good by the next tick.
     if (flush !== undefined && waitUntil !== undefined && !receipt.duplicate) {
       waitUntil(flush().catch((error) => onError(error, { requestId })));

@@ -52,7 +52,7 @@ function world(
     arrived,
     events,
     async publish(url, headers = {}, body = "") {
-      const token = emulator.env("")["QSTASH_TOKEN"];
+      const token = emulator.env("").QSTASH_TOKEN;
       const response = await emulator.fetch(
         new Request(`http://qstash.test/v2/publish/${url}`, {
           method: "POST",
@@ -182,29 +182,36 @@ describe("the QStash emulator", () => {
       await emulator.idle();
     });
 
-    it("resume and an answer let the next ones go by themselves", async () => {
-      const { emulator, arrived, publish } = world({
-        clock: { now: () => Date.now(), after: timer },
-      });
-      const ask = (path: string) =>
-        emulator.fetch(
-          new Request(`http://q.test${path}`, {
-            method: "POST",
-            headers: { authorization: `Bearer ${emulator.env("")["QSTASH_TOKEN"]}` },
-          }),
-        );
+    it("resume, and a cancel, let the next ones go by themselves", async () => {
+      const clock = { now: () => Date.now(), after: timer };
+      const { emulator, arrived, publish } = world({ clock });
+      const ask = async (method: string, path: string, headers = {}): Promise<Response> => {
+        const authorization = `Bearer ${emulator.env("").QSTASH_TOKEN}`;
+        const request = { method, headers: { authorization, ...headers } };
+        return await emulator.fetch(new Request(`http://q.test${path}`, request));
+      };
       const flow = {
         "upstash-flow-control-key": "k",
         "upstash-flow-control-value": "parallelism=1",
       };
-      await ask("/v2/flowControl/k/pause");
+      await ask("POST", "/v2/flowControl/k/pause");
       for (let n = 0; n < 3; n++) await publish(URL_A, flow);
-      await ask("/v2/enqueue/q/https://a.example/queued");
-      await ask("/v2/queues/q/pause");
-      await ask("/v2/flowControl/k/resume");
-      await ask("/v2/queues/q/resume");
+      await ask("POST", "/v2/queues/q/pause");
+      await ask("POST", "/v2/enqueue/q/https://a.example/queued");
+      await ask("POST", "/v2/flowControl/k/resume");
+      await ask("POST", "/v2/queues/q/resume");
       await emulator.idle();
       assert.equal(arrived.length, 4);
+
+      // The first has the queue's only place and waits for its key; without it the second has the place.
+      await ask("POST", "/v2/flowControl/k/pause");
+      const held = await ask("POST", "/v2/enqueue/q/https://a.example/held", flow);
+      await ask("POST", "/v2/enqueue/q/https://a.example/next");
+      await emulator.settled();
+      assert.equal(arrived.length, 4);
+      await ask("DELETE", `/v2/messages/${(await held.json()).messageId}`);
+      await emulator.idle();
+      assert.deepEqual(arrived.slice(4).map(({ url }) => url), ["https://a.example/next"]);
     });
 
     it("close ends what is under way, and delivers nothing after it", async () => {
@@ -264,6 +271,21 @@ describe("the QStash emulator", () => {
       await publish(URL_A, { "upstash-header-forward": "true", "x-hook": "h" });
       await emulator.settled();
       assert.deepEqual([seen.get("x-hook"), seen.get("authorization")], ["h", null]);
+    });
+
+    it("a user in a destination becomes a header, as in Go, and stays in the signature", async () => {
+      let seen: Request | undefined;
+      const { emulator, publish } = world({}, (_, request) => {
+        seen = request;
+        return 200;
+      });
+      await publish("https://me:p%40ss@a.example/x");
+      await emulator.settled();
+      assert.equal(seen!.url, "https://a.example/x");
+      assert.equal(seen!.headers.get("authorization"), `Basic ${btoa("me:p@ss")}`);
+      const [, claims] = seen!.headers.get("upstash-signature")!.split(".");
+      const { sub } = JSON.parse(atob(claims!.replaceAll("-", "+").replaceAll("_", "/")));
+      assert.equal(sub, "https://me:p%40ss@a.example/x");
     });
 
     it("events tell no body, no header and no answer", async () => {

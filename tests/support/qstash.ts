@@ -127,7 +127,7 @@ export async function realQstash(
 export function officialClient(emulator: QstashEmulator, url: string, token?: string): Client {
   return new Client({
     baseUrl: url,
-    token: token ?? emulator.env(url)["QSTASH_TOKEN"]!,
+    token: token ?? emulator.env(url).QSTASH_TOKEN,
     devMode: false,
     enableTelemetry: false,
     retry: false,

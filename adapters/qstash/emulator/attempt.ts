@@ -3,20 +3,22 @@
  *
  * @module
  */
+import { toBase64 } from "../../../core/wire.ts";
 import type { Account } from "./account.ts";
 import { toHeaders } from "./headers.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";
-import { sign } from "./signer.ts";
+import type { Signer } from "./signer.ts";
 
 /** The request of an attempt. Its signature is new: one of an earlier attempt would have expired. */
 export async function deliveryRequest(
   account: Account,
+  signer: Signer,
   message: MessageRecord,
   signal: AbortSignal,
 ): Promise<Request> {
   const { settings } = account;
   const headers = toHeaders(message.config.header);
-  const signature = await sign({
+  const signature = await signer.sign({
     key: account.keys.current,
     url: message.url,
     body: message.body,
@@ -36,14 +38,16 @@ export async function deliveryRequest(
   const { method } = message.config;
   // fetch allows no body with GET.
   const body = method === "GET" ? null : message.body;
-  return new Request(message.url, { method, headers, body, signal, redirect: "manual" });
+  const url = withoutCredentials(message.url, headers);
+  return new Request(url, { method, headers, body, signal, redirect: "manual" });
 }
 
-/** Sends a request. Never throws: no answer is a result too. */
+/** Sends a request when it is its turn. Never throws: no answer is a result too. */
 export async function sendRequest(
   account: Account,
-  request: Request,
+  turn: Promise<Request>,
   signal: AbortSignal,
+  onSetOut: () => void,
 ): Promise<AttemptResult> {
   const { fetch, limits } = account.settings;
   const ended = new Promise<never>((_, reject) => {
@@ -54,7 +58,10 @@ export async function sendRequest(
   ended.catch(() => {});
   try {
     // An app in this process need not heed the signal, so it is not waited for after its time.
-    const response = await Promise.race([(async () => await fetch(request))(), ended]);
+    const request = await turn;
+    const answer = (async () => await fetch(request))();
+    onSetOut();
+    const response = await Promise.race([answer, ended]);
     const bytes = await Promise.race([readUpTo(response, limits.maxMessageBytes), ended]);
     return { status: response.status, headers: response.headers, body: bytes };
   } catch {
@@ -89,6 +96,19 @@ async function readUpTo(response: Response, maxBytes: number): Promise<Uint8Arra
     },
   });
   return new Uint8Array(await new Response(response.body.pipeThrough(start)).arrayBuffer());
+}
+
+/** The URL of a request, which may hold no user; Go, and so QStash, makes a header of it. */
+function withoutCredentials(text: string, headers: Headers): string {
+  const url = new URL(text);
+  if (url.username === "" && url.password === "") return text;
+  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  if (!headers.has("authorization")) {
+    headers.set("authorization", `Basic ${toBase64(new TextEncoder().encode(user))}`);
+  }
+  url.username = "";
+  url.password = "";
+  return url.toString();
 }
 
 function setOrDelete(headers: Headers, name: string, value: string | undefined): void {

@@ -30,9 +30,15 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DE
 /**
  * Reads the configuration of a message.
  *
+ * @param nowMs Unix time in milliseconds.
  * @throws {Refusal} 400 for what cannot be read or is over the plan's limits.
  */
-export function readConfig(fields: Fields, limits: QstashLimits, callerIp: string): MessageConfig {
+export function readConfig(
+  fields: Fields,
+  limits: QstashLimits,
+  callerIp: string,
+  nowMs: number,
+): MessageConfig {
   const retry = readRetry(fields, "upstash-", undefined, limits);
   const timeoutMs = readTimeout(fields, "upstash-timeout", limits);
   const callback = readCallback(fields, "upstash-callback", retry, limits);
@@ -41,7 +47,7 @@ export function readConfig(fields: Fields, limits: QstashLimits, callerIp: strin
   const redaction = readRedaction(fields.get("upstash-redact-fields"));
   const deduplicationId = fields.get("upstash-deduplication-id");
   if (deduplicationId?.includes(":")) throw new Refusal(400, COLON_IN_DEDUPLICATION_ID);
-  const notBeforeMs = readNotBefore(fields);
+  const notBeforeMs = readNotBefore(fields, limits, nowMs);
   return {
     method: readMethod(fields.get("upstash-method")),
     header: readHeader(fields),
@@ -86,17 +92,21 @@ function readDelay(fields: Fields, limits: QstashLimits): number {
   // QStash takes whole seconds, minutes, hours and days.
   const ms = /^(\d+[smhd])+$/.test(text) ? durationMs(text) : undefined;
   if (ms === undefined) throw new Refusal(400, "invalid delay: want a duration such as 1d10h30m");
-  if (ms > limits.maxDelayMs) throw new Refusal(412, "quota maxDelay exceeded");
-  return ms;
+  return withinDelay(ms, limits);
 }
 
-function readNotBefore(fields: Fields): number | undefined {
+function readNotBefore(fields: Fields, limits: QstashLimits, nowMs: number): number | undefined {
   const text = fields.get("upstash-not-before");
   if (text === undefined) return undefined;
   if (!/^\d{1,12}$/.test(text)) {
     throw new Refusal(400, "invalid not before: want unix seconds");
   }
-  return Number(text) * 1000;
+  return nowMs + withinDelay(Number(text) * 1000 - nowMs, limits);
+}
+
+function withinDelay(ms: number, limits: QstashLimits): number {
+  if (ms <= limits.maxDelayMs) return ms;
+  throw new Refusal(412, "quota maxDelay exceeded");
 }
 
 function readRetry(
@@ -173,7 +183,7 @@ function readFlow(fields: Fields): FlowControl | undefined {
   const key = fields.get("upstash-flow-control-key");
   const value = fields.get("upstash-flow-control-value");
   if (key === undefined && value === undefined) return undefined;
-  if (!key || !/^[A-Za-z0-9._-]+$/.test(key)) throw invalidFlow();
+  if (!key) throw invalidFlow();
   const parts = new Map(
     (value ?? "").split(",").map((part) => {
       const [name, text = ""] = part.split("=");

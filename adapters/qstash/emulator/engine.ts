@@ -18,6 +18,7 @@ import type {
   QueueHold,
 } from "./records.ts";
 import { retryDelayMs } from "./retry_time.ts";
+import { Signer } from "./signer.ts";
 
 /** What a new message is made of. */
 export interface NewMessage extends MessageTarget {
@@ -47,7 +48,9 @@ export class Engine {
   readonly #underWay = new Set<UnderWay>();
   readonly #idle: (() => void)[] = [];
   #attempts = 0;
-  /** Deliveries are signed one after the other, so that they set out in the order they are due. */
+  #started = 0;
+  readonly #signer = new Signer();
+  /** Deliveries set out in the order they are due, however long it takes to sign them. */
   #turn: Promise<unknown> = Promise.resolve();
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
   #isClosed = false;
@@ -151,8 +154,8 @@ export class Engine {
 
   /** Starts what is due, and waits until it has set out, and until what is out of time has ended. */
   async setOut(): Promise<void> {
-    for (let count = -1; count !== this.#attempts;) {
-      count = this.#attempts;
+    for (let count = -1; count !== this.#started;) {
+      count = this.#started;
       this.pump();
       await Promise.all(
         [...this.#underWay].map(({ controller, setOut, ended }) =>
@@ -219,6 +222,7 @@ export class Engine {
     });
     const delivery = { controller, setOut, ended };
     this.#underWay.add(delivery);
+    this.#started += 1;
   }
 
   async #attempt(
@@ -243,12 +247,12 @@ export class Engine {
     goes: () => void,
   ): Promise<AttemptResult> {
     const account = this.#account;
-    const send = async (): Promise<AttemptResult> => {
-      const turn = this.#turn.then(() => deliveryRequest(account, message, signal));
+    const send = (): Promise<AttemptResult> => {
+      const signed = deliveryRequest(account, this.#signer, message, signal);
+      signed.catch(() => {});
+      const turn = this.#turn.then(() => signed);
       this.#turn = turn.catch(() => {});
-      const result = sendRequest(account, await turn, signal);
-      goes();
-      return result;
+      return sendRequest(account, turn, signal, goes);
     };
     switch (fault?.kind) {
       case "request_lost":
@@ -323,10 +327,12 @@ export class Engine {
 
   #finish(message: MessageRecord, end: "delivered" | "failed" | "cancelled"): void {
     const account = this.#account;
-    message.unschedule();
-    this.lines.remove(message);
     account.messages.delete(message.id);
-    if (end === "cancelled") account.record(message, account.settings.assume.cancelledState);
+    if (end === "cancelled") {
+      message.unschedule();
+      this.lines.remove(message);
+      account.record(message, account.settings.assume.cancelledState);
+    }
     const schedule = account.schedules.get(message.scheduleId ?? "");
     if (schedule?.lastStates.has(message.id)) {
       schedule.lastStates.set(message.id, end === "delivered" ? "SUCCESS" : "FAIL");

@@ -81,15 +81,18 @@ export class Lines {
     const queue = this.#queues.get(queueName);
     const line = this.#inQueues.get(queueName);
     if (queue === undefined || queue.paused || line === undefined) return;
-    for (const { hold } of line) {
+    const left: InQueue[] = [];
+    for (const entry of line) {
+      const { message, hold, due } = entry;
       const count = this.#admitted.get(queueName) ?? 0;
-      if (hold.admitted || count >= queue.parallelism) continue;
-      hold.admitted = true;
-      this.#admitted.set(queueName, count + 1);
+      if (!hold.admitted && count < queue.parallelism) {
+        hold.admitted = true;
+        this.#admitted.set(queueName, count + 1);
+      }
+      if (due && hold.admitted) this.#forward(message);
+      else left.push(entry);
     }
-    const through = line.filter(({ due, hold }) => due && hold.admitted);
-    this.#inQueues.set(queueName, line.filter((entry) => !through.includes(entry)));
-    for (const { message } of through) this.#forward(message);
+    this.#inQueues.set(queueName, left);
   }
 
   /** Takes what has not begun back into the line of a queue that was paused. */

@@ -24,29 +24,40 @@ export interface Claims {
   readonly notBefore: "zero" | "issued_at";
 }
 
-/** Makes the value of `Upstash-Signature`. */
-export async function sign(claims: Claims): Promise<string> {
-  const issuedAt = Math.floor(claims.nowMs / 1000);
-  const payload = {
-    aud: "",
-    body: toBase64Url(await sha256(claims.body)),
-    exp: issuedAt + LIFETIME_SECONDS,
-    iat: issuedAt,
-    iss: "Upstash",
-    jti: claims.tokenId,
-    nbf: claims.notBefore === "zero" ? 0 : issuedAt,
-    sub: claims.url,
-  };
-  const content = `${encoded({ alg: "HS256", typ: "JWT" })}.${encoded(payload)}`;
-  const key = await crypto.subtle.importKey(
-    "raw",
-    new TextEncoder().encode(claims.key),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign"],
-  );
-  const signature = await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(content));
-  return `${content}.${unpadded(new Uint8Array(signature))}`;
+/** Makes the values of `Upstash-Signature`. */
+export class Signer {
+  /** Importing a key costs as much as signing, and it changes by rotation alone. */
+  #imported: { readonly text: string; readonly key: Promise<CryptoKey> } | null = null;
+
+  /** Signs a delivery. */
+  async sign(claims: Claims): Promise<string> {
+    const issuedAt = Math.floor(claims.nowMs / 1000);
+    const key = this.#key(claims.key);
+    const payload = {
+      aud: "",
+      body: toBase64Url(await sha256(claims.body)),
+      exp: issuedAt + LIFETIME_SECONDS,
+      iat: issuedAt,
+      iss: "Upstash",
+      jti: claims.tokenId,
+      nbf: claims.notBefore === "zero" ? 0 : issuedAt,
+      sub: claims.url,
+    };
+    const content = `${encoded({ alg: "HS256", typ: "JWT" })}.${encoded(payload)}`;
+    const bytes = new TextEncoder().encode(content);
+    const signature = await crypto.subtle.sign("HMAC", await key, bytes);
+    return `${content}.${unpadded(new Uint8Array(signature))}`;
+  }
+
+  #key(text: string): Promise<CryptoKey> {
+    if (this.#imported?.text !== text) {
+      const bytes = new TextEncoder().encode(text);
+      const algorithm = { name: "HMAC", hash: "SHA-256" };
+      const key = crypto.subtle.importKey("raw", bytes, algorithm, false, ["sign"]);
+      this.#imported = { text, key };
+    }
+    return this.#imported.key;
+  }
 }
 
 function encoded(value: unknown): string {

@@ -1,5 +1,5 @@
 /**
- * What the API shows of what an account holds.
+ * What the API shows of what an account holds. JSON leaves out what is undefined.
  *
  * @module
  */
@@ -9,7 +9,6 @@ import type {
   AttemptResult,
   DlqRecord,
   EventRecord,
-  FlowControl,
   MessageConfig,
   MessageRecord,
   MessageTarget,
@@ -19,18 +18,23 @@ import type {
 /** A JSON object. */
 type Shown = Record<string, unknown>;
 
+/** What stands for hidden parts: of the body by "", of headers by their names. */
+type Redacted = ReadonlyMap<string, string>;
+
 /** A message. */
 export function shownMessage(message: MessageRecord): Shown {
+  const { config, redacted } = message;
   return {
     messageId: message.id,
     ...shownTarget(message),
     url: message.url,
-    ...shownConfig(message.config, message.redacted),
-    ...shownBody(message.body, message.redacted),
-    maxRetries: message.config.retry.maxRetries,
+    ...shownConfig(config),
+    header: shownHeader(config, redacted),
+    ...shownBody(message.body, redacted),
+    maxRetries: config.retry.maxRetries,
+    retryDelayExpression: config.retry.expressionText,
     notBefore: message.notBeforeMs,
     createdAt: message.createdAtMs,
-    callerIP: message.config.callerIp,
   };
 }
 
@@ -41,111 +45,84 @@ export function shownDlqMessage({ dlqId, message, result }: DlqRecord): Shown {
 
 /** A schedule. */
 export function shownSchedule(schedule: ScheduleRecord): Shown {
-  const { config } = schedule;
+  const { config, redacted } = schedule;
   return {
     scheduleId: schedule.id,
     cron: schedule.cron,
     createdAt: schedule.createdAtMs,
     destination: schedule.destination,
-    ...shownConfig(config, schedule.redacted),
-    ...shownBody(schedule.body, schedule.redacted),
+    ...shownConfig(config),
+    header: shownHeader(config, redacted),
+    ...shownBody(schedule.body, redacted),
     retries: config.retry.maxRetries,
-    ...(config.delayMs === 0 ? {} : { delay: config.delayMs / 1000 }),
-    ...(schedule.queueName === undefined ? {} : { queueName: schedule.queueName }),
+    retryDelayExpression: config.retry.expressionText,
+    delay: config.delayMs === 0 ? undefined : config.delayMs / 1000,
+    queueName: schedule.queueName,
     isPaused: schedule.paused,
-    callerIP: config.callerIp,
-    ...(schedule.lastMs === undefined ? {} : { lastScheduleTime: schedule.lastMs }),
-    ...(schedule.nextMs === undefined ? {} : { nextScheduleTime: schedule.nextMs }),
-    ...(schedule.lastStates.size === 0
-      ? {}
-      : { lastScheduleStates: Object.fromEntries(schedule.lastStates) }),
+    lastScheduleTime: schedule.lastMs,
+    nextScheduleTime: schedule.nextMs,
+    lastScheduleStates: schedule.lastStates.size === 0
+      ? undefined
+      : Object.fromEntries(schedule.lastStates),
   };
 }
 
 /** An event. */
 export function shownEvent({ timeMs, state, message, nextDeliveryMs, result }: EventRecord): Shown {
   const { config, redacted } = message;
-  const header = Object.entries(config.header).map(([name, values]) =>
-    [name, redacted.get(name) ?? values.join(", ")] as const
-  );
+  // Events show a header as one text, where messages show a list.
+  const header = Object.entries(shownHeader(config, redacted))
+    .map(([name, values]) => [name, values.join(", ")] as const);
   return {
     time: timeMs,
     state,
     messageId: message.id,
-    ...(nextDeliveryMs === undefined ? {} : { nextDeliveryTime: nextDeliveryMs }),
-    ...(result?.error === undefined ? {} : { error: result.error }),
+    nextDeliveryTime: nextDeliveryMs,
+    error: result?.error,
     ...shownTarget(message),
     url: message.url,
+    ...shownConfig(config),
     header: Object.fromEntries(header),
     body: redacted.get("") ?? toBase64(message.body),
     ...(result === undefined ? {} : shownResult(result)),
     timeout: config.timeoutMs,
-    method: config.method,
     maxRetries: config.retry.maxRetries,
-    callerIP: config.callerIp,
-    ...(config.callback === undefined ? {} : { callback: config.callback.url }),
-    ...(config.failureCallback === undefined
-      ? {}
-      : { failureCallback: config.failureCallback.url }),
-    ...shownLabels(config),
-    ...(config.flow === undefined ? {} : shownFlow(config.flow)),
   };
 }
 
-/** Bytes as text under one name if they are UTF-8, else as base64 under another. */
-export function shownBytes(name: string, bytes: Uint8Array): Shown {
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-    return { [name]: text };
-  } catch {
-    return { [`${name}Base64`]: toBase64(bytes) };
-  }
+function shownTarget({ topicName, endpointName, queueName, scheduleId }: MessageTarget): Shown {
+  return { topicName, endpointName, queueName, scheduleId };
 }
 
-function shownTarget(target: MessageTarget): Shown {
-  const { topicName, endpointName, queueName, scheduleId } = target;
-  return {
-    ...(topicName === undefined ? {} : { topicName }),
-    ...(endpointName === undefined ? {} : { endpointName }),
-    ...(queueName === undefined ? {} : { queueName }),
-    ...(scheduleId === undefined ? {} : { scheduleId }),
-  };
-}
-
-function shownConfig(config: MessageConfig, redacted: ReadonlyMap<string, string>): Shown {
-  const header = Object.entries(config.header).map(([name, values]) =>
-    [name, redacted.has(name) ? [redacted.get(name)] : values] as const
-  );
-  const { expressionText } = config.retry;
+function shownConfig(config: MessageConfig): Shown {
+  const { labels, flow } = config;
   return {
     method: config.method,
-    header: Object.fromEntries(header),
-    ...(config.callback === undefined ? {} : { callback: config.callback.url }),
-    ...(config.failureCallback === undefined
-      ? {}
-      : { failureCallback: config.failureCallback.url }),
-    ...shownLabels(config),
-    ...(config.flow === undefined ? {} : shownFlow(config.flow)),
-    ...(expressionText === undefined ? {} : { retryDelayExpression: expressionText }),
+    callback: config.callback?.url,
+    failureCallback: config.failureCallback?.url,
+    callerIP: config.callerIp,
+    label: labels[0],
+    labels: labels.length === 0 ? undefined : labels,
+    flowControlKey: flow?.key,
+    parallelism: flow?.parallelism,
+    rate: flow?.rate,
+    period: flow?.rate === undefined ? undefined : flow.periodSeconds,
   };
 }
 
-function shownBody(body: Uint8Array, redacted: ReadonlyMap<string, string>): Shown {
+function shownHeader(config: MessageConfig, redacted: Redacted): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(config.header).map(([name, values]) => {
+      const hidden = redacted.get(name);
+      return [name, hidden === undefined ? values : [hidden]];
+    }),
+  );
+}
+
+function shownBody(body: Uint8Array, redacted: Redacted): Shown {
   const hidden = redacted.get("");
   if (hidden !== undefined) return { body: hidden };
   return body.length === 0 ? {} : shownBytes("body", body);
-}
-
-function shownLabels({ labels }: MessageConfig): Shown {
-  return labels.length === 0 ? {} : { label: labels[0], labels };
-}
-
-function shownFlow({ key, parallelism, rate, periodSeconds }: FlowControl): Shown {
-  return {
-    flowControlKey: key,
-    ...(parallelism === undefined ? {} : { parallelism }),
-    ...(rate === undefined ? {} : { rate, period: periodSeconds }),
-  };
 }
 
 function shownResult({ status, headers, body }: AttemptResult): Shown {
@@ -154,4 +131,13 @@ function shownResult({ status, headers, body }: AttemptResult): Shown {
     responseHeader: shownHeaders(headers),
     ...shownBytes("responseBody", body),
   };
+}
+
+/** Bytes as text under one name if they are UTF-8, else as base64 under another. */
+function shownBytes(name: string, bytes: Uint8Array): Shown {
+  try {
+    return { [name]: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { [`${name}Base64`]: toBase64(bytes) };
+  }
 }

@@ -122,7 +122,7 @@ describe("client.batch", () => {
     it(`refuses the batch ${body}`, async () => {
       const response = await fetch(`${qstash.url}/v2/batch`, {
         method: "POST",
-        headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+        headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
         body,
       });
       const { error } = await response.json();

@@ -44,7 +44,7 @@ describe("new Client", () => {
   it("headers: those of the client go with every message, and telemetry does not", async () => {
     const client = new Client({
       baseUrl: qstash.url,
-      token: qstash.emulator.env("")["QSTASH_TOKEN"]!,
+      token: qstash.emulator.env("").QSTASH_TOKEN,
       devMode: false,
       headers: { "X-All": "1" },
     });
@@ -70,7 +70,7 @@ describe("new Client", () => {
     try {
       const client = new Client({
         baseUrl: other.url,
-        token: other.emulator.env("")["QSTASH_TOKEN"]!,
+        token: other.emulator.env("").QSTASH_TOKEN,
         devMode: false,
         retry: { retries: 2, backoff: () => 0 },
       });
@@ -84,7 +84,7 @@ describe("new Client", () => {
   });
 
   it("baseUrl: query ?qstash_token= instead of a header, and it is not delivered", async () => {
-    const token = qstash.emulator.env("")["QSTASH_TOKEN"]!;
+    const token = qstash.emulator.env("").QSTASH_TOKEN;
     const query = `?x=1&qstash_token=${encodeURIComponent(token)}&upstash-method=PUT`;
     const response = await fetch(`${qstash.url}/v2/publish/${URL_A}${query}`, { method: "POST" });
     assert.equal(response.status, 200);
@@ -111,7 +111,7 @@ describe("new Client", () => {
     it(`${method} ${path} is answered by ${status}`, async () => {
       const response = await fetch(`${qstash.url}${path}`, {
         method,
-        headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+        headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
       });
       assert.equal(response.status, status);
       assert.equal(typeof (await response.json()).error, "string");
@@ -195,7 +195,7 @@ describe("429", () => {
     const qstash = await virtualQstash();
     try {
       qstash.emulator.rateLimit("chat");
-      const token = qstash.emulator.env("")["QSTASH_TOKEN"]!;
+      const token = qstash.emulator.env("").QSTASH_TOKEN;
       const call = qstash.client.chat().create({
         provider: custom({ baseUrl: qstash.url, token }),
         model: "m",

@@ -191,7 +191,7 @@ describe("client.dlq", () => {
       fetch(`${qstash.url}/v2/dlq/${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}`,
+          authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}`,
           ...headers,
         },
       });

@@ -142,7 +142,7 @@ describe("client.flowControl", () => {
   it("get refuses a key that nobody used; REST lists the others", async () => {
     await rejectsWith(get("nobody"), 404, /not found/);
     const response = await fetch(`${qstash.url}/v2/flowControl`, {
-      headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+      headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
     });
     const keys = (await response.json()).map((info: { flowControlKey: string }) =>
       info.flowControlKey

@@ -92,7 +92,7 @@ describe("client.logs", () => {
 
   it("REST: /v2/logs gives them as logs", async () => {
     const response = await fetch(`${qstash.url}/v2/logs?count=2`, {
-      headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+      headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
     });
     const { logs, events, cursor } = await response.json();
     assert.deepEqual([logs.length, events, typeof cursor], [2, undefined, "string"]);

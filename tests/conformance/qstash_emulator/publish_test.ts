@@ -132,6 +132,15 @@ describe("client.publish", () => {
     const { messageId: second, ...rest } = await qstash.client.publish(request);
     assert.equal(second, first.messageId);
     assert.deepEqual(rest, { deduplicated: true });
+    // The client does not tell the status.
+    const { status } = await fetch(`${qstash.url}/v2/publish/${URL_A}`, {
+      method: "POST",
+      headers: {
+        authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}`,
+        "upstash-deduplication-id": "d-1",
+      },
+    });
+    assert.equal(status, 202);
     // The scope is the account, as long as nobody says otherwise.
     const other = await qstash.client.publish({ ...request, url: "https://b.example" });
     assert.equal(other.messageId, first.messageId);
@@ -260,6 +269,25 @@ describe("client.publish", () => {
     ],
     ["a delay without a unit", { url: URL_A, headers: { "Upstash-Delay": "10" } }, 400, /delay/],
     ["a delay of more than a year", { url: URL_A, delay: "366d" }, 412, /maxDelay/],
+    ["a time more than a year away", { url: URL_A, notBefore: 4e9 }, 412, /maxDelay/],
+    [
+      "a time that is none",
+      { url: URL_A, headers: { "Upstash-Not-Before": "soon" } },
+      400,
+      /before/,
+    ],
+    [
+      "a timeout that is none",
+      { url: URL_A, headers: { "Upstash-Timeout": "0s" } },
+      400,
+      /timeout/,
+    ],
+    [
+      "fields to redact that are none",
+      { url: URL_A, headers: { "Upstash-Redact-Fields": "x" } },
+      400,
+      /redact/,
+    ],
     ["retries that are none", { url: URL_A, headers: { "Upstash-Retries": "-1" } }, 400, /retries/],
     ["a thousand retries", { url: URL_A, retries: 1000 }, 412, /maxRetries/],
     ["a retry delay that is none", { url: URL_A, retryDelay: "retried +" }, 400, /retry delay/],

@@ -124,7 +124,7 @@ describe("keys", () => {
     const qstash = await virtualQstash();
     try {
       const ask = async (method: string, path: string) => {
-        const headers = { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` };
+        const headers = { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` };
         return (await fetch(`${qstash.url}${path}`, { method, headers })).json();
       };
       const first = await ask("GET", "/v2/keys");

@@ -169,7 +169,7 @@ describe("client.schedules", () => {
       nowMs + 30 * MINUTE_MS,
     ]);
     // The documentation has POST where the client has PATCH.
-    const headers = { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` };
+    const headers = { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` };
     const url = `${qstash.url}/v2/schedules/${schedule}/pause`;
     assert.equal((await fetch(url, { method: "POST", headers })).status, 200);
     assert.equal((await qstash.client.schedules.get(schedule)).isPaused, true);

@@ -119,7 +119,7 @@ describe("client.urlGroups", () => {
     await qstash.client.urlGroups.addEndpoints({ name: "h", endpoints: [{ url: A }] });
     const response = await fetch(`${qstash.url}/v2/topics/h`, {
       method: "PATCH",
-      headers: { authorization: `Bearer ${qstash.emulator.env("")["QSTASH_TOKEN"]}` },
+      headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
       body: JSON.stringify({ headers: { "Upstash-Forward-X-Group": "h", "Upstash-Delay": "30s" } }),
     });
     assert.equal(response.status, 200);

@@ -62,7 +62,7 @@ export function retryDlqMessage(call: Call): Response {
 function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecord): string {
   const { limits, callerIp } = account.settings;
   const { config } = message;
-  const asked = readConfig(fields, limits, callerIp);
+  const asked = readConfig(fields, limits, callerIp, account.now());
   const has = (name: string) => fields.has(`upstash-${name}`);
   const { notBeforeMs: _, ...same } = config;
   account.removeFromDlq(dlqId);

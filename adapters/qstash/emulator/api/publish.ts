@@ -78,7 +78,7 @@ export async function prepare(
   if (group === undefined && !isHttpUrl(destination)) throw new Refusal(400, INVALID_SCHEME);
   if (queueName !== undefined) checkedName("queue name", queueName);
   const defaults = group?.headers ?? new Map<string, string>();
-  const config = readConfig(new Map([...defaults, ...fields]), limits, callerIp);
+  const config = readConfig(new Map([...defaults, ...fields]), limits, callerIp, account.now());
   if (body.length > limits.maxMessageBytes) {
     throw new Refusal(assume.oversizeStatus, "quota maxMessageSize exceeded");
   }
