@@ -14,8 +14,10 @@ export interface Command {
   readonly args: readonly string[];
   /** Where it runs. */
   readonly cwd: string;
-  /** Its environment, beside what every program needs. */
+  /** Its environment, beside what every program gets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it gets all of this process's environment, as a package manager must. */
+  readonly inherits?: boolean;
 }
 
 /** How long a program may take to end by itself, in milliseconds. */
@@ -24,7 +26,7 @@ const END_MS = 10_000;
 /** How long a program may take to say what is waited for, in milliseconds. */
 const PATIENCE_MS = 60_000;
 
-/** What programs get of this process's environment: no setting of a user's may reach them. */
+/** What services get of this process's environment: no setting of a user's may reach them. */
 const INHERITED = ["PATH", "HOME", "DENO_DIR", "CI"];
 
 /** A running program. */
@@ -34,8 +36,10 @@ export class Program {
   readonly #waiting = new Set<(line: string) => void>();
   readonly #closed: Promise<unknown>;
 
-  constructor({ command, args, cwd, env = {} }: Command) {
-    const inherited = INHERITED.map((name) => [name, process.env[name] ?? ""]);
+  constructor({ command, args, cwd, env = {}, inherits = false }: Command) {
+    const names = inherits ? Object.keys(process.env) : INHERITED;
+    const inherited = names.filter((name) => process.env[name] !== undefined)
+      .map((name) => [name, process.env[name]]);
     this.#child = spawn(command, args, {
       cwd,
       env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
@@ -113,9 +117,9 @@ export class Program {
   }
 }
 
-/** Runs a program to its end, and gives what it printed. */
+/** Runs a tool to its end, and gives what it printed. */
 export async function run(command: Command): Promise<string> {
-  const program = new Program(command);
+  const program = new Program({ ...command, inherits: true });
   await program.ended();
   return program.output;
 }
