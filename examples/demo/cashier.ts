@@ -44,7 +44,7 @@ export async function takePayments<Tx, BankTx>(
       };
       await Promise.all(Array.from({ length: AT_ONCE }, desk));
     } catch (error) {
-      console.error("The cashier goes on after", error);
+      console.error(`The cashier goes on after ${error}`);
     }
     await rest(LOOK_EVERY_MS, signal).catch(() => {});
   }

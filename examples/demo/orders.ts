@@ -79,6 +79,11 @@ function place<Tx>(
 
 function orderRoutes<Tx>(bus: OrderBus<Tx>, book: OrderBook<Tx>): Hono {
   const app = new Hono();
+  // Whoever asks may ask again: an order has its number before it is placed.
+  app.onError((error, c) => {
+    console.error(`${c.req.method} ${c.req.path}: ${error.message}`);
+    return c.json({ error: "Cannot do this just now" }, 503);
+  });
   app.put("/orders/:id", async (c) => {
     const body: unknown = await c.req.json().catch(() => null);
     const order = NewOrder.safeParse({ ...Object(body), orderId: Number(c.req.param("id")) });

@@ -54,10 +54,10 @@ describe("a Redis proxy and its server", { skip: problem !== null && skipFor(pro
         await (await fetch(upstash.url)).text(); // a turn of the proxy
       }
       await upstash.server.kill();
+      await upstash.server.start();
       const response = await answer;
       assert.equal(response.status, 503);
       assert.deepEqual(await response.json(), { error: "ERR the proxy lost its Redis server" });
-      await upstash.server.start();
       assert.equal(await upstash.redis.get("n"), 0);
     } finally {
       await upstash.stop();

@@ -16,7 +16,7 @@ const PAGE = 200;
 
 /** The tables, by the names they have in SQL. */
 const TABLES: Readonly<Record<string, (redis: Redis) => Promise<readonly Row[]>>> = {
-  orders: (redis) => ordersOf(redis),
+  orders: ordersOf,
   wallets: walletsOf,
   stock: stockOf,
   deductions: deductionsOf,

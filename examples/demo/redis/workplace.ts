@@ -72,5 +72,5 @@ function billedBy(proxies: readonly RedisProxy[], orders: number): string {
   const total = totals.reduce((sum, each) => sum + each, 0);
   const parts = NAMES.map((name, at) => `${name} ${totals[at]}`).join(", ");
   return `Upstash would have billed ${total} commands (${parts}), ${(total / orders).toFixed(1)} ` +
-    "an order, with its business data, its faults and all looking for work";
+    "an order: with its business data, its faults, and batches as small as few orders make them";
 }
