@@ -42,6 +42,18 @@ async function main(): Promise<void> {
       const { measureEdge } = await import("./roles/edge.ts");
       return sayValue(await measureEdge(order.bare, order.durationMs));
     }
+    case "pglite": {
+      const { measurePglite } = await import("./roles/pglite.ts");
+      return sayValue(await measurePglite(order.durationMs));
+    }
+    case "upstash-redis": {
+      const role = await import("./roles/upstash_redis.ts");
+      if (order.what === "rate") {
+        return sayValue(await role.measureUpstashRate(order.redisPort, order.durationMs));
+      }
+      const { message, idleTick } = await role.measureUpstashCommands(order.redisPort);
+      return sayValue(message, idleTick);
+    }
   }
   const subject = await loadSubject(order.subject);
   const session = await subject.open(order.open);
@@ -66,7 +78,7 @@ async function main(): Promise<void> {
       await publishDelayed(session, order, talk);
       break;
     case "prune":
-      await prune(session, talk);
+      await prune(session, order, talk);
       break;
   }
   await session.close();

@@ -44,7 +44,8 @@ async function main(options: Options): Promise<number> {
       ? await startPostgres()
       : { url: options.databaseUrl, pid: null, stop: () => {} };
     stops.push(() => server.stop());
-    const needsRedis = options.subjects.some((name) => ON_REDIS.includes(name));
+    const needsRedis = options.subjects.some((name) => ON_REDIS.includes(name)) ||
+      options.scenarios.some(({ load }) => load.kind === "upstash-redis");
     const redis = needsRedis ? await startRedis() : null;
     stops.push(() => redis?.stop());
     const databases = new Databases(server.url, server.pid);
@@ -76,10 +77,13 @@ async function measureAll(
     const runs = new Map<SubjectName, Run[]>(names.map((name) => [name, []]));
     // Subjects take turns, so that what else the machine does falls on all of them.
     for (let round = 1; round <= options.amounts.runs; round++) {
-      for (const name of names) {
+      const turn = async (name: SubjectName) => {
         const run = await measureOnce(place, scenario, name, round);
         if (run !== null) runs.get(name)?.push(run);
-      }
+      };
+      // Those that rest do not disturb each other.
+      if (scenario.load.kind === "idle") await Promise.all(names.map(turn));
+      else for (const name of names) await turn(name);
     }
     const outcome = { scenario, runs };
     outcomes.push(outcome);

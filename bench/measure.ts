@@ -8,7 +8,7 @@ import { idle } from "./loads/idle.ts";
 import { latency } from "./loads/latency.ts";
 import { pruneBesidePublish } from "./loads/prune.ts";
 import { publish } from "./loads/publish.ts";
-import { type Measurement, measurementOf } from "./measurement.ts";
+import { type Measurement, measurementOf, Unmeasurable } from "./measurement.ts";
 import type { Order } from "./order.ts";
 import type { Load, Scenario } from "./plan.ts";
 import { runWorker } from "./processes.ts";
@@ -16,8 +16,8 @@ import { type Place, Stage } from "./stage.ts";
 import type { Subject } from "./subject.ts";
 import type { SubjectName } from "./subjects/load.ts";
 
-/** What needs a store. */
-type StoreLoad = Exclude<Load, { kind: "core" | "edge" }>;
+/** What needs a database of the bench's own. */
+type StoreLoad = Exclude<Load, { kind: "core" | "edge" | "upstash-redis" | "pglite" }>;
 
 /** Measures. */
 export async function measure(
@@ -33,6 +33,16 @@ export async function measure(
       return await withoutStore({ role: "core", what: load.what, durationMs });
     case "edge":
       return await withoutStore({ role: "edge", bare: name === "ref", durationMs });
+    case "pglite":
+      return await withoutStore({ role: "pglite", durationMs });
+    case "upstash-redis":
+      if (place.redis === null) throw new Unmeasurable("there is no Redis server here");
+      return await withoutStore({
+        role: "upstash-redis",
+        what: load.what,
+        redisPort: place.redis.port,
+        durationMs,
+      });
   }
   const stage = new Stage(place, scenario, name, subject);
   await stage.lay();

@@ -23,6 +23,7 @@ const USAGE = `deno task bench [options]
   --only a,b              only these scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}
   --subjects a,b          only these subjects: ${SUBJECTS.join(", ")}
   --runs N                how often everything is measured; 3 if not given
+                          (once takes about a quarter of an hour on 2 quiet cores)
   --database-url URL      a Postgres server to use instead of one of its own
   --out FOLDER            where results.json and chart.svg go; bench/ for a whole run, else nowhere`;
 

@@ -44,15 +44,18 @@ export type Order =
     readonly handles: boolean;
     readonly durationMs: number;
   }
-  /** Publish what is due much later, from one word to the next, so many times. */
-  | OfSubject & {
-    readonly role: "delayed";
-    readonly concurrency: number;
-    readonly times: number;
-  }
-  /** Delete all that is past its expiry. */
-  | OfSubject & { readonly role: "prune" }
+  /** Publish what is due much later, from one word to the next, again and again. */
+  | OfSubject & { readonly role: "delayed"; readonly concurrency: number }
+  /** Delete what is past its expiry, for a slice of time at each word. */
+  | OfSubject & { readonly role: "prune"; readonly sliceMs: number }
   | { readonly role: "core"; readonly what: "rate" | "bytes"; readonly durationMs: number }
+  | {
+    readonly role: "upstash-redis";
+    readonly what: "rate" | "commands";
+    readonly redisPort: number;
+    readonly durationMs: number;
+  }
+  | { readonly role: "pglite"; readonly durationMs: number }
   | { readonly role: "edge"; readonly bare: boolean; readonly durationMs: number };
 
 /** What a process says. */
@@ -71,8 +74,8 @@ export type Report =
   }
   /** It has published so many, to warm up or for the measurement. */
   | { readonly kind: "published"; readonly count: number }
-  /** It has deleted so many. */
-  | { readonly kind: "pruned"; readonly count: number; readonly elapsedMs: number }
+  /** It has deleted so many so far. */
+  | { readonly kind: "pruned"; readonly count: number }
   /** It is done: how many in how long, and its own processor time. */
   | {
     readonly kind: "done";

@@ -33,7 +33,11 @@ export type Load =
   | { readonly kind: "prune"; readonly concurrency: number }
   /** Decides without a store, for a time or to see what it allocates. */
   | { readonly kind: "core"; readonly what: "rate" | "bytes" }
-  | { readonly kind: "edge" };
+  | { readonly kind: "edge" }
+  /** Has messages go their whole way over the proxy of Upstash Redis, for a time or to count commands. */
+  | { readonly kind: "upstash-redis"; readonly what: "rate" | "commands" }
+  /** Has messages go their whole way on PGlite. */
+  | { readonly kind: "pglite" };
 
 /** What else there is in the database. */
 export type Ground = "empty" | "grown" | "expired" | "snapshot";
@@ -66,7 +70,7 @@ export interface Backlog {
 export interface Amounts {
   readonly runs: number;
   readonly backlog: Backlog;
-  /** Where handlers write, or are given a transaction each. */
+  /** Where handlers write or are given a transaction each, and of subjects that are slow. */
   readonly slowBacklog: Backlog;
   /** How long publishing goes on, in milliseconds. */
   readonly publishMs: number;
@@ -89,8 +93,8 @@ export const FULL: Amounts = {
   backlog: { warmUp: 20_000, messages: 50_000 },
   slowBacklog: { warmUp: 4_000, messages: 12_000 },
   publishMs: 3_000,
-  latencyMs: 20_000,
-  idleMs: 20_000,
+  latencyMs: 10_000,
+  idleMs: 60_000,
   restMs: 5_000,
   grown: 1_000_000,
   expired: 1_000_000,
@@ -107,14 +111,14 @@ export const QUICK: Amounts = {
   restMs: 100,
   grown: 2_000,
   expired: 3_000,
-  passed: 2_000,
+  passed: 1_000,
 };
 
 /** Messages in one bulk publish. */
 export const BULK = 1_000;
 
 /** Units of which less is better. */
-const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call"];
+const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call", "commands"];
 
 /** Whether less of a unit is better. */
 export function isLessBetter(unit: string): boolean {
@@ -272,6 +276,22 @@ export const SCENARIOS: readonly Scenario[] = [
     }, ["atlast", "ref"]),
     unit: "requests/s",
   },
+  scenario("redis-end-to-end", "Upstash Redis: store and streams, two services", {
+    kind: "upstash-redis",
+    what: "rate",
+  }, ["atlast"]),
+  {
+    ...scenario("redis-commands", "Upstash Redis: what is billed, at a batch of 50", {
+      kind: "upstash-redis",
+      what: "commands",
+    }, ["atlast"]),
+    unit: "commands",
+    second: "redis-idle-commands",
+    labels: ["a message's whole life", "an idle tick"],
+  },
+  scenario("pglite-end-to-end", "PGlite: publish in bulk and handle in one process", {
+    kind: "pglite",
+  }, ["atlast"]),
 ];
 
 function latency(

@@ -52,8 +52,8 @@ export interface Session {
   receiveMany?(bodies: readonly Body[]): Promise<unknown>;
   /** Publishes one message that is due much later. */
   publishDelayed?(body: Body): Promise<unknown>;
-  /** Deletes all that is past its expiry, as its clean-up does, and says how many that were. */
-  prune?(): Promise<number>;
+  /** Deletes what is past its expiry for so long, as its clean-up does, and says how many that were. */
+  prune?(budgetMs: number): Promise<number>;
   /** Starts handling. */
   work(work: Work): Promise<void>;
   /** How many messages are settled, for those who know it themselves; else the database is asked. */
@@ -69,6 +69,8 @@ export interface Subject {
   readonly store: "postgres" | "redis";
   /** The npm packages it stands for, in the table of versions. */
   readonly packages: readonly string[];
+  /** Whether it drains so few thousand a second that a large backlog would take minutes. */
+  readonly isSlow?: boolean;
   /** Asks whether everything is settled. */
   readonly settledSql: string | null;
   /** Adds `$1` settled messages and `$1` that are due in a year. */

@@ -8,7 +8,7 @@ import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
 import { type QstashFailure, readQstashFailure } from "../core/http/qstash.ts";
 import { bodyBytes, type Message } from "../core/message.ts";
-import { MAX_REASON_LENGTH } from "../core/outcome.ts";
+import { quotedReason } from "../core/outcome.ts";
 import { isBatch, isMessageHeader, parseBatch, type Verify } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import type { Route } from "./guard.ts";
@@ -49,8 +49,7 @@ export function undeliverableRoute(
     const { id, isTold } = failure;
     const message = messageOf(failure, Date.now());
     const quote = quotesAnswer && failure.answer !== "" ? `: ${failure.answer}` : "";
-    const reason = `${failure.reason}${quote}`.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH)
-      .toWellFormed();
+    const reason = quotedReason(`${failure.reason}${quote}`);
     const standing = await tell({ id, reason, isTold, ...(message === null ? {} : { message }) });
     if (standing === "sending") {
       throw unavailable(

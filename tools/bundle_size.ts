@@ -16,11 +16,22 @@ const MOST_FILES = 40;
 const own = ownPackages();
 if (process.argv.includes("--files")) showFiles();
 console.log("minified and gzipped (level 9), for a worker:\n");
-for (const program of [...OWN, ...PEERS]) show(program);
+for (const program of OWN) show(program, own);
+showPeers();
 console.log(`\nbundle-size: ${bundled(SUBSCRIBER.source, own).gzipBytes} bytes`);
 
-function show({ name, source, isPeer }: Program): void {
-  const { gzipBytes } = bundled(source, isPeer ? peerPackages() : own);
+/** The comparison needs the network once; the figure does not. */
+function showPeers(): void {
+  try {
+    const packages = peerPackages();
+    for (const program of PEERS) show(program, packages);
+  } catch (error) {
+    console.log(`\nNot compared: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function show({ name, source }: Program, packages: string): void {
+  const { gzipBytes } = bundled(source, packages);
   console.log(`${gzipBytes.toLocaleString("en").padStart(9)}  ${name}`);
 }
 

@@ -5,7 +5,7 @@
  */
 import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
-import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
+import { quotedReason } from "../../core/outcome.ts";
 import type { SendResult } from "../../core/ports.ts";
 import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
 import type { PostResult } from "../../core/http/post.ts";
@@ -55,7 +55,7 @@ function isTakenWebhook(result: PostResult): boolean {
 export function retryable(reason: string, retryAfterMs?: number): SendResult {
   return {
     kind: "failed",
-    reason: cleaned(reason),
+    reason: quotedReason(reason),
     retryable: true,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
@@ -63,7 +63,7 @@ export function retryable(reason: string, retryAfterMs?: number): SendResult {
 
 /** A failure that would be the same each time. */
 export function final(reason: string): SendResult {
-  return { kind: "failed", reason: cleaned(reason), retryable: false };
+  return { kind: "failed", reason: quotedReason(reason), retryable: false };
 }
 
 function saysResults(text: string): boolean {
@@ -129,9 +129,4 @@ function answeredFailure(
     // The same, to the millisecond, where an Atlast service answers.
     boundedRetryAfter(error?.retryAfterMs) ?? readRetryAfter(headers.get("retry-after"), nowMs),
   );
-}
-
-/** The other side's words, kept short and on one line. */
-function cleaned(reason: string): string {
-  return reason.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH);
 }

@@ -5,7 +5,7 @@
  */
 import { systemCode } from "../../core/http/post.ts";
 import { isObject, parsed } from "../../core/json.ts";
-import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
+import { quotedReason } from "../../core/outcome.ts";
 import type { SendResult } from "../../core/ports.ts";
 
 /** A failure, with what it says of requests to come. */
@@ -76,10 +76,9 @@ export function failed(
   retryable: boolean,
   retryAfterMs?: number,
 ): SendResult & { readonly kind: "failed" } {
-  const cleaned = reason.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH);
   return {
     kind: "failed",
-    reason: cleaned,
+    reason: quotedReason(reason),
     retryable,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };

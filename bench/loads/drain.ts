@@ -9,6 +9,7 @@ import type { Order } from "../order.ts";
 import type { Backlog, Load } from "../plan.ts";
 import { runWorker, Worker } from "../processes.ts";
 import { Progress, rateFrom } from "../progress.ts";
+import { number } from "../report.ts";
 import type { Stage } from "../stage.ts";
 import { wallClock } from "../subject.ts";
 import { until, untilSettled } from "./handled.ts";
@@ -29,7 +30,11 @@ const PASSING: Drain = {
 
 /** Messages handled a second: from when the warm-up's share is handled until all are settled. */
 export async function drain(stage: Stage, load: Drain): Promise<Measurement> {
-  return await drainBacklog(stage, load, stage.amounts[load.amount]);
+  const { amounts, subject } = stage;
+  if (subject.isSlow !== true) return await drainBacklog(stage, load, amounts[load.amount]);
+  const { warmUp, messages } = amounts.slowBacklog;
+  const note = `only ${number(warmUp + messages)} messages, the first ${number(warmUp)} to warm up`;
+  return { ...await drainBacklog(stage, load, amounts.slowBacklog), note };
 }
 
 /** Lets messages pass, a backlog at a time. */

@@ -18,13 +18,14 @@ const LOOK_EVERY_MS = 3;
 export async function until(
   isSo: () => boolean | Promise<boolean>,
   workers: readonly Worker[],
+  patienceMs: number = PATIENCE_MS,
 ): Promise<void> {
   const failed = Promise.race(workers.map((worker) => worker.failed()));
   failed.catch(() => {});
   const startMs = performance.now();
   while (!await isSo()) {
-    if (performance.now() - startMs > PATIENCE_MS) {
-      throw new Error(`Cannot measure: it is not done after ${PATIENCE_MS / 1000} s`);
+    if (performance.now() - startMs > patienceMs) {
+      throw new Error(`Cannot measure: it is not done after ${patienceMs / 1000} s`);
     }
     await Promise.race([sleep(LOOK_EVERY_MS), failed]);
   }

@@ -9,6 +9,9 @@ import { Progress } from "../progress.ts";
 import type { Stage } from "../stage.ts";
 import { until } from "./handled.ts";
 
+/** A message that takes longer than this is as good as lost. */
+const PATIENCE_MS = 40_000;
+
 /** Half and 99 of 100 take no longer than this, in milliseconds; publisher and worker in one process or two. */
 export async function latency(stage: Stage, processes: 1 | 2): Promise<Measurement> {
   const progress = new Progress(1, 0);
@@ -33,12 +36,12 @@ export async function latency(stage: Stage, processes: 1 | 2): Promise<Measureme
     // First some that do not count: whoever polls or listens has begun, and code is compiled.
     for (const each of all) each.tell();
     const { count: warmUp } = await publisher.hears("published");
-    await until(() => progress.handled >= warmUp, all);
+    await until(() => progress.handled >= warmUp, all, PATIENCE_MS);
     const before = await stage.settle();
     const workerCpuMs = processes === 1 ? 0 : progress.cpuMs;
     publisher.tell();
     const { count } = await publisher.hears("published");
-    await until(() => progress.handled >= warmUp + count, all);
+    await until(() => progress.handled >= warmUp + count, all, PATIENCE_MS);
     const cost = costOf(before, await stage.cost(), count);
     for (const each of all) each.tell();
     const done = await Promise.all(all.map((each) => each.hears("done")));

@@ -5,48 +5,77 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Measurement, measurementOf } from "../measurement.ts";
-import { type ReportOf, Worker } from "../processes.ts";
+import { Worker } from "../processes.ts";
 import { number } from "../report.ts";
 import type { Stage } from "../stage.ts";
 
+/** Clean-up that takes longer than this is given up. */
+const PATIENCE_MS = 300_000;
+
 /**
- * The rate of publishing while another process deletes what is expired, as a share of the rate before
- * and after. What is published is due much later, so that the two have no other business with each other.
+ * The rate of publishing while another process deletes what is expired, as a share of the rate while it
+ * does not. The two take turns until all is deleted, so that what else the machine does falls on both.
+ * What is published is due much later: then clean-up is all that the other process has to do.
  */
 export async function pruneBesidePublish(
   stage: Stage,
   concurrency: number,
 ): Promise<Measurement> {
-  const { publishMs } = stage.amounts;
-  const publisher = new Worker({ role: "delayed", ...stage.of, concurrency, times: 3 });
-  const janitor = new Worker({ role: "prune", ...stage.of });
+  const { publishMs: sliceMs, expired } = stage.amounts;
+  const publisher = new Worker({ role: "delayed", ...stage.of, concurrency });
+  const janitor = new Worker({ role: "prune", ...stage.of, sliceMs });
+  const alone = new Rate(publisher);
+  const beside = new Rate(publisher);
   try {
     await Promise.all([publisher.hears("ready"), janitor.hears("ready")]);
     await stage.settle();
-    const before = await rateDuring(publisher, () => sleep(publishMs));
-    let pruned: ReportOf<"pruned"> | null = null;
-    const beside = await rateDuring(publisher, async () => {
-      janitor.tell();
-      pruned = await janitor.hears("pruned");
-    });
-    const after = await rateDuring(publisher, () => sleep(publishMs));
-    await Promise.all([publisher.end(), janitor.end()]);
-    const { count, elapsedMs } = pruned as unknown as ReportOf<"pruned">;
-    const note = `${number(count)} deleted in ${number(elapsedMs / 1000)} s beside ${
-      number(beside)
-    } messages/s; ${number(before)} before, ${number(after)} after`;
-    return measurementOf(beside / ((before + after) / 2), { note });
+    let pruned = 0;
+    await alone.during(() => sleep(sliceMs));
+    while (pruned < expired) {
+      await beside.during(async () => {
+        janitor.tell();
+        pruned = (await janitor.hears("pruned")).count;
+      });
+      if (beside.elapsedMs > PATIENCE_MS) {
+        throw new Error(`Cannot measure: only ${pruned} of ${expired} are deleted`);
+      }
+      await alone.during(() => sleep(sliceMs));
+    }
+    const note = `${number(pruned)} deleted in ${number(beside.elapsedMs / 1000)} s beside ${
+      number(beside.perSecond)
+    } messages/s, ${number(alone.perSecond)} without`;
+    return measurementOf(beside.perSecond / alone.perSecond, { note });
   } finally {
     publisher.kill();
     janitor.kill();
   }
 }
 
-/** Messages a second while something else happens. */
-async function rateDuring(publisher: Worker, happens: () => Promise<unknown>): Promise<number> {
-  publisher.tell();
-  await Promise.race([happens(), publisher.failed()]);
-  publisher.tell();
-  const { count, elapsedMs } = await publisher.hears("done");
-  return count / elapsedMs * 1000;
+/** What is published in several slices of time. */
+class Rate {
+  readonly #publisher: Worker;
+  #count = 0;
+  #elapsedMs = 0;
+
+  constructor(publisher: Worker) {
+    this.#publisher = publisher;
+  }
+
+  get perSecond(): number {
+    return this.#count / this.#elapsedMs * 1000;
+  }
+
+  get elapsedMs(): number {
+    return this.#elapsedMs;
+  }
+
+  /** Has it publish while something else happens. */
+  async during(happens: () => Promise<unknown>): Promise<void> {
+    this.#publisher.tell();
+    await Promise.race([happens(), this.#publisher.failed()]);
+    this.#publisher.tell();
+    const { count, elapsedMs } = await this.#publisher.hears("done");
+    this.#count += count;
+    this.#elapsedMs += elapsedMs;
+  }
 }

@@ -4,13 +4,20 @@
  * @module
  */
 import type { Session } from "../subject.ts";
-import type { Talk } from "./talk.ts";
+import type { OrderFor, Talk } from "./talk.ts";
 
-/** Deletes all of it, at a word. */
-export async function prune(session: Session, { say, told }: Talk): Promise<void> {
+/** Deletes for a slice of time at each word, until it is ended. */
+export async function prune(
+  session: Session,
+  order: OrderFor<"prune">,
+  { say, told }: Talk,
+): Promise<never> {
+  // Connections are opened and code is compiled, in hardly enough time to delete anything.
+  let count = await session.prune?.(1) ?? 0;
   say({ kind: "ready" });
-  await told();
-  const startMs = performance.now();
-  const count = await session.prune?.() ?? 0;
-  say({ kind: "pruned", count, elapsedMs: performance.now() - startMs });
+  for (;;) {
+    await told();
+    count += await session.prune?.(order.sliceMs) ?? 0;
+    say({ kind: "pruned", count });
+  }
 }

@@ -35,17 +35,17 @@ export async function publish(
   say(end(count));
 }
 
-/** Publishes what is due much later, from one word to the next, so many times. */
+/** Publishes what is due much later, from one word to the next, until it is ended. */
 export async function publishDelayed(
   session: Session,
   order: OrderFor<"delayed">,
   { say, told }: Talk,
-): Promise<void> {
+): Promise<never> {
   let n = 0;
   const once = async () => (await session.publishDelayed?.(bodyOf(n++)), 1);
   await loop(order.concurrency, lasting(WARM_UP_MS), once);
   say({ kind: "ready" });
-  for (let time = 0; time < order.times; time++) {
+  for (;;) {
     await told();
     const end = stopwatch();
     let isTold = false;

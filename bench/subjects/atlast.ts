@@ -37,8 +37,6 @@ const WIDE_TRANSACTIONS = 4;
 const CONNECTIONS = 10;
 const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false, together: true };
 const YEAR_MS = 365 * 24 * 60 * 60_000;
-/** Longer than any clean-up takes. */
-const PRUNE_MS = 600_000;
 
 const settledRow = (expires: string) => `'succeeded', 1, 1, ${expires}`;
 const grown = (state: string, from: string) =>
@@ -101,8 +99,8 @@ class AtlastSession implements Session {
   }
 
   /** Nothing else is due, so that a tick does nothing but clean up. */
-  async prune(): Promise<number> {
-    const { pruned } = await this.#bus.tick({ budgetMs: PRUNE_MS });
+  async prune(budgetMs: number): Promise<number> {
+    const { pruned } = await this.#bus.tick({ budgetMs });
     return pruned;
   }
 

@@ -10,6 +10,7 @@ import { requirePeer } from "./load.ts";
 export interface Client {
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
   query(statement: { name: string; text: string; values: readonly unknown[] }): Promise<unknown>;
+  on(event: "error", listener: () => void): void;
   release(): void;
 }
 
@@ -17,6 +18,8 @@ export interface Client {
 export interface Pool {
   connect(): Promise<Client>;
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
+  on(event: "error", listener: () => void): void;
+  on(event: "connect", listener: (client: Client) => void): void;
   end(): Promise<void>;
 }
 
@@ -26,6 +29,9 @@ const CONNECTIONS = 10;
 export async function connected({ peers, url }: OpenOptions): Promise<Pool> {
   const pg = requirePeer<{ Pool: new (options: object) => Pool }>(peers, "pg");
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, idleTimeoutMillis: 0 });
+  // Of a connection that breaks, the query that fails tells.
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
   for (const client of clients) client.release();
   return pool;

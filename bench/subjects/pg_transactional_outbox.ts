@@ -35,6 +35,7 @@ export const subject: Subject = {
   name: "pg-transactional-outbox",
   store: "postgres",
   packages: ["pg-transactional-outbox"],
+  isSlow: true,
   settledSql:
     "select not exists (select from public.outbox where processed_at is null and abandoned_at is null) as settled",
   growSql: [],

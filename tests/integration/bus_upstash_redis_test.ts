@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import { upstashRedisStore, upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
+import { upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
 import {
   type Bus,
   type BusOptions,
@@ -168,59 +168,5 @@ describe("bus on Upstash Redis", { skip: problem !== null && skipFor(problem) },
     assert.equal((await bus.tick()).pruned, 2);
     const left = await upstash.redis.keys(`{${prefix}}*`);
     assert.deepEqual(left.toSorted(), [`{${prefix}}:inbox:totals`, `{${prefix}}:outbox:totals`]);
-  });
-
-  describe("with the stream transport, in billed commands", () => {
-    let handled = 0;
-
-    function pair(): Record<"sender" | "receiver", Bus> {
-      const make = (service: string, subscribers: Subscriber<never>[]) => {
-        const redis = upstash.connect();
-        return process(subscribers, {
-          store: upstashRedisStore({ redis, prefix: `${prefix}.${service}` }) as never,
-          transport: upstashStreamTransport({ redis, prefix, group: service }),
-        }).bus;
-      };
-      return {
-        sender: make("sender", []),
-        receiver: make("receiver", [subscribe(Placed, { group: "g" }, () => void handled++)]),
-      };
-    }
-
-    /** A message's whole life in billed commands, where `batch` of them travel together. */
-    async function lifeOf(batch: number, sender: Bus, receiver: Bus): Promise<number> {
-      const { billed } = upstash.proxy;
-      const before = handled;
-      billed.reset();
-      await sender.publishMany(Placed, Array.from({ length: batch }, (_, n) => ({ n })));
-      await sender.tick();
-      await receiver.tick();
-      assert.equal(handled - before, batch);
-      return billed.total / batch;
-    }
-
-    it("a message's whole life costs less than 8 at batch 50", async (t) => {
-      const { sender, receiver } = pair();
-      // The streams and groups are made, and the scripts are known, after the first ones.
-      await receiver.tick();
-      await lifeOf(50, sender, receiver);
-      const { billed } = upstash.proxy;
-      const together = await lifeOf(50, sender, receiver);
-      const alone = await lifeOf(1, sender, receiver);
-      t.diagnostic(`billed commands a message: ${together} at batch 50, ${alone} alone`);
-      assert.ok(together < 8, `${together} at batch 50`);
-      assert.ok(alone <= 45, `${alone} alone`);
-
-      billed.reset();
-      await sender.tick();
-      const idleSender = billed.total;
-      await receiver.tick();
-      const idleReceiver = billed.total - idleSender;
-      t.diagnostic(`an idle tick: ${idleSender} to send, ${idleReceiver} to receive`);
-      // A look at each box that can have work, and one at the stream.
-      assert.deepEqual([idleSender, idleReceiver], [1, 3]);
-      await sender.stop();
-      await receiver.stop();
-    });
   });
 });

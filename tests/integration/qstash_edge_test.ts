@@ -218,6 +218,7 @@ describe("what QStash gives up", () => {
         // Inventory tells, as it keeps the failure; orders does not tell a second time.
         await world.inventory.bus.flush();
         await world.qstash.emulator.drain();
+        await world.orders.bus.tick();
         assert.deepEqual(reports.map(({ group }) => group), ["inventory"]);
       });
     }

@@ -14,7 +14,7 @@ import { Observed } from "../support/observed.ts";
 import { skipFor } from "../support/skip.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
 
-type Tx = UpstashRedisTransaction;
+type Tx = UpstashRedisTransaction | undefined;
 
 const problem = redisProblem();
 const BATCH = 50;

@@ -34,7 +34,7 @@ describe("Upstash Redis: a message with the user's own writes", {
   let store: UpstashRedisStore;
   let fence: Fence<RedisTransaction>;
   let transport: FakeTransport;
-  let bus: Bus<UpstashRedisTransaction, RedisTransaction>;
+  let bus: Bus<UpstashRedisTransaction | undefined, RedisTransaction>;
   let stock = "";
   let tests = 0;
 
@@ -101,7 +101,8 @@ describe("Upstash Redis: a message with the user's own writes", {
   });
 
   it("is refused in a pipeline, which keeps nothing together, and in what is no transaction", async () => {
-    const wrong = [redis.pipeline(), redis, {}, "tx", null];
+    const other = upstash.connect();
+    const wrong = [redis.pipeline(), redis, {}, "tx", null, other.multi()];
     for (const tx of wrong) {
       await assert.rejects(publish(tx as never, "m"), {
         code: "unsupported",
@@ -110,6 +111,13 @@ describe("Upstash Redis: a message with the user's own writes", {
     }
     assert.equal(await isThere("m"), false);
     await assert.rejects(store.settle("outbox", [], redis.multi()), { code: "unsupported" });
+    // Another client may be another database, where nobody would look for the message.
+    const elsewhere = redisTransaction(other);
+    await assert.rejects(publish(elsewhere, "m"), {
+      code: "unsupported",
+      message: /another client/,
+    });
+    await assert.rejects(fence.commit("m", NOW, elsewhere), { code: "unsupported" });
   });
 
   describe("in a script", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { migrationSql } from "../../adapters/postgres/mod.ts";
@@ -111,6 +111,7 @@ function written(
 ): string {
   const [, after = ""] = readText("README.md").split(`### ${heading}\n`);
   const [section = ""] = after.split("\n### ");
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const [name, language] of Object.entries(files)) {
     const block = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(section)?.[1];

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { httpTransport } from "../../adapters/http/mod.ts";
 import { postgresFence } from "../../adapters/postgres/mod.ts";
+import { serveQstashEmulator } from "../../adapters/qstash/emulator/mod.ts";
 import { createClient } from "../../client/mod.ts";
 import type { Message } from "../../core/message.ts";
 import { OrderPaid, ParcelLabelled, ReserveStock } from "../../examples/shop/contracts.ts";
@@ -98,7 +99,6 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
         );
         await shop.end("orders", how);
         shop.front("inventory").rule = null;
-        if (how === "kill") await shop.leasesRunOut("orders");
         await shop.start("orders");
         await shop.untilTicked(
           `order ${orderId} is reserved`,
@@ -160,6 +160,24 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
       );
       const late = fence.transaction((tx) => half.fence(tx));
       await assert.rejects(late, { code: "fenced_off" });
+    });
+
+    check("are delivered to by QStash, and by nobody else then", async () => {
+      const { url, emulator, close } = await serveQstashEmulator();
+      try {
+        const changed = ["orders", "inventory"] as const;
+        await Promise.all(changed.map((name) => shop.replace(name, emulator.env(url))));
+        assert.equal((await deliver(shop, reservation(71))).status, 401);
+        assert.equal((await place(shop, 71)).status, 201);
+        await shop.until("order 71 is reserved", () => isOrder(shop, 71, "reserved"));
+        await pay(shop, 71);
+        await shop.untilTicked("order 71 is shipped", () => isOrder(shop, 71, "shipped"));
+        const label = await get(shop, "orders", "/orders/71/label");
+        assert.deepEqual(new Uint8Array(await label.arrayBuffer()), labelOf(71));
+        await emulator.idle();
+      } finally {
+        await close();
+      }
     });
   });
 }

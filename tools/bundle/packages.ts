@@ -7,6 +7,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:f
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+// So that Deno has it, also where nothing else asked for it yet.
+import "hono/tiny";
 import { installed } from "../npm_folder.ts";
 
 const OWN = fileURLToPath(new URL("../../.tmp/bundle/node_modules/", import.meta.url));

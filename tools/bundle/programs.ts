@@ -10,8 +10,6 @@ export interface Program {
   readonly name: string;
   /** Its source; relative imports start at the root of the repository. */
   readonly source: string;
-  /** Whether it wants packages that Atlast does not bring along. */
-  readonly isPeer?: true;
 }
 
 /** A schema without a library, as what a contract checks is the user's own choice. */
@@ -87,43 +85,36 @@ export const OWN: readonly Program[] = [
 
 const ZOD_BODY = "const body = z.object({ orderId: z.number() });";
 
-/** What others take for the same, or for a part of it. */
+/** What others take for the same, or for a part of it; with packages that Atlast does not bring along. */
 export const PEERS: readonly Program[] = [
   {
     name: "hono alone",
-    isPeer: true,
     source: `
       import { Hono } from "hono";
       export default new Hono().post("/deliver", (c) => c.text("ok"));`,
   },
   {
     name: "the official Receiver (@upstash/qstash)",
-    isPeer: true,
     source: `export { Receiver } from "@upstash/qstash";`,
   },
   {
     name: `zod, import { z } from "zod"`,
-    isPeer: true,
     source: `import { z } from "zod"; export ${ZOD_BODY}`,
   },
   {
     name: `zod, import * as z from "zod"`,
-    isPeer: true,
     source: `import * as z from "zod"; export ${ZOD_BODY}`,
   },
   {
     name: `zod, import * as z from "zod/mini"`,
-    isPeer: true,
     source: `import * as z from "zod/mini"; export ${ZOD_BODY}`,
   },
   {
     name: "our subscriber with zod/mini for its contract",
-    isPeer: true,
     source: subscriber(`import * as z from "zod/mini"; ${ZOD_BODY}`, ...QSTASH),
   },
   {
     name: "hono with the official Receiver, nothing more",
-    isPeer: true,
     source: `
       import { env } from "cloudflare:workers";
       import { Hono } from "hono";
@@ -138,7 +129,6 @@ export const PEERS: readonly Program[] = [
   },
   {
     name: "the official workflow SDK (@upstash/workflow), with hono",
-    isPeer: true,
     source: `
       import { Hono } from "hono";
       import { serve } from "@upstash/workflow/hono";

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import type { UpstashRedisClient } from "./client.ts";
 import { WRITE_IN_MULTI } from "./lua/transaction.ts";
 import { type RedisTransaction, ScriptTransaction } from "./redis_transaction.ts";
 import { newToken } from "./token.ts";
@@ -28,17 +29,21 @@ export type UpstashRedisTransaction = RedisTransaction | RedisMulti;
  */
 export function joinAdditions(
   tx: unknown,
+  redis: UpstashRedisClient,
   base: string,
   keys: Keys,
   additions: readonly Addition[],
   nowMs: number,
 ): void {
-  if (tx instanceof ScriptTransaction) return tx.add(base, keys, additions, nowMs);
-  if (!isMulti(tx)) {
+  if (tx instanceof ScriptTransaction) {
+    tx.mustBeOn(redis);
+    return tx.add(base, keys, additions, nowMs);
+  }
+  if (!isMulti(tx) || clientOf(tx) !== clientOf(redis)) {
     throw new AtlastError(
       "unsupported",
-      "Cannot join this transaction: want one of redisTransaction(), or a redis.multi(); a pipeline " +
-        "keeps nothing together",
+      "Cannot join this transaction: want one of redisTransaction(), or a redis.multi(), of the client that " +
+        "the store was made with; a pipeline keeps nothing together",
     );
   }
   const none = { box: "outbox", list: [] } as const;
@@ -52,4 +57,9 @@ export function isMulti(tx: unknown): tx is RedisMulti {
   if (typeof tx !== "object" || tx === null) return false;
   const { eval: run, exec, multiExec } = tx as Record<string, unknown>;
   return typeof run === "function" && typeof exec === "function" && multiExec === true;
+}
+
+/** What sends the requests of a client and of its MULTIs; undefined for one that does not show it. */
+function clientOf(of: object): unknown {
+  return (of as { client?: unknown }).client;
 }

@@ -24,6 +24,11 @@ const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
     "too_large",
     "want less in one key than the database's plan allows",
   ],
+  [
+    /ATLAST a standing that this version did not write/,
+    "malformed_message",
+    "want no process of a later version beside this one, or this one updated",
+  ],
 ];
 
 /**

@@ -93,8 +93,8 @@ export class ScriptTransaction implements RedisTransaction {
   readonly #token = newToken();
   readonly #commands: string[][] = [];
   readonly #fences: FenceWrite[] = [];
-  readonly #additions: { readonly addition: Addition; readonly nowMs: number }[] = [];
-  #store: { readonly base: string; readonly keys: Keys } | null = null;
+  readonly #additions: Addition[] = [];
+  #store: { readonly base: string; readonly keys: Keys; readonly nowMs: number } | null = null;
   #end: RedisTransactionEnd | "open" | "running" = "open";
 
   constructor(redis: UpstashRedisClient) {
@@ -104,6 +104,20 @@ export class ScriptTransaction implements RedisTransaction {
   /** How it ended; null before it has. */
   get end(): RedisTransactionEnd | null {
     return typeof this.#end === "string" ? null : this.#end;
+  }
+
+  /**
+   * Refuses a store or fence that was made with another client: it may be another database.
+   *
+   * @throws {AtlastError} `unsupported`.
+   */
+  mustBeOn(redis: UpstashRedisClient): void {
+    if (redis === this.#client.redis) return;
+    throw new AtlastError(
+      "unsupported",
+      "Cannot join a transaction on another client: want one of redisTransaction() with the client that " +
+        "store and fence were made with",
+    );
   }
 
   /** Ends it where it has not run. */
@@ -125,8 +139,8 @@ export class ScriptTransaction implements RedisTransaction {
         "Cannot add to two stores in one transaction of Redis: want one store, or one prefix",
       );
     }
-    this.#store = { base, keys };
-    this.#additions.push(...additions.map((addition) => ({ addition, nowMs })));
+    this.#store = { base, keys, nowMs };
+    this.#additions.push(...additions);
   }
 
   /** Queues a row of a fence. */
@@ -167,10 +181,9 @@ export class ScriptTransaction implements RedisTransaction {
 
   #writeCall(): { keys: string[]; args: string[] } {
     if (this.#store === null) return { keys: [], args: ["same", "0"] };
-    const additions = this.#additions.map(({ addition }) => addition);
-    const nowMs = this.#additions[0]?.nowMs ?? 0;
+    const { keys, nowMs } = this.#store;
     const none = { box: "outbox", list: [] } as const;
-    return writeCall(this.#store.keys, "same", none, additions, nowMs, this.#token);
+    return writeCall(keys, "same", none, this.#additions, nowMs, this.#token);
   }
 
   #mustBeOpen(): void {

@@ -90,6 +90,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
   // deno-lint-ignore require-await -- so that every refusal is a rejection.
   async commit(id: string, nowMs: number, tx: RedisTransaction | SqlClient): Promise<void> {
     if (!(tx instanceof ScriptTransaction)) throw notJoined(tx);
+    tx.mustBeOn(this.#redis);
     tx.fence({ id, row: this.#row(id), set: this.#rows, member: memberOf(id), atMs: nowMs });
   }
 

@@ -92,9 +92,12 @@ export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisSto
   return new RedisStore(options);
 }
 
-/** A store in Upstash Redis. */
+/**
+ * A store in Upstash Redis. What a handler gets as `tx` is undefined: a message can be published in the user's own
+ * transaction, but a handler has none.
+ */
 export type UpstashRedisStore =
-  & Store<UpstashRedisTransaction>
+  & Store<UpstashRedisTransaction | undefined>
   & Required<Pick<Store, "settleAndAdd" | "addAll">>;
 
 class RedisStore implements UpstashRedisStore {
@@ -123,7 +126,7 @@ class RedisStore implements UpstashRedisStore {
   ): Promise<AddResult[]> {
     const additions = records.map((record) => ({ box, record, with: 0 }));
     if (tx !== undefined) {
-      joinAdditions(tx, this.#base, this.#keys, additions, nowMs);
+      joinAdditions(tx, this.#client.redis, this.#base, this.#keys, additions, nowMs);
       return records.map(() => ({ added: true }));
     }
     const results: AddResult[] = [];
@@ -280,9 +283,9 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  /** There are none: `tx` is undefined. What joins the user's own writes is a {@linkcode RedisTransaction}. */
-  transaction<Result>(work: (tx: UpstashRedisTransaction) => Promise<Result>): Promise<Result> {
-    return work(undefined as never);
+  /** There are none. */
+  transaction<Result>(work: (tx: undefined) => Promise<Result>): Promise<Result> {
+    return work(undefined);
   }
 
   /** The client is the user's own. */

@@ -87,7 +87,7 @@ export class Pull {
       await this.#open(entries.filter((entry) => !this.#held.has(entry)), round);
       if (won) await round.wait(() => this.#tidy.run(streams, nowMs));
     });
-    return more || this.#takeOver.more;
+    return more || this.#takeOver.hasMore(streams);
   }
 
   /** Reads entries and hands them over; those that are no messages, or were fetched too often, are parked. */

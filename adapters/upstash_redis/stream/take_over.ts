@@ -22,9 +22,9 @@ export class TakeOver {
     this.#turn = new Turn(settings, "takeover", settings.takeOverEveryMs);
   }
 
-  /** Whether there is more to take over at once. */
-  get more(): boolean {
-    return this.#cursors.size > 0;
+  /** Whether there is more of these streams to take over at once. */
+  hasMore(keys: readonly string[]): boolean {
+    return keys.some((key) => this.#cursors.has(key));
   }
 
   /**

@@ -25,7 +25,7 @@ export interface RedisAddress {
  * Each database is one of Redis. The store has no transactions that a handler could write in, so that each handler
  * sees to it that it writes once; see {@link ./once.ts}.
  */
-export const REDIS: Backend<RedisAddress, UpstashRedisTransaction, RedisTransaction> = {
+export const REDIS: Backend<RedisAddress, UpstashRedisTransaction | undefined, RedisTransaction> = {
   rollsBack: false,
   async orders(address) {
     const redis = clientOf(address);

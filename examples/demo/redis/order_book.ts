@@ -61,7 +61,7 @@ const PAY_AGAIN = `
   return 1`;
 
 /** The order book in a Redis database. */
-export function redisOrderBook(redis: Redis): OrderBook<UpstashRedisTransaction> {
+export function redisOrderBook(redis: Redis): OrderBook<UpstashRedisTransaction | undefined> {
   return {
     async place(_bus, { orderId, customerId, productId, qty, priceCents, messageId }, publish) {
       const tx = redisTransaction(redis);

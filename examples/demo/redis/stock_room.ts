@@ -35,7 +35,7 @@ const TAKE_BACK = `
   end`;
 
 /** The stock room in a Redis database. */
-export function redisStockRoom(redis: Redis): StockRoom<UpstashRedisTransaction> {
+export function redisStockRoom(redis: Redis): StockRoom<UpstashRedisTransaction | undefined> {
   return {
     async deduct({ orderId, productId, qty }, { message }) {
       const result = await once(redis, message.id, {

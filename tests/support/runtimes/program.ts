@@ -22,7 +22,7 @@ export interface Command {
 const END_MS = 10_000;
 
 /** How long a program may take to say what is waited for, in milliseconds. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 /** What programs get of this process's environment: no setting of a user's may reach them. */
 const INHERITED = ["PATH", "HOME", "DENO_DIR", "CI"];

@@ -134,6 +134,6 @@ export async function unavailable(runtime: Runtime): Promise<string | false> {
     return false;
   } catch (error) {
     if (process.env["CI"] === "true") throw error;
-    return skipFor(`${runtime.name} cannot be made ready: ${String(error).split("\n")[0]}`);
+    return skipFor(`${runtime.name} cannot be made ready: ${String(error).replaceAll("\n", " ")}`);
   }
 }

@@ -24,8 +24,11 @@ export type ServiceName = typeof SERVICES[number];
 /** The key that the services of the tests share. */
 export const SHOP_KEY: string = signingKey("s");
 
+/** Tells the connections of a test from those of services. */
+const TEST_APPLICATION = "shop_test";
+
 /** The time between two calls of a cron, in milliseconds. */
-const CRON_MS = 50;
+const CRON_MS = 100;
 
 /** The shop. */
 export class Shop {
@@ -104,24 +107,13 @@ export class Shop {
     this.#instances.delete(name);
     this.#ended.push(instance);
     await instance[how]();
+    if (how === "kill") await this.#forget(name);
   }
 
-  /** Replaces a service by one with other variables, which takes over before the old one is killed. */
+  /** Kills a service and starts it with other variables; it is gone for a moment. */
   async replace(name: ServiceName, variables: Variables): Promise<void> {
-    const old = this.instance(name);
+    await this.end(name, "kill");
     await this.start(name, variables);
-    this.#ended.push(old);
-    await old.kill();
-    await this.leasesRunOut(name);
-  }
-
-  /** Lets the time pass for which a process that was killed has left its messages leased. */
-  async leasesRunOut(name: ServiceName): Promise<void> {
-    for (const box of ["outbox", "inbox"]) {
-      await this.sql(name)`
-        update ${this.sql(name)(`atlast.${box}`)} set lease_until_ms = 0
-        where lease_until_ms is not null`;
-    }
   }
 
   /** Waits until something is so, and calls no cron meanwhile. */
@@ -166,11 +158,28 @@ export class Shop {
     }
   }
 
+  /**
+   * Ends what a killed service left running in its database, and lets the time pass for which it has leased
+   * its messages.
+   */
+  async #forget(name: ServiceName): Promise<void> {
+    const sql = this.sql(name);
+    await sql`
+      select pg_terminate_backend(pid, 5000) from pg_stat_activity
+      where datname = current_database() and application_name <> ${TEST_APPLICATION}`;
+    for (const box of ["outbox", "inbox"]) {
+      const exists = await sql`select to_regclass(${`atlast.${box}`}) is not null as exists`;
+      if (!exists[0]?.["exists"]) continue;
+      await sql`
+        update ${sql(`atlast.${box}`)} set lease_until_ms = 0 where lease_until_ms is not null`;
+    }
+  }
+
   async #prepare(name: ServiceName): Promise<void> {
     this.#fronts.set(name, await Front.open());
     const server = await postgresUrl();
     const { url, drop } = await newDatabase(server as string);
-    const sql = connect(url);
+    const sql = connect(url, { connection: { application_name: TEST_APPLICATION } });
     this.#databases.set(name, { url, sql, drop });
     const migrations = await migrationsOf(name);
     await sql.begin((tx) => tx.unsafe(migrations));

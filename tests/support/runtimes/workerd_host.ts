@@ -4,9 +4,8 @@
  *
  * @module
  */
-import { build } from "esbuild";
 import { Miniflare } from "miniflare";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const [folder = ""] = Deno.args;
@@ -17,7 +16,7 @@ const { DATABASE_URL = "", ...bindings }: Record<string, string> = JSON.parse(
 const wrangler = new Function(`return ${readFileSync(join(folder, "wrangler.jsonc"), "utf8")}`)();
 
 const miniflare = new Miniflare({
-  modules: [{ type: "ESModule", path: "worker.js", contents: await bundled() }],
+  modules: [{ type: "ESModule", path: "worker.js", contents: await bundle() }],
   compatibilityDate: wrangler.compatibility_date,
   compatibilityFlags: wrangler.compatibility_flags,
   bindings,
@@ -49,8 +48,20 @@ interface Scheduled {
   scheduled(event: { readonly cron: string }): Promise<{ readonly outcome: string }>;
 }
 
+/** The Worker in one file; made once, whatever the number of hosts. */
+async function bundle(): Promise<string> {
+  const path = join(folder, "worker.bundle.js");
+  if (!existsSync(path)) {
+    const own = `${path}.${Deno.pid}`;
+    writeFileSync(own, await bundled());
+    renameSync(own, path);
+  }
+  return readFileSync(path, "utf8");
+}
+
 /** As wrangler bundles it. */
 async function bundled(): Promise<string> {
+  const { build } = await import("esbuild");
   const { outputFiles: [file] } = await build({
     entryPoints: [join(folder, wrangler.main)],
     bundle: true,
