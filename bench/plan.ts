@@ -24,7 +24,7 @@ export type Load =
     readonly amount: "backlog" | "slowBacklog";
   }
   /** Publishes and works off in one process. */
-  | { readonly kind: "whole" }
+  | { readonly kind: "whole"; readonly records: 1 | 2 }
   /** Publishes at an even pace and handles, in so many processes. */
   | { readonly kind: "latency"; readonly processes: 1 | 2 }
   /** Runs a worker that has nothing to do. */
@@ -158,10 +158,14 @@ export const SCENARIOS: readonly Scenario[] = [
     together: false,
     amount: "slowBacklog",
   }, QUEUES),
-  scenario("end-to-end", "Publish in bulk and handle in one process", { kind: "whole" }, [
-    ...QUEUES,
-    "bullmq",
-  ]),
+  scenario("end-to-end", "Publish in bulk and handle in one process", {
+    kind: "whole",
+    records: 1,
+  }, [...QUEUES, "bullmq"]),
+  scenario("end-to-end-sent", "The same by an outbox, a transport and an inbox: two records", {
+    kind: "whole",
+    records: 2,
+  }, ["atlast"]),
   ...[1, 10, 50].map((concurrency) =>
     scenario(
       `publish-${concurrency}`,

@@ -54,6 +54,7 @@ export class Stage {
         peers: PEERS.includes(name) ? place.peers : null,
         sparse,
         awaits: sparse || load.kind === "whole",
+        sent: load.kind === "whole" && load.records === 2,
       },
     };
   }

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly sparse: boolean;
   /** Whether messages come while it handles: then it must hear of them. Else they are all there before. */
   readonly awaits: boolean;
+  /** Whether messages are sent from an outbox to an inbox, by those who can also do with one record. */
+  readonly sent: boolean;
 }
 
 /** How a subject handles messages. */

@@ -5,8 +5,10 @@
  * @module
  */
 import postgres from "postgres";
+import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
+import { idSource } from "../../core/bus/ids.ts";
 import {
   type Bus,
   type BusEvent,
@@ -64,10 +66,13 @@ export const subject: Subject = {
 class AtlastSession implements Session {
   readonly #sql: Sql;
   readonly #store;
+  readonly #sent: boolean;
+  readonly #newId = idSource();
   #bus: Bus<Tx>;
   #settled = 0;
 
-  constructor({ url, sparse }: OpenOptions) {
+  constructor({ url, sparse, sent }: OpenOptions) {
+    this.#sent = sent;
     this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
     this.#store = postgresStore(this.#sql);
     // Where the worker is another process, the publisher names its groups.
@@ -109,7 +114,7 @@ class AtlastSession implements Session {
     return await this.#store.add(
       "inbox",
       bodies.map((body) => {
-        const id = crypto.randomUUID();
+        const id = this.#newId(nowMs);
         return {
           id,
           group: GROUP,
@@ -135,7 +140,11 @@ class AtlastSession implements Session {
   }
 
   async work(work: Work): Promise<void> {
-    const transport = work.side === "outbox" ? sink(work.onMessage) : sharedStoreTransport();
+    const transport = work.side === "outbox"
+      ? sink(work.onMessage)
+      : this.#sent
+      ? inProcessTransport()
+      : sharedStoreTransport();
     this.#bus = this.#newBus(work, transport);
     await this.#bus.start();
   }

@@ -12,6 +12,13 @@ import type { Wake } from "./wake.ts";
 /** How many records one statement deletes: short enough not to hold others up. */
 const BATCH = 1000;
 
+/**
+ * How long clean-up rests after a full batch, as a multiple of the time the batch took, so that it takes no
+ * more than a tenth of one connection's time from those who publish; and the longest rest, in milliseconds.
+ */
+const REST_PER_BATCH = 9;
+const LONGEST_REST_MS = 1_000;
+
 const BOXES: readonly Box[] = ["outbox", "inbox"];
 
 /** Deletes expired messages now and then. */
@@ -31,35 +38,45 @@ export class Janitor<Tx> {
   }
 
   /**
-   * Cleans up if it is time, until nothing is left to delete or `untilMs` has come; what is left then
-   * waits for the next call. Gives back how many records it deleted.
+   * Cleans up if it is time, until nothing is left to delete, `untilMs` has come or `stopped` says so; what
+   * is left then waits for the next call. Gives back how many records it deleted.
    */
-  async run(untilMs: number): Promise<number> {
+  async run(untilMs: number, stopped: () => boolean = () => false): Promise<number> {
     const { clock, pruneEveryMs } = this.#settings;
     if (clock.now() < this.#nextMs) return 0;
+    const isOver = () => clock.now() >= untilMs || stopped();
     let pruned = 0;
-    for (const box of BOXES) pruned += await this.#prune(box, untilMs);
-    await this.#pruneFence(untilMs);
-    if (clock.now() < untilMs) this.#nextMs = clock.now() + pruneEveryMs;
+    for (const box of BOXES) pruned += await this.#prune(box, untilMs, isOver);
+    await this.#pruneFence(isOver);
+    if (!isOver()) this.#nextMs = clock.now() + pruneEveryMs;
     return pruned;
   }
 
-  async #prune(box: Box, untilMs: number): Promise<number> {
+  async #prune(box: Box, untilMs: number, isOver: () => boolean): Promise<number> {
     const { store, clock, observe } = this.#settings;
     let count = 0;
-    for (let deleted = BATCH; deleted === BATCH && clock.now() < untilMs;) {
-      deleted = await store.prune(box, clock.now(), BATCH);
+    while (!isOver()) {
+      const startMs = clock.now();
+      const deleted = await store.prune(box, startMs, BATCH);
       count += deleted;
+      if (deleted < BATCH) break;
+      const restMs = Math.min((clock.now() - startMs) * REST_PER_BATCH, LONGEST_REST_MS);
+      await this.#rest(Math.min(restMs, untilMs - clock.now()));
     }
     if (count > 0) observe({ kind: "pruned", box, count });
     return count;
   }
 
-  async #pruneFence(untilMs: number): Promise<void> {
+  async #rest(restMs: number): Promise<void> {
+    if (restMs <= 0) return;
+    await new Promise<void>((resolve) => this.#settings.clock.after(restMs, resolve));
+  }
+
+  async #pruneFence(isOver: () => boolean): Promise<void> {
     const { fence, clock } = this.#settings;
     if (fence === undefined) return;
     const beforeMs = clock.now() - FENCE_RETENTION_MS;
-    await pruneFence(fence, this.#halves, beforeMs, () => clock.now() >= untilMs);
+    await pruneFence(fence, this.#halves, beforeMs, isOver);
   }
 }
 
@@ -76,7 +93,7 @@ export async function cleanUp<Tx>(
   const { clock, observe, pruneEveryMs } = settings;
   while (!stopped()) {
     try {
-      await janitor.run(Infinity);
+      await janitor.run(Infinity, stopped);
     } catch (error) {
       observe({ kind: "error", during: "clean-up", error });
     }

@@ -5,9 +5,9 @@
  */
 import type { Account } from "./account.ts";
 import { Agenda } from "./agenda.ts";
-import { deliveryRequest, isNonRetryable, noAnswer, sendRequest } from "./attempt.ts";
+import { isNonRetryable, noAnswer } from "./attempt.ts";
 import { callbackBody, callbackConfig } from "./callback.ts";
-import type { DeliveryFault } from "./faults.ts";
+import { Deliveries } from "./deliveries.ts";
 import { Lines } from "./lines.ts";
 import type {
   AttemptResult,
@@ -18,7 +18,6 @@ import type {
   QueueHold,
 } from "./records.ts";
 import { retryDelayMs } from "./retry_time.ts";
-import { Signer } from "./signer.ts";
 
 /** What a new message is made of. */
 export interface NewMessage extends MessageTarget {
@@ -30,28 +29,15 @@ export interface NewMessage extends MessageTarget {
   readonly hold?: QueueHold | null;
 }
 
-/** A delivery that has begun. */
-interface UnderWay {
-  /** Ends it. */
-  readonly controller: AbortController;
-  /** Resolves when its request has been made. */
-  readonly setOut: Promise<void>;
-  readonly ended: Promise<void>;
-}
-
 /** Delivers the messages of an account. */
 export class Engine {
   /** What is to be done when, beside deliveries. */
   readonly agenda: Agenda = new Agenda();
   readonly lines: Lines;
   readonly #account: Account;
-  readonly #underWay = new Set<UnderWay>();
+  readonly #deliveries: Deliveries;
   readonly #idle: (() => void)[] = [];
   #attempts = 0;
-  #started = 0;
-  readonly #signer = new Signer();
-  /** Deliveries set out in the order they are due, however long it takes to sign them. */
-  #turn: Promise<unknown> = Promise.resolve();
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
   #isClosed = false;
 
@@ -60,6 +46,7 @@ export class Engine {
     this.#account = account;
     const { queues, flows, settings } = account;
     this.lines = new Lines(queues, flows, settings.limits.parallelism);
+    this.#deliveries = new Deliveries(account, this.agenda);
   }
 
   /** When the next thing is due, in Unix milliseconds; undefined if nothing is. */
@@ -146,22 +133,18 @@ export class Engine {
   /** Starts what is due, and waits until no delivery is under way. */
   async settled(): Promise<void> {
     this.pump();
-    while (this.#underWay.size > 0) {
-      await Promise.all([...this.#underWay].map(({ ended }) => ended));
+    while (this.#deliveries.size > 0) {
+      await this.#deliveries.ended();
       this.pump();
     }
   }
 
   /** Starts what is due, and waits until it has set out, and until what is out of time has ended. */
   async setOut(): Promise<void> {
-    for (let count = -1; count !== this.#started;) {
-      count = this.#started;
+    for (let begun = -1; begun !== this.#deliveries.begun;) {
+      begun = this.#deliveries.begun;
       this.pump();
-      await Promise.all(
-        [...this.#underWay].map(({ controller, setOut, ended }) =>
-          controller.signal.aborted ? ended : setOut
-        ),
-      );
+      await this.#deliveries.setOut();
     }
   }
 
@@ -175,8 +158,8 @@ export class Engine {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.wake();
-    for (const { controller } of this.#underWay) controller.abort();
-    await Promise.all([...this.#underWay].map(({ ended }) => ended));
+    this.#deliveries.abort();
+    await this.#deliveries.ended();
     for (const resolve of this.#idle.splice(0)) resolve();
   }
 
@@ -212,68 +195,11 @@ export class Engine {
       });
       return;
     }
-    const controller = new AbortController();
-    let goes = (): void => {};
-    const setOut = new Promise<void>((resolve) => goes = resolve);
-    const ended = this.#attempt(message, fault, controller, goes).finally(() => {
-      goes();
-      this.#underWay.delete(delivery);
-      this.#tellIdle();
-    });
-    const delivery = { controller, setOut, ended };
-    this.#underWay.add(delivery);
-    this.#started += 1;
-  }
-
-  async #attempt(
-    message: MessageRecord,
-    fault: DeliveryFault | undefined,
-    controller: AbortController,
-    goes: () => void,
-  ): Promise<void> {
-    const timeoutAtMs = this.#account.now() + message.config.timeoutMs;
-    const inTime = this.agenda.add(timeoutAtMs, () => controller.abort());
-    const result = await this.#sent(message, fault, controller.signal, goes);
-    inTime();
-    if (this.#isClosed) return;
-    this.#settle(message, result);
-    this.pump();
-  }
-
-  async #sent(
-    message: MessageRecord,
-    fault: DeliveryFault | undefined,
-    signal: AbortSignal,
-    goes: () => void,
-  ): Promise<AttemptResult> {
-    const account = this.#account;
-    const send = (): Promise<AttemptResult> => {
-      const signed = deliveryRequest(account, this.#signer, message, signal);
-      signed.catch(() => {});
-      const turn = this.#turn.then(() => signed);
-      this.#turn = turn.catch(() => {});
-      return sendRequest(account, turn, signal, goes);
-    };
-    switch (fault?.kind) {
-      case "request_lost":
-        return noAnswer(account, "destination not reached");
-      case "answer_lost":
-        await send();
-        return noAnswer(account, "answer lost");
-      case "answer":
-        return {
-          status: fault.status,
-          headers: new Headers(fault.headers),
-          body: new TextEncoder().encode(fault.body ?? ""),
-        };
-      case "duplicate": {
-        if (fault.atOnce) return (await Promise.all([send(), send()]))[1];
-        await send();
-        return send();
-      }
-      default:
-        return send();
-    }
+    this.#deliveries.begin(message, fault, (result) => {
+      if (this.#isClosed) return;
+      this.#settle(message, result);
+      this.pump();
+    }, () => this.#tellIdle());
   }
 
   #settle(message: MessageRecord, result: AttemptResult): void {
@@ -342,7 +268,7 @@ export class Engine {
   }
 
   #isIdle(): boolean {
-    return this.#account.messages.size === 0 && this.#underWay.size === 0;
+    return this.#account.messages.size === 0 && this.#deliveries.size === 0;
   }
 
   #tellIdle(): void {

@@ -25,6 +25,9 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return removed`;
 
+/** The id of an entry: when it was added, in milliseconds, and a number. */
+const ID = /^\d+-\d+$/;
+
 /** How many consumers of a stream are removed at once. */
 const MAX_REMOVED = 100;
 
@@ -83,7 +86,7 @@ export class Tidy {
     }));
     const trims = streams.flatMap(({ key, groups }) => {
       const needed = groups.map(({ name, pending, lastRead }) =>
-        pending > 0 ? firstPending.get(`${name} ${key}`) ?? null : after(lastRead)
+        pending === 0 ? after(lastRead) : firstPending.get(`${name} ${key}`) ?? null
       );
       const threshold = groups.length === 0 ? null : smallest([recent, ...needed]);
       if (threshold === null || this.#trimmed.get(key) === threshold) return [];
@@ -133,7 +136,7 @@ function groupsOf(answer: unknown): Group[] {
 function smallest(ids: readonly (string | null)[]): string | null {
   let least: string | null = null;
   for (const id of ids) {
-    if (id === null || !/^\d+-\d+$/.test(id)) return null;
+    if (id === null || !ID.test(id)) return null;
     if (least === null || isBefore(id, least)) least = id;
   }
   return least === "0-1" ? null : least;
@@ -145,8 +148,9 @@ function isBefore(a: string, b: string): boolean {
   return aMs === bMs ? aSeq < bSeq : aMs < bMs;
 }
 
-/** The id right after another. */
-function after(id: string): string {
+/** The id right after another; null for what is none. */
+function after(id: string): string | null {
+  if (!ID.test(id)) return null;
   const [ms, seq] = partsOf(id);
   return `${ms}-${seq + 1n}`;
 }

@@ -139,6 +139,21 @@ describe("client.flowControl", () => {
     await qstash.emulator.drain();
   });
 
+  it("where all wait for the plan's parallelism, who came first goes first, with a key or without", async () => {
+    const one = await virtualQstash(() => 200, { limits: { parallelism: 1 } });
+    try {
+      const flowControl = { key: "k", rate: 10 };
+      await one.client.publish({ url: URL_A, body: "1", flowControl });
+      await one.client.publish({ url: URL_A, body: "2" });
+      await one.client.publish({ url: URL_A, body: "3", flowControl });
+      await one.client.publish({ url: URL_A, body: "4" });
+      await one.emulator.settled();
+      assert.deepEqual(one.deliveries.map(({ text }) => text), ["1", "2", "3", "4"]);
+    } finally {
+      await one.close();
+    }
+  });
+
   it("get refuses a key that nobody used; REST lists the others", async () => {
     await rejectsWith(get("nobody"), 404, /not found/);
     const response = await fetch(`${qstash.url}/v2/flowControl`, {

@@ -234,6 +234,9 @@ describe("client.publish", () => {
     assert.equal(message.body, `REDACTED:${await sha256Hex(new TextEncoder().encode("secret"))}`);
     assert.match(message.header!["X-Secret"]![0]!, /^REDACTED:[0-9a-f]{64}$/);
     assert.deepEqual(message.header!["X-Open"], ["o"]);
+    const { logs: [event] } = await qstash.client.logs({ messageIds: [messageId] });
+    assert.equal(event!.body, message.body);
+    assert.deepEqual(event!.header!["X-Secret"], message.header!["X-Secret"]![0]);
     assert.equal(message.retryDelayExpression, "1000");
     assert.equal(message.callback, "https://cb.example/ok");
     assert.equal(message.failureCallback, "https://cb.example/fail");

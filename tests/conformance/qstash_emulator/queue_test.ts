@@ -134,6 +134,18 @@ describe("client.queue", () => {
     destination = () => 200;
   });
 
+  it("pause holds back what only waits for its flow control key", async () => {
+    await qstash.client.flowControl.pause("k");
+    const flowControl = { key: "k", rate: 10 };
+    await queue("held").enqueue({ url: URL_A, body: "1", flowControl });
+    await qstash.emulator.settled();
+    await queue("held").pause();
+    await qstash.client.flowControl.resume("k");
+    assert.deepEqual(await arriving(() => qstash.emulator.settled()), []);
+    await queue("held").resume();
+    assert.deepEqual(await arriving(() => qstash.emulator.settled()), ["1"]);
+  });
+
   it("delete cancels what is in it", async () => {
     const from = qstash.deliveries.length;
     await queue("gone").enqueue({ url: URL_A });

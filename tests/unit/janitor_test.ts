@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import type { HalfKeeper } from "../../core/bus/half_keeper.ts";
+import { Janitor } from "../../core/bus/janitor.ts";
+import { settingsOf } from "../../core/bus/options.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
+import { ManualClock } from "../support/manual_clock.ts";
+import { wrapped } from "../support/wrapped_store.ts";
+
+const BATCH = 1_000;
+const BATCH_MS = 10;
+
+/** A janitor over an outbox with so many expired records, each batch of which takes its time. */
+function janitor(expired: number) {
+  const clock = new ManualClock();
+  const wrapping = wrapped(memoryStore());
+  let left = expired;
+  wrapping.around = (method, call, [box, , limit]) => {
+    if (method !== "prune" || box !== "outbox") return call();
+    const deleted = Math.min(left, limit as number);
+    left -= deleted;
+    clock.advance(BATCH_MS);
+    return Promise.resolve(deleted);
+  };
+  const transport = new FakeTransport();
+  const settings = settingsOf({ store: wrapping.store, transport, clock });
+  return {
+    clock,
+    left: () => left,
+    janitor: new Janitor(settings, {} as HalfKeeper),
+  };
+}
+
+describe("clean-up", () => {
+  it("rests nine times as long as each full batch took", async () => {
+    const { clock, janitor: cleaner, left } = janitor(2 * BATCH + 1);
+    const running = cleaner.run(Infinity);
+    for (const after of [BATCH + 1, 1]) {
+      await clock.awaits(9 * BATCH_MS);
+      assert.equal(left(), after);
+      clock.advance(9 * BATCH_MS - 1);
+      assert.equal(left(), after);
+      clock.advance(1);
+    }
+    assert.equal(await running, 2 * BATCH + 1);
+  });
+
+  it("ends when it is told to stop, and goes on where it was", async () => {
+    const { clock, janitor: cleaner, left } = janitor(3 * BATCH);
+    let isStopped = false;
+    const running = cleaner.run(Infinity, () => isStopped);
+    await clock.awaits(9 * BATCH_MS);
+    isStopped = true;
+    clock.advance(9 * BATCH_MS);
+    assert.equal(await running, BATCH);
+    const rest = cleaner.run(clock.now() + BATCH_MS);
+    assert.equal(await rest, BATCH);
+    assert.equal(left(), BATCH);
+  });
+});
