@@ -6,7 +6,7 @@
 import type postgres from "postgres";
 
 /** How long a test waits for anything, in milliseconds, before it counts as never coming. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 const TRIGGERS = `
 create function told_of_change() returns trigger language plpgsql as
