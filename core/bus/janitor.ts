@@ -16,7 +16,7 @@ const BATCH = 1000;
  * How long clean-up rests after a full batch, as a multiple of the time the batch took, so that it takes no
  * more than a tenth of one connection's time from those who publish; and the longest rest, in milliseconds.
  */
-const REST_PER_BATCH = 9;
+const REST_PER_BATCH = 14;
 const LONGEST_REST_MS = 1_000;
 
 const BOXES: readonly Box[] = ["outbox", "inbox"];
