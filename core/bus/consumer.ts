@@ -322,9 +322,10 @@ export class Consumer<Tx> {
     return { result, attemptFailed: event.kind === "fail" };
   }
 
+  /** Shares its statement with others that come meanwhile, as when a bus stops and gives all back. */
   async #settlePlain(decision: Decision): Promise<boolean> {
-    const [applied] = await this.#parts.settings.store.settle("inbox", [settlementOf(decision)]);
-    return applied === true;
+    const step = { settlement: settlementOf(decision), box: "outbox", records: [] } as const;
+    return await this.#settler.alone(step) !== null;
   }
 
   /** The failure and the word of it to the publisher are one step: the publisher always learns. */

@@ -41,6 +41,17 @@ describe("bus: subscribers that want no transaction", () => {
     await bus.stop();
   });
 
+  it("what fails shares its statements as well", async () => {
+    const { bus, observed, wrapping } = setup(() => {
+      throw new Error("not now");
+    });
+    await bus.start();
+    await bus.deliver(messages(50));
+    await observed.until("retrying", {}, 50);
+    assert.ok((wrapping.calls.get("settle") ?? 0) <= 2, `${wrapping.calls.get("settle")} settles`);
+    await bus.stop();
+  });
+
   it("one that fails fails alone, and is tried again", async () => {
     const { bus, observed, clock } = setup(({ message, attempt }) => {
       if (message.id === "m-1" && attempt === 1) throw new Error("not yet");
