@@ -74,7 +74,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     found = checked || handled || sent || pulled.more;
     if (found) due = null;
   }
-  const pruned = await janitor.run(untilMs);
+  const pruned = await janitor.run(untilMs, draining);
   due ??= await look(parts);
   const times = [...Object.values(due), pulled.more ? clock.now() : pulled.nextAtMs]
     .filter((dueAtMs) => dueAtMs !== null);

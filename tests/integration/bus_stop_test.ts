@@ -10,6 +10,7 @@ import {
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { wrapped } from "../support/wrapped_store.ts";
 
 /** A bus whose one handler stands before a gate. */
@@ -18,6 +19,25 @@ function gated() {
   const subscriber = subscribe(Placed, { group: "g" }, () => gate.pass());
   return { gate, ...fixture([subscriber], { concurrency: 1 }) };
 }
+
+describe("bus: a stop during clean-up", () => {
+  it("waits for the batch, and not for the rest of the tick", async () => {
+    const clock = new ManualClock();
+    const wrapping = wrapped(memoryStore());
+    wrapping.around = (method, call, [, , limit]) => {
+      if (method !== "prune") return call();
+      clock.advance(10);
+      return Promise.resolve(limit);
+    };
+    const { bus } = fixture([], { store: wrapping.store, clock });
+    const ticking = bus.tick({ budgetMs: 60_000 });
+    await clock.awaits(140);
+    const stopping = bus.stop();
+    clock.advance(140);
+    assert.equal((await ticking).pruned, 1_000);
+    await stopping;
+  });
+});
 
 describe("bus: stopping", () => {
   it("finishes the handler that runs, and gives back what waits, for others to claim at once", async () => {
