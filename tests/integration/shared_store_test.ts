@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import type { NewRecord, Store } from "../../core/ports.ts";
 import { type Bus, createBus, subscribe } from "../../mod.ts";
 import { Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
+import { quiet } from "../support/gate.ts";
 import { Observed } from "../support/observed.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { withStore } from "../support/postgres_store.ts";
 import { skipFor } from "../support/skip.ts";
+import { wrapped } from "../support/wrapped_store.ts";
 import { storeWithoutTransactions } from "../support/without_transactions.ts";
 
 const url = await postgresUrl();
@@ -43,12 +46,91 @@ describe("bus: subscribers in the publisher's own store", () => {
     assert.deepEqual(handled.toSorted(), ["mail 1", "mail 2", "stock 1", "stock 2"]);
   });
 
-  it("a running bus handles it without a claim", async () => {
-    const { bus, store, observed } = setup(["mail"]);
+  it("a running bus stores it with a lease, and handles it without a claim", async () => {
+    const wrapping = wrapped(memoryStore());
+    const leases: (number | null)[] = [];
+    wrapping.around = (method, call, [, records]) => {
+      if (method === "claim") return Promise.resolve([]);
+      if (method === "add") {
+        leases.push(...(records as NewRecord[]).map(({ leaseUntilMs }) => leaseUntilMs));
+      }
+      return call();
+    };
+    const { bus, observed } = fixture(
+      [subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, () => {})],
+      { store: wrapping.store, transport: sharedStoreTransport() },
+    );
     await bus.start();
-    await bus.publish(Placed, { n: 1 }, { id: "a" });
+    await bus.publish(Placed, { n: 1 });
+    await bus.publishMany(Placed, [{ n: 2 }, { n: 3 }]);
+    await observed.until("succeeded", { box: "inbox" }, 3);
+    assert.ok(leases.length === 3 && leases.every((untilMs) => untilMs !== null));
+    await bus.stop();
+  });
+
+  it("its deadline holds for those who handle it too", async () => {
+    const { bus, store, clock, handled } = setup(["mail"]);
+    await bus.publish(Placed, { n: 1 }, { id: "a", deadlineMs: 1_000 });
+    clock.advance(1_001);
+    await bus.tick();
+    assert.deepEqual(handled, []);
+    assert.equal((await store.find("inbox", { id: "a", group: "mail" }))?.state, "failed");
+  });
+
+  it("others are told of what is for groups that are not here", async () => {
+    const told: string[] = [];
+    const notify = (box: string) => Promise.resolve(void told.push(box));
+    const tellings = () => told.splice(0).filter((box) => box === "inbox").length;
+    const { bus, observed } = fixture([], {
+      store: Object.assign(memoryStore(), { notify }),
+      transport: sharedStoreTransport({ groups: { [Placed.name]: ["mail"] } }),
+    });
+    for (const phase of ["resting", "running"]) {
+      if (phase === "running") await bus.start();
+      await bus.publish(Placed, { n: 1 });
+      assert.equal(tellings(), 1, `${phase}, one`);
+      await bus.publishMany(Placed, [{ n: 2 }, { n: 3 }]);
+      assert.equal(tellings(), 1, `${phase}, many`);
+    }
+    await bus.stop();
+    assert.equal(observed.all("published").length, 6);
+  });
+
+  it("in a transaction that others commit, what is for groups elsewhere goes by the outbox", async () => {
+    const groups = { [Placed.name]: ["mail"] };
+    const { bus, store } = fixture([], { transport: sharedStoreTransport({ groups }) });
+    await bus.start();
+    await store.transaction(async (tx) => {
+      await bus.publish(Placed, { n: 1 }, { id: "a", tx });
+      assert.equal(await store.find("inbox", { id: "a", group: "mail" }), null);
+    });
+    assert.ok(await store.find("outbox", { id: "a", group: "" }));
+    await bus.stop();
+  });
+
+  it("a running bus handles it once bus.transaction has committed, however long it took", async () => {
+    const wrapping = wrapped(memoryStore());
+    let committed = false;
+    // The memory store makes others wait for the transaction; a database would show them nothing.
+    wrapping.around = (method, call) => {
+      if (committed || (method !== "claim" && method !== "nextDueAt")) return call();
+      return Promise.resolve(method === "claim" ? [] : null);
+    };
+    const mail = subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, () => {});
+    const { bus, clock, observed } = fixture([mail], {
+      store: wrapping.store,
+      transport: sharedStoreTransport(),
+    });
+    await bus.start();
+    await bus.transaction(async (tx) => {
+      await bus.publish(Placed, { n: 1 }, { tx });
+      for (let look = 0; look < 20; look++) {
+        clock.advance(1_000);
+        await quiet();
+      }
+      committed = true;
+    });
     await observed.until("succeeded", { box: "inbox" });
-    assert.equal((await store.find("inbox", { id: "a", group: "mail" }))?.epoch, 1);
     await bus.stop();
   });
 
