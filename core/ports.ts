@@ -45,10 +45,15 @@ export interface NewRecord extends RecordKey {
    * claim. A record born with a lease has epoch 1.
    */
   readonly leaseUntilMs: number | null;
+  /**
+   * Whether its id was made for it just now, so that no record can have its key yet: a store may add it
+   * without looking. Should there be one all the same, adding may fail, and never replaces it.
+   */
+  readonly hasNewKey?: boolean;
 }
 
 /** A record as it stands. */
-export interface StoredRecord extends NewRecord, Standing {
+export interface StoredRecord extends Omit<NewRecord, "hasNewKey">, Standing {
   /** How many times it was claimed. */
   readonly epoch: number;
   /** What its handler returned, as JSON; null when it returned nothing or has not run. */

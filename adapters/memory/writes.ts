@@ -12,7 +12,7 @@ import type { RecordView } from "./records.ts";
 export function addTo(
   view: RecordView,
   box: Box,
-  record: NewRecord,
+  { hasNewKey: _, ...record }: NewRecord,
   nowMs: number,
 ): StoredRecord | undefined {
   const existing = view.get(record);

@@ -58,7 +58,7 @@ export class Depositor<Tx> {
     const deposit = depositOf(this.#settings, [record]);
     const [row = record] = deposit.rows;
     if (tx !== undefined || deposit.groups.length > 1) {
-      const [receipt] = await this.many([record], tx, false);
+      const [receipt] = await this.many([record], tx);
       return receipt as Receipt;
     }
     await this.#settings.store.ready();
@@ -69,15 +69,10 @@ export class Depositor<Tx> {
     return receipt;
   }
 
-  /**
-   * Stores many messages: all of them, or none.
-   *
-   * @param mayConflict Whether one of their ids may be taken by another message.
-   */
+  /** Stores many messages: all of them, or none. */
   async many(
     records: readonly NewRecord[],
     tx: Tx | SqlClient | undefined,
-    mayConflict: boolean,
   ): Promise<Receipt[]> {
     const { store } = this.#settings;
     const deposit = depositOf(this.#settings, records);
@@ -88,9 +83,9 @@ export class Depositor<Tx> {
     const addAll = addAllOf(store);
     const { receipts, added } = addAll !== undefined
       ? await this.#addAllOrNone(addAll, born.rows)
-      : mayConflict
-      ? await store.transaction((own) => this.#add(born, own))
-      : await this.#add(born);
+      : records.every(({ hasNewKey }) => hasNewKey)
+      ? await this.#add(born)
+      : await store.transaction((own) => this.#add(born, own));
     records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
     const free = new Set<string>();
     born.rows.forEach((row, i) => {

@@ -10,9 +10,8 @@ import type { NewRecord, StoredRecord } from "../ports.ts";
 /** A record for a message, scheduled and free to be claimed. */
 export function newRecord(
   message: Message,
-  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null }: Partial<
-    Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry">
-  >,
+  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null, hasNewKey = false }:
+    Partial<Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry" | "hasNewKey">>,
 ): NewRecord {
   return {
     id: message.id,
@@ -25,14 +24,24 @@ export function newRecord(
     reason: null,
     retry,
     leaseUntilMs: null,
+    hasNewKey,
   };
 }
 
 /** A record as the store now has it, known without asking because this bus just added it with a lease. */
 export function storedFromBirth(record: NewRecord, box: Box, nowMs: number): StoredRecord {
   return {
-    ...record,
     box,
+    id: record.id,
+    group: record.group,
+    message: record.message,
+    state: record.state,
+    dueAtMs: record.dueAtMs,
+    deadlineMs: record.deadlineMs,
+    expiresAtMs: record.expiresAtMs,
+    reason: record.reason,
+    retry: record.retry,
+    leaseUntilMs: record.leaseUntilMs,
     attempts: 0,
     crashes: 0,
     checks: 0,

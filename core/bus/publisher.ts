@@ -109,10 +109,13 @@ export class Publisher<Tx> {
   ): Promise<Receipt> {
     const { clock, newId, onPublish } = this.#settings;
     const nowMs = clock.now();
+    const hasNewKey = this.#makesKeys(options.id);
     const publish = wrapPublish(
       onPublish,
-      async ({ id, body, ...draft }) =>
-        await store(recordOf(await this.#composer(draft, rules, options, nowMs, encode)(id, body))),
+      async ({ id, body, ...draft }) => {
+        const compose = this.#composer(draft, rules, options, nowMs, encode);
+        return await store(recordOf(await compose(id, body), hasNewKey));
+      },
     );
     const id = options.id ?? newId(nowMs);
     return await publish({ id, name, body, headers: headersOf(options) });
@@ -149,16 +152,13 @@ export class Publisher<Tx> {
         `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
       );
     }
-    // Only an id from elsewhere, a middleware's included, can be taken by another message.
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
-      return records.length === 0
-        ? []
-        : await this.#depositor.many(records, options.tx, ids !== undefined);
+      return records.length === 0 ? [] : await this.#depositor.many(records, options.tx);
     }
     const gathering = new Gathering(
       bodies.length,
-      (records) => this.#depositor.many(records, options.tx, true),
+      (records) => this.#depositor.many(records, options.tx),
     );
     return await Promise.all(bodies.map((body, i) => {
       const id = ids?.[i];
@@ -195,12 +195,18 @@ export class Publisher<Tx> {
     const nowMs = clock.now();
     const draft = { name: contract.name, headers: headersOf(options) };
     const compose = this.#composer(draft, contract, options, nowMs, encodeBody);
+    const hasNewKey = this.#makesKeys(ids);
     const records: NewRecord[] = [];
     for (let i = 0; i < bodies.length; i++) {
       const composed = compose(ids?.[i] ?? newId(nowMs), bodies[i]);
-      records.push(recordOf(composed instanceof Promise ? await composed : composed));
+      records.push(recordOf(composed instanceof Promise ? await composed : composed, hasNewKey));
     }
     return records;
+  }
+
+  /** An id from elsewhere may be taken. So may one that passed a middleware, which may publish it twice. */
+  #makesKeys(given: unknown): boolean {
+    return given === undefined && this.#settings.onPublish.length === 0;
   }
 
   #composer(
@@ -220,6 +226,9 @@ export class Publisher<Tx> {
   }
 }
 
-function recordOf({ message, ...sending }: Composed): NewRecord {
-  return newRecord(message, sending);
+function recordOf(
+  { message, dueAtMs, deadlineMs, retry }: Composed,
+  hasNewKey: boolean,
+): NewRecord {
+  return newRecord(message, { dueAtMs, deadlineMs, retry, hasNewKey });
 }

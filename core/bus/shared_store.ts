@@ -47,10 +47,13 @@ export function groupsHere<Tx>(
 
 /** A record of the outbox as it is in the inbox of each group. Its retry policy was one for sending. */
 export function inboxRows(
-  { message, deadlineMs }: Pick<NewRecord, "message" | "deadlineMs">,
+  { message, deadlineMs, hasNewKey = false }: Pick<
+    NewRecord,
+    "message" | "deadlineMs" | "hasNewKey"
+  >,
   groups: readonly string[],
 ): NewRecord[] {
-  return groups.map((group) => newRecord(message, { group, deadlineMs }));
+  return groups.map((group) => newRecord(message, { group, deadlineMs, hasNewKey }));
 }
 
 /** Messages of one call have one name, unless a middleware gave them others; those go by the outbox. */

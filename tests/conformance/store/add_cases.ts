@@ -60,6 +60,30 @@ const collisions: StoreCases = {
     assert.deepEqual(results, want);
   },
 
+  "records with new keys are added like any others, one or many": async ({ store }) => {
+    const [one, ...many] = recordsOf("m", 3) as [NewRecord, NewRecord, NewRecord];
+    const added = { added: true };
+    assert.deepEqual(await store.add("outbox", [{ ...one, hasNewKey: true }], NOW), [added]);
+    const marked = many.map((record) => ({ ...record, hasNewKey: true }));
+    assert.deepEqual(await store.add("outbox", marked, NOW), [added, added]);
+    for (const record of [one, ...many]) {
+      assert.deepEqual(await store.find("outbox", record), stored(record, "outbox"));
+    }
+  },
+
+  "a key that is not new, whatever is said of it, keeps its record": async ({ store }) => {
+    const first = recordOf("m-1", {}, { body: '"first"' });
+    await store.add("outbox", [first], NOW);
+    const second = { ...recordOf("m-1", {}, { body: '"second"' }), hasNewKey: true };
+    // Whether it is answered or refused is the store's to choose.
+    await store.add("outbox", [second, recordOf("m-2")], NOW).catch(() => {});
+    await store.add("outbox", [second], NOW).catch(() => {});
+    await store.add("outbox", [second, { ...recordOf("m-3"), hasNewKey: true }], NOW).catch(
+      () => {},
+    );
+    assert.deepEqual(await store.find("outbox", keyOf("m-1")), stored(first, "outbox"));
+  },
+
   "no records make no results": async ({ store }) => {
     assert.deepEqual(await store.add("outbox", [], NOW), []);
   },
