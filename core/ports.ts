@@ -219,6 +219,14 @@ export interface Store<Tx = unknown> {
   settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
 
   /**
+   * Settles records, each with a key of its own, as the last that is done in a transaction of
+   * {@linkcode Store.transaction}: it rejects or the transaction does, with `lease_lost`, unless every
+   * settlement applies. So a store need not wait for the answer before it commits, which spares a round
+   * trip. Stores for which that gains nothing need not have it.
+   */
+  settleAsLast?(box: Box, settlements: readonly Settlement[], tx: Tx): Promise<void>;
+
+  /**
    * Settles records of `box` as {@linkcode Store.settle} does, and adds what goes with each as
    * {@linkcode Store.add} does if and only if its settlement applies: all in one atomic step. Results are
    * in the order of `steps`: null for a settlement that is stale, else what became of its records.

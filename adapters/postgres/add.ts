@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { AddResult, NewRecord, StoredRecord } from "../../core/ports.ts";
-import { insert } from "./insert.ts";
+import { haveNewKeys, insert, insertNew } from "./insert.ts";
 import type { Lookup } from "./lookup.ts";
 import type { Run } from "./run.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
@@ -14,6 +14,11 @@ import { KeySet, keyText, type Table } from "./table.ts";
 const MAX_INSERT_ROUNDS = 5;
 
 const ADDED: AddResult = { added: true };
+
+/** The answer for records that were all added. */
+export function allAdded(records: readonly NewRecord[]): AddResult[] {
+  return records.map(() => ADDED);
+}
 
 /**
  * Adds records until each is either added or answered with the one that has its key. The record in the
@@ -26,6 +31,10 @@ export async function addPart(
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<AddResult[]> {
+  if (haveNewKeys(records)) {
+    await insertNew(run, table, records, nowMs);
+    return allAdded(records);
+  }
   const results: (AddResult | undefined)[] = records.map(() => undefined);
   const existing = new Map<string, StoredRecord>();
   let left = [...records.keys()];

@@ -17,24 +17,37 @@ import type { Table } from "./table.ts";
 const MAX_ROWS = 5_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-/**
- * Adds records whose keys all differ, in one statement, and says which it added. When all keys are new
- * nothing is looked up: to look whether they are taken costs two fifths of the insert.
- */
+/** Whether all keys are new, so that there is no need to look which of them are taken. */
+export function haveNewKeys(records: readonly NewRecord[]): boolean {
+  return records.every(({ hasNewKey }) => hasNewKey === true);
+}
+
+/** Adds records whose keys are new, in one statement. To look whether they are taken costs two fifths of it. */
+export async function insertNew(
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<void> {
+  const { sql, params } = insertion(table, records, nowMs);
+  await run(sql, params);
+}
+
+/** Adds records whose keys all differ, in one statement, and says which it added. */
 export async function insert(
   run: Run,
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<Reached> {
-  const { sql, params } = records.length === 1
+  const { sql, params } = insertion(table, records, nowMs);
+  return await runReached(run, records.length, { sql: `${sql}\non conflict do nothing`, params });
+}
+
+function insertion(table: Table, records: readonly NewRecord[], nowMs: number): Change {
+  return records.length === 1
     ? insertOne(table, records[0] as NewRecord, nowMs)
     : insertMany(table, records, nowMs);
-  if (records.every(({ hasNewKey }) => hasNewKey)) {
-    await run(sql, params);
-    return () => true;
-  }
-  return await runReached(run, records.length, { sql: `${sql}\non conflict do nothing`, params });
 }
 
 /** Statements for one record, by table and by the columns as bits: the server prepares each once. */

@@ -7,23 +7,39 @@ import { endingWith, TransactionEnd } from "./guard.ts";
 import { guardedPostgresJs } from "./guarded_postgres_js.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
 import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
+import { SentAhead } from "./sent_ahead.ts";
 
 /** The database behind a client. */
 export function databaseOf<Client extends PostgresJs>(
   sql: Client,
 ): Database<TransactionOf<Client>> {
+  const aheads = new WeakMap<object, SentAhead>();
   return {
     run: runOn(sql),
     async transaction<Result>(
       work: (tx: TransactionOf<Client>) => Promise<Result>,
     ): Promise<Result> {
       const end = new TransactionEnd();
+      const ahead = new SentAhead();
+      const working = async (tx: TransactionOf<Client>) => {
+        aheads.set(tx, ahead);
+        try {
+          return await work(tx);
+        } finally {
+          // Whoever uses it from now on waits, and is told that it has ended.
+          aheads.delete(tx);
+        }
+      };
       let isOver = false;
       try {
-        return await sql.begin(
+        const result = await sql.begin(
           "",
-          (tx) => unlessOver(() => isOver, endingWith(tx, guardedPostgresJs, end, work)),
+          (tx) => unlessOver(() => isOver, endingWith(tx, guardedPostgresJs, end, working)),
         );
+        await ahead.answered();
+        return result;
+      } catch (error) {
+        throw ahead.reason(error);
       } finally {
         // A lost connection ends the transaction while its work still runs.
         isOver = true;
@@ -31,6 +47,7 @@ export function databaseOf<Client extends PostgresJs>(
       }
     },
     runIn: (tx) => isPostgresJs(tx) ? runOn(tx) : runOnClient(sqlClientOf(tx)),
+    ahead: (tx) => aheads.get(tx),
   };
 }
 

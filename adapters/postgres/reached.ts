@@ -7,9 +7,10 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { RecordKey } from "../../core/ports.ts";
 import type { Value } from "./batch.ts";
-import type { Run } from "./run.ts";
+import { type Run, sqlState } from "./run.ts";
 import { KeySet } from "./table.ts";
 
 /** Says of a key whether its row was reached. */
@@ -23,6 +24,40 @@ export interface Change {
   readonly sql: string;
   /** Its parameters. */
   readonly params: readonly Value[];
+}
+
+/** SQLSTATE `invalid_text_representation`. */
+const NO_NUMBER = "22P02";
+
+/**
+ * Runs a statement that fails unless it changes `count` rows, so that its transaction cannot commit then.
+ *
+ * @throws {AtlastError} `lease_lost` when it changed fewer.
+ */
+export async function runReachingAll(
+  run: Run,
+  count: number,
+  { with: before, sql, params }: Change,
+): Promise<void> {
+  const ctes = [...before === undefined ? [] : [before], `reached as (\n${sql}\nreturning 1\n)`];
+  try {
+    // What the server writes in its log then says what happened.
+    await run(
+      `with ${ctes.join(", ")}
+select case when count(*) = ${count} then 1
+  else (count(*) || ' of ${count} reached: others were claimed since')::integer end
+from reached`,
+      params,
+    );
+  } catch (error) {
+    if (sqlState(error) !== NO_NUMBER) throw error;
+    throw new AtlastError(
+      "lease_lost",
+      `Cannot commit the settlement of ${count} messages: got a claim or settlement by another ` +
+        "since, want their epochs to stand",
+      { cause: error },
+    );
+  }
 }
 
 /** Runs a statement that is to change `count` rows. */

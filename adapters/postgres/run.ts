@@ -6,6 +6,7 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports.ts";
 import type { Value } from "./batch.ts";
+import type { SentAhead } from "./sent_ahead.ts";
 
 /**
  * Runs one statement and gives its rows, each as its values in the order of the select list: names
@@ -21,6 +22,11 @@ export interface Database<Tx> {
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Runs statements in a transaction: one of the driver's own, or any other client's. */
   runIn(tx: Tx | SqlClient): Run;
+  /**
+   * The statements of a transaction of {@linkcode Database.transaction} that nobody waits for; undefined
+   * for any other, and where every statement is waited for. The transaction fails when one of them does.
+   */
+  ahead?(tx: Tx | SqlClient): SentAhead | undefined;
 }
 
 /** SQLSTATEs that say Atlast's tables are not there, or not as this version needs them. */
@@ -52,11 +58,11 @@ export function explained(run: Run, schema: string, of: "store" | "fence" = "sto
   };
 }
 
-/** An ORM wraps the driver's error in its own. */
-function sqlState(error: unknown): unknown {
+/** The SQLSTATE of an error. An ORM wraps the driver's error in its own. */
+export function sqlState(error: unknown): unknown {
   if (typeof error !== "object" || error === null) return undefined;
   const { code, cause } = error as { code?: unknown; cause?: unknown };
-  return NOT_MIGRATED.has(code) ? code : (cause as { code?: unknown } | undefined)?.code;
+  return (cause as { code?: unknown } | undefined)?.code ?? code;
 }
 
 /** Runs statements on a client in the shape of node-postgres. */

@@ -6,7 +6,7 @@
 import type { Lease, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
 import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
-import { type Change, runReached } from "./reached.ts";
+import { type Change, runReached, runReachingAll } from "./reached.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./storable_text.ts";
 import { KeySet, type Table } from "./table.ts";
@@ -17,22 +17,34 @@ export function settle(
   table: Table,
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
-  return inRounds(run, settlements, (round) => {
-    const patched = [...PATCH_COLUMNS, ...changedTimes(round)];
-    const batch = new KeyedBatch(round, [...SETTLE_COLUMNS, ...patched]);
-    const set = patched.map(({ name }) => `${name} = ${batch.value(name)}`);
-    // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
-    // backlog in it.
-    const sql = `update ${table.name} as t
+  return inRounds(run, settlements, (round) => settlementChange(table, round));
+}
+
+/** See `Store.settleAsLast`. */
+export async function settleAll(
+  run: Run,
+  table: Table,
+  settlements: readonly Settlement[],
+): Promise<void> {
+  if (settlements.length === 0) return;
+  await runReachingAll(run, settlements.length, settlementChange(table, settlements));
+}
+
+function settlementChange(table: Table, round: readonly Settlement[]): Change {
+  const patched = [...PATCH_COLUMNS, ...changedTimes(round)];
+  const batch = new KeyedBatch(round, [...SETTLE_COLUMNS, ...patched]);
+  const set = patched.map(({ name }) => `${name} = ${batch.value(name)}`);
+  // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
+  // backlog in it.
+  const sql = `update ${table.name} as t
 set ${set.join(", ")}, lease_until_ms = null,
   reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end
 where ${batch.hasKey} and t.epoch = ${batch.value("epoch")}
   and (t.state = ${batch.value("from_state")}) is not false
   and (t.lease_until_ms is not null) = coalesce(${
-      batch.value("claimed")
-    }, t.lease_until_ms is not null)`;
-    return { ...batch.with, sql, params: batch.params };
-  });
+    batch.value("claimed")
+  }, t.lease_until_ms is not null)`;
+  return { ...batch.with, sql, params: batch.params };
 }
 
 /** See `Store.renew`. */

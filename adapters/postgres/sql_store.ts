@@ -19,11 +19,11 @@ import type {
   StoredRecord,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
-import { addPart } from "./add.ts";
-import { statementParts } from "./insert.ts";
+import { addPart, allAdded } from "./add.ts";
+import { haveNewKeys, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
-import { renew, settle } from "./settle.ts";
+import { renew, settle, settleAll } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
@@ -84,11 +84,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     nowMs: number,
     tx?: Tx | SqlClient,
   ): Promise<AddResult[]> {
-    if (tx !== undefined) {
-      return await this.#add(this.#runIn(tx), box, statementParts(records), nowMs);
-    }
-    await this.ready();
     const parts = statementParts(records);
+    if (tx !== undefined) return await this.#addIn(tx, box, parts, nowMs);
+    await this.ready();
     // One statement is atomic by itself, several need a transaction.
     if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
     return await this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs));
@@ -112,6 +110,15 @@ export class SqlStore<Tx> implements Store<Tx> {
     if (tx === undefined) await this.ready();
     const run = tx === undefined ? this.#run : this.#runIn(tx);
     return await settle(run, this.#boxes[box].table, settlements);
+  }
+
+  async settleAsLast(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx: Tx,
+  ): Promise<void> {
+    const settled = settleAll(this.#runIn(tx), this.#boxes[box].table, settlements);
+    await (this.#parts.database.ahead?.(tx)?.take(settled) ?? settled);
   }
 
   async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
@@ -163,6 +170,23 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   #runIn(tx: Tx | SqlClient): Run {
     return explained(this.#parts.database.runIn(tx), this.#parts.schema);
+  }
+
+  /** Records whose keys are new are all added or the transaction fails: their answer need not be waited for. */
+  async #addIn(
+    tx: Tx | SqlClient,
+    box: Box,
+    parts: readonly (readonly NewRecord[])[],
+    nowMs: number,
+  ): Promise<AddResult[]> {
+    const adding = this.#add(this.#runIn(tx), box, parts, nowMs);
+    const [part, ...more] = parts;
+    // The second of several parts is sent when the first was answered, which might be after the commit.
+    if (part === undefined || more.length > 0 || !haveNewKeys(part)) return await adding;
+    const ahead = this.#parts.database.ahead?.(tx);
+    if (ahead === undefined) return await adding;
+    await ahead.take(adding);
+    return allAdded(part);
   }
 
   async #add(

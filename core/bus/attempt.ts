@@ -19,13 +19,6 @@ import type { Settler, StepEnd } from "./settler.ts";
 import { decide, type Decision, settlementOf } from "./settling.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** Thrown inside the transaction to take back everything in it, when another worker has the message. */
-class LeaseLost extends AtlastError {
-  constructor() {
-    super("lease_lost", "Cannot keep this attempt: another worker claimed the message meanwhile");
-  }
-}
-
 /** What an attempt is made with. */
 export interface AttemptParts<Tx> {
   readonly settings: Settings<Tx>;
@@ -68,7 +61,9 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
     publisher.ended(used as Tx);
     return end;
   } catch (thrown) {
-    if (thrown instanceof LeaseLost) return ended({ kind: "stale" });
+    if (thrown instanceof AtlastError && thrown.code === "lease_lost") {
+      return ended({ kind: "stale" });
+    }
     if (parts.signal.aborted) {
       return ended({ kind: "released", delayMs: 0, reason: "The bus stopped" });
     }
@@ -110,7 +105,13 @@ function stepOf({ decision, answer }: Handled): SettleStep {
 }
 
 function kept({ decision, reply, answer }: Handled, added: StepEnd): AttemptEnd {
-  if (added === null) throw new LeaseLost();
+  // Thrown inside the transaction, this takes back everything in it.
+  if (added === null) {
+    throw new AtlastError(
+      "lease_lost",
+      "Cannot keep this attempt: got a message that another worker claimed meanwhile",
+    );
+  }
   return { outcome: { kind: "handled", reply }, decision, answer: added[0]?.added ? answer : null };
 }
 

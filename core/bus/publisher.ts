@@ -29,7 +29,8 @@ import type { RawMessage, RawOptions } from "./raw_message.ts";
 export interface PublishOptions<Tx = unknown, Reply = never> {
   /**
    * The transaction the message is stored in: it exists if and only if that commits. The store's own
-   * transaction, or any other of the same database as a {@linkcode SqlClient}.
+   * transaction, or any other of the same database as a {@linkcode SqlClient}. In the store's own, a store
+   * may not wait until a message without an `id` is stored: should storing fail, the transaction fails.
    */
   readonly tx?: Tx | SqlClient;
   /**

@@ -53,9 +53,20 @@ export class Settler<Tx> {
     });
   }
 
-  /** Takes a step as the last of a transaction, which the caller takes back when the answer is null. */
+  /**
+   * Takes a step as the last of a transaction, which the caller takes back when the answer is null.
+   *
+   * @throws {AtlastError} `lease_lost`, here or where the transaction ends, for a store that does so.
+   */
   async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);
+    if (this.#store.settleAsLast !== undefined) {
+      const [added] = await Promise.all([
+        this.#add(step, tx),
+        this.#store.settleAsLast(this.#box, [step.settlement], tx),
+      ]);
+      return added;
+    }
     const [[applied], added] = await Promise.all([
       this.#store.settle(this.#box, [step.settlement], tx),
       this.#add(step, tx),

@@ -9,6 +9,7 @@ after(() => db.close());
 
 storeSuite("PGlite store", {
   capabilities: { transactions: true, durable: true, shared: false },
+  settlesAsLast: true,
   async open() {
     const schema = freshSchema();
     const [store, peer] = [pgliteStore(db, { schema }), pgliteStore(db, { schema })];

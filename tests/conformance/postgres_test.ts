@@ -7,6 +7,7 @@ const url = await postgresUrl();
 storeSuite("Postgres store", {
   unavailable: url === null ? NO_POSTGRES : null,
   capabilities: { transactions: true, durable: true, shared: true },
+  settlesAsLast: true,
   async open() {
     const [sql, other] = [connect(url as string), connect(url as string)];
     const schema = freshSchema();

@@ -11,6 +11,7 @@ import { crashCases } from "./store/crash_cases.ts";
 import { fieldCases } from "./store/field_cases.ts";
 import { halfCases } from "./store/half_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
+import { lastCases } from "./store/last_cases.ts";
 import { lifeCases } from "./store/life_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
 import { pruneCases } from "./store/prune_cases.ts";
@@ -50,6 +51,8 @@ export const STEP_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = { step
 export interface StoreSuiteOptions extends SuiteOptions<StoreSubject> {
   /** What the store must say it can do; what it cannot is skipped. */
   readonly capabilities: StoreCapabilities;
+  /** Whether it has `settleAsLast`; no if not given. */
+  readonly settlesAsLast?: boolean;
 }
 
 /** Runs every store case on one adapter. */
@@ -64,6 +67,7 @@ export function storeSuite(name: string, options: StoreSuiteOptions): void {
     capabilities: declared(capabilities),
     ...STORE_TOPICS,
     ...(capabilities.transactions ? {} : STEP_TOPICS),
+    ...(options.settlesAsLast ? { last: lastCases } : {}),
   };
   runSuite(name, topics, { ...options, skip });
 }

@@ -146,6 +146,8 @@ const ended: StoreCases = {
       }).catch(() => {});
       const ended = { code: "transaction_ended" };
       await assert.rejects(store.add("outbox", [recordOf("m-2")], NOW, kept), ended);
+      const asNew = { ...recordOf("m-3"), hasNewKey: true };
+      await assert.rejects(store.add("outbox", [asNew], NOW, kept), ended);
       await assert.rejects(store.settle("outbox", [settlement(claimed)], kept), ended);
     }
     assert.deepEqual(await listAll(store, "outbox"), [claimed]);
