@@ -78,13 +78,18 @@ export function uuidV5(digest: Uint8Array): string {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkId(id: string): void {
-  if (id.length === 0 || id.length > MAX_ID_LENGTH || !/^[^\p{C}]+$/u.test(id)) {
+  if (id.length === 0 || id.length > MAX_ID_LENGTH || !isPrintable(id)) {
     throw new AtlastError(
       "invalid_id",
       `Cannot use a message id of ${id.length} characters: want 1 to ${MAX_ID_LENGTH}, ` +
         `with no control characters`,
     );
   }
+}
+
+/** Most ids are ASCII, for which the plain expression takes a fraction of the other's time. */
+function isPrintable(text: string): boolean {
+  return /^[\x20-\x7e]+$/.test(text) || /^[^\p{C}]+$/u.test(text);
 }
 
 function advance(state: UuidV7State, nowMs: number): Required<UuidV7State> {

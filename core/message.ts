@@ -69,7 +69,8 @@ export function checkBodySize(body: MessageBody, maxBytes: number = MAX_BODY_BYT
 
 /** Whether a content type says JSON, `application/problem+json` and the like included. */
 export function isJson(contentType: string): boolean {
-  return /^\s*(application|text)\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType);
+  return contentType === JSON_CONTENT_TYPE ||
+    /^\s*(application|text)\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType);
 }
 
 /** Whether a content type says text, so that a UTF-8 body may be kept as a string. */

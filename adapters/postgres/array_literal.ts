@@ -33,7 +33,8 @@ export function booleanArray(values: readonly (boolean | null)[]): string {
 export function textArray(values: readonly (string | null)[]): { text: string; joined: boolean } {
   const joined = values.length > 1 && values.every(isPlain);
   if (!joined) return { text: textLiteral(values), joined };
-  return { text: values.map((value) => value ?? NULL).join(SEPARATOR), joined };
+  const texts = values.includes(null) ? values.map((value) => value ?? NULL) : values;
+  return { text: texts.join(SEPARATOR), joined };
 }
 
 /** An array of texts in Postgres's own notation, for `::text[]`. */

@@ -146,11 +146,13 @@ export class Depositor<Tx> {
   ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
     const { store, clock } = this.#settings;
     const results = await store.add(box, rows, clock.now(), tx);
+    const added = results.map(({ added }) => added);
+    if (!added.includes(false)) return { receipts: receiptsOfNew(rows, each), added };
     const receipts: Receipt[] = [];
     for (let at = 0; at < rows.length; at += each) {
       receipts.push(receiptOf(rows[at] as NewRecord, results.slice(at, at + each)));
     }
-    return { receipts, added: results.map(({ added }) => added) };
+    return { receipts, added };
   }
 
   async #addAllOrNone(
@@ -189,6 +191,15 @@ export class Depositor<Tx> {
     this.#settings.observe({ kind: "published", box, id, name, group: "" });
     this.#outlet.due(dueAtMs);
   }
+}
+
+/** What publishers are told when every row was added. */
+function receiptsOfNew(rows: readonly NewRecord[], each: number): Receipt[] {
+  const receipts: Receipt[] = [];
+  for (let at = 0; at < rows.length; at += each) {
+    receipts.push({ id: (rows[at] as NewRecord).id, duplicate: false });
+  }
+  return receipts;
 }
 
 /**
