@@ -110,10 +110,10 @@ export interface Settlement extends Lease {
   /** Where the record must stand for the change to apply. */
   readonly from: State;
   /**
-   * The record's times as they were under this epoch, for stores that write only what changes; not given
-   * by those who do not know them.
+   * The record as it was under this epoch, for stores that write only what changes; not given by those
+   * who do not know it.
    */
-  readonly seen?: Pick<Standing, "dueAtMs" | "deadlineMs">;
+  readonly seen?: Patch & Pick<StoredRecord, "reply">;
   /** The change. */
   readonly patch: Patch;
   /** What the handler returned, as JSON; not given leaves what is there. */

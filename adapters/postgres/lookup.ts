@@ -30,7 +30,7 @@ export class Lookup {
     if (wanted.length === 0) return new Map();
     const { box, name } = this.#table;
     const rows = await run(
-      `select ${READ_COLUMNS} from ${name} where id = any($1::text::text[])`,
+      `select ${READ_COLUMNS} from ${name} where id = any((select $1::text)::text[])`,
       [textLiteral([...new Set(wanted.map(({ id }) => id))])],
     );
     return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));

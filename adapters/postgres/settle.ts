@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Patch } from "../../core/lifecycle.ts";
 import type { Lease, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
 import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
@@ -30,22 +31,50 @@ export async function settleAll(
   await runReachingAll(run, settlements.length, settlementChange(table, settlements));
 }
 
+/**
+ * What no settlement changes stays out of the statement: each value costs the driver and the server, and
+ * an indexed column costs most.
+ */
 function settlementChange(table: Table, round: readonly Settlement[]): Change {
-  const patched = [...PATCH_COLUMNS, ...changedTimes(round)];
-  const batch = new KeyedBatch(round, [...SETTLE_COLUMNS, ...patched]);
+  const patched = PATCH_COLUMNS.filter(({ field }) =>
+    round.some(({ seen, patch }) => seen === undefined || seen[field] !== patch[field])
+  );
+  const replies = round.some(({ seen, reply }) => reply !== undefined && reply !== seen?.reply);
+  const claims = CLAIMS.find(({ claimed }) => round.every((each) => each.claimed === claimed));
+  const batch = new KeyedBatch(round, [
+    EPOCH,
+    FROM_STATE,
+    ...patched,
+    ...claims === undefined ? [CLAIMED] : [],
+    ...replies ? [REPLIED, REPLY] : [],
+  ]);
   const set = patched.map(({ name }) => `${name} = ${batch.value(name)}`);
+  if (replies) {
+    set.push(
+      `reply = case when ${batch.value(REPLIED.name)} then ${
+        batch.value(REPLY.name)
+      } else t.reply end`,
+    );
+  }
+  const isClaimed = claims?.sql ??
+    `(t.lease_until_ms is not null) = coalesce(${
+      batch.value(CLAIMED.name)
+    }, t.lease_until_ms is not null)`;
   // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
   // backlog in it.
   const sql = `update ${table.name} as t
-set ${set.join(", ")}, lease_until_ms = null,
-  reply = case when ${batch.value("replied")} then ${batch.value("reply")} else t.reply end
-where ${batch.hasKey} and t.epoch = ${batch.value("epoch")}
-  and (t.state = ${batch.value("from_state")}) is not false
-  and (t.lease_until_ms is not null) = coalesce(${
-    batch.value("claimed")
-  }, t.lease_until_ms is not null)`;
+set ${[...set, "lease_until_ms = null"].join(", ")}
+where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
+  and (t.state = ${batch.value(FROM_STATE.name)}) is not false and ${isClaimed}`;
   return { ...batch.with, sql, params: batch.params };
 }
+
+/** Who settles, where all settlements say the same. */
+const CLAIMS: readonly { readonly claimed: Settlement["claimed"]; readonly sql: string }[] = [
+  { claimed: true, sql: "t.lease_until_ms is not null" },
+  { claimed: false, sql: "t.lease_until_ms is null" },
+  { claimed: "either", sql: "true" },
+];
 
 /** See `Store.renew`. */
 export function renew(
@@ -65,52 +94,61 @@ where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms
 
 const EPOCH: BatchColumn<Lease> = { name: "epoch", type: "integer", value: ({ epoch }) => epoch };
 
-/** The columns that a patch always sets. */
-const PATCH_COLUMNS: readonly BatchColumn<Settlement>[] = [
-  { name: "state", type: "text", value: ({ patch }) => patch.state },
-  { name: "attempts", type: "integer", value: ({ patch }) => patch.attempts },
-  { name: "crashes", type: "integer", value: ({ patch }) => patch.crashes },
-  { name: "expires_at_ms", type: "bigint", value: ({ patch }) => patch.expiresAtMs },
-  { name: "checks", type: "integer", value: ({ patch }) => patch.checks },
-  { name: "unreachable", type: "integer", value: ({ patch }) => patch.unreachable },
-  { name: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
-  { name: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
-];
-
-const TIME_COLUMNS:
-  readonly (BatchColumn<Settlement> & { readonly time: "dueAtMs" | "deadlineMs" })[] = [
-    { name: "due_at_ms", type: "bigint", time: "dueAtMs", value: ({ patch }) => patch.dueAtMs },
-    {
-      name: "deadline_ms",
-      type: "bigint",
-      time: "deadlineMs",
-      value: ({ patch }) => patch.deadlineMs,
-    },
-  ];
-
-/**
- * Times that no patch changes stay out of the statement. They are mostly all that differs between
- * records, and a statement in which nothing differs is several times as fast.
- */
-function changedTimes(round: readonly Settlement[]): BatchColumn<Settlement>[] {
-  return TIME_COLUMNS.filter(({ time }) =>
-    round.some(({ seen, patch }) => seen === undefined || seen[time] !== patch[time])
-  );
-}
-
-/** What else a settlement says, beside its key. */
-const SETTLE_COLUMNS: readonly BatchColumn<Settlement>[] = [
-  EPOCH,
+/** The columns that a patch sets. */
+const PATCH_COLUMNS: readonly (BatchColumn<Settlement> & { readonly field: keyof Patch })[] = [
+  { name: "state", field: "state", type: "text", value: ({ patch }) => patch.state },
+  { name: "attempts", field: "attempts", type: "integer", value: ({ patch }) => patch.attempts },
+  { name: "crashes", field: "crashes", type: "integer", value: ({ patch }) => patch.crashes },
   {
-    name: "claimed",
-    type: "boolean",
-    // Null settles either way.
-    value: ({ claimed }) => claimed === "either" ? null : claimed,
+    name: "expires_at_ms",
+    field: "expiresAtMs",
+    type: "bigint",
+    value: ({ patch }) => patch.expiresAtMs,
   },
-  { name: "from_state", type: "text", value: ({ from }) => from },
-  { name: "replied", type: "boolean", value: ({ reply }) => reply !== undefined },
-  { name: "reply", type: "text", value: ({ reply }) => textOrNull(reply ?? null) },
+  { name: "checks", field: "checks", type: "integer", value: ({ patch }) => patch.checks },
+  {
+    name: "unreachable",
+    field: "unreachable",
+    type: "integer",
+    value: ({ patch }) => patch.unreachable,
+  },
+  { name: "note", field: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
+  { name: "reason", field: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
+  { name: "due_at_ms", field: "dueAtMs", type: "bigint", value: ({ patch }) => patch.dueAtMs },
+  {
+    name: "deadline_ms",
+    field: "deadlineMs",
+    type: "bigint",
+    value: ({ patch }) => patch.deadlineMs,
+  },
 ];
+
+/* What else a settlement says, beside its key. */
+
+const FROM_STATE: BatchColumn<Settlement> = {
+  name: "from_state",
+  type: "text",
+  value: ({ from }) => from,
+};
+
+/** Null settles either way. */
+const CLAIMED: BatchColumn<Settlement> = {
+  name: "claimed",
+  type: "boolean",
+  value: ({ claimed }) => claimed === "either" ? null : claimed,
+};
+
+const REPLIED: BatchColumn<Settlement> = {
+  name: "replied",
+  type: "boolean",
+  value: ({ reply }) => reply !== undefined,
+};
+
+const REPLY: BatchColumn<Settlement> = {
+  name: "reply",
+  type: "text",
+  value: ({ reply }) => textOrNull(reply ?? null),
+};
 
 /**
  * Runs a statement over items with a key, and says of each whether its row was reached. A statement
