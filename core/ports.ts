@@ -219,6 +219,13 @@ export interface Store<Tx = unknown> {
   settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
 
   /**
+   * Adds a record and tells others of it, as {@linkcode Store.add} and then {@linkcode Store.notify} do, for
+   * stores that can do both at once. Null when they had better be done one after the other, and nothing
+   * was done.
+   */
+  addAndTell?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+
+  /**
    * Settles records, each with a key of its own, as the last that is done in a transaction of
    * {@linkcode Store.transaction}: it rejects or the transaction does, with `lease_lost`, unless every
    * settlement applies. So a store need not wait for the answer before it commits, which spares a round

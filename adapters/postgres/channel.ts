@@ -4,6 +4,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
+import type { Word } from "./insert.ts";
 import type { Wakeups } from "./sql_store.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -25,9 +26,10 @@ const MAX_CHANNEL_LENGTH = 63;
 /**
  * Wake-ups on one channel.
  *
- * NOTIFY is never part of a transaction that writes: its commit takes a lock of the whole server,
+ * NOTIFY is hardly ever part of a transaction that writes: its commit takes a lock of the whole server,
  * which was measured to cut commits at ten connections to a third. It goes by itself, and once for all
- * who asked within `intervalMs`.
+ * who asked within `intervalMs`; only one that comes after a lull may travel {@linkcode Channel.aboard}
+ * the statement that writes.
  */
 export class Channel implements Wakeups {
   readonly #notifier: Notifier;
@@ -48,6 +50,11 @@ export class Channel implements Wakeups {
 
   notify(box: Box): Promise<void> {
     return this.#throttles[box].run();
+  }
+
+  aboard(box: Box): Word | null {
+    if (!this.#throttles[box].take()) return null;
+    return { channel: this.#name, payload: this.#payload(box) };
   }
 
   async listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
@@ -78,9 +85,13 @@ export class Channel implements Wakeups {
 
   async #send(box: Box): Promise<void> {
     try {
-      await this.#notifier.notify(this.#name, `${this.#sender} ${box}`);
+      await this.#notifier.notify(this.#name, this.#payload(box));
     } catch {
       // Best effort: the poll of whoever missed it finds the work.
     }
+  }
+
+  #payload(box: Box): string {
+    return `${this.#sender} ${box}`;
   }
 }

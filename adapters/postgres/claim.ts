@@ -12,6 +12,7 @@ import type { Value } from "./batch.ts";
 import { ClaimPosition } from "./claim_position.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
+import { UNHURRIED } from "./unhurried.ts";
 import { isStorableKey } from "./storable_text.ts";
 import { compareKeys, type Table } from "./table.ts";
 
@@ -203,7 +204,7 @@ function claimSql(table: Table, places: string, alsoSet: string): string {
 set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
 where ctid = any(array(
     ${places}
-  ))
+  )) and ${UNHURRIED}
 returning ${READ_COLUMNS}`;
 }
 

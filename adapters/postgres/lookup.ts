@@ -11,6 +11,7 @@ import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey } from "./storable_text.ts";
 import { keyText, type Table } from "./table.ts";
+import { UNHURRIED } from "./unhurried.ts";
 
 /** The states nearly all records are in. */
 const BULK_STATES: readonly State[] = ["scheduled", "succeeded"];
@@ -137,7 +138,7 @@ select least(
     order by expires_at_ms
     limit $2::text::bigint
     for update skip locked
-  ))
+  )) and ${UNHURRIED}
   returning 1
 )
 select count(*) from gone`,

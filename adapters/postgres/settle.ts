@@ -11,6 +11,7 @@ import { type Change, runReached, runReachingAll } from "./reached.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./storable_text.ts";
 import { KeySet, type Table } from "./table.ts";
+import { UNHURRIED } from "./unhurried.ts";
 
 /** See `Store.settle`. */
 export function settle(
@@ -87,7 +88,8 @@ export function renew(
     const batch = new KeyedBatch(round, [EPOCH]);
     const sql = `update ${table.name} as t
 set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}
-where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null`;
+where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null
+  and ${UNHURRIED}`;
     return { ...batch.with, sql, params: batch.params };
   });
 }

@@ -20,7 +20,7 @@ import type {
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
 import { addPart, allAdded } from "./add.ts";
-import { haveNewKeys, statementParts } from "./insert.ts";
+import { haveNewKeys, insertNew, statementParts, type Word } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { renew, settle, settleAll } from "./settle.ts";
@@ -30,6 +30,8 @@ import { keyText, type Table, tableOf } from "./table.ts";
 export interface Wakeups {
   /** Tells. */
   notify(box: Box): Promise<void>;
+  /** What to tell in the very statement that writes; null when that is better told by itself. */
+  aboard?(box: Box): Word | null;
   /** Listens. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Stops telling and listening. */
@@ -90,6 +92,11 @@ export class SqlStore<Tx> implements Store<Tx> {
     // One statement is atomic by itself, several need a transaction.
     if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
     return await this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs));
+  }
+
+  addAndTell(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
+    const word = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
+    return word === null ? null : this.#addWith(word, box, record, nowMs);
   }
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
@@ -187,6 +194,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     if (ahead === undefined) return await adding;
     await ahead.take(adding);
     return allAdded(part);
+  }
+
+  async #addWith(
+    word: Word,
+    box: Box,
+    record: NewRecord,
+    nowMs: number,
+  ): Promise<AddResult> {
+    await this.ready();
+    await insertNew(this.#run, this.#boxes[box].table, [record], nowMs, word);
+    return { added: true };
   }
 
   async #add(

@@ -39,6 +39,13 @@ export class Throttle {
     return this.#waiting;
   }
 
+  /** Lets the caller do the work itself: true when it may be done now. */
+  take(): boolean {
+    if (this.#pause !== null) return false;
+    this.#begin();
+    return true;
+  }
+
   /** Does what waits, and leaves no timer behind. */
   async end(): Promise<void> {
     this.#endPause();
@@ -47,6 +54,11 @@ export class Throttle {
   }
 
   async #now(): Promise<void> {
+    this.#begin();
+    await this.#work();
+  }
+
+  #begin(): void {
     this.#pause = new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         const longest = MAX_GROWTH * this.#intervalMs;
@@ -63,6 +75,5 @@ export class Throttle {
         resolve();
       };
     });
-    await this.#work();
   }
 }

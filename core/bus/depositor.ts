@@ -24,6 +24,8 @@ export interface Outlet {
   finds(box: Box, group: string): boolean;
   /** Is told that a record is there to claim, or will be once its transaction has committed. */
   added(box: Box, group: string, committed: boolean): void;
+  /** Whether others are told of what is there for a group. */
+  tells(box: Box, group: string): boolean;
   /** Is told when something that was stored is due, in Unix milliseconds. */
   due(atMs: number): void;
 }
@@ -46,7 +48,7 @@ export class Depositor<Tx> {
     this.#outlet = outlet;
     const joined = (box: Box) =>
       joiner<NewRecord, AddResult>({
-        run: (records) => settings.store.add(box, records, settings.clock.now()),
+        run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
       });
@@ -65,8 +67,25 @@ export class Depositor<Tx> {
     const [born = row] = this.#bornLeased(deposit.box, [row]);
     const receipt = receiptOf(born, [await this.#addJoined[deposit.box](born)]);
     this.#published(deposit.box, record, receipt);
-    if (!receipt.duplicate) this.committed(born, deposit.box);
+    if (!receipt.duplicate) this.#stored(born, deposit.box);
     return receipt;
+  }
+
+  /** Inserts what travels together, and tells others of it, once for all. */
+  async #insert(box: Box, records: readonly NewRecord[]): Promise<AddResult[]> {
+    const { store, clock } = this.#settings;
+    const [first, second] = records;
+    const told = records.find((record) =>
+      record.leaseUntilMs === null && this.#outlet.tells(box, record.group)
+    );
+    if (told !== undefined && told === first && second === undefined) {
+      const telling = store.addAndTell?.(box, told, clock.now()) ?? null;
+      if (telling !== null) return [await telling];
+    }
+    const results = await store.add(box, records, clock.now());
+    const isNew = results.some(({ added }) => added);
+    if (told !== undefined && isNew) this.#outlet.added(box, told.group, true);
+    return results;
   }
 
   /** Stores many messages: all of them, or none. */
@@ -128,9 +147,20 @@ export class Depositor<Tx> {
 
   /** Is told that a record of this bus was committed. */
   committed(record: NewRecord, box: Box = "outbox"): void {
+    this.#stored(record, box);
+    const { leaseUntilMs, group } = record;
+    if (leaseUntilMs === null && this.#outlet.tells(box, group)) {
+      this.#outlet.added(box, group, true);
+    }
+  }
+
+  /** Sees to it that this bus works on a record, if it is for it; others were told. */
+  #stored(record: NewRecord, box: Box): void {
     this.#outlet.due(record.dueAtMs);
-    if (record.leaseUntilMs === null) return this.#outlet.added(box, record.group, true);
-    this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
+    if (record.leaseUntilMs !== null) {
+      return this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
+    }
+    if (!this.#outlet.tells(box, record.group)) this.#outlet.added(box, record.group, true);
   }
 
   /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */

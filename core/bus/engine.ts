@@ -22,6 +22,7 @@ import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
 import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
+import { observed } from "./observer.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./phase.ts";
@@ -93,6 +94,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       handOver: (record) => this.#laneOf(record.box).push(record),
       finds: (box, group) => box === "outbox" || this.#handles(group),
       added: (box, group, committed) => this.#added(committed, box, group),
+      tells: (box, group) => !this.#worksOn(box, group),
       due: (atMs) => this.#waker.due(atMs),
     });
     this.#dispatcher = new Dispatcher(
@@ -336,7 +338,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   }
 
   async #stop(drainMs: number): Promise<void> {
-    const { store, transport, clock } = this.#settings;
+    const { store, transport, clock, observe } = this.#settings;
     this.#phase = "draining";
     const aborted = new Promise<void>((resolve) =>
       this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
@@ -348,7 +350,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     await Promise.race([this.#starting?.catch(() => {}), aborted]);
     this.#janitorWake.now();
     const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
-    await this.#observed("unlisten", this.#unlisten?.());
+    await observed(observe, "unlisten", () => this.#unlisten?.());
     await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
     await Promise.race([this.#calls.idle(), aborted]);
     // What was handled, published or confirmed until now may have handed over more to send.
@@ -356,24 +358,15 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     await this.#outbox.finish();
     cancelAbort();
     this.#phase = "stopped";
-    await this.#observed("close", transport.close(this));
+    await observed(observe, "close", () => transport.close(this));
     await store.close();
   }
 
-  /** Work whose errors are observed: it is done in the background, where nobody waits for it. */
-  async #observed(during: string, work: Promise<unknown> | undefined): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#settings.observe({ kind: "error", during, error });
-    }
-  }
-
   #added(committed: boolean, box: Box = "outbox", group = ""): void {
+    const { observe, store } = this.#settings;
     const { wake } = this.#laneOf(box);
-    const isOurs = this.#phase === "running" && (box === "outbox" || this.#handles(group));
-    if (isOurs) committed ? wake.now() : wake.soon();
-    else if (committed) this.#observed("notify", this.#settings.store.notify?.(box));
+    if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
+    else if (committed) observed(observe, "notify", () => store.notify?.(box));
   }
 
   #madeDue(box: Box, group = ""): void {
@@ -384,6 +377,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #room(box: Box, group: string): number {
     if (box === "outbox") return this.#outbox.room();
     return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
+  }
+
+  /** Whether this bus works on what is there for a group, and so has nobody else to tell. */
+  #worksOn(box: Box, group: string): boolean {
+    return this.#phase === "running" && (box === "outbox" || this.#handles(group));
   }
 
   #handles(group: string): boolean {

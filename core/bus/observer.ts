@@ -70,3 +70,16 @@ export function guarded(observe: Observer | undefined): Observer {
     }
   };
 }
+
+/** Does work that nobody else waits for, and observes its error. Never rejects. */
+export async function observed(
+  observe: Observer,
+  during: string,
+  work: () => Promise<unknown> | undefined,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    observe({ kind: "error", during, error });
+  }
+}

@@ -192,6 +192,11 @@ export class Subscriptions<Tx> {
     return [...this.#groups.keys()];
   }
 
+  /** Whether a group has a subscriber. */
+  handles(group: string): boolean {
+    return this.#groups.has(group);
+  }
+
   /** The names and patterns that are subscribed to, each once. */
   get patterns(): string[] {
     return [...new Set([...this.#groups.values()].flat().map(({ pattern }) => pattern))];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Alarm } from "../alarm.ts";
+import { observed } from "./observer.ts";
 import type { Settings } from "./options.ts";
 
 /** Collects when something is due, and arms the alarm for the earliest: its tick arms the next. */
@@ -47,14 +47,6 @@ export class Waker<Tx> {
     this.#atMs = this.#graceAtMs = Infinity;
     // A bus that runs needs no alarm.
     if (alarm === undefined || atMs === Infinity || !this.#isResting()) return null;
-    return this.#armed(alarm, atMs);
-  }
-
-  async #armed(alarm: Alarm, atMs: number): Promise<void> {
-    try {
-      await alarm.arm(atMs);
-    } catch (error) {
-      this.#settings.observe({ kind: "error", during: "alarm", error });
-    }
+    return observed(this.#settings.observe, "alarm", () => alarm.arm(atMs));
   }
 }

@@ -12,9 +12,10 @@ import {
   recordOf,
   recordsOf,
   settlement,
+  stored,
 } from "../conformance/store/subject.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { type StoreRoom, withStore } from "../support/postgres_store.ts";
+import { type StoreRoom, withSchema, withStore } from "../support/postgres_store.ts";
 import { skipFor } from "../support/skip.ts";
 
 const url = await postgresUrl();
@@ -173,6 +174,51 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       assert.ok(woken <= 2, `woken ${woken} times`);
       assert.equal(own, 0);
     }));
+
+  it("adds a record and wakes other stores in one statement, which is not for many at once", () =>
+    withSchema(async (sql, schema) => {
+      const store = postgresStore(sql, { schema, wakeIntervalMs: 60_000 });
+      const peer = postgresStore(sql, { schema });
+      await store.ready();
+      const { promise, resolve } = Promise.withResolvers<string>();
+      await peer.listen?.(resolve);
+      const taken = recordOf("taken");
+      assert.equal(store.addAndTell?.("inbox", taken, NOW), null);
+      await store.add("inbox", [taken], NOW);
+      const record = { ...recordOf("m-1"), hasNewKey: true };
+      assert.deepEqual(await store.addAndTell?.("inbox", record, NOW), { added: true });
+      assert.equal(await promise, "inbox");
+      const want = stored(recordOf("m-1"), "inbox");
+      assert.deepEqual(await store.find("inbox", keyOf("m-1")), want);
+      // The next word waits for its interval, so that records do not wait for one another's.
+      assert.equal(store.addAndTell?.("inbox", { ...record, id: "m-2" }, NOW), null);
+      await Promise.all([peer.close(), store.close()]);
+    }));
+
+  it("waits for the disk for messages and what becomes of them, and not for leases and clean-up", () =>
+    withStore(async ({ store, sql, schema }) => {
+      await sql.unsafe(`
+        create table ${schema}.noted (what text, waits text);
+        create function ${schema}.note() returns trigger language plpgsql as $$ begin
+          insert into ${schema}.noted values (tg_op, current_setting('synchronous_commit'));
+          return null;
+        end $$;
+        create trigger note after insert or update or delete on ${schema}.outbox
+          for each statement execute function ${schema}.note()`);
+      await store.add("outbox", [recordOf("m-1")], NOW);
+      const claimed = await claimOne(store);
+      await store.renew("outbox", [leaseOf(claimed)], NOW + HOUR_MS);
+      await store.settle("outbox", [settlement(claimed)]);
+      assert.equal(await store.prune("outbox", NOW + 1_000 * HOUR_MS, 10), 1);
+      const noted = await sql.unsafe(`select what, waits from ${schema}.noted`).values();
+      assert.deepEqual([...noted], [
+        ["INSERT", "on"],
+        ["UPDATE", "off"],
+        ["UPDATE", "off"],
+        ["UPDATE", "on"],
+        ["DELETE", "off"],
+      ]);
+    }, { max: 1 }));
 });
 
 /** How many updates the outbox saw; statistics are sent when the one connection is idle. */

@@ -47,6 +47,18 @@ describe("a throttle", () => {
     await throttle.end();
   });
 
+  it("leaves the work to one who takes it, in a pause to nobody", async () => {
+    const { ask, pass, throttle } = counted();
+    assert.equal(throttle.take(), true);
+    assert.equal(throttle.take(), false);
+    assert.equal(await pass(INTERVAL_MS), 0);
+    assert.equal(throttle.take(), true);
+    ask(1);
+    assert.equal(await pass(0), 0);
+    assert.equal(await pass(INTERVAL_MS), 1);
+    await throttle.end();
+  });
+
   it("does what waits when it is ended", async () => {
     const { ask, pass, throttle } = counted();
     ask(2);
