@@ -10,6 +10,7 @@ import type { ClaimRequest, RecordKey, StoredRecord } from "../../core/ports.ts"
 import { textLiteral } from "./array_literal.ts";
 import type { Value } from "./batch.ts";
 import { ClaimPosition } from "./claim_position.ts";
+import { expected, limitOf } from "./in_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { UNHURRIED } from "./unhurried.ts";
@@ -22,15 +23,19 @@ const SUSPECT_WINDOW = 1_000;
 /** How often all of them are looked at, in milliseconds. */
 const SUSPECT_FULL_SCAN_MS = 10_000;
 
+/** Nobody holds it, and no worker died with it. */
+const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
 /** Nobody holds it now; the first parameter is the time. */
-const FREE = "(lease_until_ms is null or lease_until_ms <= $1::text::bigint)";
+const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
 /** A worker died with it, just now or before. */
-const SUSPECT = "(lease_until_ms <= $1::text::bigint or (lease_until_ms is null and crashes > 0))";
+const SUSPECT = expected(
+  "coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)",
+);
 const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
 
 /** What else must hold of a record that is due. */
 const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
-  fresh: "state = 'scheduled' and lease_until_ms is null and crashes = 0",
+  fresh: `state = 'scheduled' and ${UNTOUCHED}`,
   suspect: `state = 'scheduled' and ${SUSPECT}`,
   half: `state = 'prepared' and ${FREE}`,
 };
@@ -152,9 +157,9 @@ function freshSql(table: Table, { groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
-      and lease_until_ms is null and crashes = 0${ofGroups(groups, 5)}
+      and ${UNTOUCHED}${ofGroups(groups, 5)}
     order by due_at_ms
-    limit $3::text::bigint
+    ${limitOf("$3")}
     for update skip locked`,
     "",
   );
@@ -168,7 +173,7 @@ function halfSql(table: Table, { groups }: ClaimRequest): string {
     where state = 'prepared' and due_at_ms <= $1::text::bigint
       and ${FREE}${ofGroups(groups, 4)}
     order by due_at_ms
-    limit $3::text::bigint
+    ${limitOf("$3")}
     for update skip locked`,
     "",
   );
@@ -185,7 +190,7 @@ function suspectSql(table: Table, { groups }: ClaimRequest): string {
           select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
           where ${due} and ${FREE}${ofGroups(groups, 4)}
           order by due_at_ms
-          limit $3::text::bigint
+          ${limitOf("$3")}
         ) as earliest
         where ${SUSPECT}
         order by due_at_ms
@@ -210,7 +215,7 @@ returning ${READ_COLUMNS}`;
 
 function ofGroups(groups: readonly string[] | undefined, parameter: number): string {
   if (groups === undefined) return "";
-  return ` and subscriber_group = any($${parameter}::text::text[])`;
+  return ` and ${expected(`subscriber_group = any($${parameter}::text::text[])`)}`;
 }
 
 /** Claims of other groups go their own way. */

@@ -7,6 +7,7 @@ import type { State } from "../../core/lifecycle.ts";
 import type { ListQuery, RecordKey, StateCounts, StoredRecord } from "../../core/ports.ts";
 import { textLiteral } from "./array_literal.ts";
 import type { Value } from "./batch.ts";
+import { expected, limitOf } from "./in_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey } from "./storable_text.ts";
@@ -102,12 +103,12 @@ limit ${param(query.limit, "bigint")}`,
     if (groups?.length === 0) return null;
     const { name } = this.#table;
     const waiting = `state = '${state}'${
-      groups !== undefined ? " and subscriber_group = any($1::text::text[])" : ""
+      groups === undefined ? "" : ` and ${expected("subscriber_group = any($1::text::text[])")}`
     }`;
     const [row] = await run(
       `with free as materialized (
   select due_at_ms from ${name}
-  where ${waiting} and lease_until_ms is null
+  where ${waiting} and ${expected("lease_until_ms is null")}
   order by due_at_ms
   limit 1
 )
@@ -136,7 +137,7 @@ select least(
     select ctid from ${name}
     where expires_at_ms <= $1::text::bigint
     order by expires_at_ms
-    limit $2::text::bigint
+    ${limitOf("$2")}
     for update skip locked
   )) and ${UNHURRIED}
   returning 1

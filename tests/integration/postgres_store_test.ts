@@ -52,6 +52,33 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       }
     }));
 
+  it("claims in order and stops, though statistics know nothing of the backlog", () =>
+    withStore(async (room) => {
+      const { sql, schema, store } = room;
+      // Large for what is in it, as a table is whose backlog was worked off.
+      await sql.unsafe(`alter table ${schema}.inbox
+        set (fillfactor = 10, autovacuum_enabled = false)`);
+      for (const analyzed of [false, true]) {
+        await rows(room, 40_000, "false");
+        if (analyzed) await sql.unsafe(`analyze ${schema}.inbox`);
+        await rows(room, 20_000, "true");
+        const plans = await plansOf(room, async (store) => {
+          const groups = ["g", "h"];
+          await claim(store, { box: "inbox", nowMs: NOW, limit: 10, groups });
+          await claim(store, { box: "inbox", kind: "suspect", limit: 1, groups });
+          await store.nextDueAt("inbox", NOW, groups);
+        });
+        const [fresh, suspect, next] = plans as [string, string, string];
+        for (const plan of [fresh, suspect, next]) {
+          assert.match(plan, /Index Scan using inbox_due/);
+          assert.doesNotMatch(plan, /Seq Scan/);
+        }
+        // What has a lease before the first that has none may be few, and fetched as they come.
+        for (const plan of [fresh, suspect]) assert.doesNotMatch(plan, /Bitmap/);
+      }
+      assert.equal((await claim(store, { box: "inbox", limit: 10, groups: ["g"] })).length, 10);
+    }));
+
   it("settles, renews and prunes without walking the backlog", () =>
     withStore(async (room) => {
       await fill(room);
@@ -231,6 +258,19 @@ async function updates(
     select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_user_tables
     where schemaname = ${schema} and relname = 'outbox'`;
   return row as unknown as { all: number; hot: number };
+}
+
+/** So many records of the inbox, of which those that `waits` picks are due and the others settled. */
+async function rows({ sql, schema }: StoreRoom, count: number, waits: string): Promise<void> {
+  await sql.unsafe(
+    `insert into ${schema}.inbox
+      (id, subscriber_group, name, sent_at_ms, due_at_ms, created_at_ms, epoch, state, lease_until_ms)
+    select md5(random()::text), 'g', 'order.placed', $1::bigint - i, $1::bigint - i, $1::bigint, 1,
+      case when ${waits} then 'scheduled' else 'succeeded' end,
+      case when ${waits} and i % 4 = 0 then $1::bigint + 1000 end
+    from generate_series(1, $2::int) i`,
+    [NOW, count],
+  );
 }
 
 /** 20,000 settled and 20,000 delayed records, a hundred that failed, and statistics that know of them. */
