@@ -31,7 +31,11 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   }, [
     subscribe(StockReserved, { group: "orders" }, async ({ orderId, isReserved }, { tx }) => {
       const status = isReserved ? "reserved" : "sold out";
-      await tx`update orders set status = ${status}, answers = answers + 1 where id = ${orderId}`;
+      // Messages come in any order: word of the label may have come before this one.
+      await tx`
+        update orders set answers = answers + 1,
+          status = case status when 'shipped' then status else ${status} end
+        where id = ${orderId}`;
     }),
     subscribe(ParcelLabelled, { group: "orders" }, async (label, { tx, headers }) => {
       const orderId = OrderId.parse(headers["order-id"]);
