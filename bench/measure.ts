@@ -65,7 +65,7 @@ async function onStage(stage: Stage, load: StoreLoad): Promise<Measurement> {
     case "whole":
       return await whole(stage);
     case "latency":
-      return await latency(stage, load.processes);
+      return await latency(stage, load);
     case "idle":
       return await idle(stage);
     case "prune":

@@ -33,6 +33,7 @@ export type Order =
     readonly side: "outbox" | "inbox" | "both";
     readonly effect: boolean;
     readonly together: boolean;
+    readonly inTransaction: boolean;
     /** After how many messages it says how far it is, besides every few milliseconds. */
     readonly tellEvery: number;
   }

@@ -26,7 +26,7 @@ export type Load =
   /** Publishes and works off in one process. */
   | { readonly kind: "whole"; readonly records: 1 | 2 }
   /** Publishes at an even pace and handles, in so many processes. */
-  | { readonly kind: "latency"; readonly processes: 1 | 2 }
+  | { readonly kind: "latency"; readonly processes: 1 | 2; readonly inTransaction: boolean }
   /** Runs a worker that has nothing to do. */
   | { readonly kind: "idle" }
   /** Publishes while another process cleans up. */
@@ -192,6 +192,15 @@ export const SCENARIOS: readonly Scenario[] = [
     unit: "transactions/s",
   },
   latency("latency", "Publish to handler, 100 a second, two processes", 2, EVERYONE),
+  {
+    ...latency(
+      "latency-plain",
+      "The same, to a handler that wants no transaction, as those of peers",
+      2,
+      ["atlast"],
+    ),
+    load: { kind: "latency", processes: 2, inTransaction: false },
+  },
   latency("latency-in-process", "Publish to handler, 100 a second, one process", 1, QUEUES),
   {
     ...scenario("idle-statements", "Statements of a worker with nothing due", {
@@ -305,7 +314,12 @@ function latency(
   subjects: readonly SubjectName[],
 ): Scenario {
   return {
-    ...scenario(`${name}-p50`, title, { kind: "latency", processes }, subjects),
+    ...scenario(
+      `${name}-p50`,
+      title,
+      { kind: "latency", processes, inTransaction: true },
+      subjects,
+    ),
     unit: "ms",
     second: `${name}-p99`,
     labels: ["p50", "p99"],

@@ -38,6 +38,8 @@ export interface Work {
   readonly effect: boolean;
   /** Whether many messages may be handled in one transaction, by those who offer it. */
   readonly together: boolean;
+  /** Whether a handler gets a transaction, from those who can do without. */
+  readonly inTransaction: boolean;
 }
 
 /** A subject in one process. */

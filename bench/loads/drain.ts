@@ -54,7 +54,15 @@ async function drainBacklog(
   const total = warmUp + messages;
   await runWorker({ role: "prepare", ...stage.of, create: false, side, count: total });
   const tellEvery = Math.max(1, Math.floor(warmUp / TOLD_IN_WARM_UP / processes));
-  const order: Order = { role: "handle", ...stage.of, side, effect, together, tellEvery };
+  const order: Order = {
+    role: "handle",
+    ...stage.of,
+    side,
+    effect,
+    together,
+    inTransaction: true,
+    tellEvery,
+  };
   const progress = new Progress(processes, warmUp);
   const workers = Array.from(
     { length: processes },

@@ -19,6 +19,7 @@ export async function idle(stage: Stage): Promise<Measurement> {
     side: "both",
     effect: false,
     together: true,
+    inTransaction: true,
     tellEvery: 1,
   });
   try {

@@ -4,16 +4,22 @@
  * @module
  */
 import { costOf, type Measurement, measurementOf } from "../measurement.ts";
+import type { Load } from "../plan.ts";
 import { Worker } from "../processes.ts";
 import { Progress } from "../progress.ts";
 import type { Stage } from "../stage.ts";
 import { until } from "./handled.ts";
 
+type Latency = Extract<Load, { kind: "latency" }>;
+
 /** A message that takes longer than this is as good as lost. */
 const PATIENCE_MS = 40_000;
 
 /** Half and 99 of 100 take no longer than this, in milliseconds; publisher and worker in one process or two. */
-export async function latency(stage: Stage, processes: 1 | 2): Promise<Measurement> {
+export async function latency(
+  stage: Stage,
+  { processes, inTransaction }: Latency,
+): Promise<Measurement> {
   const progress = new Progress(1, 0);
   const hear = (report: Parameters<Progress["hear"]>[1]) => progress.hear(0, report);
   const publisher = new Worker({
@@ -28,6 +34,7 @@ export async function latency(stage: Stage, processes: 1 | 2): Promise<Measureme
     side: "both",
     effect: false,
     together: true,
+    inTransaction,
     tellEvery: 1,
   }, hear);
   const all = [...new Set([worker, publisher])];

@@ -21,12 +21,13 @@ export async function handle(
   order: OrderFor<"handle">,
   { say, told }: Talk,
 ): Promise<void> {
-  const { side, effect, together, tellEvery } = order;
+  const { side, effect, together, inTransaction, tellEvery } = order;
   say({ kind: "ready" });
   await told();
   const end = stopwatch();
   const counter = new Counter(session, say, tellEvery);
-  await session.work({ side, effect, together, onMessage: (body) => counter.add(body) });
+  const onMessage = (body: Body) => counter.add(body);
+  await session.work({ side, effect, together, inTransaction, onMessage });
   counter.start();
   await told();
   counter.stop();
@@ -76,6 +77,7 @@ async function working(session: Session, say: Talk["say"]): Promise<Counter> {
     side: "both",
     effect: false,
     together: true,
+    inTransaction: true,
     onMessage: (body) => counter.add(body),
   });
   counter.start();

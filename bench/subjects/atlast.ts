@@ -37,7 +37,13 @@ const TOGETHER = 1000;
 const WIDE_TRANSACTIONS = 4;
 /** With one message in each, as many as there are connections: most of their time is the round trip's. */
 const CONNECTIONS = 10;
-const IDLE: Work = { side: "outbox", onMessage: () => {}, effect: false, together: true };
+const IDLE: Work = {
+  side: "outbox",
+  onMessage: () => {},
+  effect: false,
+  together: true,
+  inTransaction: true,
+};
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
 const settledRow = (expires: string) => `'succeeded', 1, 1, ${expires}`;
@@ -163,10 +169,15 @@ class AtlastSession implements Session {
     const observe = (event: BusEvent) => {
       if (event.kind === "succeeded" && event.box === box) this.#settled += 1;
     };
+    const options = !work.inTransaction
+      ? { group: GROUP, transaction: false }
+      : work.together
+      ? { group: GROUP, together: TOGETHER }
+      : { group: GROUP };
     const subscribers = work.side === "outbox" ? [] : [
       subscribe<typeof Measured, Tx>(
         Measured,
-        { group: GROUP, ...(work.together ? { together: TOGETHER } : {}) },
+        options,
         async (body, { tx }) => {
           if (work.effect) {
             await tx`insert into effect (n, note) values (${body.n}, ${BUSINESS_NOTE})`;
