@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
 import { memoryStore } from "../../adapters/memory/mod.ts";
+import type { Box } from "../../core/lifecycle.ts";
+import type { AddResult, NewRecord } from "../../core/ports.ts";
 import {
   type AtlastError,
   ContractError,
@@ -10,6 +12,7 @@ import {
   MAX_HEADER_CHARACTERS,
   MAX_HEADERS,
   MAX_ID_LENGTH,
+  type PublishMiddleware,
 } from "../../mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal } from "../support/fake_transport.ts";
@@ -25,7 +28,57 @@ function setup() {
   return { ...fixture([], { transport }), transport };
 }
 
+/** A bus whose store tells which records it was given as new. */
+function watched(options: { onPublish?: PublishMiddleware[] } = {}) {
+  const wrapping = wrapped(memoryStore());
+  const given: (boolean | undefined)[] = [];
+  wrapping.around = (method, call, [, records]) => {
+    if (method === "add") given.push(...(records as NewRecord[]).map((each) => each.hasNewKey));
+    return call();
+  };
+  const parts = { ...options, store: wrapping.store, transport: new FakeTransport() };
+  return { ...fixture([], parts), given: () => given.splice(0) };
+}
+
 describe("bus: publish", () => {
+  it("says that a key is new only of ids it made for this very publish", async () => {
+    const plain = watched();
+    await plain.bus.publish(Placed, { n: 1 });
+    await plain.bus.publishMany(Placed, [{ n: 2 }, { n: 3 }]);
+    assert.deepEqual(plain.given(), [true, true, true]);
+    await plain.bus.publish(Placed, { n: 1 }, { id: "a" });
+    await plain.bus.publishMany(Placed, [{ n: 2 }, { n: 3 }], { ids: ["b", "c"] });
+    assert.deepEqual(plain.given(), [false, false, false]);
+    // A middleware may choose an id, or publish one draft twice.
+    const layered = watched({ onPublish: [(draft, next) => next(draft)] });
+    await layered.bus.publish(Placed, { n: 1 });
+    await layered.bus.publishMany(Placed, [{ n: 2 }, { n: 3 }]);
+    assert.deepEqual(layered.given(), [false, false, false]);
+  });
+
+  it("tells others in the statement that stores, where the store does that, and else after it", async () => {
+    const told: string[] = [];
+    for (const isAboard of [true, false]) {
+      const store = memoryStore();
+      const { bus } = fixture([], {
+        transport: new FakeTransport(),
+        store: Object.assign(store, {
+          notify: (box: string) => Promise.resolve(void told.push(`notify ${box}`)),
+          addAndTell: (box: Box, record: NewRecord, nowMs: number) => {
+            if (!isAboard) return null;
+            told.push(`aboard ${box}`);
+            return store.add(box, [record], nowMs).then(([result]) => result as AddResult);
+          },
+        }),
+      });
+      const { id } = await bus.publish(Placed, { n: 1 });
+      assert.deepEqual(told.splice(0), [isAboard ? "aboard outbox" : "notify outbox"]);
+      assert.ok(await store.find("outbox", { id, group: "" }));
+      await Promise.all([bus.publish(Placed, { n: 2 }), bus.publish(Placed, { n: 3 })]);
+      assert.deepEqual(told.splice(0), ["notify outbox"]);
+    }
+  });
+
   it("stores the message as it will be sent", async () => {
     const { bus, store } = setup();
     const { id, duplicate } = await bus.publish(Placed, { n: 7 }, { headers: { Tenant: "a" } });

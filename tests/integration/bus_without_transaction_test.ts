@@ -119,8 +119,9 @@ describe("bus: subscribers that want no transaction", () => {
     await bus.start();
     await bus.deliver(messages(1));
     await observed.until("stale", { id: "m-0" });
-    assert.equal((await store.find("inbox", { id: "m-0", group: "g" }))?.state, "scheduled");
     await bus.stop();
+    assert.equal(wrapping.calls.get("settle"), 1);
+    assert.equal((await store.find("inbox", { id: "m-0", group: "g" }))?.state, "scheduled");
   });
 
   it("cannot be handled together in one", () => {
