@@ -25,7 +25,7 @@ export type Load =
   }
   /** Publishes and works off in one process. */
   | { readonly kind: "whole"; readonly records: 1 | 2 }
-  /** Publishes at an even pace and handles, in so many processes. */
+  /** Publishes at an even pace and handles, in so many processes, by a handler that gets a transaction or none. */
   | { readonly kind: "latency"; readonly processes: 1 | 2; readonly inTransaction: boolean }
   /** Runs a worker that has nothing to do. */
   | { readonly kind: "idle" }

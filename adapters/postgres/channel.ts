@@ -4,7 +4,6 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
-import type { Word } from "./insert.ts";
 import type { Wakeups } from "./sql_store.ts";
 import { Throttle } from "./throttle.ts";
 
@@ -18,6 +17,14 @@ export interface Notifier {
     onNotify: (payload: string) => void,
     onListen: () => void,
   ): Promise<{ unlisten(): Promise<unknown> }>;
+}
+
+/** What others are told by NOTIFY. */
+export interface Word {
+  /** Who listens there is told. */
+  readonly channel: string;
+  /** Who tells, and of which box. */
+  readonly payload: string;
 }
 
 /** Channel names are cut off at the length of an identifier. */

@@ -13,9 +13,9 @@ import { ClaimPosition } from "./claim_position.ts";
 import { expected, limitOf } from "./in_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
-import { UNHURRIED } from "./unhurried.ts";
 import { isStorableKey } from "./storable_text.ts";
 import { compareKeys, type Table } from "./table.ts";
+import { UNHURRIED } from "./unhurried.ts";
 
 /** How many records that are due and unclaimed are looked at for suspects, earliest first. */
 const SUSPECT_WINDOW = 1_000;
@@ -28,9 +28,7 @@ const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
 /** Nobody holds it now; the first parameter is the time. */
 const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
 /** A worker died with it, just now or before. */
-const SUSPECT = expected(
-  "coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)",
-);
+const SUSPECT = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
 const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
 
 /** What else must hold of a record that is due. */

@@ -5,6 +5,7 @@
  */
 import type { NewRecord } from "../../core/ports.ts";
 import { Batch, singleValue, type Value } from "./batch.ts";
+import type { Word } from "./channel.ts";
 import { type Change, type Reached, runReached } from "./reached.ts";
 import { type Column, NEW_RECORD_COLUMNS } from "./row.ts";
 import type { Run } from "./run.ts";
@@ -20,12 +21,6 @@ const MAX_CHARACTERS = 8 * 1024 * 1024;
 /** Whether all keys are new, so that there is no need to look which of them are taken. */
 export function haveNewKeys(records: readonly NewRecord[]): boolean {
   return records.every(({ hasNewKey }) => hasNewKey === true);
-}
-
-/** What others are told by NOTIFY. */
-export interface Word {
-  readonly channel: string;
-  readonly payload: string;
 }
 
 /**

@@ -20,7 +20,8 @@ import type {
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
 import { addPart, allAdded } from "./add.ts";
-import { haveNewKeys, insertNew, statementParts, type Word } from "./insert.ts";
+import type { Word } from "./channel.ts";
+import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { renew, settle, settleAll } from "./settle.ts";
