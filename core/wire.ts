@@ -9,6 +9,7 @@ import { AtlastError } from "./errors.ts";
 import { messageFromWire, wireHeaders } from "./headers.ts";
 import { isObject, parsed } from "./json.ts";
 import type { Message } from "./message.ts";
+import type { Principal } from "./principal.ts";
 
 /** The content type of a request that carries several messages. */
 export const BATCH_CONTENT_TYPE = "application/vnd.atlast.batch+json";
@@ -62,7 +63,11 @@ export interface RequestToVerify {
 
 /** Whether a request may do what it asks, and if not, why. */
 export type VerifyResult =
-  | { readonly ok: true }
+  | {
+    readonly ok: true;
+    /** Who asks; not given where the verifier does not tell its callers apart. */
+    readonly principal?: Principal;
+  }
   | {
     readonly ok: false;
     /** Whether nobody knows who asks, or who asks may not. */
