@@ -5,7 +5,15 @@
  */
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
+import type {
+  AddResult,
+  DeliverOptions,
+  DeliveryResult,
+  NewRecord,
+  RecordKey,
+  StoredRecord,
+} from "../ports.ts";
+import { conflictWith, detailsOnArrival, resultOf } from "./arrival.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
 import { HELD_BY_GROUP } from "./lanes.ts";
@@ -71,12 +79,14 @@ export class Consumer<Tx> {
   async receive(
     messages: readonly Message[],
     roomFor: (group: string) => number,
+    options: DeliverOptions = {},
   ): Promise<{ received: Received[][]; claimed: StoredRecord[] }> {
     const { settings, subscriptions } = this.#parts;
     const nowMs = settings.clock.now();
+    const details = detailsOnArrival(options);
     const records = messages.map((message) =>
       [...subscriptions.of(message.name).keys()]
-        .map((group) => newRecord(message, { group, dueAtMs: nowMs }))
+        .map((group) => newRecord(message, { group, dueAtMs: nowMs, details }))
     );
     const taken = new Map<string, number>();
     const flat = records.flat().map((record) => {
@@ -358,34 +368,15 @@ export class Consumer<Tx> {
       name: record.message.name,
       group: record.group,
     } as const;
-    this.#parts.settings.observe({ kind: result.added ? "received" : "redelivered", ...about });
+    const { observe } = this.#parts.settings;
+    const conflict = result.added ? null : conflictWith(record, result.existing);
+    if (conflict !== null) {
+      observe({ kind: "rejected", ...about, reason: conflict.reason });
+      return conflict;
+    }
+    observe({ kind: result.added ? "received" : "redelivered", ...about });
     return result.added ? null : resultOf(result.existing);
   }
-}
-
-/** What a redelivery is told of the record that is there. */
-function resultOf({ state, reply, reason }: StoredRecord): DeliveryResult {
-  if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
-  if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
-  return { kind: "accepted" };
-}
-
-/** What a message's groups together make of its delivery: the answer that leaves most to do wins. */
-export function combined(results: readonly DeliveryResult[]): DeliveryResult {
-  const order = ["accepted", "failed", "handled"] as const;
-  for (const kind of order) {
-    const found = results.filter((result) => result.kind === kind).reduce(sooner, undefined);
-    // With several groups there is no one reply.
-    if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
-    if (found !== undefined) return found;
-  }
-  return { kind: "no_subscriber" };
-}
-
-/** Of two results of a kind the first one; of two that wait the one that is due first. */
-function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
-  if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
-  return (second.retryAfterMs ?? Infinity) < (first.retryAfterMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {

@@ -5,7 +5,8 @@
  */
 import type { StoredRecord } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
-import { combined, type Consumer } from "./consumer.ts";
+import { combined } from "./arrival.ts";
+import type { Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";
 import type { Settings } from "./options.ts";
