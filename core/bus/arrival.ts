@@ -50,9 +50,8 @@ export function combined(
   results: readonly DeliveryResult[],
   redelivers: boolean = false,
 ): DeliveryResult {
-  const waits = redelivers && results.some((result) =>
-    result.kind === "accepted" && result.retryAfterMs !== undefined
-  );
+  const waits = redelivers &&
+    results.some((result) => result.kind === "accepted" && result.retryAfterMs !== undefined);
   const rejected = waits ? undefined : results.find(({ kind }) => kind === "rejected");
   if (rejected !== undefined) return rejected;
   const order = ["accepted", "failed", "handled"] as const;

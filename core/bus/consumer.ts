@@ -110,8 +110,30 @@ export class Consumer<Tx> {
         };
       })
     );
+    if (options.publisherLearns === false) await this.#tellOfRejections(received.flat());
     const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
     return { received, claimed };
+  }
+
+  /**
+   * Sends the failure callbacks of rejected messages whose publisher does not learn from the answer. Done
+   * before the answer, so that a message is not set aside without it; done again, it changes nothing.
+   */
+  async #tellOfRejections(received: readonly Received[]): Promise<void> {
+    const { settings: { store, clock }, publisher } = this.#parts;
+    const answers: NewRecord[] = [];
+    for (const { record: { id, group, message }, result } of received) {
+      if (result?.kind !== "rejected") continue;
+      const { reason } = result;
+      const report = { messageId: id, name: message.name, group, reason, attempts: 0 };
+      const word = await failureMessage(message, report, clock.now(), "conflict");
+      if (word !== null) answers.push(publisher.answer(word));
+    }
+    if (answers.length === 0) return;
+    const added = await store.add("outbox", answers, clock.now());
+    answers.forEach((answer, i) => {
+      if (added[i]?.added) publisher.committed(answer);
+    });
   }
 
   /**

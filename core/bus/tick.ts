@@ -107,8 +107,8 @@ async function pullSome<Tx>(
 ): Promise<PullResult> {
   const { consumer, puller } = parts;
   const fresh: StoredRecord[] = [];
-  const pulled = await puller.pull(CONSUME_BATCH, async (messages) => {
-    const { received, claimed } = await consumer.receive(messages, () => Infinity);
+  const pulled = await puller.pull(CONSUME_BATCH, async (messages, options) => {
+    const { received, claimed } = await consumer.receive(messages, () => Infinity, options);
     fresh.push(...claimed);
     return received.map((own) => combined(own.map(({ result }) => result ?? { kind: "accepted" })));
   });
