@@ -213,6 +213,10 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#calls.during(() => this.#half.resolve(id, decision, by));
   }
 
+  async askAgain(id: string): Promise<HalfStatus> {
+    return await this.#calls.during(() => this.#half.askAgain(id));
+  }
+
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
     return await this.#half.checkBack(question);
   }
