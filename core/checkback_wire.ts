@@ -66,7 +66,7 @@ export function readAnswer(text: string, question: WireQuestion): WireCheckAnswe
 
 /** The signed id of the answer to a request: never one that a request could have. */
 export function answerId(requestId: string): string {
-  return `re_${requestId}`;
+  return `atlast_re_${requestId}`;
 }
 
 function isEpoch(value: unknown): value is number {
