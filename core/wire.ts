@@ -179,6 +179,8 @@ export interface WireResult {
   readonly status: WireStatus | (string & Record<never, never>);
   /** Why, for a message that was not taken. */
   readonly reason?: string;
+  /** The class of the failure, for a message that was not taken; a {@linkcode FailureCode}, or a newer one. */
+  readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
 }
@@ -202,6 +204,8 @@ export interface WireError {
   readonly message: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** Whether the message would be refused each time; false if not given. */
+  readonly final?: boolean;
 }
 
 /** Reads the body of an answer that says why; null for anything else. */
@@ -295,14 +299,16 @@ function malformed(what: string, want: string): AtlastError {
 function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
-    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number");
+    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["code"], "string");
 }
 
 function isError(value: unknown): value is WireError {
   return isObject(value) && typeof value["code"] === "string" &&
-    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number");
+    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["final"], "boolean");
 }
 
-function isOptional(value: unknown, type: "string" | "number"): boolean {
+function isOptional(value: unknown, type: "string" | "number" | "boolean"): boolean {
   return value === undefined || typeof value === type;
 }
