@@ -70,7 +70,7 @@ export function readAnswer(text: string, question: WireQuestion): WireCheckAnswe
 
 /** The signed id of the answer to a request: never one that a request could have. */
 export function answerId(requestId: string): string {
-  return `re_${requestId}`;
+  return `atlast_re_${requestId}`;
 }
 
 function isTime(value: unknown): value is number {

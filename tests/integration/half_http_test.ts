@@ -364,7 +364,9 @@ describe("the check-back route", () => {
   it("takes a signature that was made for it, and not one for another route", async () => {
     const body = new TextEncoder().encode(JSON.stringify({ ...QUESTION, id: "passed off" }));
     for (const url of urls) {
-      for (const requestId of ["msg_1", "batch_1", "half_1", answerId("checkback_1")]) {
+      for (
+        const requestId of ["msg_1", "atlast_batch_1", "atlast_half_1", answerId("checkback_1")]
+      ) {
         const headers = await new Signer([KEY]).headersFor(requestId, body);
         const response = await fetch(url, {
           method: "POST",

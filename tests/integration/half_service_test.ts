@@ -298,7 +298,7 @@ describe("a signed request", () => {
       signal: new AbortController().signal,
     });
     assert.ok(result.kind === "answered");
-    assert.equal(result.status, 415);
+    assert.equal(result.status, 401);
     assert.deepEqual(bus.delivered, []);
   });
 
