@@ -74,7 +74,7 @@ export function answerId(requestId: string): string {
 }
 
 function isTime(value: unknown): value is number {
-  return typeof value === "number" && Math.abs(value) <= END_OF_TIME_MS;
+  return typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS;
 }
 
 function isEpoch(value: unknown): value is number {
