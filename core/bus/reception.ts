@@ -8,7 +8,8 @@ import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
 import { combined } from "./arrival.ts";
-import type { Consumer, Received } from "./consumer.ts";
+import type { Consumer } from "./consumer.ts";
+import type { Received } from "./intake.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 
