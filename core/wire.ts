@@ -62,7 +62,11 @@ export interface RequestToVerify {
 
 /** Whether a request may do what it asks, and if not, why. */
 export type VerifyResult =
-  | { readonly ok: true }
+  | {
+    readonly ok: true;
+    /** What verifiers threw that were asked before the one that accepted the request, for the log. */
+    readonly errors?: readonly unknown[];
+  }
   | {
     readonly ok: false;
     /** Whether nobody knows who asks, or who asks may not. */
@@ -71,11 +75,22 @@ export type VerifyResult =
     readonly reason: string;
   };
 
+/** A refusal of a {@linkcode Verify}. */
+export type VerifyRefusal = VerifyResult & { readonly ok: false };
+
 /** Decides whether a request may do what it asks. */
-export type Verify = (
-  request: RequestToVerify,
-  rawBody: Uint8Array,
-) => VerifyResult | Promise<VerifyResult>;
+export interface Verify {
+  /** Decides by the request and its body. */
+  (request: RequestToVerify, rawBody: Uint8Array): VerifyResult | Promise<VerifyResult>;
+  /**
+   * Refuses a request that the function would refuse whatever its body is, for instance one without a
+   * signature; null for any other. It is called before the body is read, so that strangers cannot make a
+   * service read one. Without it every body is read, up to the limit.
+   */
+  readonly beforeBody?: (
+    request: RequestToVerify,
+  ) => VerifyRefusal | null | Promise<VerifyRefusal | null>;
+}
 
 /** Whether an HTTP header (its name in lower case) belongs to the message rather than to the request. */
 export function isMessageHeader(name: string): boolean {

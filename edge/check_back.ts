@@ -46,8 +46,8 @@ export function checkBackRoute(
     );
   }
   const signer = new Signer(signingKeys);
-  return async (request) => {
-    const text = await verifiedText(request, CHECKBACK_CONTENT_TYPE, verify, MAX_QUESTION_BYTES);
+  return async (request, { report }) => {
+    const text = await verifiedText(request, CHECKBACK_CONTENT_TYPE, verify, MAX_QUESTION_BYTES, report);
     const question = readQuestion(text);
     if (question.side !== side) {
       throw new Refusal(403, "forbidden", "Cannot answer: the question is for another active side");

@@ -36,8 +36,8 @@ export function queryRoute(
   verify: Verify,
   allows: NonNullable<QueryOptions["allows"]> = () => true,
 ): Route {
-  return async (request) => {
-    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES);
+  return async (request, { report }) => {
+    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES, report);
     const { id, wantsMessage } = readQuery(text);
     await store.ready();
     const record = await store.find("outbox", { id, group: "" });

@@ -18,7 +18,7 @@ import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
 import { forQstash } from "./for_qstash.ts";
-import { alive, type OnError, type Route } from "./guard.ts";
+import { alive, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
 import { publishRoute } from "./publish.ts";
@@ -36,7 +36,7 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  *
  * @throws {AtlastError} `invalid_option`.
  */
-export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
+export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
   const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
   const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify, tick.verify);
@@ -73,7 +73,7 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
   if (publish !== undefined) {
     checkVerify(publish.verify);
     const publishing = offered("publish", bus.publishRaw?.bind(bus));
-    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes, onError };
+    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes };
     routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
   }
   if (openApi !== undefined) {
@@ -84,8 +84,8 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 }
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
-  return async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+  return async (request, { report }) => {
+    const body = await verified(request, verify, maxBodyBytes, report);
     const { headers } = request;
     const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(bus, headers) : bus;
     return await deliver(receiver, headers, body, Date.now());
@@ -93,8 +93,8 @@ function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route
 }
 
 function tickRoute(bus: EdgeBus, verify: Verify): Route {
-  return async (request) => {
-    await verified(request, verify, MAX_TICK_BODY_BYTES);
+  return async (request, { report }) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES, report);
     const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
     return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
   };

@@ -37,8 +37,8 @@ export function undeliverableRoute(
   { quotesAnswer = false }: UndeliverableOptions,
   maxBodyBytes: number,
 ): Route {
-  return async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+  return async (request, { report }) => {
+    const body = await verified(request, verify, maxBodyBytes, report);
     const failure = readQstashFailure(textOf(body) ?? "");
     if (failure === null) {
       throw new AtlastError(

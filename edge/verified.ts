@@ -4,23 +4,38 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { mediaType, type Verify } from "../core/wire.ts";
+import { mediaType, type Verify, type VerifyRefusal } from "../core/wire.ts";
+import type { Surroundings } from "./guard.ts";
 import { textOf } from "./message_body.ts";
 import { readBody } from "./request_body.ts";
 import { Refusal } from "./status.ts";
+import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
-/** The body of a request that may do what it asks. */
+/**
+ * The body of a request that may do what it asks. A verifier that refuses every body of such a request is
+ * asked before the body is read.
+ */
 export async function verified(
   request: Request,
   verify: Verify,
   maxBytes: number,
+  report: Surroundings["report"],
 ): Promise<Uint8Array> {
-  const body = await readBody(request, maxBytes);
   const { method, url, headers } = request;
-  const result = await verify({ method, url, headers }, body);
-  if (result.ok === true) return body;
-  const status = result.kind === "forbidden" ? 403 : 401;
-  throw new Refusal(status, result.kind, result.reason);
+  const asked = { method, url, headers };
+  if (verify.beforeBody !== undefined) {
+    const refusal = checkRefusal(await verify.beforeBody(asked));
+    if (refusal !== null) throw refusedBy(refusal);
+  }
+  const body = await readBody(request, maxBytes);
+  const result = checkVerifyResult(await verify(asked, body));
+  if (result.ok === false) throw refusedBy(result);
+  for (const error of result.errors ?? []) report(error);
+  return body;
+}
+
+function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
+  return new Refusal(kind === "forbidden" ? 403 : 401, kind, reason);
 }
 
 /** The same for a request of one of Atlast's own content types, which is what its signature binds. */
@@ -29,6 +44,7 @@ export async function verifiedText(
   contentType: string,
   verify: Verify,
   maxBytes: number,
+  report: Surroundings["report"],
 ): Promise<string> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
@@ -37,7 +53,7 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf(await verified(request, verify, maxBytes));
+  const text = textOf(await verified(request, verify, maxBytes, report));
   if (text !== null) return text;
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }

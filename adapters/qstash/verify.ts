@@ -9,12 +9,24 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
+import { equalInConstantTime } from "../../core/http/equal_bytes.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Clock } from "../../core/platform.ts";
-import { fromBase64, type RequestToVerify, type Verify } from "../../core/wire.ts";
+import {
+  fromBase64,
+  type RequestToVerify,
+  type Verify,
+  type VerifyRefusal,
+} from "../../core/wire.ts";
 
 export type { Clock } from "../../core/platform.ts";
-export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type {
+  HeaderReader,
+  RequestToVerify,
+  Verify,
+  VerifyRefusal,
+  VerifyResult,
+} from "../../core/wire.ts";
 
 /** What {@linkcode verifyQstash} takes. */
 export interface VerifyQstashOptions {
@@ -71,7 +83,7 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
   }
   // Kept and not the promise of them, because a Worker's request must not wait for what another has begun.
   let imported: readonly CryptoKey[] | undefined;
-  return async (request, rawBody) => {
+  const verify: Verify = async (request, rawBody) => {
     imported ??= await Promise.all(keys.map(importKey));
     const problem = await problemOf(request, rawBody, {
       keys: imported,
@@ -79,11 +91,19 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
       nowS: clock.now() / 1000,
       clockToleranceS,
     });
-    return problem === null ? { ok: true } : {
-      ok: false,
-      kind: "unauthenticated",
-      reason: `Cannot accept the upstash-signature: ${problem}`,
-    };
+    return problem === null ? { ok: true } : refused(problem);
+  };
+  return Object.assign(verify, {
+    beforeBody: ({ headers }: RequestToVerify) =>
+      (headers.get("upstash-signature") ?? "") === "" ? refused("there is none") : null,
+  });
+}
+
+function refused(problem: string): VerifyRefusal {
+  return {
+    ok: false,
+    kind: "unauthenticated",
+    reason: `Cannot accept the upstash-signature: ${problem}`,
   };
 }
 
@@ -128,7 +148,7 @@ async function problemOfClaims(
   if (claimed === null) return "it says nothing of the body";
   // A copy, because the bytes may be a view of a buffer that is shared.
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(rawBody)));
-  return isSame(claimed, digest) ? null : "it is for another body";
+  return equalInConstantTime(claimed, digest) ? null : "it is for another body";
 }
 
 /** Whether a URL that was signed is the one that is configured, alone or with the request's path. */
@@ -149,13 +169,6 @@ async function matchesAny(
     keys.map((key) => crypto.subtle.verify("HMAC", key, signature, signed)),
   );
   return matches.includes(true);
-}
-
-/** Compares in the same time wherever the first difference is. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= (a[i] ?? 0) ^ b[i]!;
-  return difference === 0;
 }
 
 /** Reads base64url without its padding (RFC 4648, section 5); null for anything else. */

@@ -59,8 +59,8 @@ export function createStatelessApp<Kind extends App = App>(
   checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
-  const route: Route = async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+  const route: Route = async (request, { report }) => {
+    const body = await verified(request, verify, maxBodyBytes, report);
     const { headers } = request;
     return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
   };
