@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { RecordDetails } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
@@ -152,6 +153,8 @@ export interface Standing {
   readonly unreachable: number;
   /** Who decided something about it by hand, and why; null when nobody did. */
   readonly note: string | null;
+  /** What is known of it beyond the ordinary; null for nothing. */
+  readonly details: RecordDetails | null;
 }
 
 /** How a message is tried and kept. */
@@ -322,7 +325,7 @@ function settled(
 
 /** Written out in full: most messages get exactly one patch, and copies of objects would be half its cost. */
 function patchOf(
-  { crashes, dueAtMs, deadlineMs, checks, unreachable, note }: Standing,
+  { crashes, dueAtMs, deadlineMs, checks, unreachable, note, details }: Standing,
   state: State,
   attempts: number,
   expiresAtMs: number | null,
@@ -337,6 +340,7 @@ function patchOf(
     checks,
     unreachable,
     note,
+    details,
     expiresAtMs,
     reason,
   };

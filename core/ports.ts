@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { RecordDetails } from "./details.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
 import type { SqlClient } from "./platform.ts";
@@ -47,6 +48,8 @@ export interface NewRecord extends RecordKey {
   readonly reason: string | null;
   /** The retry policy it carries; null for that of whoever works on it. */
   readonly retry: RetryPolicy | null;
+  /** What is known of it beyond the ordinary; null for nothing. */
+  readonly details: RecordDetails | null;
   /**
    * Until when whoever adds it holds it, in Unix milliseconds; null for a record that anyone may
    * claim. A record born with a lease has epoch 1.

@@ -6,6 +6,7 @@
  */
 import type { Message, MessageHeaders } from "./message.ts";
 import type { AbortSignalLike } from "./platform.ts";
+import type { Principal } from "./principal.ts";
 import type { PullRequest, PullResult } from "./pull.ts";
 
 /** What became of one message that a transport was to carry. */
@@ -95,6 +96,8 @@ export interface DeliverOptions {
    * operator's retry. False if not given: then it is answered with its failure.
    */
   readonly afresh?: boolean;
+  /** Who delivers, where the verifier says so. */
+  readonly principal?: Principal;
 }
 
 /** The receiving side of a bus. */

@@ -9,6 +9,7 @@ import { AtlastError } from "./errors.ts";
 import { messageFromWire, wireHeaders } from "./headers.ts";
 import { isObject, parsed } from "./json.ts";
 import type { Message } from "./message.ts";
+import type { Principal } from "./principal.ts";
 
 /** The content type of a request that carries several messages. */
 export const BATCH_CONTENT_TYPE = "application/vnd.atlast.batch+json";
@@ -66,6 +67,8 @@ export type VerifyResult =
     readonly ok: true;
     /** What verifiers threw that were asked before the one that accepted the request, for the log. */
     readonly errors?: readonly unknown[];
+    /** Who asks; not given where the verifier does not tell its callers apart. */
+    readonly principal?: Principal;
   }
   | {
     readonly ok: false;

@@ -38,6 +38,14 @@ export const MIGRATIONS: readonly Migration[] = [
       } (due_at_ms) where state = 'prepared'`,
     ],
   },
+  {
+    // Details of records. A version that does not know them would lose the groups of a message.
+    version: 3,
+    breaking: true,
+    statements: (
+      schema,
+    ) => [...detailsStatements(schema, "outbox"), ...detailsStatements(schema, "inbox")],
+  },
 ];
 
 /**
@@ -86,4 +94,8 @@ function halfStatements(schema: string, box: Box): string[] {
   add column unreachable integer not null default 0,
   add column note text`,
   ];
+}
+
+function detailsStatements(schema: string, box: Box): string[] {
+  return [`alter table ${tableOf(schema, box).name} add column details text`];
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { detailsFromText, detailsText, type RecordDetails } from "../../core/details.ts";
 import type { Box, State } from "../../core/lifecycle.ts";
 import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../../core/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports.ts";
@@ -62,6 +63,7 @@ export const NEW_RECORD_COLUMNS: readonly Column[] = [
     value: ({ leaseUntilMs }) => leaseUntilMs,
   },
   { name: "epoch", type: "integer", value: ({ leaseUntilMs }) => leaseUntilMs === null ? 0 : 1 },
+  { name: "details", type: "text", value: ({ details }) => storedDetails(details) },
 ];
 
 /**
@@ -108,6 +110,7 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     retry,
     leaseUntilMs,
     epoch,
+    details,
     attempts,
     crashes,
     createdAtMs,
@@ -143,7 +146,14 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     checks: Number(checks ?? 0),
     unreachable: Number(unreachable ?? 0),
     note: note as string | null,
+    details: detailsFromText(details as string | null),
   };
+}
+
+/** Details as Postgres keeps them. */
+export function storedDetails(details: RecordDetails | null): string | null {
+  const text = detailsText(details);
+  return text === null ? null : storable(text);
 }
 
 /** Most messages have no headers, and the empty object is said by null. */

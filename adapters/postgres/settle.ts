@@ -8,6 +8,7 @@ import type { Lease, Settlement } from "../../core/ports.ts";
 import type { BatchColumn } from "./batch.ts";
 import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
 import { type Change, runReached, runReachingAll } from "./reached.ts";
+import { storedDetails } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./storable_text.ts";
 import { KeySet, type Table } from "./table.ts";
@@ -115,6 +116,12 @@ const PATCH_COLUMNS: readonly (BatchColumn<Settlement> & { readonly field: keyof
     value: ({ patch }) => patch.unreachable,
   },
   { name: "note", field: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
+  {
+    name: "details",
+    field: "details",
+    type: "text",
+    value: ({ patch }) => storedDetails(patch.details),
+  },
   { name: "reason", field: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
   { name: "due_at_ms", field: "dueAtMs", type: "bigint", value: ({ patch }) => patch.dueAtMs },
   {

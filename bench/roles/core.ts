@@ -30,6 +30,7 @@ const RECORD: Standing = {
   deadlineMs: null,
   checks: 0,
   unreachable: 0,
+  details: null,
   note: null,
 };
 /** Calls in one go, between two looks at the clock. */

@@ -138,6 +138,7 @@ class AtlastSession implements Session {
           expiresAtMs: null,
           reason: null,
           retry: null,
+          details: null,
           leaseUntilMs: null,
         };
       }),

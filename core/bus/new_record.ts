@@ -10,8 +10,16 @@ import type { NewRecord, StoredRecord } from "../ports.ts";
 /** A record for a message, scheduled and free to be claimed. */
 export function newRecord(
   message: Message,
-  { group = "", dueAtMs = message.sentAtMs, deadlineMs = null, retry = null, hasNewKey = false }:
-    Partial<Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry" | "hasNewKey">>,
+  {
+    group = "",
+    dueAtMs = message.sentAtMs,
+    deadlineMs = null,
+    retry = null,
+    details = null,
+    hasNewKey = false,
+  }: Partial<
+    Pick<NewRecord, "group" | "dueAtMs" | "deadlineMs" | "retry" | "details" | "hasNewKey">
+  >,
 ): NewRecord {
   return {
     id: message.id,
@@ -23,6 +31,7 @@ export function newRecord(
     expiresAtMs: null,
     reason: null,
     retry,
+    details,
     leaseUntilMs: null,
     hasNewKey,
   };
@@ -41,6 +50,7 @@ export function storedFromBirth(record: NewRecord, box: Box, nowMs: number): Sto
     expiresAtMs: record.expiresAtMs,
     reason: record.reason,
     retry: record.retry,
+    details: record.details,
     leaseUntilMs: record.leaseUntilMs,
     attempts: 0,
     crashes: 0,

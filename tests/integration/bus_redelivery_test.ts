@@ -83,6 +83,7 @@ describe("bus: a redelivery to a bus that rests", () => {
       expiresAtMs: null,
       reason: null,
       retry: null,
+      details: null,
       leaseUntilMs: clock.now() + LEASE_MS,
     }], clock.now());
     assert.deepEqual(await bus.deliver([arriving("m")]), [

@@ -247,6 +247,7 @@ function record(id: string, name: string, answers: string, body: string): NewRec
     expiresAtMs: null,
     reason: null,
     retry: null,
+    details: null,
     leaseUntilMs: null,
   };
 }

@@ -404,14 +404,14 @@ describe("the query route", () => {
       const record: NewRecord = { ...newRecord(testMessage({ id }), {}), state: "scheduled" };
       await bus.store.add("outbox", [record], NOW_MS);
       const stored = await bus.store.find("outbox", { id, group: "" });
-      const { dueAtMs, deadlineMs, crashes, checks, unreachable, note } = stored!;
+      const { dueAtMs, deadlineMs, crashes, checks, unreachable, note, details } = stored!;
       await bus.store.settle("outbox", [{
         key: { id, group: "" },
         epoch: 0,
         claimed: false,
         from: "scheduled",
         patch: {
-          ...{ state, attempts, dueAtMs, deadlineMs, crashes, checks, unreachable, note },
+          ...{ state, attempts, dueAtMs, deadlineMs, crashes, checks, unreachable, note, details },
           expiresAtMs: null,
           reason: "private",
         },

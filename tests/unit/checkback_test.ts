@@ -88,6 +88,7 @@ describe("an answer", () => {
           dueAtMs: NOW_MS,
           deadlineMs: null,
           note: null,
+          details: null,
         } as const;
         const patch = transition(standing, event, DEFAULT_POLICY, NOW_MS, chance);
         assert.ok(Number.isFinite(patch.dueAtMs));

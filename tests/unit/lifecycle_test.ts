@@ -84,6 +84,7 @@ function standing(fields: Partial<Standing> = {}): Standing {
     checks: 3,
     unreachable: 1,
     note: "by hand",
+    details: { round: 1 },
     ...fields,
   };
 }
@@ -106,6 +107,7 @@ const PATCH_FIELDS = [
   "checks",
   "crashes",
   "deadlineMs",
+  "details",
   "dueAtMs",
   "expiresAtMs",
   "note",
@@ -173,6 +175,7 @@ describe("the table", () => {
       checks: fc.nat(20),
       unreachable: fc.nat(20),
       note: fc.option(fc.string()),
+      details: fc.option(fc.record({ round: fc.nat(3) })),
     });
     const anyEvent = fc.oneof(
       fc.constantFrom(...Object.values(EVENTS)),
@@ -226,6 +229,7 @@ describe("attempts and crashes", () => {
       checks: 3,
       unreachable: 1,
       note: "by hand",
+      details: { round: 1 },
       expiresAtMs: null,
       reason: null,
     });

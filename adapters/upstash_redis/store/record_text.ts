@@ -47,7 +47,7 @@ export function standingText(
     createdAtMs: nowMs,
     size: messageText.length,
   };
-  const { deadlineMs, reason } = record;
+  const { deadlineMs, reason, details } = record;
   const patch = patchLine({
     attempts: 0,
     deadlineMs,
@@ -55,6 +55,7 @@ export function standingText(
     unreachable: 0,
     note: null,
     reason,
+    details,
   });
   const words = [...headWords(head), NOBODY, token];
   return `s1 ${words.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
@@ -62,12 +63,14 @@ export function standingText(
 
 /** What a patch sets beside the words of the first line. */
 export function patchLine(
-  { attempts, deadlineMs, checks, unreachable, note, reason }: Pick<
+  { attempts, deadlineMs, checks, unreachable, note, reason, details }: Pick<
     Patch,
-    "attempts" | "deadlineMs" | "checks" | "unreachable" | "note" | "reason"
+    "attempts" | "deadlineMs" | "checks" | "unreachable" | "note" | "reason" | "details"
   >,
 ): string {
-  return JSON.stringify([attempts, deadlineMs, checks, unreachable, note, reason]);
+  const line: unknown[] = [attempts, deadlineMs, checks, unreachable, note, reason];
+  // Left out where there are none, as in records that were written before there were details.
+  return JSON.stringify(details === null ? line : [...line, details]);
 }
 
 /** A reply as a line: JSON text has no line breaks, but a reply may. */
@@ -99,7 +102,9 @@ export function recordOf(
   const [first = "", patch = "", reply = "", retry = ""] = standing.split("\n");
   const [mark, state, epoch, lease, due, crashes, expires, created] = first.split(" ");
   if (mark !== "s1") throw notOurs();
-  const [attempts, deadlineMs, checks, unreachable, note, reason] = JSON.parse(patch);
+  const [attempts, deadlineMs, checks, unreachable, note, reason, details = null] = JSON.parse(
+    patch,
+  );
   return {
     box,
     id,
@@ -118,6 +123,7 @@ export function recordOf(
     checks,
     unreachable,
     note,
+    details,
     reply: reply === "" ? null : JSON.parse(reply),
     createdAtMs: Number(created),
   };

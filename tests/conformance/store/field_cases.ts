@@ -44,6 +44,7 @@ const fields: StoreCases = {
       expiresAtMs: NOW + 7,
       reason: 'Error-->it "failed" 💥\nin two lines',
       retry: { kind: "fixed", delayMs: 12.5, maxAttempts: 3 },
+      details: { groups: ["mail", "a\u0000b \ud800"], principal: 'it\'s "me" 💥' },
       leaseUntilMs: NOW + 9,
     }, { name: "a.b-c_d", sentAtMs: 1 });
     await store.add("inbox", [record], NOW + 1);

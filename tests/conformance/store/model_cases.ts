@@ -200,8 +200,19 @@ function byKey(records: readonly StoredRecord[]): Record<string, StoredRecord> {
 }
 
 function patchOf(record: StoredRecord): Patch {
-  const { attempts, crashes, checks, unreachable, dueAtMs, deadlineMs, reason, note } = record;
-  const kept = { attempts, crashes, checks, unreachable, dueAtMs, deadlineMs, reason, note };
+  const { attempts, crashes, checks, unreachable, dueAtMs, deadlineMs, reason, note, details } =
+    record;
+  const kept = {
+    attempts,
+    crashes,
+    checks,
+    unreachable,
+    dueAtMs,
+    deadlineMs,
+    reason,
+    note,
+    details,
+  };
   return { ...kept, state: "cancelled", expiresAtMs: 0 };
 }
 

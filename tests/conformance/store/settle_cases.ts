@@ -36,6 +36,7 @@ const applied: StoreCases = {
       note: 'Cancelled by "Ann": it never ran 💥',
       expiresAtMs: NOW + 3,
       reason: 'TypeError-->"x" is no 💥',
+      details: { round: 2, mayHaveArrived: true, firstAttemptAtMs: NOW - 1 },
     } as const;
     const reply = '{"a":[1,"\\u0000"]}';
     assert.deepEqual(

@@ -75,6 +75,7 @@ export function recordOf(
     expiresAtMs: null,
     reason: null,
     retry: null,
+    details: null,
     leaseUntilMs: null,
     ...changes,
   };

@@ -1,0 +1,47 @@
+/**
+ * What is known of a record beyond its ordinary life.
+ *
+ * @module
+ */
+
+/**
+ * Facts that only some records have. A record without any has null in their place, so that the ordinary
+ * life of a message costs nothing.
+ */
+export interface RecordDetails {
+  /** In the outbox: the groups that take the message from this very store. */
+  readonly groups?: readonly string[];
+  /** In the inbox: the principal that delivered the message, where its verifier names one. */
+  readonly principal?: string;
+  /** When the first attempt to send it began, in Unix milliseconds. */
+  readonly firstAttemptAtMs?: number;
+  /** Since when there is no route or no subscriber for it, in Unix milliseconds. */
+  readonly unroutableSinceMs?: number;
+  /** Whether an attempt ended without an answer, so that the message may have arrived. */
+  readonly mayHaveArrived?: boolean;
+  /** How often an operator had it tried again from the start. */
+  readonly round?: number;
+  /** Since when the participant of a half message does not answer, in Unix milliseconds. */
+  readonly unreachableSinceMs?: number;
+}
+
+/** Details with some of them changed: null where none are left. A value of undefined takes one away. */
+export function withDetails(
+  details: RecordDetails | null,
+  changes: { readonly [Name in keyof RecordDetails]: RecordDetails[Name] | undefined },
+): RecordDetails | null {
+  const entries = Object.entries({ ...details, ...changes }).filter(([, value]) =>
+    value !== undefined
+  );
+  return entries.length === 0 ? null : Object.fromEntries(entries);
+}
+
+/** Details as text, for stores that keep them so. */
+export function detailsText(details: RecordDetails | null): string | null {
+  return details === null ? null : JSON.stringify(details);
+}
+
+/** Details from what {@linkcode detailsText} gave. */
+export function detailsFromText(text: string | null): RecordDetails | null {
+  return text === null ? null : JSON.parse(text) as RecordDetails;
+}
