@@ -15,7 +15,13 @@ export { verifySignature, type VerifySignatureOptions } from "../../core/http/si
 export type { HttpRoutes } from "./routes.ts";
 export type { HttpFormat } from "./parcel.ts";
 export type { Fetch } from "../../core/http/post.ts";
-export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type {
+  HeaderReader,
+  RequestToVerify,
+  Verify,
+  VerifyRefusal,
+  VerifyResult,
+} from "../../core/wire.ts";
 export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
 export type {
   AbortSignalLike,

@@ -180,7 +180,7 @@ async function matchesAny(
   if (signatures.length === 0) return false;
   for (const key of await ring.imported()) {
     const own = new Uint8Array(await crypto.subtle.sign("HMAC", key, content));
-    if (signatures.filter((bytes) => equalInConstantTime(bytes, own)).length > 0) return true;
+    if (signatures.filter((bytes) => equalInConstantTime(bytes!, own)).length > 0) return true;
   }
   return false;
 }
