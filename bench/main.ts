@@ -16,7 +16,7 @@ import { Unmeasurable } from "./measurement.ts";
 import { type Options, readOptions } from "./options.ts";
 import { installPeers } from "./peers.ts";
 import { type Scenario, SCENARIOS } from "./plan.ts";
-import { startPostgres } from "./postgres_server.ts";
+import { startPostgres } from "../tools/postgres_server.ts";
 import { startRedis } from "./redis_server.ts";
 import { number, tableOf } from "./report.ts";
 import { type Outcome, resultsOf, type Run } from "./results.ts";

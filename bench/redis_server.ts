@@ -10,7 +10,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { freePort } from "./postgres_server.ts";
+import { freePort } from "../tools/postgres_server.ts";
 
 /** A running server. */
 export interface RedisServer {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FailureCode } from "./failure_code.ts";
 import type { Message, MessageHeaders } from "./message.ts";
 import type { AbortSignalLike } from "./platform.ts";
 import type { Principal } from "./principal.ts";
@@ -21,6 +22,8 @@ export type SendResult =
     readonly retryable: boolean;
     /** When the other side wants the next attempt, in milliseconds from now. */
     readonly retryAfterMs?: number;
+    /** What kind of failure it is, where that is known. */
+    readonly code?: FailureCode;
   }
   /** Nobody here takes this name now; an instance that knows its destination may. No attempt is counted. */
   | { readonly kind: "unroutable"; readonly reason: string };
@@ -82,7 +85,13 @@ export type DeliveryResult =
    * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
    * its publisher has had word of that from here, if it asked for one; false if not given.
    */
-  | { readonly kind: "rejected"; readonly reason: string; readonly isTold?: boolean };
+  | {
+    readonly kind: "rejected";
+    readonly reason: string;
+    readonly isTold?: boolean;
+    /** What kind of refusal it is; `rejected` if not given. */
+    readonly code?: FailureCode;
+  };
 
 /** What whoever delivers lets the receiver count on. */
 export interface DeliverOptions {

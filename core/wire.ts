@@ -25,10 +25,10 @@ export const QUERY_CONTENT_TYPE = "application/vnd.atlast.query+json";
  * content type nor the path, so without this one request could be passed off as another.
  */
 const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
-  [BATCH_CONTENT_TYPE, "batch_"],
-  [CHECKBACK_CONTENT_TYPE, "checkback_"],
-  [HALF_CONTENT_TYPE, "half_"],
-  [QUERY_CONTENT_TYPE, "query_"],
+  [BATCH_CONTENT_TYPE, "atlast_batch_"],
+  [CHECKBACK_CONTENT_TYPE, "atlast_checkback_"],
+  [HALF_CONTENT_TYPE, "atlast_half_"],
+  [QUERY_CONTENT_TYPE, "atlast_query_"],
 ]);
 
 /**
@@ -59,6 +59,11 @@ export interface RequestToVerify {
   readonly url: string;
   /** The HTTP headers. */
   readonly headers: HeaderReader;
+  /**
+   * The name of the route of the edge app that asks, such as `deliver` or `half`, so that what is signed
+   * for one passes at no other; not given outside of the edge app.
+   */
+  readonly route?: string;
 }
 
 /** Whether a request may do what it asks, and if not, why. */
@@ -187,6 +192,8 @@ export interface WireResult {
   readonly status: WireStatus | (string & Record<never, never>);
   /** Why, for a message that was not taken. */
   readonly reason?: string;
+  /** The class of the failure, for a message that was not taken; a {@linkcode FailureCode}, or a newer one. */
+  readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
 }
@@ -210,6 +217,8 @@ export interface WireError {
   readonly message: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** Whether the message would be refused each time; false if not given. */
+  readonly final?: boolean;
 }
 
 /** Reads the body of an answer that says why; null for anything else. */
@@ -303,14 +312,16 @@ function malformed(what: string, want: string): AtlastError {
 function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
-    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number");
+    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["code"], "string");
 }
 
 function isError(value: unknown): value is WireError {
   return isObject(value) && typeof value["code"] === "string" &&
-    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number");
+    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["final"], "boolean");
 }
 
-function isOptional(value: unknown, type: "string" | "number"): boolean {
+function isOptional(value: unknown, type: "string" | "number" | "boolean"): boolean {
   return value === undefined || typeof value === type;
 }

@@ -52,6 +52,7 @@ export function checkBackRoute(
       CHECKBACK_CONTENT_TYPE,
       verify,
       MAX_QUESTION_BYTES,
+      "checkback",
       report,
     );
     const question = readQuestion(text);

@@ -12,7 +12,7 @@ import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/w
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
 import { messageFields, withinHeaderLimit } from "./request_headers.ts";
-import { never, Refusal, statusOf, unavailable } from "./status.ts";
+import { Refusal, rejection, statusOf, unavailable } from "./status.ts";
 
 /** Hands the messages of a request to the bus and says what became of them. */
 export function deliver(
@@ -43,7 +43,7 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
     throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
   }
   if (result!.kind === "rejected") {
-    throw never(`Cannot take it at all: ${result!.reason}`, "rejected", result!.isTold);
+    throw rejection(result!);
   }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
@@ -109,7 +109,12 @@ function wireResult(id: string, result: DeliveryResult): WireResult {
       return { id, status, ...why };
     }
     case "rejected":
-      return { id, status: "rejected", reason: result.reason };
+      return {
+        id,
+        status: "rejected",
+        reason: result.reason,
+        ...(result.code === undefined ? {} : { code: result.code }),
+      };
     default:
       return { id, status: result.kind };
   }

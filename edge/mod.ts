@@ -21,6 +21,7 @@ export type {
   VerifyRefusal,
   VerifyResult,
 } from "../core/wire.ts";
+export type { Principal, PrincipalKind } from "../core/principal.ts";
 export type { Message, MessageBody, MessageHeaders } from "../core/message.ts";
 export type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliverable.ts";
 export type { DeliverOptions, DeliveryResult, Receiver } from "../core/ports.ts";

@@ -50,7 +50,13 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
   const { publish, flush, maxBodyBytes } = parts;
   const allowed = allowList(options);
   return async (request, around) => {
-    const body = await verified(request, options.verify, maxBodyBytes, around.report);
+    const { body } = await verified(
+      request,
+      options.verify,
+      maxBodyBytes,
+      "publish",
+      around.report,
+    );
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
     const receipt = await publish(message, {

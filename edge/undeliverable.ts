@@ -38,7 +38,7 @@ export function undeliverableRoute(
   maxBodyBytes: number,
 ): Route {
   return async (request, { report }) => {
-    const body = await verified(request, verify, maxBodyBytes, report);
+    const { body } = await verified(request, verify, maxBodyBytes, "undeliverable", report);
     const failure = readQstashFailure(textOf(body) ?? "");
     if (failure === null) {
       throw new AtlastError(

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import type { Principal } from "../core/principal.ts";
 import { mediaType, type Verify, type VerifyRefusal } from "../core/wire.ts";
 import type { Surroundings } from "./guard.ts";
 import { textOf } from "./message_body.ts";
@@ -11,18 +12,42 @@ import { readBody } from "./request_body.ts";
 import { Refusal } from "./status.ts";
 import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
+/** The name of a route, which signatures cover. */
+export type RouteName =
+  | "deliver"
+  | "publish"
+  | "tick"
+  | "checkback"
+  | "half"
+  | "query"
+  | "undeliverable";
+
+/** A request that may do what it asks. */
+export interface VerifiedRequest {
+  /** Its body. */
+  readonly body: Uint8Array;
+  /** Who asks. */
+  readonly principal: Principal;
+}
+
+/** Whoever asks where a verifier names nobody: it may ask no callbacks. */
+const UNNAMED: Principal = { name: "", kind: "publisher" };
+
 /**
- * The body of a request that may do what it asks. A verifier that refuses every body of such a request is
- * asked before the body is read.
+ * A request that may do what it asks, at this route. A verifier that can refuse it whatever its body is does
+ * so before the body is read.
+ *
+ * @param report Is given what verifiers threw that were not the one that let it in.
  */
 export async function verified(
   request: Request,
   verify: Verify,
   maxBytes: number,
+  route: RouteName,
   report: Surroundings["report"],
-): Promise<Uint8Array> {
+): Promise<VerifiedRequest> {
   const { method, url, headers } = request;
-  const asked = { method, url, headers };
+  const asked = { method, url, headers, route };
   if (verify.beforeBody !== undefined) {
     const refusal = checkRefusal(await verify.beforeBody(asked));
     if (refusal !== null) throw refusedBy(refusal);
@@ -31,7 +56,7 @@ export async function verified(
   const result = checkVerifyResult(await verify(asked, body));
   if (result.ok === false) throw refusedBy(result);
   for (const error of result.errors ?? []) report(error);
-  return body;
+  return { body, principal: result.principal ?? UNNAMED };
 }
 
 function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
@@ -44,6 +69,7 @@ export async function verifiedText(
   contentType: string,
   verify: Verify,
   maxBytes: number,
+  route: RouteName,
   report: Surroundings["report"],
 ): Promise<string> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
@@ -53,7 +79,7 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf(await verified(request, verify, maxBytes, report));
+  const text = textOf((await verified(request, verify, maxBytes, route, report)).body);
   if (text !== null) return text;
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type FailureCode, readFailureCode } from "../../core/failure_code.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
 import { quotedReason } from "../../core/outcome.ts";
@@ -62,8 +63,9 @@ export function retryable(reason: string, retryAfterMs?: number): SendResult {
 }
 
 /** A failure that would be the same each time. */
-export function final(reason: string): SendResult {
-  return { kind: "failed", reason: quotedReason(reason), retryable: false };
+export function final(reason: string, code?: FailureCode): SendResult {
+  const failed = { kind: "failed", reason: quotedReason(reason), retryable: false } as const;
+  return code === undefined ? failed : { ...failed, code };
 }
 
 function saysResults(text: string): boolean {
@@ -71,7 +73,7 @@ function saysResults(text: string): boolean {
   return isObject(answer) && answer["results"] !== undefined;
 }
 
-function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): SendResult {
+function resultOf({ status, reason, retryAfterMs, code }: WireResult, host: string): SendResult {
   const said = reason === undefined ? "" : `: ${reason}`;
   switch (status) {
     case "accepted":
@@ -87,9 +89,9 @@ function resultOf({ status, reason, retryAfterMs }: WireResult, host: string): S
         boundedRetryAfter(retryAfterMs),
       );
     case "rejected":
-      return final(`${host} will never take it${said}`);
+      return final(`${host} will never take it${said}`, readFailureCode(code));
     case "malformed":
-      return final(`${host} cannot read it${said}`);
+      return final(`${host} cannot read it${said}`, "malformed_message");
     default:
       return retryable(`${host} answered with a status this version does not know`);
   }
@@ -122,7 +124,9 @@ function answeredFailure(
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
-  if (FINAL_STATUSES.has(status)) return final(`${host} answered ${status}${said}`);
+  if (FINAL_STATUSES.has(status) || error?.final === true) {
+    return final(`${host} answered ${status}${said}`, readFailureCode(error?.code));
+  }
   const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
   return retryable(
     `${host} answered ${status}${meaning}${said}`,

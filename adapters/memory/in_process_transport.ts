@@ -97,7 +97,12 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
       };
     case "rejected":
-      return { kind: "failed", reason: result.reason, retryable: false };
+      return {
+        kind: "failed",
+        reason: result.reason,
+        retryable: false,
+        ...(result.code === undefined ? {} : { code: result.code }),
+      };
     case undefined:
       return { kind: "failed", reason: "The receiver gave no answer for it", retryable: true };
   }

@@ -43,6 +43,7 @@ const deliveryResult = z.object({
       "cannot be read.",
   ),
   reason: z.string().optional().describe("Why it was not taken."),
+  code: z.string().optional().describe("What kind of rejection it is, for a program."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
 });
 
@@ -94,6 +95,8 @@ const question = z.object({
   name,
   epoch: z.int().min(0).describe("The answer is to this one alone."),
   side: z.string().min(1).describe("The active side that is asked."),
+  preparedAtMs: milliseconds.describe("When the message was prepared, by the keeper's clock."),
+  askedAtMs: milliseconds.describe("When this is asked, by the same clock."),
 });
 
 const checkAnswer = z.object({
@@ -208,6 +211,7 @@ const error = z.object({
     }),
     message: z.string().describe("What was done, what was got and what is wanted."),
     retryAfterMs: milliseconds.optional().describe("When to come again, from now."),
+    final: z.boolean().optional().describe("Whether the same message would be refused each time."),
     requestId: z.string().optional().describe("By which the service's own log tells more."),
   }),
 });

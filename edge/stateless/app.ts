@@ -60,7 +60,7 @@ export function createStatelessApp<Kind extends App = App>(
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
   const route: Route = async (request, { report }) => {
-    const body = await verified(request, verify, maxBodyBytes, report);
+    const { body } = await verified(request, verify, maxBodyBytes, "deliver", report);
     const { headers } = request;
     return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
   };

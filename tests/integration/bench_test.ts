@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { isLessBetter, SCENARIOS } from "../../bench/plan.ts";
-import { hasPostgres } from "../../bench/postgres_server.ts";
+import { hasPostgres } from "../../tools/postgres_server.ts";
 import type { Result } from "../../bench/results.ts";
 import { redisProblem } from "../support/redis_server.ts";
 import { ROOT } from "../support/repository.ts";

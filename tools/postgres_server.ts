@@ -1,9 +1,9 @@
 /**
- * A Postgres server for the bench alone, from what is installed on the machine.
+ * Private Postgres servers, from what is installed on the machine.
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { chownSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -18,13 +18,26 @@ export interface Server {
   stop(): void;
 }
 
+/** A running server of one's own. */
+export interface PrivateServer extends Server {
+  readonly port: number;
+  /** Stops it as a crash would, and starts it again; resolves when it takes connections. */
+  crash(): Promise<void>;
+}
+
+/** How a server is started. */
+export interface ServerOptions {
+  /** More settings, such as `max_connections=200`. */
+  readonly settings?: readonly string[];
+}
+
 /** What differs from the defaults: nothing that makes it faster. */
 const SETTINGS = ["shared_preload_libraries=pg_stat_statements", "listen_addresses=127.0.0.1"];
 
 /** Starts a server with a fresh folder on a free port. Durability is as installed: fsync on. */
-export async function startPostgres(): Promise<Server> {
+export async function startPostgres(options: ServerOptions = {}): Promise<PrivateServer> {
   const bin = binFolder();
-  const folder = mkdtempSync(join(tmpdir(), "atlast-bench-postgres-"));
+  const folder = mkdtempSync(join(tmpdir(), "atlast-postgres-"));
   const user = process.getuid?.() === 0 ? serverUser() : null;
   if (user !== null) chownSync(folder, user.uid, user.gid);
   const data = join(folder, "data");
@@ -32,12 +45,24 @@ export async function startPostgres(): Promise<Server> {
   try {
     as(["initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]);
     const port = await freePort();
-    const options = [...SETTINGS, `port=${port}`, `unix_socket_directories=${folder}`]
+    const settings = [
+      ...SETTINGS,
+      ...options.settings ?? [],
+      `port=${port}`,
+      `unix_socket_directories=${folder}`,
+    ]
       .map((setting) => `-c ${setting}`).join(" ");
-    as(["pg_ctl", "-D", data, "-w", "-l", join(folder, "log"), "-o", options, "start"]);
+    const start = ["-D", data, "-w", "-l", join(folder, "log"), "-o", settings, "start"];
+    as(["pg_ctl", ...start]);
     return {
+      port,
       url: `postgres://postgres@127.0.0.1:${port}/postgres`,
       pid: Number(readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]),
+      async crash() {
+        const crashing = ["-D", data, "-m", "immediate", "stop"];
+        await runAsync(join(bin, "pg_ctl"), crashing, user);
+        await runAsync(join(bin, "pg_ctl"), start, user);
+      },
       stop() {
         as(["pg_ctl", "-D", data, "-m", "immediate", "stop"]);
         rmSync(folder, { recursive: true, force: true });
@@ -79,13 +104,14 @@ function versionOf(bin: string): number {
   return Number(dirname(bin).split("/").at(-1));
 }
 
-interface User {
+/** Who runs a server. */
+export interface User {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Postgres does not run as root. */
-function serverUser(): User {
+/** Whom to run a server as that refuses root. */
+export function serverUser(): User {
   for (const name of ["postgres", "nobody"]) {
     const [uid, gid] = ["-u", "-g"].map((flag) =>
       Number(spawnSync("id", [flag, name], { encoding: "utf8" }).stdout.trim() || NaN)
@@ -103,6 +129,17 @@ function run(program: string, args: readonly string[], user: User | null): void 
     ...(user ?? {}),
   });
   if (status !== 0) throw new Error(`Cannot run ${program}: got ${error ?? `exit code ${status}`}`);
+}
+
+function runAsync(program: string, args: readonly string[], user: User | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    spawn(program, [...args], { cwd: tmpdir(), stdio: "ignore", ...(user ?? {}) })
+      .once("error", reject)
+      .once("exit", (code) => {
+        if (code === 0) return resolve();
+        reject(new Error(`Cannot run ${program}: got exit code ${code}`));
+      });
+  });
 }
 
 /** A port that is free now. */
