@@ -4,12 +4,9 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { type BodyPace, CostlyBody, readBytes } from "../core/http/read_bytes.ts";
+import { type BodyPace, CostlyBody, readBytes, REQUEST_PACE } from "../core/http/read_bytes.ts";
 import { isInstance } from "../core/thrown.ts";
 import { Refusal } from "./status.ts";
-
-/** How slowly a body may come: no network that works is slower, and whoever is holds a place for as long. */
-const BODY_PACE: BodyPace = { bytesPerSecond: 1024, graceMs: 10_000 };
 
 /**
  * The raw body of a request.
@@ -21,7 +18,7 @@ const BODY_PACE: BodyPace = { bytesPerSecond: 1024, graceMs: 10_000 };
 export async function readBody(
   request: Request,
   maxBytes: number,
-  pace: BodyPace = BODY_PACE,
+  pace: BodyPace = REQUEST_PACE,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.trim().toLowerCase() !== "identity") {

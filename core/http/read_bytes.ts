@@ -13,12 +13,17 @@ export interface BodyPace {
   readonly graceMs: number;
 }
 
+/** For the bodies of requests: no network that works is slower, and whoever is holds a place for as long. */
+export const REQUEST_PACE: BodyPace = { bytesPerSecond: 1024, graceMs: 10_000 };
+
 /** What {@linkcode readBytes} takes. */
 export interface ReadBytesOptions {
   /** How many bytes there will be, as far as that is known: `content-length`. A hint, and not believed. */
   readonly expected?: number;
   /** How slowly they may come; as slowly as they like if not given. */
   readonly pace?: BodyPace;
+  /** Gives the first bytes of a body that has more than the limit; null if not given. */
+  readonly truncates?: boolean;
 }
 
 /** Thrown when a body costs more than its bytes are worth. */
@@ -60,7 +65,7 @@ const LOOK_MS = 1_000;
 export async function readBytes(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
-  { expected = 0, pace }: ReadBytesOptions = {},
+  { expected = 0, pace, truncates = false }: ReadBytesOptions = {},
 ): Promise<Uint8Array<ArrayBuffer> | null> {
   if (body === null) return new Uint8Array();
   const bytes = new GrowingBytes(maxBytes, expected);
@@ -72,7 +77,11 @@ export async function readBytes(
       const next = chunks.read();
       const { done, value } = await (watch === null ? next : watch.race(next));
       if (done) return bytes.whole();
-      if (!bytes.add(value)) return null;
+      if (!bytes.add(value)) {
+        if (!truncates) return null;
+        bytes.add(value.subarray(0, maxBytes - bytes.length));
+        return bytes.whole();
+      }
       if (count >= maxChunks) throw new CostlyBody("too_fragmented");
     }
   } finally {
@@ -118,11 +127,13 @@ const MIN_VIEW_BYTES = 1024;
 /** A buffer that doubles when it is full, up to a limit. */
 class GrowingBytes {
   readonly #maxBytes: number;
+  readonly #expected: number;
   #bytes: Uint8Array<ArrayBuffer>;
   length = 0;
 
   constructor(maxBytes: number, expected: number) {
     this.#maxBytes = maxBytes;
+    this.#expected = expected;
     const first = expected > 0 ? Math.min(expected, MAX_FIRST_BYTES) : FIRST_BYTES;
     this.#bytes = new Uint8Array(Math.min(first, maxBytes));
   }
@@ -132,15 +143,19 @@ class GrowingBytes {
     const length = this.length + chunk.byteLength;
     if (length > this.#maxBytes) return false;
     if (length > this.#bytes.length) {
-      const larger = new Uint8Array(
-        Math.min(Math.max(2 * this.#bytes.length, length), this.#maxBytes),
-      );
+      const larger = new Uint8Array(Math.min(this.#next(length), this.#maxBytes));
       larger.set(this.#bytes.subarray(0, this.length));
       this.#bytes = larger;
     }
     this.#bytes.set(chunk, this.length);
     this.length = length;
     return true;
+  }
+
+  /** The next size: twice as large, or what was announced once a good part of that is there. */
+  #next(length: number): number {
+    const doubled = Math.max(2 * this.#bytes.length, length);
+    return this.#expected >= length && this.#expected <= 2 * doubled ? this.#expected : doubled;
   }
 
   /** All of them, in a buffer that has no room left over. */
