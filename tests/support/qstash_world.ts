@@ -12,7 +12,7 @@ import {
   type QstashTransportOptions,
 } from "../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import { type App, createApp } from "../../edge/mod.ts";
+import { type App, createApp, type Verify } from "../../edge/mod.ts";
 import { type Bus, type BusOptions, createBus, type Store, type Subscriber } from "../../mod.ts";
 import type { Tx } from "./bus_fixture.ts";
 import { Observed } from "./observed.ts";
@@ -85,13 +85,14 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
       clock,
       ...options.bus,
     }, subscribers);
+    const verify: Verify = (request, body) => {
+      // The keys as they were when the service was deployed would be the same two after one rotation.
+      const { current: currentSigningKey, next: nextSigningKey } = keys;
+      return verifyQstash({ currentSigningKey, nextSigningKey, url, clock })(request, body);
+    };
     const app = createApp(bus, {
-      verify: (request, body) => {
-        // The keys as they were when the service was deployed would be the same two after one rotation.
-        const { current: currentSigningKey, next: nextSigningKey } = keys;
-        const verify = verifyQstash({ currentSigningKey, nextSigningKey, url, clock });
-        return verify(request, body);
-      },
+      verify,
+      tick: { verify },
       undeliverable: {},
       onError: (error) => observed.observe({ kind: "error", during: "request", error }),
     });
