@@ -75,6 +75,6 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   });
   // Who delivers messages may be another than who keeps half messages here.
   const halves = { verify: verifySignature({ signingKeys }) };
-  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: {} });
+  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: { verify } });
   return { bus, app: app.route("/atlast", atlast) };
 }
