@@ -77,6 +77,7 @@ class HttpCheckBack implements CheckBack {
   readonly #checker: SignatureChecker;
   readonly #audience: string | undefined;
   readonly #timeoutMs: number;
+  readonly #clock: Pick<Clock, "now">;
   readonly #fetch: Fetch;
   readonly #onUnusable: NonNullable<HttpCheckBackOptions["onUnusable"]>;
 
@@ -91,13 +92,16 @@ class HttpCheckBack implements CheckBack {
       options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       MAX_TIMEOUT_MS,
     );
+    this.#clock = options.clock ?? { now: () => Date.now() };
     // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#onUnusable = options.onUnusable ?? (() => {});
   }
 
   async ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
-    const wired: WireQuestion = { ...question, side: question.side ?? "" };
+    const nowMs = this.#clock.now();
+    const { side = "", preparedAtMs = nowMs, askedAtMs = nowMs } = question;
+    const wired: WireQuestion = { ...question, side, preparedAtMs, askedAtMs };
     const asked = await ask({
       fetch: this.#fetch,
       url: this.#url,
