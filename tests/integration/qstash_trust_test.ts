@@ -405,7 +405,7 @@ describe("who may say that a message was given up", () => {
     });
   });
 
-  it("is not everybody who may deliver: it has a verifier of its own", async () => {
+  it("is not everybody who may deliver: it has a verifier of its own", () => {
     const { bus } = listener();
     const undeliverable = () => Promise.resolve("unknown" as const);
     assert.throws(
