@@ -6,7 +6,6 @@
 import { AtlastError } from "../core/errors.ts";
 import type { Receiver } from "../core/ports.ts";
 import type { Principal } from "../core/principal.ts";
-import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import {
   CHECKBACK_CONTENT_TYPE,
   HALF_CONTENT_TYPE,
@@ -68,9 +67,9 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
   }
   if (undeliverable !== undefined) {
     const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
-    const own = verifierOf(undeliverable, verify);
+    checkVerify(undeliverable.verify);
     // The message and the last answer are both in it, in base64.
-    const route = undeliverableRoute(tell, own, undeliverable, 3 * maxBodyBytes);
+    const route = undeliverableRoute(tell, undeliverable, 3 * maxBodyBytes);
     routes.push({ path: "/undeliverable", methods: ["POST"], route });
   }
   if (publish !== undefined) {
@@ -88,11 +87,12 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
   return async (request) => {
-    const { body, principal } = await verified(request, verify, maxBodyBytes, "deliver");
+    const { body, principal, push } = await verified(request, verify, maxBodyBytes, "deliver");
     const { headers } = request;
     const from = deliveredBy(bus, principal);
-    const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(from, headers) : from;
-    return await deliver(receiver, headers, body, Date.now());
+    // Another attempt of a message without a signed id would be another message: what is stored is ours.
+    const receiver = push?.bindsHeaders ? forQstash(from, push) : from;
+    return await deliver(receiver, headers, body, Date.now(), push);
   };
 }
 

@@ -176,7 +176,9 @@ const failureCallback = z.object({
 
 const undeliverableStanding = z.object({
   id,
-  standing: z.enum(["failed", "scheduled", "unknown"]).describe("How the message stands now."),
+  standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
+    "How the message stands now.",
+  ),
 });
 
 /** What a refusal may be; a later version may have more. */

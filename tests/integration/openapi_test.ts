@@ -36,6 +36,21 @@ const verify: Verify = ({ headers }) => {
   }
 };
 
+/** The same of a push provider, which alone may say that it gave a message up. */
+const verifyPush: Verify = async (request, body) => {
+  const result = await verify(request, body);
+  const push = {
+    attempt: 1,
+    signedAtMs: 0,
+    url: "https://orders.example/undeliverable",
+    bindsHeaders: false,
+    unbound: null,
+  };
+  return result.ok
+    ? { ok: true, principal: { name: "push", kind: "push_provider" }, push }
+    : result;
+};
+
 /** Every option, so that a route that a new one brings is not forgotten here. */
 const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
   verify,
@@ -44,7 +59,7 @@ const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
   checkBack: { verify, side: "orders", signingKeys: [KEY] },
   halves: { verify, signingKeys: [KEY] },
   query: { verify },
-  undeliverable: {},
+  undeliverable: { verify: verifyPush },
   openApi: document,
   maxBodyBytes: 2_000,
   onError: () => {},

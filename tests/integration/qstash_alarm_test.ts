@@ -53,7 +53,7 @@ async function service(options: Partial<QstashAlarmOptions> = {}) {
     startMs,
     sweeps: () => by(({ headers }) => headers.has("upstash-schedule-id")),
     pings: () => by(({ url, headers }) => url === TICK_URL && !headers.has("upstash-schedule-id")),
-    sent: () => by(({ url }) => url === ELSEWHERE),
+    sent: () => by(({ url }) => url.startsWith(`${ELSEWHERE}?`)),
   };
 }
 
