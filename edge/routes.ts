@@ -22,6 +22,7 @@ import { forQstash } from "./for_qstash.ts";
 import { alive, type OnError, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
+import { ownVerifier } from "./own_verifier.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "./request_body.ts";
@@ -39,30 +40,30 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  */
 export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
   const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
-  const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
-  checkVerify(verify, tick.verify);
+  const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
+  checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const routes: MountedRoute[] = [
     { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
-    { path: "/tick", methods: ["GET", "POST"], route: tickRoute(bus, tick.verify) },
     { path: "/health", methods: ["GET"], route: alive },
     { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
   ];
   const offer = (path: string, contentType: string, route: Route): void =>
     void routes.push({ path, methods: ["POST"], contentType, route });
+  if (tick !== undefined) {
+    const route = tickRoute(bus, ownVerifier("tick", tick));
+    routes.push({ path: "/tick", methods: ["GET", "POST"], route });
+  }
   if (checkBack !== undefined) {
     const ask = offered("checkBack", bus.checkBack?.bind(bus));
-    const route = checkBackRoute(ask, verifierOf(checkBack, verify), checkBack);
-    offer("/checkback", CHECKBACK_CONTENT_TYPE, route);
+    offer("/checkback", CHECKBACK_CONTENT_TYPE, checkBackRoute(ask, checkBack));
   }
   if (halves !== undefined) {
     const keeper = offered("halves", bus.halves);
-    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, verifierOf(halves, verify), maxBodyBytes));
+    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, halves, maxBodyBytes));
   }
   if (query !== undefined) {
-    const store = offered("query", bus.store);
-    const route = queryRoute(store, verifierOf(query, verify), query.allows);
-    offer("/query", QUERY_CONTENT_TYPE, route);
+    offer("/query", QUERY_CONTENT_TYPE, queryRoute(offered("query", bus.store), query));
   }
   if (undeliverable !== undefined) {
     const tell = offered("undeliverable", bus.undeliverable?.bind(bus));

@@ -60,7 +60,7 @@ export async function verifiedText(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
       415,
@@ -68,8 +68,9 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf((await verified(request, verify, maxBytes, route)).body);
-  if (text !== null) return text;
+  const { body, principal } = await verified(request, verify, maxBytes, route);
+  const text = textOf(body);
+  if (text !== null) return { text, principal };
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }
 

@@ -40,7 +40,7 @@ async function service(options: Partial<QstashAlarmOptions> = {}) {
       random: () => 0,
       observe: observed.observe,
     });
-  const app = () => createApp(bus(), { verify });
+  const app = () => createApp(bus(), { verify, tick: { verify } });
   const startMs = clock.now();
   const by = (is: (delivery: Delivery) => boolean) =>
     qstash.deliveries.filter(is).map(({ atMs }) => atMs - startMs);

@@ -98,6 +98,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
     };
     const app = createApp(bus, {
       verify,
+      tick: { verify },
       undeliverable: { verify },
       onError: (error) => observed.observe({ kind: "error", during: "request", error }),
     });
