@@ -30,6 +30,7 @@ export {
   type HalfOptions,
   type HandDecision,
   type Health,
+  type HealthOptions,
 } from "./core/bus/bus.ts";
 export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";

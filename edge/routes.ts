@@ -112,9 +112,12 @@ function tickRoute(bus: EdgeBus, verify: Verify): Route {
   };
 }
 
+/** How old what anyone is told of the store may be, in milliseconds: anyone may ask as often as they like. */
+const READY_MAX_AGE_MS = 5_000;
+
 function readyRoute(bus: EdgeBus): Route {
   return async () => {
-    const health = await bus.health();
+    const health = await bus.health({ maxAgeMs: READY_MAX_AGE_MS });
     return answer(health, health.ready ? 200 : 503);
   };
 }
