@@ -67,13 +67,13 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
   }
   if (undeliverable !== undefined) {
     const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
-    checkVerify(undeliverable.verify);
+    ownVerifier("undeliverable", undeliverable);
     // The message and the last answer are both in it, in base64.
     const route = undeliverableRoute(tell, undeliverable, 3 * maxBodyBytes);
     routes.push({ path: "/undeliverable", methods: ["POST"], route });
   }
   if (publish !== undefined) {
-    checkVerify(publish.verify);
+    ownVerifier("publish", publish);
     const publishing = offered("publish", bus.publishRaw?.bind(bus));
     const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes, onError };
     routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
@@ -120,12 +120,6 @@ function readyRoute(bus: EdgeBus): Route {
     const health = await bus.health({ maxAgeMs: READY_MAX_AGE_MS });
     return answer(health, health.ready ? 200 : 503);
   };
-}
-
-function verifierOf(own: { readonly verify?: Verify }, otherwise: Verify): Verify {
-  const verify = own.verify ?? otherwise;
-  checkVerify(verify);
-  return verify;
 }
 
 function offered<Part>(option: string, part: Part | undefined): Part {
