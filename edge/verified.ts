@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import type { Principal } from "../core/principal.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
 import { mediaType, type Verify, type VerifyRefusal } from "../core/wire.ts";
 import type { Surroundings } from "./guard.ts";
 import { textOf } from "./message_body.ts";
@@ -28,6 +29,8 @@ export interface VerifiedRequest {
   readonly body: Uint8Array;
   /** Who asks. */
   readonly principal: Principal;
+  /** What a push provider says of its delivery; null for everyone else. */
+  readonly push: PushDelivery | null;
 }
 
 /** Whoever asks where a verifier names nobody: it may ask no callbacks. */
@@ -56,7 +59,9 @@ export async function verified(
   const result = checkVerifyResult(await verify(asked, body));
   if (result.ok === false) throw refusedBy(result);
   for (const error of result.errors ?? []) report(error);
-  return { body, principal: result.principal ?? UNNAMED };
+  const { principal = UNNAMED, push } = result;
+  const isPushed = principal.kind === "push_provider" && push !== undefined;
+  return { body, principal, push: isPushed ? push : null };
 }
 
 function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
@@ -71,7 +76,7 @@ export async function verifiedText(
   maxBytes: number,
   route: RouteName,
   report: Surroundings["report"],
-): Promise<string> {
+): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
       415,
@@ -79,8 +84,9 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf((await verified(request, verify, maxBytes, route, report)).body);
-  if (text !== null) return text;
+  const { body, principal } = await verified(request, verify, maxBytes, route, report);
+  const text = textOf(body);
+  if (text !== null) return { text, principal };
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }
 

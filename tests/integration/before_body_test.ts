@@ -10,7 +10,11 @@ import { fixture } from "../support/bus_fixture.ts";
 import { KEY } from "../support/http.ts";
 
 const TOKEN = "0123456789abcdef";
-const qstash = verifyQstash({ currentSigningKey: "sig_a", nextSigningKey: "sig_b" });
+const qstash = verifyQstash({
+  currentSigningKey: "sig_a",
+  nextSigningKey: "sig_b",
+  url: "http://a.example",
+});
 const signature = verifySignature({ signingKeys: [KEY] });
 
 /** A request without credentials, and whether its body was asked for. */
