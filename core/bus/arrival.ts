@@ -13,7 +13,8 @@ export type Rejection = DeliveryResult & { readonly kind: "rejected" };
 
 /** What a record keeps of who delivered it. */
 export function detailsOnArrival({ principal }: DeliverOptions): RecordDetails | null {
-  return principal === undefined ? null : { principal: principal.name };
+  const name = principal?.name ?? "";
+  return name === "" ? null : { principal: name };
 }
 
 /**

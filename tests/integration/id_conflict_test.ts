@@ -142,16 +142,16 @@ describe("a conflict of ids", () => {
   it("leaves a message that failed to be tried afresh, and a conflict to be none of it", async () => {
     let runs = 0;
     const retry = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
-    const { bus } = fixture([
+    const { bus, clock } = fixture([
       subscribe(Placed, { group: "g", retry }, () => {
         runs += 1;
         if (runs === 1) throw new Error("no");
       }),
     ]);
     assert.equal((await bus.deliver([FIRST]))[0]?.kind, "failed");
-    assert.deepEqual(await bus.deliver([OTHERS[1]!], { afresh: true }), [CONFLICT]);
+    assert.deepEqual(await bus.deliver([OTHERS[1]!], { afreshAtMs: clock.now() }), [CONFLICT]);
     assert.equal(runs, 1);
-    assert.equal((await bus.deliver([FIRST], { afresh: true }))[0]?.kind, "handled");
+    assert.equal((await bus.deliver([FIRST], { afreshAtMs: clock.now() }))[0]?.kind, "handled");
     assert.equal(runs, 2);
   });
 
@@ -163,6 +163,8 @@ describe("a conflict of ids", () => {
       [by("a"), by("a"), "handled"],
       [by("a"), by("b"), "rejected"],
       [by("a"), {}, "handled"],
+      // A verifier that names nobody.
+      [by("a"), by(""), "handled"],
       [{}, by("b"), "handled"],
       [{}, {}, "handled"],
     ];
