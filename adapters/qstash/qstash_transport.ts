@@ -11,6 +11,7 @@ import { bodyBytes, type Message, type MessageHeaders } from "../../core/message
 import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 import { failed, takenOf, type Trouble, troubleOf } from "./answer.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
@@ -192,7 +193,7 @@ class OnQstash implements QstashTransport {
     try {
       checkChoices(choices);
     } catch (error) {
-      return failed(`Its choices for QStash do not hold: ${(error as Error).message}`, false);
+      return failed(`Its choices for QStash do not hold: ${textOfThrown(error).message}`, false);
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.
     let bytes = 0;

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
+import { hasCode } from "../thrown.ts";
 import { combined, type Consumer, type Received } from "./consumer.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
@@ -111,7 +111,7 @@ export class Reception<Tx> {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
       // Someone else was first, and has it tried already.
-      if (!(error instanceof AtlastError && error.code === "wrong_state")) throw error;
+      if (!hasCode(error, "wrong_state")) throw error;
     }
     return true;
   }
