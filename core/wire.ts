@@ -176,6 +176,10 @@ export interface WireResult {
   readonly reason?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** What kind of refusal it is, for a program. */
+  readonly code?: string;
+  /** `unknown` for one that was not taken, but may have taken effect all the same. */
+  readonly arrived?: string;
 }
 
 /**
@@ -290,7 +294,8 @@ function malformed(what: string, want: string): AtlastError {
 function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
-    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number");
+    isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["code"], "string") && isOptional(value["arrived"], "string");
 }
 
 function isError(value: unknown): value is WireError {

@@ -40,7 +40,8 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
-    throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
+    const { code = "refused", retryAfterMs, reason } = result!;
+    throw unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
   }
   if (result!.kind === "rejected") {
     throw never(`Cannot take it at all: ${result!.reason}`, "rejected", result!.isTold);

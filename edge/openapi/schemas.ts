@@ -44,6 +44,10 @@ const deliveryResult = z.object({
   ),
   reason: z.string().optional().describe("Why it was not taken."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
+  code: z.string().optional().describe(
+    "What kind of refusal it is, for a program. stopping: the service is shutting down, and the sender " +
+      "counts no attempt. handler_failed: a handler ran, and it failed.",
+  ),
 });
 
 const deliveryResults = z.object({
@@ -193,6 +197,8 @@ const CODES = [
   "id_conflict",
   "wrong_state",
   "refused",
+  "stopping",
+  "handler_failed",
   "rejected",
   "sending",
   "unreachable",
