@@ -50,6 +50,7 @@ export type { Cancellation } from "./core/bus/operator.ts";
 export type { TickReport } from "./core/bus/tick.ts";
 export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
 export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";
+export type { FailureCode } from "./core/failure_code.ts";
 
 // Contracts
 export {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailureCode } from "./failure_code.ts";
 import type { Arrival, SendResult } from "./transport.ts";
 
 /**
@@ -24,6 +25,16 @@ export function hasNotArrived(result: SendResult): boolean {
     case "stopping":
       return result.arrived === "no";
   }
+}
+
+/**
+ * Whether a message may have taken effect that a receiver did not take: it says so, or another group there
+ * may have taken it, where only one of them has another message with its id.
+ */
+export function arrivalOfRefusal(
+  { code, arrived }: { readonly code?: FailureCode | undefined; readonly arrived?: string },
+): Arrival {
+  return (arrived === undefined || arrived === "no") && code !== "id_conflict" ? "no" : "unknown";
 }
 
 /** What a receiver that is not there any more, or not yet, is asked to be left alone for, in milliseconds. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FailureCode } from "./failure_code.ts";
 import type { Message, MessageHeaders } from "./message.ts";
 import type { AbortSignalLike } from "./platform.ts";
 import type { Principal } from "./principal.ts";
@@ -23,6 +24,8 @@ export type SendResult =
     readonly retryAfterMs?: number;
     /** See {@linkcode Arrival}. */
     readonly arrived?: Arrival;
+    /** What kind of failure it is, where that is known. */
+    readonly code?: FailureCode;
   }
   /** It was not taken because the other side is stopping, or this one. No attempt is counted. */
   | {
@@ -114,6 +117,8 @@ export type DeliveryResult =
     readonly reason: string;
     readonly isTold?: boolean;
     readonly arrived?: Arrival;
+    /** What kind of refusal it is; `rejected` if not given. */
+    readonly code?: FailureCode;
   };
 
 /** What whoever delivers lets the receiver count on. */

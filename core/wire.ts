@@ -174,10 +174,10 @@ export interface WireResult {
   readonly status: WireStatus | (string & Record<never, never>);
   /** Why, for a message that was not taken. */
   readonly reason?: string;
+  /** The class of the failure, for a message that was not taken; a {@linkcode FailureCode}, or a newer one. */
+  readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
-  /** What kind of refusal it is, for a program. */
-  readonly code?: string;
   /** `unknown` for one that was not taken, but may have taken effect all the same. */
   readonly arrived?: string;
 }
@@ -201,6 +201,8 @@ export interface WireError {
   readonly message: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** Whether the message would be refused each time; false if not given. */
+  readonly final?: boolean;
 }
 
 /** Reads the body of an answer that says why; null for anything else. */
@@ -300,9 +302,10 @@ function isResult(value: unknown): value is WireResult {
 
 function isError(value: unknown): value is WireError {
   return isObject(value) && typeof value["code"] === "string" &&
-    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number");
+    typeof value["message"] === "string" && isOptional(value["retryAfterMs"], "number") &&
+    isOptional(value["final"], "boolean");
 }
 
-function isOptional(value: unknown, type: "string" | "number"): boolean {
+function isOptional(value: unknown, type: "string" | "number" | "boolean"): boolean {
   return value === undefined || typeof value === type;
 }

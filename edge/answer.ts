@@ -23,7 +23,7 @@ export function answerRefusal(
   refusal: Refusal,
   contentType: string = "application/json",
 ): Response {
-  const { status, code, message, retryAfterMs, headers } = refusal;
-  const error = { code, message, retryAfterMs };
+  const { status, code, message, retryAfterMs, headers, isFinal } = refusal;
+  const error = { code, message, retryAfterMs, ...(isFinal ? { final: true } : {}) };
   return answer({ error }, status, { ...headers, "content-type": contentType });
 }

@@ -7,12 +7,13 @@ import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
 import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import type { Message } from "../core/message.ts";
-import type { DeliveryResult, Receiver } from "../core/ports.ts";
+import type { Arrival, DeliveryResult, Receiver } from "../core/ports.ts";
+import { ARRIVED_HEADER } from "../core/redelivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
 import { messageFields, withinHeaderLimit } from "./request_headers.ts";
-import { never, Refusal, statusOf, unavailable } from "./status.ts";
+import { Refusal, rejection, statusOf, unavailable } from "./status.ts";
 
 /** Hands the messages of a request to the bus and says what became of them. */
 export function deliver(
@@ -41,10 +42,11 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
   const status = statusOf(result!);
   if (result!.kind === "refused") {
     const { code = "refused", retryAfterMs, reason } = result!;
-    throw unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
+    const refusal = unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
+    throw withArrival(refusal, result!.arrived);
   }
   if (result!.kind === "rejected") {
-    throw never(`Cannot take it at all: ${result!.reason}`, "rejected", result!.isTold);
+    throw withArrival(rejection(result!), result!.arrived);
   }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
@@ -54,6 +56,14 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
     );
   }
   return answer({ results: [wireResult(message.id, result!)] }, status);
+}
+
+/** A refusal that also says whether the message may have taken effect. */
+function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
+  if (arrived !== "unknown") return refusal;
+  const { status, code, message, retryAfterMs, isFinal } = refusal;
+  const headers = { ...refusal.headers, [ARRIVED_HEADER]: arrived };
+  return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
 }
 
 function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
@@ -110,7 +120,13 @@ function wireResult(id: string, result: DeliveryResult): WireResult {
       return { id, status, ...why };
     }
     case "rejected":
-      return { id, status: "rejected", reason: result.reason };
+      return {
+        id,
+        status: "rejected",
+        reason: result.reason,
+        ...(result.code === undefined ? {} : { code: result.code }),
+        ...(result.arrived === undefined ? {} : { arrived: result.arrived }),
+      };
     default:
       return { id, status: result.kind };
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
+import { TOLD_HEADER } from "../core/redelivery.ts";
 import { never, type Refusal } from "./status.ts";
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
@@ -14,6 +15,7 @@ const FINAL: ReadonlySet<number> = new Set([400, 413, 415, 431]);
  * for. Everyone else is answered as it is.
  */
 export function finalForQstash(refusal: Refusal, headers: Headers): Refusal {
-  const isFinal = headers.has(QSTASH_ID_HEADER) && FINAL.has(refusal.status);
-  return isFinal ? never(refusal.message, refusal.code) : refusal;
+  const { status, code, message, isFinal } = refusal;
+  if (!headers.has(QSTASH_ID_HEADER) || !(isFinal || FINAL.has(status))) return refusal;
+  return never(message, code, refusal.headers[TOLD_HEADER] === "true");
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
+import type { FailureCode } from "../core/failure_code.ts";
 import type { DeliveryResult } from "../core/ports.ts";
 import { TOLD_HEADER } from "../core/redelivery.ts";
 
@@ -17,6 +18,8 @@ export class Refusal extends Error {
   readonly headers: Readonly<Record<string, string>>;
   /** When to come again, in milliseconds from now; undefined when that is all the same. */
   readonly retryAfterMs: number | undefined;
+  /** Whether the same would be refused each time, which an answer to a delivery says to its sender. */
+  readonly isFinal: boolean;
 
   /** Makes a refusal; the message is shown to the caller. */
   constructor(
@@ -25,12 +28,14 @@ export class Refusal extends Error {
     message: string,
     headers: Readonly<Record<string, string>> = {},
     retryAfterMs?: number,
+    isFinal = false,
   ) {
     super(message);
     this.status = status;
     this.code = code;
     this.headers = headers;
     this.retryAfterMs = retryAfterMs;
+    this.isFinal = isFinal;
   }
 }
 
@@ -114,6 +119,24 @@ export function unavailable(
   // The header knows only whole seconds; the body says it to the millisecond.
   const seconds = Math.min(Math.ceil(Math.max(0, retryAfterMs) / 1000), MAX_RETRY_AFTER_SECONDS);
   return new Refusal(503, code, message, { "retry-after": String(seconds) }, retryAfterMs);
+}
+
+/** The status of a rejection by its class; all others have that of {@linkcode never}. */
+const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
+  malformed_message: 400,
+  forbidden: 403,
+  id_conflict: 409,
+};
+
+/** The refusal of a message that came alone and can never be taken. */
+export function rejection(
+  { reason, code = "rejected", isTold = false }: DeliveryResult & { readonly kind: "rejected" },
+): Refusal {
+  const message = `Cannot take it at all: ${reason}`;
+  const status = STATUS_OF_REJECTION[code];
+  if (status === undefined) return never(message, code, isTold);
+  const headers = isTold ? { [TOLD_HEADER]: "true" } : {};
+  return new Refusal(status, code, message, headers, undefined, true);
 }
 
 /**

@@ -36,7 +36,7 @@ export async function startPgBouncer(postgresPort: number): Promise<Pooler> {
   writeFileSync(
     config,
     `[databases]
-* = host=127.0.0.1 port=${postgresPort}
+* = host=127.0.0.1 port=${postgresPort} user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}

@@ -3,10 +3,13 @@
  *
  * @module
  */
+import { type FailureCode, readFailureCode } from "../../core/failure_code.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
 import { quotedReason } from "../../core/outcome.ts";
 import type { Arrival, SendResult } from "../../core/ports.ts";
+import { ARRIVED_HEADER } from "../../core/redelivery.ts";
+import { arrivalOfRefusal } from "../../core/send_result.ts";
 import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
 import type { PostResult } from "../../core/http/post.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../core/http/retry_after.ts";
@@ -44,6 +47,7 @@ const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
   "stopping",
   "stopped",
   "refused",
+  "rejected",
   "no_subscriber",
   "malformed_message",
   "invalid_header",
@@ -95,12 +99,13 @@ export function retryable(reason: string, arrived: Arrival, retryAfterMs?: numbe
 }
 
 /** A failure that would be the same each time. */
-export function final(reason: string, arrived: Arrival): SendResult {
+export function final(reason: string, arrived: Arrival, code?: FailureCode): SendResult {
   return {
     kind: "failed",
     reason: quotedReason(reason),
     retryable: false,
     ...(arrived === "no" ? { arrived } : {}),
+    ...(code === undefined ? {} : { code }),
   };
 }
 
@@ -119,7 +124,10 @@ function saysResults(text: string): boolean {
   return isObject(answer) && answer["results"] !== undefined;
 }
 
-function resultOf({ status, reason, retryAfterMs, code }: WireResult, host: string): SendResult {
+function resultOf(answer: WireResult, host: string): SendResult {
+  const { status, reason, retryAfterMs } = answer;
+  const code = readFailureCode(answer.code);
+  const arrived = arrivalOfRefusal({ ...answer, code });
   const said = reason === undefined ? "" : `: ${reason}`;
   switch (status) {
     case "accepted":
@@ -132,16 +140,22 @@ function resultOf({ status, reason, retryAfterMs, code }: WireResult, host: stri
     case "refused": {
       const waitMs = boundedRetryAfter(retryAfterMs);
       const why = `${host} did not take it now${said}`;
-      if (code === "stopping") return stopping(why, "no", waitMs);
-      return retryable(why, code === "handler_failed" ? "unknown" : "no", waitMs);
+      if (code === "stopping") return stopping(why, arrived, waitMs);
+      return retryable(why, arrived, waitMs);
     }
     case "rejected":
-      return final(`${host} will never take it${said}`, "unknown");
+      return final(`${host} will never take it${said}`, arrived, code);
     case "malformed":
-      return final(`${host} cannot read it${said}`, "no");
+      return final(`${host} cannot read it${said}`, "no", "malformed_message");
     default:
       return retryable(`${host} answered with a status this version does not know`, "unknown");
   }
+}
+
+/** Whether a message may have taken effect although the answer is none of success. */
+function mayBeTaken(status: number, code: string | undefined, headers: Headers): boolean {
+  if (headers.has(ARRIVED_HEADER)) return true;
+  return !(NOT_TAKEN_STATUSES.has(status) || NOT_TAKEN_CODES.has(code ?? ""));
 }
 
 function failureOf(result: PostResult, host: string, nowMs: number): SendResult {
@@ -180,9 +194,10 @@ function answeredFailure(
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
-  const isTaken = !(NOT_TAKEN_STATUSES.has(status) || NOT_TAKEN_CODES.has(error?.code ?? ""));
-  const arrived = isTaken ? "unknown" : "no";
-  if (FINAL_STATUSES.has(status)) return final(`${host} answered ${status}${said}`, arrived);
+  const arrived = mayBeTaken(status, error?.code, headers) ? "unknown" : "no";
+  if (FINAL_STATUSES.has(status) || error?.final === true) {
+    return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));
+  }
   const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
   const why = `${host} answered ${status}${meaning}${said}`;
   // The same, to the millisecond, where an Atlast service answers.

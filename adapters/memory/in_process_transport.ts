@@ -4,7 +4,7 @@
  * @module
  */
 import { HEADER } from "../../core/headers.ts";
-import { arrivalOf } from "../../core/send_result.ts";
+import { arrivalOf, arrivalOfRefusal } from "../../core/send_result.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import type {
   AbortSignalLike,
@@ -94,7 +94,7 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
       const { reason, retryAfterMs, code } = result;
       const rest = {
         reason,
-        ...(code === "handler_failed" ? {} : { arrived: "no" as const }),
+        arrived: arrivalOfRefusal(result),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       };
       return code === "stopping"
@@ -102,7 +102,13 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         : { kind: "failed", retryable: true, ...rest };
     }
     case "rejected":
-      return { kind: "failed", reason: result.reason, retryable: false };
+      return {
+        kind: "failed",
+        reason: result.reason,
+        retryable: false,
+        arrived: arrivalOfRefusal(result),
+        ...(result.code === undefined ? {} : { code: result.code }),
+      };
     case undefined:
       return { kind: "failed", reason: "The receiver gave no answer for it", retryable: true };
   }

@@ -43,6 +43,7 @@ const deliveryResult = z.object({
       "cannot be read.",
   ),
   reason: z.string().optional().describe("Why it was not taken."),
+  code: z.string().optional().describe("What kind of rejection it is, for a program."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
   code: z.string().optional().describe(
     "What kind of refusal it is, for a program. stopping: the service is shutting down, and the sender " +
@@ -214,6 +215,7 @@ const error = z.object({
     }),
     message: z.string().describe("What was done, what was got and what is wanted."),
     retryAfterMs: milliseconds.optional().describe("When to come again, from now."),
+    final: z.boolean().optional().describe("Whether the same message would be refused each time."),
     requestId: z.string().optional().describe("By which the service's own log tells more."),
   }),
 });

@@ -34,7 +34,11 @@ describe("what an answer means", () => {
     [
       "malformed",
       () => results([{ id: "m-1", status: "malformed", reason: "a\nb" }]),
-      { retryable: false, reason: "receiver.test cannot read it: a b" },
+      {
+        retryable: false,
+        reason: "receiver.test cannot read it: a b",
+        code: "malformed_message",
+      },
     ],
     ["a newer status", () => results([{ id: "m-1", status: "parked" }]), { retryable: true }],
     ["another id", () => results([{ id: "m-2", status: "handled" }]), NOT_ATLAST],
@@ -52,13 +56,37 @@ describe("what an answer means", () => {
     [
       "400",
       () => error(400, "malformed_message", "Cannot read it"),
-      { retryable: false, reason: "receiver.test answered 400: malformed_message: Cannot read it" },
+      {
+        retryable: false,
+        reason: "receiver.test answered 400: malformed_message: Cannot read it",
+        code: "malformed_message",
+      },
     ],
     ["401", () => new Response(null, { status: 401 }), { retryable: true }],
     ["403", () => new Response(null, { status: 403 }), { retryable: true }],
     ["404", () => new Response("<h1>", { status: 404 }), { retryable: true }],
     ["408", () => new Response(null, { status: 408 }), { retryable: true }],
     ["409", () => new Response(null, { status: 409 }), { retryable: true }],
+    [
+      "a conflict of ids",
+      () => refusedForGood(409, "id_conflict"),
+      { retryable: false, code: "id_conflict" },
+    ],
+    [
+      "403 for the message itself",
+      () => refusedForGood(403, "forbidden"),
+      { retryable: false, code: "forbidden" },
+    ],
+    [
+      "rejected with a class",
+      () => results([{ id: "m-1", status: "rejected", code: "id_conflict" }]),
+      { retryable: false, code: "id_conflict" },
+    ],
+    [
+      "rejected with a class of a newer version",
+      () => results([{ id: "m-1", status: "rejected", code: "constructor" }]),
+      { retryable: false },
+    ],
     ["413 alone", () => new Response(null, { status: 413 }), { retryable: false }],
     ["431", () => new Response(null, { status: 431 }), { retryable: false }],
     ["489", () => new Response(null, { status: 489 }), { retryable: false }],
@@ -380,6 +408,10 @@ function results(list: WireResult[], status = 200): Response {
 
 function error(status: number, code: string, message: string): Response {
   return Response.json({ error: { code, message } }, { status });
+}
+
+function refusedForGood(status: number, code: string): Response {
+  return Response.json({ error: { code, message: "Never", final: true } }, { status });
 }
 
 function wait(status: number, retryAfter: string): Response {
