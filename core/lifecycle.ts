@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { RecordDetails } from "./details.ts";
+import { type RecordDetails, withArrival, withDetails, withoutWaits } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
@@ -70,8 +70,20 @@ export type LifecycleEvent =
   | { readonly kind: "overdue" }
   /** What had taken it, to deliver it by itself, gave it up. */
   | { readonly kind: "undeliverable"; readonly reason: string }
-  /** A worker gives it back without having tried. */
-  | { readonly kind: "release"; readonly delayMs: number }
+  /** A worker gives it back; no attempt is counted. */
+  | {
+    readonly kind: "release";
+    /** When it is due again, in milliseconds from now. */
+    readonly delayMs: number;
+    /** Why it stands where it does; nothing if not given. */
+    readonly reason?: string | null;
+    /** Whether it may have arrived: its sending was broken off. False if not given. */
+    readonly mayHaveArrived?: boolean;
+  }
+  /** Its receiver is stopping. No attempt is counted, unless that goes on for {@linkcode MAX_STOPPING_MS}. */
+  | Stopping
+  /** There is no route or subscriber for it here. No attempt is counted. */
+  | Unroutable
   /** An operator wants it tried again from the start. */
   | { readonly kind: "retry" };
 
@@ -85,6 +97,32 @@ export interface Failure {
   readonly retryable: boolean;
   /** When the next attempt should be, in milliseconds from now, if the failure said so. */
   readonly retryAfterMs?: number;
+  /** Whether the message may have arrived all the same: no answer came. False if not given. */
+  readonly mayHaveArrived?: boolean;
+}
+
+/** A receiver that is stopping. */
+export interface Stopping {
+  /** Tells the events apart. */
+  readonly kind: "stopping";
+  /** What it said, in words an operator can use. */
+  readonly reason: string;
+  /** When it is to be sent again, in milliseconds from now. */
+  readonly delayMs: number;
+  /** Whether another receiver may have taken the message. False if not given. */
+  readonly mayHaveArrived?: boolean;
+}
+
+/** A message that nobody here can take. */
+export interface Unroutable {
+  /** Tells the events apart. */
+  readonly kind: "unroutable";
+  /** What is missing, in words an operator can use. */
+  readonly reason: string;
+  /** When it is to be tried again, in milliseconds from now. */
+  readonly delayMs: number;
+  /** For how long it is tried in all before it fails, in milliseconds. */
+  readonly forMs: number;
 }
 
 /** The name of a {@linkcode LifecycleEvent}. */
@@ -109,6 +147,8 @@ export const TRANSITIONS: Transitions = {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
+      stopping: ["scheduled", "failed"],
+      unroutable: ["scheduled", "failed"],
       abandon: ["failed"],
       overdue: ["failed"],
       cancel: ["cancelled"],
@@ -122,6 +162,7 @@ export const TRANSITIONS: Transitions = {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
+      unroutable: ["scheduled", "failed"],
       abandon: ["failed"],
       overdue: ["failed"],
     },
@@ -173,6 +214,12 @@ export const DEFAULT_POLICY: LifecyclePolicy = { retry: DEFAULT_RETRY, expiry: D
  * bad luck, five in a row is the message.
  */
 export const MAX_CRASHES = 5;
+
+/**
+ * How long a receiver may be stopping before that counts as a failed attempt, in milliseconds. One that stops
+ * is gone or replaced by then; one that still says so has not been taken out of service.
+ */
+export const MAX_STOPPING_MS = 10 * 60_000;
 
 /** The change of a message's standing; stores write it as it is. */
 export interface Patch extends Omit<Standing, "box"> {
@@ -240,29 +287,31 @@ export function transition(
     case "fail":
       return failed(message, event, policy, nowMs, random);
     case "abandon":
-      return settled(
+      return givenUp(
         message,
-        "failed",
-        policy.expiry.failedMs,
+        policy,
         nowMs,
         `Abandoned: ${message.crashes} workers claimed it and never came back`,
       );
     case "overdue":
-      return settled(
-        message,
-        "failed",
-        policy.expiry.failedMs,
-        nowMs,
-        "Overdue: its deadline passed",
-      );
+      return givenUp(message, policy, nowMs, "Overdue: its deadline passed");
     case "undeliverable":
-      return settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason);
+      return {
+        ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
+        details: withArrival(message.details, true),
+      };
     case "release":
       return {
         ...unsettled(message),
         state: "scheduled",
         dueAtMs: Math.max(message.dueAtMs, later(nowMs, event.delayMs)),
+        reason: event.reason ?? null,
+        details: withArrival(message.details, event.mayHaveArrived === true),
       };
+    case "stopping":
+      return stopping(message, event, policy, nowMs, random);
+    case "unroutable":
+      return unroutable(message, event, policy, nowMs);
     case "retry":
       // From the start: attempts, crashes and the deadline that ended it would end it again at once.
       return {
@@ -272,6 +321,7 @@ export function transition(
         crashes: 0,
         dueAtMs: nowMs,
         deadlineMs: null,
+        details: withoutWaits(withArrival(message.details, message.crashes > 0)),
       };
   }
 }
@@ -293,11 +343,9 @@ function failed(
   const next = scheduled === null || event.retryAfterMs === undefined
     ? scheduled
     : later(nowMs, event.retryAfterMs);
+  const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
   if (next === null || (message.deadlineMs !== null && next > message.deadlineMs)) {
-    return {
-      ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
-      attempts,
-    };
+    return { ...givenUp({ ...message, details }, policy, nowMs, event.reason), attempts };
   }
   return {
     ...unsettled(message),
@@ -305,7 +353,66 @@ function failed(
     attempts,
     dueAtMs: next,
     reason: event.reason,
+    details,
   };
+}
+
+/** A receiver that never ends to stop must not keep a message from ever failing. */
+function stopping(
+  message: Standing,
+  event: Stopping,
+  policy: LifecyclePolicy,
+  nowMs: number,
+  random: number,
+): Patch {
+  const { reason, delayMs, mayHaveArrived } = event;
+  const sinceMs = message.details?.stoppingSinceMs ?? nowMs;
+  const arrived = mayHaveArrived === undefined ? {} : { mayHaveArrived };
+  const details = withDetails(withArrival(message.details, mayHaveArrived === true), {
+    unroutableSinceMs: undefined,
+    stoppingSinceMs: sinceMs,
+  });
+  if (nowMs >= later(sinceMs, MAX_STOPPING_MS)) {
+    const failure = { kind: "fail", reason, retryable: true, ...arrived } as const;
+    const patch = failed(message, failure, policy, nowMs, random);
+    return patch.state === "failed" ? patch : { ...patch, details };
+  }
+  return {
+    ...unsettled(message),
+    state: "scheduled",
+    dueAtMs: later(nowMs, delayMs),
+    reason,
+    details,
+  };
+}
+
+function unroutable(
+  message: Standing,
+  { reason, delayMs, forMs }: Unroutable,
+  policy: LifecyclePolicy,
+  nowMs: number,
+): Patch {
+  const sinceMs = message.details?.unroutableSinceMs ?? nowMs;
+  const details = withDetails(message.details, { unroutableSinceMs: sinceMs });
+  const untilMs = later(sinceMs, forMs);
+  if (nowMs >= untilMs) {
+    return givenUp({ ...message, details }, policy, nowMs, `Unroutable: ${reason}`);
+  }
+  return {
+    ...unsettled(message),
+    state: "scheduled",
+    // The last try is when its time is up.
+    dueAtMs: Math.min(later(nowMs, delayMs), untilMs),
+    reason,
+    details,
+  };
+}
+
+/** Failed, and says so if the message may have taken effect all the same. */
+function givenUp(message: Standing, policy: LifecyclePolicy, nowMs: number, reason: string): Patch {
+  const details = withArrival(message.details, message.crashes > 0);
+  const text = details?.mayHaveArrived === true ? `${reason}; it may have taken effect` : reason;
+  return { ...settled(message, "failed", policy.expiry.failedMs, nowMs, text), details };
 }
 
 /** A patch that changes nothing but clears what only settled records have. */

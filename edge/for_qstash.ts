@@ -8,6 +8,9 @@ import type { DeliveryResult, Receiver } from "../core/ports.ts";
 import { attemptOf } from "../core/redelivery.ts";
 import type { HeaderReader } from "../core/wire.ts";
 
+/** When a delivery that met a bus that stops is wanted again, in milliseconds: as long as a stop takes. */
+const STOPPING_RETRY_MS = 30_000;
+
 /** The receiver, for one delivery of QStash's. */
 export function forQstash(receiver: Receiver, headers: HeaderReader): Receiver {
   // What QStash tries for the first time was sent just now: if it has failed before, somebody wants it
@@ -27,6 +30,11 @@ function asQstashNeeds(result: DeliveryResult): DeliveryResult {
       if (retryAfterMs === undefined) return result;
       return { kind: "refused", reason: "It is not handled yet", retryAfterMs };
     }
+    case "refused":
+      // QStash counts each delivery, so it is asked to wait until another process has taken over.
+      return result.code === "stopping"
+        ? { ...result, retryAfterMs: Math.max(result.retryAfterMs ?? 0, STOPPING_RETRY_MS) }
+        : result;
     case "failed":
       // A bus with a store publishes the failure callback itself.
       return { kind: "rejected", reason: "It has failed, and is kept as failed", isTold: true };

@@ -100,7 +100,10 @@ class Destination {
     }
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
     if (this.#isSilent) {
-      return this.#settle(parcel, retryable(`${this.#host} did not answer in time just before`, "no"));
+      return this.#settle(
+        parcel,
+        retryable(`${this.#host} did not answer in time just before`, "no"),
+      );
     }
     const result = await this.#post(packed, parcel.messages.length);
     this.#isSilent ||= result.kind === "timed_out";

@@ -47,6 +47,8 @@ export class Recovery<Tx> {
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { store, clock, check, random, observe } = this.#settings;
     const answer = await this.#ask(record, signal);
+    // That this bus broke the question off says nothing about the active side.
+    if (answer === "unreachable" && signal.aborted) return await this.release(record);
     const event = decideCheck(
       { ...record, sentAtMs: record.message.sentAtMs },
       answer,

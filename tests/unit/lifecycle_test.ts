@@ -46,6 +46,8 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   overdue: { kind: "overdue" },
   undeliverable: { kind: "undeliverable", reason: "QStash gave it up" },
   release: { kind: "release", delayMs: 500 },
+  stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
+  unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
   retry: { kind: "retry" },
 };
 
@@ -60,6 +62,8 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled succeed": "succeeded",
   "outbox scheduled fail": "scheduled",
   "outbox scheduled release": "scheduled",
+  "outbox scheduled stopping": "scheduled",
+  "outbox scheduled unroutable": "scheduled",
   "outbox scheduled abandon": "failed",
   "outbox scheduled overdue": "failed",
   "outbox scheduled cancel": "cancelled",
@@ -68,6 +72,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled succeed": "succeeded",
   "inbox scheduled fail": "scheduled",
   "inbox scheduled release": "scheduled",
+  "inbox scheduled unroutable": "scheduled",
   "inbox scheduled abandon": "failed",
   "inbox scheduled overdue": "failed",
   "inbox failed retry": "scheduled",
