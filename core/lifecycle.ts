@@ -10,7 +10,22 @@
 import { type RecordDetails, withArrival, withDetails, withoutWaits } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
+import type {
+  EventKind,
+  Failure,
+  LifecycleEvent,
+  Stopping,
+  Unroutable,
+} from "./lifecycle_event.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
+
+export type {
+  EventKind,
+  Failure,
+  LifecycleEvent,
+  Stopping,
+  Unroutable,
+} from "./lifecycle_event.ts";
 
 /** Which side of a service a message is on: published by it, or received by it. */
 export type Box = "outbox" | "inbox";
@@ -30,104 +45,6 @@ export type State =
   /** A half message whose outcome could not be learnt; parked for an operator or a late answer. */
   | "in_doubt";
 
-/** What can happen to a message. */
-export type LifecycleEvent =
-  /** The business operation of a half message took place. */
-  | {
-    readonly kind: "confirm";
-    /** When the message is to be sent, in Unix milliseconds; at once if not given. */
-    readonly dueAtMs?: number;
-    /** Who decided it by hand, and why. */
-    readonly note?: string;
-  }
-  /** The business operation did not take place, or the publisher withdrew the message. */
-  | {
-    readonly kind: "cancel";
-    /** Who decided it by hand, and why. */
-    readonly note?: string;
-  }
-  /** A check of a half message decided nothing. */
-  | {
-    readonly kind: "ask_again";
-    /** When the next check is due, in Unix milliseconds. */
-    readonly atMs: number;
-    /** How often the active side answered without knowing. */
-    readonly checks: number;
-    /** How often in a row it did not answer. */
-    readonly unreachable: number;
-    /** What was learnt, in words an operator can use. */
-    readonly reason: string;
-  }
-  /** The checks of a half message are used up. */
-  | { readonly kind: "park"; readonly reason: string }
-  /** It was sent, or handled. */
-  | { readonly kind: "succeed" }
-  /** An attempt ended badly. */
-  | Failure
-  /** Workers claimed it and never came back, as often as is allowed. */
-  | { readonly kind: "abandon" }
-  /** Its deadline passed before it succeeded. */
-  | { readonly kind: "overdue" }
-  /** What had taken it, to deliver it by itself, gave it up. */
-  | { readonly kind: "undeliverable"; readonly reason: string }
-  /** A worker gives it back; no attempt is counted. */
-  | {
-    readonly kind: "release";
-    /** When it is due again, in milliseconds from now. */
-    readonly delayMs: number;
-    /** Why it stands where it does; nothing if not given. */
-    readonly reason?: string | null;
-    /** Whether it may have arrived: its sending was broken off. False if not given. */
-    readonly mayHaveArrived?: boolean;
-  }
-  /** Its receiver is stopping. No attempt is counted, unless that goes on for {@linkcode MAX_STOPPING_MS}. */
-  | Stopping
-  /** There is no route or subscriber for it here. No attempt is counted. */
-  | Unroutable
-  /** An operator wants it tried again from the start. */
-  | { readonly kind: "retry" };
-
-/** An attempt that ended badly. */
-export interface Failure {
-  /** Tells the events apart. */
-  readonly kind: "fail";
-  /** Why, in words an operator can use. */
-  readonly reason: string;
-  /** Whether another attempt could end otherwise. */
-  readonly retryable: boolean;
-  /** When the next attempt should be, in milliseconds from now, if the failure said so. */
-  readonly retryAfterMs?: number;
-  /** Whether the message may have arrived all the same: no answer came. False if not given. */
-  readonly mayHaveArrived?: boolean;
-}
-
-/** A receiver that is stopping. */
-export interface Stopping {
-  /** Tells the events apart. */
-  readonly kind: "stopping";
-  /** What it said, in words an operator can use. */
-  readonly reason: string;
-  /** When it is to be sent again, in milliseconds from now. */
-  readonly delayMs: number;
-  /** Whether another receiver may have taken the message. False if not given. */
-  readonly mayHaveArrived?: boolean;
-}
-
-/** A message that nobody here can take. */
-export interface Unroutable {
-  /** Tells the events apart. */
-  readonly kind: "unroutable";
-  /** What is missing, in words an operator can use. */
-  readonly reason: string;
-  /** When it is to be tried again, in milliseconds from now. */
-  readonly delayMs: number;
-  /** For how long it is tried in all before it fails, in milliseconds. */
-  readonly forMs: number;
-}
-
-/** The name of a {@linkcode LifecycleEvent}. */
-export type EventKind = LifecycleEvent["kind"];
-
 /** The shape of {@linkcode TRANSITIONS}. */
 export type Transitions = Readonly<
   Record<Box, Readonly<Record<State, Readonly<Partial<Record<EventKind, readonly State[]>>>>>>
@@ -142,7 +59,7 @@ export const TRANSITIONS: Transitions = {
       ask_again: ["prepared"],
       park: ["in_doubt"],
     },
-    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"] },
+    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"], ask_again: ["prepared"] },
     scheduled: {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
@@ -259,11 +176,13 @@ export function transition(
         state: "scheduled",
         dueAtMs: Math.max(event.dueAtMs ?? nowMs, nowMs),
         note: event.note ?? message.note,
+        details: decidedDetails(message, event),
       };
     case "cancel":
       return {
         ...settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null),
         note: event.note ?? message.note,
+        details: decidedDetails(message, event),
       };
     case "ask_again":
       return {
@@ -273,9 +192,15 @@ export function transition(
         checks: event.checks,
         unreachable: event.unreachable,
         reason: event.reason,
+        details: withDetails(message.details, { unreachableSinceMs: event.unreachableSinceMs }),
       };
     case "park":
-      return { ...unsettled(message), state: "in_doubt", reason: event.reason };
+      return {
+        ...unsettled(message),
+        state: "in_doubt",
+        reason: event.reason,
+        details: withDetails(message.details, { unreachableSinceMs: undefined }),
+      };
     case "succeed":
       return patchOf(
         message,
@@ -428,6 +353,18 @@ function settled(
   reason: string | null,
 ): Patch {
   return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
+}
+
+/** The details of a half message that is decided; since when its participant is silent matters no more. */
+function decidedDetails(
+  { details }: Standing,
+  { forced }: { readonly forced?: boolean },
+): RecordDetails | null {
+  if (details === null && forced !== true) return null;
+  return withDetails(details, {
+    unreachableSinceMs: undefined,
+    forced: forced === true ? true : undefined,
+  });
 }
 
 /** Written out in full: most messages get exactly one patch, and copies of objects would be half its cost. */
