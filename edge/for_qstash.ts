@@ -24,6 +24,21 @@ export function forQstash(receiver: Receiver, { attempt, signedAtMs }: PushDeliv
   };
 }
 
+/** The receiver, for a delivery that says too little to drive QStash's redeliveries. */
+export function forUnboundQstash(receiver: Receiver): Receiver {
+  return {
+    subscribes: (name) => receiver.subscribes(name),
+    deliver: async (messages, options) =>
+      (await receiver.deliver(messages, options)).map(afterTheStop),
+  };
+}
+
+/** QStash counts each delivery, so it is asked to wait until another process has taken over. */
+function afterTheStop(result: DeliveryResult): DeliveryResult {
+  if (result.kind !== "refused" || result.code !== "stopping") return result;
+  return { ...result, retryAfterMs: Math.max(result.retryAfterMs ?? 0, STOPPING_RETRY_MS) };
+}
+
 function asQstashNeeds(result: DeliveryResult): DeliveryResult {
   switch (result.kind) {
     case "accepted": {
@@ -33,10 +48,7 @@ function asQstashNeeds(result: DeliveryResult): DeliveryResult {
       return { kind: "refused", reason: "It is not handled yet", retryAfterMs };
     }
     case "refused":
-      // QStash counts each delivery, so it is asked to wait until another process has taken over.
-      return result.code === "stopping"
-        ? { ...result, retryAfterMs: Math.max(result.retryAfterMs ?? 0, STOPPING_RETRY_MS) }
-        : result;
+      return afterTheStop(result);
     case "failed":
       // A bus with a store publishes the failure callback itself.
       return { kind: "rejected", reason: "It has failed, and is kept as failed", isTold: true };

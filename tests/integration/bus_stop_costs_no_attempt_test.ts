@@ -4,6 +4,7 @@ import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { MAX_STOPPING_MS } from "../../core/lifecycle.ts";
 import type { SendResult, Transport } from "../../core/ports.ts";
+import type { PushDelivery } from "../../core/push_delivery.ts";
 import { createApp } from "../../edge/mod.ts";
 import {
   defineMessage,
@@ -172,7 +173,15 @@ describe("a delivery of QStash's to a bus that is stopping", () => {
       reason: "The bus is stopping",
       retryAfterMs: 1_000,
     }));
-    const app = createApp(bus, { verify: () => ({ ok: true }) });
+    const push: PushDelivery = {
+      attempt: 1,
+      signedAtMs: NOW_MS,
+      url: "https://receiver.test/deliver",
+      bindsHeaders: true,
+      unbound: null,
+    };
+    const principal = { name: "qstash", kind: "push_provider" } as const;
+    const app = createApp(bus, { verify: () => ({ ok: true, principal, push }) });
     const response = await app.fetch(
       new Request("https://receiver.test/deliver", {
         method: "POST",
@@ -180,8 +189,6 @@ describe("a delivery of QStash's to a bus that is stopping", () => {
           "cap-msg-id": "m-1",
           "cap-msg-name": "order.placed",
           "content-type": "application/json",
-          "upstash-message-id": "q-1",
-          "upstash-retried": "0",
         },
         body: "{}",
       }),

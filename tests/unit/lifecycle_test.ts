@@ -235,7 +235,8 @@ describe("attempts and crashes", () => {
       checks: 3,
       unreachable: 1,
       note: "by hand",
-      details: { round: 1 },
+      // Who died with it may have sent it.
+      details: { round: 1, mayHaveArrived: true },
       expiresAtMs: null,
       reason: null,
     });
@@ -259,7 +260,9 @@ describe("a failed attempt", () => {
     assert.equal(step({ attempts: 3 }, EVENTS.fail, everyMinute(5)).state, "scheduled");
     const patch = step({ attempts: 4 }, EVENTS.fail, everyMinute(5));
     assert.deepEqual([patch.state, patch.attempts], ["failed", 5]);
-    assert.equal(patch.reason, "Error-->no");
+    assert.equal(patch.reason, "Error-->no; it may have taken effect");
+    const known = step({ attempts: 4, crashes: 0 }, EVENTS.fail, everyMinute(5));
+    assert.deepEqual([known.reason, known.details], ["Error-->no", { round: 1 }]);
   });
 
   it("is the end when trying again cannot help, and still counts", () => {
