@@ -11,6 +11,7 @@ import type { Message } from "../message.ts";
 import { failureOf } from "../outcome.ts";
 import type { Clock, DeliveryResult, Receiver, Transport } from "../ports.ts";
 import { resultOfFailure } from "../redelivery.ts";
+import { isInstance } from "../thrown.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../retry.ts";
 import { failureMessage, replyMessage, requestedCallback } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
@@ -243,7 +244,7 @@ function mayHaveEffect(result: DeliveryResult): boolean {
 }
 
 function isTimeout(thrown: unknown): boolean {
-  return thrown instanceof AtlastError && thrown.code === "timeout";
+  return isInstance(thrown, AtlastError) && thrown.code === "timeout";
 }
 
 function above0(option: string, value: number): number {

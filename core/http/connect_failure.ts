@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isInstance, propertyOf } from "../thrown.ts";
 
 /**
  * What runtimes call a connection that was never made. Codes that an open connection can end with too, such
@@ -19,12 +20,13 @@ const CODES: ReadonlySet<string> = new Set([
 
 /** Whether an error of `fetch` says that no connection was made, so that nothing was sent. */
 export function isConnectFailure(error: unknown): boolean {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
-    const code = (cause as { code?: unknown }).code;
+  for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
+    const code = propertyOf(cause, "code");
     if (typeof code === "string" && CODES.has(code)) return true;
     // Deno gives no code.
-    if (/client error \(Connect\)/.test(cause.message)) return true;
-    cause = cause.cause;
+    const message = propertyOf(cause, "message");
+    if (typeof message === "string" && message.includes("client error (Connect)")) return true;
+    cause = propertyOf(cause, "cause");
   }
   return false;
 }
