@@ -4,6 +4,7 @@
  * @module
  */
 import { expiresAt } from "../expiry.ts";
+import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
@@ -15,6 +16,7 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
+import { conflictWith } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
@@ -26,6 +28,14 @@ import { decide, type Decision, identityOf, report, settlementOf } from "./settl
 import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
+
+/** What becomes of a message when another one with its id is in the inbox of a group. */
+const ID_CONFLICT: SendResult = {
+  kind: "failed",
+  retryable: false,
+  code: "id_conflict",
+  reason: failureText("id_conflict"),
+};
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -209,12 +219,21 @@ export class Dispatcher<Tx> {
     }
     const groups = batch.map((record) => groupsHere(this.#settings, record));
     const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
-    if (records.length > 0) await store.add("inbox", records, clock.now());
+    const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
     this.#tellInbox({ box: "inbox", records });
+    const conflicts = new Set<string>();
+    records.forEach((record, i) => {
+      const result = added[i];
+      if (result?.added !== false || conflictWith(record, result.existing) === null) return;
+      conflicts.add(record.id);
+    });
     const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
-    return groups.map((own) => own === null ? sent[next++] as SendResult : { kind: "sent" });
+    return groups.map((own, i): SendResult => {
+      if (own === null) return sent[next++] as SendResult;
+      return conflicts.has((batch[i] as StoredRecord).id) ? ID_CONFLICT : { kind: "sent" };
+    });
   }
 
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
