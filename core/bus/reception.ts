@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
-import { combined, type Consumer, type Received } from "./consumer.ts";
+import { hasCode } from "../thrown.ts";
+import { combined } from "./arrival.ts";
+import type { Consumer } from "./consumer.ts";
+import type { Received } from "./intake.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 
@@ -46,13 +48,16 @@ export class Reception<Tx> {
     const { received } = await this.#parts.consumer.receive(
       messages,
       (group) => running ? this.#parts.roomFor(group) : Infinity,
+      options,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const results = running
       ? await this.#handOver(received.flat(), options)
       : await this.#handle(received.flat(), options);
     let next = 0;
-    return received.map((own) => combined(own.map(() => results[next++] as DeliveryResult)));
+    return received.map((own) =>
+      combined(own.map(() => results[next++] as DeliveryResult), options.redelivers)
+    );
   }
 
   async #handOver(
@@ -111,7 +116,7 @@ export class Reception<Tx> {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
       // Someone else was first, and has it tried already.
-      if (!(error instanceof AtlastError && error.code === "wrong_state")) throw error;
+      if (!hasCode(error, "wrong_state")) throw error;
     }
     return true;
   }
