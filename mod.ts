@@ -30,8 +30,9 @@ export {
   type HalfOptions,
   type HandDecision,
   type Health,
+  type HealthOptions,
 } from "./core/bus/bus.ts";
-export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.ts";
+export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
@@ -86,9 +87,11 @@ export {
   type Patch,
   type Standing,
   type State,
+  type Stopping,
   transition,
   TRANSITIONS,
   type Transitions,
+  type Unroutable,
 } from "./core/lifecycle.ts";
 export {
   type CapRetry,
@@ -125,6 +128,7 @@ export type { Alarm } from "./core/alarm.ts";
 export type {
   AbortSignalLike,
   AddResult,
+  Arrival,
   CheckBack,
   CheckQuestion,
   ClaimRequest,

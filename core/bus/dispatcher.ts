@@ -4,6 +4,7 @@
  * @module
  */
 import { expiresAt } from "../expiry.ts";
+import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
@@ -15,18 +16,26 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
+import { conflictWith } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
+import { unroutable } from "./unroutable.ts";
 
-/** How long a message without a destination here rests before it is offered again. */
-const UNROUTABLE_PAUSE_MS = 30_000;
+/** What becomes of a message when another one with its id is in the inbox of a group. */
+const ID_CONFLICT: SendResult = {
+  kind: "failed",
+  retryable: false,
+  code: "id_conflict",
+  reason: failureText("id_conflict"),
+};
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -176,7 +185,9 @@ export class Dispatcher<Tx> {
   }
 
   #giveBack(records: readonly StoredRecord[]): Decision[] {
-    return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
+    return records.map((record) =>
+      this.#decide(record, { kind: "release", delayMs: 0, reason: record.reason })
+    );
   }
 
   /** Sets apart what must not be sent, or cannot be sent from here. */
@@ -196,10 +207,8 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (!this.#settings.transport.routes(name, headers)) {
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    }
-    return null;
+    if (this.#settings.transport.routes(name, headers)) return null;
+    return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
@@ -210,12 +219,21 @@ export class Dispatcher<Tx> {
     }
     const groups = batch.map((record) => groupsHere(this.#settings, record));
     const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
-    if (records.length > 0) await store.add("inbox", records, clock.now());
+    const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
     this.#tellInbox({ box: "inbox", records });
+    const conflicts = new Set<string>();
+    records.forEach((record, i) => {
+      const result = added[i];
+      if (result?.added !== false || conflictWith(record, result.existing) === null) return;
+      conflicts.add(record.id);
+    });
     const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
-    return groups.map((own) => own === null ? sent[next++] as SendResult : { kind: "sent" });
+    return groups.map((own, i): SendResult => {
+      if (own === null) return sent[next++] as SendResult;
+      return conflicts.has((batch[i] as StoredRecord).id) ? ID_CONFLICT : { kind: "sent" };
+    });
   }
 
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
@@ -227,7 +245,9 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal), nowMs));
+    return batch.map((record, i) =>
+      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+    );
   }
 
   #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
@@ -295,22 +315,6 @@ export class Dispatcher<Tx> {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
     };
-  }
-}
-
-function eventOf(result: SendResult | undefined, signal: AbortSignal): LifecycleEvent {
-  if (result === undefined) {
-    return { kind: "fail", reason: "The transport gave no result", retryable: true };
-  }
-  switch (result.kind) {
-    case "sent":
-      return { kind: "succeed" };
-    case "unroutable":
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    case "failed":
-      // A sending that the bus itself broke off says nothing about the message.
-      if (signal.aborted) return { kind: "release", delayMs: 0 };
-      return { ...result, kind: "fail" };
   }
 }
 

@@ -6,16 +6,17 @@
 import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
+import { STOPPING_RETRY_MS } from "../send_result.ts";
 import type { Message } from "../message.ts";
-import type { CheckAnswer } from "../checkback.ts";
-import type { CheckQuestion, DeliverOptions, DeliveryResult, Store } from "../ports.ts";
-import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
+import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
+import type { Bus, Health, HealthOptions } from "./bus.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
-import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import { HalfCalls } from "./half_calls.ts";
+import { type HalfKeeper, OutboxKeeper } from "./half_keeper.ts";
 import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
+import { StoreProbe } from "./store_probe.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
@@ -46,13 +47,14 @@ import { Waker } from "./waker.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
-/** How long one is asked to wait who delivers to a bus that stops. */
-const STOPPING_RETRY_MS = 1_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
-export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
+export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+  implements Bus<Tx, BusinessTx> {
   readonly halves: HalfKeeper;
+  protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
+  readonly #probe: StoreProbe<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
   readonly #limiter: Limiter;
@@ -63,7 +65,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
-  readonly #half: HalfOperations<Tx, BusinessTx>;
   readonly #outbox: Lane<Tx>;
   readonly #inbox: Lane<Tx>;
   readonly #checks: Lane<Tx>;
@@ -82,9 +83,11 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
+    super();
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#probe = new StoreProbe(settings);
     this.#janitorWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
@@ -133,11 +136,19 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     });
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
-    this.#half = new HalfOperations(settings, this.#publisher, keeper);
+    this.half = new HalfOperations(settings, this.#publisher, keeper);
     this.#outbox = outboxLane(settings, this.#dispatcher, signal);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
     this.#inbox = inboxLane(settings, this.#consumer, signal);
     this.#checks = checkLane(settings, this.#recovery, signal);
+  }
+
+  protected get calls(): Ongoing {
+    return this.#calls;
+  }
+
+  protected get phase(): Phase {
+    return this.#phase;
   }
 
   get store(): Store<Tx> {
@@ -190,33 +201,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
   }
 
-  async prepare<C extends Contract>(
-    contract: C,
-    body: BodyInput<C>,
-    options: HalfOptions<ReplyInput<C>> = {},
-  ): Promise<HalfMessage<BusinessTx>> {
-    mustNotBeStopped(this.#phase, "prepare");
-    return await this.#calls.during(() => this.#half.prepare(contract, body, options));
-  }
-
-  async transact<C extends Contract, Result>(
-    contract: C,
-    body: BodyInput<C>,
-    work: (tx: BusinessTx) => Promise<Result>,
-    options: HalfOptions<ReplyInput<C>> = {},
-  ): Promise<HalfOutcome<Result>> {
-    mustNotBeStopped(this.#phase, "prepare");
-    return await this.#calls.during(() => this.#half.transact(contract, body, work, options));
-  }
-
-  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
-    return await this.#calls.during(() => this.#half.resolve(id, decision, by));
-  }
-
-  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
-    return await this.#half.checkBack(question);
-  }
-
   async deliver(
     messages: readonly Message[],
     options?: DeliverOptions,
@@ -225,6 +209,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
       return messages.map(() => ({
         kind: "refused",
         reason: "The bus is stopping",
+        code: "stopping",
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
@@ -296,7 +281,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
-    this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
+    this.#puller.start((...args) => this.#reception.deliver(...args), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
@@ -328,8 +313,8 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     });
   }
 
-  async health(): Promise<Health> {
-    return await healthOf(this.#settings, this.#phase);
+  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, maxAgeMs);
   }
 
   get #lanes(): readonly Lane<Tx>[] {
