@@ -77,6 +77,7 @@ export { MAX_ID_LENGTH } from "./core/id.ts";
 export { matchesName, MAX_NAME_LENGTH } from "./core/name.ts";
 
 // The life of a message
+export type { RecordDetails } from "./core/details.ts";
 export {
   type Box,
   type EventKind,
@@ -87,9 +88,11 @@ export {
   type Patch,
   type Standing,
   type State,
+  type Stopping,
   transition,
   TRANSITIONS,
   type Transitions,
+  type Unroutable,
 } from "./core/lifecycle.ts";
 export {
   type CapRetry,
@@ -126,6 +129,7 @@ export type { Alarm } from "./core/alarm.ts";
 export type {
   AbortSignalLike,
   AddResult,
+  Arrival,
   CheckBack,
   CheckQuestion,
   ClaimRequest,

@@ -23,6 +23,7 @@ export type {
 } from "./inbox_memory.ts";
 export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
 export type {
+  Arrival,
   DeliverOptions,
   DeliveryResult,
   Receiver,
