@@ -19,7 +19,7 @@ export interface RecordDetails {
   readonly unroutableSinceMs?: number;
   /** Whether an attempt ended without an answer, so that the message may have arrived. */
   readonly mayHaveArrived?: boolean;
-  /** How often an operator had it tried again from the start. */
+  /** Which time it is that it is tried from the start: 2 after the first retry by an operator. Not given: 1. */
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;

@@ -72,6 +72,20 @@ export class AtlastError extends Error {
   }
 }
 
+/** An answer could not be published, because a different message has its id. */
+export class AnswerConflict extends AtlastError {
+  /** The name of the class, as in a stack trace. */
+  override readonly name: string = "AnswerConflict";
+
+  /** Makes an error for the answer under a name. */
+  constructor(name: string, id: string) {
+    super(
+      "id_conflict",
+      `Cannot publish the answer "${name}" with id "${id}": a different message has it`,
+    );
+  }
+}
+
 /** One problem of a body: where it is and what is wrong there. */
 export interface Problem {
   /** The place in the body, such as `items[2].qty`; empty for the body itself. */

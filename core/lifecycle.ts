@@ -7,9 +7,10 @@
  *
  * @module
  */
-import type { RecordDetails } from "./details.ts";
+import { type RecordDetails, withDetails } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
+import type { FailureCode } from "./failure_code.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
 
 /** Which side of a service a message is on: published by it, or received by it. */
@@ -85,6 +86,8 @@ export interface Failure {
   readonly retryable: boolean;
   /** When the next attempt should be, in milliseconds from now, if the failure said so. */
   readonly retryAfterMs?: number;
+  /** What kind of failure it is, where that is known. */
+  readonly code?: FailureCode;
 }
 
 /** The name of a {@linkcode LifecycleEvent}. */
@@ -272,6 +275,7 @@ export function transition(
         crashes: 0,
         dueAtMs: nowMs,
         deadlineMs: null,
+        details: withDetails(message.details, { round: (message.details?.round ?? 1) + 1 }),
       };
   }
 }

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { AtlastError, NonRetryable, RetryAfter } from "./errors.ts";
+import { AnswerConflict, AtlastError, type ErrorCode, NonRetryable, RetryAfter } from "./errors.ts";
+import type { FailureCode } from "./failure_code.ts";
 import type { Failure } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
 
@@ -22,14 +23,32 @@ export type Outcome =
 /** The longest reason kept, in characters: enough to act on, not a log. */
 export const MAX_REASON_LENGTH = 1000;
 
-/** What a thrown value means for the message. */
-export function failureOf(thrown: unknown): Failure {
-  const reason = reasonOf(thrown);
+/**
+ * What a thrown value means for the message.
+ *
+ * @param isRead Whether its body had been read by then, so that it is the handler that failed.
+ */
+export function failureOf(thrown: unknown, isRead = true): Failure {
+  const failure = { kind: "fail", reason: reasonOf(thrown), code: codeOf(thrown, isRead) } as const;
   if (thrown instanceof RetryAfter) {
-    return { kind: "fail", reason, retryable: true, retryAfterMs: thrown.retryAfterMs };
+    return { ...failure, retryable: true, retryAfterMs: thrown.retryAfterMs };
   }
-  return { kind: "fail", reason, retryable: !isFinal(thrown) };
+  return { ...failure, retryable: !isFinal(thrown, isRead) };
 }
+
+function codeOf(thrown: unknown, isRead: boolean): FailureCode {
+  if (!(thrown instanceof AtlastError)) return "handler_failed";
+  if (thrown instanceof AnswerConflict) return "id_conflict";
+  if (thrown.code === "timeout") return "timed_out";
+  return isRead ? "handler_failed" : UNREAD[thrown.code] ?? "handler_failed";
+}
+
+/** What is wrong with a message whose handler has not begun; each would be the same the next time. */
+const UNREAD: Readonly<Partial<Record<ErrorCode, FailureCode>>> = {
+  invalid_body: "invalid_body",
+  invalid_name: "malformed_message",
+  forbidden: "forbidden",
+};
 
 /**
  * A thrown value in words, in the form of CAP's `cap-exception`: the kind of error, `-->`, what it
@@ -53,8 +72,9 @@ export function quotedReason(words: string): string {
 }
 
 /** A body that breaks its contract does so every time; so does what a handler declares final. */
-function isFinal(thrown: unknown): boolean {
-  return thrown instanceof NonRetryable ||
-    (thrown instanceof AtlastError &&
-      (thrown.code === "invalid_body" || thrown.code === "too_large"));
+function isFinal(thrown: unknown, isRead: boolean): boolean {
+  if (thrown instanceof NonRetryable || thrown instanceof AnswerConflict) return true;
+  if (!(thrown instanceof AtlastError)) return false;
+  if (thrown.code === "invalid_body" || thrown.code === "too_large") return true;
+  return !isRead && UNREAD[thrown.code] !== undefined;
 }

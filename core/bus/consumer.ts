@@ -7,7 +7,7 @@ import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
-import { failureMessage } from "./callback.ts";
+import { answerConflict, failureAnswer } from "./answers.ts";
 import { HELD_BY_GROUP } from "./lanes.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
@@ -331,14 +331,7 @@ export class Consumer<Tx> {
   /** The failure and the word of it to the publisher are one step: the publisher always learns. */
   async #settleFailed(decision: Decision): Promise<boolean> {
     const { settings, publisher } = this.#parts;
-    const { record, patch } = decision;
-    const word = await failureMessage(record.message, {
-      messageId: record.id,
-      name: record.message.name,
-      group: record.group,
-      reason: patch.reason ?? "",
-      attempts: patch.attempts,
-    }, settings.clock.now());
+    const word = await failureAnswer(settings, "inbox", decision);
     if (word === null) return await this.#settlePlain(decision);
     const answer = publisher.answer(word);
     const added = await this.#settler.alone({
@@ -346,8 +339,11 @@ export class Consumer<Tx> {
       box: "outbox",
       records: [answer],
     });
-    // After an operator's retry the word of the first failure is there already.
     if (added?.[0]?.added) publisher.committed(answer);
+    const conflict = answerConflict(answer, added?.[0]);
+    if (conflict !== null) {
+      settings.observe({ kind: "error", during: "failure callback", error: conflict });
+    }
     return added !== null;
   }
 

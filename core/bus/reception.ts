@@ -7,6 +7,7 @@
 import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
+import { admitting } from "./admission.ts";
 import { combined, type Consumer, type Received } from "./consumer.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
@@ -41,6 +42,19 @@ export class Reception<Tx> {
   async deliver(
     messages: readonly Message[],
     options: DeliverOptions = {},
+  ): Promise<DeliveryResult[]> {
+    const { settings } = this.#parts;
+    return await admitting(
+      settings,
+      messages,
+      options,
+      (admitted) => this.#deliver(admitted, options),
+    );
+  }
+
+  async #deliver(
+    messages: readonly Message[],
+    options: DeliverOptions,
   ): Promise<DeliveryResult[]> {
     const running = this.#parts.running();
     const { received } = await this.#parts.consumer.receive(

@@ -33,7 +33,9 @@ export function decide<Tx>(
   nowMs: number = settings.clock.now(),
 ): Decision {
   const patch = transition(record, event, policy, nowMs, settings.random());
-  return { record, event, patch, reply };
+  const { redact } = settings;
+  if (redact === null || patch.reason === null) return { record, event, patch, reply };
+  return { record, event, patch: { ...patch, reason: redact(patch.reason) }, reply };
 }
 
 /** The settlement that carries out a decision, by whoever claimed the record. */

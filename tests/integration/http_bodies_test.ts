@@ -90,6 +90,7 @@ it("a body over the receiver's limit is refused, and does not keep others back",
       retryable: false,
       reason: `${new URL(server.origin).host} answered 413: too_large: ` +
         "Cannot take the body: want 2000 bytes at most",
+      code: "too_large",
     });
     assert.deepEqual(
       bus.delivered.map(({ id }) => id).sort(),
