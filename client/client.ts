@@ -33,6 +33,8 @@ export interface ClientOptions<BusinessTx = unknown> {
   readonly signingKeys?: readonly string[];
   /** The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body. */
   readonly token?: string;
+  /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
+  readonly audience?: string;
   /** The name under which the keeper has this service among its `checkBacks`. */
   readonly side: string;
   /** The fence in the business database, which also answers the keeper's check-backs. */

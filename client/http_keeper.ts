@@ -17,6 +17,8 @@ import { HALF_CONTENT_TYPE, mediaType, parseError } from "../core/wire.ts";
 export interface Calling {
   readonly url: string;
   readonly credentials: Credentials;
+  /** The name of the keeper in the audience that is signed. */
+  readonly service: string | undefined;
   readonly fetch: Fetch;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
@@ -102,13 +104,14 @@ export class HttpKeeper implements HalfKeeper {
   }
 
   async #attempt(text: string, id: string, leftMs: number): Promise<Attempt> {
-    const { url, credentials, fetch, timeoutMs } = this.#calling;
+    const { url, credentials, service, fetch, timeoutMs } = this.#calling;
     const { result } = await ask({
       fetch,
       url,
       contentType: HALF_CONTENT_TYPE,
       text,
       credentials,
+      service,
       timeoutMs: Math.max(1, Math.min(timeoutMs, leftMs)),
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: new AbortController().signal,

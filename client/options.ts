@@ -6,6 +6,7 @@
 import { AtlastError } from "../core/errors.ts";
 import type { Credentials } from "../core/http/ask.ts";
 import { checkedUrl } from "../core/http/checked_url.ts";
+import { checkAudience } from "../core/http/request_id.ts";
 import { Signer } from "../core/http/signature.ts";
 import type { Clock } from "../core/ports.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../core/retry.ts";
@@ -41,6 +42,7 @@ export function callingOf<BusinessTx>(
   return {
     url: checkedUrl(options.url, "the url of a client"),
     credentials: credentialsOf(options, clock),
+    service: options.audience === undefined ? undefined : checkAudience(options.audience),
     // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     retry,

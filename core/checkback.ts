@@ -60,8 +60,31 @@ export interface HalfStanding {
   readonly checks: number;
   /** How often in a row the active side did not answer. */
   readonly unreachable: number;
+  /** When the first check of that row was, in Unix milliseconds; not given when there is none. */
+  readonly unreachableSinceMs?: number;
   /** When the message was prepared, in Unix milliseconds. */
   readonly sentAtMs: number;
+}
+
+/**
+ * How long a participant must have been silent before an operator may decide without it, in milliseconds.
+ * It counts from the first unanswered check of an unbroken row.
+ */
+export const FORCE_AFTER_MS: number = 60 * 60_000;
+
+/**
+ * Whether a participant is asked before the operation had its time to end: then it answers `unknown`, so that
+ * it never fences off an operation that may still begin. Both times are the keeper's, so that clocks need not
+ * agree. A question that does not say when the message was prepared counts as too early.
+ *
+ * @param immunityMs How long an operation may take, by the participant's own policy.
+ */
+export function isAskedTooEarly(
+  { preparedAtMs, askedAtMs }: { readonly preparedAtMs?: number; readonly askedAtMs?: number },
+  immunityMs: number,
+): boolean {
+  if (preparedAtMs === undefined || askedAtMs === undefined) return true;
+  return !(askedAtMs - preparedAtMs >= immunityMs);
 }
 
 /** When the first check of a message prepared at `nowMs` is due, in Unix milliseconds. */
@@ -93,6 +116,7 @@ export function decideCheck(
       atMs: later(nowMs, delayMs),
       checks: half.checks,
       unreachable,
+      unreachableSinceMs: half.unreachableSinceMs ?? nowMs,
       reason: `The active side did not answer, ${unreachable} times in a row`,
     };
   }

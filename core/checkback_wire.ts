@@ -13,6 +13,7 @@ import { checkId } from "./id.ts";
 import { isObject, parsed } from "./json.ts";
 import { checkName } from "./name.ts";
 import type { CheckQuestion } from "./ports.ts";
+import { END_OF_TIME_MS } from "./retry.ts";
 
 /** A question as it goes over the wire: it always says which active side it is for. */
 export type WireQuestion = Required<CheckQuestion>;
@@ -21,8 +22,10 @@ export type WireQuestion = Required<CheckQuestion>;
 export type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
 
 /** A question in JSON. */
-export function questionText({ id, name, epoch, side }: WireQuestion): string {
-  return JSON.stringify({ id, name, epoch, side });
+export function questionText(
+  { id, name, epoch, side, preparedAtMs, askedAtMs }: WireQuestion,
+): string {
+  return JSON.stringify({ id, name, epoch, side, preparedAtMs, askedAtMs });
 }
 
 /**
@@ -33,19 +36,20 @@ export function questionText({ id, name, epoch, side }: WireQuestion): string {
 export function readQuestion(text: string): WireQuestion {
   const question = parsed(text);
   if (isObject(question)) {
-    const { id, name, epoch, side } = question;
+    const { id, name, epoch, side, preparedAtMs, askedAtMs } = question;
     if (
       typeof id === "string" && typeof name === "string" && typeof side === "string" &&
-      isEpoch(epoch)
+      isEpoch(epoch) && isTime(preparedAtMs) && isTime(askedAtMs)
     ) {
       checkId(id);
       checkName(name);
-      return { id, name, epoch, side };
+      return { id, name, epoch, side, preparedAtMs, askedAtMs };
     }
   }
   throw new AtlastError(
     "malformed_message",
-    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"side":"…"}`,
+    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"side":"…",` +
+      `"preparedAtMs":0,"askedAtMs":0}`,
   );
 }
 
@@ -66,7 +70,11 @@ export function readAnswer(text: string, question: WireQuestion): WireCheckAnswe
 
 /** The signed id of the answer to a request: never one that a request could have. */
 export function answerId(requestId: string): string {
-  return `re_${requestId}`;
+  return `atlast_re_${requestId}`;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS;
 }
 
 function isEpoch(value: unknown): value is number {

@@ -23,6 +23,8 @@ export interface RecordDetails {
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
+  /** Whether an operator decided a half message without its participant, which could not be reached. */
+  readonly forced?: boolean;
 }
 
 /** Details with some of them changed: null where none are left. A value of undefined takes one away. */

@@ -16,6 +16,13 @@ export interface CheckQuestion {
   readonly epoch: number;
   /** The active side that is asked, by its name; not given for the one that has the bus itself. */
   readonly side?: string;
+  /** When the message was prepared, in Unix milliseconds by the keeper's clock. */
+  readonly preparedAtMs?: number;
+  /**
+   * When the question is asked, by the same clock. A participant fences nothing off before the time that
+   * it grants its operations; a question without these times is taken for one that comes too early.
+   */
+  readonly askedAtMs?: number;
 }
 
 /** Who can say what became of the business operation of a half message. */

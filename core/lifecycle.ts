@@ -40,14 +40,18 @@ export type LifecycleEvent =
     readonly dueAtMs?: number;
     /** Who decided it by hand, and why. */
     readonly note?: string;
+    /** Whether it was decided by hand without the participant, which could not be reached. */
+    readonly forced?: boolean;
   }
   /** The business operation did not take place, or the publisher withdrew the message. */
   | {
     readonly kind: "cancel";
     /** Who decided it by hand, and why. */
     readonly note?: string;
+    /** Whether it was decided by hand without the participant, which could not be reached. */
+    readonly forced?: boolean;
   }
-  /** A check of a half message decided nothing. */
+  /** A check of a half message decided nothing, or a parked one is to be asked about again. */
   | {
     readonly kind: "ask_again";
     /** When the next check is due, in Unix milliseconds. */
@@ -56,6 +60,8 @@ export type LifecycleEvent =
     readonly checks: number;
     /** How often in a row it did not answer. */
     readonly unreachable: number;
+    /** When the first of these checks in a row was, in Unix milliseconds; not given when it answered. */
+    readonly unreachableSinceMs?: number;
     /** What was learnt, in words an operator can use. */
     readonly reason: string;
   }
@@ -107,7 +113,7 @@ export const TRANSITIONS: Transitions = {
       ask_again: ["prepared"],
       park: ["in_doubt"],
     },
-    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"] },
+    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"], ask_again: ["prepared"] },
     scheduled: {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
@@ -215,11 +221,13 @@ export function transition(
         state: "scheduled",
         dueAtMs: Math.max(event.dueAtMs ?? nowMs, nowMs),
         note: event.note ?? message.note,
+        details: decidedDetails(message, event),
       };
     case "cancel":
       return {
         ...settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null),
         note: event.note ?? message.note,
+        details: decidedDetails(message, event),
       };
     case "ask_again":
       return {
@@ -229,9 +237,15 @@ export function transition(
         checks: event.checks,
         unreachable: event.unreachable,
         reason: event.reason,
+        details: withDetails(message.details, { unreachableSinceMs: event.unreachableSinceMs }),
       };
     case "park":
-      return { ...unsettled(message), state: "in_doubt", reason: event.reason };
+      return {
+        ...unsettled(message),
+        state: "in_doubt",
+        reason: event.reason,
+        details: withDetails(message.details, { unreachableSinceMs: undefined }),
+      };
     case "succeed":
       return patchOf(
         message,
@@ -325,6 +339,18 @@ function settled(
   reason: string | null,
 ): Patch {
   return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
+}
+
+/** The details of a half message that is decided; since when its participant is silent matters no more. */
+function decidedDetails(
+  { details }: Standing,
+  { forced }: { readonly forced?: boolean },
+): RecordDetails | null {
+  if (details === null && forced !== true) return null;
+  return withDetails(details, {
+    unreachableSinceMs: undefined,
+    forced: forced === true ? true : undefined,
+  });
 }
 
 /** Written out in full: most messages get exactly one patch, and copies of objects would be half its cost. */

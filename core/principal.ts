@@ -21,7 +21,10 @@ export type PrincipalKind =
 
 /** Who asks. */
 export interface Principal {
-  /** Tells principals apart. It never depends on the name of a key, so that keys can be rotated. */
+  /**
+   * Tells principals apart; empty where the verifier names nobody. It never depends on the name of a key, so
+   * that keys can be rotated.
+   */
   readonly name: string;
   /** What it is to this service. */
   readonly kind: PrincipalKind;

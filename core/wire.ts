@@ -25,10 +25,10 @@ export const QUERY_CONTENT_TYPE = "application/vnd.atlast.query+json";
  * content type nor the path, so without this one request could be passed off as another.
  */
 const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
-  [BATCH_CONTENT_TYPE, "batch_"],
-  [CHECKBACK_CONTENT_TYPE, "checkback_"],
-  [HALF_CONTENT_TYPE, "half_"],
-  [QUERY_CONTENT_TYPE, "query_"],
+  [BATCH_CONTENT_TYPE, "atlast_batch_"],
+  [CHECKBACK_CONTENT_TYPE, "atlast_checkback_"],
+  [HALF_CONTENT_TYPE, "atlast_half_"],
+  [QUERY_CONTENT_TYPE, "atlast_query_"],
 ]);
 
 /**
@@ -59,6 +59,11 @@ export interface RequestToVerify {
   readonly url: string;
   /** The HTTP headers. */
   readonly headers: HeaderReader;
+  /**
+   * The name of the route of the edge app that asks, such as `deliver` or `half`, so that what is signed
+   * for one passes at no other; not given outside of the edge app.
+   */
+  readonly route?: string;
 }
 
 /** Whether a request may do what it asks, and if not, why. */

@@ -4,10 +4,14 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import type { Principal } from "../core/principal.ts";
 import type { Verify } from "../core/wire.ts";
 
 /** The shortest token, in characters: shorter ones can be guessed over a network. */
 const MIN_TOKEN_LENGTH = 16;
+
+/** Who has a token, where nothing else is said. */
+const TOKEN_HOLDER: Principal = { name: "bearer", kind: "publisher" };
 
 /**
  * A verifier that accepts any of the tokens in `Authorization: Bearer …`, as Vercel's cron sends the
@@ -15,9 +19,14 @@ const MIN_TOKEN_LENGTH = 16;
  * prefer signatures.
  *
  * @param tokens One token, or several so that they can be changed without a gap.
+ * @param principal Who has the tokens; `{ name: "bearer", kind: "publisher" }` if not given, who may ask no
+ * callbacks.
  * @throws {AtlastError} `invalid_option` for none, or one that is short or not there.
  */
-export function verifyBearer(tokens: string | readonly string[]): Verify {
+export function verifyBearer(
+  tokens: string | readonly string[],
+  principal: Principal = TOKEN_HOLDER,
+): Verify {
   const accepted = typeof tokens === "string" ? [tokens] : [...tokens ?? []];
   if (accepted.length === 0) throw unfit("no token");
   for (const token of accepted) {
@@ -26,7 +35,7 @@ export function verifyBearer(tokens: string | readonly string[]): Verify {
   }
   return async ({ headers }) => {
     const given = /^Bearer +([^\s]+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    if (given !== undefined && await isOneOf(given, accepted)) return { ok: true };
+    if (given !== undefined && await isOneOf(given, accepted)) return { ok: true, principal };
     return {
       ok: false,
       kind: "unauthenticated",

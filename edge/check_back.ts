@@ -47,7 +47,13 @@ export function checkBackRoute(
   }
   const signer = new Signer(signingKeys);
   return async (request) => {
-    const text = await verifiedText(request, CHECKBACK_CONTENT_TYPE, verify, MAX_QUESTION_BYTES);
+    const text = await verifiedText(
+      request,
+      CHECKBACK_CONTENT_TYPE,
+      verify,
+      MAX_QUESTION_BYTES,
+      "checkback",
+    );
     const question = readQuestion(text);
     if (question.side !== side) {
       throw new Refusal(403, "forbidden", "Cannot answer: the question is for another active side");

@@ -5,6 +5,7 @@
  */
 import { askFence } from "../core/bus/ask_fence.ts";
 import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
+import { checkCheckPolicy, DEFAULT_CHECK, isAskedTooEarly } from "../core/checkback.ts";
 import type { Fence } from "../core/ports.ts";
 import { CHECKBACK_CONTENT_TYPE, type Verify } from "../core/wire.ts";
 import type { App } from "./app.ts";
@@ -17,6 +18,14 @@ import { checkVerify } from "./verified.ts";
 export interface CheckBackAppOptions extends CheckBackOptions {
   /** Decides whether a request may ask; normally `verifySignature` of `@atlast/bus/http`. */
   readonly verify: Verify;
+  /**
+   * How long an operation may take after its message was prepared, in milliseconds. A question that comes
+   * sooner is answered `unknown`, and the fence stays as it is. Not longer than the keeper's own immunity, or
+   * that asks in vain at first.
+   *
+   * @default 10_000
+   */
+  readonly immunityMs?: number;
   /** The path under which the routes are; `/` if not given. */
   readonly basePath?: string;
   /** How long the fence may take to answer, in milliseconds; 5,000 if not given. */
@@ -46,9 +55,14 @@ export function createCheckBackApp<Kind extends App = App>(
   options: CheckBackAppOptions,
 ): Kind {
   const { verify, basePath = "/", timeoutMs, onError } = options;
+  const { immunityMs = DEFAULT_CHECK.immunityMs } = options;
   checkVerify(verify);
+  checkCheckPolicy({ ...DEFAULT_CHECK, immunityMs });
   const checkBack = checkBackRoute(
-    (question) => askFence(fence, question, SYSTEM_CLOCK, timeoutMs),
+    async (question) =>
+      isAskedTooEarly(question, immunityMs)
+        ? "unknown"
+        : await askFence(fence, question, SYSTEM_CLOCK, timeoutMs),
     verify,
     options,
   );

@@ -16,7 +16,7 @@ import { verifiedText } from "./verified.ts";
 /** Makes the route. */
 export function halfRoute(halves: HalfKeeper, verify: Verify, maxBodyBytes: number): Route {
   return async (request) => {
-    const text = await verifiedText(request, HALF_CONTENT_TYPE, verify, maxBodyBytes);
+    const text = await verifiedText(request, HALF_CONTENT_TYPE, verify, maxBodyBytes, "half");
     const status = await carriedOut(halves, readHalfRequest(text, Date.now()));
     const headers = { "content-type": HALF_CONTENT_TYPE, "cache-control": "no-store" };
     return new Response(halfStatusText(status), { status: 200, headers });

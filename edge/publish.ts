@@ -51,7 +51,7 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
   const { publish, flush, maxBodyBytes, onError } = parts;
   const allowed = allowList(options);
   return async (request, around) => {
-    const body = await verified(request, options.verify, maxBodyBytes);
+    const { body } = await verified(request, options.verify, maxBodyBytes, "publish");
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
     const receipt = await publish(message, {

@@ -37,12 +37,14 @@ export function queryRoute(
   allows: NonNullable<QueryOptions["allows"]> = () => true,
 ): Route {
   return async (request) => {
-    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES);
+    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES, "query");
     const { id, wantsMessage } = readQuery(text);
     await store.ready();
     const record = await store.find("outbox", { id, group: "" });
     const { method, url, headers } = request;
-    if (record === null || !await allows(record.message, { method, url, headers })) {
+    if (
+      record === null || !await allows(record.message, { method, url, headers, route: "query" })
+    ) {
       throw new AtlastError("not_found", `Cannot find message "${id}": the outbox has none such`);
     }
     return new Response(outcomeText(record, wantsMessage), {

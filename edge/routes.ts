@@ -4,6 +4,8 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import type { Receiver } from "../core/ports.ts";
+import type { Principal } from "../core/principal.ts";
 import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import {
   CHECKBACK_CONTENT_TYPE,
@@ -85,16 +87,25 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
   return async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+    const { body, principal } = await verified(request, verify, maxBodyBytes, "deliver");
     const { headers } = request;
-    const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(bus, headers) : bus;
+    const from = deliveredBy(bus, principal);
+    const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(from, headers) : from;
     return await deliver(receiver, headers, body, Date.now());
+  };
+}
+
+/** The bus, told who delivers. */
+function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
+  return {
+    subscribes: (name) => bus.subscribes(name),
+    deliver: (messages, options) => bus.deliver(messages, { ...options, principal }),
   };
 }
 
 function tickRoute(bus: EdgeBus, verify: Verify): Route {
   return async (request) => {
-    await verified(request, verify, MAX_TICK_BODY_BYTES);
+    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick");
     const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
     return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
   };

@@ -38,7 +38,7 @@ export function undeliverableRoute(
   maxBodyBytes: number,
 ): Route {
   return async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+    const { body } = await verified(request, verify, maxBodyBytes, "undeliverable");
     const failure = readQstashFailure(textOf(body) ?? "");
     if (failure === null) {
       throw new AtlastError(

@@ -4,21 +4,44 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
+import type { Principal } from "../core/principal.ts";
 import { mediaType, type Verify } from "../core/wire.ts";
 import { textOf } from "./message_body.ts";
 import { readBody } from "./request_body.ts";
 import { Refusal } from "./status.ts";
 
-/** The body of a request that may do what it asks. */
+/** The name of a route, which signatures cover. */
+export type RouteName =
+  | "deliver"
+  | "publish"
+  | "tick"
+  | "checkback"
+  | "half"
+  | "query"
+  | "undeliverable";
+
+/** A request that may do what it asks. */
+export interface VerifiedRequest {
+  /** Its body. */
+  readonly body: Uint8Array;
+  /** Who asks. */
+  readonly principal: Principal;
+}
+
+/** Whoever asks where a verifier names nobody: it may ask no callbacks. */
+const UNNAMED: Principal = { name: "", kind: "publisher" };
+
+/** A request that may do what it asks, at this route. */
 export async function verified(
   request: Request,
   verify: Verify,
   maxBytes: number,
-): Promise<Uint8Array> {
+  route: RouteName,
+): Promise<VerifiedRequest> {
   const body = await readBody(request, maxBytes);
   const { method, url, headers } = request;
-  const result = await verify({ method, url, headers }, body);
-  if (result.ok === true) return body;
+  const result = await verify({ method, url, headers, route }, body);
+  if (result.ok === true) return { body, principal: result.principal ?? UNNAMED };
   const status = result.kind === "forbidden" ? 403 : 401;
   throw new Refusal(status, result.kind, result.reason);
 }
@@ -29,6 +52,7 @@ export async function verifiedText(
   contentType: string,
   verify: Verify,
   maxBytes: number,
+  route: RouteName,
 ): Promise<string> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
@@ -37,7 +61,7 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf(await verified(request, verify, maxBytes));
+  const text = textOf((await verified(request, verify, maxBytes, route)).body);
   if (text !== null) return text;
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }

@@ -14,6 +14,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { ask, type Asked } from "../../core/http/ask.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
 import type { Fetch } from "../../core/http/post.ts";
+import { checkAudience } from "../../core/http/request_id.ts";
 import { SignatureChecker, Signer } from "../../core/http/signature.ts";
 import type { AbortSignalLike, CheckBack, CheckQuestion, Clock } from "../../core/ports.ts";
 import { CHECKBACK_CONTENT_TYPE, mediaType } from "../../core/wire.ts";
@@ -25,6 +26,8 @@ export interface HttpCheckBackOptions {
   readonly url: string | URL;
   /** The keys that sign questions, and any one of which must have signed the answer. */
   readonly signingKeys: readonly string[];
+  /** The name of the service that answers, where its verifier wants to be named; see `verifySignature`. */
+  readonly audience?: string;
   /** How long the active side may take to answer, in milliseconds; 5 seconds if not given. */
   readonly timeoutMs?: number;
   /** How requests are made; the platform's own `fetch` if not given. */
@@ -72,7 +75,9 @@ class HttpCheckBack implements CheckBack {
   readonly #host: string;
   readonly #signer: Signer;
   readonly #checker: SignatureChecker;
+  readonly #audience: string | undefined;
   readonly #timeoutMs: number;
+  readonly #clock: Pick<Clock, "now">;
   readonly #fetch: Fetch;
   readonly #onUnusable: NonNullable<HttpCheckBackOptions["onUnusable"]>;
 
@@ -81,23 +86,28 @@ class HttpCheckBack implements CheckBack {
     this.#host = new URL(this.#url).host;
     this.#signer = new Signer(options.signingKeys, options.clock);
     this.#checker = new SignatureChecker(options.signingKeys, options.clock);
+    this.#audience = options.audience === undefined ? undefined : checkAudience(options.audience);
     this.#timeoutMs = checkedInteger(
       "timeoutMs",
       options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       MAX_TIMEOUT_MS,
     );
+    this.#clock = options.clock ?? { now: () => Date.now() };
     // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#onUnusable = options.onUnusable ?? (() => {});
   }
 
   async ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
-    const wired: WireQuestion = { ...question, side: question.side ?? "" };
+    const nowMs = this.#clock.now();
+    const { side = "", preparedAtMs = nowMs, askedAtMs = nowMs } = question;
+    const wired: WireQuestion = { ...question, side, preparedAtMs, askedAtMs };
     const asked = await ask({
       fetch: this.#fetch,
       url: this.#url,
       contentType: CHECKBACK_CONTENT_TYPE,
       text: questionText(wired),
+      service: this.#audience,
       credentials: { signer: this.#signer },
       timeoutMs: this.#timeoutMs,
       maxResponseBytes: MAX_ANSWER_BYTES,

@@ -1,29 +1,101 @@
 /**
- * Destinations: URLs that messages bring along, instead of the routes of their names.
+ * Destinations: URLs that messages bring along, instead of the routes of their names. Who is behind them
+ * is an outsider: what goes there is signed with keys of its own, or not at all.
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/headers.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
 import type { MessageHeaders } from "../../core/message.ts";
+import type { SigningKeys, Target } from "./target.ts";
 
-/**
- * The URL that headers name; undefined for a message that goes by the route of its name, null for what
- * is no URL or none that is allowed.
- *
- * @param allows Whether requests may go to a URL. One that throws says no: a message must not get
- * further because the check of it broke.
- */
-export function destinationOf(
-  headers: MessageHeaders,
-  allows: (url: URL) => boolean,
-): string | null | undefined {
-  const text = headers[HEADER.destination];
-  if (text === undefined) return undefined;
-  try {
-    const url = checkedUrl(text, "a destination");
-    return allows(new URL(url)) === true ? url : null;
-  } catch {
-    return null;
+/** Destinations that messages may go to, and how what goes there is signed. */
+export type HttpDestination =
+  & {
+    /**
+     * Which URLs these are: an origin, or the beginning of a URL up to a `/` of its path, with `*.` before
+     * the host for all of its subdomains; or a function that decides. One that throws says no.
+     */
+    readonly url: string | ((url: URL) => boolean);
   }
+  & (
+    | {
+      /** The keys that sign what goes there. None of your own services accepts them. */
+      readonly signingKeys: readonly string[];
+      /** The name of the receiver in what is signed; not given, it is not named. */
+      readonly audience?: string;
+    }
+    /** Nothing is signed. */
+    | { readonly unsigned: true }
+  );
+
+/** What the headers of a message say of its destination. */
+export type FoundDestination =
+  /** It has none, and goes by the route of its name. */
+  | { readonly kind: "none" }
+  /** It is no URL, or none that is allowed. */
+  | { readonly kind: "not_allowed" }
+  | { readonly kind: "found"; readonly target: Target };
+
+/** Finds the destinations of messages. */
+export class Destinations {
+  readonly #entries: readonly {
+    readonly matches: (url: URL) => boolean;
+    readonly targetAt: (url: string) => Target;
+  }[];
+
+  /**
+   * Reads and checks destinations; the first that matches a URL is the one.
+   *
+   * @throws {AtlastError} `invalid_option`; a URL is never shown, as it may hold a secret.
+   */
+  constructor(destinations: readonly HttpDestination[], keys: SigningKeys) {
+    if (!Array.isArray(destinations)) throw notUsable("destinations", "want a list");
+    this.#entries = destinations.map((destination: HttpDestination, i) => {
+      const what = `destinations[${i}]`;
+      const { url } = destination;
+      const isUnsigned = "unsigned" in destination && destination.unsigned === true;
+      if (isUnsigned === "signingKeys" in destination) {
+        throw notUsable(what, "want signingKeys of its own, or unsigned: true");
+      }
+      const signing = "signingKeys" in destination
+        ? keys.foreign(destination.signingKeys, destination.audience, what)
+        : null;
+      const matches = typeof url === "function" ? url : matcherOf(url, what);
+      return { matches, targetAt: (href) => ({ url: href, signing }) };
+    });
+  }
+
+  /** The destination that headers name. A message gets no further because the check of it broke. */
+  find(headers: MessageHeaders): FoundDestination {
+    const text = headers[HEADER.destination];
+    if (text === undefined) return { kind: "none" };
+    try {
+      const url = checkedUrl(text, "a destination");
+      const entry = this.#entries.find(({ matches }) => matches(new URL(url)) === true);
+      if (entry !== undefined) return { kind: "found", target: entry.targetAt(url) };
+    } catch {
+      // As one that is not allowed.
+    }
+    return { kind: "not_allowed" };
+  }
+}
+
+/** Whether a URL begins as a pattern says. */
+function matcherOf(pattern: string, what: string): (url: URL) => boolean {
+  const isWild = typeof pattern === "string" && /^https?:\/\/\*\.[^*]+$/.test(pattern);
+  const begin = new URL(checkedUrl(isWild ? pattern.replace("*.", "") : pattern, what));
+  if (begin.search !== "" || begin.hash !== "" || begin.hostname.includes("*")) {
+    throw notUsable(what, `want a URL without query and fragment, and "*." before the host alone`);
+  }
+  const path = begin.pathname.replace(/\/$/, "");
+  return (url) =>
+    url.protocol === begin.protocol && url.port === begin.port &&
+    (isWild ? url.hostname.endsWith(`.${begin.hostname}`) : url.hostname === begin.hostname) &&
+    (url.pathname === path || url.pathname.startsWith(`${path}/`));
+}
+
+function notUsable(what: string, want: string): AtlastError {
+  return new AtlastError("invalid_option", `Cannot use ${what}: ${want}`);
 }

@@ -4,25 +4,26 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import { HEADER } from "../../core/headers.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
 import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
-import { destinationOf } from "./destinations.ts";
+import { Destinations, type HttpDestination } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
 import type { HttpFormat } from "./parcel.ts";
 import type { Fetch } from "../../core/http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
-import { Signer } from "../../core/http/signature.ts";
+import { SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
   /**
    * Message names, or patterns with `*` and `#`, to the URL of the deliver route that takes their
-   * messages, or to a list of URLs that each get every message. The most exact pattern that matches
-   * a name is its route: one without wildcards, then the one with the most tokens that are none.
+   * messages, or to a list of URLs that each get every message; instead of a URL also `{ url, audience,
+   * signingKeys }`. The most exact pattern that matches a name is its route: one without wildcards, then the one with the most tokens that are none.
    */
   readonly routes: HttpRoutes;
   /**
@@ -32,16 +33,12 @@ export interface HttpTransportOptions {
    */
   readonly signingKeys: readonly string[];
   /**
-   * Whether messages published with a `destination` of their own may go to a URL; none if not given.
-   * Decide by the host, and only for hosts you know: whoever can choose a destination could have
-   * requests made to what only this service can reach, such as `localhost` or a cloud's metadata.
+   * Where messages published with a `destination` of their own may go; nowhere if not given. Whoever is
+   * there is an outsider: each has keys of its own, or gets requests that are not signed. Allow only hosts
+   * you know: whoever can choose a destination could have requests made to what only this service can
+   * reach, such as `localhost` or a cloud's metadata.
    */
-  readonly destinations?: (url: URL) => boolean;
-  /**
-   * The keys that sign what goes to destinations; `signingKeys` if not given. Give others where those who
-   * are notified must not be able to sign what your own services accept.
-   */
-  readonly destinationKeys?: readonly string[];
+  readonly destinations?: readonly HttpDestination[];
   /** How requests are made; the platform's own `fetch` if not given. */
   readonly fetch?: Fetch;
   /** How long a request may take until its whole answer is here, in milliseconds; 10 seconds if not given. */
@@ -93,7 +90,7 @@ export function httpTransport(options: HttpTransportOptions): Transport {
 
 /** Where one message goes: by the route of its name, or to a destination of its own. */
 interface Targets {
-  readonly urls: readonly string[];
+  readonly targets: readonly Target[];
   readonly own: boolean;
 }
 
@@ -101,8 +98,8 @@ const NOT_ALLOWED = "Its destination is not among those that the transport allow
 
 class HttpTransport implements Transport {
   readonly capabilities: Transport["capabilities"];
-  readonly #routes: PatternTable<readonly string[]>;
-  readonly #allows: (url: URL) => boolean;
+  readonly #routes: PatternTable<readonly Target[]>;
+  readonly #destinations: Destinations;
   readonly #sending: Sending;
   readonly #notifying: Sending;
 
@@ -124,8 +121,9 @@ class HttpTransport implements Transport {
       options.maxRequestBytes ?? MAX_REQUEST_BYTES,
       Number.MAX_SAFE_INTEGER,
     );
-    this.#routes = routeTable(options.routes);
-    this.#allows = options.destinations ?? (() => false);
+    const keys = new SigningKeys(options.signingKeys, clock);
+    this.#routes = routeTable(options.routes, keys);
+    this.#destinations = new Destinations(options.destinations ?? [], keys);
     this.#sending = {
       format,
       answers: "atlast",
@@ -138,62 +136,71 @@ class HttpTransport implements Transport {
       headers: checkedHeaders(options.headers ?? {}),
       // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
-      signer: new Signer(options.signingKeys, clock),
       clock,
     };
     this.#notifying = {
       ...this.#sending,
       format: "message",
       answers: "webhook",
-      signer: options.destinationKeys === undefined
-        ? this.#sending.signer
-        : new Signer(options.destinationKeys, clock),
     };
     this.capabilities = { maxBatch, maxBodyBytes: Math.min(MAX_BODY_BYTES, maxRequestBytes) };
   }
 
   routes(name: string, headers: MessageHeaders = {}): boolean {
-    return this.#targetsOf(name, headers).urls.length > 0;
+    return this.#targetsOf(name, headers).targets.length > 0;
   }
 
   async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
-    const targets = messages.map(({ name, headers }) => this.#targetsOf(name, headers));
+    const places = this.#placesOf(messages);
     const [routed, notified] = await Promise.all([
-      sendAll(byUrl(messages, targets, false), signal, this.#sending),
-      sendAll(byUrl(messages, targets, true), signal, this.#notifying),
+      sendAll(byTarget(messages, places, false), signal, this.#sending),
+      sendAll(byTarget(messages, places, true), signal, this.#notifying),
     ]);
     return messages.map((message, i) => {
-      const { urls, own } = targets[i]!;
-      if (urls.length === 0) {
+      const { targets, own } = places[i]!;
+      if (targets.length === 0) {
         const reason = own ? NOT_ALLOWED : `No route matches "${message.name}"`;
         return { kind: "unroutable", reason };
       }
-      return combined(urls.map((url) => (own ? notified : routed).get(url)!.get(message)!));
+      const outcomes = own ? notified : routed;
+      return combined(targets.map((target) => outcomes.get(target)!.get(message)!));
+    });
+  }
+
+  /** Where messages go; those with the same destination have the same target, and share requests. */
+  #placesOf(messages: readonly Message[]): Targets[] {
+    const known = new Map<string, Targets>();
+    return messages.map(({ name, headers }) => {
+      const destination = headers[HEADER.destination];
+      if (destination === undefined) return this.#targetsOf(name, headers);
+      const places = known.get(destination) ?? this.#targetsOf(name, headers);
+      known.set(destination, places);
+      return places;
     });
   }
 
   /** Where a message goes. */
   #targetsOf(name: string, headers: MessageHeaders): Targets {
-    const url = destinationOf(headers, this.#allows);
-    if (url === undefined) return { urls: this.#routes.find(name) ?? [], own: false };
-    return { urls: url === null ? [] : [url], own: true };
+    const found = this.#destinations.find(headers);
+    if (found.kind === "none") return { targets: this.#routes.find(name) ?? [], own: false };
+    return { targets: found.kind === "found" ? [found.target] : [], own: true };
   }
 
   /** Nothing is kept open between calls. */
   async close(): Promise<void> {}
 }
 
-/** The messages for each URL: those that go by routes, or those with destinations of their own. */
-function byUrl(
+/** The messages for each target: those that go by routes, or those with destinations of their own. */
+function byTarget(
   messages: readonly Message[],
-  targets: readonly Targets[],
+  places: readonly Targets[],
   own: boolean,
-): Map<string, Message[]> {
-  const queues = new Map<string, Message[]>();
+): Map<Target, Message[]> {
+  const queues = new Map<Target, Message[]>();
   messages.forEach((message, i) => {
-    for (const url of targets[i]!.own === own ? targets[i]!.urls : []) {
-      const queue = queues.get(url);
-      if (queue === undefined) queues.set(url, [message]);
+    for (const target of places[i]!.own === own ? places[i]!.targets : []) {
+      const queue = queues.get(target);
+      if (queue === undefined) queues.set(target, [message]);
       else queue.push(message);
     }
   });

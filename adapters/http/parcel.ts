@@ -7,7 +7,7 @@ import { wireHeaders } from "../../core/headers.ts";
 import { bodyBytes, type Message } from "../../core/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
 import { fitsRawForm } from "../../core/http/raw_form.ts";
-import { batchRequestId, messageRequestId } from "../../core/http/signature.ts";
+import { batchRequestId, messageRequestId } from "../../core/http/request_id.ts";
 
 /** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
 export type HttpFormat = "batch" | "message";
@@ -64,18 +64,18 @@ export function halves(parcel: Parcel): [Parcel, Parcel] | null {
 }
 
 /** The request that carries a parcel. */
-export async function pack(parcel: Parcel): Promise<Packed> {
+export async function pack(parcel: Parcel, audience: string): Promise<Packed> {
   if (parcel.form === "batch") {
     const headers = new Headers({ "content-type": BATCH_CONTENT_TYPE });
     const body = new TextEncoder().encode(batchOf(parcel.items));
-    return { headers, body, requestId: await batchRequestId(body) };
+    return { headers, body, requestId: await batchRequestId(body, audience) };
   }
   const [message] = parcel.messages;
   const headers = new Headers({ ...wireHeaders(message), "content-type": message.contentType });
   const body = typeof message.body === "string"
     ? new TextEncoder().encode(message.body)
     : new Uint8Array(message.body);
-  return { headers, body, requestId: await messageRequestId(headers) };
+  return { headers, body, requestId: await messageRequestId(headers, audience) };
 }
 
 /** A function that puts a message into the last batch of `parcels`, or begins the next. */

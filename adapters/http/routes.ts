@@ -6,27 +6,70 @@
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
 import { PatternTable } from "../../core/pattern_table.ts";
+import type { SigningKeys, Target } from "./target.ts";
+
+/** A deliver route, with what is said of who is there. */
+export interface HttpTarget {
+  /** The URL of the deliver route. */
+  readonly url: string | URL;
+  /**
+   * The name of the service there, in what is signed; not given, any that has the key accepts it. Its
+   * verifier must want the name: `verifySignature({ signingKeys, audience })`.
+   */
+  readonly audience?: string;
+  /**
+   * For a service that is not yours: keys that none of your own services accept. Not given, the keys of the
+   * transport sign.
+   */
+  readonly signingKeys?: readonly string[];
+}
+
+/** Where the messages of a route go. */
+export type HttpRoute = string | URL | HttpTarget;
 
 /** A message name or pattern to the URL, or all the URLs, that take its messages. */
-export type HttpRoutes = Readonly<Record<string, string | URL | readonly (string | URL)[]>>;
+export type HttpRoutes = Readonly<Record<string, HttpRoute | readonly HttpRoute[]>>;
 
 /**
- * Reads and checks routes.
+ * Reads and checks routes. Routes to the same place share one target, so that their messages share
+ * requests.
  *
  * @throws {AtlastError} `invalid_option` or `invalid_name`; a URL is never shown, as it may hold a
  * secret.
  */
-export function routeTable(routes: HttpRoutes): PatternTable<readonly string[]> {
+export function routeTable(
+  routes: HttpRoutes,
+  keys: SigningKeys,
+): PatternTable<readonly Target[]> {
+  const targets = new Map<string, Target>();
   return new PatternTable(
-    Object.entries(routes).map(([pattern, target]) => [pattern, urlsOf(pattern, target)]),
+    Object.entries(routes).map(([pattern, route]) => {
+      const list = Array.isArray(route) ? route : [route];
+      const what = `the route for "${pattern}"`;
+      if (list.length === 0) {
+        throw new AtlastError("invalid_option", `Cannot use ${what}: got no URL, want one or more`);
+      }
+      return [pattern, [...new Set(list.map((each) => targetOf(each, what, keys, targets)))]];
+    }),
   );
 }
 
-function urlsOf(pattern: string, target: HttpRoutes[string]): readonly string[] {
-  const targets = Array.isArray(target) ? target : [target];
-  const what = `the route for "${pattern}"`;
-  if (targets.length === 0) {
-    throw new AtlastError("invalid_option", `Cannot use ${what}: got no URL, want one or more`);
-  }
-  return [...new Set(targets.map((url) => checkedUrl(url, what)))];
+function targetOf(
+  route: HttpRoute,
+  what: string,
+  keys: SigningKeys,
+  targets: Map<string, Target>,
+): Target {
+  const isPlain = typeof route !== "object" || route === null || route instanceof URL;
+  const { url: text, audience, signingKeys } = isPlain ? { url: route } as HttpTarget : route;
+  const url = checkedUrl(text, what);
+  const place = JSON.stringify([url, audience, signingKeys]);
+  const known = targets.get(place);
+  if (known !== undefined) return known;
+  const signing = signingKeys === undefined
+    ? keys.own(audience)
+    : keys.foreign(signingKeys, audience, what);
+  const target = { url, signing };
+  targets.set(place, target);
+  return target;
 }

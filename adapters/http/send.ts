@@ -16,7 +16,7 @@ import {
 } from "./parcel.ts";
 import { inParallel } from "../../core/http/in_parallel.ts";
 import { type Fetch, post } from "../../core/http/post.ts";
-import type { Signer } from "../../core/http/signature.ts";
+import type { Target } from "./target.ts";
 
 /** An answer has a fixed part, and for each message its id, a status and a reason, escaped. */
 const MAX_ANSWER_BYTES = 4 * 1024;
@@ -30,27 +30,26 @@ export interface Sending {
   readonly timeoutMs: number;
   readonly headers: Headers;
   readonly fetch: Fetch;
-  readonly signer: Signer;
   readonly clock: Pick<Clock, "now">;
 }
 
-/** What became of the messages, for each URL. */
-export type Outcomes = ReadonlyMap<string, ReadonlyMap<Message, SendResult>>;
+/** What became of the messages, for each target. */
+export type Outcomes = ReadonlyMap<Target, ReadonlyMap<Message, SendResult>>;
 
-/** Sends every message to its URL. Each has a result when this resolves. */
+/** Sends every message to its target. Each has a result when this resolves. */
 export async function sendAll(
-  byUrl: ReadonlyMap<string, readonly Message[]>,
+  byTarget: ReadonlyMap<Target, readonly Message[]>,
   signal: AbortSignalLike,
   sending: Sending,
 ): Promise<Outcomes> {
-  const outcomes = new Map<string, Map<Message, SendResult>>();
-  const destinations = [...byUrl].map(([url, messages]) => {
+  const outcomes = new Map<Target, Map<Message, SendResult>>();
+  const destinations = [...byTarget].map(([target, messages]) => {
     const results = new Map<Message, SendResult>();
-    outcomes.set(url, results);
-    const destination = new Destination(url, results, signal, sending);
+    outcomes.set(target, results);
+    const destination = new Destination(target, results, signal, sending);
     return { destination, parcels: parcelsOf(messages, sending.format, sending.limits) };
   });
-  // In turns, so that a URL with many parcels, or a slow one, does not keep the others back.
+  // In turns, so that a target with many parcels, or a slow one, does not keep the others back.
   const rounds = Math.max(0, ...destinations.map(({ parcels }) => parcels.length));
   const work: (() => Promise<void>)[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -63,9 +62,9 @@ export async function sendAll(
   return outcomes;
 }
 
-/** One URL, and what became of the messages for it. */
+/** One target, and what became of the messages for it. */
 class Destination {
-  readonly #url: string;
+  readonly #target: Target;
   readonly #host: string;
   readonly #results: Map<Message, SendResult>;
   readonly #signal: AbortSignalLike;
@@ -73,14 +72,14 @@ class Destination {
   #isSilent = false;
 
   constructor(
-    url: string,
+    target: Target,
     results: Map<Message, SendResult>,
     signal: AbortSignalLike,
     sending: Sending,
   ) {
-    this.#url = url;
+    this.#target = target;
     // Not the whole URL: a path or a query may hold a secret.
-    this.#host = new URL(url).host;
+    this.#host = new URL(target.url).host;
     this.#results = results;
     this.#signal = signal;
     this.#sending = sending;
@@ -88,7 +87,7 @@ class Destination {
 
   async send(parcel: Parcel): Promise<void> {
     const { limits, clock } = this.#sending;
-    const packed = await pack(parcel);
+    const packed = await pack(parcel, this.#target.signing?.audience ?? "");
     if (packed.body.byteLength > limits.maxRequestBytes) {
       return this.#settle(
         parcel,
@@ -114,14 +113,15 @@ class Destination {
   }
 
   async #post({ headers, body, requestId }: Awaited<ReturnType<typeof pack>>, count: number) {
-    const { fetch, signer, timeoutMs } = this.#sending;
-    const signature = await signer.headersFor(requestId, body);
+    const { fetch, timeoutMs } = this.#sending;
+    const { url, signing } = this.#target;
+    const signature = await signing?.signer.headersFor(requestId, body) ?? {};
     for (const [name, value] of Object.entries(signature)) headers.set(name, value);
     headers.set("accept", "application/json");
     this.#sending.headers.forEach((value, name) => headers.set(name, value));
     return post({
       fetch,
-      url: this.#url,
+      url,
       headers,
       body,
       timeoutMs,

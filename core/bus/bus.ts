@@ -39,6 +39,14 @@ export interface HandDecision {
   readonly by: string;
   /** Why. */
   readonly reason: string;
+  /**
+   * Whether to decide without the participant, which could not be reached in the last hour of asking: its
+   * first check in a row without an answer is an hour ago or more, and it does not answer now either. The
+   * record says so, and a later contrary outcome is the event `contradicted`.
+   *
+   * @default false
+   */
+  readonly force?: boolean;
 }
 
 /** Reliable messages for one service. */
@@ -138,16 +146,29 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   readonly halves: HalfKeeper;
 
   /**
-   * Decides a parked half message by hand; who and why is recorded in its note. Where the fence can be asked
-   * and contradicts, the decision is refused.
+   * Decides a parked half message by hand; who and why is recorded in its note. The participant is asked first
+   * (the fence of this bus for its own messages, its check-back for another's). What it says stands: a decision
+   * that contradicts it is refused, forced or not. One that answers without knowing leaves it to you. One that
+   * does not answer keeps the message, unless it is forced; see {@linkcode HandDecision.force}.
    *
-   * @throws {AtlastError} `not_found`, `wrong_state` when it is not `in_doubt` or the fence says otherwise.
+   * @throws {AtlastError} `not_found`; `wrong_state` when it is not `in_doubt` (or `prepared` with a silent
+   * participant and `force`), or the participant says otherwise; `unreachable` when the participant does not
+   * answer and the decision cannot be forced; `invalid_option`.
    */
   resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus>;
 
   /**
+   * Has a parked half message asked about again, with all its checks before it: by a running bus at once, else
+   * by the next tick.
+   *
+   * @throws {AtlastError} `not_found`, or `wrong_state` when it is not `in_doubt`.
+   */
+  askAgain(id: string): Promise<HalfStatus>;
+
+  /**
    * Answers for the active side: what became of the operation of a half message. Writes `aborted` where there
-   * is nothing, so that the answer stays true.
+   * is nothing, so that the answer stays true. A question that comes within the immunity of this bus (option
+   * `check`), counted from when the message was prepared, is answered `unknown`, and nothing is written.
    *
    * @throws {AtlastError} `unsupported` when this bus has no fence.
    */

@@ -7,13 +7,12 @@ import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { CheckAnswer } from "../checkback.ts";
-import type { CheckQuestion, DeliverOptions, DeliveryResult, Store } from "../ports.ts";
-import type { Bus, HalfOptions, HandDecision, Health } from "./bus.ts";
+import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
+import type { Bus, Health } from "./bus.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import { type HalfKeeper, type HalfStatus, OutboxKeeper } from "./half_keeper.ts";
-import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import { HalfCalls } from "./half_calls.ts";
+import { type HalfKeeper, OutboxKeeper } from "./half_keeper.ts";
 import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
@@ -50,8 +49,10 @@ const DEFAULT_DRAIN_MS = 30_000;
 const STOPPING_RETRY_MS = 1_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
-export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
+export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+  implements Bus<Tx, BusinessTx> {
   readonly halves: HalfKeeper;
+  protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
@@ -63,7 +64,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
-  readonly #half: HalfOperations<Tx, BusinessTx>;
   readonly #outbox: Lane<Tx>;
   readonly #inbox: Lane<Tx>;
   readonly #checks: Lane<Tx>;
@@ -82,6 +82,7 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
+    super();
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
@@ -133,11 +134,19 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
     });
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
-    this.#half = new HalfOperations(settings, this.#publisher, keeper);
+    this.half = new HalfOperations(settings, this.#publisher, keeper);
     this.#outbox = outboxLane(settings, this.#dispatcher, signal);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
     this.#inbox = inboxLane(settings, this.#consumer, signal);
     this.#checks = checkLane(settings, this.#recovery, signal);
+  }
+
+  protected get calls(): Ongoing {
+    return this.#calls;
+  }
+
+  protected get phase(): Phase {
+    return this.#phase;
   }
 
   get store(): Store<Tx> {
@@ -188,33 +197,6 @@ export class Engine<Tx, BusinessTx = unknown> implements Bus<Tx, BusinessTx> {
   async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
     mustNotBeStopped(this.#phase, "publish");
     return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
-  }
-
-  async prepare<C extends Contract>(
-    contract: C,
-    body: BodyInput<C>,
-    options: HalfOptions<ReplyInput<C>> = {},
-  ): Promise<HalfMessage<BusinessTx>> {
-    mustNotBeStopped(this.#phase, "prepare");
-    return await this.#calls.during(() => this.#half.prepare(contract, body, options));
-  }
-
-  async transact<C extends Contract, Result>(
-    contract: C,
-    body: BodyInput<C>,
-    work: (tx: BusinessTx) => Promise<Result>,
-    options: HalfOptions<ReplyInput<C>> = {},
-  ): Promise<HalfOutcome<Result>> {
-    mustNotBeStopped(this.#phase, "prepare");
-    return await this.#calls.during(() => this.#half.transact(contract, body, work, options));
-  }
-
-  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
-    return await this.#calls.during(() => this.#half.resolve(id, decision, by));
-  }
-
-  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
-    return await this.#half.checkBack(question);
   }
 
   async deliver(

@@ -5,6 +5,7 @@
  */
 import { checkCallbackNames } from "../callback_names.ts";
 import { firstCheckAt } from "../checkback.ts";
+import { readDelayTime } from "../delay_time.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER } from "../headers.ts";
 import { checkCallerId } from "../id.ts";
@@ -13,9 +14,10 @@ import { checkBodySize, type Message, sameBody } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
 import { later, type RetryPolicy } from "../retry.ts";
 import { mustRoute } from "./compose.ts";
+import type { BusEvent } from "./observer.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import { newRecord } from "./new_record.ts";
-import { decide, identityOf, settlementOf } from "./settling.ts";
+import { decide, identityOf, report, settlementOf } from "./settling.ts";
 
 /** A message to be kept until its outcome is known. */
 export interface HalfDraft {
@@ -41,9 +43,26 @@ export interface HalfStatus {
   readonly note: string | null;
 }
 
+/** Whose half messages a call is about. */
+export interface HalfScope {
+  /**
+   * Only those of this participant, by the name it prepares them under: the bus's own and what is no half
+   * message are not there for it. All if not given.
+   */
+  readonly participant?: string;
+}
+
+/** A decision that a person made, as the record keeps it. */
+export interface HandNote {
+  /** Who decided, what and why. */
+  readonly note: string;
+  /** Whether the participant was not asked, because it could not be reached. */
+  readonly forced: boolean;
+}
+
 /**
  * Where half messages are kept: the store of this bus, or a service that has one. Every call may be
- * repeated.
+ * repeated. Each throws `forbidden` for a message of another participant than its scope says.
  */
 export interface HalfKeeper {
   /**
@@ -58,15 +77,15 @@ export interface HalfKeeper {
    *
    * @throws {AtlastError} `wrong_state` when it was cancelled, `not_found` when there is none.
    */
-  confirm(id: string): Promise<HalfStatus>;
+  confirm(id: string, scope?: HalfScope): Promise<HalfStatus>;
   /**
    * Brings the outcome: the operation did not take place.
    *
    * @throws {AtlastError} `wrong_state` when it was confirmed, `not_found` when there is none.
    */
-  cancel(id: string): Promise<HalfStatus>;
+  cancel(id: string, scope?: HalfScope): Promise<HalfStatus>;
   /** How a half message stands; null when there is none. */
-  query(id: string): Promise<HalfStatus | null>;
+  query(id: string, scope?: HalfScope): Promise<HalfStatus | null>;
 }
 
 /** Keeps half messages in the outbox of a bus. */
@@ -104,26 +123,42 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     return { id: message.id, name: message.name, state: "prepared", reason: null, note: null };
   }
 
-  async confirm(id: string): Promise<HalfStatus> {
-    return await this.decide(id, "confirm");
+  async confirm(id: string, scope: HalfScope = {}): Promise<HalfStatus> {
+    return await this.decide(id, "confirm", { scope });
   }
 
-  async cancel(id: string): Promise<HalfStatus> {
-    return await this.decide(id, "cancel");
+  async cancel(id: string, scope: HalfScope = {}): Promise<HalfStatus> {
+    return await this.decide(id, "cancel", { scope });
   }
 
-  async query(id: string): Promise<HalfStatus | null> {
-    await this.#settings.store.ready();
-    const record = await this.#settings.store.find("outbox", { id, group: "" });
+  async query(id: string, scope: HalfScope = {}): Promise<HalfStatus | null> {
+    const record = await this.find(id, scope);
     return record === null ? null : statusOf(record);
   }
 
-  /** Carries an outcome out, whoever else may be asking for it at the moment; `note` says who decided by hand. */
-  async decide(id: string, kind: "confirm" | "cancel", note?: string): Promise<HalfStatus> {
+  /** The record of a half message within a scope; null when there is none. */
+  async find(id: string, { participant }: HalfScope = {}): Promise<StoredRecord | null> {
+    await this.#settings.store.ready();
+    const record = await this.#settings.store.find("outbox", { id, group: "" });
+    if (record === null || participant === undefined) return record;
+    const owner = record.message.headers[HEADER.activeSide];
+    if (owner === undefined) return null;
+    if (owner === participant) return record;
+    throw new AtlastError(
+      "forbidden",
+      `Cannot touch half message "${id}": want one of participant "${participant}"`,
+    );
+  }
+
+  /** Carries an outcome out, whoever else may be asking for it at the moment. */
+  async decide(
+    id: string,
+    kind: "confirm" | "cancel",
+    { scope = {}, hand }: { readonly scope?: HalfScope; readonly hand?: HandNote } = {},
+  ): Promise<HalfStatus> {
     const { store, observe } = this.#settings;
-    await store.ready();
     for (;;) {
-      const record = await store.find("outbox", { id, group: "" });
+      const record = await this.find(id, scope);
       if (record === null) {
         throw new AtlastError(
           "not_found",
@@ -131,8 +166,10 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         );
       }
       if (isDecided(record.state, kind)) return statusOf(record);
+      const contradiction = contradictionOf(record, kind);
+      if (contradiction !== null) observe(contradiction);
       mustBeUndecided(record, kind);
-      const event = eventFor(record, kind, note);
+      const event = eventFor(record, kind, hand);
       const decision = decide(this.#settings, record, event, policyOf(this.#settings, record));
       const [applied] = await store.settle("outbox", [{
         ...settlementOf(decision),
@@ -141,6 +178,32 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
       if (applied) {
         observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
         if (kind === "confirm") this.#confirmed();
+        return statusOf({ ...record, ...decision.patch });
+      }
+      // Someone changed it between the look and the step: look again.
+    }
+  }
+
+  /** Has a parked half message asked about again from the start, by any bus that can. */
+  async askAgain(id: string): Promise<HalfStatus> {
+    const { store, clock, observe } = this.#settings;
+    for (;;) {
+      const record = await this.find(id);
+      if (record?.state !== "in_doubt") throw notParked(id, record);
+      const decision = decide(this.#settings, record, {
+        kind: "ask_again",
+        atMs: clock.now(),
+        checks: 0,
+        unreachable: 0,
+        reason: "Parked, and asked about again by hand",
+      }, policyOf(this.#settings, record));
+      const [applied] = await store.settle("outbox", [{
+        ...settlementOf(decision),
+        claimed: "either",
+      }]);
+      if (applied) {
+        report(observe, decision, true);
+        this.#prepared(decision.patch.dueAtMs);
         return statusOf({ ...record, ...decision.patch });
       }
       // Someone changed it between the look and the step: look again.
@@ -159,6 +222,13 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
             ? "want a fence in the options of the bus"
             : `active side "${side}" cannot be asked here, want it among the checkBacks of the bus`
         }`,
+      );
+    }
+    const delay = headers[HEADER.delayTime] ?? "";
+    if (delay !== "" && readDelayTime(delay) === null) {
+      throw new AtlastError(
+        "invalid_header",
+        `Cannot use header "${HEADER.delayTime}": want milliseconds, or hh:mm:ss`,
       );
     }
     mustRoute(transport, "prepare", name, headers);
@@ -184,12 +254,27 @@ function dated(draft: HalfDraft, nowMs: number): HalfDraft {
 export function eventFor(
   record: StoredRecord,
   kind: "confirm" | "cancel",
-  note?: string,
+  hand?: HandNote,
 ): LifecycleEvent {
-  const noted = note === undefined ? {} : { note };
-  if (kind === "cancel") return { kind, ...noted };
-  const delayMs = Number(record.message.headers[HEADER.delayTime] ?? 0);
-  return { kind, dueAtMs: later(record.message.sentAtMs, delayMs), ...noted };
+  if (kind === "cancel") return { kind, ...hand };
+  const delayMs = readDelayTime(record.message.headers[HEADER.delayTime] ?? "") ?? 0;
+  return { kind, dueAtMs: later(record.message.sentAtMs, delayMs), ...hand };
+}
+
+/** What there is to tell of an outcome that contradicts how a half message was decided; null for nothing. */
+export function contradictionOf(
+  record: StoredRecord,
+  kind: "confirm" | "cancel",
+): BusEvent | null {
+  const { state, details } = record;
+  if (!isDecided(state, kind === "confirm" ? "cancel" : "confirm")) return null;
+  return {
+    kind: "contradicted",
+    ...identityOf(record),
+    state,
+    outcome: kind === "confirm" ? "committed" : "aborted",
+    forced: details?.forced ?? false,
+  };
 }
 
 /** How a record stands, as its keeper tells it. */
@@ -202,6 +287,15 @@ export function statusOf(record: StoredRecord): HalfStatus {
 function isDecided(state: State, kind: "confirm" | "cancel"): boolean {
   if (kind === "cancel") return state === "cancelled";
   return state === "scheduled" || state === "succeeded" || state === "failed";
+}
+
+function notParked(id: string, record: StoredRecord | null): AtlastError {
+  return new AtlastError(
+    record === null ? "not_found" : "wrong_state",
+    `Cannot ask again about half message "${id}": got ${
+      record === null ? "none with this id" : `one that is ${record.state}`
+    }, want one in_doubt`,
+  );
 }
 
 /** An ordinary message can be withdrawn until it is sent; a half message that was confirmed cannot. */

@@ -16,8 +16,13 @@ export type HalfOutcome<Result = undefined> =
   | {
     readonly outcome: "committed";
     readonly id: string;
-    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    /** Whether the message's keeper has it settled; if not, check-back will tell it. */
     readonly settled: boolean;
+    /**
+     * Whether the keeper refuses this outcome for good, because it has the message cancelled or has it no more:
+     * the message is never sent, and only a person can mend that. The keeper's observer is told.
+     */
+    readonly contradicted?: true;
     /** What the operation returned; undefined when it was an earlier run that committed. */
     readonly result: Result | undefined;
     /** What went wrong after it was in the database, if anything did. */
@@ -27,8 +32,13 @@ export type HalfOutcome<Result = undefined> =
   | {
     readonly outcome: "aborted";
     readonly id: string;
-    /** Whether the message's keeper knows; if not, check-back will tell it. */
+    /** Whether the message's keeper has it settled; if not, check-back will tell it. */
     readonly settled: boolean;
+    /**
+     * Whether the keeper refuses this outcome for good, because it has the message confirmed or has it no more:
+     * the message may be sent, and only a person can mend that. The keeper's observer is told.
+     */
+    readonly contradicted?: true;
     /** Why, if it was an error. */
     readonly error?: unknown;
   }
@@ -167,6 +177,18 @@ async function settled<BusinessTx>(
 ): Promise<HalfOutcome> {
   const told = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
   const error = await told.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
-  const end = { id, settled: error === undefined, ...(error === undefined ? {} : { error }) };
+  const contradicted = isForGood(error);
+  const end = {
+    id,
+    settled: error === undefined || contradicted,
+    ...(contradicted ? { contradicted } : {}),
+    ...(error === undefined ? {} : { error }),
+  };
   return outcome === "committed" ? { outcome, result: undefined, ...end } : { outcome, ...end };
+}
+
+/** Whether a keeper refuses an outcome for good: it has the message decided otherwise, or has it no more. */
+function isForGood(error: unknown): error is AtlastError {
+  return error instanceof AtlastError &&
+    (error.code === "wrong_state" || error.code === "not_found");
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CheckAnswer } from "../checkback.ts";
+import { type CheckAnswer, isAskedTooEarly } from "../checkback.ts";
 import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { CheckQuestion, Fence } from "../ports.ts";
@@ -19,6 +19,7 @@ import {
 } from "./half_message.ts";
 import type { Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
+import { resolveByHand } from "./resolve_by_hand.ts";
 
 /** Half messages of one bus. */
 export class HalfOperations<Tx, BusinessTx> {
@@ -58,7 +59,8 @@ export class HalfOperations<Tx, BusinessTx> {
 
   /** See `Bus.checkBack`. */
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
-    const { clock, checkTimeoutMs } = this.#settings;
+    const { clock, check, checkTimeoutMs } = this.#settings;
+    if (isAskedTooEarly(question, check.immunityMs)) return "unknown";
     return await askFence(this.#fence() as Fence, question, clock, checkTimeoutMs);
   }
 
@@ -66,42 +68,14 @@ export class HalfOperations<Tx, BusinessTx> {
   async resolve(
     id: string,
     decision: "confirm" | "cancel",
-    { by, reason }: HandDecision,
+    hand: HandDecision,
   ): Promise<HalfStatus> {
-    const status = await this.#keeper.query(id);
-    if (status?.state !== "in_doubt") {
-      throw new AtlastError(
-        status === null ? "not_found" : "wrong_state",
-        `Cannot ${decision} half message "${id}" by hand: got ` +
-          `${
-            status === null ? "none with this id" : `one that is ${status.state}`
-          }, want one in_doubt`,
-      );
-    }
-    await this.#mustNotContradict(status, decision);
-    return await this.#keeper.decide(
-      id,
-      decision,
-      `${decision === "confirm" ? "Confirmed" : "Cancelled"} by ${by}: ${reason}`,
-    );
+    return await resolveByHand(this.#settings, this.#keeper, id, decision, hand);
   }
 
-  /** An operator can be wrong about what the fence knows for certain. */
-  async #mustNotContradict(
-    { id, name }: HalfStatus,
-    decision: "confirm" | "cancel",
-  ): Promise<void> {
-    if (this.#settings.fence === undefined) return;
-    const answer = await this.checkBack({ id, name, epoch: 0 }).catch((): CheckAnswer =>
-      "unreachable"
-    );
-    const contrary = decision === "confirm" ? "aborted" : "committed";
-    if (answer === contrary) {
-      throw new AtlastError(
-        "wrong_state",
-        `Cannot ${decision} half message "${id}" by hand: the fence says that its operation is ${answer}`,
-      );
-    }
+  /** See `Bus.askAgain`. */
+  async askAgain(id: string): Promise<HalfStatus> {
+    return await this.#keeper.askAgain(id);
   }
 
   async #draft(contract: Contract, body: unknown, options: HalfOptions): Promise<HalfDraft> {

@@ -15,6 +15,15 @@ export type BusEvent =
   | MessageEvent<"undecided"> & { readonly reason: string; readonly dueAtMs: number }
   /** A half message was parked: an alarm, because it waits for an operator or a late answer. */
   | MessageEvent<"in_doubt"> & { readonly reason: string }
+  /**
+   * The outcome of a half message contradicts how the message was decided, and changes nothing: an alarm,
+   * because only a person can mend it. `forced` says whether an operator had decided it without the participant.
+   */
+  | MessageEvent<"contradicted"> & {
+    readonly state: State;
+    readonly outcome: "committed" | "aborted";
+    readonly forced: boolean;
+  }
   /** A message arrived and was stored. */
   | MessageEvent<"received">
   /** A message arrived that was here before. */

@@ -3,14 +3,13 @@
  *
  * @module
  */
-import { type CheckAnswer, decideCheck } from "../checkback.ts";
-import { AtlastError } from "../errors.ts";
-import { HEADER } from "../headers.ts";
-import type { CheckBack, StoredRecord } from "../ports.ts";
-import { eventFor } from "./half_keeper.ts";
+import { decideCheck, type HalfStanding } from "../checkback.ts";
+import type { LifecycleEvent } from "../lifecycle.ts";
+import type { StoredRecord } from "../ports.ts";
+import { askParticipant } from "./ask_participant.ts";
+import { contradictionOf, eventFor } from "./half_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, report, settlementOf } from "./settling.ts";
-import { timeLimit } from "./time_limit.ts";
 
 /** Asks, and settles by what it is told. */
 export class Recovery<Tx> {
@@ -46,9 +45,9 @@ export class Recovery<Tx> {
   /** Checks one claimed half message. */
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { store, clock, check, random, observe } = this.#settings;
-    const answer = await this.#ask(record, signal);
+    const answer = await askParticipant(this.#settings, record, signal);
     const event = decideCheck(
-      { ...record, sentAtMs: record.message.sentAtMs },
+      standingOf(record),
       answer,
       check,
       clock.now(),
@@ -63,6 +62,7 @@ export class Recovery<Tx> {
     });
     report(observe, decision, applied === true);
     if (applied === true && event.kind === "confirm") this.#confirmed();
+    if (applied !== true && isOutcome(event)) await this.#compare(record, event.kind);
   }
 
   /** Gives back a half message that was not asked about. */
@@ -73,44 +73,35 @@ export class Recovery<Tx> {
       atMs: clock.now(),
       checks: record.checks,
       unreachable: record.unreachable,
+      ...unreachableSince(record),
       reason: record.reason ?? "Given back before it was asked about",
     }, policyOf(this.#settings, record));
     const [applied] = await this.#settings.store.settle("outbox", [settlementOf(decision)]);
     report(observe, decision, applied === true);
   }
-
-  async #ask(record: StoredRecord, signal: AbortSignal): Promise<CheckAnswer> {
-    const { clock, checkTimeoutMs, observe } = this.#settings;
-    const limit = timeLimit(
-      clock,
-      checkTimeoutMs,
-      signal,
-      () =>
-        new AtlastError("timeout", `The active side did not answer within ${checkTimeoutMs} ms`),
-    );
-    try {
-      const { id, epoch, message } = record;
-      const side = message.headers[HEADER.activeSide];
-      const question = { id, name: message.name, epoch, ...(side === undefined ? {} : { side }) };
-      const checkBack = this.#checkBackOf(side);
-      return await limit.race(() => checkBack.ask(question, limit.signal));
-    } catch (error) {
-      observe({ kind: "error", during: "check-back", error });
-      return "unreachable";
-    } finally {
-      limit.end();
-    }
+  /** Tells of an answer that came too late, where the message was decided otherwise meanwhile. */
+  async #compare({ id, group }: StoredRecord, kind: "confirm" | "cancel"): Promise<void> {
+    const { store, observe } = this.#settings;
+    const record = await store.find("outbox", { id, group });
+    const contradiction = record === null ? null : contradictionOf(record, kind);
+    if (contradiction !== null) observe(contradiction);
   }
+}
 
-  #checkBackOf(side: string | undefined): CheckBack {
-    const { fence, checkBacks } = this.#settings;
-    const found = side === undefined ? fence : checkBacks.get(side);
-    if (found !== undefined) return found;
-    throw new AtlastError(
-      "no_route",
-      side === undefined
-        ? "Cannot ask for the outcome of a half message: want a fence in the options of the bus"
-        : `Cannot ask active side "${side}": want it among the checkBacks of the bus`,
-    );
-  }
+function standingOf(record: StoredRecord): HalfStanding {
+  const { checks, unreachable, message } = record;
+  return { checks, unreachable, ...unreachableSince(record), sentAtMs: message.sentAtMs };
+}
+
+function unreachableSince(
+  { details }: StoredRecord,
+): { readonly unreachableSinceMs?: number } {
+  const sinceMs = details?.unreachableSinceMs;
+  return sinceMs === undefined ? {} : { unreachableSinceMs: sinceMs };
+}
+
+function isOutcome(
+  event: LifecycleEvent,
+): event is LifecycleEvent & { readonly kind: "confirm" | "cancel" } {
+  return event.kind === "confirm" || event.kind === "cancel";
 }

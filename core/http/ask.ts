@@ -4,8 +4,8 @@
  * @module
  */
 import type { AbortSignalLike } from "../ports.ts";
-import { requestPrefix } from "../wire.ts";
 import { type Fetch, post, type PostResult } from "./post.ts";
+import { newRequestId } from "./request_id.ts";
 import type { Signer } from "./signature.ts";
 
 /** How a service knows who asks. */
@@ -19,6 +19,8 @@ export interface AskRequest {
   readonly url: string;
   /** One of Atlast's own content types. */
   readonly contentType: string;
+  /** The name of the service that the signature is for; any that has the key if not given. */
+  readonly service?: string | undefined;
   /** The body. */
   readonly text: string;
   /** Who asks. */
@@ -41,8 +43,8 @@ export interface Asked {
 
 /** Asks. Never throws: whatever goes wrong is in the result. */
 export async function ask(request: AskRequest): Promise<Asked> {
-  const { contentType, credentials, text, ...rest } = request;
-  const requestId = `${requestPrefix(contentType) ?? ""}${crypto.randomUUID()}`;
+  const { contentType, service, credentials, text, ...rest } = request;
+  const requestId = await newRequestId(contentType, service);
   const body = new TextEncoder().encode(text);
   const headers = new Headers({ "content-type": contentType, accept: contentType });
   if ("token" in credentials) headers.set("authorization", `Bearer ${credentials.token}`);

@@ -1,26 +1,19 @@
 /**
  * Signatures after Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over id,
- * timestamp and body.
- *
- * The scheme signs no HTTP headers and not the content type, so these are bound through the id,
- * which is signed. The id of a request with one message is `msg_` and the base64url SHA-256 of its
- * canonical headers: one line `name:value\n` for `content-type` and each `cap-` and `atlast-`
- * header, names in lower case, in the order of their names. The id of a request whose body says
- * everything starts as its content type wants (`batch_`, `half_` and so on), so that none can be
- * passed off as another. Verifiers that know only the standard accept all of them.
+ * timestamp and body. What else is signed is bound through the id: see {@link ./request_id.ts}.
  *
  * @module
  */
 import type { Clock } from "../ports.ts";
+import type { Principal } from "../principal.ts";
 import {
   fromBase64,
   type HeaderReader,
-  isSignedHeader,
-  requestPrefix,
   toBase64,
   type Verify,
   type VerifyResult,
 } from "../wire.ts";
+import { audienceOf, bindsRequest, checkAudience } from "./request_id.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
 /** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */
@@ -32,16 +25,33 @@ const SYSTEM_CLOCK: Pick<Clock, "now"> = { now: () => Date.now() };
 export interface VerifySignatureOptions {
   /** Every key that may have signed, in base64, with or without `whsec_` before it. */
   readonly signingKeys: readonly string[];
+  /**
+   * The name of this service, where senders sign for it by that name. A list takes any of several; null
+   * in it stands for what is signed for no service. Not given, only what is signed for no service passes.
+   */
+  readonly audience?: string | readonly (string | null)[];
+  /**
+   * Who has the keys. Services that share keys are one principal; `{ name: "services", kind: "service" }`
+   * if not given. Give another for the keys of a partner: then callbacks need a list.
+   */
+  readonly principal?: Principal;
   /** Where the time is from; the system's clock if not given. */
   readonly clock?: Pick<Clock, "now">;
 }
 
+/** Who signs with the keys that our own services share. */
+const OWN_SERVICES: Principal = { name: "services", kind: "service" };
+
+/** The route that a request is verified for where nobody says which: what `httpTransport` sends to. */
+const DEFAULT_ROUTE = "deliver";
+
 /**
- * A verifier that accepts what any of the keys signed within the last five minutes.
+ * A verifier that accepts what any of the keys signed within the last five minutes for the route that
+ * asks.
  *
- * A request that is sent again within that time passes again: the inbox knows its messages by their
- * ids, so a replay has no effect. A signature does not say to whom: services that share a key accept
- * what was signed for one another.
+ * A request that is sent again within that time passes again at the same route: the inbox knows its
+ * messages by their ids, so a replay has no effect. Services that share a key accept what was signed for
+ * one another, unless sender and receiver name an audience.
  *
  * @example
  * ```ts ignore
@@ -50,14 +60,21 @@ export interface VerifySignatureOptions {
  * @throws {AtlastError} `invalid_option` when a key is none.
  */
 export function verifySignature(options: VerifySignatureOptions): Verify {
-  const checker = new SignatureChecker(options.signingKeys, options.clock);
-  return async ({ headers }, rawBody) => {
+  const { signingKeys, clock, audience = [null], principal = OWN_SERVICES } = options;
+  const checker = new SignatureChecker(signingKeys, clock);
+  const services = (typeof audience === "string" ? [audience] : [...audience])
+    .map((service) => service === null ? null : checkAudience(service));
+  return async ({ headers, route = DEFAULT_ROUTE }, rawBody) => {
     const problem = await checker.problemOf(headers, rawBody);
     if (problem !== null) return refused(problem);
-    if (!await bindsHeaders(headers.get("webhook-id") ?? "", headers)) {
-      return refused("Cannot accept the webhook-id: it does not match the message's headers");
+    const id = headers.get("webhook-id") ?? "";
+    const audiences = services.map((service) => audienceOf(route, service));
+    if (!await bindsRequest(id, headers, rawBody, route, audiences)) {
+      return refused(
+        "Cannot accept the webhook-id: it does not match the message's headers, or is for another audience",
+      );
     }
-    return { ok: true };
+    return { ok: true, principal };
   };
 }
 
@@ -105,6 +122,11 @@ export class Signer {
     this.#clock = clock;
   }
 
+  /** Whether another signer signs with one of these keys. */
+  sharesKeyWith(other: Signer): boolean {
+    return this.#keys.sharesKeyWith(other.#keys);
+  }
+
   /**
    * The headers that sign a request. One signature for each key: a receiver that has any one of them
    * accepts, so a rotation needs no order in which senders and receivers are changed.
@@ -123,28 +145,6 @@ export class Signer {
       "webhook-signature": signatures.join(" "),
     };
   }
-}
-
-/** The id of a request that carries one message in its HTTP headers and body. */
-export async function messageRequestId(headers: HeaderReader): Promise<string> {
-  const values = new Map<string, string>();
-  headers.forEach((value, name) => {
-    if (name === "content-type" || isSignedHeader(name)) values.set(name, value);
-  });
-  // No name holds a colon and no value a line break, so no two lists come out the same.
-  const canonical = [...values.keys()].sort().map((name) => `${name}:${values.get(name)}\n`);
-  return `msg_${await digest(new TextEncoder().encode(canonical.join("")))}`;
-}
-
-/** The id of a request that carries a batch: the same for the same batch, as the standard asks. */
-export async function batchRequestId(body: Uint8Array<ArrayBuffer>): Promise<string> {
-  return `batch_${await digest(body)}`;
-}
-
-async function bindsHeaders(id: string, headers: HeaderReader): Promise<boolean> {
-  const prefix = requestPrefix(headers.get("content-type"));
-  if (prefix !== null) return id.startsWith(prefix);
-  return id === await messageRequestId(headers);
 }
 
 async function matchesAny(
@@ -180,11 +180,6 @@ function signedContent(
   content.set(start);
   content.set(body, start.length);
   return content;
-}
-
-async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return toBase64(hash).replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
 }
 
 function refused(reason: string): VerifyResult {

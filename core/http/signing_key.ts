@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
-import { fromBase64 } from "../wire.ts";
+import { fromBase64, toBase64 } from "../wire.ts";
 
 /** Key lengths of the Standard Webhooks specification, in bytes. */
 const MIN_KEY_BYTES = 24;
@@ -36,6 +36,12 @@ export class KeyRing {
       );
     }
     this.#keys = signingKeys.map(keyBytes);
+  }
+
+  /** Whether another ring has one of these keys. */
+  sharesKeyWith(other: KeyRing): boolean {
+    const own = new Set(this.#keys.map(toBase64));
+    return other.#keys.some((key) => own.has(toBase64(key)));
   }
 
   /**

@@ -66,9 +66,10 @@ export const SECURITY_SCHEMES = {
     name: "webhook-signature",
     description:
       "A signature after Standard Webhooks, with webhook-id and webhook-timestamp. The id is " +
-      "msg_ and the base64url SHA-256 of the message's headers, one line name:value for content-type " +
-      "and each cap- and atlast- header, in the order of their names; in other requests it starts as " +
-      "their content type wants: batch_, half_, checkback_, query_.",
+      "atlast_msg_ and the base64url SHA-256 of the line audience: with the route's name (deliver, " +
+      "publish, tick) and the message's headers, one line name:value for content-type and each cap- and " +
+      "atlast- header, in the order of their names. A request whose body says everything may have any " +
+      `id that does not begin with atlast_, if its body has "audience" with the name of the route.`,
   },
   bearer: { type: "http", scheme: "bearer", description: "A token that the service knows." },
   qstash: {

@@ -95,6 +95,8 @@ const question = z.object({
   name,
   epoch: z.int().min(0).describe("The answer is to this one alone."),
   side: z.string().min(1).describe("The active side that is asked."),
+  preparedAtMs: milliseconds.describe("When the message was prepared, by the keeper's clock."),
+  askedAtMs: milliseconds.describe("When this is asked, by the same clock."),
 });
 
 const checkAnswer = z.object({

@@ -60,7 +60,7 @@ export function createStatelessApp<Kind extends App = App>(
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
   const route: Route = async (request) => {
-    const body = await verified(request, verify, maxBodyBytes);
+    const { body } = await verified(request, verify, maxBodyBytes, "deliver");
     const { headers } = request;
     return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
   };

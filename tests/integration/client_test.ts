@@ -243,7 +243,7 @@ describe("a refusal", () => {
       [{ side: "nobody" }, "no_route"],
       [{ signingKeys: [signingKey("o")] }, "unauthenticated"],
       [{ url: `${keeper.server.origin}/other` }, "unreachable"],
-      [{ url: `${keeper.server.origin}/deliver` }, "unreachable"],
+      [{ url: `${keeper.server.origin}/deliver` }, "unauthenticated"],
     ];
     for (const [options, code] of cases) {
       const { fetch, operations } = faultyFetch([]);

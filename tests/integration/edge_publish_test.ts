@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { HEADER } from "../../core/headers.ts";
-import { messageRequestId, Signer } from "../../core/http/signature.ts";
+import { messageRequestId } from "../../core/http/request_id.ts";
+import { Signer } from "../../core/http/signature.ts";
 import type { Transport } from "../../core/ports.ts";
 import { BATCH_CONTENT_TYPE } from "../../core/wire.ts";
 import { createApp, type PublishRouteOptions, verifyBearer } from "../../edge/mod.ts";
@@ -228,8 +229,13 @@ describe("publishing over HTTP", () => {
   it("can be signed, over headers and body", async () => {
     const { post } = publishing({ verify: verifySignature({ signingKeys: [KEY] }) });
     const headers = { "cap-msg-id": "m", "cap-msg-name": "a", "content-type": "text/plain" };
-    const signed = await new Signer([KEY])
-      .headersFor(await messageRequestId(new Headers(headers)), new TextEncoder().encode("hi"));
+    const sign = async (audience: string) => {
+      const id = await messageRequestId(new Headers(headers), audience);
+      return await new Signer([KEY]).headersFor(id, new TextEncoder().encode("hi"));
+    };
+    const signed = await sign("publish");
+    const delivery = await sign("deliver");
+    assert.equal((await post({ ...headers, ...delivery }, "hi")).status, 401);
     assert.equal((await post({ ...headers, ...signed }, "hi")).status, 201);
     assert.equal((await post({ ...headers, ...signed, "cap-msg-id": "n" }, "hi")).status, 401);
     assert.equal((await post({ ...headers, ...signed }, "ho")).status, 401);

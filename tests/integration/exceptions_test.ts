@@ -17,11 +17,12 @@ import { redisProblem } from "../support/upstash_redis.ts";
 import { consumerRows } from "./exceptions/consumer_rows.ts";
 import { killedAt } from "./exceptions/killed.ts";
 import { operationRows } from "./exceptions/operation_rows.ts";
+import { operatorRows } from "./exceptions/operator_rows.ts";
 import { prepareRows } from "./exceptions/prepare_rows.ts";
 import { resultRows } from "./exceptions/result_rows.ts";
 import { mustBeCancelled, mustBeDeliveredOnce } from "./exceptions/row.ts";
 
-const ROWS = { ...prepareRows, ...operationRows, ...resultRows, ...consumerRows };
+const ROWS = { ...prepareRows, ...operationRows, ...resultRows, ...consumerRows, ...operatorRows };
 
 const [messages, business] = await Promise.all([newPglite(), newPglite()]);
 const url = await postgresUrl();

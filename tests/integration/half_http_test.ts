@@ -22,6 +22,8 @@ const QUESTION: Required<CheckQuestion> = {
   name: "payment.made",
   epoch: 3,
   side: SIDE,
+  preparedAtMs: 1_764_000_000_000,
+  askedAtMs: 1_764_000_010_000,
 };
 
 /** Asks a check-back at `url`, or through a fetch of its own. */
@@ -298,6 +300,17 @@ describe("the check-back route", () => {
     }
   });
 
+  it("fences nothing off before the time that it grants an operation", async () => {
+    const early = { ...QUESTION, id: "early", askedAtMs: QUESTION.preparedAtMs + 9_999 };
+    for (const url of urls) assert.equal(await ask(url, {}, early), "unknown");
+    const untimed = { id: "early", name: QUESTION.name, epoch: 3, side: SIDE };
+    for (const url of urls) assert.equal(await ask(url, {}, untimed), "unknown");
+    await fence.transaction((tx) => fence.commit("early", 1, tx));
+    for (const url of urls) {
+      assert.equal(await ask(url, {}, { ...early, askedAtMs: early.askedAtMs + 1 }), "committed");
+    }
+  });
+
   it("refuses what it cannot read, and writes nothing", async () => {
     const bad = [
       "",
@@ -312,6 +325,10 @@ describe("the check-back route", () => {
       { ...QUESTION, epoch: 1.5 },
       { ...QUESTION, epoch: "3" },
       { ...QUESTION, side: undefined },
+      { ...QUESTION, preparedAtMs: undefined },
+      { ...QUESTION, askedAtMs: null },
+      { ...QUESTION, askedAtMs: "1764000010000" },
+      { ...QUESTION, preparedAtMs: 1e300 },
     ];
     for (const url of urls) {
       for (const body of bad) {
@@ -347,7 +364,9 @@ describe("the check-back route", () => {
   it("takes a signature that was made for it, and not one for another route", async () => {
     const body = new TextEncoder().encode(JSON.stringify({ ...QUESTION, id: "passed off" }));
     for (const url of urls) {
-      for (const requestId of ["msg_1", "batch_1", "half_1", answerId("checkback_1")]) {
+      for (
+        const requestId of ["msg_1", "atlast_batch_1", "atlast_half_1", answerId("checkback_1")]
+      ) {
         const headers = await new Signer([KEY]).headersFor(requestId, body);
         const response = await fetch(url, {
           method: "POST",

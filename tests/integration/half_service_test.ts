@@ -298,7 +298,7 @@ describe("a signed request", () => {
       signal: new AbortController().signal,
     });
     assert.ok(result.kind === "answered");
-    assert.equal(result.status, 415);
+    assert.equal(result.status, 401);
     assert.deepEqual(bus.delivered, []);
   });
 
@@ -372,7 +372,14 @@ describe("recovery over HTTP", () => {
     await half(preparation());
     keeper.clock.advance(60_000);
     await keeper.bus.tick();
-    assert.deepEqual(questions, [{ id: "m-1", name: "order.placed", epoch: 1, side: SIDE }]);
+    assert.deepEqual(questions, [{
+      id: "m-1",
+      name: "order.placed",
+      epoch: 1,
+      side: SIDE,
+      preparedAtMs: NOW_MS,
+      askedAtMs: NOW_MS + 60_000,
+    }]);
   });
 
   it("never uses up checks on a side that is not reached, and tells why", async () => {

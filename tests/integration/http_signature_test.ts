@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import type { HttpFormat, Verify, VerifyResult } from "../../adapters/http/mod.ts";
-import { messageRequestId } from "../../core/http/signature.ts";
+import { batchRequestId, messageRequestId } from "../../core/http/request_id.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import {
@@ -51,7 +51,7 @@ describe("signing keys", () => {
 for (const format of ["batch", "message"] as const) {
   describe(`a signature, format ${format}`, () => {
     it("holds", async () => {
-      assert.deepEqual(await verify(await signed(format)), { ok: true });
+      accepted(await verify(await signed(format)));
     });
 
     it("is wanted", async () => {
@@ -73,7 +73,7 @@ for (const format of ["batch", "message"] as const) {
       ];
       for (const [senders, receivers] of rotation) {
         const request = await signed(format, senders);
-        assert.deepEqual(await verify(request, {}, receivers), { ok: true });
+        accepted(await verify(request, {}, receivers));
       }
       refused(await verify(await signed(format, [NEW_KEY, KEY]), {}, [OTHER_KEY]));
     });
@@ -81,7 +81,7 @@ for (const format of ["batch", "message"] as const) {
     it("holds for five minutes, both ways", async () => {
       const request = await signed(format);
       for (const seconds of [-300, 300]) {
-        assert.deepEqual(await verify(request, {}, [KEY], NOW_MS + seconds * 1000), { ok: true });
+        accepted(await verify(request, {}, [KEY], NOW_MS + seconds * 1000));
       }
       for (const seconds of [-301, 301, 1e9]) {
         refused(await verify(request, {}, [KEY], NOW_MS + seconds * 1000));
@@ -124,9 +124,7 @@ for (const format of ["batch", "message"] as const) {
         refused(await verify(request, { set: { "webhook-signature": signature } }));
       }
       const among = `v1a,x v9,y v1,AAAA v1,${value}`;
-      assert.deepEqual(await verify(request, { set: { "webhook-signature": among } }), {
-        ok: true,
-      });
+      accepted(await verify(request, { set: { "webhook-signature": among } }));
     });
 
     it("holds for the official library, for each key", async () => {
@@ -140,10 +138,13 @@ for (const format of ["batch", "message"] as const) {
 
     it("of the official library holds here", async () => {
       const request = await signed(format);
-      const id = format === "batch" ? "batch_1" : await messageRequestId(request.headers);
-      const signature = new Webhook(KEY).sign(id, new Date(NOW_MS), await request.clone().text());
+      const body = await request.clone().text();
+      const id = format === "batch"
+        ? await batchRequestId(new TextEncoder().encode(body))
+        : await messageRequestId(request.headers);
+      const signature = new Webhook(KEY).sign(id, new Date(NOW_MS), body);
       const set = { "webhook-id": id, "webhook-signature": signature };
-      assert.deepEqual(await verify(request, { set }), { ok: true });
+      accepted(await verify(request, { set }));
     });
 
     it("passes again within its time, when the inbox knows the message", async () => {
@@ -185,7 +186,7 @@ describe("a signature of a raw message", () => {
       via: "proxy",
       "x-forwarded-for": "::1",
     };
-    assert.deepEqual(await verify(await signed("message"), { set }), { ok: true });
+    accepted(await verify(await signed("message"), { set }));
   });
 
   it("cannot be passed off as a batch, nor a batch as a message", async () => {
@@ -196,6 +197,107 @@ describe("a signature of a raw message", () => {
     const batch = await signed("batch");
     const set = { "content-type": "application/json", "cap-msg-id": "evil", "cap-msg-name": "a" };
     refused(await verify(batch, { set }));
+  });
+});
+
+describe("the audience of a signature", () => {
+  const BATCH = "application/vnd.atlast.batch+json";
+  const ROUTES = ["deliver", "publish", "tick", "half", "checkback", "query", "undeliverable"];
+
+  for (const format of ["batch", "message"] as const) {
+    it(`is the route, format ${format}`, async () => {
+      const request = await signed(format);
+      for (const route of ROUTES) {
+        const result = await verify(request, { route });
+        if (route === "deliver") accepted(result);
+        else refused(result);
+      }
+    });
+
+    it(`is a service where both ends name one, format ${format}`, async () => {
+      const forStock = await signed(format, [KEY], NOW_MS, {}, "stock");
+      const forAny = await signed(format);
+      const cases: [Request, string | (string | null)[] | undefined, boolean][] = [
+        [forStock, "stock", true],
+        [forStock, ["mail", "stock"], true],
+        [forStock, "mail", false],
+        [forStock, undefined, false],
+        [forStock, [null], false],
+        [forAny, "stock", false],
+        [forAny, ["stock", null], true],
+      ];
+      for (const [request, audience, isAccepted] of cases) {
+        const result = await verify(request, audience === undefined ? {} : { audience });
+        assert.equal(result.ok, isAccepted, JSON.stringify(audience));
+      }
+      refused(await verify(forStock, { audience: "stock", route: "publish" }));
+    });
+  }
+
+  it("is in the body where a library of the standard signs, under any id", async () => {
+    const item = { headers: { "cap-msg-id": "f", "cap-msg-name": "a" }, body: "{}" };
+    const cases: [body: unknown, id: string, type: string, route: string, isAccepted: boolean][] = [
+      [{ audience: "deliver", messages: [item] }, "msg_2Kd", BATCH, "deliver", true],
+      [{ audience: "deliver", messages: [item] }, "x.y", BATCH, "deliver", true],
+      [{ messages: [item] }, "msg_2Kd", BATCH, "deliver", false],
+      [{ audience: "half", messages: [item] }, "msg_2Kd", BATCH, "deliver", false],
+      [{ audience: "deliver", messages: [item] }, "msg_2Kd", BATCH, "publish", false],
+      // Its headers would not be signed.
+      [{ audience: "deliver" }, "msg_2Kd", "application/json", "deliver", false],
+      // An id of Atlast's own means that the sender is Atlast, which binds the form by the id.
+      [{ audience: "deliver", messages: [item] }, "atlast_x", BATCH, "deliver", false],
+      [{ audience: "tick" }, "msg_2Kd", "application/json", "tick", true],
+      [{ audience: "deliver" }, "msg_2Kd", "application/json", "tick", false],
+      [["deliver"], "msg_2Kd", BATCH, "deliver", false],
+    ];
+    for (const [value, id, type, route, isAccepted] of cases) {
+      const body = JSON.stringify(value);
+      const headers = new Headers({
+        "content-type": type,
+        "webhook-id": id,
+        "webhook-timestamp": String(NOW_MS / 1000),
+        "webhook-signature": new Webhook(KEY).sign(id, new Date(NOW_MS), body),
+      });
+      const asked = { method: "POST", url: DELIVER_URL, headers, route };
+      const result = await verifierOf([KEY])(asked, new TextEncoder().encode(body));
+      assert.equal(result.ok, isAccepted, `${body} ${id} ${route}`);
+    }
+  });
+
+  it("in the body is nothing to whoever chooses the body of a message", async () => {
+    const body = `{"audience":"deliver","messages":[{"headers":{"cap-msg-id":"evil",` +
+      `"cap-msg-name":"a"},"body":""}]}`;
+    const request = await signed("message", [KEY], NOW_MS, { body });
+    refused(await verify(request, { set: { "content-type": BATCH } }));
+    refused(await verify(request, { set: { "content-type": BATCH, "webhook-id": "msg_1" } }));
+  });
+
+  it("keeps a captured delivery from every other route of the app", async () => {
+    const done: string[] = [];
+    const note = (what: string) => () => {
+      done.push(what);
+      return Promise.resolve({} as never);
+    };
+    const bus = Object.assign(new FakeReceiver(), {
+      tick: note("tick"),
+      publishRaw: note("publish"),
+    });
+    const check = verifierOf([KEY]);
+    const app = createApp(bus, {
+      verify: check,
+      tick: { verify: check },
+      publish: { verify: check, names: ["#"] },
+    });
+    for (const format of ["batch", "message"] as const) {
+      const request = await signed(format);
+      for (const path of ["/tick", "/publish"]) {
+        const { headers } = request;
+        const body = await request.clone().arrayBuffer();
+        const response = await app.request(path, { method: "POST", headers, body });
+        assert.equal(response.status, 401, path);
+      }
+    }
+    assert.deepEqual(done, []);
   });
 });
 
@@ -215,12 +317,14 @@ async function signed(
   signingKeys: string[] = [KEY],
   nowMs = NOW_MS,
   part: Parameters<typeof testMessage>[0] = {},
+  audience?: string,
 ): Promise<Request> {
   const message = { ...MESSAGE, ...part };
   const [request] = await requestsFor([message], {
     format,
     signingKeys,
     clock: { now: () => nowMs },
+    ...(audience === undefined ? {} : { routes: { "#": { url: DELIVER_URL, audience } } }),
   });
   return request!;
 }
@@ -232,7 +336,12 @@ function verifierOf(signingKeys: string[], nowMs = NOW_MS): Verify {
 /** What a verifier says of a request, after `change` was made to it on the way. */
 async function verify(
   request: Request,
-  change: { set?: Record<string, string | null>; body?: Uint8Array } = {},
+  change: {
+    set?: Record<string, string | null>;
+    body?: Uint8Array;
+    route?: string;
+    audience?: string | readonly (string | null)[];
+  } = {},
   signingKeys: string[] = [KEY],
   nowMs = NOW_MS,
 ): Promise<VerifyResult> {
@@ -243,7 +352,17 @@ async function verify(
     else headers.set(name, value);
   }
   const body = change.body ?? new Uint8Array(await request.clone().arrayBuffer());
-  return await verifierOf(signingKeys, nowMs)({ method, url, headers }, body);
+  const { route, audience } = change;
+  const check = verifySignature({
+    signingKeys,
+    clock: { now: () => nowMs },
+    ...(audience === undefined ? {} : { audience }),
+  });
+  return await check({ method, url, headers, ...(route === undefined ? {} : { route }) }, body);
+}
+
+function accepted(result: VerifyResult): void {
+  assert.deepEqual(result, { ok: true, principal: { name: "services", kind: "service" } });
 }
 
 function refused(result: VerifyResult): void {

@@ -233,7 +233,7 @@ describe("requests", () => {
     const [{ headers, redirect }] = log.requests as [Request];
     assert.equal(headers.get("authorization"), "Bearer gateway");
     assert.equal(headers.get("content-type"), "application/vnd.atlast.batch+json");
-    assert.match(headers.get("webhook-id")!, /^batch_[\w-]{43}$/);
+    assert.match(headers.get("webhook-id")!, /^atlast_batch_[\w-]{43}_[\w-]{43}$/);
     assert.equal(redirect, "manual");
   });
 

@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { Webhook } from "standardwebhooks";
 import * as z from "zod";
-import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
+import {
+  httpTransport,
+  type HttpTransportOptions,
+  verifySignature,
+} from "../../adapters/http/mod.ts";
 import {
   inProcessTransport,
   memoryStore,
@@ -23,6 +27,7 @@ import {
   type RetryPolicy,
   type State,
 } from "../../mod.ts";
+import { FakeReceiver } from "../support/fake_receiver.ts";
 import { KEY, signingKey, testMessage } from "../support/http.ts";
 import { askRoute, silent, verify } from "../support/half_http.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
@@ -72,7 +77,7 @@ function busWith(options: Partial<HttpTransportOptions> = {}): Bus<MemoryTransac
     transport: httpTransport({
       routes: { [Paid.name]: `${merchant.server.origin}/route` },
       signingKeys: [KEY],
-      destinations: ({ host }) => host === new URL(merchant.url).host,
+      destinations: [{ url: merchant.server.origin, signingKeys: [OTHER_KEY] }],
       ...options,
     }),
     clock,
@@ -116,7 +121,8 @@ describe("a best-effort notification", () => {
     assert.equal(request?.headers.get("cap-x"), "1");
     const headers = Object.fromEntries(request!.headers);
     // The library checks the time too, by the system's clock, which here is not the test's.
-    new Webhook(KEY).verify(request!.body, headers);
+    new Webhook(OTHER_KEY).verify(request!.body, headers);
+    assert.throws(() => new Webhook(KEY).verify(request!.body, headers));
   });
 
   it("without a destination goes by the route of its name, beside others that have one", async () => {
@@ -219,9 +225,7 @@ describe("a best-effort notification", () => {
     assert.deepEqual(merchant.requests.map(({ path }) => path), ["/notify"]);
   });
 
-  it("may be signed with keys of its own", async () => {
-    await bus.stop();
-    bus = busWith({ destinationKeys: [OTHER_KEY] });
+  it("is signed with keys of its own, or not at all", async () => {
     await notify();
     await bus.publish(Paid, { n: 2 }, { retry: ONCE });
     await bus.tick();
@@ -230,6 +234,27 @@ describe("a best-effort notification", () => {
       new Webhook(key).verify(body, Object.fromEntries(headers));
     }
     assert.equal(merchant.requests.length, 2);
+    await bus.stop();
+    bus = busWith({ destinations: [{ url: merchant.server.origin, unsigned: true }] });
+    await notify();
+    await bus.tick();
+    const { headers } = merchant.requests[2]!;
+    assert.deepEqual([...headers.keys()].filter((name) => name.startsWith("webhook-")), []);
+  });
+
+  it("passes at none of our own services, whoever chose it and its body", async () => {
+    const { id } = await notify({ headers: { "cap-callback-name": "payment.refund" } });
+    await bus.tick();
+    const [request] = merchant.requests;
+    const receiver = new FakeReceiver();
+    const app = createApp(receiver, {
+      verify: verifySignature({ signingKeys: [KEY], clock }),
+    });
+    const { headers, body } = request!;
+    assert.equal(headers.get("cap-msg-id"), id);
+    const response = await app.request("/deliver", { method: "POST", headers, body });
+    assert.equal(response.status, 401);
+    assert.deepEqual(receiver.delivered, []);
   });
 });
 
@@ -301,9 +326,9 @@ describe("a destination that is not allowed", () => {
       () => "yes" as unknown as boolean,
       (() => Promise.resolve(true)) as unknown as () => boolean,
     ];
-    for (const destinations of checks) {
+    for (const url of checks) {
       await bus.stop();
-      bus = busWith({ destinations });
+      bus = busWith({ destinations: [{ url, unsigned: true }] });
       await refused({});
     }
   });
@@ -311,7 +336,7 @@ describe("a destination that is not allowed", () => {
   it("is not sent to when it is no longer allowed, and waits for one who may", async () => {
     await bus.stop();
     let allowed = true;
-    bus = busWith({ destinations: () => allowed });
+    bus = busWith({ destinations: [{ url: () => allowed, unsigned: true }] });
     const { id } = await notify({ delayMs: 1_000 });
     allowed = false;
     clock.advance(1_000);

@@ -96,7 +96,8 @@ const GOOD: Readonly<Record<string, Omit<Asked, "operation" | "status">>> = {
   "GET /tick": {},
   "POST /checkback": {
     headers: { "content-type": CHECKBACK_CONTENT_TYPE, "webhook-id": "checkback_1" },
-    body: `{"id":"m-1","name":"order.placed","epoch":1,"side":"orders"}`,
+    body:
+      `{"id":"m-1","name":"order.placed","epoch":1,"side":"orders","preparedAtMs":0,"askedAtMs":60000}`,
   },
   "POST /half": {
     headers: { "content-type": HALF_CONTENT_TYPE },

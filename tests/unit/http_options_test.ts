@@ -2,8 +2,15 @@ import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
 import { readRetryAfter } from "../../core/http/retry_after.ts";
-import { routeTable } from "../../adapters/http/routes.ts";
-import { KEY } from "../support/http.ts";
+import { type HttpRoutes, routeTable } from "../../adapters/http/routes.ts";
+import { SigningKeys } from "../../adapters/http/target.ts";
+import { KEY, signingKey } from "../support/http.ts";
+
+/** The URLs of each name. */
+function tableOf(routes: HttpRoutes): { find(name: string): string[] | undefined } {
+  const table = routeTable(routes, new SigningKeys([KEY], { now: () => 0 }));
+  return { find: (name) => table.find(name)?.map(({ url }) => url) };
+}
 
 describe("routes", () => {
   it("take the most exact pattern, in whatever order they are given", () => {
@@ -19,7 +26,7 @@ describe("routes", () => {
       ["stock.moved", "#"],
     ];
     for (const given of [patterns, patterns.toReversed()]) {
-      const table = routeTable(
+      const table = tableOf(
         Object.fromEntries(given.map((pattern, i) => [pattern, `https://${patternHost(i)}/`])),
       );
       for (const [name, pattern] of wanted) {
@@ -30,7 +37,7 @@ describe("routes", () => {
   });
 
   it("may have several URLs, each once", () => {
-    const table = routeTable({ a: ["http://x/", new URL("http://y/"), "http://x"] });
+    const table = tableOf({ a: ["http://x/", new URL("http://y/"), "http://x"] });
     assert.deepEqual(table.find("a"), ["http://x/", "http://y/"]);
     assert.equal(table.find("b"), undefined);
   });
@@ -38,13 +45,101 @@ describe("routes", () => {
   it("are checked when they are made, and never shown", () => {
     const bad = ["", "/deliver", "ftp://x/", "javascript:alert(1)", "http://user:secret@x/", []];
     for (const url of [...bad, ["http://x", "file:///secret"], ["http://u@x"]]) {
-      assert.throws(() => routeTable({ "a.b": url }), (error: Error & { code?: string }) => {
+      assert.throws(() => tableOf({ "a.b": url }), (error: Error & { code?: string }) => {
         assert.equal(error.code, "invalid_option");
         assert.match(error.message, /"a\.b"/);
         return !error.message.includes("secret");
       });
     }
-    assert.throws(() => routeTable({ "a..b": "http://x" }), { code: "invalid_name" });
+    assert.throws(() => tableOf({ "a..b": "http://x" }), { code: "invalid_name" });
+  });
+});
+
+describe("keys of outsiders", () => {
+  const OTHER = signingKey("o");
+  const make = (options: Partial<HttpTransportOptions>) =>
+    httpTransport({ routes: {}, signingKeys: [KEY, signingKey("n")], ...options });
+
+  it("are none of our own services', whatever their prefix", () => {
+    for (const key of [KEY, KEY.slice("whsec_".length), signingKey("n")]) {
+      for (
+        const options of [
+          { destinations: [{ url: "https://x.test", signingKeys: [OTHER, key] }] },
+          { routes: { a: { url: "https://x.test/", signingKeys: [key] } } },
+        ]
+      ) {
+        assert.throws(() => make(options), (error: Error & { code?: string }) => {
+          assert.equal(error.code, "invalid_option");
+          return /key of your own services, want others/.test(error.message) &&
+            !error.message.includes(key);
+        });
+      }
+    }
+  });
+
+  it("are said, or that there are none", () => {
+    const url = "https://x.test";
+    make({ destinations: [{ url, signingKeys: [OTHER] }, { url, unsigned: true }] });
+    const bad: unknown[] = [{ url }, { url, signingKeys: [OTHER], unsigned: true }, {
+      url,
+      unsigned: false,
+    }];
+    for (const destination of bad) {
+      assert.throws(() => make({ destinations: [destination as never] }), {
+        code: "invalid_option",
+      });
+    }
+    assert.throws(() => make({ destinations: (() => true) as never }), { code: "invalid_option" });
+  });
+});
+
+describe("patterns of destinations", () => {
+  const allows = (pattern: string, destination: string): boolean =>
+    httpTransport({
+      routes: {},
+      signingKeys: [KEY],
+      destinations: [{ url: pattern, unsigned: true }],
+    }).routes("a", { "atlast-destination": destination });
+
+  it("are the beginning of a URL, up to a slash", () => {
+    const cases: [pattern: string, yes: string[], no: string[]][] = [
+      ["https://a.test", ["https://a.test", "https://a.test:443/x?y", "https://A.TEST/"], [
+        "http://a.test/",
+        "https://a.test:8443/",
+        "https://b.a.test/",
+        "https://a.test.evil.test/",
+        "https://a.test@evil.test/",
+      ]],
+      ["https://a.test/hooks", ["https://a.test/hooks", "https://a.test/hooks/1?x"], [
+        "https://a.test/hooksy",
+        "https://a.test/",
+        "https://a.test/hooks/../admin",
+        "https://a.test/x/hooks",
+      ]],
+      ["https://*.a.test/h/", ["https://b.a.test/h/", "https://c.b.a.test/h/x"], [
+        "https://a.test/h/",
+        "https://ba.test/h/",
+        "https://b.a.test/",
+        "https://evil.test/.a.test/h/",
+      ]],
+    ];
+    for (const [pattern, yes, no] of cases) {
+      for (const url of yes) assert.equal(allows(pattern, url), true, `${pattern} ${url}`);
+      for (const url of no) assert.equal(allows(pattern, url), false, `${pattern} ${url}`);
+    }
+  });
+
+  it("are checked when they are made", () => {
+    for (
+      const bad of [
+        "",
+        "*",
+        "https://*",
+        "https://*.*.test",
+        "https://a.*.test",
+        "https://a.test?x=1",
+      ]
+    ) assert.throws(() => allows(bad, "https://a.test"), { code: "invalid_option" }, bad);
   });
 });
 

@@ -57,6 +57,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox prepared park": "in_doubt",
   "outbox in_doubt confirm": "scheduled",
   "outbox in_doubt cancel": "cancelled",
+  "outbox in_doubt ask_again": "prepared",
   "outbox scheduled succeed": "succeeded",
   "outbox scheduled fail": "scheduled",
   "outbox scheduled release": "scheduled",

@@ -1,0 +1,69 @@
+/**
+ * Where requests go, and how they are signed for whoever is there.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { audienceOf, checkAudience } from "../../core/http/request_id.ts";
+import { Signer } from "../../core/http/signature.ts";
+import type { Clock } from "../../core/ports.ts";
+
+/** Who signs a request, and for whom. */
+export interface Signing {
+  /** Signs. */
+  readonly signer: Signer;
+  /** The audience that is signed. */
+  readonly audience: string;
+}
+
+/** Where requests go. */
+export interface Target {
+  /** The URL. */
+  readonly url: string;
+  /** How they are signed; null for not at all. */
+  readonly signing: Signing | null;
+}
+
+/** Makes what signs requests: with the keys of our own services, or with those of one outsider. */
+export class SigningKeys {
+  readonly #own: Signer;
+  readonly #clock: Pick<Clock, "now">;
+
+  /**
+   * Reads the keys of our own services.
+   *
+   * @throws {AtlastError} `invalid_option`.
+   */
+  constructor(signingKeys: readonly string[], clock: Pick<Clock, "now">) {
+    this.#own = new Signer(signingKeys, clock);
+    this.#clock = clock;
+  }
+
+  /**
+   * Signs for one of our own services.
+   *
+   * @throws {AtlastError} `invalid_option`.
+   */
+  own(audience: string | undefined): Signing {
+    return { signer: this.#own, audience: audienceFor(audience) };
+  }
+
+  /**
+   * Signs for an outsider, who must not be able to sign what our own services accept.
+   *
+   * @param what What the keys are for, for the error.
+   * @throws {AtlastError} `invalid_option`.
+   */
+  foreign(signingKeys: readonly string[], audience: string | undefined, what: string): Signing {
+    const signer = new Signer(signingKeys, this.#clock);
+    if (!this.#own.sharesKeyWith(signer)) return { signer, audience: audienceFor(audience) };
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use the signingKeys of ${what}: got a key of your own services, want others`,
+    );
+  }
+}
+
+function audienceFor(service: string | undefined): string {
+  return audienceOf("deliver", service === undefined ? undefined : checkAudience(service));
+}

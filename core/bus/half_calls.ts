@@ -1,0 +1,52 @@
+/**
+ * The calls of a bus that are about half messages.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../checkback.ts";
+import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
+import type { CheckQuestion } from "../ports.ts";
+import type { HalfOptions, HandDecision } from "./bus.ts";
+import type { HalfStatus } from "./half_keeper.ts";
+import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import type { HalfOperations } from "./half_operations.ts";
+import type { Ongoing } from "./ongoing.ts";
+import { mustNotBeStopped, type Phase } from "./phase.ts";
+
+/** The part of a bus that hands half messages to {@linkcode HalfOperations}; see `Bus` for what each call does. */
+export abstract class HalfCalls<Tx, BusinessTx> {
+  protected abstract readonly half: HalfOperations<Tx, BusinessTx>;
+  protected abstract readonly calls: Ongoing;
+  protected abstract readonly phase: Phase;
+
+  async prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfMessage<BusinessTx>> {
+    mustNotBeStopped(this.phase, "prepare");
+    return await this.calls.during(() => this.half.prepare(contract, body, options));
+  }
+
+  async transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfOutcome<Result>> {
+    mustNotBeStopped(this.phase, "prepare");
+    return await this.calls.during(() => this.half.transact(contract, body, work, options));
+  }
+
+  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
+    return await this.calls.during(() => this.half.resolve(id, decision, by));
+  }
+
+  async askAgain(id: string): Promise<HalfStatus> {
+    return await this.calls.during(() => this.half.askAgain(id));
+  }
+
+  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
+    return await this.half.checkBack(question);
+  }
+}
