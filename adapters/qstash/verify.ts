@@ -11,6 +11,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Clock } from "../../core/platform.ts";
+import type { Principal } from "../../core/principal.ts";
 import { fromBase64, type RequestToVerify, type Verify } from "../../core/wire.ts";
 
 export type { Clock } from "../../core/platform.ts";
@@ -79,13 +80,15 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
       nowS: clock.now() / 1000,
       clockToleranceS,
     });
-    return problem === null ? { ok: true } : {
+    return problem === null ? { ok: true, principal: QSTASH } : {
       ok: false,
       kind: "unauthenticated",
       reason: `Cannot accept the upstash-signature: ${problem}`,
     };
   };
 }
+
+const QSTASH: Principal = { name: "qstash", kind: "push_provider", callbackNames: ["#"] };
 
 interface Conditions {
   readonly keys: readonly CryptoKey[];

@@ -230,7 +230,7 @@ describe("attempts and crashes", () => {
       checks: 3,
       unreachable: 1,
       note: "by hand",
-      details: { round: 1 },
+      details: { round: 2 },
       expiresAtMs: null,
       reason: null,
     });
