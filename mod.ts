@@ -30,8 +30,9 @@ export {
   type HalfOptions,
   type HandDecision,
   type Health,
+  type HealthOptions,
 } from "./core/bus/bus.ts";
-export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.ts";
+export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";

@@ -62,6 +62,11 @@ export interface Transport {
   attach?(receiver: Receiver): void;
   /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
   pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
+  /**
+   * For a transport that hands messages to a provider which delivers them by itself: whether a proof, which
+   * came back with a message that the provider gave up, shows that this service sent that very message.
+   */
+  provesSent?(message: Message, proof: string): Promise<boolean>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
@@ -101,10 +106,11 @@ export interface DeliverOptions {
    */
   readonly redelivers?: boolean;
   /**
-   * Whether the sender means what is stored as failed to be tried again from the start, as by an
-   * operator's retry. False if not given: then it is answered with its failure.
+   * When the sender meant what is stored as failed to be tried again from the start, as by an operator's
+   * retry, in Unix milliseconds. Holds for what had failed before then, so that the same delivery again
+   * changes nothing. Not given, what has failed is answered with its failure.
    */
-  readonly afresh?: boolean;
+  readonly afreshAtMs?: number;
   /** Who delivers, where the verifier says so. */
   readonly principal?: Principal;
 }

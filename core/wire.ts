@@ -10,6 +10,7 @@ import { messageFromWire, wireHeaders } from "./headers.ts";
 import { isObject, parsed } from "./json.ts";
 import type { Message } from "./message.ts";
 import type { Principal } from "./principal.ts";
+import type { PushDelivery } from "./push_delivery.ts";
 
 /** The content type of a request that carries several messages. */
 export const BATCH_CONTENT_TYPE = "application/vnd.atlast.batch+json";
@@ -72,6 +73,8 @@ export type VerifyResult =
     readonly ok: true;
     /** Who asks; not given where the verifier does not tell its callers apart. */
     readonly principal?: Principal;
+    /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
+    readonly push?: PushDelivery;
   }
   | {
     readonly ok: false;

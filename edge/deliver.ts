@@ -5,22 +5,31 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
-import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import type { Message } from "../core/message.ts";
 import type { DeliveryResult, Receiver } from "../core/ports.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
 import { messageFields, withinHeaderLimit } from "./request_headers.ts";
+import { unboundMessage } from "./unbound_message.ts";
 import { Refusal, rejection, statusOf, unavailable } from "./status.ts";
 
-/** Hands the messages of a request to the bus and says what became of them. */
+/**
+ * Hands the messages of a request to the bus and says what became of them.
+ *
+ * @param push What the push provider that delivers says; null for everyone else.
+ */
 export function deliver(
   receiver: Receiver,
   headers: Headers,
   rawBody: Uint8Array,
   nowMs: number,
+  push: PushDelivery | null,
 ): Promise<Response> {
+  if (push !== null && !push.bindsHeaders) {
+    return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push));
+  }
   if (!isBatch(headers.get("content-type"))) {
     const fields = messageFields(headers);
     return deliverOne(
@@ -29,8 +38,8 @@ export function deliver(
     );
   }
   const entries = entriesOf(rawBody, nowMs);
-  // QStash reads the status alone, so that can stand for one message only.
-  return headers.has(QSTASH_ID_HEADER)
+  // A push provider reads the status alone, so that can stand for one message only.
+  return push !== null
     ? deliverOne(receiver, onlyMessageOf(entries))
     : deliverBatch(receiver, entries);
 }
@@ -65,7 +74,7 @@ function onlyMessageOf([entry, ...others]: readonly BatchEntry[]): Message {
   if (entry === undefined || others.length > 0) {
     throw new AtlastError(
       "malformed_message",
-      `Cannot take ${others.length + 1} messages in one of QStash's: want one`,
+      `Cannot take ${others.length + 1} messages in one delivery of a push provider: want one`,
     );
   }
   if (entry.message === null) throw entry.problem;

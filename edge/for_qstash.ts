@@ -5,17 +5,19 @@
  * @module
  */
 import type { DeliveryResult, Receiver } from "../core/ports.ts";
-import { attemptOf } from "../core/redelivery.ts";
-import type { HeaderReader } from "../core/wire.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
 
 /** The receiver, for one delivery of QStash's. */
-export function forQstash(receiver: Receiver, headers: HeaderReader): Receiver {
-  // What QStash tries for the first time was sent just now: if it has failed before, somebody wants it
+export function forQstash(receiver: Receiver, { attempt, signedAtMs }: PushDelivery): Receiver {
+  // What QStash tries for the first time was sent just now: if it had failed before, somebody wants it
   // tried again, from the outbox or from the DLQ.
-  const options = { redelivers: true, afresh: attemptOf(headers) === 1 };
+  const afresh = attempt === 1 ? { afreshAtMs: signedAtMs } : {};
   return {
     subscribes: (name) => receiver.subscribes(name),
-    deliver: async (messages) => (await receiver.deliver(messages, options)).map(asQstashNeeds),
+    deliver: async (messages, options) => {
+      const results = await receiver.deliver(messages, { ...options, redelivers: true, ...afresh });
+      return results.map(asQstashNeeds);
+    },
   };
 }
 

@@ -51,7 +51,10 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
   const { publish, flush, maxBodyBytes, onError } = parts;
   const allowed = allowList(options);
   return async (request, around) => {
-    const { body } = await verified(request, options.verify, maxBodyBytes, "publish");
+    const { body, push } = await verified(request, options.verify, maxBodyBytes, "publish");
+    if (push !== null && !push.bindsHeaders) {
+      throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");
+    }
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
     const receipt = await publish(message, {

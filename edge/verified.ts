@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import type { Principal } from "../core/principal.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
 import { mediaType, type Verify } from "../core/wire.ts";
 import { textOf } from "./message_body.ts";
 import { readBody } from "./request_body.ts";
@@ -26,6 +27,8 @@ export interface VerifiedRequest {
   readonly body: Uint8Array;
   /** Who asks. */
   readonly principal: Principal;
+  /** What a push provider says of its delivery; null for everyone else. */
+  readonly push: PushDelivery | null;
 }
 
 /** Whoever asks where a verifier names nobody: it may ask no callbacks. */
@@ -41,7 +44,11 @@ export async function verified(
   const body = await readBody(request, maxBytes);
   const { method, url, headers } = request;
   const result = await verify({ method, url, headers, route }, body);
-  if (result.ok === true) return { body, principal: result.principal ?? UNNAMED };
+  if (result.ok === true) {
+    const { principal = UNNAMED, push } = result;
+    const isPushed = principal.kind === "push_provider" && push !== undefined;
+    return { body, principal, push: isPushed ? push : null };
+  }
   const status = result.kind === "forbidden" ? 403 : 401;
   throw new Refusal(status, result.kind, result.reason);
 }
@@ -53,7 +60,7 @@ export async function verifiedText(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-): Promise<string> {
+): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
       415,
@@ -61,8 +68,9 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf((await verified(request, verify, maxBytes, route)).body);
-  if (text !== null) return text;
+  const { body, principal } = await verified(request, verify, maxBytes, route);
+  const text = textOf(body);
+  if (text !== null) return { text, principal };
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }
 

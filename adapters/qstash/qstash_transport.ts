@@ -5,7 +5,6 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/headers.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
 import { inParallel } from "../../core/http/in_parallel.ts";
 import { isObject } from "../../core/json.ts";
 import { bodyBytes, type Message, type MessageHeaders } from "../../core/message.ts";
@@ -19,7 +18,8 @@ import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./p
 import { type Waited, waited } from "./patience.ts";
 import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
 import { retriesFor, retryExpression } from "./retry_expression.ts";
-import { type QstashTarget, routeTable } from "./routes.ts";
+import { deliverableUrl, type QstashTarget, routeTable } from "./routes.ts";
+import { SentProof } from "./sent_proof.ts";
 
 /** The default of `maxMessageBytes`: what the free plan carries, and so every plan. */
 const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
@@ -78,6 +78,7 @@ class OnQstash implements QstashTransport {
   readonly #client: QstashClient;
   readonly #routes: PatternTable<QstashTarget>;
   readonly #form: RequestForm;
+  readonly #proof: SentProof;
   readonly #options: QstashTransportOptions;
   readonly #limits: ParcelLimits;
   readonly #maxMessageBytes: number;
@@ -101,6 +102,7 @@ class OnQstash implements QstashTransport {
     const { answerTimeoutS, failureCallback } = options;
     this.#options = options;
     this.#client = clientOf(options);
+    this.#proof = new SentProof(options.failureCallbackKeys, options.token);
     this.#routes = routeTable(options.routes);
     this.#limits = {
       maxBatch: checkedCount("maxBatch", maxBatch, MOST_MAX_BATCH),
@@ -122,7 +124,7 @@ class OnQstash implements QstashTransport {
         : { timeout: checkedCount("answerTimeoutS", answerTimeoutS, 24 * 60 * 60) }),
       ...(failureCallback === undefined
         ? {}
-        : { failureCallback: checkedUrl(failureCallback, "the option failureCallback") }),
+        : { failureCallback: deliverableUrl(failureCallback, "the option failureCallback") }),
     };
     this.capabilities = { maxBatch: this.#limits.maxBatch, maxBodyBytes: this.#maxMessageBytes };
   }
@@ -166,6 +168,10 @@ class OnQstash implements QstashTransport {
     );
   }
 
+  provesSent(message: Message, proof: string): Promise<boolean> {
+    return this.#proof.holds(message, proof);
+  }
+
   /** Nothing is kept open between calls. */
   async close(): Promise<void> {}
 
@@ -190,8 +196,10 @@ class OnQstash implements QstashTransport {
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.
     let bytes = 0;
+    const proof = this.#form.failureCallback === undefined ? null : await this.#proof.of(message);
     for (const format of new Set([this.#form.format, "message"] as const)) {
-      const request = await requestOf(message, target, { ...this.#form, format }, choices);
+      const form = { ...this.#form, format };
+      const request = await requestOf(message, target, form, choices, proof);
       bytes = bodyBytes(request.body);
       if (bytes <= this.#maxMessageBytes) return request;
     }

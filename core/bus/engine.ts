@@ -8,13 +8,14 @@ import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
-import type { Bus, Health } from "./bus.ts";
+import type { Bus, Health, HealthOptions } from "./bus.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
 import { type HalfKeeper, OutboxKeeper } from "./half_keeper.ts";
 import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
+import { StoreProbe } from "./store_probe.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
@@ -54,6 +55,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   readonly halves: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
+  readonly #probe: StoreProbe<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
   readonly #limiter: Limiter;
@@ -86,6 +88,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#probe = new StoreProbe(settings);
     this.#janitorWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
@@ -310,8 +313,8 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     });
   }
 
-  async health(): Promise<Health> {
-    return await healthOf(this.#settings, this.#phase);
+  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, maxAgeMs);
   }
 
   get #lanes(): readonly Lane<Tx>[] {

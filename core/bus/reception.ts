@@ -114,9 +114,13 @@ export class Reception<Tx> {
   }
 
   /** Whether it had failed, and is to be tried from the start because the sender means it so. */
-  async #revived({ record, result }: Received, { afresh }: DeliverOptions): Promise<boolean> {
-    if (result?.kind !== "failed" || afresh !== true) return false;
+  async #revived({ record, result }: Received, { afreshAtMs }: DeliverOptions): Promise<boolean> {
+    if (result?.kind !== "failed" || afreshAtMs === undefined) return false;
     const { id, group } = record;
+    const { store, expiry } = this.#parts.settings;
+    const stored = await store.find("inbox", { id, group });
+    // A delivery from before the failure is no retry: it is the one that failed, or a copy of it.
+    if (stored === null || afreshAtMs < failedAt(stored, expiry.inbox.failedMs)) return false;
     try {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
@@ -125,4 +129,10 @@ export class Reception<Tx> {
     }
     return true;
   }
+}
+
+/** When a record failed, in Unix milliseconds; when it was added, at the earliest, where that is not known. */
+function failedAt({ expiresAtMs, createdAtMs }: StoredRecord, failedMs: number | null): number {
+  if (expiresAtMs === null || failedMs === null) return createdAtMs;
+  return Math.max(createdAtMs, expiresAtMs - failedMs);
 }

@@ -186,8 +186,11 @@ export class StatelessReceiver {
         return result;
       }
       this.#observe({ kind: "failed", ...told });
-      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself.
-      if (attempt === null) return result;
+      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
+      // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
+      // anyone could have the publisher told of a failure.
+      const isUsedUp = failure.retryable || (attempt ?? 0) > maxAttempts(policy);
+      if (attempt === null || isUsedUp) return result;
       const { code = "handler_failed" } = failure;
       const isTold = await this.#reported(message, { ...told, code });
       return isTold ? { ...result, isTold } : UNREPORTED;

@@ -136,15 +136,17 @@ const halfRequest = z.discriminatedUnion("operation", [
     ),
     retry: retryPolicy.nullish(),
   }),
-  z.object({ operation: z.enum(["confirm", "cancel", "query"]), id }),
+  z.object({
+    operation: z.enum(["confirm", "cancel", "query"]),
+    id,
+    participant: z.string().min(1).describe("The active side whose half message it is."),
+  }),
 ]);
 
 const halfStatus = z.object({
   id,
   name,
   state,
-  reason: z.string().nullable().describe("Why it stands there."),
-  note: z.string().nullable().describe("Who decided it by hand, and why."),
 });
 
 const query = z.object({
@@ -174,7 +176,9 @@ const failureCallback = z.object({
 
 const undeliverableStanding = z.object({
   id,
-  standing: z.enum(["failed", "scheduled", "unknown"]).describe("How the message stands now."),
+  standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
+    "How the message stands now.",
+  ),
 });
 
 /** What a refusal may be; a later version may have more. */

@@ -41,7 +41,11 @@ describe("the bundle of a stateless subscriber", () => {
     const { own, packages } = contents(bundleOf(SUBSCRIBER.name));
     assert.deepEqual(packages, ["hono"]);
     const adapters = own.filter((path) => path.startsWith("adapters/"));
-    assert.deepEqual(adapters, ["adapters/qstash/verify.ts"]);
+    assert.deepEqual(adapters, [
+      "adapters/qstash/public_url.ts",
+      "adapters/qstash/push.ts",
+      "adapters/qstash/verify.ts",
+    ]);
     for (const part of ["engine", "publisher", "dispatcher", "consumer", "half_keeper"]) {
       assert.ok(!own.includes(`core/bus/${part}.ts`), part);
     }

@@ -367,7 +367,8 @@ describe("the query route", () => {
   let server: TestServer;
   let url = "";
 
-  async function open(query: QueryOptions = {}): Promise<void> {
+  async function open(own: Partial<QueryOptions> = {}): Promise<void> {
+    const query = { verify, ...own };
     const app = createApp(bus, { verify, query, onError: silent });
     server = await serve(app.fetch);
     url = `${server.origin}/query`;

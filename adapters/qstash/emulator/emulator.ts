@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import { isCrossSite } from "../../../core/http/cross_site.ts";
 import { readBytes } from "../../../core/http/read_bytes.ts";
 import { Account } from "./account.ts";
 import { matchRoute } from "./api/routes.ts";
@@ -201,6 +202,10 @@ class Emulator implements QstashEmulator {
     request.headers.forEach((value, name) => headerBytes += name.length + value.length);
     if (headerBytes > settings.assume.maxHeaderBytes) {
       throw new Refusal(431, "request headers too large");
+    }
+    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    if (isCrossSite(request.url, request.headers)) {
+      throw new Refusal(403, "a page of another site may not use this");
     }
     this.#authenticate(request, target.query);
     const refusal = this.#refusals.shift();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isCrossSite } from "../../../core/http/cross_site.ts";
 import { readBytes } from "../../../core/http/read_bytes.ts";
 import { type Billed, Counter } from "./billed.ts";
 import { type RestCommand, SyntaxProblem } from "./command.ts";
@@ -106,6 +107,10 @@ class Answerer {
 
   async #answerTo(request: Request): Promise<Answer> {
     if (!METHODS.includes(request.method)) throw new Refusal(405, "ERR method is not allowed");
+    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    if (isCrossSite(request.url, request.headers)) {
+      throw new Refusal(403, "ERR a page of another site may not use this");
+    }
     const isReadOnly = this.#readOnlyOf(request);
     const subscription = subscriptionOf(request);
     if (subscription !== null) {
