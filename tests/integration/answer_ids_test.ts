@@ -72,7 +72,11 @@ describe("an id in the form of an answer's", () => {
     const app = createApp(bus, {
       verify,
       publish: { verify: verifyBearer(TOKEN), names: ["#"] },
-      halves: { verify: verifyBearer(TOKEN) },
+      halves: {
+        verify: verifyBearer(TOKEN, { name: "pay", kind: "participant" }),
+        signingKeys: [KEY],
+        names: ["#"],
+      },
     });
     const server = await serve(app.fetch);
     try {
