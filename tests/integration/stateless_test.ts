@@ -28,6 +28,8 @@ import { serve } from "../support/serve.ts";
 
 const LIST = { kind: "list", delaysMs: [5_000, 70_000] } as const;
 
+const OWN_SERVICES = { name: "services", kind: "service" } as const;
+
 /** An app for subscribers, on a clock that stands still, and QStash's way of asking it. */
 function stateless(
   subscribers: readonly Subscriber<undefined>[],
@@ -379,7 +381,7 @@ describe("what a subscriber without a store sends", () => {
         runs++;
         return { n, ok: true };
       }),
-    ], { verify: () => ({ ok: true }) });
+    ], { verify: () => ({ ok: true, principal: OWN_SERVICES }) });
     const post = (headers: Record<string, string>) =>
       app.request("/deliver", {
         method: "POST",
