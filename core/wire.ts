@@ -71,6 +71,8 @@ export interface RequestToVerify {
 export type VerifyResult =
   | {
     readonly ok: true;
+    /** What verifiers threw that were asked before the one that accepted the request, for the log. */
+    readonly errors?: readonly unknown[];
     /** Who asks; not given where the verifier does not tell its callers apart. */
     readonly principal?: Principal;
     /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
@@ -84,11 +86,22 @@ export type VerifyResult =
     readonly reason: string;
   };
 
+/** A refusal of a {@linkcode Verify}. */
+export type VerifyRefusal = VerifyResult & { readonly ok: false };
+
 /** Decides whether a request may do what it asks. */
-export type Verify = (
-  request: RequestToVerify,
-  rawBody: Uint8Array,
-) => VerifyResult | Promise<VerifyResult>;
+export interface Verify {
+  /** Decides by the request and its body. */
+  (request: RequestToVerify, rawBody: Uint8Array): VerifyResult | Promise<VerifyResult>;
+  /**
+   * Refuses a request that the function would refuse whatever its body is, for instance one without a
+   * signature; null for any other. It is called before the body is read, so that strangers cannot make a
+   * service read one. Without it every body is read, up to the limit.
+   */
+  readonly beforeBody?: (
+    request: RequestToVerify,
+  ) => VerifyRefusal | null | Promise<VerifyRefusal | null>;
+}
 
 /** Whether an HTTP header (its name in lower case) belongs to the message rather than to the request. */
 export function isMessageHeader(name: string): boolean {

@@ -92,5 +92,5 @@ export interface App {
  */
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
   const { basePath = "/", onError = logError } = options;
-  return mounted<Kind>(basePath, busRoutes(bus, options, onError), guardWith(onError));
+  return mounted<Kind>(basePath, busRoutes(bus, options), guardWith(onError));
 }

@@ -54,13 +54,14 @@ export function checkBackRoute(
     );
   }
   const signer = new Signer(signingKeys);
-  return async (request) => {
+  return async (request, { report }) => {
     const { text, principal } = await verifiedText(
       request,
       CHECKBACK_CONTENT_TYPE,
       verify,
       MAX_QUESTION_BYTES,
       "checkback",
+      report,
     );
     if (principal.kind !== "keeper" && principal.kind !== "service") {
       throw new Refusal(

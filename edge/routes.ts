@@ -19,7 +19,7 @@ import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
 import { forQstash } from "./for_qstash.ts";
-import { alive, type OnError, type Route } from "./guard.ts";
+import { alive, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
 import { ownVerifier } from "./own_verifier.ts";
@@ -38,7 +38,7 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  *
  * @throws {AtlastError} `invalid_option`.
  */
-export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
+export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
   const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
   const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify);
@@ -75,7 +75,7 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
   if (publish !== undefined) {
     ownVerifier("publish", publish);
     const publishing = offered("publish", bus.publishRaw?.bind(bus));
-    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes, onError };
+    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes };
     routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
   }
   if (openApi !== undefined) {
@@ -86,8 +86,14 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 }
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
-  return async (request) => {
-    const { body, principal, push } = await verified(request, verify, maxBodyBytes, "deliver");
+  return async (request, { report }) => {
+    const { body, principal, push } = await verified(
+      request,
+      verify,
+      maxBodyBytes,
+      "deliver",
+      report,
+    );
     const { headers } = request;
     const from = deliveredBy(bus, principal);
     // Another attempt of a message without a signed id would be another message: what is stored is ours.
@@ -105,8 +111,8 @@ function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
 }
 
 function tickRoute(bus: EdgeBus, verify: Verify): Route {
-  return async (request) => {
-    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick");
+  return async (request, { report }) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick", report);
     const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
     return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
   };

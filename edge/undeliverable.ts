@@ -40,8 +40,8 @@ export function undeliverableRoute(
   { verify, quotesAnswer = false }: UndeliverableOptions,
   maxBodyBytes: number,
 ): Route {
-  return async (request) => {
-    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable");
+  return async (request, { report }) => {
+    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", report);
     if (push === null) {
       throw new Refusal(
         403,

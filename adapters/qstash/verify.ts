@@ -9,6 +9,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import { equalInConstantTime } from "../../core/http/equal_bytes.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import { checkPattern } from "../../core/name.ts";
 import type { Clock } from "../../core/platform.ts";
@@ -17,7 +18,7 @@ import {
   fromBase64,
   type RequestToVerify,
   type Verify,
-  type VerifyResult,
+  type VerifyRefusal,
 } from "../../core/wire.ts";
 import { publicUrl, type QstashPublicUrl } from "./public_url.ts";
 import { checkUnboundRaw, pushDelivery, type SignedClaims, type UnboundRaw } from "./push.ts";
@@ -27,7 +28,13 @@ export type { Principal, PrincipalKind } from "../../core/principal.ts";
 export type { PushDelivery } from "../../core/push_delivery.ts";
 export type { QstashPublicUrl } from "./public_url.ts";
 export type { UnboundRaw } from "./push.ts";
-export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type {
+  HeaderReader,
+  RequestToVerify,
+  Verify,
+  VerifyRefusal,
+  VerifyResult,
+} from "../../core/wire.ts";
 
 /** What {@linkcode verifyQstash} takes. */
 export interface VerifyQstashOptions {
@@ -97,7 +104,7 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
   }
   // Kept and not the promise of them, because a Worker's request must not wait for what another has begun.
   let imported: readonly CryptoKey[] | undefined;
-  return async (request, rawBody) => {
+  const verify: Verify = async (request, rawBody) => {
     imported ??= await Promise.all(keys.map(importKey));
     const claims = await claimsOf(request, rawBody, {
       keys: imported,
@@ -115,9 +122,13 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
     };
     return { ok: true, principal, push };
   };
+  return Object.assign(verify, {
+    beforeBody: ({ headers }: RequestToVerify) =>
+      (headers.get("upstash-signature") ?? "") === "" ? refused("there is none") : null,
+  });
 }
 
-function refused(problem: string): VerifyResult {
+function refused(problem: string): VerifyRefusal {
   return {
     ok: false,
     kind: "unauthenticated",
@@ -166,7 +177,7 @@ async function checkedClaims(
   if (claimed === null) return "it says nothing of the body";
   // A copy, because the bytes may be a view of a buffer that is shared.
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(rawBody)));
-  if (!isSame(claimed, digest)) return "it is for another body";
+  if (!equalInConstantTime(claimed, digest)) return "it is for another body";
   return { url: sub, tokenId: jti, signedAtMs: iat * 1000 };
 }
 
@@ -180,13 +191,6 @@ async function matchesAny(
     keys.map((key) => crypto.subtle.verify("HMAC", key, signature, signed)),
   );
   return matches.includes(true);
-}
-
-/** Compares in the same time wherever the first difference is. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= (a[i] ?? 0) ^ b[i]!;
-  return difference === 0;
 }
 
 /** Reads base64url without its padding (RFC 4648, section 5); null for anything else. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { callGuarded } from "../guard.ts";
 import type { Box, State } from "../lifecycle.ts";
 
 /** Something that happened. */
@@ -70,13 +71,7 @@ export type Observer = (event: BusEvent) => void;
 export function guarded(observe: Observer | undefined): Observer {
   if (observe === undefined) return () => {};
   return (event) => {
-    try {
-      const answer: unknown = observe(event);
-      // An async function fits the type too, and rejects where nobody listens.
-      if (answer instanceof Promise) answer.catch(() => {});
-    } catch {
-      // See Observer: its errors are its own.
-    }
+    callGuarded(() => observe(event));
   };
 }
 

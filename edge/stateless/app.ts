@@ -59,8 +59,14 @@ export function createStatelessApp<Kind extends App = App>(
   checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
-  const route: Route = async (request) => {
-    const { body, principal, push } = await verified(request, verify, maxBodyBytes, "deliver");
+  const route: Route = async (request, { report }) => {
+    const { body, principal, push } = await verified(
+      request,
+      verify,
+      maxBodyBytes,
+      "deliver",
+      report,
+    );
     const attempt = push?.bindsHeaders ? push.attempt : null;
     const during = receiver.during(attempt);
     const from: Receiver = {

@@ -219,7 +219,7 @@ for (const [what, make] of [["a bus", storedSubject], ["no store", statelessSubj
 
     it("is refused with 413 when it has 10 MB, announced or not", async () => {
       const body = new Uint8Array(10_000_000).fill(0x20);
-      const headers = [...NAMED, ["authorization", "x"] as [string, string]];
+      const headers = await signed(NAMED, BODY);
       assert.equal((await deliver({ headers, body })).status, 413);
       const chunked = new Uint8Array([...utf8("989680\r\n"), ...body, ...utf8("\r\n0\r\n\r\n")]);
       const unannounced: [string, string][] = [...headers, ["transfer-encoding", "chunked"]];

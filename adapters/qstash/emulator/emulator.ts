@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { isCrossSite } from "../../../core/http/cross_site.ts";
-import { readBytes } from "../../../core/http/read_bytes.ts";
+import { CostlyBody, readBytes, REQUEST_PACE } from "../../../core/http/read_bytes.ts";
 import { Account } from "./account.ts";
 import { matchRoute } from "./api/routes.ts";
 import { isVirtual, type VirtualTime } from "./clock.ts";
@@ -188,6 +188,7 @@ class Emulator implements QstashEmulator {
       return await this.#handled(request, target);
     } catch (error) {
       if (error instanceof OverQuota) return rateLimited("daily", error.limit, error.resetSeconds);
+      if (error instanceof CostlyBody) return json({ error: error.message }, 408);
       if (error instanceof Refusal) return json({ error: error.message }, error.status);
       throw error;
     }
@@ -224,7 +225,7 @@ class Emulator implements QstashEmulator {
       fields,
       params,
       body: async (maxBytes) => {
-        const bytes = await readBytes(request.body, maxBytes);
+        const bytes = await readBytes(request.body, maxBytes, { pace: REQUEST_PACE });
         if (bytes !== null) return bytes;
         throw new Refusal(settings.assume.oversizeStatus, "quota maxMessageSize exceeded");
       },

@@ -63,6 +63,7 @@ export const operatorRows: Rows = {
 export const earlyRows: Rows = {
   "asked about before it is prepared, and before its operation had its time: nothing is fenced off":
     async (world) => {
+      await world.fence.part.ready();
       const nowMs = world.clock.now();
       const question = { id: ID, name: Paid.name, epoch: 0, preparedAtMs: nowMs };
       for (const askedAtMs of [nowMs, nowMs + DEFAULT_CHECK.immunityMs - 1]) {
