@@ -111,6 +111,13 @@ export interface DeliverOptions {
    * changes nothing. Not given, what has failed is answered with its failure.
    */
   readonly afreshAtMs?: number;
+  /**
+   * Whether the publisher learns from the answer what became of its message. Where it does not, because the
+   * message was fetched, the receiver itself sends the failure callback of what it rejects.
+   *
+   * @default true
+   */
+  readonly publisherLearns?: boolean;
   /** Who delivers, where the verifier says so. */
   readonly principal?: Principal;
 }

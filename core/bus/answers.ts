@@ -5,6 +5,7 @@
  */
 import { asksCallback, checkCallbackNames, checkCallbacksAllowed } from "../callback_names.ts";
 import { AnswerConflict, type AtlastError } from "../errors.ts";
+import type { FailureCode } from "../failure_code.ts";
 import type { Box } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import type { AddResult, NewRecord } from "../ports.ts";
@@ -14,13 +15,29 @@ import { failureCodeOf, toldReason } from "./failure_report.ts";
 import type { Settings } from "./options.ts";
 import type { Decision } from "./settling.ts";
 
-/** The failure callback of a message that failed for good; null where its publisher did not ask for one. */
+/** A message that failed for good. */
+export interface FailedMessage {
+  readonly message: Message;
+  /** The group that could not handle it; the empty string when it could not be sent. */
+  readonly group: string;
+  readonly code: FailureCode;
+  /** In the words of whoever failed; null where there are none. */
+  readonly reason: string | null;
+  readonly attempts: number;
+  readonly round: number;
+}
+
+/**
+ * The failure callback of a message; null where its publisher did not ask for one, or asked for one that it may not
+ * have.
+ *
+ * @param kind See {@linkcode failureMessage}.
+ */
 export async function failureAnswer<Tx>(
   settings: Settings<Tx>,
-  box: Box,
-  { record, patch, event }: Pick<Decision, "record" | "patch" | "event">,
+  { message, group, code, reason, attempts, round }: FailedMessage,
+  kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
-  const { message, group } = record;
   if (!asksFailureCallback(message)) return null;
   try {
     checkAsked(settings, message);
@@ -28,20 +45,31 @@ export async function failureAnswer<Tx>(
     settings.observe({ kind: "error", during: "failure callback", error });
     return null;
   }
-  const code = failureCodeOf(event, box);
-  const round = roundOf(record);
   const report = {
     messageId: message.id,
     name: message.name,
     group,
     code,
-    reason: toldReason(settings.failureDetail, code, patch.reason),
-    attempts: patch.attempts,
+    reason: toldReason(settings.failureDetail, code, reason),
+    attempts,
     round,
   };
   const responder = await settings.responder.name();
   const by = { request: message, group, responder, round };
-  return await failureMessage(by, report, settings.clock.now());
+  return await failureMessage(by, report, settings.clock.now(), kind);
+}
+
+/** The failure callback of a record that a decision made fail for good. */
+export async function answerToFailure<Tx>(
+  settings: Settings<Tx>,
+  box: Box,
+  { record, patch, event }: Pick<Decision, "record" | "patch" | "event">,
+): Promise<Message | null> {
+  const { message, group } = record;
+  const { reason, attempts } = patch;
+  const code = failureCodeOf(event, box);
+  const round = roundOf(record);
+  return await failureAnswer(settings, { message, group, code, reason, attempts, round });
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import { expiresAt } from "../expiry.ts";
+import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
@@ -15,8 +16,9 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
-import { answerConflict, failureAnswer } from "./answers.ts";
+import { answerConflict, answerToFailure } from "./answers.ts";
 import { messageOfRound } from "./callback.ts";
+import { conflictWith } from "./arrival.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -28,6 +30,14 @@ import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
 const UNROUTABLE_PAUSE_MS = 30_000;
+
+/** What becomes of a message when another one with its id is in the inbox of a group. */
+const ID_CONFLICT: SendResult = {
+  kind: "failed",
+  retryable: false,
+  code: "id_conflict",
+  reason: failureText("id_conflict"),
+};
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -218,12 +228,21 @@ export class Dispatcher<Tx> {
     const records = batch.flatMap((record, i) =>
       inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
     );
-    if (records.length > 0) await store.add("inbox", records, clock.now());
+    const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
     this.#tellInbox({ box: "inbox", records });
+    const conflicts = new Set<string>();
+    records.forEach((record, i) => {
+      const result = added[i];
+      if (result?.added !== false || conflictWith(record, result.existing) === null) return;
+      conflicts.add(record.id);
+    });
     const rest = batch.filter((_, i) => groups[i] === null).map(messageOfRound);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
-    return groups.map((own) => own === null ? sent[next++] as SendResult : { kind: "sent" });
+    return groups.map((own, i): SendResult => {
+      if (own === null) return sent[next++] as SendResult;
+      return conflicts.has((batch[i] as StoredRecord).id) ? ID_CONFLICT : { kind: "sent" };
+    });
   }
 
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
@@ -268,7 +287,7 @@ export class Dispatcher<Tx> {
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
   #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
-    return failureAnswer(this.#settings, "outbox", decision);
+    return answerToFailure(this.#settings, "outbox", decision);
   }
 
   /** Settles a failure together with the word of it. */

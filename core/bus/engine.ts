@@ -281,7 +281,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
-    this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
+    this.#puller.start((...args) => this.#reception.deliver(...args), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 

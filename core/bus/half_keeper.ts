@@ -316,7 +316,7 @@ function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
     throw new AtlastError(
       "id_conflict",
       `Cannot prepare "${message.name}" with id "${message.id}": ` +
-        `a message "${other.name}" with another body, name or active side has it`,
+        `another message has it, want one with the same name, body and active side`,
     );
   }
   return statusOf(existing);

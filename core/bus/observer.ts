@@ -29,6 +29,8 @@ export type BusEvent =
   | MessageEvent<"received">
   /** A message arrived that was here before. */
   | MessageEvent<"redelivered">
+  /** A message arrived that can never be taken, such as a different one with the id of one that is here. */
+  | MessageEvent<"rejected"> & { readonly reason: string }
   /** A message was sent, or handled. */
   | MessageEvent<"succeeded"> & { readonly attempts: number }
   /** An attempt failed, and another will follow at `dueAtMs`. */

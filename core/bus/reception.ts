@@ -8,7 +8,9 @@ import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
 import { admitting } from "./admission.ts";
-import { combined, type Consumer, type Received } from "./consumer.ts";
+import { combined } from "./arrival.ts";
+import type { Consumer } from "./consumer.ts";
+import type { Received } from "./intake.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 
@@ -60,13 +62,16 @@ export class Reception<Tx> {
     const { received } = await this.#parts.consumer.receive(
       messages,
       (group) => running ? this.#parts.roomFor(group) : Infinity,
+      options,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const results = running
       ? await this.#handOver(received.flat(), options)
       : await this.#handle(received.flat(), options);
     let next = 0;
-    return received.map((own) => combined(own.map(() => results[next++] as DeliveryResult)));
+    return received.map((own) =>
+      combined(own.map(() => results[next++] as DeliveryResult), options.redelivers)
+    );
   }
 
   async #handOver(

@@ -8,12 +8,13 @@ import { answerId } from "../../core/bus/ids.ts";
 import { newRecord } from "../../core/bus/new_record.ts";
 import type { AnswerOrigin } from "../../core/id.ts";
 import type { Message } from "../../core/message.ts";
+import type { Store } from "../../core/ports.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
 import { createApp, verifyBearer } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { createBus, defineMessage, HEADER, subscribe } from "../../mod.ts";
-import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
-import { describeEachStore } from "../support/each_store.ts";
+import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
+import { describeOnEveryStore } from "../support/every_store.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { KEY } from "../support/http.ts";
 import { Observed } from "../support/observed.ts";
@@ -272,7 +273,7 @@ describe("answers of two services with a group of one name", () => {
   });
 });
 
-describeEachStore("an answer", (open) => {
+describeOnEveryStore("an answer", (open) => {
   it("whose id a different message has fails its request, or is told of: never dropped", async () => {
     const { store, close } = await open();
     try {
@@ -283,7 +284,12 @@ describeEachStore("an answer", (open) => {
           written.push(n);
           return { n, ok: true };
         }),
-      ], { store, transport: new FakeTransport(), service: "stock", observe: observed.observe });
+      ], {
+        store: store as Store<Tx>,
+        transport: new FakeTransport(),
+        service: "stock",
+        observe: observed.observe,
+      });
       const origin = { ...ORIGIN, requestId: "r" };
       const taken = arriving(await answerId(origin), { name: Marked.name, body: `{"other":1}` });
       await store.ready();
@@ -318,7 +324,7 @@ describeEachStore("an answer", (open) => {
         const transport = new FakeTransport();
         const { bus } = fixture([
           subscribe(Deduct, { group: "main" }, ({ n }) => ({ n, ok: true })),
-        ], { store, transport });
+        ], { store: store as Store<Tx>, transport });
         await bus.deliver([asking(id)]);
         await bus.flush();
         responders.push(...transport.messages.map(({ headers }) => headers[HEADER.responder]));

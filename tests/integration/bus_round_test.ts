@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import type { Message } from "../../core/message.ts";
+import type { Store } from "../../core/ports.ts";
 import { createBus, defineMessage, failureReport, HEADER, subscribe } from "../../mod.ts";
 import { NonRetryable } from "../../core/errors.ts";
-import { arriving, Deduct, fixture, Marked } from "../support/bus_fixture.ts";
-import { describeEachStore } from "../support/each_store.ts";
+import { arriving, Deduct, fixture, Marked, type Tx } from "../support/bus_fixture.ts";
+import { describeOnEveryStore } from "../support/every_store.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 
 const Stuck = defineMessage("order.stuck", { body: failureReport });
@@ -24,7 +25,7 @@ function told(messages: readonly Message[]): string[] {
   });
 }
 
-describeEachStore("a message that an operator has tried again", (open) => {
+describeOnEveryStore("a message that an operator has tried again", (open) => {
   it("is answered once for each final failure, and then by a reply that says so", async () => {
     const { store, close } = await open();
     try {
@@ -35,7 +36,7 @@ describeEachStore("a message that an operator has tried again", (open) => {
           if (isBroken) throw new NonRetryable("no");
           return { n, ok: true };
         }),
-      ], { store, transport });
+      ], { store: store as Store<Tx>, transport });
       await bus.deliver([arriving("m", { name: Deduct.name, headers })]);
       await bus.tick();
       for (let round = 2; round <= 3; round++) {
@@ -65,7 +66,7 @@ describeEachStore("a message that an operator has tried again", (open) => {
     const { store, close } = await open();
     try {
       const transport = new FakeTransport(({ name }) => name === Deduct.name ? NEVER : SENT);
-      const { bus } = fixture([], { store, transport });
+      const { bus } = fixture([], { store: store as Store<Tx>, transport });
       await bus.publish(Deduct, { n: 1 }, { id: "m", callback: Marked, failureCallback: Stuck });
       await bus.tick();
       await bus.retry({ box: "outbox", id: "m" });

@@ -222,6 +222,15 @@ describe("half messages of several participants", () => {
     assert.deepEqual(await half(OWN, own), [200, "prepared"]);
   });
 
+  it("say nothing of a message of someone else that has their id", async () => {
+    await half(PAY, preparation("payment.made"));
+    const url = `${server.origin}/half`;
+    const body = preparation("invoice.sent", { side: "billing" });
+    const { status, text } = await askRoute(url, HALF_CONTENT_TYPE, body, [BILL]);
+    assert.equal(status, 409);
+    assert.ok(!text?.includes("payment"), text ?? "");
+  });
+
   it("say nothing of what their receiver answered, or an operator wrote", async () => {
     await half(PAY, preparation("payment.made"));
     const record = await store.find("outbox", { id: "m-1", group: "" });
