@@ -87,9 +87,11 @@ export {
   type Patch,
   type Standing,
   type State,
+  type Stopping,
   transition,
   TRANSITIONS,
   type Transitions,
+  type Unroutable,
 } from "./core/lifecycle.ts";
 export {
   type CapRetry,
@@ -126,6 +128,7 @@ export type { Alarm } from "./core/alarm.ts";
 export type {
   AbortSignalLike,
   AddResult,
+  Arrival,
   CheckBack,
   CheckQuestion,
   ClaimRequest,

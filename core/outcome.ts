@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { AnswerConflict, AtlastError, type ErrorCode, NonRetryable, RetryAfter } from "./errors.ts";
+import { AnswerConflict, type ErrorCode, NonRetryable, RetryAfter } from "./errors.ts";
 import type { FailureCode } from "./failure_code.ts";
 import type { Failure } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
+import { hasCode, isInstance, propertyOf, textOfThrown } from "./thrown.ts";
 
 /** The end of an attempt. */
 export type Outcome =
@@ -30,35 +31,39 @@ export const MAX_REASON_LENGTH = 1000;
  */
 export function failureOf(thrown: unknown, isRead = true): Failure {
   const failure = { kind: "fail", reason: reasonOf(thrown), code: codeOf(thrown, isRead) } as const;
-  if (thrown instanceof RetryAfter) {
-    return { ...failure, retryable: true, retryAfterMs: thrown.retryAfterMs };
+  if (isInstance(thrown, RetryAfter)) {
+    const retryAfterMs = propertyOf(thrown, "retryAfterMs");
+    // A field that was overwritten asks for nothing.
+    const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0;
+    return { ...failure, retryable: true, ...(isTime ? { retryAfterMs } : {}) };
   }
   return { ...failure, retryable: !isFinal(thrown, isRead) };
 }
 
 function codeOf(thrown: unknown, isRead: boolean): FailureCode {
-  if (!(thrown instanceof AtlastError)) return "handler_failed";
-  if (thrown instanceof AnswerConflict) return "id_conflict";
-  if (thrown.code === "timeout") return "timed_out";
-  return isRead ? "handler_failed" : UNREAD[thrown.code] ?? "handler_failed";
+  if (isInstance(thrown, AnswerConflict)) return "id_conflict";
+  if (hasCode(thrown, "timeout")) return "timed_out";
+  return isRead ? "handler_failed" : unreadCode(thrown) ?? "handler_failed";
 }
 
 /** What is wrong with a message whose handler has not begun; each would be the same the next time. */
-const UNREAD: Readonly<Partial<Record<ErrorCode, FailureCode>>> = {
-  invalid_body: "invalid_body",
-  invalid_name: "malformed_message",
-  forbidden: "forbidden",
-};
+function unreadCode(thrown: unknown): FailureCode | undefined {
+  return UNREAD.find(([code]) => hasCode(thrown, code))?.[1];
+}
+
+const UNREAD: readonly (readonly [ErrorCode, FailureCode])[] = [
+  ["invalid_body", "invalid_body"],
+  ["invalid_name", "malformed_message"],
+  ["forbidden", "forbidden"],
+];
 
 /**
  * A thrown value in words, in the form of CAP's `cap-exception`: the kind of error, `-->`, what it
  * says.
  */
 export function reasonOf(thrown: unknown): string {
-  const [kind, text] = thrown instanceof Error
-    ? [thrown.name, thrown.message]
-    : ["Error", typeof thrown === "string" ? thrown : "A value that is no Error was thrown"];
-  const reason = `${kind}-->${text}`;
+  const { name, message } = textOfThrown(thrown);
+  const reason = `${name}-->${message}`;
   const kept = reason.length <= MAX_REASON_LENGTH
     ? reason
     : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
@@ -73,8 +78,7 @@ export function quotedReason(words: string): string {
 
 /** A body that breaks its contract does so every time; so does what a handler declares final. */
 function isFinal(thrown: unknown, isRead: boolean): boolean {
-  if (thrown instanceof NonRetryable || thrown instanceof AnswerConflict) return true;
-  if (!(thrown instanceof AtlastError)) return false;
-  if (thrown.code === "invalid_body" || thrown.code === "too_large") return true;
-  return !isRead && UNREAD[thrown.code] !== undefined;
+  return isInstance(thrown, NonRetryable) || isInstance(thrown, AnswerConflict) ||
+    hasCode(thrown, "invalid_body") || hasCode(thrown, "too_large") ||
+    (!isRead && unreadCode(thrown) !== undefined);
 }

@@ -22,11 +22,29 @@ export type SendResult =
     readonly retryable: boolean;
     /** When the other side wants the next attempt, in milliseconds from now. */
     readonly retryAfterMs?: number;
+    /** See {@linkcode Arrival}. */
+    readonly arrived?: Arrival;
     /** What kind of failure it is, where that is known. */
     readonly code?: FailureCode;
   }
+  /** It was not taken because the other side is stopping, or this one. No attempt is counted. */
+  | {
+    readonly kind: "stopping";
+    readonly reason: string;
+    /** When the other side wants it again, in milliseconds from now. */
+    readonly retryAfterMs?: number;
+    /** See {@linkcode Arrival}. */
+    readonly arrived?: Arrival;
+  }
   /** Nobody here takes this name now; an instance that knows its destination may. No attempt is counted. */
   | { readonly kind: "unroutable"; readonly reason: string };
+
+/**
+ * Whether a message that was not sent may have taken effect all the same. `no`: nothing of it was sent, or
+ * the receiver says that it did not take it. `unknown`, if not given: it was sent, and the answer was lost or
+ * says neither.
+ */
+export type Arrival = "no" | "unknown";
 
 /** What a transport can do. */
 export interface TransportCapabilities {
@@ -85,15 +103,25 @@ export type DeliveryResult =
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
   /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
-  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
+  | {
+    readonly kind: "refused";
+    readonly reason: string;
+    readonly retryAfterMs?: number;
+    /** `stopping`: this service is shutting down, and the sender is to count no attempt. */
+    readonly code?: "stopping";
+    /** `unknown` where it may have taken effect all the same; `no` if not given. */
+    readonly arrived?: Arrival;
+  }
   /**
    * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
-   * its publisher has had word of that from here, if it asked for one; false if not given.
+   * its publisher has had word of that from here, if it asked for one; false if not given. `arrived` as for
+   * one that is refused.
    */
   | {
     readonly kind: "rejected";
     readonly reason: string;
     readonly isTold?: boolean;
+    readonly arrived?: Arrival;
     /** What kind of refusal it is; `rejected` if not given. */
     readonly code?: FailureCode;
   };

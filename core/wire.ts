@@ -199,6 +199,8 @@ export interface WireResult {
   readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** `unknown` for one that was not taken, but may have taken effect all the same. */
+  readonly arrived?: string;
 }
 
 /**
@@ -316,7 +318,7 @@ function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
     isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&
-    isOptional(value["code"], "string");
+    isOptional(value["code"], "string") && isOptional(value["arrived"], "string");
 }
 
 function isError(value: unknown): value is WireError {

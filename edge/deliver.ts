@@ -6,7 +6,8 @@
 import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
 import type { Message } from "../core/message.ts";
-import type { DeliveryResult, Receiver } from "../core/ports.ts";
+import type { Arrival, DeliveryResult, Receiver } from "../core/ports.ts";
+import { ARRIVED_HEADER } from "../core/redelivery.ts";
 import type { PushDelivery } from "../core/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
@@ -49,10 +50,12 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
-    throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
+    const { code = "refused", retryAfterMs, reason } = result!;
+    const refusal = unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
+    throw withArrival(refusal, result!.arrived);
   }
   if (result!.kind === "rejected") {
-    throw rejection(result!);
+    throw withArrival(rejection(result!), result!.arrived);
   }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
@@ -62,6 +65,14 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
     );
   }
   return answer({ results: [wireResult(message.id, result!)] }, status);
+}
+
+/** A refusal that also says whether the message may have taken effect. */
+function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
+  if (arrived !== "unknown") return refusal;
+  const { status, code, message, retryAfterMs, isFinal } = refusal;
+  const headers = { ...refusal.headers, [ARRIVED_HEADER]: arrived };
+  return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
 }
 
 function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
@@ -123,6 +134,7 @@ function wireResult(id: string, result: DeliveryResult): WireResult {
         status: "rejected",
         reason: result.reason,
         ...(result.code === undefined ? {} : { code: result.code }),
+        ...(result.arrived === undefined ? {} : { arrived: result.arrived }),
       };
     default:
       return { id, status: result.kind };

@@ -18,7 +18,7 @@ import type { AppOptions } from "./app.ts";
 import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
-import { forQstash } from "./for_qstash.ts";
+import { forQstash, forUnboundQstash } from "./for_qstash.ts";
 import { alive, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
@@ -97,7 +97,11 @@ function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route
     const { headers } = request;
     const from = deliveredBy(bus, principal);
     // Another attempt of a message without a signed id would be another message: what is stored is ours.
-    const receiver = push?.bindsHeaders ? forQstash(from, push) : from;
+    const receiver = push === null
+      ? from
+      : push.bindsHeaders
+      ? forQstash(from, push)
+      : forUnboundQstash(from);
     return await deliver(receiver, headers, body, Date.now(), push);
   };
 }

@@ -11,7 +11,8 @@ import { bodyBytes, type Message, type MessageHeaders } from "../../core/message
 import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
-import { failed, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
 import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";
@@ -146,7 +147,7 @@ class OnQstash implements QstashTransport {
     );
     await inParallel(call.duplicates.map((duplicate) => () => this.#revive(duplicate, call)));
     return messages.map((_, place) =>
-      call.results.get(place) ?? failed("QStash was not asked", true)
+      call.results.get(place) ?? notTaken(failed("QStash was not asked", true))
     );
   }
 
@@ -192,7 +193,8 @@ class OnQstash implements QstashTransport {
     try {
       checkChoices(choices);
     } catch (error) {
-      return failed(`Its choices for QStash do not hold: ${(error as Error).message}`, false);
+      const { message: problem } = textOfThrown(error);
+      return notTaken(failed(`Its choices for QStash do not hold: ${problem}`, false));
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.
     let bytes = 0;
@@ -203,7 +205,8 @@ class OnQstash implements QstashTransport {
       bytes = bodyBytes(request.body);
       if (bytes <= this.#maxMessageBytes) return request;
     }
-    return failed(`Cannot send ${bytes} bytes: want ${this.#maxMessageBytes} at most`, false);
+    const problem = `Cannot send ${bytes} bytes: want ${this.#maxMessageBytes} at most`;
+    return notTaken(failed(problem, false));
   }
 
   async #send(parcel: Parcel, call: Call): Promise<void> {
@@ -229,7 +232,7 @@ class OnQstash implements QstashTransport {
       return await this.#send(smaller[1], call);
     }
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
-    if (asked.kind !== "threw") call.end = trouble.result;
+    if (asked.kind !== "threw") call.end = notTaken(trouble.result);
     if (trouble.closedUntilMs !== undefined) {
       this.#closed = { reason: trouble.result.reason, untilMs: trouble.closedUntilMs };
     }
@@ -267,7 +270,7 @@ class OnQstash implements QstashTransport {
   #limitOf(): SendResult | null {
     if (this.#closed === null) return null;
     const waitMs = this.#closed.untilMs - this.#clock.now();
-    return waitMs > 0 ? failed(this.#closed.reason, true, waitMs) : null;
+    return waitMs > 0 ? notTaken(failed(this.#closed.reason, true, waitMs)) : null;
   }
 
   #ask<Result>(

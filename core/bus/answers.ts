@@ -25,6 +25,8 @@ export interface FailedMessage {
   readonly reason: string | null;
   readonly attempts: number;
   readonly round: number;
+  /** Whether it may have taken effect all the same. */
+  readonly mayHaveArrived: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface FailedMessage {
  */
 export async function failureAnswer<Tx>(
   settings: Settings<Tx>,
-  { message, group, code, reason, attempts, round }: FailedMessage,
+  { message, group, code, reason, attempts, round, mayHaveArrived }: FailedMessage,
   kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
   if (!asksFailureCallback(message)) return null;
@@ -53,6 +55,7 @@ export async function failureAnswer<Tx>(
     reason: toldReason(settings.failureDetail, code, reason),
     attempts,
     round,
+    ...(mayHaveArrived ? { mayHaveArrived } : {}),
   };
   const responder = await settings.responder.name();
   const by = { request: message, group, responder, round };
@@ -66,10 +69,12 @@ export async function answerToFailure<Tx>(
   { record, patch, event }: Pick<Decision, "record" | "patch" | "event">,
 ): Promise<Message | null> {
   const { message, group } = record;
-  const { reason, attempts } = patch;
+  const { reason, attempts, details } = patch;
   const code = failureCodeOf(event, box);
   const round = roundOf(record);
-  return await failureAnswer(settings, { message, group, code, reason, attempts, round });
+  const mayHaveArrived = details?.mayHaveArrived === true;
+  const failed = { message, group, code, reason, attempts, round, mayHaveArrived };
+  return await failureAnswer(settings, failed);
 }
 
 /**

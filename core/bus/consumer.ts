@@ -19,9 +19,7 @@ import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { attemptTogether, type Member, togetherFrom } from "./together.ts";
-
-/** How long a message without a subscriber here rests before it is offered again. */
-const NO_SUBSCRIBER_PAUSE_MS = 30_000;
+import { unroutable } from "./unroutable.ts";
 
 /** What became of a record that was to be handled. */
 export interface Handling {
@@ -173,7 +171,7 @@ export class Consumer<Tx> {
 
   /** Gives back a record that will not be handled by this bus any more. */
   async release(record: StoredRecord): Promise<void> {
-    await this.#settle(record, { kind: "release", delayMs: 0 });
+    await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
   }
 
   /** Null when nothing was kept, and each record is to be handled by itself. */
@@ -221,12 +219,14 @@ export class Consumer<Tx> {
     try {
       const nowMs = settings.clock.now();
       const early = draining() || nowMs >= untilMs
-        ? { kind: "release", delayMs: 0 } as const
+        ? { kind: "release", delayMs: 0, reason: record.reason } as const
         : eventBeforeHandling(record, nowMs);
       if (early !== null) return await this.#settle(record, early);
       const subscriber = subscriptions.of(record.message.name).get(record.group);
       if (subscriber === undefined) {
-        return await this.#settle(record, { kind: "release", delayMs: NO_SUBSCRIBER_PAUSE_MS });
+        const { group, message } = record;
+        const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
+        return await this.#settle(record, unroutable(settings, reason));
       }
       const settler = this.#settler;
       const end = await attempt({ settings, publisher, settler, subscriber, record, signal });
@@ -249,7 +249,11 @@ export class Consumer<Tx> {
         settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
       case "released":
-        return await this.#settle(record, { kind: "release", delayMs: outcome.delayMs });
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: outcome.delayMs,
+          reason: record.reason,
+        });
       case "fail":
         return await this.#settle(record, outcome);
     }

@@ -22,14 +22,13 @@ import { conflictWith } from "./arrival.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
-
-/** How long a message without a destination here rests before it is offered again. */
-const UNROUTABLE_PAUSE_MS = 30_000;
+import { unroutable } from "./unroutable.ts";
 
 /** What becomes of a message when another one with its id is in the inbox of a group. */
 const ID_CONFLICT: SendResult = {
@@ -192,7 +191,9 @@ export class Dispatcher<Tx> {
   }
 
   #giveBack(records: readonly StoredRecord[]): Decision[] {
-    return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
+    return records.map((record) =>
+      this.#decide(record, { kind: "release", delayMs: 0, reason: record.reason })
+    );
   }
 
   /** Sets apart what must not be sent, or cannot be sent from here. */
@@ -212,10 +213,8 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (!this.#settings.transport.routes(name, headers)) {
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    }
-    return null;
+    if (this.#settings.transport.routes(name, headers)) return null;
+    return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
@@ -254,7 +253,9 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal), nowMs));
+    return batch.map((record, i) =>
+      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+    );
   }
 
   #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
@@ -325,22 +326,6 @@ export class Dispatcher<Tx> {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
     };
-  }
-}
-
-function eventOf(result: SendResult | undefined, signal: AbortSignal): LifecycleEvent {
-  if (result === undefined) {
-    return { kind: "fail", reason: "The transport gave no result", retryable: true };
-  }
-  switch (result.kind) {
-    case "sent":
-      return { kind: "succeed" };
-    case "unroutable":
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    case "failed":
-      // A sending that the bus itself broke off says nothing about the message.
-      if (signal.aborted) return { kind: "release", delayMs: 0 };
-      return { ...result, kind: "fail" };
   }
 }
 

@@ -6,6 +6,7 @@
 import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
+import { STOPPING_RETRY_MS } from "../send_result.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, Health, HealthOptions } from "./bus.ts";
@@ -46,8 +47,6 @@ import { Waker } from "./waker.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
-/** How long one is asked to wait who delivers to a bus that stops. */
-const STOPPING_RETRY_MS = 1_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
 export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
@@ -210,6 +209,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       return messages.map(() => ({
         kind: "refused",
         reason: "The bus is stopping",
+        code: "stopping",
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }

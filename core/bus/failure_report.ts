@@ -27,6 +27,11 @@ export interface FailureReport {
   readonly attempts: number;
   /** Which final failure of the message it is: 1, and one more each time that an operator had it tried again. */
   readonly round: number;
+  /**
+   * True where the message may have taken effect all the same: an answer was lost, or a worker died with it. Not
+   * given where it has not, or where a service of another version does not say it.
+   */
+  readonly mayHaveArrived?: boolean;
 }
 
 /** How much of a failure another party is told: its class, or the words of whoever failed too. */
@@ -66,7 +71,9 @@ export function failureCodeOf(event: LifecycleEvent, box: "outbox" | "inbox"): F
     case "overdue":
       return "deadline_exceeded";
     case "undeliverable":
-      return "undeliverable";
+    case "unroutable":
+    case "stopping":
+      return event.kind;
     default:
       return "unknown";
   }

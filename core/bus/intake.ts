@@ -123,7 +123,7 @@ export class Intake<Tx> {
     for (const { record: { group, message }, result } of received) {
       if (result?.kind !== "rejected") continue;
       const { reason, code = "rejected" } = result;
-      const failed = { message, group, code, reason, attempts: 0, round: 1 };
+      const failed = { message, group, code, reason, attempts: 0, round: 1, mayHaveArrived: false };
       const word = await failureAnswer(settings, failed, "conflict");
       if (word !== null) answers.push(publisher.answer(word));
     }

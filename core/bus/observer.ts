@@ -41,7 +41,12 @@ export type BusEvent =
   }
   /** A message failed for good and waits for an operator. */
   | MessageEvent<"failed"> & { readonly attempts: number; readonly reason: string }
-  /** A message was given back untried. */
+  /**
+   * There is no route or subscriber for a message here. It is said once; the message is tried again until it can
+   * be taken or fails.
+   */
+  | MessageEvent<"unroutable"> & { readonly reason: string }
+  /** A message was given back, and no attempt was counted. */
   | MessageEvent<"released"> & { readonly reason: string }
   /** A worker's claim was taken over, and its work was not kept. */
   | MessageEvent<"stale">

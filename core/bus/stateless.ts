@@ -13,6 +13,7 @@ import { checkPattern } from "../name.ts";
 import { failureOf } from "../outcome.ts";
 import type { Clock, DeliveryResult, Receiver, Transport } from "../ports.ts";
 import { resultOfFailure } from "../redelivery.ts";
+import { isInstance } from "../thrown.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../retry.ts";
 import { admitting } from "./admission.ts";
 import {
@@ -178,7 +179,11 @@ export class StatelessReceiver {
       const failure = failureOf(thrown, progress.isRead);
       const reason = this.#redact?.(failure.reason) ?? failure.reason;
       const policy = subscriber.retry ?? this.#retry;
-      const result = resultOfFailure(failure, policy, attempt, this.#random());
+      const result: DeliveryResult & { kind: "refused" | "rejected" } = {
+        ...resultOfFailure(failure, policy, attempt, this.#random()),
+        // A handler that ran out of its time may still be at work.
+        ...(isTimeout(thrown) ? { arrived: "unknown" } : {}),
+      };
       const told = { ...about, attempts: attempt ?? 1, reason };
       if (result.kind === "refused") {
         const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
@@ -318,8 +323,19 @@ const UNREPORTED: DeliveryResult = {
 function combined(results: readonly DeliveryResult[]): DeliveryResult {
   const refused = results.filter((result) => result.kind === "refused");
   const [soonest] = refused.sort((a, b) => (a.retryAfterMs ?? 0) - (b.retryAfterMs ?? 0));
-  return soonest ?? results.find(({ kind }) => kind === "rejected") ?? results[0] ??
-    { kind: "no_subscriber" };
+  const undone = soonest ?? results.find((result) => result.kind === "rejected");
+  if (undone === undefined) return results[0] ?? { kind: "no_subscriber" };
+  return results.some(mayHaveEffect) ? { ...undone, arrived: "unknown" } : undone;
+}
+
+/** Whether a handler did its work, or may have. */
+function mayHaveEffect(result: DeliveryResult): boolean {
+  if (result.kind === "handled") return true;
+  return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return isInstance(thrown, AtlastError) && thrown.code === "timeout";
 }
 
 function above0(option: string, value: number): number {

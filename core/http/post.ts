@@ -5,6 +5,7 @@
  */
 import type { AbortSignalLike } from "../ports.ts";
 import { isInstance, propertyOf } from "../thrown.ts";
+import { isConnectFailure } from "./connect_failure.ts";
 import { readBytes } from "./read_bytes.ts";
 
 /** The part of `fetch` the transport uses; the platform's own fits. */
@@ -20,9 +21,10 @@ export type PostResult =
     readonly text: string | null;
   }
   | { readonly kind: "timed_out" }
-  | { readonly kind: "stopped" }
-  /** `code` is what the system calls it, if that is known. */
-  | { readonly kind: "unreachable"; readonly code: string | null };
+  /** `begun` says whether anything of it may have been sent. */
+  | { readonly kind: "stopped"; readonly begun: boolean }
+  /** `code` is what the system calls it, if that is known; `begun` as above. */
+  | { readonly kind: "unreachable"; readonly code: string | null; readonly begun: boolean };
 
 /** What {@linkcode post} takes. */
 export interface PostRequest {
@@ -45,7 +47,7 @@ export interface PostRequest {
 /** Sends a request. Never throws: whatever goes wrong is in the result. */
 export async function post(request: PostRequest): Promise<PostResult> {
   const { signal, timeoutMs, maxResponseBytes } = request;
-  if (signal.aborted) return { kind: "stopped" };
+  if (signal.aborted) return { kind: "stopped", begun: false };
   const controller = new AbortController();
   let timedOut = false;
   const timer = setTimeout(() => {
@@ -67,8 +69,8 @@ export async function post(request: PostRequest): Promise<PostResult> {
     return { kind: "answered", status: response.status, headers: response.headers, text };
   } catch (error) {
     if (timedOut) return { kind: "timed_out" };
-    if (signal.aborted) return { kind: "stopped" };
-    return { kind: "unreachable", code: systemCode(error) };
+    if (signal.aborted) return { kind: "stopped", begun: true };
+    return { kind: "unreachable", code: systemCode(error), begun: !isConnectFailure(error) };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);

@@ -43,8 +43,14 @@ const deliveryResult = z.object({
       "cannot be read.",
   ),
   reason: z.string().optional().describe("Why it was not taken."),
-  code: z.string().optional().describe("What kind of rejection it is, for a program."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
+  code: z.string().optional().describe(
+    "What kind of refusal it is, for a program. stopping: the service is shutting down, and the sender " +
+      "counts no attempt.",
+  ),
+  arrived: z.string().optional().describe(
+    "unknown for one that was not taken, but may have taken effect all the same.",
+  ),
 });
 
 const deliveryResults = z.object({
@@ -200,6 +206,7 @@ const CODES = [
   "id_conflict",
   "wrong_state",
   "refused",
+  "stopping",
   "rejected",
   "sending",
   "unreachable",
