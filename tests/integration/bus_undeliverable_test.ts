@@ -71,6 +71,7 @@ for (const [name, open] of Object.entries(STORES)) {
         reason: "What had taken it to deliver it gave it up",
         attempts: 1,
         round: 1,
+        mayHaveArrived: true,
       }]);
       await end();
     });
