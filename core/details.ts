@@ -24,7 +24,7 @@ export interface RecordDetails {
    * died with it.
    */
   readonly mayHaveArrived?: boolean;
-  /** Which time it is that it is tried from the start: 2 after the first retry by an operator. Not given: 1. */
+  /** How often an operator had it tried again from the start. */
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;

@@ -55,6 +55,14 @@ export type ErrorCode =
   | "database_locked"
   /** A transaction was used after it ended. */
   | "transaction_ended"
+  /** The connection of a transaction was lost before its commit: nothing of it is committed. */
+  | "connection_lost"
+  /** The server rolled back a transaction instead of committing it. */
+  | "rolled_back"
+  /** The store did not answer, so it may or may not have done what was asked. Asking again with the same id is safe. */
+  | "outcome_unknown"
+  /** A pooler loses prepared statements: the Postgres client wants `prepare: false`. */
+  | "prepared_statement_lost"
   /** The store cannot do what was asked, such as joining a transaction. */
   | "unsupported";
 
@@ -69,20 +77,6 @@ export class AtlastError extends Error {
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
-  }
-}
-
-/** An answer could not be published, because a different message has its id. */
-export class AnswerConflict extends AtlastError {
-  /** The name of the class, as in a stack trace. */
-  override readonly name: string = "AnswerConflict";
-
-  /** Makes an error for the answer under a name. */
-  constructor(name: string, id: string) {
-    super(
-      "id_conflict",
-      `Cannot publish the answer "${name}" with id "${id}": a different message has it`,
-    );
   }
 }
 

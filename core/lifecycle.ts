@@ -246,9 +246,7 @@ export function transition(
         crashes: 0,
         dueAtMs: nowMs,
         deadlineMs: null,
-        details: withDetails(withoutWaits(withArrival(message.details, message.crashes > 0)), {
-          round: (message.details?.round ?? 1) + 1,
-        }),
+        details: withoutWaits(withArrival(message.details, message.crashes > 0)),
       };
   }
 }

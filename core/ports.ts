@@ -14,7 +14,7 @@ import type { SqlClient } from "./platform.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
-export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
+export { type AbortSignalLike, type Clock, type SqlClient, TRANSACTION } from "./platform.ts";
 export type {
   Arrival,
   DeliverOptions,
@@ -193,13 +193,6 @@ export interface Store<Tx = unknown> {
    * from several processes at once.
    */
   ready(): Promise<void>;
-
-  /**
-   * A random id that the store drew at its first start: the same for ever, and for every process that uses the
-   * store, also where several ask for the first time at once. It names the service in the ids of its answers, where
-   * its bus has no `service`. At most 100 letters, digits, `_`, `-` and dots.
-   */
-  serviceId(): Promise<string>;
 
   /**
    * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left

@@ -34,15 +34,10 @@ export function memoryStore(): Store<MemoryTransaction> {
 /** Each method does its work before it returns, so that no two of them ever mix. */
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
-  readonly #serviceId = crypto.randomUUID();
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
 
   ready(): Promise<void> {
     return Promise.resolve();
-  }
-
-  serviceId(): Promise<string> {
-    return Promise.resolve(this.#serviceId);
   }
 
   add(

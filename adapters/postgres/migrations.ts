@@ -7,7 +7,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
-import { serviceTable, tableOf } from "./table.ts";
+import { tableOf } from "./table.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -44,11 +44,7 @@ export const MIGRATIONS: readonly Migration[] = [
     breaking: true,
     statements: (
       schema,
-    ) => [
-      ...detailsStatements(schema, "outbox"),
-      ...detailsStatements(schema, "inbox"),
-      ...serviceStatements(schema),
-    ],
+    ) => [...detailsStatements(schema, "outbox"), ...detailsStatements(schema, "inbox")],
   },
 ];
 
@@ -102,16 +98,4 @@ function halfStatements(schema: string, box: Box): string[] {
 
 function detailsStatements(schema: string, box: Box): string[] {
   return [`alter table ${tableOf(schema, box).name} add column details text`];
-}
-
-/** The id of the service, drawn once. The key lets one row in, whoever else would write another. */
-function serviceStatements(schema: string): string[] {
-  const name = serviceTable(schema);
-  return [
-    `create table ${name} (
-  only_one boolean primary key default true check (only_one),
-  id text collate "C" not null
-)`,
-    `insert into ${name} (id) values (gen_random_uuid()::text)`,
-  ];
 }

@@ -16,9 +16,8 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
-import { answerConflict, answerToFailure } from "./answers.ts";
-import { messageOfRound } from "./callback.ts";
 import { conflictWith } from "./arrival.ts";
+import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -165,17 +164,12 @@ export class Dispatcher<Tx> {
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
     };
     const stored = storedFromBirth(record, "outbox", nowMs);
-    const event = { kind: "undeliverable", reason } as const;
-    const word = isTold
-      ? null
-      : await this.#wordOfFailure({ record: stored, patch: stored, event });
+    const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
     const told = word === null ? null : this.#wordIn(word);
     const added = await store.transaction(async (tx) => {
       const [result] = await store.add("outbox", [record], nowMs, tx);
       const isKept = result?.added === true || this.#mayLackWord(result, reason);
-      if (isKept && told !== null) {
-        this.#wordsAdded(told.records, await store.add(told.box, told.records, nowMs, tx));
-      }
+      if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
       return isKept;
     });
     if (added) this.#tellInbox(told);
@@ -221,12 +215,10 @@ export class Dispatcher<Tx> {
   async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
     const { store, clock, transport } = this.#settings;
     if (transport.groupsHere === undefined) {
-      return await transport.send(batch.map(messageOfRound), signal);
+      return await transport.send(batch.map(({ message }) => message), signal);
     }
     const groups = batch.map((record) => groupsHere(this.#settings, record));
-    const records = batch.flatMap((record, i) =>
-      inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
-    );
+    const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
     const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
     this.#tellInbox({ box: "inbox", records });
     const conflicts = new Set<string>();
@@ -235,7 +227,7 @@ export class Dispatcher<Tx> {
       if (result?.added !== false || conflictWith(record, result.existing) === null) return;
       conflicts.add(record.id);
     });
-    const rest = batch.filter((_, i) => groups[i] === null).map(messageOfRound);
+    const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
     return groups.map((own, i): SendResult => {
@@ -287,28 +279,25 @@ export class Dispatcher<Tx> {
   }
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
-    return answerToFailure(this.#settings, "outbox", decision);
+  #wordOfFailure(
+    { record, patch }: Pick<Decision, "record" | "patch">,
+  ): Promise<Message | null> {
+    const { message } = record;
+    return failureMessage(message, {
+      messageId: message.id,
+      name: message.name,
+      group: "",
+      reason: patch.reason ?? "",
+      attempts: patch.attempts,
+    }, this.#settings.clock.now());
   }
 
   /** Settles a failure together with the word of it. */
   async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
     const words = this.#wordIn(word);
-    const added = await this.#settler.alone({ settlement, ...words });
-    if (added === null) return false;
-    this.#wordsAdded(words.records, added);
-    this.#tellInbox(words);
-    return true;
-  }
-
-  /** Says which words of failures could not be added, because other messages have their ids. */
-  #wordsAdded(words: readonly NewRecord[], added: readonly AddResult[]): void {
-    words.forEach((word, i) => {
-      const error = answerConflict(word, added[i]);
-      if (error !== null) {
-        this.#settings.observe({ kind: "error", during: "failure callback", error });
-      }
-    });
+    const settled = await this.#settler.alone({ settlement, ...words }) !== null;
+    if (settled) this.#tellInbox(words);
+    return settled;
   }
 
   #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {

@@ -13,7 +13,7 @@ import type {
   StoredRecord,
 } from "../ports.ts";
 import { conflictWith, detailsOnArrival, resultOf } from "./arrival.ts";
-import { answerConflict, failureAnswer } from "./answers.ts";
+import { failureMessage } from "./callback.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
 import type { Settings } from "./options.ts";
 import type { Publisher } from "./publisher.ts";
@@ -117,22 +117,19 @@ export class Intake<Tx> {
    * before the answer, so that a message is not set aside without it; done again, it changes nothing.
    */
   async #tellOfRejections(received: readonly Received[]): Promise<void> {
-    const { settings, publisher } = this.#parts;
-    const { store, clock, observe } = settings;
+    const { settings: { store, clock }, publisher } = this.#parts;
     const answers: NewRecord[] = [];
-    for (const { record: { group, message }, result } of received) {
+    for (const { record: { id, group, message }, result } of received) {
       if (result?.kind !== "rejected") continue;
-      const { reason, code = "rejected" } = result;
-      const failed = { message, group, code, reason, attempts: 0, round: 1, mayHaveArrived: false };
-      const word = await failureAnswer(settings, failed, "conflict");
+      const { reason } = result;
+      const report = { messageId: id, name: message.name, group, reason, attempts: 0 };
+      const word = await failureMessage(message, report, clock.now(), "conflict");
       if (word !== null) answers.push(publisher.answer(word));
     }
     if (answers.length === 0) return;
     const added = await store.add("outbox", answers, clock.now());
     answers.forEach((answer, i) => {
       if (added[i]?.added) publisher.committed(answer);
-      const error = answerConflict(answer, added[i]);
-      if (error !== null) observe({ kind: "error", during: "failure callback", error });
     });
   }
 }

@@ -33,9 +33,7 @@ export function decide<Tx>(
   nowMs: number = settings.clock.now(),
 ): Decision {
   const patch = transition(record, event, policy, nowMs, settings.random());
-  const { redact } = settings;
-  if (redact === null || patch.reason === null) return { record, event, patch, reply };
-  return { record, event, patch: { ...patch, reason: redact(patch.reason) }, reply };
+  return { record, event, patch, reply };
 }
 
 /** The settlement that carries out a decision, by whoever claimed the record. */

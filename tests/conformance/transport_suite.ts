@@ -5,7 +5,6 @@
  */
 import type { Receiver, Transport } from "../../core/ports.ts";
 import { runSuite, type Skip } from "./suite.ts";
-import { answerCases } from "./transport/answer_cases.ts";
 import { carryCases } from "./transport/carry_cases.ts";
 import { pulled } from "./transport/pulled.ts";
 import { resultCases } from "./transport/result_cases.ts";
@@ -32,11 +31,7 @@ export interface TransportSuiteOptions {
 /** Runs every transport case on one adapter. */
 export function transportSuite(name: string, options: TransportSuiteOptions): void {
   const { open, ...rest } = options;
-  runSuite<TransportSubject>(name, {
-    carrying: carryCases,
-    results: resultCases,
-    answers: answerCases,
-  }, {
+  runSuite<TransportSubject>(name, { carrying: carryCases, results: resultCases }, {
     ...rest,
     open() {
       const closing: (() => Promise<void>)[] = [];

@@ -63,16 +63,10 @@ for (const [name, open] of Object.entries(STORES)) {
         ["failed", GONE.reason, clock.now() + 15 * DAY_MS],
       );
       await bus.tick();
-      assert.deepEqual(reports, [{
-        messageId: GONE.id,
-        name: Placed.name,
-        group: "",
-        code: "undeliverable",
-        reason: "What had taken it to deliver it gave it up",
-        attempts: 1,
-        round: 1,
-        mayHaveArrived: true,
-      }]);
+      const { id: messageId, reason } = GONE;
+      assert.deepEqual(reports, [
+        { messageId, name: Placed.name, group: "", reason, attempts: 1 },
+      ]);
       await end();
     });
 

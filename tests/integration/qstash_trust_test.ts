@@ -150,7 +150,6 @@ describe("a delivery of QStash's that was captured", () => {
       }),
     ], {
       verify: verifyQstash({ currentSigningKey, nextSigningKey, url: INVENTORY, clock }),
-      service: "inventory",
       transport,
     });
     const routes = { "#": `${INVENTORY}/deliver` };

@@ -7,7 +7,6 @@ import { Script } from "./client.ts";
 import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
 import { ASK_FENCE } from "./lua/fence.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
-import { SERVICE_ID } from "./lua/service.ts";
 import { WRITE } from "./lua/write.ts";
 
 /** Settles and adds. */
@@ -24,5 +23,3 @@ export const LIST_SCRIPT: Script = new Script(LIST);
 export const PRUNE_SCRIPT: Script = new Script(PRUNE);
 /** Asks a fence. */
 export const ASK_SCRIPT: Script = new Script(ASK_FENCE);
-/** Draws the id of the service. */
-export const SERVICE_ID_SCRIPT: Script = new Script(SERVICE_ID);

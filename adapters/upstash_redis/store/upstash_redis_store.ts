@@ -11,7 +11,6 @@
  * | `settle`; with what is added to it (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
- * | `serviceId`, once for each process; the very first time | 1; 4 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
  * | `prune` that finds nothing; something | 1; 8 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
@@ -44,14 +43,7 @@ import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { groupName, isStorable, LISTED, memberOf } from "./keys.ts";
 import { listRecords } from "./listing.ts";
-import {
-  CLAIM_SCRIPT,
-  DUE_SCRIPT,
-  PRUNE_SCRIPT,
-  RENEW_SCRIPT,
-  SERVICE_ID_SCRIPT,
-  WRITE_SCRIPT,
-} from "./scripts.ts";
+import { CLAIM_SCRIPT, DUE_SCRIPT, PRUNE_SCRIPT, RENEW_SCRIPT, WRITE_SCRIPT } from "./scripts.ts";
 import { countsOf, recordOf, timeWord } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
 import {
@@ -123,18 +115,6 @@ class RedisStore implements UpstashRedisStore {
   /** There is nothing to make: keys come with what is in them. */
   ready(): Promise<void> {
     return Promise.resolve();
-  }
-
-  /** Read once by each process; drawn by the first of all. */
-  async serviceId(): Promise<string> {
-    const key = `${this.#base}service`;
-    const known = await this.#client.plain((redis) => redis.get(key));
-    if (isText(known)) return unmarked(known);
-    const [drawn] = await this.#run(SERVICE_ID_SCRIPT, {
-      keys: [key],
-      args: [SERVICE_ID_MARK + crypto.randomUUID()],
-    });
-    return unmarked(String(drawn));
   }
 
   /** More than one request carries is added in several, each of them one step. */
@@ -348,13 +328,6 @@ class RedisStore implements UpstashRedisStore {
     const { expiring, totals, all } = keys;
     return { expiring, totals, all, list: LISTED.map((state) => keys.list(state)) };
   }
-}
-
-/** Stands before the id, so that the official client does not read it as a number. */
-const SERVICE_ID_MARK = "*";
-
-function unmarked(text: string): string {
-  return text.slice(SERVICE_ID_MARK.length);
 }
 
 function groupWords(groups: readonly string[] | undefined): string[] {
