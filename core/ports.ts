@@ -21,7 +21,7 @@ export type {
   Remembering,
   ReturningRecord,
 } from "./inbox_memory.ts";
-export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
+export { type AbortSignalLike, type Clock, type SqlClient, TRANSACTION } from "./platform.ts";
 export type {
   Arrival,
   DeliverOptions,
