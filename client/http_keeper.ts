@@ -13,6 +13,7 @@ import type { SignatureChecker } from "../core/http/signature.ts";
 import { readRetryAfter } from "../core/http/retry_after.ts";
 import type { Clock } from "../core/ports.ts";
 import { nextAttemptAt, type RetryPolicy } from "../core/retry.ts";
+import { hasCode } from "../core/thrown.ts";
 import { HALF_CONTENT_TYPE, mediaType, parseError, type WireError } from "../core/wire.ts";
 
 /** How requests are made. */
@@ -86,7 +87,7 @@ export class HttpKeeper implements HalfKeeper {
     try {
       return await this.#about("query", id);
     } catch (error) {
-      if (error instanceof AtlastError && error.code === "not_found") return null;
+      if (hasCode(error, "not_found")) return null;
       throw error;
     }
   }

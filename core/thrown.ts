@@ -5,6 +5,8 @@
  * @module
  */
 
+import { AtlastError, type ErrorCode, NonRetryable } from "./errors.ts";
+
 /** The name and the message of a thrown value. */
 export interface ThrownText {
   /** The name of the error; `Error` for a value that has none. */
@@ -13,17 +15,53 @@ export interface ThrownText {
   readonly message: string;
 }
 
+/** Whether a value is an {@linkcode AtlastError} with this code. */
+export function hasCode(thrown: unknown, code: ErrorCode): thrown is AtlastError {
+  return isInstance(thrown, AtlastError) && propertyOf(thrown, "code") === code;
+}
+
+/**
+ * The value itself where all who meet it can read it, such as a database driver through whose transaction it
+ * passes; else an error that says as much of it as can be read.
+ */
+export function readableThrown(thrown: unknown): unknown {
+  if ((typeof thrown !== "object" || thrown === null) && typeof thrown !== "function") {
+    return thrown;
+  }
+  try {
+    const { name, message, code, cause, stack } = thrown as Partial<Error> & { code?: unknown };
+    const texts = [name, message, stack].filter((text) => text !== undefined);
+    // Only read: a getter that throws does so here.
+    void [thrown instanceof Error, code, cause];
+    if (texts.every((text) => typeof text === "string")) return thrown;
+  } catch {
+    // It cannot be read.
+  }
+  const { name, message } = textOfThrown(thrown);
+  const error = isInstance(thrown, NonRetryable) ? new NonRetryable(message) : new Error(message);
+  return Object.defineProperty(error, "name", { value: name });
+}
+
 const NO_ERROR = "A value that is no Error was thrown";
 const UNREADABLE = "An error was thrown that cannot be read";
 
 /** The name and the message of a thrown value as text. A string that was thrown is its own message. */
 export function textOfThrown(thrown: unknown): ThrownText {
   if (typeof thrown === "string") return { name: "Error", message: thrown };
-  if (!isInstance(thrown, Error)) return { name: "Error", message: NO_ERROR };
+  if (!isError(thrown)) return { name: "Error", message: NO_ERROR };
   return {
     name: textOf(() => thrown.name) ?? "Error",
     message: textOf(() => thrown.message) ?? UNREADABLE,
   };
+}
+
+/** Whether a value is an error, of this realm or of another. */
+function isError(thrown: unknown): thrown is Error {
+  try {
+    return thrown instanceof Error || Object.prototype.toString.call(thrown) === "[object Error]";
+  } catch {
+    return false;
+  }
 }
 
 /** Whether a value is an instance of a class; false where that cannot be found out. */

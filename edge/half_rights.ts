@@ -8,6 +8,7 @@ import { HEADER } from "../core/headers.ts";
 import type { Message } from "../core/message.ts";
 import { checkPattern, matchesName } from "../core/name.ts";
 import type { Principal } from "../core/principal.ts";
+import { hasCode } from "../core/thrown.ts";
 import { Refusal } from "./status.ts";
 
 /** Names, or patterns of names: for every participant, or for each its own. */
@@ -94,7 +95,7 @@ export class HalfRights {
     try {
       return await work();
     } catch (error) {
-      const isOthers = error instanceof AtlastError && error.code === "forbidden";
+      const isOthers = hasCode(error, "forbidden");
       if (!isOthers || kind === "service") throw error;
       throw new AtlastError(
         "not_found",

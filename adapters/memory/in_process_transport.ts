@@ -14,6 +14,7 @@ import type {
   Transport,
   TransportCapabilities,
 } from "../../core/ports.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 
 /** How many messages one call takes: what an inbox comfortably stores in one statement. */
 const MAX_BATCH = 1_000;
@@ -76,7 +77,7 @@ async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise
     const results = await receiver.deliver(messages.map(ownCopy));
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = textOfThrown(error).message;
     return messages.map(() => ({ kind: "failed", reason, retryable: true }));
   }
 }

@@ -8,6 +8,7 @@ import { systemCode } from "../../core/http/post.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import { quotedReason } from "../../core/outcome.ts";
 import type { SendResult } from "../../core/ports.ts";
+import { isInstance, propertyOf } from "../../core/thrown.ts";
 
 /** A failure, with what it says of requests to come. */
 export interface Trouble {
@@ -56,11 +57,10 @@ function refusedOne(answer: unknown): Taken {
  * from another copy of its package.
  */
 export function troubleOf(thrown: unknown, nowMs: number): Trouble {
-  const error = isObject(thrown) ? thrown : {};
-  const status = error["status"];
+  const status = propertyOf(thrown, "status");
   if (typeof status !== "number") return unanswered(thrown);
-  if (status === 429) return limited(error, nowMs);
-  const said = sayingOf(error["message"]);
+  if (status === 429) return limited(thrown, nowMs);
+  const said = sayingOf(propertyOf(thrown, "message"));
   // A whole batch is refused for one message, and any of them may be that one.
   if (status === 400 || status === 413 || status === 422) {
     // A name that does not resolve now may do so later.
@@ -94,7 +94,7 @@ export function failed(
 }
 
 function unanswered(thrown: unknown): Trouble {
-  if (thrown instanceof SyntaxError) {
+  if (isInstance(thrown, SyntaxError)) {
     // It may have taken the messages all the same: their ids keep them from being taken twice.
     return { result: failed("QStash did not answer in JSON", true), mayBeOne: false };
   }
@@ -103,9 +103,9 @@ function unanswered(thrown: unknown): Trouble {
   return { result: isConnectFailure(thrown) ? notTaken(result) : result, mayBeOne: false };
 }
 
-function limited(error: Record<string, unknown>, nowMs: number): Trouble {
-  const isDaily = error["name"] === "QstashDailyRatelimitError";
-  const reset = error["reset"];
+function limited(error: unknown, nowMs: number): Trouble {
+  const isDaily = propertyOf(error, "name") === "QstashDailyRatelimitError";
+  const reset = propertyOf(error, "reset");
   const resetMs = typeof reset === "string" && /^\d{1,11}$/.test(reset)
     ? Number(reset) * 1000 - nowMs
     : isDaily

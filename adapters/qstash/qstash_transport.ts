@@ -12,6 +12,7 @@ import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
 import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
 import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";
@@ -192,7 +193,7 @@ class OnQstash implements QstashTransport {
     try {
       checkChoices(choices);
     } catch (error) {
-      const { message: problem } = error as Error;
+      const { message: problem } = textOfThrown(error);
       return notTaken(failed(`Its choices for QStash do not hold: ${problem}`, false));
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.

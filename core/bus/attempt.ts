@@ -11,6 +11,7 @@ import type { NewRecord, SettleStep, StoredRecord } from "../ports.ts";
 import { replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { Handling } from "./handling.ts";
+import { hasCode, readableThrown } from "../thrown.ts";
 import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
@@ -61,7 +62,7 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
     publisher.ended(used as Tx);
     return end;
   } catch (thrown) {
-    if (thrown instanceof AtlastError && thrown.code === "lease_lost") {
+    if (hasCode(thrown, "lease_lost")) {
       return ended({ kind: "stale" });
     }
     if (parts.signal.aborted) {
@@ -136,13 +137,19 @@ export async function handled<Tx>(
   nowMs?: number,
 ): Promise<Handled> {
   const handling = new Handling(record, tx, signal, publisher);
-  const value = settings.onConsume.length === 0
-    ? await subscriber.handle(body, handling)
-    : await wrapHandler(
-      settings.onConsume,
-      handling,
-      async (value) => await subscriber.handle(value, handling),
-    )(body);
+  let value: unknown;
+  try {
+    value = settings.onConsume.length === 0
+      ? await subscriber.handle(body, handling)
+      : await wrapHandler(
+        settings.onConsume,
+        handling,
+        async (value) => await subscriber.handle(value, handling),
+      )(body);
+  } catch (thrown) {
+    // It goes through the transaction of a driver, which may want to read it.
+    throw readableThrown(thrown);
+  }
   const policy = policyOf(settings, record, subscriber.retry);
   const decided = () =>
     decide(settings, record, { kind: "succeed" }, policy, recordedReply(value), nowMs);

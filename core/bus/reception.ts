@@ -4,9 +4,9 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
+import { hasCode } from "../thrown.ts";
 import { combined } from "./arrival.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./intake.ts";
@@ -116,7 +116,7 @@ export class Reception<Tx> {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
       // Someone else was first, and has it tried already.
-      if (!(error instanceof AtlastError && error.code === "wrong_state")) throw error;
+      if (!hasCode(error, "wrong_state")) throw error;
     }
     return true;
   }
