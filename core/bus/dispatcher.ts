@@ -18,6 +18,7 @@ import type {
 } from "../ports.ts";
 import { conflictWith } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
+import { sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -207,7 +208,12 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (this.#settings.transport.routes(name, headers)) return null;
+    try {
+      if (this.#settings.transport.routes(name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
@@ -246,7 +252,11 @@ export class Dispatcher<Tx> {
     }
     const nowMs = this.#settings.clock.now();
     return batch.map((record, i) =>
-      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+      this.#decide(
+        record,
+        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
+        nowMs,
+      )
     );
   }
 
