@@ -77,6 +77,7 @@ export { MAX_ID_LENGTH } from "./core/id.ts";
 export { matchesName, MAX_NAME_LENGTH } from "./core/name.ts";
 
 // The life of a message
+export type { RecordDetails } from "./core/details.ts";
 export {
   type Box,
   type EventKind,

@@ -26,6 +26,12 @@ export interface Clock {
 }
 
 /**
+ * The key under which a savepoint's handle has the handle of its whole transaction, where the store's driver
+ * gives each savepoint one of its own.
+ */
+export const TRANSACTION: unique symbol = Symbol("atlast.transaction");
+
+/**
  * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
  * placeholders, and the rows that came back.
  */

@@ -341,6 +341,24 @@ describe("a raw delivery of a publisher that binds no headers", () => {
   });
 });
 
+describe("a delivery with bound headers", () => {
+  it("holds for the official receiver, at the URL with the digest and at no other", async () => {
+    const { qstash, statuses } = await receiving();
+    const routes = { "#": `${INVENTORY}/deliver?shop=7` };
+    await qstashTransport({ client: qstash.client, clock: qstash.clock, routes })
+      .send([testMessage()], SIGNAL);
+    await qstash.emulator.drain();
+    assert.deepEqual(statuses, [200]);
+    const { url, headers, text: body } = qstash.deliveries[0]!;
+    const signature = headers.get("upstash-signature")!;
+    assert.match(url, /\/deliver\?shop=7&atlast-bound=[\w-]{43}$/);
+    assert.equal(await qstash.receiver().verify({ signature, body, url }), true);
+    const other = url.replace(/&.*/, "");
+    await assert.rejects(qstash.receiver().verify({ signature, body, url: other }));
+    await qstash.close();
+  });
+});
+
 describe("a URL group", () => {
   it("gets batches, whose headers QStash signs with the body", async () => {
     const { qstash, heard, statuses } = await receiving();
