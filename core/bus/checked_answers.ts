@@ -5,7 +5,9 @@
  * @module
  */
 import type { CheckAnswer } from "../checkback.ts";
-import type { SendResult } from "../ports.ts";
+import { ignoreRejection } from "../guard.ts";
+import type { MessageHeaders } from "../message.ts";
+import type { SendResult, Transport } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
 
 /**
@@ -22,6 +24,32 @@ export function sendResultAt(results: unknown, index: number): SendResult | unde
   if (typeof reason !== "string") return undefined;
   if (retryAfterMs === undefined || isDuration(retryAfterMs)) return result as SendResult;
   return { ...rest, kind, reason } as SendResult;
+}
+
+/**
+ * Whether a transport has a route.
+ *
+ * @throws {TypeError} For what is neither true nor false, such as the promise of an asynchronous function.
+ */
+export function hasRoute(
+  transport: Pick<Transport, "routes">,
+  name: string,
+  headers: MessageHeaders,
+): boolean {
+  const isRouted: unknown = transport.routes(name, headers);
+  if (typeof isRouted === "boolean") return isRouted;
+  ignoreRejection(isRouted);
+  throw new TypeError("Cannot use what routes gave: want true or false");
+}
+
+/**
+ * How many records a store says that it deleted.
+ *
+ * @throws {TypeError} For what is no count: a loop that goes on until there are few would go on for ever.
+ */
+export function deletedCount(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new TypeError("Cannot use what prune gave: want how many records it deleted");
 }
 
 /**

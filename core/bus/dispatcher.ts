@@ -18,7 +18,7 @@ import type {
 } from "../ports.ts";
 import { conflictWith } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
-import { sendResultAt } from "./checked_answers.ts";
+import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -209,7 +209,7 @@ export class Dispatcher<Tx> {
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
     try {
-      if (this.#settings.transport.routes(name, headers)) return null;
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
     } catch (thrown) {
       // It is the transport's fault, and must not keep back the others of the batch.
       return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };

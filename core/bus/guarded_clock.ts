@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ignoreRejection } from "../guard.ts";
 import type { Clock } from "../ports.ts";
 import { SYSTEM_CLOCK } from "./system_clock.ts";
 
@@ -26,6 +27,7 @@ export function guardedRandom(random: (() => number) | undefined, report: Report
         isBroken = false;
         return value;
       }
+      ignoreRejection(value);
       throw new TypeError("Cannot use what random gave: want a number from 0 to 1, without 1");
     } catch (error) {
       if (!isBroken) report(error);
@@ -48,10 +50,11 @@ class GuardedClock implements Clock {
   now(): number {
     try {
       const nowMs: unknown = this.#clock.now();
-      if (Number.isFinite(nowMs)) {
+      if (Number.isFinite(nowMs) && (nowMs as number) >= 0) {
         this.#isBroken = false;
         return nowMs as number;
       }
+      ignoreRejection(nowMs);
       throw new TypeError("Cannot use what clock.now gave: want Unix milliseconds");
     } catch (error) {
       this.#tell(error);
@@ -63,6 +66,7 @@ class GuardedClock implements Clock {
     try {
       const cancel: unknown = this.#clock.after(delayMs, wake);
       if (typeof cancel === "function") return () => this.#cancel(cancel as () => void);
+      ignoreRejection(cancel);
       throw new TypeError("Cannot use what clock.after gave: want a function that cancels it");
     } catch (error) {
       this.#tell(error);
