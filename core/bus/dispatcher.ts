@@ -19,6 +19,7 @@ import type {
 import { addToInbox, type Arrival } from "./admit.ts";
 import { failureOfRejection } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
+import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -209,7 +210,12 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (this.#settings.transport.routes(name, headers)) return null;
+    try {
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
@@ -264,7 +270,7 @@ export class Dispatcher<Tx> {
     const sent = batch.map((record, i) =>
       this.#decide(
         record,
-        eventAfterSending(this.#settings, results[i], signal.aborted),
+        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
         nowMs,
         startedAtMs,
       )

@@ -11,6 +11,7 @@ import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, Health, HealthOptions } from "./bus.ts";
 import { cancel, type Cancellation } from "./cancel.ts";
+import { dueTime } from "./checked_answers.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
@@ -241,7 +242,9 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       await store.ready();
       await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
       await this.#outbox.idle();
-      if (alarm !== undefined) this.#waker.done(await store.nextDueAt("outbox", clock.now()));
+      if (alarm !== undefined) {
+        this.#waker.done(dueTime(await store.nextDueAt("outbox", clock.now())));
+      }
     });
   }
 

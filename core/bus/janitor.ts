@@ -4,6 +4,7 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
+import { deletedCount } from "./checked_answers.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
 import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
@@ -59,13 +60,13 @@ export class Janitor<Tx> {
     while (!isOver()) {
       const startMs = clock.now();
       const remembering = box === "inbox" ? rememberingOf(memory, startMs) : undefined;
-      const deleted = await (remembering === undefined
-        ? store.prune(box, startMs, BATCH)
-        : store.prune(box, startMs, BATCH, remembering));
+      const deleted = deletedCount(
+        await (remembering === undefined
+          ? store.prune(box, startMs, BATCH)
+          : store.prune(box, startMs, BATCH, remembering)),
+      );
       count += deleted;
-      if (deleted < BATCH) {
-        break;
-      }
+      if (deleted < BATCH) break;
       const restMs = Math.min((clock.now() - startMs) * REST_PER_BATCH, LONGEST_REST_MS);
       await this.#rest(Math.min(restMs, untilMs - clock.now()));
     }

@@ -11,12 +11,12 @@ import type { Box, LifecyclePolicy } from "../lifecycle.ts";
 import { MAX_BODY_BYTES } from "../message.ts";
 import type { CheckBack, Clock, Fence, Store, StoredRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
+import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type InboxMemory, retentionOf } from "./retention.ts";
 import type { Subscriber } from "./subscriber.ts";
-import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
@@ -145,6 +145,10 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
       [group, own],
     ) => [group, count(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
   );
+  const observe = guarded(options.observe);
+  const reportOn = (during: string) => (error: unknown) =>
+    observe({ kind: "error", during, error });
+  checkTransport(options.transport);
   return {
     store: options.store,
     transport: options.transport,
@@ -166,11 +170,25 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
-    observe: guarded(options.observe),
-    clock: options.clock ?? SYSTEM_CLOCK,
-    random: options.random ?? Math.random,
+    observe,
+    clock: guardedClock(options.clock, reportOn("clock")),
+    random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
+}
+
+/** With a batch of no messages, or of none that is a number, nothing would be sent and nothing said. */
+function checkTransport({ capabilities }: Transport): void {
+  for (const limit of ["maxBatch", "maxBodyBytes"] as const) {
+    const value: unknown = capabilities[limit];
+    if (typeof value === "number" && value >= 1) continue;
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with a transport whose capability ${limit} is ${
+        typeof value === "number" ? value : typeof value
+      }: want a number from 1 on`,
+    );
+  }
 }
 
 /** The largest body that this bus publishes, in bytes. */
