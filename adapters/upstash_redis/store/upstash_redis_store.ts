@@ -13,8 +13,8 @@
  * | `find`, `count` | 1 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
  * | `prune` that finds nothing; something | 1; 8 |
- * | `prune` with a memory: nothing; something; a bucket that is forgotten | 2; 12; 5 |
- * | `addUnlessKnown` | 7, and 1 for each of up to 9 buckets |
+ * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
+ * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
  * In the inbox a claim costs 1 more for each further group, and 1 more where it finds something in it; `nextDueAt`
