@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Message } from "../message.ts";
+import { copyOfMessage, type Message } from "../message.ts";
 import type {
   AddResult,
   DeliverOptions,
@@ -64,7 +64,8 @@ export class Intake<Tx> {
     const { settings, subscriptions } = this.#parts;
     const nowMs = settings.clock.now();
     const details = detailsOnArrival(options);
-    const records = messages.map((message) =>
+    // Whoever delivers them may go on with them, and change them.
+    const records = messages.map(copyOfMessage).map((message) =>
       [...subscriptions.of(message.name).keys()]
         .map((group) => newRecord(message, { group, dueAtMs: nowMs, details }))
     );
