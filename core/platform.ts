@@ -21,6 +21,11 @@ export interface AbortSignalLike {
 export interface Clock {
   /** Unix time in milliseconds. */
   now(): number;
+  /**
+   * A reading in milliseconds that goes on with the time that passes, whatever is done to the system's clock. A
+   * sender knows by it that its claim ran out. Not given: `now`.
+   */
+  monotonic?(): number;
   /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
   after(delayMs: number, wake: () => void): () => void;
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { AtlastError } from "../errors.ts";
 import { expiresAt } from "../expiry.ts";
-import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
@@ -16,11 +16,14 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
-import { conflictWith } from "./arrival.ts";
+import { addToInbox, type Arrival } from "./admit.ts";
+import { failureOfRejection } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
+import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
@@ -29,13 +32,7 @@ import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
 
-/** What becomes of a message when another one with its id is in the inbox of a group. */
-const ID_CONFLICT: SendResult = {
-  kind: "failed",
-  retryable: false,
-  code: "id_conflict",
-  reason: failureText("id_conflict"),
-};
+const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -71,9 +68,13 @@ export class Dispatcher<Tx> {
 
   /** Claims due records. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
-    const { store, clock, leaseMs } = this.#settings;
-    const nowMs = clock.now();
-    return await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs: nowMs + leaseMs, kind });
+    const { store, leaseMs } = this.#settings;
+    const start = this.#leases.start();
+    const { nowMs } = start;
+    const leaseUntilMs = nowMs + leaseMs;
+    const records = await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs, kind });
+    this.#leases.claimed(records, start);
+    return records;
   }
 
   /** Claims one batch and sends it. */
@@ -104,7 +105,9 @@ export class Dispatcher<Tx> {
     untilMs = Infinity,
   ): Promise<Omit<DispatchCounts, "claimed">> {
     if (records.length === 0) return { sent: 0, failed: 0 };
-    const held = this.#leases.hold("outbox", records);
+    const lost = new AbortController();
+    const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
+    const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       const { sendable, decisions } = this.#sort(records);
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
@@ -118,7 +121,7 @@ export class Dispatcher<Tx> {
       settle(decisions);
       for (const batch of batches) {
         const inTime = this.#settings.clock.now() < untilMs;
-        settle(inTime ? await this.#sendBatch(batch, signal) : this.#giveBack(batch));
+        settle(inTime ? await this.#sendBatch(batch, unlessLost) : this.#giveBack(batch));
       }
       const applied = (await Promise.all(settled)).flat();
       return {
@@ -158,7 +161,7 @@ export class Dispatcher<Tx> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
-      ...newRecord(message, {}),
+      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
       state: "failed",
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
@@ -207,52 +210,82 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (this.#settings.transport.routes(name, headers)) return null;
+    try {
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
-  async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
-    const { store, clock, transport } = this.#settings;
-    if (transport.groupsHere === undefined) {
-      return await transport.send(batch.map(({ message }) => message), signal);
-    }
+  async #carry(
+    batch: readonly StoredRecord[],
+    startedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult[]> {
+    const { transport } = this.#settings;
+    const messages = batch.map((record) => outgoing(record, startedAtMs));
+    if (transport.groupsHere === undefined) return await transport.send(messages, signal);
     const groups = batch.map((record) => groupsHere(this.#settings, record));
-    const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
-    const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
-    this.#tellInbox({ box: "inbox", records });
-    const conflicts = new Set<string>();
-    records.forEach((record, i) => {
-      const result = added[i];
-      if (result?.added !== false || conflictWith(record, result.existing) === null) return;
-      conflicts.add(record.id);
+    const arrivals = batch.flatMap((record, i) =>
+      inboxRows(record, groups[i] ?? [])
+        .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
+    );
+    const results = await addToInbox(this.#settings, arrivals, startedAtMs);
+    this.#tellInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
+    const rejected = new Map<string, SendResult>();
+    arrivals.forEach(({ record }, i) => {
+      const result = results[i];
+      if (result?.kind === "rejected") rejected.set(record.id, failureOfRejection(result));
     });
-    const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
+    const rest = messages.filter((_, i) => groups[i] === null);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
-    return groups.map((own, i): SendResult => {
-      if (own === null) return sent[next++] as SendResult;
-      return conflicts.has((batch[i] as StoredRecord).id) ? ID_CONFLICT : { kind: "sent" };
-    });
+    return groups.map((own, i): SendResult =>
+      own === null
+        ? sent[next++] as SendResult
+        : rejected.get((batch[i] as StoredRecord).id) ?? { kind: "sent" }
+    );
   }
 
-  async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+  async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+    if (signal.aborted) return this.#giveBack(all);
+    // Not before: this process may have been paused since the claim, and others may have it by now.
+    const batch = all.filter((record) => this.#leases.holds(record));
+    const overdue = batch.length === all.length
+      ? []
+      : this.#giveBack(all.filter((record) => !batch.includes(record)));
+    if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
+    const startedAtMs = this.#settings.clock.now();
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
-      results = await unlessAborted(() => this.#carry(batch, signal), signal);
+      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) =>
-      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+    const sent = batch.map((record, i) =>
+      this.#decide(
+        record,
+        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
+        nowMs,
+        startedAtMs,
+      )
     );
+    return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 
-  #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
+  #decide(
+    record: StoredRecord,
+    event: LifecycleEvent,
+    nowMs?: number,
+    startedAtMs?: number,
+  ): Decision {
     const policy = policyOf(this.#settings, record);
-    return decide(this.#settings, record, event, policy, null, nowMs);
+    return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
   }
 
   /** Settles decisions and gives back those that applied. */
@@ -289,6 +322,7 @@ export class Dispatcher<Tx> {
       group: "",
       reason: patch.reason ?? "",
       attempts: patch.attempts,
+      ...(patch.details?.mayHaveArrived === true ? { mayHaveArrived: true } : {}),
     }, this.#settings.clock.now());
   }
 
