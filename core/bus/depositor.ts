@@ -51,6 +51,7 @@ export class Depositor<Tx> {
         run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
+        now: () => settings.clock.now(),
       });
     this.#addJoined = { outbox: joined("outbox"), inbox: joined("inbox") };
   }

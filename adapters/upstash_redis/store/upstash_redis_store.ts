@@ -80,6 +80,13 @@ export interface UpstashRedisOptions {
    * with the same prefix share their records.
    */
   readonly prefix?: string;
+  /**
+   * How long one request may take, in milliseconds, the retries of the client included. Its outcome is unknown
+   * then, and the call rejects with `outcome_unknown`.
+   *
+   * @default 30_000
+   */
+  readonly timeoutMs?: number;
 }
 
 /** The most that one claim brings, in characters of messages: an answer that any plan carries. */
@@ -96,7 +103,7 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * const redis = new Redis({ url: "https://….upstash.io", token: "…" });
  * const store = upstashRedisStore({ redis, prefix: "orders" });
  * ```
- * @throws {AtlastError} `invalid_option` when the prefix cannot be one.
+ * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
   return new RedisStore(options);
@@ -116,9 +123,9 @@ class RedisStore implements UpstashRedisStore {
   readonly #base: string;
   readonly #keys: Keys;
 
-  constructor({ redis, prefix }: UpstashRedisOptions) {
+  constructor({ redis, prefix, timeoutMs }: UpstashRedisOptions) {
     this.#base = keyBase(prefix);
-    this.#client = new Client(redis);
+    this.#client = new Client(redis, timeoutMs);
     this.#keys = keysOf(this.#base);
   }
 
