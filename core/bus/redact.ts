@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
+import { isInstance, propertyOf, textOfThrown } from "../thrown.ts";
 import type { Observer } from "./observer.ts";
 
 /** Takes out of a text what must not be kept. Never throws. */
@@ -36,13 +37,14 @@ export function redacted(observe: Observer, redact: Redact | null): Observer {
 /** The same error with its message and stack redacted, and without what else it carries. */
 function redactedError(error: unknown, redact: Redact): unknown {
   try {
-    if (!(error instanceof Error)) return redact(String(error));
-    const message = redact(error.message);
-    const copy = error instanceof AtlastError
-      ? new AtlastError(error.code, message)
-      : Object.assign(new Error(message), { name: error.name });
+    const { name, message } = textOfThrown(error);
+    const stack = propertyOf(error, "stack");
+    const text = redact(message);
+    const copy = isInstance(error, AtlastError)
+      ? new AtlastError(error.code, text)
+      : Object.assign(new Error(text), { name });
     Object.defineProperty(copy, "stack", {
-      value: typeof error.stack === "string" ? redact(error.stack) : undefined,
+      value: typeof stack === "string" ? redact(stack) : undefined,
       configurable: true,
       writable: true,
     });
