@@ -21,9 +21,20 @@ export interface AbortSignalLike {
 export interface Clock {
   /** Unix time in milliseconds. */
   now(): number;
+  /**
+   * A reading in milliseconds that goes on with the time that passes, whatever is done to the system's clock. A
+   * sender knows by it that its claim ran out. Not given: `now`.
+   */
+  monotonic?(): number;
   /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
   after(delayMs: number, wake: () => void): () => void;
 }
+
+/**
+ * The key under which a savepoint's handle has the handle of its whole transaction, where the store's driver
+ * gives each savepoint one of its own.
+ */
+export const TRANSACTION: unique symbol = Symbol("atlast.transaction");
 
 /**
  * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`

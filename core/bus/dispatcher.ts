@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AtlastError } from "../errors.ts";
 import { expiresAt } from "../expiry.ts";
 import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
@@ -19,6 +20,7 @@ import type {
 import { answerConflict, answerToFailure } from "./answers.ts";
 import { messageOfRound } from "./callback.ts";
 import { conflictWith } from "./arrival.ts";
+import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
@@ -29,6 +31,8 @@ import { decide, type Decision, identityOf, report, settlementOf } from "./settl
 import { groupsHere, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
+
+const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
 /** What becomes of a message when another one with its id is in the inbox of a group. */
 const ID_CONFLICT: SendResult = {
@@ -72,9 +76,13 @@ export class Dispatcher<Tx> {
 
   /** Claims due records. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
-    const { store, clock, leaseMs } = this.#settings;
-    const nowMs = clock.now();
-    return await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs: nowMs + leaseMs, kind });
+    const { store, leaseMs } = this.#settings;
+    const start = this.#leases.start();
+    const { nowMs } = start;
+    const leaseUntilMs = nowMs + leaseMs;
+    const records = await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs, kind });
+    this.#leases.claimed(records, start);
+    return records;
   }
 
   /** Claims one batch and sends it. */
@@ -105,7 +113,9 @@ export class Dispatcher<Tx> {
     untilMs = Infinity,
   ): Promise<Omit<DispatchCounts, "claimed">> {
     if (records.length === 0) return { sent: 0, failed: 0 };
-    const held = this.#leases.hold("outbox", records);
+    const lost = new AbortController();
+    const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
+    const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       const { sendable, decisions } = this.#sort(records);
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
@@ -119,7 +129,7 @@ export class Dispatcher<Tx> {
       settle(decisions);
       for (const batch of batches) {
         const inTime = this.#settings.clock.now() < untilMs;
-        settle(inTime ? await this.#sendBatch(batch, signal) : this.#giveBack(batch));
+        settle(inTime ? await this.#sendBatch(batch, unlessLost) : this.#giveBack(batch));
       }
       const applied = (await Promise.all(settled)).flat();
       return {
@@ -213,7 +223,12 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { name, headers } = record.message;
-    if (this.#settings.transport.routes(name, headers)) return null;
+    try {
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
@@ -244,7 +259,14 @@ export class Dispatcher<Tx> {
     });
   }
 
-  async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+  async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+    if (signal.aborted) return this.#giveBack(all);
+    // Not before: this process may have been paused since the claim, and others may have it by now.
+    const batch = all.filter((record) => this.#leases.holds(record));
+    const overdue = batch.length === all.length
+      ? []
+      : this.#giveBack(all.filter((record) => !batch.includes(record)));
+    if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
@@ -253,9 +275,14 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) =>
-      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+    const sent = batch.map((record, i) =>
+      this.#decide(
+        record,
+        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
+        nowMs,
+      )
     );
+    return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 
   #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {

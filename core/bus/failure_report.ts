@@ -28,8 +28,8 @@ export interface FailureReport {
   /** Which final failure of the message it is: 1, and one more each time that an operator had it tried again. */
   readonly round: number;
   /**
-   * True where the message may have taken effect all the same: an answer was lost, or a worker died with it. Not
-   * given where it has not, or where a service of another version does not say it.
+   * Whether the message may have taken effect all the same: an attempt to send it got no answer, or a worker died
+   * with it. Do not compensate blindly then. Not given where that is not so, and by versions that cannot tell.
    */
   readonly mayHaveArrived?: boolean;
 }
@@ -108,8 +108,11 @@ export const failureReport: Schema<FailureReport> = {
       const issues: SchemaIssue[] = Object.entries(FIELDS)
         .filter(([field, type]) => !isA(type, fields[field]))
         .map(([field, type]) => ({ message: `Expected ${type}`, path: [field] }));
+      const { code, round, mayHaveArrived } = fields;
+      if (mayHaveArrived !== undefined && typeof mayHaveArrived !== "boolean") {
+        issues.push({ message: "Expected boolean", path: ["mayHaveArrived"] });
+      }
       if (issues.length > 0) return { issues };
-      const { code, round } = fields;
       return {
         value: {
           ...fields,

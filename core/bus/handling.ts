@@ -7,7 +7,9 @@ import type { Contract } from "../contract.ts";
 import { wireHeaders } from "../headers.ts";
 import type { Message, MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
+import { Begun } from "./begun.ts";
 import { type CallbackChoices, callbackChoices, requestedCallback } from "./callback.ts";
+import { guardListeners } from "./guarded_signal.ts";
 import type { PublishOptions, Receipt } from "./publisher.ts";
 import type { CallbackControl, HandlerContext } from "./subscriber.ts";
 
@@ -29,8 +31,10 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   readonly group: string;
   readonly attempt: number;
   readonly tx: Tx;
-  readonly signal: AbortSignal;
+  readonly #signal: AbortSignal;
   readonly #publisher: HandlerPublisher<Tx>;
+  #guarded: AbortSignal | undefined;
+  #begun: Begun | undefined;
   #choices: CallbackChoices | undefined;
 
   constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
@@ -38,8 +42,12 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     this.group = record.group;
     this.attempt = record.attempts + 1;
     this.tx = tx;
-    this.signal = signal;
+    this.#signal = signal;
     this.#publisher = publisher;
+  }
+
+  get signal(): AbortSignal {
+    return this.#guarded ??= guardListeners(this.#signal);
   }
 
   get headers(): MessageHeaders {
@@ -53,8 +61,16 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   /** A getter, so that a handler may take it out of the context. */
   get publish(): HandlerContext<Tx>["publish"] {
     const { tx } = this;
+    const begun = this.#begun ??= new Begun("publish");
     return (contract: Contract, value: unknown, options = {}) =>
-      this.#publisher.publish(contract, value, tx === undefined ? options : { ...options, tx });
+      begun.start(() =>
+        this.#publisher.publish(contract, value, tx === undefined ? options : { ...options, tx })
+      );
+  }
+
+  /** Waits for what the handler has begun to publish; null where it has not. */
+  finished(): Promise<void> | null {
+    return this.#begun?.finished() ?? null;
   }
 
   /** What the handler chose for its callback. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
+import { deletedCount } from "./checked_answers.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
 import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
@@ -57,7 +58,7 @@ export class Janitor<Tx> {
     let count = 0;
     while (!isOver()) {
       const startMs = clock.now();
-      const deleted = await store.prune(box, startMs, BATCH);
+      const deleted = deletedCount(await store.prune(box, startMs, BATCH));
       count += deleted;
       if (deleted < BATCH) break;
       const restMs = Math.min((clock.now() - startMs) * REST_PER_BATCH, LONGEST_REST_MS);

@@ -13,13 +13,13 @@ import { checkPattern } from "../name.ts";
 import type { CheckBack, Clock, Fence, Store, StoredRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
 import { detailOf, type FailureDetail } from "./failure_report.ts";
+import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type Redact, redacted, redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
 import type { Subscriber } from "./subscriber.ts";
-import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
@@ -180,6 +180,10 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   );
   const redact = options.redact === undefined ? null : redacting(options.redact);
   options.callbackNames?.forEach(checkPattern);
+  const observe = redacted(guarded(options.observe), redact);
+  const reportOn = (during: string) => (error: unknown) =>
+    observe({ kind: "error", during, error });
+  checkTransport(options.transport);
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
@@ -205,11 +209,25 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
-    observe: redacted(guarded(options.observe), redact),
-    clock: options.clock ?? SYSTEM_CLOCK,
-    random: options.random ?? Math.random,
+    observe,
+    clock: guardedClock(options.clock, reportOn("clock")),
+    random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
+}
+
+/** With a batch of no messages, or of none that is a number, nothing would be sent and nothing said. */
+function checkTransport({ capabilities }: Transport): void {
+  for (const limit of ["maxBatch", "maxBodyBytes"] as const) {
+    const value: unknown = capabilities[limit];
+    if (typeof value === "number" && value >= 1) continue;
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with a transport whose capability ${limit} is ${
+        typeof value === "number" ? value : typeof value
+      }: want a number from 1 on`,
+    );
+  }
 }
 
 /** The largest body that this bus publishes, in bytes. */

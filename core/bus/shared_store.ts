@@ -5,6 +5,7 @@
  */
 import type { Box } from "../lifecycle.ts";
 import type { NewRecord } from "../ports.ts";
+import { hasRoute } from "./checked_answers.ts";
 import { newRecord } from "./new_record.ts";
 import type { Settings } from "./options.ts";
 
@@ -40,7 +41,7 @@ export function groupsHere<Tx>(
   { message }: Pick<NewRecord, "message">,
 ): readonly string[] | null {
   if (transport.groupsHere === undefined) return null;
-  if (!transport.routes(message.name, message.headers)) return null;
+  if (!hasRoute(transport, message.name, message.headers)) return null;
   const groups = transport.groupsHere(message.name);
   return groups === null || groups.length === 0 ? null : groups;
 }

@@ -28,11 +28,11 @@ import { detailOf, type FailureDetail, toldReason } from "./failure_report.ts";
 import { Handling } from "./handling.ts";
 import { Limiter } from "./limiter.ts";
 import { type ConsumeMiddleware, wrapHandler } from "./middleware.ts";
+import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type Redact, redacted, redacting } from "./redact.ts";
 import { checkService } from "./responder.ts";
 import { type Subscriber, Subscriptions } from "./subscriber.ts";
-import { SYSTEM_CLOCK } from "./system_clock.ts";
 import { timeLimit } from "./time_limit.ts";
 
 /** What a subscriber without a store is made of. Times are in milliseconds. */
@@ -110,9 +110,11 @@ export class StatelessReceiver {
     this.#failureDetail = detailOf(options.failureDetail);
     this.#redact = options.redact === undefined ? null : redacting(options.redact);
     this.#observe = redacted(guarded(options.observe), this.#redact);
-    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    const report = (error: unknown) =>
+      this.#observe({ kind: "error", during: "clock or random", error });
+    this.#clock = guardedClock(options.clock, report);
     this.#publisher = new DirectPublisher(options.transport, this.#clock);
-    this.#random = options.random ?? Math.random;
+    this.#random = guardedRandom(options.random, report);
   }
 
   /**
@@ -236,10 +238,12 @@ export class StatelessReceiver {
           handling,
           async (value) => await subscriber.handle(value, handling),
         );
+        const value = await handle(body);
+        await handling.finished();
         return await replyMessage(
           { request: message, group, round: 1, responder: () => Promise.resolve(this.#service) },
           subscriber.reply,
-          await handle(body),
+          value,
           handling.choices,
           this.#clock.now(),
           this.#publisher.maxBodyBytes,
