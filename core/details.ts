@@ -13,8 +13,10 @@ export interface RecordDetails {
   readonly groups?: readonly string[];
   /** In the inbox: the principal that delivered the message, where its verifier names one. */
   readonly principal?: string;
-  /** When the first attempt to send it began, in Unix milliseconds. */
+  /** When the first attempt to send it that may have arrived began, in Unix milliseconds. */
   readonly firstAttemptAtMs?: number;
+  /** Whether an operator wants receivers to take it although they may have forgotten it. */
+  readonly sentForced?: boolean;
   /** Since when there is no route or no subscriber for it, in Unix milliseconds. */
   readonly unroutableSinceMs?: number;
   /** Since when its receiver has been stopping, in Unix milliseconds. */
@@ -55,6 +57,18 @@ export function withoutWaits(details: RecordDetails | null): RecordDetails | nul
   return details?.unroutableSinceMs === undefined && details?.stoppingSinceMs === undefined
     ? details
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
+}
+
+/** Details of a message that an operator has tried again: its next round begins. */
+export function detailsOfRetry(
+  before: RecordDetails | null,
+  mayHaveArrived: boolean,
+  isForced: boolean,
+): RecordDetails | null {
+  return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
+    round: (before?.round ?? 1) + 1,
+    sentForced: isForced ? true : undefined,
+  });
 }
 
 /** Details as text, for stores that keep them so. */

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
+import { memoryStatements } from "./inbox_memory.ts";
 import { serviceTable, tableOf } from "./table.ts";
 
 /** One step of the schema. */
@@ -48,6 +49,8 @@ export const MIGRATIONS: readonly Migration[] = [
       ...detailsStatements(schema, "outbox"),
       ...detailsStatements(schema, "inbox"),
       ...serviceStatements(schema),
+      ...memoryStatements(schema),
+      attemptedStatement(schema),
     ],
   },
 ];
@@ -114,4 +117,14 @@ function serviceStatements(schema: string): string[] {
 )`,
     `insert into ${name} (id) values (gen_random_uuid()::text)`,
   ];
+}
+
+/**
+ * Of messages that an older version tried to send nobody knows whether they arrived: they may have, from when
+ * they were published on.
+ */
+function attemptedStatement(schema: string): string {
+  return `update ${tableOf(schema, "outbox").name}
+set details = '{"mayHaveArrived":true,"firstAttemptAtMs":' || created_at_ms || '}'
+where state in ('scheduled', 'failed') and (attempts > 0 or crashes > 0)`;
 }

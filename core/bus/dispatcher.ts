@@ -5,7 +5,6 @@
  */
 import { AtlastError } from "../errors.ts";
 import { expiresAt } from "../expiry.ts";
-import { failureText } from "../failure_code.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
 import { reasonOf } from "../outcome.ts";
@@ -17,13 +16,15 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
+import { addToInbox, type Arrival } from "./admit.ts";
 import { answerConflict, answerToFailure } from "./answers.ts";
+import { failureOfRejection } from "./arrival.ts";
 import { messageOfRound } from "./callback.ts";
-import { conflictWith } from "./arrival.ts";
 import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
@@ -33,14 +34,6 @@ import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
 
 const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
-
-/** What becomes of a message when another one with its id is in the inbox of a group. */
-const ID_CONFLICT: SendResult = {
-  kind: "failed",
-  retryable: false,
-  code: "id_conflict",
-  reason: failureText("id_conflict"),
-};
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -169,7 +162,7 @@ export class Dispatcher<Tx> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
-      ...newRecord(message, {}),
+      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
       state: "failed",
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
@@ -233,30 +226,34 @@ export class Dispatcher<Tx> {
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
-  async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
-    const { store, clock, transport } = this.#settings;
-    if (transport.groupsHere === undefined) {
-      return await transport.send(batch.map(messageOfRound), signal);
-    }
+  async #carry(
+    batch: readonly StoredRecord[],
+    startedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult[]> {
+    const { transport } = this.#settings;
+    const messages = batch.map((record) => outgoing(record, startedAtMs));
+    if (transport.groupsHere === undefined) return await transport.send(messages, signal);
     const groups = batch.map((record) => groupsHere(this.#settings, record));
-    const records = batch.flatMap((record, i) =>
+    const arrivals = batch.flatMap((record, i) =>
       inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
+        .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
     );
-    const added = records.length > 0 ? await store.add("inbox", records, clock.now()) : [];
-    this.#tellInbox({ box: "inbox", records });
-    const conflicts = new Set<string>();
-    records.forEach((record, i) => {
-      const result = added[i];
-      if (result?.added !== false || conflictWith(record, result.existing) === null) return;
-      conflicts.add(record.id);
+    const results = await addToInbox(this.#settings, arrivals, startedAtMs);
+    this.#tellInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
+    const rejected = new Map<string, SendResult>();
+    arrivals.forEach(({ record }, i) => {
+      const result = results[i];
+      if (result?.kind === "rejected") rejected.set(record.id, failureOfRejection(result));
     });
-    const rest = batch.filter((_, i) => groups[i] === null).map(messageOfRound);
+    const rest = messages.filter((_, i) => groups[i] === null);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
     let next = 0;
-    return groups.map((own, i): SendResult => {
-      if (own === null) return sent[next++] as SendResult;
-      return conflicts.has((batch[i] as StoredRecord).id) ? ID_CONFLICT : { kind: "sent" };
-    });
+    return groups.map((own, i): SendResult =>
+      own === null
+        ? sent[next++] as SendResult
+        : rejected.get((batch[i] as StoredRecord).id) ?? { kind: "sent" }
+    );
   }
 
   async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
@@ -268,9 +265,10 @@ export class Dispatcher<Tx> {
       : this.#giveBack(all.filter((record) => !batch.includes(record)));
     if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
+    const startedAtMs = this.#settings.clock.now();
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
-      results = await unlessAborted(() => this.#carry(batch, signal), signal);
+      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
@@ -280,14 +278,20 @@ export class Dispatcher<Tx> {
         record,
         eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
         nowMs,
+        startedAtMs,
       )
     );
     return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 
-  #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
+  #decide(
+    record: StoredRecord,
+    event: LifecycleEvent,
+    nowMs?: number,
+    startedAtMs?: number,
+  ): Decision {
     const policy = policyOf(this.#settings, record);
-    return decide(this.#settings, record, event, policy, null, nowMs);
+    return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
   }
 
   /** Settles decisions and gives back those that applied. */

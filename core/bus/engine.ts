@@ -303,9 +303,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
 
   async retry(
     { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
+    { force = false }: { readonly force?: boolean } = {},
   ): Promise<void> {
     await this.#calls.during(async () => {
-      await retry(this.#settings, box, { id, group });
+      await retry(this.#settings, box, { id, group }, force);
       this.#madeDue(box, group);
     });
   }

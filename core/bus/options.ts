@@ -19,6 +19,7 @@ import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type Redact, redacted, redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
+import { type InboxMemory, retentionOf } from "./retention.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
@@ -67,10 +68,13 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** How long settled messages are kept; fields not given are CAP's: 1 day after success, 15 after failure. */
   readonly expiry?: Partial<ExpiryPolicy>;
   /**
-   * How long the inbox remembers that it handled a message, if that is longer than `expiry` keeps it:
-   * a redelivery that comes later is taken for a new message. Not given: as long as it is kept.
+   * How long the inbox knows a message from its arrival on, in milliseconds; null for ever. Beyond what `expiry` keeps,
+   * it is of each message a few digests. A message whose first attempt began earlier, and that is not known, is
+   * rejected with `too_old_to_deduplicate`. A longer time holds for what arrives from then on.
+   *
+   * @default The longer of `expiry.succeededMs` and the longest schedule of `retry` plus a day, at most 90 days more
    */
-  readonly dedupMs?: number;
+  readonly dedupMs?: number | null;
   /** How long a claim holds without renewal; 60,000 if not given. A dead worker's messages wait this long. */
   readonly leaseMs?: number;
   /** How long a handler may take; 30,000 if not given. */
@@ -141,6 +145,7 @@ export interface Settings<Tx> {
   readonly transport: Transport;
   readonly retry: RetryPolicy;
   readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
+  readonly memory: InboxMemory;
   readonly leaseMs: number;
   readonly handlerTimeoutMs: number;
   readonly concurrencyOf: (group: string) => number;
@@ -192,7 +197,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     store: options.store,
     transport: options.transport,
     retry,
-    expiry: { outbox: expiry, inbox: rememberedFor(expiry, options.dedupMs) },
+    ...retentionOf(expiry, options.dedupMs, retry),
     fence: options.fence as Fence | undefined,
     checkBacks: new Map(Object.entries(options.checkBacks ?? {})),
     check,
@@ -242,11 +247,6 @@ export function policyOf<Tx>(
   own?: RetryPolicy,
 ): LifecyclePolicy {
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
-}
-
-function rememberedFor(expiry: ExpiryPolicy, dedupMs: number | undefined): ExpiryPolicy {
-  if (dedupMs === undefined || expiry.succeededMs === null) return expiry;
-  return { ...expiry, succeededMs: Math.max(expiry.succeededMs, positive("dedupMs", dedupMs, 0)) };
 }
 
 function count(option: string, value: number | undefined, otherwise: number): number {

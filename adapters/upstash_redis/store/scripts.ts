@@ -6,6 +6,7 @@
 import { Script } from "./client.ts";
 import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
 import { ASK_FENCE } from "./lua/fence.ts";
+import { ADD_UNLESS_KNOWN, EXPIRED, FORGET, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
 import { WRITE } from "./lua/write.ts";
@@ -26,3 +27,11 @@ export const PRUNE_SCRIPT: Script = new Script(PRUNE);
 export const ASK_SCRIPT: Script = new Script(ASK_FENCE);
 /** Draws the id of the service. */
 export const SERVICE_ID_SCRIPT: Script = new Script(SERVICE_ID);
+/** Reads what expired. */
+export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
+/** Deletes what expired and remembers it. */
+export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
+/** Deletes what was remembered long enough. */
+export const FORGET_SCRIPT: Script = new Script(FORGET);
+/** Adds what is not known. */
+export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
