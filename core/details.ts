@@ -26,7 +26,7 @@ export interface RecordDetails {
    * died with it.
    */
   readonly mayHaveArrived?: boolean;
-  /** How often an operator had it tried again from the start. */
+  /** Which time it is that it is tried from the start: 2 after the first retry by an operator. Not given: 1. */
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
@@ -59,16 +59,16 @@ export function withoutWaits(details: RecordDetails | null): RecordDetails | nul
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
 }
 
-/** Details of a message that an operator has tried again. */
+/** Details of a message that an operator has tried again: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,
   mayHaveArrived: boolean,
   isForced: boolean,
 ): RecordDetails | null {
-  const details = withoutWaits(withArrival(before, mayHaveArrived));
-  return (details?.sentForced === true) === isForced
-    ? details
-    : withDetails(details, { sentForced: isForced ? true : undefined });
+  return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
+    round: (before?.round ?? 1) + 1,
+    sentForced: isForced ? true : undefined,
+  });
 }
 
 /** Details as text, for stores that keep them so. */

@@ -210,6 +210,13 @@ export interface Store<Tx = unknown> {
   ready(): Promise<void>;
 
   /**
+   * A random id that the store drew at its first start: the same for ever, and for every process that uses the
+   * store, also where several ask for the first time at once. It names the service in the ids of its answers, where
+   * its bus has no `service`. At most 100 letters, digits, `_`, `-` and dots.
+   */
+  serviceId(): Promise<string>;
+
+  /**
    * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
    * out and answered with the record that has it. Results are in the order of `records`. Two records
    * with the same key in one call: the first is added, the second collides with it.

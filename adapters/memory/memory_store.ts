@@ -38,11 +38,16 @@ export function memoryStore(): Store<MemoryTransaction> {
 /** Each method does its work before it returns, so that no two of them ever mix. */
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
+  readonly #serviceId = crypto.randomUUID();
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
   readonly #memories = new Memories();
 
   ready(): Promise<void> {
     return Promise.resolve();
+  }
+
+  serviceId(): Promise<string> {
+    return Promise.resolve(this.#serviceId);
   }
 
   add(

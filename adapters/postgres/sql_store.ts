@@ -35,6 +35,7 @@ import {
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
+import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 
@@ -93,6 +94,11 @@ export class SqlStore<Tx> implements Store<Tx> {
       throw error;
     });
     return this.#ready;
+  }
+
+  async serviceId(): Promise<string> {
+    await this.ready();
+    return await readServiceId(this.#run, this.#parts.schema);
   }
 
   async add(

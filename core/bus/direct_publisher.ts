@@ -71,6 +71,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     if (result?.kind === "sent") return;
     const reason = `Cannot send "${name}": ${result?.reason ?? "the transport gave no answer"}`;
     if (result?.kind !== "failed") throw new AtlastError("no_route", reason);
+    if (result.code === "id_conflict") throw new AtlastError("id_conflict", reason);
     if (!result.retryable) throw new NonRetryable(reason);
     if (result.retryAfterMs !== undefined) throw new RetryAfter(result.retryAfterMs, reason);
     throw new AtlastError("unreachable", reason);

@@ -17,8 +17,9 @@ import type {
   StoredRecord,
 } from "../ports.ts";
 import { addToInbox, type Arrival } from "./admit.ts";
+import { answerConflict, answerToFailure } from "./answers.ts";
 import { failureOfRejection } from "./arrival.ts";
-import { failureMessage } from "./callback.ts";
+import { messageOfRound } from "./callback.ts";
 import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
@@ -167,12 +168,17 @@ export class Dispatcher<Tx> {
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
     };
     const stored = storedFromBirth(record, "outbox", nowMs);
-    const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
+    const event = { kind: "undeliverable", reason } as const;
+    const word = isTold
+      ? null
+      : await this.#wordOfFailure({ record: stored, patch: stored, event });
     const told = word === null ? null : this.#wordIn(word);
     const added = await store.transaction(async (tx) => {
       const [result] = await store.add("outbox", [record], nowMs, tx);
       const isKept = result?.added === true || this.#mayLackWord(result, reason);
-      if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
+      if (isKept && told !== null) {
+        this.#wordsAdded(told.records, await store.add(told.box, told.records, nowMs, tx));
+      }
       return isKept;
     });
     if (added) this.#tellInbox(told);
@@ -230,7 +236,7 @@ export class Dispatcher<Tx> {
     if (transport.groupsHere === undefined) return await transport.send(messages, signal);
     const groups = batch.map((record) => groupsHere(this.#settings, record));
     const arrivals = batch.flatMap((record, i) =>
-      inboxRows(record, groups[i] ?? [])
+      inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
         .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
     );
     const results = await addToInbox(this.#settings, arrivals, startedAtMs);
@@ -312,26 +318,28 @@ export class Dispatcher<Tx> {
   }
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure(
-    { record, patch }: Pick<Decision, "record" | "patch">,
-  ): Promise<Message | null> {
-    const { message } = record;
-    return failureMessage(message, {
-      messageId: message.id,
-      name: message.name,
-      group: "",
-      reason: patch.reason ?? "",
-      attempts: patch.attempts,
-      ...(patch.details?.mayHaveArrived === true ? { mayHaveArrived: true } : {}),
-    }, this.#settings.clock.now());
+  #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
+    return answerToFailure(this.#settings, "outbox", decision);
   }
 
   /** Settles a failure together with the word of it. */
   async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
     const words = this.#wordIn(word);
-    const settled = await this.#settler.alone({ settlement, ...words }) !== null;
-    if (settled) this.#tellInbox(words);
-    return settled;
+    const added = await this.#settler.alone({ settlement, ...words });
+    if (added === null) return false;
+    this.#wordsAdded(words.records, added);
+    this.#tellInbox(words);
+    return true;
+  }
+
+  /** Says which words of failures could not be added, because other messages have their ids. */
+  #wordsAdded(words: readonly NewRecord[], added: readonly AddResult[]): void {
+    words.forEach((word, i) => {
+      const error = answerConflict(word, added[i]);
+      if (error !== null) {
+        this.#settings.observe({ kind: "error", during: "failure callback", error });
+      }
+    });
   }
 
   #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { checkCallbackNames } from "../callback_names.ts";
 import { firstCheckAt } from "../checkback.ts";
 import { readDelayTime } from "../delay_time.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER } from "../headers.ts";
+import { checkCallerId } from "../id.ts";
 import type { LifecycleEvent, State } from "../lifecycle.ts";
 import { checkBodySize, type Message, sameBody } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
@@ -110,6 +112,8 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
       ...newRecord(message, { deadlineMs, retry, dueAtMs }),
       state: "prepared",
     };
+    checkCallerId(message.id);
+    checkCallbackNames(message.headers);
     this.#mustBeOfUse(message);
     await store.ready();
     const [result] = await store.add("outbox", [record], clock.now());

@@ -30,7 +30,7 @@ function publishing(
   const all = fixture([], { transport, ...options });
   const app = createApp(all.bus, {
     verify: refuse,
-    publish: { verify: verifyBearer(TOKEN), names: ["#"], ...publish },
+    publish: { verify: verifyBearer(TOKEN), names: ["#"], callbackNames: ["#"], ...publish },
     ...bodies,
   });
   const post = async (

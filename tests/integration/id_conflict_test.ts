@@ -317,8 +317,10 @@ describe("whoever publishes a different message with a known id", () => {
           messageId: "order-7",
           name: Placed.name,
           group: "g",
+          code: "id_conflict",
           reason: CONFLICT.reason,
           attempts: 0,
+          round: 1,
         }]);
         await orders.bus.stop();
       },
