@@ -34,7 +34,8 @@ export {
 export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
-export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
+export type { PublishOptions } from "./core/bus/publisher.ts";
+export type { Receipt } from "./core/bus/receipt.ts";
 export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
 export {
   type CallbackControl,

@@ -26,6 +26,12 @@ export interface Clock {
 }
 
 /**
+ * How a part of a transaction, such as a savepoint or a wrapper, names the transaction of a store that it
+ * belongs to: what is published in the part is published in the whole.
+ */
+export const TRANSACTION: unique symbol = Symbol.for("atlast.transaction");
+
+/**
  * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`
  * placeholders, and the rows that came back.
  */

@@ -309,6 +309,14 @@ export interface Store<Tx = unknown> {
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
 
+  /**
+   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
+   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
+   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
+   * says null.
+   */
+  failureOf?(error: unknown): "contention" | "refused" | null;
+
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;
 }

@@ -44,7 +44,13 @@ export const MIGRATIONS: readonly Migration[] = [
     breaking: true,
     statements: (
       schema,
-    ) => [...detailsStatements(schema, "outbox"), ...detailsStatements(schema, "inbox")],
+    ) => [
+      ...detailsStatements(schema, "outbox"),
+      ...detailsStatements(schema, "inbox"),
+      // Those that are decided are kept for days at most; these are told apart from now on.
+      `update ${tableOf(schema, "outbox").name} set details = '{"isHalf":true}'
+where state in ('prepared', 'in_doubt')`,
+    ],
   },
 ];
 

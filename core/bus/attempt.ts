@@ -83,7 +83,7 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const done = await handled(parts, body, tx, signal);
+  const done = await parts.publisher.within(tx, () => handled(parts, body, tx, signal));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
   return kept(done, await parts.settler.within(tx, stepOf(done)));
@@ -136,13 +136,20 @@ export async function handled<Tx>(
   nowMs?: number,
 ): Promise<Handled> {
   const handling = new Handling(record, tx, signal, publisher);
-  const value = settings.onConsume.length === 0
-    ? await subscriber.handle(body, handling)
-    : await wrapHandler(
-      settings.onConsume,
-      handling,
-      async (value) => await subscriber.handle(value, handling),
-    )(body);
+  let value: unknown;
+  try {
+    value = settings.onConsume.length === 0
+      ? await subscriber.handle(body, handling)
+      : await wrapHandler(
+        settings.onConsume,
+        handling,
+        async (value) => await subscriber.handle(value, handling),
+      )(body);
+    const publishes = handling.finish();
+    if (publishes !== null) await publishes;
+  } finally {
+    handling.close();
+  }
   const policy = policyOf(settings, record, subscriber.retry);
   const decided = () =>
     decide(settings, record, { kind: "succeed" }, policy, recordedReply(value), nowMs);

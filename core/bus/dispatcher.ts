@@ -22,7 +22,7 @@ import { newRecord, storedFromBirth } from "./new_record.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
-import { groupsHere, inboxRows } from "./shared_store.ts";
+import { carriedResults, groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
 /** How long a message without a destination here rests before it is offered again. */
@@ -195,8 +195,8 @@ export class Dispatcher<Tx> {
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-    const { name, headers } = record.message;
-    if (!this.#settings.transport.routes(name, headers)) {
+    const { message: { name, headers }, details } = record;
+    if (details?.groups === undefined && !this.#settings.transport.routes(name, headers)) {
       return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
     }
     return null;
@@ -205,17 +205,20 @@ export class Dispatcher<Tx> {
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
   async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
     const { store, clock, transport } = this.#settings;
-    if (transport.groupsHere === undefined) {
-      return await transport.send(batch.map(({ message }) => message), signal);
-    }
-    const groups = batch.map((record) => groupsHere(this.#settings, record));
-    const records = batch.flatMap((record, i) => inboxRows(record, groups[i] ?? []));
-    if (records.length > 0) await store.add("inbox", records, clock.now());
-    this.#tellInbox({ box: "inbox", records });
+    const groups = batch.map((record) => groupsOf(this.#settings, record));
     const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
+    if (rest.length === batch.length) return await transport.send(rest, signal);
+    const own = batch.filter((_, i) => groups[i] !== null);
+    const ownGroups = groups.filter((each) => each !== null);
+    const records = own.flatMap((record, i) => inboxRows(record, ownGroups[i] as string[]));
+    const added = await store.add("inbox", records, clock.now());
+    this.#tellInbox({ box: "inbox", records });
+    const carried = carriedResults(own, ownGroups, added);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
-    let next = 0;
-    return groups.map((own) => own === null ? sent[next++] as SendResult : { kind: "sent" });
+    const [nextCarried, nextSent] = [carried.values(), sent.values()];
+    return groups.map((each) =>
+      (each === null ? nextSent : nextCarried).next().value as SendResult
+    );
   }
 
   async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
@@ -290,7 +293,9 @@ export class Dispatcher<Tx> {
    * that just failed need not carry it.
    */
   #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
-    const groups = [...this.#subscriptions.of(word.name).keys()];
+    // In a store that is shared, groups of other processes take it too.
+    const groups = groupsHere(this.#settings, { message: word }) ??
+      [...this.#subscriptions.of(word.name).keys()];
     return {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),

@@ -25,7 +25,8 @@ import { observed } from "./observer.ts";
 import { cancel, type Cancellation, retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./phase.ts";
-import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Publisher, type PublishOptions } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 import { Puller } from "./puller.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Reception } from "./reception.ts";
@@ -175,28 +176,31 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return [...this.#subscriptions.of(name).keys()];
   }
 
-  async publish<C extends Contract>(
+  publish<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
     options: PublishOptions<Tx, ReplyInput<C>> = {},
   ): Promise<Receipt> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publish(contract, body, options));
+    return this.#publishing(
+      options,
+      () => this.#publisher.publish(contract, body, options),
+    );
   }
 
-  async publishMany<C extends Contract>(
+  publishMany<C extends Contract>(
     contract: C,
     bodies: readonly BodyInput<C>[],
     options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
       {},
   ): Promise<Receipt[]> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
+    return this.#publishing(
+      options,
+      () => this.#publisher.publishMany(contract, bodies, options),
+    );
   }
 
-  async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
+  publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
+    return this.#publishing(options, () => this.#publisher.publishRaw(message, options));
   }
 
   async deliver(
@@ -219,7 +223,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       await this.#settings.store.ready();
       const { store } = this.#settings;
       let used: Tx | undefined;
-      const result = await store.transaction((tx) => work(used = tx));
+      const result = await store.transaction((tx) => {
+        used = tx;
+        return this.#publisher.within(tx, async () => await work(tx));
+      });
       this.#added(true);
       this.#publisher.ended(used as Tx);
       return result;
@@ -342,6 +349,17 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#phase = "stopped";
     await observed(observe, "close", () => transport.close(this));
     await store.close();
+  }
+
+  /** A publish counts as part of the transaction from the moment it is asked for. */
+  #publishing<Result>(
+    { tx }: { readonly tx?: unknown },
+    publish: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.#publisher.runIn(tx, async () => {
+      mustNotBeStopped(this.#phase, "publish");
+      return await this.#calls.during(publish);
+    });
   }
 
   #added(committed: boolean, box: Box = "outbox", group = ""): void {

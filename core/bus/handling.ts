@@ -8,7 +8,9 @@ import { wireHeaders } from "../headers.ts";
 import type { Message, MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
 import { type CallbackChoices, callbackChoices, requestedCallback } from "./callback.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { PublishOptions } from "./publisher.ts";
+import { PublishScope } from "./publish_scope.ts";
+import type { Receipt } from "./receipt.ts";
 import type { CallbackControl, HandlerContext } from "./subscriber.ts";
 
 /** What is handled, and how often it was before. */
@@ -18,6 +20,8 @@ export type InHand = Pick<StoredRecord, "message" | "group" | "attempts">;
 export interface HandlerPublisher<Tx> {
   /** Publishes one message. */
   publish(contract: Contract, body: unknown, options: PublishOptions<Tx>): Promise<Receipt>;
+  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  refused?(error: unknown): void;
 }
 
 /**
@@ -32,6 +36,8 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   readonly signal: AbortSignal;
   readonly #publisher: HandlerPublisher<Tx>;
   #choices: CallbackChoices | undefined;
+  #publishes: PublishScope | undefined;
+  #isOver = false;
 
   constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
     this.message = record.message;
@@ -52,14 +58,40 @@ export class Handling<Tx> implements HandlerContext<Tx> {
 
   /** A getter, so that a handler may take it out of the context. */
   get publish(): HandlerContext<Tx>["publish"] {
-    const { tx } = this;
-    return (contract: Contract, value: unknown, options = {}) =>
-      this.#publisher.publish(contract, value, tx === undefined ? options : { ...options, tx });
+    return (contract: Contract, value: unknown, options = {}) => {
+      const { tx } = this;
+      if (tx !== undefined) {
+        const publish = () => this.#publisher.publish(contract, value, { ...options, tx });
+        return this.#scope().run(publish);
+      }
+      // What is stored by itself may be published later too; nothing waits for it then.
+      const publish = () => this.#publisher.publish(contract, value, options);
+      return this.#isOver ? publish() : this.#scope().run(publish);
+    };
+  }
+
+  /** Waits for what the handler published and did not wait for; null when there is nothing to wait for. */
+  finish(): Promise<void> | null {
+    return this.#publishes?.finish() ?? null;
+  }
+
+  /** The handler has ended: what it publishes from now on is refused, if it is to be in its transaction. */
+  close(): void {
+    this.#isOver = true;
+    this.#publishes?.close();
   }
 
   /** What the handler chose for its callback. */
   get choices(): CallbackChoices {
     return this.#choices ??= callbackChoices(this.message);
+  }
+
+  #scope(): PublishScope {
+    if (this.#publishes === undefined) {
+      this.#publishes = new PublishScope((error) => this.#publisher.refused?.(error));
+      if (this.#isOver) this.#publishes.close();
+    }
+    return this.#publishes;
   }
 
   /** Where the return value goes; null when nowhere. */

@@ -3,8 +3,11 @@
  *
  * @module
  */
+import { withDetails } from "../details.ts";
+import { failureText } from "../failure_code.ts";
 import type { Box } from "../lifecycle.ts";
-import type { NewRecord } from "../ports.ts";
+import type { AddResult, NewRecord, SendResult, StoredRecord } from "../ports.ts";
+import { isSameMessage } from "../same_message.ts";
 import { newRecord } from "./new_record.ts";
 import type { Settings } from "./options.ts";
 
@@ -25,13 +28,33 @@ export interface Deposit {
 export function depositOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
   const groups = groupsOfAll(settings, records);
   return groups === null
-    ? inOutbox(records)
+    ? inOutbox(settings, records)
     : { box: "inbox", groups, rows: records.flatMap((record) => inboxRows(record, groups)) };
 }
 
-/** Records in the outbox, as they are. */
-export function inOutbox(records: readonly NewRecord[]): Deposit {
-  return { box: "outbox", groups: [""], rows: records };
+/** Records in the outbox. */
+export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
+  const rows = settings.transport.groupsHere === undefined
+    ? records
+    : records.map((record) => withGroups(settings, record));
+  return { box: "outbox", groups: [""], rows };
+}
+
+/**
+ * A record of the outbox with the groups that take it from this very store, as its publisher knows them.
+ * Whoever sends it may know others, or only some of them.
+ */
+export function withGroups<Tx>(settings: Settings<Tx>, record: NewRecord): NewRecord {
+  const groups = groupsHere(settings, record);
+  return groups === null ? record : { ...record, details: withDetails(record.details, { groups }) };
+}
+
+/** The groups whose inbox in this very store a record of the outbox goes to; null when it must be sent. */
+export function groupsOf<Tx>(
+  settings: Settings<Tx>,
+  record: Pick<NewRecord, "message" | "details">,
+): readonly string[] | null {
+  return record.details?.groups ?? groupsHere(settings, record);
 }
 
 /** The groups that take this message from this very store; null when it must be sent. */
@@ -54,6 +77,30 @@ export function inboxRows(
   groups: readonly string[],
 ): NewRecord[] {
   return groups.map((group) => newRecord(message, { group, deadlineMs, hasNewKey }));
+}
+
+/** What became of records of the outbox that went to the inbox of their groups, from what the store answered. */
+export function carriedResults(
+  records: readonly StoredRecord[],
+  groups: readonly (readonly string[])[],
+  added: readonly AddResult[],
+): SendResult[] {
+  let next = 0;
+  return records.map(({ message }, i) => {
+    const own = added.slice(next, next += groups[i]?.length ?? 0);
+    const isTaken = own.some((result) =>
+      !result.added && !isSameMessage(result.existing.message, message)
+    );
+    // In the groups where its id was free it is delivered all the same.
+    return isTaken
+      ? {
+        kind: "failed",
+        reason: failureText("id_conflict"),
+        code: "id_conflict",
+        retryable: false,
+      }
+      : { kind: "sent" };
+  });
 }
 
 /** Messages of one call have one name, unless a middleware gave them others; those go by the outbox. */

@@ -179,11 +179,18 @@ export class StatelessReceiver {
           handling,
           async (value) => await subscriber.handle(value, handling),
         );
+        let value: unknown;
+        try {
+          value = await handle(body);
+          await handling.finish();
+        } finally {
+          handling.close();
+        }
         return await replyMessage(
           message,
           group,
           subscriber.reply,
-          await handle(body),
+          value,
           handling.choices,
           this.#clock.now(),
           this.#publisher.maxBodyBytes,
