@@ -273,6 +273,16 @@ export interface Store<Tx = unknown> {
   /** The record with this key; null when there is none. */
   find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
 
+  /**
+   * The records with these keys, each null where there is none, as seen within `tx` where given. Stores that
+   * have no transactions need not have it.
+   */
+  findMany?(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: Tx | SqlClient,
+  ): Promise<(StoredRecord | null)[]>;
+
   /** Records, newest first. */
   list(query: ListQuery): Promise<StoredRecord[]>;
 

@@ -7,6 +7,7 @@ import type { Box } from "../lifecycle.ts";
 import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
 import { addAllOf, addAllOrNone } from "./all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./contention.ts";
+import { addOnce } from "./either_box.ts";
 import { joiner } from "./joiner.ts";
 import { JoinedTransactions } from "./joined_transactions.ts";
 import { storedFromBirth } from "./new_record.ts";
@@ -96,7 +97,11 @@ export class Depositor<Tx> {
       const telling = store.addAndTell?.(box, told, clock.now()) ?? null;
       if (telling !== null) return [await telling];
     }
-    const results = await addApart(store, records, (some) => store.add(box, some, clock.now()));
+    const results = await addApart(
+      store,
+      records,
+      (rows) => addOnce(this.#settings, { box, rows }),
+    );
     const isNew = results.some((result) => "added" in result && result.added);
     if (told !== undefined && isNew) this.#outlet.added(box, told.group, true);
     return results;
@@ -190,8 +195,7 @@ export class Depositor<Tx> {
     { box, rows, groups: { length: each } }: Deposit,
     tx?: Tx | SqlClient,
   ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
-    const { store, clock } = this.#settings;
-    const results = await store.add(box, rows, clock.now(), tx);
+    const results = await addOnce(this.#settings, { box, rows, tx });
     const added = results.map(({ added }) => added);
     if (!added.includes(false)) return { receipts: receiptsOfNew(rows, each), added };
     const receipts: Receipt[] = [];

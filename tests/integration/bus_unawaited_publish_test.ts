@@ -75,15 +75,17 @@ onEveryStore("a publish in bus.transaction that is not awaited", (open) => {
     const { bus, published, close } = await setup(open);
     const transactions = [
       // Its failure comes when the work has ended, and while it runs.
-      bus.transaction(async (tx) => {
-        await bus.publish(Placed, { n: 1 }, { id: "business 1", tx });
-        forget(bus.publish(Placed, BAD, { tx }));
-      }),
-      bus.transaction(async (tx) => {
-        forget(bus.publish(Placed, BAD, { tx }));
-        await bus.publish(Placed, { n: 1 }, { id: "business 2", tx });
-        await quiet(3);
-      }),
+      () =>
+        bus.transaction(async (tx) => {
+          await bus.publish(Placed, { n: 1 }, { id: "business 1", tx });
+          forget(bus.publish(Placed, BAD, { tx }));
+        }),
+      () =>
+        bus.transaction(async (tx) => {
+          forget(bus.publish(Placed, BAD, { tx }));
+          await bus.publish(Placed, { n: 1 }, { id: "business 2", tx });
+          await quiet(3);
+        }),
     ];
     for (const transaction of transactions) {
       await assert.rejects(transaction, { name: "ContractError" });
@@ -119,7 +121,7 @@ onEveryStore("a publish in bus.transaction that is not awaited", (open) => {
   });
 }, "with transactions");
 
-onEveryStore("a publish of a handler that is not awaited", (open, hasTransactions) => {
+onEveryStore("a publish of a handler that is not awaited", (open, { hasTransactions }) => {
   for (const kind of ["by itself", "in a batch"]) {
     const isBatch = kind === "in a batch";
     const messages = ["m-1", "m-2"].slice(0, isBatch ? 2 : 1)

@@ -26,6 +26,14 @@ export interface Opened {
   close(): Promise<void>;
 }
 
+/** What a test has to know of a store. */
+export interface StoreTraits {
+  /** Whether it has transactions. */
+  readonly hasTransactions: boolean;
+  /** Whether everything else waits while a transaction is open. */
+  readonly hasOneConnection: boolean;
+}
+
 /** Opens a store; only within a test. */
 export type Open = () => Promise<Opened>;
 
@@ -39,14 +47,14 @@ const noRedis = redisProblem();
  */
 export function onEveryStore(
   suite: string,
-  define: (open: Open, hasTransactions: boolean) => void,
+  define: (open: Open, traits: StoreTraits) => void,
   only: "all" | "with transactions" = "all",
 ): void {
   describe(`${suite} (memory)`, () => {
     define(() => {
       const store = memoryStore() as Store;
       return Promise.resolve({ store, peer: store, close: () => Promise.resolve() });
-    }, true);
+    }, { hasTransactions: true, hasOneConnection: false });
   });
 
   describe(`${suite} (PGlite)`, () => {
@@ -59,7 +67,7 @@ export function onEveryStore(
       return await opened(store as Store, peer as Store, async () => {
         await db.exec(`drop schema "${schema}" cascade`);
       });
-    }, true);
+    }, { hasTransactions: true, hasOneConnection: true });
   });
 
   describe(`${suite} (Postgres)`, { skip: url === null ? skipFor(NO_POSTGRES) : false }, () => {
@@ -70,7 +78,7 @@ export function onEveryStore(
       const schema = freshSchema();
       const [store, peer] = [postgresStore(sql, { schema }), postgresStore(sql, { schema })];
       return await opened(store as Store, peer as Store, () => dropSchema(sql, schema));
-    }, true);
+    }, { hasTransactions: true, hasOneConnection: false });
   });
 
   if (only === "with transactions") return;
@@ -87,7 +95,7 @@ export function onEveryStore(
         const [redis, other] = [upstash.redis, upstash.connect()];
         const store = upstashRedisStore({ redis, prefix }) as Store;
         return await opened(store, upstashRedisStore({ redis: other, prefix }) as Store);
-      }, false);
+      }, { hasTransactions: false, hasOneConnection: false });
     },
   );
 }
