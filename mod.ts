@@ -30,8 +30,9 @@ export {
   type HalfOptions,
   type HandDecision,
   type Health,
+  type HealthOptions,
 } from "./core/bus/bus.ts";
-export type { HalfDraft, HalfKeeper, HalfStatus } from "./core/bus/half_keeper.ts";
+export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export type { PublishOptions } from "./core/bus/publisher.ts";
@@ -77,6 +78,7 @@ export { MAX_ID_LENGTH } from "./core/id.ts";
 export { matchesName, MAX_NAME_LENGTH } from "./core/name.ts";
 
 // The life of a message
+export type { RecordDetails } from "./core/details.ts";
 export {
   type Box,
   type EventKind,
@@ -87,9 +89,11 @@ export {
   type Patch,
   type Standing,
   type State,
+  type Stopping,
   transition,
   TRANSITIONS,
   type Transitions,
+  type Unroutable,
 } from "./core/lifecycle.ts";
 export {
   type CapRetry,
@@ -126,6 +130,7 @@ export type { Alarm } from "./core/alarm.ts";
 export type {
   AbortSignalLike,
   AddResult,
+  Arrival,
   CheckBack,
   CheckQuestion,
   ClaimRequest,

@@ -29,10 +29,15 @@ import { callingOf } from "./options.ts";
 export interface ClientOptions<BusinessTx = unknown> {
   /** The half-message route of the keeper's edge app, such as `https://bus.example/atlast/half`. */
   readonly url: string | URL;
-  /** The keys that sign requests; either these or a token. */
+  /** The keys that sign requests, and any one of which must have signed the answer; either these or a token. */
   readonly signingKeys?: readonly string[];
-  /** The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body. */
+  /**
+   * The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body, and without
+   * `answerKeys` HTTPS alone says who answers.
+   */
   readonly token?: string;
+  /** The keys any one of which must have signed the answer; `signingKeys` if not given. */
+  readonly answerKeys?: readonly string[];
   /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
   readonly audience?: string;
   /** The name under which the keeper has this service among its `checkBacks`. */

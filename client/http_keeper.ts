@@ -5,18 +5,25 @@
  */
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.ts";
 import { type HalfRequest, halfRequestText, readHalfStatus } from "../core/bus/half_wire.ts";
+import { answerId } from "../core/checkback_wire.ts";
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import { ask, type Credentials } from "../core/http/ask.ts";
 import type { Fetch, PostResult } from "../core/http/post.ts";
+import type { SignatureChecker } from "../core/http/signature.ts";
 import { readRetryAfter } from "../core/http/retry_after.ts";
 import type { Clock } from "../core/ports.ts";
 import { nextAttemptAt, type RetryPolicy } from "../core/retry.ts";
-import { HALF_CONTENT_TYPE, mediaType, parseError } from "../core/wire.ts";
+import { hasCode } from "../core/thrown.ts";
+import { HALF_CONTENT_TYPE, mediaType, parseError, type WireError } from "../core/wire.ts";
 
 /** How requests are made. */
 export interface Calling {
   readonly url: string;
   readonly credentials: Credentials;
+  /** Checks the signatures of answers; null where the connection alone says who answers. */
+  readonly checker: SignatureChecker | null;
+  /** The name that this service prepares messages under. */
+  readonly participant: string;
   /** The name of the keeper in the audience that is signed. */
   readonly service: string | undefined;
   readonly fetch: Fetch;
@@ -27,7 +34,7 @@ export interface Calling {
   readonly random: () => number;
 }
 
-/** A status has an id, a name, a reason and a note; an error a few words. */
+/** A status has an id, a name and a state; an error a few words. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
 /** What the service says of a request that it understood and will not carry out, now or later. */
@@ -69,20 +76,25 @@ export class HttpKeeper implements HalfKeeper {
   }
 
   async confirm(id: string): Promise<HalfStatus> {
-    return await this.#call({ operation: "confirm", id }, id);
+    return await this.#about("confirm", id);
   }
 
   async cancel(id: string): Promise<HalfStatus> {
-    return await this.#call({ operation: "cancel", id }, id);
+    return await this.#about("cancel", id);
   }
 
   async query(id: string): Promise<HalfStatus | null> {
     try {
-      return await this.#call({ operation: "query", id }, id);
+      return await this.#about("query", id);
     } catch (error) {
-      if (error instanceof AtlastError && error.code === "not_found") return null;
+      if (hasCode(error, "not_found")) return null;
       throw error;
     }
+  }
+
+  async #about(operation: "confirm" | "cancel" | "query", id: string): Promise<HalfStatus> {
+    const { participant } = this.#calling;
+    return await this.#call({ operation, id, participant }, id);
   }
 
   /** Makes requests until one is answered, refused, or there is no time for another. */
@@ -105,7 +117,7 @@ export class HttpKeeper implements HalfKeeper {
 
   async #attempt(text: string, id: string, leftMs: number): Promise<Attempt> {
     const { url, credentials, service, fetch, timeoutMs } = this.#calling;
-    const { result } = await ask({
+    const { requestId, result } = await ask({
       fetch,
       url,
       contentType: HALF_CONTENT_TYPE,
@@ -116,7 +128,7 @@ export class HttpKeeper implements HalfKeeper {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: new AbortController().signal,
     });
-    return result.kind === "answered" ? this.#read(result, id) : {
+    return result.kind === "answered" ? await this.#read(result, requestId, id) : {
       kind: "again",
       error: this.#unreachable(
         result.kind === "timed_out"
@@ -128,14 +140,22 @@ export class HttpKeeper implements HalfKeeper {
     };
   }
 
-  /** Only what has the right content type comes from a keeper; all else could be anybody's. */
-  #read({ status, headers, text }: PostResult & { kind: "answered" }, id: string): Attempt {
+  /** Only what has the right content type and signature comes from the keeper; all else could be anybody's. */
+  async #read(
+    { status, headers, text }: PostResult & { kind: "answered" },
+    requestId: string,
+    id: string,
+  ): Promise<Attempt> {
     const isTyped = mediaType(headers.get("content-type")) === HALF_CONTENT_TYPE;
+    const error = parseError(text ?? "");
+    if (isTyped && (status === 200 || isFactOfMessage(error))) {
+      const problem = await this.#problemOf(headers, text ?? "", requestId);
+      if (problem !== null) return { kind: "failed", error: this.#unreachable(problem) };
+    }
     if (isTyped && status === 200) {
       const said = readHalfStatus(text ?? "", id);
       if (said !== null) return { kind: "answered", status: said };
     }
-    const error = parseError(text ?? "");
     if (status >= 500 || status === 429) {
       const retryAfterMs = error?.retryAfterMs ??
         readRetryAfter(headers.get("retry-after"), this.#calling.clock.now());
@@ -157,7 +177,24 @@ export class HttpKeeper implements HalfKeeper {
     return { kind: "failed", error: this.#unreachable(`answered ${status}, ${want}`, code) };
   }
 
+  /** Why an answer is not one of the keeper's to this request; null when it is. */
+  async #problemOf(headers: Headers, text: string, requestId: string): Promise<string | null> {
+    const { checker } = this.#calling;
+    if (checker === null) return null;
+    const problem = await checker.problemOf(headers, new TextEncoder().encode(text));
+    if (problem !== null) return `answered without a signature that holds: ${problem}`;
+    return headers.get("webhook-id") === answerId(requestId) ? null : "answered another request";
+  }
+
   #unreachable(what: string, code: ErrorCode = "unreachable"): AtlastError {
     return new AtlastError(code, `Cannot reach the keeper of half messages: ${this.#host} ${what}`);
   }
+}
+
+/**
+ * Whether a refusal says how the message stands, so that the participant acts on it. Any other only keeps an
+ * operation from beginning, whoever said it.
+ */
+function isFactOfMessage(error: WireError | null): boolean {
+  return error?.code === "wrong_state" || error?.code === "not_found";
 }

@@ -7,7 +7,7 @@ import { AtlastError } from "../core/errors.ts";
 import type { Credentials } from "../core/http/ask.ts";
 import { checkedUrl } from "../core/http/checked_url.ts";
 import { checkAudience } from "../core/http/request_id.ts";
-import { Signer } from "../core/http/signature.ts";
+import { SignatureChecker, Signer } from "../core/http/signature.ts";
 import type { Clock } from "../core/ports.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../core/retry.ts";
 import type { ClientOptions } from "./client.ts";
@@ -42,6 +42,8 @@ export function callingOf<BusinessTx>(
   return {
     url: checkedUrl(options.url, "the url of a client"),
     credentials: credentialsOf(options, clock),
+    checker: checkerOf(options, clock),
+    participant: side,
     service: options.audience === undefined ? undefined : checkAudience(options.audience),
     // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
@@ -66,6 +68,23 @@ function credentialsOf<BusinessTx>(
   if (token === undefined) return { signer: new Signer(signingKeys ?? [], clock) };
   if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return { token };
   throw unfit("a token that cannot stand in a header", "printable ASCII without spaces");
+}
+
+/** What checks answers. A token proves nothing of who answers, so then the connection has to. */
+function checkerOf<BusinessTx>(
+  { url, signingKeys, token, answerKeys }: ClientOptions<BusinessTx>,
+  clock: Clock,
+): SignatureChecker | null {
+  if (answerKeys !== undefined || signingKeys !== undefined) {
+    return new SignatureChecker(answerKeys ?? signingKeys ?? [], clock);
+  }
+  const { protocol, hostname } = new URL(url);
+  if (token === undefined || protocol === "https:" || isLoopback(hostname)) return null;
+  throw unfit("a token for a url without https", "https, or answerKeys that sign the answers");
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 function positive(option: string, value: number): number {

@@ -19,7 +19,12 @@ export interface RecordDetails {
   readonly firstAttemptAtMs?: number;
   /** Since when there is no route or no subscriber for it, in Unix milliseconds. */
   readonly unroutableSinceMs?: number;
-  /** Whether an attempt ended without an answer, so that the message may have arrived. */
+  /** Since when its receiver has been stopping, in Unix milliseconds. */
+  readonly stoppingSinceMs?: number;
+  /**
+   * Whether it may have taken effect although no attempt succeeded: one ended without an answer, or a worker
+   * died with it.
+   */
   readonly mayHaveArrived?: boolean;
   /** How often an operator had it tried again from the start. */
   readonly round?: number;
@@ -38,6 +43,20 @@ export function withDetails(
     value !== undefined
   );
   return entries.length === 0 ? null : Object.fromEntries(entries);
+}
+
+/** Details of a message that may have arrived, if `mayHave` says so; else as they are. */
+export function withArrival(details: RecordDetails | null, mayHave: boolean): RecordDetails | null {
+  return !mayHave || details?.mayHaveArrived === true
+    ? details
+    : withDetails(details, { mayHaveArrived: true });
+}
+
+/** Details of a message that someone takes: it waits for a route or a receiver no more. */
+export function withoutWaits(details: RecordDetails | null): RecordDetails | null {
+  return details?.unroutableSinceMs === undefined && details?.stoppingSinceMs === undefined
+    ? details
+    : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
 }
 
 /** Details as text, for stores that keep them so. */

@@ -4,8 +4,27 @@
  * @module
  */
 
+/** A class of failure. */
+export type FailureCode =
+  | "handler_failed"
+  | "timed_out"
+  | "invalid_body"
+  | "too_large"
+  | "crash_limit"
+  | "deadline_exceeded"
+  | "unroutable"
+  | "undeliverable"
+  | "send_failed"
+  | "rejected"
+  | "id_conflict"
+  | "malformed_message"
+  | "forbidden"
+  | "too_old_to_deduplicate"
+  | "stopping"
+  | "unknown";
+
 /** Each class with its fixed text, which holds nothing of a message or of user code. */
-const TEXTS = {
+const TEXTS: Readonly<Record<FailureCode, string>> = {
   handler_failed: "The handler failed",
   timed_out: "The handler did not finish in its time",
   invalid_body: "The body does not fit its contract",
@@ -22,10 +41,7 @@ const TEXTS = {
   too_old_to_deduplicate: "It is older than what its receiver remembers",
   stopping: "The service is stopping",
   unknown: "It failed",
-} as const;
-
-/** A class of failure. */
-export type FailureCode = keyof typeof TEXTS;
+};
 
 /** The fixed text of a class. */
 export function failureText(code: FailureCode): string {

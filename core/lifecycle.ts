@@ -7,10 +7,25 @@
  *
  * @module
  */
-import { type RecordDetails, withDetails } from "./details.ts";
+import { type RecordDetails, withArrival, withDetails, withoutWaits } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
+import type {
+  EventKind,
+  Failure,
+  LifecycleEvent,
+  Stopping,
+  Unroutable,
+} from "./lifecycle_event.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
+
+export type {
+  EventKind,
+  Failure,
+  LifecycleEvent,
+  Stopping,
+  Unroutable,
+} from "./lifecycle_event.ts";
 
 /** Which side of a service a message is on: published by it, or received by it. */
 export type Box = "outbox" | "inbox";
@@ -29,72 +44,6 @@ export type State =
   | "cancelled"
   /** A half message whose outcome could not be learnt; parked for an operator or a late answer. */
   | "in_doubt";
-
-/** What can happen to a message. */
-export type LifecycleEvent =
-  /** The business operation of a half message took place. */
-  | {
-    readonly kind: "confirm";
-    /** When the message is to be sent, in Unix milliseconds; at once if not given. */
-    readonly dueAtMs?: number;
-    /** Who decided it by hand, and why. */
-    readonly note?: string;
-    /** Whether it was decided by hand without the participant, which could not be reached. */
-    readonly forced?: boolean;
-  }
-  /** The business operation did not take place, or the publisher withdrew the message. */
-  | {
-    readonly kind: "cancel";
-    /** Who decided it by hand, and why. */
-    readonly note?: string;
-    /** Whether it was decided by hand without the participant, which could not be reached. */
-    readonly forced?: boolean;
-  }
-  /** A check of a half message decided nothing, or a parked one is to be asked about again. */
-  | {
-    readonly kind: "ask_again";
-    /** When the next check is due, in Unix milliseconds. */
-    readonly atMs: number;
-    /** How often the active side answered without knowing. */
-    readonly checks: number;
-    /** How often in a row it did not answer. */
-    readonly unreachable: number;
-    /** When the first of these checks in a row was, in Unix milliseconds; not given when it answered. */
-    readonly unreachableSinceMs?: number;
-    /** What was learnt, in words an operator can use. */
-    readonly reason: string;
-  }
-  /** The checks of a half message are used up. */
-  | { readonly kind: "park"; readonly reason: string }
-  /** It was sent, or handled. */
-  | { readonly kind: "succeed" }
-  /** An attempt ended badly. */
-  | Failure
-  /** Workers claimed it and never came back, as often as is allowed. */
-  | { readonly kind: "abandon" }
-  /** Its deadline passed before it succeeded. */
-  | { readonly kind: "overdue" }
-  /** What had taken it, to deliver it by itself, gave it up. */
-  | { readonly kind: "undeliverable"; readonly reason: string }
-  /** A worker gives it back without having tried. */
-  | { readonly kind: "release"; readonly delayMs: number }
-  /** An operator wants it tried again from the start. */
-  | { readonly kind: "retry" };
-
-/** An attempt that ended badly. */
-export interface Failure {
-  /** Tells the events apart. */
-  readonly kind: "fail";
-  /** Why, in words an operator can use. */
-  readonly reason: string;
-  /** Whether another attempt could end otherwise. */
-  readonly retryable: boolean;
-  /** When the next attempt should be, in milliseconds from now, if the failure said so. */
-  readonly retryAfterMs?: number;
-}
-
-/** The name of a {@linkcode LifecycleEvent}. */
-export type EventKind = LifecycleEvent["kind"];
 
 /** The shape of {@linkcode TRANSITIONS}. */
 export type Transitions = Readonly<
@@ -115,6 +64,8 @@ export const TRANSITIONS: Transitions = {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
+      stopping: ["scheduled", "failed"],
+      unroutable: ["scheduled", "failed"],
       abandon: ["failed"],
       overdue: ["failed"],
       cancel: ["cancelled"],
@@ -128,6 +79,7 @@ export const TRANSITIONS: Transitions = {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
+      unroutable: ["scheduled", "failed"],
       abandon: ["failed"],
       overdue: ["failed"],
     },
@@ -179,6 +131,12 @@ export const DEFAULT_POLICY: LifecyclePolicy = { retry: DEFAULT_RETRY, expiry: D
  * bad luck, five in a row is the message.
  */
 export const MAX_CRASHES = 5;
+
+/**
+ * How long a receiver may be stopping before that counts as a failed attempt, in milliseconds. One that stops
+ * is gone or replaced by then; one that still says so has not been taken out of service.
+ */
+export const MAX_STOPPING_MS = 10 * 60_000;
 
 /** The change of a message's standing; stores write it as it is. */
 export interface Patch extends Omit<Standing, "box"> {
@@ -254,29 +212,31 @@ export function transition(
     case "fail":
       return failed(message, event, policy, nowMs, random);
     case "abandon":
-      return settled(
+      return givenUp(
         message,
-        "failed",
-        policy.expiry.failedMs,
+        policy,
         nowMs,
         `Abandoned: ${message.crashes} workers claimed it and never came back`,
       );
     case "overdue":
-      return settled(
-        message,
-        "failed",
-        policy.expiry.failedMs,
-        nowMs,
-        "Overdue: its deadline passed",
-      );
+      return givenUp(message, policy, nowMs, "Overdue: its deadline passed");
     case "undeliverable":
-      return settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason);
+      return {
+        ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
+        details: withArrival(message.details, true),
+      };
     case "release":
       return {
         ...unsettled(message),
         state: "scheduled",
         dueAtMs: Math.max(message.dueAtMs, later(nowMs, event.delayMs)),
+        reason: event.reason ?? null,
+        details: withArrival(message.details, event.mayHaveArrived === true),
       };
+    case "stopping":
+      return stopping(message, event, policy, nowMs, random);
+    case "unroutable":
+      return unroutable(message, event, policy, nowMs);
     case "retry":
       // From the start: attempts, crashes and the deadline that ended it would end it again at once.
       return {
@@ -286,6 +246,7 @@ export function transition(
         crashes: 0,
         dueAtMs: nowMs,
         deadlineMs: null,
+        details: withoutWaits(withArrival(message.details, message.crashes > 0)),
       };
   }
 }
@@ -307,11 +268,9 @@ function failed(
   const next = scheduled === null || event.retryAfterMs === undefined
     ? scheduled
     : later(nowMs, event.retryAfterMs);
+  const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
   if (next === null || (message.deadlineMs !== null && next > message.deadlineMs)) {
-    return {
-      ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
-      attempts,
-    };
+    return { ...givenUp({ ...message, details }, policy, nowMs, event.reason), attempts };
   }
   return {
     ...unsettled(message),
@@ -319,7 +278,66 @@ function failed(
     attempts,
     dueAtMs: next,
     reason: event.reason,
+    details,
   };
+}
+
+/** A receiver that never ends to stop must not keep a message from ever failing. */
+function stopping(
+  message: Standing,
+  event: Stopping,
+  policy: LifecyclePolicy,
+  nowMs: number,
+  random: number,
+): Patch {
+  const { reason, delayMs, mayHaveArrived } = event;
+  const sinceMs = message.details?.stoppingSinceMs ?? nowMs;
+  const arrived = mayHaveArrived === undefined ? {} : { mayHaveArrived };
+  const details = withDetails(withArrival(message.details, mayHaveArrived === true), {
+    unroutableSinceMs: undefined,
+    stoppingSinceMs: sinceMs,
+  });
+  if (nowMs >= later(sinceMs, MAX_STOPPING_MS)) {
+    const failure = { kind: "fail", reason, retryable: true, ...arrived } as const;
+    const patch = failed(message, failure, policy, nowMs, random);
+    return patch.state === "failed" ? patch : { ...patch, details };
+  }
+  return {
+    ...unsettled(message),
+    state: "scheduled",
+    dueAtMs: later(nowMs, delayMs),
+    reason,
+    details,
+  };
+}
+
+function unroutable(
+  message: Standing,
+  { reason, delayMs, forMs }: Unroutable,
+  policy: LifecyclePolicy,
+  nowMs: number,
+): Patch {
+  const sinceMs = message.details?.unroutableSinceMs ?? nowMs;
+  const details = withDetails(message.details, { unroutableSinceMs: sinceMs });
+  const untilMs = later(sinceMs, forMs);
+  if (nowMs >= untilMs) {
+    return givenUp({ ...message, details }, policy, nowMs, `Unroutable: ${reason}`);
+  }
+  return {
+    ...unsettled(message),
+    state: "scheduled",
+    // The last try is when its time is up.
+    dueAtMs: Math.min(later(nowMs, delayMs), untilMs),
+    reason,
+    details,
+  };
+}
+
+/** Failed, and says so if the message may have taken effect all the same. */
+function givenUp(message: Standing, policy: LifecyclePolicy, nowMs: number, reason: string): Patch {
+  const details = withArrival(message.details, message.crashes > 0);
+  const text = details?.mayHaveArrived === true ? `${reason}; it may have taken effect` : reason;
+  return { ...settled(message, "failed", policy.expiry.failedMs, nowMs, text), details };
 }
 
 /** A patch that changes nothing but clears what only settled records have. */

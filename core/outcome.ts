@@ -4,9 +4,10 @@
  *
  * @module
  */
-import { AtlastError, NonRetryable, RetryAfter } from "./errors.ts";
+import { NonRetryable, RetryAfter } from "./errors.ts";
 import type { Failure } from "./lifecycle.ts";
 import type { Message } from "./message.ts";
+import { hasCode, isInstance, propertyOf, textOfThrown } from "./thrown.ts";
 
 /** The end of an attempt. */
 export type Outcome =
@@ -25,8 +26,11 @@ export const MAX_REASON_LENGTH = 1000;
 /** What a thrown value means for the message. */
 export function failureOf(thrown: unknown): Failure {
   const reason = reasonOf(thrown);
-  if (thrown instanceof RetryAfter) {
-    return { kind: "fail", reason, retryable: true, retryAfterMs: thrown.retryAfterMs };
+  if (isInstance(thrown, RetryAfter)) {
+    const retryAfterMs = propertyOf(thrown, "retryAfterMs");
+    // A field that was overwritten asks for nothing.
+    const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0;
+    return { kind: "fail", reason, retryable: true, ...(isTime ? { retryAfterMs } : {}) };
   }
   return { kind: "fail", reason, retryable: !isFinal(thrown) };
 }
@@ -36,10 +40,8 @@ export function failureOf(thrown: unknown): Failure {
  * says.
  */
 export function reasonOf(thrown: unknown): string {
-  const [kind, text] = thrown instanceof Error
-    ? [thrown.name, thrown.message]
-    : ["Error", typeof thrown === "string" ? thrown : "A value that is no Error was thrown"];
-  const reason = `${kind}-->${text}`;
+  const { name, message } = textOfThrown(thrown);
+  const reason = `${name}-->${message}`;
   const kept = reason.length <= MAX_REASON_LENGTH
     ? reason
     : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
@@ -54,7 +56,6 @@ export function quotedReason(words: string): string {
 
 /** A body that breaks its contract does so every time; so does what a handler declares final. */
 function isFinal(thrown: unknown): boolean {
-  return thrown instanceof NonRetryable ||
-    (thrown instanceof AtlastError &&
-      (thrown.code === "invalid_body" || thrown.code === "too_large"));
+  return isInstance(thrown, NonRetryable) || hasCode(thrown, "invalid_body") ||
+    hasCode(thrown, "too_large");
 }

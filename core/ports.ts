@@ -16,6 +16,7 @@ import type { RetryPolicy } from "./retry.ts";
 export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
 export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
 export type {
+  Arrival,
   DeliverOptions,
   DeliveryResult,
   Receiver,

@@ -19,6 +19,12 @@ const RETRIED_HEADER = "upstash-retried";
 export const TOLD_HEADER = "atlast-told";
 
 /**
+ * The header of an answer that refuses a message, by which the sender knows that it may have taken effect all
+ * the same. Its value is `unknown`.
+ */
+export const ARRIVED_HEADER = "atlast-arrived";
+
+/**
  * Which attempt a delivery is, from 1 on, as whoever delivers counts; null where it does not say, and
  * keeps a schedule of its own.
  */

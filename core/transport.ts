@@ -22,11 +22,29 @@ export type SendResult =
     readonly retryable: boolean;
     /** When the other side wants the next attempt, in milliseconds from now. */
     readonly retryAfterMs?: number;
+    /** See {@linkcode Arrival}. */
+    readonly arrived?: Arrival;
     /** What kind of failure it is, where that is known. */
     readonly code?: FailureCode;
   }
+  /** It was not taken because the other side is stopping, or this one. No attempt is counted. */
+  | {
+    readonly kind: "stopping";
+    readonly reason: string;
+    /** When the other side wants it again, in milliseconds from now. */
+    readonly retryAfterMs?: number;
+    /** See {@linkcode Arrival}. */
+    readonly arrived?: Arrival;
+  }
   /** Nobody here takes this name now; an instance that knows its destination may. No attempt is counted. */
   | { readonly kind: "unroutable"; readonly reason: string };
+
+/**
+ * Whether a message that was not sent may have taken effect all the same. `no`: nothing of it was sent, or
+ * the receiver says that it did not take it. `unknown`, if not given: it was sent, and the answer was lost or
+ * says neither.
+ */
+export type Arrival = "no" | "unknown";
 
 /** What a transport can do. */
 export interface TransportCapabilities {
@@ -62,6 +80,11 @@ export interface Transport {
   attach?(receiver: Receiver): void;
   /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
   pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
+  /**
+   * For a transport that hands messages to a provider which delivers them by itself: whether a proof, which
+   * came back with a message that the provider gave up, shows that this service sent that very message.
+   */
+  provesSent?(message: Message, proof: string): Promise<boolean>;
   /** Gives back what the transport opened, and forgets the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
@@ -80,15 +103,25 @@ export type DeliveryResult =
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
   /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
-  | { readonly kind: "refused"; readonly reason: string; readonly retryAfterMs?: number }
+  | {
+    readonly kind: "refused";
+    readonly reason: string;
+    readonly retryAfterMs?: number;
+    /** `stopping`: this service is shutting down, and the sender is to count no attempt. */
+    readonly code?: "stopping";
+    /** `unknown` where it may have taken effect all the same; `no` if not given. */
+    readonly arrived?: Arrival;
+  }
   /**
    * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
-   * its publisher has had word of that from here, if it asked for one; false if not given.
+   * its publisher has had word of that from here, if it asked for one; false if not given. `arrived` as for
+   * one that is refused.
    */
   | {
     readonly kind: "rejected";
     readonly reason: string;
     readonly isTold?: boolean;
+    readonly arrived?: Arrival;
     /** What kind of refusal it is; `rejected` if not given. */
     readonly code?: FailureCode;
   };
@@ -101,10 +134,18 @@ export interface DeliverOptions {
    */
   readonly redelivers?: boolean;
   /**
-   * Whether the sender means what is stored as failed to be tried again from the start, as by an
-   * operator's retry. False if not given: then it is answered with its failure.
+   * When the sender meant what is stored as failed to be tried again from the start, as by an operator's
+   * retry, in Unix milliseconds. Holds for what had failed before then, so that the same delivery again
+   * changes nothing. Not given, what has failed is answered with its failure.
    */
-  readonly afresh?: boolean;
+  readonly afreshAtMs?: number;
+  /**
+   * Whether the publisher learns from the answer what became of its message. Where it does not, because the
+   * message was fetched, the receiver itself sends the failure callback of what it rejects.
+   *
+   * @default true
+   */
+  readonly publisherLearns?: boolean;
   /** Who delivers, where the verifier says so. */
   readonly principal?: Principal;
 }

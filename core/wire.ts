@@ -10,6 +10,7 @@ import { messageFromWire, wireHeaders } from "./headers.ts";
 import { isObject, parsed } from "./json.ts";
 import type { Message } from "./message.ts";
 import type { Principal } from "./principal.ts";
+import type { PushDelivery } from "./push_delivery.ts";
 
 /** The content type of a request that carries several messages. */
 export const BATCH_CONTENT_TYPE = "application/vnd.atlast.batch+json";
@@ -70,8 +71,12 @@ export interface RequestToVerify {
 export type VerifyResult =
   | {
     readonly ok: true;
+    /** What verifiers threw that were asked before the one that accepted the request, for the log. */
+    readonly errors?: readonly unknown[];
     /** Who asks; not given where the verifier does not tell its callers apart. */
     readonly principal?: Principal;
+    /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
+    readonly push?: PushDelivery;
   }
   | {
     readonly ok: false;
@@ -81,11 +86,22 @@ export type VerifyResult =
     readonly reason: string;
   };
 
+/** A refusal of a {@linkcode Verify}. */
+export type VerifyRefusal = VerifyResult & { readonly ok: false };
+
 /** Decides whether a request may do what it asks. */
-export type Verify = (
-  request: RequestToVerify,
-  rawBody: Uint8Array,
-) => VerifyResult | Promise<VerifyResult>;
+export interface Verify {
+  /** Decides by the request and its body. */
+  (request: RequestToVerify, rawBody: Uint8Array): VerifyResult | Promise<VerifyResult>;
+  /**
+   * Refuses a request that the function would refuse whatever its body is, for instance one without a
+   * signature; null for any other. It is called before the body is read, so that strangers cannot make a
+   * service read one. Without it every body is read, up to the limit.
+   */
+  readonly beforeBody?: (
+    request: RequestToVerify,
+  ) => VerifyRefusal | null | Promise<VerifyRefusal | null>;
+}
 
 /** Whether an HTTP header (its name in lower case) belongs to the message rather than to the request. */
 export function isMessageHeader(name: string): boolean {
@@ -183,6 +199,8 @@ export interface WireResult {
   readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
+  /** `unknown` for one that was not taken, but may have taken effect all the same. */
+  readonly arrived?: string;
 }
 
 /**
@@ -300,7 +318,7 @@ function isResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
     isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&
-    isOptional(value["code"], "string");
+    isOptional(value["code"], "string") && isOptional(value["arrived"], "string");
 }
 
 function isError(value: unknown): value is WireError {

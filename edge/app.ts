@@ -5,6 +5,7 @@
  */
 import type { Verify } from "../core/wire.ts";
 import type { CheckBackOptions } from "./check_back.ts";
+import type { HalvesOptions } from "./half.ts";
 import type { EdgeBus } from "./edge_bus.ts";
 import { guardWith, logError, type OnError } from "./guard.ts";
 import { mounted } from "./mount.ts";
@@ -20,15 +21,18 @@ export interface AppOptions {
    * `verifySignature` of `@atlast/bus/http`.
    */
   readonly verify: Verify;
-  /** The same for ticks, for callers such as a cron that cannot sign; `verify` above if not given. */
-  readonly tick?: { readonly verify: Verify };
-  /** Has this service answer for its half messages that other buses keep; not given, it does not. */
-  readonly checkBack?: CheckBackOptions & { readonly verify?: Verify };
   /**
-   * Lets other services keep half messages here: whoever `verify` lets in, the app's own if not given.
-   * Without this option none can.
+   * Lets a cron or an alarm have the bus do what work is due, with a verifier of its own; without this option
+   * none can.
    */
-  readonly halves?: { readonly verify?: Verify };
+  readonly tick?: { readonly verify: Verify };
+  /**
+   * Has this service answer for its half messages that other buses keep; not given, it does not. A question
+   * that comes within the immunity of the bus (its option `check`) is answered `unknown`.
+   */
+  readonly checkBack?: CheckBackOptions;
+  /** Lets other services keep half messages here; without this option none can. */
+  readonly halves?: HalvesOptions;
   /** Lets others ask how messages of the outbox stand; without this option none can. */
   readonly query?: QueryOptions;
   /**
@@ -64,7 +68,7 @@ export interface App {
  *
  * - `POST /deliver` takes messages, one or a batch. Callbacks are messages and come here too.
  * - `POST /publish` (option `publish`) puts a message into the outbox, byte for byte.
- * - `POST /tick?budgetMs=` does what background work is due; `GET` does the same, for crons that can
+ * - `POST /tick?budgetMs=` (option `tick`) does what background work is due; `GET` does the same, for crons that can
  *   do no other.
  * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
  * - `POST /half` (option `halves`) prepares, confirms, cancels and queries half messages.
@@ -88,5 +92,5 @@ export interface App {
  */
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
   const { basePath = "/", onError = logError } = options;
-  return mounted<Kind>(basePath, busRoutes(bus, options, onError), guardWith(onError));
+  return mounted<Kind>(basePath, busRoutes(bus, options), guardWith(onError));
 }

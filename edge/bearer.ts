@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import type { Principal } from "../core/principal.ts";
-import type { Verify } from "../core/wire.ts";
+import type { RequestToVerify, Verify, VerifyRefusal } from "../core/wire.ts";
 
 /** The shortest token, in characters: shorter ones can be guessed over a network. */
 const MIN_TOKEN_LENGTH = 16;
@@ -33,15 +33,17 @@ export function verifyBearer(
     if (typeof token !== "string") throw unfit("a token that is no text");
     if (token.length < MIN_TOKEN_LENGTH) throw unfit(`one of ${token.length} characters`);
   }
-  return async ({ headers }) => {
+  const refusalOf = async ({ headers }: RequestToVerify): Promise<VerifyRefusal | null> => {
     const given = /^Bearer +([^\s]+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    if (given !== undefined && await isOneOf(given, accepted)) return { ok: true, principal };
+    if (given !== undefined && await isOneOf(given, accepted)) return null;
     return {
       ok: false,
       kind: "unauthenticated",
       reason: "Cannot accept the authorization: want a bearer token that is known here",
     };
   };
+  const verify: Verify = async (request) => await refusalOf(request) ?? { ok: true, principal };
+  return Object.assign(verify, { beforeBody: refusalOf });
 }
 
 /**

@@ -3,18 +3,25 @@
  *
  * @module
  */
-import { answerId, answerText, readQuestion } from "../core/checkback_wire.ts";
+import { answerText, readQuestion } from "../core/checkback_wire.ts";
 import type { CheckAnswer } from "../core/checkback.ts";
 import { AtlastError } from "../core/errors.ts";
 import { Signer } from "../core/http/signature.ts";
 import type { CheckQuestion } from "../core/ports.ts";
 import { CHECKBACK_CONTENT_TYPE, type Verify } from "../core/wire.ts";
 import type { Route } from "./guard.ts";
+import { ownVerifier } from "./own_verifier.ts";
+import { signedAnswer } from "./signed_answer.ts";
 import { Refusal, unavailable } from "./status.ts";
 import { verifiedText } from "./verified.ts";
 
 /** How an active side answers check-backs. */
 export interface CheckBackOptions {
+  /**
+   * Decides whether a request may ask, and says who asks: the keeper of this service's half messages. A
+   * principal of another kind than `keeper` or `service` is refused.
+   */
+  readonly verify: Verify;
   /**
    * The name under which this service prepares half messages. A question for another is refused: a fence
    * that has never heard of a message would say that its operation can never take place.
@@ -36,9 +43,10 @@ const UNREACHABLE_RETRY_MS = 1_000;
  */
 export function checkBackRoute(
   ask: (question: CheckQuestion) => Promise<CheckAnswer>,
-  verify: Verify,
-  { side, signingKeys }: CheckBackOptions,
+  options: CheckBackOptions,
 ): Route {
+  const verify = ownVerifier("checkBack", options);
+  const { side, signingKeys } = options;
   if (typeof side !== "string" || side === "") {
     throw new AtlastError(
       "invalid_option",
@@ -46,14 +54,22 @@ export function checkBackRoute(
     );
   }
   const signer = new Signer(signingKeys);
-  return async (request) => {
-    const text = await verifiedText(
+  return async (request, { report }) => {
+    const { text, principal } = await verifiedText(
       request,
       CHECKBACK_CONTENT_TYPE,
       verify,
       MAX_QUESTION_BYTES,
       "checkback",
+      report,
     );
+    if (principal.kind !== "keeper" && principal.kind !== "service") {
+      throw new Refusal(
+        403,
+        "forbidden",
+        "Cannot answer: want a principal that is the keeper, or one of our own services",
+      );
+    }
     const question = readQuestion(text);
     if (question.side !== side) {
       throw new Refusal(403, "forbidden", "Cannot answer: the question is for another active side");
@@ -62,14 +78,9 @@ export function checkBackRoute(
     if (answer === "unreachable") {
       throw unavailable("unreachable", UNREACHABLE_RETRY_MS, "Cannot answer: the fence does not");
     }
-    const body = new TextEncoder().encode(answerText(question, answer));
-    // Without an id there is nothing to bind the answer to: whoever asks then takes it for unknown.
-    const requestId = request.headers.get("webhook-id") ?? "";
-    const headers = {
-      ...await signer.headersFor(answerId(requestId), body),
-      "content-type": CHECKBACK_CONTENT_TYPE,
-      "cache-control": "no-store",
-    };
-    return new Response(body, { status: 200, headers });
+    return await signedAnswer(signer, request, {
+      text: answerText(question, answer),
+      contentType: CHECKBACK_CONTENT_TYPE,
+    });
   };
 }

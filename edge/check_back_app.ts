@@ -7,17 +7,14 @@ import { askFence } from "../core/bus/ask_fence.ts";
 import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
 import { checkCheckPolicy, DEFAULT_CHECK, isAskedTooEarly } from "../core/checkback.ts";
 import type { Fence } from "../core/ports.ts";
-import { CHECKBACK_CONTENT_TYPE, type Verify } from "../core/wire.ts";
+import { CHECKBACK_CONTENT_TYPE } from "../core/wire.ts";
 import type { App } from "./app.ts";
 import { type CheckBackOptions, checkBackRoute } from "./check_back.ts";
 import { alive, guardWith, type OnError } from "./guard.ts";
 import { mounted } from "./mount.ts";
-import { checkVerify } from "./verified.ts";
 
 /** What {@linkcode createCheckBackApp} takes. */
 export interface CheckBackAppOptions extends CheckBackOptions {
-  /** Decides whether a request may ask; normally `verifySignature` of `@atlast/bus/http`. */
-  readonly verify: Verify;
   /**
    * How long an operation may take after its message was prepared, in milliseconds. A question that comes
    * sooner is answered `unknown`, and the fence stays as it is. Not longer than the keeper's own immunity, or
@@ -54,16 +51,14 @@ export function createCheckBackApp<Kind extends App = App>(
   fence: Fence,
   options: CheckBackAppOptions,
 ): Kind {
-  const { verify, basePath = "/", timeoutMs, onError } = options;
+  const { basePath = "/", timeoutMs, onError } = options;
   const { immunityMs = DEFAULT_CHECK.immunityMs } = options;
-  checkVerify(verify);
   checkCheckPolicy({ ...DEFAULT_CHECK, immunityMs });
   const checkBack = checkBackRoute(
     async (question) =>
       isAskedTooEarly(question, immunityMs)
         ? "unknown"
         : await askFence(fence, question, SYSTEM_CLOCK, timeoutMs),
-    verify,
     options,
   );
   return mounted<Kind>(basePath, [

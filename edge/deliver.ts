@@ -5,22 +5,32 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
-import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import type { Message } from "../core/message.ts";
-import type { DeliveryResult, Receiver } from "../core/ports.ts";
+import type { Arrival, DeliveryResult, Receiver } from "../core/ports.ts";
+import { ARRIVED_HEADER } from "../core/redelivery.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import { keptBody, textOf } from "./message_body.ts";
 import { messageFields, withinHeaderLimit } from "./request_headers.ts";
+import { unboundMessage } from "./unbound_message.ts";
 import { Refusal, rejection, statusOf, unavailable } from "./status.ts";
 
-/** Hands the messages of a request to the bus and says what became of them. */
+/**
+ * Hands the messages of a request to the bus and says what became of them.
+ *
+ * @param push What the push provider that delivers says; null for everyone else.
+ */
 export function deliver(
   receiver: Receiver,
   headers: Headers,
   rawBody: Uint8Array,
   nowMs: number,
+  push: PushDelivery | null,
 ): Promise<Response> {
+  if (push !== null && !push.bindsHeaders) {
+    return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push));
+  }
   if (!isBatch(headers.get("content-type"))) {
     const fields = messageFields(headers);
     return deliverOne(
@@ -29,8 +39,8 @@ export function deliver(
     );
   }
   const entries = entriesOf(rawBody, nowMs);
-  // QStash reads the status alone, so that can stand for one message only.
-  return headers.has(QSTASH_ID_HEADER)
+  // A push provider reads the status alone, so that can stand for one message only.
+  return push !== null
     ? deliverOne(receiver, onlyMessageOf(entries))
     : deliverBatch(receiver, entries);
 }
@@ -40,10 +50,12 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
   const [result] = await deliverAll(receiver, [message]);
   const status = statusOf(result!);
   if (result!.kind === "refused") {
-    throw unavailable("refused", result!.retryAfterMs, `Cannot take it now: ${result!.reason}`);
+    const { code = "refused", retryAfterMs, reason } = result!;
+    const refusal = unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
+    throw withArrival(refusal, result!.arrived);
   }
   if (result!.kind === "rejected") {
-    throw rejection(result!);
+    throw withArrival(rejection(result!), result!.arrived);
   }
   if (result!.kind === "no_subscriber") {
     throw new Refusal(
@@ -53,6 +65,14 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
     );
   }
   return answer({ results: [wireResult(message.id, result!)] }, status);
+}
+
+/** A refusal that also says whether the message may have taken effect. */
+function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
+  if (arrived !== "unknown") return refusal;
+  const { status, code, message, retryAfterMs, isFinal } = refusal;
+  const headers = { ...refusal.headers, [ARRIVED_HEADER]: arrived };
+  return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
 }
 
 function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
@@ -65,7 +85,7 @@ function onlyMessageOf([entry, ...others]: readonly BatchEntry[]): Message {
   if (entry === undefined || others.length > 0) {
     throw new AtlastError(
       "malformed_message",
-      `Cannot take ${others.length + 1} messages in one of QStash's: want one`,
+      `Cannot take ${others.length + 1} messages in one delivery of a push provider: want one`,
     );
   }
   if (entry.message === null) throw entry.problem;
@@ -114,6 +134,7 @@ function wireResult(id: string, result: DeliveryResult): WireResult {
         status: "rejected",
         reason: result.reason,
         ...(result.code === undefined ? {} : { code: result.code }),
+        ...(result.arrived === undefined ? {} : { arrived: result.arrived }),
       };
     default:
       return { id, status: result.kind };

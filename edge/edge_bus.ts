@@ -32,8 +32,13 @@ export interface EdgeHealthReport {
 export interface EdgeBus extends Receiver {
   /** Does what background work is due, for about `budgetMs` milliseconds at the most. */
   tick(options: { budgetMs: number }): Promise<EdgeTickReport>;
-  /** Says how it is. */
-  health(): Promise<EdgeHealthReport>;
+  /**
+   * Says how it is.
+   *
+   * @param options `maxAgeMs`: how old what it says of its store may be, so that requests of anyone cost it
+   * no more than one look in that time.
+   */
+  health(options?: { readonly maxAgeMs?: number }): Promise<EdgeHealthReport>;
   /** Publishes a message byte for byte; for the option `publish`. */
   publishRaw?(
     message: RawMessage,

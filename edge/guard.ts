@@ -5,19 +5,26 @@
  * @module
  */
 import type { Context } from "hono";
+import { callGuarded } from "../core/guard.ts";
+import { isInstance, textOfThrown } from "../core/thrown.ts";
 import { answer, answerRefusal } from "./answer.ts";
 import { finalForQstash } from "./final_for_qstash.ts";
 import { checkRequestHeaders } from "./request_headers.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { Refusal, refusalOf } from "./status.ts";
 
-/** Learns of errors that were answered with a bare 500. */
+/**
+ * Learns of errors that were answered with a bare 500. It may be asynchronous, and is not waited for. What it
+ * throws, or rejects with, is ignored.
+ */
 export type OnError = (error: unknown, request: { readonly requestId: string }) => void;
 
 /** What a route knows beside the request. */
 export interface Surroundings {
   /** The request's id. */
   readonly requestId: string;
+  /** Tells `onError` of an error that the answer says nothing of. Never throws. */
+  readonly report: (error: unknown) => void;
   /** Has the platform let work end after the answer; undefined where it needs, or knows, no such thing. */
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
 }
@@ -39,6 +46,7 @@ export function guardWith(onError: OnError = logError): Guard {
   return (route, contentType = "application/json") => async (context) => {
     const request = context.req.raw;
     const requestId = requestIdOf(request.headers);
+    const report = (error: unknown) => callGuarded(() => onError(error, { requestId }));
     const response = await answered(request);
     response.headers.set(REQUEST_ID_HEADER, requestId);
     return response;
@@ -48,13 +56,14 @@ export function guardWith(onError: OnError = logError): Guard {
         checkRequestHeaders(request.headers);
         return await route(request, {
           requestId,
+          report,
           // A getter, because asking where there is none costs an error, and few routes ask.
           get waitUntil() {
             return waitUntilOf(context);
           },
         });
       } catch (error) {
-        return answerError(error, request.headers, requestId, onError, contentType);
+        return answerError(error, request.headers, requestId, report, contentType);
       }
     }
   };
@@ -82,12 +91,12 @@ function answerError(
   error: unknown,
   headers: Headers,
   requestId: string,
-  onError: OnError,
+  report: Surroundings["report"],
   contentType: string,
 ): Response {
   const refusal = refusalOf(error);
   if (refusal !== null) return answerRefusal(finalForQstash(refusal, headers), contentType);
-  onError(error, { requestId });
+  report(error);
   const said = { code: "internal", message: "Cannot answer: something went wrong here", requestId };
   return answer({ error: said }, 500, { "content-type": contentType });
 }
@@ -105,6 +114,6 @@ function waitUntilOf(context: Context): Surroundings["waitUntil"] {
 
 /** Says that something went wrong, and nothing that could hold a secret. */
 export function logError(error: unknown, { requestId }: { requestId: string }): void {
-  const name = error instanceof Error ? error.name : typeof error;
+  const name = isInstance(error, Error) ? textOfThrown(error).name : typeof error;
   console.error(`Atlast: request ${requestId} ended with ${name}; pass onError to see it`);
 }

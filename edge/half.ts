@@ -8,28 +8,96 @@ import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.
 import { type HalfRequest, halfStatusText, readHalfRequest } from "../core/bus/half_wire.ts";
 import { AtlastError } from "../core/errors.ts";
 import { HEADER } from "../core/headers.ts";
+import { Signer } from "../core/http/signature.ts";
+import type { Principal } from "../core/principal.ts";
 import { HALF_CONTENT_TYPE, type Verify } from "../core/wire.ts";
+import { answerRefusal } from "./answer.ts";
 import type { Route } from "./guard.ts";
+import { type HalfNames, HalfRights } from "./half_rights.ts";
 import { keptBody } from "./message_body.ts";
+import { ownVerifier } from "./own_verifier.ts";
+import { signedAnswer } from "./signed_answer.ts";
+import { refusalOf } from "./status.ts";
 import { verifiedText } from "./verified.ts";
 
-/** Makes the route. */
-export function halfRoute(halves: HalfKeeper, verify: Verify, maxBodyBytes: number): Route {
-  return async (request) => {
-    const text = await verifiedText(request, HALF_CONTENT_TYPE, verify, maxBodyBytes, "half");
-    const status = await carriedOut(halves, readHalfRequest(text, Date.now()));
-    const headers = { "content-type": HALF_CONTENT_TYPE, "cache-control": "no-store" };
-    return new Response(halfStatusText(status), { status: 200, headers });
+/** Who may keep half messages here. */
+export interface HalvesOptions {
+  /**
+   * Decides whether a request may prepare half messages and decide them, and says whose. A principal of the
+   * kind `participant` touches only the messages of the participant that has its name; our own services are
+   * one principal, for every participant of the bus's `checkBacks`. Any other is refused.
+   */
+  readonly verify: Verify;
+  /** The keys that sign answers; those of the participants. */
+  readonly signingKeys: readonly string[];
+  /**
+   * The names that may be prepared, or patterns of such: one list for all, or one for each participant. Not
+   * given, our own services may prepare every name that has a route, and others none.
+   */
+  readonly names?: HalfNames;
+}
+
+/**
+ * Makes the route.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function halfRoute(
+  halves: HalfKeeper,
+  options: HalvesOptions,
+  maxBodyBytes: number,
+): Route {
+  const verify: Verify = ownVerifier("halves", options);
+  const signer = new Signer(options.signingKeys);
+  const rights = new HalfRights(options.names);
+  return async (request, { report }) => {
+    const { text, principal } = await verifiedText(
+      request,
+      HALF_CONTENT_TYPE,
+      verify,
+      maxBodyBytes,
+      "half",
+      report,
+    );
+    try {
+      const asked = readHalfRequest(text, Date.now());
+      const status = await carriedOut(halves, rights, principal, asked);
+      return await signedAnswer(signer, request, {
+        text: halfStatusText(status),
+        contentType: HALF_CONTENT_TYPE,
+      });
+    } catch (error) {
+      // Signed too: a forged "there is none" would have a participant forget what it still needs.
+      const refusal = refusalOf(error);
+      if (refusal === null) throw error;
+      const answer = answerRefusal(refusal, HALF_CONTENT_TYPE);
+      return await signedAnswer(signer, request, {
+        text: await answer.text(),
+        contentType: HALF_CONTENT_TYPE,
+        status: answer.status,
+        headers: Object.fromEntries(answer.headers),
+      });
+    }
   };
 }
 
-async function carriedOut(halves: HalfKeeper, request: HalfRequest): Promise<HalfStatus> {
-  if (request.operation === "prepare") return await halves.prepare(acceptable(request.draft));
-  const { operation, id } = request;
-  if (operation !== "query") return await halves[operation](id);
-  const status = await halves.query(id);
+async function carriedOut(
+  halves: HalfKeeper,
+  rights: HalfRights,
+  principal: Principal,
+  request: HalfRequest,
+): Promise<HalfStatus> {
+  if (request.operation === "prepare") {
+    const draft = acceptable(request.draft);
+    rights.checkDraft(principal, draft.message);
+    return await halves.prepare(draft);
+  }
+  const { operation, id, participant } = request;
+  rights.checkParticipant(principal, participant);
+  const scope = { participant };
+  const status = await rights.concealing(principal, id, () => halves[operation](id, scope));
   if (status !== null) return status;
-  throw new AtlastError("not_found", `Cannot find half message "${id}": the outbox has none such`);
+  throw new AtlastError("not_found", `Cannot find half message "${id}": there is none such here`);
 }
 
 /** A draft of another service. Without its name the fence here would be asked, and would abort it. */

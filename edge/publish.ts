@@ -15,7 +15,7 @@ import { checkName, checkPattern, matchesName } from "../core/name.ts";
 import type { Verify } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import type { EdgeBus } from "./edge_bus.ts";
-import type { OnError, Route } from "./guard.ts";
+import type { Route } from "./guard.ts";
 import { keptBody } from "./message_body.ts";
 import { messageFields, withinHeaderLimit } from "./request_headers.ts";
 import { Refusal } from "./status.ts";
@@ -43,25 +43,33 @@ interface PublishParts {
   readonly publish: NonNullable<EdgeBus["publishRaw"]>;
   readonly flush: EdgeBus["flush"];
   readonly maxBodyBytes: number;
-  readonly onError: OnError;
 }
 
 /** Makes the route. */
 export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
-  const { publish, flush, maxBodyBytes, onError } = parts;
+  const { publish, flush, maxBodyBytes } = parts;
   const allowed = allowList(options);
   return async (request, around) => {
-    const { body } = await verified(request, options.verify, maxBodyBytes, "publish");
+    const { body, push } = await verified(
+      request,
+      options.verify,
+      maxBodyBytes,
+      "publish",
+      around.report,
+    );
+    if (push !== null && !push.bindsHeaders) {
+      throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");
+    }
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
     const receipt = await publish(message, {
       ...(contract === null ? {} : { contract }),
       ...(delayMs === null ? {} : { delayMs }),
     });
-    const { requestId, waitUntil } = around;
+    const { report, waitUntil } = around;
     // It is stored: what goes wrong from here on is made good by the next tick.
     if (flush !== undefined && waitUntil !== undefined && !receipt.duplicate) {
-      waitUntil(flush().catch((error) => onError(error, { requestId })));
+      waitUntil(flush().catch(report));
     }
     return answerReceipt(receipt);
   };

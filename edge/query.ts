@@ -6,52 +6,74 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import { checkId } from "../core/id.ts";
+import { Signer } from "../core/http/signature.ts";
 import { isObject, parsed } from "../core/json.ts";
 import type { Message } from "../core/message.ts";
 import type { Store, StoredRecord } from "../core/ports.ts";
+import type { Principal } from "../core/principal.ts";
 import { batchItem, QUERY_CONTENT_TYPE, type RequestToVerify, type Verify } from "../core/wire.ts";
 import type { Route } from "./guard.ts";
+import { ownVerifier } from "./own_verifier.ts";
+import { signedAnswer } from "./signed_answer.ts";
 import { verifiedText } from "./verified.ts";
 
 /** Who may ask for what. */
 export interface QueryOptions {
-  /** Decides whether a request may ask at all; the app's own `verify` if not given. */
-  readonly verify?: Verify;
+  /** Decides whether a request may ask at all. */
+  readonly verify: Verify;
+  /** The keys that sign answers, for who wants to know that they are from here; unsigned if not given. */
+  readonly signingKeys?: readonly string[];
   /**
-   * Whether whoever asks may know of this message; everyone whom `verify` lets in if not given. What one
-   * may not know of is answered as if it were not there.
+   * Whether whoever asks may know of this message; our own services and operators if not given. What one may
+   * not know of is answered as if it were not there.
    */
   readonly allows?: (
     message: Message,
     request: RequestToVerify,
+    principal: Principal,
   ) => boolean | Promise<boolean>;
 }
 
 /** A question is an id and a wish. */
 const MAX_QUERY_BYTES = 4 * 1024;
 
-/** Makes the route. */
-export function queryRoute(
-  store: Pick<Store, "ready" | "find">,
-  verify: Verify,
-  allows: NonNullable<QueryOptions["allows"]> = () => true,
-): Route {
-  return async (request) => {
-    const text = await verifiedText(request, QUERY_CONTENT_TYPE, verify, MAX_QUERY_BYTES, "query");
+/**
+ * Makes the route.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryOptions): Route {
+  const verify = ownVerifier("query", options);
+  const { signingKeys, allows = isOwn } = options;
+  const signer = signingKeys === undefined ? null : new Signer(signingKeys);
+  return async (request, { report }) => {
+    const { text, principal } = await verifiedText(
+      request,
+      QUERY_CONTENT_TYPE,
+      verify,
+      MAX_QUERY_BYTES,
+      "query",
+      report,
+    );
     const { id, wantsMessage } = readQuery(text);
     await store.ready();
     const record = await store.find("outbox", { id, group: "" });
     const { method, url, headers } = request;
-    if (
-      record === null || !await allows(record.message, { method, url, headers, route: "query" })
-    ) {
+    const asked = { method, url, headers, route: "query" };
+    if (record === null || !await allows(record.message, asked, principal)) {
       throw new AtlastError("not_found", `Cannot find message "${id}": the outbox has none such`);
     }
-    return new Response(outcomeText(record, wantsMessage), {
+    const said = { text: outcomeText(record, wantsMessage), contentType: QUERY_CONTENT_TYPE };
+    if (signer !== null) return await signedAnswer(signer, request, said);
+    return new Response(said.text, {
       status: 200,
-      headers: { "content-type": QUERY_CONTENT_TYPE, "cache-control": "no-store" },
+      headers: { "content-type": said.contentType, "cache-control": "no-store" },
     });
   };
+}
+
+function isOwn(_message: Message, _request: RequestToVerify, { kind }: Principal): boolean {
+  return kind === "service" || kind === "operator";
 }
 
 function readQuery(text: string): { id: string; wantsMessage: boolean } {

@@ -4,18 +4,21 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { readBytes } from "../core/http/read_bytes.ts";
+import { type BodyPace, CostlyBody, readBytes, REQUEST_PACE } from "../core/http/read_bytes.ts";
+import { isInstance } from "../core/thrown.ts";
 import { Refusal } from "./status.ts";
 
 /**
  * The raw body of a request.
  *
- * @throws {Refusal} 408 for one that breaks off, 413 for one over the limit, 415 for one that is
+ * @throws {Refusal} 408 for one that breaks off, comes too slowly or in too many
+ * pieces, 413 for one over the limit, 415 for one that is
  * compressed: what it unpacks to has no limit, and its signature is of what it was before.
  */
 export async function readBody(
   request: Request,
   maxBytes: number,
+  pace: BodyPace = REQUEST_PACE,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.trim().toLowerCase() !== "identity") {
@@ -28,8 +31,9 @@ export async function readBody(
   }
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  const body = await readBytes(request.body, maxBytes).catch(() => {
-    throw brokenOff();
+  const options = { expected: announced, pace };
+  const body = await readBytes(request.body, maxBytes, options).catch((error) => {
+    throw isInstance(error, CostlyBody) ? costly(error.kind, pace) : brokenOff();
   });
   if (body === null) throw tooLarge(maxBytes);
   // Not every server sees by itself that a caller hung up in the middle.
@@ -53,6 +57,14 @@ export function checkMaxBodyBytes(maxBodyBytes: number): void {
 /** Not 400, which tells a sender that its message is at fault: it was lost on the way, and may come again. */
 function brokenOff(): Refusal {
   return new Refusal(408, "truncated", "Cannot read the body: it broke off, want all of it");
+}
+
+/** 408 like one that broke off: the message is not at fault, and the next way it takes may be better. */
+function costly(kind: CostlyBody["kind"], { bytesPerSecond, graceMs }: BodyPace): Refusal {
+  const want = kind === "too_slow"
+    ? `${bytesPerSecond} bytes a second or more after ${graceMs / 1_000} seconds`
+    : "it in fewer pieces";
+  return new Refusal(408, kind, `Cannot wait for the body: want ${want}`);
 }
 
 function tooLarge(maxBytes: number): Refusal {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { AtlastError } from "../core/errors.ts";
 import { HEADER, MAX_HEADERS } from "../core/headers.ts";
+import { hasCode } from "../core/thrown.ts";
 import { isMessageHeader, requestPrefix } from "../core/wire.ts";
 import { Refusal } from "./status.ts";
 
@@ -66,7 +66,7 @@ export function withinHeaderLimit<Result>(read: () => Result): Result {
   try {
     return read();
   } catch (error) {
-    if (!(error instanceof AtlastError) || error.code !== "too_large") throw error;
+    if (!hasCode(error, "too_large")) throw error;
     throw headersTooLarge(error.message);
   }
 }

@@ -6,7 +6,6 @@
 import { AtlastError } from "../core/errors.ts";
 import type { Receiver } from "../core/ports.ts";
 import type { Principal } from "../core/principal.ts";
-import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
 import {
   CHECKBACK_CONTENT_TYPE,
   HALF_CONTENT_TYPE,
@@ -19,10 +18,11 @@ import type { AppOptions } from "./app.ts";
 import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "./edge_bus.ts";
-import { forQstash } from "./for_qstash.ts";
-import { alive, type OnError, type Route } from "./guard.ts";
+import { forQstash, forUnboundQstash } from "./for_qstash.ts";
+import { alive, type Route } from "./guard.ts";
 import { halfRoute } from "./half.ts";
 import type { MountedRoute } from "./mount.ts";
+import { ownVerifier } from "./own_verifier.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "./request_body.ts";
@@ -38,44 +38,44 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  *
  * @throws {AtlastError} `invalid_option`.
  */
-export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): MountedRoute[] {
+export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
   const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
-  const { tick = { verify }, maxBodyBytes = MAX_REQUEST_BYTES } = options;
-  checkVerify(verify, tick.verify);
+  const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
+  checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const routes: MountedRoute[] = [
     { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
-    { path: "/tick", methods: ["GET", "POST"], route: tickRoute(bus, tick.verify) },
     { path: "/health", methods: ["GET"], route: alive },
     { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
   ];
   const offer = (path: string, contentType: string, route: Route): void =>
     void routes.push({ path, methods: ["POST"], contentType, route });
+  if (tick !== undefined) {
+    const route = tickRoute(bus, ownVerifier("tick", tick));
+    routes.push({ path: "/tick", methods: ["GET", "POST"], route });
+  }
   if (checkBack !== undefined) {
     const ask = offered("checkBack", bus.checkBack?.bind(bus));
-    const route = checkBackRoute(ask, verifierOf(checkBack, verify), checkBack);
-    offer("/checkback", CHECKBACK_CONTENT_TYPE, route);
+    offer("/checkback", CHECKBACK_CONTENT_TYPE, checkBackRoute(ask, checkBack));
   }
   if (halves !== undefined) {
     const keeper = offered("halves", bus.halves);
-    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, verifierOf(halves, verify), maxBodyBytes));
+    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, halves, maxBodyBytes));
   }
   if (query !== undefined) {
-    const store = offered("query", bus.store);
-    const route = queryRoute(store, verifierOf(query, verify), query.allows);
-    offer("/query", QUERY_CONTENT_TYPE, route);
+    offer("/query", QUERY_CONTENT_TYPE, queryRoute(offered("query", bus.store), query));
   }
   if (undeliverable !== undefined) {
     const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
-    const own = verifierOf(undeliverable, verify);
+    ownVerifier("undeliverable", undeliverable);
     // The message and the last answer are both in it, in base64.
-    const route = undeliverableRoute(tell, own, undeliverable, 3 * maxBodyBytes);
+    const route = undeliverableRoute(tell, undeliverable, 3 * maxBodyBytes);
     routes.push({ path: "/undeliverable", methods: ["POST"], route });
   }
   if (publish !== undefined) {
-    checkVerify(publish.verify);
+    ownVerifier("publish", publish);
     const publishing = offered("publish", bus.publishRaw?.bind(bus));
-    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes, onError };
+    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes };
     routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
   }
   if (openApi !== undefined) {
@@ -86,12 +86,23 @@ export function busRoutes(bus: EdgeBus, options: AppOptions, onError: OnError): 
 }
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
-  return async (request) => {
-    const { body, principal } = await verified(request, verify, maxBodyBytes, "deliver");
+  return async (request, { report }) => {
+    const { body, principal, push } = await verified(
+      request,
+      verify,
+      maxBodyBytes,
+      "deliver",
+      report,
+    );
     const { headers } = request;
     const from = deliveredBy(bus, principal);
-    const receiver = headers.has(QSTASH_ID_HEADER) ? forQstash(from, headers) : from;
-    return await deliver(receiver, headers, body, Date.now());
+    // Another attempt of a message without a signed id would be another message: what is stored is ours.
+    const receiver = push === null
+      ? from
+      : push.bindsHeaders
+      ? forQstash(from, push)
+      : forUnboundQstash(from);
+    return await deliver(receiver, headers, body, Date.now(), push);
   };
 }
 
@@ -104,24 +115,21 @@ function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
 }
 
 function tickRoute(bus: EdgeBus, verify: Verify): Route {
-  return async (request) => {
-    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick");
+  return async (request, { report }) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick", report);
     const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
     return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
   };
 }
 
+/** How old what anyone is told of the store may be, in milliseconds: anyone may ask as often as they like. */
+const READY_MAX_AGE_MS = 5_000;
+
 function readyRoute(bus: EdgeBus): Route {
   return async () => {
-    const health = await bus.health();
+    const health = await bus.health({ maxAgeMs: READY_MAX_AGE_MS });
     return answer(health, health.ready ? 200 : 503);
   };
-}
-
-function verifierOf(own: { readonly verify?: Verify }, otherwise: Verify): Verify {
-  const verify = own.verify ?? otherwise;
-  checkVerify(verify);
-  return verify;
 }
 
 function offered<Part>(option: string, part: Part | undefined): Part {

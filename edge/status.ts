@@ -7,6 +7,7 @@ import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import type { FailureCode } from "../core/failure_code.ts";
 import type { DeliveryResult } from "../core/ports.ts";
 import { TOLD_HEADER } from "../core/redelivery.ts";
+import { isInstance } from "../core/thrown.ts";
 
 /** A request that is refused, with all that its answer says. */
 export class Refusal extends Error {
@@ -73,9 +74,9 @@ const UNAVAILABLE_RETRY_MS = 5_000;
 
 /** The refusal that a thrown value stands for; null for one that is nobody's business outside. */
 export function refusalOf(thrown: unknown): Refusal | null {
-  if (thrown instanceof Refusal) return thrown;
-  if (!(thrown instanceof AtlastError)) return null;
-  const status = STATUS_OF_ERROR[thrown.code];
+  if (isInstance(thrown, Refusal)) return thrown;
+  if (!isInstance(thrown, AtlastError)) return null;
+  const status = STATUS_OF_ERROR[thrown.code] ?? null;
   if (status === null) return null;
   // What ails the service itself is for its own log.
   if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);

@@ -7,19 +7,23 @@ import type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliver
 import { AtlastError } from "../core/errors.ts";
 import { messageFromWire } from "../core/headers.ts";
 import { type QstashFailure, readQstashFailure } from "../core/http/qstash.ts";
+import { parametersOf } from "../core/http/qstash_binding.ts";
 import { bodyBytes, type Message } from "../core/message.ts";
 import { quotedReason } from "../core/outcome.ts";
 import { isBatch, isMessageHeader, parseBatch, type Verify } from "../core/wire.ts";
 import { answer } from "./answer.ts";
 import type { Route } from "./guard.ts";
 import { keptBody, textOf } from "./message_body.ts";
-import { unavailable } from "./status.ts";
+import { Refusal, unavailable } from "./status.ts";
 import { verified } from "./verified.ts";
 
 /** How a publisher hears of messages that QStash has given up. */
 export interface UndeliverableOptions {
-  /** Decides whether a request may say so, normally `verifyQstash`; the app's own `verify` if not given. */
-  readonly verify?: Verify;
+  /**
+   * Decides whether a request may say so: `verifyQstash`. Only a push provider may, whomever else it lets
+   * in, and never for the reason that it may deliver messages.
+   */
+  readonly verify: Verify;
   /**
    * Whether the reason of the failure quotes what the destination answered last; false if not given, as
    * that may hold anything.
@@ -33,12 +37,18 @@ const SENDING_RETRY_MS = 5_000;
 /** Makes the route. */
 export function undeliverableRoute(
   tell: (report: Undeliverable) => Promise<UndeliverableStanding>,
-  verify: Verify,
-  { quotesAnswer = false }: UndeliverableOptions,
+  { verify, quotesAnswer = false }: UndeliverableOptions,
   maxBodyBytes: number,
 ): Route {
-  return async (request) => {
-    const { body } = await verified(request, verify, maxBodyBytes, "undeliverable");
+  return async (request, { report }) => {
+    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", report);
+    if (push === null) {
+      throw new Refusal(
+        403,
+        "forbidden",
+        "Cannot fail a message: want whoever took it to deliver it, and gave it up",
+      );
+    }
     const failure = readQstashFailure(textOf(body) ?? "");
     if (failure === null) {
       throw new AtlastError(
@@ -50,7 +60,15 @@ export function undeliverableRoute(
     const message = messageOf(failure, Date.now());
     const quote = quotesAnswer && failure.answer !== "" ? `: ${failure.answer}` : "";
     const reason = quotedReason(`${failure.reason}${quote}`);
-    const standing = await tell({ id, reason, isTold, ...(message === null ? {} : { message }) });
+    const { proof } = parametersOf(push.url);
+    const standing = await tell({
+      id,
+      reason,
+      isTold,
+      saidAtMs: push.signedAtMs,
+      ...(message === null ? {} : { message }),
+      ...(proof === null ? {} : { proof }),
+    });
     if (standing === "sending") {
       throw unavailable(
         "sending",

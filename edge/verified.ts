@@ -5,10 +5,13 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import type { Principal } from "../core/principal.ts";
-import { mediaType, type Verify } from "../core/wire.ts";
+import type { PushDelivery } from "../core/push_delivery.ts";
+import { mediaType, type Verify, type VerifyRefusal } from "../core/wire.ts";
+import type { Surroundings } from "./guard.ts";
 import { textOf } from "./message_body.ts";
 import { readBody } from "./request_body.ts";
 import { Refusal } from "./status.ts";
+import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
 /** The name of a route, which signatures cover. */
 export type RouteName =
@@ -26,24 +29,43 @@ export interface VerifiedRequest {
   readonly body: Uint8Array;
   /** Who asks. */
   readonly principal: Principal;
+  /** What a push provider says of its delivery; null for everyone else. */
+  readonly push: PushDelivery | null;
 }
 
 /** Whoever asks where a verifier names nobody: it may ask no callbacks. */
 const UNNAMED: Principal = { name: "", kind: "publisher" };
 
-/** A request that may do what it asks, at this route. */
+/**
+ * A request that may do what it asks, at this route. A verifier that can refuse it whatever its body is does
+ * so before the body is read.
+ *
+ * @param report Is given what verifiers threw that were not the one that let it in.
+ */
 export async function verified(
   request: Request,
   verify: Verify,
   maxBytes: number,
   route: RouteName,
+  report: Surroundings["report"],
 ): Promise<VerifiedRequest> {
-  const body = await readBody(request, maxBytes);
   const { method, url, headers } = request;
-  const result = await verify({ method, url, headers, route }, body);
-  if (result.ok === true) return { body, principal: result.principal ?? UNNAMED };
-  const status = result.kind === "forbidden" ? 403 : 401;
-  throw new Refusal(status, result.kind, result.reason);
+  const asked = { method, url, headers, route };
+  if (verify.beforeBody !== undefined) {
+    const refusal = checkRefusal(await verify.beforeBody(asked));
+    if (refusal !== null) throw refusedBy(refusal);
+  }
+  const body = await readBody(request, maxBytes);
+  const result = checkVerifyResult(await verify(asked, body));
+  if (result.ok === false) throw refusedBy(result);
+  for (const error of result.errors ?? []) report(error);
+  const { principal = UNNAMED, push } = result;
+  const isPushed = principal.kind === "push_provider" && push !== undefined;
+  return { body, principal, push: isPushed ? push : null };
+}
+
+function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
+  return new Refusal(kind === "forbidden" ? 403 : 401, kind, reason);
 }
 
 /** The same for a request of one of Atlast's own content types, which is what its signature binds. */
@@ -53,7 +75,8 @@ export async function verifiedText(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-): Promise<string> {
+  report: Surroundings["report"],
+): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
       415,
@@ -61,8 +84,9 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const text = textOf((await verified(request, verify, maxBytes, route)).body);
-  if (text !== null) return text;
+  const { body, principal } = await verified(request, verify, maxBytes, route, report);
+  const text = textOf(body);
+  if (text !== null) return { text, principal };
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
 }
 

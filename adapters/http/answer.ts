@@ -7,7 +7,9 @@ import { type FailureCode, readFailureCode } from "../../core/failure_code.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message.ts";
 import { quotedReason } from "../../core/outcome.ts";
-import type { SendResult } from "../../core/ports.ts";
+import type { Arrival, SendResult } from "../../core/ports.ts";
+import { ARRIVED_HEADER } from "../../core/redelivery.ts";
+import { arrivalOfRefusal } from "../../core/send_result.ts";
 import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
 import type { PostResult } from "../../core/http/post.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../core/http/retry_after.ts";
@@ -22,6 +24,39 @@ const SENT: SendResult = { kind: "sent" };
 
 /** What another attempt would not mend: unreadable, too large, headers too large, and QStash's "never again". */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
+
+/**
+ * Statuses of a server that did not take the message, whoever answers: unauthenticated, forbidden, unknown,
+ * too large, too many. All others may come after the message took effect.
+ */
+const NOT_TAKEN_STATUSES: ReadonlySet<number> = new Set([
+  401,
+  403,
+  404,
+  405,
+  411,
+  413,
+  414,
+  415,
+  429,
+  431,
+]);
+
+/** Codes of Atlast's own answers that say that the message was not taken. */
+const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
+  "stopping",
+  "stopped",
+  "refused",
+  "rejected",
+  "no_subscriber",
+  "malformed_message",
+  "invalid_header",
+  "invalid_id",
+  "invalid_name",
+]);
+
+/** Codes by which a service says that it is stopping. */
+const STOPPING_CODES: ReadonlySet<string> = new Set(["stopping", "stopped"]);
 
 /**
  * The result of each message.
@@ -53,19 +88,35 @@ function isTakenWebhook(result: PostResult): boolean {
 }
 
 /** A failure that another attempt may mend. */
-export function retryable(reason: string, retryAfterMs?: number): SendResult {
+export function retryable(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
   return {
     kind: "failed",
     reason: quotedReason(reason),
     retryable: true,
+    ...(arrived === "no" ? { arrived } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   };
 }
 
 /** A failure that would be the same each time. */
-export function final(reason: string, code?: FailureCode): SendResult {
-  const failed = { kind: "failed", reason: quotedReason(reason), retryable: false } as const;
-  return code === undefined ? failed : { ...failed, code };
+export function final(reason: string, arrived: Arrival, code?: FailureCode): SendResult {
+  return {
+    kind: "failed",
+    reason: quotedReason(reason),
+    retryable: false,
+    ...(arrived === "no" ? { arrived } : {}),
+    ...(code === undefined ? {} : { code }),
+  };
+}
+
+/** It was not taken because one of both sides is stopping. */
+function stopping(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
+  return {
+    kind: "stopping",
+    reason: quotedReason(reason),
+    ...(arrived === "no" ? { arrived } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  };
 }
 
 function saysResults(text: string): boolean {
@@ -73,7 +124,10 @@ function saysResults(text: string): boolean {
   return isObject(answer) && answer["results"] !== undefined;
 }
 
-function resultOf({ status, reason, retryAfterMs, code }: WireResult, host: string): SendResult {
+function resultOf(answer: WireResult, host: string): SendResult {
+  const { status, reason, retryAfterMs } = answer;
+  const code = readFailureCode(answer.code);
+  const arrived = arrivalOfRefusal({ ...answer, code });
   const said = reason === undefined ? "" : `: ${reason}`;
   switch (status) {
     case "accepted":
@@ -82,29 +136,39 @@ function resultOf({ status, reason, retryAfterMs, code }: WireResult, host: stri
     case "failed":
       return SENT;
     case "no_subscriber":
-      return retryable(`${host} has no subscriber for it now`);
-    case "refused":
-      return retryable(
-        `${host} did not take it now${said}`,
-        boundedRetryAfter(retryAfterMs),
-      );
+      return retryable(`${host} has no subscriber for it now`, "no");
+    case "refused": {
+      const waitMs = boundedRetryAfter(retryAfterMs);
+      const why = `${host} did not take it now${said}`;
+      if (code === "stopping") return stopping(why, arrived, waitMs);
+      return retryable(why, arrived, waitMs);
+    }
     case "rejected":
-      return final(`${host} will never take it${said}`, readFailureCode(code));
+      return final(`${host} will never take it${said}`, arrived, code);
     case "malformed":
-      return final(`${host} cannot read it${said}`, "malformed_message");
+      return final(`${host} cannot read it${said}`, "no", "malformed_message");
     default:
-      return retryable(`${host} answered with a status this version does not know`);
+      return retryable(`${host} answered with a status this version does not know`, "unknown");
   }
+}
+
+/** Whether a message may have taken effect although the answer is none of success. */
+function mayBeTaken(status: number, code: string | undefined, headers: Headers): boolean {
+  if (headers.has(ARRIVED_HEADER)) return true;
+  return !(NOT_TAKEN_STATUSES.has(status) || NOT_TAKEN_CODES.has(code ?? ""));
 }
 
 function failureOf(result: PostResult, host: string, nowMs: number): SendResult {
   switch (result.kind) {
     case "stopped":
-      return retryable(`Stopped before ${host} answered`);
+      return stopping(`Stopped before ${host} answered`, result.begun ? "unknown" : "no");
     case "timed_out":
-      return retryable(`${host} did not answer in time`);
+      return retryable(`${host} did not answer in time`, "unknown");
     case "unreachable":
-      return retryable(`Cannot reach ${host}${result.code === null ? "" : `: ${result.code}`}`);
+      return retryable(
+        `Cannot reach ${host}${result.code === null ? "" : `: ${result.code}`}`,
+        result.begun ? "unknown" : "no",
+      );
     case "answered":
       return answeredFailure(result, host, nowMs);
   }
@@ -116,21 +180,30 @@ function answeredFailure(
   nowMs: number,
 ): SendResult {
   if (status >= 200 && status < 300) {
-    return retryable(`${host} did not answer as an Atlast service: got status ${status}`);
+    return retryable(
+      `${host} did not answer as an Atlast service: got status ${status}`,
+      "unknown",
+    );
   }
   // Browsers hide a redirect behind status 0.
   if (status === 0 || (status >= 300 && status < 400)) {
-    return retryable(`${host} answered with a redirect (${status}), which is not followed`);
+    return retryable(
+      `${host} answered with a redirect (${status}), which is not followed`,
+      "unknown",
+    );
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
+  const arrived = mayBeTaken(status, error?.code, headers) ? "unknown" : "no";
   if (FINAL_STATUSES.has(status) || error?.final === true) {
-    return final(`${host} answered ${status}${said}`, readFailureCode(error?.code));
+    return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));
   }
   const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
-  return retryable(
-    `${host} answered ${status}${meaning}${said}`,
-    // The same, to the millisecond, where an Atlast service answers.
-    boundedRetryAfter(error?.retryAfterMs) ?? readRetryAfter(headers.get("retry-after"), nowMs),
-  );
+  const why = `${host} answered ${status}${meaning}${said}`;
+  // The same, to the millisecond, where an Atlast service answers.
+  const waitMs = boundedRetryAfter(error?.retryAfterMs) ??
+    readRetryAfter(headers.get("retry-after"), nowMs);
+  return status === 503 && STOPPING_CODES.has(error?.code ?? "")
+    ? stopping(why, arrived, waitMs)
+    : retryable(why, arrived, waitMs);
 }

@@ -11,6 +11,7 @@ import {
 } from "../../core/checkback_wire.ts";
 import type { CheckAnswer } from "../../core/checkback.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { callGuarded } from "../../core/guard.ts";
 import { ask, type Asked } from "../../core/http/ask.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
 import type { Fetch } from "../../core/http/post.ts";
@@ -115,7 +116,7 @@ class HttpCheckBack implements CheckBack {
     });
     const read = await this.#read(asked, wired);
     if (typeof read === "string") return read;
-    this.#onUnusable(`${this.#host} ${read.problem}`, question);
+    callGuarded(() => this.#onUnusable(`${this.#host} ${read.problem}`, question));
     return "unknown";
   }
 

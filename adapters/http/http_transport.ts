@@ -16,6 +16,7 @@ import type { HttpFormat } from "./parcel.ts";
 import type { Fetch } from "../../core/http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
+import { arrivalOf } from "../../core/send_result.ts";
 import { SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
@@ -207,15 +208,24 @@ function byTarget(
   return queues;
 }
 
-/** Sent when each URL took it; else the failures in one, worth another attempt if any of them is. */
+/**
+ * Sent when each URL took it; else the failures in one, worth another attempt if any of them is. No attempt
+ * is counted where nothing but a stop was in the way.
+ */
 function combined(results: readonly SendResult[]): SendResult {
+  const [only] = results;
+  if (only !== undefined && results.length === 1) return only;
   const failures = results.filter((result) => result.kind === "failed");
-  if (failures.length < 2) return failures[0] ?? { kind: "sent" };
-  const waits = failures.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
-  return {
-    kind: "failed",
-    reason: failures.map(({ reason }) => reason).join("; ").slice(0, MAX_REASON_LENGTH),
-    retryable: failures.some((failure) => failure.retryable),
+  const stops = results.filter((result) => result.kind === "stopping");
+  const undone = [...failures, ...stops];
+  if (undone.length === 0) return { kind: "sent" };
+  const waits = undone.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
+  const reason = undone.map(({ reason }) => reason).join("; ").slice(0, MAX_REASON_LENGTH);
+  const rest = {
+    ...(arrivalOf(results) === "no" ? { arrived: "no" as const } : {}),
     ...(waits.length === 0 ? {} : { retryAfterMs: Math.max(...waits) }),
   };
+  if (failures.length === 0) return { kind: "stopping", reason, ...rest };
+  const retryable = stops.length > 0 || failures.some((failure) => failure.retryable);
+  return { kind: "failed", reason, retryable, ...rest };
 }

@@ -16,7 +16,13 @@ export type { HttpDestination } from "./destinations.ts";
 export type { HttpRoute, HttpRoutes, HttpTarget } from "./routes.ts";
 export type { HttpFormat } from "./parcel.ts";
 export type { Fetch } from "../../core/http/post.ts";
-export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type {
+  HeaderReader,
+  RequestToVerify,
+  Verify,
+  VerifyRefusal,
+  VerifyResult,
+} from "../../core/wire.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";
 export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
 export type {

@@ -93,12 +93,16 @@ class Destination {
         parcel,
         final(
           `Cannot send a request of ${packed.body.byteLength} bytes: want ${limits.maxRequestBytes} at most`,
+          "no",
         ),
       );
     }
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
     if (this.#isSilent) {
-      return this.#settle(parcel, retryable(`${this.#host} did not answer in time just before`));
+      return this.#settle(
+        parcel,
+        retryable(`${this.#host} did not answer in time just before`, "no"),
+      );
     }
     const result = await this.#post(packed, parcel.messages.length);
     this.#isSilent ||= result.kind === "timed_out";

@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { textOfThrown } from "../../core/thrown.ts";
 
 /** What a shell is told of arguments that cannot be used. */
 const MISUSED = 2;
@@ -33,7 +34,7 @@ export async function runProgram(
     await run(args);
     return 0;
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    console.error(`${textOfThrown(error).message}\n\n${usage}`);
     return MISUSED;
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { HEADER } from "../../core/headers.ts";
+import { arrivalOf, arrivalOfRefusal } from "../../core/send_result.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
 import type {
   AbortSignalLike,
@@ -13,6 +14,7 @@ import type {
   Transport,
   TransportCapabilities,
 } from "../../core/ports.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 
 /** How many messages one call takes: what an inbox comfortably stores in one statement. */
 const MAX_BATCH = 1_000;
@@ -75,7 +77,7 @@ async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise
     const results = await receiver.deliver(messages.map(ownCopy));
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = textOfThrown(error).message;
     return messages.map(() => ({ kind: "failed", reason, retryable: true }));
   }
 }
@@ -89,18 +91,23 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
       return { kind: "sent" };
     case "no_subscriber":
       return unroutable(name);
-    case "refused":
-      return {
-        kind: "failed",
-        reason: result.reason,
-        retryable: true,
-        ...(result.retryAfterMs === undefined ? {} : { retryAfterMs: result.retryAfterMs }),
+    case "refused": {
+      const { reason, retryAfterMs, code } = result;
+      const rest = {
+        reason,
+        arrived: arrivalOfRefusal(result),
+        ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       };
+      return code === "stopping"
+        ? { kind: "stopping", ...rest }
+        : { kind: "failed", retryable: true, ...rest };
+    }
     case "rejected":
       return {
         kind: "failed",
         reason: result.reason,
         retryable: false,
+        arrived: arrivalOfRefusal(result),
         ...(result.code === undefined ? {} : { code: result.code }),
       };
     case undefined:
@@ -113,9 +120,11 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
  * those that took it know it by its id.
  */
 function combined(results: readonly SendResult[], name: string): SendResult {
-  return results.find(({ kind }) => kind === "failed") ??
-    results.find(({ kind }) => kind === "sent") ??
-    unroutable(name);
+  const undone = results.find((result) => result.kind === "failed") ??
+    results.find((result) => result.kind === "stopping");
+  if (undone === undefined) return results.find(({ kind }) => kind === "sent") ?? unroutable(name);
+  const { arrived: _own, ...rest } = undone;
+  return arrivalOf(results) === "no" ? { ...rest, arrived: "no" } : rest;
 }
 
 function unroutable(name: string): SendResult {

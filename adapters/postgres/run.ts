@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports.ts";
+import { propertyOf } from "../../core/thrown.ts";
 import type { Value } from "./batch.ts";
 import type { SentAhead } from "./sent_ahead.ts";
 
@@ -61,8 +62,7 @@ export function explained(run: Run, schema: string, of: "store" | "fence" = "sto
 /** The SQLSTATE of an error. An ORM wraps the driver's error in its own. */
 export function sqlState(error: unknown): unknown {
   if (typeof error !== "object" || error === null) return undefined;
-  const { code, cause } = error as { code?: unknown; cause?: unknown };
-  return (cause as { code?: unknown } | undefined)?.code ?? code;
+  return propertyOf(propertyOf(error, "cause"), "code") ?? propertyOf(error, "code");
 }
 
 /** Runs statements on a client in the shape of node-postgres. */

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { isInstance } from "../../core/thrown.ts";
 
 /**
  * How many statements may be under way in one transaction. More than a few gain nothing, and what is
@@ -47,6 +48,6 @@ export class SentAhead {
   reason(error: unknown): unknown {
     if (this.#failure === null) return error;
     const { error: first } = this.#failure;
-    return first instanceof Error && first.cause === error ? first : error;
+    return isInstance(first, Error) && first.cause === error ? first : error;
   }
 }

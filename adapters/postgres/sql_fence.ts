@@ -13,6 +13,7 @@ import type {
   FenceRow,
   SqlClient,
 } from "../../core/ports.ts";
+import { propertyOf } from "../../core/thrown.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { quotedSchema } from "./schema_name.ts";
 
@@ -75,7 +76,7 @@ export class SqlFence<Tx> implements Fence<Tx> {
         return await this.#read(run, id);
       });
     } catch (error) {
-      if ((error as { code?: unknown } | null)?.code === LOCK_TIMEOUT) return "unknown";
+      if (propertyOf(error, "code") === LOCK_TIMEOUT) return "unknown";
       throw error;
     }
   }

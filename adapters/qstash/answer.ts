@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { isConnectFailure } from "../../core/http/connect_failure.ts";
 import { systemCode } from "../../core/http/post.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import { quotedReason } from "../../core/outcome.ts";
 import type { SendResult } from "../../core/ports.ts";
+import { isInstance, propertyOf } from "../../core/thrown.ts";
 
 /** A failure, with what it says of requests to come. */
 export interface Trouble {
@@ -39,14 +41,14 @@ export function takenOf(answer: unknown): Taken {
   }
   if (all.length > 0) return { kind: "taken", duplicates };
   // A URL group without endpoints: QStash has it, and delivers it to nobody.
-  return { kind: "trouble", result: failed("The URL group has no endpoints", true) };
+  return { kind: "trouble", result: notTaken(failed("The URL group has no endpoints", true)) };
 }
 
 function refusedOne(answer: unknown): Taken {
   const said = isObject(answer) && typeof answer["error"] === "string" ? answer["error"] : null;
   const result = said === null
     ? failed("QStash gave no id for it", true)
-    : failed(`QStash did not take it: ${said}`, true);
+    : notTaken(failed(`QStash did not take it: ${said}`, true));
   return { kind: "trouble", result };
 }
 
@@ -55,19 +57,26 @@ function refusedOne(answer: unknown): Taken {
  * from another copy of its package.
  */
 export function troubleOf(thrown: unknown, nowMs: number): Trouble {
-  const error = isObject(thrown) ? thrown : {};
-  const status = error["status"];
+  const status = propertyOf(thrown, "status");
   if (typeof status !== "number") return unanswered(thrown);
-  if (status === 429) return limited(error, nowMs);
-  const said = sayingOf(error["message"]);
+  if (status === 429) return limited(thrown, nowMs);
+  const said = sayingOf(propertyOf(thrown, "message"));
   // A whole batch is refused for one message, and any of them may be that one.
   if (status === 400 || status === 413 || status === 422) {
     // A name that does not resolve now may do so later.
     const retryable = /unable to resolve/i.test(said);
-    return { result: failed(`QStash refused it (${status})${said}`, retryable), mayBeOne: true };
+    const refused = notTaken(failed(`QStash refused it (${status})${said}`, retryable));
+    return { result: refused, mayBeOne: true };
   }
-  const meaning = status === 401 || status === 403 ? ": is the token right?" : said;
-  return { result: failed(`QStash answered ${status}${meaning}`, true), mayBeOne: false };
+  const isForbidden = status === 401 || status === 403;
+  const meaning = isForbidden ? ": is the token right?" : said;
+  const result = failed(`QStash answered ${status}${meaning}`, true);
+  return { result: isForbidden ? notTaken(result) : result, mayBeOne: false };
+}
+
+/** A failure of a message that QStash does not have. */
+export function notTaken<Result extends SendResult>(result: Result): Result {
+  return { ...result, arrived: "no" };
 }
 
 /** A failure of a message. */
@@ -85,18 +94,18 @@ export function failed(
 }
 
 function unanswered(thrown: unknown): Trouble {
-  if (thrown instanceof SyntaxError) {
+  if (isInstance(thrown, SyntaxError)) {
     // It may have taken the messages all the same: their ids keep them from being taken twice.
     return { result: failed("QStash did not answer in JSON", true), mayBeOne: false };
   }
   const code = systemCode(thrown);
   const result = failed(`Cannot reach QStash${code === null ? "" : `: ${code}`}`, true);
-  return { result, mayBeOne: false };
+  return { result: isConnectFailure(thrown) ? notTaken(result) : result, mayBeOne: false };
 }
 
-function limited(error: Record<string, unknown>, nowMs: number): Trouble {
-  const isDaily = error["name"] === "QstashDailyRatelimitError";
-  const reset = error["reset"];
+function limited(error: unknown, nowMs: number): Trouble {
+  const isDaily = propertyOf(error, "name") === "QstashDailyRatelimitError";
+  const reset = propertyOf(error, "reset");
   const resetMs = typeof reset === "string" && /^\d{1,11}$/.test(reset)
     ? Number(reset) * 1000 - nowMs
     : isDaily
@@ -105,7 +114,7 @@ function limited(error: Record<string, unknown>, nowMs: number): Trouble {
   const waitMs = Math.min(Math.max(resetMs, BURST_MS), MAX_RESET_MS);
   const which = isDaily ? "daily limit" : "rate limit";
   return {
-    result: failed(`QStash's ${which} is reached`, true, waitMs),
+    result: notTaken(failed(`QStash's ${which} is reached`, true, waitMs)),
     mayBeOne: false,
     closedUntilMs: nowMs + waitMs,
   };

@@ -57,9 +57,15 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    */
   readonly failureCallback?: string | URL;
   /**
-   * `message`, if not given: CAP's headers as HTTP headers and the body as it is. `batch`: all of it in a
-   * body of Atlast's own form, so that QStash's signature covers the headers too; what would be too large
-   * in that form goes in the other.
+   * Keys that prove, when a message comes back by the failure callback, that this service sent it: in base64,
+   * 24 to 64 bytes each, the current one first, the same in all instances. The `token` stands in for them.
+   * With a `client` and no keys, a message that the outbox has forgotten cannot be kept as failed.
+   */
+  readonly failureCallbackKeys?: readonly string[];
+  /**
+   * `message`, if not given: CAP's headers as HTTP headers and the body as it is, with a digest of the
+   * headers in the query of the destination. `batch`: all of it in a body of Atlast's own form; what would
+   * be too large in that form goes in the other. What goes to a URL group is always a batch.
    */
   readonly format?: "message" | "batch";
   /** The most messages in a request; 100 if not given. */

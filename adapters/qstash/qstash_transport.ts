@@ -5,21 +5,22 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/headers.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
 import { inParallel } from "../../core/http/in_parallel.ts";
 import { isObject } from "../../core/json.ts";
 import { bodyBytes, type Message, type MessageHeaders } from "../../core/message.ts";
 import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
-import { failed, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { textOfThrown } from "../../core/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
 import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";
 import { type Waited, waited } from "./patience.ts";
 import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
 import { retriesFor, retryExpression } from "./retry_expression.ts";
-import { type QstashTarget, routeTable } from "./routes.ts";
+import { deliverableUrl, type QstashTarget, routeTable } from "./routes.ts";
+import { SentProof } from "./sent_proof.ts";
 
 /** The default of `maxMessageBytes`: what the free plan carries, and so every plan. */
 const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
@@ -78,6 +79,7 @@ class OnQstash implements QstashTransport {
   readonly #client: QstashClient;
   readonly #routes: PatternTable<QstashTarget>;
   readonly #form: RequestForm;
+  readonly #proof: SentProof;
   readonly #options: QstashTransportOptions;
   readonly #limits: ParcelLimits;
   readonly #maxMessageBytes: number;
@@ -101,6 +103,7 @@ class OnQstash implements QstashTransport {
     const { answerTimeoutS, failureCallback } = options;
     this.#options = options;
     this.#client = clientOf(options);
+    this.#proof = new SentProof(options.failureCallbackKeys, options.token);
     this.#routes = routeTable(options.routes);
     this.#limits = {
       maxBatch: checkedCount("maxBatch", maxBatch, MOST_MAX_BATCH),
@@ -122,7 +125,7 @@ class OnQstash implements QstashTransport {
         : { timeout: checkedCount("answerTimeoutS", answerTimeoutS, 24 * 60 * 60) }),
       ...(failureCallback === undefined
         ? {}
-        : { failureCallback: checkedUrl(failureCallback, "the option failureCallback") }),
+        : { failureCallback: deliverableUrl(failureCallback, "the option failureCallback") }),
     };
     this.capabilities = { maxBatch: this.#limits.maxBatch, maxBodyBytes: this.#maxMessageBytes };
   }
@@ -144,7 +147,7 @@ class OnQstash implements QstashTransport {
     );
     await inParallel(call.duplicates.map((duplicate) => () => this.#revive(duplicate, call)));
     return messages.map((_, place) =>
-      call.results.get(place) ?? failed("QStash was not asked", true)
+      call.results.get(place) ?? notTaken(failed("QStash was not asked", true))
     );
   }
 
@@ -164,6 +167,10 @@ class OnQstash implements QstashTransport {
       "not_found",
       "Cannot retry a message of the DLQ: it has none with this id",
     );
+  }
+
+  provesSent(message: Message, proof: string): Promise<boolean> {
+    return this.#proof.holds(message, proof);
   }
 
   /** Nothing is kept open between calls. */
@@ -186,16 +193,20 @@ class OnQstash implements QstashTransport {
     try {
       checkChoices(choices);
     } catch (error) {
-      return failed(`Its choices for QStash do not hold: ${(error as Error).message}`, false);
+      const { message: problem } = textOfThrown(error);
+      return notTaken(failed(`Its choices for QStash do not hold: ${problem}`, false));
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.
     let bytes = 0;
+    const proof = this.#form.failureCallback === undefined ? null : await this.#proof.of(message);
     for (const format of new Set([this.#form.format, "message"] as const)) {
-      const request = await requestOf(message, target, { ...this.#form, format }, choices);
+      const form = { ...this.#form, format };
+      const request = await requestOf(message, target, form, choices, proof);
       bytes = bodyBytes(request.body);
       if (bytes <= this.#maxMessageBytes) return request;
     }
-    return failed(`Cannot send ${bytes} bytes: want ${this.#maxMessageBytes} at most`, false);
+    const problem = `Cannot send ${bytes} bytes: want ${this.#maxMessageBytes} at most`;
+    return notTaken(failed(problem, false));
   }
 
   async #send(parcel: Parcel, call: Call): Promise<void> {
@@ -221,7 +232,7 @@ class OnQstash implements QstashTransport {
       return await this.#send(smaller[1], call);
     }
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
-    if (asked.kind !== "threw") call.end = trouble.result;
+    if (asked.kind !== "threw") call.end = notTaken(trouble.result);
     if (trouble.closedUntilMs !== undefined) {
       this.#closed = { reason: trouble.result.reason, untilMs: trouble.closedUntilMs };
     }
@@ -259,7 +270,7 @@ class OnQstash implements QstashTransport {
   #limitOf(): SendResult | null {
     if (this.#closed === null) return null;
     const waitMs = this.#closed.untilMs - this.#clock.now();
-    return waitMs > 0 ? failed(this.#closed.reason, true, waitMs) : null;
+    return waitMs > 0 ? notTaken(failed(this.#closed.reason, true, waitMs)) : null;
   }
 
   #ask<Result>(

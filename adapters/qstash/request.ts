@@ -5,6 +5,7 @@
  */
 import { wireHeaders } from "../../core/headers.ts";
 import { SENT_HEADER, sentHeader } from "../../core/http/qstash.ts";
+import { boundUrl, urlWithProof } from "../../core/http/qstash_binding.ts";
 import { fitsRawForm } from "../../core/http/raw_form.ts";
 import { bodyBytes, type Message } from "../../core/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
@@ -44,29 +45,39 @@ export interface RequestForm {
   readonly failureCallback?: string;
 }
 
-/** The request that publishes a message. */
+/**
+ * The request that publishes a message.
+ *
+ * @param proof What proves that it was sent from here, for its failure callback; null for none.
+ */
 export async function requestOf(
   message: Message,
   target: QstashTarget,
   form: RequestForm,
   choices: QstashChoices,
+  proof: string | null,
 ): Promise<QstashRequest> {
-  const { format, ...shared } = form;
-  const { contentType, body, headers } = format === "message" && fitsRawForm(message)
+  const { format, failureCallback, ...shared } = form;
+  // QStash calls the endpoints of a group by their own URLs, which can bind no headers.
+  const isRaw = format === "message" && target.url !== undefined && fitsRawForm(message);
+  const { contentType, body, headers } = isRaw
     ? { ...message, headers: wireHeaders(message) }
     // What cannot stand in HTTP headers goes in the body, in Atlast's own form.
     : { contentType: BATCH_CONTENT_TYPE, body: batchOf([batchItem(message)]), headers: {} };
+  const own = { ...headers, "content-type": contentType };
   return {
-    ...target,
+    ...(target.url === undefined ? target : { url: await boundUrl(target.url, new Headers(own)) }),
     method: "POST",
     headers: {
-      ...headers,
-      "content-type": contentType,
+      ...own,
       [SENT_HEADER]: sentHeader(message.id, bodyBytes(message.body)),
     },
     body: typeof body === "string" ? body : new Uint8Array(body),
     deduplicationId: await dedupId(message.id, target.url ?? target.urlGroup),
     ...shared,
+    ...(failureCallback === undefined ? {} : {
+      failureCallback: proof === null ? failureCallback : urlWithProof(failureCallback, proof),
+    }),
     ...chosen(choices),
   };
 }

@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../core/http/checked_url.ts";
+import { checkNoParameters } from "../../core/http/qstash_binding.ts";
 import { PatternTable } from "../../core/pattern_table.ts";
 
 /** A message name or pattern to the URL, or the URL group, that takes its messages. */
@@ -51,6 +52,7 @@ export function deliverableUrl(text: string | URL, what: string): string {
       `Cannot use ${what}: want a URL without a fragment, and without parameters that begin with "upstash-"`,
     );
   }
+  checkNoParameters(href, what);
   return href;
 }
 

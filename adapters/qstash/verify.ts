@@ -3,18 +3,38 @@
  * alone, so that whoever imports this brings along no client.
  *
  * The signature is a JSON Web Token (RFC 7519) in the header `Upstash-Signature`, an HMAC-SHA-256 of claims
- * that name the URL and the SHA-256 of the body's bytes. It covers no other header.
+ * that name the URL and the SHA-256 of the body's bytes. It covers no header: those of a message are bound
+ * by a digest in the URL, see {@link ../../core/http/qstash_binding.ts}.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
+import { equalInConstantTime } from "../../core/http/equal_bytes.ts";
 import { isObject, parsed } from "../../core/json.ts";
+import { checkPattern } from "../../core/name.ts";
 import type { Clock } from "../../core/platform.ts";
-import { fromBase64, type RequestToVerify, type Verify } from "../../core/wire.ts";
+import type { Principal } from "../../core/principal.ts";
+import {
+  fromBase64,
+  type RequestToVerify,
+  type Verify,
+  type VerifyRefusal,
+} from "../../core/wire.ts";
+import { publicUrl, type QstashPublicUrl } from "./public_url.ts";
+import { checkUnboundRaw, pushDelivery, type SignedClaims, type UnboundRaw } from "./push.ts";
 
 export type { Clock } from "../../core/platform.ts";
-export type { HeaderReader, RequestToVerify, Verify, VerifyResult } from "../../core/wire.ts";
+export type { Principal, PrincipalKind } from "../../core/principal.ts";
+export type { PushDelivery } from "../../core/push_delivery.ts";
+export type { QstashPublicUrl } from "./public_url.ts";
+export type { UnboundRaw } from "./push.ts";
+export type {
+  HeaderReader,
+  RequestToVerify,
+  Verify,
+  VerifyRefusal,
+  VerifyResult,
+} from "../../core/wire.ts";
 
 /** What {@linkcode verifyQstash} takes. */
 export interface VerifyQstashOptions {
@@ -23,12 +43,22 @@ export interface VerifyQstashOptions {
   /** The next one, which QStash signs with once the keys are rotated. */
   readonly nextSigningKey: string;
   /**
-   * The public URL that QStash was told to deliver to: that of the route, or what comes before the path
-   * that this service sees in its requests, so that one verifier serves all routes. It is compared with
-   * the URL that was signed, because a proxy may have changed the one in the request. Not given, what
-   * was signed for another service with the same keys is accepted too.
+   * The public URL that QStash was told to deliver to. It is compared with the URL that was signed, because
+   * a proxy may have changed the one in the request; so what is signed for one route passes at no other.
    */
-  readonly url?: string | URL;
+  readonly url: QstashPublicUrl;
+  /**
+   * Takes messages of these names from publishers that do not bind the headers they send: all but Atlast's
+   * own transport. Whoever captures such a delivery can send it again under any of these names, and QStash's
+   * own retries are new messages. They have no callbacks. None are taken if not given.
+   */
+  readonly acceptUnboundRaw?: UnboundRaw;
+  /**
+   * The names, or patterns of names, that messages may ask callbacks under, of publishers that bind what
+   * they send. Any for which there is a route if not given: those who have the account's token are taken
+   * for your own services.
+   */
+  readonly callbackNames?: readonly string[];
   /** How far QStash's clock may be from this one, in seconds, both ways; 10 if not given. */
   readonly clockToleranceS?: number;
   /** Where the time is from; the system's clock if not given. */
@@ -44,8 +74,8 @@ const MAX_TOKEN_LENGTH = 8 * 1024;
 /**
  * A verifier that accepts what QStash signed with either key, for this URL and this very body.
  *
- * A request that is sent again before its token ends (five minutes) passes again: the inbox knows its
- * message by its id.
+ * A request that is sent again before its token ends (five minutes) passes again at the same route: the
+ * inbox knows its message by its id.
  *
  * @example
  * ```ts ignore
@@ -62,7 +92,10 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
     keyBytes("currentSigningKey", options.currentSigningKey),
     keyBytes("nextSigningKey", options.nextSigningKey),
   ];
-  const url = options.url === undefined ? null : checkedUrl(options.url, "the option url");
+  const isForHere = publicUrl(options.url);
+  const { acceptUnboundRaw, callbackNames = ["#"] } = options;
+  checkUnboundRaw(acceptUnboundRaw);
+  callbackNames.forEach(checkPattern);
   if (!(clockToleranceS >= 0 && clockToleranceS <= 3600)) {
     throw new AtlastError(
       "invalid_option",
@@ -71,34 +104,51 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
   }
   // Kept and not the promise of them, because a Worker's request must not wait for what another has begun.
   let imported: readonly CryptoKey[] | undefined;
-  return async (request, rawBody) => {
+  const verify: Verify = async (request, rawBody) => {
     imported ??= await Promise.all(keys.map(importKey));
-    const problem = await problemOf(request, rawBody, {
+    const claims = await claimsOf(request, rawBody, {
       keys: imported,
-      url,
+      isForHere,
       nowS: clock.now() / 1000,
       clockToleranceS,
     });
-    return problem === null ? { ok: true } : {
-      ok: false,
-      kind: "unauthenticated",
-      reason: `Cannot accept the upstash-signature: ${problem}`,
+    if (typeof claims === "string") return refused(claims);
+    const push = await pushDelivery(claims, request, acceptUnboundRaw);
+    if (push === null) return refused("it is for other headers");
+    const principal: Principal = {
+      name: "qstash",
+      kind: "push_provider",
+      callbackNames: push.bindsHeaders ? callbackNames : [],
     };
+    return { ok: true, principal, push };
+  };
+  return Object.assign(verify, {
+    beforeBody: ({ headers }: RequestToVerify) =>
+      (headers.get("upstash-signature") ?? "") === "" ? refused("there is none") : null,
+  });
+}
+
+function refused(problem: string): VerifyRefusal {
+  return {
+    ok: false,
+    kind: "unauthenticated",
+    reason: `Cannot accept the upstash-signature: ${problem}`,
   };
 }
 
 interface Conditions {
   readonly keys: readonly CryptoKey[];
-  readonly url: string | null;
+  readonly isForHere: ReturnType<typeof publicUrl>;
   readonly nowS: number;
   readonly clockToleranceS: number;
 }
 
-async function problemOf(
+/** What the signature says, or why it does not hold. */
+async function claimsOf(
   request: RequestToVerify,
   rawBody: Uint8Array,
   conditions: Conditions,
-): Promise<string | null> {
+): Promise<SignedClaims | string> {
   const token = request.headers.get("upstash-signature") ?? "";
   if (token === "") return "there is none";
   const parts = token.length > MAX_TOKEN_LENGTH ? [] : token.split(".");
@@ -108,35 +158,27 @@ async function problemOf(
   if (jsonOf(header)?.["alg"] !== "HS256") return "its algorithm is not HS256";
   const signed = new TextEncoder().encode(`${parts[0]}.${parts[1]}`);
   if (!await matchesAny(conditions.keys, signature, signed)) return "no key here made it";
-  return await problemOfClaims(jsonOf(claims) ?? {}, request, rawBody, conditions);
+  return await checkedClaims(jsonOf(claims) ?? {}, request, rawBody, conditions);
 }
 
-async function problemOfClaims(
+async function checkedClaims(
   claims: Record<string, unknown>,
   request: RequestToVerify,
   rawBody: Uint8Array,
-  { url, nowS, clockToleranceS }: Conditions,
-): Promise<string | null> {
-  const { iss, sub, exp, nbf = 0, body } = claims;
+  { isForHere, nowS, clockToleranceS }: Conditions,
+): Promise<SignedClaims | string> {
+  const { iss, sub, exp, nbf = 0, iat = 0, jti = "", body } = claims;
   if (iss !== "Upstash") return "its issuer is not Upstash";
   if (typeof exp !== "number" || !(exp + clockToleranceS > nowS)) return "it has expired";
   if (typeof nbf !== "number" || !(nbf - clockToleranceS <= nowS)) return "it is not valid yet";
-  if (url !== null && !(typeof sub === "string" && isFor(sub, url, request))) {
-    return "it is for another URL";
-  }
+  if (typeof sub !== "string" || !isForHere(sub, request)) return "it is for another URL";
+  if (typeof iat !== "number" || typeof jti !== "string") return "it is no token of QStash's";
   const claimed = typeof body === "string" ? fromBase64Url(body.replace(/={1,2}$/, "")) : null;
   if (claimed === null) return "it says nothing of the body";
   // A copy, because the bytes may be a view of a buffer that is shared.
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(rawBody)));
-  return isSame(claimed, digest) ? null : "it is for another body";
-}
-
-/** Whether a URL that was signed is the one that is configured, alone or with the request's path. */
-function isFor(signed: string, url: string, request: RequestToVerify): boolean {
-  if (!URL.canParse(signed) || !URL.canParse(request.url)) return false;
-  const { href } = new URL(signed);
-  const { pathname, search } = new URL(request.url);
-  return href === url || href === url.replace(/\/$/, "") + pathname + search;
+  if (!equalInConstantTime(claimed, digest)) return "it is for another body";
+  return { url: sub, tokenId: jti, signedAtMs: iat * 1000 };
 }
 
 async function matchesAny(
@@ -149,13 +191,6 @@ async function matchesAny(
     keys.map((key) => crypto.subtle.verify("HMAC", key, signature, signed)),
   );
   return matches.includes(true);
-}
-
-/** Compares in the same time wherever the first difference is. */
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= (a[i] ?? 0) ^ b[i]!;
-  return difference === 0;
 }
 
 /** Reads base64url without its padding (RFC 4648, section 5); null for anything else. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { textOfThrown } from "../../core/thrown.ts";
 
 /** The longest text of an error that is kept, in characters. */
 const MAX_LENGTH = 300;
@@ -12,7 +13,7 @@ const MAX_LENGTH = 300;
  * message in it; and an answer that is no JSON may be any page of a server in between.
  */
 export function plainError(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOfThrown(error).message;
   if (text.startsWith("Unable to parse response body")) return "The answer is no JSON";
   const [said = ""] = text.split(", command was:", 1);
   return said.slice(0, MAX_LENGTH).toWellFormed();

@@ -11,6 +11,7 @@ import type { NewRecord, SettleStep, StoredRecord } from "../ports.ts";
 import { replyMessage } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { Handling } from "./handling.ts";
+import { hasCode, readableThrown } from "../thrown.ts";
 import { timeLimit } from "./time_limit.ts";
 import { wrapHandler } from "./middleware.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
@@ -61,7 +62,7 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
     publisher.ended(used as Tx);
     return end;
   } catch (thrown) {
-    if (thrown instanceof AtlastError && thrown.code === "lease_lost") {
+    if (hasCode(thrown, "lease_lost")) {
       return ended({ kind: "stale" });
     }
     if (parts.signal.aborted) {
@@ -147,6 +148,9 @@ export async function handled<Tx>(
       )(body);
     const publishes = handling.finish();
     if (publishes !== null) await publishes;
+  } catch (thrown) {
+    // It goes through the transaction of a driver, which may want to read it.
+    throw readableThrown(thrown);
   } finally {
     handling.close();
   }

@@ -31,6 +31,17 @@ export interface Health {
   readonly reason?: string;
 }
 
+/** How old what is said may be. */
+export interface HealthOptions {
+  /**
+   * How old what is said of the store may be, in milliseconds. However many ask in that time, the store is
+   * asked once.
+   *
+   * @default 0
+   */
+  readonly maxAgeMs?: number;
+}
+
 /** How a half message is prepared; see {@linkcode PublishOptions}. */
 export type HalfOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
 
@@ -194,7 +205,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   undeliverable(report: Undeliverable): Promise<UndeliverableStanding>;
 
   /** How the bus stands. */
-  health(): Promise<Health>;
+  health(options?: HealthOptions): Promise<Health>;
 }
 
 /**

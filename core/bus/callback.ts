@@ -77,17 +77,23 @@ export async function replyMessage(
   };
 }
 
-/** Word to the publisher that `request` failed for good; null when it did not ask for it. */
+/**
+ * Word to the publisher that `request` failed for good; null when it did not ask for it.
+ *
+ * @param kind `conflict` for one that was rejected on arrival, so that its failure callback is none of the message
+ * that has its id.
+ */
 export async function failureMessage(
   request: Message,
   report: FailureReport,
   nowMs: number,
+  kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
   const name = request.headers[HEADER.failureCallbackName] || null;
   if (name === null) return null;
   const exception = Array.from(report.reason, (char) => char < " " || char === "\x7f" ? " " : char);
   return {
-    id: await callbackId(request.id, report.group, "failure"),
+    id: await callbackId(request.id, report.group, kind),
     name,
     headers: { ...answering(request, report.group), [HEADER.exception]: exception.join("") },
     contentType: JSON_CONTENT_TYPE,

@@ -13,6 +13,7 @@ import {
   type Message,
   type MessageBody,
 } from "../message.ts";
+import { textOfThrown } from "../thrown.ts";
 
 /** A body with its content type. */
 export interface EncodedBody {
@@ -119,7 +120,7 @@ function toJson(value: unknown, what: string): string {
   } catch (cause) {
     throw new AtlastError(
       "invalid_body",
-      `Cannot encode the ${what} as JSON: ${messageOf(cause)}`,
+      `Cannot encode the ${what} as JSON: ${textOfThrown(cause).message}`,
       {
         cause,
       },
@@ -144,8 +145,4 @@ function decode(contentType: string, body: MessageBody, what: string): unknown {
       `Cannot read the ${what}: got ${body.length} characters that are not JSON`,
     );
   }
-}
-
-function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -5,22 +5,21 @@
  */
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
-import type { AddResult, DeliveryResult, NewRecord, RecordKey, StoredRecord } from "../ports.ts";
+import type { DeliverOptions, DeliveryResult, RecordKey, StoredRecord } from "../ports.ts";
+import { resultOf } from "./arrival.ts";
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { failureMessage } from "./callback.ts";
+import { Intake, type Taken } from "./intake.ts";
 import { HELD_BY_GROUP } from "./lanes.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import type { Limiter } from "./limiter.ts";
 import { policyOf, type Settings } from "./options.ts";
-import { newRecord, storedFromBirth } from "./new_record.ts";
 import type { Publisher } from "./publisher.ts";
 import { Settler } from "./settler.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { attemptTogether, type Member, togetherFrom } from "./together.ts";
-
-/** How long a message without a subscriber here rests before it is offered again. */
-const NO_SUBSCRIBER_PAUSE_MS = 30_000;
+import { unroutable } from "./unroutable.ts";
 
 /** What became of a record that was to be handled. */
 export interface Handling {
@@ -28,16 +27,6 @@ export interface Handling {
   readonly result: DeliveryResult;
   /** Whether an attempt was made and failed. */
   readonly attemptFailed: boolean;
-}
-
-/** A delivery to one group, as it was stored. */
-export interface Received {
-  /** The record, new or not. */
-  readonly record: NewRecord;
-  /** What became of it; null when it was new. */
-  readonly result: DeliveryResult | null;
-  /** The record as this bus has it claimed, to be handled now; null when it has not. */
-  readonly claimed: StoredRecord | null;
 }
 
 const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
@@ -57,51 +46,21 @@ export interface ConsumerParts<Tx> {
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
   readonly #settler: Settler<Tx>;
+  readonly #intake: Intake<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     this.#parts = parts;
+    this.#intake = new Intake(parts);
     this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
   }
 
-  /**
-   * Stores deliveries, and says for each message what became of it in each group. Records that were new
-   * come back claimed, to be handled by the caller; `roomFor` says how many the caller will take of a
-   * group, and the rest are left for anyone to claim.
-   */
-  async receive(
+  /** See {@linkcode Intake.receive}. */
+  receive(
     messages: readonly Message[],
     roomFor: (group: string) => number,
-  ): Promise<{ received: Received[][]; claimed: StoredRecord[] }> {
-    const { settings, subscriptions } = this.#parts;
-    const nowMs = settings.clock.now();
-    const records = messages.map((message) =>
-      [...subscriptions.of(message.name).keys()]
-        .map((group) => newRecord(message, { group, dueAtMs: nowMs }))
-    );
-    const taken = new Map<string, number>();
-    const flat = records.flat().map((record) => {
-      const before = taken.get(record.group) ?? 0;
-      if (before >= roomFor(record.group)) return record;
-      taken.set(record.group, before + 1);
-      return { ...record, leaseUntilMs: nowMs + settings.leaseMs };
-    });
-    await settings.store.ready();
-    const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
-    let next = 0;
-    const received = records.map((own) =>
-      own.map((): Received => {
-        const record = flat[next] as NewRecord;
-        const result = added[next++] as AddResult;
-        const isHeld = result.added && record.leaseUntilMs !== null;
-        return {
-          record,
-          result: this.#received(record, result),
-          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
-        };
-      })
-    );
-    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
-    return { received, claimed };
+    options: DeliverOptions = {},
+  ): Promise<Taken> {
+    return this.#intake.receive(messages, roomFor, options);
   }
 
   /**
@@ -212,7 +171,7 @@ export class Consumer<Tx> {
 
   /** Gives back a record that will not be handled by this bus any more. */
   async release(record: StoredRecord): Promise<void> {
-    await this.#settle(record, { kind: "release", delayMs: 0 });
+    await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
   }
 
   /** Null when nothing was kept, and each record is to be handled by itself. */
@@ -260,12 +219,14 @@ export class Consumer<Tx> {
     try {
       const nowMs = settings.clock.now();
       const early = draining() || nowMs >= untilMs
-        ? { kind: "release", delayMs: 0 } as const
+        ? { kind: "release", delayMs: 0, reason: record.reason } as const
         : eventBeforeHandling(record, nowMs);
       if (early !== null) return await this.#settle(record, early);
       const subscriber = subscriptions.of(record.message.name).get(record.group);
       if (subscriber === undefined) {
-        return await this.#settle(record, { kind: "release", delayMs: NO_SUBSCRIBER_PAUSE_MS });
+        const { group, message } = record;
+        const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
+        return await this.#settle(record, unroutable(settings, reason));
       }
       const settler = this.#settler;
       const end = await attempt({ settings, publisher, settler, subscriber, record, signal });
@@ -288,7 +249,11 @@ export class Consumer<Tx> {
         settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
       case "released":
-        return await this.#settle(record, { kind: "release", delayMs: outcome.delayMs });
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: outcome.delayMs,
+          reason: record.reason,
+        });
       case "fail":
         return await this.#settle(record, outcome);
     }
@@ -350,42 +315,6 @@ export class Consumer<Tx> {
     if (added?.[0]?.added) publisher.committed(answer);
     return added !== null;
   }
-
-  #received(record: NewRecord, result: AddResult): DeliveryResult | null {
-    const about = {
-      box: "inbox",
-      id: record.id,
-      name: record.message.name,
-      group: record.group,
-    } as const;
-    this.#parts.settings.observe({ kind: result.added ? "received" : "redelivered", ...about });
-    return result.added ? null : resultOf(result.existing);
-  }
-}
-
-/** What a redelivery is told of the record that is there. */
-function resultOf({ state, reply, reason }: StoredRecord): DeliveryResult {
-  if (state === "succeeded") return { kind: "handled", duplicate: true, reply };
-  if (state === "failed") return { kind: "failed", duplicate: true, reason: reason ?? "" };
-  return { kind: "accepted" };
-}
-
-/** What a message's groups together make of its delivery: the answer that leaves most to do wins. */
-export function combined(results: readonly DeliveryResult[]): DeliveryResult {
-  const order = ["accepted", "failed", "handled"] as const;
-  for (const kind of order) {
-    const found = results.filter((result) => result.kind === kind).reduce(sooner, undefined);
-    // With several groups there is no one reply.
-    if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
-    if (found !== undefined) return found;
-  }
-  return { kind: "no_subscriber" };
-}
-
-/** Of two results of a kind the first one; of two that wait the one that is due first. */
-function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
-  if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
-  return (second.retryAfterMs ?? Infinity) < (first.retryAfterMs ?? Infinity) ? second : first;
 }
 
 function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {

@@ -19,14 +19,13 @@ import { failureMessage } from "./callback.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
 import { carriedResults, groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
-
-/** How long a message without a destination here rests before it is offered again. */
-const UNROUTABLE_PAUSE_MS = 30_000;
+import { unroutable } from "./unroutable.ts";
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -176,7 +175,9 @@ export class Dispatcher<Tx> {
   }
 
   #giveBack(records: readonly StoredRecord[]): Decision[] {
-    return records.map((record) => this.#decide(record, { kind: "release", delayMs: 0 }));
+    return records.map((record) =>
+      this.#decide(record, { kind: "release", delayMs: 0, reason: record.reason })
+    );
   }
 
   /** Sets apart what must not be sent, or cannot be sent from here. */
@@ -196,10 +197,9 @@ export class Dispatcher<Tx> {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { message: { name, headers }, details } = record;
-    if (details?.groups === undefined && !this.#settings.transport.routes(name, headers)) {
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    }
-    return null;
+    if (details?.groups !== undefined) return null;
+    if (this.#settings.transport.routes(name, headers)) return null;
+    return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
@@ -230,7 +230,9 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) => this.#decide(record, eventOf(results[i], signal), nowMs));
+    return batch.map((record, i) =>
+      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+    );
   }
 
   #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
@@ -300,22 +302,6 @@ export class Dispatcher<Tx> {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
     };
-  }
-}
-
-function eventOf(result: SendResult | undefined, signal: AbortSignal): LifecycleEvent {
-  if (result === undefined) {
-    return { kind: "fail", reason: "The transport gave no result", retryable: true };
-  }
-  switch (result.kind) {
-    case "sent":
-      return { kind: "succeed" };
-    case "unroutable":
-      return { kind: "release", delayMs: UNROUTABLE_PAUSE_MS };
-    case "failed":
-      // A sending that the bus itself broke off says nothing about the message.
-      if (signal.aborted) return { kind: "release", delayMs: 0 };
-      return { ...result, kind: "fail" };
   }
 }
 

@@ -6,15 +6,17 @@
 import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
+import { STOPPING_RETRY_MS } from "../send_result.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
-import type { Bus, Health } from "./bus.ts";
+import type { Bus, Health, HealthOptions } from "./bus.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
 import { type HalfKeeper, OutboxKeeper } from "./half_keeper.ts";
 import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
+import { StoreProbe } from "./store_probe.ts";
 import { cleanUp, Janitor } from "./janitor.ts";
 import type { Lane } from "./lane.ts";
 import { checkLane, inboxLane, outboxLane } from "./lanes.ts";
@@ -46,8 +48,6 @@ import { Waker } from "./waker.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
-/** How long one is asked to wait who delivers to a bus that stops. */
-const STOPPING_RETRY_MS = 1_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
 export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
@@ -55,6 +55,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   readonly halves: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
+  readonly #probe: StoreProbe<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
   readonly #limiter: Limiter;
@@ -87,6 +88,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#probe = new StoreProbe(settings);
     this.#janitorWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
@@ -211,6 +213,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       return messages.map(() => ({
         kind: "refused",
         reason: "The bus is stopping",
+        code: "stopping",
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
@@ -285,7 +288,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const lane of this.#lanes) lane.start(everyMs, stopped);
-    this.#puller.start((messages) => this.#reception.deliver(messages), stopped);
+    this.#puller.start((...args) => this.#reception.deliver(...args), stopped);
     this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
   }
 
@@ -317,8 +320,8 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     });
   }
 
-  async health(): Promise<Health> {
-    return await healthOf(this.#settings, this.#phase);
+  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, maxAgeMs);
   }
 
   get #lanes(): readonly Lane<Tx>[] {

@@ -38,9 +38,9 @@ export interface HalfStatus {
   readonly name: string;
   /** Where it stands: `prepared` and `in_doubt` are undecided, `cancelled` is cancelled, all else confirmed. */
   readonly state: State;
-  /** Why it stands there, if there is something to explain. */
+  /** Why it stands there, if there is something to explain; null where another service keeps it. */
   readonly reason: string | null;
-  /** Who decided it by hand, and why. */
+  /** Who decided it by hand, and why; null where another service keeps it. */
   readonly note: string | null;
 }
 

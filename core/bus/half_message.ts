@@ -7,6 +7,7 @@ import { AtlastError } from "../errors.ts";
 import type { State } from "../lifecycle.ts";
 import type { CheckAnswer } from "../checkback.ts";
 import type { CheckQuestion, Clock, Fence, SqlClient } from "../ports.ts";
+import { hasCode } from "../thrown.ts";
 import { askFence } from "./ask_fence.ts";
 import type { HalfDraft, HalfKeeper } from "./half_keeper.ts";
 
@@ -189,6 +190,5 @@ async function settled<BusinessTx>(
 
 /** Whether a keeper refuses an outcome for good: it has the message decided otherwise, or has it no more. */
 function isForGood(error: unknown): error is AtlastError {
-  return error instanceof AtlastError &&
-    (error.code === "wrong_state" || error.code === "not_found");
+  return hasCode(error, "wrong_state") || hasCode(error, "not_found");
 }

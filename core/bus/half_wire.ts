@@ -8,6 +8,7 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
+import { checkForeignRetry } from "../foreign_retry.ts";
 import { checkId } from "../id.ts";
 import { isObject, parsed } from "../json.ts";
 import { type State, TRANSITIONS } from "../lifecycle.ts";
@@ -18,12 +19,18 @@ import type { HalfDraft, HalfStatus } from "./half_keeper.ts";
 /** What a client asks for. */
 export type HalfRequest =
   | { readonly operation: "prepare"; readonly draft: HalfDraft }
-  | { readonly operation: "confirm" | "cancel" | "query"; readonly id: string };
+  | {
+    readonly operation: "confirm" | "cancel" | "query";
+    readonly id: string;
+    /** Whose half message it is: the name that it was prepared under. */
+    readonly participant: string;
+  };
 
 /** A request in JSON. */
 export function halfRequestText(request: HalfRequest): string {
   if (request.operation !== "prepare") {
-    return JSON.stringify({ operation: request.operation, id: request.id });
+    const { operation, id, participant } = request;
+    return JSON.stringify({ operation, id, participant });
   }
   const { message, deadlineMs, retry } = request.draft;
   const after = deadlineMs === null ? null : deadlineMs - message.sentAtMs;
@@ -47,24 +54,31 @@ export function readHalfRequest(text: string, nowMs: number): HalfRequest {
     case "confirm":
     case "cancel":
     case "query":
-      return { operation, id: readId(request["id"]) };
+      return {
+        operation,
+        id: readId(request["id"]),
+        participant: readParticipant(request["participant"]),
+      };
     default:
       throw malformed("the operation", "prepare, confirm, cancel or query");
   }
 }
 
-/** How a half message stands, in JSON. */
-export function halfStatusText({ id, name, state, reason, note }: HalfStatus): string {
-  return JSON.stringify({ id, name, state, reason, note });
+/**
+ * How a half message stands, in JSON. Reason and note stay here: they may hold what a receiver answered, or
+ * what an operator wrote.
+ */
+export function halfStatusText({ id, name, state }: HalfStatus): string {
+  return JSON.stringify({ id, name, state });
 }
 
 /** Reads how the half message `id` stands; null for anything else. */
 export function readHalfStatus(text: string, id: string): HalfStatus | null {
   const said = parsed(text);
   if (!isObject(said) || said["id"] !== id) return null;
-  const { name, state, reason, note } = said;
+  const { name, state } = said;
   if (typeof name !== "string" || !isState(state)) return null;
-  return { id, name, state, reason: textOrNull(reason), note: textOrNull(note) };
+  return { id, name, state, reason: null, note: null };
 }
 
 function readDraft(request: Record<string, unknown>, nowMs: number): HalfDraft {
@@ -73,10 +87,12 @@ function readDraft(request: Record<string, unknown>, nowMs: number): HalfDraft {
     throw malformed("deadlineMs", "milliseconds from 0 on, or null");
   }
   const read = messageOfItem(message, nowMs);
+  const policy = retry === null ? null : readRetryPolicy(retry);
+  if (policy !== null) checkForeignRetry(policy);
   return {
     message: read,
     deadlineMs: deadlineMs === null ? null : later(read.sentAtMs, deadlineMs),
-    retry: retry === null ? null : readRetryPolicy(retry),
+    retry: policy,
   };
 }
 
@@ -86,16 +102,17 @@ function readId(id: unknown): string {
   return id;
 }
 
+function readParticipant(participant: unknown): string {
+  if (typeof participant === "string" && participant !== "") return participant;
+  throw malformed("the participant", "the name that the half message was prepared under");
+}
+
 function isDelay(value: unknown): value is number {
   return typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS;
 }
 
 function isState(value: unknown): value is State {
   return typeof value === "string" && Object.hasOwn(TRANSITIONS.outbox, value);
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }
 
 function malformed(what: string, want: string): AtlastError {

@@ -39,7 +39,7 @@ const CALLBACK_NAMESPACE = Uint8Array.from([
 export async function callbackId(
   requestId: string,
   group: string,
-  kind: "reply" | "failure",
+  kind: "reply" | "failure" | "conflict",
 ): Promise<string> {
   // A group has no line break in it, so no two (kind, group, id) give the same text.
   const name = new TextEncoder().encode(`${kind}\n${group}\n${requestId}`);

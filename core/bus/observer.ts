@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { callGuarded } from "../guard.ts";
 import type { Box, State } from "../lifecycle.ts";
 
 /** Something that happened. */
@@ -33,6 +34,8 @@ export type BusEvent =
   | MessageEvent<"received">
   /** A message arrived that was here before. */
   | MessageEvent<"redelivered">
+  /** A message arrived that can never be taken, such as a different one with the id of one that is here. */
+  | MessageEvent<"rejected"> & { readonly reason: string }
   /** A message was sent, or handled. */
   | MessageEvent<"succeeded"> & { readonly attempts: number }
   /** An attempt failed, and another will follow at `dueAtMs`. */
@@ -43,7 +46,12 @@ export type BusEvent =
   }
   /** A message failed for good and waits for an operator. */
   | MessageEvent<"failed"> & { readonly attempts: number; readonly reason: string }
-  /** A message was given back untried. */
+  /**
+   * There is no route or subscriber for a message here. It is said once; the message is tried again until it can
+   * be taken or fails.
+   */
+  | MessageEvent<"unroutable"> & { readonly reason: string }
+  /** A message was given back, and no attempt was counted. */
   | MessageEvent<"released"> & { readonly reason: string }
   /** A worker's claim was taken over, and its work was not kept. */
   | MessageEvent<"stale">
@@ -75,13 +83,7 @@ export type Observer = (event: BusEvent) => void;
 export function guarded(observe: Observer | undefined): Observer {
   if (observe === undefined) return () => {};
   return (event) => {
-    try {
-      const answer: unknown = observe(event);
-      // An async function fits the type too, and rejects where nobody listens.
-      if (answer instanceof Promise) answer.catch(() => {});
-    } catch {
-      // See Observer: its errors are its own.
-    }
+    callGuarded(() => observe(event));
   };
 }
 

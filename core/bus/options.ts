@@ -57,6 +57,13 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly pullMs?: number;
   /** How often expired messages are deleted; an hour if not given. */
   readonly pruneEveryMs?: number;
+  /**
+   * For how long a message is tried, every 30 seconds and by every instance, that has no route or no
+   * subscriber, in milliseconds; then it fails. No attempt is counted.
+   *
+   * @default 3_600_000
+   */
+  readonly unroutableForMs?: number;
   /** The largest body, in bytes; 1 MiB if not given. */
   readonly maxBodyBytes?: number;
   /** Wraps every publish, the first one outermost. */
@@ -103,6 +110,7 @@ export interface Settings<Tx> {
   readonly pollMs: number | undefined;
   readonly pullMs: number;
   readonly pruneEveryMs: number;
+  readonly unroutableForMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
@@ -148,6 +156,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pollMs: options.pollMs === undefined ? undefined : positive("pollMs", options.pollMs, 1000),
     pullMs: positive("pullMs", options.pullMs, 5_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
+    unroutableForMs: positive("unroutableForMs", options.unroutableForMs, 60 * 60_000),
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],

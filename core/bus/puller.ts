@@ -47,8 +47,10 @@ export class Puller<Tx> {
     const signal = this.#signal;
     try {
       const request = { patterns, limit, nowMs: clock.now(), signal };
+      const taking: Receiver["deliver"] = (messages) =>
+        deliver(messages, { publisherLearns: false });
       // A transport that does not heed the signal must not keep the bus from stopping.
-      return await unlessAborted(async () => await transport.pull?.(request, deliver), signal) ??
+      return await unlessAborted(async () => await transport.pull?.(request, taking), signal) ??
         NOTHING;
     } catch (error) {
       observe({ kind: "error", during: "pull", error });

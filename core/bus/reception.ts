@@ -4,10 +4,12 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
-import { combined, type Consumer, type Received } from "./consumer.ts";
+import { hasCode } from "../thrown.ts";
+import { combined } from "./arrival.ts";
+import type { Consumer } from "./consumer.ts";
+import type { Received } from "./intake.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 
@@ -46,13 +48,16 @@ export class Reception<Tx> {
     const { received } = await this.#parts.consumer.receive(
       messages,
       (group) => running ? this.#parts.roomFor(group) : Infinity,
+      options,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
     const results = running
       ? await this.#handOver(received.flat(), options)
       : await this.#handle(received.flat(), options);
     let next = 0;
-    return received.map((own) => combined(own.map(() => results[next++] as DeliveryResult)));
+    return received.map((own) =>
+      combined(own.map(() => results[next++] as DeliveryResult), options.redelivers)
+    );
   }
 
   async #handOver(
@@ -100,15 +105,25 @@ export class Reception<Tx> {
   }
 
   /** Whether it had failed, and is to be tried from the start because the sender means it so. */
-  async #revived({ record, result }: Received, { afresh }: DeliverOptions): Promise<boolean> {
-    if (result?.kind !== "failed" || afresh !== true) return false;
+  async #revived({ record, result }: Received, { afreshAtMs }: DeliverOptions): Promise<boolean> {
+    if (result?.kind !== "failed" || afreshAtMs === undefined) return false;
     const { id, group } = record;
+    const { store, expiry } = this.#parts.settings;
+    const stored = await store.find("inbox", { id, group });
+    // A delivery from before the failure is no retry: it is the one that failed, or a copy of it.
+    if (stored === null || afreshAtMs < failedAt(stored, expiry.inbox.failedMs)) return false;
     try {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
       // Someone else was first, and has it tried already.
-      if (!(error instanceof AtlastError && error.code === "wrong_state")) throw error;
+      if (!hasCode(error, "wrong_state")) throw error;
     }
     return true;
   }
+}
+
+/** When a record failed, in Unix milliseconds; when it was added, at the earliest, where that is not known. */
+function failedAt({ expiresAtMs, createdAtMs }: StoredRecord, failedMs: number | null): number {
+  if (expiresAtMs === null || failedMs === null) return createdAtMs;
+  return Math.max(createdAtMs, expiresAtMs - failedMs);
 }

@@ -46,6 +46,8 @@ export class Recovery<Tx> {
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { store, clock, check, random, observe } = this.#settings;
     const answer = await askParticipant(this.#settings, record, signal);
+    // That this bus broke the question off says nothing about the active side.
+    if (answer === "unreachable" && signal.aborted) return await this.release(record);
     const event = decideCheck(
       standingOf(record),
       answer,

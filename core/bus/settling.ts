@@ -51,7 +51,12 @@ export function settlementOf({ record, patch, reply }: Decision): Settlement {
 
 /** Tells the observer what became of a record; `applied` says whether its settlement was not stale. */
 export function report(observe: Observer, decision: Decision, applied: boolean): void {
-  observe(applied ? eventOf(decision) : { kind: "stale", ...identityOf(decision.record) });
+  const { event, record, patch } = decision;
+  // Said once: a message without a route is tried again every so often.
+  const isOld = applied && event.kind === "unroutable" && patch.state === "scheduled" &&
+    record.details?.unroutableSinceMs !== undefined;
+  if (isOld) return;
+  observe(applied ? eventOf(decision) : { kind: "stale", ...identityOf(record) });
 }
 
 /** Which message an event of the observer is about. */
@@ -79,6 +84,9 @@ function eventOf(decision: Decision): BusEvent {
   if (event.kind === "ask_again") {
     return { kind: "undecided", ...identityOf(record), reason, dueAtMs: patch.dueAtMs };
   }
-  if (event.kind === "release") return { kind: "released", ...identityOf(record), reason };
+  if (event.kind === "unroutable") return { kind: "unroutable", ...identityOf(record), reason };
+  if (event.kind === "release" || (event.kind === "stopping" && attempts === record.attempts)) {
+    return { kind: "released", ...identityOf(record), reason };
+  }
   return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs };
 }

@@ -11,6 +11,7 @@ import type { Message } from "../message.ts";
 import { failureOf } from "../outcome.ts";
 import type { Clock, DeliveryResult, Receiver, Transport } from "../ports.ts";
 import { resultOfFailure } from "../redelivery.ts";
+import { isInstance } from "../thrown.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../retry.ts";
 import { failureMessage, replyMessage, requestedCallback } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
@@ -133,7 +134,11 @@ export class StatelessReceiver {
     } catch (thrown) {
       const failure = failureOf(thrown);
       const policy = subscriber.retry ?? this.#retry;
-      const result = resultOfFailure(failure, policy, attempt, this.#random());
+      const result: DeliveryResult & { kind: "refused" | "rejected" } = {
+        ...resultOfFailure(failure, policy, attempt, this.#random()),
+        // A handler that ran out of its time may still be at work.
+        ...(isTimeout(thrown) ? { arrived: "unknown" } : {}),
+      };
       const told = { ...about, attempts: attempt ?? 1, reason: failure.reason };
       if (result.kind === "refused") {
         const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
@@ -141,8 +146,11 @@ export class StatelessReceiver {
         return result;
       }
       this.#observe({ kind: "failed", ...told });
-      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself.
-      if (attempt === null) return result;
+      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
+      // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
+      // anyone could have the publisher told of a failure.
+      const isUsedUp = failure.retryable || (attempt ?? 0) > maxAttempts(policy);
+      if (attempt === null || isUsedUp) return result;
       return await this.#reported(message, told) ? { ...result, isTold: true } : UNREPORTED;
     }
   }
@@ -231,8 +239,19 @@ const UNREPORTED: DeliveryResult = {
 function combined(results: readonly DeliveryResult[]): DeliveryResult {
   const refused = results.filter((result) => result.kind === "refused");
   const [soonest] = refused.sort((a, b) => (a.retryAfterMs ?? 0) - (b.retryAfterMs ?? 0));
-  return soonest ?? results.find(({ kind }) => kind === "rejected") ?? results[0] ??
-    { kind: "no_subscriber" };
+  const undone = soonest ?? results.find((result) => result.kind === "rejected");
+  if (undone === undefined) return results[0] ?? { kind: "no_subscriber" };
+  return results.some(mayHaveEffect) ? { ...undone, arrived: "unknown" } : undone;
+}
+
+/** Whether a handler did its work, or may have. */
+function mayHaveEffect(result: DeliveryResult): boolean {
+  if (result.kind === "handled") return true;
+  return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return isInstance(thrown, AtlastError) && thrown.code === "timeout";
 }
 
 function above0(option: string, value: number): number {

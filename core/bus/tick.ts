@@ -5,7 +5,8 @@
  */
 import type { StoredRecord } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
-import { combined, type Consumer } from "./consumer.ts";
+import { combined } from "./arrival.ts";
+import type { Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";
 import type { Settings } from "./options.ts";
@@ -106,8 +107,8 @@ async function pullSome<Tx>(
 ): Promise<PullResult> {
   const { consumer, puller } = parts;
   const fresh: StoredRecord[] = [];
-  const pulled = await puller.pull(CONSUME_BATCH, async (messages) => {
-    const { received, claimed } = await consumer.receive(messages, () => Infinity);
+  const pulled = await puller.pull(CONSUME_BATCH, async (messages, options) => {
+    const { received, claimed } = await consumer.receive(messages, () => Infinity, options);
     fresh.push(...claimed);
     return received.map((own) => combined(own.map(({ result }) => result ?? { kind: "accepted" })));
   });

@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../errors.ts";
 import type { Message } from "../message.ts";
+import type { StoredRecord } from "../ports.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Settings } from "./options.ts";
 
@@ -16,8 +17,18 @@ export interface Undeliverable {
   readonly reason: string;
   /** Whether its publisher has had word of it already, from the receiver; false if not given. */
   readonly isTold?: boolean;
-  /** The message itself, to be kept as failed if the outbox has forgotten it by now. */
+  /**
+   * The message itself, to be kept as failed if the outbox has forgotten it by now and `proof` shows that it
+   * was sent from here.
+   */
   readonly message?: Message;
+  /** What proves to the transport that this service sent `message`. */
+  readonly proof?: string;
+  /**
+   * When whoever gave it up said so, in Unix milliseconds; now if not given. What was sent again after that
+   * is left alone.
+   */
+  readonly saidAtMs?: number;
 }
 
 /** How an undeliverable message stands. */
@@ -28,17 +39,24 @@ export type UndeliverableStanding =
   | "sending"
   /** It will be sent again anyway, so this news is old. */
   | "scheduled"
-  /** The outbox has no such message that could fail. */
+  /** It was sent again since, so this news is old. */
+  | "succeeded"
+  /** The outbox has no such message that could fail, and nothing proves that it ever had. */
   | "unknown";
+
+/** How far the clock of whoever says so may be behind, in milliseconds. */
+const MAX_CLOCK_ERROR_MS = 10_000;
 
 /** Fails it in the outbox. */
 export async function undeliverable<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
-  { id, reason, isTold = false, message }: Undeliverable,
+  { id, reason, isTold = false, message, proof, saidAtMs = Infinity }: Undeliverable,
 ): Promise<UndeliverableStanding> {
   const { store, observe } = settings;
   await store.ready();
+  const isOurs = message?.id === id && proof !== undefined &&
+    await settings.transport.provesSent?.(message, proof) === true;
   for (;;) {
     const record = await store.find("outbox", { id, group: "" });
     if (record?.state === "failed") return "failed";
@@ -46,8 +64,10 @@ export async function undeliverable<Tx>(
       return record.leaseUntilMs === null ? "scheduled" : "sending";
     }
     if (record?.state === "succeeded") {
+      const sentAtMs = settledAt(record, settings.expiry.outbox.succeededMs);
+      if (saidAtMs + MAX_CLOCK_ERROR_MS < sentAtMs) return "succeeded";
       if (await dispatcher.giveUp(record, reason, isTold)) return "failed";
-    } else if (record === null && message?.id === id) {
+    } else if (record === null && isOurs && message !== undefined) {
       if (await dispatcher.keepFailed(message, reason, isTold)) return "failed";
     } else {
       observe({
@@ -62,4 +82,9 @@ export async function undeliverable<Tx>(
     }
     // Someone changed it between the look and the step: look again.
   }
+}
+
+/** When a record was settled, in Unix milliseconds; when it was added where that is not known. */
+function settledAt({ expiresAtMs, createdAtMs }: StoredRecord, keptMs: number | null): number {
+  return expiresAtMs === null || keptMs === null ? createdAtMs : expiresAtMs - keptMs;
 }

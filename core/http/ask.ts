@@ -47,8 +47,11 @@ export async function ask(request: AskRequest): Promise<Asked> {
   const requestId = await newRequestId(contentType, service);
   const body = new TextEncoder().encode(text);
   const headers = new Headers({ "content-type": contentType, accept: contentType });
-  if ("token" in credentials) headers.set("authorization", `Bearer ${credentials.token}`);
-  else {
+  if ("token" in credentials) {
+    headers.set("authorization", `Bearer ${credentials.token}`);
+    // An answer is bound to the request by it.
+    headers.set("webhook-id", requestId);
+  } else {
     const signature = await credentials.signer.headersFor(requestId, body);
     for (const [name, value] of Object.entries(signature)) headers.set(name, value);
   }

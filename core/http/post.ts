@@ -4,6 +4,9 @@
  * @module
  */
 import type { AbortSignalLike } from "../ports.ts";
+import { isInstance, propertyOf } from "../thrown.ts";
+import { isConnectFailure } from "./connect_failure.ts";
+import { readBytes } from "./read_bytes.ts";
 
 /** The part of `fetch` the transport uses; the platform's own fits. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -18,9 +21,10 @@ export type PostResult =
     readonly text: string | null;
   }
   | { readonly kind: "timed_out" }
-  | { readonly kind: "stopped" }
-  /** `code` is what the system calls it, if that is known. */
-  | { readonly kind: "unreachable"; readonly code: string | null };
+  /** `begun` says whether anything of it may have been sent. */
+  | { readonly kind: "stopped"; readonly begun: boolean }
+  /** `code` is what the system calls it, if that is known; `begun` as above. */
+  | { readonly kind: "unreachable"; readonly code: string | null; readonly begun: boolean };
 
 /** What {@linkcode post} takes. */
 export interface PostRequest {
@@ -43,7 +47,7 @@ export interface PostRequest {
 /** Sends a request. Never throws: whatever goes wrong is in the result. */
 export async function post(request: PostRequest): Promise<PostResult> {
   const { signal, timeoutMs, maxResponseBytes } = request;
-  if (signal.aborted) return { kind: "stopped" };
+  if (signal.aborted) return { kind: "stopped", begun: false };
   const controller = new AbortController();
   let timedOut = false;
   const timer = setTimeout(() => {
@@ -65,8 +69,8 @@ export async function post(request: PostRequest): Promise<PostResult> {
     return { kind: "answered", status: response.status, headers: response.headers, text };
   } catch (error) {
     if (timedOut) return { kind: "timed_out" };
-    if (signal.aborted) return { kind: "stopped" };
-    return { kind: "unreachable", code: systemCode(error) };
+    if (signal.aborted) return { kind: "stopped", begun: true };
+    return { kind: "unreachable", code: systemCode(error), begun: !isConnectFailure(error) };
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
@@ -75,31 +79,15 @@ export async function post(request: PostRequest): Promise<PostResult> {
   }
 }
 
+/** Null for a body that is too long or no UTF-8. What is left of it ends with the request. */
 async function readText(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
 ): Promise<string | null> {
-  if (body === null) return "";
-  const reader = body.getReader();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  for (let bytes = 0;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    bytes += value.byteLength;
-    if (bytes > maxBytes) {
-      await reader.cancel();
-      return null;
-    }
-    try {
-      text += decoder.decode(value, { stream: true });
-    } catch {
-      await reader.cancel();
-      return null;
-    }
-  }
+  const bytes = await readBytes(body, maxBytes);
+  if (bytes === null) return null;
   try {
-    return text + decoder.decode();
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
     return null;
   }
@@ -107,10 +95,10 @@ async function readText(
 
 /** `ECONNREFUSED` and the like. Not the error's text: some runtimes put the whole URL in it. */
 export function systemCode(error: unknown): string | null {
-  for (let cause = error, depth = 0; cause instanceof Error && depth < 5; depth++) {
-    const code = (cause as { code?: unknown }).code;
+  for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
+    const code = propertyOf(cause, "code");
     if (typeof code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(code)) return code;
-    cause = cause.cause;
+    cause = propertyOf(cause, "cause");
   }
   return null;
 }

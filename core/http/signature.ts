@@ -9,15 +9,19 @@ import type { Principal } from "../principal.ts";
 import {
   fromBase64,
   type HeaderReader,
+  type RequestToVerify,
   toBase64,
   type Verify,
-  type VerifyResult,
+  type VerifyRefusal,
 } from "../wire.ts";
+import { equalInConstantTime } from "./equal_bytes.ts";
 import { audienceOf, bindsRequest, checkAudience } from "./request_id.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
 /** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */
 export const TOLERANCE_SECONDS = 5 * 60;
+/** The length of an HMAC-SHA-256, in bytes. */
+const HMAC_BYTES = 32;
 
 const SYSTEM_CLOCK: Pick<Clock, "now"> = { now: () => Date.now() };
 
@@ -64,7 +68,7 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
   const checker = new SignatureChecker(signingKeys, clock);
   const services = (typeof audience === "string" ? [audience] : [...audience])
     .map((service) => service === null ? null : checkAudience(service));
-  return async ({ headers, route = DEFAULT_ROUTE }, rawBody) => {
+  const verify: Verify = async ({ headers, route = DEFAULT_ROUTE }, rawBody) => {
     const problem = await checker.problemOf(headers, rawBody);
     if (problem !== null) return refused(problem);
     const id = headers.get("webhook-id") ?? "";
@@ -76,6 +80,12 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
     }
     return { ok: true, principal };
   };
+  return Object.assign(verify, {
+    beforeBody: ({ headers }: RequestToVerify) => {
+      const problem = checker.problemOfHeaders(headers);
+      return problem === null ? null : refused(problem);
+    },
+  });
 }
 
 /** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
@@ -93,8 +103,8 @@ export class SignatureChecker {
     this.#clock = clock;
   }
 
-  /** Why the signature in the headers does not hold for a body; null when it does. */
-  async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
+  /** Why the headers can sign no body at all; null when they can. */
+  problemOfHeaders(headers: HeaderReader): string | null {
     const id = headers.get("webhook-id") ?? "";
     const timestamp = headers.get("webhook-timestamp") ?? "";
     const signature = headers.get("webhook-signature") ?? "";
@@ -104,6 +114,16 @@ export class SignatureChecker {
     if (!isTimely(timestamp, this.#clock.now())) {
       return `Cannot accept the webhook-timestamp: want the time in seconds, ${TOLERANCE_SECONDS} off at most`;
     }
+    return null;
+  }
+
+  /** Why the signature in the headers does not hold for a body; null when it does. */
+  async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
+    const problem = this.problemOfHeaders(headers);
+    if (problem !== null) return problem;
+    const id = headers.get("webhook-id") ?? "";
+    const timestamp = headers.get("webhook-timestamp") ?? "";
+    const signature = headers.get("webhook-signature") ?? "";
     if (!await matchesAny(this.#keys, signature, signedContent(id, timestamp, body))) {
       return "Cannot accept the webhook-signature: no key here made it for this request";
     }
@@ -147,6 +167,7 @@ export class Signer {
   }
 }
 
+/** One HMAC for each key at the most, however many signatures a request brings. */
 async function matchesAny(
   ring: KeyRing,
   header: string,
@@ -154,13 +175,13 @@ async function matchesAny(
 ): Promise<boolean> {
   const signatures = header.split(" ")
     .map((text) => text.startsWith("v1,") ? fromBase64(text.slice("v1,".length)) : null)
-    .filter((bytes) => bytes !== null)
+    .filter((bytes) => bytes?.length === HMAC_BYTES)
     .slice(0, MAX_KEYS);
+  if (signatures.length === 0) return false;
   for (const key of await ring.imported()) {
-    for (const signature of signatures) {
-      // The platform's own comparison takes the same time wherever the first difference is.
-      if (await crypto.subtle.verify("HMAC", key, signature, content)) return true;
-    }
+    const own = new Uint8Array(await crypto.subtle.sign("HMAC", key, content));
+    const matches = signatures.map((bytes) => equalInConstantTime(bytes!, own));
+    if (matches.includes(true)) return true;
   }
   return false;
 }
@@ -182,6 +203,6 @@ function signedContent(
   return content;
 }
 
-function refused(reason: string): VerifyResult {
+function refused(reason: string): VerifyRefusal {
   return { ok: false, kind: "unauthenticated", reason };
 }

@@ -55,6 +55,11 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
     required: true,
     schema: { type: "string" },
   },
+  SignedIfVerified: {
+    description:
+      "The same, on a refusal of a request that was verified and on other answers that may be signed.",
+    schema: { type: "string" },
+  },
 };
 
 /** Which headers beside the request's id an answer of a status may have. */
@@ -80,9 +85,13 @@ export function answerOf(
 export function refusals(
   statuses: readonly RefusalStatus[],
   contentType: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Record<string, JsonSchema> {
   return Object.fromEntries(statuses.map((status) => [
     String(status),
-    answerOf(REFUSALS[status], contentType, schemaRef("Error"), HEADERS_OF[status]),
+    answerOf(REFUSALS[status], contentType, schemaRef("Error"), {
+      ...HEADERS_OF[status],
+      ...headers,
+    }),
   ]));
 }

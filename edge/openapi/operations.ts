@@ -43,11 +43,12 @@ function own(
   summary: string,
   contentType: string,
   schemas: { readonly asks: SchemaName; readonly answers: SchemaName },
-  more: { readonly refuses?: readonly RefusalStatus[]; readonly signs?: boolean } = {},
+  more: {
+    readonly refuses?: readonly RefusalStatus[];
+    /** Which of the headers `Signed` and `SignedIfVerified` an answer and a refusal have. */
+    readonly signs?: { readonly answer: string; readonly refusal?: string };
+  } = {},
 ): JsonSchema {
-  const signed = more.signs === true
-    ? { "webhook-id": "Signed", "webhook-timestamp": "Signed", "webhook-signature": "Signed" }
-    : {};
   return {
     operationId,
     summary,
@@ -58,10 +59,24 @@ function own(
       content: { [contentType]: { schema: schemaRef(schemas.asks) } },
     },
     responses: {
-      200: answerOf(summary, contentType, schemaRef(schemas.answers), signed),
-      ...refusals([...COMMON, ...more.refuses ?? []], contentType),
+      200: answerOf(
+        summary,
+        contentType,
+        schemaRef(schemas.answers),
+        signature(more.signs?.answer),
+      ),
+      ...refusals(
+        [...COMMON, ...more.refuses ?? []],
+        contentType,
+        signature(more.signs?.refusal),
+      ),
     },
   };
+}
+
+function signature(header: string | undefined): Record<string, string> {
+  if (header === undefined) return {};
+  return { "webhook-id": header, "webhook-timestamp": header, "webhook-signature": header };
 }
 
 function tick(operationId: string, refuses: readonly RefusalStatus[] = COMMON): JsonSchema {
@@ -156,7 +171,7 @@ export const OPERATIONS: Readonly<
       "Ask what became of the business operation of a half message.",
       CHECKBACK_CONTENT_TYPE,
       { asks: "CheckQuestion", answers: "CheckAnswer" },
-      { signs: true },
+      { signs: { answer: "Signed" } },
     ),
   },
   "/half": {
@@ -165,7 +180,7 @@ export const OPERATIONS: Readonly<
       "Prepare a half message, bring its outcome, or ask how it stands.",
       HALF_CONTENT_TYPE,
       { asks: "HalfRequest", answers: "HalfStatus" },
-      { refuses: [404, 409] },
+      { refuses: [404, 409], signs: { answer: "Signed", refusal: "SignedIfVerified" } },
     ),
   },
   "/query": {
@@ -174,7 +189,7 @@ export const OPERATIONS: Readonly<
       "Ask how a message stands, and what it says.",
       QUERY_CONTENT_TYPE,
       { asks: "Query", answers: "Outcome" },
-      { refuses: [404] },
+      { refuses: [404], signs: { answer: "SignedIfVerified" } },
     ),
   },
   "/undeliverable": {

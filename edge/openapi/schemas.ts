@@ -43,8 +43,14 @@ const deliveryResult = z.object({
       "cannot be read.",
   ),
   reason: z.string().optional().describe("Why it was not taken."),
-  code: z.string().optional().describe("What kind of rejection it is, for a program."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
+  code: z.string().optional().describe(
+    "What kind of refusal it is, for a program. stopping: the service is shutting down, and the sender " +
+      "counts no attempt.",
+  ),
+  arrived: z.string().optional().describe(
+    "unknown for one that was not taken, but may have taken effect all the same.",
+  ),
 });
 
 const deliveryResults = z.object({
@@ -138,15 +144,17 @@ const halfRequest = z.discriminatedUnion("operation", [
     ),
     retry: retryPolicy.nullish(),
   }),
-  z.object({ operation: z.enum(["confirm", "cancel", "query"]), id }),
+  z.object({
+    operation: z.enum(["confirm", "cancel", "query"]),
+    id,
+    participant: z.string().min(1).describe("The active side whose half message it is."),
+  }),
 ]);
 
 const halfStatus = z.object({
   id,
   name,
   state,
-  reason: z.string().nullable().describe("Why it stands there."),
-  note: z.string().nullable().describe("Who decided it by hand, and why."),
 });
 
 const query = z.object({
@@ -176,7 +184,9 @@ const failureCallback = z.object({
 
 const undeliverableStanding = z.object({
   id,
-  standing: z.enum(["failed", "scheduled", "unknown"]).describe("How the message stands now."),
+  standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
+    "How the message stands now.",
+  ),
 });
 
 /** What a refusal may be; a later version may have more. */
@@ -198,6 +208,7 @@ const CODES = [
   "id_conflict",
   "wrong_state",
   "refused",
+  "stopping",
   "rejected",
   "sending",
   "unreachable",

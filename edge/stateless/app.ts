@@ -5,7 +5,7 @@
  */
 import { type StatelessOptions, StatelessReceiver } from "../../core/bus/stateless.ts";
 import type { Subscriber } from "../../core/bus/subscriber.ts";
-import { attemptOf } from "../../core/redelivery.ts";
+import type { Receiver } from "../../core/ports.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire.ts";
 import type { App } from "../app.ts";
 import { deliver } from "../deliver.ts";
@@ -59,10 +59,21 @@ export function createStatelessApp<Kind extends App = App>(
   checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
-  const route: Route = async (request) => {
-    const { body } = await verified(request, verify, maxBodyBytes, "deliver");
-    const { headers } = request;
-    return await deliver(receiver.during(attemptOf(headers)), headers, body, Date.now());
+  const route: Route = async (request, { report }) => {
+    const { body, principal, push } = await verified(
+      request,
+      verify,
+      maxBodyBytes,
+      "deliver",
+      report,
+    );
+    const attempt = push?.bindsHeaders ? push.attempt : null;
+    const during = receiver.during(attempt);
+    const from: Receiver = {
+      subscribes: during.subscribes,
+      deliver: (messages) => during.deliver(messages, { principal }),
+    };
+    return await deliver(from, request.headers, body, Date.now(), push);
   };
   return mounted<Kind>(basePath, [
     { path: "/deliver", methods: ["POST"], route },

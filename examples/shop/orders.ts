@@ -74,7 +74,7 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
     return c.body(new Uint8Array(order["label"]), 200, { "content-type": LABEL_CONTENT_TYPE });
   });
   // Who delivers messages may be another than who keeps half messages here.
-  const halves = { verify: verifySignature({ signingKeys }) };
-  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: {} });
+  const halves = { verify: verifySignature({ signingKeys }), signingKeys };
+  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: { verify } });
   return { bus, app: app.route("/atlast", atlast) };
 }

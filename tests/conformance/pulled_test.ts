@@ -4,6 +4,13 @@ import { transportSuite } from "./transport_suite.ts";
 
 // The suite itself: that a transport which must be pulled can pass all of it.
 transportSuite("stream in memory", {
+  skip: [{
+    reason: "a stream has a message once it is sent, and the sender hears nothing of its receivers",
+    tests: [
+      "what the receiver says it did not take has not arrived",
+      "what got no answer, or an error, may have arrived",
+    ],
+  }],
   open() {
     const stream = new FakeStream(["g"], [ROUTED]);
     const transport = stream.transport("g");

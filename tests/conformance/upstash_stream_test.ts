@@ -16,6 +16,14 @@ for (const automaticDeserialization of [true, false]) {
 
     transportSuite("Upstash stream transport", {
       unavailable,
+      skip: [{
+        reason:
+          "a stream has a message once it is sent, and the sender hears nothing of its receivers",
+        tests: [
+          "what the receiver says it did not take has not arrived",
+          "what got no answer, or an error, may have arrived",
+        ],
+      }],
       open() {
         const transport = upstashStreamTransport({
           redis: upstash.connect({ automaticDeserialization }),

@@ -1,8 +1,10 @@
+import * as jose from "jose";
 import assert from "node:assert/strict";
 import { after, before, describe, it, mock } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
 import { batchRequestId, messageRequestId } from "../../core/http/request_id.ts";
+import { boundUrl } from "../../core/http/qstash_binding.ts";
 import { Signer } from "../../core/http/signature.ts";
 import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
 import type { DeliveryResult } from "../../core/ports.ts";
@@ -45,6 +47,13 @@ async function signed(
   return [...headers, ...Object.entries(await signer.headersFor(id, bytes))];
 }
 
+/** The path that QStash calls: with the query of the URL that it signed. */
+function pathFor(headers: RawRequest["headers"] = []): string {
+  const token = headers.find(([name]) => name === "upstash-signature")?.[1] ?? "";
+  if (token.length < 100) return "/deliver";
+  return `/deliver${new URL(jose.decodeJwt(token).sub ?? "").search}`;
+}
+
 /** Headers as QStash sends them, with its signature. */
 async function fromQstash(
   headers: [string, string][],
@@ -52,7 +61,8 @@ async function fromQstash(
   { agoMs = 0, url = `${PUBLIC_URL}/deliver`, key = CURRENT } = {},
 ): Promise<[string, string][]> {
   const nowS = Math.floor((Date.now() - agoMs) / 1000);
-  const token = await qstashToken(utf8(body), url, { key, nowS });
+  const bound = await boundUrl(url, new Headers(headers));
+  const token = await qstashToken(utf8(body), bound, { key, nowS });
   return [
     ...headers,
     ["upstash-message-id", "msg_1"],
@@ -126,7 +136,7 @@ for (const [what, make] of [["a bus", storedSubject], ["no store", statelessSubj
     });
 
     const deliver = (request: Omit<RawRequest, "path">): Promise<RawAnswer> =>
-      rawRequest(server.origin, { path: "/deliver", ...request });
+      rawRequest(server.origin, { path: pathFor(request.headers), ...request });
 
     /** Nothing of a bad request is kept, told to a log or taken for a fault of the service. */
     const nothingCame = async (...exceptFor: string[]) => {
@@ -209,7 +219,7 @@ for (const [what, make] of [["a bus", storedSubject], ["no store", statelessSubj
 
     it("is refused with 413 when it has 10 MB, announced or not", async () => {
       const body = new Uint8Array(10_000_000).fill(0x20);
-      const headers = [...NAMED, ["authorization", "x"] as [string, string]];
+      const headers = await signed(NAMED, BODY);
       assert.equal((await deliver({ headers, body })).status, 413);
       const chunked = new Uint8Array([...utf8("989680\r\n"), ...body, ...utf8("\r\n0\r\n\r\n")]);
       const unannounced: [string, string][] = [...headers, ["transfer-encoding", "chunked"]];

@@ -5,9 +5,10 @@ import { type Measured, measuredBundles } from "../support/bundles.ts";
 
 /**
  * The most a stateless subscriber may take, in bytes: somewhat over what it does, so that whoever makes
- * it larger sees it, and has to say why here.
+ * it larger sees it, and has to say why here. It was 20,000 until the headers that QStash delivers were
+ * bound, bodies were read within a limit of memory and time, and failures got classes.
  */
-const MAX_BYTES = 20_000;
+const MAX_BYTES = 22_000;
 
 /** The files of a bundle that are ours, by their paths, and the packages that are not. */
 function contents({ files }: Measured): { own: string[]; packages: string[] } {
@@ -40,7 +41,11 @@ describe("the bundle of a stateless subscriber", () => {
     const { own, packages } = contents(bundleOf(SUBSCRIBER.name));
     assert.deepEqual(packages, ["hono"]);
     const adapters = own.filter((path) => path.startsWith("adapters/"));
-    assert.deepEqual(adapters, ["adapters/qstash/verify.ts"]);
+    assert.deepEqual(adapters, [
+      "adapters/qstash/public_url.ts",
+      "adapters/qstash/push.ts",
+      "adapters/qstash/verify.ts",
+    ]);
     for (const part of ["engine", "publisher", "dispatcher", "consumer", "half_keeper"]) {
       assert.ok(!own.includes(`core/bus/${part}.ts`), part);
     }

@@ -66,7 +66,7 @@ describe("bus: dispatch", () => {
     transport.unknown.add("order.placed");
     const first = await bus.tick();
     assert.deepEqual([first.sent, first.failed], [0, 0]);
-    assert.equal(observed.all("released").length, 2);
+    assert.equal(observed.all("unroutable").length, 2);
     assert.deepEqual(transport.batches, []);
     transport.unknown.clear();
     clock.advance((first.nextDueAtMs ?? 0) - NOW_MS);
@@ -79,7 +79,12 @@ describe("bus: dispatch", () => {
 
   it("what cannot ever be sent fails at once", async () => {
     const { bus, transport, observed } = setup();
-    transport.sender = () => ({ kind: "failed", reason: "410 gone", retryable: false });
+    transport.sender = () => ({
+      kind: "failed",
+      reason: "410 gone",
+      retryable: false,
+      arrived: "no",
+    });
     await publishIds(bus, ["a"]);
     assert.equal((await bus.tick()).failed, 1);
     assert.deepEqual(observed.all("failed").map(({ attempts, reason }) => ({ attempts, reason })), [

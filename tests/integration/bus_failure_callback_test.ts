@@ -12,7 +12,7 @@ import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 
 const Stuck = defineMessage("order.stuck", { body: failureReport });
-const NEVER = { kind: "failed", reason: "410 gone", retryable: false } as const;
+const NEVER = { kind: "failed", reason: "410 gone", retryable: false, arrived: "no" } as const;
 
 function learning() {
   const reports: FailureReport[] = [];

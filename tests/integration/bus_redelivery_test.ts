@@ -10,11 +10,15 @@ const LEASE_MS = 60_000;
 const TWICE: RetryPolicy = { kind: "list", delaysMs: [3_000, 9_000] };
 
 /** A bus that rests, whose handler ends as `how` says for each run. */
-function resting(how: readonly (() => void)[], retry: RetryPolicy = TWICE) {
+function resting(
+  how: readonly (() => void)[],
+  retry: RetryPolicy = TWICE,
+  options: Parameters<typeof fixture>[1] = {},
+) {
   let runs = 0;
   const fixed = fixture([
     subscribe(Placed, { group: "g", retry }, () => how[runs++]?.()),
-  ]);
+  ], options);
   return { ...fixed, runs: () => runs };
 }
 
@@ -153,32 +157,54 @@ describe("bus: a delivery that is meant afresh", () => {
   };
 
   it("has what is stored as failed tried again from the start", async () => {
-    const { bus, store, runs } = resting([never, fails, succeeds]);
+    const { bus, store, clock, runs } = resting([never, fails, succeeds]);
     assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "failed");
     assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "failed");
     assert.equal(runs(), 1);
-    assert.equal((await bus.deliver([arriving("m")], { afresh: true }))[0]?.kind, "accepted");
+    assert.equal(
+      (await bus.deliver([arriving("m")], { afreshAtMs: clock.now() }))[0]?.kind,
+      "accepted",
+    );
     assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 1);
     assert.equal(runs(), 2);
   });
 
   it("by the loops of a bus that runs", async () => {
-    const { bus, observed, runs } = resting([never, succeeds]);
+    const { bus, clock, observed, runs } = resting([never, succeeds]);
     await bus.start();
     await bus.deliver([arriving("m")]);
     await observed.until("failed");
-    assert.deepEqual(await bus.deliver([arriving("m")], { afresh: true }), [{ kind: "accepted" }]);
+    assert.deepEqual(await bus.deliver([arriving("m")], { afreshAtMs: clock.now() }), [{
+      kind: "accepted",
+    }]);
     await observed.until("succeeded");
     assert.equal(runs(), 2);
     await bus.stop();
   });
 
   it("changes nothing for what was handled", async () => {
-    const { bus, runs } = resting([succeeds]);
+    const { bus, clock, runs } = resting([succeeds]);
     await bus.deliver([arriving("m")]);
-    assert.deepEqual(await bus.deliver([arriving("m")], { afresh: true }), [
+    assert.deepEqual(await bus.deliver([arriving("m")], { afreshAtMs: clock.now() }), [
       { kind: "handled", duplicate: true, reply: null },
     ]);
     assert.equal(runs(), 1);
+  });
+
+  it("holds for what had failed before, so that a copy of it changes nothing", async () => {
+    for (const failedMs of [15_000_000, null]) {
+      const { bus, clock, runs } = resting([never, never], TWICE, { expiry: { failedMs } });
+      const firstMs = clock.now();
+      clock.advance(1_000);
+      await bus.deliver([arriving("m")]);
+      for (const afreshAtMs of [firstMs, firstMs, 0]) {
+        const [result] = await bus.deliver([arriving("m")], { afreshAtMs });
+        assert.equal(result?.kind, "failed");
+      }
+      assert.equal(runs(), 1);
+      clock.advance(1_000);
+      await bus.deliver([arriving("m")], { afreshAtMs: clock.now() });
+      assert.equal(runs(), 2);
+    }
   });
 });

@@ -3,15 +3,15 @@ import { describe, it } from "node:test";
 import { memoryFence } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import type { Store } from "../../core/ports.ts";
-import { AtlastError, type PublishOptions, subscribe } from "../../mod.ts";
+import { type AtlastError, type PublishOptions, subscribe } from "../../mod.ts";
 import { fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
-import { onEveryStore, type Open } from "../support/every_store.ts";
+import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
 
 const Failed = { name: "order.failed" };
 
-async function setup(open: Open) {
+async function setup(open: OpenStore) {
   const { store, close } = await open();
   const transport = new FakeTransport();
   const fence = memoryFence();
@@ -21,7 +21,7 @@ async function setup(open: Open) {
 
 type Own = Omit<PublishOptions<Tx>, "tx" | "id">;
 
-onEveryStore("the same message, published again", (open, { hasTransactions }) => {
+describeOnEveryStore("the same message, published again", (open, { hasTransactions }) => {
   const ways = hasTransactions
     ? ["alone", "among many", "in a transaction"]
     : ["alone", "among many"];

@@ -47,7 +47,7 @@ describe("bus: stopping", () => {
     await gate.reached();
     const stopping = bus.stop();
     assert.deepEqual(await bus.deliver([arriving("d")]), [
-      { kind: "refused", reason: "The bus is stopping", retryAfterMs: 1_000 },
+      { kind: "refused", code: "stopping", reason: "The bus is stopping", retryAfterMs: 1_000 },
     ]);
     assert.equal((await bus.health()).ready, false);
     gate.open();

@@ -3,7 +3,7 @@ import { it } from "node:test";
 import type { Store } from "../../core/ports.ts";
 import { type HandlerContext, type PublishMiddleware, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
-import { onEveryStore, type Open } from "../support/every_store.ts";
+import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";
 
@@ -11,7 +11,7 @@ const BAD = { n: "no number" } as never;
 
 /** A bus whose publishes of {@linkcode Marked} wait at a gate. */
 async function setup(
-  open: Open,
+  open: OpenStore,
   handler: (context: HandlerContext<Tx>) => unknown = () => {},
   together?: number,
 ) {
@@ -40,7 +40,7 @@ async function setup(
 /** Without `await`, as a program that forgot it. */
 function forget(_: Promise<unknown>): void {}
 
-onEveryStore("a publish in bus.transaction that is not awaited", (open) => {
+describeOnEveryStore("a publish in bus.transaction that is not awaited", (open) => {
   it("is committed with the transaction", async () => {
     const { bus, published, close } = await setup(open);
     const result = await bus.transaction((tx) => {
@@ -121,7 +121,7 @@ onEveryStore("a publish in bus.transaction that is not awaited", (open) => {
   });
 }, "with transactions");
 
-onEveryStore("a publish of a handler that is not awaited", (open, { hasTransactions }) => {
+describeOnEveryStore("a publish of a handler that is not awaited", (open, { hasTransactions }) => {
   for (const kind of ["by itself", "in a batch"]) {
     const isBatch = kind === "in a batch";
     const messages = ["m-1", "m-2"].slice(0, isBatch ? 2 : 1)

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
+import type { Message } from "../../core/message.ts";
 import type { Store } from "../../core/ports.ts";
 import {
   defineMessage,
@@ -34,7 +35,10 @@ for (const [name, open] of Object.entries(STORES)) {
     async function sent(isAsked = true) {
       const reports: FailureReport[] = [];
       const { store, end } = open();
-      const transport = new FakeTransport();
+      const transport = Object.assign(new FakeTransport(), {
+        provesSent: ({ id, name }: Message, proof: string) =>
+          Promise.resolve(name === Placed.name && proof === `proof of ${id}`),
+      });
       const fixed = fixture(
         [subscribe(Stuck, { group: "orders" }, (report) => void reports.push(report))],
         { store: store as Store<Tx>, transport },
@@ -79,6 +83,21 @@ for (const [name, open] of Object.entries(STORES)) {
       await end();
     });
 
+    it("is left alone where it was sent again since whoever gave it up said so", async () => {
+      const { bus, store, clock, transport, end } = await sent(false);
+      const saidAtMs = clock.now();
+      await bus.undeliverable({ ...GONE, saidAtMs });
+      clock.advance(60_000);
+      await bus.retry({ box: "outbox", id: "m" });
+      await bus.tick();
+      // A copy of the news, and news of the second sending.
+      assert.equal(await bus.undeliverable({ ...GONE, saidAtMs }), "succeeded");
+      assert.equal((await store.find("outbox", KEY))?.state, "succeeded");
+      assert.equal(await bus.undeliverable({ ...GONE, saidAtMs: clock.now() }), "failed");
+      assert.deepEqual(transport.ids, ["m", "m"]);
+      await end();
+    });
+
     it("is kept as failed even if the outbox has forgotten it", async () => {
       const { bus, store, clock, transport, reports, end } = await sent();
       const [message] = transport.messages;
@@ -86,7 +105,17 @@ for (const [name, open] of Object.entries(STORES)) {
       clock.advance(2 * DAY_MS);
       await bus.tick();
       assert.equal(await store.find("outbox", KEY), null);
-      assert.equal(await bus.undeliverable({ ...GONE, message }), "failed");
+      for (
+        const unproved of [{ message }, { message, proof: "made up" }, {
+          message: { ...message, name: "payment.refund" },
+          proof: "proof of m",
+        }]
+      ) {
+        assert.equal(await bus.undeliverable({ ...GONE, ...unproved }), "unknown");
+        assert.equal(await store.find("outbox", KEY), null);
+      }
+      const proof = "proof of m";
+      assert.equal(await bus.undeliverable({ ...GONE, message, proof }), "failed");
       const record = await store.find("outbox", KEY);
       assert.deepEqual([record?.state, record?.reason], ["failed", GONE.reason]);
       assert.deepEqual(record?.message, message);

@@ -4,18 +4,26 @@ import * as z from "zod";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { CLIENT_RETRY, type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../core/bus/fence_janitor.ts";
+import { answerId } from "../../core/checkback_wire.ts";
+import { Signer } from "../../core/http/signature.ts";
 import { maxAttempts } from "../../core/retry.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire.ts";
 import { verifyBearer } from "../../edge/mod.ts";
 import { type AtlastError, defineMessage, type Fence } from "../../mod.ts";
 import { type Fault, faultyFetch } from "../support/faulty_fetch.ts";
-import { KEY, signingKey } from "../support/http.ts";
+import { fetchFrom, KEY, signingKey } from "../support/http.ts";
 import { type ActiveSide, activeSide, type Keeper, keeperOf, SIDE } from "../support/half_http.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { serve, serveRaw } from "../support/serve.ts";
 
 const Paid = defineMessage("payment.made", { body: z.object({ n: z.number() }) });
 const TOKEN = "0123456789abcdef";
+/** Lets in the participant by a token. */
+const TOKEN_HALVES = {
+  verify: verifyBearer(TOKEN, { name: SIDE, kind: "participant" }),
+  signingKeys: [KEY],
+  names: ["#"],
+};
 /** Repeats at once, as often as the client does by itself. */
 const AT_ONCE = { kind: "fixed", delayMs: 0, maxAttempts: maxAttempts(CLIENT_RETRY) } as const;
 
@@ -118,7 +126,7 @@ describe("a client", () => {
 
   it("asks with a token where the keeper takes one", async () => {
     await keeper.close();
-    keeper = await keeperOf(side.url, { app: { halves: { verify: verifyBearer(TOKEN) } } });
+    keeper = await keeperOf(side.url, { app: { halves: TOKEN_HALVES } });
     const { url } = keeper;
     const withToken = createClient({ url, token: TOKEN, side: SIDE, fence: side.fence });
     const end = await withToken.transact(Paid, { n: 1 }, () => Promise.resolve());
@@ -216,7 +224,9 @@ describe("a request that is lost", () => {
       const body = new Blob(chunks as BlobPart[]);
       const headers = new Headers(incoming.headers as Record<string, string>);
       const response = await fetch(url, { method: "POST", headers, body });
-      outgoing.writeHead(response.status, { "content-type": HALF_CONTENT_TYPE });
+      const names = ["content-type", "webhook-id", "webhook-timestamp", "webhook-signature"];
+      const kept = names.map((name) => [name, response.headers.get(name) ?? ""]);
+      outgoing.writeHead(response.status, Object.fromEntries(kept));
       outgoing.end(await response.text());
     });
     try {
@@ -283,17 +293,21 @@ describe("a refusal", () => {
   });
 
   it("is any answer that is of the right type and says something else", async () => {
-    const status = { id: "m-1", name: "payment.made", state: "prepared", reason: null, note: null };
+    const status = { id: "m-1", name: "payment.made", state: "prepared" };
+    const signer = new Signer([KEY]);
     const wrong = ["", "[]", { ...status, id: "m-2" }, { ...status, state: "stored" }, {
       id: "m-1",
     }];
     for (const body of wrong) {
-      const response = new Response(typeof body === "string" ? body : JSON.stringify(body), {
-        headers: { "content-type": HALF_CONTENT_TYPE },
+      const bytes = new TextEncoder().encode(
+        typeof body === "string" ? body : JSON.stringify(body),
+      );
+      const fetch = fetchFrom(async ({ headers }) => {
+        const signed = await signer.headersFor(answerId(headers.get("webhook-id") ?? ""), bytes);
+        return new Response(bytes, { headers: { ...signed, "content-type": HALF_CONTENT_TYPE } });
       });
-      const prepared = client({ fetch: faultyFetch([response]).fetch })
-        .prepare(Paid, { n: 1 }, { id: "m-1" });
-      await assert.rejects(prepared, { code: "unreachable" });
+      const prepared = client({ fetch }).prepare(Paid, { n: 1 }, { id: "m-1" });
+      await assert.rejects(prepared, { code: "unreachable", message: /answered 200, want/ });
     }
   });
 });
@@ -400,7 +414,7 @@ describe("pruning the fence", () => {
     fence = memoryFence(() => atMs);
     side = await activeSide(fence);
     // Signatures want the real time; a token does not.
-    keeper = await keeperOf(side.url, { app: { halves: { verify: verifyBearer(TOKEN) } } });
+    keeper = await keeperOf(side.url, { app: { halves: TOKEN_HALVES } });
   });
   afterEach(async () => {
     await keeper.close();

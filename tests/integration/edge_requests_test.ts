@@ -11,7 +11,7 @@ import { holdsAsync } from "../support/property.ts";
 
 const TOKEN = "0123456789abcdef";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const verify = verifyBearer(TOKEN);
+const verify = verifyBearer(TOKEN, { name: "services", kind: "service" });
 
 /** Every path there is, and one that is not. */
 const PATHS = [
@@ -33,9 +33,10 @@ function wholeApp(): App {
   return createApp(bus, {
     verify,
     publish: { verify, names: ["#"] },
-    checkBack: { side: "orders", signingKeys: [KEY] },
-    halves: {},
-    query: {},
+    tick: { verify },
+    checkBack: { verify, side: "orders", signingKeys: [KEY] },
+    halves: { verify, signingKeys: [KEY] },
+    query: { verify },
     openApi: { openapi: "3.1.1" },
   });
 }
@@ -70,7 +71,8 @@ describe("the id of a request", () => {
       tick: () => Promise.reject(new Error("secret")),
     });
     const onError = (_: unknown, { requestId }: { requestId: string }) => seen.push(requestId);
-    const app = createApp(bus, { verify: () => ({ ok: true }), onError });
+    const verify = () => ({ ok: true }) as const;
+    const app = createApp(bus, { verify, tick: { verify }, onError });
     const response = await app.request("/tick", { headers: { "x-request-id": "r-7" } });
     assert.equal(response.status, 500);
     assert.equal((await response.json()).error.requestId, "r-7");
@@ -222,13 +224,15 @@ describe("a request of any kind", () => {
       fence: memoryFence(),
       checkBacks: { payments: { ask: () => Promise.resolve("unknown") } },
     });
-    const everyone = () => ({ ok: true }) as const;
+    const everyone = () =>
+      ({ ok: true, principal: { name: "services", kind: "service" } }) as const;
     const app = createApp(bus, {
       verify: everyone,
       publish: { verify: everyone, contracts: [Placed], names: ["#"] },
-      checkBack: { side: "orders", signingKeys: [KEY] },
-      halves: {},
-      query: {},
+      tick: { verify: everyone },
+      checkBack: { verify: everyone, side: "orders", signingKeys: [KEY] },
+      halves: { verify: everyone, signingKeys: [KEY] },
+      query: { verify: everyone },
       openApi: {},
       onError: (error) => errors.push(error),
     });

@@ -263,7 +263,8 @@ describe("who may", () => {
   for (const [kind, status] of [["unauthenticated", 401], ["forbidden", 403]] as const) {
     it(`answers ${status} for one that is ${kind}, and does nothing`, async () => {
       const bus = new FakeReceiver();
-      const app = createApp(bus, { verify: refuseAs(kind) });
+      const verify = refuseAs(kind);
+      const app = createApp(bus, { verify, tick: { verify } });
       for (const path of ["/deliver", "/tick"]) {
         const response = await app.request(path, { method: "POST" });
         assert.equal(response.status, status);
@@ -449,8 +450,9 @@ describe("routes", () => {
     const bus = Object.assign(new FakeReceiver(), {
       tick: () => Promise.reject(new AtlastError("stopped", "x")),
     });
-    outer.route("/routed", createApp<Hono>(bus, { verify: pass }));
-    outer.mount("/mounted", createApp(bus, { verify: pass }).fetch);
+    const options = { verify: pass, tick: { verify: pass } };
+    outer.route("/routed", createApp<Hono>(bus, options));
+    outer.mount("/mounted", createApp(bus, options).fetch);
     outer.notFound((c) => c.text("outer", 404));
     for (const path of ["/routed", "/mounted"]) {
       assert.equal((await outer.request(`${path}/health`)).status, 200);
@@ -467,7 +469,7 @@ describe("routes", () => {
 });
 
 function app(bus: EdgeBus = new FakeReceiver(), options: Partial<AppOptions> = {}): App {
-  return createApp(bus, { verify: pass, ...options });
+  return createApp(bus, { verify: pass, tick: { verify: pass }, ...options });
 }
 
 async function post(app: App, headers: Record<string, string>, body: BodyInit): Promise<Response> {

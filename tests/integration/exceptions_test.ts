@@ -17,10 +17,10 @@ import { redisProblem } from "../support/upstash_redis.ts";
 import { consumerRows } from "./exceptions/consumer_rows.ts";
 import { killedAt } from "./exceptions/killed.ts";
 import { operationRows } from "./exceptions/operation_rows.ts";
-import { operatorRows } from "./exceptions/operator_rows.ts";
+import { earlyRows, operatorRows } from "./exceptions/operator_rows.ts";
 import { prepareRows } from "./exceptions/prepare_rows.ts";
 import { resultRows } from "./exceptions/result_rows.ts";
-import { mustBeCancelled, mustBeDeliveredOnce } from "./exceptions/row.ts";
+import { mustBeCancelled, mustBeDeliveredOnce, type Rows } from "./exceptions/row.ts";
 
 const ROWS = { ...prepareRows, ...operationRows, ...resultRows, ...consumerRows, ...operatorRows };
 
@@ -35,7 +35,7 @@ const pglite = () => onPglite(messages, business);
 const postgres = () => onPostgres(url as string, url as string);
 
 runRows("PGlite", async () => worldInOneProcess(await pglite()));
-runRows("over HTTP", async () => await worldOverHttp(await pglite()));
+runRows("over HTTP", async () => await worldOverHttp(await pglite()), null, ROWS);
 const noPostgres = url === null ? NO_POSTGRES : null;
 runRows("Postgres", async () => worldInOneProcess(await postgres()), noPostgres);
 runRows("Upstash Redis", async () => worldInOneProcess(await onUpstashRedis()), redisProblem());
@@ -72,8 +72,9 @@ function runRows(
   place: string,
   open: () => Promise<HalfWorld>,
   problem: string | null = null,
+  rows: Rows = { ...ROWS, ...earlyRows },
 ): void {
-  for (const [title, row] of Object.entries(ROWS)) run(`${title} (${place})`, open, row, problem);
+  for (const [title, row] of Object.entries(rows)) run(`${title} (${place})`, open, row, problem);
 }
 
 function run(

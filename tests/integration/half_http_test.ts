@@ -275,11 +275,11 @@ describe("the check-back route", () => {
   const urls: string[] = [];
   const bus = createBus({ store: memoryStore(), transport: new FakeTransport(), fence });
   before(async () => {
-    const options = { side: SIDE, signingKeys: [KEY] };
+    const options = { verify, side: SIDE, signingKeys: [KEY] };
     for (
       const app of [
         createApp(bus, { verify, checkBack: options, basePath: "/atlast" }),
-        createCheckBackApp(fence, { ...options, verify, basePath: "/atlast" }),
+        createCheckBackApp(fence, { ...options, basePath: "/atlast" }),
       ]
     ) {
       const server = await serve(app.fetch);
@@ -388,10 +388,12 @@ describe("the check-back route", () => {
   });
 
   it("is refused where it could not answer", () => {
-    const checkBack = { side: SIDE, signingKeys: [KEY] };
+    const checkBack = { verify, side: SIDE, signingKeys: [KEY] };
     const make = (changed: object) => () =>
       createApp(bus, { verify, checkBack: { ...checkBack, ...changed } });
-    for (const changed of [{ side: "" }, { signingKeys: [] }, { verify: 7 }]) {
+    for (
+      const changed of [{ side: "" }, { signingKeys: [] }, { verify: 7 }, { verify: undefined }]
+    ) {
       assert.throws(make(changed), { code: "invalid_option" });
     }
     const busless = () => createApp(new FakeReceiver(), { verify, checkBack });

@@ -60,7 +60,7 @@ function stored(id = "m-1") {
   return keeper.store.find("outbox", { id, group: "" });
 }
 
-const PREPARED = { id: "m-1", name: "order.placed", state: "prepared", reason: null, note: null };
+const PREPARED = { id: "m-1", name: "order.placed", state: "prepared" };
 
 describe("the half-message route", () => {
   beforeEach(async () => {
@@ -74,23 +74,26 @@ describe("the half-message route", () => {
 
   it("prepares, confirms and tells", async () => {
     assert.deepEqual(await half(preparation()), [200, PREPARED]);
-    assert.deepEqual(await half({ operation: "query", id: "m-1" }), [200, PREPARED]);
+    assert.deepEqual(await half({ operation: "query", id: "m-1", participant: SIDE }), [
+      200,
+      PREPARED,
+    ]);
     await keeper.bus.tick();
     assert.deepEqual(keeper.transport.ids, []);
-    const [status, confirmed] = await half({ operation: "confirm", id: "m-1" });
+    const [status, confirmed] = await half({ operation: "confirm", id: "m-1", participant: SIDE });
     assert.deepEqual([status, confirmed["state"]], [200, "scheduled"]);
     await keeper.bus.tick();
     assert.deepEqual(keeper.transport.ids, ["m-1"]);
-    const [, sent] = await half({ operation: "query", id: "m-1" });
+    const [, sent] = await half({ operation: "query", id: "m-1", participant: SIDE });
     assert.equal(sent["state"], "succeeded");
-    const [, again] = await half({ operation: "confirm", id: "m-1" });
+    const [, again] = await half({ operation: "confirm", id: "m-1", participant: SIDE });
     assert.equal(again["state"], "succeeded");
   });
 
   it("cancels, once and again", async () => {
     await half(preparation());
     for (let i = 0; i < 2; i++) {
-      const [status, { state }] = await half({ operation: "cancel", id: "m-1" });
+      const [status, { state }] = await half({ operation: "cancel", id: "m-1", participant: SIDE });
       assert.deepEqual([status, state], [200, "cancelled"]);
     }
     await keeper.bus.tick();
@@ -118,7 +121,7 @@ describe("the half-message route", () => {
     const first = await stored();
     assert.deepEqual(await half(preparation()), [200, PREPARED]);
     assert.deepEqual(await stored(), first);
-    await half({ operation: "confirm", id: "m-1" });
+    await half({ operation: "confirm", id: "m-1", participant: SIDE });
     const [status, { state }] = await half(preparation());
     assert.deepEqual([status, state], [200, "scheduled"]);
   });
@@ -150,25 +153,40 @@ describe("the half-message route", () => {
 
   it("answers 409 for an outcome that contradicts the one that is known", async () => {
     await half(preparation());
-    await half({ operation: "cancel", id: "m-1" });
-    assert.deepEqual(await refusal({ operation: "confirm", id: "m-1" }), [409, "wrong_state"]);
+    await half({ operation: "cancel", id: "m-1", participant: SIDE });
+    assert.deepEqual(await refusal({ operation: "confirm", id: "m-1", participant: SIDE }), [
+      409,
+      "wrong_state",
+    ]);
     await half(preparation({ id: "m-2" }));
-    await half({ operation: "confirm", id: "m-2" });
+    await half({ operation: "confirm", id: "m-2", participant: SIDE });
     // Confirmed, and not yet sent: an ordinary message could still be withdrawn.
-    assert.deepEqual(await refusal({ operation: "cancel", id: "m-2" }), [409, "wrong_state"]);
+    assert.deepEqual(await refusal({ operation: "cancel", id: "m-2", participant: SIDE }), [
+      409,
+      "wrong_state",
+    ]);
     await keeper.bus.tick();
-    assert.deepEqual(await refusal({ operation: "cancel", id: "m-2" }), [409, "wrong_state"]);
+    assert.deepEqual(await refusal({ operation: "cancel", id: "m-2", participant: SIDE }), [
+      409,
+      "wrong_state",
+    ]);
     assert.deepEqual(keeper.transport.ids, ["m-2"]);
   });
 
-  it("does not withdraw an ordinary message", async () => {
+  it("does not withdraw an ordinary message, nor tell of it", async () => {
     await keeper.store.add("outbox", [newRecord(testMessage(), {})], NOW_MS);
-    assert.deepEqual(await refusal({ operation: "cancel", id: "m-1" }), [409, "wrong_state"]);
+    for (const operation of ["confirm", "cancel", "query"]) {
+      const asked = { operation, id: "m-1", participant: SIDE };
+      assert.deepEqual(await refusal(asked), [404, "not_found"]);
+    }
   });
 
   it("answers 404 for an id it does not know", async () => {
     for (const operation of ["confirm", "cancel", "query"]) {
-      assert.deepEqual(await refusal({ operation, id: "m-9" }), [404, "not_found"]);
+      assert.deepEqual(await refusal({ operation, id: "m-9", participant: SIDE }), [
+        404,
+        "not_found",
+      ]);
     }
   });
 
@@ -199,9 +217,12 @@ describe("the half-message route", () => {
       { operation: "delete", id: "m-1" },
       { operation: ["query"], id: "m-1" },
       { operation: "query" },
-      { operation: "query", id: 7 },
-      { operation: "query", id: "" },
-      { operation: "query", id: "x".repeat(201) },
+      { operation: "query", id: 7, participant: SIDE },
+      { operation: "query", id: "", participant: SIDE },
+      { operation: "query", id: "x".repeat(201), participant: SIDE },
+      { operation: "query", id: "m-1" },
+      { operation: "query", id: "m-1", participant: "" },
+      { operation: "query", id: "m-1", participant: 7 },
       { operation: "prepare" },
       { ...good, message: [] },
       { ...good, message: { ...item, body: undefined } },
@@ -269,7 +290,12 @@ describe("the half-message route", () => {
     for (const path of ["/half", "/query"]) {
       assert.equal((await app.request(path, { method: "POST" })).status, 404);
     }
-    for (const option of [{ halves: {} }, { query: {} }, { halves: { verify: 7 as never } }]) {
+    for (
+      const option of [
+        { halves: { verify, signingKeys: [KEY] } },
+        { query: { verify } },
+      ]
+    ) {
       assert.throws(() => createApp(new FakeReceiver(), { verify, ...option }), {
         code: "invalid_option",
       });
@@ -306,7 +332,7 @@ describe("a signed request", () => {
     // The body and its content type are the publisher's to choose.
     const message = testMessage({
       contentType: HALF_CONTENT_TYPE,
-      body: JSON.stringify({ operation: "cancel", id: "m-7" }),
+      body: JSON.stringify({ operation: "cancel", id: "m-7", participant: SIDE }),
     });
     for (const format of ["message", "batch"] as const) {
       const statuses: number[] = [];
@@ -418,7 +444,7 @@ describe("recovery over HTTP", () => {
     }
     assert.equal((await stored())?.state, "in_doubt");
     assert.equal(keeper.observed.all("in_doubt").length, 1);
-    const [status, { state }] = await half({ operation: "confirm", id: "m-1" });
+    const [status, { state }] = await half({ operation: "confirm", id: "m-1", participant: SIDE });
     assert.deepEqual([status, state], [200, "scheduled"]);
   });
 });

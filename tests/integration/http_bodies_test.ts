@@ -87,7 +87,9 @@ it("a body over the receiver's limit is refused, and does not keep others back",
     assert.deepEqual(results.slice(0, 8), Array(8).fill({ kind: "sent" }));
     assert.deepEqual(results[8], {
       kind: "failed",
+      code: "too_large",
       retryable: false,
+      arrived: "no",
       reason: `${new URL(server.origin).host} answered 413: too_large: ` +
         "Cannot take the body: want 2000 bytes at most",
     });

@@ -48,6 +48,36 @@ describe("signing keys", () => {
   });
 });
 
+it("a check makes one HMAC for each key, however many signatures there are", async () => {
+  const keys = Array.from({ length: 8 }, (_, i) => signingKey(String.fromCharCode(97 + i), 24));
+  const check = verifySignature({ signingKeys: keys, clock: { now: () => NOW_MS } });
+  const forged = Array.from(
+    { length: 50 },
+    (_, i) => `v1,${btoa(String.fromCharCode(i).repeat(32))}`,
+  );
+  const headers = new Headers({
+    "webhook-id": "m-1",
+    "webhook-timestamp": String(NOW_MS / 1000),
+    "webhook-signature": forged.join(" "),
+  });
+  const request = { method: "POST", url: DELIVER_URL, headers };
+  const { sign, verify } = crypto.subtle;
+  let made = 0;
+  const counting = <Args extends unknown[], Result>(work: (...args: Args) => Result) =>
+    function (this: unknown, ...args: Args): Result {
+      made++;
+      return work.apply(crypto.subtle, args);
+    };
+  try {
+    Object.assign(crypto.subtle, { sign: counting(sign), verify: counting(verify) });
+    refused(await check(request, new Uint8Array(10)));
+  } finally {
+    delete (crypto.subtle as Partial<SubtleCrypto>).sign;
+    delete (crypto.subtle as Partial<SubtleCrypto>).verify;
+  }
+  assert.equal(made, 8);
+});
+
 for (const format of ["batch", "message"] as const) {
   describe(`a signature, format ${format}`, () => {
     it("holds", async () => {

@@ -6,36 +6,45 @@ import type { WireResult } from "../../core/wire.ts";
 import { fetchFrom, KEY, send, testMessage, testMessages } from "../support/http.ts";
 import { serve, serveRaw, type TestServer } from "../support/serve.ts";
 
-const NOT_ATLAST: Partial<Failed> = { retryable: true };
+const NOT_ATLAST: Wanted = { retryable: true };
 
 const URL_WITH_SECRET = "https://receiver.test/private-path/deliver?token=secret";
 
 describe("what an answer means", () => {
-  const cases: [string, () => Response, Partial<Failed> | "sent"][] = [
+  const cases: [string, () => Response, Wanted | "sent"][] = [
     ["accepted", () => results([{ id: "m-1", status: "accepted" }], 202), "sent"],
     ["handled", () => results([{ id: "m-1", status: "handled" }]), "sent"],
     ["stored as failed there", () => results([{ id: "m-1", status: "failed" }]), "sent"],
-    ["no subscriber", () => results([{ id: "m-1", status: "no_subscriber" }]), { retryable: true }],
+    ["no subscriber", () => results([{ id: "m-1", status: "no_subscriber" }]), {
+      retryable: true,
+      arrived: "no",
+    }],
     [
       "refused",
       () => results([{ id: "m-1", status: "refused", reason: "Busy", retryAfterMs: 1500 }]),
-      { retryable: true, retryAfterMs: 1500, reason: "receiver.test did not take it now: Busy" },
+      {
+        retryable: true,
+        arrived: "no",
+        retryAfterMs: 1500,
+        reason: "receiver.test did not take it now: Busy",
+      },
     ],
     [
       "refused for a year",
       () => results([{ id: "m-1", status: "refused", retryAfterMs: 3e10 }]),
-      { retryable: true, retryAfterMs: 3_600_000 },
+      { retryable: true, arrived: "no", retryAfterMs: 3_600_000 },
     ],
     [
       "refused for less than no time",
       () => results([{ id: "m-1", status: "refused", retryAfterMs: -5 }]),
-      { retryable: true, retryAfterMs: 0 },
+      { retryable: true, arrived: "no", retryAfterMs: 0 },
     ],
     [
       "malformed",
       () => results([{ id: "m-1", status: "malformed", reason: "a\nb" }]),
       {
         retryable: false,
+        arrived: "no",
         reason: "receiver.test cannot read it: a b",
         code: "malformed_message",
       },
@@ -58,13 +67,14 @@ describe("what an answer means", () => {
       () => error(400, "malformed_message", "Cannot read it"),
       {
         retryable: false,
+        arrived: "no",
         reason: "receiver.test answered 400: malformed_message: Cannot read it",
         code: "malformed_message",
       },
     ],
-    ["401", () => new Response(null, { status: 401 }), { retryable: true }],
-    ["403", () => new Response(null, { status: 403 }), { retryable: true }],
-    ["404", () => new Response("<h1>", { status: 404 }), { retryable: true }],
+    ["401", () => new Response(null, { status: 401 }), { retryable: true, arrived: "no" }],
+    ["403", () => new Response(null, { status: 403 }), { retryable: true, arrived: "no" }],
+    ["404", () => new Response("<h1>", { status: 404 }), { retryable: true, arrived: "no" }],
     ["408", () => new Response(null, { status: 408 }), { retryable: true }],
     ["409", () => new Response(null, { status: 409 }), { retryable: true }],
     [
@@ -75,7 +85,7 @@ describe("what an answer means", () => {
     [
       "403 for the message itself",
       () => refusedForGood(403, "forbidden"),
-      { retryable: false, code: "forbidden" },
+      { retryable: false, arrived: "no", code: "forbidden" },
     ],
     [
       "rejected with a class",
@@ -85,14 +95,14 @@ describe("what an answer means", () => {
     [
       "rejected with a class of a newer version",
       () => results([{ id: "m-1", status: "rejected", code: "constructor" }]),
-      { retryable: false },
+      { retryable: false, arrived: "no" },
     ],
-    ["413 alone", () => new Response(null, { status: 413 }), { retryable: false }],
-    ["431", () => new Response(null, { status: 431 }), { retryable: false }],
+    ["413 alone", () => new Response(null, { status: 413 }), { retryable: false, arrived: "no" }],
+    ["431", () => new Response(null, { status: 431 }), { retryable: false, arrived: "no" }],
     ["489", () => new Response(null, { status: 489 }), { retryable: false }],
-    ["415", () => new Response(null, { status: 415 }), { retryable: true }],
+    ["415", () => new Response(null, { status: 415 }), { retryable: true, arrived: "no" }],
     ["425", () => new Response(null, { status: 425 }), { retryable: true }],
-    ["429", () => wait(429, "3"), { retryable: true, retryAfterMs: 3000 }],
+    ["429", () => wait(429, "3"), { retryable: true, arrived: "no", retryAfterMs: 3000 }],
     [
       "503 until a time",
       () => wait(503, "Thu, 01 Jan 2026 00:00:09 GMT"),
@@ -105,8 +115,58 @@ describe("what an answer means", () => {
           status: 503,
           headers: { "retry-after": "2" },
         }),
-      { retryable: true, retryAfterMs: 1200, reason: "receiver.test answered 503: refused: Full" },
+      {
+        retryable: true,
+        arrived: "no",
+        retryAfterMs: 1200,
+        reason: "receiver.test answered 503: refused: Full",
+      },
     ],
+    [
+      "refused by a service that is stopping",
+      () =>
+        results([{
+          id: "m-1",
+          status: "refused",
+          code: "stopping",
+          reason: "The bus is stopping",
+          retryAfterMs: 1000,
+        }]),
+      {
+        kind: "stopping",
+        arrived: "no",
+        retryAfterMs: 1000,
+        reason: "receiver.test did not take it now: The bus is stopping",
+      },
+    ],
+    [
+      "503 of a service that is stopping",
+      () => error(503, "stopping", "Cannot take it now"),
+      { kind: "stopping", arrived: "no" },
+    ],
+    [
+      "503 of a service whose bus has stopped",
+      () => error(503, "stopped", "Cannot take messages now"),
+      { kind: "stopping", arrived: "no" },
+    ],
+    [
+      "refused, where another group took it",
+      () => results([{ id: "m-1", status: "refused", arrived: "unknown" }]),
+      { retryable: true },
+    ],
+    [
+      "503, where another group took it",
+      () =>
+        Response.json({ error: { code: "refused", message: "No" } }, {
+          status: 503,
+          headers: { "atlast-arrived": "unknown" },
+        }),
+      { retryable: true },
+    ],
+    ["rejected", () => results([{ id: "m-1", status: "rejected" }]), {
+      retryable: false,
+      arrived: "no",
+    }],
     ["503 until it pleases", () => wait(503, "later"), { retryable: true }],
     ["500", () => new Response("stack trace", { status: 500 }), { retryable: true }],
     ["a code that is a page", () => error(500, "x", "y".repeat(5000)), { retryable: true }],
@@ -116,9 +176,10 @@ describe("what an answer means", () => {
       it(`${title}, format ${format}`, async () => {
         const [result] = await answered(respond, { format });
         if (wanted === "sent") return assert.deepEqual(result, { kind: "sent" });
-        const { kind, reason, ...rest } = failed(result);
-        assert.equal(kind, "failed");
-        const { reason: wantedReason, ...wantedRest } = wanted;
+        assert.ok(result?.kind === "failed" || result?.kind === "stopping");
+        const { kind, reason, ...rest } = result;
+        const { kind: wantedKind = "failed", reason: wantedReason, ...wantedRest } = wanted;
+        assert.equal(kind, wantedKind);
         assert.deepEqual(rest, wantedRest);
         if (wantedReason !== undefined) assert.equal(reason, wantedReason);
         assert.ok(reason.length <= 1000);
@@ -388,14 +449,27 @@ describe("over a real connection", () => {
     });
     const sending = transport.send([testMessage()], controller.signal);
     controller.abort();
-    assert.match(failed((await sending)[0]).reason, /^Stopped/);
+    const [broken] = await sending;
+    assert.ok(broken?.kind === "stopping");
+    assert.match(broken.reason, /^Stopped/);
     const [again] = await transport.send([testMessage()], controller.signal);
-    assert.match(failed(again).reason, /^Stopped/);
+    assert.ok(again?.kind === "stopping");
+    assert.equal(again.arrived, "no");
     await transport.close();
   });
 });
 
 type Failed = SendResult & { kind: "failed" };
+
+/** What a case expects of a message that was not sent. */
+interface Wanted {
+  readonly kind?: "failed" | "stopping";
+  readonly reason?: string;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number;
+  readonly arrived?: "no";
+  readonly code?: string;
+}
 
 function failed(result: SendResult | undefined): Failed {
   assert.equal(result?.kind, "failed");

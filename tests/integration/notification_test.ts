@@ -247,13 +247,12 @@ describe("a best-effort notification", () => {
     await bus.tick();
     const [request] = merchant.requests;
     const receiver = new FakeReceiver();
-    const app = createApp(receiver, {
-      verify: verifySignature({ signingKeys: [KEY], clock }),
-    });
+    const app = createApp(receiver, { verify: verifySignature({ signingKeys: [KEY] }) });
     const { headers, body } = request!;
     assert.equal(headers.get("cap-msg-id"), id);
     const response = await app.request("/deliver", { method: "POST", headers, body });
     assert.equal(response.status, 401);
+    assert.match(await response.text(), /no key here made it/);
     assert.deepEqual(receiver.delivered, []);
   });
 });
@@ -367,7 +366,8 @@ describe("the query route", () => {
   let server: TestServer;
   let url = "";
 
-  async function open(query: QueryOptions = {}): Promise<void> {
+  async function open(own: Partial<QueryOptions> = {}): Promise<void> {
+    const query = { verify, ...own };
     const app = createApp(bus, { verify, query, onError: silent });
     server = await serve(app.fetch);
     url = `${server.origin}/query`;

@@ -28,7 +28,7 @@ const document = openApiDocument({ serverUrl: "https://orders.example/atlast/" }
 const verify: Verify = ({ headers }) => {
   switch (headers.get("authorization")) {
     case "Bearer yes":
-      return { ok: true };
+      return { ok: true, principal: { name: "services", kind: "service" } };
     case "Bearer no":
       return { ok: false, kind: "forbidden", reason: "Cannot let you: want another" };
     default:
@@ -36,14 +36,30 @@ const verify: Verify = ({ headers }) => {
   }
 };
 
+/** The same of a push provider, which alone may say that it gave a message up. */
+const verifyPush: Verify = async (request, body) => {
+  const result = await verify(request, body);
+  const push = {
+    attempt: 1,
+    signedAtMs: 0,
+    url: "https://orders.example/undeliverable",
+    bindsHeaders: false,
+    unbound: null,
+  };
+  return result.ok
+    ? { ok: true, principal: { name: "push", kind: "push_provider" }, push }
+    : result;
+};
+
 /** Every option, so that a route that a new one brings is not forgotten here. */
-const OPTIONS: Required<Omit<AppOptions, "basePath" | "tick">> = {
+const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
   verify,
   publish: { verify, contracts: [Placed], names: ["free.*", "elsewhere"] },
-  checkBack: { side: "orders", signingKeys: [KEY] },
-  halves: {},
-  query: {},
-  undeliverable: {},
+  tick: { verify },
+  checkBack: { verify, side: "orders", signingKeys: [KEY] },
+  halves: { verify, signingKeys: [KEY] },
+  query: { verify },
+  undeliverable: { verify: verifyPush },
   openApi: document,
   maxBodyBytes: 2_000,
   onError: () => {},
@@ -265,15 +281,35 @@ describe("what the app does", () => {
 
     await ask(bus, asking("POST /half", 200));
     for (const operation of ["confirm", "query"]) {
-      await ask(bus, asking("POST /half", 200, { body: JSON.stringify({ operation, id: "h-1" }) }));
+      await ask(
+        bus,
+        asking("POST /half", 200, {
+          body: JSON.stringify({ operation, id: "h-1", participant: "payments" }),
+        }),
+      );
     }
-    await ask(bus, asking("POST /half", 409, { body: `{"operation":"cancel","id":"h-1"}` }));
-    await ask(bus, asking("POST /half", 404, { body: `{"operation":"query","id":"none"}` }));
+    await ask(
+      bus,
+      asking("POST /half", 409, {
+        body: `{"operation":"cancel","id":"h-1","participant":"payments"}`,
+      }),
+    );
+    await ask(
+      bus,
+      asking("POST /half", 404, {
+        body: `{"operation":"query","id":"none","participant":"payments"}`,
+      }),
+    );
     await ask(bus, asking("POST /half", 400, { body: `{"operation":"undo","id":"h-1"}` }));
 
     await bus.tick();
     await ask(bus, asking("POST /query", 200));
-    await ask(bus, asking("POST /query", 404, { body: `{"operation":"query","id":"none"}` }));
+    await ask(
+      bus,
+      asking("POST /query", 404, {
+        body: `{"operation":"query","id":"none","participant":"payments"}`,
+      }),
+    );
     await ask(bus, asking("POST /query", 400, { body: "[]" }));
 
     await ask(bus, asking("POST /undeliverable", 200));

@@ -40,7 +40,7 @@ async function service(options: Partial<QstashAlarmOptions> = {}) {
       random: () => 0,
       observe: observed.observe,
     });
-  const app = () => createApp(bus(), { verify });
+  const app = () => createApp(bus(), { verify, tick: { verify } });
   const startMs = clock.now();
   const by = (is: (delivery: Delivery) => boolean) =>
     qstash.deliveries.filter(is).map(({ atMs }) => atMs - startMs);
@@ -53,7 +53,7 @@ async function service(options: Partial<QstashAlarmOptions> = {}) {
     startMs,
     sweeps: () => by(({ headers }) => headers.has("upstash-schedule-id")),
     pings: () => by(({ url, headers }) => url === TICK_URL && !headers.has("upstash-schedule-id")),
-    sent: () => by(({ url }) => url === ELSEWHERE),
+    sent: () => by(({ url }) => url.startsWith(`${ELSEWHERE}?`)),
   };
 }
 

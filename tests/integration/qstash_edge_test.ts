@@ -19,6 +19,7 @@ import { FakeReceiver } from "../support/fake_receiver.ts";
 import { testMessage } from "../support/http.ts";
 import { virtualQstash } from "../support/qstash.ts";
 import { wireHeaders } from "../../core/headers.ts";
+import { pushed, SIGNED_AT_MS } from "../support/pushed.ts";
 import { Gate } from "../support/gate.ts";
 import {
   INVENTORY,
@@ -194,6 +195,9 @@ describe("a bus with a store, delivered to by QStash", () => {
 
 const DUPLICATE = { kind: "duplicate" } as const;
 
+/** What QStash asks as itself. */
+const AS_QSTASH = { "upstash-message-id": "msg_1" };
+
 describe("what QStash gives up", () => {
   it("when the policy ends, or at once: is failed on both sides, and its publisher told once", async () => {
     for (const how of [[fails, fails, fails], [never]]) {
@@ -252,6 +256,8 @@ describe("what QStash gives up", () => {
       const { orders, qstash } = world;
       await publish(world);
       assert.equal((await orders.store.find("outbox", KEY))?.state, "failed");
+      // QStash says to the second when it delivers.
+      qstash.clock.advance(1_000);
       await orders.bus.retry({ box: "outbox", id: "m" });
       await orders.bus.flush();
       await qstash.emulator.drain();
@@ -283,6 +289,7 @@ describe("what QStash gives up", () => {
       await publish(world);
       const { messages: [dead] } = await world.qstash.client.dlq.listMessages();
       const { transport } = world.orders;
+      world.qstash.clock.advance(1_000);
       const messageId = await transport.retryFromDlq(dead!.dlqId);
       assert.match(messageId, /^msg_/);
       assert.notEqual(messageId, dead!.messageId);
@@ -337,12 +344,13 @@ describe("what QStash gives up", () => {
     });
     const app = createApp(bus, {
       verify: () => ({ ok: true }),
-      undeliverable: { quotesAnswer: true },
+      undeliverable: { quotesAnswer: true, verify: pushed },
     });
     const sourceHeader = { "X-Atlast-Sent": ["1 a%3Ab"] };
     const callback = { dlqId: "1-0", status: 500, body: btoa("no\n room"), sourceHeader };
     const response = await app.request("/undeliverable", {
       method: "POST",
+      headers: AS_QSTASH,
       body: JSON.stringify(callback),
     });
     assert.deepEqual(await response.json(), { id: "a:b", standing: "failed" });
@@ -350,6 +358,7 @@ describe("what QStash gives up", () => {
       id: "a:b",
       reason: "QStash gave it up: its destination answered 500 (DLQ id 1-0): no  room",
       isTold: false,
+      saidAtMs: SIGNED_AT_MS,
     }]);
   });
 
@@ -357,9 +366,13 @@ describe("what QStash gives up", () => {
     const bus = Object.assign(new FakeReceiver(), {
       undeliverable: () => Promise.resolve("sending" as const),
     });
-    const app = createApp(bus, { verify: () => ({ ok: true }), undeliverable: {} });
+    const app = createApp(bus, { verify: () => ({ ok: true }), undeliverable: { verify: pushed } });
     const body = JSON.stringify({ dlqId: "1-0", sourceHeader: { "cap-msg-id": "m" } });
-    const response = await app.request("/undeliverable", { method: "POST", body });
+    const response = await app.request("/undeliverable", {
+      method: "POST",
+      headers: AS_QSTASH,
+      body,
+    });
     assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
   });
 
@@ -397,7 +410,10 @@ describe("a subscriber without a store, delivered to by QStash", () => {
           attempts += 1;
           fails();
         }),
-      ], { verify: verifyQstash({ currentSigningKey, nextSigningKey, clock }), retry: TWICE });
+      ], {
+        verify: verifyQstash({ currentSigningKey, nextSigningKey, url: INVENTORY, clock }),
+        retry: TWICE,
+      });
       const url = `${INVENTORY}/deliver`;
       const transport = qstashTransport({ client, clock, routes: { "#": url } });
       await transport.send([testMessage({ id, name: Deduct.name, body: `{"n":1}` })], SIGNAL);
@@ -442,10 +458,21 @@ describe("a request that says it is QStash's", () => {
     "with a body that was cut short": [401, ({ body }) => ({ body: body.subarray(0, -1) })],
     "with ten megabytes": [489, () => ({ body: new Uint8Array(10 * 1024 * 1024) })],
     "with a bomb of headers": [489, ({ headers }) => headers.set("x-bomb", "x".repeat(17_000))],
-    "without a message": [489, ({ headers }) => {
+    "without a message": [401, ({ headers }) => {
       for (const name of ["cap-msg-id", "cap-msg-name"]) headers.delete(name);
     }],
-    "with a name that is none": [489, ({ headers }) => headers.set("cap-msg-name", "a..b")],
+    "with a name that is none": [401, ({ headers }) => headers.set("cap-msg-name", "a..b")],
+    "with another name": [401, ({ headers }) => headers.set("cap-msg-name", "stock.refund")],
+    "with another id": [401, ({ headers }) => headers.set("cap-msg-id", "other")],
+    "with a callback": [401, ({ headers }) => headers.set("cap-callback-name", "order.marked")],
+    "with a failure callback": [401, ({ headers }) => {
+      headers.set("atlast-failure-callback-name", "order.stuck");
+    }],
+    "with another content type": [401, ({ headers }) => headers.set("content-type", "text/plain")],
+    "as a batch": [401, ({ headers }) => {
+      headers.set("content-type", "application/vnd.atlast.batch+json");
+    }],
+    "without the digest in its URL": [401, ({ url }) => ({ url: url.replace(/\?.*/, "") })],
   };
   for (const [name, [status, change]] of Object.entries(refused)) {
     it(`${name}: is answered ${status}, and nothing is handled`, async () => {

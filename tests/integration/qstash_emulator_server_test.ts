@@ -51,6 +51,22 @@ describe("the QStash emulator over real HTTP", () => {
     assert.deepEqual(await outcome(`${destination.origin}/fine`), [["DELIVERED", 200]]);
   });
 
+  it("takes nothing from a browser that shows a page of another site", async () => {
+    hits.length = 0;
+    const [, bearer] = token();
+    const shown = bearer.slice("Bearer ".length);
+    for (
+      const headers of [{ "sec-fetch-site": "cross-site" }, { origin: "https://evil.example" }]
+    ) {
+      const at = `${qstash.url}/v2/publish/${destination.origin}/fine?qstash_token=${shown}`;
+      const response = await fetch(at, { method: "POST", headers, body: "b" });
+      assert.equal(response.status, 403);
+      await response.body?.cancel();
+    }
+    await qstash.emulator.idle();
+    assert.deepEqual(hits, []);
+  });
+
   it("follows no redirect", async () => {
     hits.length = 0;
     const states = [["ERROR", 307], ["FAILED", 307]];

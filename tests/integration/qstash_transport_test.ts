@@ -1,3 +1,5 @@
+import { boundUrl } from "../../core/http/qstash_binding.ts";
+import { BATCH_CONTENT_TYPE } from "../../core/wire.ts";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
@@ -83,7 +85,9 @@ describe("QStash transport: what it sends", () => {
     const messages = [...testMessages(2), bytes, testMessage({ id: "m-9" })];
     await sending(messages, ({ results, requests, qstash }) => {
       assert.deepEqual(results, messages.map(() => SENT));
-      assert.deepEqual(requests.toSorted(), ["POST /v2/batch", `POST /v2/publish/${DELIVER}`]);
+      const [batch, single] = requests.toSorted();
+      assert.equal(batch, "POST /v2/batch");
+      assert.ok(single?.startsWith(`POST /v2/publish/${DELIVER}?atlast-bound=`), single);
       const arrived = qstash.deliveries.find(({ headers }) =>
         headers.get("cap-msg-id") === "bytes"
       );
@@ -121,9 +125,10 @@ describe("QStash transport: what it sends", () => {
     });
     assert.deepEqual(await transport.send(messages, SIGNAL), [SENT, SENT]);
     const [a, b] = JSON.parse(bodies[0]!);
-    const { headers, body, deduplicationId, ...rest } = a;
+    const { url, headers, body, deduplicationId, ...rest } = a;
+    const { "x-atlast-sent": _, ...bound } = headers;
+    assert.equal(url, await boundUrl(DELIVER, new Headers(bound)));
     assert.deepEqual(rest, {
-      url: DELIVER,
       method: "POST",
       retries: 6,
       retryDelay: "5000",
@@ -135,6 +140,9 @@ describe("QStash transport: what it sends", () => {
     assert.match(deduplicationId, /^a\.[\w-]{16}$/);
     assert.equal(body, messages[0]!.body);
     assert.equal(headers["cap-msg-id"], "a");
+    // The endpoints of a group have URLs of their own, so all of it goes in the body.
+    assert.equal(b.headers["content-type"], BATCH_CONTENT_TYPE);
+    assert.deepEqual(Object.keys(b.headers).filter((name) => name.startsWith("cap-")), []);
     assert.deepEqual([b.urlGroup, b.url, b.notBefore, b.delay, b.label], [
       "slow-ones",
       undefined,

@@ -14,7 +14,7 @@ import {
   subscribe,
 } from "../../mod.ts";
 import { Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
-import { onEveryStore } from "../support/every_store.ts";
+import { describeOnEveryStore } from "../support/every_store.ts";
 import { quiet } from "../support/gate.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { Observed } from "../support/observed.ts";
@@ -262,7 +262,7 @@ describe("bus: subscribers in the publisher's own store", () => {
   );
 });
 
-onEveryStore(
+describeOnEveryStore(
   "bus: groups of a message that goes by the outbox",
   (open, { hasTransactions, hasOneConnection }) => {
     const KNOWN = { groups: { [Placed.name]: ["mail", "stock"] } };

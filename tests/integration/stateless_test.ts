@@ -20,6 +20,7 @@ import { defineMessage } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
 import { Gate } from "../support/gate.ts";
+import { pushed } from "../support/pushed.ts";
 import { KEY } from "../support/http.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
 import { Observed } from "../support/observed.ts";
@@ -36,7 +37,7 @@ function stateless(
   const transport = new FakeTransport();
   const observed = new Observed();
   const app = createStatelessApp(subscribers, {
-    verify: () => ({ ok: true }),
+    verify: pushed,
     transport,
     retry: LIST,
     observe: observed.observe,

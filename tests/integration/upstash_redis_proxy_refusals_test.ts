@@ -47,6 +47,31 @@ describe("what the Redis proxy refuses", { skip: problem !== null && skipFor(pro
     );
   });
 
+  it("is what a browser asks for a page of another site, whatever token it shows", async () => {
+    const { origin } = new URL(upstash.url);
+    const refused: Record<string, string>[] = [
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+      { origin: "https://evil.example" },
+      { origin: "null" },
+      { referer: "https://evil.example/page" },
+    ];
+    for (const headers of refused) {
+      for (const path of ["/set/k/v", "/flushall", "/subscribe/c"]) {
+        const at = `${path}?_token=${upstash.token}`;
+        const { status } = await ask(at, { headers }, null);
+        assert.equal(status, 403, JSON.stringify(headers));
+      }
+    }
+    assert.equal(await upstash.redis.exists("k"), 0);
+    for (
+      const headers of [{ "sec-fetch-site": "none" }, { origin }, { "sec-fetch-mode": "cors" }]
+    ) {
+      const { status } = await ask(`/get/k?_token=${upstash.token}`, { headers }, null);
+      assert.equal(status, 200, JSON.stringify(headers));
+    }
+  });
+
   it("is a write with the token that may only read", async () => {
     const reader = upstash.connect({ token: upstash.readOnlyToken });
     await upstash.redis.set("k", "v");

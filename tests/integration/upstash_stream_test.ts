@@ -428,6 +428,25 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     });
   });
 
+  it("a bus that stops uses up no delivery of a message", async () => {
+    const transport = streams.process("g", { maxDeliveries: 2 });
+    await transport.send(many(2), signal);
+    const stopping = { kind: "refused", code: "stopping", reason: "stopping" } as const;
+    for (let i = 0; i < 5; i++) {
+      // The other message is taken, so that it is not the receiver that seems to be down.
+      await transport.send([{ ...many(1)[0]!, id: `other-${i}` }], signal);
+      await streams.pull(
+        transport,
+        [A],
+        ({ id }) => id.startsWith("other") ? { kind: "accepted" } : stopping,
+      );
+      streams.advance(30_000);
+    }
+    assert.deepEqual(await transport.parked(), []);
+    const { ids } = await streams.pull(transport, [A]);
+    assert.deepEqual(ids.filter((id) => id.startsWith("m-")).sort(), ["m-0", "m-1"]);
+  });
+
   describe("the limit of pending entries", () => {
     it("is not reached by a receiver that takes nothing for long", async () => {
       const transport = streams.process("g");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
+import { boundUrl } from "../../core/http/qstash_binding.ts";
 import { qstashToken } from "../support/qstash_token.ts";
 import { ROOT } from "../support/repository.ts";
 import { Program } from "../support/runtimes/program.ts";
@@ -42,15 +43,19 @@ describe("the bundle of a stateless subscriber, on workerd", () => {
     { retried = 0, key = CURRENT, url = URL_ }: { retried?: number; key?: string; url?: string } =
       {},
   ): Promise<Response> => {
-    const response = await fetch(`${origin}/deliver`, {
+    const headers = {
+      "content-type": "application/json",
+      "cap-msg-id": "m-1",
+      "cap-msg-name": "order.placed",
+    };
+    const bound = await boundUrl(url, new Headers(headers));
+    const response = await fetch(`${origin}/deliver${new URL(bound).search}`, {
       method: "POST",
       headers: {
-        "content-type": "application/json",
-        "cap-msg-id": "m-1",
-        "cap-msg-name": "order.placed",
+        ...headers,
         "upstash-message-id": "msg_1",
         "upstash-retried": String(retried),
-        "upstash-signature": await qstashToken(new TextEncoder().encode(body), url, { key }),
+        "upstash-signature": await qstashToken(new TextEncoder().encode(body), bound, { key }),
       },
       body,
     });

@@ -1,11 +1,9 @@
 /**
- * Runs tests of a bus on every store there is.
+ * Every store there is, for tests of what a bus must do on each of them.
  *
  * @module
  */
 import { after, before, describe } from "node:test";
-import type { PGlite } from "@electric-sql/pglite";
-import type postgres from "postgres";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
@@ -14,104 +12,146 @@ import type { Store } from "../../core/ports.ts";
 import { newPglite } from "./pglite.ts";
 import { connect, dropSchema, freshSchema, NO_POSTGRES, postgresUrl } from "./postgres.ts";
 import { skipFor } from "./skip.ts";
-import { redisProblem, startUpstashRedis, type UpstashRedis } from "./upstash_redis.ts";
+import { redisProblem, startUpstashRedis } from "./upstash_redis.ts";
 
-/** A store for one test. */
-export interface Opened {
-  /** The store, empty and ready. */
+/** A store with nothing in it, as each test gets it. */
+export interface EmptyStore {
   readonly store: Store;
-  /** A second store on the same records; the same one where there can be no other. */
+  /** A second store on the same records, as another process has it; the same one where there is no other. */
   readonly peer: Store;
-  /** Gives back what was opened. */
   close(): Promise<void>;
 }
 
+/** Opens empty stores. */
+export type OpenStore = () => Promise<EmptyStore>;
+
 /** What a test has to know of a store. */
 export interface StoreTraits {
-  /** Whether it has transactions. */
   readonly hasTransactions: boolean;
   /** Whether everything else waits while a transaction is open. */
   readonly hasOneConnection: boolean;
 }
 
-/** Opens a store; only within a test. */
-export type Open = () => Promise<Opened>;
+interface Kind extends StoreTraits {
+  readonly name: string;
+  readonly skip: string | false;
+  /** Starts what the stores of one suite share. */
+  start(): Promise<{ readonly open: OpenStore; close(): Promise<void> }>;
+}
 
 const url = await postgresUrl();
 const noRedis = redisProblem();
 
-/**
- * Defines tests for every store.
- *
- * @param only Only stores with transactions, if true.
- */
-export function onEveryStore(
-  suite: string,
-  define: (open: Open, traits: StoreTraits) => void,
-  only: "all" | "with transactions" = "all",
-): void {
-  describe(`${suite} (memory)`, () => {
-    define(() => {
-      const store = memoryStore() as Store;
-      return Promise.resolve({ store, peer: store, close: () => Promise.resolve() });
-    }, { hasTransactions: true, hasOneConnection: false });
-  });
-
-  describe(`${suite} (PGlite)`, () => {
-    let db: PGlite;
-    before(async () => void (db = await newPglite()));
-    after(() => db.close());
-    define(async () => {
-      const schema = freshSchema();
-      const [store, peer] = [pgliteStore(db, { schema }), pgliteStore(db, { schema })] as Store[];
-      return await opened(store as Store, peer as Store, async () => {
-        await db.exec(`drop schema "${schema}" cascade`);
-      });
-    }, { hasTransactions: true, hasOneConnection: true });
-  });
-
-  describe(`${suite} (Postgres)`, { skip: url === null ? skipFor(NO_POSTGRES) : false }, () => {
-    let sql: postgres.Sql;
-    before(() => void (sql = connect(url as string, { max: 10 })));
-    after(() => sql.end());
-    define(async () => {
-      const schema = freshSchema();
-      const [store, peer] = [postgresStore(sql, { schema }), postgresStore(sql, { schema })];
-      return await opened(store as Store, peer as Store, () => dropSchema(sql, schema));
-    }, { hasTransactions: true, hasOneConnection: false });
-  });
-
-  if (only === "with transactions") return;
-  describe(
-    `${suite} (Upstash Redis)`,
-    { skip: noRedis === null ? false : skipFor(noRedis) },
-    () => {
-      let upstash: UpstashRedis;
-      let prefixes = 0;
-      before(async () => void (upstash = await startUpstashRedis()));
-      after(() => upstash.stop());
-      define(async () => {
-        const prefix = `test-${++prefixes}`;
-        const [redis, other] = [upstash.redis, upstash.connect()];
-        const store = upstashRedisStore({ redis, prefix }) as Store;
-        return await opened(store, upstashRedisStore({ redis: other, prefix }) as Store);
-      }, { hasTransactions: false, hasOneConnection: false });
+const KINDS: readonly Kind[] = [
+  {
+    name: "memory",
+    hasTransactions: true,
+    hasOneConnection: false,
+    skip: false,
+    start: () =>
+      Promise.resolve({
+        open() {
+          const store = memoryStore() as Store;
+          return Promise.resolve({ store, peer: store, close: () => store.close() });
+        },
+        close: () => Promise.resolve(),
+      }),
+  },
+  {
+    name: "PGlite",
+    hasTransactions: true,
+    hasOneConnection: true,
+    skip: false,
+    async start() {
+      const db = await newPglite();
+      return {
+        open() {
+          const schema = freshSchema();
+          const [store, peer] = [schema, schema].map((each) => pgliteStore(db, { schema: each }));
+          return readied(store as Store, peer as Store);
+        },
+        close: () => db.close(),
+      };
     },
-  );
+  },
+  {
+    name: "Postgres",
+    hasTransactions: true,
+    hasOneConnection: false,
+    skip: url === null && skipFor(NO_POSTGRES),
+    start() {
+      const sql = connect(url as string, { max: 10 });
+      return Promise.resolve({
+        open() {
+          const schema = freshSchema();
+          const [store, peer] = [schema, schema].map((each) =>
+            postgresStore(sql, { schema: each })
+          );
+          return readied(store as Store, peer as Store, () => dropSchema(sql, schema));
+        },
+        close: () => sql.end(),
+      });
+    },
+  },
+  {
+    name: "Upstash Redis",
+    hasTransactions: false,
+    hasOneConnection: false,
+    skip: noRedis !== null && skipFor(noRedis),
+    async start() {
+      const upstash = await startUpstashRedis();
+      let prefixes = 0;
+      return {
+        open() {
+          const prefix = `store-${++prefixes}`;
+          const [store, peer] = [prefix, prefix]
+            .map((each) => upstashRedisStore({ redis: upstash.connect(), prefix: each }));
+          return readied(store as Store, peer as Store);
+        },
+        close: () => upstash.stop(),
+      };
+    },
+  },
+];
+
+/**
+ * Describes something for each store.
+ *
+ * @param which Whether stores without transactions are left out; all if not given.
+ */
+export function describeOnEveryStore(
+  what: string,
+  tests: (open: OpenStore, traits: StoreTraits) => void,
+  which: "all" | "with transactions" = "all",
+): void {
+  for (const { name, skip, start, ...traits } of KINDS) {
+    if (which === "with transactions" && !traits.hasTransactions) continue;
+    describe(`${what}: on ${name}`, { skip }, () => {
+      let started: Awaited<ReturnType<Kind["start"]>> | undefined;
+      before(async () => {
+        started = await start();
+      });
+      after(async () => await started?.close());
+      tests(() => {
+        if (started === undefined) throw new Error("want a store within a test");
+        return started.open();
+      }, traits);
+    });
+  }
 }
 
-async function opened(
+async function readied(
   store: Store,
   peer: Store,
-  close: () => Promise<void> = () => Promise.resolve(),
-): Promise<Opened> {
+  after: () => Promise<void> = () => Promise.resolve(),
+): Promise<EmptyStore> {
   await Promise.all([store.ready(), peer.ready()]);
   return {
     store,
     peer,
     async close() {
       await Promise.all([store.close(), peer.close()]);
-      await close();
+      await after();
     },
   };
 }

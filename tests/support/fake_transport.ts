@@ -16,9 +16,9 @@ export type Sender = (
 /** The result of a message that arrived. */
 export const SENT: SendResult = { kind: "sent" };
 
-/** A sending that failed and may be tried again. */
+/** A sending that failed and may be tried again; nothing of it arrived. */
 export function refusal(reason: string, retryAfterMs?: number): SendResult {
-  const refused = { kind: "failed", reason, retryable: true } as const;
+  const refused = { kind: "failed", reason, retryable: true, arrived: "no" } as const;
   return retryAfterMs === undefined ? refused : { ...refused, retryAfterMs };
 }
 

@@ -88,7 +88,8 @@ export async function keeperOf(
     checkBacks: { [SIDE]: httpCheckBack({ url: checkBackUrl, signingKeys: [KEY] }) },
     ...options.bus,
   });
-  const app = createApp(bus, { verify, halves: {}, onError: silent, ...options.app });
+  const halves = { verify, signingKeys: [KEY] };
+  const app = createApp(bus, { verify, halves, onError: silent, ...options.app });
   const server = await serve(app.fetch);
   return {
     bus,

@@ -61,7 +61,12 @@ export async function worldOverHttp(databases: TwoDatabases): Promise<HalfWorld>
       retry: { kind: "list", delaysMs: [] },
       fetch: way.fetch,
     });
-    return { bus, transport, client, app: createApp(bus, { verify, halves: {}, onError }) };
+    return {
+      bus,
+      transport,
+      client,
+      app: createApp(bus, { verify, halves: { verify, signingKeys }, onError }),
+    };
   };
   let processes = begin();
   const world: HalfWorld = {

@@ -8,6 +8,9 @@ import { PGlite } from "@electric-sql/pglite";
 /** How long Postgres waits before it writes statistics when idle (`PGSTAT_IDLE_INTERVAL`). */
 const IDLE_STATISTICS_MS = 10_000;
 
+/** How late a loaded machine may be with it, which then asks for so much less. */
+const LATE_MS = 5_000;
+
 leaveOutIdleTimers();
 
 /**
@@ -26,7 +29,7 @@ function leaveOutIdleTimers(): void {
   const setTimer = globalThis.setTimeout;
   const filtering = (...args: Parameters<typeof setTimer>): ReturnType<typeof setTimer> => {
     const [, delayMs] = args;
-    const mayBeIdle = delayMs !== undefined && Math.abs(delayMs - IDLE_STATISTICS_MS) < 100;
+    const mayBeIdle = delayMs !== undefined && Math.abs(delayMs - IDLE_STATISTICS_MS) < LATE_MS;
     const isPglite = mayBeIdle && new Error().stack?.includes("pglite") === true;
     return isPglite ? 0 as unknown as ReturnType<typeof setTimer> : setTimer(...args);
   };

@@ -11,10 +11,11 @@ import {
   qstashTransport,
   type QstashTransportOptions,
 } from "../../adapters/qstash/mod.ts";
-import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import { type App, createApp } from "../../edge/mod.ts";
+import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
+import { type App, createApp, type Verify } from "../../edge/mod.ts";
 import { type Bus, type BusOptions, createBus, type Store, type Subscriber } from "../../mod.ts";
 import type { Tx } from "./bus_fixture.ts";
+import { signingKey } from "./http.ts";
 import { Observed } from "./observed.ts";
 import { virtualQstash, type VirtualQstashFixture } from "./qstash.ts";
 
@@ -50,6 +51,7 @@ export interface WorldOptions {
   readonly transport?: Partial<QstashTransportOptions>;
   readonly emulator?: Omit<QstashEmulatorOptions, "clock">;
   readonly bus?: Partial<BusOptions<Tx>>;
+  readonly verify?: Partial<VerifyQstashOptions>;
 }
 
 /** Opens both services. */
@@ -75,6 +77,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
         "#": `${INVENTORY}/deliver`,
       },
       failureCallback: `${url}/undeliverable`,
+      failureCallbackKeys: [signingKey("f")],
       ...options.transport,
     });
     const bus = createBus<Tx>({
@@ -85,14 +88,18 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
       clock,
       ...options.bus,
     }, subscribers);
+    const verify: Verify = (request, body) => {
+      // The keys as they were when the service was deployed would be the same two after one rotation.
+      const { current: currentSigningKey, next: nextSigningKey } = keys;
+      return verifyQstash({ currentSigningKey, nextSigningKey, url, clock, ...options.verify })(
+        request,
+        body,
+      );
+    };
     const app = createApp(bus, {
-      verify: (request, body) => {
-        // The keys as they were when the service was deployed would be the same two after one rotation.
-        const { current: currentSigningKey, next: nextSigningKey } = keys;
-        const verify = verifyQstash({ currentSigningKey, nextSigningKey, url, clock });
-        return verify(request, body);
-      },
-      undeliverable: {},
+      verify,
+      tick: { verify },
+      undeliverable: { verify },
       onError: (error) => observed.observe({ kind: "error", during: "request", error }),
     });
     return { bus, store, transport, observed, app };

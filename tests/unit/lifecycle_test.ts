@@ -46,6 +46,8 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   overdue: { kind: "overdue" },
   undeliverable: { kind: "undeliverable", reason: "QStash gave it up" },
   release: { kind: "release", delayMs: 500 },
+  stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
+  unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
   retry: { kind: "retry" },
 };
 
@@ -61,6 +63,8 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled succeed": "succeeded",
   "outbox scheduled fail": "scheduled",
   "outbox scheduled release": "scheduled",
+  "outbox scheduled stopping": "scheduled",
+  "outbox scheduled unroutable": "scheduled",
   "outbox scheduled abandon": "failed",
   "outbox scheduled overdue": "failed",
   "outbox scheduled cancel": "cancelled",
@@ -69,6 +73,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled succeed": "succeeded",
   "inbox scheduled fail": "scheduled",
   "inbox scheduled release": "scheduled",
+  "inbox scheduled unroutable": "scheduled",
   "inbox scheduled abandon": "failed",
   "inbox scheduled overdue": "failed",
   "inbox failed retry": "scheduled",
@@ -230,7 +235,8 @@ describe("attempts and crashes", () => {
       checks: 3,
       unreachable: 1,
       note: "by hand",
-      details: { round: 1 },
+      // Who died with it may have sent it.
+      details: { round: 1, mayHaveArrived: true },
       expiresAtMs: null,
       reason: null,
     });
@@ -254,7 +260,9 @@ describe("a failed attempt", () => {
     assert.equal(step({ attempts: 3 }, EVENTS.fail, everyMinute(5)).state, "scheduled");
     const patch = step({ attempts: 4 }, EVENTS.fail, everyMinute(5));
     assert.deepEqual([patch.state, patch.attempts], ["failed", 5]);
-    assert.equal(patch.reason, "Error-->no");
+    assert.equal(patch.reason, "Error-->no; it may have taken effect");
+    const known = step({ attempts: 4, crashes: 0 }, EVENTS.fail, everyMinute(5));
+    assert.deepEqual([known.reason, known.details], ["Error-->no", { round: 1 }]);
   });
 
   it("is the end when trying again cannot help, and still counts", () => {

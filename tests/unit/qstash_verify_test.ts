@@ -3,6 +3,9 @@ import { describe, it } from "node:test";
 import { Receiver } from "@upstash/qstash";
 import * as jose from "jose";
 import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
+import { boundUrl } from "../../core/http/qstash_binding.ts";
+import type { Principal } from "../../core/principal.ts";
+import type { PushDelivery } from "../../core/push_delivery.ts";
 import type { VerifyResult } from "../../core/wire.ts";
 import { qstashToken } from "../support/qstash_token.ts";
 
@@ -26,11 +29,20 @@ interface Delivery {
   readonly token: string;
   readonly body?: Uint8Array;
   readonly url?: string;
+  readonly route?: string;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly options?: Partial<VerifyQstashOptions>;
 }
 
 async function ours(
-  { token, body = BODY, url = "http://10.0.0.7:8080/deliver", options = {} }: Delivery,
+  {
+    token,
+    body = BODY,
+    url = "http://10.0.0.7:8080/deliver",
+    route,
+    headers = {},
+    options = {},
+  }: Delivery,
 ) {
   const verify = verifyQstash({
     currentSigningKey: CURRENT,
@@ -40,8 +52,13 @@ async function ours(
     clock: { now: () => NOW_MS },
     ...options,
   });
-  const headers = new Headers({ "upstash-signature": token });
-  return await verify({ method: "POST", url, headers }, body);
+  const asked = {
+    method: "POST",
+    url,
+    headers: new Headers({ ...headers, "upstash-signature": token }),
+    ...(route === undefined ? {} : { route }),
+  };
+  return await verify(asked, body);
 }
 
 /** What Upstash's own receiver says. */
@@ -78,14 +95,14 @@ describe("verifyQstash accepts, as the official receiver does", () => {
   for (const [name, make] of Object.entries(cases)) {
     it(name, async () => {
       const token = await make();
-      assert.deepEqual(await ours({ token }), { ok: true });
+      assert.equal((await ours({ token })).ok, true);
       assert.equal(await theirs({ token }), true);
     });
   }
 
   it("an empty body", async () => {
     const delivery = { token: await tokenFor(new Uint8Array()), body: new Uint8Array() };
-    assert.deepEqual(await ours(delivery), { ok: true });
+    assert.equal((await ours(delivery)).ok, true);
     assert.equal(await theirs(delivery), true);
   });
 
@@ -109,7 +126,7 @@ describe("verifyQstash accepts what the official receiver cannot", () => {
       ]
     ) {
       const delivery = { token: await tokenFor(body), body };
-      assert.deepEqual(await ours(delivery), { ok: true });
+      assert.equal((await ours(delivery)).ok, true);
       assert.equal(await theirs(delivery), false);
     }
   });
@@ -117,7 +134,7 @@ describe("verifyQstash accepts what the official receiver cannot", () => {
   it("bytes that are a view of a larger buffer", async () => {
     const whole = Uint8Array.of(9, 9, ...BODY, 9);
     const body = whole.subarray(2, -1);
-    assert.deepEqual(await ours({ token: await tokenFor(BODY), body }), { ok: true });
+    assert.equal((await ours({ token: await tokenFor(BODY), body })).ok, true);
   });
 });
 
@@ -214,18 +231,125 @@ describe("verifyQstash and the URL", () => {
     );
   });
 
-  it("takes what was signed for any where none is configured", async () => {
-    const token = await tokenFor(BODY, { sub });
-    const { url: _, ...rest } = { url: URL_, currentSigningKey: CURRENT, nextSigningKey: NEXT };
-    const verify = verifyQstash(rest);
-    const headers = new Headers({ "upstash-signature": token });
-    const result = await verify({ method: "POST", url: "http://10.0.0.7/", headers }, BODY);
-    assert.deepEqual(result, { ok: true });
+  it("is that of the route that asks, and of no other", async () => {
+    const at = async (sub: string, route: string, configured: VerifyQstashOptions["url"]) => {
+      const token = await tokenFor(BODY, { sub });
+      const url = `http://10.0.0.7/${route}`;
+      return (await ours({ token, url, route, options: { url: configured } })).ok;
+    };
+    const whole = "https://orders.example/deliver";
+    const gone = "https://orders.example/undeliverable";
+    for (const configured of ["https://orders.example", whole, { deliver: whole }]) {
+      assert.equal(await at(whole, "deliver", configured), true);
+      assert.equal(await at(whole, "undeliverable", configured), false);
+      assert.equal(await at(gone, "deliver", configured), false);
+    }
+    assert.equal(await at(gone, "undeliverable", "https://orders.example"), true);
+    const hooks = {
+      deliver: "https://o.example/hook/7",
+      undeliverable: "https://o.example/hook/8",
+    };
+    assert.equal(await at(hooks.deliver, "deliver", hooks), true);
+    assert.equal(await at(hooks.undeliverable, "undeliverable", hooks), true);
+    assert.equal(await at(hooks.deliver, "undeliverable", hooks), false);
+    assert.equal(await at(hooks.undeliverable, "deliver", hooks), false);
+    assert.equal(await at(hooks.deliver, "tick", hooks), false);
+  });
+
+  it("has to be configured", () => {
+    for (const url of [undefined, null, "", {}]) {
+      const options = { currentSigningKey: CURRENT, nextSigningKey: NEXT, url: url as string };
+      assert.throws(() => verifyQstash(options), { code: "invalid_option" });
+    }
+  });
+});
+
+describe("verifyQstash and the headers of a message", () => {
+  const MESSAGE = {
+    "content-type": "application/json",
+    "cap-msg-id": "m",
+    "cap-msg-name": "order.placed",
+    "atlast-failure-callback-name": "order.stuck",
+  };
+  const BATCH = { "content-type": "application/vnd.atlast.batch+json" };
+
+  /** What is said of a delivery that was signed with one URL and comes with these headers. */
+  async function said(
+    sub: string,
+    headers: Record<string, string>,
+    acceptUnboundRaw?: VerifyQstashOptions["acceptUnboundRaw"],
+    claims: Record<string, unknown> = {},
+  ) {
+    const result = await ours({
+      token: await tokenFor(BODY, { sub, ...claims }),
+      headers,
+      ...(acceptUnboundRaw === undefined ? {} : { options: { acceptUnboundRaw } }),
+    });
+    return result.ok ? { principal: result.principal, push: result.push } : reasonOf(result);
+  }
+
+  it("are bound by a digest in the URL", async () => {
+    const sub = await boundUrl(URL_, new Headers(MESSAGE));
+    const bound = await said(sub, { ...MESSAGE, "upstash-retried": "3", traceparent: "x" });
+    assert.deepEqual(bound, {
+      principal: { name: "qstash", kind: "push_provider", callbackNames: ["#"] },
+      push: { attempt: 4, signedAtMs: NOW_S * 1000, url: sub, bindsHeaders: true, unbound: null },
+    });
+    const changes: Record<string, string>[] = [
+      { "cap-msg-name": "payment.refund" },
+      { "cap-msg-id": "n" },
+      { "cap-callback-name": "payment.refund" },
+      { "atlast-failure-callback-name": "x" },
+      { "content-type": "text/plain" },
+      BATCH,
+    ];
+    for (const change of changes) {
+      assert.match(String(await said(sub, { ...MESSAGE, ...change })), /other headers/);
+    }
+    assert.match(String(await said(`${sub}x`, MESSAGE)), /other headers/);
+  });
+
+  it("are nobody's without it", async () => {
+    const unbound = await said(URL_, MESSAGE) as { principal: Principal; push: PushDelivery };
+    assert.deepEqual(unbound.principal.callbackNames, []);
+    assert.equal(unbound.push.bindsHeaders, false);
+    assert.equal(unbound.push.unbound, null);
+  });
+
+  it("may be taken without it by name, under an id of what is signed", async () => {
+    const option = { names: ["order.*"] };
+    const one = await said(URL_, MESSAGE, option) as { principal: Principal; push: PushDelivery };
+    assert.match(one.push.unbound?.id ?? "", /^qstash_[\w-]{43}$/);
+    assert.deepEqual(one.push.unbound?.names, ["order.*"]);
+    assert.deepEqual(one.principal.callbackNames, []);
+    const again = await said(URL_, { ...MESSAGE, "cap-msg-id": "n" }, option) as typeof one;
+    assert.equal(again.push.unbound?.id, one.push.unbound?.id);
+    const other = await said(URL_, MESSAGE, option, { jti: "jwt_2" }) as typeof one;
+    assert.notEqual(other.push.unbound?.id, one.push.unbound?.id);
+    const nameless = await said(URL_, MESSAGE, option, { jti: undefined }) as typeof one;
+    assert.equal(nameless.push.unbound, null);
+  });
+
+  it("stand in the body of a batch, which is no raw body, nor one of those a batch", async () => {
+    const bindsAs = async (sub: string, headers: Record<string, string>, isOpen: boolean) => {
+      const result = await said(sub, headers, isOpen ? { names: ["#"] } : undefined);
+      const { bindsHeaders, unbound } = (result as { push: PushDelivery }).push;
+      return bindsHeaders ? "bound" : unbound === null ? "refused" : "unbound";
+    };
+    const group = `${URL_}?atlast-form=batch`;
+    assert.equal(await bindsAs(URL_, BATCH, false), "bound");
+    assert.equal(await bindsAs(URL_, MESSAGE, false), "refused");
+    assert.equal(await bindsAs(URL_, BATCH, true), "refused");
+    assert.equal(await bindsAs(URL_, MESSAGE, true), "unbound");
+    for (const isOpen of [true, false]) {
+      assert.equal(await bindsAs(group, BATCH, isOpen), "bound");
+      assert.equal(await bindsAs(group, MESSAGE, isOpen), "refused");
+    }
   });
 });
 
 describe("the options of verifyQstash", () => {
-  const keys = { currentSigningKey: CURRENT, nextSigningKey: NEXT };
+  const keys = { currentSigningKey: CURRENT, nextSigningKey: NEXT, url: URL_ };
   const wrong: Readonly<Record<string, VerifyQstashOptions>> = {
     "no current key": { ...keys, currentSigningKey: "" },
     "no next key": { ...keys, nextSigningKey: undefined as unknown as string },
@@ -234,6 +358,8 @@ describe("the options of verifyQstash", () => {
     "a URL of another kind": { ...keys, url: "ftp://orders.example" },
     "a tolerance below zero": { ...keys, clockToleranceS: -1 },
     "a tolerance that is none": { ...keys, clockToleranceS: NaN },
+    "no unbound names": { ...keys, acceptUnboundRaw: { names: [] } },
+    "all unbound names": { ...keys, acceptUnboundRaw: true as unknown as { names: string[] } },
   };
   for (const [name, options] of Object.entries(wrong)) {
     it(`refuse ${name}, and show no key`, () => {

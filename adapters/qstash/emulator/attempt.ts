@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readBytes } from "../../../core/http/read_bytes.ts";
 import { toBase64 } from "../../../core/wire.ts";
 import type { Account } from "./account.ts";
 import { toHeaders } from "./headers.ts";
@@ -62,7 +63,11 @@ export async function sendRequest(
     const answer = (async () => await fetch(request))();
     onSetOut();
     const response = await Promise.race([answer, ended]);
-    const bytes = await Promise.race([readUpTo(response, limits.maxMessageBytes), ended]);
+    // As many of an answer as the plan lets messages have.
+    const read = readBytes(response.body, limits.maxMessageBytes, { truncates: true });
+    const bytes = await Promise.race([read, ended]) ?? new Uint8Array();
+    // What was not read of it would keep the connection.
+    await response.body?.cancel().catch(() => {});
     return { status: response.status, headers: response.headers, body: bytes };
   } catch {
     return noAnswer(account, signal.aborted ? "request timed out" : "destination not reached");
@@ -82,20 +87,6 @@ export function noAnswer(account: Account, error: string): AttemptResult {
 /** Whether an answer says that it is of no use to try again. */
 export function isNonRetryable({ status, headers }: AttemptResult): boolean {
   return status === 489 && headers.get("upstash-nonretryable-error")?.toLowerCase() === "true";
-}
-
-/** The first bytes of an answer, as many as the plan lets messages have. */
-async function readUpTo(response: Response, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  if (response.body === null) return new Uint8Array();
-  let left = maxBytes;
-  const start = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      controller.enqueue(chunk.subarray(0, left));
-      left -= chunk.length;
-      if (left < 0) controller.terminate();
-    },
-  });
-  return new Uint8Array(await new Response(response.body.pipeThrough(start)).arrayBuffer());
 }
 
 /** The URL of a request, which may hold no user; Go, and so QStash, makes a header of it. */

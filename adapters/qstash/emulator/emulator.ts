@@ -4,7 +4,8 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { readBytes } from "../../../core/http/read_bytes.ts";
+import { isCrossSite } from "../../../core/http/cross_site.ts";
+import { CostlyBody, readBytes, REQUEST_PACE } from "../../../core/http/read_bytes.ts";
 import { Account } from "./account.ts";
 import { matchRoute } from "./api/routes.ts";
 import { isVirtual, type VirtualTime } from "./clock.ts";
@@ -187,6 +188,7 @@ class Emulator implements QstashEmulator {
       return await this.#handled(request, target);
     } catch (error) {
       if (error instanceof OverQuota) return rateLimited("daily", error.limit, error.resetSeconds);
+      if (error instanceof CostlyBody) return json({ error: error.message }, 408);
       if (error instanceof Refusal) return json({ error: error.message }, error.status);
       throw error;
     }
@@ -201,6 +203,10 @@ class Emulator implements QstashEmulator {
     request.headers.forEach((value, name) => headerBytes += name.length + value.length);
     if (headerBytes > settings.assume.maxHeaderBytes) {
       throw new Refusal(431, "request headers too large");
+    }
+    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    if (isCrossSite(request.url, request.headers)) {
+      throw new Refusal(403, "a page of another site may not use this");
     }
     this.#authenticate(request, target.query);
     const refusal = this.#refusals.shift();
@@ -219,7 +225,7 @@ class Emulator implements QstashEmulator {
       fields,
       params,
       body: async (maxBytes) => {
-        const bytes = await readBytes(request.body, maxBytes);
+        const bytes = await readBytes(request.body, maxBytes, { pace: REQUEST_PACE });
         if (bytes !== null) return bytes;
         throw new Refusal(settings.assume.oversizeStatus, "quota maxMessageSize exceeded");
       },

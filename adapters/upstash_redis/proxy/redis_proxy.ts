@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { readBytes } from "../../../core/http/read_bytes.ts";
+import { isCrossSite } from "../../../core/http/cross_site.ts";
+import { CostlyBody, readBytes, REQUEST_PACE } from "../../../core/http/read_bytes.ts";
 import { type Billed, Counter } from "./billed.ts";
 import { type RestCommand, SyntaxProblem } from "./command.ts";
 import { Gate } from "./gate.ts";
@@ -106,6 +107,10 @@ class Answerer {
 
   async #answerTo(request: Request): Promise<Answer> {
     if (!METHODS.includes(request.method)) throw new Refusal(405, "ERR method is not allowed");
+    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    if (isCrossSite(request.url, request.headers)) {
+      throw new Refusal(403, "ERR a page of another site may not use this");
+    }
     const isReadOnly = this.#readOnlyOf(request);
     const subscription = subscriptionOf(request);
     if (subscription !== null) {
@@ -114,7 +119,9 @@ class Answerer {
       const body = await this.#subscriptions.open(subscription);
       return { status: 200, type: "text/event-stream", body };
     }
-    const body = await readBytes(request.body, this.#options.maxRequestBytes);
+    const body = await readBytes(request.body, this.#options.maxRequestBytes, {
+      pace: REQUEST_PACE,
+    });
     if (body === null) throw new Refusal(400, "ERR max request size exceeded");
     const { kind, commands } = readRestRequest(request, body);
     const writing = writingOf(
@@ -198,6 +205,7 @@ function refused(error: unknown): Answer {
   if (error instanceof Refusal) {
     return { status: error.status, type, body: errorOf(error.message) };
   }
+  if (error instanceof CostlyBody) return { status: 408, type, body: errorOf(error.message) };
   if (error instanceof SyntaxProblem) return { status: 400, type, body: errorOf(error.message) };
   // What the server did with the command is not known, so this is no error of the command.
   if (error instanceof NoRedis) return { status: 503, type, body: errorOf(error.message) };

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import { textOfThrown } from "../../../core/thrown.ts";
 import { refusal } from "./redis_error.ts";
 
 /** One request of its own, of the official client. */
@@ -132,7 +133,7 @@ function arrayOf(answer: unknown): unknown[] {
 }
 
 function isUnknownScript(error: unknown): boolean {
-  return error instanceof Error && /NOSCRIPT/i.test(error.message);
+  return /NOSCRIPT/i.test(textOfThrown(error).message);
 }
 
 function lengthOf(texts: readonly string[]): number {

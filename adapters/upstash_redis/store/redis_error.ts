@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError, type ErrorCode } from "../../../core/errors.ts";
+import { isInstance } from "../../../core/thrown.ts";
 import { plainError } from "../plain_error.ts";
 
 /** What the server says, what it means, and what is wanted instead. */
@@ -36,7 +37,7 @@ const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
  * message included.
  */
 export function refusal(error: unknown): AtlastError {
-  if (error instanceof AtlastError) return error;
+  if (isInstance(error, AtlastError)) return error;
   const said = plainError(error);
   for (const [words, code, wanted] of KNOWN) {
     if (words.test(said)) {

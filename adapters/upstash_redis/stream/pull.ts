@@ -146,6 +146,8 @@ export class Pull {
   }
 
   #afterTry(one: Fetched, result: Handed): Fetched {
+    // A bus that stops has not tried it: what it fetched is for the other processes of its group.
+    if (result.kind === "refused" && result.code === "stopping") return one;
     if (result.kind === "unanswered" && !result.alone) return one;
     return {
       ...one,

@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import { isInstance } from "../../../core/thrown.ts";
 import type { Command } from "./run.ts";
 import { listOf, runAll, runOne, valuesOf } from "./run.ts";
 import type { StreamSettings } from "./options.ts";
@@ -43,7 +44,7 @@ export async function readNew(
     try {
       return { ...await read(settings, open, count), full: [...full] };
     } catch (error) {
-      const said = error instanceof AtlastError ? error.message : "";
+      const said = isInstance(error, AtlastError) ? error.message : "";
       const more = fullStreams(said, open);
       if (more.length === 0 && (hasMadeGroups || !said.includes("NOGROUP"))) throw error;
       for (const key of more) full.add(key);

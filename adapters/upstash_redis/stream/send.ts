@@ -92,11 +92,13 @@ function isMissing(result: CommandResult | undefined): boolean {
 
 function resultOf(result: CommandResult | undefined): SendResult {
   if (result === undefined) return failure("The server gave no answer for it");
-  return result.error ? failure(plainError(result.error)) : { kind: "sent" };
+  if (!result.error) return { kind: "sent" };
+  // The server refused this command, so nothing of it is in the stream.
+  return { ...failure(plainError(result.error)), arrived: "no" };
 }
 
 /** One that is too large by itself is so every time. */
-function failure(reason: string, isOneOfMany = true): SendResult {
+function failure(reason: string, isOneOfMany = true): SendResult & { kind: "failed" } {
   const retryable = isOneOfMany || !/max request size exceeded/i.test(reason);
   return { kind: "failed", reason, retryable };
 }

@@ -79,6 +79,9 @@ export function pulled(
       if (result.kind !== "sent" || !cameAgain.has(id)) return result;
       const answer = told.get(id);
       const reason = answer?.kind === "refused" ? answer.reason : "not kept";
+      if (answer?.kind === "refused" && answer.code === "stopping") {
+        return { kind: "stopping", reason, retryAfterMs: waitMs ?? 0 };
+      }
       const again = { kind: "failed", reason, retryable: true } as const;
       return waitMs === null ? again : { ...again, retryAfterMs: waitMs };
     });

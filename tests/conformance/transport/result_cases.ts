@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import type { AbortSignalLike, DeliveryResult, Receiver } from "../../../core/ports.ts";
+import { hasNotArrived } from "../../../core/send_result.ts";
 import { Gate } from "../../support/gate.ts";
 import {
   isRetried,
@@ -14,6 +15,7 @@ import {
   routedMany,
   send,
   SENT,
+  STOPPING,
   TestReceiver,
   type TransportCases,
   UNROUTED,
@@ -65,6 +67,39 @@ const results: TransportCases = {
   "what the other side does not subscribe to now is sent again later": async ({ start }) => {
     const transport = await start(new TestReceiver(() => ({ kind: "no_subscriber" })));
     assert.deepEqual((await send(transport, routedMany(2))).map(isRetried), [true, true]);
+  },
+
+  "what a stopping receiver does not take is told apart from a failure": async ({ start }) => {
+    const receiver = new TestReceiver(({ id }) => id === "m-0" ? STOPPING : REFUSED);
+    const answers = await send(await start(receiver), routedMany(2));
+    assert.deepEqual(answers.map(({ kind }) => kind), ["stopping", "failed"]);
+    const [stopping] = answers;
+    assert.ok(stopping?.kind === "stopping" && (stopping.retryAfterMs ?? 0) >= 1_000);
+  },
+
+  "what the receiver says it did not take has not arrived": async ({ start }) => {
+    const answers = new Map<string, DeliveryResult>([
+      ["m-0", REFUSED],
+      ["m-1", STOPPING],
+      ["m-2", { kind: "rejected", reason: "no order" }],
+      ["m-3", { kind: "refused", reason: "half done", arrived: "unknown" }],
+      ["m-4", { kind: "rejected", reason: "half done", arrived: "unknown" }],
+      ["m-5", { kind: "rejected", reason: "taken", code: "id_conflict" }],
+    ]);
+    const receiver = new TestReceiver(({ id }) => answers.get(id)!);
+    const results = await send(await start(receiver), routedMany(6));
+    assert.deepEqual(results.map(hasNotArrived), [true, true, true, false, false, false]);
+  },
+
+  "what got no answer, or an error, may have arrived": async ({ start }) => {
+    const throws = await start(new TestReceiver(() => Promise.reject(new Error("no store"))));
+    const silent: Receiver = {
+      subscribes: (name) => name === ROUTED,
+      deliver: () => Promise.resolve([]),
+    };
+    for (const transport of [throws, await start(silent)]) {
+      assert.deepEqual((await send(transport, [routed("m-1")])).map(hasNotArrived), [false]);
+    }
   },
 
   "when the receiver throws, each message is sent again later": async ({ start }) => {

@@ -28,6 +28,14 @@ export const SENT: SendResult = { kind: "sent" };
 /** The answer of a receiver that has no room; in whole seconds, which is how HTTP says it. */
 export const REFUSED: DeliveryResult = { kind: "refused", reason: "busy", retryAfterMs: 2_000 };
 
+/** The answer of a receiver that is stopping. */
+export const STOPPING: DeliveryResult = {
+  kind: "refused",
+  code: "stopping",
+  reason: "The bus is stopping",
+  retryAfterMs: 1_000,
+};
+
 /** Remembers what came, and answers what the case wants. */
 export class TestReceiver implements Receiver {
   /** Every message that came, in order. */
@@ -85,5 +93,6 @@ export async function send(
 
 /** Whether a message will be sent again. */
 export function isRetried(result: SendResult | undefined): boolean {
-  return result?.kind === "unroutable" || (result?.kind === "failed" && result.retryable);
+  if (result?.kind === "unroutable" || result?.kind === "stopping") return true;
+  return result?.kind === "failed" && result.retryable;
 }

@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { FORCE_AFTER_MS } from "../../../core/checkback.ts";
-import { checkBack, type HalfWorld, ID, statusOf } from "../../support/half_world.ts";
+import { DEFAULT_CHECK, FORCE_AFTER_MS } from "../../../core/checkback.ts";
+import { checkBack, type HalfWorld, ID, Paid, statusOf } from "../../support/half_world.ts";
 import { mustBeDeliveredOnce, paying, type Rows } from "./row.ts";
 
 const BY = { by: "Ann", reason: "the bank is gone" };
@@ -55,6 +55,27 @@ export const operatorRows: Rows = {
       await assert.rejects(world.bus.resolve(ID, "cancel", FORCE), { code: "wrong_state" });
       assert.equal((await recordOf(world))?.note, null);
       await checkBack(world);
+      await mustBeDeliveredOnce(world);
+    },
+};
+
+/** Rows of a participant that is a bus itself. */
+export const earlyRows: Rows = {
+  "asked about before it is prepared, and before its operation had its time: nothing is fenced off":
+    async (world) => {
+      await world.fence.part.ready();
+      const nowMs = world.clock.now();
+      const question = { id: ID, name: Paid.name, epoch: 0, preparedAtMs: nowMs };
+      for (const askedAtMs of [nowMs, nowMs + DEFAULT_CHECK.immunityMs - 1]) {
+        assert.equal(await world.bus.checkBack({ ...question, askedAtMs }), "unknown");
+      }
+      assert.equal(await world.bus.checkBack({ id: ID, name: Paid.name, epoch: 0 }), "unknown");
+      assert.equal(await world.databases.fenced(ID), null);
+      const end = await world.active.transact(ID, paying(world));
+      assert.equal(end.outcome, "committed");
+      const askedAtMs = nowMs + DEFAULT_CHECK.immunityMs;
+      assert.equal(await world.bus.checkBack({ ...question, askedAtMs }), "committed");
+      await world.bus.tick();
       await mustBeDeliveredOnce(world);
     },
 };

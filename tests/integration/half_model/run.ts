@@ -14,6 +14,7 @@ import {
   type StoredRecord,
   subscribe,
 } from "../../../mod.ts";
+import { FORCE_AFTER_MS } from "../../../core/checkback.ts";
 import { type Faulty, faulty, Lost } from "../../support/faulty.ts";
 import { Gate } from "../../support/gate.ts";
 import { LEASE_MS, Paid } from "../../support/half_world.ts";
@@ -82,7 +83,9 @@ export class Run {
       case "lose settle":
         return this.#store.lose("settle", step.what, { of: "outbox" });
       case "resolve":
-        return await this.#resolve(idOf(step.n), step.decision);
+        return await this.#resolve(idOf(step.n), step.decision, step.force);
+      case "ask again":
+        return await this.#askAgain(idOf(step.n));
       case "long pause":
         return await this.#pause();
     }
@@ -251,25 +254,45 @@ export class Run {
     }
   }
 
-  async #resolve(id: string, decision: "confirm" | "cancel"): Promise<void> {
+  async #askAgain(id: string): Promise<void> {
     const state = (await this.#find(id))?.state ?? null;
+    const end = await this.#bus.askAgain(id).then(() => null, (error: { code?: unknown }) => error);
+    if (end instanceof Lost) return;
+    if (end !== null) {
+      return assert.equal(end.code, state === null ? "not_found" : "wrong_state");
+    }
+    assert.equal(state, "in_doubt");
+    assert.equal((await this.#find(id))?.state, "prepared");
+  }
+
+  async #resolve(id: string, decision: "confirm" | "cancel", force: boolean): Promise<void> {
+    const before = await this.#find(id);
+    const state = before?.state ?? null;
     const { mood } = this.#moody;
     const reason = `case ${this.#byHand.size}`;
-    const call = this.#bus.resolve(id, decision, { by: "Ann", reason });
+    const sinceMs = before?.details?.unreachableSinceMs;
+    const isSilent = sinceMs !== undefined && this.#clock.now() - sinceMs >= FORCE_AFTER_MS;
+    const isForced = force && isSilent && mood === "unreachable";
+    const call = this.#bus.resolve(id, decision, { by: "Ann", reason, force });
     const end = await call.then(() => null, (error: { code?: unknown }) => error);
     if (end instanceof Lost) {
       // The answer may have been lost after the decision was written down.
-      if ((await this.#find(id))?.state === "in_doubt") return;
+      if ((await this.#find(id))?.state === state) return;
     } else if (end !== null) {
       // Who decides without a fence in reach would guess.
-      if (state === "in_doubt" && mood === "unreachable") assert.equal(end.code, "unreachable");
+      const isAsked = state === "in_doubt" ||
+        (state === "prepared" && force && sinceMs !== undefined);
+      if (isAsked && mood === "unreachable") assert.equal(end.code, "unreachable");
       else assert.equal(end.code, state === null ? "not_found" : "wrong_state");
+      assert.equal(isForced, false);
       return;
     }
-    assert.notEqual(mood, "unreachable");
-    assert.equal(state, "in_doubt");
+    assert.equal(isForced, mood === "unreachable", `${id}: ${decision} was let pass unasked`);
     const verb = decision === "confirm" ? "Confirmed" : "Cancelled";
-    assert.equal((await this.#find(id))?.note, `${verb} by Ann: ${reason}`);
+    const { note, details } = await this.#find(id) as StoredRecord;
+    assert.deepEqual(details, isForced ? { forced: true } : null);
+    const how = isForced ? /^\w+ by Ann by force, .*: case \d+$/ : /^\w+ by Ann: case \d+$/;
+    assert.ok(note?.startsWith(verb) && note.endsWith(reason) && how.test(note), note ?? "no note");
     // With the fence in reach an operator cannot be wrong; without, it is on him.
     const isRight = this.#committed.has(id) === (decision === "confirm");
     if (mood === "up" && !this.#open.has(id)) assert.ok(isRight, `${id}: ${decision} was let pass`);

@@ -85,8 +85,10 @@ export const step = fc.oneof(
       kind: fc.constant("resolve" as const),
       n,
       decision: fc.constantFrom("confirm" as const, "cancel" as const),
+      force: fc.boolean(),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("ask again" as const), n }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("long pause" as const) }) },
 );
 

@@ -1,0 +1,67 @@
+/**
+ * What a delivery of QStash's is worth: what of it is signed, and what is only said.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { headersDigest, parametersOf } from "../../core/http/qstash_binding.ts";
+import { digestText } from "../../core/http/request_id.ts";
+import { checkPattern } from "../../core/name.ts";
+import type { PushDelivery } from "../../core/push_delivery.ts";
+import { attemptOf } from "../../core/redelivery.ts";
+import { isBatch, type RequestToVerify } from "../../core/wire.ts";
+
+/** Which messages are taken from publishers that do not bind their headers. */
+export interface UnboundRaw {
+  /** Their names, or patterns of names. */
+  readonly names: readonly string[];
+}
+
+/** What a signature says, as far as it is used here. */
+export interface SignedClaims {
+  readonly url: string;
+  readonly tokenId: string;
+  readonly signedAtMs: number;
+}
+
+/**
+ * Checks the option.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function checkUnboundRaw(option: UnboundRaw | undefined): void {
+  if (option === undefined) return;
+  const names: unknown = option?.names;
+  if (!Array.isArray(names) || names.length === 0) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use acceptUnboundRaw: want { names } with one name or more, such as "order.*"`,
+    );
+  }
+  names.forEach(checkPattern);
+}
+
+/** What a delivery is worth; null when its headers are not those that its URL was signed with. */
+export async function pushDelivery(
+  { url, tokenId, signedAtMs }: SignedClaims,
+  { headers }: RequestToVerify,
+  acceptUnboundRaw: UnboundRaw | undefined,
+): Promise<PushDelivery | null> {
+  const { bound, isForBatches } = parametersOf(url);
+  const said = { attempt: attemptOf(headers), signedAtMs, url };
+  if (bound !== null) {
+    const isSame = bound === await headersDigest(headers);
+    return isSame ? { ...said, bindsHeaders: true, unbound: null } : null;
+  }
+  // A batch says all in its body. But where raw bodies are taken, one could be passed off as a batch, by
+  // whoever chose it, unless the URL says which of the two it is.
+  if (isBatch(headers.get("content-type"))) {
+    const bindsHeaders = isForBatches || acceptUnboundRaw === undefined;
+    return { ...said, bindsHeaders, unbound: null };
+  }
+  if (acceptUnboundRaw === undefined || isForBatches || tokenId === "") {
+    return { ...said, bindsHeaders: false, unbound: null };
+  }
+  const id = `qstash_${await digestText(`${tokenId}\n${url}`)}`;
+  return { ...said, bindsHeaders: false, unbound: { id, names: acceptUnboundRaw.names } };
+}

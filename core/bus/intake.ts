@@ -1,0 +1,135 @@
+/**
+ * Intake: stores deliveries in the inbox, and says what became of each. Called for what is delivered, and for
+ * what is fetched.
+ *
+ * @module
+ */
+import type { Message } from "../message.ts";
+import type {
+  AddResult,
+  DeliverOptions,
+  DeliveryResult,
+  NewRecord,
+  StoredRecord,
+} from "../ports.ts";
+import { conflictWith, detailsOnArrival, resultOf } from "./arrival.ts";
+import { failureMessage } from "./callback.ts";
+import { newRecord, storedFromBirth } from "./new_record.ts";
+import type { Settings } from "./options.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Subscriptions } from "./subscriber.ts";
+
+/** A delivery to one group, as it was stored. */
+export interface Received {
+  /** The record, new or not. */
+  readonly record: NewRecord;
+  /** What became of it; null when it was new. */
+  readonly result: DeliveryResult | null;
+  /** The record as this bus has it claimed, to be handled now; null when it has not. */
+  readonly claimed: StoredRecord | null;
+}
+
+/** What became of the messages of a delivery. */
+export interface Taken {
+  /** For each message, in order, what became of it in each group. */
+  readonly received: readonly (readonly Received[])[];
+  /** The records that are new and claimed, to be handled by the caller. */
+  readonly claimed: readonly StoredRecord[];
+}
+
+/** What intake works with. */
+export interface IntakeParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly subscriptions: Subscriptions<Tx>;
+  readonly publisher: Publisher<Tx>;
+}
+
+/** Stores deliveries. */
+export class Intake<Tx> {
+  readonly #parts: IntakeParts<Tx>;
+
+  constructor(parts: IntakeParts<Tx>) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor` says
+   * how many the caller will take of a group, and the rest are left for anyone to claim.
+   */
+  async receive(
+    messages: readonly Message[],
+    roomFor: (group: string) => number,
+    options: DeliverOptions,
+  ): Promise<Taken> {
+    const { settings, subscriptions } = this.#parts;
+    const nowMs = settings.clock.now();
+    const details = detailsOnArrival(options);
+    const records = messages.map((message) =>
+      [...subscriptions.of(message.name).keys()]
+        .map((group) => newRecord(message, { group, dueAtMs: nowMs, details }))
+    );
+    const taken = new Map<string, number>();
+    const flat = records.flat().map((record) => {
+      const before = taken.get(record.group) ?? 0;
+      if (before >= roomFor(record.group)) return record;
+      taken.set(record.group, before + 1);
+      return { ...record, leaseUntilMs: nowMs + settings.leaseMs };
+    });
+    await settings.store.ready();
+    const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
+    let next = 0;
+    const received = records.map((own) =>
+      own.map((): Received => {
+        const record = flat[next] as NewRecord;
+        const result = added[next++] as AddResult;
+        const isHeld = result.added && record.leaseUntilMs !== null;
+        return {
+          record,
+          result: this.#received(record, result),
+          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
+        };
+      })
+    );
+    if (options.publisherLearns === false) await this.#tellOfRejections(received.flat());
+    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
+    return { received, claimed };
+  }
+
+  #received(record: NewRecord, result: AddResult): DeliveryResult | null {
+    const about = {
+      box: "inbox",
+      id: record.id,
+      name: record.message.name,
+      group: record.group,
+    } as const;
+    const { observe } = this.#parts.settings;
+    const conflict = result.added ? null : conflictWith(record, result.existing);
+    if (conflict !== null) {
+      observe({ kind: "rejected", ...about, reason: conflict.reason });
+      return conflict;
+    }
+    observe({ kind: result.added ? "received" : "redelivered", ...about });
+    return result.added ? null : resultOf(result.existing);
+  }
+
+  /**
+   * Sends the failure callbacks of rejected messages whose publisher does not learn from the answer. Done
+   * before the answer, so that a message is not set aside without it; done again, it changes nothing.
+   */
+  async #tellOfRejections(received: readonly Received[]): Promise<void> {
+    const { settings: { store, clock }, publisher } = this.#parts;
+    const answers: NewRecord[] = [];
+    for (const { record: { id, group, message }, result } of received) {
+      if (result?.kind !== "rejected") continue;
+      const { reason } = result;
+      const report = { messageId: id, name: message.name, group, reason, attempts: 0 };
+      const word = await failureMessage(message, report, clock.now(), "conflict");
+      if (word !== null) answers.push(publisher.answer(word));
+    }
+    if (answers.length === 0) return;
+    const added = await store.add("outbox", answers, clock.now());
+    answers.forEach((answer, i) => {
+      if (added[i]?.added) publisher.committed(answer);
+    });
+  }
+}

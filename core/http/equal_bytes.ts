@@ -1,0 +1,12 @@
+/**
+ * Comparing secrets.
+ *
+ * @module
+ */
+
+/** Whether two byte arrays are equal, in the same time wherever the first difference is. */
+export function equalInConstantTime(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (let i = 0; i < b.length; i++) difference |= (a[i] ?? 0) ^ b[i]!;
+  return difference === 0;
+}

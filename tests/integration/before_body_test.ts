@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { verifySignature } from "../../adapters/http/mod.ts";
+import { verifyQstash } from "../../adapters/qstash/verify.ts";
+import type { Verify } from "../../core/wire.ts";
+import { createApp, createCheckBackApp, verifyAny, verifyBearer } from "../../edge/mod.ts";
+import { createStatelessApp } from "../../edge/stateless/mod.ts";
+import { memoryFence } from "../../adapters/memory/mod.ts";
+import { fixture } from "../support/bus_fixture.ts";
+import { KEY } from "../support/http.ts";
+
+const TOKEN = "0123456789abcdef";
+const qstash = verifyQstash({
+  currentSigningKey: "sig_a",
+  nextSigningKey: "sig_b",
+  url: "http://a.example",
+});
+const signature = verifySignature({ signingKeys: [KEY] });
+
+/** A request without credentials, and whether its body was asked for. */
+function stranger(path: string, headers: Record<string, string> = {}) {
+  let asked = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      asked = true;
+      controller.enqueue(new TextEncoder().encode("{}"));
+      controller.close();
+    },
+  }, { highWaterMark: 0 });
+  const init: RequestInit & { duplex: "half" } = { method: "POST", headers, body, duplex: "half" };
+  return { request: new Request(`http://a.example${path}`, init), wasRead: () => asked };
+}
+
+const NAMED = { "cap-msg-id": "m-1", "cap-msg-name": "order.placed" };
+
+describe("the body of a request without credentials", () => {
+  const verifiers: Record<string, Verify> = {
+    verifySignature: signature,
+    verifyQstash: qstash,
+    verifyBearer: verifyBearer(TOKEN),
+    verifyAny: verifyAny(signature, qstash, verifyBearer(TOKEN)),
+  };
+  for (const [name, verify] of Object.entries(verifiers)) {
+    it(`is not read by an app with ${name}`, async () => {
+      const apps = [
+        createApp(fixture([]).bus, { verify, publish: { verify, names: ["#"] }, tick: { verify } }),
+        createStatelessApp([], { verify }),
+      ];
+      for (const app of apps) {
+        const { request, wasRead } = stranger("/deliver", NAMED);
+        assert.equal((await app.fetch(request)).status, 401);
+        assert.equal(wasRead(), false);
+      }
+      for (const path of ["/publish", "/tick"]) {
+        const { request, wasRead } = stranger(path, NAMED);
+        assert.equal((await apps[0]!.fetch(request)).status, 401);
+        assert.equal(wasRead(), false);
+      }
+    });
+  }
+
+  it("is not read by a check-back app", async () => {
+    const app = createCheckBackApp(memoryFence(), {
+      side: "orders",
+      signingKeys: [KEY],
+      verify: signature,
+    });
+    const { request, wasRead } = stranger("/checkback", {
+      "content-type": "application/vnd.atlast.checkback+json",
+    });
+    assert.equal((await app.fetch(request)).status, 401);
+    assert.equal(wasRead(), false);
+  });
+
+  it("is not read for a signature that is too old", async () => {
+    const app = createStatelessApp([], { verify: signature });
+    const { request, wasRead } = stranger("/deliver", {
+      ...NAMED,
+      "webhook-id": "x",
+      "webhook-timestamp": "1",
+      "webhook-signature": "v1,x",
+    });
+    assert.equal((await app.fetch(request)).status, 401);
+    assert.equal(wasRead(), false);
+  });
+
+  it("is read for a verifier of the user's own, alone or beside another", async () => {
+    for (
+      const mine of [(verify: Verify) => verify, (verify: Verify) => verifyAny(signature, verify)]
+    ) {
+      const seen: number[] = [];
+      const app = createStatelessApp([], {
+        verify: mine((_, body) => {
+          seen.push(body.length);
+          return { ok: false, kind: "unauthenticated", reason: "Cannot accept it" };
+        }),
+      });
+      const { request } = stranger("/deliver", NAMED);
+      assert.equal((await app.fetch(request)).status, 401);
+      assert.deepEqual(seen, [2]);
+    }
+  });
+});

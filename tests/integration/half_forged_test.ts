@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
+import { type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
+import { FENCE_RETENTION_MS } from "../../core/bus/fence_janitor.ts";
+import { answerId } from "../../core/checkback_wire.ts";
+import { Signer } from "../../core/http/signature.ts";
+import { HALF_CONTENT_TYPE } from "../../core/wire.ts";
+import type { AtlastError } from "../../mod.ts";
+import { Paid } from "../support/half_world.ts";
+import { fetchFrom, KEY, signingKey } from "../support/http.ts";
+import { type ActiveSide, activeSide, type Keeper, keeperOf, SIDE } from "../support/half_http.ts";
+
+const OTHER_KEY = signingKey("o");
+const ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
+
+let side: ActiveSide;
+let keeper: Keeper;
+
+function client(options: Partial<ClientOptions<MemoryFenceTransaction>> = {}) {
+  return createClient({
+    url: keeper.url,
+    signingKeys: [KEY],
+    side: SIDE,
+    fence: side.fence,
+    retry: ONCE,
+    ...options,
+  });
+}
+
+interface Said {
+  readonly id?: string;
+  readonly message?: { readonly headers: Record<string, string> };
+}
+
+/** A keeper that says what it likes of the message, and keeps nothing; signed as a test wants. */
+function forger(
+  says: (id: string) => { readonly status?: number; readonly body: unknown },
+  sign: (requestId: string, body: Uint8Array) => Promise<Record<string, string>> = () =>
+    Promise.resolve({}),
+): Fetch {
+  return fetchFrom(async (request) => {
+    const requestId = request.headers.get("webhook-id") ?? "";
+    const asked = await request.json() as Said;
+    const { status = 200, body } = says(asked.id ?? asked.message?.headers["cap-msg-id"] ?? "");
+    const bytes = new TextEncoder().encode(JSON.stringify(body));
+    const headers = { ...await sign(requestId, bytes), "content-type": HALF_CONTENT_TYPE };
+    return new Response(bytes, { status, headers });
+  });
+}
+
+const statusIn = (state: string) => (id: string) => ({ body: { id, name: Paid.name, state } });
+const refusing = (code: string, status: number) => () => ({
+  status,
+  body: { error: { code, message: "x" } },
+});
+
+describe("a forged keeper", () => {
+  beforeEach(async () => {
+    side = await activeSide();
+    keeper = await keeperOf(side.url);
+  });
+  afterEach(async () => {
+    await keeper.close();
+    await side.close();
+  });
+
+  const other = new Signer([OTHER_KEY]);
+  const own = new Signer([KEY]);
+  const forgeries: [string, Parameters<typeof forger>[1]][] = [
+    ["that does not sign", undefined],
+    ["with another key", (id, body) => other.headersFor(answerId(id), body)],
+    ["that answers another request", (_, body) => own.headersFor(answerId("atlast_half_1"), body)],
+    ["that signs the request's own id", (id, body) => own.headersFor(id, body)],
+    ["that signs another body", (id) => own.headersFor(answerId(id), new Uint8Array([1]))],
+    [
+      "that signed long ago",
+      (id, body) =>
+        new Signer([KEY], { now: () => Date.now() - 301_000 }).headersFor(answerId(id), body),
+    ],
+  ];
+  for (const [title, sign] of forgeries) {
+    it(`${title} cannot have an operation begin`, async () => {
+      let runs = 0;
+      const work = () => Promise.resolve(++runs);
+      const fetch = forger(statusIn("prepared"), sign);
+      await assert.rejects(client({ fetch }).transact(Paid, { n: 1 }, work), (
+        error: AtlastError,
+      ) => {
+        assert.equal(error.code, "unreachable");
+        return /answered (without a signature that holds|another request)/.test(error.message);
+      });
+      assert.equal(runs, 0);
+    });
+
+    it(`${title} cannot say that an outcome is settled, or contradicted`, async () => {
+      for (const says of [statusIn("succeeded"), refusing("wrong_state", 409)]) {
+        const forged = forger(says, sign);
+        const half = await client({
+          fetch: (url, init) => (isPrepare(init) ? fetch : forged)(url, init),
+        }).prepare(Paid, { n: 1 });
+        await side.fence.transaction((tx) => half.fence(tx));
+        const end = await half.confirm();
+        assert.ok(end.outcome === "committed");
+        assert.deepEqual([end.settled, end.contradicted], [false, undefined]);
+        // And so it is: check-back makes up for it.
+        keeper.clock.advance(10_000);
+        await keeper.bus.tick();
+        assert.ok(keeper.transport.ids.includes(half.id));
+      }
+    });
+  }
+
+  it("cannot have a fence forget what it still needs", async () => {
+    let atMs = Date.now() - 2 * FENCE_RETENTION_MS;
+    const fence = memoryFence(() => atMs);
+    await fence.transaction((tx) => fence.commit("m-1", atMs, tx));
+    atMs = Date.now();
+    for (const says of [refusing("not_found", 404), statusIn("succeeded")]) {
+      await assert.rejects(client({ fence, fetch: forger(says) }).prune(), { code: "unreachable" });
+    }
+    assert.equal((await fence.writtenBefore(Infinity, null, 10)).length, 1);
+    // The true keeper says so too, and is believed.
+    assert.equal(await client({ fence }).prune(), 1);
+  });
+
+  it("cannot be taken for the true one by a token alone, but by HTTPS", () => {
+    const parts = { side: SIDE, fence: side.fence, token: "0123456789abcdef" };
+    for (const url of ["http://bus.example/half", "http://127.0.0.1.example/half"]) {
+      assert.throws(() => createClient({ ...parts, url }), { code: "invalid_option" });
+      createClient({ ...parts, url, answerKeys: [KEY] });
+    }
+    for (const url of ["https://bus.example/half", "http://127.0.0.1:1/half"]) {
+      createClient({ ...parts, url });
+    }
+  });
+});
+
+describe("a true keeper", () => {
+  beforeEach(async () => {
+    side = await activeSide();
+    keeper = await keeperOf(side.url);
+  });
+  afterEach(async () => {
+    await keeper.close();
+    await side.close();
+  });
+
+  it("that cancelled before, says so, and no check-back is promised", async () => {
+    const half = await client().prepare(Paid, { n: 1 });
+    keeper.clock.advance(10_000);
+    await keeper.bus.tick();
+    assert.equal((await client().query(half.id))?.state, "cancelled");
+    // The operation ran without its fence.
+    const end = await half.confirm();
+    assert.ok(end.outcome === "committed");
+    assert.deepEqual([end.settled, end.contradicted], [true, true]);
+    assert.equal((end.error as AtlastError).code, "wrong_state");
+    const told = keeper.observed.all("contradicted", { id: half.id, outcome: "committed" });
+    assert.deepEqual(told.map(({ state, forced }) => [state, forced]), [["cancelled", false]]);
+  });
+
+  it("is believed while keys are rotated, by whichever of them signed", async () => {
+    await keeper.close();
+    keeper = await keeperOf(side.url, {
+      app: {
+        halves: {
+          verify: () => ({ ok: true, principal: { name: "services", kind: "service" } }),
+          signingKeys: [OTHER_KEY, KEY],
+        },
+      },
+    });
+    for (const signingKeys of [[KEY], [OTHER_KEY], [KEY, OTHER_KEY]]) {
+      const half = await client({ signingKeys }).prepare(Paid, { n: 1 });
+      assert.equal(half.state, "prepared");
+    }
+  });
+});
+
+function isPrepare(init: RequestInit | undefined): boolean {
+  return new TextDecoder().decode(init?.body as Uint8Array).includes(`"operation":"prepare"`);
+}
