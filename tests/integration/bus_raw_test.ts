@@ -44,7 +44,7 @@ describe("a message whose body is encoded already", () => {
       { id: "m", duplicate: true, state: "scheduled", dueAtMs: NOW_MS },
     ]);
     for (const other of [{ ...message, body: "2" }, { ...message, name: "b" }]) {
-      await assert.rejects(all.bus.publishRaw(other), refusedAs("id_conflict", /another body/));
+      await assert.rejects(all.bus.publishRaw(other), refusedAs("id_conflict", /another message/));
     }
   });
 
