@@ -48,7 +48,7 @@ export {
 } from "./core/bus/subscriber.ts";
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./core/bus/middleware.ts";
 export type { BusEvent, MessageEvent, Observer } from "./core/bus/observer.ts";
-export type { Cancellation } from "./core/bus/operator.ts";
+export type { Cancellation } from "./core/bus/cancel.ts";
 export type { TickReport } from "./core/bus/tick.ts";
 export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
 export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";

@@ -28,7 +28,7 @@ export class Databases {
   constructor(url: string, pid: number | null) {
     this.#url = url;
     this.#pid = pid;
-    this.#sql = postgres(url, { max: 1, onnotice: () => {} });
+    this.#sql = postgres(url, { max: 1, fetch_types: false, onnotice: () => {} });
   }
 
   urlOf(name: string): string {
@@ -39,7 +39,7 @@ export class Databases {
 
   /** A client of one database. */
   open(name: string): postgres.Sql {
-    return postgres(this.urlOf(name), { max: 1, onnotice: () => {} });
+    return postgres(this.urlOf(name), { max: 1, fetch_types: false, onnotice: () => {} });
   }
 
   async create(name: string): Promise<void> {

@@ -55,6 +55,14 @@ export type ErrorCode =
   | "database_locked"
   /** A transaction was used after it ended. */
   | "transaction_ended"
+  /** The connection of a transaction was lost before its commit: nothing of it is committed. */
+  | "connection_lost"
+  /** The server rolled back a transaction instead of committing it. */
+  | "rolled_back"
+  /** The store did not answer, so it may or may not have done what was asked. Asking again with the same id is safe. */
+  | "outcome_unknown"
+  /** A pooler loses prepared statements: the Postgres client wants `prepare: false`. */
+  | "prepared_statement_lost"
   /** The store cannot do what was asked, such as joining a transaction. */
   | "unsupported";
 

@@ -21,13 +21,19 @@ export interface AbortSignalLike {
 export interface Clock {
   /** Unix time in milliseconds. */
   now(): number;
+  /**
+   * A reading in milliseconds that goes on with the time that passes, whatever is done to the system's clock. A
+   * sender knows by it that its claim ran out. Not given: `now`.
+   */
+  monotonic?(): number;
   /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
   after(delayMs: number, wake: () => void): () => void;
 }
 
 /**
- * How a part of a transaction, such as a savepoint or a wrapper, names the transaction of a store that it
- * belongs to: what is published in the part is published in the whole.
+/**
+ * How a part of a transaction, such as a savepoint or a wrapper of it, names the handle of the whole transaction
+ * of a store: what is published in the part belongs to the whole. One symbol for all copies of the library.
  */
 export const TRANSACTION: unique symbol = Symbol.for("atlast.transaction");
 

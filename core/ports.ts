@@ -14,7 +14,7 @@ import type { SqlClient } from "./platform.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
-export type { AbortSignalLike, Clock, SqlClient } from "./platform.ts";
+export { type AbortSignalLike, type Clock, type SqlClient, TRANSACTION } from "./platform.ts";
 export type {
   Arrival,
   DeliverOptions,

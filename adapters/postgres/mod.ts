@@ -12,6 +12,7 @@ export {
   type PostgresStoreOptions,
   type TransactionOf,
 } from "./postgres_store.ts";
+export { guardPostgres, type GuardPostgresOptions } from "./guard_postgres.ts";
 export { postgresFence, type PostgresFenceOptions } from "./postgres_fence.ts";
 export {
   fenceMigrationSql,

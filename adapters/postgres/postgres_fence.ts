@@ -5,11 +5,13 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { Fence } from "../../core/ports.ts";
-import { checkMigrated, FENCE, migrateOn } from "./migrate.ts";
-import { databaseOf, runOn } from "./postgres_js_database.ts";
-import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
+import { FENCE } from "./migrate.ts";
+import { databaseOf } from "./postgres_js_database.ts";
+import { prepareTables } from "./prepare_tables.ts";
+import type { PostgresJs, TransactionOf } from "./postgres_store.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 import { SqlFence } from "./sql_fence.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "./statement.ts";
 
 /** Long enough for most operations to end, short enough not to hold a connection for nothing. */
 const WAIT_MS = 1_000;
@@ -28,6 +30,13 @@ export interface PostgresFenceOptions {
    * in milliseconds; 1,000 if not given.
    */
   readonly waitMs?: number;
+  /**
+   * How long one statement of the fence may take beyond `waitMs`, in milliseconds; see
+   * `PostgresStoreOptions`.
+   *
+   * @default 30_000
+   */
+  readonly statementTimeoutMs?: number;
 }
 
 /**
@@ -39,10 +48,10 @@ export interface PostgresFenceOptions {
  * import { createBus } from "@atlast/bus";
  * import { postgresFence } from "@atlast/bus/postgres";
  *
- * const business = postgres("postgres://localhost/payments");
+ * const business = postgres("postgres://localhost/payments", { fetch_types: false });
  * const bus = createBus({ store, transport, fence: postgresFence(business) });
  * ```
- * @throws {AtlastError} `invalid_option` for a bad schema name or wait.
+ * @throws {AtlastError} `invalid_option` for a bad schema name, wait or time.
  */
 export function postgresFence<Client extends PostgresJs>(
   sql: Client,
@@ -56,14 +65,14 @@ export function postgresFence<Client extends PostgresJs>(
       `Cannot make a fence with waitMs ${waitMs}: want 1 to 60,000 milliseconds`,
     );
   }
+  const timeoutMs = waitMs +
+    checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
+  const database = databaseOf(sql, { timeoutMs, prepare: true });
   return new SqlFence<TransactionOf<Client>>({
-    database: databaseOf(sql),
+    database,
     schema,
     waitMs: Math.ceil(waitMs),
     now: Date.now,
-    prepare: () =>
-      migrate
-        ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema, FENCE))
-        : checkMigrated(runOn(sql), schema, FENCE),
+    prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }, FENCE),
   });
 }

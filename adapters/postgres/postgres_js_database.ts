@@ -3,23 +3,36 @@
  *
  * @module
  */
-import { endingWith, TransactionEnd } from "./guard.ts";
-import { guardedPostgresJs } from "./guarded_postgres_js.ts";
+import { destroyConnection, type DriverConnection, queryOf } from "./driver.ts";
+import { clientOf } from "./guarded_clients.ts";
+import { guardInternalQueries } from "./internal_queries.ts";
+import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
 import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
 import { SentAhead } from "./sent_ahead.ts";
+import { answerOf } from "./statement.ts";
+
+/** How statements are run. */
+export interface StatementSettings {
+  /** How long one may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether they are prepared where the client allows it. */
+  readonly prepare: boolean;
+}
 
 /** The database behind a client. */
 export function databaseOf<Client extends PostgresJs>(
-  sql: Client,
+  client: Client,
+  settings: StatementSettings,
 ): Database<TransactionOf<Client>> {
+  const sql = clientOf(client);
+  guardInternalQueries(sql);
   const aheads = new WeakMap<object, SentAhead>();
   return {
-    run: runOn(sql),
+    run: runOn(sql, settings),
     async transaction<Result>(
       work: (tx: TransactionOf<Client>) => Promise<Result>,
     ): Promise<Result> {
-      const end = new TransactionEnd();
       const ahead = new SentAhead();
       const working = async (tx: TransactionOf<Client>) => {
         aheads.set(tx, ahead);
@@ -30,48 +43,44 @@ export function databaseOf<Client extends PostgresJs>(
           aheads.delete(tx);
         }
       };
-      let isOver = false;
       try {
-        const result = await sql.begin(
-          "",
-          (tx) => unlessOver(() => isOver, endingWith(tx, guardedPostgresJs, end, working)),
+        const result = await inTransaction<TransactionOf<Client>, Result>(
+          sql,
+          { options: "", timeoutMs: settings.timeoutMs },
+          working,
         );
         await ahead.answered();
         return result;
       } catch (error) {
-        throw ahead.reason(error);
-      } finally {
-        // A lost connection ends the transaction while its work still runs.
-        isOver = true;
-        end.reach();
+        throw await ahead.reason(error);
       }
     },
-    runIn: (tx) => isPostgresJs(tx) ? runOn(tx) : runOnClient(sqlClientOf(tx)),
+    runIn: (tx) => isPostgresJs(tx) ? runOn(tx, settings) : runOnClient(sqlClientOf(tx)),
     ahead: (tx) => aheads.get(tx),
   };
 }
 
-/**
- * The end of work, which postgres.js answers with a commit or a rollback. On a connection that is
- * closed already that would be an uncaught error in a timer of its own, which ends the process, and a
- * connection that never writes again. So it does not hear of work that ends after its transaction.
- */
-function unlessOver<Result>(isOver: () => boolean, work: Promise<Result>): Promise<Result> {
-  return new Promise((commit, rollBack) => {
-    work.then(
-      (result) => isOver() || commit(result),
-      // The connection may be what failed: a turn later it is known whether it closed.
-      (error) => setTimeout(() => isOver() || rollBack(error), 0),
-    );
-  });
-}
-
-/** Runs statements on a client or in its transaction. Statements are prepared where the client allows it. */
-export function runOn(sql: PostgresJsTransaction): Run {
-  return async (text, params) =>
+/** Runs statements on a client or in its transaction. */
+function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSettings): Run {
+  return async (text, params) => {
+    let connection: DriverConnection | undefined;
     // Without `simple: false` a statement without parameters would go by the simple protocol and be
     // planned each time.
-    await sql.unsafe(text, [...params], { prepare: true, simple: false }).values();
+    const query = queryOf(sql, text, [...params], {
+      prepare,
+      simple: false,
+      onexecute(taken: DriverConnection) {
+        connection = taken;
+        return true;
+      },
+    });
+    return await answerOf(query.values(), {
+      timeoutMs,
+      destroy: () => {
+        if (connection !== undefined) destroyConnection(connection);
+      },
+    });
+  };
 }
 
 function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {

@@ -6,10 +6,12 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Store } from "../../core/ports.ts";
 import { Channel } from "./channel.ts";
-import { checkMigrated, migrateOn } from "./migrate.ts";
-import { databaseOf, runOn } from "./postgres_js_database.ts";
+import { databaseOf } from "./postgres_js_database.ts";
+import { prepareTables } from "./prepare_tables.ts";
+import type { Database } from "./run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 import { SqlStore } from "./sql_store.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "./statement.ts";
 
 /** One wake-up in this time wakes soon enough, and is cheap enough. */
 const WAKE_INTERVAL_MS = 5;
@@ -25,6 +27,14 @@ export interface PostgresStoreOptions {
   readonly migrate?: boolean;
   /** The least time between two wake-ups sent to other processes, in milliseconds; 5 if not given. */
   readonly wakeIntervalMs?: number;
+  /**
+   * How long one statement of the store may take, in milliseconds. When the time is up, the server is asked
+   * to cancel it. If that gets no answer either, the connection is closed, and the call rejects with
+   * `outcome_unknown`.
+   *
+   * @default 30_000
+   */
+  readonly statementTimeoutMs?: number;
 }
 
 /** The part of a postgres.js query that the store uses. */
@@ -55,8 +65,6 @@ export interface PostgresJs extends PostgresJsTransaction {
     onNotify: (payload: string) => void,
     onListen?: () => void,
   ): PromiseLike<{ unlisten(): Promise<unknown> }>;
-  /** Sends to a channel. */
-  notify(channel: string, payload: string): PromiseLike<unknown>;
 }
 
 /** What a postgres.js client gives to the work of its transactions. */
@@ -71,22 +79,24 @@ export type TransactionOf<Client> = Client extends {
  * with ``tx`insert …` ``. The client stays the caller's: closing the store does not end it.
  *
  * Works with poolers (`prepare: false`, `fetch_types: false`); behind a pooler that shares connections
- * between transactions, wake-ups of other processes do not arrive, and work is found by polling.
+ * between transactions, wake-ups of other processes do not arrive, and work is found by polling. One that
+ * loses prepared statements is refused with `prepared_statement_lost` where `prepare` is not false.
  *
  * @example
  * ```ts ignore
  * import postgres from "postgres";
  * import { postgresStore } from "@atlast/bus/postgres";
  *
- * const store = postgresStore(postgres("postgres://localhost/shop"));
+ * const store = postgresStore(postgres("postgres://localhost/shop", { fetch_types: false }));
  * ```
- * @throws {AtlastError} `invalid_option` for a bad schema name or interval.
+ * @throws {AtlastError} `invalid_option` for a bad schema name, interval or time.
  */
 export function postgresStore<Client extends PostgresJs>(
   sql: Client,
   options: PostgresStoreOptions = {},
 ): Store<TransactionOf<Client>> {
   const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
+  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   quotedSchema(schema);
   if (!(wakeIntervalMs >= 0)) {
     throw new AtlastError(
@@ -94,22 +104,24 @@ export function postgresStore<Client extends PostgresJs>(
       `Cannot use wakeIntervalMs ${wakeIntervalMs}: want milliseconds from 0 on`,
     );
   }
+  const database = databaseOf(sql, { timeoutMs, prepare: true });
   return new SqlStore<TransactionOf<Client>>({
     capabilities: { transactions: true, durable: true, shared: true },
-    database: databaseOf(sql),
+    database,
     schema,
-    wakeups: new Channel(notifierOf(sql), schema, wakeIntervalMs),
-    prepare: () =>
-      migrate
-        ? sql.begin("", (tx: PostgresJsTransaction) => migrateOn(runOn(tx), schema))
-        : checkMigrated(runOn(sql), schema),
+    wakeups: new Channel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
+    prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
   });
 }
 
-function notifierOf(sql: PostgresJs) {
+function notifierOf(sql: PostgresJs, { run }: Pick<Database<never>, "run">, timeoutMs: number) {
   return {
-    notify: async (channel: string, payload: string) => await sql.notify(channel, payload),
-    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void) =>
-      await sql.listen(channel, onNotify, onListen),
+    notify: (channel: string, payload: string) =>
+      run("select pg_notify($1::text, $2::text)", [channel, payload]),
+    listen: async (channel: string, onNotify: (payload: string) => void, onListen: () => void) => {
+      const listening = sql.listen(channel, onNotify, onListen);
+      const { unlisten } = await within(timeoutMs, "listen for notifications", listening);
+      return { unlisten: () => within(timeoutMs, "stop listening", unlisten()) };
+    },
   };
 }

@@ -45,7 +45,8 @@ export class SentAhead {
   }
 
   /** What a transaction failed with, in the words of the statement that failed first if that is why. */
-  reason(error: unknown): unknown {
+  async reason(error: unknown): Promise<unknown> {
+    await Promise.all(this.#answers);
     if (this.#failure === null) return error;
     const { error: first } = this.#failure;
     return isInstance(first, Error) && first.cause === error ? first : error;

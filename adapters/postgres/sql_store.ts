@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle.ts";
 import type {
   AddResult,
@@ -68,7 +69,8 @@ export class SqlStore<Tx> implements Store<Tx> {
     this.#parts = parts;
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
-    this.#run = (text, params) => untilUncontended(() => run(text, params));
+    this.#run = (text, params) =>
+      untilUncontended(() => run(text, params)).catch((error) => this.#looksAgain(error));
     this.#boxes = {
       outbox: partsOf(parts.schema, "outbox"),
       inbox: partsOf(parts.schema, "inbox"),
@@ -206,7 +208,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-    return this.#parts.database.transaction(work);
+    return this.#parts.database.transaction(work).catch((error) => this.#looksAgain(error));
   }
 
   failureOf(error: unknown): "contention" | "refused" | null {
@@ -223,6 +225,14 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   close(): Promise<void> {
     return this.#parts.wakeups.close();
+  }
+
+  /** A pooler that showed by losing statements is looked for before the store is used again. */
+  #looksAgain(error: unknown): never {
+    if (error instanceof AtlastError && error.code === "prepared_statement_lost") {
+      this.#ready = null;
+    }
+    throw error;
   }
 
   #runIn(tx: Tx | SqlClient): Run {

@@ -79,7 +79,7 @@ class AtlastSession implements Session {
 
   constructor({ url, sparse, sent }: OpenOptions) {
     this.#sent = sent;
-    this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
+    this.#sql = postgres(url, { max: CONNECTIONS, fetch_types: false, onnotice: () => {} });
     this.#store = postgresStore(this.#sql);
     // Where the worker is another process, the publisher names its groups.
     const groups = { [Measured.name]: [GROUP] };

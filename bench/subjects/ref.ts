@@ -50,7 +50,7 @@ class RefSession implements Session {
 
   constructor({ url, sparse }: OpenOptions) {
     this.#sparse = sparse;
-    this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
+    this.#sql = postgres(url, { max: CONNECTIONS, fetch_types: false, onnotice: () => {} });
   }
 
   async setUp(): Promise<void> {

@@ -10,7 +10,7 @@ import type { CheckQuestion, Receiver, Store } from "../ports.ts";
 import { Engine } from "./engine.ts";
 import type { HalfKeeper, HalfStatus } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
-import type { Cancellation } from "./operator.ts";
+import type { Cancellation } from "./cancel.ts";
 import { type BusOptions, settingsOf } from "./options.ts";
 import type { PublishOptions } from "./publisher.ts";
 import type { Receipt } from "./receipt.ts";
@@ -187,7 +187,8 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   checkBack(question: CheckQuestion): Promise<CheckAnswer>;
 
   /**
-   * Withdraws a message that was not sent yet.
+   * Withdraws a message that was not sent. `too_late` is the answer for one that is being sent, was sent, or may
+   * have arrived: an attempt to send it got no answer, or a worker that had claimed it never came back.
    *
    * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
    */

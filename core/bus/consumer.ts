@@ -303,6 +303,7 @@ export class Consumer<Tx> {
       group: record.group,
       reason: patch.reason ?? "",
       attempts: patch.attempts,
+      ...(patch.details?.mayHaveArrived === true ? { mayHaveArrived: true } : {}),
     }, settings.clock.now());
     if (word === null) return await this.#settlePlain(decision);
     const answer = publisher.answer(word);

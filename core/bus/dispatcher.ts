@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AtlastError } from "../errors.ts";
 import { expiresAt } from "../expiry.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../lifecycle.ts";
 import type { Message } from "../message.ts";
@@ -26,6 +27,8 @@ import { decide, type Decision, identityOf, report, settlementOf } from "./settl
 import { carriedResults, groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
+
+const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
 /** What a round of dispatch did. */
 export interface DispatchCounts {
@@ -61,9 +64,13 @@ export class Dispatcher<Tx> {
 
   /** Claims due records. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
-    const { store, clock, leaseMs } = this.#settings;
-    const nowMs = clock.now();
-    return await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs: nowMs + leaseMs, kind });
+    const { store, leaseMs } = this.#settings;
+    const start = this.#leases.start();
+    const { nowMs } = start;
+    const leaseUntilMs = nowMs + leaseMs;
+    const records = await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs, kind });
+    this.#leases.claimed(records, start);
+    return records;
   }
 
   /** Claims one batch and sends it. */
@@ -94,7 +101,9 @@ export class Dispatcher<Tx> {
     untilMs = Infinity,
   ): Promise<Omit<DispatchCounts, "claimed">> {
     if (records.length === 0) return { sent: 0, failed: 0 };
-    const held = this.#leases.hold("outbox", records);
+    const lost = new AbortController();
+    const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
+    const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       const { sendable, decisions } = this.#sort(records);
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
@@ -108,7 +117,7 @@ export class Dispatcher<Tx> {
       settle(decisions);
       for (const batch of batches) {
         const inTime = this.#settings.clock.now() < untilMs;
-        settle(inTime ? await this.#sendBatch(batch, signal) : this.#giveBack(batch));
+        settle(inTime ? await this.#sendBatch(batch, unlessLost) : this.#giveBack(batch));
       }
       const applied = (await Promise.all(settled)).flat();
       return {
@@ -221,7 +230,14 @@ export class Dispatcher<Tx> {
     );
   }
 
-  async #sendBatch(batch: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+  async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+    if (signal.aborted) return this.#giveBack(all);
+    // Not before: this process may have been paused since the claim, and others may have it by now.
+    const batch = all.filter((record) => this.#leases.holds(record));
+    const overdue = batch.length === all.length
+      ? []
+      : this.#giveBack(all.filter((record) => !batch.includes(record)));
+    if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
@@ -230,9 +246,10 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    return batch.map((record, i) =>
+    const sent = batch.map((record, i) =>
       this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
     );
+    return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 
   #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
@@ -274,6 +291,7 @@ export class Dispatcher<Tx> {
       group: "",
       reason: patch.reason ?? "",
       attempts: patch.attempts,
+      ...(patch.details?.mayHaveArrived === true ? { mayHaveArrived: true } : {}),
     }, this.#settings.clock.now());
   }
 

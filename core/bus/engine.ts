@@ -10,6 +10,7 @@ import { STOPPING_RETRY_MS } from "../send_result.ts";
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, Health, HealthOptions } from "./bus.ts";
+import { cancel, type Cancellation } from "./cancel.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
@@ -24,7 +25,7 @@ import { LeaseKeeper } from "./lease_keeper.ts";
 import { Limiter } from "./limiter.ts";
 import { Ongoing } from "./ongoing.ts";
 import { observed } from "./observer.ts";
-import { cancel, type Cancellation, retry } from "./operator.ts";
+import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./phase.ts";
 import { Publisher, type PublishOptions } from "./publisher.ts";
@@ -95,7 +96,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#limiter = new Limiter(settings.concurrencyOf);
     this.#publisher = new Publisher(settings, {
       room: (box, group) => this.#room(box, group),
-      handOver: (record) => this.#laneOf(record.box).push(record),
+      handOver: (record) => {
+        if (record.box === "outbox") this.#leases.born(record);
+        this.#laneOf(record.box).push(record);
+      },
       finds: (box, group) => box === "outbox" || this.#handles(group),
       added: (box, group, committed) => this.#added(committed, box, group),
       tells: (box, group) => !this.#worksOn(box, group),
@@ -298,7 +302,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   }
 
   async cancel(id: string): Promise<Cancellation> {
-    return await this.#calls.during(() => cancel(this.#settings, id));
+    return await this.#calls.during(() => cancel(this.#settings, this.#outbox, id));
   }
 
   async retry(

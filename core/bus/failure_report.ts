@@ -17,6 +17,11 @@ export interface FailureReport {
   readonly reason: string;
   /** How many attempts were made. */
   readonly attempts: number;
+  /**
+   * Whether the message may have taken effect all the same: an attempt to send it got no answer, or a worker died
+   * with it. Do not compensate blindly then. Not given where that is not so, and by versions that cannot tell.
+   */
+  readonly mayHaveArrived?: boolean;
 }
 
 const FIELDS = {
@@ -48,6 +53,10 @@ export const failureReport: Schema<FailureReport> = {
       const issues: SchemaIssue[] = Object.entries(FIELDS)
         .filter(([field, type]) => !isA(type, fields[field]))
         .map(([field, type]) => ({ message: `Expected ${type}`, path: [field] }));
+      const { mayHaveArrived } = fields;
+      if (mayHaveArrived !== undefined && typeof mayHaveArrived !== "boolean") {
+        issues.push({ message: "Expected boolean", path: ["mayHaveArrived"] });
+      }
       return issues.length > 0 ? { issues } : { value: value as FailureReport };
     },
   },

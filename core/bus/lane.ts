@@ -113,6 +113,13 @@ export class Lane<Tx> {
     return this.#queue.holds(record);
   }
 
+  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  takeBack({ id, group, epoch }: StoredRecord): StoredRecord | undefined {
+    return this.#queue.takeBack((held) =>
+      held.id === id && held.group === group && held.epoch === epoch
+    );
+  }
+
   /** Takes no more, and gives back what was not begun. */
   async drain(): Promise<void> {
     const left = this.#queue.close();

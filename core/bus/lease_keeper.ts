@@ -13,6 +13,23 @@ export interface HeldLeases {
   release(): void;
 }
 
+/** When a claim was begun, or renewed, by both clocks. */
+export interface LeaseStart {
+  /** Unix time in milliseconds. */
+  readonly nowMs: number;
+  /** See `Clock.monotonic`. */
+  readonly monotonicMs: number;
+}
+
+/** Until when a claim holds, by both clocks. */
+interface Term {
+  readonly untilMs: number;
+  readonly monotonicUntilMs: number;
+}
+
+/** A claim that another worker has taken over. */
+const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
+
 interface Held {
   readonly box: Box;
   readonly records: readonly StoredRecord[];
@@ -27,6 +44,7 @@ export class LeaseKeeper {
   readonly #observe: Observer;
   readonly #held = new Set<Held>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
+  readonly #terms = new WeakMap<StoredRecord, Term>();
   #cancel: (() => void) | null = null;
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
@@ -34,6 +52,36 @@ export class LeaseKeeper {
     this.#clock = clock;
     this.#leaseMs = leaseMs;
     this.#observe = observe;
+  }
+
+  /** Reads the clocks, before a claim or a renewal is asked for: it holds from then on. */
+  start(): LeaseStart {
+    const nowMs = this.#clock.now();
+    return { nowMs, monotonicMs: this.#clock.monotonic?.() ?? nowMs };
+  }
+
+  /** Remembers until when the leases of claimed records hold. */
+  claimed(records: readonly StoredRecord[], start: LeaseStart): void {
+    const term = termOf(start, this.#leaseMs);
+    for (const record of records) this.#terms.set(record, term);
+  }
+
+  /** Remembers until when the lease holds of a record that was stored with one. */
+  born(record: StoredRecord): void {
+    const start = this.start();
+    const leftMs = (record.leaseUntilMs ?? -Infinity) - start.nowMs;
+    this.#terms.set(record, termOf(start, leftMs));
+  }
+
+  /**
+   * Whether the lease of a claimed record still holds, by the clocks of this process. A process that was paused
+   * for longer than a lease must not go on with what another may have claimed meanwhile.
+   */
+  holds(record: StoredRecord): boolean {
+    const term = this.#terms.get(record);
+    const { nowMs, monotonicMs } = this.start();
+    if (term === undefined) return record.leaseUntilMs !== null && nowMs < record.leaseUntilMs;
+    return nowMs < term.untilMs && monotonicMs < term.monotonicUntilMs;
   }
 
   /** Also keeps the leases of what waits behind the held records of this side. */
@@ -76,10 +124,14 @@ export class LeaseKeeper {
     for (const box of ["outbox", "inbox"] as const) {
       const held = [...this.#held].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
-        .flatMap(({ records }) => records().map(leaseOf));
-      const leases = [...held.flatMap(({ records }) => records.map(leaseOf)), ...waiting];
-      if (leases.length === 0) continue;
-      const renewed = await this.#store.renew(box, leases, this.#clock.now() + this.#leaseMs);
+        .flatMap(({ records }) => records());
+      const all = [...held.flatMap(({ records }) => records), ...waiting];
+      if (all.length === 0) continue;
+      const start = this.start();
+      const untilMs = start.nowMs + this.#leaseMs;
+      const renewed = await this.#store.renew(box, all.map(leaseOf), untilMs);
+      const term = termOf(start, this.#leaseMs);
+      all.forEach((record, i) => this.#terms.set(record, renewed[i] === true ? term : OVER));
       let from = 0;
       for (const each of held) {
         const own = renewed.slice(from, from + each.records.length);
@@ -88,6 +140,10 @@ export class LeaseKeeper {
       }
     }
   }
+}
+
+function termOf({ nowMs, monotonicMs }: LeaseStart, leaseMs: number): Term {
+  return { untilMs: nowMs + leaseMs, monotonicUntilMs: monotonicMs + leaseMs };
 }
 
 function leaseOf({ id, group, epoch }: StoredRecord): Lease {

@@ -1,5 +1,5 @@
 /**
- * What people do to messages: withdraw one, have one tried again.
+ * What an operator does to a message: have it tried again.
  *
  * @module
  */
@@ -8,20 +8,6 @@ import type { Box, LifecycleEvent } from "../lifecycle.ts";
 import type { RecordKey, StoredRecord } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
-
-/** What became of a cancellation. */
-export type Cancellation =
-  /** The message is withdrawn and will not be sent. */
-  | "cancelled"
-  /** It is being sent, or was. */
-  | "too_late";
-
-/** Withdraws a message that was not sent yet. */
-export async function cancel<Tx>(settings: Settings<Tx>, id: string): Promise<Cancellation> {
-  const key = { id, group: "" };
-  const record = await change(settings, "outbox", key, { kind: "cancel" }, isWithdrawable);
-  return record.state === "cancelled" || isWithdrawable(record) ? "cancelled" : "too_late";
-}
 
 /** Has a failed message tried again from the start. */
 export async function retry<Tx>(settings: Settings<Tx>, box: Box, key: RecordKey): Promise<void> {
@@ -57,16 +43,4 @@ async function change<Tx>(
     }
     // Someone changed it between the look and the step: look again.
   }
-}
-
-/** A half message is not one: whether its operation took place is for its fence to say. */
-function isWithdrawable(record: StoredRecord): boolean {
-  if (record.state === "prepared" || record.state === "in_doubt") {
-    throw new AtlastError(
-      "wrong_state",
-      `Cannot cancel message "${record.id}": it is ${record.state}, want its half message's own ` +
-        `cancel(), or resolve() by hand once it is in_doubt`,
-    );
-  }
-  return record.state === "scheduled" && record.leaseUntilMs === null;
 }

@@ -8,6 +8,7 @@ import type { Clock } from "../ports.ts";
 /** The platform's clock. */
 export const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   after(delayMs, wake) {
     const timer = setTimeout(wake, Math.min(delayMs, MAX_TIMER_MS));
     return () => clearTimeout(timer);

@@ -66,6 +66,12 @@ export class WorkQueue<Item> {
     });
   }
 
+  /** Takes one out that was not begun; undefined when there is none. */
+  takeBack(isWanted: (item: Item) => boolean): Item | undefined {
+    const index = this.#waiting.findIndex(isWanted);
+    return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
+  }
+
   /** Lets nothing more in, and gives back what was not begun. */
   close(): Item[] {
     this.#open = false;

@@ -35,12 +35,22 @@ async function chaos(world: Simulation): Promise<string[]> {
       const published = orders.bus.publish(Deduct, { n }, options);
       await published.then(() => promised.push(id), () => {});
     }));
+    const withdrawing = withdraw(world, promised);
     await world.work();
+    await withdrawing;
     for (const service of [orders, inventory]) {
       if (world.fails(`${service.name} crash`, 1.5)) await world.crash(service);
     }
   }
   return promised;
+}
+
+/** Now and then its publisher wants a message back; whether it is told the outcome is another matter. */
+async function withdraw(world: Simulation, promised: readonly string[]): Promise<void> {
+  if (promised.length === 0 || world.chance("cancel") > 0.7) return;
+  const latest = promised.slice(-8);
+  const id = latest[Math.floor(world.chance("which") * latest.length)] as string;
+  await world.orders.bus.cancel(id).catch(() => {});
 }
 
 /** Nothing goes wrong any more: works until nothing is scheduled. */
@@ -65,9 +75,13 @@ function keyOf({ id, group }: StoredRecord): string {
 }
 
 /** What a failure callback is about. */
-function aboutOf({ message }: StoredRecord): string {
-  const { messageId, group } = JSON.parse(String(message.body)) as FailureReport;
+function aboutOf(record: StoredRecord): string {
+  const { messageId, group } = reportOf(record);
   return `${messageId} in "${group}"`;
+}
+
+function reportOf({ message }: StoredRecord): FailureReport {
+  return JSON.parse(String(message.body)) as FailureReport;
 }
 
 /** Everything that was promised happened once, or failed where it can be seen. */
@@ -88,7 +102,15 @@ async function reconcile({ orders, inventory }: Simulation, promised: string[]):
     if (request.state === "succeeded") {
       const groups = received.filter(({ id }) => id === request.id).map(({ group }) => group);
       assert.deepEqual(groups.toSorted(), GROUPS.toSorted(), `${request.id} was sent`);
+    } else if (request.state === "cancelled") {
+      const arrived = received.filter(({ id }) => id === request.id);
+      assert.deepEqual(arrived.map(keyOf), [], `${request.id} was withdrawn and arrived`);
     } else assert.equal(request.state, "failed");
+  }
+  for (const report of reports) {
+    const { messageId, group, mayHaveArrived } = reportOf(report);
+    const hasArrived = group === "" && received.some(({ id }) => id === messageId);
+    assert.ok(!hasArrived || mayHaveArrived, `${messageId} arrived, and its failure says no`);
   }
   for (const record of received) {
     const { n } = JSON.parse(String(record.message.body)) as { n: number };

@@ -65,7 +65,7 @@ for (const [name, open] of Object.entries(STORES)) {
       await bus.tick();
       const { id: messageId, reason } = GONE;
       assert.deepEqual(reports, [
-        { messageId, name: Placed.name, group: "", reason, attempts: 1 },
+        { messageId, name: Placed.name, group: "", reason, mayHaveArrived: true, attempts: 1 },
       ]);
       await end();
     });

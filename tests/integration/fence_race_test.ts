@@ -8,11 +8,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import {
-  postgresFence,
-  type PostgresJsTransaction,
-  postgresStore,
-} from "../../adapters/postgres/mod.ts";
+import { postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
 import { createBus, DEFAULT_CHECK, type HalfOutcome, subscribe } from "../../mod.ts";
 import { faulty } from "../support/faulty.ts";
 import { Gate } from "../support/gate.ts";
@@ -89,7 +85,7 @@ class Races {
     const checks = connect(own.url, { max: PAIRS_AT_ONCE + 2 });
     this.#watcher = connect(own.url, { max: PAIRS_AT_ONCE });
     this.#clients = [messages, operations, checks, this.#watcher];
-    const heldChecks = heldInChecks(checks, (id, tx) => this.#inCheck(id, tx));
+    const heldChecks = heldInChecks(checks, (id, pid) => this.#inCheck(id, pid));
     const waitMs = 20_000;
     const newStore = () => postgresStore(messages, { schema: this.#schema });
     this.#store = faulty(newStore());
@@ -175,7 +171,8 @@ class Races {
       await tx`insert into payment (id) values (${id})`;
       if (first === "operation") {
         void operationInside.pass();
-        await this.#untilBlocking(tx as unknown as PostgresJsTransaction);
+        const [row] = await tx`select pg_backend_pid()::int as pid`;
+        await this.#untilBlocking(row?.["pid"] as number);
       }
       if (fails) throw new Error("declined");
     }, { id });
@@ -187,21 +184,20 @@ class Races {
     else if (first === "whoever") await turnsOf(12 - turns);
   }
 
-  async #inCheck(id: string, tx: PostgresJsTransaction): Promise<void> {
+  async #inCheck(id: string, pid: number): Promise<void> {
     const { first, checkInside } = this.#pairs.get(id) as Pair;
     if (first !== "check") return;
     void checkInside.pass();
-    await this.#untilBlocking(tx);
+    await this.#untilBlocking(pid);
   }
 
-  /** Waits until another session really waits for the one of this transaction. */
-  async #untilBlocking(tx: PostgresJsTransaction): Promise<void> {
-    const [row] = await tx.unsafe("select pg_backend_pid()::int").values();
+  /** Waits until another session really waits for the one of a transaction. */
+  async #untilBlocking(pid: number): Promise<void> {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
       const waiting = await this.#watcher`
         select 1 from pg_stat_activity
         where wait_event_type = 'Lock' and datname = current_database()
-          and ${row?.[0] as number}::int = any(pg_blocking_pids(pid))`;
+          and ${pid}::int = any(pg_blocking_pids(pid))`;
       if (waiting.length > 0) return;
     }
     throw new Error("Cannot go on: nobody waits for this transaction, want one that does");

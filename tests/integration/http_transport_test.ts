@@ -434,10 +434,12 @@ describe("over a real connection", () => {
   it("a connection that is cut or refused is worth another attempt", async () => {
     const [cut] = await send(`${server.origin}/cut`, [testMessage()]);
     assert.match(failed(cut).reason, /^Cannot reach 127\.0\.0\.1:\d+/);
+    assert.equal(failed(cut).arrived, undefined);
     const gone = await serve(() => new Response());
     await gone.close();
     const [refused] = await send(`${gone.origin}/deliver?token=secret`, [testMessage()]);
     assert.equal(failed(refused).retryable, true);
+    assert.equal(failed(refused).arrived, "no");
     assert.match(failed(refused).reason, /^Cannot reach 127\.0\.0\.1:\d+(: \w+)?$/);
   });
 

@@ -43,7 +43,7 @@ describe("transactions of the Postgres store", { skip }, () => {
       assert.deepEqual(result, [1, 3, 4]);
       const [row] = await sql.unsafe(`select tags, about from ${schema}.stock where id = 1`);
       assert.deepEqual(row, { tags: ["b", "c"], about: { n: 1 } });
-    }));
+    }, { fetch_types: true }));
 
   it("refuse every use once they have ended, and nothing is written", () =>
     withStore(async ({ sql, schema, store }) => {

@@ -4,42 +4,34 @@
  * @module
  */
 import type postgres from "postgres";
-import type {
-  PostgresJs,
-  PostgresJsQuery,
-  PostgresJsTransaction,
-} from "../../adapters/postgres/mod.ts";
 
-/** Is called in the transaction of a check that has just written `aborted`, which then waits for it. */
-export type InCheck = (id: string, tx: PostgresJsTransaction) => Promise<void>;
+/**
+ * Is called when a check has just written `aborted`, with the process of the server that its transaction
+ * is in; the check waits for it.
+ */
+export type InCheck = (id: string, pid: number) => Promise<void>;
+
+/** What a query answers, and what the driver calls with it. */
+interface Answering {
+  resolve(result: { readonly state: { readonly pid: number } }): void;
+}
 
 /** Wraps a client, for a fence that only asks. */
-export function heldInChecks(sql: postgres.Sql, inCheck: InCheck): PostgresJs {
-  return {
-    unsafe: (text, params, options) => sql.unsafe(text, params as never, options),
-    begin: (options, work) => sql.begin(options, (tx) => work(held(tx, inCheck))),
-    listen: (channel, onNotify, onListen) => sql.listen(channel, onNotify, onListen),
-    notify: (channel, payload) => sql.notify(channel, payload),
-  };
-}
-
-function held(tx: postgres.TransactionSql, inCheck: InCheck): PostgresJsTransaction {
-  const unsafe: PostgresJsTransaction["unsafe"] = (text, params, options) => {
-    const query = tx.unsafe(text, params as never, options);
-    return params?.[1] === "aborted"
-      ? stopping(query as unknown as PostgresJsQuery, () => inCheck(params[0] as string, tx))
-      : query as unknown as PostgresJsQuery;
-  };
-  // A fence tells a transaction of postgres.js by its being a function.
-  return Object.assign(() => {}, { unsafe });
-}
-
-/** The rows of a query, once what comes after it is done too. */
-function stopping(query: PostgresJsQuery, then: () => Promise<void>): PostgresJsQuery {
-  const values = async () => {
-    const rows = await query.values();
-    await then();
-    return rows;
-  };
-  return Object.assign(Promise.resolve(), { values }) as unknown as PostgresJsQuery;
+export function heldInChecks(sql: postgres.Sql, inCheck: InCheck): postgres.Sql {
+  return new Proxy(sql, {
+    get(target, name) {
+      if (name !== "unsafe") return Reflect.get(target, name);
+      return (...args: Parameters<postgres.Sql["unsafe"]>) => {
+        const query = target.unsafe(...args);
+        const [, params] = args;
+        if (params?.[1] !== "aborted") return query;
+        const answering = query as unknown as Answering;
+        const { resolve } = answering;
+        answering.resolve = (result) => {
+          inCheck(params[0] as string, result.state.pid).then(() => resolve(result));
+        };
+        return query;
+      };
+    },
+  });
 }

@@ -36,7 +36,7 @@ export function connect(
   url: string,
   options: postgres.Options<Record<string, postgres.PostgresType>> = {},
 ): postgres.Sql {
-  return postgres(url, { max: 5, onnotice: () => {}, ...options });
+  return postgres(url, { max: 5, fetch_types: false, onnotice: () => {}, ...options });
 }
 
 /** A schema name that no other test uses. */

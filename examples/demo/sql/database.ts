@@ -45,6 +45,7 @@ export async function openDatabase(
   }
   const sql = postgres(address.url, {
     max: connections,
+    fetch_types: false,
     connection: { search_path: `"${schema}"`, application_name: "atlast-demo" },
     onnotice: () => {},
   });

@@ -1,0 +1,167 @@
+/**
+ * The parts of postgres.js 3.4 that its types do not show, and that the store relies on.
+ *
+ * They are needed because some things the driver does by itself would break what the store promises:
+ * - It sends a prepared statement again when the server does not know it. One that nobody waited for
+ *   then runs after the COMMIT of its transaction, and a COMMIT that is sent again commits nothing.
+ * - `begin` sends statements of a transaction on whatever connection replaced a lost one, and a write
+ *   on a closed connection is an uncaught error.
+ * - `begin` on a connection with a full pipeline leaves BEGIN behind on a connection of the pool.
+ * - After a statement that failed midway, the next answer on its connection begins with holes.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { PostgresJsTransaction } from "./postgres_store.ts";
+
+/** A query of postgres.js: it is sent through its handler when it is first waited for. */
+export interface DriverQuery extends Promise<DriverResult> {
+  handler: ((query: DriverQuery) => unknown) & { debug?: unknown };
+  /** The backend it was sent to; null while it was not sent. */
+  state: object | null;
+  strings: readonly string[];
+  args: readonly unknown[];
+  options: Record<string, unknown>;
+  cancelled: unknown;
+  retried?: unknown;
+  canceller: ((query: { state: object | null; active: boolean }) => Promise<void>) | null;
+  resolve(result: unknown): void;
+  reject(error: unknown): void;
+  execute(): DriverQuery;
+  values(): DriverQuery;
+}
+
+/** What a query answers: rows, and the command the server says it ran. */
+export interface DriverResult extends Array<unknown[]> {
+  readonly command?: string;
+  readonly state?: { readonly pid: number | null };
+}
+
+/** A connection of the pool. */
+export interface DriverConnection {
+  queue: { remove(connection: DriverConnection): unknown };
+  readonly idleTimer: { cancel(): void };
+  /** What the driver calls when the connection has nothing to do and belongs to someone. */
+  reserved?: ((() => void) & { release?: boolean }) | null;
+  /** What the driver calls when the connection is lost. */
+  onclose?: ((error: unknown) => void) | null;
+  /** Sends a query; false when the next has to wait until this one is answered. */
+  execute(query: DriverQuery): unknown;
+  connect(query?: DriverQuery): void;
+  terminate(): void;
+}
+
+/**
+ * Makes a query that the driver does not send again by itself.
+ *
+ * @throws {AtlastError} `unsupported` when the client is not postgres.js 3.4.
+ */
+export function queryOf(
+  sql: PostgresJsTransaction,
+  text: string,
+  params: readonly unknown[],
+  options: Record<string, unknown>,
+): DriverQuery {
+  const query = sql.unsafe(text, params as unknown[], options as object) as unknown as DriverQuery;
+  if (!isDriverQuery(query)) {
+    throw new AtlastError(
+      "unsupported",
+      "Cannot use this Postgres client: want a client or transaction of postgres.js 3.4",
+    );
+  }
+  return forbidRepeat(query);
+}
+
+/** Whether something is a query. */
+export function isDriverQuery(made: unknown): made is DriverQuery {
+  return made instanceof Promise && typeof (made as Partial<DriverQuery>).handler === "function";
+}
+
+/**
+ * The driver notes the error on a query just before it sends it again. So when it does, the query is
+ * rejected with that error, and marked as one that is not to be sent.
+ */
+const NOT_REPEATED: PropertyDescriptor & ThisType<DriverQuery> = {
+  configurable: true,
+  get: () => undefined,
+  set(error) {
+    this.cancelled = true;
+    this.reject(error);
+  },
+};
+
+/** Has a query fail where the driver would send it again. */
+export function forbidRepeat(query: DriverQuery): DriverQuery {
+  return Object.defineProperty(query, "retried", NOT_REPEATED);
+}
+
+/**
+ * Removes the holes at the start of an answer. The driver counts the rows of a statement that failed
+ * midway into the next answer.
+ */
+export function withoutHoles<Rows>(rows: Rows): Rows {
+  if (!Array.isArray(rows) || rows.length === 0 || 0 in rows) return rows;
+  let first = 0;
+  while (first < rows.length && !(first in rows)) first += 1;
+  rows.copyWithin(0, first);
+  rows.length -= first;
+  return rows;
+}
+
+/** Whether an error says that the connection is lost, and not what became of a statement. */
+export function isConnectionError(error: unknown): boolean {
+  if (typeof error !== "object" || error === null) return false;
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  if (severity !== undefined) return severity === "FATAL" || severity === "PANIC";
+  return typeof code === "string" && (code.startsWith("CONNECTION_") || NETWORK_ERRORS.has(code));
+}
+
+const NETWORK_ERRORS: ReadonlySet<string> = new Set([
+  "ECONNRESET",
+  "ECONNREFUSED",
+  "ECONNABORTED",
+  "EPIPE",
+  "ETIMEDOUT",
+  "ENOTCONN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENETDOWN",
+  "ERR_STREAM_DESTROYED",
+  "ERR_STREAM_WRITE_AFTER_END",
+  "ERR_SOCKET_CLOSED",
+  "CONNECT_TIMEOUT",
+]);
+
+/**
+ * Resolves a turn of the event loop later. Several connections are often lost at once, and the driver
+ * learns of each on its own: a statement sent in between, on one that it still takes for open, would
+ * block that connection for minutes.
+ */
+export function aTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** How long a connection has to close by itself once it was asked to, in milliseconds. */
+const CLOSE_GRACE_MS = 100;
+
+/**
+ * Closes a connection that does not answer, so that the pool opens another in its place. What was sent on
+ * it is rejected. `terminate` waits for the other end, which may never answer; connecting anew on the
+ * same socket drops it.
+ */
+export function destroyConnection(connection: DriverConnection): void {
+  const { onclose } = connection;
+  let isClosed = false;
+  connection.onclose = (error) => {
+    isClosed = true;
+    onclose?.(error);
+  };
+  connection.terminate();
+  setTimeout(() => isClosed || connection.connect(), CLOSE_GRACE_MS);
+}
+
+/** Does work after what this turn writes: the driver loses count of a write that terminating cuts off. */
+export function afterWrites(work: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
+  setImmediate === undefined ? setTimeout(work, 0) : setImmediate(work);
+}

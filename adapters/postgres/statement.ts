@@ -1,0 +1,149 @@
+/**
+ * Statements with a time limit, and what is said when one fails for a reason that is not its own.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import {
+  afterWrites,
+  aTurn,
+  type DriverQuery,
+  type DriverResult,
+  isConnectionError,
+  withoutHoles,
+} from "./driver.ts";
+
+/** How long a statement may take if nothing else is said, in milliseconds. */
+export const STATEMENT_TIMEOUT_MS = 30_000;
+/** How long a server has to answer that it cancelled a statement, in milliseconds. */
+const CANCEL_GRACE_MS = 1_000;
+/** The longest time a timer takes. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/** SQLSTATE `invalid_sql_statement_name`: the server does not know a prepared statement. */
+const UNKNOWN_STATEMENT = "26000";
+
+/** How a statement is run. */
+export interface StatementLimit {
+  /** How long it may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Closes the connection that does not answer, where it is known. */
+  readonly destroy: () => void;
+  /** The backend it goes to, where it must be sent there or nowhere. */
+  readonly backend?: object | null;
+}
+
+/**
+ * Sends a query and gives its answer.
+ *
+ * When the time is up, the server is asked to cancel the statement. When it does not answer that either,
+ * the connection is closed.
+ *
+ * @throws {AtlastError} `outcome_unknown` when it was sent and no answer came; `timeout` when it was not
+ * sent; `prepared_statement_lost` behind a pooler that cannot prepare statements.
+ */
+export async function answerOf(query: DriverQuery, limit: StatementLimit): Promise<DriverResult> {
+  let isSettled = false;
+  let timer = setTimeout(() => {
+    const backend = limit.backend ?? query.state;
+    if (backend === null) return withdraw(query, limit.timeoutMs);
+    cancelOnServer(query, backend);
+    timer = setTimeout(() =>
+      afterWrites(() => {
+        if (isSettled) return;
+        query.reject(query.state === null ? notSent(limit.timeoutMs) : unanswered(limit.timeoutMs));
+        limit.destroy();
+      }), CANCEL_GRACE_MS);
+  }, limit.timeoutMs);
+  try {
+    return withoutHoles(await query);
+  } catch (error) {
+    throw await explainFailure(query, error);
+  } finally {
+    isSettled = true;
+    clearTimeout(timer);
+  }
+}
+
+/** What a statement failed with, in words that say what to make of it. */
+async function explainFailure(query: DriverQuery, error: unknown): Promise<unknown> {
+  if (isConnectionError(error)) {
+    await aTurn();
+    return query.state === null ? error : new AtlastError(
+      "outcome_unknown",
+      "Cannot tell what became of a statement: the connection was lost before its answer came",
+      { cause: error },
+    );
+  }
+  return lostStatement(error) ?? error;
+}
+
+/** The error for a prepared statement that the server does not know; null for any other. */
+export function lostStatement(error: unknown): AtlastError | null {
+  if ((error as { code?: unknown } | null)?.code !== UNKNOWN_STATEMENT) return null;
+  return new AtlastError(
+    "prepared_statement_lost",
+    "Cannot use prepared statements on this connection: the server does not know one that was " +
+      "prepared on it, as behind a pooler in transaction mode; set `prepare: false` on the client",
+    { cause: error },
+  );
+}
+
+/** A query that was not sent yet becomes an empty one, so that it does nothing when it is sent. */
+function withdraw(query: DriverQuery, timeoutMs: number): void {
+  query.strings = [""];
+  query.args = [];
+  query.options = { simple: true, prepare: false };
+  query.reject(notSent(timeoutMs));
+}
+
+/** Asks the server to cancel what it runs on a connection. Best effort. */
+function cancelOnServer({ canceller }: DriverQuery, backend: object): void {
+  canceller?.({ state: backend, active: true }).catch(() => {});
+}
+
+function notSent(timeoutMs: number): AtlastError {
+  return new AtlastError(
+    "timeout",
+    `Cannot run a statement: its connection was not free within ${timeoutMs} ms, so it was not sent`,
+  );
+}
+
+function unanswered(timeoutMs: number): AtlastError {
+  return new AtlastError(
+    "outcome_unknown",
+    `Cannot tell what became of a statement: got no answer within ${timeoutMs} ms`,
+  );
+}
+
+/**
+ * Waits for work of the driver's own, which cannot be cancelled.
+ *
+ * @throws {AtlastError} `timeout`.
+ */
+export async function within<Result>(
+  timeoutMs: number,
+  what: string,
+  work: PromiseLike<Result>,
+): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new AtlastError("timeout", `Cannot ${what}: got no answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+  });
+  return await Promise.race([work, limit]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Checks the option `statementTimeoutMs`.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkStatementTimeout(timeoutMs: number): number {
+  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use statementTimeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
+  );
+}

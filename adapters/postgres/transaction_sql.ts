@@ -1,0 +1,168 @@
+/**
+ * What work in a transaction gets: all that a transaction of postgres.js can do, on the connection of a
+ * {@linkcode Session}, until the transaction has ended.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { TRANSACTION } from "../../core/ports.ts";
+import {
+  aTurn,
+  type DriverQuery,
+  forbidRepeat,
+  isConnectionError,
+  isDriverQuery,
+  queryOf,
+  withoutHoles,
+} from "./driver.ts";
+import type { TransactionEnd } from "./guard.ts";
+import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { Session } from "./session.ts";
+import { lostStatement } from "./statement.ts";
+
+type Method = (...args: unknown[]) => unknown;
+
+/** What a transaction is made of. */
+export interface TransactionParts {
+  /** The client. */
+  readonly sql: PostgresJsTransaction;
+  /** The connection. */
+  readonly session: Session;
+  /** Whether the transaction has ended. */
+  readonly end: TransactionEnd;
+}
+
+/** A transaction, or a savepoint within it. */
+export class TransactionScope {
+  /** What work gets. */
+  readonly tx: unknown;
+  /** The name under which work had the transaction prepared for a second phase; null if it did not. */
+  preparedAs: string | null = null;
+  readonly #parts: TransactionParts;
+  readonly #outermost: TransactionScope;
+  #savepoints = 0;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(parts: TransactionParts, outer?: TransactionScope) {
+    this.#parts = parts;
+    this.#outermost = outer === undefined ? this : outer.#outermost;
+    this.tx = this.#sql();
+  }
+
+  /**
+   * Throws what the first statement failed with that did, also one that nobody waited for.
+   */
+  mustNotHaveFailed(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  /** What failed before the server refused all that came after it, if `error` is such a refusal. */
+  reason(error: unknown): unknown {
+    const { code } = (error ?? {}) as { code?: unknown };
+    return code === "25P02" && this.#failure !== null ? this.#failure.error : error;
+  }
+
+  #sql(): unknown {
+    const sql = this.#parts.sql as unknown as Method & Record<string, unknown>;
+    const own = (query: unknown) => this.#onSession(query);
+    const { types, typed, array, json, unsafe } = sql;
+    return Object.assign((...args: unknown[]) => own(sql(...args)), {
+      types,
+      typed,
+      array,
+      json,
+      unsafe: (...args: unknown[]) => own((unsafe as Method)(...args)),
+      file: (path: string, ...args: unknown[]) =>
+        own((unsafe as Method)(readFileSync(path), ...args)),
+      notify: (channel: string, payload: string) =>
+        own((unsafe as Method)("select pg_notify($1, $2)", [channel, payload])),
+      savepoint: (...args: unknown[]) => this.#savepoint(args),
+      prepare: (name: string) => void (this.#outermost.preparedAs = name),
+      [TRANSACTION]: this === this.#outermost ? undefined : this.#outermost.tx,
+    });
+  }
+
+  /** Has a query go to the session. One may be made in time and waited for too late. */
+  #onSession(made: unknown): unknown {
+    if (!isDriverQuery(made)) return made;
+    const { session, end } = this.#parts;
+    const { resolve, reject } = made;
+    made.resolve = (result) => resolve(withoutHoles(result));
+    made.reject = (error) => {
+      if (!isConnectionError(error) && !isUnknown(error)) {
+        return reject(lostStatement(error) ?? error);
+      }
+      session.lose(error);
+      aTurn().then(() => reject(session.loss));
+    };
+    const handler = (query: DriverQuery) => {
+      if (end.reached) return query.reject(session.loss ?? end.error());
+      query.catch((error) => this.#failure ??= { error });
+      session.send(query);
+    };
+    made.handler = Object.assign(handler, { debug: made.handler.debug });
+    return forbidRepeat(made);
+  }
+
+  async #savepoint(args: unknown[]): Promise<unknown> {
+    const [first] = args;
+    if (isTemplate(first)) {
+      return await this.#savepoint([(inner: unknown) => (inner as Method)(...args)]);
+    }
+    const [name, work] = (args.length === 1 ? [null, first] : args) as [string | null, Method];
+    const { sql, end } = this.#parts;
+    const inner = new TransactionScope(this.#parts, this);
+    const id = quoted(`s${this.#outermost.#savepoints++}${name === null ? "" : `_${name}`}`);
+    const run = async (text: string) => {
+      await (inner.#onSession(queryOf(sql, text, [], { simple: true })) as Promise<unknown>);
+    };
+    await run(`savepoint ${id}`);
+    let result: unknown;
+    try {
+      result = await settled(work(inner.tx));
+      if (!end.reached) inner.mustNotHaveFailed();
+    } catch (error) {
+      if (end.reached) throw end.error();
+      await run(`rollback to ${id}`);
+      throw inner.reason(error);
+    }
+    if (end.reached) throw end.error();
+    return result;
+  }
+}
+
+/** A statement got no answer in time. Within a transaction that says that nothing is committed. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof AtlastError && error.code === "outcome_unknown";
+}
+
+/** As postgres.js does: work may return an array of queries. */
+export function settled(result: unknown): unknown {
+  return Array.isArray(result) ? Promise.all(result) : result;
+}
+
+function isTemplate(value: unknown): boolean {
+  return Array.isArray(value) && "raw" in value;
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** What of `node:fs` is used. */
+interface FileSystem {
+  readFileSync(path: string, encoding: "utf8"): string;
+}
+
+/** Not imported, because this module also runs where there are no files. */
+function readFileSync(path: string): string {
+  const { process } = globalThis as {
+    process?: { getBuiltinModule?(name: string): FileSystem | undefined };
+  };
+  const fs = process?.getBuiltinModule?.("node:fs");
+  if (fs !== undefined) return fs.readFileSync(path, "utf8");
+  throw new AtlastError(
+    "unsupported",
+    "Cannot run a file in a transaction on this platform: read it, and run its text by `unsafe`",
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * Withdrawing a message: it succeeds only where every claim of the message ended with word that nothing was
+ * sent.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import type { StoredRecord } from "../ports.ts";
+import { policyOf, type Settings } from "./options.ts";
+import { decide, identityOf, settlementOf } from "./settling.ts";
+
+/** What became of a cancellation. */
+export type Cancellation =
+  /** The message is withdrawn. It was not sent, and will not be. */
+  | "cancelled"
+  /** It is being sent, was sent, or may have arrived: an attempt got no answer, or its worker died. */
+  | "too_late";
+
+/** What this process holds to send. */
+export interface HeldToSend {
+  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  takeBack(record: StoredRecord): StoredRecord | undefined;
+}
+
+/**
+ * Withdraws a message that was not sent.
+ *
+ * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
+ */
+export async function cancel<Tx>(
+  settings: Settings<Tx>,
+  held: HeldToSend,
+  id: string,
+): Promise<Cancellation> {
+  const { store, observe } = settings;
+  await store.ready();
+  for (;;) {
+    const found = await store.find("outbox", { id, group: "" });
+    if (found === null) {
+      throw new AtlastError(
+        "not_found",
+        `Cannot cancel message "${id}": the outbox has none with this id`,
+      );
+    }
+    mustBeNoHalf(found);
+    if (found.state === "cancelled") return "cancelled";
+    if (found.state !== "scheduled" || mayHaveArrived(found)) return "too_late";
+    // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
+    const own = found.leaseUntilMs === null ? undefined : held.takeBack(found);
+    if (found.leaseUntilMs !== null && own === undefined) return "too_late";
+    const decision = decide(settings, found, { kind: "cancel" }, policyOf(settings, found));
+    // If this fails, it may have been withdrawn all the same, so that what was taken back must not be sent any
+    // more from here. If it was not, it is claimed again when its lease is over.
+    const [applied] = await store.settle("outbox", [{
+      ...settlementOf(decision),
+      claimed: own !== undefined,
+    }]);
+    if (applied) {
+      observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
+      return "cancelled";
+    }
+    // Someone changed it between the look and the step: look again.
+  }
+}
+
+function mayHaveArrived({ crashes, details }: StoredRecord): boolean {
+  return crashes > 0 || details?.mayHaveArrived === true;
+}
+
+/** Whether the operation of a half message took place is for its fence to say. */
+function mustBeNoHalf({ id, state }: StoredRecord): void {
+  if (state !== "prepared" && state !== "in_doubt") return;
+  throw new AtlastError(
+    "wrong_state",
+    `Cannot cancel message "${id}": it is ${state}, want its half message's own ` +
+      `cancel(), or resolve() by hand once it is in_doubt`,
+  );
+}
