@@ -126,6 +126,9 @@ export function defineMessage<Body extends Schema, Reply extends Schema | undefi
  * @throws {ContractError} With every problem, when the schema found any.
  */
 export function valueOf<Output>(result: SchemaResult<Output>, what: string): Output {
+  if (typeof result !== "object" || result === null) {
+    throw new TypeError(`Cannot read the ${what}: the schema gave no result`);
+  }
   if (result.issues !== undefined) throw new ContractError(what, result.issues.map(problemOf));
   return result.value;
 }

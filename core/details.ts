@@ -15,8 +15,10 @@ export interface RecordDetails {
   readonly isHalf?: boolean;
   /** In the inbox: the principal that delivered the message, where its verifier names one. */
   readonly principal?: string;
-  /** When the first attempt to send it began, in Unix milliseconds. */
+  /** When the first attempt to send it that may have arrived began, in Unix milliseconds. */
   readonly firstAttemptAtMs?: number;
+  /** Whether an operator wants receivers to take it although they may have forgotten it. */
+  readonly sentForced?: boolean;
   /** Since when there is no route or no subscriber for it, in Unix milliseconds. */
   readonly unroutableSinceMs?: number;
   /** Since when its receiver has been stopping, in Unix milliseconds. */
@@ -57,6 +59,18 @@ export function withoutWaits(details: RecordDetails | null): RecordDetails | nul
   return details?.unroutableSinceMs === undefined && details?.stoppingSinceMs === undefined
     ? details
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
+}
+
+/** Details of a message that an operator has tried again. */
+export function detailsOfRetry(
+  before: RecordDetails | null,
+  mayHaveArrived: boolean,
+  isForced: boolean,
+): RecordDetails | null {
+  const details = withoutWaits(withArrival(before, mayHaveArrived));
+  return (details?.sentForced === true) === isForced
+    ? details
+    : withDetails(details, { sentForced: isForced ? true : undefined });
 }
 
 /** Details as text, for stores that keep them so. */

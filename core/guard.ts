@@ -23,4 +23,9 @@ export function callGuarded(
   }
 }
 
+/** Has a value that was not to be a promise hurt nobody if it is one, and rejects. */
+export function ignoreRejection(value: unknown): void {
+  callGuarded(() => value);
+}
+
 function ignore(): void {}

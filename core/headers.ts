@@ -46,6 +46,10 @@ export const HEADER = {
   activeSide: "atlast-active-side",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",
+  /** When the first attempt to send the message that may have arrived began. Atlast's own. */
+  firstAttempt: "atlast-first-attempt",
+  /** `true` where an operator wants the message taken although it may be forgotten. Atlast's own. */
+  forced: "atlast-forced",
 } as const;
 
 /**
@@ -61,6 +65,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   HEADER.id,
   HEADER.name,
   HEADER.sentTime,
+  HEADER.firstAttempt,
+  HEADER.forced,
   "content-type",
 ]);
 
@@ -108,7 +114,7 @@ export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): Me
 
 /** Every header of a message as it goes on the wire, beside the content type. */
 export function wireHeaders(message: Message): Record<string, string> {
-  return {
+  const headers: Record<string, string> = {
     [HEADER.id]: message.id,
     [HEADER.name]: message.name,
     [HEADER.sentTime]: new Date(message.sentAtMs).toISOString(),
@@ -116,6 +122,11 @@ export function wireHeaders(message: Message): Record<string, string> {
     [HEADER.correlationSequence]: "0",
     ...message.headers,
   };
+  if (message.firstAttemptAtMs !== undefined) {
+    headers[HEADER.firstAttempt] = new Date(message.firstAttemptAtMs).toISOString();
+  }
+  if (message.isForced === true) headers[HEADER.forced] = "true";
+  return headers;
 }
 
 /**
@@ -137,6 +148,7 @@ export function messageFromWire(
   checkId(id);
   checkName(name);
   const contentType = fields["content-type"];
+  const firstAttemptAtMs = parseSentTime(fields[HEADER.firstAttempt]);
   return {
     id,
     name,
@@ -146,6 +158,8 @@ export function messageFromWire(
       : JSON_CONTENT_TYPE,
     body,
     sentAtMs: parseSentTime(fields[HEADER.sentTime]) ?? nowMs,
+    ...(firstAttemptAtMs === null ? {} : { firstAttemptAtMs }),
+    ...(fields[HEADER.forced] === "true" ? { isForced: true } : {}),
   };
 }
 

@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { type RecordDetails, withArrival, withDetails, withoutWaits } from "./details.ts";
+import type { RecordDetails } from "./details.ts";
+import { detailsOfRetry, withArrival, withDetails, withoutWaits } from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import type {
@@ -246,7 +247,7 @@ export function transition(
         crashes: 0,
         dueAtMs: nowMs,
         deadlineMs: null,
-        details: withoutWaits(withArrival(message.details, message.crashes > 0)),
+        details: detailsOfRetry(message.details, message.crashes > 0, event.force === true),
       };
   }
 }

@@ -65,7 +65,11 @@ export type LifecycleEvent =
   /** There is no route or subscriber for it here. No attempt is counted. */
   | Unroutable
   /** An operator wants it tried again from the start. */
-  | { readonly kind: "retry" };
+  | {
+    readonly kind: "retry";
+    /** Whether receivers are to take it although they may have forgotten it. False if not given. */
+    readonly force?: boolean;
+  };
 
 /** An attempt that ended badly. */
 export interface Failure {

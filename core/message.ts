@@ -43,6 +43,13 @@ export interface Message {
   readonly body: MessageBody;
   /** When it was published, in Unix milliseconds. */
   readonly sentAtMs: number;
+  /**
+   * On its way: when the first attempt to send it that may have arrived began, in Unix milliseconds. A receiver
+   * tells by it whether the message can have been there and be forgotten. Not part of what is stored.
+   */
+  readonly firstAttemptAtMs?: number;
+  /** On its way: whether an operator wants it taken although it may be forgotten there. Not part of what is stored. */
+  readonly isForced?: boolean;
 }
 
 /** How many bytes a body takes in UTF-8, counted without encoding it. */

@@ -9,11 +9,18 @@
  */
 import type { RecordDetails } from "./details.ts";
 import type { Box, Patch, Standing, State } from "./lifecycle.ts";
+import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { Message } from "./message.ts";
 import type { SqlClient } from "./platform.ts";
 import type { RetryPolicy } from "./retry.ts";
 
 export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
+export type {
+  MemoryEntry,
+  RememberedMessage,
+  Remembering,
+  ReturningRecord,
+} from "./inbox_memory.ts";
 export { type AbortSignalLike, type Clock, type SqlClient, TRANSACTION } from "./platform.ts";
 export type {
   Arrival,
@@ -78,6 +85,14 @@ export type AddResult =
   | { readonly added: true }
   /** Its key was taken; `existing` is the record that has it, read after the collision. */
   | { readonly added: false; readonly existing: StoredRecord };
+
+/** What became of a record that may have been here before. */
+export type ReturnResult =
+  | AddResult
+  /** Its record was deleted, and it is remembered. */
+  | { readonly added: false; readonly remembered: RememberedMessage }
+  /** It is not known, but others that arrived no earlier than it may have were forgotten. */
+  | { readonly added: false; readonly forgotten: true };
 
 /** Which records to claim. */
 export interface ClaimRequest {
@@ -290,8 +305,23 @@ export interface Store<Tx = unknown> {
   /** How many records there are in each state. */
   count(box: Box): Promise<StateCounts>;
 
-  /** Deletes at most `limit` records that are past their expiry, and says how many it deleted. */
-  prune(box: Box, nowMs: number, limit: number): Promise<number>;
+  /**
+   * Deletes at most `limit` records that are past their expiry, and says how many it deleted.
+   *
+   * With `remembering` it keeps a memory of those of the inbox, in the same atomic step, and deletes at most
+   * `limit` memories of messages that arrived before `sinceMs`, which it counts too. When it deletes a record of the
+   * inbox without keeping one, or a memory, it keeps when that message arrived, if that is the latest so far: see
+   * {@linkcode Store.addUnlessKnown}.
+   */
+  prune(box: Box, nowMs: number, limit: number, remembering?: Remembering): Promise<number>;
+
+  /**
+   * Adds records to the inbox as {@linkcode Store.add} does, but leaves out those that are remembered from
+   * {@linkcode Store.prune}, and those of which it must be feared that they were forgotten. Safe beside a `prune`: a
+   * message is known by its record or by its memory at any moment. For the few that come late: those that
+   * come in time have their record still.
+   */
+  addUnlessKnown(records: readonly ReturningRecord[], nowMs: number): Promise<ReturnResult[]>;
 
   /**
    * When the next claim of records in `state` (`scheduled` if not given) can find something, in Unix

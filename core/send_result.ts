@@ -29,12 +29,13 @@ export function hasNotArrived(result: SendResult): boolean {
 
 /**
  * Whether a message may have taken effect that a receiver did not take: it says so, or another group there
- * may have taken it, where only one of them has another message with its id.
+ * may have taken it, where only one of them has another message with its id, or has forgotten it.
  */
 export function arrivalOfRefusal(
   { code, arrived }: { readonly code?: FailureCode | undefined; readonly arrived?: string },
 ): Arrival {
-  return (arrived === undefined || arrived === "no") && code !== "id_conflict" ? "no" : "unknown";
+  const isOfOneGroup = code === "id_conflict" || code === "too_old_to_deduplicate";
+  return (arrived === undefined || arrived === "no") && !isOfOneGroup ? "no" : "unknown";
 }
 
 /** What a receiver that is not there any more, or not yet, is asked to be left alone for, in milliseconds. */

@@ -59,7 +59,7 @@ export function guardWith(onError: OnError = logError): Guard {
           report,
           // A getter, because asking where there is none costs an error, and few routes ask.
           get waitUntil() {
-            return waitUntilOf(context);
+            return waitUntilOf(context, report);
           },
         });
       } catch (error) {
@@ -101,12 +101,15 @@ function answerError(
   return answer({ error: said }, 500, { "content-type": contentType });
 }
 
-function waitUntilOf(context: Context): Surroundings["waitUntil"] {
+function waitUntilOf(
+  context: Context,
+  report: Surroundings["report"],
+): Surroundings["waitUntil"] {
   // Hono throws where there is none, and servers other than Workers pass other things in its place.
   try {
     const platform: { waitUntil?: unknown } = context.executionCtx;
     if (typeof platform.waitUntil !== "function") return undefined;
-    return (work) => context.executionCtx.waitUntil(work);
+    return (work) => callGuarded(() => context.executionCtx.waitUntil(work), report);
   } catch {
     return undefined;
   }

@@ -12,6 +12,9 @@ import type {
   ListQuery,
   NewRecord,
   RecordKey,
+  Remembering,
+  ReturningRecord,
+  ReturnResult,
   Settlement,
   SqlClient,
   StateCounts,
@@ -19,6 +22,7 @@ import type {
   StoreCapabilities,
   StoredRecord,
 } from "../../core/ports.ts";
+import { Memories } from "./memories.ts";
 import { Records } from "./records.ts";
 import { type Boxes, BufferedTransaction, type MemoryTransaction } from "./transaction.ts";
 import { addTo, copyOf, settleIn } from "./writes.ts";
@@ -35,6 +39,7 @@ export function memoryStore(): Store<MemoryTransaction> {
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
+  readonly #memories = new Memories();
 
   ready(): Promise<void> {
     return Promise.resolve();
@@ -146,16 +151,47 @@ class MemoryStore implements Store<MemoryTransaction> {
     return Promise.resolve(counts);
   }
 
-  prune(box: Box, nowMs: number, limit: number): Promise<number> {
+  async prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
     const records = this.#boxes[box];
+    const expired = records.expired(nowMs, limit);
+    const kept = box === "inbox" && remembering !== undefined
+      ? expired.filter(({ createdAtMs }) => createdAtMs >= remembering.sinceMs)
+      : [];
+    const entries = kept.length === 0 ? [] : await remembering?.entriesOf(kept) ?? [];
     let deleted = 0;
-    while (deleted < limit) {
-      const record = records.firstExpiring();
-      if (record === undefined || (record.expiresAtMs ?? Infinity) > nowMs) break;
+    for (const record of expired) {
+      // Someone else may have deleted or retried it while the digests were made.
+      if (records.get(record) !== record) continue;
       records.delete(record);
       deleted += 1;
+      if (box !== "inbox") continue;
+      const entry = entries[kept.indexOf(record)];
+      if (entry === undefined) this.#memories.forgot(record.createdAtMs);
+      else this.#memories.keep(entry, record.createdAtMs);
     }
-    return Promise.resolve(deleted);
+    if (box !== "inbox" || remembering === undefined) return deleted;
+    return deleted + this.#memories.forgetBefore(remembering.sinceMs, limit);
+  }
+
+  addUnlessKnown(returning: readonly ReturningRecord[], nowMs: number): Promise<ReturnResult[]> {
+    return promiseOf(() =>
+      returning.map(({ record, key, sinceMs }): ReturnResult => {
+        const existing = this.#boxes.inbox.get(record);
+        if (existing !== undefined) return { added: false, existing: copyOf(existing) };
+        const remembered = this.#memories.get(key);
+        if (remembered !== undefined) return { added: false, remembered };
+        if (sinceMs !== null && !this.#memories.knowsAllSince(sinceMs)) {
+          return { added: false, forgotten: true };
+        }
+        addTo(this.#boxes.inbox, "inbox", record, nowMs);
+        return { added: true };
+      })
+    );
   }
 
   nextDueAt(

@@ -96,9 +96,17 @@ export class Records implements RecordView {
     return groups === undefined || groups.includes(key.group) ? slot : undefined;
   }
 
-  /** The settled record that expires first; undefined when none ever does. */
-  firstExpiring(): StoredRecord | undefined {
-    return this.#expiring.first?.record;
+  /** Settled records that have expired, the first one first, at most so many. */
+  expired(nowMs: number, limit: number): StoredRecord[] {
+    const slots: Slot[] = [];
+    while (slots.length < limit) {
+      const { first } = this.#expiring;
+      if (first === undefined || first.atMs > nowMs) break;
+      this.#expiring.remove(first);
+      slots.push(first);
+    }
+    for (const slot of slots) this.#expiring.add(slot);
+    return slots.map(({ record }) => record);
   }
 
   #heapFor(record: StoredRecord): Heap<Slot> | null {

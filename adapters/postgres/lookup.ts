@@ -8,6 +8,7 @@ import type { ListQuery, RecordKey, StateCounts, StoredRecord } from "../../core
 import { textLiteral } from "./array_literal.ts";
 import type { Value } from "./batch.ts";
 import { expected, limitOf } from "./in_order.ts";
+import { forgetting, type MemoryTables } from "./inbox_memory.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey } from "./storable_text.ts";
@@ -126,10 +127,21 @@ select least(
     return dueAtMs === null ? null : Number(dueAtMs);
   }
 
-  /** See `Store.prune`. Rows that someone else is changing or deleting are left to them. */
-  async prune(run: Run, nowMs: number, limit: number): Promise<number> {
+  /**
+   * See `Store.prune`. Rows that someone else is changing or deleting are left to them. In the inbox it keeps
+   * when the latest of what it deleted had arrived.
+   */
+  async prune(
+    run: Run,
+    nowMs: number,
+    limit: number,
+    tables: MemoryTables | null,
+  ): Promise<number> {
     if (limit <= 0) return 0;
     const { name } = this.#table;
+    const keeping = tables === null
+      ? ""
+      : `,\n${forgetting(tables, "select max(created_at_ms) from gone")}`;
     const rows = await run(
       `with gone as (
   delete from ${name}
@@ -140,8 +152,8 @@ select least(
     ${limitOf("$2")}
     for update skip locked
   )) and ${UNHURRIED}
-  returning 1
-)
+  returning created_at_ms
+)${keeping}
 select count(*) from gone`,
       [Math.floor(nowMs), limit],
     );

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
+import { memoryStatements } from "./inbox_memory.ts";
 import { tableOf } from "./table.ts";
 
 /** One step of the schema. */
@@ -50,6 +51,8 @@ export const MIGRATIONS: readonly Migration[] = [
       // Those that are decided are kept for days at most; these are told apart from now on.
       `update ${tableOf(schema, "outbox").name} set details = '{"isHalf":true}'
 where state in ('prepared', 'in_doubt')`,
+      ...memoryStatements(schema),
+      attemptedStatement(schema),
     ],
   },
 ];
@@ -104,4 +107,14 @@ function halfStatements(schema: string, box: Box): string[] {
 
 function detailsStatements(schema: string, box: Box): string[] {
   return [`alter table ${tableOf(schema, box).name} add column details text`];
+}
+
+/**
+ * Of messages that an older version tried to send nobody knows whether they arrived: they may have, from when
+ * they were published on.
+ */
+function attemptedStatement(schema: string): string {
+  return `update ${tableOf(schema, "outbox").name}
+set details = '{"mayHaveArrived":true,"firstAttemptAtMs":' || created_at_ms || '}'
+where state in ('scheduled', 'failed') and (attempts > 0 or crashes > 0)`;
 }

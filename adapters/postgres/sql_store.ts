@@ -12,6 +12,9 @@ import type {
   ListQuery,
   NewRecord,
   RecordKey,
+  Remembering,
+  ReturningRecord,
+  ReturnResult,
   Settlement,
   SqlClient,
   StateCounts,
@@ -23,6 +26,13 @@ import { Claimer } from "./claim.ts";
 import { addPart, allAdded } from "./add.ts";
 import type { Word } from "./channel.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
+import {
+  addUnlessKnown,
+  forgetBefore,
+  type MemoryTables,
+  memoryTables,
+  pruneRemembering,
+} from "./inbox_memory.ts";
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
@@ -63,6 +73,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
+  readonly #memory: MemoryTables;
   #ready: Promise<void> | null = null;
 
   constructor(parts: SqlStoreParts<Tx>) {
@@ -71,6 +82,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
       untilUncontended(() => run(text, params)).catch((error) => this.#looksAgain(error));
+    this.#memory = memoryTables(parts.schema);
     this.#boxes = {
       outbox: partsOf(parts.schema, "outbox"),
       inbox: partsOf(parts.schema, "inbox"),
@@ -192,9 +204,39 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await this.#boxes[box].lookup.count(this.#run);
   }
 
-  async prune(box: Box, nowMs: number, limit: number): Promise<number> {
+  async prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
     await this.ready();
-    return await this.#boxes[box].lookup.prune(this.#run, nowMs, limit);
+    const { table, lookup } = this.#boxes[box];
+    if (box !== "inbox" || remembering === undefined) {
+      return await lookup.prune(this.#run, nowMs, limit, box === "inbox" ? this.#memory : null);
+    }
+    let deleted = 0;
+    for (let more = true; more && deleted < limit;) {
+      const left = limit - deleted;
+      const part = await this.transaction((tx) =>
+        pruneRemembering(this.#runIn(tx), table, this.#memory, nowMs, left, remembering)
+      );
+      deleted += part.deleted;
+      more = part.more;
+    }
+    if (remembering.sinceMs === -Infinity) return deleted;
+    return deleted + await forgetBefore(this.#run, this.#memory, remembering.sinceMs, limit);
+  }
+
+  async addUnlessKnown(
+    records: readonly ReturningRecord[],
+    nowMs: number,
+  ): Promise<ReturnResult[]> {
+    await this.ready();
+    if (records.length === 0) return [];
+    return await this.transaction((tx) =>
+      addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, records, nowMs)
+    );
   }
 
   async nextDueAt(

@@ -51,13 +51,14 @@ export interface RequestForm {
  * @param proof What proves that it was sent from here, for its failure callback; null for none.
  */
 export async function requestOf(
-  message: Message,
+  given: Message,
   target: QstashTarget,
   form: RequestForm,
   choices: QstashChoices,
   proof: string | null,
 ): Promise<QstashRequest> {
   const { format, failureCallback, ...shared } = form;
+  const message = deliveredLater(given, choices);
   // QStash calls the endpoints of a group by their own URLs, which can bind no headers.
   const isRaw = format === "message" && target.url !== undefined && fitsRawForm(message);
   const { contentType, body, headers } = isRaw
@@ -73,13 +74,30 @@ export async function requestOf(
       [SENT_HEADER]: sentHeader(message.id, bodyBytes(message.body)),
     },
     body: typeof body === "string" ? body : new Uint8Array(body),
-    deduplicationId: await dedupId(message.id, target.url ?? target.urlGroup),
+    deduplicationId: await dedupIdOf(message, target.url ?? target.urlGroup),
     ...shared,
     ...(failureCallback === undefined ? {} : {
       failureCallback: proof === null ? failureCallback : urlWithProof(failureCallback, proof),
     }),
     ...chosen(choices),
   };
+}
+
+/** One that an operator forces is not the one that QStash has already, whose headers do not say so. */
+async function dedupIdOf({ id, isForced }: Message, destination: string): Promise<string> {
+  const dedup = await dedupId(id, destination);
+  return isForced === true ? `${dedup}.forced` : dedup;
+}
+
+/** A message that QStash is to hold back cannot have arrived before. */
+function deliveredLater(
+  message: Message,
+  { delayMs = 0, notBeforeMs = 0 }: QstashChoices,
+): Message {
+  const { firstAttemptAtMs } = message;
+  if (firstAttemptAtMs === undefined || (delayMs <= 0 && notBeforeMs <= 0)) return message;
+  const delayedMs = notBeforeMs > 0 ? notBeforeMs : firstAttemptAtMs + delayMs;
+  return { ...message, firstAttemptAtMs: Math.max(firstAttemptAtMs, delayedMs) };
 }
 
 /** Whether a request can stand in a batch, which is JSON: bytes are carried byte for byte only alone. */

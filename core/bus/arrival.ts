@@ -5,11 +5,24 @@
  */
 import type { RecordDetails } from "../details.ts";
 import { failureText } from "../failure_code.ts";
-import type { DeliverOptions, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
+import type {
+  DeliverOptions,
+  DeliveryResult,
+  NewRecord,
+  SendResult,
+  StoredRecord,
+} from "../ports.ts";
 import { isSameMessage } from "../same_message.ts";
 
 /** A delivery that can never be taken. */
 export type Rejection = DeliveryResult & { readonly kind: "rejected" };
+
+/** The answer to a different message that has the id of one that is known. */
+export const ID_CONFLICT: Rejection = {
+  kind: "rejected",
+  code: "id_conflict",
+  reason: failureText("id_conflict"),
+};
 
 /** What a record keeps of who delivered it. */
 export function detailsOnArrival({ principal }: DeliverOptions): RecordDetails | null {
@@ -28,7 +41,13 @@ export function conflictWith(
   const [mine, other] = [details?.principal, existing.details?.principal];
   const isOther = mine !== undefined && other !== undefined && mine !== other;
   if (!isOther && isSameMessage(message, existing.message)) return null;
-  return { kind: "rejected", code: "id_conflict", reason: failureText("id_conflict") };
+  return ID_CONFLICT;
+}
+
+/** What a rejection means for whoever sends. */
+export function failureOfRejection({ reason, code }: Rejection): SendResult {
+  const failed = { kind: "failed", retryable: false, reason } as const;
+  return code === undefined ? failed : { ...failed, code };
 }
 
 /** What a redelivery is answered by the record that is there. */

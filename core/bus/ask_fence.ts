@@ -6,6 +6,7 @@
 import type { CheckAnswer } from "../checkback.ts";
 import { AtlastError } from "../errors.ts";
 import type { CheckQuestion, Clock, Fence } from "../ports.ts";
+import { checkAnswer } from "./checked_answers.ts";
 import { timeLimit } from "./time_limit.ts";
 
 /** How long a fence may take to answer if nothing else is said, in milliseconds. */
@@ -31,7 +32,9 @@ export async function askFence(
   try {
     return await limit.race(async () => {
       await fence.ready();
-      return await fence.ask(question, limit.signal);
+      return checkAnswer(await fence.ask(question, limit.signal), (error) => {
+        throw error;
+      });
     });
   } finally {
     limit.end();

@@ -8,6 +8,7 @@ import type { CheckAnswer } from "../checkback.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER } from "../headers.ts";
 import type { AbortSignalLike, CheckBack, StoredRecord } from "../ports.ts";
+import { checkAnswer } from "./checked_answers.ts";
 import type { Settings } from "./options.ts";
 import { timeLimit } from "./time_limit.ts";
 
@@ -36,7 +37,11 @@ export async function askParticipant<Tx>(
       preparedAtMs: message.sentAtMs,
       askedAtMs: clock.now(),
     };
-    return await limit.race(() => checkBack.ask(question, limit.signal));
+    const answer = await limit.race(() => checkBack.ask(question, limit.signal));
+    return checkAnswer(
+      answer,
+      (error) => observe({ kind: "error", during: "check-back", error }),
+    );
   } catch (error) {
     observe({ kind: "error", during: "check-back", error });
     return "unreachable";

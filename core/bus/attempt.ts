@@ -146,8 +146,8 @@ export async function handled<Tx>(
         handling,
         async (value) => await subscriber.handle(value, handling),
       )(body);
-    const publishes = handling.finish();
-    if (publishes !== null) await publishes;
+    const begun = handling.finished();
+    if (begun !== null) await begun;
   } catch (thrown) {
     // It goes through the transaction of a driver, which may want to read it.
     throw readableThrown(thrown);

@@ -194,9 +194,16 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    */
   cancel(id: string): Promise<Cancellation>;
 
-  /** Has a failed message tried again from the start. */
+  /**
+   * Has a failed message tried again from the start. With `force` receivers take a message of the outbox although they
+   * may have forgotten that they had it (`too_old_to_deduplicate`): its effect may happen twice.
+   *
+   * @throws {AtlastError} `not_found`, `wrong_state` for one that is not failed, `invalid_option` for `force` in the
+   * inbox.
+   */
   retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
+    options?: { readonly force?: boolean },
   ): Promise<void>;
 
   /**

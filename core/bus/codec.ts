@@ -84,9 +84,14 @@ export function decodeBodySoon(schema: Schema, message: Message): unknown {
 /** A promise only where the schema needs one: a batch goes several times as fast without. */
 function read(schema: Schema, { contentType, body }: EncodedBody, what: string): unknown {
   const result = schema["~standard"].validate(decode(contentType, body, what));
-  return result instanceof Promise
-    ? result.then((read) => valueOf(read, what))
+  return isThenable(result)
+    ? Promise.resolve(result).then((read) => valueOf(read, what))
     : valueOf(result, what);
+}
+
+/** Whether it is a promise, of this realm or of another. */
+function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
+  return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
 
 function fitting(

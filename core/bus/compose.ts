@@ -11,6 +11,7 @@ import { checkBodySize, type Message, type MessageHeaders } from "../message.ts"
 import { checkName } from "../name.ts";
 import type { NewRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, END_OF_TIME_MS, later, type RetryPolicy } from "../retry.ts";
+import { hasRoute } from "./checked_answers.ts";
 import { type EncodeBody, encodeBody, type EncodedBody } from "./codec.ts";
 import type { Draft } from "./middleware.ts";
 import type { PublishOptions } from "./publisher.ts";
@@ -112,7 +113,7 @@ export function mustRoute(
   name: string,
   headers: MessageHeaders,
 ): void {
-  if (transport.routes(name, headers)) return;
+  if (hasRoute(transport, name, headers)) return;
   throw new AtlastError(
     "no_route",
     headers[HEADER.destination] === undefined

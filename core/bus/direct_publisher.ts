@@ -7,6 +7,7 @@ import type { Contract } from "../contract.ts";
 import { AtlastError, NonRetryable, RetryAfter } from "../errors.ts";
 import { checkBodySize, MAX_BODY_BYTES, type Message } from "../message.ts";
 import type { Clock, Transport } from "../ports.ts";
+import { sendResultAt } from "./checked_answers.ts";
 import { compose, headersOf, mustRoute } from "./compose.ts";
 import type { HandlerPublisher } from "./handling.ts";
 import { idSource } from "./ids.ts";
@@ -66,7 +67,8 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     }
     mustRoute(transport, "send", name, headers);
     checkBodySize(message.body, this.maxBodyBytes);
-    const [result] = await transport.send([message], new AbortController().signal);
+    const results = await transport.send([message], new AbortController().signal);
+    const result = sendResultAt(results, 0);
     if (result?.kind === "sent") return;
     const reason = `Cannot send "${name}": ${result?.reason ?? "the transport gave no answer"}`;
     if (result?.kind !== "failed") throw new AtlastError("no_route", reason);

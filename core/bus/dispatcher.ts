@@ -16,15 +16,19 @@ import type {
   SettleStep,
   StoredRecord,
 } from "../ports.ts";
+import { addToInbox, type Arrival } from "./admit.ts";
+import { failureOfRejection } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
+import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
+import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
-import { carriedResults, groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
+import { groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
 
@@ -157,7 +161,7 @@ export class Dispatcher<Tx> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
-      ...newRecord(message, {}),
+      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
       state: "failed",
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
@@ -207,26 +211,43 @@ export class Dispatcher<Tx> {
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
     const { message: { name, headers }, details } = record;
     if (details?.groups !== undefined) return null;
-    if (this.#settings.transport.routes(name, headers)) return null;
+    try {
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
   /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
-  async #carry(batch: readonly StoredRecord[], signal: AbortSignal): Promise<SendResult[]> {
-    const { store, clock, transport } = this.#settings;
+  async #carry(
+    batch: readonly StoredRecord[],
+    startedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult[]> {
+    const { transport } = this.#settings;
+    const messages = batch.map((record) => outgoing(record, startedAtMs));
     const groups = batch.map((record) => groupsOf(this.#settings, record));
-    const rest = batch.filter((_, i) => groups[i] === null).map(({ message }) => message);
-    if (rest.length === batch.length) return await transport.send(rest, signal);
-    const own = batch.filter((_, i) => groups[i] !== null);
-    const ownGroups = groups.filter((each) => each !== null);
-    const records = own.flatMap((record, i) => inboxRows(record, ownGroups[i] as string[]));
-    const added = await store.add("inbox", records, clock.now());
-    this.#tellInbox({ box: "inbox", records });
-    const carried = carriedResults(own, ownGroups, added);
+    if (groups.every((each) => each === null)) return await transport.send(messages, signal);
+    const arrivals = batch.flatMap((record, i) =>
+      inboxRows(record, groups[i] ?? [])
+        .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
+    );
+    const results = await addToInbox(this.#settings, arrivals, startedAtMs);
+    this.#tellInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
+    const rejected = new Map<string, SendResult>();
+    arrivals.forEach(({ record }, i) => {
+      const result = results[i];
+      if (result?.kind === "rejected") rejected.set(record.id, failureOfRejection(result));
+    });
+    const rest = messages.filter((_, i) => groups[i] === null);
     const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
-    const [nextCarried, nextSent] = [carried.values(), sent.values()];
-    return groups.map((each) =>
-      (each === null ? nextSent : nextCarried).next().value as SendResult
+    let next = 0;
+    return groups.map((own, i): SendResult =>
+      own === null
+        ? sent[next++] as SendResult
+        : rejected.get((batch[i] as StoredRecord).id) ?? { kind: "sent" }
     );
   }
 
@@ -239,22 +260,33 @@ export class Dispatcher<Tx> {
       : this.#giveBack(all.filter((record) => !batch.includes(record)));
     if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
+    const startedAtMs = this.#settings.clock.now();
     try {
       // A transport that does not heed the signal must not keep the bus from stopping.
-      results = await unlessAborted(() => this.#carry(batch, signal), signal);
+      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
     const sent = batch.map((record, i) =>
-      this.#decide(record, eventAfterSending(this.#settings, results[i], signal.aborted), nowMs)
+      this.#decide(
+        record,
+        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
+        nowMs,
+        startedAtMs,
+      )
     );
     return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 
-  #decide(record: StoredRecord, event: LifecycleEvent, nowMs?: number): Decision {
+  #decide(
+    record: StoredRecord,
+    event: LifecycleEvent,
+    nowMs?: number,
+    startedAtMs?: number,
+  ): Decision {
     const policy = policyOf(this.#settings, record);
-    return decide(this.#settings, record, event, policy, null, nowMs);
+    return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
   }
 
   /** Settles decisions and gives back those that applied. */

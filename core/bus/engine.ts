@@ -11,6 +11,7 @@ import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, Store } from "../ports.ts";
 import type { Bus, Health, HealthOptions } from "./bus.ts";
 import { cancel, type Cancellation } from "./cancel.ts";
+import { dueTime } from "./checked_answers.ts";
 import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
@@ -219,7 +220,9 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       await store.ready();
       await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
       await this.#outbox.idle();
-      if (alarm !== undefined) this.#waker.done(await store.nextDueAt("outbox", clock.now()));
+      if (alarm !== undefined) {
+        this.#waker.done(dueTime(await store.nextDueAt("outbox", clock.now())));
+      }
     });
   }
 
@@ -278,9 +281,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
 
   async retry(
     { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
+    { force = false }: { readonly force?: boolean } = {},
   ): Promise<void> {
     await this.#calls.during(async () => {
-      await retry(this.#settings, box, { id, group });
+      await retry(this.#settings, box, { id, group }, force);
       this.#madeDue(box, group);
     });
   }

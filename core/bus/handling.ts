@@ -7,10 +7,12 @@ import type { Contract } from "../contract.ts";
 import { wireHeaders } from "../headers.ts";
 import type { Message, MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
+import { Begun } from "./begun.ts";
+import { transactionEnded } from "./joined_transactions.ts";
 import { type CallbackChoices, callbackChoices, requestedCallback } from "./callback.ts";
 import type { PublishOptions } from "./publisher.ts";
-import { PublishScope } from "./publish_scope.ts";
 import type { Receipt } from "./receipt.ts";
+import { guardListeners } from "./guarded_signal.ts";
 import type { CallbackControl, HandlerContext } from "./subscriber.ts";
 
 /** What is handled, and how often it was before. */
@@ -33,10 +35,11 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   readonly group: string;
   readonly attempt: number;
   readonly tx: Tx;
-  readonly signal: AbortSignal;
+  readonly #signal: AbortSignal;
   readonly #publisher: HandlerPublisher<Tx>;
+  #guarded: AbortSignal | undefined;
+  #begun: Begun | undefined;
   #choices: CallbackChoices | undefined;
-  #publishes: PublishScope | undefined;
   #isOver = false;
 
   constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
@@ -44,8 +47,12 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     this.group = record.group;
     this.attempt = record.attempts + 1;
     this.tx = tx;
-    this.signal = signal;
+    this.#signal = signal;
     this.#publisher = publisher;
+  }
+
+  get signal(): AbortSignal {
+    return this.#guarded ??= guardListeners(this.#signal);
   }
 
   get headers(): MessageHeaders {
@@ -61,24 +68,25 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return (contract: Contract, value: unknown, options = {}) => {
       const { tx } = this;
       if (tx !== undefined) {
-        const publish = () => this.#publisher.publish(contract, value, { ...options, tx });
-        return this.#scope().run(publish);
+        return this.#scope().start(() =>
+          this.#publisher.publish(contract, value, { ...options, tx })
+        );
       }
       // What is stored by itself may be published later too; nothing waits for it then.
       const publish = () => this.#publisher.publish(contract, value, options);
-      return this.#isOver ? publish() : this.#scope().run(publish);
+      return this.#isOver ? publish() : this.#scope().start(publish);
     };
   }
 
-  /** Waits for what the handler published and did not wait for; null when there is nothing to wait for. */
-  finish(): Promise<void> | null {
-    return this.#publishes?.finish() ?? null;
+  /** Waits for what the handler has begun to publish; null where it has not. */
+  finished(): Promise<void> | null {
+    return this.#begun?.finished() ?? null;
   }
 
   /** The handler has ended: what it publishes from now on is refused, if it is to be in its transaction. */
   close(): void {
     this.#isOver = true;
-    this.#publishes?.close();
+    this.#begun?.close();
   }
 
   /** What the handler chose for its callback. */
@@ -86,12 +94,15 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return this.#choices ??= callbackChoices(this.message);
   }
 
-  #scope(): PublishScope {
-    if (this.#publishes === undefined) {
-      this.#publishes = new PublishScope((error) => this.#publisher.refused?.(error));
-      if (this.#isOver) this.#publishes.close();
+  #scope(): Begun {
+    if (this.#begun === undefined) {
+      this.#begun = new Begun({
+        error: transactionEnded,
+        refused: (error) => this.#publisher.refused?.(error),
+      });
+      if (this.#isOver) this.#begun.close();
     }
-    return this.#publishes;
+    return this.#begun;
   }
 
   /** Where the return value goes; null when nowhere. */

@@ -5,17 +5,13 @@
  * @module
  */
 import type { Message } from "../message.ts";
-import type {
-  AddResult,
-  DeliverOptions,
-  DeliveryResult,
-  NewRecord,
-  StoredRecord,
-} from "../ports.ts";
-import { conflictWith, detailsOnArrival, resultOf } from "./arrival.ts";
+import type { DeliverOptions, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
+import { addToInbox, type Arrival } from "./admit.ts";
+import { detailsOnArrival } from "./arrival.ts";
 import { failureMessage } from "./callback.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
 import type { Settings } from "./options.ts";
+import { withoutWay } from "./outgoing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
@@ -64,28 +60,29 @@ export class Intake<Tx> {
     const { settings, subscriptions } = this.#parts;
     const nowMs = settings.clock.now();
     const details = detailsOnArrival(options);
-    const records = messages.map((message) =>
-      [...subscriptions.of(message.name).keys()]
-        .map((group) => newRecord(message, { group, dueAtMs: nowMs, details }))
-    );
     const taken = new Map<string, number>();
-    const flat = records.flat().map((record) => {
-      const before = taken.get(record.group) ?? 0;
-      if (before >= roomFor(record.group)) return record;
-      taken.set(record.group, before + 1);
-      return { ...record, leaseUntilMs: nowMs + settings.leaseMs };
+    const leaseUntilMs = nowMs + settings.leaseMs;
+    const arrivals = messages.map((message) => {
+      const stored = withoutWay(message);
+      return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
+        const before = taken.get(group) ?? 0;
+        const record = newRecord(stored, { group, dueAtMs: nowMs, details });
+        if (before >= roomFor(group)) return { record, message };
+        taken.set(group, before + 1);
+        return { record: { ...record, leaseUntilMs }, message };
+      });
     });
     await settings.store.ready();
-    const added = flat.length === 0 ? [] : await settings.store.add("inbox", flat, nowMs);
+    const results = await addToInbox(settings, arrivals.flat(), nowMs, options);
     let next = 0;
-    const received = records.map((own) =>
-      own.map((): Received => {
-        const record = flat[next] as NewRecord;
-        const result = added[next++] as AddResult;
-        const isHeld = result.added && record.leaseUntilMs !== null;
+    const received = arrivals.map((own) =>
+      own.map(({ record }): Received => {
+        const result = results[next++] ?? null;
+        this.#observe(record, result);
+        const isHeld = result === null && record.leaseUntilMs !== null;
         return {
           record,
-          result: this.#received(record, result),
+          result,
           claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
         };
       })
@@ -95,21 +92,11 @@ export class Intake<Tx> {
     return { received, claimed };
   }
 
-  #received(record: NewRecord, result: AddResult): DeliveryResult | null {
-    const about = {
-      box: "inbox",
-      id: record.id,
-      name: record.message.name,
-      group: record.group,
-    } as const;
+  #observe({ id, group, message: { name } }: NewRecord, result: DeliveryResult | null): void {
     const { observe } = this.#parts.settings;
-    const conflict = result.added ? null : conflictWith(record, result.existing);
-    if (conflict !== null) {
-      observe({ kind: "rejected", ...about, reason: conflict.reason });
-      return conflict;
-    }
-    observe({ kind: result.added ? "received" : "redelivered", ...about });
-    return result.added ? null : resultOf(result.existing);
+    const about = { box: "inbox", id, name, group } as const;
+    if (result?.kind === "rejected") observe({ kind: "rejected", ...about, reason: result.reason });
+    else observe({ kind: result === null ? "received" : "redelivered", ...about });
   }
 
   /**

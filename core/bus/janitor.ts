@@ -4,9 +4,11 @@
  * @module
  */
 import type { Box } from "../lifecycle.ts";
+import { deletedCount } from "./checked_answers.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "./fence_janitor.ts";
 import type { HalfKeeper } from "./half_keeper.ts";
 import type { Settings } from "./options.ts";
+import { rememberingOf } from "./retention.ts";
 import type { Wake } from "./wake.ts";
 
 /** How many records one statement deletes: short enough not to hold others up. */
@@ -53,11 +55,16 @@ export class Janitor<Tx> {
   }
 
   async #prune(box: Box, untilMs: number, isOver: () => boolean): Promise<number> {
-    const { store, clock, observe } = this.#settings;
+    const { store, clock, observe, memory } = this.#settings;
     let count = 0;
     while (!isOver()) {
       const startMs = clock.now();
-      const deleted = await store.prune(box, startMs, BATCH);
+      const remembering = box === "inbox" ? rememberingOf(memory, startMs) : undefined;
+      const deleted = deletedCount(
+        await (remembering === undefined
+          ? store.prune(box, startMs, BATCH)
+          : store.prune(box, startMs, BATCH, remembering)),
+      );
       count += deleted;
       if (deleted < BATCH) break;
       const restMs = Math.min((clock.now() - startMs) * REST_PER_BATCH, LONGEST_REST_MS);

@@ -3,9 +3,10 @@
  *
  * @module
  */
+import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import { TRANSACTION } from "../platform.ts";
-import { PublishScope } from "./publish_scope.ts";
+import { Begun } from "./begun.ts";
 
 /** Messages stored in a transaction. */
 export interface Staged {
@@ -19,7 +20,7 @@ export interface Staged {
 
 /** What is published in one transaction of this bus. */
 interface Joined {
-  readonly scope: PublishScope;
+  readonly begun: Begun;
   readonly staged: Staged[];
 }
 
@@ -41,20 +42,23 @@ export class JoinedTransactions<Tx> {
    */
   async within<Result>(tx: Tx, work: () => Promise<Result>): Promise<Result> {
     if (!isObject(tx)) return await work();
-    const joined: Joined = { scope: new PublishScope(this.#refused), staged: [] };
+    const joined: Joined = {
+      begun: new Begun({ error: transactionEnded, refused: this.#refused }),
+      staged: [],
+    };
     this.#own.set(tx, joined);
     try {
       const result = await work();
-      await joined.scope.finish();
+      await joined.begun.finished();
       return result;
     } finally {
-      joined.scope.close();
+      joined.begun.close();
     }
   }
 
   /** Runs a publish in a transaction, as part of its work where this bus began it. */
   run<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
-    return this.#of(tx)?.scope.run(publish) ?? publish();
+    return this.#of(tx)?.begun.start(publish) ?? publish();
   }
 
   /** Keeps what was published in a transaction of this bus until its commit. */
@@ -81,4 +85,12 @@ export class JoinedTransactions<Tx> {
 
 function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+/** The error of a publish in a transaction whose work has ended. */
+export function transactionEnded(): AtlastError {
+  return new AtlastError(
+    "transaction_ended",
+    "Cannot publish in this transaction: its work has ended, want every publish begun before that",
+  );
 }

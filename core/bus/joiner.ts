@@ -36,7 +36,7 @@ export function joiner<Item, Result>(
       const batch = waiting.slice(0, maxItems);
       waiting = waiting.slice(maxItems);
       runs += 1;
-      run(batch.map(({ item }) => item)).then(
+      runAll(batch.map(({ item }) => item)).then(
         (results) => batch.forEach(({ resolve }, i) => resolve(results[i] as Result)),
         (error) => batch.forEach(({ reject }) => reject(error)),
       ).finally(() => {
@@ -44,6 +44,13 @@ export function joiner<Item, Result>(
         pump();
       });
     }
+  }
+
+  /** Rejects for what is no result for each: those who wait would take it for one, or wait for ever. */
+  async function runAll(items: Item[]): Promise<Result[]> {
+    const results: unknown = await run(items);
+    if (Array.isArray(results) && results.length === items.length) return results;
+    throw new TypeError(`Cannot use what a store gave: want ${items.length} results`);
   }
 
   return (item) =>

@@ -4,6 +4,7 @@
  * @module
  */
 import type { MessageHeaders } from "../message.ts";
+import { Begun } from "./begun.ts";
 import type { HandlerContext } from "./subscriber.ts";
 import type { Receipt } from "./receipt.ts";
 
@@ -27,7 +28,8 @@ export type PublishMiddleware = (
 
 /**
  * Wraps a handler: may do work before and after, or return a reply without calling `next`. It runs in
- * the handler's transaction and within its time; what it throws fails the attempt.
+ * the handler's transaction and within its time; what it throws fails the attempt. What `next` does is
+ * waited for, also by a middleware that does not; then its failure fails the attempt too.
  */
 export type ConsumeMiddleware<Tx = unknown> = (
   body: unknown,
@@ -41,7 +43,13 @@ export function wrapPublish(
   publish: (draft: Draft) => Promise<Receipt>,
 ): (draft: Draft) => Promise<Receipt> {
   return layers.reduceRight<typeof publish>(
-    (next, layer) => (draft) => layer(draft, next),
+    (next, layer) => async (draft) => {
+      const begun = new Begun("next");
+      const receipt = await layer(draft, (changed) => begun.start(() => next(changed)));
+      await begun.finished();
+      if (typeof receipt?.id === "string") return receipt;
+      throw new TypeError("Cannot use what a middleware of onPublish gave: want a receipt");
+    },
     publish,
   );
 }
@@ -53,7 +61,12 @@ export function wrapHandler<Tx>(
   handle: (body: unknown) => Promise<unknown>,
 ): (body: unknown) => Promise<unknown> {
   return layers.reduceRight<typeof handle>(
-    (next, layer) => (body) => layer(body, context, next),
+    (next, layer) => async (body) => {
+      const begun = new Begun("next");
+      const value = await layer(body, context, (read) => begun.start(() => next(read)));
+      await begun.finished();
+      return value;
+    },
     handle,
   );
 }

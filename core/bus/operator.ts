@@ -9,9 +9,25 @@ import type { RecordKey, StoredRecord } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
 
-/** Has a failed message tried again from the start. */
-export async function retry<Tx>(settings: Settings<Tx>, box: Box, key: RecordKey): Promise<void> {
-  await change(settings, box, key, { kind: "retry" }, () => true);
+/**
+ * Has a failed message tried again from the start.
+ *
+ * @param force Whether receivers are to take it although they may have forgotten it; of the outbox alone.
+ * @throws {AtlastError} `invalid_option` for a message of the inbox that is to be forced.
+ */
+export async function retry<Tx>(
+  settings: Settings<Tx>,
+  box: Box,
+  key: RecordKey,
+  force = false,
+): Promise<void> {
+  if (force && box === "inbox") {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
+    );
+  }
+  await change(settings, box, key, { kind: "retry", force }, () => true);
 }
 
 /** Carries an event out on a record that nobody has claimed, unless `allowed` says no; gives back what it found. */

@@ -11,11 +11,12 @@ import type { Box, LifecyclePolicy } from "../lifecycle.ts";
 import { MAX_BODY_BYTES } from "../message.ts";
 import type { CheckBack, Clock, Fence, Store, StoredRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
+import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
+import { type InboxMemory, retentionOf } from "./retention.ts";
 import type { Subscriber } from "./subscriber.ts";
-import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
@@ -34,10 +35,13 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** How long settled messages are kept; fields not given are CAP's: 1 day after success, 15 after failure. */
   readonly expiry?: Partial<ExpiryPolicy>;
   /**
-   * How long the inbox remembers that it handled a message, if that is longer than `expiry` keeps it:
-   * a redelivery that comes later is taken for a new message. Not given: as long as it is kept.
+   * How long the inbox knows a message from its arrival on, in milliseconds; null for ever. Beyond what `expiry` keeps,
+   * it is of each message a few digests. A message whose first attempt began earlier, and that is not known, is
+   * rejected with `too_old_to_deduplicate`. A longer time holds for what arrives from then on.
+   *
+   * @default The longer of `expiry.succeededMs` and the longest schedule of `retry` plus a day, at most 90 days more
    */
-  readonly dedupMs?: number;
+  readonly dedupMs?: number | null;
   /** How long a claim holds without renewal; 60,000 if not given. A dead worker's messages wait this long. */
   readonly leaseMs?: number;
   /** How long a handler may take; 30,000 if not given. */
@@ -103,6 +107,7 @@ export interface Settings<Tx> {
   readonly transport: Transport;
   readonly retry: RetryPolicy;
   readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
+  readonly memory: InboxMemory;
   readonly leaseMs: number;
   readonly handlerTimeoutMs: number;
   readonly concurrencyOf: (group: string) => number;
@@ -140,11 +145,15 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
       [group, own],
     ) => [group, count(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
   );
+  const observe = guarded(options.observe);
+  const reportOn = (during: string) => (error: unknown) =>
+    observe({ kind: "error", during, error });
+  checkTransport(options.transport);
   return {
     store: options.store,
     transport: options.transport,
     retry,
-    expiry: { outbox: expiry, inbox: rememberedFor(expiry, options.dedupMs) },
+    ...retentionOf(expiry, options.dedupMs, retry),
     fence: options.fence as Fence | undefined,
     checkBacks: new Map(Object.entries(options.checkBacks ?? {})),
     check,
@@ -161,11 +170,25 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
-    observe: guarded(options.observe),
-    clock: options.clock ?? SYSTEM_CLOCK,
-    random: options.random ?? Math.random,
+    observe,
+    clock: guardedClock(options.clock, reportOn("clock")),
+    random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
+}
+
+/** With a batch of no messages, or of none that is a number, nothing would be sent and nothing said. */
+function checkTransport({ capabilities }: Transport): void {
+  for (const limit of ["maxBatch", "maxBodyBytes"] as const) {
+    const value: unknown = capabilities[limit];
+    if (typeof value === "number" && value >= 1) continue;
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with a transport whose capability ${limit} is ${
+        typeof value === "number" ? value : typeof value
+      }: want a number from 1 on`,
+    );
+  }
 }
 
 /** The largest body that this bus publishes, in bytes. */
@@ -180,11 +203,6 @@ export function policyOf<Tx>(
   own?: RetryPolicy,
 ): LifecyclePolicy {
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
-}
-
-function rememberedFor(expiry: ExpiryPolicy, dedupMs: number | undefined): ExpiryPolicy {
-  if (dedupMs === undefined || expiry.succeededMs === null) return expiry;
-  return { ...expiry, succeededMs: Math.max(expiry.succeededMs, positive("dedupMs", dedupMs, 0)) };
 }
 
 function count(option: string, value: number | undefined, otherwise: number): number {

@@ -5,6 +5,7 @@
  */
 import type { Receiver } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
+import { pullResult } from "./checked_answers.ts";
 import type { Settings } from "./options.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unlessAborted } from "./time_limit.ts";
@@ -50,8 +51,11 @@ export class Puller<Tx> {
       const taking: Receiver["deliver"] = (messages) =>
         deliver(messages, { publisherLearns: false });
       // A transport that does not heed the signal must not keep the bus from stopping.
-      return await unlessAborted(async () => await transport.pull?.(request, taking), signal) ??
-        NOTHING;
+      const pulled = await unlessAborted(
+        async () => await transport.pull?.(request, taking),
+        signal,
+      );
+      return pulled === undefined ? NOTHING : pullResult(pulled);
     } catch (error) {
       observe({ kind: "error", during: "pull", error });
       return { ...NOTHING, nextAtMs: clock.now() + FAILED_REST_MS };
@@ -76,7 +80,8 @@ export class Puller<Tx> {
       const { received, more, nextAtMs } = await this.pull(PULL_BATCH, deliver);
       if (stopped()) return;
       restMs = Math.min(received > 0 ? FIRST_REST_MS : restMs * 2, pullMs);
-      if (more) continue;
+      // One that says "more" and brings nothing must not keep the process busy.
+      if (more && received > 0) continue;
       await this.wake.sleep(Math.min(clock.now() + restMs, nextAtMs ?? Infinity));
     }
   }

@@ -6,6 +6,7 @@
  */
 import { later } from "../retry.ts";
 import type { StoredRecord } from "../ports.ts";
+import { dueTime } from "./checked_answers.ts";
 import type { Settings } from "./options.ts";
 import type { Wake } from "./wake.ts";
 
@@ -110,7 +111,8 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   return { untilMs: now() + CONTENDED_REST_MS };
 }
 
-function dueNext(dueAtMs: number | null, nowMs: number): Next {
+function dueNext(given: number | null, nowMs: number): Next {
+  const dueAtMs = dueTime(given);
   if (dueAtMs === null) return { untilMs: Infinity };
   return dueAtMs <= nowMs ? "at once" : { untilMs: dueAtMs };
 }

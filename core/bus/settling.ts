@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { keepingFirstAttempt } from "../first_attempt.ts";
 import { type LifecycleEvent, type LifecyclePolicy, type Patch, transition } from "../lifecycle.ts";
 import type { Settlement, StoredRecord } from "../ports.ts";
 import type { BusEvent, Observer } from "./observer.ts";
@@ -23,6 +24,8 @@ export interface Decision {
 /**
  * Decides what an event makes of a record. Where many are decided at once, `nowMs` is the same for all:
  * stores write changes that are alike several times as fast.
+ *
+ * @param startedAtMs When the attempt to send it began that has ended now, in Unix milliseconds; not given for none.
  */
 export function decide<Tx>(
   settings: Settings<Tx>,
@@ -31,8 +34,10 @@ export function decide<Tx>(
   policy: LifecyclePolicy,
   reply: string | null = null,
   nowMs: number = settings.clock.now(),
+  startedAtMs?: number,
 ): Decision {
-  const patch = transition(record, event, policy, nowMs, settings.random());
+  const changed = transition(record, event, policy, nowMs, settings.random());
+  const patch = keepingFirstAttempt(record, changed, startedAtMs);
   return { record, event, patch, reply };
 }
 

@@ -4,10 +4,9 @@
  * @module
  */
 import { withDetails } from "../details.ts";
-import { failureText } from "../failure_code.ts";
 import type { Box } from "../lifecycle.ts";
-import type { AddResult, NewRecord, SendResult, StoredRecord } from "../ports.ts";
-import { isSameMessage } from "../same_message.ts";
+import type { NewRecord } from "../ports.ts";
+import { hasRoute } from "./checked_answers.ts";
 import { newRecord } from "./new_record.ts";
 import type { Settings } from "./options.ts";
 
@@ -63,7 +62,7 @@ export function groupsHere<Tx>(
   { message }: Pick<NewRecord, "message">,
 ): readonly string[] | null {
   if (transport.groupsHere === undefined) return null;
-  if (!transport.routes(message.name, message.headers)) return null;
+  if (!hasRoute(transport, message.name, message.headers)) return null;
   const groups = transport.groupsHere(message.name);
   return groups === null || groups.length === 0 ? null : groups;
 }
@@ -77,30 +76,6 @@ export function inboxRows(
   groups: readonly string[],
 ): NewRecord[] {
   return groups.map((group) => newRecord(message, { group, deadlineMs, hasNewKey }));
-}
-
-/** What became of records of the outbox that went to the inbox of their groups, from what the store answered. */
-export function carriedResults(
-  records: readonly StoredRecord[],
-  groups: readonly (readonly string[])[],
-  added: readonly AddResult[],
-): SendResult[] {
-  let next = 0;
-  return records.map(({ message }, i) => {
-    const own = added.slice(next, next += groups[i]?.length ?? 0);
-    const isTaken = own.some((result) =>
-      !result.added && !isSameMessage(result.existing.message, message)
-    );
-    // In the groups where its id was free it is delivered all the same.
-    return isTaken
-      ? {
-        kind: "failed",
-        reason: failureText("id_conflict"),
-        code: "id_conflict",
-        retryable: false,
-      }
-      : { kind: "sent" };
-  });
 }
 
 /** Messages of one call have one name, unless a middleware gave them others; those go by the outbox. */

@@ -19,9 +19,9 @@ import { DirectPublisher } from "./direct_publisher.ts";
 import { Handling } from "./handling.ts";
 import { Limiter } from "./limiter.ts";
 import { type ConsumeMiddleware, wrapHandler } from "./middleware.ts";
+import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type Subscriber, Subscriptions } from "./subscriber.ts";
-import { SYSTEM_CLOCK } from "./system_clock.ts";
 import { timeLimit } from "./time_limit.ts";
 
 /** What a subscriber without a store is made of. Times are in milliseconds. */
@@ -75,9 +75,11 @@ export class StatelessReceiver {
     this.#concurrency = above0("concurrency", options.concurrency ?? 5);
     this.#onConsume = options.onConsume ?? [];
     this.#observe = guarded(options.observe);
-    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    const report = (error: unknown) =>
+      this.#observe({ kind: "error", during: "clock or random", error });
+    this.#clock = guardedClock(options.clock, report);
     this.#publisher = new DirectPublisher(options.transport, this.#clock);
-    this.#random = options.random ?? Math.random;
+    this.#random = guardedRandom(options.random, report);
   }
 
   /**
@@ -190,7 +192,7 @@ export class StatelessReceiver {
         let value: unknown;
         try {
           value = await handle(body);
-          await handling.finish();
+          await handling.finished();
         } finally {
           handling.close();
         }

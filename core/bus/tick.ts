@@ -6,6 +6,7 @@
 import type { StoredRecord } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
 import { combined } from "./arrival.ts";
+import { dueTime } from "./checked_answers.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Janitor } from "./janitor.ts";
@@ -96,7 +97,7 @@ async function look<Tx>({ settings, recovery, groups }: TickParts<Tx>): Promise<
     recovery.canAsk ? store.nextDueAt("outbox", nowMs, undefined, "prepared") : null,
     store.nextDueAt("inbox", nowMs, groups()),
   ]);
-  return { outbox, check, inbox };
+  return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
 }
 
 /** Fetches messages into the inbox, and handles them once the transport knows that they are there. */

@@ -48,7 +48,22 @@ export function unlessAborted<Result>(
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const stop = () => reject(signal.reason);
+    const over = () => signal.removeEventListener("abort", stop);
     signal.addEventListener("abort", stop, { once: true });
-    work().then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+    begun(work).then(
+      (result) => {
+        over();
+        resolve(result);
+      },
+      (error) => {
+        over();
+        reject(error);
+      },
+    );
   });
+}
+
+/** Also for work that throws, or gives what is no promise, or one of another realm. */
+async function begun<Result>(work: () => Promise<Result>): Promise<Result> {
+  return await work();
 }

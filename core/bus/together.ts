@@ -73,7 +73,8 @@ async function inOneTransaction<Tx>(
     store.settle("inbox", done.map(({ decision }) => settlementOf(decision)), tx),
     answers.length === 0 ? [] : store.add("outbox", answers, clock.now(), tx),
   ]);
-  if (applied.includes(false)) throw new NotAllOurs();
+  const isKept = applied.length === done.length && applied.every((one) => one === true);
+  if (!isKept) throw new NotAllOurs();
   let next = 0;
   return done.map(({ decision, reply, answer }) => ({
     outcome: { kind: "handled", reply },

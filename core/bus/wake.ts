@@ -13,6 +13,9 @@ const LOOKS_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 /** A sleep that ends within this time, in milliseconds, is not cut short for a look. */
 const SHORT_SLEEP_MS = 8;
 
+/** How long a sleep is, in milliseconds, whose end is no time: a loop that did not sleep would spin. */
+const UNKNOWN_MS = 1_000;
+
 /** A sleeper that others can wake; a wake-up that comes while nobody sleeps is kept for the next. */
 export class Wake {
   readonly #clock: Clock;
@@ -49,6 +52,7 @@ export class Wake {
     const lookMs = LOOKS_MS[this.#looks];
     if (lookMs !== undefined) this.#looks += 1;
     const nowMs = this.#clock.now();
+    if (Number.isNaN(untilMs)) untilMs = nowMs + UNKNOWN_MS;
     const lookAtMs = lookMs === undefined ? Infinity : nowMs + lookMs;
     this.#wakesAtMs = Math.min(untilMs, lookAtMs);
     let woken = this.#pending;

@@ -3,8 +3,14 @@
  *
  * @module
  */
+import type { Alarm } from "../alarm.ts";
+import { AtlastError } from "../errors.ts";
 import { observed } from "./observer.ts";
 import type { Settings } from "./options.ts";
+import { timeLimit } from "./time_limit.ts";
+
+/** How long an alarm may take to be armed, in milliseconds. */
+const ALARM_TIMEOUT_MS = 10_000;
 
 /** Collects when something is due, and arms the alarm for the earliest: its tick arms the next. */
 export class Waker<Tx> {
@@ -47,6 +53,21 @@ export class Waker<Tx> {
     this.#atMs = this.#graceAtMs = Infinity;
     // A bus that runs needs no alarm.
     if (alarm === undefined || atMs === Infinity || !this.#isResting()) return null;
-    return observed(this.#settings.observe, "alarm", () => alarm.arm(atMs));
+    return observed(this.#settings.observe, "alarm", () => this.#armed(alarm, atMs));
+  }
+
+  /** A call waits for the alarm that it arms, so one that does not answer must not keep it for ever. */
+  async #armed(alarm: Alarm, atMs: number): Promise<void> {
+    const limit = timeLimit(
+      this.#settings.clock,
+      ALARM_TIMEOUT_MS,
+      new AbortController().signal,
+      () => new AtlastError("timeout", `The alarm was not armed within ${ALARM_TIMEOUT_MS} ms`),
+    );
+    try {
+      await limit.race(async () => await alarm.arm(atMs));
+    } finally {
+      limit.end();
+    }
   }
 }

@@ -23,6 +23,8 @@ const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "activeSide">, string>
   traceparent: "W3C trace context.",
   failureCallbackName: "The name under which the publisher learns that all attempts are used up.",
   destination: "A URL to send it to instead of the route of its name, if the service allows it.",
+  firstAttempt: "When the first attempt to deliver it that may have arrived began, ISO 8601.",
+  forced: "`true` to have it taken although it may be forgotten that it was here.",
 };
 
 /** The headers of a message as parameters; more of those that begin with cap- and atlast- are carried along. */

@@ -13,6 +13,7 @@ import { halfCases } from "./store/half_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lastCases } from "./store/last_cases.ts";
 import { lifeCases } from "./store/life_cases.ts";
+import { memoryCases } from "./store/memory_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
 import { pruneCases } from "./store/prune_cases.ts";
 import { raceCases } from "./store/race_cases.ts";
@@ -39,6 +40,7 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   race: raceCases,
   read: readCases,
   prune: pruneCases,
+  memory: memoryCases,
   transaction: transactionCases,
   isolation: isolationCases,
   model: modelCases,

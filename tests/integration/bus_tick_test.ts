@@ -86,8 +86,10 @@ describe("bus: tick", () => {
     await bus.publish(Placed, { n: 1 }, { id: "m" });
     await bus.tick();
     clock.advance(9_000);
-    assert.equal((await bus.tick()).pruned, 1);
-    assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "handled");
+    assert.equal((await bus.tick()).pruned, 2);
+    assert.deepEqual(await bus.deliver([arriving("m")]), [
+      { kind: "handled", duplicate: true, reply: null },
+    ]);
     assert.equal(runs, 1);
   });
 

@@ -118,7 +118,9 @@ for (const [name, open] of Object.entries(STORES)) {
       assert.equal(await bus.undeliverable({ ...GONE, message, proof }), "failed");
       const record = await store.find("outbox", KEY);
       assert.deepEqual([record?.state, record?.reason], ["failed", GONE.reason]);
-      assert.deepEqual(record?.message, message);
+      const { firstAttemptAtMs, ...stored } = message;
+      assert.deepEqual(record?.message, stored);
+      assert.deepEqual(record?.details, { mayHaveArrived: true, firstAttemptAtMs });
       assert.equal(record?.expiresAtMs, clock.now() + 15 * DAY_MS);
       await bus.tick();
       assert.equal(reports.length, 1);

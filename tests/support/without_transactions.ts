@@ -30,6 +30,7 @@ export function storeWithoutTransactions(): Store {
     list: (query) => store.list(query),
     count: (box) => store.count(box),
     prune: (...args) => store.prune(...args),
+    addUnlessKnown: (...args) => store.addUnlessKnown(...args),
     nextDueAt: (...args) => store.nextDueAt(...args),
     transaction: (work) => work(undefined),
     close: () => store.close(),

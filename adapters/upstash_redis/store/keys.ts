@@ -27,6 +27,10 @@ export class BoxKeys {
   readonly half: string;
   /** Settled records by when they may be deleted. */
   readonly expiring: string;
+  /** The buckets of what is remembered of deleted records, by when the last of each may have arrived. */
+  readonly memory: string;
+  /** When the latest message arrived whose record was deleted and that is not remembered. */
+  readonly forgotten: string;
   readonly #box: Box;
 
   constructor(base: string, box: Box) {
@@ -37,6 +41,8 @@ export class BoxKeys {
     this.suspect = `${this.base}suspect`;
     this.half = `${this.base}half`;
     this.expiring = `${this.base}expiring`;
+    this.memory = `${this.base}memory`;
+    this.forgotten = `${this.base}forgotten`;
   }
 
   /** Records of a group that no worker died with, by when they are due; the outbox has one queue for all. */

@@ -6,6 +6,7 @@
 import { Script } from "./client.ts";
 import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
 import { ASK_FENCE } from "./lua/fence.ts";
+import { ADD_UNLESS_KNOWN, EXPIRED, FORGET, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { WRITE } from "./lua/write.ts";
 
@@ -23,3 +24,11 @@ export const LIST_SCRIPT: Script = new Script(LIST);
 export const PRUNE_SCRIPT: Script = new Script(PRUNE);
 /** Asks a fence. */
 export const ASK_SCRIPT: Script = new Script(ASK_FENCE);
+/** Reads what expired. */
+export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
+/** Deletes what expired and remembers it. */
+export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
+/** Deletes what was remembered long enough. */
+export const FORGET_SCRIPT: Script = new Script(FORGET);
+/** Adds what is not known. */
+export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);

@@ -13,6 +13,8 @@
  * | `find`, `count` | 1 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
  * | `prune` that finds nothing; something | 1; 8 |
+ * | `prune` with a memory: nothing; something; a bucket that is forgotten | 2; 12; 5 |
+ * | `addUnlessKnown` | 7, and 1 for each of up to 9 buckets |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
  * In the inbox a claim costs 1 more for each further group, and 1 more where it finds something in it; `nextDueAt`
@@ -30,6 +32,9 @@ import type {
   ListQuery,
   NewRecord,
   RecordKey,
+  Remembering,
+  ReturningRecord,
+  ReturnResult,
   Settlement,
   SettleStep,
   SqlClient,
@@ -41,9 +46,17 @@ import type {
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
-import { groupName, isStorable, LISTED, memberOf } from "./keys.ts";
+import { groupName, isStorable, memberOf } from "./keys.ts";
 import { listRecords } from "./listing.ts";
-import { CLAIM_SCRIPT, DUE_SCRIPT, PRUNE_SCRIPT, RENEW_SCRIPT, WRITE_SCRIPT } from "./scripts.ts";
+import { returningCall, returnResultsOf } from "./memory.ts";
+import { prune, pruneRemembering } from "./pruning.ts";
+import {
+  ADD_UNLESS_KNOWN_SCRIPT,
+  CLAIM_SCRIPT,
+  DUE_SCRIPT,
+  RENEW_SCRIPT,
+  WRITE_SCRIPT,
+} from "./scripts.ts";
 import { countsOf, recordOf, timeWord } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
 import {
@@ -68,9 +81,6 @@ export interface UpstashRedisOptions {
    */
   readonly prefix?: string;
 }
-
-/** How many records one script deletes at the most, so that it does not hold up others. */
-const PRUNE_STEP = 1_000;
 
 /** The most that one claim brings, in characters of messages: an answer that any plan carries. */
 const MAX_CLAIM = 4 * 1024 * 1024;
@@ -243,23 +253,33 @@ class RedisStore implements UpstashRedisStore {
     return countsOf(isText(totals) ? totals : null);
   }
 
-  async prune(box: Box, nowMs: number, limit: number): Promise<number> {
-    const { expiring, totals, all, list } = this.#prunedKeys(box);
-    // Nearly always there is nothing: then one command has said so.
-    const due = await this.#client.plain((redis) => redis.zcount(expiring, "-inf", String(nowMs)));
-    if (due === 0) return 0;
-    let deleted = 0;
-    for (let isMore = true; isMore && deleted < limit;) {
-      const most = Math.min(limit - deleted, PRUNE_STEP);
-      const [said] = await this.#run(PRUNE_SCRIPT, {
-        keys: [expiring, totals, all, ...list],
-        args: [box, String(nowMs), String(most)],
-      });
-      const [gone = 0, looked = 0] = String(said).slice(1).split(" ").map(Number);
-      deleted += gone;
-      isMore = looked === most;
+  async prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
+    const pruned = { keys: this.#keys, base: this.#base, client: this.#client };
+    if (box === "inbox" && remembering !== undefined) {
+      return await pruneRemembering(pruned, nowMs, limit, remembering);
     }
-    return deleted;
+    return await prune(pruned, box, nowMs, limit);
+  }
+
+  async addUnlessKnown(
+    records: readonly ReturningRecord[],
+    nowMs: number,
+  ): Promise<ReturnResult[]> {
+    const results: ReturnResult[] = [];
+    const byRecord = new Map(records.map((returning) => [returning.record, returning]));
+    const additions = records.map(({ record }) => ({ box: "inbox" as const, record, with: 0 }));
+    for (const part of inParts(additions)) {
+      const some = part.map(({ record }) => byRecord.get(record) as ReturningRecord);
+      const call = returningCall(this.#keys, some, nowMs, newToken());
+      const answer = await this.#run(ADD_UNLESS_KNOWN_SCRIPT, call);
+      results.push(...returnResultsOf(some, answer));
+    }
+    return results;
   }
 
   async nextDueAt(
@@ -321,12 +341,6 @@ class RedisStore implements UpstashRedisStore {
       ? [keys.fresh("")]
       : (groups ?? []).map((each) => keys.fresh(each));
     return [keys.suspect, ...fresh];
-  }
-
-  #prunedKeys(box: Box): { expiring: string; totals: string; all: string; list: string[] } {
-    const keys = this.#keys[box];
-    const { expiring, totals, all } = keys;
-    return { expiring, totals, all, list: LISTED.map((state) => keys.list(state)) };
   }
 }
 

@@ -92,37 +92,42 @@ until #page < 2 * PAGE
 return answer
 `}`;
 
-/** Arguments: box, now, limit. Answer: `*` and how many were deleted, a space, how many were looked at. */
+/**
+ * Arguments: box, now, limit. Answer: `*` and how many were deleted, a space, how many were looked at. In the
+ * inbox it keeps when the latest of what it deleted had arrived.
+ */
 export const PRUNE: string = `${RECORDS}${String.raw`
 local box, now, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local key = keyOf(box, "expiring")
 local members = redis.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
 if #members == 0 then return { "*0 0" } end
-local keys = { keyOf(box, "totals") }
-for i, member in ipairs(members) do keys[i + 1] = standingKey(box, member) end
+local keys = { keyOf(box, "totals"), keyOf(box, "forgotten") }
+for i, member in ipairs(members) do keys[i + 2] = standingKey(box, member) end
 local values = readAll(keys)
 local totals, gone, deleted = parseTotals(values[1]), {}, 0
+local forgotten = values[2] or "-1"
 for i, member in ipairs(members) do
-  local s = parse(values[i + 1])
+  local s = parse(values[i + 2])
   local place, at
   if s then place, at = placeOf(box, member, s) end
   if s and (place ~= key or tonumber(at) > tonumber(now)) then
     mend(key, box, member, s)
   else
-    drop(key, member)
-    drop(keyOf(box, "all"), member)
-    gone[#gone + 1] = standingKey(box, member)
-    gone[#gone + 1] = messageKey(box, member)
+    forget(box, key, member, s, totals, gone)
     if s then
-      if LISTED[s.state] then drop(keyOf(box, "list:" .. s.state), member) end
-      totals[s.state] = totals[s.state] - 1
       deleted = deleted + 1
+      if tonumber(s.created) > tonumber(forgotten) then forgotten = s.created end
     end
   end
 end
 putAll()
 inSlices("DEL", nil, gone)
-redis.call("SET", keyOf(box, "totals"), totalsText(totals))
+local written = { keyOf(box, "totals"), totalsText(totals) }
+if box == "inbox" and forgotten ~= "-1" then
+  written[3] = keyOf(box, "forgotten")
+  written[4] = forgotten
+end
+redis.call("MSET", unpack(written))
 dropAll()
 return { "*" .. deleted .. " " .. #members }
 `}`;

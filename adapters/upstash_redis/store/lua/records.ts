@@ -115,6 +115,17 @@ local function mend(key, box, member, s)
   if to ~= key then drop(key, member) end
 end
 
+-- Takes a record out of everything; its keys go to gone.
+local function forget(box, from, member, s, totals, gone)
+  drop(from, member)
+  drop(keyOf(box, "all"), member)
+  gone[#gone + 1] = standingKey(box, member)
+  gone[#gone + 1] = messageKey(box, member)
+  if not s then return end
+  if LISTED[s.state] then drop(keyOf(box, "list:" .. s.state), member) end
+  totals[s.state] = totals[s.state] - 1
+end
+
 local function parseTotals(text)
   local totals, words = { groups = {} }, {}
   for word in string.gmatch(text or "t1", "%S+") do words[#words + 1] = word end

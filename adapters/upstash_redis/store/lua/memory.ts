@@ -1,0 +1,144 @@
+/**
+ * The scripts of what the inbox remembers of messages whose records were deleted.
+ *
+ * Memories of messages that arrived at about the same time are in one hash, a bucket, from the digest of the key to
+ * the digests of the rest. A sorted set has the buckets by when the last message of each may have arrived; so
+ * whole buckets are forgotten at once, and few have to be asked.
+ *
+ * @module
+ */
+import { RECORDS } from "./records.ts";
+import { ADDITION_WORDS, WRITING } from "./write.ts";
+
+/** How many arguments a memory has in {@linkcode REMEMBER}. */
+export const MEMORY_WORDS = 5;
+
+/** Arguments: now, limit, the most characters of messages. Answer: of each expired record its member, standing and message. */
+export const EXPIRED: string = `${RECORDS}${String.raw`
+local now, limit, room = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local members = redis.call("ZRANGEBYSCORE", keyOf("inbox", "expiring"), "-inf", now, "LIMIT", 0, limit)
+if #members == 0 then return {} end
+local keys = {}
+for i, member in ipairs(members) do keys[i] = standingKey("inbox", member) end
+local standings, wanted = readAll(keys), {}
+for i, member in ipairs(members) do
+  local s = parse(standings[i])
+  if s then room = room - tonumber(s.size) end
+  if room < 0 and i > 1 then break end
+  wanted[i] = messageKey("inbox", member)
+end
+local messages, answer = readAll(wanted), {}
+for i = 1, #wanted do
+  answer[#answer + 1] = members[i]
+  answer[#answer + 1] = standings[i] or ""
+  answer[#answer + 1] = messages[i] or ""
+end
+return answer
+`}`;
+
+/**
+ * Arguments: now, then of each record its member, when it was added, its bucket or "-" for one that is forgotten, when
+ * the bucket ends, its memory. Each is deleted only if it is the one that was read, and has expired still.
+ * Answer: `*` and how many were deleted.
+ */
+export const REMEMBER: string = `${RECORDS}${String.raw`
+local now, key = ARGV[2], keyOf("inbox", "expiring")
+local keys = { keyOf("inbox", "totals"), keyOf("inbox", "forgotten") }
+for i = 3, #ARGV, ${MEMORY_WORDS} do keys[#keys + 1] = standingKey("inbox", ARGV[i]) end
+local values = readAll(keys)
+local totals, gone, deleted, buckets = parseTotals(values[1]), {}, 0, {}
+local forgotten = values[2] or "-1"
+for i = 3, #keys do
+  local at = 3 + (i - 3) * ${MEMORY_WORDS}
+  local member, created, bucket, ends, memory = unpack(ARGV, at, at + ${MEMORY_WORDS - 1})
+  local s = parse(values[i])
+  local place, due
+  if s then place, due = placeOf("inbox", member, s) end
+  if not s then
+    forget("inbox", key, member, nil, totals, gone)
+  elseif place ~= key or tonumber(due) > tonumber(now) then
+    mend(key, "inbox", member, s)
+  elseif s.created == created then
+    forget("inbox", key, member, s, totals, gone)
+    deleted = deleted + 1
+    if bucket ~= "-" then
+      buckets[bucket] = buckets[bucket] or { ends = ends, fields = {} }
+      local fields = buckets[bucket].fields
+      fields[#fields + 1] = string.sub(memory, 1, 22)
+      fields[#fields + 1] = string.sub(memory, 23)
+    elseif tonumber(created) > tonumber(forgotten) then forgotten = created end
+  end
+end
+for bucket, each in pairs(buckets) do
+  put(keyOf("inbox", "memory"), each.ends, bucket)
+  inSlices("HSET", keyOf("inbox", "memory:" .. bucket), each.fields)
+end
+putAll()
+inSlices("DEL", nil, gone)
+local written = { keyOf("inbox", "totals"), totalsText(totals) }
+if forgotten ~= "-1" then
+  written[3] = keyOf("inbox", "forgotten")
+  written[4] = forgotten
+end
+redis.call("MSET", unpack(written))
+dropAll()
+return { "*" .. deleted }
+`}`;
+
+/** Arguments: before which time, limit. Answer: `*` and how many buckets were deleted. */
+export const FORGET: string = `${RECORDS}${String.raw`
+local key, forgotten = keyOf("inbox", "memory"), nil
+local buckets = redis.call("ZRANGEBYSCORE", key, "-inf", "(" .. ARGV[2], "WITHSCORES", "LIMIT", 0, ARGV[3])
+if #buckets == 0 then return { "*0" } end
+local keys, names = {}, {}
+for i = 1, #buckets, 2 do
+  names[#names + 1] = buckets[i]
+  keys[#keys + 1] = keyOf("inbox", "memory:" .. buckets[i])
+  forgotten = buckets[i + 1]
+end
+local known = redis.call("GET", keyOf("inbox", "forgotten"))
+if not known or tonumber(known) < tonumber(forgotten) then
+  redis.call("SET", keyOf("inbox", "forgotten"), string.format("%.0f", tonumber(forgotten)))
+end
+redis.call("UNLINK", unpack(keys))
+redis.call("ZREM", key, unpack(names))
+return { "*" .. #names }
+`}`;
+
+/**
+ * Arguments: how many additions there are, of each the digest of its key and the time since when nothing may
+ * be forgotten or "-", then what `plan` takes. Answer: for each addition `?` and what is remembered, or `!` where
+ * it may be forgotten, or "-"; then what `plan` answers for those that were left.
+ */
+export const ADD_UNLESS_KNOWN: string = `${WRITING}${String.raw`
+local count, args = tonumber(ARGV[2]), {}
+local first = 3 + 2 * count
+local keys, fields = { keyOf("inbox", "forgotten") }, {}
+for i = 1, count do
+  fields[i] = ARGV[1 + 2 * i]
+  keys[i + 1] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + 1])
+end
+local values = readAll(keys)
+local forgotten, known = values[1], {}
+for _, bucket in ipairs(redis.call("ZRANGE", keyOf("inbox", "memory"), 0, -1)) do
+  local found = redis.call("HMGET", keyOf("inbox", "memory:" .. bucket), unpack(fields))
+  for i = 1, count do known[i] = found[i] or known[i] end
+end
+local answer = {}
+args[1], args[2] = ARGV[first], ARGV[first + 1]
+for i = 1, count do
+  local since = ARGV[2 + 2 * i]
+  if values[i + 1] then answer[i] = "-"
+  elseif known[i] then answer[i] = "?" .. known[i]
+  elseif since ~= "-" and forgotten and tonumber(forgotten) > tonumber(since) then answer[i] = "!"
+  else answer[i] = "-" end
+  if answer[i] == "-" then
+    for j = 0, ${ADDITION_WORDS - 1} do
+      args[#args + 1] = ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + j]
+    end
+  end
+end
+for _, word in ipairs((plan(args, 1))) do answer[#answer + 1] = word end
+write()
+return answer
+`}`;

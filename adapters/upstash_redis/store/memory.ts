@@ -1,0 +1,106 @@
+/**
+ * What the inbox remembers of messages whose records were deleted, as text in Redis.
+ *
+ * @module
+ */
+import type {
+  MemoryEntry,
+  RememberedMessage,
+  ReturningRecord,
+  ReturnResult,
+} from "../../../core/ports.ts";
+import { fromBase64, toBase64 } from "../../../core/wire.ts";
+import { addResultsOf, type Call, type Keys, writeCall } from "./writes.ts";
+
+/** Into how many buckets the time is divided that is remembered; each is one call when something comes late. */
+const BUCKETS = 8;
+/** No bucket is for less: what is remembered for a short time need not be divided. */
+const LEAST_WIDTH_MS = 60 * 60_000;
+
+/** Where a memory goes. */
+export interface Bucket {
+  /** What it is called. */
+  readonly name: string;
+  /** When the last of its messages may have arrived, as Redis writes it. */
+  readonly ends: string;
+}
+
+/** The bucket of a message. */
+export function bucketOf(arrivedAtMs: number, nowMs: number, sinceMs: number): Bucket {
+  if (sinceMs === -Infinity) return { name: "all", ends: "+inf" };
+  const width = Math.max(Math.ceil((nowMs - sinceMs) / BUCKETS), LEAST_WIDTH_MS);
+  const place = Math.floor(arrivedAtMs / width);
+  return { name: `${width}.${place}`, ends: String((place + 1) * width) };
+}
+
+/** A memory as text: its key in 22 characters, its content in 22, `f` or `h`, and who delivered it, if known. */
+export function memoryText({ key, content, principal, hasFailed }: MemoryEntry): string {
+  return `${short(key)}${short(content)}${hasFailed ? "f" : "h"}${principal ?? ""}`;
+}
+
+/** A call that adds records unless they are known. */
+export function returningCall(
+  keys: Keys,
+  returning: readonly ReturningRecord[],
+  nowMs: number,
+  token: string,
+): Call {
+  const additions = additionsOf(returning);
+  const call = writeCall(keys, "each", { box: "inbox", list: [] }, additions, nowMs, token);
+  const { memory, forgotten } = keys.inbox;
+  return {
+    keys: [memory, forgotten, ...call.keys],
+    args: [
+      String(returning.length),
+      ...returning.flatMap(({ key, sinceMs }) => [
+        short(key),
+        sinceMs === null ? "-" : String(Math.floor(sinceMs)),
+      ]),
+      ...call.args,
+    ],
+  };
+}
+
+/** What became of them, from the script's answer. */
+export function returnResultsOf(
+  returning: readonly ReturningRecord[],
+  answer: readonly unknown[],
+): ReturnResult[] {
+  const words = answer.slice(0, returning.length).map(String);
+  const left = returning.filter((_, i) => words[i] === "-");
+  // After a word for settlements, of which there are none.
+  const added = addResultsOf(additionsOf(left), answer.slice(returning.length + 1));
+  let next = 0;
+  return words.map((word): ReturnResult => {
+    if (word === "!") return { added: false, forgotten: true };
+    if (word === "-") return added[next++] ?? { added: true };
+    return { added: false, remembered: rememberedOf(word.slice(1)) };
+  });
+}
+
+function additionsOf(returning: readonly ReturningRecord[]) {
+  return returning.map(({ record }) => ({ box: "inbox", record, with: 0 } as const));
+}
+
+function rememberedOf(text: string): RememberedMessage {
+  const principal = text.slice(23);
+  return {
+    content: long(text.slice(0, 22)),
+    principal: principal === "" ? null : principal,
+    hasFailed: text[22] === "f",
+  };
+}
+
+/** Sixteen bytes in 22 characters. */
+function short(hex: string): string {
+  const bytes = Uint8Array.from(
+    { length: 16 },
+    (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
+  return toBase64(bytes).slice(0, 22);
+}
+
+function long(text: string): string {
+  const bytes = fromBase64(`${text}==`) ?? new Uint8Array();
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

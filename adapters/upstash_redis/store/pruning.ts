@@ -1,0 +1,140 @@
+/**
+ * Deleting records that expired.
+ *
+ * @module
+ */
+import type { Box } from "../../../core/lifecycle.ts";
+import type { Remembering } from "../../../core/ports.ts";
+import type { Client } from "./client.ts";
+import { LISTED, memberOf } from "./keys.ts";
+import { bucketOf, memoryText } from "./memory.ts";
+import { recordOf } from "./record_text.ts";
+import { EXPIRED_SCRIPT, FORGET_SCRIPT, PRUNE_SCRIPT, REMEMBER_SCRIPT } from "./scripts.ts";
+import type { Keys } from "./writes.ts";
+
+/** Where the records are. */
+export interface Pruned {
+  readonly client: Client;
+  readonly keys: Keys;
+  /** What all keys begin with. */
+  readonly base: string;
+}
+
+/** How many records one script deletes at the most, so that it does not hold up others. */
+const PRUNE_STEP = 1_000;
+/** How many are read at the most to be remembered, and how many characters of their messages. */
+const READ_STEP = 500;
+const MAX_READ = 4 * 1024 * 1024;
+/** How many buckets of memories one call deletes at the most. */
+const FORGET_STEP = 10;
+
+/** See `Store.prune`. */
+export async function prune(
+  { client, keys, base }: Pruned,
+  box: Box,
+  nowMs: number,
+  limit: number,
+): Promise<number> {
+  const { expiring, totals, all, forgotten, list } = prunedKeys(keys, box);
+  if (!await hasUpTo(client, expiring, String(nowMs))) return 0;
+  let deleted = 0;
+  for (let isMore = true; isMore && deleted < limit;) {
+    const most = Math.min(limit - deleted, PRUNE_STEP);
+    const [said] = await client.run(PRUNE_SCRIPT, [expiring, totals, all, forgotten, ...list], [
+      base,
+      box,
+      String(nowMs),
+      String(most),
+    ]);
+    const [gone = 0, looked = 0] = String(said).slice(1).split(" ").map(Number);
+    deleted += gone;
+    isMore = looked === most;
+  }
+  return deleted;
+}
+
+/**
+ * The same for the inbox, with a memory. What expired is read first, as digests are made here, and then deleted if it
+ * is still what was read.
+ */
+export async function pruneRemembering(
+  pruned: Pruned,
+  nowMs: number,
+  limit: number,
+  remembering: Remembering,
+): Promise<number> {
+  const { client, keys, base } = pruned;
+  const { expiring, memory, forgotten } = keys.inbox;
+  let deleted = 0;
+  if (await hasUpTo(client, expiring, String(nowMs))) {
+    for (let gone = 1; gone > 0 && deleted < limit;) {
+      gone = await rememberSome(pruned, nowMs, Math.min(limit - deleted, READ_STEP), remembering);
+      deleted += gone;
+    }
+  }
+  const { sinceMs } = remembering;
+  if (sinceMs === -Infinity || !await hasUpTo(client, memory, `(${sinceMs}`)) return deleted;
+  await client.run(FORGET_SCRIPT, [memory, forgotten], [
+    base,
+    String(sinceMs),
+    String(FORGET_STEP),
+  ]);
+  return deleted;
+}
+
+async function rememberSome(
+  { client, keys, base }: Pruned,
+  nowMs: number,
+  limit: number,
+  { sinceMs, entriesOf }: Remembering,
+): Promise<number> {
+  const { expiring, totals, all, memory, forgotten, list } = prunedKeys(keys, "inbox");
+  const now = String(nowMs);
+  const answer = await client.run(EXPIRED_SCRIPT, [expiring], [
+    base,
+    now,
+    String(limit),
+    String(MAX_READ),
+  ]);
+  const words: string[] = [];
+  const records = [];
+  for (let i = 0; i + 2 < answer.length; i += 3) {
+    const [member, standing, message] = answer.slice(i, i + 3).map(String) as [
+      string,
+      string,
+      string,
+    ];
+    // Without a standing there is nothing, and without a message nothing to remember.
+    if (standing === "" || message === "") {
+      words.push(member, standing.split(" ")[7] ?? "", "-", "", "");
+    } else records.push(recordOf("inbox", member, standing, message));
+  }
+  const kept = records.filter(({ createdAtMs }) => createdAtMs >= sinceMs);
+  const entries = await entriesOf(kept);
+  for (const record of records) {
+    const entry = entries[kept.indexOf(record)];
+    const bucket = bucketOf(record.createdAtMs, nowMs, sinceMs);
+    const where = entry === undefined
+      ? ["-", "", ""]
+      : [bucket.name, bucket.ends, memoryText(entry)];
+    words.push(memberOf(record), String(record.createdAtMs), ...where);
+  }
+  if (words.length === 0) return 0;
+  const [said] = await client.run(
+    REMEMBER_SCRIPT,
+    [expiring, totals, all, memory, forgotten, ...list],
+    [base, now, ...words],
+  );
+  return Number(String(said).slice(1));
+}
+
+/** Nearly always there is nothing: then one command has said so. */
+async function hasUpTo(client: Client, key: string, max: string): Promise<boolean> {
+  return await client.plain((redis) => redis.zcount(key, "-inf", max)) > 0;
+}
+
+function prunedKeys(keys: Keys, box: Box) {
+  const { expiring, totals, all, memory, forgotten } = keys[box];
+  const list = LISTED.map((state) => keys[box].list(state));
+  return { expiring, totals, all, memory, forgotten, list };
+}

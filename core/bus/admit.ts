@@ -1,0 +1,135 @@
+/**
+ * Adding what arrives to the inbox, unless it was there before.
+ *
+ * @module
+ */
+import { failureText } from "../failure_code.ts";
+import { CLOCK_MARGIN_MS, isRemembered, type RememberedMessage } from "../inbox_memory.ts";
+import type { Message } from "../message.ts";
+import type {
+  AddResult,
+  DeliverOptions,
+  DeliveryResult,
+  NewRecord,
+  ReturningRecord,
+  ReturnResult,
+} from "../ports.ts";
+import { conflictWith, ID_CONFLICT, type Rejection, resultOf } from "./arrival.ts";
+import { contentDigest, keyDigest, principalDigest } from "./digests.ts";
+import type { Settings } from "./options.ts";
+
+/** A record to add, and the message as it came. */
+export interface Arrival {
+  /** The record. */
+  readonly record: NewRecord;
+  /** The message with what its sender says of its way. */
+  readonly message: Message;
+}
+
+const TOO_OLD: Rejection = {
+  kind: "rejected",
+  code: "too_old_to_deduplicate",
+  reason: failureText("too_old_to_deduplicate"),
+};
+
+const FAILED_BEFORE: DeliveryResult = {
+  kind: "failed",
+  duplicate: true,
+  reason: "It failed, and its record was deleted since",
+};
+
+/**
+ * Adds records to the inbox. The answer for each is null where it was added, else what its sender is answered:
+ * a duplicate's outcome, a conflict of ids, or that nobody knows any more whether it was here.
+ *
+ * Only what comes so late that its record may have been deleted takes more than one statement.
+ */
+export async function addToInbox<Tx>(
+  settings: Settings<Tx>,
+  arrivals: readonly Arrival[],
+  nowMs: number,
+  options: DeliverOptions = {},
+): Promise<(DeliveryResult | null)[]> {
+  if (arrivals.length === 0) return [];
+  const late = arrivals.filter(({ message }) => isLate(settings, message, nowMs));
+  const inTime = late.length === 0 ? arrivals : arrivals.filter((each) => !late.includes(each));
+  const results = new Map<Arrival, DeliveryResult | null>();
+  const keep = (some: readonly Arrival[], added: readonly AddResult[]) =>
+    some.forEach((arrival, i) => results.set(arrival, answerTo(arrival, added[i] as AddResult)));
+  const { store } = settings;
+  if (inTime.length > 0) {
+    keep(inTime, await store.add("inbox", inTime.map(({ record }) => record), nowMs));
+  }
+  if (late.length > 0) {
+    const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options)));
+    const found = await store.addUnlessKnown(returning, nowMs);
+    const again: Arrival[] = [];
+    for (const [i, arrival] of late.entries()) {
+      const answer = await answerToLate(arrival, found[i] as ReturnResult, options);
+      if (answer === "again") again.push(arrival);
+      else results.set(arrival, answer);
+    }
+    if (again.length > 0) {
+      keep(again, await store.add("inbox", again.map(({ record }) => record), nowMs));
+    }
+  }
+  return arrivals.map((arrival) => results.get(arrival) ?? null);
+}
+
+/**
+ * Whether a message comes so late that its record may have been deleted since. Of one whose sender does not say
+ * when it was first sent, that may be wherever the inbox remembers more than its records.
+ */
+function isLate<Tx>(
+  { memory: { recordMs, rememberMs } }: Settings<Tx>,
+  { firstAttemptAtMs }: Message,
+  nowMs: number,
+): boolean {
+  if (firstAttemptAtMs === undefined) return rememberMs > recordMs;
+  return firstAttemptAtMs <= nowMs - Math.max(recordMs - CLOCK_MARGIN_MS, 0);
+}
+
+async function returningOf(
+  { record, message }: Arrival,
+  options: DeliverOptions,
+): Promise<ReturningRecord> {
+  const { firstAttemptAtMs } = message;
+  const isFree = firstAttemptAtMs === undefined || isForced(message, options);
+  const sinceMs = isFree ? null : firstAttemptAtMs - CLOCK_MARGIN_MS;
+  return { record, key: await keyDigest(record), sinceMs };
+}
+
+function answerTo({ record }: Arrival, result: AddResult): DeliveryResult | null {
+  if (result.added) return null;
+  return conflictWith(record, result.existing) ?? resultOf(result.existing);
+}
+
+/** `again` for one that failed and was deleted, and that its sender wants tried again from the start. */
+async function answerToLate(
+  arrival: Arrival,
+  result: ReturnResult,
+  options: DeliverOptions,
+): Promise<DeliveryResult | null | "again"> {
+  if (result.added || "existing" in result) return answerTo(arrival, result);
+  if ("forgotten" in result) return TOO_OLD;
+  const { record, message } = arrival;
+  if (!await isSame(record, result.remembered)) return ID_CONFLICT;
+  if (!result.remembered.hasFailed) return { kind: "handled", duplicate: true, reply: null };
+  const isMeant = options.afreshAtMs !== undefined || isForced(message, options);
+  return isMeant ? "again" : FAILED_BEFORE;
+}
+
+async function isSame(record: NewRecord, remembered: RememberedMessage): Promise<boolean> {
+  const [content, principal] = await Promise.all([
+    contentDigest(record.message),
+    principalDigest(record.details?.principal),
+  ]);
+  return isRemembered({ content, principal }, remembered);
+}
+
+/** Whether an operator of one of our own services, or what delivers for them, wants a message taken anyway. */
+function isForced({ isForced }: Message, { principal }: DeliverOptions): boolean {
+  if (isForced !== true) return false;
+  return principal === undefined || principal.kind === "service" ||
+    principal.kind === "push_provider";
+}

@@ -1,0 +1,98 @@
+/**
+ * What stores, transports and participants give, checked where nonsense would keep a bus busy or have it
+ * take a message for what it is not.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../checkback.ts";
+import { ignoreRejection } from "../guard.ts";
+import type { MessageHeaders } from "../message.ts";
+import type { SendResult, Transport } from "../ports.ts";
+import type { PullResult } from "../pull.ts";
+
+/**
+ * What a transport gave for the message at `index`; undefined for what is no result.
+ *
+ * @param results What it gave for all of them.
+ */
+export function sendResultAt(results: unknown, index: number): SendResult | undefined {
+  const result: unknown = Array.isArray(results) ? results[index] : undefined;
+  if (typeof result !== "object" || result === null) return undefined;
+  const { kind, reason, retryAfterMs, ...rest } = result as Record<string, unknown>;
+  if (kind === "sent") return result as SendResult;
+  if (kind !== "failed" && kind !== "unroutable" && kind !== "stopping") return undefined;
+  if (typeof reason !== "string") return undefined;
+  if (retryAfterMs === undefined || isDuration(retryAfterMs)) return result as SendResult;
+  return { ...rest, kind, reason } as SendResult;
+}
+
+/**
+ * Whether a transport has a route.
+ *
+ * @throws {TypeError} For what is neither true nor false, such as the promise of an asynchronous function.
+ */
+export function hasRoute(
+  transport: Pick<Transport, "routes">,
+  name: string,
+  headers: MessageHeaders,
+): boolean {
+  const isRouted: unknown = transport.routes(name, headers);
+  if (typeof isRouted === "boolean") return isRouted;
+  ignoreRejection(isRouted);
+  throw new TypeError("Cannot use what routes gave: want true or false");
+}
+
+/**
+ * How many records a store says that it deleted.
+ *
+ * @throws {TypeError} For what is no count: a loop that goes on until there are few would go on for ever.
+ */
+export function deletedCount(count: number): number {
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new TypeError("Cannot use what prune gave: want how many records it deleted");
+}
+
+/**
+ * When a store says that something is due.
+ *
+ * @throws {TypeError} For what is no time. A loop that slept until then would not sleep at all.
+ */
+export function dueTime(dueAtMs: number | null): number | null {
+  if (dueAtMs === null || (typeof dueAtMs === "number" && !Number.isNaN(dueAtMs))) return dueAtMs;
+  throw new TypeError("Cannot use what nextDueAt gave: want Unix milliseconds, or null");
+}
+
+/**
+ * What came of a pull.
+ *
+ * @throws {TypeError} For what is no result of one.
+ */
+export function pullResult(result: PullResult): PullResult {
+  if (typeof result === "object" && result !== null) {
+    const { received, more, nextAtMs } = result;
+    const isCount = Number.isSafeInteger(received) && received >= 0;
+    const isTime = nextAtMs === null || (typeof nextAtMs === "number" && !Number.isNaN(nextAtMs));
+    if (isCount && isTime && typeof more === "boolean") return result;
+  }
+  throw new TypeError("Cannot use what pull gave: want { received, more, nextAtMs }");
+}
+
+const ANSWERS: ReadonlySet<unknown> = new Set<CheckAnswer>([
+  "committed",
+  "aborted",
+  "unknown",
+  "unreachable",
+]);
+
+/** What a participant says became of an operation; `unknown` for what is no answer. */
+export function checkAnswer(answer: CheckAnswer, report: (error: unknown) => void): CheckAnswer {
+  if (ANSWERS.has(answer)) return answer;
+  report(
+    new TypeError(`Cannot use the answer of a participant: want one of ${[...ANSWERS].join(", ")}`),
+  );
+  return "unknown";
+}
+
+function isDuration(value: unknown): boolean {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}

@@ -1,0 +1,34 @@
+/**
+ * Messages as they are sent.
+ *
+ * @module
+ */
+import type { RecordDetails } from "../details.ts";
+import { firstAttemptAt } from "../first_attempt.ts";
+import type { Message } from "../message.ts";
+import type { StoredRecord } from "../ports.ts";
+
+/**
+ * The message of a record, with what its receiver is to know of its way.
+ *
+ * @param nowMs When this attempt begins, in Unix milliseconds.
+ */
+export function outgoing(record: StoredRecord, nowMs: number): Message {
+  const { id, name, headers, contentType, body, sentAtMs } = record.message;
+  const firstAttemptAtMs = firstAttemptAt(record, nowMs);
+  // Written out: this is done for every message that is sent.
+  const message = { id, name, headers, contentType, body, sentAtMs, firstAttemptAtMs };
+  return record.details?.sentForced === true ? { ...message, isForced: true } : message;
+}
+
+/** What is known of a message that was sent, and whose record is gone. */
+export function detailsOfSent({ firstAttemptAtMs, sentAtMs }: Message): RecordDetails {
+  return { mayHaveArrived: true, firstAttemptAtMs: firstAttemptAtMs ?? sentAtMs };
+}
+
+/** A message as it is stored, without what was said of its way. */
+export function withoutWay(message: Message): Message {
+  if (message.firstAttemptAtMs === undefined && message.isForced === undefined) return message;
+  const { id, name, headers, contentType, body, sentAtMs } = message;
+  return { id, name, headers, contentType, body, sentAtMs };
+}
