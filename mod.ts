@@ -35,6 +35,7 @@ export {
 export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
+export { OutcomeUnknown } from "./core/bus/outcome_unknown.ts";
 export type { PublishOptions } from "./core/bus/publisher.ts";
 export type { Receipt } from "./core/bus/receipt.ts";
 export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";

@@ -101,3 +101,13 @@ function utf8Length(text: string): number {
 function isPair(first: number, second: number): boolean {
   return first >= 0xd800 && first < 0xdc00 && second >= 0xdc00 && second < 0xe000;
 }
+
+/** The same message, for someone who may change what it is given: nothing that can be changed is shared. */
+export function copyOfMessage(message: Message): Message {
+  const { body, headers } = message;
+  return {
+    ...message,
+    headers: { ...headers },
+    body: typeof body === "string" ? body : body.slice(),
+  };
+}

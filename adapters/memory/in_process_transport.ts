@@ -5,7 +5,12 @@
  */
 import { HEADER } from "../../core/headers.ts";
 import { arrivalOf, arrivalOfRefusal } from "../../core/send_result.ts";
-import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
+import {
+  copyOfMessage,
+  MAX_BODY_BYTES,
+  type Message,
+  type MessageHeaders,
+} from "../../core/message.ts";
 import type {
   AbortSignalLike,
   DeliveryResult,
@@ -74,7 +79,7 @@ class ReceiverTransport implements InProcessTransport {
 /** One receiver's answers, in order; a receiver that throws fails its own share alone. */
 async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
   try {
-    const results = await receiver.deliver(messages.map(ownCopy));
+    const results = await receiver.deliver(messages.map(copyOfMessage));
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
     const reason = textOfThrown(error).message;
@@ -132,11 +137,6 @@ function unroutable(name: string): SendResult {
     kind: "unroutable",
     reason: `Cannot route ${JSON.stringify(name)}: no bus on this transport subscribes to it`,
   };
-}
-
-/** Bytes can be changed, so each receiver gets its own. */
-function ownCopy(message: Message): Message {
-  return typeof message.body === "string" ? message : { ...message, body: message.body.slice() };
 }
 
 /** Waits for `work` until the signal says to stop; what was begun then goes on unheeded. */

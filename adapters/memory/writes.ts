@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle.ts";
-import type { Message } from "../../core/message.ts";
+import { copyOfMessage } from "../../core/message.ts";
 import type { NewRecord, Settlement, StoredRecord } from "../../core/ports.ts";
 import type { RecordView } from "./records.ts";
 
@@ -20,7 +20,7 @@ export function addTo(
   view.put({
     ...record,
     box,
-    message: copyOfMessage(record.message),
+    ...copiesOf(record),
     attempts: 0,
     crashes: 0,
     checks: 0,
@@ -37,7 +37,16 @@ export function settleIn(view: RecordView, settlement: Settlement): boolean {
   const record = view.get(settlement.key);
   if (record === undefined || !holds(settlement, record)) return false;
   const { reply = record.reply, patch } = settlement;
-  view.put({ ...record, ...patch, reply, leaseUntilMs: null });
+  const details = patch.details === undefined || patch.details === null
+    ? patch.details
+    : structuredClone(patch.details);
+  view.put({
+    ...record,
+    ...patch,
+    ...(details === undefined ? {} : { details }),
+    reply,
+    leaseUntilMs: null,
+  });
   return true;
 }
 
@@ -46,18 +55,18 @@ function holds({ epoch, from, claimed }: Settlement, record: StoredRecord): bool
     (claimed === "either" || claimed === (record.leaseUntilMs !== null));
 }
 
-/** A record for the caller to keep: bytes can be changed, so they are not shared. */
+/** A record for the caller to keep, and to change: nothing that can be changed is shared. */
 export function copyOf(record: StoredRecord): StoredRecord {
-  return typeof record.message.body === "string"
-    ? record
-    : { ...record, message: copyOfMessage(record.message) };
+  return { ...record, ...copiesOf(record) };
 }
 
-function copyOfMessage(message: Message): Message {
-  const { body, headers } = message;
+/** Copies of what a record has that can be changed. */
+function copiesOf(
+  { message, retry, details }: Pick<NewRecord, "message" | "retry" | "details">,
+): Pick<NewRecord, "message" | "retry" | "details"> {
   return {
-    ...message,
-    headers: { ...headers },
-    body: typeof body === "string" ? body : body.slice(),
+    message: copyOfMessage(message),
+    retry: retry === null ? null : structuredClone(retry),
+    details: details === null ? null : structuredClone(details),
   };
 }

@@ -3,19 +3,44 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import { endingWith, TransactionEnd } from "../postgres/guard.ts";
-import { type Database, runOnClient, sqlClientOf } from "../postgres/run.ts";
+import { type Database, limited, runOnClient, sqlClientOf } from "../postgres/run.ts";
+import { within } from "../postgres/statement.ts";
 import { guardedPglite } from "./guarded_pglite.ts";
 import type { Pglite, PgliteTransactionOf } from "./pglite_store.ts";
 
 /** The database. */
-export function databaseOf<Db extends Pglite>(db: Db): Database<PgliteTransactionOf<Db>> {
+export function databaseOf<Db extends Pglite>(
+  db: Db,
+  timeoutMs: number,
+): Database<PgliteTransactionOf<Db>> {
+  const limit = (client: Parameters<typeof runOnClient>[0]) =>
+    limited(runOnClient(client), timeoutMs);
   return {
-    run: runOnClient(db),
+    run: limit(db),
     transaction: (work) => {
       const end = new TransactionEnd();
-      return db.transaction((tx) => endingWith(tx, guardedPglite, end, work));
+      let isGivenUp = false;
+      let begin = () => {};
+      const begun = new Promise<void>((resolve) => begin = resolve);
+      const transaction = db.transaction((tx) => {
+        if (isGivenUp) throw new AtlastError("timeout", "Given up before it began");
+        begin();
+        return endingWith(tx, guardedPglite, end, work);
+      });
+      // There is one connection: a transaction of someone else that never ends holds up all others.
+      const beginning = within(
+        timeoutMs,
+        "begin a transaction",
+        Promise.race([begun, transaction]),
+      );
+      return beginning.then(() => transaction, (error) => {
+        isGivenUp = true;
+        transaction.catch(() => {});
+        throw error;
+      });
     },
-    runIn: (tx) => runOnClient(sqlClientOf(tx)),
+    runIn: (tx) => limit(sqlClientOf(tx)),
   };
 }

@@ -8,6 +8,7 @@ import { checkMigrated, FENCE, migrateOn } from "../postgres/migrate.ts";
 import { runOnClient } from "../postgres/run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
 import { SqlFence } from "../postgres/sql_fence.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../postgres/statement.ts";
 import { databaseOf } from "./pglite_database.ts";
 import type { Pglite, PgliteStoreOptions, PgliteTransactionOf } from "./pglite_store.ts";
 
@@ -17,23 +18,25 @@ import type { Pglite, PgliteStoreOptions, PgliteTransactionOf } from "./pglite_s
  * PGlite has one connection: a check waits until an operation that is still running has ended, and
  * counts as unanswered when that takes longer than the check may.
  *
- * @throws {AtlastError} `invalid_option` for a bad schema name.
+ * @throws {AtlastError} `invalid_option` for a bad schema name or time.
  */
 export function pgliteFence<Db extends Pglite>(
   db: Db,
   options: PgliteStoreOptions = {},
 ): Fence<PgliteTransactionOf<Db>> {
   const { schema = DEFAULT_SCHEMA, migrate = true } = options;
+  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   quotedSchema(schema);
+  const database = databaseOf(db, timeoutMs);
   return new SqlFence<PgliteTransactionOf<Db>>({
-    database: databaseOf(db),
+    database,
     schema,
     // Nobody else can hold a lock while a check runs.
     waitMs: 1_000,
     now: Date.now,
     prepare: () =>
       migrate
-        ? db.transaction((tx: SqlClient) => migrateOn(runOnClient(tx), schema, FENCE))
-        : checkMigrated(runOnClient(db), schema, FENCE),
+        ? database.transaction((tx) => migrateOn(runOnClient(tx as SqlClient), schema, FENCE))
+        : checkMigrated(database.run, schema, FENCE),
   });
 }

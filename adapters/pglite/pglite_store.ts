@@ -8,6 +8,7 @@ import { checkMigrated, migrateOn } from "../postgres/migrate.ts";
 import { runOnClient } from "../postgres/run.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
 import { SqlStore } from "../postgres/sql_store.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../postgres/statement.ts";
 import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
@@ -20,6 +21,13 @@ export interface PgliteStoreOptions {
    * checks that they are there.
    */
   readonly migrate?: boolean;
+  /**
+   * How long one statement may take, in milliseconds: PGlite has one connection, which a transaction that never
+   * ends holds up for all others. Its outcome is unknown then, as it may still run.
+   *
+   * @default 30_000
+   */
+  readonly statementTimeoutMs?: number;
 }
 
 /** The part of a PGlite database that the store uses. */
@@ -49,23 +57,25 @@ export type PgliteTransactionOf<Db extends Pglite> = Parameters<
  * - There is one connection. While a transaction is open everything else waits, so work inside a
  *   transaction must use its `tx` and nothing else of this database, or it waits for itself.
  *
- * @throws {AtlastError} `invalid_option` for a bad schema name.
+ * @throws {AtlastError} `invalid_option` for a bad schema name or time.
  */
 export function pgliteStore<Db extends Pglite>(
   db: Db,
   options: PgliteStoreOptions = {},
 ): Store<PgliteTransactionOf<Db>> {
   const { schema = DEFAULT_SCHEMA, migrate = true } = options;
+  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   quotedSchema(schema);
+  const database = databaseOf(db, timeoutMs);
   return new SqlStore<PgliteTransactionOf<Db>>({
     // No other process can be in the database; other stores of this one wake each other.
     capabilities: { transactions: true, durable: true, shared: false },
-    database: databaseOf(db),
+    database,
     schema,
     wakeups: localWakeups(db, schema),
     prepare: () =>
       migrate
-        ? db.transaction((tx: SqlClient) => migrateOn(runOnClient(tx), schema))
-        : checkMigrated(runOnClient(db), schema),
+        ? database.transaction((tx) => migrateOn(runOnClient(tx as SqlClient), schema))
+        : checkMigrated(database.run, schema),
   });
 }

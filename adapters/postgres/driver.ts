@@ -90,6 +90,54 @@ const NOT_REPEATED: PropertyDescriptor & ThisType<DriverQuery> = {
   },
 };
 
+/**
+ * The driver says on which connection a query goes, but not when it has to be described first. It looks at
+ * that once to send the query, and once more to know whether to say it, before anything else can happen.
+ */
+const SAID_WHEN_DESCRIBED: PropertyDescriptor & ThisType<DescribedQuery> = {
+  configurable: true,
+  get() {
+    if (!this.isDescribed) return false;
+    this.looks += 1;
+    return this.looks !== 2;
+  },
+  set(isDescribed) {
+    this.isDescribed = Boolean(isDescribed);
+    if (!isDescribed) return;
+    this.looks = 0;
+    queueMicrotask(() => this.looks = 2);
+  },
+};
+
+interface DescribedQuery extends DriverQuery {
+  isDescribed?: boolean;
+  looks: number;
+}
+
+/** The connections that queries went on, by their backends. */
+const connections = new WeakMap<object, DriverConnection>();
+
+/** The `onexecute` of a query of the pool that others may follow on its connection. */
+export function noteConnection(
+  query: () => DriverQuery,
+): (connection: DriverConnection) => boolean {
+  return (connection) => {
+    const { state, isDescribed } = query() as DescribedQuery;
+    if (state !== null) connections.set(state, connection);
+    return isDescribed !== true;
+  };
+}
+
+/** Has the driver say on which connection a query goes; see {@linkcode noteConnection}. */
+export function followConnection(query: DriverQuery): DriverQuery {
+  return Object.defineProperty(query, "describeFirst", SAID_WHEN_DESCRIBED);
+}
+
+/** The connection a query went on; undefined when it was not sent or the driver did not say. */
+export function connectionOf({ state }: DriverQuery): DriverConnection | undefined {
+  return state === null ? undefined : connections.get(state);
+}
+
 /** Has a query fail where the driver would send it again. */
 export function forbidRepeat(query: DriverQuery): DriverQuery {
   return Object.defineProperty(query, "retried", NOT_REPEATED);

@@ -3,12 +3,19 @@
  *
  * @module
  */
-import { destroyConnection, type DriverConnection, queryOf } from "./driver.ts";
+import {
+  connectionOf,
+  destroyConnection,
+  type DriverQuery,
+  followConnection,
+  noteConnection,
+  queryOf,
+} from "./driver.ts";
 import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
-import { type Database, type Run, runOnClient, sqlClientOf } from "./run.ts";
+import { type Database, limited, type Run, runOnClient, sqlClientOf } from "./run.ts";
 import { SentAhead } from "./sent_ahead.ts";
 import { answerOf } from "./statement.ts";
 
@@ -55,7 +62,10 @@ export function databaseOf<Client extends PostgresJs>(
         throw await ahead.reason(error);
       }
     },
-    runIn: (tx) => isPostgresJs(tx) ? runOn(tx, settings) : runOnClient(sqlClientOf(tx)),
+    runIn: (tx) =>
+      isPostgresJs(tx)
+        ? runOn(tx, settings)
+        : limited(runOnClient(sqlClientOf(tx)), settings.timeoutMs),
     ahead: (tx) => aheads.get(tx),
   };
 }
@@ -63,20 +73,17 @@ export function databaseOf<Client extends PostgresJs>(
 /** Runs statements on a client or in its transaction. */
 function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSettings): Run {
   return async (text, params) => {
-    let connection: DriverConnection | undefined;
     // Without `simple: false` a statement without parameters would go by the simple protocol and be
     // planned each time.
-    const query = queryOf(sql, text, [...params], {
+    const query: DriverQuery = queryOf(sql, text, [...params], {
       prepare,
       simple: false,
-      onexecute(taken: DriverConnection) {
-        connection = taken;
-        return true;
-      },
+      onexecute: noteConnection(() => query),
     });
-    return await answerOf(query.values(), {
+    return await answerOf(followConnection(query).values(), {
       timeoutMs,
-      destroy: () => {
+      destroy() {
+        const connection = connectionOf(query);
         if (connection !== undefined) destroyConnection(connection);
       },
     });

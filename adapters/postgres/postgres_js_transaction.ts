@@ -9,7 +9,7 @@ import { aTurn, queryOf } from "./driver.ts";
 import { TransactionEnd } from "./guard.ts";
 import type { PostgresJsTransaction } from "./postgres_store.ts";
 import { Session } from "./session.ts";
-import { settled, TransactionScope } from "./transaction_sql.ts";
+import { isUnknown, settled, TransactionScope } from "./transaction_sql.ts";
 
 /** How a transaction is run. */
 export interface TransactionSettings {
@@ -68,6 +68,14 @@ async function rollBack(sql: PostgresJsTransaction, session: Session): Promise<v
   }
 }
 
+function unknownCommit(cause: unknown): AtlastError {
+  return new AtlastError(
+    "outcome_unknown",
+    "Cannot tell whether a transaction was committed: no answer to its commit came",
+    { cause },
+  );
+}
+
 async function commit(
   sql: PostgresJsTransaction,
   session: Session,
@@ -77,7 +85,10 @@ async function commit(
   const [text, wanted] = preparedAs === null
     ? ["commit", "COMMIT"]
     : [`prepare transaction '${preparedAs.replaceAll("'", "''")}'`, "PREPARE TRANSACTION"];
-  const { command } = await session.end(queryOf(sql, text, [], { simple: true }));
+  const { command } = await session.end(queryOf(sql, text, [], { simple: true }))
+    .catch((error) => {
+      throw isUnknown(error) ? unknownCommit(error) : error;
+    });
   if (command === wanted) return;
   // A statement that nobody waited for has failed.
   scope.mustNotHaveFailed();

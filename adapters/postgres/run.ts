@@ -8,6 +8,7 @@ import type { SqlClient } from "../../core/ports.ts";
 import { propertyOf } from "../../core/thrown.ts";
 import type { Value } from "./batch.ts";
 import type { SentAhead } from "./sent_ahead.ts";
+import { within } from "./statement.ts";
 
 /**
  * Runs one statement and gives its rows, each as its values in the order of the select list: names
@@ -71,6 +72,16 @@ export function runOnClient(client: SqlClient): Run {
     const { rows } = await client.query(text, [...params]);
     return rows.map((row) => Array.isArray(row) ? row : Object.values(row as object));
   };
+}
+
+/**
+ * Limits how long a statement of a client may take that cannot be cancelled.
+ *
+ * @throws {AtlastError} `outcome_unknown` when the time is up.
+ */
+export function limited(run: Run, timeoutMs: number): Run {
+  return (text, params) =>
+    within(timeoutMs, "run a statement", run(text, params), "outcome_unknown");
 }
 
 /** Whether something is a client in the shape of node-postgres. */

@@ -117,19 +117,20 @@ function unanswered(timeoutMs: number): AtlastError {
 }
 
 /**
- * Waits for work of the driver's own, which cannot be cancelled.
+ * Waits for work that cannot be cancelled.
  *
- * @throws {AtlastError} `timeout`.
+ * @throws {AtlastError} `code` when the time is up.
  */
 export async function within<Result>(
   timeoutMs: number,
   what: string,
   work: PromiseLike<Result>,
+  code: "timeout" | "outcome_unknown" = "timeout",
 ): Promise<Result> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new AtlastError("timeout", `Cannot ${what}: got no answer within ${timeoutMs} ms`));
+      reject(new AtlastError(code, `Cannot ${what}: got no answer within ${timeoutMs} ms`));
     }, timeoutMs);
   });
   return await Promise.race([work, limit]).finally(() => clearTimeout(timer));

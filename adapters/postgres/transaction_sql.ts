@@ -131,8 +131,8 @@ export class TransactionScope {
   }
 }
 
-/** A statement got no answer in time. Within a transaction that says that nothing is committed. */
-function isUnknown(error: unknown): boolean {
+/** Whether a statement got no answer. Within a transaction that says that nothing is committed. */
+export function isUnknown(error: unknown): boolean {
   return error instanceof AtlastError && error.code === "outcome_unknown";
 }
 

@@ -7,7 +7,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/headers.ts";
 import { inParallel } from "../../core/http/in_parallel.ts";
 import { isObject } from "../../core/json.ts";
-import { bodyBytes, type Message, type MessageHeaders } from "../../core/message.ts";
+import { bodyBytes, copyOfMessage, type Message, type MessageHeaders } from "../../core/message.ts";
 import type { PatternTable } from "../../core/pattern_table.ts";
 import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
@@ -189,7 +189,7 @@ class OnQstash implements QstashTransport {
     const { delayMs, notBeforeMs, labels, flowControl, choose } = this.#options;
     const common = Object.entries({ delayMs, notBeforeMs, labels, flowControl })
       .filter(([, value]) => value !== undefined);
-    const choices = { ...Object.fromEntries(common), ...choose?.(message) };
+    const choices = { ...Object.fromEntries(common), ...choose?.(copyOfMessage(message)) };
     try {
       checkChoices(choices);
     } catch (error) {

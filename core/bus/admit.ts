@@ -52,28 +52,33 @@ export async function addToInbox<Tx>(
 ): Promise<(DeliveryResult | null)[]> {
   if (arrivals.length === 0) return [];
   const late = arrivals.filter(({ message }) => isLate(settings, message, nowMs));
-  const inTime = late.length === 0 ? arrivals : arrivals.filter((each) => !late.includes(each));
-  const results = new Map<Arrival, DeliveryResult | null>();
-  const keep = (some: readonly Arrival[], added: readonly AddResult[]) =>
-    some.forEach((arrival, i) => results.set(arrival, answerTo(arrival, added[i] as AddResult)));
-  const { store } = settings;
-  if (inTime.length > 0) {
-    keep(inTime, await store.add("inbox", inTime.map(({ record }) => record), nowMs));
+  if (late.length === 0) return await addAll(settings, arrivals, nowMs);
+  const inTime = arrivals.filter((each) => !late.includes(each));
+  const answers = new Map<Arrival, DeliveryResult | null>();
+  const add = async (some: readonly Arrival[]) => {
+    const own = some.length === 0 ? [] : await addAll(settings, some, nowMs);
+    some.forEach((arrival, i) => answers.set(arrival, own[i] ?? null));
+  };
+  await add(inTime);
+  const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options)));
+  const found = await settings.store.addUnlessKnown(returning, nowMs);
+  const again: Arrival[] = [];
+  for (const [i, arrival] of late.entries()) {
+    const answer = await answerToLate(arrival, found[i] as ReturnResult, options);
+    if (answer === "again") again.push(arrival);
+    else answers.set(arrival, answer);
   }
-  if (late.length > 0) {
-    const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options)));
-    const found = await store.addUnlessKnown(returning, nowMs);
-    const again: Arrival[] = [];
-    for (const [i, arrival] of late.entries()) {
-      const answer = await answerToLate(arrival, found[i] as ReturnResult, options);
-      if (answer === "again") again.push(arrival);
-      else results.set(arrival, answer);
-    }
-    if (again.length > 0) {
-      keep(again, await store.add("inbox", again.map(({ record }) => record), nowMs));
-    }
-  }
-  return arrivals.map((arrival) => results.get(arrival) ?? null);
+  await add(again);
+  return arrivals.map((arrival) => answers.get(arrival) ?? null);
+}
+
+async function addAll<Tx>(
+  { store }: Settings<Tx>,
+  arrivals: readonly Arrival[],
+  nowMs: number,
+): Promise<(DeliveryResult | null)[]> {
+  const added = await store.add("inbox", arrivals.map(({ record }) => record), nowMs);
+  return arrivals.map((arrival, i) => answerTo(arrival, added[i] as AddResult));
 }
 
 /**

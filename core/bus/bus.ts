@@ -73,6 +73,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    * @throws {ContractError} When the body does not fit the contract.
    * @throws {AtlastError} `no_route`, `too_large`, `invalid_header`, `invalid_id`, `invalid_option`,
    * `id_conflict`, `stopped`, or `not_migrated` within a `tx`.
+   * @throws {OutcomeUnknown} When the store did not answer: to publish again with its `ids` is safe.
    */
   publish<C extends Contract>(
     contract: C,
@@ -107,7 +108,12 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     handler: Handler<C, Tx>,
   ): void;
 
-  /** Runs business work in a transaction of the store; what it publishes with `tx` is sent once it commits. */
+  /**
+   * Runs business work in a transaction of the store; what it publishes with `tx` is sent once it commits.
+   *
+   * @throws {AtlastError} On Postgres `connection_lost` when nothing is committed, `outcome_unknown` when no answer
+   * to the commit came.
+   */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
 
   /**

@@ -61,6 +61,7 @@ export class Depositor<Tx> {
         run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
+        now: () => settings.clock.now(),
       });
     // A key that is not new may have to wait for whoever has it; the others do not wait with it.
     const both = (box: Box): Joined => ({ newKeys: joined(box), otherKeys: joined(box) });

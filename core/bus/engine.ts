@@ -16,6 +16,7 @@ import { Consumer } from "./consumer.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { HalfCalls } from "./half_calls.ts";
 import { type HalfKeeper, OutboxKeeper } from "./half_keeper.ts";
+import { AbortedWait } from "./give_up.ts";
 import { HalfOperations } from "./half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
@@ -318,19 +319,25 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
-    await Promise.race([this.#starting?.catch(() => {}), aborted]);
-    this.#janitorWake.now();
-    const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
-    await observed(observe, "unlisten", () => this.#unlisten?.());
-    await Promise.all([...drained, this.#cleaning, this.#rounds.idle()]);
-    await Promise.race([this.#calls.idle(), aborted]);
-    // What was handled, published or confirmed until now may have handed over more to send.
-    await Promise.all([this.#inbox.finish(), this.#checks.finish()]);
-    await this.#outbox.finish();
-    cancelAbort();
-    this.#phase = "stopped";
-    await observed(observe, "close", () => transport.close(this));
-    await store.close();
+    const waiting = new AbortedWait(clock, this.#abort.signal);
+    try {
+      await Promise.race([this.#starting?.catch(() => {}), aborted]);
+      this.#janitorWake.now();
+      const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
+      await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
+      await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
+      await Promise.race([this.#calls.idle(), aborted]);
+      // What was handled, published or confirmed until now may have handed over more to send.
+      await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
+      await waiting.for(this.#outbox.finish());
+      this.#phase = "stopped";
+      await waiting.for(observed(observe, "close", () => transport.close(this)));
+      await waiting.for(store.close());
+    } finally {
+      cancelAbort();
+      const error = waiting.end();
+      if (error !== null) observe({ kind: "error", during: "stop", error });
+    }
   }
 
   #added(committed: boolean, box: Box = "outbox", group = ""): void {

@@ -18,6 +18,7 @@ import {
   transactHalf,
 } from "./half_message.ts";
 import type { Settings } from "./options.ts";
+import { namingIds } from "./outcome_unknown.ts";
 import type { Publisher } from "./publisher.ts";
 import { resolveByHand } from "./resolve_by_hand.ts";
 
@@ -44,7 +45,8 @@ export class HalfOperations<Tx, BusinessTx> {
   ): Promise<HalfMessage<BusinessTx>> {
     // The fence first: an operation that starts without one could never be asked about.
     await this.#fence().ready();
-    return await prepareHalf(this.#parts, await this.#draft(contract, body, options));
+    const draft = await this.#draft(contract, body, options);
+    return await namingIds(() => [draft.message.id], () => prepareHalf(this.#parts, draft));
   }
 
   /** See `Bus.transact`. */

@@ -5,7 +5,7 @@
  */
 import type { Contract } from "../contract.ts";
 import { wireHeaders } from "../headers.ts";
-import type { Message, MessageHeaders } from "../message.ts";
+import { copyOfMessage, type Message, type MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
 import { Begun } from "./begun.ts";
 import { transactionEnded } from "./joined_transactions.ts";
@@ -31,10 +31,12 @@ export interface HandlerPublisher<Tx> {
  * closures for all of it the context cost more than a small handler does.
  */
 export class Handling<Tx> implements HandlerContext<Tx> {
-  readonly message: Message;
   readonly group: string;
   readonly attempt: number;
   readonly tx: Tx;
+  /** As it is stored. It decides what becomes of the reply, so no handler is given it. */
+  readonly #message: Message;
+  #copy: Message | undefined;
   readonly #signal: AbortSignal;
   readonly #publisher: HandlerPublisher<Tx>;
   #guarded: AbortSignal | undefined;
@@ -43,7 +45,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   #isOver = false;
 
   constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
-    this.message = record.message;
+    this.#message = record.message;
     this.group = record.group;
     this.attempt = record.attempts + 1;
     this.tx = tx;
@@ -51,12 +53,17 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     this.#publisher = publisher;
   }
 
+  /** A copy of its own for each attempt: other groups, and the next attempt, see none of its changes. */
+  get message(): Message {
+    return this.#copy ??= copyOfMessage(this.#message);
+  }
+
   get signal(): AbortSignal {
     return this.#guarded ??= guardListeners(this.#signal);
   }
 
   get headers(): MessageHeaders {
-    return wireHeaders(this.message);
+    return wireHeaders(this.#message);
   }
 
   get callback(): CallbackControl {
@@ -91,7 +98,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
 
   /** What the handler chose for its callback. */
   get choices(): CallbackChoices {
-    return this.#choices ??= callbackChoices(this.message);
+    return this.#choices ??= callbackChoices(this.#message);
   }
 
   #scope(): Begun {
@@ -108,7 +115,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   /** Where the return value goes; null when nowhere. */
   get callbackName(): string | null {
     return this.#choices === undefined
-      ? requestedCallback(this.message)
+      ? requestedCallback(this.#message)
       : this.#choices.control.name;
   }
 }

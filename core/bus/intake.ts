@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Message } from "../message.ts";
+import { copyOfMessage, type Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
 import { addToInbox, type Arrival } from "./admit.ts";
 import { detailsOnArrival } from "./arrival.ts";
@@ -62,7 +62,8 @@ export class Intake<Tx> {
     const details = detailsOnArrival(options);
     const taken = new Map<string, number>();
     const leaseUntilMs = nowMs + settings.leaseMs;
-    const arrivals = messages.map((message) => {
+    // Copies, as whoever delivers them may go on with them, and change them.
+    const arrivals = messages.map(copyOfMessage).map((message) => {
       const stored = withoutWay(message);
       return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
         const before = taken.get(group) ?? 0;

@@ -23,6 +23,7 @@ import { Gathering } from "./gathering.ts";
 import { type Draft, wrapPublish } from "./middleware.ts";
 import { newRecord } from "./new_record.ts";
 import { largestBody, type Settings } from "./options.ts";
+import { namingIds } from "./outcome_unknown.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import type { Receipt } from "./receipt.ts";
 import { withGroups } from "./shared_store.ts";
@@ -109,7 +110,10 @@ export class Publisher<Tx> {
       onPublish,
       async ({ id, body, ...draft }) => {
         const compose = this.#composer(draft, rules, options, nowMs, encode);
-        return await store(recordOf(await compose(id, body), hasNewKey));
+        const record = recordOf(await compose(id, body), hasNewKey);
+        return options.tx === undefined
+          ? await namingIds(() => [record.id], () => store(record))
+          : await store(record);
       },
     );
     const id = options.id ?? newId(nowMs);
@@ -149,7 +153,11 @@ export class Publisher<Tx> {
     }
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
-      return records.length === 0 ? [] : await this.#depositor.many(records, options.tx);
+      if (records.length === 0) return [];
+      const many = () => this.#depositor.many(records, options.tx);
+      return options.tx === undefined
+        ? await namingIds(() => records.map(({ id }) => id), many)
+        : await many();
     }
     const gathering = new Gathering(
       bodies.length,

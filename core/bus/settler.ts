@@ -32,6 +32,7 @@ export class Settler<Tx> {
       run: (settlements) => store.settle(box, settlements),
       maxItems: MAX_JOINED,
       maxRuns: MAX_REQUESTS,
+      now: () => clock.now(),
     });
     this.#inStore = store.capabilities.transactions || store.settleAndAdd === undefined
       ? null
@@ -39,6 +40,7 @@ export class Settler<Tx> {
         run: (steps) => store.settleAndAdd?.(box, steps, clock.now()) ?? Promise.resolve([]),
         maxItems: MAX_JOINED,
         maxRuns: MAX_REQUESTS,
+        now: () => clock.now(),
       });
   }
 

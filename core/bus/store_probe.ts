@@ -5,8 +5,8 @@
  */
 import type { Settings } from "./options.ts";
 
-/** How long a request waits for the answer that another is waiting for, in milliseconds. */
-const JOIN_TIMEOUT_MS = 5_000;
+/** How long the store may take, and how long a request waits for the answer of another, in milliseconds. */
+const LOOK_TIMEOUT_MS = 5_000;
 
 /** Asks the store with one statement, and remembers what came of it. */
 export class StoreProbe<Tx> {
@@ -44,12 +44,18 @@ export class StoreProbe<Tx> {
 
   async #look(): Promise<boolean> {
     const { store, clock } = this.#settings;
-    try {
+    const look = async () => {
       await store.ready();
       await store.nextDueAt("outbox", clock.now());
-      return true;
-    } catch {
-      return false;
+    };
+    let cancel = () => {};
+    const patience = new Promise<boolean>((resolve) => {
+      cancel = clock.after(LOOK_TIMEOUT_MS, () => resolve(false));
+    });
+    try {
+      return await Promise.race([look().then(() => true, () => false), patience]);
+    } finally {
+      cancel();
     }
   }
 
@@ -60,7 +66,7 @@ export class StoreProbe<Tx> {
   async #joined(asking: Promise<boolean>): Promise<boolean> {
     let cancel = () => {};
     const patience = new Promise<boolean>((resolve) => {
-      cancel = this.#settings.clock.after(JOIN_TIMEOUT_MS, () => {
+      cancel = this.#settings.clock.after(LOOK_TIMEOUT_MS, () => {
         // Given up, so that the next one looks for itself.
         if (this.#asking === asking) this.#asking = null;
         resolve(false);

@@ -62,7 +62,7 @@ export interface CallbackControl {
 
 /** What a handler is given beside the body. */
 export interface HandlerContext<Tx = unknown> {
-  /** The message as it arrived. */
+  /** The message as it arrived: a copy for this attempt alone, so that changes of it reach nobody. */
   readonly message: Message;
   /** The message's headers, those with fields of their own included. */
   readonly headers: MessageHeaders;

@@ -17,6 +17,15 @@ import { skipFor } from "../support/skip.ts";
 
 const url = await postgresUrl();
 
+/** What an older version has left: box, id, state and attempts. */
+const IN_USE = [
+  ["outbox", "failed", "failed", 50],
+  ["outbox", "tried", "scheduled", 1],
+  ["outbox", "waiting", "scheduled", 0],
+  ["outbox", "sent", "succeeded", 1],
+  ["inbox", "m", "succeeded", 1],
+] as const;
+
 describe("migration on Postgres", { skip: url === null && skipFor(NO_POSTGRES) }, () => {
   it("is safe from five instances at once", () =>
     withSchema(async (sql, schema) => {
@@ -58,6 +67,38 @@ describe("migration on Postgres", { skip: url === null && skipFor(NO_POSTGRES) }
       } finally {
         await dropSchema(sql, old);
       }
+    }));
+
+  it("of tables in use takes for granted that what was tried may have arrived, and a day forgotten", () =>
+    withSchema(async (sql, schema) => {
+      await sql.begin(async (tx) => {
+        const before = { ...STORE, steps: MIGRATIONS.slice(0, 2) };
+        await migrateOn(runOnClient(fromPostgresJs(tx)), schema, before);
+        for (const [box, id, state, attempts] of IN_USE) {
+          await tx.unsafe(
+            `insert into "${schema}".${box} (id, subscriber_group, name, state, attempts, epoch,
+              sent_at_ms, due_at_ms, created_at_ms) values ($1, '', 'n', $2, $3, 1, 5, 5, 7)`,
+            [id, state, attempts],
+          );
+        }
+      });
+      await postgresStore(sql, { schema }).ready();
+      const rows = await sql.unsafe(`select id, details from "${schema}".outbox order by id`);
+      const tried = '{"mayHaveArrived":true,"firstAttemptAtMs":7}';
+      assert.deepEqual(rows.map(({ id, details }) => [id, details]), [
+        ["failed", tried],
+        ["sent", null],
+        ["tried", tried],
+        ["waiting", null],
+      ]);
+      const [forgotten] = await sql.unsafe(`select now() - to_timestamp(until_ms / 1000.0) <=
+        interval '1 day 10 minutes' as is_near, until_ms from "${schema}".inbox_forgotten`);
+      assert.equal(forgotten?.["is_near"], true);
+    }));
+
+  it("of an empty inbox has forgotten nothing", () =>
+    withStore(async ({ sql, schema }) => {
+      assert.equal((await sql.unsafe(`select 1 from "${schema}".inbox_forgotten`)).length, 0);
     }));
 
   it("runs within a transaction of any client", () =>

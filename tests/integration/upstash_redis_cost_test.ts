@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { type UpstashRedisStore, upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import type { StoredRecord } from "../../core/ports.ts";
+import type { Remembering, StoredRecord } from "../../core/ports.ts";
 import {
   addClaimed,
   claim,
@@ -17,6 +17,23 @@ import { skipFor } from "../support/skip.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
 
 const problem = redisProblem();
+const DAY_MS = 24 * 60 * 60_000;
+const OLD = { state: "succeeded", expiresAtMs: NOW - 1 } as const;
+const DIGEST = "0123456789abcdef0123456789abcdef";
+const since = (sinceMs: number): Remembering => ({
+  sinceMs,
+  entriesOf: (records) =>
+    Promise.resolve(records.map(({ id }) => ({
+      key: digest(id),
+      content: DIGEST,
+      principal: null,
+      hasFailed: false,
+    }))),
+});
+const digest = (id: string) =>
+  (DIGEST + [...id].map((c) => c.charCodeAt(0).toString(16)).join(""))
+    .slice(-32);
+const returning = (id: string) => ({ record: recordOf(id), key: digest(id), sinceMs: NOW });
 const FAIL = { kind: "fail", reason: "no", retryable: false } as const;
 
 describe("what the Upstash Redis store costs", {
@@ -45,6 +62,10 @@ describe("what the Upstash Redis store costs", {
     await store.nextDueAt("outbox", NOW);
     await store.list({ box: "outbox", limit: 1 });
     await store.prune("outbox", NOW + 1e12, 1);
+    await store.add("inbox", [recordOf("o", OLD)], NOW);
+    await store.prune("inbox", NOW, 1, since(NOW - DAY_MS));
+    await store.addUnlessKnown([returning("o")], NOW);
+    await store.prune("inbox", NOW + 9 * DAY_MS, 1, since(NOW + 8 * DAY_MS));
   }
 
   async function costs<Result>(
@@ -113,6 +134,16 @@ describe("what the Upstash Redis store costs", {
     await costs(1, () => store.prune("outbox", NOW, 1_000));
     await costs(1, () => store.find("outbox", keyOf("m-1")));
     await costs(1, () => store.count("outbox"));
+  });
+
+  it("is as little for a memory of many as of one, and a call more for each bucket", async () => {
+    await costs(2, () => store.prune("inbox", NOW, 1_000, since(NOW - DAY_MS)), 2);
+    await store.add("inbox", recordsOf("m", 500, OLD), NOW);
+    await costs(14, () => store.prune("inbox", NOW, 500, since(NOW - DAY_MS)), 4);
+    const late = Array.from({ length: 50 }, (_, i) => returning(`m-${i}`));
+    await costs(4, () => store.addUnlessKnown(late, NOW));
+    await costs(8, () => store.addUnlessKnown([returning("new")], NOW));
+    await costs(8, () => store.prune("inbox", NOW + 9 * DAY_MS, 1, since(NOW + 8 * DAY_MS)), 3);
   });
 
   it("is one request more where a look has shown that there is something", async () => {

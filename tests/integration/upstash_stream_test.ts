@@ -347,6 +347,21 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       assert.deepEqual(await streams.pending(A, "g"), []);
     });
 
+    it("has what was put back by force taken although it may be forgotten, byte for byte", async () => {
+      const transport = streams.process("g");
+      const firstAttemptAtMs = 1_764_000_000_000;
+      const message = arriving("m", { firstAttemptAtMs, body: '{"n": 1, "é":"~"}' });
+      await transport.send([message], signal);
+      await streams.pull(transport, [A], () => ({ kind: "rejected", reason: "too old" }));
+      const [parked] = await transport.parked();
+      await transport.requeue(parked?.place ?? "", { force: true });
+      const { calls } = await streams.pull(transport, [A]);
+      const [again] = calls.flat();
+      assert.deepEqual([again?.isForced, again?.firstAttemptAtMs], [true, firstAttemptAtMs]);
+      assert.equal(again?.body, message.body);
+      assert.deepEqual(await transport.parked(), []);
+    });
+
     it("what can never be taken is parked with the reason, and put back for its group alone", async () => {
       const [a, b] = ["a", "b"].map((group) => streams.process(group));
       await a!.send(many(2), signal);

@@ -8,8 +8,7 @@ import postgres from "postgres";
 import { type Bus, createBus, subscribe } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
 import { httpTransport, verifySignature } from "@atlast/bus/http";
-import { postgresStore } from "@atlast/bus/postgres";
-const guardPostgres = (sql: postgres.Sql) => sql;
+import { guardPostgres, postgresStore } from "@atlast/bus/postgres";
 import { randomFrom } from "../../tests/support/random.ts";
 import { Audit, Deduct, Deducted } from "./business.ts";
 import {
@@ -97,7 +96,7 @@ async function main(): Promise<void> {
     createApp(bus, { verify: verifySignature({ signingKeys: [config.signingKey] }) }).fetch,
   );
   const ended = followOrders();
-  if (!await started()) return;
+  if (!await started()) Deno.exit(0);
   say({ kind: "ready", port: server.addr.port });
   const work = [heartbeat(), ...config.service === "orders" ? publishers(bus) : []];
   await ended;

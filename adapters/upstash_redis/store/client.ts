@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { textOfThrown } from "../../../core/thrown.ts";
+import { answered, checkRequestTimeout } from "../time_limit.ts";
 import { refusal } from "./redis_error.ts";
 
 /** One request of its own, of the official client. */
@@ -78,9 +79,11 @@ const LONG_REQUEST = 512 * 1024;
 export class Client {
   /** The official client, for plain commands. */
   readonly redis: UpstashRedisClient;
+  readonly #timeoutMs: number;
 
-  constructor(redis: UpstashRedisClient) {
+  constructor(redis: UpstashRedisClient, timeoutMs?: number) {
     this.redis = redis;
+    this.#timeoutMs = checkRequestTimeout(timeoutMs);
   }
 
   /**
@@ -108,10 +111,10 @@ export class Client {
     });
   }
 
-  /** Sends plain commands. */
+  /** Sends plain commands, with a limit on how long that takes. */
   async plain<Result>(send: (redis: UpstashRedisClient) => Promise<Result>): Promise<Result> {
     try {
-      return await send(this.redis);
+      return await answered(this.#timeoutMs, send(this.redis));
     } catch (error) {
       throw refusal(error);
     }

@@ -57,7 +57,7 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
  *   tx.call("HSET", "order:7", "paid", "yes");
  * });
  * ```
- * @throws {AtlastError} `invalid_option` when the prefix cannot be one.
+ * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
  */
 export function upstashRedisFence(options: UpstashRedisFenceOptions): Fence<RedisTransaction> {
   return new UpstashRedisFence(options);
@@ -73,11 +73,11 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
   readonly #rows: string;
   readonly #now: () => number;
 
-  constructor({ redis, prefix, now = Date.now }: UpstashRedisFenceOptions) {
+  constructor({ redis, prefix, timeoutMs, now = Date.now }: UpstashRedisFenceOptions) {
     this.#base = `${keyBase(prefix)}fence:`;
     this.#rows = `${this.#base}rows`;
     this.#redis = redis;
-    this.#client = new Client(redis);
+    this.#client = new Client(redis, timeoutMs);
     this.#now = now;
   }
 

@@ -13,8 +13,8 @@
  * | `find`, `count` | 1 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
  * | `prune` that finds nothing; something | 1; 8 |
- * | `prune` with a memory: nothing; something; a bucket that is forgotten | 2; 12; 5 |
- * | `addUnlessKnown` | 7, and 1 for each of up to 9 buckets |
+ * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
+ * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
  * In the inbox a claim costs 1 more for each further group, and 1 more where it finds something in it; `nextDueAt`
@@ -80,6 +80,13 @@ export interface UpstashRedisOptions {
    * with the same prefix share their records.
    */
   readonly prefix?: string;
+  /**
+   * How long one request may take, in milliseconds, the retries of the client included. Its outcome is unknown
+   * then, and the call rejects with `outcome_unknown`.
+   *
+   * @default 30_000
+   */
+  readonly timeoutMs?: number;
 }
 
 /** The most that one claim brings, in characters of messages: an answer that any plan carries. */
@@ -96,7 +103,7 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * const redis = new Redis({ url: "https://….upstash.io", token: "…" });
  * const store = upstashRedisStore({ redis, prefix: "orders" });
  * ```
- * @throws {AtlastError} `invalid_option` when the prefix cannot be one.
+ * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
   return new RedisStore(options);
@@ -116,9 +123,9 @@ class RedisStore implements UpstashRedisStore {
   readonly #base: string;
   readonly #keys: Keys;
 
-  constructor({ redis, prefix }: UpstashRedisOptions) {
+  constructor({ redis, prefix, timeoutMs }: UpstashRedisOptions) {
     this.#base = keyBase(prefix);
-    this.#client = new Client(redis);
+    this.#client = new Client(redis, timeoutMs);
     this.#keys = keysOf(this.#base);
   }
 

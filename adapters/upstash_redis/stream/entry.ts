@@ -7,7 +7,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { wireHeaders } from "../../../core/headers.ts";
+import { HEADER, wireHeaders } from "../../../core/headers.ts";
 import { isObject, parsed } from "../../../core/json.ts";
 import type { Message } from "../../../core/message.ts";
 import { messageOfItem, toBase64 } from "../../../core/wire.ts";
@@ -53,6 +53,18 @@ export function messageOf(entry: readonly string[], nowMs: number): Message {
     { ...head, ...body.startsWith(TEXT) ? { body: content } : { bodyBase64: content } },
     nowMs,
   );
+}
+
+/** The fields of an entry, for a receiver that is to take the message although it may have forgotten it. */
+export function forcedFields(fields: readonly string[]): string[] {
+  return fields.map((value, i) => {
+    const head = i % 2 === 1 && fields[i - 1] === "h"
+      ? parsed(value.slice(TEXT.length))
+      : undefined;
+    if (!isObject(head) || !isObject(head["headers"])) return value;
+    return TEXT +
+      JSON.stringify({ ...head, headers: { ...head["headers"], [HEADER.forced]: "true" } });
+  });
 }
 
 /** The names of fields come from outside, so only some of them are shown. */

@@ -6,6 +6,7 @@
 import { AtlastError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/name.ts";
 import { keyBase } from "../prefix.ts";
+import { answered, checkRequestTimeout } from "../time_limit.ts";
 import type { StreamClient } from "./client.ts";
 import { type Keys, keysUnder } from "./streams.ts";
 
@@ -46,6 +47,12 @@ export interface UpstashStreamTransportOptions {
   readonly maxDeliveries?: number;
   /** The largest request, in bytes; 8 MiB if not given, below the 10 MB that Upstash takes. */
   readonly maxRequestBytes?: number;
+  /**
+   * How long one request may take, in milliseconds, the retries of the client included.
+   *
+   * @default 30_000
+   */
+  readonly timeoutMs?: number;
 }
 
 /** Options with nothing left open. */
@@ -76,7 +83,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
   for (const name of names ?? []) checkName(name);
   let consumer = options.consumer === undefined ? undefined : word("consumer", options.consumer);
   return {
-    redis,
+    redis: limitClient(redis, checkRequestTimeout(options.timeoutMs)),
     keys: keysUnder(keyBase(options.prefix)),
     group: word("group", options.group),
     names: names === undefined ? null : new Set(names),
@@ -90,6 +97,20 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     forgetConsumerMs: positive("forgetConsumerMs", options.forgetConsumerMs, 3_600_000),
     maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
     maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),
+  };
+}
+
+/** Limits how long each request of a client may take. */
+function limitClient(redis: StreamClient, timeoutMs: number): StreamClient {
+  return {
+    exec: (command) => answered(timeoutMs, redis.exec(command)),
+    pipeline() {
+      const pipeline = redis.pipeline();
+      const exec = pipeline.exec.bind(pipeline);
+      return Object.assign(pipeline, {
+        exec: (options: { keepErrors: true }) => answered(timeoutMs, exec(options)),
+      });
+    },
   };
 }
 

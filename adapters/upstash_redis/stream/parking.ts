@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { isObject, parsed } from "../../../core/json.ts";
+import { forcedFields } from "./entry.ts";
 import type { StreamSettings } from "./options.ts";
 import type { Entry } from "./reading.ts";
 import { listOf, runOne } from "./run.ts";
@@ -75,16 +76,17 @@ export class Parking {
   }
 
   /**
-   * Puts one back: this group gets it again, as it was.
+   * Puts one back: this group gets it again, as it was, or with word that it is to be taken anyway.
    *
    * @throws {AtlastError} `not_found`.
    */
-  async requeue(place: string): Promise<void> {
+  async requeue(place: string, force: boolean): Promise<void> {
     const { redis, keys, group } = this.#settings;
     const parked = parkedOf(String(await runOne(redis, ["HGET", this.#key, place])));
     if (parked === null) throw notFound(place);
     // In this order, for whoever dies in between: twice is harmless, never is not.
-    await runOne(redis, ["XADD", requeuedKey(keys, group), "*", ...parked.fields]);
+    const fields = force ? forcedFields(parked.fields) : parked.fields;
+    await runOne(redis, ["XADD", requeuedKey(keys, group), "*", ...fields]);
     await this.discard(place);
   }
 

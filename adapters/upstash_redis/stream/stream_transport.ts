@@ -51,11 +51,12 @@ export interface UpstashStreamTransport extends Transport {
   /** What this group has set aside, in no order: up to about `limit`, 100 if not given. */
   parked(limit?: number): Promise<ParkedMessage[]>;
   /**
-   * Puts back what was set aside, by its place: this group, and no other, gets it again.
+   * Puts back what was set aside, by its place: this group, and no other, gets it again. With `force` it takes what it
+   * refused as `too_old_to_deduplicate`.
    *
    * @throws {AtlastError} `not_found`.
    */
-  requeue(place: string): Promise<void>;
+  requeue(place: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Drops what was set aside for good; false when it is not there. */
   discard(place: string): Promise<boolean>;
   /**
@@ -110,8 +111,11 @@ class StreamTransport implements UpstashStreamTransport {
     return await this.#parking.list(limit);
   }
 
-  async requeue(place: string): Promise<void> {
-    await this.#parking.requeue(place);
+  async requeue(
+    place: string,
+    { force = false }: { readonly force?: boolean } = {},
+  ): Promise<void> {
+    await this.#parking.requeue(place, force);
   }
 
   async discard(place: string): Promise<boolean> {

@@ -22,6 +22,17 @@ import {
   stored,
 } from "./subject.ts";
 
+/** Changes all that can be changed of a value, and of what is in it; what is frozen refuses. */
+function spoil(value: unknown): void {
+  if (typeof value !== "object" || value === null) return;
+  if (value instanceof Uint8Array) return void value.fill(9);
+  for (const key of Object.keys(value)) {
+    spoil(Reflect.get(value, key));
+    Reflect.set(value, key, "spoilt");
+  }
+  Reflect.set(value, "spoilt", true);
+}
+
 const NONE: StateCounts = {
   prepared: 0,
   scheduled: 0,
@@ -39,6 +50,34 @@ const reading: StoreCases = {
     assert.equal(await store.find("inbox", keyOf("M-1", "a")), null);
     assert.equal(await store.find("outbox", keyOf("m-1", "a")), null);
     assert.notEqual(await store.find("inbox", keyOf("m-1", "a")), null);
+  },
+
+  "what a caller does to what it gave, or was given, changes nothing": async ({ store }) => {
+    const retry = { kind: "list", delaysMs: [1_000, 2_000] } as const;
+    const original = () =>
+      recordOf("m-1", {
+        group: "g",
+        retry: structuredClone(retry),
+        details: { groups: ["a", "b"] },
+      }, {
+        headers: { "cap-callback-name": "order.done" },
+        contentType: "application/octet-stream",
+        body: Uint8Array.of(1, 2, 3),
+      });
+    const given = original();
+    await store.add("inbox", [given], NOW);
+    spoil(given);
+    const expected = stored(original(), "inbox", NOW);
+    spoil(await found(store, "inbox", keyOf("m-1", "g")));
+    assert.deepEqual(await store.find("inbox", keyOf("m-1", "g")), expected);
+    for (const record of await store.list({ box: "inbox", limit: 1 })) spoil(record);
+    const [again] = await store.add("inbox", [original()], NOW);
+    if (again?.added === false) spoil(again.existing);
+    assert.deepEqual(await store.find("inbox", keyOf("m-1", "g")), expected);
+    for (const record of await claim(store, { box: "inbox", groups: ["g"] })) spoil(record);
+    const after = await found(store, "inbox", keyOf("m-1", "g"));
+    assert.deepEqual(after, { ...expected, epoch: after.epoch, leaseUntilMs: after.leaseUntilMs });
+    assert.deepEqual([after.epoch, after.leaseUntilMs === null], [1, false]);
   },
 
   "records are listed newest first, with every field": async ({ store }) => {

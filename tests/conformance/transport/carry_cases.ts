@@ -4,6 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { HEADER } from "../../../core/headers.ts";
 import { MAX_ID_LENGTH } from "../../../core/id.ts";
 import { isText, type Message, type MessageBody } from "../../../core/message.ts";
 import { BODIES } from "../bodies.ts";
@@ -66,6 +67,13 @@ export const carryCases: TransportCases = {
     for (const [name, value] of Object.entries(message.headers)) {
       assert.equal(arrived.headers[name], value, name);
     }
+  },
+
+  "when it was first sent arrives, and that it is forced": async (subject) => {
+    const firstAttemptAtMs = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
+    const late = await carried(subject, routed("m-1", { firstAttemptAtMs, isForced: true }));
+    assert.deepEqual([late.firstAttemptAtMs, late.isForced], [firstAttemptAtMs, true]);
+    assert.ok(!(HEADER.firstAttempt in late.headers) && !(HEADER.forced in late.headers));
   },
 
   "ids of every kind arrive": async ({ start }) => {

@@ -1,0 +1,46 @@
+/**
+ * A limit on how long a request to Upstash Redis may take, whatever the client's own options say.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+
+/** How long a request may take if nothing else is said, in milliseconds; the client's own retries included. */
+export const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_TIMEOUT_MS = 600_000;
+
+/**
+ * Waits for a request.
+ *
+ * @throws {AtlastError} `outcome_unknown` when the time is up: the request may still arrive.
+ */
+export async function answered<Result>(
+  timeoutMs: number,
+  request: PromiseLike<Result>,
+): Promise<Result> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(
+        new AtlastError(
+          "outcome_unknown",
+          `Cannot tell what became of a request to Upstash Redis: got no answer within ${timeoutMs} ms`,
+        ),
+      );
+    }, timeoutMs);
+  });
+  return await Promise.race([request, limit]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * Checks the option `timeoutMs`.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkRequestTimeout(timeoutMs: number = REQUEST_TIMEOUT_MS): number {
+  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use timeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
+  );
+}
