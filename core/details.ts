@@ -11,6 +11,8 @@
 export interface RecordDetails {
   /** In the outbox: the groups that take the message from this very store. */
   readonly groups?: readonly string[];
+  /** Whether it was stored as a half message of this bus's own, whatever has become of it. */
+  readonly isHalf?: boolean;
   /** In the inbox: the principal that delivered the message, where its verifier names one. */
   readonly principal?: string;
   /** When the first attempt to send it that may have arrived began, in Unix milliseconds. */

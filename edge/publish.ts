@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Receipt } from "../core/bus/publisher.ts";
+import type { Receipt } from "../core/bus/receipt.ts";
 import type { RawMessage } from "../core/bus/raw_message.ts";
 import { checkCallbackNames, checkCallbacksAllowed } from "../core/callback_names.ts";
 import type { Contract } from "../core/contract.ts";
@@ -87,8 +87,8 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
   };
 }
 
-function answerReceipt({ id, duplicate }: Receipt): Response {
-  return answer({ id, duplicate }, duplicate ? 200 : 201);
+function answerReceipt(receipt: Receipt): Response {
+  return answer(receipt, receipt.duplicate ? 200 : 201);
 }
 
 /** The contract that a name must fit, null for one that is free; throws for one that is not on the list. */

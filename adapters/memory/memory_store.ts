@@ -117,6 +117,20 @@ class MemoryStore implements Store<MemoryTransaction> {
     return Promise.resolve(record === undefined ? null : copyOf(record));
   }
 
+  findMany(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: MemoryTransaction | SqlClient,
+  ): Promise<(StoredRecord | null)[]> {
+    return promiseOf(() => {
+      const transaction = this.#own(tx);
+      return keys.map((key) => {
+        const record = transaction?.find(box, key) ?? this.#boxes[box].get(key);
+        return record === undefined ? null : copyOf(record);
+      });
+    });
+  }
+
   list(query: ListQuery): Promise<StoredRecord[]> {
     const { states, name, group, after, limit } = query;
     const last = after && { ...after.key, createdAtMs: after.createdAtMs };

@@ -49,6 +49,9 @@ export const MIGRATIONS: readonly Migration[] = [
       ...detailsStatements(schema, "outbox"),
       ...detailsStatements(schema, "inbox"),
       ...serviceStatements(schema),
+      // Those that are decided are kept for days at most; these are told apart from now on.
+      `update ${tableOf(schema, "outbox").name} set details = '{"isHalf":true}'
+where state in ('prepared', 'in_doubt')`,
       ...memoryStatements(schema),
       attemptedStatement(schema),
     ],

@@ -93,7 +93,7 @@ async function inTransaction<Tx>(
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
   const { settings } = parts;
-  const done = await handled(parts, body, tx, signal);
+  const done = await parts.publisher.within(tx, () => handled(parts, body, tx, signal));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
   const added = await parts.settler.within(tx, stepOf(done));
@@ -177,6 +177,8 @@ export async function handled<Tx>(
   } catch (thrown) {
     // It goes through the transaction of a driver, which may want to read it.
     throw readableThrown(thrown);
+  } finally {
+    handling.close();
   }
   const policy = policyOf(settings, record, subscriber.retry);
   const decided = () =>

@@ -11,7 +11,8 @@ import { sendResultAt } from "./checked_answers.ts";
 import { compose, headersOf, mustRoute } from "./compose.ts";
 import type { HandlerPublisher } from "./handling.ts";
 import { idSource } from "./ids.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { PublishOptions } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** Sends what is published, and keeps nothing. */
 export class DirectPublisher implements HandlerPublisher<undefined> {

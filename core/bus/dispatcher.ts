@@ -29,7 +29,7 @@ import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
-import { groupsHere, inboxRows } from "./shared_store.ts";
+import { groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
 
@@ -215,7 +215,8 @@ export class Dispatcher<Tx> {
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-    const { name, headers } = record.message;
+    const { message: { name, headers }, details } = record;
+    if (details?.groups !== undefined) return null;
     try {
       if (hasRoute(this.#settings.transport, name, headers)) return null;
     } catch (thrown) {
@@ -233,8 +234,8 @@ export class Dispatcher<Tx> {
   ): Promise<SendResult[]> {
     const { transport } = this.#settings;
     const messages = batch.map((record) => outgoing(record, startedAtMs));
-    if (transport.groupsHere === undefined) return await transport.send(messages, signal);
-    const groups = batch.map((record) => groupsHere(this.#settings, record));
+    const groups = batch.map((record) => groupsOf(this.#settings, record));
+    if (groups.every((each) => each === null)) return await transport.send(messages, signal);
     const arrivals = batch.flatMap((record, i) =>
       inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
         .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
@@ -352,7 +353,9 @@ export class Dispatcher<Tx> {
    * that just failed need not carry it.
    */
   #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
-    const groups = [...this.#subscriptions.of(word.name).keys()];
+    // In a store that is shared, groups of other processes take it too.
+    const groups = groupsHere(this.#settings, { message: word }) ??
+      [...this.#subscriptions.of(word.name).keys()];
     return {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),

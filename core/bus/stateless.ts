@@ -238,8 +238,13 @@ export class StatelessReceiver {
           handling,
           async (value) => await subscriber.handle(value, handling),
         );
-        const value = await handle(body);
-        await handling.finished();
+        let value: unknown;
+        try {
+          value = await handle(body);
+          await handling.finished();
+        } finally {
+          handling.close();
+        }
         return await replyMessage(
           { request: message, group, round: 1, responder: () => Promise.resolve(this.#service) },
           subscriber.reply,

@@ -64,15 +64,17 @@ async function inOneTransaction<Tx>(
   const nowMs = clock.now();
   const done: Handled[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
-  for (const { record, subscriber } of members) {
-    patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
-    checkAsked(settings, record.message);
-    const read = decodeBodySoon(subscriber.body, record.message);
-    const body = read instanceof Promise ? await read : read;
-    const parts = { settings, publisher, subscriber, record };
-    done.push(await handled(parts, body, tx, patience.signal, nowMs));
-    patience.signal.throwIfAborted();
-  }
+  await publisher.within(tx, async () => {
+    for (const { record, subscriber } of members) {
+      patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
+      checkAsked(settings, record.message);
+      const read = decodeBodySoon(subscriber.body, record.message);
+      const body = read instanceof Promise ? await read : read;
+      const parts = { settings, publisher, subscriber, record };
+      done.push(await handled(parts, body, tx, patience.signal, nowMs));
+      patience.signal.throwIfAborted();
+    }
+  });
   const answers = done.map(({ answer }) => answer).filter((answer) => answer !== null);
   const [applied, added] = await Promise.all([
     store.settle("inbox", done.map(({ decision }) => settlementOf(decision)), tx),
