@@ -54,6 +54,7 @@ export type { TickReport } from "./core/bus/tick.ts";
 export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
 export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";
 export type { FailureCode } from "./core/failure_code.ts";
+export type { FailureDetail } from "./core/bus/failure_report.ts";
 
 // Contracts
 export {
