@@ -36,7 +36,8 @@ export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/ha
 export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
 export type { BusOptions } from "./core/bus/options.ts";
 export { OutcomeUnknown } from "./core/bus/outcome_unknown.ts";
-export type { PublishOptions, Receipt } from "./core/bus/publisher.ts";
+export type { PublishOptions } from "./core/bus/publisher.ts";
+export type { Receipt } from "./core/bus/receipt.ts";
 export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
 export {
   type CallbackControl,

@@ -133,8 +133,12 @@ export function valueOf<Output>(result: SchemaResult<Output>, what: string): Out
   return result.value;
 }
 
+/** The longest place that is named, in characters: names of fields come from the body. */
+const MAX_PATH_LENGTH = 200;
+
 function problemOf(issue: SchemaIssue): Problem {
   const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
-  const path = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
-  return { path: path.startsWith(".") ? path.slice(1) : path, message: issue.message };
+  const text = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
+  const path = text.replace(/^\./, "").replace(/\p{C}/gu, " ").slice(0, MAX_PATH_LENGTH);
+  return { path: path.toWellFormed(), message: issue.message };
 }

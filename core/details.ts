@@ -11,6 +11,8 @@
 export interface RecordDetails {
   /** In the outbox: the groups that take the message from this very store. */
   readonly groups?: readonly string[];
+  /** Whether it was stored as a half message of this bus's own, whatever has become of it. */
+  readonly isHalf?: boolean;
   /** In the inbox: the principal that delivered the message, where its verifier names one. */
   readonly principal?: string;
   /** When the first attempt to send it that may have arrived began, in Unix milliseconds. */
@@ -26,7 +28,7 @@ export interface RecordDetails {
    * died with it.
    */
   readonly mayHaveArrived?: boolean;
-  /** How often an operator had it tried again from the start. */
+  /** Which time it is that it is tried from the start: 2 after the first retry by an operator. Not given: 1. */
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
@@ -59,16 +61,16 @@ export function withoutWaits(details: RecordDetails | null): RecordDetails | nul
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
 }
 
-/** Details of a message that an operator has tried again. */
+/** Details of a message that an operator has tried again: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,
   mayHaveArrived: boolean,
   isForced: boolean,
 ): RecordDetails | null {
-  const details = withoutWaits(withArrival(before, mayHaveArrived));
-  return (details?.sentForced === true) === isForced
-    ? details
-    : withDetails(details, { sentForced: isForced ? true : undefined });
+  return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
+    round: (before?.round ?? 1) + 1,
+    sentForced: isForced ? true : undefined,
+  });
 }
 
 /** Details as text, for stores that keep them so. */

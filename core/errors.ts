@@ -80,26 +80,61 @@ export class AtlastError extends Error {
   }
 }
 
+/** An answer could not be published, because a different message has its id. */
+export class AnswerConflict extends AtlastError {
+  /** The name of the class, as in a stack trace. */
+  override readonly name: string = "AnswerConflict";
+
+  /** Makes an error for the answer under a name. */
+  constructor(name: string, id: string) {
+    super(
+      "id_conflict",
+      `Cannot publish the answer "${name}" with id "${id}": a different message has it`,
+    );
+  }
+}
+
 /** One problem of a body: where it is and what is wrong there. */
 export interface Problem {
   /** The place in the body, such as `items[2].qty`; empty for the body itself. */
   readonly path: string;
-  /** What the schema says of it. */
+  /** What the schema says of it, which may quote the body. */
   readonly message: string;
 }
 
-/** A body or reply that does not fit its contract. */
+/** How many places an error's message names: enough to act on. */
+const MAX_PLACES = 20;
+
+/**
+ * A body or reply that does not fit its contract.
+ *
+ * Its message says where the problems are, and nothing of the body: messages are kept and logged, and schemas
+ * quote what they refuse.
+ */
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "ContractError";
-  /** Every problem the schema found. */
-  readonly problems: readonly Problem[];
+  // Not a property of the object, so that no log that prints it shows what schemas quote.
+  readonly #problems: readonly Problem[];
 
   /** Makes an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const list = problems.map(({ path, message }) => path === "" ? message : `${path}: ${message}`);
-    super("invalid_body", `Cannot accept the ${what}: ${list.join("; ")}`);
-    this.problems = problems;
+    const places = problems.slice(0, MAX_PLACES).map(({ path }) => path === "" ? "the top" : path);
+    const more = problems.length > MAX_PLACES ? `, and ${problems.length - MAX_PLACES} more` : "";
+    super(
+      "invalid_body",
+      `Cannot accept the ${what}: want what its schema takes, got something else at ` +
+        `${places.join(", ")}${more}`,
+    );
+    this.#problems = problems;
+  }
+
+  /**
+   * Every problem the schema found, in the schema's own words. They may quote the body: they are for whoever has
+   * it, and not for a log.
+   */
+  get problems(): readonly Problem[] {
+    return this.#problems;
   }
 }
 

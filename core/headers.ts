@@ -42,6 +42,15 @@ export const HEADER = {
   traceparent: "traceparent",
   /** Under which name the publisher wants to learn that all attempts are used up. Atlast's own. */
   failureCallbackName: "atlast-failure-callback-name",
+  /** On an answer: the service that answers; its id is derived from it. Atlast's own. */
+  responder: "atlast-responder",
+  /** On an answer: which time it is that its request was tried from the start; 1 if not given. Atlast's own. */
+  round: "atlast-round",
+  /**
+   * `true` on what is sent or answered after a failure callback for the same message was published. Atlast's
+   * own.
+   */
+  afterFailure: "atlast-after-failure",
   /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
   activeSide: "atlast-active-side",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */

@@ -1,6 +1,6 @@
 /**
- * Message ids: UUIDv7 for new messages, UUIDv5 for ids that must come out the same each time.
- * Layouts are those of RFC 9562.
+ * Message ids: UUIDv7 for new messages (RFC 9562), and the ids of answers, which must come out the same
+ * each time and have a form that no other id may have.
  *
  * @module
  */
@@ -59,17 +59,64 @@ export function timeOfUuidV7(id: string): number | null {
   return found === null ? null : parseInt(`${found[1]}${found[2]}`, 16);
 }
 
+/** What an answer is: a handler's reply, word of a final failure, or of a conflict of ids on arrival. */
+export type AnswerKind = "reply" | "failure" | "conflict";
+
+/** What the id of an answer is derived from; all of it stands in the answer's own headers. */
+export interface AnswerOrigin {
+  /** What the answer is. */
+  readonly kind: AnswerKind;
+  /** The id of the message that it answers. */
+  readonly requestId: string;
+  /** The service that answers. */
+  readonly responder: string;
+  /** The group that answers; the empty string where the publisher could not send the message. */
+  readonly group: string;
+  /** Which time it is that the message was tried from the start, from 1 on. */
+  readonly round: number;
+}
+
+/** The form of ids that a bus derives for answers. Nobody else's messages may have an id that begins so. */
+const RESERVED = /^atlast-(reply|failure|conflict)-/;
+/** The same in whole: the hash is SHA-256 in base64url. */
+const ANSWER_ID = /^atlast-(reply|failure|conflict)-[A-Za-z0-9_-]{43}$/;
+
+/** Whether an id has the form that is reserved for answers. */
+export function isReservedId(id: string): boolean {
+  return id.startsWith("atlast-") && RESERVED.test(id);
+}
+
+/** What an id of the reserved form says it is the id of; null for one that no bus derives. */
+export function answerKindOf(id: string): AnswerKind | null {
+  return ANSWER_ID.exec(id)?.[1] as AnswerKind | undefined ?? null;
+}
+
+/** The text whose hash is in the id of an answer. JSON keeps the parts apart. */
+export function answerIdSource(
+  { kind, requestId, responder, group, round }: AnswerOrigin,
+): string {
+  return JSON.stringify([kind, requestId, responder, group, round]);
+}
+
+/** The id of an answer from the hash of {@linkcode answerIdSource} in base64url, without padding. */
+export function answerIdOf(kind: AnswerKind, hash: string): string {
+  return `atlast-${kind}-${hash}`;
+}
+
 /**
- * A UUIDv5 from the SHA-1 digest of a namespace and a name (RFC 9562, section 5.5). The digest is an
- * argument because hashing belongs to the platform.
+ * Checks the id of a message that a caller publishes or prepares: as {@linkcode checkId}, and not of the form that
+ * is reserved for answers.
+ *
+ * @throws {AtlastError} `invalid_id` when it is not one.
  */
-export function uuidV5(digest: Uint8Array): string {
-  let hex = "";
-  for (let i = 0; i < 16; i++) hex += hexByte(digest[i] ?? 0);
-  const variant = hexByte(0x80 | ((digest[8] ?? 0) & 0x3f));
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-5${hex.slice(13, 16)}-${variant}${
-    hex.slice(18, 20)
-  }-${hex.slice(20)}`;
+export function checkCallerId(id: string): void {
+  checkId(id);
+  if (!isReservedId(id)) return;
+  throw new AtlastError(
+    "invalid_id",
+    `Cannot use a message id that begins with "${RESERVED.exec(id)?.[0]}": want another, as only ` +
+      `answers that the bus itself makes have such ids`,
+  );
 }
 
 /**

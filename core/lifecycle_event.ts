@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { FailureCode } from "./failure_code.ts";
+
 /** What can happen to a message. */
 export type LifecycleEvent =
   /** The business operation of a half message took place. */
@@ -83,6 +85,8 @@ export interface Failure {
   readonly retryAfterMs?: number;
   /** Whether the message may have arrived all the same: no answer came. False if not given. */
   readonly mayHaveArrived?: boolean;
+  /** What kind of failure it is, where that is known. */
+  readonly code?: FailureCode;
 }
 
 /** A receiver that is stopping. */

@@ -85,12 +85,6 @@ export function isText(contentType: string): boolean {
   return isJson(contentType) || /^\s*text\//i.test(contentType);
 }
 
-/** Whether two bodies are the same, byte for byte. */
-export function sameBody(a: MessageBody, b: MessageBody): boolean {
-  if (typeof a === "string" || typeof b === "string") return a === b;
-  return a.byteLength === b.byteLength && a.every((byte, i) => byte === b[i]);
-}
-
 function utf8Length(text: string): number {
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {

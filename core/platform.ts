@@ -31,10 +31,11 @@ export interface Clock {
 }
 
 /**
- * The key under which a savepoint's handle has the handle of its whole transaction, where the store's driver
- * gives each savepoint one of its own.
+/**
+ * How a part of a transaction, such as a savepoint or a wrapper of it, names the handle of the whole transaction
+ * of a store: what is published in the part belongs to the whole. One symbol for all copies of the library.
  */
-export const TRANSACTION: unique symbol = Symbol("atlast.transaction");
+export const TRANSACTION: unique symbol = Symbol.for("atlast.transaction");
 
 /**
  * A transaction of another driver or of an ORM, in the shape of node-postgres: text with `$1`

@@ -210,6 +210,13 @@ export interface Store<Tx = unknown> {
   ready(): Promise<void>;
 
   /**
+   * A random id that the store drew at its first start: the same for ever, and for every process that uses the
+   * store, also where several ask for the first time at once. It names the service in the ids of its answers, where
+   * its bus has no `service`. At most 100 letters, digits, `_`, `-` and dots.
+   */
+  serviceId(): Promise<string>;
+
+  /**
    * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
    * out and answered with the record that has it. Results are in the order of `records`. Two records
    * with the same key in one call: the first is added, the second collides with it.
@@ -289,6 +296,16 @@ export interface Store<Tx = unknown> {
   /** The record with this key; null when there is none. */
   find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
 
+  /**
+   * The records with these keys, each null where there is none, as seen within `tx` where given. Stores that
+   * have no transactions need not have it.
+   */
+  findMany?(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: Tx | SqlClient,
+  ): Promise<(StoredRecord | null)[]>;
+
   /** Records, newest first. */
   list(query: ListQuery): Promise<StoredRecord[]>;
 
@@ -339,6 +356,14 @@ export interface Store<Tx = unknown> {
    * function is called. Best effort: a lost wake-up only delays work until the next poll.
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
+
+  /**
+   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
+   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
+   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
+   * says null.
+   */
+  failureOf?(error: unknown): "contention" | "refused" | null;
 
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { HalfKeeper } from "../core/bus/half_keeper.ts";
-import type { Receipt } from "../core/bus/publisher.ts";
+import type { Receipt } from "../core/bus/receipt.ts";
 import type { RawMessage, RawOptions } from "../core/bus/raw_message.ts";
 import type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliverable.ts";
 import type { CheckAnswer } from "../core/checkback.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Receipt } from "../core/bus/publisher.ts";
+import type { Receipt } from "../core/bus/receipt.ts";
 import type { RawMessage } from "../core/bus/raw_message.ts";
+import { checkCallbackNames, checkCallbacksAllowed } from "../core/callback_names.ts";
 import type { Contract } from "../core/contract.ts";
 import { readDelayTime } from "../core/delay_time.ts";
 import { AtlastError } from "../core/errors.ts";
@@ -33,6 +34,13 @@ export interface PublishRouteOptions {
   readonly contracts?: readonly Contract[];
   /** Names that may be published without a check, or patterns of such: `order.*`, `#` for all. */
   readonly names?: readonly string[];
+  /**
+   * The names, or patterns of names, that callbacks and failure callbacks may be asked under: replies go out with
+   * this service's routes and keys. Where the verifier's principal has a list too, a name must be on both.
+   *
+   * @default those of the principal that `verify` names; none where it has no list
+   */
+  readonly callbackNames?: readonly string[];
 }
 
 /** The longest content type that a message has. */
@@ -49,8 +57,10 @@ interface PublishParts {
 export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
   const { publish, flush, maxBodyBytes } = parts;
   const allowed = allowList(options);
+  const { callbackNames = null } = options;
+  callbackNames?.forEach(checkPattern);
   return async (request, around) => {
-    const { body, push } = await verified(
+    const { body, principal, push } = await verified(
       request,
       options.verify,
       maxBodyBytes,
@@ -62,6 +72,8 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
     }
     const { message, delayMs } = readMessage(request.headers, body);
     const contract = allowed(message.name);
+    const own = principal.callbackNames ?? (callbackNames === null ? [] : null);
+    checkCallbacksAllowed(message.headers, callbackNames, own);
     const receipt = await publish(message, {
       ...(contract === null ? {} : { contract }),
       ...(delayMs === null ? {} : { delayMs }),
@@ -75,8 +87,8 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
   };
 }
 
-function answerReceipt({ id, duplicate }: Receipt): Response {
-  return answer({ id, duplicate }, duplicate ? 200 : 201);
+function answerReceipt(receipt: Receipt): Response {
+  return answer(receipt, receipt.duplicate ? 200 : 201);
 }
 
 /** The contract that a name must fit, null for one that is free; throws for one that is not on the list. */
@@ -102,7 +114,7 @@ function allowList({ contracts = [], names = [] }: PublishRouteOptions): (
 function readMessage(
   httpHeaders: Headers,
   rawBody: Uint8Array,
-): { message: RawMessage; delayMs: number | null } {
+): { message: RawMessage & { readonly headers: MessageHeaders }; delayMs: number | null } {
   const fields = messageFields(httpHeaders);
   checkPlain(fields);
   const { [HEADER.id]: id, [HEADER.name]: name } = fields;
@@ -132,10 +144,7 @@ function checkHeaders(headers: MessageHeaders): void {
   if (headers[HEADER.activeSide] !== undefined) {
     throw badHeader(HEADER.activeSide, "none: half messages have a route of their own");
   }
-  for (const header of [HEADER.callbackName, HEADER.failureCallbackName]) {
-    const name = headers[header];
-    if (name !== undefined && name !== "") checkName(name);
-  }
+  checkCallbackNames(headers);
   const destination = headers[HEADER.destination];
   if (destination === undefined) return;
   try {

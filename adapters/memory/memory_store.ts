@@ -38,11 +38,16 @@ export function memoryStore(): Store<MemoryTransaction> {
 /** Each method does its work before it returns, so that no two of them ever mix. */
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
+  readonly #serviceId = crypto.randomUUID();
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
   readonly #memories = new Memories();
 
   ready(): Promise<void> {
     return Promise.resolve();
+  }
+
+  serviceId(): Promise<string> {
+    return Promise.resolve(this.#serviceId);
   }
 
   add(
@@ -110,6 +115,20 @@ class MemoryStore implements Store<MemoryTransaction> {
   find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
     const record = this.#boxes[box].get(key);
     return Promise.resolve(record === undefined ? null : copyOf(record));
+  }
+
+  findMany(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: MemoryTransaction | SqlClient,
+  ): Promise<(StoredRecord | null)[]> {
+    return promiseOf(() => {
+      const transaction = this.#own(tx);
+      return keys.map((key) => {
+        const record = transaction?.find(box, key) ?? this.#boxes[box].get(key);
+        return record === undefined ? null : copyOf(record);
+      });
+    });
   }
 
   list(query: ListQuery): Promise<StoredRecord[]> {

@@ -70,6 +70,12 @@ export class BufferedTransaction implements MemoryTransaction {
     });
   }
 
+  /** The record with this key, as this transaction sees it. */
+  find(box: Box, key: RecordKey): StoredRecord | undefined {
+    this.#checkOpen();
+    return this.#views[box].get(key);
+  }
+
   /** Applies settlements, for this transaction alone until it commits. */
   settle(box: Box, settlements: readonly Settlement[]): boolean[] {
     this.#checkOpen();

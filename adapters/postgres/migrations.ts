@@ -8,7 +8,7 @@
  */
 import type { Box } from "../../core/lifecycle.ts";
 import { memoryStatements } from "./inbox_memory.ts";
-import { tableOf } from "./table.ts";
+import { serviceTable, tableOf } from "./table.ts";
 
 /** One step of the schema. */
 export interface Migration {
@@ -48,6 +48,10 @@ export const MIGRATIONS: readonly Migration[] = [
     ) => [
       ...detailsStatements(schema, "outbox"),
       ...detailsStatements(schema, "inbox"),
+      ...serviceStatements(schema),
+      // Those that are decided are kept for days at most; these are told apart from now on.
+      `update ${tableOf(schema, "outbox").name} set details = '{"isHalf":true}'
+where state in ('prepared', 'in_doubt')`,
       ...memoryStatements(schema),
       attemptedStatement(schema),
     ],
@@ -104,6 +108,18 @@ function halfStatements(schema: string, box: Box): string[] {
 
 function detailsStatements(schema: string, box: Box): string[] {
   return [`alter table ${tableOf(schema, box).name} add column details text`];
+}
+
+/** The id of the service, drawn once. The key lets one row in, whoever else would write another. */
+function serviceStatements(schema: string): string[] {
+  const name = serviceTable(schema);
+  return [
+    `create table ${name} (
+  only_one boolean primary key default true check (only_one),
+  id text collate "C" not null
+)`,
+    `insert into ${name} (id) values (gen_random_uuid()::text)`,
+  ];
 }
 
 /**

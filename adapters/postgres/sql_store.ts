@@ -25,6 +25,7 @@ import type {
 import { Claimer } from "./claim.ts";
 import { addPart, allAdded } from "./add.ts";
 import type { Word } from "./channel.ts";
+import { failureOf, untilUncontended } from "./contention.ts";
 import {
   addUnlessKnown,
   forgetBefore,
@@ -35,8 +36,9 @@ import {
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
 import { type Database, explained, type Run } from "./run.ts";
+import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
-import { keyText, type Table, tableOf } from "./table.ts";
+import { compareKeys, keyText, type Table, tableOf } from "./table.ts";
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
@@ -79,7 +81,8 @@ export class SqlStore<Tx> implements Store<Tx> {
     this.#parts = parts;
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
-    this.#run = (text, params) => run(text, params).catch((error) => this.#looksAgain(error));
+    this.#run = (text, params) =>
+      untilUncontended(() => run(text, params)).catch((error) => this.#looksAgain(error));
     this.#memory = memoryTables(parts.schema);
     this.#boxes = {
       outbox: partsOf(parts.schema, "outbox"),
@@ -95,7 +98,42 @@ export class SqlStore<Tx> implements Store<Tx> {
     return this.#ready;
   }
 
+  async serviceId(): Promise<string> {
+    await this.ready();
+    return await readServiceId(this.#run, this.#parts.schema);
+  }
+
   async add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]> {
+    if (records.length > 1 && !haveNewKeys(records)) {
+      return await this.#addSorted(box, records, nowMs, tx);
+    }
+    return await this.#addParts(box, records, nowMs, tx);
+  }
+
+  /**
+   * Two that add the same keys wait for one another where each has one that the other wants next. In one
+   * order of keys none does.
+   */
+  async #addSorted(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]> {
+    const at = (place: number) => records[place] as NewRecord;
+    const places = [...records.keys()].sort((a, b) => compareKeys(at(a), at(b)));
+    const sorted = await this.#addParts(box, places.map(at), nowMs, tx);
+    const results: AddResult[] = [];
+    places.forEach((place, i) => results[place] = sorted[i] as AddResult);
+    return results;
+  }
+
+  async #addParts(
     box: Box,
     records: readonly NewRecord[],
     nowMs: number,
@@ -106,7 +144,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     // One statement is atomic by itself, several need a transaction.
     if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
-    return await this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs));
+    return await untilUncontended(() =>
+      this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs))
+    );
   }
 
   addAndTell(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
@@ -147,6 +187,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     const found = await this.#boxes[box].lookup.byKeys(this.#run, [key]);
     return found.get(keyText(key)) ?? null;
+  }
+
+  async findMany(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: Tx | SqlClient,
+  ): Promise<(StoredRecord | null)[]> {
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const found = await this.#boxes[box].lookup.byKeys(run, keys);
+    return keys.map((key) => found.get(keyText(key)) ?? null);
   }
 
   async list(query: ListQuery): Promise<StoredRecord[]> {
@@ -206,6 +257,10 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     return this.#parts.database.transaction(work).catch((error) => this.#looksAgain(error));
+  }
+
+  failureOf(error: unknown): "contention" | "refused" | null {
+    return failureOf(error);
   }
 
   notify(box: Box): Promise<void> {

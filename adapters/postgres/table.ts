@@ -20,6 +20,11 @@ export function tableOf(schema: string, box: Box): Table {
   return { box, name: `${quotedSchema(schema)}.${box}` };
 }
 
+/** The table of the service's id as it stands in a statement. */
+export function serviceTable(schema: string): string {
+  return `${quotedSchema(schema)}.service`;
+}
+
 /** A key as one text, to find it in a map; ids have no control characters. */
 export function keyText({ id, group }: RecordKey): string {
   return `${id}\n${group}`;

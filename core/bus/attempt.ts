@@ -6,9 +6,10 @@
  */
 import { AtlastError } from "../errors.ts";
 import { failureOf, type Outcome } from "../outcome.ts";
+import { answerConflict, checkAsked } from "./answers.ts";
 import type { Message } from "../message.ts";
 import type { NewRecord, SettleStep, StoredRecord } from "../ports.ts";
-import { replyMessage } from "./callback.ts";
+import { replyMessage, roundOf } from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { Handling } from "./handling.ts";
 import { hasCode, readableThrown } from "../thrown.ts";
@@ -43,14 +44,21 @@ export interface AttemptEnd {
 export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
   const { settings, publisher, subscriber, record } = parts;
   const timeoutMs = subscriber.timeoutMs ?? settings.handlerTimeoutMs;
+  // Before the transaction, which may hold the store's only connection.
+  if (settings.store.capabilities.transactions && !settings.responder.isKnown) {
+    await settings.responder.name();
+  }
   const limit = timeLimit(
     settings.clock,
     timeoutMs,
     parts.signal,
     () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
   );
+  let isRead = false;
   try {
+    checkAsked(settings, record.message);
     const body = await limit.race(() => decodeBody(subscriber.body, record.message));
+    isRead = true;
     if (subscriber.transaction === false) {
       return await limit.race(() => withoutTransaction(parts, body, limit.signal));
     }
@@ -68,7 +76,7 @@ export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> 
     if (parts.signal.aborted) {
       return ended({ kind: "released", delayMs: 0, reason: "The bus stopped" });
     }
-    return ended(failureOf(thrown));
+    return ended(failureOf(thrown, isRead));
   } finally {
     limit.end();
   }
@@ -84,10 +92,15 @@ async function inTransaction<Tx>(
   tx: Tx,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const done = await handled(parts, body, tx, signal);
+  const { settings } = parts;
+  const done = await parts.publisher.within(tx, () => handled(parts, body, tx, signal));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
-  return kept(done, await parts.settler.within(tx, stepOf(done)));
+  const added = await parts.settler.within(tx, stepOf(done));
+  const conflict = conflictOf(parts, done, added);
+  // Thrown inside the transaction, this takes back everything in it, and fails the message.
+  if (conflict !== null && settings.store.capabilities.transactions) throw conflict;
+  return kept(done, added);
 }
 
 async function withoutTransaction<Tx>(
@@ -97,7 +110,20 @@ async function withoutTransaction<Tx>(
 ): Promise<AttemptEnd> {
   const done = await handled(parts, body, undefined as Tx, signal);
   signal.throwIfAborted();
-  return kept(done, await parts.settler.alone(stepOf(done)));
+  const added = await parts.settler.alone(stepOf(done));
+  conflictOf(parts, done, added);
+  return kept(done, added);
+}
+
+/** Says that a reply could not be published because another message has its id; null when it was. */
+function conflictOf<Tx>(
+  { settings }: AttemptParts<Tx>,
+  { answer }: Handled,
+  added: StepEnd,
+): AtlastError | null {
+  const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
+  if (conflict !== null) settings.observe({ kind: "error", during: "reply", error: conflict });
+  return conflict;
 }
 
 function stepOf({ decision, answer }: Handled): SettleStep {
@@ -151,6 +177,8 @@ export async function handled<Tx>(
   } catch (thrown) {
     // It goes through the transaction of a driver, which may want to read it.
     throw readableThrown(thrown);
+  } finally {
+    handling.close();
   }
   const policy = policyOf(settings, record, subscriber.retry);
   const decided = () =>
@@ -160,8 +188,12 @@ export async function handled<Tx>(
     return { decision: decided(), reply: null, answer: null };
   }
   const reply = await replyMessage(
-    record.message,
-    record.group,
+    {
+      request: record.message,
+      group: record.group,
+      round: roundOf(record),
+      responder: () => settings.responder.name(),
+    },
     subscriber.reply,
     value,
     handling.choices,

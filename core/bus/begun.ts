@@ -1,12 +1,13 @@
 /**
- * Work that user code begins and may forget to wait for, such as the `next` of a middleware or a publish of a
- * handler. It belongs to whoever began it: they end together, and a failure that nobody looked at is theirs.
+ * Work that user code begins and may forget to wait for, such as the `next` of a middleware, or a publish of a
+ * handler or in a transaction. It belongs to whoever began it: they end together, and a failure that nobody
+ * could react to is theirs.
  *
  * @module
  */
 import { AtlastError } from "../errors.ts";
 
-/** A promise that knows whether anyone waits for it. */
+/** A promise that knows whether anyone waits for it. `await` asks for `then`, as it is no plain promise. */
 class Watched<Result> extends Promise<Result> {
   /** What `then` and the like give is a promise as any other. */
   static override get [Symbol.species](): PromiseConstructor {
@@ -23,52 +24,90 @@ class Watched<Result> extends Promise<Result> {
     return super.then(onFulfilled, onRejected);
   }
 
-  /** What it failed with where nobody waited for it; null for all else. */
-  unheard(): Promise<{ readonly error: unknown } | null> {
-    return super.then(() => null, (error) => this.isAwaited ? null : { error });
+  /** Learns how it ends without being counted as one who waits. */
+  settled(onFulfilled: () => void, onRejected: (error: unknown) => void): Promise<void> {
+    return super.then(onFulfilled, onRejected);
   }
+}
+
+interface Failure {
+  readonly promise: Watched<unknown>;
+  readonly error: unknown;
+  /** Whether it failed when the code that began it had ended, and could not react to it. */
+  readonly wasLate: boolean;
+}
+
+/** What is done with what is begun too late. */
+export interface TooLate {
+  /** The error it fails with. */
+  readonly error: () => AtlastError;
+  /** Is told of it, because nobody may wait for it. */
+  readonly refused: (error: AtlastError) => void;
 }
 
 /** What one piece of user code has begun. */
 export class Begun {
-  readonly #what: string;
-  #begun: Watched<unknown>[] = [];
+  readonly #late: TooLate;
+  readonly #underWay = new Set<Watched<unknown>>();
+  readonly #failed: Failure[] = [];
+  /** Whether the code itself has ended; what it began may still be under way. */
+  #isDone = false;
   #isOver = false;
 
-  /** Collects what is begun; `what` names the function in errors. */
-  constructor(what: string) {
-    this.#what = what;
+  /** Collects what is begun; of what comes too late `late` is told, or it is said to be a call of that name. */
+  constructor(late: string | TooLate) {
+    this.#late = typeof late === "string"
+      ? { error: () => tooLate(late), refused: () => {} }
+      : late;
   }
 
   /** Begins work. The promise may be left alone: it is waited for at the end. */
   start<Result>(work: () => Promise<Result>): Promise<Result> {
-    const promise = new Watched<Result>((resolve, reject) => {
-      if (this.#isOver) throw tooLate(this.#what);
-      work().then(resolve, reject);
-    });
-    // Heard of here, or it would end the process.
-    void promise.unheard();
-    this.#begun.push(promise);
+    if (this.#isOver) return this.#refuse();
+    const promise = new Watched<Result>((resolve) => resolve(work()));
+    this.#underWay.add(promise);
+    // Heard of here, or a failure would end the process.
+    promise.settled(
+      () => void this.#underWay.delete(promise),
+      (error) => {
+        this.#underWay.delete(promise);
+        this.#failed.push({ promise, error, wasLate: this.#isDone });
+      },
+    );
     return promise;
   }
 
   /**
-   * Waits for all that was begun; nothing can be begun after that.
+   * Waits for all that was begun; nothing can be begun after that. The code that begins it has ended.
    *
-   * @throws What the first of it failed with that nobody waited for.
+   * @throws What the first of it failed with that nobody waited for, or that failed only now.
    */
   async finished(): Promise<void> {
-    while (this.#begun.length > 0) {
-      const failures = await Promise.all(this.#begun.splice(0).map((each) => each.unheard()));
-      for (const failure of failures) {
-        if (failure === null) continue;
-        this.#isOver = true;
-        throw failure.error;
-      }
+    this.#isDone = true;
+    while (this.#underWay.size > 0) {
+      await Promise.all([...this.#underWay].map((each) => each.settled(ignore, ignore)));
     }
     this.#isOver = true;
+    const failure = this.#failed.find(({ promise, wasLate }) => wasLate || !promise.isAwaited);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Takes no more, because the code that begins it has failed. */
+  close(): void {
+    this.#isDone = true;
+    this.#isOver = true;
+  }
+
+  #refuse(): Promise<never> {
+    const error = this.#late.error();
+    this.#late.refused(error);
+    const refused = Promise.reject<never>(error);
+    refused.catch(ignore);
+    return refused;
   }
 }
+
+function ignore(): void {}
 
 function tooLate(what: string): AtlastError {
   return new AtlastError("stopped", `Cannot call ${what}: whoever was given it has ended`);

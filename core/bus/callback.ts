@@ -7,10 +7,16 @@ import type { Schema } from "../contract.ts";
 import { correlationSequence, HEADER, normalizeHeaders } from "../headers.ts";
 import { checkBodySize, JSON_CONTENT_TYPE, type Message, type MessageHeaders } from "../message.ts";
 import { checkName } from "../name.ts";
+import type { StoredRecord } from "../ports.ts";
+import { MAX_REASON_LENGTH } from "../outcome.ts";
 import { encodeBody } from "./codec.ts";
+import type { AnswerKind } from "../id.ts";
 import type { FailureReport } from "./failure_report.ts";
-import { callbackId } from "./ids.ts";
+import { answerId } from "./ids.ts";
 import type { CallbackControl } from "./subscriber.ts";
+
+/** Far above what W3C's trace context takes. */
+const MAX_TRACEPARENT_LENGTH = 512;
 
 /** A handler's choices for its callback, and the reading of them. */
 export interface CallbackChoices {
@@ -23,6 +29,11 @@ export interface CallbackChoices {
 /** The name under which the publisher wants the reply; null when it wants none. */
 export function requestedCallback(request: Message): string | null {
   return request.headers[HEADER.callbackName] || null;
+}
+
+/** Whether the publisher wants to learn of a final failure. */
+export function asksFailureCallback({ headers }: Message): boolean {
+  return (headers[HEADER.failureCallbackName] ?? "") !== "";
 }
 
 /** The choices for one attempt. They live outside the message, so that a failed attempt leaves no trace. */
@@ -49,6 +60,23 @@ export function callbackChoices(request: Message): CallbackChoices {
   };
 }
 
+/** Who answers a message, and after how much. */
+export interface Answering {
+  /** The message. */
+  readonly request: Message;
+  /** The group that answers; the empty string where the publisher could not send the message. */
+  readonly group: string;
+  /** The name of the service that answers. */
+  readonly responder: string;
+  /** Which time it is that the message was tried from the start, from 1 on. */
+  readonly round: number;
+}
+
+/** Which time it is that a record is tried from the start, from 1 on: one more after each retry by an operator. */
+export function roundOf({ details }: Pick<StoredRecord, "details">): number {
+  return details?.round ?? 1;
+}
+
 /**
  * The reply to a request, under the name its callback goes to.
  *
@@ -56,8 +84,9 @@ export function callbackChoices(request: Message): CallbackChoices {
  * @throws {AtlastError} `too_large` when it has more than `maxBytes`, or too many headers were added.
  */
 export async function replyMessage(
-  request: Message,
-  group: string,
+  { request, group, round, ...answering }: Omit<Answering, "responder"> & {
+    readonly responder: () => Promise<string>;
+  },
   schema: Schema | undefined,
   value: unknown,
   choices: CallbackChoices,
@@ -68,10 +97,15 @@ export async function replyMessage(
   checkBodySize(encoded.body, maxBytes);
   const name = choices.control.name;
   if (name === null) return null;
+  const by = { request, group, round, responder: await answering.responder() };
   return {
-    id: await callbackId(request.id, group, "reply"),
+    id: await answerIdBy("reply", by),
     name,
-    headers: normalizeHeaders({ ...choices.headers(), ...answering(request, group) }),
+    headers: normalizeHeaders({
+      ...choices.headers(),
+      ...answerHeaders(by),
+      [HEADER.afterFailure]: isAfterFailure(request, round) ? "true" : undefined,
+    }),
     ...encoded,
     sentAtMs: nowMs,
   };
@@ -84,31 +118,65 @@ export async function replyMessage(
  * that has its id.
  */
 export async function failureMessage(
-  request: Message,
+  by: Answering,
   report: FailureReport,
   nowMs: number,
   kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
-  const name = request.headers[HEADER.failureCallbackName] || null;
+  const name = by.request.headers[HEADER.failureCallbackName] || null;
   if (name === null) return null;
-  const exception = Array.from(report.reason, (char) => char < " " || char === "\x7f" ? " " : char);
+  const words = `${report.code}-->${report.reason}`.slice(0, MAX_REASON_LENGTH).toWellFormed();
+  const exception = Array.from(words, (char) => char < " " || char === "\x7f" ? " " : char);
   return {
-    id: await callbackId(request.id, report.group, kind),
+    id: await answerIdBy(kind, by),
     name,
-    headers: { ...answering(request, report.group), [HEADER.exception]: exception.join("") },
+    headers: normalizeHeaders({ ...answerHeaders(by), [HEADER.exception]: exception.join("") }),
     contentType: JSON_CONTENT_TYPE,
     body: JSON.stringify(report),
     sentAtMs: nowMs,
   };
 }
 
-/** CAP's correlation: an answer points at its request, and counts one more. */
-function answering(request: Message, group: string): MessageHeaders {
+/**
+ * Whether the publisher of a message may have learnt of a final failure of it before: an operator had it tried
+ * again, here or where it was sent from.
+ */
+export function isAfterFailure(request: Message, round: number): boolean {
+  const { headers } = request;
+  if (headers[HEADER.afterFailure] === "true") return true;
+  return round > 1 && asksFailureCallback(request);
+}
+
+/** A message as it is sent in a round: from the second on it says that a failure callback came before. */
+export function messageOfRound({ message, details }: StoredRecord): Message {
+  if (details?.round === undefined || !isAfterFailure(message, details.round)) return message;
+  return { ...message, headers: { ...message.headers, [HEADER.afterFailure]: "true" } };
+}
+
+function answerIdBy(
+  kind: AnswerKind,
+  { request, responder, group, round }: Answering,
+): Promise<string> {
+  return answerId({ kind, requestId: request.id, responder, group, round });
+}
+
+/**
+ * CAP's correlation: an answer points at its request, and counts one more. With the responder, and the round after the
+ * first, that is all that its id is derived from: what a handler set of these does not count.
+ */
+function answerHeaders(
+  { request, group, responder, round }: Answering,
+): Record<string, string | undefined> {
   const traceparent = request.headers[HEADER.traceparent];
   return {
     [HEADER.correlationId]: request.id,
     [HEADER.correlationSequence]: String(correlationSequence(request) + 1),
-    ...(group === "" ? {} : { [HEADER.group]: group }),
-    ...(traceparent === undefined ? {} : { [HEADER.traceparent]: traceparent }),
+    [HEADER.group]: group === "" ? undefined : group,
+    [HEADER.responder]: responder,
+    [HEADER.round]: round === 1 ? undefined : String(round),
+    // One that is no trace context could be so long that the answer's own headers find no room.
+    [HEADER.traceparent]: (traceparent ?? "").length > MAX_TRACEPARENT_LENGTH
+      ? undefined
+      : traceparent,
   };
 }

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { checkCallbackNames } from "../callback_names.ts";
 import type { Schema } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER, normalizeHeaders } from "../headers.ts";
-import { checkId } from "../id.ts";
+import { checkCallerId } from "../id.ts";
 import { checkBodySize, type Message, type MessageHeaders } from "../message.ts";
 import { checkName } from "../name.ts";
 import type { NewRecord, Transport } from "../ports.ts";
@@ -66,6 +67,7 @@ export function composer(
 ): Composer {
   checkName(name);
   const headers = normalizeHeaders(given);
+  checkCallbackNames(headers);
   admit?.(name, headers);
   checkContentType(options.contentType);
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
@@ -79,7 +81,7 @@ export function composer(
     return { message, dueAtMs, deadlineMs, retry };
   };
   return (id, body) => {
-    checkId(id);
+    checkCallerId(id);
     const encoded = encode(rules.body, body, options.contentType, what);
     return encoded instanceof Promise
       ? encoded.then((each) => composed(id, each))

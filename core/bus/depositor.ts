@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
-import { sameBody } from "../message.ts";
 import type { AddResult, NewRecord, SqlClient, Store, StoredRecord } from "../ports.ts";
 import { addAllOf, addAllOrNone } from "./all_or_none.ts";
+import { addApart, type Added, untilUncontended } from "./contention.ts";
+import { addOnce } from "./either_box.ts";
 import { joiner } from "./joiner.ts";
+import { JoinedTransactions } from "./joined_transactions.ts";
 import { storedFromBirth } from "./new_record.ts";
 import type { Settings } from "./options.ts";
-import type { Receipt } from "./publisher.ts";
+import { type Receipt, receiptOf, receiptsOfNew } from "./receipt.ts";
 import { type Deposit, depositOf, inOutbox } from "./shared_store.ts";
 
 /** What depositing needs of the rest of the bus. */
@@ -35,25 +36,36 @@ const MAX_JOINED = 500;
 /** Inserts under way at once: a second keeps the database busy while the first one's answer travels. */
 const MAX_INSERTS = 2;
 
+/** Inserts that join others of their kind. */
+interface Joined {
+  readonly newKeys: (record: NewRecord) => Promise<Added>;
+  readonly otherKeys: (record: NewRecord) => Promise<Added>;
+}
+
 /** Stores what is published. */
 export class Depositor<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #outlet: Outlet;
-  readonly #addJoined: Readonly<Record<Box, (record: NewRecord) => Promise<AddResult>>>;
-  /** The transactions that something was published in, and for whom. */
-  readonly #joined = new WeakMap<object, Pick<Deposit, "box" | "groups">[]>();
+  readonly #joinedIn: Readonly<Record<Box, Joined>>;
+  /** The transactions of this bus, and what is published in each. */
+  readonly transactions: JoinedTransactions<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
     this.#outlet = outlet;
+    this.transactions = new JoinedTransactions((error) =>
+      settings.observe({ kind: "error", during: "publish", error })
+    );
     const joined = (box: Box) =>
-      joiner<NewRecord, AddResult>({
+      joiner<NewRecord, Added>({
         run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
         now: () => settings.clock.now(),
       });
-    this.#addJoined = { outbox: joined("outbox"), inbox: joined("inbox") };
+    // A key that is not new may have to wait for whoever has it; the others do not wait with it.
+    const both = (box: Box): Joined => ({ newKeys: joined(box), otherKeys: joined(box) });
+    this.#joinedIn = { outbox: both("outbox"), inbox: both("inbox") };
   }
 
   /** Stores one message. */
@@ -66,14 +78,17 @@ export class Depositor<Tx> {
     }
     await this.#settings.store.ready();
     const [born = row] = this.#bornLeased(deposit.box, [row]);
-    const receipt = receiptOf(born, [await this.#addJoined[deposit.box](born)]);
+    const joined = this.#joinedIn[deposit.box];
+    const result = await (born.hasNewKey ? joined.newKeys : joined.otherKeys)(born);
+    if ("error" in result) throw result.error;
+    const receipt = receiptOf(born, [result]);
     this.#published(deposit.box, record, receipt);
     if (!receipt.duplicate) this.#stored(born, deposit.box);
     return receipt;
   }
 
   /** Inserts what travels together, and tells others of it, once for all. */
-  async #insert(box: Box, records: readonly NewRecord[]): Promise<AddResult[]> {
+  async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
     const { store, clock } = this.#settings;
     const [first, second] = records;
     const told = records.find((record) =>
@@ -83,8 +98,12 @@ export class Depositor<Tx> {
       const telling = store.addAndTell?.(box, told, clock.now()) ?? null;
       if (telling !== null) return [await telling];
     }
-    const results = await store.add(box, records, clock.now());
-    const isNew = results.some(({ added }) => added);
+    const results = await addApart(
+      store,
+      records,
+      (rows) => addOnce(this.#settings, { box, rows }),
+    );
+    const isNew = results.some((result) => "added" in result && result.added);
     if (told !== undefined && isNew) this.#outlet.added(box, told.group, true);
     return results;
   }
@@ -105,7 +124,7 @@ export class Depositor<Tx> {
       ? await this.#addAllOrNone(addAll, born.rows)
       : records.every(({ hasNewKey }) => hasNewKey)
       ? await this.#add(born)
-      : await store.transaction((own) => this.#add(born, own));
+      : await untilUncontended(store, () => store.transaction((own) => this.#add(born, own)));
     records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
     const free = new Set<string>();
     born.rows.forEach((row, i) => {
@@ -125,18 +144,15 @@ export class Depositor<Tx> {
   ): Promise<Receipt[]> {
     // Nobody here hears of the commit. What this bus would not look for itself goes by its outbox.
     const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
-    const deposit = isFound ? direct : inOutbox(records);
+    const deposit = isFound ? direct : inOutbox(this.#settings, records);
     const { box, groups } = deposit;
     const { receipts } = await this.#add(deposit, tx);
-    if (typeof tx === "object" || typeof tx === "function") {
-      const before = this.#joined.get(tx as object) ?? [];
-      this.#joined.set(tx as object, [...before.filter((each) => each.box !== box), {
-        box,
-        groups,
-      }]);
-    }
+    const added = records.filter((_, i) => receipts[i]?.duplicate === false);
+    const messages = added.map(({ message: { id, name } }) => ({ id, name }));
+    this.transactions.staged(tx, { box, groups, messages });
     for (const group of groups) this.#outlet.added(box, group, false);
-    records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
+    for (const message of messages) this.#observe("staged", box, message);
+    for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
     return receipts;
   }
 
@@ -166,8 +182,13 @@ export class Depositor<Tx> {
 
   /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
   ended(tx: Tx): void {
-    for (const { box, groups } of this.#joined.get(tx as object) ?? []) {
-      for (const group of groups) this.#outlet.added(box, group, true);
+    const groupsOf: Record<Box, Set<string>> = { outbox: new Set(), inbox: new Set() };
+    for (const { box, groups, messages } of this.transactions.committed(tx)) {
+      for (const group of groups) groupsOf[box].add(group);
+      for (const message of messages) this.#observe("published", box, message);
+    }
+    for (const box of ["outbox", "inbox"] as const) {
+      for (const group of groupsOf[box]) this.#outlet.added(box, group, true);
     }
   }
 
@@ -175,8 +196,7 @@ export class Depositor<Tx> {
     { box, rows, groups: { length: each } }: Deposit,
     tx?: Tx | SqlClient,
   ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
-    const { store, clock } = this.#settings;
-    const results = await store.add(box, rows, clock.now(), tx);
+    const results = await addOnce(this.#settings, { box, rows, tx });
     const added = results.map(({ added }) => added);
     if (!added.includes(false)) return { receipts: receiptsOfNew(rows, each), added };
     const receipts: Receipt[] = [];
@@ -218,41 +238,15 @@ export class Depositor<Tx> {
 
   #published(box: Box, { message, dueAtMs }: NewRecord, { duplicate }: Receipt): void {
     if (duplicate) return;
-    const { id, name } = message;
-    this.#settings.observe({ kind: "published", box, id, name, group: "" });
+    this.#observe("published", box, message);
     this.#outlet.due(dueAtMs);
   }
-}
 
-/** What publishers are told when every row was added. */
-function receiptsOfNew(rows: readonly NewRecord[], each: number): Receipt[] {
-  const receipts: Receipt[] = [];
-  for (let at = 0; at < rows.length; at += each) {
-    receipts.push({ id: (rows[at] as NewRecord).id, duplicate: false });
+  #observe(
+    kind: "published" | "staged",
+    box: Box,
+    { id, name }: { readonly id: string; readonly name: string },
+  ): void {
+    this.#settings.observe({ kind, box, id, name, group: "" });
   }
-  return receipts;
-}
-
-/**
- * What its publisher is told of a message.
- *
- * @param results Of each row it was stored in.
- * @throws {AtlastError} `id_conflict` when another message has its id.
- */
-function receiptOf({ message }: NewRecord, results: readonly AddResult[]): Receipt {
-  const { id, name, body } = message;
-  let duplicate = true;
-  for (const result of results) {
-    if (result.added) {
-      duplicate = false;
-      continue;
-    }
-    const { existing: { message: other } } = result;
-    if (other.name === name && sameBody(other.body, body)) continue;
-    throw new AtlastError(
-      "id_conflict",
-      `Cannot publish "${name}" with id "${id}": a message "${other.name}" with another body has it`,
-    );
-  }
-  return { id, duplicate };
 }

@@ -11,7 +11,8 @@ import { sendResultAt } from "./checked_answers.ts";
 import { compose, headersOf, mustRoute } from "./compose.ts";
 import type { HandlerPublisher } from "./handling.ts";
 import { idSource } from "./ids.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { PublishOptions } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** Sends what is published, and keeps nothing. */
 export class DirectPublisher implements HandlerPublisher<undefined> {
@@ -71,6 +72,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     if (result?.kind === "sent") return;
     const reason = `Cannot send "${name}": ${result?.reason ?? "the transport gave no answer"}`;
     if (result?.kind !== "failed") throw new AtlastError("no_route", reason);
+    if (result.code === "id_conflict") throw new AtlastError("id_conflict", reason);
     if (!result.retryable) throw new NonRetryable(reason);
     if (result.retryAfterMs !== undefined) throw new RetryAfter(result.retryAfterMs, reason);
     throw new AtlastError("unreachable", reason);

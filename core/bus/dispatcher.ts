@@ -17,8 +17,9 @@ import type {
   StoredRecord,
 } from "../ports.ts";
 import { addToInbox, type Arrival } from "./admit.ts";
+import { answerConflict, answerToFailure } from "./answers.ts";
 import { failureOfRejection } from "./arrival.ts";
-import { failureMessage } from "./callback.ts";
+import { messageOfRound } from "./callback.ts";
 import { hasRoute, sendResultAt } from "./checked_answers.ts";
 import type { LeaseKeeper } from "./lease_keeper.ts";
 import { policyOf, type Settings } from "./options.ts";
@@ -28,7 +29,7 @@ import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "./settler.ts";
 import { unlessAborted } from "./time_limit.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "./settling.ts";
-import { groupsHere, inboxRows } from "./shared_store.ts";
+import { groupsHere, groupsOf, inboxRows } from "./shared_store.ts";
 import type { Subscriptions } from "./subscriber.ts";
 import { unroutable } from "./unroutable.ts";
 
@@ -167,12 +168,17 @@ export class Dispatcher<Tx> {
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
     };
     const stored = storedFromBirth(record, "outbox", nowMs);
-    const word = isTold ? null : await this.#wordOfFailure({ record: stored, patch: stored });
+    const event = { kind: "undeliverable", reason } as const;
+    const word = isTold
+      ? null
+      : await this.#wordOfFailure({ record: stored, patch: stored, event });
     const told = word === null ? null : this.#wordIn(word);
     const added = await store.transaction(async (tx) => {
       const [result] = await store.add("outbox", [record], nowMs, tx);
       const isKept = result?.added === true || this.#mayLackWord(result, reason);
-      if (isKept && told !== null) await store.add(told.box, told.records, nowMs, tx);
+      if (isKept && told !== null) {
+        this.#wordsAdded(told.records, await store.add(told.box, told.records, nowMs, tx));
+      }
       return isKept;
     });
     if (added) this.#tellInbox(told);
@@ -209,7 +215,8 @@ export class Dispatcher<Tx> {
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
     if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
     if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-    const { name, headers } = record.message;
+    const { message: { name, headers }, details } = record;
+    if (details?.groups !== undefined) return null;
     try {
       if (hasRoute(this.#settings.transport, name, headers)) return null;
     } catch (thrown) {
@@ -227,10 +234,10 @@ export class Dispatcher<Tx> {
   ): Promise<SendResult[]> {
     const { transport } = this.#settings;
     const messages = batch.map((record) => outgoing(record, startedAtMs));
-    if (transport.groupsHere === undefined) return await transport.send(messages, signal);
-    const groups = batch.map((record) => groupsHere(this.#settings, record));
+    const groups = batch.map((record) => groupsOf(this.#settings, record));
+    if (groups.every((each) => each === null)) return await transport.send(messages, signal);
     const arrivals = batch.flatMap((record, i) =>
-      inboxRows(record, groups[i] ?? [])
+      inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
         .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
     );
     const results = await addToInbox(this.#settings, arrivals, startedAtMs);
@@ -312,26 +319,28 @@ export class Dispatcher<Tx> {
   }
 
   /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure(
-    { record, patch }: Pick<Decision, "record" | "patch">,
-  ): Promise<Message | null> {
-    const { message } = record;
-    return failureMessage(message, {
-      messageId: message.id,
-      name: message.name,
-      group: "",
-      reason: patch.reason ?? "",
-      attempts: patch.attempts,
-      ...(patch.details?.mayHaveArrived === true ? { mayHaveArrived: true } : {}),
-    }, this.#settings.clock.now());
+  #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
+    return answerToFailure(this.#settings, "outbox", decision);
   }
 
   /** Settles a failure together with the word of it. */
   async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
     const words = this.#wordIn(word);
-    const settled = await this.#settler.alone({ settlement, ...words }) !== null;
-    if (settled) this.#tellInbox(words);
-    return settled;
+    const added = await this.#settler.alone({ settlement, ...words });
+    if (added === null) return false;
+    this.#wordsAdded(words.records, added);
+    this.#tellInbox(words);
+    return true;
+  }
+
+  /** Says which words of failures could not be added, because other messages have their ids. */
+  #wordsAdded(words: readonly NewRecord[], added: readonly AddResult[]): void {
+    words.forEach((word, i) => {
+      const error = answerConflict(word, added[i]);
+      if (error !== null) {
+        this.#settings.observe({ kind: "error", during: "failure callback", error });
+      }
+    });
   }
 
   #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {
@@ -344,7 +353,9 @@ export class Dispatcher<Tx> {
    * that just failed need not carry it.
    */
   #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
-    const groups = [...this.#subscriptions.of(word.name).keys()];
+    // In a store that is shared, groups of other processes take it too.
+    const groups = groupsHere(this.#settings, { message: word }) ??
+      [...this.#subscriptions.of(word.name).keys()];
     return {
       box: groups.length > 0 ? "inbox" : "outbox",
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
+import type { Contract } from "../contract.ts";
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import { STOPPING_RETRY_MS } from "../send_result.ts";
@@ -30,9 +30,8 @@ import { observed } from "./observer.ts";
 import { retry } from "./operator.ts";
 import type { Settings } from "./options.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./phase.ts";
-import { Publisher, type PublishOptions, type Receipt } from "./publisher.ts";
+import { Publisher } from "./publisher.ts";
 import { Puller } from "./puller.ts";
-import type { RawMessage, RawOptions } from "./raw_message.ts";
 import { Reception } from "./reception.ts";
 import { Recovery } from "./recovery.ts";
 import { pollEveryMs } from "./runner.ts";
@@ -61,7 +60,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   readonly #subscriptions = new Subscriptions<Tx>();
   readonly #leases: LeaseKeeper;
   readonly #limiter: Limiter;
-  readonly #publisher: Publisher<Tx>;
+  protected readonly publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
   readonly #reception: Reception<Tx>;
@@ -95,7 +94,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
     this.#limiter = new Limiter(settings.concurrencyOf);
-    this.#publisher = new Publisher(settings, {
+    this.publisher = new Publisher(settings, {
       room: (box, group) => this.#room(box, group),
       handOver: (record) => {
         if (record.box === "outbox") this.#leases.born(record);
@@ -115,7 +114,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#consumer = new Consumer({
       settings,
       subscriptions: this.#subscriptions,
-      publisher: this.#publisher,
+      publisher: this.publisher,
       leases: this.#leases,
       limiter: this.#limiter,
       draining: () => this.#phase === "draining",
@@ -142,7 +141,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     });
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
-    this.half = new HalfOperations(settings, this.#publisher, keeper);
+    this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#outbox = outboxLane(settings, this.#dispatcher, signal);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
     this.#inbox = inboxLane(settings, this.#consumer, signal);
@@ -183,30 +182,6 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return [...this.#subscriptions.of(name).keys()];
   }
 
-  async publish<C extends Contract>(
-    contract: C,
-    body: BodyInput<C>,
-    options: PublishOptions<Tx, ReplyInput<C>> = {},
-  ): Promise<Receipt> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publish(contract, body, options));
-  }
-
-  async publishMany<C extends Contract>(
-    contract: C,
-    bodies: readonly BodyInput<C>[],
-    options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
-      {},
-  ): Promise<Receipt[]> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publishMany(contract, bodies, options));
-  }
-
-  async publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
-    mustNotBeStopped(this.#phase, "publish");
-    return await this.#calls.during(() => this.#publisher.publishRaw(message, options));
-  }
-
   async deliver(
     messages: readonly Message[],
     options?: DeliverOptions,
@@ -228,9 +203,12 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       await this.#settings.store.ready();
       const { store } = this.#settings;
       let used: Tx | undefined;
-      const result = await store.transaction((tx) => work(used = tx));
+      const result = await store.transaction((tx) => {
+        used = tx;
+        return this.publisher.within(tx, async () => await work(tx));
+      });
       this.#added(true);
-      this.#publisher.ended(used as Tx);
+      this.publisher.ended(used as Tx);
       return result;
     });
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { NewRecord } from "../ports.ts";
-import type { Receipt } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** What the publishes of one call have come to. */
 export class Gathering {

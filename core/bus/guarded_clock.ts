@@ -62,6 +62,22 @@ class GuardedClock implements Clock {
     }
   }
 
+  monotonic(): number {
+    try {
+      // As for a clock that has none.
+      const readMs: unknown = this.#clock.monotonic === undefined
+        ? this.#clock.now()
+        : this.#clock.monotonic();
+      if (Number.isFinite(readMs)) return readMs as number;
+      ignoreRejection(readMs);
+      throw new TypeError("Cannot use what clock.monotonic gave: want milliseconds");
+    } catch (error) {
+      this.#tell(error);
+      // Later than any reading, so that a sender that cannot tell does not send.
+      return Infinity;
+    }
+  }
+
   after(delayMs: number, wake: () => void): () => void {
     try {
       const cancel: unknown = this.#clock.after(delayMs, wake);

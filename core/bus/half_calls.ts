@@ -10,14 +10,12 @@ import type { HalfOptions, HandDecision } from "./bus.ts";
 import type { HalfStatus } from "./half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
 import type { HalfOperations } from "./half_operations.ts";
-import type { Ongoing } from "./ongoing.ts";
-import { mustNotBeStopped, type Phase } from "./phase.ts";
+import { mustNotBeStopped } from "./phase.ts";
+import { PublishCalls } from "./publish_calls.ts";
 
 /** The part of a bus that hands half messages to {@linkcode HalfOperations}; see `Bus` for what each call does. */
-export abstract class HalfCalls<Tx, BusinessTx> {
+export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
   protected abstract readonly half: HalfOperations<Tx, BusinessTx>;
-  protected abstract readonly calls: Ongoing;
-  protected abstract readonly phase: Phase;
 
   async prepare<C extends Contract>(
     contract: C,

@@ -3,19 +3,24 @@
  *
  * @module
  */
+import { checkCallbackNames } from "../callback_names.ts";
 import { firstCheckAt } from "../checkback.ts";
 import { readDelayTime } from "../delay_time.ts";
 import { AtlastError } from "../errors.ts";
 import { HEADER } from "../headers.ts";
+import { checkCallerId } from "../id.ts";
 import type { LifecycleEvent, State } from "../lifecycle.ts";
-import { checkBodySize, type Message, sameBody } from "../message.ts";
+import { checkBodySize, type Message } from "../message.ts";
 import type { NewRecord, StoredRecord } from "../ports.ts";
 import { later, type RetryPolicy } from "../retry.ts";
+import { isSamePublish } from "../same_message.ts";
 import { mustRoute } from "./compose.ts";
 import type { BusEvent } from "./observer.ts";
 import { largestBody, policyOf, type Settings } from "./options.ts";
 import { newRecord } from "./new_record.ts";
+import { conflict, isHalf } from "./receipt.ts";
 import { decide, identityOf, report, settlementOf } from "./settling.ts";
+import { withGroups } from "./shared_store.ts";
 
 /** A message to be kept until its outcome is known. */
 export interface HalfDraft {
@@ -106,10 +111,17 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     const { store, clock, check, observe } = this.#settings;
     const { message, deadlineMs, retry } = dated(draft, clock.now());
     const dueAtMs = firstCheckAt(check, clock.now());
+    // That of a participant is known by its header.
+    const details = message.headers[HEADER.activeSide] === undefined ? { isHalf: true } : null;
     const record: NewRecord = {
-      ...newRecord(message, { deadlineMs, retry, dueAtMs }),
+      ...withGroups(
+        this.#settings,
+        newRecord(message, { deadlineMs, retry, dueAtMs, details }),
+      ),
       state: "prepared",
     };
+    checkCallerId(message.id);
+    checkCallbackNames(message.headers);
     this.#mustBeOfUse(message);
     await store.ready();
     const [result] = await store.add("outbox", [record], clock.now());
@@ -306,14 +318,9 @@ function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"
 function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
   const other = existing.message;
   const [side, otherSide] = [message, other].map(({ headers }) => headers[HEADER.activeSide]);
-  if (
-    other.name !== message.name || side !== otherSide || !sameBody(other.body, message.body)
-  ) {
-    throw new AtlastError(
-      "id_conflict",
-      `Cannot prepare "${message.name}" with id "${message.id}": ` +
-        `another message has it, want one with the same name, body and active side`,
-    );
+  // One that was published, or cancelled as such, says nothing of an operation.
+  if (side !== otherSide || !isSamePublish(other, message) || !isHalf(existing)) {
+    throw conflict("prepare", message.name, message.id);
   }
   return statusOf(existing);
 }

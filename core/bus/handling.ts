@@ -8,9 +8,11 @@ import { wireHeaders } from "../headers.ts";
 import { copyOfMessage, type Message, type MessageHeaders } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
 import { Begun } from "./begun.ts";
+import { transactionEnded } from "./joined_transactions.ts";
 import { type CallbackChoices, callbackChoices, requestedCallback } from "./callback.ts";
+import type { PublishOptions } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 import { guardListeners } from "./guarded_signal.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
 import type { CallbackControl, HandlerContext } from "./subscriber.ts";
 
 /** What is handled, and how often it was before. */
@@ -20,6 +22,8 @@ export type InHand = Pick<StoredRecord, "message" | "group" | "attempts">;
 export interface HandlerPublisher<Tx> {
   /** Publishes one message. */
   publish(contract: Contract, body: unknown, options: PublishOptions<Tx>): Promise<Receipt>;
+  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  refused?(error: unknown): void;
 }
 
 /**
@@ -38,6 +42,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   #guarded: AbortSignal | undefined;
   #begun: Begun | undefined;
   #choices: CallbackChoices | undefined;
+  #isOver = false;
 
   constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
     this.#message = record.message;
@@ -67,12 +72,17 @@ export class Handling<Tx> implements HandlerContext<Tx> {
 
   /** A getter, so that a handler may take it out of the context. */
   get publish(): HandlerContext<Tx>["publish"] {
-    const { tx } = this;
-    const begun = this.#begun ??= new Begun("publish");
-    return (contract: Contract, value: unknown, options = {}) =>
-      begun.start(() =>
-        this.#publisher.publish(contract, value, tx === undefined ? options : { ...options, tx })
-      );
+    return (contract: Contract, value: unknown, options = {}) => {
+      const { tx } = this;
+      if (tx !== undefined) {
+        return this.#scope().start(() =>
+          this.#publisher.publish(contract, value, { ...options, tx })
+        );
+      }
+      // What is stored by itself may be published later too; nothing waits for it then.
+      const publish = () => this.#publisher.publish(contract, value, options);
+      return this.#isOver ? publish() : this.#scope().start(publish);
+    };
   }
 
   /** Waits for what the handler has begun to publish; null where it has not. */
@@ -80,9 +90,26 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return this.#begun?.finished() ?? null;
   }
 
+  /** The handler has ended: what it publishes from now on is refused, if it is to be in its transaction. */
+  close(): void {
+    this.#isOver = true;
+    this.#begun?.close();
+  }
+
   /** What the handler chose for its callback. */
   get choices(): CallbackChoices {
     return this.#choices ??= callbackChoices(this.#message);
+  }
+
+  #scope(): Begun {
+    if (this.#begun === undefined) {
+      this.#begun = new Begun({
+        error: transactionEnded,
+        refused: (error) => this.#publisher.refused?.(error),
+      });
+      if (this.#isOver) this.#begun.close();
+    }
+    return this.#begun;
   }
 
   /** Where the return value goes; null when nowhere. */

@@ -4,7 +4,18 @@
  *
  * @module
  */
-import { FIRST_UUID_V7_STATE, UUID_V7_RANDOM_BYTES, uuidV5, uuidV7 } from "../id.ts";
+import { HEADER } from "../headers.ts";
+import {
+  answerIdOf,
+  answerIdSource,
+  answerKindOf,
+  type AnswerOrigin,
+  FIRST_UUID_V7_STATE,
+  UUID_V7_RANDOM_BYTES,
+  uuidV7,
+} from "../id.ts";
+import type { Message } from "../message.ts";
+import { toBase64 } from "../wire.ts";
 
 /** Random bytes are fetched for this many ids at once: a call for each is a fifth of a publish. */
 const IDS_PER_FETCH = 256;
@@ -26,25 +37,25 @@ export function idSource(): (nowMs: number) => string {
   };
 }
 
-/** The namespace of callback ids; a UUIDv4 drawn once for Atlast. */
-const CALLBACK_NAMESPACE = Uint8Array.from([
-  ...[0x6e, 0x0c, 0x0f, 0x5d, 0x2b, 0x1a, 0x4c, 0x55],
-  ...[0x9a, 0x3e, 0x41, 0x70, 0x8d, 0x17, 0x52, 0xc4],
-]);
-
 /**
- * The id of the callback that `group` sends for the message `requestId`: a UUIDv5, so that a handler
- * that runs again cannot publish its answer twice. The failure callback has an id of its own.
+ * The id of an answer: always the same for the same origin, so that a handler that runs again cannot publish its
+ * answer twice.
  */
-export async function callbackId(
-  requestId: string,
-  group: string,
-  kind: "reply" | "failure" | "conflict",
-): Promise<string> {
-  // A group has no line break in it, so no two (kind, group, id) give the same text.
-  const name = new TextEncoder().encode(`${kind}\n${group}\n${requestId}`);
-  const input = new Uint8Array(CALLBACK_NAMESPACE.length + name.length);
-  input.set(CALLBACK_NAMESPACE);
-  input.set(name, CALLBACK_NAMESPACE.length);
-  return uuidV5(new Uint8Array(await crypto.subtle.digest("SHA-1", input)));
+export async function answerId(origin: AnswerOrigin): Promise<string> {
+  const source = new TextEncoder().encode(answerIdSource(origin));
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", source));
+  const text = toBase64(hash).replace(/=+$/, "").replaceAll("+", "-").replaceAll("/", "_");
+  return answerIdOf(origin.kind, text);
+}
+
+/** Whether the id of a message has the form of an answer's and was derived from the message's own headers. */
+export async function isDerivedId({ id, headers }: Message): Promise<boolean> {
+  const kind = answerKindOf(id);
+  const requestId = headers[HEADER.correlationId];
+  const responder = headers[HEADER.responder];
+  const round = headers[HEADER.round] ?? "1";
+  if (kind === null || requestId === undefined || responder === undefined) return false;
+  if (!/^[1-9]\d{0,14}$/.test(round)) return false;
+  const group = headers[HEADER.group] ?? "";
+  return id === await answerId({ kind, requestId, responder, group, round: Number(round) });
 }

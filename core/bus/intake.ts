@@ -7,8 +7,8 @@
 import { copyOfMessage, type Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, NewRecord, StoredRecord } from "../ports.ts";
 import { addToInbox, type Arrival } from "./admit.ts";
+import { answerConflict, failureAnswer } from "./answers.ts";
 import { detailsOnArrival } from "./arrival.ts";
-import { failureMessage } from "./callback.ts";
 import { newRecord, storedFromBirth } from "./new_record.ts";
 import type { Settings } from "./options.ts";
 import { withoutWay } from "./outgoing.ts";
@@ -105,19 +105,22 @@ export class Intake<Tx> {
    * before the answer, so that a message is not set aside without it; done again, it changes nothing.
    */
   async #tellOfRejections(received: readonly Received[]): Promise<void> {
-    const { settings: { store, clock }, publisher } = this.#parts;
+    const { settings, publisher } = this.#parts;
+    const { store, clock, observe } = settings;
     const answers: NewRecord[] = [];
-    for (const { record: { id, group, message }, result } of received) {
+    for (const { record: { group, message }, result } of received) {
       if (result?.kind !== "rejected") continue;
-      const { reason } = result;
-      const report = { messageId: id, name: message.name, group, reason, attempts: 0 };
-      const word = await failureMessage(message, report, clock.now(), "conflict");
+      const { reason, code = "rejected" } = result;
+      const failed = { message, group, code, reason, attempts: 0, round: 1, mayHaveArrived: false };
+      const word = await failureAnswer(settings, failed, "conflict");
       if (word !== null) answers.push(publisher.answer(word));
     }
     if (answers.length === 0) return;
     const added = await store.add("outbox", answers, clock.now());
     answers.forEach((answer, i) => {
       if (added[i]?.added) publisher.committed(answer);
+      const error = answerConflict(answer, added[i]);
+      if (error !== null) observe({ kind: "error", during: "failure callback", error });
     });
   }
 }

@@ -6,7 +6,7 @@
 import type { MessageHeaders } from "../message.ts";
 import { Begun } from "./begun.ts";
 import type { HandlerContext } from "./subscriber.ts";
-import type { Receipt } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** A message about to be published. */
 export interface Draft {

@@ -8,8 +8,13 @@ import type { Box, State } from "../lifecycle.ts";
 
 /** Something that happened. */
 export type BusEvent =
-  /** A message was stored for sending. */
+  /** A message was stored for sending, and is committed. */
   | MessageEvent<"published">
+  /**
+   * A message was stored in a transaction that had not committed by then. `published` follows where the
+   * transaction is one of this bus and commits; of one that others began nobody here knows the end.
+   */
+  | MessageEvent<"staged">
   /** A half message was stored. */
   | MessageEvent<"prepared">
   /** The active side of a half message was asked and could not say, or did not answer; `reason` tells which. */

@@ -9,12 +9,16 @@ import { AtlastError } from "../errors.ts";
 import { checkExpiryPolicy, DEFAULT_EXPIRY, type ExpiryPolicy } from "../expiry.ts";
 import type { Box, LifecyclePolicy } from "../lifecycle.ts";
 import { MAX_BODY_BYTES } from "../message.ts";
+import { checkPattern } from "../name.ts";
 import type { CheckBack, Clock, Fence, Store, StoredRecord, Transport } from "../ports.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
+import { detailOf, type FailureDetail } from "./failure_report.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
+import { type Redact, redacted, redacting } from "./redact.ts";
+import { Responder } from "./responder.ts";
 import { type InboxMemory, retentionOf } from "./retention.ts";
 import type { Subscriber } from "./subscriber.ts";
 
@@ -24,6 +28,35 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly store: Store<Tx>;
   /** What carries messages to their subscribers. */
   readonly transport: Transport;
+  /**
+   * The name of this service: 1 to 100 letters, digits, `_`, `-` and dots, and no other service's. The ids of its
+   * answers (replies and failure callbacks) are derived from it, so that those of two services differ. Do not change
+   * it: a message that is handled again would then be answered under another id.
+   *
+   * @default a random id that the store keeps from its first start
+   */
+  readonly service?: string;
+  /**
+   * The names, or patterns of names, that messages may ask callbacks and failure callbacks under, whoever sends
+   * them. A message that asks for another one is rejected when it arrives.
+   *
+   * @default any that its sender may ask for
+   */
+  readonly callbackNames?: readonly string[];
+  /**
+   * What a failure callback tells another service of a failure: the class of it alone (`code`, and a fixed text), or
+   * the words of the error too. Those may hold anything, such as the URL of a database.
+   *
+   * @default "class"
+   */
+  readonly failureDetail?: FailureDetail;
+  /**
+   * Takes out of a text what must not be kept or logged. It is given the reasons of failures before they are stored
+   * and observed, and the messages and stacks of errors that are observed. What it throws away is replaced whole.
+   *
+   * @default nothing is taken out
+   */
+  readonly redact?: (text: string) => string;
   /**
    * The handlers. Given as the second argument of `createBus` instead, they learn the type of `tx` from
    * the store.
@@ -99,6 +132,11 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
 
 /** What the parts of a bus share. */
 export interface Settings<Tx> {
+  readonly responder: Responder;
+  readonly callbackNames: readonly string[] | null;
+  readonly failureDetail: FailureDetail;
+  /** Takes out of a reason what must not be kept; null where nothing must. */
+  readonly redact: Redact | null;
   readonly fence: Fence | undefined;
   readonly checkBacks: ReadonlyMap<string, CheckBack>;
   readonly check: CheckPolicy;
@@ -145,11 +183,17 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
       [group, own],
     ) => [group, count(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
   );
-  const observe = guarded(options.observe);
+  const redact = options.redact === undefined ? null : redacting(options.redact);
+  options.callbackNames?.forEach(checkPattern);
+  const observe = redacted(guarded(options.observe), redact);
   const reportOn = (during: string) => (error: unknown) =>
     observe({ kind: "error", during, error });
   checkTransport(options.transport);
   return {
+    responder: new Responder(options.service, options.store),
+    callbackNames: options.callbackNames ?? null,
+    failureDetail: detailOf(options.failureDetail),
+    redact,
     store: options.store,
     transport: options.transport,
     retry,

@@ -7,6 +7,7 @@ import type { RecordDetails } from "../details.ts";
 import { firstAttemptAt } from "../first_attempt.ts";
 import type { Message } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
+import { messageOfRound } from "./callback.ts";
 
 /**
  * The message of a record, with what its receiver is to know of its way.
@@ -14,7 +15,7 @@ import type { StoredRecord } from "../ports.ts";
  * @param nowMs When this attempt begins, in Unix milliseconds.
  */
 export function outgoing(record: StoredRecord, nowMs: number): Message {
-  const { id, name, headers, contentType, body, sentAtMs } = record.message;
+  const { id, name, headers, contentType, body, sentAtMs } = messageOfRound(record);
   const firstAttemptAtMs = firstAttemptAt(record, nowMs);
   // Written out: this is done for every message that is sent.
   const message = { id, name, headers, contentType, body, sentAtMs, firstAttemptAtMs };

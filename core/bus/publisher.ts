@@ -25,6 +25,8 @@ import { newRecord } from "./new_record.ts";
 import { largestBody, type Settings } from "./options.ts";
 import { namingIds } from "./outcome_unknown.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
+import type { Receipt } from "./receipt.ts";
+import { withGroups } from "./shared_store.ts";
 
 /** How a message is published. */
 export interface PublishOptions<Tx = unknown, Reply = never> {
@@ -59,14 +61,6 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
   readonly destination?: string | URL;
   /** The media type of a text or bytes body; JSON if not given, `application/octet-stream` for bytes. */
   readonly contentType?: string;
-}
-
-/** What a publish gives back. */
-export interface Receipt {
-  /** The message's id. */
-  readonly id: string;
-  /** Whether this very message was there already. */
-  readonly duplicate: boolean;
 }
 
 /** Publishes messages. */
@@ -180,7 +174,22 @@ export class Publisher<Tx> {
 
   /** The record of an answer that the caller adds to the outbox in a transaction of its own. */
   answer(message: Message): NewRecord {
-    return this.#depositor.bornLeased(newRecord(message, {}));
+    return this.#depositor.bornLeased(withGroups(this.#settings, newRecord(message, {})));
+  }
+
+  /** See {@linkcode JoinedTransactions.within}. */
+  within<Result>(tx: Tx, work: () => Promise<Result>): Promise<Result> {
+    return this.#depositor.transactions.within(tx, work);
+  }
+
+  /** See {@linkcode JoinedTransactions.run}. */
+  runIn<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
+    return tx === undefined ? publish() : this.#depositor.transactions.run(tx, publish);
+  }
+
+  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  refused(error: unknown): void {
+    this.#settings.observe({ kind: "error", during: "publish", error });
   }
 
   /** Is told that a record of the outbox was committed. */

@@ -48,8 +48,15 @@ export class Puller<Tx> {
     const signal = this.#signal;
     try {
       const request = { patterns, limit, nowMs: clock.now(), signal };
-      const taking: Receiver["deliver"] = (messages) =>
-        deliver(messages, { publisherLearns: false });
+      const taking: Receiver["deliver"] = async (messages) => {
+        try {
+          return await deliver(messages, { publisherLearns: false });
+        } catch (error) {
+          // The transport may keep what it is told where others can read it, so it is told no more than that.
+          observe({ kind: "error", during: "deliver", error });
+          throw error;
+        }
+      };
       // A transport that does not heed the signal must not keep the bus from stopping.
       const pulled = await unlessAborted(
         async () => await transport.pull?.(request, taking),

@@ -7,6 +7,7 @@
 import type { Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult, StoredRecord } from "../ports.ts";
 import { hasCode } from "../thrown.ts";
+import { admitting } from "./admission.ts";
 import { combined } from "./arrival.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./intake.ts";
@@ -43,6 +44,19 @@ export class Reception<Tx> {
   async deliver(
     messages: readonly Message[],
     options: DeliverOptions = {},
+  ): Promise<DeliveryResult[]> {
+    const { settings } = this.#parts;
+    return await admitting(
+      settings,
+      messages,
+      options,
+      (admitted) => this.#deliver(admitted, options),
+    );
+  }
+
+  async #deliver(
+    messages: readonly Message[],
+    options: DeliverOptions,
   ): Promise<DeliveryResult[]> {
     const running = this.#parts.running();
     const { received } = await this.#parts.consumer.receive(

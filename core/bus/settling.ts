@@ -38,7 +38,9 @@ export function decide<Tx>(
 ): Decision {
   const changed = transition(record, event, policy, nowMs, settings.random());
   const patch = keepingFirstAttempt(record, changed, startedAtMs);
-  return { record, event, patch, reply };
+  const { redact } = settings;
+  if (redact === null || patch.reason === null) return { record, event, patch, reply };
+  return { record, event, patch: { ...patch, reason: redact(patch.reason) }, reply };
 }
 
 /** The settlement that carries out a decision, by whoever claimed the record. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withDetails } from "../details.ts";
 import type { Box } from "../lifecycle.ts";
 import type { NewRecord } from "../ports.ts";
 import { hasRoute } from "./checked_answers.ts";
@@ -26,13 +27,33 @@ export interface Deposit {
 export function depositOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
   const groups = groupsOfAll(settings, records);
   return groups === null
-    ? inOutbox(records)
+    ? inOutbox(settings, records)
     : { box: "inbox", groups, rows: records.flatMap((record) => inboxRows(record, groups)) };
 }
 
-/** Records in the outbox, as they are. */
-export function inOutbox(records: readonly NewRecord[]): Deposit {
-  return { box: "outbox", groups: [""], rows: records };
+/** Records in the outbox. */
+export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
+  const rows = settings.transport.groupsHere === undefined
+    ? records
+    : records.map((record) => withGroups(settings, record));
+  return { box: "outbox", groups: [""], rows };
+}
+
+/**
+ * A record of the outbox with the groups that take it from this very store, as its publisher knows them.
+ * Whoever sends it may know others, or only some of them.
+ */
+export function withGroups<Tx>(settings: Settings<Tx>, record: NewRecord): NewRecord {
+  const groups = groupsHere(settings, record);
+  return groups === null ? record : { ...record, details: withDetails(record.details, { groups }) };
+}
+
+/** The groups whose inbox in this very store a record of the outbox goes to; null when it must be sent. */
+export function groupsOf<Tx>(
+  settings: Settings<Tx>,
+  record: Pick<NewRecord, "message" | "details">,
+): readonly string[] | null {
+  return record.details?.groups ?? groupsHere(settings, record);
 }
 
 /** The groups that take this message from this very store; null when it must be sent. */

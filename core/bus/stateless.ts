@@ -6,21 +6,32 @@
  * @module
  */
 import { AtlastError, NonRetryable } from "../errors.ts";
+import type { FailureCode } from "../failure_code.ts";
 import { HEADER } from "../headers.ts";
 import type { Message } from "../message.ts";
+import { checkPattern } from "../name.ts";
 import { failureOf } from "../outcome.ts";
 import type { Clock, DeliveryResult, Receiver, Transport } from "../ports.ts";
 import { resultOfFailure } from "../redelivery.ts";
 import { isInstance } from "../thrown.ts";
 import { checkRetryPolicy, DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../retry.ts";
-import { failureMessage, replyMessage, requestedCallback } from "./callback.ts";
+import { admitting } from "./admission.ts";
+import {
+  asksFailureCallback,
+  failureMessage,
+  replyMessage,
+  requestedCallback,
+} from "./callback.ts";
 import { decodeBody } from "./codec.ts";
 import { DirectPublisher } from "./direct_publisher.ts";
+import { detailOf, type FailureDetail, toldReason } from "./failure_report.ts";
 import { Handling } from "./handling.ts";
 import { Limiter } from "./limiter.ts";
 import { type ConsumeMiddleware, wrapHandler } from "./middleware.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { guarded, type Observer } from "./observer.ts";
+import { type Redact, redacted, redacting } from "./redact.ts";
+import { checkService } from "./responder.ts";
 import { type Subscriber, Subscriptions } from "./subscriber.ts";
 import { timeLimit } from "./time_limit.ts";
 
@@ -31,6 +42,21 @@ export interface StatelessOptions {
    * publish, and a message that wants a callback is refused for good before it is handled.
    */
   readonly transport?: Transport;
+  /**
+   * The name of this service, which a `transport` wants: see `BusOptions.service`. There is no store here that could
+   * keep a random one.
+   */
+  readonly service?: string;
+  /** The names that messages may ask callbacks under: see `BusOptions.callbackNames`. */
+  readonly callbackNames?: readonly string[];
+  /**
+   * What a failure callback tells of a failure: see `BusOptions.failureDetail`.
+   *
+   * @default "class"
+   */
+  readonly failureDetail?: FailureDetail;
+  /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
+  readonly redact?: (text: string) => string;
   /**
    * When failed messages are to be delivered again; CAP's schedule if not given. It holds where whoever
    * delivers counts its attempts, as QStash does, and should ask for no more of them than that is set to.
@@ -61,6 +87,10 @@ export class StatelessReceiver {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #publisher: DirectPublisher;
+  readonly #service: string;
+  readonly #callbackNames: readonly string[] | null;
+  readonly #failureDetail: FailureDetail;
+  readonly #redact: Redact | null;
 
   /**
    * Makes a receiver.
@@ -74,7 +104,12 @@ export class StatelessReceiver {
     this.#timeoutMs = above0("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
     this.#concurrency = above0("concurrency", options.concurrency ?? 5);
     this.#onConsume = options.onConsume ?? [];
-    this.#observe = guarded(options.observe);
+    this.#service = serviceOf(options);
+    options.callbackNames?.forEach(checkPattern);
+    this.#callbackNames = options.callbackNames ?? null;
+    this.#failureDetail = detailOf(options.failureDetail);
+    this.#redact = options.redact === undefined ? null : redacting(options.redact);
+    this.#observe = redacted(guarded(options.observe), this.#redact);
     const report = (error: unknown) =>
       this.#observe({ kind: "error", during: "clock or random", error });
     this.#clock = guardedClock(options.clock, report);
@@ -92,8 +127,16 @@ export class StatelessReceiver {
     const limiter = new Limiter(() => this.#concurrency);
     return {
       subscribes: (name) => this.#subscriptions.of(name).size > 0,
-      deliver: (messages) =>
-        Promise.all(messages.map((message) => this.#deliver(message, attempt, limiter))),
+      deliver: (messages, options = {}) => {
+        const parts = { callbackNames: this.#callbackNames, observe: this.#observe };
+        return admitting(
+          parts,
+          messages,
+          options,
+          (admitted) =>
+            Promise.all(admitted.map((message) => this.#deliver(message, attempt, limiter))),
+        );
+      },
     };
   }
 
@@ -129,19 +172,21 @@ export class StatelessReceiver {
       kind: attempt === null || attempt === 1 ? "received" : "redelivered",
       ...about,
     });
+    const progress = { isRead: false };
     try {
-      await this.#attempt(subscriber, message, attempt);
+      await this.#attempt(subscriber, message, attempt, progress);
       this.#observe({ kind: "succeeded", ...about, attempts: attempt ?? 1 });
       return { kind: "handled", duplicate: false, reply: null };
     } catch (thrown) {
-      const failure = failureOf(thrown);
+      const failure = failureOf(thrown, progress.isRead);
+      const reason = this.#redact?.(failure.reason) ?? failure.reason;
       const policy = subscriber.retry ?? this.#retry;
       const result: DeliveryResult & { kind: "refused" | "rejected" } = {
         ...resultOfFailure(failure, policy, attempt, this.#random()),
         // A handler that ran out of its time may still be at work.
         ...(isTimeout(thrown) ? { arrived: "unknown" } : {}),
       };
-      const told = { ...about, attempts: attempt ?? 1, reason: failure.reason };
+      const told = { ...about, attempts: attempt ?? 1, reason };
       if (result.kind === "refused") {
         const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
         this.#observe({ kind: "retrying", ...told, dueAtMs });
@@ -153,7 +198,9 @@ export class StatelessReceiver {
       // anyone could have the publisher told of a failure.
       const isUsedUp = failure.retryable || (attempt ?? 0) > maxAttempts(policy);
       if (attempt === null || isUsedUp) return result;
-      return await this.#reported(message, told) ? { ...result, isTold: true } : UNREPORTED;
+      const { code = "handler_failed" } = failure;
+      const isTold = await this.#reported(message, { ...told, code });
+      return isTold ? { ...result, isTold } : UNREPORTED;
     }
   }
 
@@ -162,6 +209,7 @@ export class StatelessReceiver {
     subscriber: Subscriber<undefined>,
     message: Message,
     attempt: number | null,
+    progress: { isRead: boolean },
   ): Promise<void> {
     const { group, timeoutMs = this.#timeoutMs } = subscriber;
     if ((attempt ?? 0) > maxAttempts(subscriber.retry ?? this.#retry)) {
@@ -181,6 +229,7 @@ export class StatelessReceiver {
     try {
       const reply = await limit.race(async () => {
         const body = await decodeBody(subscriber.body, message);
+        progress.isRead = true;
         const attempts = (attempt ?? 1) - 1;
         const inHand = { message, group, attempts };
         const handling = new Handling(inHand, undefined, limit.signal, this.#publisher);
@@ -189,11 +238,15 @@ export class StatelessReceiver {
           handling,
           async (value) => await subscriber.handle(value, handling),
         );
-        const value = await handle(body);
-        await handling.finished();
+        let value: unknown;
+        try {
+          value = await handle(body);
+          await handling.finished();
+        } finally {
+          handling.close();
+        }
         return await replyMessage(
-          message,
-          group,
+          { request: message, group, round: 1, responder: () => Promise.resolve(this.#service) },
           subscriber.reply,
           value,
           handling.choices,
@@ -201,7 +254,7 @@ export class StatelessReceiver {
           this.#publisher.maxBodyBytes,
         );
       });
-      if (reply !== null) await this.#publisher.send(reply);
+      if (reply !== null) await this.#sendAnswer("reply", reply);
     } finally {
       limit.end();
     }
@@ -210,20 +263,63 @@ export class StatelessReceiver {
   /** Tells the publisher of a failure for good; false when that could not be done now. */
   async #reported(
     request: Message,
-    { group, attempts, reason }: { group: string; attempts: number; reason: string },
+    { group, attempts, code, reason }: {
+      readonly group: string;
+      readonly attempts: number;
+      readonly code: FailureCode;
+      readonly reason: string;
+    },
   ): Promise<boolean> {
-    const { id: messageId, name } = request;
-    const report = { messageId, name, group, reason, attempts };
-    const word = await failureMessage(request, report, this.#clock.now());
-    if (word === null) return true;
+    if (!asksFailureCallback(request)) return true;
+    const report = {
+      messageId: request.id,
+      name: request.name,
+      group,
+      code,
+      reason: toldReason(this.#failureDetail, code, reason),
+      attempts,
+      round: 1,
+    };
     try {
-      await this.#publisher.send(word);
+      const by = { request, group, responder: this.#service, round: 1 };
+      const word = await failureMessage(by, report, this.#clock.now());
+      if (word !== null) await this.#sendAnswer("failure callback", word);
       return true;
     } catch (error) {
       this.#observe({ kind: "error", during: "failure callback", error });
       return false;
     }
   }
+
+  /**
+   * Sends an answer. Where the publisher has another one under its id, that is the answer of an earlier run, and
+   * stands: nothing here remembers whether there was one.
+   */
+  async #sendAnswer(during: string, answer: Message): Promise<void> {
+    try {
+      await this.#publisher.send(answer);
+    } catch (error) {
+      if (!(error instanceof AtlastError && error.code === "id_conflict")) throw error;
+      this.#observe({ kind: "error", during, error });
+    }
+  }
+}
+
+/**
+ * The name under which a receiver answers; the empty string for one that cannot.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+function serviceOf({ service, transport }: StatelessOptions): string {
+  if (service !== undefined) checkService(service);
+  if (service === undefined && transport !== undefined) {
+    throw new AtlastError(
+      "invalid_option",
+      "Cannot answer without the option service: want the name of this service beside a transport, " +
+        "as the ids of callbacks are derived from it",
+    );
+  }
+  return service ?? "";
 }
 
 /** The failure stands, but whoever asked to learn of it has not. */

@@ -8,7 +8,8 @@ import { AtlastError } from "../errors.ts";
 import type { Message, MessageHeaders } from "../message.ts";
 import { checkPattern, isWildcard, matchesName } from "../name.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../retry.ts";
-import type { PublishOptions, Receipt } from "./publisher.ts";
+import type { PublishOptions } from "./publisher.ts";
+import type { Receipt } from "./receipt.ts";
 
 /** The most messages in one transaction: more gain nothing, and hold locks and the clean-up of others up. */
 const MAX_TOGETHER = 1_000;

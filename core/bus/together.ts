@@ -8,6 +8,7 @@
  */
 import { AtlastError } from "../errors.ts";
 import type { Clock, StoredRecord } from "../ports.ts";
+import { answerConflict, checkAsked } from "./answers.ts";
 import { type AttemptEnd, type AttemptParts, type Handled, handled } from "./attempt.ts";
 import { decodeBodySoon } from "./codec.ts";
 import { settlementOf } from "./settling.ts";
@@ -29,7 +30,12 @@ export async function attemptTogether<Tx>(
   shared: Pick<AttemptParts<Tx>, "settings" | "publisher" | "signal">,
   members: readonly Member<Tx>[],
 ): Promise<AttemptEnd[] | null> {
-  const { settings: { store, clock }, publisher, signal } = shared;
+  const { settings, publisher, signal } = shared;
+  const { store, clock } = settings;
+  // Before the transaction, which may hold the store's only connection.
+  if (store.capabilities.transactions && !settings.responder.isKnown) {
+    await settings.responder.name();
+  }
   const patience = new Patience(clock, signal);
   try {
     let used: Tx | undefined;
@@ -58,14 +64,17 @@ async function inOneTransaction<Tx>(
   const nowMs = clock.now();
   const done: Handled[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
-  for (const { record, subscriber } of members) {
-    patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
-    const read = decodeBodySoon(subscriber.body, record.message);
-    const body = read instanceof Promise ? await read : read;
-    const parts = { settings, publisher, subscriber, record };
-    done.push(await handled(parts, body, tx, patience.signal, nowMs));
-    patience.signal.throwIfAborted();
-  }
+  await publisher.within(tx, async () => {
+    for (const { record, subscriber } of members) {
+      patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
+      checkAsked(settings, record.message);
+      const read = decodeBodySoon(subscriber.body, record.message);
+      const body = read instanceof Promise ? await read : read;
+      const parts = { settings, publisher, subscriber, record };
+      done.push(await handled(parts, body, tx, patience.signal, nowMs));
+      patience.signal.throwIfAborted();
+    }
+  });
   const answers = done.map(({ answer }) => answer).filter((answer) => answer !== null);
   const [applied, added] = await Promise.all([
     store.settle("inbox", done.map(({ decision }) => settlementOf(decision)), tx),
@@ -73,6 +82,10 @@ async function inOneTransaction<Tx>(
   ]);
   const isKept = applied.length === done.length && applied.every((one) => one === true);
   if (!isKept) throw new NotAllOurs();
+  // Its own attempt then fails, and says why.
+  if (answers.some((answer, i) => answerConflict(answer, added[i]) !== null)) {
+    throw new NotAllOurs();
+  }
   let next = 0;
   return done.map(({ decision, reply, answer }) => ({
     outcome: { kind: "handled", reply },

@@ -51,9 +51,10 @@ const MAX_CLOCK_ERROR_MS = 10_000;
 export async function undeliverable<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
-  { id, reason, isTold = false, message, proof, saidAtMs = Infinity }: Undeliverable,
+  { id, reason: given, isTold = false, message, proof, saidAtMs = Infinity }: Undeliverable,
 ): Promise<UndeliverableStanding> {
-  const { store, observe } = settings;
+  const { store, observe, redact } = settings;
+  const reason = redact?.(given) ?? given;
   await store.ready();
   const isOurs = message?.id === id && proof !== undefined &&
     await settings.transport.provesSent?.(message, proof) === true;

@@ -22,6 +22,10 @@ const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "activeSide">, string>
   group: "The group that answers, on a callback.",
   traceparent: "W3C trace context.",
   failureCallbackName: "The name under which the publisher learns that all attempts are used up.",
+  responder: "On a callback: the service that answers, of which its id is made.",
+  round:
+    "On a callback: which time it is that its request was tried from the start; 1 if not given.",
+  afterFailure: "true on what is sent or answered after a failure callback for the same message.",
   destination: "A URL to send it to instead of the route of its name, if the service allows it.",
   firstAttempt: "When the first attempt to deliver it that may have arrived began, ISO 8601.",
   forced: "`true` to have it taken although it may be forgotten that it was here.",

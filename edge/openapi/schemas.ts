@@ -60,6 +60,8 @@ const deliveryResults = z.object({
 const receipt = z.object({
   id,
   duplicate: z.boolean().describe("Whether this very message was there already."),
+  state: z.string().optional().describe("Where the first one stands, of a duplicate."),
+  dueAtMs: z.number().optional().describe("When the first one is or was due, of a duplicate."),
 });
 
 const count = z.int().min(0);

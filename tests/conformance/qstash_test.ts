@@ -22,6 +22,7 @@ for (const format of ["message", "batch"] as const) {
         "what got no answer, or an error, may have arrived",
         "when the receiver throws, each message is sent again later",
         "a message that got no answer is not sent",
+        "what only has the id of an answer fails for good",
         "calls at the same time do not mix",
         "an abort ends the wait for a receiver that does not answer",
       ],

@@ -19,6 +19,7 @@ import { pruneCases } from "./store/prune_cases.ts";
 import { raceCases } from "./store/race_cases.ts";
 import { readCases } from "./store/read_cases.ts";
 import { renewCases } from "./store/renew_cases.ts";
+import { serviceCases } from "./store/service_cases.ts";
 import { settleCases } from "./store/settle_cases.ts";
 import { staleCases } from "./store/stale_cases.ts";
 import { stepCases } from "./store/step_cases.ts";
@@ -43,6 +44,7 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   memory: memoryCases,
   transaction: transactionCases,
   isolation: isolationCases,
+  service: serviceCases,
   model: modelCases,
 };
 

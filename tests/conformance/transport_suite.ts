@@ -5,6 +5,7 @@
  */
 import type { Receiver, Transport } from "../../core/ports.ts";
 import { runSuite, type Skip } from "./suite.ts";
+import { answerCases } from "./transport/answer_cases.ts";
 import { carryCases } from "./transport/carry_cases.ts";
 import { pulled } from "./transport/pulled.ts";
 import { resultCases } from "./transport/result_cases.ts";
@@ -31,7 +32,11 @@ export interface TransportSuiteOptions {
 /** Runs every transport case on one adapter. */
 export function transportSuite(name: string, options: TransportSuiteOptions): void {
   const { open, ...rest } = options;
-  runSuite<TransportSubject>(name, { carrying: carryCases, results: resultCases }, {
+  runSuite<TransportSubject>(name, {
+    carrying: carryCases,
+    results: resultCases,
+    answers: answerCases,
+  }, {
     ...rest,
     open() {
       const closing: (() => Promise<void>)[] = [];

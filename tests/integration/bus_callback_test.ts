@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
+import { answerKindOf } from "../../core/id.ts";
 import { type CallbackControl, defineMessage, HEADER, NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
@@ -29,7 +30,7 @@ function steering(steer: (control: CallbackControl, attempt: number) => void) {
 
 describe("bus: callbacks", () => {
   it("the reply goes to the callback's name, and says what it answers", async () => {
-    const { bus, transport } = steering(() => {});
+    const { bus, store, transport } = steering(() => {});
     await bus.deliver([
       request({ [HEADER.traceparent]: TRACE, [HEADER.correlationSequence]: "4" }),
     ]);
@@ -41,6 +42,7 @@ describe("bus: callbacks", () => {
       [HEADER.correlationId]: "r",
       [HEADER.correlationSequence]: "5",
       [HEADER.group]: "stock",
+      [HEADER.responder]: await store.serviceId(),
       [HEADER.traceparent]: TRACE,
     });
   });
@@ -91,7 +93,7 @@ describe("bus: callbacks", () => {
       const transport = new FakeTransport();
       const { bus } = fixture(
         ["a", "b"].map((group) => subscribe(Deduct, { group }, ({ n }) => ({ n, ok: true }))),
-        { transport },
+        { transport, service: "stock" },
       );
       await bus.deliver([request(), request({}, "other")]);
       await bus.tick();
@@ -100,7 +102,7 @@ describe("bus: callbacks", () => {
     const ids = await answers();
     assert.equal(new Set(ids).size, 4);
     assert.deepEqual(await answers(), ids);
-    for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab]/);
+    for (const id of ids) assert.equal(answerKindOf(id), "reply");
   });
 
   it("a request that is handled again, long forgotten, does not send its answer twice", async () => {

@@ -115,14 +115,20 @@ describe("bus: publish", () => {
   });
 
   it("the same message twice is one, and another under its id is a conflict", async () => {
-    const { bus, transport } = setup();
+    const { bus, transport, clock } = setup();
     const id = "order-1";
     assert.deepEqual(await bus.publish(Placed, { n: 1 }, { id }), { id, duplicate: false });
-    assert.deepEqual(await bus.publish(Placed, { n: 1 }, { id }), { id, duplicate: true });
+    assert.deepEqual(
+      await bus.publish(Placed, { n: 1 }, { id }),
+      { id, duplicate: true, state: "scheduled", dueAtMs: clock.now() },
+    );
     await assert.rejects(bus.publish(Placed, { n: 2 }, { id }), { code: "id_conflict" });
     await assert.rejects(bus.publish(Lines, { lines: [] }, { id }), { code: "id_conflict" });
     await bus.tick();
-    assert.deepEqual(await bus.publish(Placed, { n: 1 }, { id }), { id, duplicate: true });
+    assert.deepEqual(
+      await bus.publish(Placed, { n: 1 }, { id }),
+      { id, duplicate: true, state: "succeeded", dueAtMs: clock.now() },
+    );
     await bus.tick();
     assert.deepEqual(transport.ids, [id]);
   });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { callbackId } from "../../core/bus/ids.ts";
+import { answerId } from "../../core/bus/ids.ts";
 import type { HandlerContext } from "../../core/bus/subscriber.ts";
 import { HEADER } from "../../core/headers.ts";
 import { subscribe } from "../../mod.ts";
@@ -78,7 +78,16 @@ describe("bus: subscribers that want no transaction", () => {
     const headers = { [HEADER.callbackName]: Marked.name };
     await bus.deliver([arriving("r", { name: Deduct.name, headers })]);
     const request = async () => await store.find("inbox", { id: "r", group: "g" });
-    const reply = { id: await callbackId("r", "g", "reply"), group: "" };
+    const reply = {
+      id: await answerId({
+        kind: "reply",
+        requestId: "r",
+        responder: await store.serviceId(),
+        group: "g",
+        round: 1,
+      }),
+      group: "",
+    };
     assert.equal((await request())?.state, "scheduled");
     assert.equal(await store.find("outbox", reply), null);
     wrapping.around = (_method, call) => call();

@@ -30,7 +30,7 @@ function publishing(
   const all = fixture([], { transport, ...options });
   const app = createApp(all.bus, {
     verify: refuse,
-    publish: { verify: verifyBearer(TOKEN), names: ["#"], ...publish },
+    publish: { verify: verifyBearer(TOKEN), names: ["#"], callbackNames: ["#"], ...publish },
     ...bodies,
   });
   const post = async (
@@ -113,7 +113,12 @@ describe("publishing over HTTP", () => {
     for (const body of ["1", "1", "2"]) statuses.push((await post(headers, body)).status);
     assert.deepEqual(statuses, [201, 200, 409]);
     const again = await post(headers, "1");
-    assert.deepEqual(await again.json(), { id: "m-1", duplicate: true });
+    assert.deepEqual(await again.json(), {
+      id: "m-1",
+      duplicate: true,
+      state: "scheduled",
+      dueAtMs: NOW_MS,
+    });
     assert.equal((await errorOf(await post(headers, "2"))).code, "id_conflict");
     assert.equal((await store.list({ box: "outbox", limit: 9 })).length, 1);
   });

@@ -245,7 +245,9 @@ describe("what QStash gives up", () => {
       await world.qstash.emulator.drain();
       await world.orders.bus.tick();
       assert.equal(reports[0]?.group, "");
-      assert.match(reports[0]?.reason ?? "", /inventory\.example did not answer/);
+      assert.equal(reports[0]?.code, "undeliverable");
+      const record = await world.orders.store.find("outbox", KEY);
+      assert.match(record?.reason ?? "", /inventory\.example did not answer/);
     });
   });
 

@@ -150,6 +150,7 @@ describe("a delivery of QStash's that was captured", () => {
       }),
     ], {
       verify: verifyQstash({ currentSigningKey, nextSigningKey, url: INVENTORY, clock }),
+      service: "inventory",
       transport,
     });
     const routes = { "#": `${INVENTORY}/deliver` };

@@ -2,11 +2,21 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
-import { memoryStore } from "../../adapters/memory/mod.ts";
+import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import type { NewRecord, Store } from "../../core/ports.ts";
-import { type Bus, createBus, subscribe } from "../../mod.ts";
+import {
+  type Bus,
+  type BusOptions,
+  createBus,
+  defineMessage,
+  failureReport,
+  type PublishMiddleware,
+  subscribe,
+} from "../../mod.ts";
 import { Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
+import { describeOnEveryStore } from "../support/every_store.ts";
 import { quiet } from "../support/gate.ts";
+import { ManualClock } from "../support/manual_clock.ts";
 import { Observed } from "../support/observed.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { withStore } from "../support/postgres_store.ts";
@@ -15,6 +25,7 @@ import { wrapped } from "../support/wrapped_store.ts";
 import { storeWithoutTransactions } from "../support/without_transactions.ts";
 
 const url = await postgresUrl();
+const Reported = defineMessage("order.reported", { body: failureReport });
 /** No wake-up in a test comes from looking by itself. */
 const NEVER_MS = 24 * 60 * 60_000;
 
@@ -250,6 +261,153 @@ describe("bus: subscribers in the publisher's own store", () => {
     },
   );
 });
+
+describeOnEveryStore(
+  "bus: groups of a message that goes by the outbox",
+  (open, { hasTransactions, hasOneConnection }) => {
+    const KNOWN = { groups: { [Placed.name]: ["mail", "stock"] } };
+
+    /** An API that knows all groups and runs nothing, and workers that know only their own. */
+    async function setup(options: Partial<Pick<BusOptions<Tx>, "onPublish">> = {}) {
+      const { store, peer, close } = await open();
+      const clock = new ManualClock();
+      const handled: string[] = [];
+      const worker = (group: string) =>
+        fixture([subscribe<typeof Placed, Tx>(Placed, { group }, ({ n }) => {
+          handled.push(`${group} ${n}`);
+        })], { store: peer as Store<Tx>, transport: sharedStoreTransport(), clock });
+      const fence = memoryFence();
+      const api = fixture([], {
+        store: store as Store<Tx>,
+        transport: sharedStoreTransport(KNOWN),
+        clock,
+        fence,
+        ...options,
+      });
+      const [mail, stock] = [worker("mail"), worker("stock")];
+      return { api, clock, handled, mail, stock, store, close };
+    }
+
+    const NUMBERS = Array.from({ length: 10 }, (_, n) => n);
+    const ALL = ["mail", "stock"].flatMap((group) => NUMBERS.map((n) => `${group} ${n}`));
+
+    const ways: Record<string, (parts: Awaited<ReturnType<typeof setup>>) => Promise<unknown>> = {
+      ...(hasTransactions
+        ? {
+          "in a transaction of others": async ({ api, store }) => {
+            for (const n of NUMBERS) {
+              await store.transaction((tx) => api.bus.publish(Placed, { n }, { tx: tx as Tx }));
+            }
+          },
+          "in a transaction of others, many": async ({ api, store }) => {
+            const bodies = NUMBERS.map((n) => ({ n }));
+            await store.transaction((tx) => api.bus.publishMany(Placed, bodies, { tx: tx as Tx }));
+          },
+        }
+        : {}),
+      ...(hasTransactions && !hasOneConnection
+        ? {
+          "in a transaction that commits long after": async ({ api, store, clock }) => {
+            await api.bus.start();
+            await store.transaction(async (tx) => {
+              for (const n of NUMBERS) await api.bus.publish(Placed, { n }, { tx: tx as Tx });
+              for (let second = 0; second < 3; second++) {
+                clock.advance(1_000);
+                await quiet(3);
+              }
+              // It has stopped to look for the messages by then.
+              await api.bus.stop();
+            });
+          },
+        }
+        : {}),
+      "delayed": async ({ api, clock }) => {
+        for (const n of NUMBERS) await api.bus.publish(Placed, { n }, { delayMs: 1_000 });
+        clock.advance(1_000);
+      },
+      "many, delayed": async ({ api, clock }) => {
+        await api.bus.publishMany(Placed, NUMBERS.map((n) => ({ n })), { delayMs: 1_000 });
+        clock.advance(1_000);
+      },
+      "confirmed after it was prepared": async ({ api }) => {
+        for (const n of NUMBERS) {
+          const { id } = await api.bus.prepare(Placed, { n });
+          await api.bus.halves.confirm(id);
+        }
+      },
+    };
+
+    for (const [way, publish] of Object.entries(ways)) {
+      it(`all get it, whoever sends it: ${way}`, async () => {
+        const parts = await setup();
+        await publish(parts);
+        // A worker that knows only its own group claims all of them first.
+        await parts.mail.bus.tick();
+        await parts.stock.bus.tick();
+        assert.deepEqual(parts.handled.toSorted(), ALL.toSorted());
+        assert.equal((await parts.store.count("outbox")).scheduled, 0);
+        await parts.close();
+      });
+    }
+
+    it("they are those that its own name has, where a middleware changed it", async () => {
+      const rename: PublishMiddleware = (draft, next) => next({ ...draft, name: Placed.name });
+      const parts = await setup({ onPublish: [rename] });
+      await parts.api.bus.publishMany(Deduct, [{ n: 1 }, { n: 2 }], { delayMs: 1_000 });
+      parts.clock.advance(1_000);
+      await parts.mail.bus.tick();
+      await parts.stock.bus.tick();
+      assert.deepEqual(parts.handled.toSorted(), ["mail 1", "mail 2", "stock 1", "stock 2"]);
+      await parts.close();
+    });
+
+    it("a worker that has no route for it, and another transport, puts it there too", async () => {
+      const parts = await setup();
+      await parts.api.bus.publish(Placed, { n: 1 }, { delayMs: 1_000 });
+      parts.clock.advance(1_000);
+      const { bus } = fixture([], {
+        store: parts.store as Store<Tx>,
+        clock: parts.clock,
+        transport: inProcessTransport(),
+      });
+      assert.equal((await bus.tick()).sent, 1);
+      await parts.mail.bus.tick();
+      await parts.stock.bus.tick();
+      assert.deepEqual(parts.handled.toSorted(), ["mail 1", "stock 1"]);
+      await parts.close();
+    });
+
+    it("a failure callback goes to all groups that take it, not only to those here", async () => {
+      const { store, peer, close } = await open();
+      const clock = new ManualClock();
+      const told: string[] = [];
+      const failures = (group: string) =>
+        subscribe<typeof Reported, Tx>(Reported, { group }, () => void told.push(group));
+      const [here, there] = [failures("here"), failures("there")];
+      const groups = { [Placed.name]: ["mail"], [Reported.name]: ["there"] };
+      const api = fixture([here], {
+        store: store as Store<Tx>,
+        transport: sharedStoreTransport({ groups }),
+        clock,
+      });
+      const other = fixture([there], {
+        store: peer as Store<Tx>,
+        transport: sharedStoreTransport(),
+        clock,
+      });
+      await api.bus.publish(Placed, { n: 1 }, {
+        delayMs: 1_000,
+        deadlineMs: 500,
+        failureCallback: Reported,
+      });
+      clock.advance(1_000);
+      for (let round = 0; round < 2; round++) await api.bus.tick();
+      await other.bus.tick();
+      assert.deepEqual(told.toSorted(), ["here", "there"]);
+      await close();
+    });
+  },
+);
 
 function fixtureWithReplies(replies: boolean[]) {
   const parts = fixture([

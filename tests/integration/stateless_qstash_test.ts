@@ -62,6 +62,7 @@ async function shop(handle: (n: number, attempt: number) => void) {
       ], {
         verify: verifying(qstash, STOCK),
         transport: transport({ "order.#": ORDERS }),
+        service: "stock",
         retry: RETRY,
         clock,
       }),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
-import { callbackId } from "../../core/bus/ids.ts";
+import { answerId } from "../../core/bus/ids.ts";
 import type { Message } from "../../core/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
 import { createApp } from "../../edge/mod.ts";
@@ -28,6 +28,8 @@ import { serve } from "../support/serve.ts";
 
 const LIST = { kind: "list", delaysMs: [5_000, 70_000] } as const;
 
+const OWN_SERVICES = { name: "services", kind: "service" } as const;
+
 /** An app for subscribers, on a clock that stands still, and QStash's way of asking it. */
 function stateless(
   subscribers: readonly Subscriber<undefined>[],
@@ -39,6 +41,7 @@ function stateless(
   const app = createStatelessApp(subscribers, {
     verify: pushed,
     transport,
+    service: "stateless",
     retry: LIST,
     observe: observed.observe,
     clock,
@@ -307,11 +310,16 @@ describe("what a subscriber without a store sends", () => {
     const { deliver, transport } = stateless([deducting]);
     assert.equal(verdict(await deliver(1, asking)), "done");
     assert.equal(verdict(await deliver(2, asking)), "done");
-    const id = await callbackId("m-1", "stock", "reply");
+    const id = await answerOf("reply", "stock");
     const callback: Message = {
       id,
       name: Marked.name,
-      headers: { "cap-corr-id": "m-1", "cap-corr-seq": "1", "cap-msg-group": "stock" },
+      headers: {
+        "cap-corr-id": "m-1",
+        "cap-corr-seq": "1",
+        "cap-msg-group": "stock",
+        "atlast-responder": "stateless",
+      },
       contentType: "application/json",
       body: `{"n":1,"ok":true}`,
       sentAtMs: NOW_MS,
@@ -373,7 +381,7 @@ describe("what a subscriber without a store sends", () => {
         runs++;
         return { n, ok: true };
       }),
-    ], { verify: () => ({ ok: true }) });
+    ], { verify: () => ({ ok: true, principal: OWN_SERVICES }) });
     const post = (headers: Record<string, string>) =>
       app.request("/deliver", {
         method: "POST",
@@ -398,13 +406,15 @@ describe("what a subscriber without a store sends", () => {
     assert.equal(verdict(told), "never again");
     assert.equal(told.headers.get("atlast-told"), "true");
     const [, word] = transport.messages;
-    assert.equal(word?.id, await callbackId("m-1", "g", "failure"));
+    assert.equal(word?.id, await answerOf("failure", "g"));
     assert.deepEqual(JSON.parse(String(word?.body)), {
       messageId: "m-1",
       name: Placed.name,
       group: "g",
-      reason: "NonRetryable-->No stock",
+      code: "handler_failed",
+      reason: "The handler failed",
       attempts: 2,
+      round: 1,
     });
     // One who does not count learns of it from the answer, and tells the publisher itself.
     const untold = await deliver(null, asked);
@@ -446,7 +456,7 @@ describe("a bus and a subscriber without a store", () => {
           if (n === 2) throw new NonRetryable("Never");
           return { n, ok: true };
         }),
-      ], { verify, transport, basePath: "/stock" });
+      ], { verify, transport, service: "stock", basePath: "/stock" });
       await bus.publishMany(Deduct, [{ n: 0 }, { n: 1 }, { n: 2 }], {
         callback: Marked,
         failureCallback: Stuck,
@@ -470,3 +480,8 @@ describe("a bus and a subscriber without a store", () => {
     }
   });
 });
+
+/** The id of an answer to m-1. */
+function answerOf(kind: "reply" | "failure", group: string): Promise<string> {
+  return answerId({ kind, requestId: "m-1", responder: "stateless", group, round: 1 });
+}

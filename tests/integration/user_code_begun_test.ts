@@ -66,6 +66,7 @@ describe("what a handler begins and does not wait for", () => {
       }),
     ], {
       verify: () => ({ ok: true }),
+      service: "stateless",
       transport: new FakeTransport(() => {
         throw new Error("down");
       }),
@@ -286,7 +287,7 @@ for (const [how, misbehave] of Object.entries(MISBEHAVIOURS)) {
           subscribe(Placed, { group: "g" }, async (_, { publish }) => {
             if (option.startsWith("transport")) await publish(Placed, { n: 1 });
           }),
-        ], { ...unverified, onError: () => {}, ...given });
+        ], { ...unverified, service: "stateless", onError: () => {}, ...given });
         const { status } = await delivered(app);
         assert.ok([200, 489, 503].includes(status), `${option}: ${status}`);
       }

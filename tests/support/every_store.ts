@@ -17,13 +17,22 @@ import { redisProblem, startUpstashRedis } from "./upstash_redis.ts";
 /** A store with nothing in it, as each test gets it. */
 export interface EmptyStore {
   readonly store: Store;
+  /** A second store on the same records, as another process has it; the same one where there is no other. */
+  readonly peer: Store;
   close(): Promise<void>;
 }
 
 /** Opens empty stores. */
 export type OpenStore = () => Promise<EmptyStore>;
 
-interface Kind {
+/** What a test has to know of a store. */
+export interface StoreTraits {
+  readonly hasTransactions: boolean;
+  /** Whether everything else waits while a transaction is open. */
+  readonly hasOneConnection: boolean;
+}
+
+interface Kind extends StoreTraits {
   readonly name: string;
   readonly skip: string | false;
   /** Starts what the stores of one suite share. */
@@ -36,25 +45,30 @@ const noRedis = redisProblem();
 const KINDS: readonly Kind[] = [
   {
     name: "memory",
+    hasTransactions: true,
+    hasOneConnection: false,
     skip: false,
     start: () =>
       Promise.resolve({
         open() {
           const store = memoryStore() as Store;
-          return Promise.resolve({ store, close: () => store.close() });
+          return Promise.resolve({ store, peer: store, close: () => store.close() });
         },
         close: () => Promise.resolve(),
       }),
   },
   {
     name: "PGlite",
+    hasTransactions: true,
+    hasOneConnection: true,
     skip: false,
     async start() {
       const db = await newPglite();
       return {
         open() {
-          const store = pgliteStore(db, { schema: freshSchema() }) as Store;
-          return Promise.resolve({ store, close: () => store.close() });
+          const schema = freshSchema();
+          const [store, peer] = [schema, schema].map((each) => pgliteStore(db, { schema: each }));
+          return readied(store as Store, peer as Store);
         },
         close: () => db.close(),
       };
@@ -62,20 +76,18 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "Postgres",
+    hasTransactions: true,
+    hasOneConnection: false,
     skip: url === null && skipFor(NO_POSTGRES),
     start() {
-      const sql = connect(url as string);
+      const sql = connect(url as string, { max: 10 });
       return Promise.resolve({
         open() {
           const schema = freshSchema();
-          const store = postgresStore(sql, { schema }) as Store;
-          return Promise.resolve({
-            store,
-            async close() {
-              await store.close();
-              await dropSchema(sql, schema);
-            },
-          });
+          const [store, peer] = [schema, schema].map((each) =>
+            postgresStore(sql, { schema: each })
+          );
+          return readied(store as Store, peer as Store, () => dropSchema(sql, schema));
         },
         close: () => sql.end(),
       });
@@ -83,6 +95,8 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "Upstash Redis",
+    hasTransactions: false,
+    hasOneConnection: false,
     skip: noRedis !== null && skipFor(noRedis),
     async start() {
       const upstash = await startUpstashRedis();
@@ -90,8 +104,9 @@ const KINDS: readonly Kind[] = [
       return {
         open() {
           const prefix = `store-${++prefixes}`;
-          const store = upstashRedisStore({ redis: upstash.connect(), prefix }) as Store;
-          return Promise.resolve({ store, close: () => store.close() });
+          const [store, peer] = [prefix, prefix]
+            .map((each) => upstashRedisStore({ redis: upstash.connect(), prefix: each }));
+          return readied(store as Store, peer as Store);
         },
         close: () => upstash.stop(),
       };
@@ -99,9 +114,18 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** Describes something for each store. */
-export function describeOnEveryStore(what: string, tests: (open: OpenStore) => void): void {
-  for (const { name, skip, start } of KINDS) {
+/**
+ * Describes something for each store.
+ *
+ * @param which Whether stores without transactions are left out; all if not given.
+ */
+export function describeOnEveryStore(
+  what: string,
+  tests: (open: OpenStore, traits: StoreTraits) => void,
+  which: "all" | "with transactions" = "all",
+): void {
+  for (const { name, skip, start, ...traits } of KINDS) {
+    if (which === "with transactions" && !traits.hasTransactions) continue;
     describe(`${what}: on ${name}`, { skip }, () => {
       let started: Awaited<ReturnType<Kind["start"]>> | undefined;
       before(async () => {
@@ -111,7 +135,23 @@ export function describeOnEveryStore(what: string, tests: (open: OpenStore) => v
       tests(() => {
         if (started === undefined) throw new Error("want a store within a test");
         return started.open();
-      });
+      }, traits);
     });
   }
+}
+
+async function readied(
+  store: Store,
+  peer: Store,
+  after: () => Promise<void> = () => Promise.resolve(),
+): Promise<EmptyStore> {
+  await Promise.all([store.ready(), peer.ready()]);
+  return {
+    store,
+    peer,
+    async close() {
+      await Promise.all([store.close(), peer.close()]);
+      await after();
+    },
+  };
 }

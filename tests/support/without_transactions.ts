@@ -22,6 +22,7 @@ export function storeWithoutTransactions(): Store {
   return {
     capabilities: { ...store.capabilities, transactions: false },
     ready: () => store.ready(),
+    serviceId: () => store.serviceId(),
     add: (box, records, nowMs) => store.add(box, records, nowMs),
     claim: (request) => store.claim(request),
     renew: (...args) => store.renew(...args),

@@ -43,7 +43,7 @@ for (const [library, body] of Object.entries(LIBRARIES)) {
         ]);
         assert.ok(error.message.startsWith('Cannot accept the body of "order.placed": '));
         for (const { path, message } of error.problems) {
-          assert.ok(message.length > 0 && error.message.includes(`${path}: ${message}`));
+          assert.ok(message.length > 0 && error.message.includes(path));
         }
         return true;
       });
@@ -97,7 +97,14 @@ describe("the path of a problem", () => {
     assert.equal(at([]), "");
     assert.equal(
       new ContractError("body", [{ path: "", message: "no" }]).message,
-      "Cannot accept the body: no",
+      "Cannot accept the body: want what its schema takes, got something else at the top",
     );
+  });
+
+  it("is bounded, and on one line, whatever the body calls its fields", () => {
+    assert.equal(at(["a\nb"]), "a b");
+    assert.equal(at(["x".repeat(1000)]).length, 200);
+    const problems = Array.from({ length: 1000 }, (_, i) => ({ path: `[${i}]`, message: "no" }));
+    assert.match(new ContractError("body", problems).message, /\[18\], \[19\], and 980 more$/);
   });
 });

@@ -1,13 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
+import { answerId } from "../../core/bus/ids.ts";
 import {
+  answerKindOf,
+  type AnswerOrigin,
+  checkCallerId,
   checkId,
   FIRST_UUID_V7_STATE,
+  isReservedId,
   MAX_ID_LENGTH,
   timeOfUuidV7,
   UUID_V7_RANDOM_BYTES,
-  uuidV5,
   uuidV7,
   type UuidV7State,
 } from "../../core/id.ts";
@@ -86,20 +90,63 @@ describe("a UUIDv7", () => {
   });
 });
 
-describe("a UUIDv5", () => {
-  const DNS = "6ba7b8109dad11d180b400c04fd430c8";
-  const known: readonly (readonly [string, string])[] = [
-    ["python.org", "886313e1-3b8a-5372-9b90-0c9aee199e5d"],
-    // RFC 9562, appendix A.4.
-    ["www.example.com", "2ed6657d-e927-568b-95e1-2665a8aea6a2"],
-  ];
-  for (const [name, expected] of known) {
-    it(`of ${name} is the one everybody gets`, async () => {
-      const namespace = Uint8Array.from(DNS.match(/../g)!, (hex) => parseInt(hex, 16));
-      const input = new Uint8Array([...namespace, ...new TextEncoder().encode(name)]);
-      assert.equal(uuidV5(new Uint8Array(await crypto.subtle.digest("SHA-1", input))), expected);
-    });
-  }
+describe("the id of an answer", () => {
+  const origin: AnswerOrigin = {
+    kind: "reply",
+    requestId: "order-7",
+    responder: "stock",
+    group: "main",
+    round: 1,
+  };
+
+  it("is the same for the same origin, and fits where ids go", async () => {
+    const id = await answerId(origin);
+    assert.equal(id, "atlast-reply-nZEYALSQ_aaedK1dVTDs80e0oXjZnwllRNhPVCYw6AU");
+    assert.equal(id, await answerId({ ...origin }));
+    checkId(id);
+  });
+
+  it("is another one for each part of its origin", async () => {
+    const others: AnswerOrigin[] = [
+      { ...origin, kind: "failure" },
+      { ...origin, kind: "conflict" },
+      { ...origin, requestId: "order-8" },
+      { ...origin, responder: "mail" },
+      { ...origin, group: "" },
+      { ...origin, round: 2 },
+      // The same letters, cut elsewhere.
+      { ...origin, requestId: 'order-7","stock', responder: "" },
+    ];
+    const ids = new Set(await Promise.all([origin, ...others].map(answerId)));
+    assert.equal(ids.size, 1 + others.length);
+  });
+
+  it("is a form that callers' ids may not have", async () => {
+    const id = await answerId(origin);
+    for (const reserved of [id, "atlast-reply-1", "atlast-failure-", `atlast-conflict-${id}`]) {
+      assert.equal(isReservedId(reserved), true);
+      assert.throws(() => checkCallerId(reserved), { code: "invalid_id" });
+    }
+    for (
+      const own of [
+        "atlast-7",
+        "reply-7",
+        "my-atlast-reply-7",
+        "atlast-replies-1",
+        "Atlast-Reply-1",
+      ]
+    ) {
+      assert.equal(isReservedId(own), false);
+      checkCallerId(own);
+    }
+  });
+
+  it("says what it is the id of, and nothing where no bus derives it", async () => {
+    assert.equal(answerKindOf(await answerId({ ...origin, kind: "failure" })), "failure");
+    for (const none of ["atlast-reply-1", `${await answerId(origin)}A`, "order-7"]) {
+      assert.equal(answerKindOf(none), null);
+    }
+  });
 });
 
 describe("an id of the caller's own", () => {

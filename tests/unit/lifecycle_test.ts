@@ -236,7 +236,7 @@ describe("attempts and crashes", () => {
       unreachable: 1,
       note: "by hand",
       // Who died with it may have sent it.
-      details: { round: 1, mayHaveArrived: true },
+      details: { round: 2, mayHaveArrived: true },
       expiresAtMs: null,
       reason: null,
     });

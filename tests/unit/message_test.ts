@@ -1,14 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import {
-  bodyBytes,
-  checkBodySize,
-  isJson,
-  isText,
-  MAX_BODY_BYTES,
-  sameBody,
-} from "../../core/message.ts";
+import { bodyBytes, checkBodySize, isJson, isText, MAX_BODY_BYTES } from "../../core/message.ts";
 import { holds } from "../support/property.ts";
 
 describe("the size of a body", () => {
@@ -75,16 +68,4 @@ describe("a content type", () => {
       assert.equal(isText(contentType), kind !== "bytes");
     });
   }
-});
-
-describe("two bodies", () => {
-  it("are the same byte for byte", () => {
-    assert.ok(sameBody("a", "a"));
-    assert.ok(sameBody(Uint8Array.of(1, 2), Uint8Array.of(1, 2)));
-    assert.ok(!sameBody("a", "b"));
-    assert.ok(!sameBody('{"a":1}', '{"a": 1}'));
-    assert.ok(!sameBody(Uint8Array.of(1, 2), Uint8Array.of(1, 3)));
-    assert.ok(!sameBody(Uint8Array.of(1, 2), Uint8Array.of(1)));
-    assert.ok(!sameBody("a", Uint8Array.of(97)));
-  });
 });

@@ -8,6 +8,7 @@ import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
 import { ASK_FENCE } from "./lua/fence.ts";
 import { ADD_UNLESS_KNOWN, EXPIRED, FORGET, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
+import { SERVICE_ID } from "./lua/service.ts";
 import { WRITE } from "./lua/write.ts";
 
 /** Settles and adds. */
@@ -24,6 +25,8 @@ export const LIST_SCRIPT: Script = new Script(LIST);
 export const PRUNE_SCRIPT: Script = new Script(PRUNE);
 /** Asks a fence. */
 export const ASK_SCRIPT: Script = new Script(ASK_FENCE);
+/** Draws the id of the service. */
+export const SERVICE_ID_SCRIPT: Script = new Script(SERVICE_ID);
 /** Reads what expired. */
 export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
 /** Deletes what expired and remembers it. */

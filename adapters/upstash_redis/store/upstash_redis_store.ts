@@ -11,6 +11,7 @@
  * | `settle`; with what is added to it (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
+ * | `serviceId`, once for each process; the very first time | 1; 4 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
@@ -55,6 +56,7 @@ import {
   CLAIM_SCRIPT,
   DUE_SCRIPT,
   RENEW_SCRIPT,
+  SERVICE_ID_SCRIPT,
   WRITE_SCRIPT,
 } from "./scripts.ts";
 import { countsOf, recordOf, timeWord } from "./record_text.ts";
@@ -132,6 +134,18 @@ class RedisStore implements UpstashRedisStore {
   /** There is nothing to make: keys come with what is in them. */
   ready(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Read once by each process; drawn by the first of all. */
+  async serviceId(): Promise<string> {
+    const key = `${this.#base}service`;
+    const known = await this.#client.plain((redis) => redis.get(key));
+    if (isText(known)) return unmarked(known);
+    const [drawn] = await this.#run(SERVICE_ID_SCRIPT, {
+      keys: [key],
+      args: [SERVICE_ID_MARK + crypto.randomUUID()],
+    });
+    return unmarked(String(drawn));
   }
 
   /** More than one request carries is added in several, each of them one step. */
@@ -349,6 +363,13 @@ class RedisStore implements UpstashRedisStore {
       : (groups ?? []).map((each) => keys.fresh(each));
     return [keys.suspect, ...fresh];
   }
+}
+
+/** Stands before the id, so that the official client does not read it as a number. */
+const SERVICE_ID_MARK = "*";
+
+function unmarked(text: string): string {
+  return text.slice(SERVICE_ID_MARK.length);
 }
 
 function groupWords(groups: readonly string[] | undefined): string[] {

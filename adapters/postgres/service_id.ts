@@ -1,0 +1,21 @@
+/**
+ * The id of the service that has the tables.
+ *
+ * @module
+ */
+import type { Run } from "./run.ts";
+import { serviceTable } from "./table.ts";
+
+/** Reads the id that the migration drew. */
+export async function readServiceId(run: Run, schema: string): Promise<string> {
+  const name = serviceTable(schema);
+  const read = async () => (await run(`select id from ${name}`, []))[0]?.[0];
+  const id = await read();
+  if (typeof id === "string") return id;
+  // Someone has emptied the table. Of several that find it so, one row gets in.
+  await run(
+    `insert into ${name} (id) values (gen_random_uuid()::text) on conflict (only_one) do nothing`,
+    [],
+  );
+  return String(await read());
+}

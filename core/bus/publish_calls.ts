@@ -1,0 +1,50 @@
+/**
+ * The calls of a bus that publish.
+ *
+ * @module
+ */
+import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
+import type { Ongoing } from "./ongoing.ts";
+import { mustNotBeStopped, type Phase } from "./phase.ts";
+import type { Publisher, PublishOptions } from "./publisher.ts";
+import type { RawMessage, RawOptions } from "./raw_message.ts";
+import type { Receipt } from "./receipt.ts";
+
+/** The part of a bus that hands messages to {@linkcode Publisher}; see `Bus` for what each call does. */
+export abstract class PublishCalls<Tx> {
+  protected abstract readonly publisher: Publisher<Tx>;
+  protected abstract readonly calls: Ongoing;
+  protected abstract readonly phase: Phase;
+
+  publish<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: PublishOptions<Tx, ReplyInput<C>> = {},
+  ): Promise<Receipt> {
+    return this.#publishing(options, () => this.publisher.publish(contract, body, options));
+  }
+
+  publishMany<C extends Contract>(
+    contract: C,
+    bodies: readonly BodyInput<C>[],
+    options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
+      {},
+  ): Promise<Receipt[]> {
+    return this.#publishing(options, () => this.publisher.publishMany(contract, bodies, options));
+  }
+
+  publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
+    return this.#publishing(options, () => this.publisher.publishRaw(message, options));
+  }
+
+  /** A publish counts as part of its transaction from the moment it is asked for. */
+  #publishing<Result>(
+    { tx }: { readonly tx?: unknown },
+    publish: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.publisher.runIn(tx, async () => {
+      mustNotBeStopped(this.phase, "publish");
+      return await this.calls.during(publish);
+    });
+  }
+}

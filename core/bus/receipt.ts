@@ -1,0 +1,86 @@
+/**
+ * What a publish gives back, from what became of the records it was stored in.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { HEADER } from "../headers.ts";
+import type { State } from "../lifecycle.ts";
+import type { AddResult, NewRecord, StoredRecord } from "../ports.ts";
+import { isSamePublish } from "../same_message.ts";
+
+/** What a publish gives back. */
+export interface Receipt {
+  /** The message's id. */
+  readonly id: string;
+  /** Whether this very message was there already. Then nothing changed. */
+  readonly duplicate: boolean;
+  /**
+   * Of a duplicate: where the first one stands. Where several groups take it from the same store, that is
+   * where the one stands that is least done.
+   */
+  readonly state?: State;
+  /** Of a duplicate: when the first one is or was due, in Unix milliseconds. */
+  readonly dueAtMs?: number;
+}
+
+/** What publishers are given when every row was added. */
+export function receiptsOfNew(rows: readonly NewRecord[], each: number): Receipt[] {
+  const receipts: Receipt[] = [];
+  for (let at = 0; at < rows.length; at += each) {
+    receipts.push({ id: (rows[at] as NewRecord).id, duplicate: false });
+  }
+  return receipts;
+}
+
+/**
+ * What its publisher is given for a message.
+ *
+ * @param results Of each row it was stored in.
+ * @throws {AtlastError} `id_conflict` when another message has its id. It says nothing of that one, which
+ * may be somebody else's.
+ */
+export function receiptOf({ message }: NewRecord, results: readonly AddResult[]): Receipt {
+  const { id } = message;
+  let isNew = false;
+  let first: StoredRecord | undefined;
+  for (const result of results) {
+    if (result.added) {
+      isNew = true;
+      continue;
+    }
+    const { existing } = result;
+    if (!isSamePublish(existing.message, message) || !isSent(existing)) {
+      throw conflict("publish", message.name, id);
+    }
+    if (first === undefined || toGo(existing) > toGo(first)) first = existing;
+  }
+  return isNew || first === undefined
+    ? { id, duplicate: false }
+    : { id, duplicate: true, state: first.state, dueAtMs: first.dueAtMs };
+}
+
+/** The error for an id that another message has. */
+export function conflict(action: "publish" | "prepare", name: string, id: string): AtlastError {
+  return new AtlastError(
+    "id_conflict",
+    `Cannot ${action} "${name}" with id "${id}": got an id that another message has, want one of its own, ` +
+      "or the same name, body, callbacks and destination for the same message again",
+  );
+}
+
+/** Whether a record is a half message, whatever has become of it. */
+export function isHalf({ state, details, message }: StoredRecord): boolean {
+  return state === "prepared" || state === "in_doubt" || details?.isHalf === true ||
+    message.headers[HEADER.activeSide] !== undefined;
+}
+
+/** Whether a message was published to be sent. What was cancelled, and a half message, may never be. */
+function isSent(record: StoredRecord): boolean {
+  return record.state !== "cancelled" && !isHalf(record);
+}
+
+/** One message may be in several groups: what still waits in one of them is not done. */
+function toGo({ state }: StoredRecord): number {
+  return state === "scheduled" ? 2 : state === "failed" ? 1 : 0;
+}
