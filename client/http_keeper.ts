@@ -5,7 +5,6 @@
  */
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.ts";
 import { type HalfRequest, halfRequestText, readHalfStatus } from "../core/bus/half_wire.ts";
-import { answerId } from "../core/checkback_wire.ts";
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import { ask, type Credentials } from "../core/http/ask.ts";
 import type { Fetch, PostResult } from "../core/http/post.ts";
@@ -117,7 +116,7 @@ export class HttpKeeper implements HalfKeeper {
 
   async #attempt(text: string, id: string, leftMs: number): Promise<Attempt> {
     const { url, credentials, service, fetch, timeoutMs } = this.#calling;
-    const { requestId, result } = await ask({
+    const { answerId, result } = await ask({
       fetch,
       url,
       contentType: HALF_CONTENT_TYPE,
@@ -128,7 +127,7 @@ export class HttpKeeper implements HalfKeeper {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: new AbortController().signal,
     });
-    return result.kind === "answered" ? await this.#read(result, requestId, id) : {
+    return result.kind === "answered" ? await this.#read(result, answerId, id) : {
       kind: "again",
       error: this.#unreachable(
         result.kind === "timed_out"
@@ -143,13 +142,13 @@ export class HttpKeeper implements HalfKeeper {
   /** Only what has the right content type and signature comes from the keeper; all else could be anybody's. */
   async #read(
     { status, headers, text }: PostResult & { kind: "answered" },
-    requestId: string,
+    answerId: string,
     id: string,
   ): Promise<Attempt> {
     const isTyped = mediaType(headers.get("content-type")) === HALF_CONTENT_TYPE;
     const error = parseError(text ?? "");
     if (isTyped && (status === 200 || isFactOfMessage(error))) {
-      const problem = await this.#problemOf(headers, text ?? "", requestId);
+      const problem = await this.#problemOf(headers, text ?? "", answerId);
       if (problem !== null) return { kind: "failed", error: this.#unreachable(problem) };
     }
     if (isTyped && status === 200) {
@@ -178,12 +177,12 @@ export class HttpKeeper implements HalfKeeper {
   }
 
   /** Why an answer is not one of the keeper's to this request; null when it is. */
-  async #problemOf(headers: Headers, text: string, requestId: string): Promise<string | null> {
+  async #problemOf(headers: Headers, text: string, answerId: string): Promise<string | null> {
     const { checker } = this.#calling;
     if (checker === null) return null;
     const problem = await checker.problemOf(headers, new TextEncoder().encode(text));
     if (problem !== null) return `answered without a signature that holds: ${problem}`;
-    return headers.get("webhook-id") === answerId(requestId) ? null : "answered another request";
+    return headers.get("webhook-id") === answerId ? null : "answered another request";
   }
 
   #unreachable(what: string, code: ErrorCode = "unreachable"): AtlastError {

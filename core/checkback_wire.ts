@@ -3,7 +3,7 @@
  * them.
  *
  * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an
- * answer is made of that of its request, so that it answers nothing else.
+ * answer is made of its request, so that it answers nothing else.
  *
  * @module
  */
@@ -66,11 +66,6 @@ export function readAnswer(text: string, question: WireQuestion): WireCheckAnswe
   }
   const { answer } = said;
   return answer === "committed" || answer === "aborted" || answer === "unknown" ? answer : null;
-}
-
-/** The signed id of the answer to a request: never one that a request could have. */
-export function answerId(requestId: string): string {
-  return `atlast_re_${requestId}`;
 }
 
 function isTime(value: unknown): value is number {

@@ -301,13 +301,22 @@ export function messageOfItem(item: unknown, nowMs: number): Message {
   if (!(content instanceof Uint8Array || (typeof content === "string" && content.isWellFormed()))) {
     throw malformed("the body", `either "body", well-formed text, or "bodyBase64", base64`);
   }
-  // A content type may become a header again on the way on, so what could split one is refused here.
   const isNamed = contentType !== undefined && contentType !== null;
-  if (isNamed && !(typeof contentType === "string" && /^[\x20-\x7e]{1,255}$/.test(contentType))) {
-    throw malformed(`the content type`, "1 to 255 printable ASCII characters");
-  }
+  if (isNamed && !isPlainType(contentType)) throw badContentType();
   const typed = isNamed ? { ...headers, "content-type": contentType } : headers;
-  return messageFromWire(typed, content, nowMs);
+  const message = messageFromWire(typed, content, nowMs);
+  // It may also stand among the headers.
+  if (!isPlainType(message.contentType)) throw badContentType();
+  return message;
+}
+
+/** A content type may become a header again on the way on, so what could split one is refused. */
+function isPlainType(contentType: unknown): boolean {
+  return typeof contentType === "string" && /^[\x20-\x7e]{1,255}$/.test(contentType);
+}
+
+function badContentType(): AtlastError {
+  return malformed("the content type", "1 to 255 printable ASCII characters");
 }
 
 function malformed(what: string, want: string): AtlastError {

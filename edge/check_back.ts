@@ -78,7 +78,7 @@ export function checkBackRoute(
     if (answer === "unreachable") {
       throw unavailable("unreachable", UNREACHABLE_RETRY_MS, "Cannot answer: the fence does not");
     }
-    return await signedAnswer(signer, request, {
+    return await signedAnswer(signer, request, text, {
       text: answerText(question, answer),
       contentType: CHECKBACK_CONTENT_TYPE,
     });

@@ -62,7 +62,7 @@ export function halfRoute(
     try {
       const asked = readHalfRequest(text, Date.now());
       const status = await carriedOut(halves, rights, principal, asked);
-      return await signedAnswer(signer, request, {
+      return await signedAnswer(signer, request, text, {
         text: halfStatusText(status),
         contentType: HALF_CONTENT_TYPE,
       });
@@ -71,7 +71,7 @@ export function halfRoute(
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
       const answer = answerRefusal(refusal, HALF_CONTENT_TYPE);
-      return await signedAnswer(signer, request, {
+      return await signedAnswer(signer, request, text, {
         text: await answer.text(),
         contentType: HALF_CONTENT_TYPE,
         status: answer.status,

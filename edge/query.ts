@@ -64,7 +64,7 @@ export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryO
       throw new AtlastError("not_found", `Cannot find message "${id}": the outbox has none such`);
     }
     const said = { text: outcomeText(record, wantsMessage), contentType: QUERY_CONTENT_TYPE };
-    if (signer !== null) return await signedAnswer(signer, request, said);
+    if (signer !== null) return await signedAnswer(signer, request, text, said);
     return new Response(said.text, {
       status: 200,
       headers: { "content-type": said.contentType, "cache-control": "no-store" },

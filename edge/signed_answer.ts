@@ -3,16 +3,19 @@
  *
  * @module
  */
-import { answerId } from "../core/checkback_wire.ts";
+import { answerId } from "../core/http/request_id.ts";
 import type { Signer } from "../core/http/signature.ts";
 
 /**
- * An answer, signed under an id made of the request's: it answers nothing else. A request without an id gets an
- * answer that its sender can bind to nothing.
+ * An answer, signed under an id made of the request's id and body: it answers nothing else. A request without an
+ * id gets an answer that its sender can bind to nothing.
+ *
+ * @param requestText The body of the request.
  */
 export async function signedAnswer(
   signer: Signer,
   request: Request,
+  requestText: string,
   { text, contentType, status = 200, headers = {} }: {
     readonly text: string;
     readonly contentType: string;
@@ -26,7 +29,7 @@ export async function signedAnswer(
     status,
     headers: {
       ...headers,
-      ...await signer.headersFor(answerId(requestId), body),
+      ...await signer.headersFor(await answerId(requestId, requestText), body),
       "content-type": contentType,
       "cache-control": "no-store",
     },

@@ -3,12 +3,7 @@
  *
  * @module
  */
-import {
-  answerId,
-  questionText,
-  readAnswer,
-  type WireQuestion,
-} from "../../core/checkback_wire.ts";
+import { questionText, readAnswer, type WireQuestion } from "../../core/checkback_wire.ts";
 import type { CheckAnswer } from "../../core/checkback.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { callGuarded } from "../../core/guard.ts";
@@ -122,7 +117,7 @@ class HttpCheckBack implements CheckBack {
 
   /** What an answer says, or why it says nothing. Throws when the active side was not reached. */
   async #read(
-    { requestId, result }: Asked,
+    { answerId, result }: Asked,
     question: WireQuestion,
   ): Promise<CheckAnswer | { readonly problem: string }> {
     if (result.kind !== "answered") throw this.#unreachable(result);
@@ -135,7 +130,7 @@ class HttpCheckBack implements CheckBack {
     const body = text ?? "";
     const problem = await this.#checker.problemOf(headers, new TextEncoder().encode(body));
     if (problem !== null) return { problem: `answered without a signature that holds: ${problem}` };
-    if (headers.get("webhook-id") !== answerId(requestId)) {
+    if (headers.get("webhook-id") !== answerId) {
       return { problem: "answered another request" };
     }
     return readAnswer(body, question) ?? { problem: "answered something else than was asked" };

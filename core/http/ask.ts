@@ -5,7 +5,7 @@
  */
 import type { AbortSignalLike } from "../ports.ts";
 import { type Fetch, post, type PostResult } from "./post.ts";
-import { newRequestId } from "./request_id.ts";
+import { answerId, newRequestId } from "./request_id.ts";
 import type { Signer } from "./signature.ts";
 
 /** How a service knows who asks. */
@@ -35,8 +35,8 @@ export interface AskRequest {
 
 /** What came of it, and the id that the request had: another one each time. */
 export interface Asked {
-  /** The request's id, which its signature covers. */
-  readonly requestId: string;
+  /** The signed id of its answer. */
+  readonly answerId: string;
   /** What came of it. */
   readonly result: PostResult;
 }
@@ -55,5 +55,8 @@ export async function ask(request: AskRequest): Promise<Asked> {
     const signature = await credentials.signer.headersFor(requestId, body);
     for (const [name, value] of Object.entries(signature)) headers.set(name, value);
   }
-  return { requestId, result: await post({ ...rest, headers, body }) };
+  return {
+    answerId: await answerId(requestId, text),
+    result: await post({ ...rest, headers, body }),
+  };
 }

@@ -81,6 +81,16 @@ export async function newRequestId(contentType: string, service?: string): Promi
   return `${prefix}${await digestText(audience)}_${crypto.randomUUID()}`;
 }
 
+/**
+ * The signed id of the answer to a request: never one that a request could have. It is made of the body too,
+ * because whoever may ask chooses the id: the same one on another question gets the id of another answer.
+ *
+ * @param requestText The body of the request.
+ */
+export async function answerId(requestId: string, requestText: string): Promise<string> {
+  return `${OWN}re_${requestId}_${await digestText(requestText)}`;
+}
+
 /** The route that takes requests with this prefix. */
 function routeOf(prefix: string): string {
   const form = prefix.slice(OWN.length, -1);

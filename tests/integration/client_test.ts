@@ -4,7 +4,7 @@ import * as z from "zod";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { CLIENT_RETRY, type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../core/bus/fence_janitor.ts";
-import { answerId } from "../../core/checkback_wire.ts";
+import { answerId } from "../../core/http/request_id.ts";
 import { Signer } from "../../core/http/signature.ts";
 import { maxAttempts } from "../../core/retry.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire.ts";
@@ -302,8 +302,10 @@ describe("a refusal", () => {
       const bytes = new TextEncoder().encode(
         typeof body === "string" ? body : JSON.stringify(body),
       );
-      const fetch = fetchFrom(async ({ headers }) => {
-        const signed = await signer.headersFor(answerId(headers.get("webhook-id") ?? ""), bytes);
+      const fetch = fetchFrom(async (request) => {
+        const requestId = request.headers.get("webhook-id") ?? "";
+        const id = await answerId(requestId, await request.text());
+        const signed = await signer.headersFor(id, bytes);
         return new Response(bytes, { headers: { ...signed, "content-type": HALF_CONTENT_TYPE } });
       });
       const prepared = client({ fetch }).prepare(Paid, { n: 1 }, { id: "m-1" });

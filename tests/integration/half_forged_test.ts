@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
+import { verifySignature } from "../../adapters/http/mod.ts";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../core/bus/fence_janitor.ts";
-import { answerId } from "../../core/checkback_wire.ts";
+import { answerId } from "../../core/http/request_id.ts";
 import { Signer } from "../../core/http/signature.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire.ts";
+import { verifyAny } from "../../edge/mod.ts";
 import type { AtlastError } from "../../mod.ts";
 import { Paid } from "../support/half_world.ts";
 import { fetchFrom, KEY, signingKey } from "../support/http.ts";
@@ -36,15 +38,19 @@ interface Said {
 /** A keeper that says what it likes of the message, and keeps nothing; signed as a test wants. */
 function forger(
   says: (id: string) => { readonly status?: number; readonly body: unknown },
-  sign: (requestId: string, body: Uint8Array) => Promise<Record<string, string>> = () =>
-    Promise.resolve({}),
+  sign: (
+    requestId: string,
+    body: Uint8Array,
+    asked: string,
+  ) => Promise<Record<string, string>> = () => Promise.resolve({}),
 ): Fetch {
   return fetchFrom(async (request) => {
     const requestId = request.headers.get("webhook-id") ?? "";
-    const asked = await request.json() as Said;
+    const text = await request.text();
+    const asked = JSON.parse(text) as Said;
     const { status = 200, body } = says(asked.id ?? asked.message?.headers["cap-msg-id"] ?? "");
     const bytes = new TextEncoder().encode(JSON.stringify(body));
-    const headers = { ...await sign(requestId, bytes), "content-type": HALF_CONTENT_TYPE };
+    const headers = { ...await sign(requestId, bytes, text), "content-type": HALF_CONTENT_TYPE };
     return new Response(bytes, { status, headers });
   });
 }
@@ -69,14 +75,28 @@ describe("a forged keeper", () => {
   const own = new Signer([KEY]);
   const forgeries: [string, Parameters<typeof forger>[1]][] = [
     ["that does not sign", undefined],
-    ["with another key", (id, body) => other.headersFor(answerId(id), body)],
-    ["that answers another request", (_, body) => own.headersFor(answerId("atlast_half_1"), body)],
+    [
+      "with another key",
+      async (id, body, asked) => await other.headersFor(await answerId(id, asked), body),
+    ],
+    [
+      "that answers another request",
+      async (_, body, asked) => await own.headersFor(await answerId("atlast_half_1", asked), body),
+    ],
+    [
+      "that answers another question",
+      async (id, body) => await own.headersFor(await answerId(id, "{}"), body),
+    ],
     ["that signs the request's own id", (id, body) => own.headersFor(id, body)],
-    ["that signs another body", (id) => own.headersFor(answerId(id), new Uint8Array([1]))],
+    [
+      "that signs another body",
+      async (id, _, asked) => await own.headersFor(await answerId(id, asked), new Uint8Array([1])),
+    ],
     [
       "that signed long ago",
-      (id, body) =>
-        new Signer([KEY], { now: () => Date.now() - 301_000 }).headersFor(answerId(id), body),
+      async (id, body, asked) =>
+        await new Signer([KEY], { now: () => Date.now() - 301_000 })
+          .headersFor(await answerId(id, asked), body),
     ],
   ];
   for (const [title, sign] of forgeries) {
@@ -133,6 +153,62 @@ describe("a forged keeper", () => {
     for (const url of ["https://bus.example/half", "http://127.0.0.1:1/half"]) {
       createClient({ ...parts, url });
     }
+  });
+});
+
+describe("another participant", () => {
+  const [PAY, BILL] = [signingKey("p"), signingKey("b")];
+  const participant = (name: string, key: string) =>
+    verifySignature({ signingKeys: [key], principal: { name, kind: "participant" } });
+
+  beforeEach(async () => {
+    side = await activeSide();
+    const verify = verifyAny(participant(SIDE, PAY), participant("billing", BILL));
+    const signingKeys = [PAY, BILL];
+    keeper = await keeperOf(side.url, {
+      app: { halves: { verify, signingKeys, names: ["#"] } },
+    });
+  });
+  afterEach(async () => {
+    await keeper.close();
+    await side.close();
+  });
+
+  /** Keeps a request back, asks something else under its id with a key of its own, and passes that answer on. */
+  const swapped: Fetch = async (url, init) => {
+    const requestId = new Headers(init.headers).get("webhook-id") ?? "";
+    const { id } = JSON.parse(new TextDecoder().decode(init.body as Uint8Array)) as Said;
+    const text = JSON.stringify({ operation: "query", id, participant: "billing" });
+    const body = new TextEncoder().encode(text);
+    const headers = await new Signer([BILL]).headersFor(requestId, body);
+    return await fetch(url, {
+      method: "POST",
+      body,
+      headers: { ...headers, "content-type": HALF_CONTENT_TYPE },
+    });
+  };
+
+  it("cannot pass off what the keeper answers it as the answer to someone else", async () => {
+    let isCaught = false;
+    const half = await client({
+      signingKeys: [PAY],
+      fetch: (url, init) => isCaught ? swapped(url, init) : fetch(url, init),
+    }).prepare(Paid, { n: 1 });
+    await side.fence.transaction((tx) => half.fence(tx));
+    isCaught = true;
+    const end = await half.confirm();
+    assert.ok(end.outcome === "committed");
+    assert.deepEqual([end.settled, end.contradicted], [false, undefined]);
+  });
+
+  it("cannot have a fence forget what it still needs", async () => {
+    const atMs = Date.now() - 2 * FENCE_RETENTION_MS;
+    const fence = memoryFence(() => atMs);
+    await fence.transaction((tx) => fence.commit("m-1", atMs, tx));
+    await assert.rejects(client({ fence, signingKeys: [PAY], fetch: swapped }).prune(), {
+      code: "unreachable",
+    });
+    assert.equal((await fence.writtenBefore(Infinity, null, 10)).length, 1);
   });
 });
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { httpCheckBack, type HttpCheckBackOptions } from "../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
-import { answerId, answerText, readQuestion } from "../../core/checkback_wire.ts";
+import { answerText, readQuestion } from "../../core/checkback_wire.ts";
+import { answerId } from "../../core/http/request_id.ts";
 import { Signer } from "../../core/http/signature.ts";
 import type { CheckAnswer } from "../../core/checkback.ts";
 import type { CheckQuestion } from "../../core/ports.ts";
@@ -102,18 +103,20 @@ describe("an answer that is not one", () => {
   /** An answer as it should be, but for what a case changes. */
   async function answerTo(request: Request, change: {
     readonly body?: (question: Required<CheckQuestion>) => string;
-    readonly webhookId?: (requestId: string) => string;
+    readonly webhookId?: (requestId: string, asked: string) => string | Promise<string>;
     readonly key?: string;
     readonly type?: string;
     readonly status?: number;
     readonly nowMs?: number;
   } = {}): Promise<Response> {
-    const question = readQuestion(await request.text());
+    const asked = await request.text();
+    const question = readQuestion(asked);
     const requestId = request.headers.get("webhook-id")!;
-    const text = (change.body ?? ((asked) => answerText(asked, "committed")))(question);
+    const text = (change.body ?? ((question) => answerText(question, "committed")))(question);
     const body = new TextEncoder().encode(text);
     const signer = new Signer([change.key ?? KEY], { now: () => change.nowMs ?? Date.now() });
-    const headers = await signer.headersFor((change.webhookId ?? answerId)(requestId), body);
+    const id = await (change.webhookId ?? answerId)(requestId, asked);
+    const headers = await signer.headersFor(id, body);
     return new Response(body, {
       status: change.status ?? 200,
       headers: { ...headers, "content-type": change.type ?? CHECKBACK_CONTENT_TYPE },
@@ -145,6 +148,10 @@ describe("an answer that is not one", () => {
     ["another key", (request) => answerTo(request, { key: OTHER_KEY })],
     ["an old answer", (request) => answerTo(request, { nowMs: Date.now() - 301_000 })],
     ["another request's id", (request) => answerTo(request, { webhookId: () => "re_checkback_1" })],
+    [
+      "the id of an answer to another question",
+      (request) => answerTo(request, { webhookId: (id) => answerId(id, "{}") }),
+    ],
     ["the request's own id", (request) => answerTo(request, { webhookId: (id) => id })],
     ["another id", (request) => answerTo(request, { body: json({ ...said, id: "m-2" }) })],
     ["another epoch", (request) => answerTo(request, { body: json({ ...said, epoch: 2 }) })],
@@ -365,7 +372,12 @@ describe("the check-back route", () => {
     const body = new TextEncoder().encode(JSON.stringify({ ...QUESTION, id: "passed off" }));
     for (const url of urls) {
       for (
-        const requestId of ["msg_1", "atlast_batch_1", "atlast_half_1", answerId("checkback_1")]
+        const requestId of [
+          "msg_1",
+          "atlast_batch_1",
+          "atlast_half_1",
+          await answerId("checkback_1", "{}"),
+        ]
       ) {
         const headers = await new Signer([KEY]).headersFor(requestId, body);
         const response = await fetch(url, {

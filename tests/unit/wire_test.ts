@@ -66,6 +66,13 @@ describe("a batch", () => {
       [item({ "cap-x": "y".repeat(9000) }, `"body":""`), "x", "too_large"],
       [item({}, `"contentType":"a\\nb","body":""`), "x", "malformed_message"],
       [item({}, `"contentType":7,"body":""`), "x", "malformed_message"],
+      [item({ "content-type": "a\r\nb: c" }, `"body":""`), "x", "malformed_message"],
+      [item({ "Content-Type": "a".repeat(256) }, `"body":""`), "x", "malformed_message"],
+      [
+        item({ "content-type": "a\u0000" }, `"contentType":null,"body":""`),
+        "x",
+        "malformed_message",
+      ],
       [item({}, `"other":1`), "x", "malformed_message"],
       [item({}, `"body":{}`), "x", "malformed_message"],
       [item({}, `"body":"","bodyBase64":""`), "x", "malformed_message"],
