@@ -12,7 +12,7 @@ import {
 } from "../callback_names.ts";
 import { AtlastError } from "../errors.ts";
 import { isReservedId } from "../id.ts";
-import type { Message } from "../message.ts";
+import { copyOfMessage, type Message } from "../message.ts";
 import type { DeliverOptions, DeliveryResult } from "../ports.ts";
 import { isDerivedId } from "./ids.ts";
 import type { Observer } from "./observer.ts";
@@ -37,13 +37,15 @@ export async function admitting(
 ): Promise<DeliveryResult[]> {
   // Most messages are no answers and ask for none: they cost a look.
   if (!messages.some(mustBeChecked)) return await deliver(messages);
-  const rejected = await Promise.all(messages.map(async (message) => {
+  // Checking takes time, in which the caller may go on to change what it delivered.
+  const own = messages.map(copyOfMessage);
+  const rejected = await Promise.all(own.map(async (message) => {
     const problem = mustBeChecked(message) ? await problemOf(parts, message, principal) : null;
     if (problem === null) return null;
     parts.observe({ kind: "error", during: "deliver", error: problem });
     return rejection(problem);
   }));
-  const admitted = messages.filter((_, i) => rejected[i] === null);
+  const admitted = own.filter((_, i) => rejected[i] === null);
   const results = admitted.length === 0 ? [] : await deliver(admitted);
   let next = 0;
   return rejected.map((result) => result ?? results[next++] as DeliveryResult);

@@ -108,7 +108,7 @@ describe("what one group does to its message", () => {
     const app = createStatelessApp([
       subscribe(Placed, { group: "a" }, spoiling(seen)),
       subscribe(Placed, { group: "b" }, spoiling(seen)),
-    ], { verify: () => ({ ok: true }), transport: new FakeTransport() });
+    ], { service: "s", verify: () => ({ ok: true }), transport: new FakeTransport() });
     await app.request("/deliver", {
       method: "POST",
       headers: {
