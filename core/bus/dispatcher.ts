@@ -35,6 +35,12 @@ import { unroutable } from "./unroutable.ts";
 
 const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
+/**
+ * How long a message rests whose lease ran out before it was sent, in milliseconds: a clock that is wrong must not
+ * keep this bus busy.
+ */
+const LOST_LEASE_PAUSE_MS = 1_000;
+
 /** What a round of dispatch did. */
 export interface DispatchCounts {
   /** How many records were claimed. */
@@ -193,9 +199,9 @@ export class Dispatcher<Tx> {
     return result.existing.state === "failed" && result.existing.reason === reason;
   }
 
-  #giveBack(records: readonly StoredRecord[]): Decision[] {
+  #giveBack(records: readonly StoredRecord[], delayMs = 0): Decision[] {
     return records.map((record) =>
-      this.#decide(record, { kind: "release", delayMs: 0, reason: record.reason })
+      this.#decide(record, { kind: "release", delayMs, reason: record.reason })
     );
   }
 
@@ -263,7 +269,7 @@ export class Dispatcher<Tx> {
     const batch = all.filter((record) => this.#leases.holds(record));
     const overdue = batch.length === all.length
       ? []
-      : this.#giveBack(all.filter((record) => !batch.includes(record)));
+      : this.#giveBack(all.filter((record) => !batch.includes(record)), LOST_LEASE_PAUSE_MS);
     if (batch.length === 0) return overdue;
     let results: readonly SendResult[];
     const startedAtMs = this.#settings.clock.now();

@@ -37,10 +37,18 @@ export function guardedRandom(random: (() => number) | undefined, report: Report
   };
 }
 
+/** Later than any reading of another clock, so that no lease holds that was timed by that one. */
+const STAND_IN_START_MS = 1e15;
+
+function standIn(): number {
+  return STAND_IN_START_MS + performance.now();
+}
+
 class GuardedClock implements Clock {
   readonly #clock: Clock;
   readonly #report: Report;
   #isBroken = false;
+  #hasStandIn = false;
 
   constructor(clock: Clock, report: Report) {
     this.#clock = clock;
@@ -63,6 +71,7 @@ class GuardedClock implements Clock {
   }
 
   monotonic(): number {
+    if (this.#hasStandIn) return standIn();
     try {
       // As for a clock that has none.
       const readMs: unknown = this.#clock.monotonic === undefined
@@ -73,8 +82,9 @@ class GuardedClock implements Clock {
       throw new TypeError("Cannot use what clock.monotonic gave: want milliseconds");
     } catch (error) {
       this.#tell(error);
-      // Later than any reading, so that a sender that cannot tell does not send.
-      return Infinity;
+      // For good: readings of two clocks must not be compared once the first one is right again.
+      this.#hasStandIn = true;
+      return standIn();
     }
   }
 
