@@ -50,7 +50,7 @@ class RefSession implements Session {
 
   constructor({ url, sparse }: OpenOptions) {
     this.#sparse = sparse;
-    this.#sql = postgres(url, { max: CONNECTIONS, fetch_types: false, onnotice: () => {} });
+    this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
   }
 
   async setUp(): Promise<void> {

@@ -25,7 +25,7 @@ describe("the demo", () => {
       assert.equal(schemas.length, 3);
       const sql = connect(url as string, { max: 1 });
       try {
-        const left = await sql`select from pg_namespace where nspname = any(${schemas})`;
+        const left = await sql`select from pg_namespace where nspname in ${sql(schemas)}`;
         assert.equal(left.length, 0);
       } finally {
         await sql.end();
