@@ -8,6 +8,7 @@ import { AtlastError } from "../errors.ts";
 import type { StoredRecord } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /** What became of a cancellation. */
 export type Cancellation =
@@ -34,7 +35,7 @@ export async function cancel<Tx>(
 ): Promise<Cancellation> {
   const { store, observe } = settings;
   await store.ready();
-  for (;;) {
+  return await untilApplied(`cancel message "${id}"`, async () => {
     const found = await store.find("outbox", { id, group: "" });
     if (found === null) {
       throw new AtlastError(
@@ -55,12 +56,10 @@ export async function cancel<Tx>(
       ...settlementOf(decision),
       claimed: own !== undefined,
     }]);
-    if (applied) {
-      observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
-      return "cancelled";
-    }
-    // Someone changed it between the look and the step: look again.
-  }
+    if (applied !== true) return undefined;
+    observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
+    return "cancelled";
+  });
 }
 
 function mayHaveArrived({ crashes, details }: StoredRecord): boolean {

@@ -8,6 +8,7 @@ import type { Box, LifecycleEvent } from "../lifecycle.ts";
 import type { RecordKey, StoredRecord } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /**
  * Has a failed message tried again from the start.
@@ -39,7 +40,7 @@ async function change<Tx>(
   allowed: (record: StoredRecord) => boolean,
 ): Promise<StoredRecord> {
   await settings.store.ready();
-  for (;;) {
+  return await untilApplied(`${event.kind} message "${key.id}"`, async () => {
     const record = await settings.store.find(box, key);
     if (record === null) {
       throw new AtlastError(
@@ -53,10 +54,8 @@ async function change<Tx>(
       ...settlementOf(decision),
       claimed: false,
     }]);
-    if (applied) {
-      settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
-      return record;
-    }
-    // Someone changed it between the look and the step: look again.
-  }
+    if (applied !== true) return undefined;
+    settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+    return record;
+  });
 }

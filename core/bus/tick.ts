@@ -5,6 +5,7 @@
  */
 import type { StoredRecord } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
+import { admitting } from "./admission.ts";
 import { combined } from "./arrival.ts";
 import { dueTime } from "./checked_answers.ts";
 import type { Consumer } from "./consumer.ts";
@@ -106,13 +107,19 @@ async function pullSome<Tx>(
   done: Done,
   untilMs: number,
 ): Promise<PullResult> {
-  const { consumer, puller } = parts;
+  const { settings, consumer, puller } = parts;
   const fresh: StoredRecord[] = [];
-  const pulled = await puller.pull(CONSUME_BATCH, async (messages, options) => {
-    const { received, claimed } = await consumer.receive(messages, () => Infinity, options);
-    fresh.push(...claimed);
-    return received.map((own) => combined(own.map(({ result }) => result ?? { kind: "accepted" })));
-  });
+  const pulled = await puller.pull(
+    CONSUME_BATCH,
+    (messages, options = {}) =>
+      admitting(settings, messages, options, async (admitted) => {
+        const { received, claimed } = await consumer.receive(admitted, () => Infinity, options);
+        fresh.push(...claimed);
+        return received.map((own) =>
+          combined(own.map(({ result }) => result ?? { kind: "accepted" }))
+        );
+      }),
+  );
   done.received += pulled.received;
   await handleAll(parts, fresh, done, untilMs);
   return pulled;
