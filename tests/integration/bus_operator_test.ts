@@ -87,6 +87,18 @@ describe("bus: cancelling", () => {
     assert.equal((await store.find("outbox", { id, group: "" }))?.state, "prepared");
   });
 
+  it("leaves a half message that was confirmed to be sent, so that nobody reads that it was not", async () => {
+    const transport = new FakeTransport();
+    const { bus } = fixture([], { transport, fence: memoryFence() });
+    const run = () => bus.transact(Placed, { n: 1 }, () => Promise.resolve(1), { id: "h" });
+    assert.equal((await run()).outcome, "committed");
+    await assert.rejects(bus.cancel("h"), { code: "wrong_state" });
+    assert.equal((await run()).outcome, "committed");
+    await bus.tick();
+    assert.deepEqual(transport.ids, ["h"]);
+    assert.equal(await bus.cancel("h"), "too_late");
+  });
+
   it("races with sending: either it is sent or it is cancelled", async () => {
     for (let round = 0; round < 20; round++) {
       const { bus, transport } = setup();
