@@ -27,7 +27,11 @@ describe("bus: cancelling", () => {
       else await bus.tick();
       assert.deepEqual(transport.ids, [next]);
       assert.equal((await store.find("outbox", { id, group: "" }))?.state, "cancelled");
-      await assert.rejects(bus.retry({ box: "outbox", id }), { code: "wrong_state" });
+      await assert.rejects(bus.retry({ box: "outbox", id }), {
+        code: "wrong_state",
+        message:
+          `Cannot retry message "${id}" of the outbox: it is cancelled, want one that is failed`,
+      });
       await bus.stop();
     });
   }
@@ -62,7 +66,18 @@ describe("bus: cancelling", () => {
   it("what is not there is not found", async () => {
     const { bus } = setup();
     await assert.rejects(bus.cancel("nothing"), { code: "not_found" });
-    await assert.rejects(bus.retry({ box: "inbox", id: "nothing" }), { code: "not_found" });
+    for (
+      const [message, said] of [
+        [{ box: "outbox", id: "nothing" }, /the outbox has none with this id/],
+        [
+          { box: "inbox", id: "nothing", group: "a" },
+          /the inbox has none with this id in group "a"/,
+        ],
+        [{ box: "inbox", id: "nothing" }, /got no group, want the group of the inbox that has it/],
+      ] as const
+    ) {
+      await assert.rejects(bus.retry(message), { code: "not_found", message: said });
+    }
   });
 
   it("leaves a half message to its fence", async () => {
@@ -70,6 +85,18 @@ describe("bus: cancelling", () => {
     const { id } = await bus.prepare(Placed, { n: 1 });
     await assert.rejects(bus.cancel(id), { code: "wrong_state" });
     assert.equal((await store.find("outbox", { id, group: "" }))?.state, "prepared");
+  });
+
+  it("leaves a half message that was confirmed to be sent, so that nobody reads that it was not", async () => {
+    const transport = new FakeTransport();
+    const { bus } = fixture([], { transport, fence: memoryFence() });
+    const run = () => bus.transact(Placed, { n: 1 }, () => Promise.resolve(1), { id: "h" });
+    assert.equal((await run()).outcome, "committed");
+    await assert.rejects(bus.cancel("h"), { code: "wrong_state" });
+    assert.equal((await run()).outcome, "committed");
+    await bus.tick();
+    assert.deepEqual(transport.ids, ["h"]);
+    assert.equal(await bus.cancel("h"), "too_late");
   });
 
   it("races with sending: either it is sent or it is cancelled", async () => {
