@@ -320,7 +320,7 @@ function unroutable(
 ): Patch {
   const sinceMs = message.details?.unroutableSinceMs ?? nowMs;
   const details = withDetails(message.details, { unroutableSinceMs: sinceMs });
-  const untilMs = later(sinceMs, forMs);
+  const untilMs = Math.min(later(sinceMs, forMs), message.deadlineMs ?? Infinity);
   if (nowMs >= untilMs) {
     return givenUp({ ...message, details }, policy, nowMs, `Unroutable: ${reason}`);
   }

@@ -337,8 +337,8 @@ export interface Store<Tx = unknown> {
    * milliseconds; null when there are none. Leased records count from the end of their lease.
    *
    * With `unroutableForMs` a record that nobody holds and that rests while it waits for a route, and so is due later
-   * than `nowMs`, counts from when that wait ends: so long after its `details.unroutableSinceMs`. A store may name an
-   * earlier time, or leave this out: then a bus that an alarm wakes is woken more often.
+   * than `nowMs`, counts from when that wait ends: so long after its `details.unroutableSinceMs`, or at its deadline if that
+   * is earlier. A store may name an earlier time, or leave this out: then a bus that an alarm wakes is woken more often.
    */
   nextDueAt(
     box: Box,

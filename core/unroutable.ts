@@ -32,16 +32,17 @@ export interface UnroutableRequest {
 }
 
 /**
- * When a record must be worked on at the latest: one that rests while it waits for a route only when that wait ends.
+ * When a record must be worked on at the latest: one that rests while it waits for a route only when that wait ends,
+ * or its deadline comes.
  *
  * @param unroutableForMs How long it waits in all, in milliseconds.
  */
 export function dueAtTheLatest(
-  { details, dueAtMs }: Pick<Standing, "details" | "dueAtMs">,
+  { details, dueAtMs, deadlineMs }: Pick<Standing, "details" | "dueAtMs" | "deadlineMs">,
   nowMs: number,
   unroutableForMs: number,
 ): number {
   const sinceMs = details?.unroutableSinceMs;
   if (sinceMs === undefined || dueAtMs <= nowMs) return dueAtMs;
-  return Math.max(dueAtMs, later(sinceMs, unroutableForMs));
+  return Math.max(dueAtMs, Math.min(later(sinceMs, unroutableForMs), deadlineMs ?? Infinity));
 }

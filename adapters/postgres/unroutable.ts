@@ -85,7 +85,7 @@ export async function nextDueAtTheLatest(
     `with soonest as materialized (
   select due_at_ms,
     case when due_at_ms > $1::text::bigint and ${WAITS}
-      then greatest(due_at_ms, ${SINCE} + $2::text::bigint)
+      then greatest(due_at_ms, least(${SINCE} + $2::text::bigint, deadline_ms))
       else due_at_ms
     end as latest_ms
   from ${table}

@@ -101,6 +101,9 @@ export const unroutableCases: StoreCases = {
     assert.equal(await next(NOW), NOW - 7 + FOR_MS);
     assert.equal(await store.nextDueAt("outbox", NOW), NOW + 9);
     assert.equal(await next(NOW + 9), NOW + 9, "it is due to be tried");
+    const deadlineMs = NOW + 70_000;
+    await store.add("outbox", [waiting("c", { deadlineMs })], NOW);
+    assert.equal(await next(NOW), deadlineMs, "it fails then");
     await store.add("outbox", [recordOf("delayed", { dueAtMs: NOW + 60_000 })], NOW);
     assert.equal(await next(NOW), NOW + 60_000);
     await store.add("outbox", [recordOf("due")], NOW);
@@ -108,6 +111,8 @@ export const unroutableCases: StoreCases = {
     assert.equal(await next(NOW), claimed.leaseUntilMs);
     await store.settle("outbox", [settlement(claimed, { kind: "succeed" })]);
     assert.equal(await next(NOW), NOW + 60_000);
+    await store.add("outbox", [waiting("d", { deadlineMs: NOW + 1 })], NOW);
+    assert.equal(await next(NOW), NOW + REST_MS, "it is tried then");
   },
 
   "the end of a wait is that of the groups asked for": async ({ store }) => {

@@ -15,6 +15,11 @@ local function sinceOf(text)
   local s = text and isOurs(text) and parse(text)
   return s and tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')), s
 end
+
+-- The second of what a patch says is the deadline.
+local function deadlineOf(s)
+  return tonumber(string.match(s.patch, "^%[[^,]*,(%d+)")) or math.huge
+end
 `;
 
 /**
@@ -34,10 +39,10 @@ local function look(queue)
     for i = 1, #page, 2 do keys[#keys + 1] = standingKey(box, page[i]) end
     if #keys > 0 then standings = readAll(keys) end
     for i = 1, #page, 2 do
-      local at, since = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
+      local at, since, s = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
       -- All others come later than the first that does not wait.
       if not since or at <= now then return take(at) end
-      take(math.max(at, since + waits))
+      take(math.max(at, math.min(since + waits, deadlineOf(s))))
     end
     from = from + PAGE
     if from >= WINDOW and #page > 0 then return take(tonumber(page[#page])) end
