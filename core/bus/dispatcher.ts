@@ -57,19 +57,25 @@ export class Dispatcher<Tx> {
   readonly #leases: LeaseKeeper;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: (group: string) => void;
+  readonly #refused: (name: string) => void;
   readonly #settler: Settler<Tx>;
 
-  /** Makes a dispatcher; `received` is told when it put something into the inbox of a group. */
+  /**
+   * Makes a dispatcher; `received` is told when it put something into the inbox of a group, and `refused` of a name
+   * that the transport has no route for, although it said so before.
+   */
   constructor(
     settings: Settings<Tx>,
     leases: LeaseKeeper,
     subscriptions: Subscriptions<Tx>,
     received: (group: string) => void,
+    refused: (name: string) => void,
   ) {
     this.#settings = settings;
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
+    this.#refused = refused;
     this.#settler = new Settler(settings.store, "outbox", settings.clock);
   }
 
@@ -283,14 +289,12 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
-    const sent = batch.map((record, i) =>
-      this.#decide(
-        record,
-        eventAfterSending(this.#settings, sendResultAt(results, i), signal.aborted),
-        nowMs,
-        startedAtMs,
-      )
-    );
+    const sent = batch.map((record, i) => {
+      const result = sendResultAt(results, i);
+      if (result?.kind === "unroutable") this.#refused(record.message.name);
+      const event = eventAfterSending(this.#settings, result, signal.aborted);
+      return this.#decide(record, event, nowMs, startedAtMs);
+    });
     return overdue.length === 0 ? sent : [...overdue, ...sent];
   }
 

@@ -107,11 +107,13 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       tells: (box, group) => !this.#worksOn(box, group),
       due: (atMs) => this.#waker.due(atMs),
     });
+    this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
     this.#dispatcher = new Dispatcher(
       settings,
       this.#leases,
       this.#subscriptions,
       (group) => this.#madeDue("inbox", group),
+      (name) => this.#newRoutes.refused(name),
     );
     this.#consumer = new Consumer({
       settings,
@@ -144,7 +146,6 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
-    this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
     this.#outbox = outboxLane(settings, this.#dispatcher, this.#newRoutes, signal);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
     this.#inbox = inboxLane(settings, this.#consumer, this.#newRoutes, signal);

@@ -23,6 +23,8 @@ export interface LaneParts {
   readonly worksAtOnce: number;
   /** See {@linkcode LoopParts.makeUnroutableDue}. */
   makeUnroutableDue?(): Promise<unknown> | null;
+  /** See {@linkcode LoopParts.makeUnroutableDueAgain}. */
+  makeUnroutableDueAgain?(dueAtMs: number): Promise<number> | null;
   /** Claims up to `limit` records. */
   claim(limit: number): Promise<StoredRecord[]>;
   /** Claims one suspect and works on it alone; false when there is none. */
@@ -81,10 +83,12 @@ export class Lane<Tx> {
   /** Starts its loop, which ends once `stopped` says so and it is woken. */
   start(pollMs: number, stopped: () => boolean): void {
     this.#queue.open();
-    const { name, claimSize, makeUnroutableDue, claim, suspect, nextDueAt } = this.#parts;
+    const { name, claimSize, claim, suspect, nextDueAt } = this.#parts;
+    const { makeUnroutableDue, makeUnroutableDueAgain } = this.#parts;
     const parts: LoopParts = {
       name,
       ...(makeUnroutableDue === undefined ? {} : { makeUnroutableDue }),
+      ...(makeUnroutableDueAgain === undefined ? {} : { makeUnroutableDueAgain }),
       wake: this.wake,
       batchSize: claimSize,
       room: () => {

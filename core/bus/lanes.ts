@@ -35,6 +35,7 @@ export function outboxLane<Tx>(
     workSize: () => batchSize,
     worksAtOnce: SENDS_AT_ONCE,
     makeUnroutableDue: () => newRoutes.makeDue("outbox"),
+    makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("outbox", dueAtMs),
     claim: (limit) => dispatcher.claim("fresh", limit),
     suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),
@@ -64,6 +65,7 @@ export function inboxLane<Tx>(
     workSize: (waiting) => consumer.together(waiting),
     worksAtOnce: Infinity,
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),
+    makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
     claim: (limit) => consumer.claim("fresh", limit),
     suspect: async () => {
       if (suspect !== undefined && lane.holds(suspect)) return false;

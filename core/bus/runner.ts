@@ -41,6 +41,8 @@ export interface LoopParts {
   readonly batchSize: () => number;
   /** Makes due what waits for a route that has come to be here; null where none has. */
   makeUnroutableDue?(): Promise<unknown> | null;
+  /** The same again, where what is due next is due at `dueAtMs`; says how many. Null where it is not the time. */
+  makeUnroutableDueAgain?(dueAtMs: number): Promise<number> | null;
   /** Claims up to `limit` records. */
   claim(limit: number): Promise<StoredRecord[]>;
   /** Claims one suspect and has it worked on alone; false when there is none. */
@@ -80,7 +82,7 @@ export async function runLoop<Tx>(
         if (stopped()) return;
         // A poll costs one small statement as long as it finds nothing due.
         if (!woken && (next.isLull || next.untilMs > clock.now())) {
-          next = dueNext(await parts.nextDueAt(), clock.now());
+          next = await whenDue(parts, () => clock.now());
           continue;
         }
       }
@@ -109,14 +111,17 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   for (const record of records) parts.push(record);
   if (records.length === limit) return "at once";
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
-  const next = dueNext(await parts.nextDueAt(), now());
+  const next = await whenDue(parts, now);
   if (next !== "at once" || await parts.suspect()) return next;
   // What is due and no suspect is just being claimed by another worker.
   return { untilMs: now() + CONTENDED_REST_MS };
 }
 
-function dueNext(given: number | null, nowMs: number): Next {
-  const dueAtMs = dueTime(given);
+/** When the next piece of work is due, once what waits for a route that is here has been made due. */
+async function whenDue(parts: LoopParts, now: () => number): Promise<Next> {
+  const dueAtMs = dueTime(await parts.nextDueAt());
   if (dueAtMs === null) return { untilMs: Infinity };
-  return dueAtMs <= nowMs ? "at once" : { untilMs: dueAtMs };
+  if (dueAtMs <= now()) return "at once";
+  const making = parts.makeUnroutableDueAgain?.(dueAtMs) ?? null;
+  return making !== null && await making > 0 ? "at once" : { untilMs: dueAtMs };
 }

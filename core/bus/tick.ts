@@ -64,8 +64,7 @@ export interface TickParts<Tx> {
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
   const { settings, janitor, draining } = parts;
   const { clock, store } = settings;
-  const beganAtMs = clock.now();
-  const untilMs = beganAtMs + budgetMs;
+  const untilMs = clock.now() + budgetMs;
   await store.ready();
   const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
   let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
@@ -80,7 +79,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     const sent = (isDue(due.outbox) || checked || handled) && await sendSome(parts, done, untilMs);
     // What was sent may be for this very bus.
     if (sent) pulled = { ...pulled, more: true };
-    found = checked || handled || sent || pulled.more || await makeDue(parts, beganAtMs, due);
+    found = checked || handled || sent || pulled.more || await makeDue(parts, due);
     if (found) due = null;
   }
   const pruned = await janitor.run(untilMs, draining);
@@ -114,14 +113,13 @@ async function look<Tx>({ settings, recovery, groups }: TickParts<Tx>): Promise<
 /** Makes due what waits for a route that is here, on both sides; says whether there was any. */
 async function makeDue<Tx>(
   { newRoutes }: TickParts<Tx>,
-  beganAtMs: number,
   due: Due,
 ): Promise<boolean> {
   const made = await Promise.all([
-    newRoutes.makeDueInTick("outbox", beganAtMs, due.outbox),
-    newRoutes.makeDueInTick("inbox", beganAtMs, due.inbox),
+    newRoutes.makeDueAgain("outbox", due.outbox),
+    newRoutes.makeDueAgain("inbox", due.inbox),
   ]);
-  return made.some((count) => count > 0);
+  return made.some((count) => count !== null && count > 0);
 }
 
 /** Fetches messages into the inbox, and handles them once the transport knows that they are there. */

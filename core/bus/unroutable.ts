@@ -9,6 +9,12 @@ import { dueTime, hasRoute } from "./checked_answers.ts";
 import type { Settings } from "./options.ts";
 import type { Subscriptions } from "./subscriber.ts";
 
+/** Within which time what waits for a route is due, in milliseconds; a pause more is for clocks that differ. */
+const SOON_MS = 2 * UNROUTABLE_PAUSE_MS;
+
+/** How often an instance looks at the most. No part of a pause: it must not always find them held by another. */
+const LOOK_PAUSE_MS = 20_000;
+
 /** The event of a message that has no route or subscriber here. */
 export function unroutable<Tx>(
   { unroutableForMs: forMs }: Pick<Settings<Tx>, "unroutableForMs">,
@@ -31,12 +37,18 @@ export async function nextAlarmAt<Tx>(
   return dueTime(await store.nextDueAt(box, nowMs, groups, "scheduled", unroutableForMs));
 }
 
-/** Has messages that wait for a route tried at once by an instance that has just come to have it. */
+/**
+ * Has messages that wait for a route tried by an instance that has it: at once when it has just come to have it, and
+ * then as long as it works. Without that one that lacks the route might be first each time that they are due, because
+ * its clock is a little ahead.
+ */
 export class NewRoutes<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #subscriptions: Subscriptions<Tx>;
-  /** The sides on which messages may wait for what this instance brings. */
-  readonly #unseen = new Set<Box>(["outbox", "inbox"]);
+  /** From when this instance looks again for what it has a route for, in Unix milliseconds. */
+  readonly #looksAtMs: Record<Box, number> = { outbox: -Infinity, inbox: -Infinity };
+  /** Names that the transport refused although it says that it takes them, and when, in Unix milliseconds. */
+  readonly #refused = new Map<string, number>();
 
   constructor(settings: Settings<Tx>, subscriptions: Subscriptions<Tx>) {
     this.#settings = settings;
@@ -45,39 +57,46 @@ export class NewRoutes<Tx> {
 
   /** There is a subscriber more. */
   added(): void {
-    this.#unseen.add("outbox").add("inbox");
+    this.#looksAtMs.outbox = -Infinity;
+    this.#looksAtMs.inbox = -Infinity;
+    this.#refused.clear();
+  }
+
+  /** The transport had no route for a message of this name after all. */
+  refused(name: string): void {
+    this.#refused.set(name, this.#settings.clock.now());
   }
 
   /** Makes due what waits for a route that is here, once for each start and each subscriber; null after that. */
   makeDue(box: Box): Promise<number> | null {
-    if (!this.#unseen.has(box)) return null;
-    return this.#makeDue(box, this.#settings.clock.now() + UNROUTABLE_PAUSE_MS);
+    return this.#looksAtMs[box] === -Infinity ? this.#makeDue(box) : null;
   }
 
   /**
-   * The same, for a tick that has done what was due. It looks only where something is due soon, which is so wherever
-   * a message waits, and leaves out what was tried since the tick began.
+   * The same for one that has done what was due, and again after a pause. It looks only where something is due soon,
+   * which is so wherever a message waits; null where it does not look.
    *
-   * @param beganAtMs When the tick began, in Unix milliseconds.
    * @param dueAtMs When something is due, in Unix milliseconds; null for never.
    */
-  async makeDueInTick(box: Box, beganAtMs: number, dueAtMs: number | null): Promise<number> {
-    const untilMs = beganAtMs + UNROUTABLE_PAUSE_MS - 1;
-    if (!this.#unseen.has(box) || !isResting(dueAtMs, this.#settings.clock.now(), untilMs)) {
-      return 0;
-    }
-    return await this.#makeDue(box, untilMs);
+  makeDueAgain(box: Box, dueAtMs: number | null): Promise<number> | null {
+    const nowMs = this.#settings.clock.now();
+    const looks = nowMs >= this.#looksAtMs[box] && isResting(dueAtMs, nowMs, nowMs + SOON_MS);
+    return looks ? this.#makeDue(box) : null;
   }
 
-  async #makeDue(box: Box, untilMs: number): Promise<number> {
+  async #makeDue(box: Box): Promise<number> {
     const { store, clock, observe } = this.#settings;
     const groups = box === "inbox" ? this.#subscriptions.groups : undefined;
-    this.#unseen.delete(box);
+    const nowMs = clock.now();
+    this.#looksAtMs[box] = nowMs + LOOK_PAUSE_MS;
     if (store.makeUnroutableDue === undefined || groups?.length === 0) return 0;
+    for (const [name, atMs] of this.#refused) {
+      if (nowMs - atMs >= UNROUTABLE_PAUSE_MS) this.#refused.delete(name);
+    }
     try {
       return await store.makeUnroutableDue(box, {
-        nowMs: clock.now(),
-        untilMs,
+        nowMs,
+        untilMs: nowMs + SOON_MS,
         isTaken: (name, group) => this.#isTaken(box, name, group),
         ...(groups === undefined ? {} : { groups }),
       });
@@ -91,7 +110,7 @@ export class NewRoutes<Tx> {
   #isTaken(box: Box, name: string, group: string): boolean {
     if (box === "inbox") return this.#subscriptions.of(name).has(group);
     try {
-      return hasRoute(this.#settings.transport, name, {});
+      return !this.#refused.has(name) && hasRoute(this.#settings.transport, name, {});
     } catch {
       // It is tried when it is due, and the error shows there.
       return false;

@@ -133,6 +133,43 @@ describeOnEveryStore("unroutable", (open) => {
   );
 
   it(
+    "a message is sent by an instance with the route, although one without is first each time",
+    on(open, async ({ store, peer }) => {
+      const { bus, clock } = await waiting(store);
+      await bus.tick();
+      const other = without([], peer, { clock });
+      // Its first look.
+      assert.equal((await other.bus.tick()).sent, 1);
+      await other.bus.publish(Placed, { n: 2 }, { id: "m-2" });
+      for (let sent = 0, tries = 0; sent === 0; tries++) {
+        assert.ok(tries < 3, "it is never sent");
+        await bus.tick();
+        ({ sent } = await other.bus.tick());
+        clock.advance(PAUSE_MS);
+      }
+    }),
+  );
+
+  it(
+    "a message whose deadline comes while it waits fails then, and the alarm is armed for that",
+    on(open, async ({ store }) => {
+      const alarm: Alarm = { graceMs: null, arm: () => Promise.resolve() };
+      const publisher = without([], store);
+      await publisher.bus.publish(Placed, { n: 1 }, { id: "m", deadlineMs: 10 * PAUSE_MS });
+      const { clock } = publisher;
+      const { bus } = without([Placed.name], store, { alarm, clock });
+      const deadlineMs = NOW_MS + 10 * PAUSE_MS;
+      assert.equal((await bus.tick()).nextDueAtMs, deadlineMs);
+      clock.advance(10 * PAUSE_MS - 1_000);
+      assert.equal((await bus.tick()).nextDueAtMs, deadlineMs);
+      assert.equal((await recordOf(store)).dueAtMs, deadlineMs);
+      clock.advance(1_000);
+      await bus.tick();
+      assert.equal((await recordOf(store)).state, "failed");
+    }),
+  );
+
+  it(
     "a record of the inbox waits for its subscriber, and is handled once that starts or is added",
     on(open, async ({ store, peer }) => {
       const handled: string[] = [];
@@ -241,6 +278,37 @@ describe("unroutable: answers", () => {
       [Placed.name, "failed"],
       [Stuck.name, "failed"],
     ]);
+  });
+});
+
+describe("unroutable: instances that run", () => {
+  it("one with the route sends it, although the clock of one without is ahead", async () => {
+    const { bus: publisher, store, clock: ahead } = without([], fixture().store);
+    ahead.advance(200);
+    const lacking = without([Placed.name], store, { clock: ahead });
+    const { bus, clock, observed } = without([], store, { pollMs: 1_000 });
+    await bus.start();
+    await clock.awaits(1_000);
+    await publisher.publish(Placed, { n: 1 }, { id: "m" });
+    for (let seconds = 0; observed.all("succeeded").length === 0; seconds++) {
+      assert.ok(seconds < 2 * PAUSE_MS / 1_000, "it is never sent");
+      await lacking.bus.tick();
+      ahead.advance(1_000);
+      clock.advance(1_000);
+      await clock.awaits(1, 1_000);
+    }
+    await bus.stop();
+  });
+
+  it("one whose transport has no route after all tries no more often", async () => {
+    const { bus, clock, transport } = without([], fixture().store);
+    transport.sender = () => ({ kind: "unroutable", reason: "Nobody reads it" });
+    await bus.publish(Placed, { n: 1 }, { id: "m" });
+    for (let seconds = 0; seconds < 4 * PAUSE_MS / 1_000; seconds++) {
+      await bus.tick();
+      clock.advance(1_000);
+    }
+    assert.equal(transport.batches.length, 4);
   });
 });
 
