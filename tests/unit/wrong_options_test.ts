@@ -1,5 +1,6 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { guardPostgres, postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import {
   type BusOptions,
@@ -87,4 +88,22 @@ describe("what a compiler would refuse", () => {
       });
     }
   });
+});
+
+describe("what is no client of postgres.js", () => {
+  const uses: Readonly<Record<string, (client: never) => unknown>> = {
+    postgresStore,
+    postgresFence,
+    guardPostgres,
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    it(`is refused by ${name}`, () => {
+      for (const client of [undefined, null, "postgres://localhost", {}, () => {}]) {
+        assert.throws(() => use(client as never), {
+          code: "invalid_option",
+          message: /^Cannot use a Postgres client of type \w+: want one of postgres\.js/,
+        });
+      }
+    });
+  }
 });
