@@ -35,6 +35,7 @@ import {
 } from "./inbox_memory.ts";
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
+import type { Proof } from "./proof.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
@@ -103,6 +104,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await readServiceId(this.#run, this.#parts.schema);
   }
 
+  joining(tx: Tx | SqlClient): Tx | SqlClient {
+    return this.#parts.database.joining(tx);
+  }
+
   async add(
     box: Box,
     records: readonly NewRecord[],
@@ -143,9 +148,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     if (tx !== undefined) return await this.#addIn(tx, box, parts, nowMs);
     await this.ready();
     // One statement is atomic by itself, several need a transaction.
-    if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
+    if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
     return await untilUncontended(() =>
-      this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs))
+      this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
     );
   }
 
@@ -289,16 +294,19 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   /** Records whose keys are new are all added or the transaction fails: their answer need not be waited for. */
   async #addIn(
-    tx: Tx | SqlClient,
+    given: Tx | SqlClient,
     box: Box,
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
-    const adding = this.#add(this.#runIn(tx), box, parts, nowMs);
+    const { database } = this.#parts;
+    const tx = database.joining(given);
+    const writer = { run: this.#runIn(tx), proof: database.proofIn(tx) };
+    const adding = this.#add(writer, box, parts, nowMs);
     const [part, ...more] = parts;
     // The second of several parts is sent when the first was answered, which might be after the commit.
     if (part === undefined || more.length > 0 || !haveNewKeys(part)) return await adding;
-    const ahead = this.#parts.database.ahead?.(tx);
+    const ahead = database.ahead?.(tx);
     if (ahead === undefined) return await adding;
     await ahead.take(adding);
     return allAdded(part);
@@ -316,14 +324,19 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #add(
-    run: Run,
+    { run, proof = null }: { readonly run: Run; readonly proof?: Proof | null },
     box: Box,
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
     const { table, lookup } = this.#boxes[box];
     const results: AddResult[] = [];
-    for (const part of parts) results.push(...await addPart(run, table, lookup, part, nowMs));
+    for (const part of parts) {
+      const added = proof === null
+        ? addPart(run, table, lookup, part, nowMs)
+        : proof.write((token) => addPart(run, table, lookup, part, nowMs, token));
+      results.push(...await added);
+    }
     return results;
   }
 }
