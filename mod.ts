@@ -161,5 +161,6 @@ export type {
   StoredRecord,
   Transport,
   TransportCapabilities,
+  UnroutableRequest,
 } from "./core/ports.ts";
 export type { PullRequest, PullResult } from "./core/pull.ts";

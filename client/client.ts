@@ -17,7 +17,6 @@ import {
 import { idSource } from "../core/bus/ids.ts";
 import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
 import type { BodyInput, Contract, ReplyInput } from "../core/contract.ts";
-import { HEADER } from "../core/headers.ts";
 import type { Fetch } from "../core/http/post.ts";
 import { MAX_BODY_BYTES } from "../core/message.ts";
 import type { Clock, Fence } from "../core/ports.ts";
@@ -175,9 +174,9 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
       id: options.id ?? this.#newId(nowMs),
       name: contract.name,
       body,
-      headers: { ...headersOf(options), [HEADER.activeSide]: this.#side },
+      headers: headersOf(options),
     };
-    const bounds = { nowMs, maxBodyBytes: MAX_BODY_BYTES };
+    const bounds = { nowMs, maxBodyBytes: MAX_BODY_BYTES, participant: this.#side };
     const { message, deadlineMs, retry } = await compose(draft, contract, options, bounds);
     return { message, deadlineMs, retry };
   }

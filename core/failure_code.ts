@@ -32,7 +32,7 @@ const TEXTS: Readonly<Record<FailureCode, string>> = {
   crash_limit: "Workers claimed it and never came back, as often as is allowed",
   deadline_exceeded: "Its deadline passed",
   unroutable: "There is no route or subscriber for it",
-  undeliverable: "What had taken it to deliver it gave it up",
+  undeliverable: "What had accepted it for delivery gave it up",
   send_failed: "It could not be sent",
   rejected: "Its receiver will never take it",
   id_conflict: "A different message has its id",

@@ -46,10 +46,7 @@ export const HEADER = {
   responder: "atlast-responder",
   /** On an answer: which time it is that its request was tried from the start; 1 if not given. Atlast's own. */
   round: "atlast-round",
-  /**
-   * `true` on what is sent or answered after a failure callback for the same message was published. Atlast's
-   * own.
-   */
+  /** `true` on what is sent or answered after a failure callback for the same message. Atlast's own. */
   afterFailure: "atlast-after-failure",
   /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
   activeSide: "atlast-active-side",
@@ -67,7 +64,7 @@ export const HEADER = {
  */
 export const MAX_HEADERS = 64;
 /** See {@linkcode MAX_HEADERS}. */
-export const MAX_HEADER_CHARACTERS = 8 * 1024;
+export const MAX_HEADER_CHARACTERS: number = 8 * 1024;
 
 /** Headers that are fields of a {@linkcode Message}, and so are not kept among its headers. */
 const FIELDS: ReadonlySet<string> = new Set([

@@ -24,7 +24,7 @@ export const BYTES_CONTENT_TYPE = "application/octet-stream";
  * The largest body, in bytes of UTF-8: what QStash's free plan carries, so that a message accepted
  * here can be carried anywhere. Larger things belong in object storage, with a reference here.
  */
-export const MAX_BODY_BYTES = 1024 * 1024;
+export const MAX_BODY_BYTES: number = 1024 * 1024;
 
 /** A message, as published and as delivered. */
 export interface Message {

@@ -13,6 +13,7 @@ import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_me
 import type { Message } from "./message.ts";
 import type { SqlClient } from "./platform.ts";
 import type { RetryPolicy } from "./retry.ts";
+import type { UnroutableRequest } from "./unroutable.ts";
 
 export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./fence.ts";
 export type {
@@ -21,6 +22,7 @@ export type {
   Remembering,
   ReturningRecord,
 } from "./inbox_memory.ts";
+export type { UnroutableRequest } from "./unroutable.ts";
 export { type AbortSignalLike, type Clock, type SqlClient, TRANSACTION } from "./platform.ts";
 export type {
   Arrival,
@@ -345,13 +347,25 @@ export interface Store<Tx = unknown> {
   /**
    * When the next claim of records in `state` (`scheduled` if not given) can find something, in Unix
    * milliseconds; null when there are none. Leased records count from the end of their lease.
+   *
+   * With `unroutableForMs` a record that nobody holds and that rests while it waits for a route, and so is due later
+   * than `nowMs`, counts from when that wait ends: so long after its `details.unroutableSinceMs`. A store may name an
+   * earlier time, or leave this out: then a bus that an alarm wakes is woken more often.
    */
   nextDueAt(
     box: Box,
     nowMs: number,
     groups?: readonly string[],
     state?: "scheduled" | "prepared",
+    unroutableForMs?: number,
   ): Promise<number | null>;
+
+  /**
+   * Makes records due that nobody holds and that rest while they wait for a route or a subscriber, where `isTaken`
+   * says that there is one now; says how many. It changes nothing else of them. A store may leave some out, and one
+   * that does not have it leaves out all: they are tried when they are due, which is soon.
+   */
+  makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
 
   /**
    * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this

@@ -198,7 +198,11 @@ function answeredFailure(
   if (FINAL_STATUSES.has(status) || error?.final === true) {
     return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));
   }
-  const meaning = status === 401 || status === 403 ? " (are the keys the same there?)" : "";
+  const meaning = status === 401 || status === 403
+    ? " (are the keys the same there?)"
+    : status === 404
+    ? " (does the route say where it takes deliveries, such as …/deliver?)"
+    : "";
   const why = `${host} answered ${status}${meaning}${said}`;
   // The same, to the millisecond, where an Atlast service answers.
   const waitMs = boundedRetryAfter(error?.retryAfterMs) ??

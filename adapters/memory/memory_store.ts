@@ -21,7 +21,9 @@ import type {
   Store,
   StoreCapabilities,
   StoredRecord,
+  UnroutableRequest,
 } from "../../core/ports.ts";
+import { dueAtTheLatest } from "../../core/unroutable.ts";
 import { Memories } from "./memories.ts";
 import { Records } from "./records.ts";
 import { type Boxes, BufferedTransaction, type MemoryTransaction } from "./transaction.ts";
@@ -201,14 +203,36 @@ class MemoryStore implements Store<MemoryTransaction> {
 
   nextDueAt(
     box: Box,
-    _nowMs: number,
+    nowMs: number,
     groups?: readonly string[],
     state: "scheduled" | "prepared" = "scheduled",
+    unroutableForMs?: number,
   ): Promise<number | null> {
+    if (state === "scheduled" && unroutableForMs !== undefined) {
+      return Promise.resolve(this.#dueAtTheLatest(box, nowMs, groups, unroutableForMs));
+    }
     const kinds = state === "prepared" ? ["half"] as const : ["fresh", "suspect"] as const;
     const due = kinds.map((kind) => this.#boxes[box].firstDue(kind, groups)?.atMs ?? Infinity);
     const nextMs = Math.min(...due);
     return Promise.resolve(nextMs === Infinity ? null : nextMs);
+  }
+
+  makeUnroutableDue(
+    box: Box,
+    { nowMs, untilMs, groups, isTaken }: UnroutableRequest,
+  ): Promise<number> {
+    return promiseOf(() => {
+      const records = this.#boxes[box];
+      const waiting = [...records.all()].filter((record) =>
+        record.state === "scheduled" && record.leaseUntilMs === null &&
+        record.details?.unroutableSinceMs !== undefined &&
+        record.dueAtMs > nowMs && record.dueAtMs <= untilMs &&
+        (groups === undefined || groups.includes(record.group)) &&
+        isTaken(record.message.name, record.group)
+      );
+      for (const record of waiting) records.put({ ...record, dueAtMs: nowMs });
+      return waiting.length;
+    });
   }
 
   async transaction<Result>(work: (tx: MemoryTransaction) => Promise<Result>): Promise<Result> {
@@ -224,6 +248,25 @@ class MemoryStore implements Store<MemoryTransaction> {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #dueAtTheLatest(
+    box: Box,
+    nowMs: number,
+    groups: readonly string[] | undefined,
+    unroutableForMs: number,
+  ): number | null {
+    let nextMs = Infinity;
+    for (const record of this.#boxes[box].all()) {
+      if (record.state !== "scheduled") continue;
+      if (groups !== undefined && !groups.includes(record.group)) continue;
+      const { leaseUntilMs, dueAtMs } = record;
+      const atMs = leaseUntilMs === null
+        ? dueAtTheLatest(record, nowMs, unroutableForMs)
+        : Math.max(leaseUntilMs, dueAtMs);
+      nextMs = Math.min(nextMs, atMs);
+    }
+    return nextMs === Infinity ? null : nextMs;
   }
 
   #own(tx: MemoryTransaction | SqlClient | undefined): BufferedTransaction | undefined {

@@ -37,10 +37,19 @@ export interface DriverResult extends Array<unknown[]> {
   readonly state?: { readonly pid: number | null };
 }
 
+/** Connections of a pool in one state: free, busy, full, ... */
+export interface DriverQueue {
+  readonly length: number;
+  remove(connection: DriverConnection): unknown;
+  shift(): DriverConnection | undefined;
+}
+
 /** A connection of the pool. */
 export interface DriverConnection {
-  queue: { remove(connection: DriverConnection): unknown };
-  readonly idleTimer: { cancel(): void };
+  /** The queue it is in. */
+  queue: DriverQueue;
+  /** Ends it when it has nothing to do for long; started when it becomes free. */
+  readonly idleTimer: { start(): void; cancel(): void };
   /** What the driver calls when the connection has nothing to do and belongs to someone. */
   reserved?: ((() => void) & { release?: boolean }) | null;
   /** What the driver calls when the connection is lost. */

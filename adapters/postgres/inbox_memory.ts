@@ -45,7 +45,10 @@ export function memoryTables(schema: string): MemoryTables {
   return { memory: `${name}.inbox_memory`, forgotten: `${name}.inbox_forgotten` };
 }
 
-/** The statements that make them. What an older version pruned was a day old, or older. */
+/**
+ * The statements that make them. What an older version pruned was a day old, or older; its tables are older than this
+ * transaction, and may be empty because of that.
+ */
 export function memoryStatements(schema: string): string[] {
   const { memory, forgotten } = memoryTables(schema);
   const name = quotedSchema(schema);
@@ -64,7 +67,8 @@ export function memoryStatements(schema: string): string[] {
 )`,
     `insert into ${forgotten} (until_ms)
 select (extract(epoch from now()) * 1000)::bigint - 86400000
-where exists (select 1 from ${name}.inbox)`,
+where exists (select 1 from ${name}.inbox)
+  or exists (select 1 from ${name}.migrations where applied_at < now())`,
   ];
 }
 

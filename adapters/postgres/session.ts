@@ -14,6 +14,7 @@ import {
   type DriverResult,
   queryOf,
 } from "./driver.ts";
+import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
 import type { PostgresJsTransaction } from "./postgres_store.ts";
 import { answerOf } from "./statement.ts";
 
@@ -61,16 +62,37 @@ export class Session {
     }
   }
 
+  /** Begins on a free connection, or on whichever the pool gives; false when it has to be asked again. */
+  async #begin(text: string): Promise<boolean> {
+    const begin = queryOf(this.#sql, text, [], { simple: true });
+    begin.handler = noHandler;
+    const free = takeOpenConnection(this.#sql);
+    if (free === undefined) {
+      if (!await this.#askFor(begin)) return false;
+    } else {
+      this.#take(free);
+      this.send(begin);
+    }
+    this.#backend = begin.state;
+    try {
+      await this.#answerOf(begin);
+    } catch (error) {
+      await this.end(queryOf(this.#sql, "", [], { simple: true })).catch(() => {});
+      // Nothing can have been committed, whatever became of BEGIN.
+      throw this.#loss ?? error;
+    }
+    return true;
+  }
+
   /**
    * The pool is asked for a connection by an empty query: the driver tells which connection it sends that
    * on, unless the pipeline of that is full just then. So BEGIN goes only where the connection is known.
    */
-  async #begin(text: string): Promise<boolean> {
-    const begin = queryOf(this.#sql, text, [], { simple: true });
-    begin.handler = noHandler;
+  async #askFor(begin: DriverQuery): Promise<boolean> {
     const asking = queryOf(this.#sql, "", [], {
       simple: true,
       onexecute: (connection: DriverConnection) => {
+        learnOpenQueue(this.#sql, connection);
         this.#take(connection);
         this.send(begin);
         // It takes no more queries of the pool.
@@ -79,15 +101,7 @@ export class Session {
     });
     begin.catch(() => {});
     await answerOf(asking, { timeoutMs: this.#timeoutMs, destroy: () => this.destroy() });
-    if (this.#connection === null) return false;
-    this.#backend = asking.state;
-    try {
-      await this.#answerOf(begin);
-    } catch (error) {
-      await this.end(queryOf(this.#sql, "", [], { simple: true })).catch(() => {});
-      throw error;
-    }
-    return true;
+    return this.#connection !== null;
   }
 
   /** Why the connection is lost; null while it is not. */
@@ -174,7 +188,7 @@ export class Session {
 }
 
 /** Where a connection is that belongs to a session. */
-const NO_QUEUE = { remove: () => null, push: () => {}, length: 0 };
+const NO_QUEUE = { remove: () => null, push: () => {}, shift: () => undefined, length: 0 };
 
 /** For queries that were sent already when they are first waited for. */
 const noHandler = Object.assign(() => {}, { debug: false });

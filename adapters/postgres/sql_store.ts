@@ -21,6 +21,7 @@ import type {
   Store,
   StoreCapabilities,
   StoredRecord,
+  UnroutableRequest,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
 import { addPart, allAdded } from "./add.ts";
@@ -40,6 +41,7 @@ import { type Database, explained, type Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
 import { compareKeys, keyText, type Table, tableOf } from "./table.ts";
+import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
@@ -252,12 +254,22 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   async nextDueAt(
     box: Box,
-    _nowMs: number,
+    nowMs: number,
     groups?: readonly string[],
     state: "scheduled" | "prepared" = "scheduled",
+    unroutableForMs?: number,
   ): Promise<number | null> {
     await this.ready();
-    return await this.#boxes[box].lookup.nextDueAt(this.#run, groups, state);
+    const { table, lookup } = this.#boxes[box];
+    if (state === "scheduled" && unroutableForMs !== undefined) {
+      return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
+    }
+    return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+    await this.ready();
+    return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {

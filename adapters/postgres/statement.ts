@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import { startDeadline } from "./deadlines.ts";
 import {
   afterWrites,
   aTurn,
@@ -44,24 +45,24 @@ export interface StatementLimit {
  */
 export async function answerOf(query: DriverQuery, limit: StatementLimit): Promise<DriverResult> {
   let isSettled = false;
-  let timer = setTimeout(() => {
+  let stop = startDeadline(limit.timeoutMs, () => {
     const backend = limit.backend ?? query.state;
     if (backend === null) return withdraw(query, limit.timeoutMs);
     cancelOnServer(query, backend);
-    timer = setTimeout(() =>
+    stop = startDeadline(CANCEL_GRACE_MS, () =>
       afterWrites(() => {
         if (isSettled) return;
         query.reject(query.state === null ? notSent(limit.timeoutMs) : unanswered(limit.timeoutMs));
         limit.destroy();
-      }), CANCEL_GRACE_MS);
-  }, limit.timeoutMs);
+      }));
+  });
   try {
     return withoutHoles(await query);
   } catch (error) {
     throw await explainFailure(query, error);
   } finally {
     isSettled = true;
-    clearTimeout(timer);
+    stop();
   }
 }
 
@@ -127,13 +128,13 @@ export async function within<Result>(
   work: PromiseLike<Result>,
   code: "timeout" | "outcome_unknown" = "timeout",
 ): Promise<Result> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let stop: (() => void) | undefined;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
+    stop = startDeadline(timeoutMs, () => {
       reject(new AtlastError(code, `Cannot ${what}: got no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
+    });
   });
-  return await Promise.race([work, limit]).finally(() => clearTimeout(timer));
+  return await Promise.race([work, limit]).finally(() => stop?.());
 }
 
 /**

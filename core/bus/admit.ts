@@ -60,7 +60,7 @@ export async function addToInbox<Tx>(
     some.forEach((arrival, i) => answers.set(arrival, own[i] ?? null));
   };
   await add(inTime);
-  const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options)));
+  const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options, nowMs)));
   const found = await settings.store.addUnlessKnown(returning, nowMs);
   const again: Arrival[] = [];
   for (const [i, arrival] of late.entries()) {
@@ -87,18 +87,26 @@ async function addAll<Tx>(
  */
 function isLate<Tx>(
   { memory: { recordMs, rememberMs } }: Settings<Tx>,
-  { firstAttemptAtMs }: Message,
+  message: Message,
   nowMs: number,
 ): boolean {
+  const firstAttemptAtMs = firstAttemptOf(message, nowMs);
   if (firstAttemptAtMs === undefined) return rememberMs > recordMs;
   return firstAttemptAtMs <= nowMs - Math.max(recordMs - CLOCK_MARGIN_MS, 0);
+}
+
+/** When a message says that it was first sent; undefined where it does not, or names a time that has yet to come. */
+function firstAttemptOf({ firstAttemptAtMs }: Message, nowMs: number): number | undefined {
+  const isPast = firstAttemptAtMs !== undefined && firstAttemptAtMs <= nowMs + CLOCK_MARGIN_MS;
+  return isPast ? firstAttemptAtMs : undefined;
 }
 
 async function returningOf(
   { record, message }: Arrival,
   options: DeliverOptions,
+  nowMs: number,
 ): Promise<ReturningRecord> {
-  const { firstAttemptAtMs } = message;
+  const firstAttemptAtMs = firstAttemptOf(message, nowMs);
   const isFree = firstAttemptAtMs === undefined || isForced(message, options);
   const sinceMs = isFree ? null : firstAttemptAtMs - CLOCK_MARGIN_MS;
   return { record, key: await keyDigest(record), sinceMs };

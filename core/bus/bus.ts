@@ -196,7 +196,8 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    * Withdraws a message that was not sent. `too_late` is the answer for one that is being sent, was sent, or may
    * have arrived: an attempt to send it got no answer, or a worker that had claimed it never came back.
    *
-   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
+   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message that is undecided, or was confirmed and
+   * waits to be sent: its operation took place.
    */
   cancel(id: string): Promise<Cancellation>;
 

@@ -7,7 +7,9 @@
 import { AtlastError } from "../errors.ts";
 import type { StoredRecord } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
+import { isHalf } from "./receipt.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /** What became of a cancellation. */
 export type Cancellation =
@@ -25,7 +27,7 @@ export interface HeldToSend {
 /**
  * Withdraws a message that was not sent.
  *
- * @throws {AtlastError} `not_found`, or `wrong_state` for a half message whose outcome is unknown.
+ * @throws {AtlastError} `not_found`, or `wrong_state` for a half message, unless it was sent or cancelled.
  */
 export async function cancel<Tx>(
   settings: Settings<Tx>,
@@ -34,7 +36,7 @@ export async function cancel<Tx>(
 ): Promise<Cancellation> {
   const { store, observe } = settings;
   await store.ready();
-  for (;;) {
+  return await untilApplied(`cancel message "${id}"`, async () => {
     const found = await store.find("outbox", { id, group: "" });
     if (found === null) {
       throw new AtlastError(
@@ -55,24 +57,29 @@ export async function cancel<Tx>(
       ...settlementOf(decision),
       claimed: own !== undefined,
     }]);
-    if (applied) {
-      observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
-      return "cancelled";
-    }
-    // Someone changed it between the look and the step: look again.
-  }
+    if (applied !== true) return undefined;
+    observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
+    return "cancelled";
+  });
 }
 
 function mayHaveArrived({ crashes, details }: StoredRecord): boolean {
   return crashes > 0 || details?.mayHaveArrived === true;
 }
 
-/** Whether the operation of a half message took place is for its fence to say. */
-function mustBeNoHalf({ id, state }: StoredRecord): void {
-  if (state !== "prepared" && state !== "in_doubt") return;
+/**
+ * Whether the operation of a half message took place is for its fence to say. Once it has, whoever asks again is told
+ * by the record what became of it, so that one that was confirmed must not read as one that was not.
+ */
+function mustBeNoHalf(record: StoredRecord): void {
+  const { id, state } = record;
+  const isConfirmed = state === "scheduled" && isHalf(record);
+  if (!isConfirmed && state !== "prepared" && state !== "in_doubt") return;
   throw new AtlastError(
     "wrong_state",
-    `Cannot cancel message "${id}": it is ${state}, want its half message's own ` +
-      `cancel(), or resolve() by hand once it is in_doubt`,
+    `Cannot cancel message "${id}": ` +
+      (isConfirmed
+        ? "it is a half message whose operation took place, want it sent"
+        : `it is ${state}, want its half message's own cancel(), or resolve() by hand once it is in_doubt`),
   );
 }

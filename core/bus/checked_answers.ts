@@ -5,25 +5,44 @@
  * @module
  */
 import type { CheckAnswer } from "../checkback.ts";
+import { readFailureCode } from "../failure_code.ts";
 import { ignoreRejection } from "../guard.ts";
 import type { MessageHeaders } from "../message.ts";
 import type { SendResult, Transport } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
 
 /**
- * What a transport gave for the message at `index`; undefined for what is no result.
+ * What a transport gave for the message at `index`, in an object of our own; undefined for what is no result, or
+ * cannot be read. What is wrong with one result must not keep the other messages of the batch unsettled.
  *
  * @param results What it gave for all of them.
  */
 export function sendResultAt(results: unknown, index: number): SendResult | undefined {
-  const result: unknown = Array.isArray(results) ? results[index] : undefined;
+  try {
+    return Array.isArray(results) ? readSendResult(results[index]) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readSendResult(result: unknown): SendResult | undefined {
   if (typeof result !== "object" || result === null) return undefined;
-  const { kind, reason, retryAfterMs, ...rest } = result as Record<string, unknown>;
-  if (kind === "sent") return result as SendResult;
-  if (kind !== "failed" && kind !== "unroutable" && kind !== "stopping") return undefined;
+  const { kind, ...rest } = result as Record<string, unknown>;
+  if (kind === "sent") return { kind };
+  const { reason, retryable, retryAfterMs, arrived, code } = rest;
   if (typeof reason !== "string") return undefined;
-  if (retryAfterMs === undefined || isDuration(retryAfterMs)) return result as SendResult;
-  return { ...rest, kind, reason } as SendResult;
+  if (kind === "unroutable") return { kind, reason };
+  if (kind !== "failed" && kind !== "stopping") return undefined;
+  const said = {
+    reason,
+    ...(isDuration(retryAfterMs) ? { retryAfterMs } : {}),
+    ...(arrived === "no" || arrived === "unknown" ? { arrived } as const : {}),
+  };
+  if (kind === "stopping") return { kind, ...said };
+  const known = readFailureCode(code);
+  // Only what says so is final.
+  const failed = { kind, ...said, retryable: retryable !== false } as const;
+  return known === undefined ? failed : { ...failed, code: known };
 }
 
 /**
@@ -93,6 +112,6 @@ export function checkAnswer(answer: CheckAnswer, report: (error: unknown) => voi
   return "unknown";
 }
 
-function isDuration(value: unknown): boolean {
+function isDuration(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }

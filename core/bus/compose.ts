@@ -38,6 +38,8 @@ export interface Bounds {
   readonly encode?: EncodeBody;
   /** Refuses by throwing what could not be sent; asked before the body is looked at. */
   readonly admit?: (name: string, headers: MessageHeaders) => void;
+  /** The participant whose half message it is, for a keeper elsewhere; not given for any other message. */
+  readonly participant?: string;
 }
 
 /** Makes messages that differ in their id and their body. */
@@ -63,10 +65,10 @@ export function composer(
   { name, headers: given }: Pick<Draft, "name" | "headers">,
   rules: Rules,
   options: PublishOptions,
-  { nowMs, maxBodyBytes, encode = encodeBody, admit }: Bounds,
+  { nowMs, maxBodyBytes, encode = encodeBody, admit, participant }: Bounds,
 ): Composer {
   checkName(name);
-  const headers = normalizeHeaders(given);
+  const headers = ownHeaders(normalizeHeaders(given), participant);
   checkCallbackNames(headers);
   admit?.(name, headers);
   checkContentType(options.contentType);
@@ -87,6 +89,16 @@ export function composer(
       ? encoded.then((each) => composed(id, each))
       : composed(id, encoded);
   };
+}
+
+/**
+ * Headers with what the bus alone says of a message. A caller who passes on those of the message in hand, as for
+ * tracing, does not mean that the new one is a half message too, or was sent after a failure.
+ */
+function ownHeaders(headers: MessageHeaders, participant: string | undefined): MessageHeaders {
+  const own = { [HEADER.activeSide]: participant, [HEADER.afterFailure]: undefined };
+  const isPlain = Object.entries(own).every(([name, value]) => headers[name] === value);
+  return isPlain ? headers : normalizeHeaders({ ...headers, ...own });
 }
 
 /** The headers that options ask for, with those the caller brings. */

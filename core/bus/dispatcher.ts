@@ -116,7 +116,10 @@ export class Dispatcher<Tx> {
     const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
     const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
-      const { sendable, decisions } = this.#sort(records);
+      // A bus that has stopped has no routes any more, which says nothing of the message.
+      const { sendable, decisions } = signal.aborted
+        ? { sendable: records, decisions: [] }
+        : this.#sort(records);
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
       const settled: Promise<Decision[]>[] = [];
       const settle = (some: Decision[]): void => {

@@ -44,6 +44,7 @@ import {
 } from "./subscriber.ts";
 import { tick, type TickReport } from "./tick.ts";
 import { type Undeliverable, undeliverable, type UndeliverableStanding } from "./undeliverable.ts";
+import { NewRoutes, nextAlarmAt } from "./unroutable.ts";
 import { Wake } from "./wake.ts";
 import { Waker } from "./waker.ts";
 
@@ -67,6 +68,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   readonly #puller: Puller<Tx>;
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
+  readonly #newRoutes: NewRoutes<Tx>;
   readonly #outbox: Lane<Tx>;
   readonly #inbox: Lane<Tx>;
   readonly #checks: Lane<Tx>;
@@ -142,9 +144,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
-    this.#outbox = outboxLane(settings, this.#dispatcher, signal);
+    this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
+    this.#outbox = outboxLane(settings, this.#dispatcher, this.#newRoutes, signal);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
-    this.#inbox = inboxLane(settings, this.#consumer, signal);
+    this.#inbox = inboxLane(settings, this.#consumer, this.#newRoutes, signal);
     this.#checks = checkLane(settings, this.#recovery, signal);
   }
 
@@ -162,8 +165,12 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
 
   add(subscriber: Subscriber<Tx>): void {
     this.#subscriptions.add(subscriber);
+    this.#newRoutes.added();
     this.#inbox.wake.now();
-    if (this.#phase === "running") this.#puller.wake.now();
+    if (this.#phase !== "running") return;
+    this.#puller.wake.now();
+    // A transport within this process may have got a route by it.
+    this.#outbox.wake.now();
   }
 
   subscribe<C extends Contract>(
@@ -222,7 +229,8 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
       await this.#outbox.idle();
       if (alarm !== undefined) {
-        this.#waker.done(dueTime(await store.nextDueAt("outbox", clock.now())));
+        const dueAtMs = dueTime(await store.nextDueAt("outbox", clock.now()));
+        this.#waker.done(await nextAlarmAt(this.#settings, "outbox", undefined, dueAtMs));
       }
     });
   }
@@ -236,6 +244,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       puller: this.#puller,
       recovery: this.#recovery,
       janitor: this.#janitor,
+      newRoutes: this.#newRoutes,
       groups: () => this.#subscriptions.groups,
       signal: this.#abort.signal,
       draining: () => this.#isStopping(),

@@ -21,6 +21,7 @@ import { newRecord } from "./new_record.ts";
 import { conflict, isHalf } from "./receipt.ts";
 import { decide, identityOf, report, settlementOf } from "./settling.ts";
 import { withGroups } from "./shared_store.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /** A message to be kept until its outcome is known. */
 export interface HalfDraft {
@@ -165,7 +166,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     { scope = {}, hand }: { readonly scope?: HalfScope; readonly hand?: HandNote } = {},
   ): Promise<HalfStatus> {
     const { store, observe } = this.#settings;
-    for (;;) {
+    return await untilApplied(`${kind} half message "${id}"`, async () => {
       const record = await this.find(id, scope);
       if (record === null) {
         throw new AtlastError(
@@ -183,19 +184,17 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         ...settlementOf(decision),
         claimed: "either",
       }]);
-      if (applied) {
-        observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
-        if (kind === "confirm") this.#confirmed();
-        return statusOf({ ...record, ...decision.patch });
-      }
-      // Someone changed it between the look and the step: look again.
-    }
+      if (applied !== true) return undefined;
+      observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+      if (kind === "confirm") this.#confirmed();
+      return statusOf({ ...record, ...decision.patch });
+    });
   }
 
   /** Has a parked half message asked about again from the start, by any bus that can. */
   async askAgain(id: string): Promise<HalfStatus> {
     const { store, clock, observe } = this.#settings;
-    for (;;) {
+    return await untilApplied(`ask again about half message "${id}"`, async () => {
       const record = await this.find(id);
       if (record?.state !== "in_doubt") throw notParked(id, record);
       const decision = decide(this.#settings, record, {
@@ -209,13 +208,11 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         ...settlementOf(decision),
         claimed: "either",
       }]);
-      if (applied) {
-        report(observe, decision, true);
-        this.#prepared(decision.patch.dueAtMs);
-        return statusOf({ ...record, ...decision.patch });
-      }
-      // Someone changed it between the look and the step: look again.
-    }
+      if (applied !== true) return undefined;
+      report(observe, decision, true);
+      this.#prepared(decision.patch.dueAtMs);
+      return statusOf({ ...record, ...decision.patch });
+    });
   }
 
   /** Refuses a message that could only wait for ever. */

@@ -5,7 +5,7 @@
  */
 import type { StoredRecord } from "../ports.ts";
 import type { Settings } from "./options.ts";
-import { runLoop } from "./runner.ts";
+import { type LoopParts, runLoop } from "./runner.ts";
 import { Wake } from "./wake.ts";
 import { WorkQueue } from "./work_queue.ts";
 
@@ -21,6 +21,8 @@ export interface LaneParts {
   readonly workSize: (waiting: readonly StoredRecord[]) => number;
   /** How many calls of `work` are under way at once. */
   readonly worksAtOnce: number;
+  /** See {@linkcode LoopParts.makeUnroutableDue}. */
+  makeUnroutableDue?(): Promise<unknown> | null;
   /** Claims up to `limit` records. */
   claim(limit: number): Promise<StoredRecord[]>;
   /** Claims one suspect and works on it alone; false when there is none. */
@@ -79,9 +81,10 @@ export class Lane<Tx> {
   /** Starts its loop, which ends once `stopped` says so and it is woken. */
   start(pollMs: number, stopped: () => boolean): void {
     this.#queue.open();
-    const { name, claimSize, claim, suspect, nextDueAt } = this.#parts;
-    const parts = {
+    const { name, claimSize, makeUnroutableDue, claim, suspect, nextDueAt } = this.#parts;
+    const parts: LoopParts = {
       name,
+      ...(makeUnroutableDue === undefined ? {} : { makeUnroutableDue }),
       wake: this.wake,
       batchSize: claimSize,
       room: () => {

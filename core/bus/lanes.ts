@@ -9,6 +9,7 @@ import { Lane } from "./lane.ts";
 import type { StoredRecord } from "../ports.ts";
 import type { Settings } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
+import type { NewRoutes } from "./unroutable.ts";
 
 /** How many batches are held for sending: one under way, one next to it, and as much waiting. */
 const HELD_BATCHES = 4;
@@ -23,6 +24,7 @@ const CHECKS_AT_ONCE = 10;
 export function outboxLane<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
+  newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
 ): Lane<Tx> {
   const { store, clock, batchSize } = settings;
@@ -32,6 +34,7 @@ export function outboxLane<Tx>(
     claimSize: () => batchSize,
     workSize: () => batchSize,
     worksAtOnce: SENDS_AT_ONCE,
+    makeUnroutableDue: () => newRoutes.makeDue("outbox"),
     claim: (limit) => dispatcher.claim("fresh", limit),
     suspect: async () => (await dispatcher.round("suspect", signal)).claimed > 0,
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),
@@ -45,6 +48,7 @@ export function outboxLane<Tx>(
 export function inboxLane<Tx>(
   settings: Settings<Tx>,
   consumer: Consumer<Tx>,
+  newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
 ): Lane<Tx> {
   const { store, clock } = settings;
@@ -59,6 +63,7 @@ export function inboxLane<Tx>(
     // of its group.
     workSize: (waiting) => consumer.together(waiting),
     worksAtOnce: Infinity,
+    makeUnroutableDue: () => newRoutes.makeDue("inbox"),
     claim: (limit) => consumer.claim("fresh", limit),
     suspect: async () => {
       if (suspect !== undefined && lane.holds(suspect)) return false;

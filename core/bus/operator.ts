@@ -4,16 +4,18 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
-import type { Box, LifecycleEvent } from "../lifecycle.ts";
-import type { RecordKey, StoredRecord } from "../ports.ts";
+import type { Box } from "../lifecycle.ts";
+import type { RecordKey } from "../ports.ts";
 import { policyOf, type Settings } from "./options.ts";
 import { decide, identityOf, settlementOf } from "./settling.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /**
  * Has a failed message tried again from the start.
  *
  * @param force Whether receivers are to take it although they may have forgotten it; of the outbox alone.
- * @throws {AtlastError} `invalid_option` for a message of the inbox that is to be forced.
+ * @throws {AtlastError} `not_found`; `wrong_state` for one that is not failed; `invalid_option` for a message of the
+ * inbox that is to be forced.
  */
 export async function retry<Tx>(
   settings: Settings<Tx>,
@@ -27,36 +29,35 @@ export async function retry<Tx>(
       `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
     );
   }
-  await change(settings, box, key, { kind: "retry", force }, () => true);
-}
-
-/** Carries an event out on a record that nobody has claimed, unless `allowed` says no; gives back what it found. */
-async function change<Tx>(
-  settings: Settings<Tx>,
-  box: Box,
-  key: RecordKey,
-  event: LifecycleEvent,
-  allowed: (record: StoredRecord) => boolean,
-): Promise<StoredRecord> {
   await settings.store.ready();
-  for (;;) {
+  await untilApplied(`retry message "${key.id}"`, async () => {
     const record = await settings.store.find(box, key);
     if (record === null) {
       throw new AtlastError(
         "not_found",
-        `Cannot ${event.kind} message "${key.id}": the ${box} has none with this id`,
+        `Cannot retry message "${key.id}": ${whatIsMissing(box, key)}`,
       );
     }
-    if (!allowed(record)) return record;
-    const decision = decide(settings, record, event, policyOf(settings, record));
+    if (record.state !== "failed") {
+      throw new AtlastError(
+        "wrong_state",
+        `Cannot retry message "${key.id}" of the ${box}: it is ${record.state}, want one that is failed`,
+      );
+    }
+    const decision = decide(settings, record, { kind: "retry", force }, policyOf(settings, record));
     const [applied] = await settings.store.settle(box, [{
       ...settlementOf(decision),
       claimed: false,
     }]);
-    if (applied) {
-      settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
-      return record;
-    }
-    // Someone changed it between the look and the step: look again.
-  }
+    if (applied !== true) return undefined;
+    settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+    return record;
+  });
+}
+
+function whatIsMissing(box: Box, { group }: RecordKey): string {
+  if (box === "outbox") return "the outbox has none with this id";
+  return group === ""
+    ? "got no group, want the group of the inbox that has it"
+    : `the inbox has none with this id in group "${group}"`;
 }

@@ -15,6 +15,7 @@ import { checkRetryPolicy, DEFAULT_RETRY, type RetryPolicy } from "../retry.ts";
 import { detailOf, type FailureDetail } from "./failure_report.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
+import { checkPorts } from "./check_ports.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import { guarded, type Observer } from "./observer.ts";
 import { type Redact, redacted, redacting } from "./redact.ts";
@@ -188,7 +189,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   const observe = redacted(guarded(options.observe), redact);
   const reportOn = (during: string) => (error: unknown) =>
     observe({ kind: "error", during, error });
-  checkTransport(options.transport);
+  checkPorts(options);
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
@@ -219,20 +220,6 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
-}
-
-/** With a batch of no messages, or of none that is a number, nothing would be sent and nothing said. */
-function checkTransport({ capabilities }: Transport): void {
-  for (const limit of ["maxBatch", "maxBodyBytes"] as const) {
-    const value: unknown = capabilities[limit];
-    if (typeof value === "number" && value >= 1) continue;
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot make a bus with a transport whose capability ${limit} is ${
-        typeof value === "number" ? value : typeof value
-      }: want a number from 1 on`,
-    );
-  }
 }
 
 /** The largest body that this bus publishes, in bytes. */

@@ -10,7 +10,8 @@ import type { StoredRecord } from "../ports.ts";
 import { messageOfRound } from "./callback.ts";
 
 /**
- * The message of a record, with what its receiver is to know of its way.
+ * The message of a record, with what its receiver is to know of its way. Its headers are a copy: those of the record
+ * decide who is told of a failure, whatever the transport does to what it is given.
  *
  * @param nowMs When this attempt begins, in Unix milliseconds.
  */
@@ -18,7 +19,8 @@ export function outgoing(record: StoredRecord, nowMs: number): Message {
   const { id, name, headers, contentType, body, sentAtMs } = messageOfRound(record);
   const firstAttemptAtMs = firstAttemptAt(record, nowMs);
   // Written out: this is done for every message that is sent.
-  const message = { id, name, headers, contentType, body, sentAtMs, firstAttemptAtMs };
+  const own = { ...headers };
+  const message = { id, name, headers: own, contentType, body, sentAtMs, firstAttemptAtMs };
   return record.details?.sentForced === true ? { ...message, isForced: true } : message;
 }
 

@@ -64,8 +64,9 @@ export function receiptOf({ message }: NewRecord, results: readonly AddResult[])
 export function conflict(action: "publish" | "prepare", name: string, id: string): AtlastError {
   return new AtlastError(
     "id_conflict",
-    `Cannot ${action} "${name}" with id "${id}": got an id that another message has, want one of its own, ` +
-      "or the same name, body, callbacks and destination for the same message again",
+    `Cannot ${action} "${name}" with id "${id}": got an id that another message has, or one that ` +
+      "was cancelled or prepared; want one of its own, or for the same message again the same name, body, " +
+      "callbacks and destination",
   );
 }
 

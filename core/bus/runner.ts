@@ -39,6 +39,8 @@ export interface LoopParts {
   readonly wake: Wake;
   /** How many are claimed at once. */
   readonly batchSize: () => number;
+  /** Makes due what waits for a route that has come to be here; null where none has. */
+  makeUnroutableDue?(): Promise<unknown> | null;
   /** Claims up to `limit` records. */
   claim(limit: number): Promise<StoredRecord[]>;
   /** Claims one suspect and has it worked on alone; false when there is none. */
@@ -82,6 +84,8 @@ export async function runLoop<Tx>(
           continue;
         }
       }
+      const making = parts.makeUnroutableDue?.() ?? null;
+      if (making !== null) await making;
       next = await round(parts, () => clock.now());
       if (clock.now() >= suspectsAtMs && next === "at once") {
         suspectsAtMs = clock.now() + leaseMs / SUSPECTS_PER_LEASE;

@@ -238,13 +238,11 @@ export class Subscriptions<Tx> {
   }
 }
 
-function checkGroup(group: string): void {
-  if (!/^[A-Za-z0-9_.-]{1,100}$/.test(group)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use "${
-        group.slice(0, 60)
-      }" as a group: want 1 to 100 letters, digits, "_", "-" and dots`,
-    );
-  }
+function checkGroup(group: unknown): void {
+  if (typeof group === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(group)) return;
+  const got = typeof group === "string" ? JSON.stringify(group.slice(0, 60)) : typeof group;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${got} as a group: want 1 to 100 letters, digits, "_", "-" and dots`,
+  );
 }

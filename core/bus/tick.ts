@@ -5,6 +5,7 @@
  */
 import type { StoredRecord } from "../ports.ts";
 import type { PullResult } from "../pull.ts";
+import { admitting } from "./admission.ts";
 import { combined } from "./arrival.ts";
 import { dueTime } from "./checked_answers.ts";
 import type { Consumer } from "./consumer.ts";
@@ -13,6 +14,7 @@ import type { Janitor } from "./janitor.ts";
 import type { Settings } from "./options.ts";
 import type { Puller } from "./puller.ts";
 import type { Recovery } from "./recovery.ts";
+import { type NewRoutes, nextAlarmAt } from "./unroutable.ts";
 
 /** How many inbox messages a tick claims at once, and how many of each name it fetches. */
 const CONSUME_BATCH = 50;
@@ -34,7 +36,10 @@ export interface TickReport {
   readonly failed: number;
   /** How many expired messages were deleted. */
   readonly pruned: number;
-  /** When the next tick can find something to do, in Unix milliseconds; null when nothing is scheduled. */
+  /**
+   * When the next tick can find something to do, in Unix milliseconds; null when nothing is scheduled. With an alarm,
+   * what rests while it waits for a route counts only from when it fails.
+   */
   readonly nextDueAtMs: number | null;
 }
 
@@ -46,6 +51,7 @@ export interface TickParts<Tx> {
   readonly puller: Puller<Tx>;
   readonly recovery: Recovery<Tx>;
   readonly janitor: Janitor<Tx>;
+  readonly newRoutes: NewRoutes<Tx>;
   /** The groups that have subscribers here. */
   readonly groups: () => readonly string[];
   /** Aborts what is under way when the bus stops. */
@@ -58,7 +64,8 @@ export interface TickParts<Tx> {
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
   const { settings, janitor, draining } = parts;
   const { clock, store } = settings;
-  const untilMs = clock.now() + budgetMs;
+  const beganAtMs = clock.now();
+  const untilMs = beganAtMs + budgetMs;
   await store.ready();
   const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
   let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
@@ -73,12 +80,16 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     const sent = (isDue(due.outbox) || checked || handled) && await sendSome(parts, done, untilMs);
     // What was sent may be for this very bus.
     if (sent) pulled = { ...pulled, more: true };
-    found = checked || handled || sent || pulled.more;
+    found = checked || handled || sent || pulled.more || await makeDue(parts, beganAtMs, due);
     if (found) due = null;
   }
   const pruned = await janitor.run(untilMs, draining);
   due ??= await look(parts);
-  const times = [...Object.values(due), pulled.more ? clock.now() : pulled.nextAtMs]
+  const alarms = await Promise.all([
+    nextAlarmAt(settings, "outbox", undefined, due.outbox),
+    nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
+  ]);
+  const times = [...alarms, due.check, pulled.more ? clock.now() : pulled.nextAtMs]
     .filter((dueAtMs) => dueAtMs !== null);
   return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
 }
@@ -100,19 +111,38 @@ async function look<Tx>({ settings, recovery, groups }: TickParts<Tx>): Promise<
   return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
 }
 
+/** Makes due what waits for a route that is here, on both sides; says whether there was any. */
+async function makeDue<Tx>(
+  { newRoutes }: TickParts<Tx>,
+  beganAtMs: number,
+  due: Due,
+): Promise<boolean> {
+  const made = await Promise.all([
+    newRoutes.makeDueInTick("outbox", beganAtMs, due.outbox),
+    newRoutes.makeDueInTick("inbox", beganAtMs, due.inbox),
+  ]);
+  return made.some((count) => count > 0);
+}
+
 /** Fetches messages into the inbox, and handles them once the transport knows that they are there. */
 async function pullSome<Tx>(
   parts: TickParts<Tx>,
   done: Done,
   untilMs: number,
 ): Promise<PullResult> {
-  const { consumer, puller } = parts;
+  const { settings, consumer, puller } = parts;
   const fresh: StoredRecord[] = [];
-  const pulled = await puller.pull(CONSUME_BATCH, async (messages, options) => {
-    const { received, claimed } = await consumer.receive(messages, () => Infinity, options);
-    fresh.push(...claimed);
-    return received.map((own) => combined(own.map(({ result }) => result ?? { kind: "accepted" })));
-  });
+  const pulled = await puller.pull(
+    CONSUME_BATCH,
+    (messages, options = {}) =>
+      admitting(settings, messages, options, async (admitted) => {
+        const { received, claimed } = await consumer.receive(admitted, () => Infinity, options);
+        fresh.push(...claimed);
+        return received.map((own) =>
+          combined(own.map(({ result }) => result ?? { kind: "accepted" }))
+        );
+      }),
+  );
   done.received += pulled.received;
   await handleAll(parts, fresh, done, untilMs);
   return pulled;

@@ -8,6 +8,7 @@ import type { Message } from "../message.ts";
 import type { StoredRecord } from "../ports.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Settings } from "./options.ts";
+import { untilApplied } from "./until_applied.ts";
 
 /** A message that was sent and then given up. */
 export interface Undeliverable {
@@ -58,7 +59,7 @@ export async function undeliverable<Tx>(
   await store.ready();
   const isOurs = message?.id === id && proof !== undefined &&
     await settings.transport.provesSent?.(message, proof) === true;
-  for (;;) {
+  return await untilApplied(`fail message "${id}"`, async () => {
     const record = await store.find("outbox", { id, group: "" });
     if (record?.state === "failed") return "failed";
     if (record?.state === "scheduled") {
@@ -81,8 +82,8 @@ export async function undeliverable<Tx>(
       });
       return "unknown";
     }
-    // Someone changed it between the look and the step: look again.
-  }
+    return undefined;
+  });
 }
 
 /** When a record was settled, in Unix milliseconds; when it was added where that is not known. */

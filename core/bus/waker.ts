@@ -19,6 +19,8 @@ export class Waker<Tx> {
   #atMs = Infinity;
   /** For what is due at once, and left to whoever asked for it until then. */
   #graceAtMs = Infinity;
+  /** For when it was armed last: each tick finds a message that waits for its time to end, and need not say so. */
+  #armedAtMs = -Infinity;
 
   constructor(settings: Settings<Tx>, isResting: () => boolean) {
     this.#settings = settings;
@@ -43,7 +45,8 @@ export class Waker<Tx> {
   /** Everything that is due was done, and what is left is due at `atMs`; null for nothing. */
   done(atMs: number | null): void {
     this.#graceAtMs = Infinity;
-    this.left(atMs);
+    const isArmed = atMs === this.#armedAtMs && atMs > this.#settings.clock.now();
+    if (!isArmed) this.left(atMs);
   }
 
   /** Arms the alarm for what was collected; null when there is nothing to arm it for. Never rejects. */
@@ -66,6 +69,7 @@ export class Waker<Tx> {
     );
     try {
       await limit.race(async () => await alarm.arm(atMs));
+      this.#armedAtMs = atMs;
     } finally {
       limit.end();
     }

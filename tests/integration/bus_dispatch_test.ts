@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { SendResult } from "../../mod.ts";
+import { defineMessage, failureReport, type SendResult } from "../../mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
 import { Gate } from "../support/gate.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
 import { wrapped } from "../support/wrapped_store.ts";
+
+const Stuck = defineMessage("order.stuck", { body: failureReport });
+const ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
 
 function setup(transport = new FakeTransport()) {
   const wrapping = wrapped(memoryStore());
@@ -57,6 +60,42 @@ describe("bus: dispatch", () => {
     await bus.tick();
     assert.equal(observed.all("succeeded", { id: "a" }).length, 1);
     assert.ok(observed.all("retrying", { id: "b" }).length > 0);
+  });
+
+  it("a result that cannot be read fails an attempt of its message, and of no other", async () => {
+    const { bus, transport, observed, store } = setup();
+    const boom = () => {
+      throw new Error("read");
+    };
+    const results = [
+      SENT,
+      Object.defineProperty({ kind: "failed" }, "reason", { get: boom }),
+      new Proxy({}, { get: (_, key) => key === "then" ? undefined : boom() }),
+      SENT,
+    ];
+    const rounds = [results as SendResult[], [SENT, SENT]];
+    transport.send = () => Promise.resolve(rounds.shift() ?? []);
+    await publishIds(bus, ["a", "b", "c", "d"]);
+    await bus.tick();
+    assert.deepEqual(observed.all("error"), []);
+    assert.deepEqual(observed.all("retrying").map(({ id }) => id), ["b", "c"]);
+    for (const id of ["a", "b", "c", "d"]) {
+      const record = await store.find("outbox", { id, group: "" });
+      assert.deepEqual([record?.state, record?.crashes], ["succeeded", 0]);
+    }
+  });
+
+  it("nonsense in a result stays out of what is stored and told", async () => {
+    const { bus, transport, store } = setup();
+    const result = { kind: "failed", reason: "no", retryable: 0, arrived: 1, code: { a: 1 } };
+    transport.send = () => Promise.resolve([result as unknown as SendResult]);
+    await bus.publish(Placed, { n: 1 }, { id: "a", failureCallback: Stuck, retry: ONCE });
+    await bus.tick();
+    const records = await store.list({ box: "outbox", limit: 10 });
+    const told = records.map(({ message }) => message).find(({ name }) => name === Stuck.name);
+    const { code, mayHaveArrived } = JSON.parse(String(told?.body));
+    // What does not say that it is final is not.
+    assert.deepEqual([code, mayHaveArrived], ["send_failed", true]);
   });
 
   it("what has no destination here is given back without an attempt", async () => {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryFence } from "../../adapters/memory/mod.ts";
+import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import { NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
 import { Gate } from "../support/gate.ts";
+import { wrapped } from "../support/wrapped_store.ts";
 
 function setup(transport = new FakeTransport()) {
   return { ...fixture([], { transport }), transport };
@@ -26,7 +27,11 @@ describe("bus: cancelling", () => {
       else await bus.tick();
       assert.deepEqual(transport.ids, [next]);
       assert.equal((await store.find("outbox", { id, group: "" }))?.state, "cancelled");
-      await assert.rejects(bus.retry({ box: "outbox", id }), { code: "wrong_state" });
+      await assert.rejects(bus.retry({ box: "outbox", id }), {
+        code: "wrong_state",
+        message:
+          `Cannot retry message "${id}" of the outbox: it is cancelled, want one that is failed`,
+      });
       await bus.stop();
     });
   }
@@ -61,7 +66,18 @@ describe("bus: cancelling", () => {
   it("what is not there is not found", async () => {
     const { bus } = setup();
     await assert.rejects(bus.cancel("nothing"), { code: "not_found" });
-    await assert.rejects(bus.retry({ box: "inbox", id: "nothing" }), { code: "not_found" });
+    for (
+      const [message, said] of [
+        [{ box: "outbox", id: "nothing" }, /the outbox has none with this id/],
+        [
+          { box: "inbox", id: "nothing", group: "a" },
+          /the inbox has none with this id in group "a"/,
+        ],
+        [{ box: "inbox", id: "nothing" }, /got no group, want the group of the inbox that has it/],
+      ] as const
+    ) {
+      await assert.rejects(bus.retry(message), { code: "not_found", message: said });
+    }
   });
 
   it("leaves a half message to its fence", async () => {
@@ -69,6 +85,18 @@ describe("bus: cancelling", () => {
     const { id } = await bus.prepare(Placed, { n: 1 });
     await assert.rejects(bus.cancel(id), { code: "wrong_state" });
     assert.equal((await store.find("outbox", { id, group: "" }))?.state, "prepared");
+  });
+
+  it("leaves a half message that was confirmed to be sent, so that nobody reads that it was not", async () => {
+    const transport = new FakeTransport();
+    const { bus } = fixture([], { transport, fence: memoryFence() });
+    const run = () => bus.transact(Placed, { n: 1 }, () => Promise.resolve(1), { id: "h" });
+    assert.equal((await run()).outcome, "committed");
+    await assert.rejects(bus.cancel("h"), { code: "wrong_state" });
+    assert.equal((await run()).outcome, "committed");
+    await bus.tick();
+    assert.deepEqual(transport.ids, ["h"]);
+    assert.equal(await bus.cancel("h"), "too_late");
   });
 
   it("races with sending: either it is sent or it is cancelled", async () => {
@@ -136,4 +164,45 @@ describe("bus: having a message tried again", () => {
     const handled = bus.retry({ box: "inbox", id: "m", group: "g" });
     await assert.rejects(handled, { code: "wrong_state" });
   });
+});
+
+describe("a store that never applies a change", () => {
+  const hand = { by: "ann", reason: "seen" };
+  const calls = {
+    cancel: ({ bus }: Parts) => bus.cancel("delayed"),
+    retry: ({ bus }: Parts) => bus.retry({ box: "outbox", id: "failed" }),
+    askAgain: ({ bus }: Parts) => bus.askAgain("parked"),
+    resolve: ({ bus }: Parts) => bus.resolve("parked", "cancel", hand),
+    undeliverable: ({ bus }: Parts) => bus.undeliverable({ id: "sent", reason: "gone" }),
+  };
+  type Parts = Pick<ReturnType<typeof fixture>, "bus">;
+
+  for (const [name, call] of Object.entries(calls)) {
+    for (const answer of [[], [false], [{}]]) {
+      it(`has ${name} fail, and does not keep it busy: settle gives ${JSON.stringify(answer)}`, async () => {
+        const wrapping = wrapped(memoryStore());
+        const transport = new FakeTransport(({ id }) =>
+          id === "failed" ? { kind: "failed", reason: "no", retryable: false } : SENT
+        );
+        const fence = Object.assign(memoryFence(), {
+          ask: () => Promise.resolve("unknown" as const),
+        });
+        const check = { immunityMs: 0, maxChecks: 1 };
+        const { bus, store } = fixture([], { store: wrapping.store, transport, fence, check });
+        await bus.prepare(Placed, { n: 1 }, { id: "parked" });
+        await bus.publishMany(Placed, [{ n: 1 }, { n: 2 }], { ids: ["failed", "sent"] });
+        await bus.publish(Placed, { n: 1 }, { id: "delayed", delayMs: 5_000 });
+        await bus.tick();
+        assert.equal((await store.find("outbox", { id: "parked", group: "" }))?.state, "in_doubt");
+        wrapping.calls.clear();
+        wrapping.around = (method, run) => {
+          if (method !== "settle") return run();
+          assert.ok(wrapping.calls.get("settle")! < 1_000, "it keeps trying");
+          return Promise.resolve(answer);
+        };
+        await assert.rejects(call({ bus }), { code: "timeout" });
+        await bus.stop();
+      });
+    }
+  }
 });

@@ -22,6 +22,15 @@ function spoil(message: Message): void {
   Object.assign(message, { id: "spoilt", name: "spoilt", body: "spoilt" });
 }
 
+const anyBytes: Schema<Uint8Array, Uint8Array> = {
+  "~standard": {
+    version: 1,
+    vendor: "test",
+    validate: (value) => ({ value: value as Uint8Array }),
+  },
+};
+const Raw = defineMessage(Placed.name, { body: anyBytes });
+
 const seenBy = ({ message }: HandlerContext) => structuredClone(message);
 const ONCE_MORE = { kind: "fixed", delayMs: 1_000, maxAttempts: 3 } as const;
 const CALLBACK = { [HEADER.callbackName]: Marked.name };
@@ -125,14 +134,6 @@ describe("what one group does to its message", () => {
   it("does not reach bytes", async () => {
     const seen: number[][] = [];
     const bytes = { body: Uint8Array.of(1, 2, 3), contentType: "application/octet-stream" };
-    const schema: Schema<Uint8Array, Uint8Array> = {
-      "~standard": {
-        version: 1,
-        vendor: "test",
-        validate: (value) => ({ value: value as Uint8Array }),
-      },
-    };
-    const Raw = defineMessage(Placed.name, { body: schema });
     const { bus } = fixture([
       subscribe(Raw, { group: "a" }, (body, { message }) => {
         body.fill(9);
@@ -162,3 +163,27 @@ it("what a caller does to a message that it delivered is not seen by handlers", 
   assert.deepEqual(seen, [arriving("m", { headers: CALLBACK })]);
   await bus.stop();
 });
+
+for (const isRunning of [false, true]) {
+  it(`what a transport does to what it is given changes nothing, on a bus that ${isRunning ? "runs" : "rests"}`, async () => {
+    const sent: Message[] = [];
+    const transport = new FakeTransport((message) => {
+      sent.push(structuredClone(message));
+      spoil(message);
+      return { kind: "failed", reason: "no", retryable: true };
+    });
+    const { bus, observed, store } = fixture([], { transport });
+    const retry = { kind: "fixed", delayMs: 0, maxAttempts: 2 } as const;
+    if (isRunning) await bus.start();
+    const headers = { ...CALLBACK, [HEADER.failureCallbackName]: "order.stuck" };
+    await bus.publish(Raw, new Uint8Array([1, 2]), { id: "a", retry, headers });
+    if (!isRunning) await bus.tick();
+    await observed.until("failed", { id: "a" });
+    const [first, second] = sent.filter(({ id }) => id === "a");
+    assert.deepEqual(second, first);
+    assert.deepEqual(first?.body, new Uint8Array([1, 2]));
+    const told = await store.list({ box: "outbox", limit: 10 });
+    assert.equal(told.filter(({ message: { name } }) => name === "order.stuck").length, 1);
+    await bus.stop();
+  });
+}

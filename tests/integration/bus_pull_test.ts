@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { subscribe, type Transport } from "../../mod.ts";
+import { HEADER, subscribe, type Transport } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeStream, MIN_IDLE_MS } from "../support/fake_stream.ts";
 import { Gate, quiet } from "../support/gate.ts";
@@ -270,6 +270,33 @@ describe("bus: pulling while it runs", () => {
     await observed.until("succeeded", { id: "a" });
     await bus.stop();
   });
+});
+
+describe("bus: what is pulled", () => {
+  for (const running of [false, true]) {
+    it(`is refused as what is delivered, on a bus that ${running ? "runs" : "ticks"}`, async () => {
+      const stream = new FakeStream(["g"]);
+      const { bus, store, observed } = fixture(
+        [subscribe(Placed, { group: "g" }, () => {})],
+        { transport: stream.transport("g"), callbackNames: ["order.*"] },
+      );
+      const asking = (name: string) => ({ headers: { [HEADER.callbackName]: name } });
+      const bad = [
+        arriving(`atlast-reply-${"a".repeat(43)}`),
+        arriving("not allowed", asking("payment.refund")),
+        arriving("no name", asking("no name!")),
+      ];
+      await stream.transport("g").send([...bad, arriving("good")], SIGNAL);
+      if (running) await bus.start();
+      else await bus.tick();
+      await observed.until("succeeded");
+      await bus.stop();
+      assert.deepEqual([...stream.parked.keys()].sort(), bad.map(({ id }) => id).sort());
+      const stored = await store.list({ box: "inbox", limit: 10 });
+      assert.deepEqual(stored.map(({ id, state }) => [id, state]), [["good", "succeeded"]]);
+      assert.equal(observed.all("error", { during: "deliver" }).length, bad.length);
+    });
+  }
 });
 
 type Pulled = Transport & Required<Pick<Transport, "pull">>;

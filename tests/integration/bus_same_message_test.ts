@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { memoryFence } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import type { Store } from "../../core/ports.ts";
-import { type AtlastError, type PublishOptions, subscribe } from "../../mod.ts";
+import { type AtlastError, HEADER, type PublishOptions, subscribe } from "../../mod.ts";
 import { fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
@@ -105,6 +105,18 @@ describeOnEveryStore("the same message, published again", (open, { hasTransactio
     const other = bus.publishRaw({ ...raw, body: '{"n":1,"m":[false]}' });
     await assert.rejects(other, { code: "id_conflict" });
     await close();
+  });
+
+  it("is the same one with the headers passed on of a half message, or of one sent after a failure", async () => {
+    const room = await setup(open);
+    const passedOn = { [HEADER.activeSide]: "orders", "Atlast-After-Failure": "true", note: "1" };
+    await publish(room, "alone", "a", { headers: passedOn });
+    const again = await publish(room, "alone", "a", { headers: passedOn });
+    assert.deepEqual([again?.duplicate, again?.state], [true, "scheduled"]);
+    const record = await room.store.find("outbox", { id: "a", group: "" });
+    assert.deepEqual(record?.message.headers, { note: "1" });
+    await room.bus.stop();
+    await room.close();
   });
 
   it("names nothing of the other message in a conflict", async () => {

@@ -187,6 +187,30 @@ describe("bus: stopping", () => {
     assert.ok(sent <= 1);
   });
 
+  it("says nothing of the routes of a message that was stored after its end", async () => {
+    const gate = new Gate();
+    const wrapping = wrapped(memoryStore());
+    const transport = new FakeTransport();
+    const { bus, clock, observed } = fixture([], { transport, store: wrapping.store });
+    await bus.start();
+    wrapping.around = async (method, call) => {
+      if (method === "add") await gate.pass();
+      return await call();
+    };
+    const publishing = bus.publish(Placed, { n: 1 }, { id: "a" });
+    await gate.reached();
+    const stopping = bus.stop({ drainMs: 1_000 });
+    clock.advance(1_000);
+    await stopping;
+    transport.unknown.add(Placed.name);
+    gate.open();
+    await publishing;
+    await observed.until("released", { id: "a" });
+    const record = await wrapping.store.find("outbox", { id: "a", group: "" });
+    assert.deepEqual([record?.leaseUntilMs, record?.details], [null, null]);
+    assert.deepEqual(observed.all("unroutable"), []);
+  });
+
   it("does not wait for ever for a transaction of the user's", async () => {
     const { bus, clock } = fixture();
     const stuck = new Gate();

@@ -68,7 +68,7 @@ for (const [name, open] of Object.entries(STORES)) {
         name: Placed.name,
         group: "",
         code: "undeliverable",
-        reason: "What had taken it to deliver it gave it up",
+        reason: "What had accepted it for delivery gave it up",
         attempts: 1,
         round: 1,
         mayHaveArrived: true,

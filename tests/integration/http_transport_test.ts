@@ -74,7 +74,16 @@ describe("what an answer means", () => {
     ],
     ["401", () => new Response(null, { status: 401 }), { retryable: true, arrived: "no" }],
     ["403", () => new Response(null, { status: 403 }), { retryable: true, arrived: "no" }],
-    ["404", () => new Response("<h1>", { status: 404 }), { retryable: true, arrived: "no" }],
+    [
+      "404",
+      () => new Response("<h1>", { status: 404 }),
+      {
+        retryable: true,
+        arrived: "no",
+        reason:
+          "receiver.test answered 404 (does the route say where it takes deliveries, such as …/deliver?)",
+      },
+    ],
     ["408", () => new Response(null, { status: 408 }), { retryable: true }],
     ["409", () => new Response(null, { status: 409 }), { retryable: true }],
     [

@@ -8,7 +8,7 @@ import {
 } from "../../adapters/postgres/mod.ts";
 import type { SqlClient } from "../../core/ports.ts";
 import { claimOne, keyOf, NOW, recordOf, settlement } from "../conformance/store/subject.ts";
-import { freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
+import { connect, freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { withSchema, withStore } from "../support/postgres_store.ts";
 import { skipFor } from "../support/skip.ts";
 
@@ -44,6 +44,45 @@ describe("transactions of the Postgres store", { skip }, () => {
       const [row] = await sql.unsafe(`select tags, about from ${schema}.stock where id = 1`);
       assert.deepEqual(row, { tags: ["b", "c"], about: { n: 1 } });
     }, { fetch_types: true }));
+
+  it("begin at once on a free connection, and give it back", () => {
+    const sent: string[] = [];
+    return withStore(async ({ sql, store }) => {
+      await store.transaction(() => Promise.resolve());
+      sent.length = 0;
+      await store.transaction(async (tx) => {
+        await tx.unsafe("select 1");
+      });
+      assert.deepEqual(sent, ["begin ", "select 1", "commit"]);
+      // One connection for all of them: each must have it, and leave it.
+      await Promise.all([
+        store.transaction((tx) => Promise.resolve(tx.unsafe("select 2"))),
+        sql.unsafe("select 3"),
+        assert.rejects(store.transaction(() => Promise.reject(new Error("no"))), /no/),
+        sql.unsafe("select 4"),
+        store.transaction((tx) => Promise.resolve(tx.unsafe("select 5"))),
+      ]);
+      const [row] = await sql.unsafe("select now() < clock_timestamp() as fine");
+      assert.deepEqual(row, { fine: true });
+    }, { max: 1, debug: (_, text) => void sent.push(text) });
+  });
+
+  it("whose connection the server has just closed say that it is lost, never that they may be committed", () =>
+    withStore(async ({ sql, store }) => {
+      const [row] = await store.transaction((tx) =>
+        Promise.resolve(tx.unsafe("select pg_backend_pid() as pid"))
+      );
+      const other = connect(await postgresUrl() as string, { max: 1 });
+      await other.unsafe(`select pg_terminate_backend(${row?.["pid"]})`);
+      // The driver may not have heard of it yet.
+      await store.transaction(() => Promise.resolve()).catch((error) =>
+        assert.equal(error.code, "connection_lost")
+      );
+      await other.end();
+      // The driver fails the first statement of a connection with the last error of the one before.
+      await sql.unsafe("select 1").catch(() => {});
+      assert.equal(await store.transaction(() => Promise.resolve("again")), "again");
+    }, { max: 1 }));
 
   it("refuse every use once they have ended, and nothing is written", () =>
     withStore(async ({ sql, schema, store }) => {

@@ -135,6 +135,28 @@ describeOnEveryStore("a message that comes again when its record is gone", (open
     }
   });
 
+  it("is known too where it says that it was first sent in the future, as by a clock that is wrong", async () => {
+    const { store, close } = await open();
+    const clock = new ManualClock();
+    try {
+      const { bus, runs } = receiver(store, clock, new FakeTransport(), 3 * DAY_MS);
+      const message = arriving("m", { firstAttemptAtMs: NOW_MS + 99 * DAY_MS });
+      await bus.deliver([message]);
+      clock.advance(2 * DAY_MS);
+      await bus.tick();
+      assert.equal(await store.find("inbox", { id: "m", group: "g" }), null);
+      for (const firstAttemptAtMs of [NOW_MS + 99 * DAY_MS, NaN]) {
+        assert.deepEqual(await bus.deliver([{ ...message, firstAttemptAtMs }]), [
+          { kind: "handled", duplicate: true, reply: null },
+        ]);
+      }
+      assert.equal(runs.length, 1);
+      await bus.stop();
+    } finally {
+      await close();
+    }
+  });
+
   it("is known for ever, where it is to be", async () => {
     const { store, close } = await open();
     const clock = new ManualClock();

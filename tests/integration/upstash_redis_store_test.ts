@@ -159,6 +159,29 @@ describe("Upstash Redis store", { skip }, () => {
     assert.deepEqual(ids(page), ["m-1", "m-0", "older"]);
   });
 
+  it("of a store that an older version made takes a day for forgotten, and says since when", async () => {
+    const DAY_MS = 24 * 60 * 60_000;
+    const late = (store: Store, id: string, sinceMs: number, nowMs: number) =>
+      store.addUnlessKnown(
+        [{ record: recordOf(id, { group: "g" }), key: "0".repeat(32), sinceMs }],
+        nowMs,
+      );
+    const store = upstashRedisStore({ redis, prefix });
+    await store.add("inbox", [recordOf("m-1", { group: "g" })], NOW);
+    const [fresh] = await late(store, "m-2", NOW - 2 * DAY_MS, NOW);
+    assert.deepEqual(fresh, { added: true });
+    const totals = await redis.get<string>(`{${prefix}}:inbox:totals`);
+    assert.match(String(totals), /^t2 /);
+    await redis.set(`{${prefix}}:inbox:totals`, String(totals).replace("t2", "t1"));
+    const old = upstashRedisStore({ redis, prefix });
+    const refused = [{ added: false, forgotten: true }];
+    assert.deepEqual(await late(old, "m-3", NOW - 2 * DAY_MS, NOW), refused);
+    // What was a day ago then does not move on with the clock.
+    assert.deepEqual(await late(old, "m-3", NOW - 2 * DAY_MS, NOW + 9 * DAY_MS), refused);
+    const [taken] = await late(old, "m-3", NOW - DAY_MS, NOW + 9 * DAY_MS);
+    assert.deepEqual(taken, { added: true });
+  });
+
   it("keeps a list of what failed, and only of that", async () => {
     const store = upstashRedisStore({ redis, prefix });
     await store.add("outbox", recordsOf("m", 300, { dueAtMs: NOW + 1 }), NOW);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryStore } from "../../adapters/memory/mod.ts";
+import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import { type App, createApp } from "../../edge/mod.ts";
 import { createStatelessApp, type StatelessAppOptions } from "../../edge/stateless/mod.ts";
 import { httpCheckBack } from "../../adapters/http/mod.ts";
@@ -194,6 +194,35 @@ describe("user code that hangs", () => {
       await delivering;
       assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 1);
     }
+  });
+
+  it("as a fence that is asked is one that does not answer, when checkTimeoutMs is up", async () => {
+    const clock = new ManualClock();
+    let hasEnded: { readonly aborted: boolean } | undefined;
+    const fence = Object.assign(memoryFence(), {
+      ask: (_: unknown, signal: { readonly aborted: boolean }) => {
+        hasEnded = signal;
+        return new Promise<never>(() => {});
+      },
+    });
+    const { bus, store, observed } = fixture([], {
+      clock,
+      transport: new FakeTransport(),
+      fence,
+      check: { immunityMs: 0 },
+      checkTimeoutMs: 7_000,
+    });
+    const { id } = await bus.prepare(Placed, { n: 1 });
+    const ticking = bus.tick();
+    await clock.awaits(7_000);
+    clock.advance(7_000);
+    await ticking;
+    const record = await store.find("outbox", { id, group: "" });
+    assert.deepEqual([record?.state, record?.checks, hasEnded?.aborted], ["prepared", 0, true]);
+    assert.match(
+      String(observed.all("error", { during: "check-back" })[0]?.error),
+      /did not answer within 7000 ms/,
+    );
   });
 });
 

@@ -5,10 +5,13 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { bundled, QUICK_SUITES, testCommand } from "../support/runtimes/packed.ts";
 import { run } from "../support/runtimes/program.ts";
 import { BUN, NODE, unavailable } from "../support/runtimes/runtime.ts";
+import { workplace } from "../support/runtimes/workplace.ts";
 
 /** How each says how many tests passed and failed. */
 const COUNTS = { node: /^# (pass|fail) (\d+)$/gm, bun: /^ *()(\d+) (pass|fail)$/gm };
@@ -25,3 +28,17 @@ for (const [name, runtime] of [["node", NODE], ["bun", BUN]] as const) {
     });
   });
 }
+
+describe("the declarations of the packed package", { skip: await unavailable(NODE) }, () => {
+  it("have no type any, and none that a comment breaks", async () => {
+    const home = join(await workplace(), "shop/node_modules/@atlast/bus");
+    const files = globSync("**/*.d.ts", { cwd: home });
+    assert.ok(files.length > 50, `only ${files.length} files`);
+    for (const file of files) {
+      const text = readFileSync(join(home, file), "utf8");
+      assert.doesNotMatch(text, /declare const \w+: any;/, file);
+      // `deno pack` writes a member's comment behind `readonly`; a line break in it ends the member there.
+      assert.doesNotMatch(text, /readonly \/\*\*[^/]*\n/, file);
+    }
+  });
+});

@@ -39,7 +39,30 @@ export const MISBEHAVIOURS: Readonly<Record<string, () => unknown>> = {
   "gives an empty list": () => [],
   "gives a list of nonsense": () => [undefined, null, {}, "x"],
   "gives an object": () => ({ kind: Symbol("k"), id: 1, added: "yes" }),
+  "gives a promise of a revoked proxy": () => Promise.resolve(revoked()),
+  "gives a promise of a list of revoked proxies": () => Promise.resolve([revoked(), revoked()]),
+  "gives a promise of what cannot be read": () => Promise.resolve(unreadable()),
+  "gives a promise of a list of what cannot be read": () =>
+    Promise.resolve([unreadable(), unreadable()]),
+  "gives what cannot be read": () => unreadable(),
 };
+
+/** A proxy whose target is gone; in a list, as a promise of one rejects at once. */
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+/** An object every field of which throws, but for `then`. */
+function unreadable(): unknown {
+  return new Proxy({}, {
+    get(_, key) {
+      if (key === "then") return undefined;
+      throw new Error(`field ${String(key)} cannot be read`);
+    },
+  });
+}
 
 /** A switch for things that misbehave. */
 export class Switch {

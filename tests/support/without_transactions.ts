@@ -33,6 +33,7 @@ export function storeWithoutTransactions(): Store {
     prune: (...args) => store.prune(...args),
     addUnlessKnown: (...args) => store.addUnlessKnown(...args),
     nextDueAt: (...args) => store.nextDueAt(...args),
+    makeUnroutableDue: async (...args) => await store.makeUnroutableDue?.(...args) ?? 0,
     transaction: (work) => work(undefined),
     close: () => store.close(),
 

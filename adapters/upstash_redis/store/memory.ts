@@ -47,11 +47,12 @@ export function returningCall(
 ): Call {
   const additions = additionsOf(returning);
   const call = writeCall(keys, "each", { box: "inbox", list: [] }, additions, nowMs, token);
-  const { memory, forgotten } = keys.inbox;
+  const { memory, forgotten, totals } = keys.inbox;
   return {
-    keys: [memory, forgotten, ...call.keys],
+    keys: [memory, forgotten, totals, ...call.keys],
     args: [
       String(returning.length),
+      String(Math.floor(nowMs)),
       ...returning.flatMap(({ key, sinceMs }) => [
         short(key),
         sinceMs === null ? "-" : String(Math.floor(sinceMs)),

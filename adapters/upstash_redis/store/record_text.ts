@@ -7,6 +7,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
+import type { RecordDetails } from "../../../core/details.ts";
 import type { Box, Patch, State } from "../../../core/lifecycle.ts";
 import type { Message, MessageBody } from "../../../core/message.ts";
 import type { NewRecord, StateCounts, StoredRecord } from "../../../core/ports.ts";
@@ -47,8 +48,9 @@ export function standingText(
     createdAtMs: nowMs,
     size: messageText.length,
   };
-  const { deadlineMs, reason, details } = record;
+  const { state, deadlineMs, reason, details } = record;
   const patch = patchLine({
+    state,
     attempts: 0,
     deadlineMs,
     checks: 0,
@@ -63,14 +65,22 @@ export function standingText(
 
 /** What a patch sets beside the words of the first line. */
 export function patchLine(
-  { attempts, deadlineMs, checks, unreachable, note, reason, details }: Pick<
+  { state, attempts, deadlineMs, checks, unreachable, note, reason, details }: Pick<
     Patch,
-    "attempts" | "deadlineMs" | "checks" | "unreachable" | "note" | "reason" | "details"
+    "state" | "attempts" | "deadlineMs" | "checks" | "unreachable" | "note" | "reason" | "details"
   >,
 ): string {
   const line: unknown[] = [attempts, deadlineMs, checks, unreachable, note, reason];
-  // Left out where there are none, as in records that were written before there were details.
-  return JSON.stringify(details === null ? line : [...line, details]);
+  const isPlain = details === null && !mustSayDetails(state, attempts);
+  return JSON.stringify(isPlain ? line : [...line, details]);
+}
+
+/**
+ * Whether a record that was tried and did not succeed says its details though there are none. One that says nothing
+ * was written before there were details.
+ */
+function mustSayDetails(state: State, attempts: number): boolean {
+  return attempts > 0 && (state === "scheduled" || state === "failed");
 }
 
 /** A reply as a line: JSON text has no line breaks, but a reply may. */
@@ -102,9 +112,13 @@ export function recordOf(
   const [first = "", patch = "", reply = "", retry = ""] = standing.split("\n");
   const [mark, state, epoch, lease, due, crashes, expires, created] = first.split(" ");
   if (mark !== "s1") throw notOurs();
-  const [attempts, deadlineMs, checks, unreachable, note, reason, details = null] = JSON.parse(
-    patch,
-  );
+  const [attempts, deadlineMs, checks, unreachable, note, reason, said] = JSON.parse(patch);
+  const createdAtMs = Number(created);
+  const isOld = said === undefined && box === "outbox" && mustSayDetails(state as State, attempts);
+  // Of what an older version tried to send nobody knows whether it arrived.
+  const details: RecordDetails | null = isOld
+    ? { mayHaveArrived: true, firstAttemptAtMs: createdAtMs }
+    : said ?? null;
   return {
     box,
     id,
@@ -125,7 +139,7 @@ export function recordOf(
     note,
     details,
     reply: reply === "" ? null : JSON.parse(reply),
-    createdAtMs: Number(created),
+    createdAtMs,
   };
 }
 

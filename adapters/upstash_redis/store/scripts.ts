@@ -9,6 +9,7 @@ import { ASK_FENCE } from "./lua/fence.ts";
 import { ADD_UNLESS_KNOWN, EXPIRED, FORGET, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
+import { DUE_AT_THE_LATEST, MAKE_DUE, WAITING } from "./lua/unroutable.ts";
 import { WRITE } from "./lua/write.ts";
 
 /** Settles and adds. */
@@ -35,3 +36,9 @@ export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
 export const FORGET_SCRIPT: Script = new Script(FORGET);
 /** Adds what is not known. */
 export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
+/** Says when something is due, unless it rests while it waits for a route. */
+export const DUE_AT_THE_LATEST_SCRIPT: Script = new Script(DUE_AT_THE_LATEST);
+/** Reads what waits for a route. */
+export const WAITING_SCRIPT: Script = new Script(WAITING);
+/** Makes due what waits for a route. */
+export const MAKE_DUE_SCRIPT: Script = new Script(MAKE_DUE);

@@ -13,6 +13,7 @@
  * | `find`, `count` | 1 |
  * | `serviceId`, once for each process; the very first time | 1; 4 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
+ * | `makeUnroutableDue`, once for each start, that finds nothing; something to do | 2; 8 |
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
@@ -43,6 +44,7 @@ import type {
   Store,
   StoreCapabilities,
   StoredRecord,
+  UnroutableRequest,
 } from "../../../core/ports.ts";
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
@@ -54,6 +56,7 @@ import { prune, pruneRemembering } from "./pruning.ts";
 import {
   ADD_UNLESS_KNOWN_SCRIPT,
   CLAIM_SCRIPT,
+  DUE_AT_THE_LATEST_SCRIPT,
   DUE_SCRIPT,
   RENEW_SCRIPT,
   SERVICE_ID_SCRIPT,
@@ -61,6 +64,7 @@ import {
 } from "./scripts.ts";
 import { countsOf, recordOf, timeWord } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
+import { makeUnroutableDue } from "./unroutable.ts";
 import {
   type Addition,
   type AddMode,
@@ -305,9 +309,10 @@ class RedisStore implements UpstashRedisStore {
 
   async nextDueAt(
     box: Box,
-    _nowMs: number,
+    nowMs: number,
     groups?: readonly string[],
     state: "scheduled" | "prepared" = "scheduled",
+    unroutableForMs?: number,
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
     const queues = this.#queues(box, state, groups);
@@ -316,12 +321,25 @@ class RedisStore implements UpstashRedisStore {
       const there = await this.#client.plain((redis) => redis.exists(...queues));
       if (there === 0) return null;
     }
-    const [said] = await this.#run(DUE_SCRIPT, {
+    const isPatient = unroutableForMs !== undefined && state === "scheduled";
+    const [said] = await this.#run(isPatient ? DUE_AT_THE_LATEST_SCRIPT : DUE_SCRIPT, {
       keys: queues,
-      args: [box, state, ...groupWords(groups)],
+      args: [
+        box,
+        ...(isPatient ? [timeWord(nowMs), timeWord(unroutableForMs)] : [state]),
+        ...groupWords(groups),
+      ],
     });
     const at = String(said).slice(1);
     return at === "" ? null : Number(at);
+  }
+
+  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+    const { groups } = request;
+    if (groups?.length === 0) return 0;
+    const run = (script: Script, call: Call) => this.#run(script, call);
+    const queues = this.#queues(box, "scheduled", groups);
+    return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupWords(groups));
   }
 
   /** There are none. */

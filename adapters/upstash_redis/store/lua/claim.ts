@@ -6,7 +6,7 @@
 import { RECORDS } from "./records.ts";
 
 /** Which sets a question is about, and which of their members. */
-const QUEUES = String.raw`
+export const QUEUES: string = String.raw`
 local PAGE = 200
 
 -- The groups from the place on in the arguments, where there is a "="; nil for all of them.

@@ -47,7 +47,7 @@ local keys = { keyOf("inbox", "totals"), keyOf("inbox", "forgotten") }
 for i = 3, #ARGV, ${MEMORY_WORDS} do keys[#keys + 1] = standingKey("inbox", ARGV[i]) end
 local values = readAll(keys)
 local totals, gone, deleted, buckets = parseTotals(values[1]), {}, 0, {}
-local forgotten = values[2] or "-1"
+local forgotten = forgottenUntil(values[2], totals, now)
 for i = 3, #keys do
   local at = 3 + (i - 3) * ${MEMORY_WORDS}
   local member, created, bucket, ends, memory = unpack(ARGV, at, at + ${MEMORY_WORDS - 1})
@@ -106,20 +106,20 @@ return { "*" .. #names }
 `}`;
 
 /**
- * Arguments: how many additions there are, of each the digest of its key and the time since when nothing may
+ * Arguments: how many additions there are, now, of each the digest of its key and the time since when nothing may
  * be forgotten or "-", then what `plan` takes. Answer: for each addition `?` and what is remembered, or `!` where
  * it may be forgotten, or "-"; then what `plan` answers for those that were left.
  */
 export const ADD_UNLESS_KNOWN: string = `${WRITING}${String.raw`
-local count, args = tonumber(ARGV[2]), {}
-local first = 3 + 2 * count
-local keys, fields = { keyOf("inbox", "forgotten") }, {}
+local count, now, args = tonumber(ARGV[2]), ARGV[3], {}
+local first = 4 + 2 * count
+local keys, fields = { keyOf("inbox", "forgotten"), keyOf("inbox", "totals") }, {}
 for i = 1, count do
-  fields[i] = ARGV[1 + 2 * i]
-  keys[i + 1] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + 1])
+  fields[i] = ARGV[2 + 2 * i]
+  keys[i + 2] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + 1])
 end
 local values = readAll(keys)
-local forgotten, known = values[1], {}
+local forgotten, known = forgottenUntil(values[1], parseTotals(values[2]), now), {}
 for _, bucket in ipairs(redis.call("ZRANGE", keyOf("inbox", "memory"), 0, -1)) do
   local found = redis.call("HMGET", keyOf("inbox", "memory:" .. bucket), unpack(fields))
   for i = 1, count do known[i] = found[i] or known[i] end
@@ -127,10 +127,10 @@ end
 local answer = {}
 args[1], args[2] = ARGV[first], ARGV[first + 1]
 for i = 1, count do
-  local since = ARGV[2 + 2 * i]
-  if values[i + 1] then answer[i] = "-"
+  local since = ARGV[3 + 2 * i]
+  if values[i + 2] then answer[i] = "-"
   elseif known[i] then answer[i] = "?" .. known[i]
-  elseif since ~= "-" and forgotten and tonumber(forgotten) > tonumber(since) then answer[i] = "!"
+  elseif since ~= "-" and tonumber(forgotten) > tonumber(since) then answer[i] = "!"
   else answer[i] = "-" end
   if answer[i] == "-" then
     for j = 0, ${ADDITION_WORDS - 1} do
@@ -139,6 +139,8 @@ for i = 1, count do
   end
 end
 for _, word in ipairs((plan(args, 1))) do answer[#answer + 1] = word end
+-- Said once, or what was a day ago would move on with the clock.
+if not values[1] and forgotten ~= "-1" then redis.call("SET", keyOf("inbox", "forgotten"), forgotten) end
 write()
 return answer
 `}`;

@@ -105,7 +105,7 @@ local keys = { keyOf(box, "totals"), keyOf(box, "forgotten") }
 for i, member in ipairs(members) do keys[i + 2] = standingKey(box, member) end
 local values = readAll(keys)
 local totals, gone, deleted = parseTotals(values[1]), {}, 0
-local forgotten = values[2] or "-1"
+local forgotten = forgottenUntil(values[2], totals, now)
 for i, member in ipairs(members) do
   local s = parse(values[i + 2])
   local place, at

@@ -126,18 +126,28 @@ local function forget(box, from, member, s, totals, gone)
   totals[s.state] = totals[s.state] - 1
 end
 
+-- The mark is t1 where an older version made the store, and so may have deleted records without a trace.
 local function parseTotals(text)
   local totals, words = { groups = {} }, {}
-  for word in string.gmatch(text or "t1", "%S+") do words[#words + 1] = word end
+  for word in string.gmatch(text or "t2", "%S+") do words[#words + 1] = word end
+  totals.mark = words[1]
   for i, state in ipairs(STATES) do totals[state] = tonumber(words[i + 1] or "0") end
   for i = 8, #words do totals.groups[i - 7] = words[i] end
   return totals
 end
 
 local function totalsText(totals)
-  local words = { "t1" }
+  local words = { totals.mark }
   for _, state in ipairs(STATES) do words[#words + 1] = string.format("%.0f", totals[state]) end
   for _, group in ipairs(totals.groups) do words[#words + 1] = group end
   return table.concat(words, " ")
+end
+
+-- When the latest message arrived that is forgotten; "-1" for none. What an older version deleted was a day old, or
+-- older.
+local function forgottenUntil(text, totals, now)
+  if text then return text end
+  if totals.mark == "t1" then return string.format("%.0f", tonumber(now) - 86400000) end
+  return "-1"
 end
 `;

@@ -1,0 +1,116 @@
+/**
+ * The scripts for records that wait for a route or a subscriber: they are found among those that are due first.
+ *
+ * @module
+ */
+import { UNROUTABLE_WINDOW } from "../../../../core/unroutable.ts";
+import { QUEUES } from "./claim.ts";
+import { RECORDS } from "./records.ts";
+
+/** A quote in the text of another detail stands behind a backslash, so nothing else looks like this. */
+const SINCE = String.raw`
+local WINDOW = ${UNROUTABLE_WINDOW}
+
+local function sinceOf(text)
+  local s = text and isOurs(text) and parse(text)
+  return s and tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')), s
+end
+`;
+
+/**
+ * Arguments: box, now, how long records wait in all, then `*`, or `=` and groups. Answer: `*` and the earliest time,
+ * if any: of a record that rests while it waits the time at which that ends.
+ */
+export const DUE_AT_THE_LATEST: string = `${RECORDS}${QUEUES}${SINCE}${String.raw`
+local box, now, waits, wanted = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), wantedGroups(5)
+local earliest
+local function take(at) if not earliest or at < earliest then earliest = at end end
+
+local function look(queue)
+  local from = 0
+  repeat
+    local page = redis.call("ZRANGE", queue.key, from, from + PAGE - 1, "WITHSCORES")
+    local keys, standings = {}, {}
+    for i = 1, #page, 2 do keys[#keys + 1] = standingKey(box, page[i]) end
+    if #keys > 0 then standings = readAll(keys) end
+    for i = 1, #page, 2 do
+      local at, since = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
+      -- All others come later than the first that does not wait.
+      if not since or at <= now then return take(at) end
+      take(math.max(at, since + waits))
+    end
+    from = from + PAGE
+    if from >= WINDOW and #page > 0 then return take(tonumber(page[#page])) end
+  until #page < 2 * PAGE
+end
+
+for _, queue in ipairs(queuesOf(box, "fresh", wanted)) do look(queue) end
+for _, queue in ipairs(queuesOf(box, "suspect", wanted)) do
+  local first = firstOf(queue, "+inf", 1)[1]
+  if first then take(tonumber(first.score)) end
+end
+return { "*" .. (earliest and string.format("%.0f", earliest) or "") }
+`}`;
+
+/**
+ * Arguments: box, now, until, then `*`, or `=` and groups. Answer: for each record that waits and is due within that
+ * time its member, and `=` with its name as JSON.
+ */
+export const WAITING: string = `${RECORDS}${QUEUES}${SINCE}${String.raw`
+local MOST_READ = 4194304
+local box, now, untilAt, wanted = ARGV[2], ARGV[3], ARGV[4], wantedGroups(5)
+local answer, keys, members, size = {}, {}, {}, 0
+
+local function readNames()
+  if #keys == 0 then return end
+  local messages = readAll(keys)
+  for i, member in ipairs(members) do
+    local name = messages[i] and string.match(messages[i], "^[^\n]*\n([^\n]*)")
+    if name then
+      answer[#answer + 1] = member
+      answer[#answer + 1] = "=" .. name
+    end
+  end
+  keys, members, size = {}, {}, 0
+end
+
+for _, queue in ipairs(queuesOf(box, "fresh", wanted)) do
+  local found = redis.call("ZRANGEBYSCORE", queue.key, "(" .. now, untilAt, "LIMIT", 0, WINDOW)
+  local places, standings = {}, {}
+  for i, member in ipairs(found) do places[i] = standingKey(box, member) end
+  if #places > 0 then standings = readAll(places) end
+  for i, member in ipairs(found) do
+    local since, s = sinceOf(standings[i])
+    if since then
+      -- A name is read with its body, of which there may be many.
+      if size + tonumber(s.size) > MOST_READ then readNames() end
+      keys[#keys + 1] = messageKey(box, member)
+      members[#members + 1] = member
+      size = size + tonumber(s.size)
+    end
+  end
+end
+readNames()
+return answer
+`}`;
+
+/** Arguments: box, now, then members. Answer: `*` and how many of them were made due. */
+export const MAKE_DUE: string = `${RECORDS}${SINCE}${String.raw`
+local box, now, keys, values = ARGV[2], ARGV[3], {}, {}
+for i = 4, #ARGV do keys[#keys + 1] = standingKey(box, ARGV[i]) end
+local standings = readAll(keys)
+for i, key in ipairs(keys) do
+  local since, s = sinceOf(standings[i])
+  if since and s.state == "scheduled" and s.lease == "-" and tonumber(s.due) > tonumber(now) then
+    local after = copyOf(s)
+    after.due = now
+    move(box, ARGV[3 + i], s, after)
+    values[#values + 1] = key
+    values[#values + 1] = textOf(after)
+  end
+end
+putAll()
+inSlices("MSET", nil, values)
+dropAll()
+return { "*" .. #values / 2 }
+`}`;
