@@ -24,6 +24,7 @@ import type {
   UnroutableRequest,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
+import { inKeyOrder } from "./in_key_order.ts";
 import { addPart, allAdded } from "./add.ts";
 import type { Word } from "./channel.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
@@ -40,7 +41,7 @@ import type { Proof } from "./proof.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
-import { compareKeys, keyText, type Table, tableOf } from "./table.ts";
+import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
@@ -117,27 +118,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     tx?: Tx | SqlClient,
   ): Promise<AddResult[]> {
     if (records.length > 1 && !haveNewKeys(records)) {
-      return await this.#addSorted(box, records, nowMs, tx);
+      const add = (sorted: readonly NewRecord[]) => this.#addParts(box, sorted, nowMs, tx);
+      return await inKeyOrder(records, (record) => record, add);
     }
     return await this.#addParts(box, records, nowMs, tx);
-  }
-
-  /**
-   * Two that add the same keys wait for one another where each has one that the other wants next. In one
-   * order of keys none does.
-   */
-  async #addSorted(
-    box: Box,
-    records: readonly NewRecord[],
-    nowMs: number,
-    tx?: Tx | SqlClient,
-  ): Promise<AddResult[]> {
-    const at = (place: number) => records[place] as NewRecord;
-    const places = [...records.keys()].sort((a, b) => compareKeys(at(a), at(b)));
-    const sorted = await this.#addParts(box, places.map(at), nowMs, tx);
-    const results: AddResult[] = [];
-    places.forEach((place, i) => results[place] = sorted[i] as AddResult);
-    return results;
   }
 
   async #addParts(
@@ -247,9 +231,11 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<ReturnResult[]> {
     await this.ready();
     if (records.length === 0) return [];
-    return await this.transaction((tx) =>
-      addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, records, nowMs)
-    );
+    const add = (sorted: readonly ReturningRecord[]) =>
+      this.transaction((tx) =>
+        addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, sorted, nowMs)
+      );
+    return await untilUncontended(() => inKeyOrder(records, ({ record }) => record, add));
   }
 
   async nextDueAt(
