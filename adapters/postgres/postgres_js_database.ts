@@ -44,7 +44,7 @@ export function databaseOf<Client extends PostgresJs>(
   const joining = (tx: TransactionOf<Client> | SqlClient): TransactionOf<Client> | SqlClient => {
     const client = postgresJsOf(tx);
     if (client === null) return sqlClientOf(tx);
-    mustBeTransaction(client);
+    if (!isOwn(client)) mustBeTransaction(client);
     return tx;
   };
   const runIn = (tx: TransactionOf<Client> | SqlClient): Run => {
