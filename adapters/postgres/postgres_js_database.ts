@@ -88,11 +88,7 @@ export function databaseOf<Client extends PostgresJs>(
       const client = postgresJsOf(tx);
       if (client === null) return proofs.ofClient(tx as SqlClient, runIn);
       if (isOwn(client)) return null;
-      const isOfOne = "savepoint" in client;
-      return proofs.of(
-        client,
-        () => new Proof(runOn(client, settings), { isOfOne, isPipelined: true }),
-      );
+      return proofs.of(client, () => new Proof(runOn(client, settings), "savepoint" in client));
     },
     ahead: (tx) => aheads.get(tx),
   };

@@ -21,24 +21,17 @@ export function hasToken(parameter: string): string {
   return `current_setting('${SETTING}', true) = ${parameter}`;
 }
 
-/** What is known of a client. */
-export interface ProofOptions {
-  /** Whether the client is that of one transaction alone, so that a token stays. */
-  readonly isOfOne: boolean;
-  /** Whether it sends a statement before the one in front of it is answered. */
-  readonly isPipelined: boolean;
-}
-
 /** Proves for the statements of one client that they run within a transaction. */
 export class Proof {
   readonly #run: Run;
-  readonly #options: ProofOptions;
+  readonly #isOfOne: boolean;
   readonly #token: string = crypto.randomUUID();
   #isSet = false;
 
-  constructor(run: Run, options: ProofOptions) {
+  /** `isOfOne` says whether the client is that of one transaction alone, so that a token stays. */
+  constructor(run: Run, isOfOne: boolean) {
     this.#run = run;
-    this.#options = options;
+    this.#isOfOne = isOfOne;
   }
 
   /**
@@ -53,12 +46,11 @@ export class Proof {
       if (result !== null) return result;
       // It may have been set in a savepoint that was rolled back.
     }
-    const setting = this.#run(`select set_config('${SETTING}', $1::text, true)`, [this.#token]);
-    if (this.#options.isPipelined) setting.catch(() => {});
-    else await setting;
+    // Waited for: on a connection whose transaction has ended, postgres.js may never send what is behind it.
+    await this.#run(`select set_config('${SETTING}', $1::text, true)`, [this.#token]);
     const result = await write(this.#token);
     if (result === null) throw noTransaction();
-    this.#isSet = this.#options.isOfOne;
+    this.#isSet = this.#isOfOne;
     return result;
   }
 }
@@ -79,6 +71,6 @@ export class Proofs {
     const inner = unwrapped(client);
     // Drizzle and Kysely have an object of its own for each transaction.
     const isOfOne = inner !== client;
-    return this.of(inner, () => new Proof(runIn(client), { isOfOne, isPipelined: false }));
+    return this.of(inner, () => new Proof(runIn(client), isOfOne));
   }
 }

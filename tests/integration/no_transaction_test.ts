@@ -189,6 +189,25 @@ describe("what is no transaction is refused on Postgres", { skip }, () => {
       await refuses(parts, ended);
     }));
 
+  it("a transaction of postgres.js whose connection was lost and replaced", () =>
+    withRoom(async () => {
+      const { bus, stored } = parts;
+      const own = connect(url as string, { max: 1 });
+      let tx: Any;
+      const lost = own.begin(async (given) => {
+        tx = given;
+        const [row] = await given`select pg_backend_pid() as pid`;
+        await sql`select pg_terminate_backend(${row?.["pid"]})`;
+        await new Promise(() => {});
+      });
+      await assert.rejects(lost);
+      // The driver sends what comes now on the connection that it opens instead.
+      await own`select 1`;
+      await assert.rejects(bus.publish(Placed, { n: 1 }, { tx, id: "ghost" }), NONE);
+      assert.equal(await stored("ghost"), false);
+      await own.end({ timeout: 1 });
+    }));
+
   it("a savepoint that was rolled back leaves its transaction one", () =>
     withRoom(async () => {
       const { bus, stored } = parts;
