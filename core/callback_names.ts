@@ -28,7 +28,7 @@ export function asksCallback(headers: MessageHeaders): boolean {
 export function checkCallbackNames(headers: MessageHeaders): void {
   for (const header of CALLBACK_HEADERS) {
     const name = headers[header] ?? "";
-    if (name !== "") checkName(name);
+    if (name !== "") checkName(name, `callback name (header "${header}")`);
   }
 }
 

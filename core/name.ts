@@ -13,10 +13,11 @@ const TOKEN = /^[A-Za-z0-9_-]+$/;
 /**
  * Checks a message name: dot-separated tokens of letters, digits, `_` and `-`.
  *
+ * @param what What it is, for the error.
  * @throws {AtlastError} `invalid_name` when it is not one.
  */
-export function checkName(name: string): void {
-  checkTokens(name, (token) => TOKEN.test(token), "message name");
+export function checkName(name: string, what: string = "message name"): void {
+  checkTokens(name, (token) => TOKEN.test(token), what);
 }
 
 /**

@@ -181,7 +181,7 @@ function answeredFailure(
 ): SendResult {
   if (status >= 200 && status < 300) {
     return retryable(
-      `${host} did not answer as an Atlast service: got status ${status}`,
+      `${host} did not answer as an Atlast service: got status ${status}, want 200 and what became of each message`,
       "unknown",
     );
   }

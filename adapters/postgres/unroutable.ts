@@ -9,7 +9,7 @@
 import type { UnroutableRequest } from "../../core/ports.ts";
 import { UNROUTABLE_PAUSE_MS, UNROUTABLE_WINDOW } from "../../core/unroutable.ts";
 import { textLiteral } from "./array_literal.ts";
-import { expected } from "./in_order.ts";
+import { expected, limitOf } from "./in_order.ts";
 import type { Run } from "./run.ts";
 import type { Table } from "./table.ts";
 import { UNHURRIED } from "./unhurried.ts";
@@ -17,6 +17,7 @@ import { UNHURRIED } from "./unhurried.ts";
 /** A quote in the text of another detail stands behind a backslash, so nothing else looks like this. */
 const WAITS = `details like '%"unroutableSinceMs":%'`;
 const SINCE = `substring(details from '"unroutableSinceMs":([0-9]{1,15})')::bigint`;
+const WINDOW = limitOf(`'${UNROUTABLE_WINDOW}'`);
 /** Nobody holds it. */
 const FREE = "lease_until_ms is null";
 
@@ -33,7 +34,7 @@ export async function makeUnroutableDue(
     `select ctid as place, name, subscriber_group, details from ${table}
     where ${rests} and ${expected(FREE)}${ofGroups(groups, groupsAt)}
     order by due_at_ms
-    limit ${UNROUTABLE_WINDOW}`;
+    ${WINDOW}`;
   const times = [Math.ceil(nowMs), Math.ceil(untilMs)];
   const groupsHere = groups === undefined ? [] : [textLiteral(groups)];
   const rows = await run(
@@ -90,7 +91,7 @@ export async function nextDueAtTheLatest(
   from ${table}
   where ${scheduled} and ${expected(FREE)}
   order by due_at_ms
-  limit ${UNROUTABLE_WINDOW}
+  ${WINDOW}
 )
 select least(
   (select min(latest_ms) from soonest),

@@ -70,6 +70,8 @@ async function withServices<Result>(
     subscribe(Measured, { group: "bench" }, () => void handled++),
   ]);
   try {
+    // The stream is there once its subscriber has started.
+    await receiver.tick();
     return await measure({
       receiver: receiver as Bus,
       async pass(count) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkCallbackNames } from "../callback_names.ts";
 import type { Schema } from "../contract.ts";
 import { correlationSequence, HEADER, normalizeHeaders } from "../headers.ts";
 import { checkBodySize, JSON_CONTENT_TYPE, type Message, type MessageHeaders } from "../message.ts";
@@ -46,7 +47,9 @@ export function callbackChoices(request: Message): CallbackChoices {
         return name;
       },
       addHeader(header, value) {
-        Object.assign(added, normalizeHeaders({ [header]: value }));
+        const own = normalizeHeaders({ [header]: value });
+        checkCallbackNames(own);
+        Object.assign(added, own);
       },
       rewrite(to) {
         checkName(to.name);

@@ -52,7 +52,11 @@ export interface SubscribeOptions {
 export interface CallbackControl {
   /** The name under which the return value is published; null when it is not. */
   readonly name: string | null;
-  /** Adds a header to the callback. */
+  /**
+   * Adds a header to the callback.
+   *
+   * @throws {AtlastError} `invalid_header`, or `invalid_name` for a callback header that is no name.
+   */
   addHeader(name: string, value: string): void;
   /** Publishes the return value under another name. */
   rewrite(to: { readonly name: string }): void;

@@ -12,7 +12,7 @@ const REFUSALS = {
     "Nobody knows who asks: unsigned, wrongly signed, signed too long ago, or without a known token.",
   403: "Who asks may not do this.",
   404: "There is no such thing here: no subscriber, no route or no message of this name or id.",
-  408: "The body broke off on the way; send it again.",
+  408: "The body broke off on the way, or came too slowly or in too many pieces; send it again.",
   409:
     "It contradicts what is there: the id is taken by another message, or it was decided otherwise.",
   413: "The body is too large, or there are too many messages in it.",

@@ -24,21 +24,25 @@ for (const automaticDeserialization of [true, false]) {
           "what got no answer, or an error, may have arrived",
         ],
       }],
-      open() {
+      async open() {
         const transport = upstashStreamTransport({
           redis: upstash.connect({ automaticDeserialization }),
           prefix: randomUUID(),
           group: "g",
           names: [ROUTED],
         });
-        return Promise.resolve({
+        // A stream is there once a subscriber has started.
+        const { signal } = new AbortController();
+        const request = { patterns: [ROUTED], limit: 1, nowMs: Date.now(), signal };
+        await transport.pull(request, () => Promise.resolve([]));
+        return {
           transport,
           async parked() {
             const parked = await transport.parked();
             return new Map(parked.map(({ id, reason }) => [id ?? "", reason]));
           },
           close: () => transport.close(),
-        });
+        };
       },
     });
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import type { Verify } from "../../core/wire.ts";
+import { HALF_CONTENT_TYPE, QUERY_CONTENT_TYPE, type Verify } from "../../core/wire.ts";
 import { createApp, createCheckBackApp, verifyAny, verifyBearer } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { memoryFence } from "../../adapters/memory/mod.ts";
@@ -43,7 +43,14 @@ describe("the body of a request without credentials", () => {
   for (const [name, verify] of Object.entries(verifiers)) {
     it(`is not read by an app with ${name}`, async () => {
       const apps = [
-        createApp(fixture([]).bus, { verify, publish: { verify, names: ["#"] }, tick: { verify } }),
+        createApp(fixture([]).bus, {
+          verify,
+          publish: { verify, names: ["#"] },
+          tick: { verify },
+          halves: { verify, signingKeys: [KEY] },
+          query: { verify },
+          undeliverable: { verify },
+        }),
         createStatelessApp([], { verify }),
       ];
       for (const app of apps) {
@@ -51,8 +58,16 @@ describe("the body of a request without credentials", () => {
         assert.equal((await app.fetch(request)).status, 401);
         assert.equal(wasRead(), false);
       }
-      for (const path of ["/publish", "/tick"]) {
-        const { request, wasRead } = stranger(path, NAMED);
+      for (
+        const [path, contentType] of [
+          ["/publish", "application/json"],
+          ["/tick", "application/json"],
+          ["/half", HALF_CONTENT_TYPE],
+          ["/query", QUERY_CONTENT_TYPE],
+          ["/undeliverable", "application/json"],
+        ] as const
+      ) {
+        const { request, wasRead } = stranger(path, { ...NAMED, "content-type": contentType });
         assert.equal((await apps[0]!.fetch(request)).status, 401);
         assert.equal(wasRead(), false);
       }

@@ -308,7 +308,7 @@ describe("what callback headers say", () => {
     for (const header of [HEADER.callbackName, HEADER.failureCallbackName]) {
       for (const name of ["no name", "a..b", "ü", "x".repeat(201)]) {
         const headers = { [header]: name };
-        const refused = { code: "invalid_name" };
+        const refused = { code: "invalid_name", message: new RegExp(`header "${header}"`) };
         await assert.rejects(bus.publish(Deduct, { n: 1 }, { headers }), refused);
         await assert.rejects(bus.publishRaw({ name: "a", body: "", headers }), refused);
         const draft = { message: arriving("h", { headers }), deadlineMs: null, retry: null };
@@ -319,5 +319,23 @@ describe("what callback headers say", () => {
     }
     assert.deepEqual(await store.list({ box: "inbox", limit: 9 }), []);
     assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
+  });
+
+  it("must be names, where a handler adds them to its reply", async () => {
+    for (const header of [HEADER.callbackName, HEADER.failureCallbackName]) {
+      const errors: unknown[] = [];
+      const { bus } = fixture([
+        subscribe(Deduct, { group: "g" }, ({ n }, { callback }) => {
+          try {
+            callback.addHeader(header, "no name");
+          } catch (error) {
+            errors.push(error);
+          }
+          return { n, ok: true };
+        }),
+      ], { transport: new FakeTransport() });
+      await bus.deliver([arriving("m", { name: Deduct.name })]);
+      assert.deepEqual(errors.map((error) => Reflect.get(Object(error), "code")), ["invalid_name"]);
+    }
   });
 });

@@ -61,6 +61,8 @@ describe("store and streams in one Upstash Redis", {
         return { n, ok: true };
       }),
     ]);
+    // Streams are there once their subscribers have started.
+    await Promise.all([orders.bus.tick(), inventory.bus.tick()]);
     const numbers = Array.from({ length: 20 }, (_, n) => n);
     await orders.bus.publishMany(Deduct, numbers.map((n) => ({ n })), { callback: Marked });
     assert.equal((await orders.bus.tick()).sent, 20);
@@ -90,6 +92,7 @@ describe("store and streams in one Upstash Redis", {
       consume: await billed(() => receiver.bus.tick()),
     });
     // The first time streams and groups are made.
+    await receiver.bus.tick();
     await life();
     const costs = await life();
     const { publish, dispatch, consume } = costs;
@@ -103,6 +106,7 @@ describe("store and streams in one Upstash Redis", {
     const { bus, clock } = service("g", randomUUID(), [
       subscribe(Placed, { group: "g" }, () => {}),
     ]);
+    await bus.tick();
     await bus.publish(Placed, { n: 1 });
     await bus.tick();
     const idle = await billed(() => bus.tick());
@@ -123,6 +127,7 @@ describe("store and streams in one Upstash Redis", {
     const { bus, clock, observed } = service("g", randomUUID(), [
       subscribe(Placed, { group: "g" }, () => {}),
     ]);
+    await bus.tick();
     await bus.start();
     await bus.publish(Placed, { n: 1 }, { id: "m" });
     let isHandled = false;

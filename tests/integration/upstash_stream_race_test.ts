@@ -26,6 +26,7 @@ describe("Upstash streams: several processes", { skip }, () => {
     const upstash = await startUpstashRedis();
     try {
       const streams = new Streams(upstash);
+      await streams.make(A);
       await streams.process("g").send(many(500), signal);
       const children = await Promise.all([1, 2, 3].map(() => started(upstash, streams, "drain")));
       await Promise.all(children.map(({ output }) => output((text) => text.includes("ready"))));
@@ -49,6 +50,7 @@ describe("Upstash streams: several processes", { skip }, () => {
       try {
         const streams = new Streams(upstash);
         const transport = streams.process("g");
+        await streams.make(A);
         await transport.send(many(30), signal);
         const { child, output } = await started(upstash, streams, "die");
         const closed = once(child, "close");

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
+import { HEADER } from "../../core/headers.ts";
+import { subscribe } from "../../mod.ts";
 import { skipFor } from "../support/skip.ts";
 import { ACCEPT, Streams } from "../support/upstash_stream.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
-import { arriving, Deduct, Placed } from "../support/bus_fixture.ts";
+import { arriving, Deduct, fixture, Placed } from "../support/bus_fixture.ts";
 
 const { signal } = new AbortController();
 const A = Placed.name;
@@ -22,8 +24,9 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     upstash = await startUpstashRedis();
   });
   after(async () => await upstash.stop());
-  beforeEach(() => {
+  beforeEach(async () => {
     streams = new Streams(upstash);
+    await streams.make(A, B);
   });
 
   describe("groups", () => {
@@ -52,8 +55,11 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     });
 
     it("what is subscribed to by pattern is found, also when it is new", async () => {
+      streams = new Streams(upstash);
       const sender = streams.process("orders");
       const reader = streams.process("all");
+      assert.deepEqual((await streams.pull(reader, ["#", "order.*"])).ids, []);
+      streams.advance(60_000);
       await sender.send([arriving("a")], signal);
       assert.deepEqual((await streams.pull(reader, ["#"])).ids, ["a"]);
       await sender.send([arriving("b"), arriving("c", { name: B })], signal);
@@ -69,6 +75,8 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
         const transport = alone.process("g");
         await alone.pull(transport, [A]);
         await own.redis.flushall();
+        assert.equal((await transport.send(many(2), signal))[0]?.kind, "unroutable");
+        assert.deepEqual((await alone.pull(transport, [A])).ids, []);
         await transport.send(many(2), signal);
         assert.deepEqual((await alone.pull(transport, [A])).ids, ["m-0", "m-1"]);
       } finally {
@@ -92,6 +100,82 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       // It is new then.
       await stays!.send(many(1), signal);
       assert.equal((await streams.pull(gone!, [A])).received, 1);
+    });
+  });
+
+  describe("a name that no group takes", () => {
+    beforeEach(() => {
+      streams = new Streams(upstash);
+    });
+
+    const kinds = async (name: string, group = "orders") =>
+      (await streams.process(group).send([arriving("m", { name })], signal)).map(({ kind }) =>
+        kind
+      );
+    const keys = () => upstash.redis.keys(`{${streams.prefix}}:*`);
+
+    it("is unroutable, and leaves nothing behind", async () => {
+      upstash.proxy.billed.reset();
+      const sent = await streams.process("orders").send([
+        arriving("a"),
+        arriving("b", { name: B }),
+        arriving("c"),
+      ], signal);
+      assert.deepEqual(sent[1], {
+        kind: "unroutable",
+        reason:
+          `Cannot route "${B}": it has no stream, want a subscriber of it that has started once`,
+      });
+      assert.deepEqual(sent.map(({ kind }) => kind), ["unroutable", "unroutable", "unroutable"]);
+      assert.deepEqual(await keys(), []);
+      assert.deepEqual(upstash.proxy.billed.byCommand, { XADD: 3, SMEMBERS: 1, KEYS: 1 });
+    });
+
+    it("is sent once a subscriber of it has fetched, also after that has stopped", async () => {
+      await streams.pull(streams.process("stock"), [A]);
+      assert.deepEqual([await kinds(A), await kinds(B)], [["sent"], ["unroutable"]]);
+      assert.deepEqual((await streams.pull(streams.process("stock"), [A])).ids, ["m"]);
+    });
+
+    it("is sent where a group takes it by a pattern, and found by that", async () => {
+      const reader = streams.process("all");
+      await streams.pull(reader, ["order.*"]);
+      const sent = await streams.process("orders").send([
+        arriving("a"),
+        arriving("b", { name: B }),
+        arriving("c"),
+      ], signal);
+      assert.deepEqual(sent.map(({ kind }) => kind), ["sent", "unroutable", "sent"]);
+      streams.advance(60_000);
+      assert.deepEqual((await streams.pull(reader, ["order.*"])).ids, ["a", "c"]);
+    });
+
+    it("is so again when the last group that took it was removed, and not before", async () => {
+      const [first, second] = [streams.process("first"), streams.process("second")];
+      await streams.pull(first, [A]);
+      await streams.pull(second, [A]);
+      await first.removeGroup("first");
+      assert.deepEqual(await kinds(A), ["sent"]);
+      await first.removeGroup("second");
+      assert.deepEqual(await kinds(A), ["unroutable"]);
+      await streams.pull(first, [A]);
+      assert.deepEqual(await kinds(A), ["sent"]);
+      // What another takes by a pattern stays, though that has not found it yet.
+      await streams.pull(second, ["order.*"]);
+      await first.removeGroup("first");
+      assert.deepEqual(await kinds(A), ["sent"]);
+      await first.removeGroup("second");
+      assert.deepEqual(await kinds("order.other"), ["unroutable"]);
+    });
+
+    it("waits in the outbox of its sender with the reason", async () => {
+      const { bus, store, observed } = fixture([], { transport: streams.process("orders") });
+      await bus.publish(Placed, { n: 1 }, { id: "m" });
+      await bus.tick();
+      const record = await store.find("outbox", { id: "m", group: "" });
+      assert.deepEqual([record?.state, record?.attempts], ["scheduled", 0]);
+      assert.match(record?.reason ?? "", /it has no stream/);
+      assert.equal(observed.all("unroutable").length, 1);
     });
   });
 
@@ -392,6 +476,23 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       await assert.rejects(a!.requeue(parked!.place), { code: "not_found" });
     });
 
+    it("a message whose callback headers are no names is parked, and its neighbours arrive", async () => {
+      const transport = streams.process("g");
+      const headers = { [HEADER.callbackName]: "no name" };
+      const handled: string[] = [];
+      const { bus } = fixture([
+        subscribe(Placed, { group: "g" }, (_body, { message }) => void handled.push(message.id)),
+      ], { transport });
+      await transport.send([arriving("a", { headers }), arriving("b")], signal);
+      await bus.tick();
+      const [parked, ...more] = await transport.parked();
+      assert.deepEqual([parked?.id, more.length, handled], ["a", 0, ["b"]]);
+      assert.match(
+        parked?.reason ?? "",
+        /"no name" as a callback name \(header "cap-callback-name"\)/,
+      );
+    });
+
     it("an entry that is no message is parked, and its neighbours arrive", async () => {
       const transport = streams.process("g");
       await transport.send(many(1), signal);
@@ -577,7 +678,9 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     it("what is too large for the server fails, and its neighbours are sent", async () => {
       const own = await startUpstashRedis({ proxy: { maxRequestBytes: 100_000 } });
       try {
-        const transport = new Streams(own).process("g", { maxRequestBytes: 90_000 });
+        const alone = new Streams(own);
+        await alone.make(A);
+        const transport = alone.process("g", { maxRequestBytes: 90_000 });
         const results = await transport.send([
           arriving("a"),
           arriving("b", { body: JSON.stringify("x".repeat(200_000)) }),

@@ -56,6 +56,16 @@ export class Streams {
     return `{${this.prefix}}:stream:${name}`;
   }
 
+  /** Makes the streams of names, as a group leaves them that took them once and was removed since. */
+  async make(...names: readonly string[]): Promise<void> {
+    const { redis } = this.#upstash;
+    for (const name of names) {
+      await redis.exec(["XGROUP", "CREATE", this.key(name), "once", 0, "MKSTREAM"]);
+      await redis.exec(["XGROUP", "DESTROY", this.key(name), "once"]);
+      await redis.exec(["SADD", `{${this.prefix}}:names`, name]);
+    }
+  }
+
   /** Moves the time on. */
   advance(ms: number): void {
     this.#nowMs += ms;

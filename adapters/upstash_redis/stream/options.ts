@@ -21,7 +21,10 @@ export interface UpstashStreamTransportOptions {
   readonly group: string;
   /** What all keys begin with, as in `{atlast}:stream:order.placed`; `atlast` if not given. */
   readonly prefix?: string;
-  /** The names that are carried; all if not given, and then a typing error in one does not show. */
+  /**
+   * The names that are carried; all if not given. Then a typing error in one does not show at publish: the message
+   * waits in the outbox as unroutable.
+   */
   readonly names?: readonly string[];
   /** What this process is called among those of its group; a name of its own if not given. It must be unique. */
   readonly consumer?: string;

@@ -4,6 +4,7 @@
  * @module
  */
 import { bodyBytes, type Message } from "../../../core/message.ts";
+import { matchesName } from "../../../core/name.ts";
 import type { AbortSignalLike, SendResult } from "../../../core/ports.ts";
 import { plainError } from "../plain_error.ts";
 import { unlessAborted } from "./abort.ts";
@@ -11,7 +12,7 @@ import type { CommandResult } from "./client.ts";
 import { fieldsOf } from "./entry.ts";
 import type { StreamSettings } from "./options.ts";
 import { type Command, runAll } from "./run.ts";
-import { namesKey, streamKey } from "./streams.ts";
+import { namesKey, readPatterns, streamKey } from "./streams.ts";
 
 /** The most commands of one request. */
 const MAX_COMMANDS = 500;
@@ -58,21 +59,33 @@ async function addAll(
   settings: StreamSettings,
   addings: readonly Adding[],
 ): Promise<SendResult[]> {
-  const { redis, keys } = settings;
-  // A stream that is not there yet is made known before it is made, for those who subscribe by a pattern;
-  // to find out costs nothing this way.
+  const { redis } = settings;
+  // A stream is there once a group takes its name; to find out costs nothing this way.
   const first = await runAll(redis, "XADD", addings.map(addTo(settings, true)));
   const missing = addings.filter((_, i) => isMissing(first[i]));
   if (missing.length === 0) return addings.map((_, i) => resultOf(first[i]));
-  const made: Command = (pipeline) => {
-    const [name = "", ...others] = new Set(missing.map(({ name }) => name));
-    pipeline.sadd(namesKey(keys), name, ...others);
-  };
-  const [, ...again] = await runAll(redis, "XADD", [made, ...missing.map(addTo(settings, false))]);
-  return addings.map((adding, i) => {
-    const place = missing.indexOf(adding);
-    return resultOf(place < 0 ? first[i] : again[place]);
-  });
+  const again = await addNew(settings, missing);
+  return addings.map((adding, i) => again.get(adding) ?? resultOf(first[i]));
+}
+
+/** Adds messages to streams that are not there: makes those that some group takes by a pattern. */
+async function addNew(
+  settings: StreamSettings,
+  missing: readonly Adding[],
+): Promise<Map<Adding, SendResult>> {
+  const { redis, keys } = settings;
+  const results = new Map(missing.map((adding) => [adding, unread(adding.name)]));
+  const patterns = await readPatterns(settings);
+  const wanted = missing.filter(({ name }) =>
+    patterns.some(({ pattern }) => matchesName(pattern, name))
+  );
+  const [name, ...others] = new Set(wanted.map(({ name }) => name));
+  if (name === undefined) return results;
+  // A stream is made known before it is made, for those who look for it.
+  const made: Command = (pipeline) => pipeline.sadd(namesKey(keys), name, ...others);
+  const [, ...added] = await runAll(redis, "XADD", [made, ...wanted.map(addTo(settings, false))]);
+  wanted.forEach((adding, i) => results.set(adding, resultOf(added[i])));
+  return results;
 }
 
 function addTo({ keys }: StreamSettings, onlyIfThere: boolean): (adding: Adding) => Command {
@@ -107,6 +120,14 @@ function unroutable(name: string): SendResult {
   return {
     kind: "unroutable",
     reason: `Cannot route ${JSON.stringify(name)}: it is not among the names of this transport`,
+  };
+}
+
+function unread(name: string): SendResult {
+  return {
+    kind: "unroutable",
+    reason: `Cannot route ${JSON.stringify(name)}: it has no stream, want a subscriber of it ` +
+      "that has started once",
   };
 }
 

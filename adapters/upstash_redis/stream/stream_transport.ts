@@ -6,14 +6,17 @@
  * | what | billed |
  * |---|---|
  * | `send`, for each message | 1 |
- * | the first message of a name that has no stream yet | 2 more |
+ * | messages without a stream, for all of one `send` together | 1 more |
+ * | the first message of a name that some group takes by a pattern | 2 more |
  * | `pull`, of all streams together, with something or with nothing | 1 |
  * | acknowledging what came, for each stream | 1 |
  * | the first `pull` of a process, which asks whose turn it is | 1 more |
  * | looking for what the dead left behind, once in `takeOverEveryMs` for the whole group | 1, and 1 a stream |
+ * | a pattern among the subscriptions, once a minute and process | 2 |
  * | trimming and removing consumers, once in `tidyEveryMs` for the whole group | 1, and about 3 a stream |
  *
- * There is one stream for each name that a group takes, and one for what was put back by hand. At a batch of
+ * There is one stream for each name that a group takes, from when a subscriber of it has first fetched, and one for
+ * what was put back by hand. A message of a name that no group takes is unroutable: it makes no stream. At a batch of
  * 50 that makes 1.04 commands for a message. What is sent twice, because the client's first request had
  * effect and its answer was lost, is in the stream twice with the same id, and the inbox takes it once.
  *
@@ -37,9 +40,8 @@ import {
 } from "./options.ts";
 import { type ParkedMessage, Parking } from "./parking.ts";
 import { Pull } from "./pull.ts";
-import { type Command, listOf, runAll, runOne, valuesOf } from "./run.ts";
+import { removeGroup } from "./remove_group.ts";
 import { carries, send } from "./send.ts";
-import { namesKey, requeuedKey, streamKey } from "./streams.ts";
 
 /** How many messages one call takes: what one pipeline comfortably carries. */
 const MAX_BATCH = 500;
@@ -61,7 +63,8 @@ export interface UpstashStreamTransport extends Transport {
   discard(place: string): Promise<boolean>;
   /**
    * Removes a group that will never fetch again: streams are kept for it as long as it is there. Everything
-   * that it has not fetched is lost to it, and what it set aside is deleted.
+   * that it has not fetched is lost to it, and what it set aside is deleted. A stream of which it was the last group
+   * is deleted: from then on its name is unroutable, until a group takes it again.
    */
   removeGroup(group: string): Promise<void>;
 }
@@ -123,18 +126,8 @@ class StreamTransport implements UpstashStreamTransport {
   }
 
   async removeGroup(group: string): Promise<void> {
-    const { redis, keys } = this.#settings;
     word("group", group);
-    const names = listOf(await runOne(redis, ["SMEMBERS", namesKey(keys)])).map(String);
-    const results = await runAll(
-      redis,
-      "XGROUP DESTROY",
-      names.map((name): Command => (pipeline) =>
-        pipeline.xgroup(streamKey(keys, name), { type: "DESTROY", group })
-      ),
-    );
-    valuesOf("XGROUP DESTROY", results.filter(({ error }) => !error?.includes("requires the key")));
-    await runOne(redis, ["DEL", requeuedKey(keys, group), keys("parked", group)]);
+    await removeGroup(this.#settings, group);
   }
 
   /** There is nothing to give back: what this process holds, others take over. */

@@ -33,7 +33,36 @@ export function namesKey(keys: Keys): string {
   return keys("names");
 }
 
-/** Knows the names that have a stream. */
+/** The set of all patterns that groups take, each behind its group and a space. */
+export function patternsKey(keys: Keys): string {
+  return keys("patterns");
+}
+
+/** A pattern that a group takes. */
+export interface GroupPattern {
+  readonly group: string;
+  readonly pattern: string;
+}
+
+/** The patterns of all groups. */
+export async function readPatterns(
+  { redis, keys }: Pick<StreamSettings, "redis" | "keys">,
+): Promise<GroupPattern[]> {
+  return listOf(await runOne(redis, ["SMEMBERS", patternsKey(keys)])).map((member) => {
+    const [group = "", pattern = ""] = String(member).split(" ");
+    return { group, pattern };
+  });
+}
+
+/** A pattern of a group as it stands in the set. */
+export function patternMember({ group, pattern }: GroupPattern): string {
+  return `${group} ${pattern}`;
+}
+
+/**
+ * Knows the names that have a stream. With the names it reads it makes known which patterns this group takes, so that
+ * senders make streams for them.
+ */
 export class Names {
   readonly #settings: StreamSettings;
   #known: readonly string[] = [];
@@ -50,14 +79,17 @@ export class Names {
     const all = names !== null
       ? [...names]
       : exact.length < patterns.length
-      ? [...exact, ...await this.#all(nowMs)]
+      ? [...exact, ...await this.#all(patterns.filter(isWildcard), nowMs)]
       : exact;
     return [...new Set(all)].filter((name) => patterns.some((each) => matchesName(each, name)));
   }
 
-  async #all(nowMs: number): Promise<readonly string[]> {
+  async #all(wildcards: readonly string[], nowMs: number): Promise<readonly string[]> {
     if (nowMs >= this.#readAtMs + NAMES_EVERY_MS) {
-      const { redis, keys } = this.#settings;
+      const { redis, keys, group } = this.#settings;
+      const members = wildcards.map((pattern) => patternMember({ group, pattern }));
+      // In this order: what is sent by the patterns from here on is found by the next look at the latest.
+      await runOne(redis, ["SADD", patternsKey(keys), ...members]);
       this.#known = listOf(await runOne(redis, ["SMEMBERS", namesKey(keys)])).map(String);
       this.#readAtMs = nowMs;
     }

@@ -29,6 +29,7 @@ export function pulled(
   receiver: Receiver,
   parked: () => Promise<ReadonlyMap<string, string>>,
 ): Transport {
+  const handed = new Set<string>();
   const cameAgain = new Set<string>();
   const told = new Map<string, DeliveryResult>();
   let nowMs = 1_800_000_000_000;
@@ -47,18 +48,28 @@ export function pulled(
     return results;
   };
 
+  const hand = async (messages: readonly Message[]) => {
+    for (const { id } of messages) handed.add(id);
+    const answers = await receiver.deliver(messages);
+    messages.forEach(({ id }, i) => answers[i] && told.set(id, answers[i]));
+    return answers;
+  };
+
   const exchange = async (signal: AbortSignalLike): Promise<number | null> => {
-    const first = await pullAll(async (messages) => {
-      const answers = await receiver.deliver(messages);
-      messages.forEach(({ id }, i) => answers[i] && told.set(id, answers[i]));
-      return answers;
-    }, signal);
+    const first = await pullAll(hand, signal);
     const next = first.map(({ nextAtMs }) => nextAtMs).find((atMs) => atMs !== null) ?? null;
     const waitMs = next === null ? null : next - nowMs;
     nowMs += LATER_MS;
-    await pullAll((messages) => {
-      for (const { id } of messages) cameAgain.add(id);
-      return Promise.resolve(messages.map(() => ({ kind: "accepted" })));
+    await pullAll(async (messages) => {
+      // A call at the same time may have sent some just now.
+      const fresh = messages.filter(({ id }) => !handed.has(id));
+      const answers = fresh.length === 0 ? [] : await hand(fresh);
+      return messages.map((message): DeliveryResult => {
+        const place = fresh.indexOf(message);
+        if (place >= 0) return answers[place] as DeliveryResult;
+        cameAgain.add(message.id);
+        return { kind: "accepted" };
+      });
     }, new AbortController().signal);
     return waitMs;
   };

@@ -45,6 +45,8 @@ export async function story(redis: Redis, prefix: string): Promise<Told> {
       return { n: body.n, text: `reserved ${body.text}` };
     }),
   ]);
+  // Streams are there once their subscribers have started.
+  await Promise.all([orders.tick(), inventory.tick()]);
   const bodies = ["007", `{"a":1}`, "Grüße 日本語 👍"].map((text, n) => ({ n, text }));
   await orders.publishMany(Reserve, bodies, { callback: Reserved });
   const ticks: (readonly [number, number, number])[] = [];
