@@ -110,6 +110,12 @@ export function answerIdOf(kind: AnswerKind, hash: string): string {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkCallerId(id: string): void {
+  if (typeof id !== "string") {
+    throw new AtlastError(
+      "invalid_id",
+      `Cannot use a message id of type ${typeof id}: want a string`,
+    );
+  }
   checkId(id);
   if (!isReservedId(id)) return;
   throw new AtlastError(
