@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import { type SqlClient, TRANSACTION } from "../../core/ports.ts";
 import type { PostgresJsTransaction } from "./postgres_store.ts";
 
@@ -58,11 +59,15 @@ export interface DrizzleTransaction<Sql> {
  *   await bus.publish(OrderPlaced, body, { tx: fromDrizzle(tx, sql) });
  * });
  * ```
+ * @throws {AtlastError} `invalid_option` when `sql` is not that tag.
  */
 export function fromDrizzle<Sql>(
   tx: DrizzleTransaction<Sql>,
   sql: (strings: TemplateStringsArray, ...params: unknown[]) => Sql,
 ): SqlClient {
+  if (typeof sql !== "function") {
+    throw unusable("Drizzle", "sql", "the sql tag of drizzle-orm", sql);
+  }
   return wrapping(tx, {
     query: async (text, params = []) => {
       // "a $1 b $2" in the parts a template would have; odd ones are the numbers of parameters.
@@ -93,10 +98,21 @@ export interface KyselyTransaction<Query> {
  *   await bus.publish(OrderPlaced, body, { tx: fromKysely(tx, CompiledQuery) });
  * });
  * ```
+ * @throws {AtlastError} `invalid_option` when `compiled` is not that class.
  */
 export function fromKysely<Query>(
   tx: KyselyTransaction<Query>,
   compiled: { raw(sql: string, parameters?: unknown[]): Query },
 ): SqlClient {
+  if (typeof compiled?.raw !== "function") {
+    throw unusable("Kysely", "compiled", "the CompiledQuery of kysely", compiled);
+  }
   return wrapping(tx, { query: (text, params) => tx.executeQuery(compiled.raw(text, params)) });
+}
+
+function unusable(of: string, argument: string, wanted: string, given: unknown): AtlastError {
+  return new AtlastError(
+    "invalid_option",
+    `Cannot wrap a transaction of ${of}: ${argument} must be ${wanted}, got ${typeof given}`,
+  );
 }
