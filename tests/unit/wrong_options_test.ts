@@ -1,6 +1,11 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { guardPostgres, postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
+import {
+  upstashRedisFence,
+  upstashRedisStore,
+  upstashStreamTransport,
+} from "../../adapters/upstash_redis/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import {
   type BusOptions,
@@ -106,4 +111,30 @@ describe("what is no client of postgres.js", () => {
       }
     });
   }
+});
+
+describe("what is no client of Upstash Redis", () => {
+  const uses: Readonly<Record<string, (redis: never) => unknown>> = {
+    upstashRedisStore: (redis) => upstashRedisStore({ redis }),
+    upstashRedisFence: (redis) => upstashRedisFence({ redis }),
+    upstashStreamTransport: (redis) => upstashStreamTransport({ redis, group: "g" }),
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    it(`is refused by ${name}`, () => {
+      for (const redis of [undefined, null, "https://eu1.upstash.io", {}]) {
+        assert.throws(() => use(redis as never), {
+          code: "invalid_option",
+          message: /^Cannot use a redis of type \w+: want a client of @upstash\/redis/,
+        });
+      }
+    });
+  }
+
+  it("nor is a stream's group one that is not given", () => {
+    const redis = { pipeline: () => {} } as never;
+    assert.throws(() => upstashStreamTransport({ redis } as never), {
+      code: "invalid_option",
+      message: /^Cannot use undefined as a group: want/,
+    });
+  });
 });
