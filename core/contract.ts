@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { ContractError, type Problem } from "./errors.ts";
+import { AtlastError, ContractError, type Problem } from "./errors.ts";
 import { checkName } from "./name.ts";
 import { checkRetryPolicy, type RetryPolicy } from "./retry.ts";
 
@@ -115,8 +115,18 @@ export function defineMessage<Body extends Schema, Reply extends Schema | undefi
   options: ContractOptions<Body, Reply>,
 ): Contract<Body, Reply> {
   checkName(name);
+  checkSchema(name, "body", options?.body);
+  if (options.reply !== undefined) checkSchema(name, "reply", options.reply);
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
   return { ...options, name, reply: options.reply as Reply };
+}
+
+function checkSchema(name: string, part: string, schema: Schema | undefined): void {
+  if (typeof schema?.["~standard"]?.validate === "function") return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot define "${name}" with a ${part} of type ${typeof schema}: want a Standard Schema, such as zod's`,
+  );
 }
 
 /**

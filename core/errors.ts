@@ -55,6 +55,8 @@ export type ErrorCode =
   | "database_locked"
   /** A transaction was used after it ended. */
   | "transaction_ended"
+  /** What was given as a transaction is none, or was none any more when it was written in. */
+  | "no_transaction"
   /** The connection of a transaction was lost before its commit: nothing of it is committed. */
   | "connection_lost"
   /** The server rolled back a transaction instead of committing it. */

@@ -57,7 +57,7 @@ export interface Fence<Tx = unknown> extends CheckBack {
    * Writes `committed` in the transaction of the operation.
    *
    * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
-   * before: the transaction must roll back.
+   * before: the transaction must roll back. `no_transaction` when `tx` is none, and nothing is written.
    */
   commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void>;
   /** Runs `work` in a transaction of the business database. */

@@ -46,6 +46,8 @@ export const HEADER = {
   responder: "atlast-responder",
   /** On an answer: which time it is that its request was tried from the start; 1 if not given. Atlast's own. */
   round: "atlast-round",
+  /** On the failure callback of a conflict of ids: the digest of the message it is about. Atlast's own. */
+  content: "atlast-content",
   /** `true` on what is sent or answered after a failure callback for the same message. Atlast's own. */
   afterFailure: "atlast-after-failure",
   /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */

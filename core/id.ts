@@ -74,6 +74,8 @@ export interface AnswerOrigin {
   readonly group: string;
   /** Which time it is that the message was tried from the start, from 1 on. */
   readonly round: number;
+  /** Of a conflict: the digest of the message, as others with its id may be in conflict too. */
+  readonly content?: string;
 }
 
 /** The form of ids that a bus derives for answers. Nobody else's messages may have an id that begins so. */
@@ -93,9 +95,10 @@ export function answerKindOf(id: string): AnswerKind | null {
 
 /** The text whose hash is in the id of an answer. JSON keeps the parts apart. */
 export function answerIdSource(
-  { kind, requestId, responder, group, round }: AnswerOrigin,
+  { kind, requestId, responder, group, round, content }: AnswerOrigin,
 ): string {
-  return JSON.stringify([kind, requestId, responder, group, round]);
+  const parts = [kind, requestId, responder, group, round];
+  return JSON.stringify(content === undefined ? parts : [...parts, content]);
 }
 
 /** The id of an answer from the hash of {@linkcode answerIdSource} in base64url, without padding. */
@@ -110,6 +113,12 @@ export function answerIdOf(kind: AnswerKind, hash: string): string {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkCallerId(id: string): void {
+  if (typeof id !== "string") {
+    throw new AtlastError(
+      "invalid_id",
+      `Cannot use a message id of type ${typeof id}: want a string`,
+    );
+  }
   checkId(id);
   if (!isReservedId(id)) return;
   throw new AtlastError(

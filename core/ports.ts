@@ -219,11 +219,23 @@ export interface Store<Tx = unknown> {
   serviceId(): Promise<string>;
 
   /**
+   * Is asked at once when a publish in `tx` begins, before anything else is done: gives what is passed on as `tx`
+   * for it. So a store can tell later whether the transaction is still the one it was then. Stores for which
+   * that gains nothing need not have it.
+   *
+   * @throws {AtlastError} `no_transaction` for what is seen to be none.
+   */
+  joining?(tx: Tx | SqlClient): Tx | SqlClient;
+
+  /**
    * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
    * out and answered with the record that has it. Results are in the order of `records`. Two records
    * with the same key in one call: the first is added, the second collides with it.
    *
    * Never waits for `ready()` itself when given a `tx`: that could wait for the caller's own lock.
+   *
+   * @throws {AtlastError} `no_transaction` when `tx` is none, or is none any more when the records are written:
+   * none is added then.
    */
   add(
     box: Box,

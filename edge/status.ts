@@ -70,6 +70,7 @@ const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
   unreachable: null,
   duplicate_subscriber: null,
   transaction_ended: null,
+  no_transaction: null,
   unsupported: null,
 };
 

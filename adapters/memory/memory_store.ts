@@ -23,10 +23,16 @@ import type {
   StoredRecord,
   UnroutableRequest,
 } from "../../core/ports.ts";
+import { isInstance } from "../../core/thrown.ts";
 import { dueAtTheLatest } from "../../core/unroutable.ts";
 import { Memories } from "./memories.ts";
 import { Records } from "./records.ts";
-import { type Boxes, BufferedTransaction, type MemoryTransaction } from "./transaction.ts";
+import {
+  type Boxes,
+  BufferedTransaction,
+  type MemoryTransaction,
+  Overtaken,
+} from "./transaction.ts";
 import { addTo, copyOf, settleIn } from "./writes.ts";
 
 /**
@@ -267,6 +273,10 @@ class MemoryStore implements Store<MemoryTransaction> {
       nextMs = Math.min(nextMs, atMs);
     }
     return nextMs === Infinity ? null : nextMs;
+  }
+
+  failureOf(error: unknown): "contention" | null {
+    return isInstance(error, Overtaken) ? "contention" : null;
   }
 
   #own(tx: MemoryTransaction | SqlClient | undefined): BufferedTransaction | undefined {

@@ -29,6 +29,12 @@ export interface MemoryTransaction {
   readonly isOpen: boolean;
 }
 
+/**
+ * The error of a commit whose record another one added first. Whether it is the same message shows when the work is
+ * done again.
+ */
+export class Overtaken extends AtlastError {}
+
 /** The transaction itself; its writes are the store's business alone. */
 export class BufferedTransaction implements MemoryTransaction {
   readonly #base: Boxes;
@@ -60,7 +66,7 @@ export class BufferedTransaction implements MemoryTransaction {
       this.#writes.push({
         apply: (views) => addTo(views[box], box, record, nowMs) === undefined,
         lost: () =>
-          new AtlastError(
+          new Overtaken(
             "id_conflict",
             `Cannot commit the addition of message ${JSON.stringify(record.id)}: ` +
               "got one with its id since, want an id that is free",

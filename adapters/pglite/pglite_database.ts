@@ -4,7 +4,10 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import type { SqlClient } from "../../core/ports.ts";
 import { endingWith, TransactionEnd } from "../postgres/guard.ts";
+import { PgTransaction } from "../postgres/pg_transaction.ts";
+import { Proofs } from "../postgres/proof.ts";
 import { type Database, limited, runOnClient, sqlClientOf } from "../postgres/run.ts";
 import { within } from "../postgres/statement.ts";
 import { guardedPglite } from "./guarded_pglite.ts";
@@ -17,6 +20,8 @@ export function databaseOf<Db extends Pglite>(
 ): Database<PgliteTransactionOf<Db>> {
   const limit = (client: Parameters<typeof runOnClient>[0]) =>
     limited(runOnClient(client), timeoutMs);
+  const runIn = (tx: unknown) => limit(sqlClientOf(tx));
+  const proofs = new Proofs();
   return {
     run: limit(db),
     transaction: (work) => {
@@ -41,6 +46,14 @@ export function databaseOf<Db extends Pglite>(
         throw error;
       });
     },
-    runIn: (tx) => limit(sqlClientOf(tx)),
+    joining: sqlClientOf,
+    runIn,
+    proofIn: (tx) =>
+      tx instanceof PgTransaction || isPglite(tx) ? null : proofs.ofClient(tx as SqlClient, runIn),
   };
+}
+
+/** Whether something is a transaction of PGlite: it refuses use once it has ended. */
+function isPglite(tx: object): boolean {
+  return "rollback" in tx && "exec" in tx && "closed" in tx;
 }

@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { AddResult, NewRecord, StoredRecord } from "../../core/ports.ts";
-import { haveNewKeys, insert, insertNew } from "./insert.ts";
+import { haveNewKeys, insert, insertNew, insertNewWith } from "./insert.ts";
 import type { Lookup } from "./lookup.ts";
 import type { Run } from "./run.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
@@ -23,15 +23,38 @@ export function allAdded(records: readonly NewRecord[]): AddResult[] {
 /**
  * Adds records until each is either added or answered with the one that has its key. The record in the
  * way may be deleted between the insert that met it and the look at it; then its key is free again.
+ *
+ * @param token Without it none is added; see `Proof`.
+ * @returns null when nothing shows that the transaction has the token.
  */
+export function addPart(
+  run: Run,
+  table: Table,
+  lookup: Lookup,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<AddResult[]>;
+export function addPart(
+  run: Run,
+  table: Table,
+  lookup: Lookup,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token: string,
+): Promise<AddResult[] | null>;
 export async function addPart(
   run: Run,
   table: Table,
   lookup: Lookup,
   records: readonly NewRecord[],
   nowMs: number,
-): Promise<AddResult[]> {
+  token?: string,
+): Promise<AddResult[] | null> {
   if (haveNewKeys(records)) {
+    if (token !== undefined) {
+      const isAdded = await insertNewWith(token, run, table, records, nowMs);
+      return isAdded ? allAdded(records) : null;
+    }
     await insertNew(run, table, records, nowMs);
     return allAdded(records);
   }
@@ -42,7 +65,8 @@ export async function addPart(
     const seen = new KeySet();
     // Of records with one key the first is added, and the others collide with it.
     const places = left.filter((place) => seen.add(records[place] as NewRecord));
-    const reached = await insert(run, table, places.map((at) => records[at] as NewRecord), nowMs);
+    const round = places.map((at) => records[at] as NewRecord);
+    const reached = await insert(run, table, round, nowMs, token);
     for (const place of places) {
       if (reached(records[place] as NewRecord)) results[place] = ADDED;
     }
@@ -57,6 +81,7 @@ export async function addPart(
     left = left.filter((place) => results[place] === undefined);
     if (left.length === 0) return results as AddResult[];
   }
+  if (token !== undefined) return null;
   throw new AtlastError(
     "id_conflict",
     `Cannot add ${records.length} records: got keys that were taken and free again ` +

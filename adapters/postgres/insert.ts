@@ -6,6 +6,7 @@
 import type { NewRecord } from "../../core/ports.ts";
 import { Batch, singleValue, type Value } from "./batch.ts";
 import type { Word } from "./channel.ts";
+import { hasToken } from "./proof.ts";
 import { type Change, type Reached, runReached } from "./reached.ts";
 import { type Column, NEW_RECORD_COLUMNS } from "./row.ts";
 import type { Run } from "./run.ts";
@@ -47,21 +48,47 @@ export async function insertNew(
   ]);
 }
 
-/** Adds records whose keys all differ, in one statement, and says which it added. */
+/** Adds records whose keys are new where the transaction has a token; says whether it did. */
+export async function insertNewWith(
+  token: string,
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<boolean> {
+  const { sql, params } = insertion(table, records, nowMs, token);
+  const [row] = await run(
+    `with added as (\n${sql}\nreturning 1)\nselect count(*)::text from added`,
+    params,
+  );
+  return Number(row?.[0]) === records.length;
+}
+
+/**
+ * Adds records whose keys all differ, in one statement, and says which it added.
+ *
+ * @param token Without it none is added; see `Proof`.
+ */
 export async function insert(
   run: Run,
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
+  token?: string,
 ): Promise<Reached> {
-  const { sql, params } = insertion(table, records, nowMs);
+  const { sql, params } = insertion(table, records, nowMs, token);
   return await runReached(run, records.length, { sql: `${sql}\non conflict do nothing`, params });
 }
 
-function insertion(table: Table, records: readonly NewRecord[], nowMs: number): Change {
+function insertion(
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token?: string,
+): Change {
   return records.length === 1
-    ? insertOne(table, records[0] as NewRecord, nowMs)
-    : insertMany(table, records, nowMs);
+    ? insertOne(table, records[0] as NewRecord, nowMs, token)
+    : insertMany(table, records, nowMs, token);
 }
 
 /** Statements for one record, by table and by the columns as bits: the server prepares each once. */
@@ -71,7 +98,7 @@ const oneSql = new Map<string, Map<number, string>>();
  * A plain INSERT of one row is what a server does fastest, and single publishes are common. Columns
  * that are null are left out: half of them are, in most records.
  */
-function insertOne(table: Table, record: NewRecord, nowMs: number): Change {
+function insertOne(table: Table, record: NewRecord, nowMs: number, token?: string): Change {
   const columns: Column[] = [];
   const params: Value[] = [];
   let shape = 0;
@@ -83,25 +110,40 @@ function insertOne(table: Table, record: NewRecord, nowMs: number): Change {
     shape |= 1 << i;
   });
   params.push(Math.ceil(nowMs));
+  const createdAtMs = `$${params.length}`;
+  if (token !== undefined) {
+    params.push(token);
+    shape |= 1 << NEW_RECORD_COLUMNS.length;
+  }
   let ofTable = oneSql.get(table.name);
   if (ofTable === undefined) oneSql.set(table.name, ofTable = new Map());
   let sql = ofTable.get(shape);
   if (sql === undefined) {
     const values = columns.map(({ stored = same }, i) => stored(`$${i + 1}`));
+    const row = [...values, createdAtMs].join(", ");
     sql = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
-values (${values.join(", ")}, $${params.length})`;
+${
+      token === undefined
+        ? `values (${row})`
+        : `select ${row} where ${hasToken(`$${params.length}`)}`
+    }`;
     ofTable.set(shape, sql);
   }
   return { sql, params };
 }
 
-function insertMany(table: Table, records: readonly NewRecord[], nowMs: number): Change {
+function insertMany(
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token?: string,
+): Change {
   const batch = new Batch(records, NEW_RECORD_COLUMNS);
   const values = NEW_RECORD_COLUMNS.map(({ name, stored = same }) => stored(batch.value(name)));
   const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
   const sql = `insert into ${table.name} (${namesOf(NEW_RECORD_COLUMNS)}, created_at_ms)
 select ${values.join(", ")}, ${createdAtMs}
-from ${batch.from}`;
+from ${batch.from}${token === undefined ? "" : `\nwhere ${hasToken(batch.param(token, "text"))}`}`;
   return { sql, params: batch.params };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SqlClient } from "../../core/ports.ts";
 import {
   connectionOf,
   destroyConnection,
@@ -15,8 +16,12 @@ import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./postgres_store.ts";
+import { mustBeTransaction } from "./joinable.ts";
+import { PgTransaction } from "./pg_transaction.ts";
+import { Proof, Proofs } from "./proof.ts";
 import { type Database, limited, type Run, runOnClient, sqlClientOf } from "./run.ts";
 import { SentAhead } from "./sent_ahead.ts";
+import { isOwn, unwrapped } from "./sql_clients.ts";
 import { answerOf } from "./statement.ts";
 
 /** How statements are run. */
@@ -35,6 +40,20 @@ export function databaseOf<Client extends PostgresJs>(
   const sql = clientOf(client);
   guardInternalQueries(sql);
   const aheads = new WeakMap<object, SentAhead>();
+  const proofs = new Proofs();
+  const joining = (tx: TransactionOf<Client> | SqlClient): TransactionOf<Client> | SqlClient => {
+    const client = postgresJsOf(tx);
+    if (client === null) return sqlClientOf(tx);
+    if (!isOwn(client)) mustBeTransaction(client);
+    return tx;
+  };
+  const runIn = (tx: TransactionOf<Client> | SqlClient): Run => {
+    const joined = joining(tx);
+    const client = postgresJsOf(joined);
+    return client === null
+      ? limited(runOnClient(joined as SqlClient), settings.timeoutMs)
+      : runOn(client, settings);
+  };
   return {
     run: runOn(sql, settings),
     async transaction<Result>(
@@ -62,10 +81,15 @@ export function databaseOf<Client extends PostgresJs>(
         throw await ahead.reason(error);
       }
     },
-    runIn: (tx) =>
-      isPostgresJs(tx)
-        ? runOn(tx, settings)
-        : limited(runOnClient(sqlClientOf(tx)), settings.timeoutMs),
+    joining,
+    runIn,
+    proofIn(tx) {
+      if (tx instanceof PgTransaction) return null;
+      const client = postgresJsOf(tx);
+      if (client === null) return proofs.ofClient(tx as SqlClient, runIn);
+      if (isOwn(client)) return null;
+      return proofs.of(client, () => new Proof(runOn(client, settings), "savepoint" in client));
+    },
     ahead: (tx) => aheads.get(tx),
   };
 }
@@ -90,6 +114,10 @@ function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSett
   };
 }
 
-function isPostgresJs(tx: unknown): tx is PostgresJsTransaction {
-  return typeof tx === "function" && typeof (tx as { unsafe?: unknown }).unsafe === "function";
+/** The transaction of postgres.js that was given, as it is or wrapped; null for that of another client. */
+function postgresJsOf(tx: unknown): PostgresJsTransaction | null {
+  const client = typeof tx === "object" && tx !== null ? unwrapped(tx) : tx;
+  const isPostgresJs = typeof client === "function" &&
+    typeof (client as { unsafe?: unknown }).unsafe === "function";
+  return isPostgresJs ? client as unknown as PostgresJsTransaction : null;
 }

@@ -7,7 +7,11 @@ import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports.ts";
 import { propertyOf } from "../../core/thrown.ts";
 import type { Value } from "./batch.ts";
+import { mustBeTransaction } from "./joinable.ts";
+import { PgTransaction } from "./pg_transaction.ts";
+import type { Proof } from "./proof.ts";
 import type { SentAhead } from "./sent_ahead.ts";
+import { unwrapped } from "./sql_clients.ts";
 import { within } from "./statement.ts";
 
 /**
@@ -22,8 +26,17 @@ export interface Database<Tx> {
   readonly run: Run;
   /** Runs `work` in a transaction of its own; `tx` refuses use once `work` has settled. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /**
+   * What stands for a transaction from the moment that it is used: that of a client which has one transaction
+   * after another is bound to the one it is in.
+   *
+   * @throws {AtlastError} `no_transaction` for what is seen to be none, `unsupported` for what is no client.
+   */
+  joining(tx: Tx | SqlClient): Tx | SqlClient;
   /** Runs statements in a transaction: one of the driver's own, or any other client's. */
   runIn(tx: Tx | SqlClient): Run;
+  /** What writes in a transaction need to be sure that they are in it; null where they are anyway. */
+  proofIn(tx: Tx | SqlClient): Proof | null;
   /**
    * The statements of a transaction of {@linkcode Database.transaction} that nobody waits for; undefined
    * for any other, and where every statement is waited for. The transaction fails when one of them does.
@@ -91,12 +104,14 @@ export function isSqlClient(value: unknown): value is SqlClient {
 }
 
 /**
- * The transaction a caller gave, as a client.
+ * The transaction a caller gave, as a client. One of node-postgres is bound to the transaction that it is in now,
+ * or is about to begin.
  *
- * @throws {AtlastError} `unsupported` when it is none.
+ * @throws {AtlastError} `no_transaction` for a pool or a root client, `unsupported` for what is no client.
  */
 export function sqlClientOf(tx: unknown): SqlClient {
-  if (isSqlClient(tx)) return tx;
+  mustBeTransaction(typeof tx === "object" && tx !== null ? unwrapped(tx) : tx);
+  if (isSqlClient(tx)) return PgTransaction.of(tx) ?? tx;
   throw new AtlastError(
     "unsupported",
     `Cannot join a transaction that is of type ${typeof tx}: want one of this store's own, or an ` +

@@ -6,16 +6,39 @@
  *
  * @module
  */
-import type { SqlClient } from "../../core/ports.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { type SqlClient, TRANSACTION } from "../../core/ports.ts";
 import type { PostgresJsTransaction } from "./postgres_store.ts";
+
+/** What each wrapper wraps. */
+const wrapped = new WeakMap<object, object>();
+
+/** What a client wraps that was made here; the client itself where it is none of these. */
+export function unwrapped(client: object): object {
+  return wrapped.get(client) ?? client;
+}
+
+/** Remembers what a client wraps. */
+function wrapping(tx: object, client: SqlClient): SqlClient {
+  wrapped.set(client, tx);
+  return client;
+}
 
 /** Wraps a transaction of postgres.js, for code that takes any client. */
 export function fromPostgresJs(tx: PostgresJsTransaction): SqlClient {
-  return {
+  const client: SqlClient = {
     query: async (text, params = []) => ({
       rows: [...await tx.unsafe(text, params, { prepare: true })],
     }),
   };
+  // A publish through it belongs to the transaction, where that is one of a bus.
+  if (isOwn(tx)) Object.assign(client, { [TRANSACTION]: tx[TRANSACTION] ?? tx });
+  return wrapping(tx, client);
+}
+
+/** Whether something is a transaction of ours, or a savepoint in it: it refuses use once it has ended. */
+export function isOwn(tx: object): tx is { readonly [TRANSACTION]: object | undefined } {
+  return TRANSACTION in tx;
 }
 
 /** The part of a transaction of Drizzle, on any of its Postgres drivers, that is used. */
@@ -36,12 +59,16 @@ export interface DrizzleTransaction<Sql> {
  *   await bus.publish(OrderPlaced, body, { tx: fromDrizzle(tx, sql) });
  * });
  * ```
+ * @throws {AtlastError} `invalid_option` when `sql` is not that tag.
  */
 export function fromDrizzle<Sql>(
   tx: DrizzleTransaction<Sql>,
   sql: (strings: TemplateStringsArray, ...params: unknown[]) => Sql,
 ): SqlClient {
-  return {
+  if (typeof sql !== "function") {
+    throw unusable("Drizzle", "sql", "the sql tag of drizzle-orm", sql);
+  }
+  return wrapping(tx, {
     query: async (text, params = []) => {
       // "a $1 b $2" in the parts a template would have; odd ones are the numbers of parameters.
       const parts = text.split(/\$(\d+)/);
@@ -50,7 +77,7 @@ export function fromDrizzle<Sql>(
       const result = await tx.execute(sql(Object.assign(strings, { raw: strings }), ...values));
       return { rows: Array.isArray(result) ? result : (result as { rows: unknown[] }).rows };
     },
-  };
+  });
 }
 
 /** The part of a transaction of Kysely that is used. */
@@ -71,10 +98,21 @@ export interface KyselyTransaction<Query> {
  *   await bus.publish(OrderPlaced, body, { tx: fromKysely(tx, CompiledQuery) });
  * });
  * ```
+ * @throws {AtlastError} `invalid_option` when `compiled` is not that class.
  */
 export function fromKysely<Query>(
   tx: KyselyTransaction<Query>,
   compiled: { raw(sql: string, parameters?: unknown[]): Query },
 ): SqlClient {
-  return { query: (text, params) => tx.executeQuery(compiled.raw(text, params)) };
+  if (typeof compiled?.raw !== "function") {
+    throw unusable("Kysely", "compiled", "the CompiledQuery of kysely", compiled);
+  }
+  return wrapping(tx, { query: (text, params) => tx.executeQuery(compiled.raw(text, params)) });
+}
+
+function unusable(of: string, argument: string, wanted: string, given: unknown): AtlastError {
+  return new AtlastError(
+    "invalid_option",
+    `Cannot wrap a transaction of ${of}: ${argument} must be ${wanted}, got ${typeof given}`,
+  );
 }

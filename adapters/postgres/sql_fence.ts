@@ -14,6 +14,7 @@ import type {
   SqlClient,
 } from "../../core/ports.ts";
 import { propertyOf } from "../../core/thrown.ts";
+import { hasToken } from "./proof.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { quotedSchema } from "./schema_name.ts";
 
@@ -52,8 +53,17 @@ export class SqlFence<Tx> implements Fence<Tx> {
   }
 
   async commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void> {
-    const run = this.#runIn(tx);
-    if (await this.#write(run, id, "committed", nowMs)) return;
+    const { database } = this.#parts;
+    const joined = database.joining(tx);
+    const run = this.#runIn(joined);
+    const proof = database.proofIn(joined);
+    const isWritten = proof === null
+      ? await this.#write(run, id, "committed", nowMs)
+      : await proof.write(async (token) => {
+        if (await this.#write(run, id, "committed", nowMs, token)) return true;
+        return await this.#read(run, id) === "unknown" ? null : false;
+      });
+    if (isWritten) return;
     const written = await this.#read(run, id);
     throw new AtlastError(
       "fenced_off",
@@ -115,19 +125,21 @@ where message_id in (select json_array_elements_text($1::text::json))`,
     );
   }
 
-  /** Writes an outcome where there is none; says whether it did. */
+  /** Writes an outcome where there is none, with a token only where the transaction has it; says whether it did. */
   async #write(
     run: Run,
     id: string,
     outcome: "committed" | "aborted",
     nowMs: number,
+    token?: string,
   ): Promise<boolean> {
+    const values = [id, outcome, Math.ceil(nowMs)];
     const rows = await run(
       `insert into ${this.#table} (message_id, outcome, written_at_ms)
-values ($1::text, $2::text, $3::text::bigint)
+select $1::text, $2::text, $3::text::bigint${token === undefined ? "" : `\nwhere ${hasToken("$4")}`}
 on conflict do nothing
 returning 1 as written`,
-      [id, outcome, Math.ceil(nowMs)],
+      token === undefined ? values : [...values, token],
     );
     return rows.length > 0;
   }

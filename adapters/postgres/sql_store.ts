@@ -24,6 +24,7 @@ import type {
   UnroutableRequest,
 } from "../../core/ports.ts";
 import { Claimer } from "./claim.ts";
+import { inKeyOrder } from "./in_key_order.ts";
 import { addPart, allAdded } from "./add.ts";
 import type { Word } from "./channel.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
@@ -36,10 +37,11 @@ import {
 } from "./inbox_memory.ts";
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./lookup.ts";
+import type { Proof } from "./proof.ts";
 import { type Database, explained, type Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
-import { compareKeys, keyText, type Table, tableOf } from "./table.ts";
+import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
 /** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
@@ -105,6 +107,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await readServiceId(this.#run, this.#parts.schema);
   }
 
+  joining(tx: Tx | SqlClient): Tx | SqlClient {
+    return this.#parts.database.joining(tx);
+  }
+
   async add(
     box: Box,
     records: readonly NewRecord[],
@@ -112,27 +118,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     tx?: Tx | SqlClient,
   ): Promise<AddResult[]> {
     if (records.length > 1 && !haveNewKeys(records)) {
-      return await this.#addSorted(box, records, nowMs, tx);
+      const add = (sorted: readonly NewRecord[]) => this.#addParts(box, sorted, nowMs, tx);
+      return await inKeyOrder(records, (record) => record, add);
     }
     return await this.#addParts(box, records, nowMs, tx);
-  }
-
-  /**
-   * Two that add the same keys wait for one another where each has one that the other wants next. In one
-   * order of keys none does.
-   */
-  async #addSorted(
-    box: Box,
-    records: readonly NewRecord[],
-    nowMs: number,
-    tx?: Tx | SqlClient,
-  ): Promise<AddResult[]> {
-    const at = (place: number) => records[place] as NewRecord;
-    const places = [...records.keys()].sort((a, b) => compareKeys(at(a), at(b)));
-    const sorted = await this.#addParts(box, places.map(at), nowMs, tx);
-    const results: AddResult[] = [];
-    places.forEach((place, i) => results[place] = sorted[i] as AddResult);
-    return results;
   }
 
   async #addParts(
@@ -145,9 +134,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     if (tx !== undefined) return await this.#addIn(tx, box, parts, nowMs);
     await this.ready();
     // One statement is atomic by itself, several need a transaction.
-    if (parts.length <= 1) return await this.#add(this.#run, box, parts, nowMs);
+    if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
     return await untilUncontended(() =>
-      this.transaction((own) => this.#add(this.#runIn(own), box, parts, nowMs))
+      this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
     );
   }
 
@@ -242,9 +231,11 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<ReturnResult[]> {
     await this.ready();
     if (records.length === 0) return [];
-    return await this.transaction((tx) =>
-      addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, records, nowMs)
-    );
+    const add = (sorted: readonly ReturningRecord[]) =>
+      this.transaction((tx) =>
+        addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, sorted, nowMs)
+      );
+    return await untilUncontended(() => inKeyOrder(records, ({ record }) => record, add));
   }
 
   async nextDueAt(
@@ -301,16 +292,19 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   /** Records whose keys are new are all added or the transaction fails: their answer need not be waited for. */
   async #addIn(
-    tx: Tx | SqlClient,
+    given: Tx | SqlClient,
     box: Box,
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
-    const adding = this.#add(this.#runIn(tx), box, parts, nowMs);
+    const { database } = this.#parts;
+    const tx = database.joining(given);
+    const writer = { run: this.#runIn(tx), proof: database.proofIn(tx) };
+    const adding = this.#add(writer, box, parts, nowMs);
     const [part, ...more] = parts;
     // The second of several parts is sent when the first was answered, which might be after the commit.
     if (part === undefined || more.length > 0 || !haveNewKeys(part)) return await adding;
-    const ahead = this.#parts.database.ahead?.(tx);
+    const ahead = database.ahead?.(tx);
     if (ahead === undefined) return await adding;
     await ahead.take(adding);
     return allAdded(part);
@@ -328,14 +322,19 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #add(
-    run: Run,
+    { run, proof = null }: { readonly run: Run; readonly proof?: Proof | null },
     box: Box,
     parts: readonly (readonly NewRecord[])[],
     nowMs: number,
   ): Promise<AddResult[]> {
     const { table, lookup } = this.#boxes[box];
     const results: AddResult[] = [];
-    for (const part of parts) results.push(...await addPart(run, table, lookup, part, nowMs));
+    for (const part of parts) {
+      const added = proof === null
+        ? addPart(run, table, lookup, part, nowMs)
+        : proof.write((token) => addPart(run, table, lookup, part, nowMs, token));
+      results.push(...await added);
+    }
     return results;
   }
 }

@@ -11,6 +11,7 @@ import type { Message } from "../message.ts";
 import type { AddResult, NewRecord } from "../ports.ts";
 import { isSameMessage } from "../same_message.ts";
 import { asksFailureCallback, failureMessage, roundOf } from "./callback.ts";
+import { contentDigest } from "./digests.ts";
 import { failureCodeOf, toldReason } from "./failure_report.ts";
 import type { Settings } from "./options.ts";
 import type { Decision } from "./settling.ts";
@@ -58,7 +59,9 @@ export async function failureAnswer<Tx>(
     ...(mayHaveArrived ? { mayHaveArrived } : {}),
   };
   const responder = await settings.responder.name();
-  const by = { request: message, group, responder, round };
+  const own = { request: message, group, responder, round };
+  // Another message with its id may be in conflict too, and has a callback of its own.
+  const by = kind === "conflict" ? { ...own, content: await contentDigest(message) } : own;
   return await failureMessage(by, report, settings.clock.now(), kind);
 }
 

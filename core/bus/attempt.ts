@@ -30,6 +30,8 @@ export interface AttemptParts<Tx> {
   readonly record: StoredRecord;
   /** Aborts when the claim was lost or the bus stops. */
   readonly signal: AbortSignal;
+  /** Is told that the record is being settled, so that its claim ends. */
+  readonly ending: () => void;
 }
 
 /** How an attempt ended: `decision` is set when it was settled with the handler's own writes. */
@@ -96,6 +98,7 @@ async function inTransaction<Tx>(
   const done = await parts.publisher.within(tx, () => handled(parts, body, tx, signal));
   // A handler that went on after its time was up must not settle what it no longer holds.
   signal.throwIfAborted();
+  parts.ending();
   const added = await parts.settler.within(tx, stepOf(done));
   const conflict = conflictOf(parts, done, added);
   // Thrown inside the transaction, this takes back everything in it, and fails the message.
@@ -110,6 +113,7 @@ async function withoutTransaction<Tx>(
 ): Promise<AttemptEnd> {
   const done = await handled(parts, body, undefined as Tx, signal);
   signal.throwIfAborted();
+  parts.ending();
   const added = await parts.settler.alone(stepOf(done));
   conflictOf(parts, done, added);
   return kept(done, added);
@@ -156,7 +160,10 @@ export interface Handled {
  * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
  */
 export async function handled<Tx>(
-  { settings, publisher, subscriber, record }: Omit<AttemptParts<Tx>, "signal" | "settler">,
+  { settings, publisher, subscriber, record }: Omit<
+    AttemptParts<Tx>,
+    "signal" | "settler" | "ending"
+  >,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,

@@ -73,6 +73,8 @@ export interface Answering {
   readonly responder: string;
   /** Which time it is that the message was tried from the start, from 1 on. */
   readonly round: number;
+  /** Of a conflict of ids: the digest of the message. */
+  readonly content?: string;
 }
 
 /** Which time it is that a record is tried from the start, from 1 on: one more after each retry by an operator. */
@@ -158,9 +160,9 @@ export function messageOfRound({ message, details }: StoredRecord): Message {
 
 function answerIdBy(
   kind: AnswerKind,
-  { request, responder, group, round }: Answering,
+  { request, ...by }: Answering,
 ): Promise<string> {
-  return answerId({ kind, requestId: request.id, responder, group, round });
+  return answerId({ kind, requestId: request.id, ...by });
 }
 
 /**
@@ -168,7 +170,7 @@ function answerIdBy(
  * first, that is all that its id is derived from: what a handler set of these does not count.
  */
 function answerHeaders(
-  { request, group, responder, round }: Answering,
+  { request, group, responder, round, content }: Answering,
 ): Record<string, string | undefined> {
   const traceparent = request.headers[HEADER.traceparent];
   return {
@@ -177,6 +179,7 @@ function answerHeaders(
     [HEADER.group]: group === "" ? undefined : group,
     [HEADER.responder]: responder,
     [HEADER.round]: round === 1 ? undefined : String(round),
+    [HEADER.content]: content,
     // One that is no trace context could be so long that the answer's own headers find no room.
     [HEADER.traceparent]: (traceparent ?? "").length > MAX_TRACEPARENT_LENGTH
       ? undefined

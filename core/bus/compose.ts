@@ -104,15 +104,25 @@ function ownHeaders(headers: MessageHeaders, participant: string | undefined): M
 /** The headers that options ask for, with those the caller brings. */
 export function headersOf(options: PublishOptions): Record<string, string> {
   const headers: Record<string, string | undefined> = { ...options.headers };
-  if (options.callback !== undefined) headers[HEADER.callbackName] = options.callback.name;
-  if (options.failureCallback !== undefined) {
-    headers[HEADER.failureCallbackName] = options.failureCallback.name;
+  const { callback, failureCallback } = options;
+  if (callback !== undefined) headers[HEADER.callbackName] = nameOf("callback", callback);
+  if (failureCallback !== undefined) {
+    headers[HEADER.failureCallbackName] = nameOf("failureCallback", failureCallback);
   }
   if (options.delayMs !== undefined) headers[HEADER.delayTime] = String(options.delayMs);
   if (options.destination !== undefined) {
     headers[HEADER.destination] = destinationText(options.destination);
   }
   return normalizeHeaders(headers);
+}
+
+/** Without its name the callback would silently never be sent. */
+function nameOf(option: string, contract: { readonly name: string }): string {
+  if (typeof contract?.name === "string") return contract.name;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot publish with a ${option} of type ${typeof contract}: want a contract, as defineMessage makes`,
+  );
 }
 
 /**
@@ -159,7 +169,8 @@ function checkContentType(contentType: string | undefined): void {
 }
 
 function checkDelay(option: string, value: number | undefined): number | undefined {
-  if (value !== undefined && !(value >= 0 && value <= END_OF_TIME_MS)) {
+  if (value === undefined) return value;
+  if (!(typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS)) {
     throw new AtlastError(
       "invalid_option",
       `Cannot publish with ${option} ${value}: want milliseconds from 0 on`,

@@ -214,7 +214,7 @@ export class Consumer<Tx> {
   }
 
   async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {
-    const { settings, subscriptions, publisher, limiter, draining } = this.#parts;
+    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
     const leave = await limiter.enter(record.group);
     try {
       const nowMs = settings.clock.now();
@@ -229,7 +229,16 @@ export class Consumer<Tx> {
         return await this.#settle(record, unroutable(settings, reason));
       }
       const settler = this.#settler;
-      const end = await attempt({ settings, publisher, settler, subscriber, record, signal });
+      const ending = () => leases.ending(record);
+      const end = await attempt({
+        settings,
+        publisher,
+        settler,
+        subscriber,
+        record,
+        signal,
+        ending,
+      });
       return await this.#ended(record, end);
     } finally {
       leave();
@@ -272,7 +281,8 @@ export class Consumer<Tx> {
 
   /** Settles a record whose handler left nothing behind. */
   async #settle(record: StoredRecord, event: LifecycleEvent): Promise<Handling> {
-    const { settings, subscriptions } = this.#parts;
+    const { settings, subscriptions, leases } = this.#parts;
+    leases.ending(record);
     const own = subscriptions.of(record.message.name).get(record.group)?.retry;
     const decision = decide(settings, record, event, policyOf(settings, record, own));
     const applied = decision.patch.state === "failed"

@@ -310,6 +310,7 @@ export class Dispatcher<Tx> {
 
   /** Settles decisions and gives back those that applied. */
   async #settle(decisions: readonly Decision[]): Promise<Decision[]> {
+    for (const { record } of decisions) this.#leases.ending(record);
     const failed = decisions.filter(({ patch }) => patch.state === "failed");
     const words = new Map<Decision, Message>();
     for (const decision of failed) {

@@ -56,7 +56,7 @@ export interface HalfMessage<BusinessTx = unknown> {
    * Writes the fence in the transaction of the business operation, as its first statement.
    *
    * @throws {AtlastError} `fenced_off` when the message was cancelled, or the operation has committed
-   * before. The transaction must roll back.
+   * before. The transaction must roll back. `no_transaction` when `tx` is none.
    */
   fence(tx: BusinessTx | SqlClient): Promise<void>;
   /** Says that the transaction has committed. Never throws: what is lost here, check-back finds out. */

@@ -57,5 +57,7 @@ export async function isDerivedId({ id, headers }: Message): Promise<boolean> {
   if (kind === null || requestId === undefined || responder === undefined) return false;
   if (!/^[1-9]\d{0,14}$/.test(round)) return false;
   const group = headers[HEADER.group] ?? "";
-  return id === await answerId({ kind, requestId, responder, group, round: Number(round) });
+  const origin = { kind, requestId, responder, group, round: Number(round) };
+  const content = kind === "conflict" ? headers[HEADER.content] : undefined;
+  return id === await answerId(content === undefined ? origin : { ...origin, content });
 }

@@ -6,6 +6,7 @@
 import { AtlastError } from "../errors.ts";
 import type { Box } from "../lifecycle.ts";
 import { TRANSACTION } from "../platform.ts";
+import { hasCode } from "../thrown.ts";
 import { Begun } from "./begun.ts";
 
 /** Messages stored in a transaction. */
@@ -29,7 +30,7 @@ export class JoinedTransactions<Tx> {
   readonly #own = new WeakMap<object, Joined>();
   readonly #refused: (error: unknown) => void;
 
-  /** `refused` is told of publishes in a transaction whose work has ended. */
+  /** `refused` is told of publishes in a transaction whose work has ended, or that is none. */
   constructor(refused: (error: unknown) => void) {
     this.#refused = refused;
   }
@@ -58,7 +59,14 @@ export class JoinedTransactions<Tx> {
 
   /** Runs a publish in a transaction, as part of its work where this bus began it. */
   run<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
-    return this.#of(tx)?.begun.start(publish) ?? publish();
+    const own = this.#of(tx);
+    if (own !== undefined) return own.begun.start(publish);
+    const published = publish();
+    // Nobody may wait for it: a publish that was left alone can come after the end of its transaction.
+    published.catch((error) => {
+      if (hasCode(error, "no_transaction")) this.#refused(error);
+    });
+    return published;
   }
 
   /** Keeps what was published in a transaction of this bus until its commit. */

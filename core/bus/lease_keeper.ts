@@ -45,6 +45,8 @@ export class LeaseKeeper {
   readonly #held = new Set<Held>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   readonly #terms = new WeakMap<StoredRecord, Term>();
+  /** Records whose settlement was begun: that their claim is over soon is no loss. */
+  readonly #ending = new WeakSet<StoredRecord>();
   #cancel: (() => void) | null = null;
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
@@ -82,6 +84,11 @@ export class LeaseKeeper {
     const { nowMs, monotonicMs } = this.start();
     if (term === undefined) return record.leaseUntilMs !== null && nowMs < record.leaseUntilMs;
     return nowMs < term.untilMs && monotonicMs < term.monotonicUntilMs;
+  }
+
+  /** Is told that the settlement of a record begins, which ends its claim. */
+  ending(record: StoredRecord): void {
+    this.#ending.add(record);
   }
 
   /** Also keeps the leases of what waits behind the held records of this side. */
@@ -125,19 +132,23 @@ export class LeaseKeeper {
       const held = [...this.#held].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
-      const all = [...held.flatMap(({ records }) => records), ...waiting];
+      const all = [...held.flatMap(({ records }) => records), ...waiting]
+        .filter((record) => !this.#ending.has(record));
       if (all.length === 0) continue;
       const start = this.start();
       const untilMs = start.nowMs + this.#leaseMs;
       const renewed = await this.#store.renew(box, all.map(leaseOf), untilMs);
       const term = termOf(start, this.#leaseMs);
-      all.forEach((record, i) => this.#terms.set(record, renewed[i] === true ? term : OVER));
-      let from = 0;
-      for (const each of held) {
-        const own = renewed.slice(from, from + each.records.length);
-        from += each.records.length;
-        if (own.includes(false)) each.lost();
-      }
+      const lost = new Set<StoredRecord>();
+      all.forEach((record, i) => {
+        if (renewed[i] === true) return void this.#terms.set(record, term);
+        // Settled by this very bus while the renewal was under way.
+        if (this.#ending.has(record)) return;
+        this.#terms.set(record, OVER);
+        if (renewed[i] === false) lost.add(record);
+      });
+      if (lost.size === 0) continue;
+      for (const each of held) if (each.records.some((record) => lost.has(record))) each.lost();
     }
   }
 }

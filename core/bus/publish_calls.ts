@@ -4,6 +4,7 @@
  * @module
  */
 import type { BodyInput, Contract, ReplyInput } from "../contract.ts";
+import type { SqlClient } from "../ports.ts";
 import type { Ongoing } from "./ongoing.ts";
 import { mustNotBeStopped, type Phase } from "./phase.ts";
 import type { Publisher, PublishOptions } from "./publisher.ts";
@@ -21,7 +22,7 @@ export abstract class PublishCalls<Tx> {
     body: BodyInput<C>,
     options: PublishOptions<Tx, ReplyInput<C>> = {},
   ): Promise<Receipt> {
-    return this.#publishing(options, () => this.publisher.publish(contract, body, options));
+    return this.#publishing(options, (joined) => this.publisher.publish(contract, body, joined));
   }
 
   publishMany<C extends Contract>(
@@ -30,21 +31,26 @@ export abstract class PublishCalls<Tx> {
     options: Omit<PublishOptions<Tx, ReplyInput<C>>, "id"> & { readonly ids?: readonly string[] } =
       {},
   ): Promise<Receipt[]> {
-    return this.#publishing(options, () => this.publisher.publishMany(contract, bodies, options));
+    return this.#publishing(
+      options,
+      (joined) => this.publisher.publishMany(contract, bodies, joined),
+    );
   }
 
   publishRaw(message: RawMessage, options: RawOptions<Tx> = {}): Promise<Receipt> {
-    return this.#publishing(options, () => this.publisher.publishRaw(message, options));
+    return this.#publishing(options, (joined) => this.publisher.publishRaw(message, joined));
   }
 
   /** A publish counts as part of its transaction from the moment it is asked for. */
-  #publishing<Result>(
-    { tx }: { readonly tx?: unknown },
-    publish: () => Promise<Result>,
+  #publishing<Options extends { readonly tx?: Tx | SqlClient }, Result>(
+    options: Options,
+    publish: (joined: Options) => Promise<Result>,
   ): Promise<Result> {
+    const { tx } = options;
     return this.publisher.runIn(tx, async () => {
       mustNotBeStopped(this.phase, "publish");
-      return await this.calls.during(publish);
+      const joined = tx === undefined ? options : { ...options, tx: this.publisher.joining(tx) };
+      return await this.calls.during(() => publish(joined));
     });
   }
 }

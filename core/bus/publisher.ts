@@ -187,6 +187,11 @@ export class Publisher<Tx> {
     return tx === undefined ? publish() : this.#depositor.transactions.run(tx, publish);
   }
 
+  /** See `Store.joining`. */
+  joining(tx: Tx | SqlClient): Tx | SqlClient {
+    return this.#settings.store.joining?.(tx) ?? tx;
+  }
+
   /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
   refused(error: unknown): void {
     this.#settings.observe({ kind: "error", during: "publish", error });

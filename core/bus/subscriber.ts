@@ -147,6 +147,12 @@ export function subscribe<C extends Contract, Tx = unknown>(
   const pattern = options.pattern ?? contract.name;
   checkPattern(pattern);
   checkGroup(options.group);
+  if (typeof handler !== "function") {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot subscribe to "${pattern}" with a handler of type ${typeof handler}: want a function`,
+    );
+  }
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
   if (options.timeoutMs !== undefined && !(options.timeoutMs > 0)) {
     throw new AtlastError(

@@ -25,6 +25,7 @@ const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "activeSide">, string>
   responder: "On a callback: the service that answers, of which its id is made.",
   round:
     "On a callback: which time it is that its request was tried from the start; 1 if not given.",
+  content: "On the failure callback of a conflict of ids: the digest of the message it is about.",
   afterFailure: "true on what is sent or answered after a failure callback for the same message.",
   destination: "A URL to send it to instead of the route of its name, if the service allows it.",
   firstAttempt: "When the first attempt to deliver it that may have arrived began, ISO 8601.",

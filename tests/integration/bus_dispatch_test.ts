@@ -179,6 +179,28 @@ describe("bus: dispatch", () => {
     assert.deepEqual(transport.ids, ["a", "b", "a"]);
   });
 
+  it("what was settled before is not taken for lost while the rest of its batches are being sent", async () => {
+    const gate = new Gate();
+    const transport = new FakeTransport(async ({ id }) => {
+      if (id === "b") await gate.pass();
+      return SENT;
+    }, 1);
+    const { bus, clock, observed, store } = fixture([], { transport });
+    await bus.start();
+    await publishIds(bus, ["a", "b", "c"]);
+    await gate.reached();
+    await observed.until("succeeded", { id: "a" });
+    await clock.awaits(20_000);
+    clock.advance(20_000);
+    await clock.awaits(20_000);
+    gate.open();
+    await observed.until("succeeded", { id: "c" });
+    assert.deepEqual(transport.ids, ["a", "b", "c"]);
+    assert.deepEqual(observed.all("released"), []);
+    assert.equal((await store.find("outbox", { id: "b", group: "" }))?.details, null);
+    await bus.stop();
+  });
+
   it("what waits behind a slow transport keeps its lease", async () => {
     const transport = new FakeTransport();
     const gate = new Gate();

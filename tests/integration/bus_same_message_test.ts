@@ -119,6 +119,27 @@ describeOnEveryStore("the same message, published again", (open, { hasTransactio
     await room.close();
   });
 
+  it("is one message and its duplicates where many publish it at once, in any order", async () => {
+    const { store, peer, close } = await open();
+    const [one, other] = [store, peer].map((each) =>
+      fixture([], { store: each as Store<Tx>, transport: new FakeTransport() }).bus
+    ) as [ReturnType<typeof fixture>["bus"], ReturnType<typeof fixture>["bus"]];
+    const two = [{ n: 1 }, { n: 1 }];
+    for (let round = 0; round < 10; round++) {
+      const ids = [`a-${round}`, `b-${round}`] as const;
+      const receipts = await Promise.all([
+        one.publish(Placed, { n: 1 }, { id: ids[0] }).then((receipt) => [receipt]),
+        one.publishMany(Placed, two, { ids }),
+        other.publishMany(Placed, two, { ids: ids.toReversed() }),
+        other.publish(Placed, { n: 1 }, { id: ids[1] }).then((receipt) => [receipt]),
+      ]);
+      const added = receipts.flat().filter(({ duplicate }) => !duplicate);
+      assert.deepEqual(added.map(({ id }) => id).sort(), ids);
+    }
+    await Promise.all([one.stop(), other.stop()]);
+    await close();
+  });
+
   it("names nothing of the other message in a conflict", async () => {
     const { bus, close } = await setup(open);
     await bus.publishRaw({ name: "secret.name", id: "a", body: '"secret"' });

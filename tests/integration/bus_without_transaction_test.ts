@@ -52,6 +52,26 @@ describe("bus: subscribers that want no transaction", () => {
     await bus.stop();
   });
 
+  it("what is renewed while it is marked as handled is not taken for lost", async () => {
+    const { bus, observed, clock, wrapping } = setup();
+    await bus.start();
+    wrapping.around = async (method, call) => {
+      const answer = await call();
+      if (method !== "settle") return answer;
+      // The mark is there, and its answer on the way, when the leases are renewed.
+      wrapping.around = (_method, call) => call();
+      await clock.awaits(20_000);
+      clock.advance(20_000);
+      await quiet();
+      return answer;
+    };
+    const [result] = await bus.deliver(messages(1));
+    assert.equal(result?.kind, "accepted");
+    await Promise.race([observed.until("succeeded", { box: "inbox" }), observed.until("stale")]);
+    assert.deepEqual(observed.all("stale"), []);
+    await bus.stop();
+  });
+
   it("one that fails fails alone, and is tried again", async () => {
     const { bus, observed, clock } = setup(({ message, attempt }) => {
       if (message.id === "m-1" && attempt === 1) throw new Error("not yet");

@@ -327,6 +327,28 @@ describe("whoever publishes a different message with a known id", () => {
     );
   }
 
+  it("by a stream is told, as is each other one that has the same id", async () => {
+    const stream = new FakeStream(["inventory", "orders"]);
+    const inventory = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      transport: stream.transport("inventory"),
+    });
+    const ids = new Set<string>();
+    const orders = fixture([
+      subscribe(Stuck, { group: "orders" }, (_, { message }) => void ids.add(message.id)),
+    ], { transport: stream.transport("orders") });
+    await inventory.bus.deliver([FIRST]);
+    const headers = { [HEADER.failureCallbackName]: Stuck.name };
+    for (const n of [2, 3, 2]) {
+      const other = arriving("order-7", { body: `{"n":${n}}`, headers });
+      await stream.transport("orders").send([other], new AbortController().signal);
+      await inventory.bus.tick();
+    }
+    await orders.bus.tick();
+    assert.equal(ids.size, 2);
+    assert.deepEqual(orders.observed.all("error"), []);
+    await Promise.all([inventory.bus.stop(), orders.bus.stop()]);
+  });
+
   it("on a shared store is refused, delayed or not", async () => {
     const { bus, store } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
       transport: sharedStoreTransport(),

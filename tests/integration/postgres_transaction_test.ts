@@ -175,6 +175,14 @@ describe("transactions of the Postgres store", { skip }, () => {
       await assert.rejects(added, { code: "unsupported" });
     }));
 
+  it("of an ORM are refused without what the ORM makes statements of", () => {
+    const wrappings = [
+      () => fromDrizzle({ execute: () => Promise.resolve([]) }, undefined as never),
+      () => fromKysely({ executeQuery: () => Promise.resolve({ rows: [] }) }, {} as never),
+    ];
+    for (const wrap of wrappings) assert.throws(wrap, { code: "invalid_option" });
+  });
+
   it("on a database without the tables say what to do", () =>
     withSchema(async (sql, schema) => {
       for (const missing of [schema, freshSchema()]) {

@@ -32,6 +32,8 @@ export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
     store: new Proxy(store, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property);
+        // It answers at once.
+        if (property === "joining") return (value as Store["joining"])?.bind(target);
         if (typeof value !== "function") return value;
         const method = property as StoreMethod;
         return (...args: unknown[]) => {

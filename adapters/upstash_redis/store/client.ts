@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { textOfThrown } from "../../../core/thrown.ts";
+import { checkRedisClient } from "../check_redis_client.ts";
 import { answered, checkRequestTimeout } from "../time_limit.ts";
 import { refusal } from "./redis_error.ts";
 
@@ -82,6 +83,7 @@ export class Client {
   readonly #timeoutMs: number;
 
   constructor(redis: UpstashRedisClient, timeoutMs?: number) {
+    checkRedisClient(redis);
     this.redis = redis;
     this.#timeoutMs = checkRequestTimeout(timeoutMs);
   }

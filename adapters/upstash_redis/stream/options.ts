@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/name.ts";
+import { checkRedisClient } from "../check_redis_client.ts";
 import { keyBase } from "../prefix.ts";
 import { answered, checkRequestTimeout } from "../time_limit.ts";
 import type { StreamClient } from "./client.ts";
@@ -83,6 +84,7 @@ export interface StreamSettings {
  */
 export function settingsOf(options: UpstashStreamTransportOptions): StreamSettings {
   const { redis, names } = options;
+  checkRedisClient(redis);
   for (const name of names ?? []) checkName(name);
   let consumer = options.consumer === undefined ? undefined : word("consumer", options.consumer);
   return {
@@ -119,10 +121,11 @@ function limitClient(redis: StreamClient, timeoutMs: number): StreamClient {
 
 /** A word that is part of keys. */
 export function word(option: string, value: string): string {
-  if (/^[A-Za-z0-9_.-]{1,100}$/.test(value)) return value;
+  if (typeof value === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(value)) return value;
+  const got = typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : typeof value;
   throw new AtlastError(
     "invalid_option",
-    `Cannot use ${JSON.stringify(value.slice(0, 60))} as a ${option}: want 1 to 100 letters, ` +
+    `Cannot use ${got} as a ${option}: want 1 to 100 letters, ` +
       `digits, "_", "-" and "."`,
   );
 }

@@ -1,0 +1,17 @@
+/**
+ * Whether what is given is a client of Upstash Redis.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+
+/** Checks the option `redis`, so that what is none is said when it is given, not when it is first used. */
+export function checkRedisClient(redis: unknown): void {
+  const client = redis as { readonly pipeline?: unknown } | null | undefined;
+  if (typeof client?.pipeline === "function") return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use a redis of type ${redis === null ? "null" : typeof redis}: want a client of ` +
+      "@upstash/redis, as new Redis({ url, token }) makes",
+  );
+}
