@@ -46,7 +46,7 @@ export interface PostRequest {
 
 /** Sends a request. Never throws: whatever goes wrong is in the result. */
 export async function post(request: PostRequest): Promise<PostResult> {
-  const { signal, timeoutMs, maxResponseBytes } = request;
+  const { signal, timeoutMs } = request;
   if (signal.aborted) return { kind: "stopped", begun: false };
   const controller = new AbortController();
   let timedOut = false;
@@ -57,16 +57,7 @@ export async function post(request: PostRequest): Promise<PostResult> {
   const stop = () => controller.abort();
   signal.addEventListener("abort", stop, { once: true });
   try {
-    const response = await request.fetch(request.url, {
-      method: "POST",
-      headers: request.headers,
-      body: request.body,
-      // A redirect could lead the messages, and who they are signed by, anywhere.
-      redirect: "manual",
-      signal: controller.signal,
-    });
-    const text = await readText(response.body, maxResponseBytes);
-    return { kind: "answered", status: response.status, headers: response.headers, text };
+    return await unlessAborted(exchange(request, controller.signal), controller.signal);
   } catch (error) {
     if (timedOut) return { kind: "timed_out" };
     if (signal.aborted) return { kind: "stopped", begun: true };
@@ -77,6 +68,35 @@ export async function post(request: PostRequest): Promise<PostResult> {
     // Ends what is still open, such as an answer that was read only in part.
     controller.abort();
   }
+}
+
+async function exchange(
+  { fetch, url, headers, body, maxResponseBytes }: PostRequest,
+  signal: AbortSignal,
+): Promise<PostResult> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers,
+    body,
+    // A redirect could lead the messages, and who they are signed by, anywhere.
+    redirect: "manual",
+    signal,
+  });
+  // Nobody waits for it any more, and it must not stay open.
+  if (signal.aborted) await response.body?.cancel();
+  const text = await readText(response.body, maxResponseBytes);
+  return { kind: "answered", status: response.status, headers: response.headers, text };
+}
+
+/** Waits for no longer than that: a `fetch` of the user's own may not heed the signal, nor may its answer. */
+async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  const aborted = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+  );
+  return await Promise.race([work, aborted]);
 }
 
 /** Null for a body that is too long or no UTF-8. What is left of it ends with the request. */
