@@ -24,6 +24,9 @@ export interface WrappedStore<Tx> {
   around: Around;
 }
 
+/** What answers at once, and reaches nothing that could fail. */
+const AT_ONCE: ReadonlySet<string | symbol> = new Set(["joining", "failureOf"]);
+
 /** Wraps a store. */
 export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
   const wrapping: WrappedStore<Tx> = {
@@ -32,9 +35,8 @@ export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
     store: new Proxy(store, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property);
-        // It answers at once.
-        if (property === "joining") return (value as Store["joining"])?.bind(target);
         if (typeof value !== "function") return value;
+        if (AT_ONCE.has(property)) return value.bind(target);
         const method = property as StoreMethod;
         return (...args: unknown[]) => {
           wrapping.calls.set(method, (wrapping.calls.get(method) ?? 0) + 1);
