@@ -8,7 +8,7 @@
  * @module
  */
 import { type DriverQuery, type DriverResult, queryOf } from "./driver.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 import { Session } from "./session.ts";
 import { answerOf, lostStatement } from "./statement.ts";
 

@@ -8,7 +8,7 @@ import postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
-import { idSource } from "../../core/bus/ids.ts";
+import { idSource } from "../../bus/settings/ids.ts";
 import {
   type Bus,
   type BusEvent,

@@ -4,7 +4,7 @@ import type { PGlite } from "@electric-sql/pglite";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { createApp } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { createBus, subscribe } from "../../mod.ts";

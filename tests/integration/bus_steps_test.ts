@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { defineMessage, failureReport, HEADER, NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { subscribe, type SubscribeOptions } from "../../mod.ts";
-import type { HandlerContext } from "../../core/bus/subscriber.ts";
+import type { HandlerContext } from "../../bus/api/subscriber.ts";
 import { arriving, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { wrapped } from "../support/wrapped_store.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { type Bus, type BusOptions, createBus, HEADER, type Subscriber } from "../../mod.ts";
 import { subscribe } from "../../mod.ts";
 import { Placed, type Tx } from "../support/bus_fixture.ts";

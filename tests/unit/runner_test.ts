@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { newRecord, storedFromBirth } from "../../core/bus/new_record.ts";
-import { type LoopParts, runLoop } from "../../core/bus/runner.ts";
-import type { Settings } from "../../core/bus/options.ts";
-import { Wake } from "../../core/bus/wake.ts";
+import { newRecord, storedFromBirth } from "../../bus/records/new_record.ts";
+import { type LoopParts, runLoop } from "../../bus/work/poll_loop.ts";
+import type { Settings } from "../../bus/settings/settings.ts";
+import { Wake } from "../../bus/work/wake_signal.ts";
 import { arriving } from "../support/bus_fixture.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
 
