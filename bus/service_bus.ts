@@ -25,8 +25,9 @@ import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
 import { cleanUp, Janitor } from "./work/prune.ts";
-import type { Lane } from "./work/work_loop.ts";
-import { checkLane, inboxLane, outboxLane } from "./work/loops.ts";
+import { WorkLoop } from "./work/work_loop.ts";
+import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
+import type { WorkSource } from "./work/work_source.ts";
 import { LeaseKeeper } from "./records/lease_renewal.ts";
 import { Limiter } from "./async/keyed_semaphore.ts";
 import { Ongoing } from "./async/in_flight.ts";
@@ -75,9 +76,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   readonly #janitor: Janitor<Tx>;
   readonly #recovery: Recovery<Tx>;
   readonly #newRoutes: NewRoutes<Tx>;
-  readonly #outbox: Lane<Tx>;
-  readonly #inbox: Lane<Tx>;
-  readonly #checks: Lane<Tx>;
+  readonly #sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
+  readonly #outbox: WorkLoop<Tx>;
+  readonly #inbox: WorkLoop<Tx>;
+  readonly #checks: WorkLoop<Tx>;
   readonly #janitorWake: Wake;
   readonly #waker: Waker<Tx>;
   /** Aborts what is under way when draining takes too long. */
@@ -152,10 +154,15 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.halves = keeper;
     this.#janitor = new Janitor(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
-    this.#outbox = outboxLane(settings, this.#dispatcher, this.#newRoutes, signal);
+    this.#sources = {
+      outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
+      inbox: inboxSource(settings, this.#consumer, this.#newRoutes, signal),
+      check: checkBackSource(settings, this.#recovery, signal),
+    };
+    this.#outbox = new WorkLoop(settings, this.#sources.outbox);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
-    this.#inbox = inboxLane(settings, this.#consumer, this.#newRoutes, signal);
-    this.#checks = checkLane(settings, this.#recovery, signal);
+    this.#inbox = new WorkLoop(settings, this.#sources.inbox);
+    this.#checks = new WorkLoop(settings, this.#sources.check);
   }
 
   protected get calls(): Ongoing {
@@ -246,14 +253,11 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     mustTakeWork(this.#phase, "tick");
     const parts = {
       settings: this.#settings,
-      dispatcher: this.#dispatcher,
+      sources: this.#sources,
       consumer: this.#consumer,
       puller: this.#puller,
-      recovery: this.#recovery,
       janitor: this.#janitor,
-      newRoutes: this.#newRoutes,
       groups: () => this.#subscriptions.groups,
-      signal: this.#abort.signal,
       draining: () => this.#isStopping(),
     };
     return await this.#rounds.during(async () => {
@@ -320,7 +324,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return await healthOf(this.#probe, this.#phase, maxAgeMs);
   }
 
-  get #lanes(): readonly Lane<Tx>[] {
+  get #lanes(): readonly WorkLoop<Tx>[] {
     const lanes = [this.#outbox, this.#inbox];
     return this.#recovery.canAsk ? [...lanes, this.#checks] : lanes;
   }
@@ -382,7 +386,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return this.#subscriptions.groups.includes(group);
   }
 
-  #laneOf(box: Box): Lane<Tx> {
+  #laneOf(box: Box): WorkLoop<Tx> {
     return box === "outbox" ? this.#outbox : this.#inbox;
   }
 

@@ -19,7 +19,7 @@ import type { Publisher } from "../publish/publisher.ts";
 import { Settler } from "../records/settle_step.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
-import { attemptTogether, type Member, togetherFrom } from "./run_handler_batch.ts";
+import { attemptTogether, batchesOf, batchFrom, type Member } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
 /** What became of a record that was to be handled. */
@@ -154,20 +154,31 @@ export class Consumer<Tx> {
     }
   }
 
-  /** How many records from the front of `records` can be handled in one transaction. */
-  together(records: readonly StoredRecord[]): number {
-    return togetherFrom(records, (record) => this.#mostTogether(record));
+  /** How many records from the front of `records` are handled in one transaction; at least one. */
+  batchSize(records: readonly StoredRecord[]): number {
+    return batchFrom(records, (record) => this.#maxBatch(record));
   }
 
-  /** Handles records of one group, in one transaction if all goes well. Never rejects. */
-  async handleTogether(
+  /**
+   * Handles claimed records, those of one group that allow it in one transaction, and settles them; see
+   * {@linkcode Consumer.handle}. Never rejects.
+   *
+   * @returns How each ended, in the order of `records`.
+   */
+  async handleAll(
     records: readonly StoredRecord[],
     stop: AbortSignal,
     untilMs = Infinity,
   ): Promise<Handling[]> {
-    const handled = records.length < 2 ? null : await this.#attemptTogether(records, stop, untilMs);
-    if (handled !== null) return handled;
-    return await Promise.all(records.map((record) => this.handle(record, stop, untilMs)));
+    const ends = new Map<StoredRecord, Handling>();
+    const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
+    await Promise.all(batches.map(async (batch) => {
+      const handled = batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs);
+      const each = handled ??
+        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs)));
+      batch.forEach((record, i) => ends.set(record, each[i] as Handling));
+    }));
+    return records.map((record) => ends.get(record) as Handling);
   }
 
   /** Gives back a record that will not be handled by this bus any more. */
@@ -176,7 +187,7 @@ export class Consumer<Tx> {
   }
 
   /** Null when nothing was kept, and each record is to be handled by itself. */
-  async #attemptTogether(
+  async #handleBatch(
     records: readonly StoredRecord[],
     stop: AbortSignal,
     untilMs: number,
@@ -208,7 +219,7 @@ export class Consumer<Tx> {
    * One that a worker died with, or whose handler failed before, is handled by itself. So is each where
    * there is no transaction to take back the handlers that came before one that fails.
    */
-  #mostTogether({ message, group, crashes, attempts }: StoredRecord): number {
+  #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
     if (crashes > 0 || attempts > 0 || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.together ?? 1;

@@ -96,10 +96,10 @@ export class Reception<Tx> {
     options: DeliverOptions,
   ): Promise<DeliveryResult[]> {
     const { consumer, signal, settings, left } = this.#parts;
-    const firsts = await Promise.all(
-      received.map(async ({ claimed }) =>
-        claimed === null ? null : (await consumer.handle(claimed, signal)).result
-      ),
+    const claimed = received.flatMap((each) => each.claimed ?? []);
+    const ends = await consumer.handleAll(claimed, signal);
+    const firsts = received.map((each) =>
+      each.claimed === null ? null : ends[claimed.indexOf(each.claimed)]?.result ?? null
     );
     // After the first ones, as the same message may have come twice.
     return await Promise.all(received.map(async (each, i) => {

@@ -142,7 +142,7 @@ class Patience {
 }
 
 /** How many records from the front of a queue go into one transaction; at least one. */
-export function togetherFrom(
+export function batchFrom(
   records: readonly StoredRecord[],
   mostOf: (record: StoredRecord) => number,
 ): number {
@@ -156,4 +156,21 @@ export function togetherFrom(
     count += 1;
   }
   return count;
+}
+
+/** Divides records into what is handled in one transaction each; `sizeOf` says how many from the front. */
+export function batchesOf(
+  records: readonly StoredRecord[],
+  sizeOf: (waiting: readonly StoredRecord[]) => number,
+): StoredRecord[][] {
+  const groups = new Map<string, StoredRecord[]>();
+  for (const record of records) {
+    const own = groups.get(record.group);
+    own === undefined ? groups.set(record.group, [record]) : own.push(record);
+  }
+  const batches: StoredRecord[][] = [];
+  for (const waiting of groups.values()) {
+    while (waiting.length > 0) batches.push(waiting.splice(0, sizeOf(waiting)));
+  }
+  return batches;
 }

@@ -9,6 +9,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import { dueTime } from "../settings/checked_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Wake } from "./wake_signal.ts";
+import type { WorkSource } from "./work_source.ts";
 
 /** How often a loop looks for work by itself, in milliseconds, where it is told of new work and where not. */
 const POLL_TOLD_MS = 30_000;
@@ -29,26 +30,16 @@ const SUSPECTS_PER_LEASE = 4;
 
 /** What a loop works with. */
 export interface LoopParts {
-  /** What it is called in the observer's errors. */
-  readonly name: string;
-  /** How many records can be taken now. */
-  room(): number;
-  /** Takes a claimed record. */
-  push(record: StoredRecord): void;
+  /** Where it claims. */
+  readonly source: WorkSource;
   /** What wakes it. */
   readonly wake: Wake;
-  /** How many are claimed at once. */
-  readonly batchSize: () => number;
-  /** Makes due what waits for a route that has come to be here; null where none has. */
-  makeUnroutableDue?(): Promise<unknown> | null;
-  /** The same again, where what is due next is due at `dueAtMs`; says how many. Null where it is not the time. */
-  makeUnroutableDueAgain?(dueAtMs: number): Promise<number> | null;
-  /** Claims up to `limit` records. */
-  claim(limit: number): Promise<StoredRecord[]>;
-  /** Claims one suspect and has it worked on alone; false when there is none. */
-  suspect(): Promise<boolean>;
-  /** When there is something to claim; null when nothing is scheduled. */
-  nextDueAt(): Promise<number | null>;
+  /** How many records can be taken now. */
+  capacity(): number;
+  /** Takes a claimed record. */
+  push(record: StoredRecord): void;
+  /** Claims one suspect and takes it, to be worked on alone; false when there is none, or one is held. */
+  claimSuspect(): Promise<boolean>;
 }
 
 /**
@@ -86,16 +77,16 @@ export async function runLoop<Tx>(
           continue;
         }
       }
-      const making = parts.makeUnroutableDue?.() ?? null;
+      const making = parts.source.makeUnroutableDue?.() ?? null;
       if (making !== null) await making;
       next = await round(parts, () => clock.now());
       if (clock.now() >= suspectsAtMs && next === "at once") {
         suspectsAtMs = clock.now() + leaseMs / SUSPECTS_PER_LEASE;
-        await parts.suspect();
+        await parts.claimSuspect();
       }
       restMs = FIRST_REST_MS;
     } catch (error) {
-      observe({ kind: "error", during: parts.name, error });
+      observe({ kind: "error", during: parts.source.name, error });
       await parts.wake.sleep(clock.now() + restMs);
       restMs = Math.min(restMs * 2, LONGEST_REST_MS);
       next = "at once";
@@ -105,23 +96,24 @@ export async function runLoop<Tx>(
 
 /** One look for work. */
 async function round(parts: LoopParts, now: () => number): Promise<Next> {
-  const limit = Math.min(parts.batchSize(), parts.room());
+  const { source } = parts;
+  const limit = Math.min(source.claimSize(), parts.capacity());
   if (limit === 0) return { untilMs: Infinity };
-  const records = await parts.claim(limit);
+  const records = await source.claim("fresh", limit);
   for (const record of records) parts.push(record);
   if (records.length === limit) return "at once";
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = await whenDue(parts, now);
-  if (next !== "at once" || await parts.suspect()) return next;
+  if (next !== "at once" || await parts.claimSuspect()) return next;
   // What is due and no suspect is just being claimed by another worker.
   return { untilMs: now() + CONTENDED_REST_MS };
 }
 
 /** When the next piece of work is due, once what waits for a route that is here has been made due. */
-async function whenDue(parts: LoopParts, now: () => number): Promise<Next> {
-  const dueAtMs = dueTime(await parts.nextDueAt());
+async function whenDue({ source }: LoopParts, now: () => number): Promise<Next> {
+  const dueAtMs = dueTime(await source.nextDueAt());
   if (dueAtMs === null) return { untilMs: Infinity };
   if (dueAtMs <= now()) return "at once";
-  const making = parts.makeUnroutableDueAgain?.(dueAtMs) ?? null;
+  const making = source.makeUnroutableDueAgain?.(dueAtMs) ?? null;
   return making !== null && await making > 0 ? "at once" : { untilMs: dueAtMs };
 }

@@ -1,66 +1,42 @@
 /**
- * A lane: one kind of background work of a bus, with the records it holds, what wakes it, and its loop.
+ * The loop of one kind of background work on a running bus: what it holds, what wakes it, and what it gives back
+ * when the bus stops.
  *
  * @module
  */
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Settings } from "../settings/settings.ts";
-import { type LoopParts, runLoop } from "./poll_loop.ts";
+import { runLoop } from "./poll_loop.ts";
 import { Wake } from "./wake_signal.ts";
 import { WorkQueue } from "./work_queue.ts";
+import type { WorkSource } from "./work_source.ts";
 
-/** What a lane does. */
-interface LaneParts {
-  /** What it is called in the observer's errors. */
-  readonly name: string;
-  /** How many records it holds at the most; Infinity where claims see to that. */
-  readonly capacity: number;
-  /** How many it claims at once. */
-  readonly claimSize: () => number;
-  /** How many of those waiting, from the front, go to one call of `work`; at least one. */
-  readonly workSize: (waiting: readonly StoredRecord[]) => number;
-  /** How many calls of `work` are under way at once. */
-  readonly worksAtOnce: number;
-  /** See {@linkcode LoopParts.makeUnroutableDue}. */
-  makeUnroutableDue?(): Promise<unknown> | null;
-  /** See {@linkcode LoopParts.makeUnroutableDueAgain}. */
-  makeUnroutableDueAgain?(dueAtMs: number): Promise<number> | null;
-  /** Claims up to `limit` records. */
-  claim(limit: number): Promise<StoredRecord[]>;
-  /** Claims one suspect and works on it alone; false when there is none. */
-  suspect(): Promise<boolean>;
-  /** When there is something to claim; null when there is nothing. */
-  nextDueAt(): Promise<number | null>;
-  /** Whether claims leave something out at the moment, for lack of room. */
-  isShort(): boolean;
-  /** Works on claimed records; says whether all of them are done with, so that none is to be claimed again. */
-  work(records: StoredRecord[]): Promise<boolean>;
-  /** Gives back claimed records that were not begun. */
-  giveBack(records: StoredRecord[]): Promise<unknown>;
-}
-
-/** One kind of background work. */
-export class Lane<Tx> {
-  /** What wakes its loop. */
+/** The loop of one source, with the records that it holds. */
+export class WorkLoop<Tx> {
+  /** What wakes it. */
   readonly wake: Wake;
   readonly #settings: Settings<Tx>;
-  readonly #parts: LaneParts;
+  readonly #source: WorkSource;
   readonly #queue: WorkQueue<StoredRecord>;
   /** Whether there may be something to claim once work that is under way has ended. */
   #look = false;
+  /** One at a time: if it kills this process, it must not take other suspects with it each time. */
+  #suspect: StoredRecord | undefined;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(settings: Settings<Tx>, parts: LaneParts) {
+  constructor(settings: Settings<Tx>, source: WorkSource) {
     this.#settings = settings;
-    this.#parts = parts;
+    this.#source = source;
     this.wake = new Wake(settings.clock);
     this.#queue = new WorkQueue({
-      capacity: parts.capacity,
-      batchOf: parts.workSize,
-      maxRuns: parts.worksAtOnce,
+      capacity: source.capacity,
+      batchOf: (waiting) => this.#batchOf(waiting),
+      maxRuns: source.worksAtOnce,
       work: async (records) => {
-        const isDone = await this.#observed(parts.name, parts.work(records));
-        if (isDone !== true) this.#look = true;
+        const end = await this.#observed(source.name, source.work(records));
+        // The next suspect waits for this one to end.
+        const wasSuspect = records.some((record) => record === this.#suspect);
+        if (end?.isFinal !== true || wasSuspect) this.#look = true;
       },
       onRoom: () => {
         if (!this.#look) return;
@@ -80,44 +56,57 @@ export class Lane<Tx> {
     this.#queue.push(record);
   }
 
-  /** Starts its loop, which ends once `stopped` says so and it is woken. */
+  /** Starts it; it ends once `stopped` says so and it is woken. */
   start(pollMs: number, stopped: () => boolean): void {
     this.#queue.open();
-    const { name, claimSize, claim, suspect, nextDueAt } = this.#parts;
-    const { makeUnroutableDue, makeUnroutableDueAgain } = this.#parts;
-    const parts: LoopParts = {
-      name,
-      ...(makeUnroutableDue === undefined ? {} : { makeUnroutableDue }),
-      ...(makeUnroutableDueAgain === undefined ? {} : { makeUnroutableDueAgain }),
-      wake: this.wake,
-      batchSize: claimSize,
-      room: () => {
-        const room = this.#queue.room();
-        if (room === 0) this.#look = true;
-        return room;
-      },
-      push: (record: StoredRecord) => this.#queue.push(record),
-      claim: (limit: number) => this.#looking(() => claim(limit)),
-      suspect,
-      nextDueAt: () => this.#looking(nextDueAt),
+    const source: WorkSource = {
+      ...this.#source,
+      claim: (kind, limit) => this.#looking(() => this.#source.claim(kind, limit)),
+      nextDueAt: () => this.#looking(() => this.#source.nextDueAt()),
     };
-    this.#loop = runLoop(this.#settings, parts, pollMs, stopped);
+    this.#loop = runLoop(
+      this.#settings,
+      {
+        source,
+        wake: this.wake,
+        capacity: () => {
+          const room = this.#queue.room();
+          if (room === 0) this.#look = true;
+          return room;
+        },
+        push: (record) => this.#queue.push(record),
+        claimSuspect: () => this.#claimSuspect(),
+      },
+      pollMs,
+      stopped,
+    );
   }
 
-  /** Looks for work; what is left out for lack of room is looked for again once there is some. */
+  /** Looks for work; what is left out for lack of capacity is looked for again once there is some. */
   #looking<Result>(look: () => Result): Result {
-    if (this.#parts.isShort()) this.#look = true;
+    if (this.#source.isShort()) this.#look = true;
     return look();
+  }
+
+  async #claimSuspect(): Promise<boolean> {
+    if (this.#suspect !== undefined && this.#queue.holds(this.#suspect)) return false;
+    [this.#suspect] = await this.#source.claim("suspect", 1);
+    if (this.#suspect === undefined) return false;
+    this.#queue.push(this.#suspect);
+    return true;
+  }
+
+  /** A suspect is worked on alone. */
+  #batchOf(waiting: readonly StoredRecord[]): number {
+    if (waiting[0] === this.#suspect) return 1;
+    const size = this.#source.batchSize(waiting);
+    const suspectAt = this.#suspect === undefined ? -1 : waiting.indexOf(this.#suspect);
+    return suspectAt < 0 ? size : Math.min(size, suspectAt);
   }
 
   /** What is claimed and not begun yet. */
   get waiting(): readonly StoredRecord[] {
     return this.#queue.waiting;
-  }
-
-  /** Whether a record waits or is worked on. */
-  holds(record: StoredRecord): boolean {
-    return this.#queue.holds(record);
   }
 
   /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
@@ -149,7 +138,7 @@ export class Lane<Tx> {
   }
 
   async #giveBack(records: StoredRecord[]): Promise<void> {
-    if (records.length > 0) await this.#observed("release", this.#parts.giveBack(records));
+    if (records.length > 0) await this.#observed("release", this.#source.release(records));
   }
 
   /** Work that nobody waits for; its errors are observed. */
