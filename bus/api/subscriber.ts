@@ -18,7 +18,7 @@ import type { PublishOptions } from "./publish_options.ts";
 import type { Receipt } from "./publish_options.ts";
 
 /** The most messages in one transaction: more gain nothing, and hold locks and the clean-up of others up. */
-const MAX_TOGETHER = 1_000;
+const MAX_BATCH = 1_000;
 
 /** How a subscriber takes messages. */
 export interface SubscribeOptions {
@@ -43,7 +43,7 @@ export interface SubscribeOptions {
    * itself: what a handler does outside `tx` may then happen twice. On a store without transactions each
    * is handled by itself.
    */
-  readonly together?: number;
+  readonly maxBatch?: number;
   /**
    * Whether the handler runs in a transaction of the store; true if not given. A handler whose work lies
    * elsewhere has nothing to write with `tx`: with `false` it gets none, no connection is held while it
@@ -122,7 +122,7 @@ export interface Subscriber<in Tx = unknown> {
   /** How long the handler may take, in milliseconds; undefined for that of the bus. */
   readonly timeoutMs: number | undefined;
   /** How many messages may be handled in one transaction; 1 if not given. */
-  readonly together?: number;
+  readonly maxBatch?: number;
   /** Whether the handler runs in a transaction; true if not given. */
   readonly transaction?: boolean;
   /** Does the work. */
@@ -166,17 +166,17 @@ export function subscribe<C extends Contract, Tx = unknown>(
       `Cannot give the handler of "${pattern}" ${options.timeoutMs} ms: want more than zero`,
     );
   }
-  const { together = 1, transaction = true } = options;
-  if (!(Number.isInteger(together) && together >= 1 && together <= MAX_TOGETHER)) {
+  const { maxBatch = 1, transaction = true } = options;
+  if (!(Number.isInteger(maxBatch) && maxBatch >= 1 && maxBatch <= MAX_BATCH)) {
     throw new AtlastError(
       "invalid_option",
-      `Cannot handle ${together} messages of "${pattern}" together: want 1 to ${MAX_TOGETHER}`,
+      `Cannot subscribe to "${pattern}" with maxBatch ${maxBatch}: want a whole number from 1 to ${MAX_BATCH}`,
     );
   }
-  if (together > 1 && !transaction) {
+  if (maxBatch > 1 && !transaction) {
     throw new AtlastError(
       "invalid_option",
-      `Cannot handle ${together} messages of "${pattern}" together without a transaction: want one of both`,
+      `Cannot subscribe to "${pattern}" with maxBatch ${maxBatch} and transaction false: a batch is handled in one transaction`,
     );
   }
   return {
@@ -186,7 +186,7 @@ export function subscribe<C extends Contract, Tx = unknown>(
     reply: contract.reply,
     retry: options.retry,
     timeoutMs: options.timeoutMs,
-    together,
+    maxBatch,
     transaction,
     handle: (body, context) => handler(body as BodyOutput<C>, context),
   };

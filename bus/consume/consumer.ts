@@ -19,7 +19,7 @@ import type { Publisher } from "../publish/publisher.ts";
 import { Settler } from "../records/settle_step.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
-import { attemptTogether, batchesOf, batchFrom, type Member } from "./run_handler_batch.ts";
+import { attemptBatch, batchesOf, batchFrom, type Member } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
 /** What became of a record that was to be handled. */
@@ -100,8 +100,8 @@ export class Consumer<Tx> {
   /** How many records of a group are held more, as counted in transactions that wait or are under way. */
   roomFor(group: string): number {
     const { subscriptions, limiter } = this.#parts;
-    const together = subscriptions.together(group);
-    return Math.max(HELD_BY_GROUP, 2 * together) + limiter.room(group) * together;
+    const maxBatch = subscriptions.maxBatch(group);
+    return Math.max(HELD_BY_GROUP, 2 * maxBatch) + limiter.room(group) * maxBatch;
   }
 
   /** The groups in which another handler could start now. */
@@ -113,7 +113,7 @@ export class Consumer<Tx> {
   /** How many records to claim at once: `least`, or what some group handles in one transaction. */
   claimSize(least: number): number {
     const { subscriptions } = this.#parts;
-    return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.together(group)));
+    return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
   }
 
   /** Claims due records of groups that have room, and handles them. */
@@ -206,7 +206,7 @@ export class Consumer<Tx> {
         if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
         members.push({ subscriber, record });
       }
-      const ends = await attemptTogether({ settings, publisher, signal }, members);
+      const ends = await attemptBatch({ settings, publisher, signal }, members);
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
@@ -222,7 +222,7 @@ export class Consumer<Tx> {
   #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
     if (crashes > 0 || attempts > 0 || !transactions) return 1;
-    return this.#parts.subscriptions.of(message.name).get(group)?.together ?? 1;
+    return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
   }
 
   async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {

@@ -27,7 +27,7 @@ class NotAllOurs extends Error {}
  * @param signal Aborts when a claim was lost or the bus stops.
  * @returns How they ended, in the order of `members`; null when nothing was kept.
  */
-export async function attemptTogether<Tx>(
+export async function attemptBatch<Tx>(
   shared: Pick<AttemptParts<Tx>, "settings" | "publisher" | "signal">,
   members: readonly Member<Tx>[],
 ): Promise<AttemptEnd[] | null> {

@@ -14,9 +14,9 @@ export class Subscriptions<Tx> {
   readonly #found = new Map<string, ReadonlyMap<string, Subscriber<Tx>>>();
 
   /** How many messages the group handles in one transaction at the most. */
-  together(group: string): number {
+  maxBatch(group: string): number {
     const members = this.#groups.get(group) ?? [];
-    return Math.max(1, ...members.map(({ together = 1 }) => together));
+    return Math.max(1, ...members.map(({ maxBatch = 1 }) => maxBatch));
   }
 
   /** The groups that have a subscriber. */

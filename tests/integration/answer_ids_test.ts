@@ -348,7 +348,7 @@ describe("an answer in a transaction of a store with one connection", () => {
       subscribe(Deduct, { group: "main" }, ({ n }) => ({ n, ok: true })),
       subscribe(
         defineMessage("many", { body: z.object({ n: z.number() }), reply: Marked.body }),
-        { group: "many", together: 10 },
+        { group: "many", maxBatch: 10 },
         ({ n }) => ({ n, ok: true }),
       ),
     ]);

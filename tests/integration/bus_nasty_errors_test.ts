@@ -123,7 +123,7 @@ describe("what cannot be read", () => {
       const subscribers = [
         subscribe(Placed, { group: "handler" }, fail),
         subscribe({ ...Placed, body: validate as never }, { group: "schema" }, () => {}),
-        subscribe(Placed, { group: "together", together: 10 }, fail),
+        subscribe(Placed, { group: "together", maxBatch: 10 }, fail),
       ];
       const { bus, store } = fixture(subscribers);
       await bus.deliver([arriving("m")]);

@@ -28,7 +28,7 @@ async function setup(open: OpenStore, isFailing = false, together?: number) {
       {
         group: "g",
         retry: { kind: "fixed", delayMs: 0, maxAttempts: 1 },
-        ...(together === undefined ? {} : { together }),
+        ...(together === undefined ? {} : { maxBatch: together }),
       },
       async ({ n }, { publish }) => {
         await publish(Placed, { n }, { id: "of-handler" });

@@ -25,7 +25,7 @@ async function setup(
   const parts = fixture([
     subscribe<typeof Deduct, Tx>(
       Deduct,
-      { ...options, ...(together === undefined ? {} : { together }) },
+      { ...options, ...(together === undefined ? {} : { maxBatch: together }) },
       async (_, context) => {
         await handler(context);
         return { n: 1, ok: true };

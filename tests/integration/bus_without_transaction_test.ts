@@ -154,7 +154,7 @@ describe("bus: subscribers that want no transaction", () => {
   });
 
   it("cannot be handled together in one", () => {
-    assert.throws(() => subscribe(Placed, { ...OUTSIDE, together: 2 }, () => {}), {
+    assert.throws(() => subscribe(Placed, { ...OUTSIDE, maxBatch: 2 }, () => {}), {
       code: "invalid_option",
     });
   });

@@ -50,7 +50,7 @@ const OPTIONS: Record<string, Breaking> = {
 const SUBSCRIBERS: Record<string, (broken: Switch) => Subscriber<Tx>> = {
   "a handler": (broken) => subscribe(Placed, { group: "g" }, broken.breaking(() => {})),
   "a handler in a batch": (broken) =>
-    subscribe(Placed, { group: "g", together: 5 }, broken.breaking(() => {})),
+    subscribe(Placed, { group: "g", maxBatch: 5 }, broken.breaking(() => {})),
   "a handler without a transaction": (broken) =>
     subscribe(Placed, { group: "g", transaction: false }, broken.breaking(() => {})),
   "a handler that listens to its signal": (broken) =>

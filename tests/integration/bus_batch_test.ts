@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { subscribe, type SubscribeOptions } from "../../mod.ts";
+import { type Bus, subscribe, type SubscribeOptions } from "../../mod.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
 import type { HandlerContext } from "../../bus/api/subscriber.ts";
 import { arriving, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
+import { FakeStream } from "../support/fake_stream.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { wrapped } from "../support/wrapped_store.ts";
 import { memoryStore } from "../../adapters/memory/mod.ts";
@@ -23,12 +25,12 @@ function subscriber(options: Partial<SubscribeOptions>, handle: Handle) {
 
 const messages = (count: number) => Array.from({ length: count }, (_, i) => arriving(`m-${i}`));
 
-describe("bus: messages handled together", () => {
+describe("bus: messages handled in batches", () => {
   it("share a transaction, so many at the most, and run one after another", async () => {
     const sizes = new Map<Tx, number>();
     let running = 0;
     const { bus, observed } = fixture([
-      subscriber({ together: 3 }, async ({ tx }) => {
+      subscriber({ maxBatch: 3 }, async ({ tx }) => {
         assert.equal(++running, 1);
         sizes.set(tx, (sizes.get(tx) ?? 0) + 1);
         await Promise.resolve();
@@ -42,10 +44,51 @@ describe("bus: messages handled together", () => {
     await bus.stop();
   });
 
+  const drivers: Readonly<Record<string, (bus: Bus<Tx>) => Promise<unknown>>> = {
+    "the loops of a running bus": async (bus) => {
+      await bus.start();
+      await bus.deliver(messages(100));
+    },
+    "a tick": async (bus) => {
+      await bus.tick();
+    },
+    "a tick that fetches them": async (bus) => {
+      await bus.tick();
+    },
+    "a delivery to a bus that does not run": async (bus) => {
+      await bus.deliver(messages(100));
+    },
+  };
+  for (const [name, drive] of Object.entries(drivers)) {
+    it(`share one transaction in ${name}`, async () => {
+      const sizes = new Map<Tx, number>();
+      const stream = name.includes("fetches") ? new FakeStream(["g"]) : null;
+      const { bus, observed, store, clock } = fixture([
+        subscriber({ maxBatch: 100 }, ({ tx }) => {
+          sizes.set(tx, (sizes.get(tx) ?? 0) + 1);
+        }),
+      ], stream === null ? {} : { transport: stream.transport("g") });
+      if (name === "a tick") {
+        const rows = messages(100).map((message) => newRecord(message, { group: "g" }));
+        await store.add("inbox", rows, clock.now());
+      }
+      if (stream !== null) {
+        await stream.transport("g").send(messages(100), new AbortController().signal);
+      }
+      await drive(bus);
+      await observed.until("succeeded", { box: "inbox" }, 100);
+      assert.deepEqual(
+        [...sizes.values()].filter((size) => size > 0),
+        stream === null ? [100] : [50, 50],
+      );
+      await bus.stop();
+    });
+  }
+
   it("when one fails nothing is kept, and each is handled by itself", async () => {
     const runs: string[] = [];
     const { bus, observed, store } = fixture([
-      subscriber({ together: 10 }, async ({ message, publish }) => {
+      subscriber({ maxBatch: 10 }, async ({ message, publish }) => {
         runs.push(message.id);
         await publish(Placed, { n: 1 }, { id: `of-${message.id}` });
         if (message.id === "m-2") throw new Error("not this one");
@@ -67,7 +110,7 @@ describe("bus: messages handled together", () => {
   it("one that failed before is handled by itself", async () => {
     const sizes = new Map<Tx, number>();
     const { bus, clock, observed } = fixture([
-      subscriber({ together: 10 }, ({ tx, message, attempt }) => {
+      subscriber({ maxBatch: 10 }, ({ tx, message, attempt }) => {
         if (message.id === "m-0" && attempt === 1) throw new Error("once more");
         if (attempt > 1) sizes.set(tx, (sizes.get(tx) ?? 0) + 1);
       }),
@@ -91,7 +134,7 @@ describe("bus: messages handled together", () => {
       hasLost = true;
       return (result as boolean[]).map((_, i) => i > 0);
     };
-    const { bus, observed } = fixture([subscriber({ together: 10 }, () => {})], {
+    const { bus, observed } = fixture([subscriber({ maxBatch: 10 }, () => {})], {
       store: losing.store,
     });
     await bus.start();
@@ -106,7 +149,7 @@ describe("bus: messages handled together", () => {
     const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let runs = 0;
     const { bus, clock, observed } = fixture([
-      subscriber({ together: 10, timeoutMs: 500 }, ({ message, signal }) => {
+      subscriber({ maxBatch: 10, timeoutMs: 500 }, ({ message, signal }) => {
         if (message.id !== "m-1") return;
         begun[runs++]?.resolve();
         return new Promise((_, reject) => {
@@ -127,8 +170,8 @@ describe("bus: messages handled together", () => {
   });
 
   it("a number that makes no sense is refused", () => {
-    for (const together of [0, 1.5, 1001, Number.NaN]) {
-      assert.throws(() => subscriber({ together }, () => {}), { code: "invalid_option" });
+    for (const maxBatch of [0, 1.5, 1001, Number.NaN]) {
+      assert.throws(() => subscriber({ maxBatch }, () => {}), { code: "invalid_option" });
     }
   });
 });
