@@ -1,0 +1,13 @@
+/**
+ * `deno task docs`: writes the pages of `docs/` that are generated from the code.
+ *
+ * @module
+ */
+import { type GeneratedPage, write } from "./docs/markdown.ts";
+import { errorsPage } from "./errors_page.ts";
+import { optionsPage } from "./options_page.ts";
+
+/** Every page that is generated, or has a part that is. */
+export const PAGES: readonly GeneratedPage[] = [optionsPage, errorsPage];
+
+if (import.meta.main) PAGES.forEach(write);
