@@ -56,7 +56,16 @@ function steps(): Step[] {
       args: ["check", "--config", "tests/config/pure.json", ...globSync("core/**/*.ts").sort()],
     },
     { name: "docs", args: ["doc", "--lint", ...entries] },
-    { name: "examples in docs", args: ["check", "--doc-only", ...shippedFiles(), "README.md"] },
+    {
+      name: "examples in docs",
+      args: [
+        "check",
+        "--doc-only",
+        ...shippedFiles(),
+        "README.md",
+        ...globSync("docs/**/*.md").sort(),
+      ],
+    },
     {
       name: "package",
       // Packing insists on a committed tree; while working there rarely is one.
