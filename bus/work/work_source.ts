@@ -7,7 +7,7 @@
 import type { StoredRecord } from "../../core/ports/record.ts";
 
 /** How work on some records ended. */
-export interface WorkEnd {
+interface WorkEnd {
   /** How many are done with: sent, handled, or asked about. */
   readonly done: number;
   /** How many attempts failed. */
