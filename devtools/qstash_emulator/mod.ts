@@ -27,7 +27,7 @@ export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from
 export type { Clock } from "../../core/ports/platform.ts";
 
 // In a bundle the entry point is another one, whatever it has taken in.
-if (import.meta.main && /\/emulator\/mod\.[jt]s$/.test(import.meta.url)) {
+if (import.meta.main && /\/qstash_emulator\/mod\.[jt]s$/.test(import.meta.url)) {
   // Only here: the emulator itself needs neither arguments nor a process.
   const { default: process } = await import("node:process");
   const { runProgram } = await import("../server/program.ts");

@@ -22,7 +22,7 @@ export { type Handle, serve } from "../server/serve.ts";
 export type { Served, ServeOptions } from "../server/listen.ts";
 
 // In a bundle the entry point is another one, whatever it has taken in.
-if (import.meta.main && /\/proxy\/mod\.[jt]s$/.test(import.meta.url)) {
+if (import.meta.main && /\/upstash_redis_proxy\/mod\.[jt]s$/.test(import.meta.url)) {
   const { default: process } = await import("node:process");
   const { runProgram } = await import("../server/program.ts");
   const { PROGRAM } = await import("./command_line.ts");
