@@ -61,6 +61,15 @@ export function withoutWaits(details: RecordDetails | null): RecordDetails | nul
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
 }
 
+/** Details of a message that is given back: where it may have arrived there was a route, so that it waits for none. */
+export function detailsOfRelease(
+  before: RecordDetails | null,
+  mayHaveArrived: boolean,
+): RecordDetails | null {
+  if (!mayHaveArrived) return before;
+  return withDetails(before, { mayHaveArrived: true, unroutableSinceMs: undefined });
+}
+
 /** Details of a message that an operator has tried again: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,

@@ -5,67 +5,207 @@
  * @module
  */
 
-/** Every way Atlast refuses something, in one list. */
+/** Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to do: `docs/errors.md` is made of them. */
 export type ErrorCode =
-  /** A body does not fit its contract; {@linkcode ContractError} carries the problems. */
+  /**
+   * A body or a reply does not fit its contract, or cannot be encoded or read as its content type says. A
+   * {@linkcode ContractError} has the `problems`, each with its path.
+   *
+   * Fix: Correct the body, or change the contract in the publisher and the subscriber together. A message that
+   * arrived with such a body is stored as failed: deploy the right contract, then `bus.retry` it.
+   */
   | "invalid_body"
-  /** A body, reply or header set is over its limit. */
+  /**
+   * A body, a reply, a header set, a batch or a request is over its limit.
+   *
+   * Fix: Send less: keep large data elsewhere and publish a reference to it. The limits of bodies are
+   * `maxBodyBytes` of the bus, of the edge app and of the transport; the least of them counts.
+   */
   | "too_large"
-  /** A header has a name or value that cannot be carried. */
+  /**
+   * A header has a name or a value that cannot be carried.
+   *
+   * Fix: Use HTTP field names and text without control characters.
+   */
   | "invalid_header"
-  /** A message id is empty, too long or has control characters. */
+  /**
+   * A message id is empty, too long, has control characters, or begins as only the ids of answers do.
+   *
+   * Fix: Use 1 to 200 characters without control characters, or leave `id` out: the bus makes a UUIDv7.
+   */
   | "invalid_id"
-  /** A message name or wildcard pattern is not dot-separated tokens. */
+  /**
+   * A message name or pattern is not made of tokens separated by dots.
+   *
+   * Fix: Use tokens of letters, digits, `_` and `-`, such as `order.placed`. Only patterns may have `*` and
+   * `#`.
+   */
   | "invalid_name"
-  /** An option was given a value outside what it documents. */
+  /**
+   * An option was given a value that it does not allow.
+   *
+   * Fix: Read the message: it names the option and what it allows. The page of options lists all of them.
+   */
   | "invalid_option"
-  /** What arrived cannot be read as a message. */
+  /**
+   * A request or an entry of a stream cannot be read as a message.
+   *
+   * Fix: Correct the sender. It needs at least the headers `cap-msg-id` and `cap-msg-name`; the page of wire
+   * formats has every form.
+   */
   | "malformed_message"
-  /** A request is unsigned, or its signature does not hold. */
+  /**
+   * A request has no valid signature or token.
+   *
+   * Fix: Check that both ends have the same keys, that their clocks differ by less than five minutes, and that
+   * the sender signs for the right audience.
+   */
   | "unauthenticated"
-  /** A request is who it says it is, but may not do this. */
+  /**
+   * The caller is known but may not do this: a name, a callback name, a participant or a kind of principal that
+   * is not on its list.
+   *
+   * Fix: Add it to the list of the verifier or of the route, or call a route that the caller may use.
+   */
   | "forbidden"
-  /** The id is taken by a message with another name or body. */
+  /**
+   * The id belongs to a message with another name, body, destination or callback, or to one that was cancelled
+   * or prepared.
+   *
+   * Fix: Publish another message under another id. Repeat a publish only with the same arguments.
+   */
   | "id_conflict"
-  /** The transport knows no destination for this name. */
+  /**
+   * The transport has no destination for this name, or the bus has no check-back for this participant.
+   *
+   * Fix: Add the name to the `routes` of the transport, or the participant to `checkBacks`. A record that is
+   * stored already is tried for an hour (`unroutableForMs`).
+   */
   | "no_route"
-  /** Nothing here subscribes to this name. */
+  /**
+   * A message was delivered to a service where nothing subscribes to its name.
+   *
+   * Fix: Correct the route of the sender, or deploy the subscriber.
+   */
   | "no_subscriber"
-  /** Two subscribers of one group claim the same name. */
+  /**
+   * Two subscribers of one group take the same name.
+   *
+   * Fix: Give one of them another group, or merge them.
+   */
   | "duplicate_subscriber"
-  /** There is no such message. */
+  /**
+   * There is no such record.
+   *
+   * Fix: Check the id, the box and the group. A settled message is deleted when it expires.
+   */
   | "not_found"
-  /** The life of a message has no such step from where it stands. */
+  /**
+   * The record is not in a state that allows this step: for example, only a failed message can be retried.
+   *
+   * Fix: Read its state with `bus.store.find`. For a half message, another call or a check-back has decided it.
+   */
   | "wrong_state"
-  /** A worker's claim was taken over by another; its work is not kept. */
+  /**
+   * Another worker claimed the record because this one did not renew its lease in time. Nothing that this
+   * worker did in the transaction is kept.
+   *
+   * Fix: Nothing, where it is rare: the other worker handles the message. Otherwise look for an event loop that
+   * is blocked for longer than `leaseMs`, or a database that does not answer.
+   */
   | "lease_lost"
-  /** The fence has decided a half message the other way, or has let its operation through before. */
+  /**
+   * The fence refused the operation of a half message: the message was cancelled, or the operation has
+   * committed before.
+   *
+   * Fix: Let the transaction roll back. If the operation should still take place, prepare another message.
+   */
   | "fenced_off"
-  /** Something took longer than it was given. */
+  /**
+   * Something took longer than it was given: a handler, a fence, a participant, an alarm, or a statement that
+   * waited for a connection.
+   *
+   * Fix: Make it faster, or raise its limit (`handlerTimeoutMs`, `timeoutMs` of the subscriber,
+   * `checkTimeoutMs`). If statements wait for connections, raise the size of the pool or lower `concurrency`.
+   */
   | "timeout"
-  /** Another service did not answer, or not as it must. */
+  /**
+   * Another service did not answer, or its answer cannot be read.
+   *
+   * Fix: Check that it runs and that its URL and keys are right. A call with an id can be repeated safely.
+   */
   | "unreachable"
-  /** The bus is stopping or has stopped and takes no more. */
+  /**
+   * The bus, or the context that a handler was given, has stopped and takes no more calls.
+   *
+   * Fix: Do not use a bus after `stop()`, nor a handler's context after the handler ended. Await every
+   * `publish` within a handler.
+   */
   | "stopped"
-  /** The database has no Atlast tables, or older ones than this version needs. */
+  /**
+   * The database has no tables of Atlast, or older ones than this version needs.
+   *
+   * Fix: Run what `migrationSql()` or `fenceMigrationSql()` prints, or let the store migrate (`migrate: true`).
+   */
   | "not_migrated"
-  /** The database was migrated by a newer version that this one cannot run beside. */
+  /**
+   * A newer version of Atlast migrated the database to a schema that this version cannot use.
+   *
+   * Fix: Deploy the newer version everywhere.
+   */
   | "schema_too_new"
-  /** Another process has the embedded database open. */
+  /**
+   * Another process has the folder of the embedded database open.
+   *
+   * Fix: Use one process for a PGlite folder. If the machine that held it is gone, delete the lock that the
+   * message names.
+   */
   | "database_locked"
-  /** A transaction was used after it ended. */
+  /**
+   * A transaction was used after it ended.
+   *
+   * Fix: Await everything that uses a transaction before its function returns.
+   */
   | "transaction_ended"
-  /** What was given as a transaction is none, or was none any more when it was written in. */
+  /**
+   * What was given as `tx` is not an open transaction: a pool, a root client, or a client without BEGIN.
+   * Nothing was stored.
+   *
+   * Fix: Give the transaction itself: the argument of `bus.transaction`, of `guardPostgres(sql).begin`, or of
+   * the ORM, wrapped with `fromDrizzle` or `fromKysely`.
+   */
   | "no_transaction"
-  /** The connection of a transaction was lost before its commit: nothing of it is committed. */
+  /**
+   * The connection of a transaction was lost before its commit. Nothing of it is committed.
+   *
+   * Fix: Run the transaction again.
+   */
   | "connection_lost"
-  /** The server rolled back a transaction instead of committing it. */
+  /**
+   * The server answered COMMIT with ROLLBACK, as it does after a statement of the transaction failed. Nothing
+   * of it is committed.
+   *
+   * Fix: Do not swallow an error of a statement inside the transaction; let it reject, or use a savepoint.
+   */
   | "rolled_back"
-  /** The store did not answer, so it may or may not have done what was asked. Asking again with the same id is safe. */
+  /**
+   * The store did not answer, so it may or may not have done what was asked.
+   *
+   * Fix: Repeat the call with the same id; `OutcomeUnknown` has the `ids`. A transaction of your own has to be
+   * checked first: read what it would have written.
+   */
   | "outcome_unknown"
-  /** A pooler loses prepared statements: the Postgres client wants `prepare: false`. */
+  /**
+   * A pooler in transaction mode lost a prepared statement.
+   *
+   * Fix: Set `prepare: false` on the Postgres client.
+   */
   | "prepared_statement_lost"
-  /** The store cannot do what was asked, such as joining a transaction. */
+  /**
+   * The store or the transport cannot do what was asked, such as joining a transaction of another kind.
+   *
+   * Fix: Use a store that has the capability; the page of each store lists what it cannot do.
+   */
   | "unsupported";
 
 /** An error with a {@linkcode ErrorCode}, so that a caller can act on it without reading prose. */

@@ -4,23 +4,105 @@
  * @module
  */
 
-/** A class of failure. */
+/** A class of failure. Each docstring has the cause and, after `Fix:`, what to do. */
 export type FailureCode =
+  /**
+   * The handler threw, or rejected.
+   *
+   * Fix: Read the record's reason in the inbox of the subscriber; the other service is not told its words.
+   */
   | "handler_failed"
+  /**
+   * The handler did not finish within its time.
+   *
+   * Fix: Make it faster, or raise `timeoutMs` of the subscriber or `handlerTimeoutMs` of the bus.
+   */
   | "timed_out"
+  /**
+   * The body does not fit the subscriber's contract, or the reply does not fit its schema.
+   *
+   * Fix: Deploy contracts that fit on both sides, then `bus.retry` the record.
+   */
   | "invalid_body"
+  /**
+   * The message is over a limit of the transport, the receiver or the store.
+   *
+   * Fix: Send less, or raise the limit.
+   */
   | "too_large"
+  /**
+   * A worker claimed the message and died with it, as often as is allowed (5 times).
+   *
+   * Fix: Find what kills the process: memory, an endless loop, a call of `process.exit`.
+   */
   | "crash_limit"
+  /**
+   * The deadline of the message passed before it was delivered.
+   *
+   * Fix: Give a longer `deadlineMs`, or see why it waited.
+   */
   | "deadline_exceeded"
+  /**
+   * No instance had a route or a subscriber for it within `unroutableForMs`.
+   *
+   * Fix: Add the route or the subscriber, then `bus.retry` the record.
+   */
   | "unroutable"
+  /**
+   * A push provider that had accepted the message gave it up.
+   *
+   * Fix: Look at the provider's dead letter queue; then `bus.retry` the record.
+   */
   | "undeliverable"
+  /**
+   * The transport could not send it: no answer, or an answer that is not final, until the attempts were used
+   * up.
+   *
+   * Fix: Check that the receiver runs, and its URL and keys; then `bus.retry` the record.
+   */
   | "send_failed"
+  /**
+   * The receiver will never take it, or says that its handler gave it up.
+   *
+   * Fix: Read the reason; correct the message or the receiver.
+   */
   | "rejected"
+  /**
+   * The receiver knows a different message with this id.
+   *
+   * Fix: Publish under another id.
+   */
   | "id_conflict"
+  /**
+   * The receiver cannot read the message.
+   *
+   * Fix: Correct the sender, or upgrade the receiver.
+   */
   | "malformed_message"
+  /**
+   * The receiver does not allow what the message asks for, such as its callback name.
+   *
+   * Fix: Add the callback name to the list of the receiver's verifier.
+   */
   | "forbidden"
+  /**
+   * The message may have arrived before, so long ago that the receiver may have forgotten it. Nothing was run.
+   *
+   * Fix: If you know that it had no effect, or that a second one does no harm: `bus.retry(key, { force: true
+   * })`.
+   */
   | "too_old_to_deduplicate"
+  /**
+   * The receiver was shutting down for longer than is believable (10 minutes).
+   *
+   * Fix: Check the receiver's deployment; then `bus.retry` the record.
+   */
   | "stopping"
+  /**
+   * A class that this version does not know, or none.
+   *
+   * Fix: Upgrade, or read the reason in the log of the other service.
+   */
   | "unknown";
 
 /** Each class with its fixed text, which holds nothing of a message or of user code. */

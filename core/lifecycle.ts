@@ -8,7 +8,13 @@
  * @module
  */
 import type { RecordDetails } from "./details.ts";
-import { detailsOfRetry, withArrival, withDetails, withoutWaits } from "./details.ts";
+import {
+  detailsOfRelease,
+  detailsOfRetry,
+  withArrival,
+  withDetails,
+  withoutWaits,
+} from "./details.ts";
 import { AtlastError } from "./errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import type {
@@ -20,13 +26,7 @@ import type {
 } from "./lifecycle_event.ts";
 import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
 
-export type {
-  EventKind,
-  Failure,
-  LifecycleEvent,
-  Stopping,
-  Unroutable,
-} from "./lifecycle_event.ts";
+export type { EventKind, Failure, LifecycleEvent, Stopping, Unroutable };
 
 /** Which side of a service a message is on: published by it, or received by it. */
 export type Box = "outbox" | "inbox";
@@ -232,7 +232,7 @@ export function transition(
         state: "scheduled",
         dueAtMs: Math.max(message.dueAtMs, later(nowMs, event.delayMs)),
         reason: event.reason ?? null,
-        details: withArrival(message.details, event.mayHaveArrived === true),
+        details: detailsOfRelease(message.details, event.mayHaveArrived === true),
       };
     case "stopping":
       return stopping(message, event, policy, nowMs, random);

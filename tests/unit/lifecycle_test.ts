@@ -320,6 +320,15 @@ describe("when a message is due", () => {
     }
   });
 
+  it("waits for a route from the start once it may have arrived", () => {
+    const waiting = { details: { unroutableSinceMs: NOW_MS - 59_000 } };
+    const { details } = step(waiting, EVENTS.release);
+    assert.deepEqual(details, waiting.details);
+    const sent = step(waiting, { kind: "release", delayMs: 0, mayHaveArrived: true });
+    assert.deepEqual(sent.details, { mayHaveArrived: true });
+    assert.equal(step(sent, EVENTS.unroutable).details?.unroutableSinceMs, NOW_MS);
+  });
+
   it("is put off by a release, and never brought forward", () => {
     assert.equal(step({ dueAtMs: NOW_MS }, EVENTS.release).dueAtMs, NOW_MS + 500);
     assert.equal(step({ dueAtMs: NOW_MS + 900 }, EVENTS.release).dueAtMs, NOW_MS + 900);

@@ -21,9 +21,17 @@ function posted(
 
 /** An answer whose body never ends and heeds nothing; `cancelled` resolves once it is let go. */
 function endless(): { readonly response: Response; readonly cancelled: Promise<void> } {
-  const { promise: cancelled, resolve } = Promise.withResolvers<void>();
+  const { promise: cancelled, resolve } = later<void>();
   const body = new ReadableStream({ pull: () => new Promise(() => {}), cancel: () => resolve() });
   return { response: new Response(body), cancelled };
+}
+
+/** A promise that is settled by hand; `Promise.withResolvers` is not on every runtime. */
+function later<Value>() {
+  let resolve!: (value: Value) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<Value>((...both) => [resolve, reject] = both);
+  return { promise, resolve, reject };
 }
 
 describe("post: a fetch that does not heed the signal", () => {
@@ -44,7 +52,7 @@ describe("post: a fetch that does not heed the signal", () => {
   });
 
   it("has an answer that comes too late let go", async () => {
-    const { promise, resolve } = Promise.withResolvers<Response>();
+    const { promise, resolve } = later<Response>();
     assert.deepEqual(await posted(() => promise), { kind: "timed_out" });
     const { response, cancelled } = endless();
     resolve(response);
@@ -52,7 +60,7 @@ describe("post: a fetch that does not heed the signal", () => {
   });
 
   it("may fail later", async () => {
-    const { promise, reject } = Promise.withResolvers<Response>();
+    const { promise, reject } = later<Response>();
     assert.deepEqual(await posted(() => promise), { kind: "timed_out" });
     reject(new TypeError("too late"));
     await new Promise((resolve) => setTimeout(resolve));

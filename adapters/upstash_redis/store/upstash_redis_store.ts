@@ -13,7 +13,7 @@
  * | `find`, `count` | 1 |
  * | `serviceId`, once for each process; the very first time | 1; 4 |
  * | `nextDueAt` with nothing there; with something | 1; 4 |
- * | `makeUnroutableDue`, once for each start, that finds nothing; something to do | 2; 8 |
+ * | `makeUnroutableDue` that finds nothing; something to do | 3; 9 |
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |

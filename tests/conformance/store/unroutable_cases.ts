@@ -48,6 +48,31 @@ export const unroutableCases: StoreCases = {
     assert.equal((await found(store, "outbox", keyOf("elsewhere"))).dueAtMs, NOW + REST_MS);
   },
 
+  "one that a worker died with is made due too, and its wait counts": async ({ store }) => {
+    if (store.makeUnroutableDue === undefined) return;
+    const groups = ["mail", "bill"];
+    for (const group of groups) {
+      await store.add("inbox", [recordOf("m", { group, dueAtMs: NOW - 1 })], NOW - 1);
+      await claimOne(store, { box: "inbox", groups: [group], nowMs: NOW - 1, leaseMs: 1 });
+      const suspect = await claimOne(store, {
+        box: "inbox",
+        kind: "suspect",
+        groups: [group],
+        nowMs: NOW,
+      });
+      const reason = "No subscriber";
+      const event = { kind: "unroutable", reason, delayMs: REST_MS, forMs: FOR_MS } as const;
+      assert.deepEqual(await store.settle("inbox", [settlement(suspect, event)]), [true]);
+    }
+    const next = (own: string[]) => store.nextDueAt("inbox", NOW, own, "scheduled", FOR_MS);
+    assert.equal(await next(["mail"]), NOW + FOR_MS);
+    assert.equal(await makeDue(store, "inbox", { groups: ["mail"] }), 1);
+    assert.equal(await next(["mail"]), NOW);
+    assert.equal(await next(["bill"]), NOW + FOR_MS);
+    const due = await claim(store, { box: "inbox", kind: "suspect", groups, limit: 1 });
+    assert.deepEqual(due.map(({ group }) => group), ["mail"]);
+  },
+
   "only what waits for a route, rests and is free is made due": async ({ store }) => {
     if (store.makeUnroutableDue === undefined) return;
     const principal = 'x"unroutableSinceMs":1,';

@@ -30,6 +30,7 @@ export const DUE_AT_THE_LATEST: string = `${RECORDS}${QUEUES}${SINCE}${String.ra
 local box, now, waits, wanted = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), wantedGroups(5)
 local earliest
 local function take(at) if not earliest or at < earliest then earliest = at end end
+local function isWanted(queue, member) return not queue.filter or queue.filter[groupOf(member)] end
 
 local function look(queue)
   local from = 0
@@ -40,19 +41,19 @@ local function look(queue)
     if #keys > 0 then standings = readAll(keys) end
     for i = 1, #page, 2 do
       local at, since, s = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
-      -- All others come later than the first that does not wait.
-      if not since or at <= now then return take(at) end
-      take(math.max(at, math.min(since + waits, deadlineOf(s))))
+      if isWanted(queue, page[i]) then
+        -- All others come later than the first that does not wait.
+        if not since or s.lease ~= "-" or at <= now then return take(at) end
+        take(math.max(at, math.min(since + waits, deadlineOf(s))))
+      end
     end
     from = from + PAGE
     if from >= WINDOW and #page > 0 then return take(tonumber(page[#page])) end
   until #page < 2 * PAGE
 end
 
-for _, queue in ipairs(queuesOf(box, "fresh", wanted)) do look(queue) end
-for _, queue in ipairs(queuesOf(box, "suspect", wanted)) do
-  local first = firstOf(queue, "+inf", 1)[1]
-  if first then take(tonumber(first.score)) end
+for _, kind in ipairs({ "fresh", "suspect" }) do
+  for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
 return { "*" .. (earliest and string.format("%.0f", earliest) or "") }
 `}`;
@@ -79,14 +80,15 @@ local function readNames()
   keys, members, size = {}, {}, 0
 end
 
-for _, queue in ipairs(queuesOf(box, "fresh", wanted)) do
+local function look(queue)
   local found = redis.call("ZRANGEBYSCORE", queue.key, "(" .. now, untilAt, "LIMIT", 0, WINDOW)
   local places, standings = {}, {}
   for i, member in ipairs(found) do places[i] = standingKey(box, member) end
   if #places > 0 then standings = readAll(places) end
   for i, member in ipairs(found) do
     local since, s = sinceOf(standings[i])
-    if since then
+    local isWanted = not queue.filter or queue.filter[groupOf(member)]
+    if since and s.lease == "-" and isWanted then
       -- A name is read with its body, of which there may be many.
       if size + tonumber(s.size) > MOST_READ then readNames() end
       keys[#keys + 1] = messageKey(box, member)
@@ -94,6 +96,10 @@ for _, queue in ipairs(queuesOf(box, "fresh", wanted)) do
       size = size + tonumber(s.size)
     end
   end
+end
+
+for _, kind in ipairs({ "fresh", "suspect" }) do
+  for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
 readNames()
 return answer

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { PAGES } from "../../tools/docs.ts";
+import { generate } from "../../tools/docs/markdown.ts";
+import { codesOf } from "../../tools/errors_page.ts";
+import { missingOptions } from "../../tools/options_page.ts";
+import { readText } from "../support/repository.ts";
+
+describe("a generated page", () => {
+  for (const page of PAGES) {
+    it(`${page.path} is what the code says (deno task docs)`, () => {
+      const current = readText(page.path);
+      assert.equal(generate(page, current), current);
+    });
+  }
+
+  it("is refused when an option has no place on it", () => {
+    assert.deepEqual(missingOptions(["BusOptions", "NewThingOptions"]), ["NewThingOptions"]);
+  });
+
+  it("is refused when a code has no cause or no fix", () => {
+    const described = "/**\n   * It broke.\n   *\n   * Fix: Mend it.\n   */\n  ";
+    const union = (first: string, last: string): string =>
+      `export type Code =\n  ${first}| "one"\n  ${last}| "two";\n`;
+    assert.deepEqual(codesOf(union(described, described), "Code").map(({ fix }) => fix), [
+      "Mend it.",
+      "Mend it.",
+    ]);
+    assert.throws(() => codesOf(union(described, ""), "Code"), /Cannot document "two"/);
+    assert.throws(() => codesOf(union("/** It broke. */\n  ", described), "Code"), /"one"/);
+  });
+});

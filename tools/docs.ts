@@ -1,0 +1,14 @@
+/**
+ * `deno task docs`: writes the pages of `docs/` that are generated from the code.
+ *
+ * @module
+ */
+import { type GeneratedPage, write } from "./docs/markdown.ts";
+import { benchmarksPage } from "./benchmarks_page.ts";
+import { errorsPage } from "./errors_page.ts";
+import { optionsPage } from "./options_page.ts";
+
+/** Every page that is generated, or has a part that is. */
+export const PAGES: readonly GeneratedPage[] = [optionsPage, errorsPage, benchmarksPage];
+
+if (import.meta.main) PAGES.forEach(write);

@@ -1,0 +1,66 @@
+/**
+ * Generated pages: formatted as `deno fmt` formats the repository, so that a page that was just written passes
+ * the format check and a test can compare it byte for byte.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** A page that is generated from the code. */
+export interface GeneratedPage {
+  /** Its path in the repository. */
+  readonly path: string;
+  /** Makes its text. `current` is the text that is there now, for a page of which only a part is generated. */
+  text(current: string): string;
+}
+
+/** The text of a file of the repository. */
+export function readSource(path: string): string {
+  return readFileSync(ROOT + path, "utf8");
+}
+
+/** A page as it should be, formatted. */
+export function generate(page: GeneratedPage, current: string): string {
+  return formatted(page.text(current));
+}
+
+/** Writes a page and says so. */
+export function write(page: GeneratedPage): void {
+  let current = "";
+  try {
+    current = readSource(page.path);
+  } catch {
+    // A page that is new.
+  }
+  writeFileSync(ROOT + page.path, generate(page, current));
+  console.log(`Wrote ${page.path}`);
+}
+
+/** Runs a subcommand of this Deno in the repository and returns what it prints. */
+export function deno(args: readonly string[], input = ""): string {
+  const done = spawnSync(process.execPath, args, {
+    cwd: ROOT,
+    input,
+    encoding: "utf8",
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  if (done.status !== 0) throw new Error(`Cannot run deno ${args[0]}: ${done.stderr}`);
+  return done.stdout;
+}
+
+/** A docstring as one paragraph of Markdown: links to symbols become code. */
+export function paragraph(doc: string): string {
+  return doc
+    .replace(/\{@link(?:code|plain)? ([^}|]+?)(?:\s*\|[^}]*)?\}/g, "`$1`")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+function formatted(markdown: string): string {
+  return deno(["fmt", "--ext", "md", "--line-width", "100", "-"], markdown);
+}
