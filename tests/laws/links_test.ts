@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { anchorsOf, deadLinks } from "../../tools/laws/links.ts";
+import { anchorsOf, deadLinks, stalePaths } from "../../tools/laws/links.ts";
 import { committedFiles, readText } from "../support/repository.ts";
 
 const FILES = committedFiles();
@@ -52,6 +52,16 @@ describe("links in the documentation", () => {
   });
 });
 
+describe("paths in the documentation", () => {
+  it("are those of files and folders that there are", () => {
+    // The changelog speaks of what was.
+    const current = new Map([...PAGES].filter(([page]) => page !== "CHANGELOG.md"));
+    const stale = stalePaths(current, (path) => PATHS.has(path))
+      .map(({ page, target }) => `${page}: ${target}`);
+    assert.deepEqual(stale, []);
+  });
+});
+
 describe("the check of links", () => {
   it("finds a file that is not there", () => {
     assert.deepEqual(problems("See [that](other.md)."), ["there is no docs/other.md"]);
@@ -75,6 +85,15 @@ describe("the check of links", () => {
       "one-1",
       "one-two",
     ]);
+  });
+
+  it("finds the path of a file that is not there", () => {
+    const page = "`core/errors.ts`, `core/`, `core/gone.ts`, `order.placed`, `deno task test`";
+    const stale = stalePaths(
+      new Map([["docs/page.md", page]]),
+      (path) => ["core", "core/errors.ts"].includes(path),
+    );
+    assert.deepEqual(stale.map(({ target }) => target), ["core/gone.ts"]);
   });
 
   it("leaves code, comments and other sites alone", () => {
