@@ -3,7 +3,7 @@
  *
  * Rule: every state, event and step of a message's life stands in {@linkcode TRANSITIONS}, and every
  * change of a message's standing is decided by {@linkcode transition}. Stores apply the patch it
- * returns and decide nothing. The diagram in the README is generated from the table.
+ * returns and decide nothing. The diagram in docs/concepts.md is generated from the table.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Half messages: a payment in one database, its message in another. The README shows this program.
+ * Half messages: a payment in one database, its message in another. docs/half-messages.md shows this program.
  *
  * @module
  */

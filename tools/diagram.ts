@@ -1,13 +1,13 @@
 /**
- * `deno task diagram`: writes the life-cycle diagram, generated from the table in core, into the
- * README. tests/laws/diagram_test.ts fails when the two differ.
+ * `deno task diagram`: writes the life-cycle diagram, generated from the table in core, into
+ * docs/concepts.md. tests/laws/diagram_test.ts fails when the two differ.
  *
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Box, isSettled, type State, TRANSITIONS } from "../core/lifecycle.ts";
 
-const README = new URL("../README.md", import.meta.url);
+const PAGE = new URL("../docs/concepts.md", import.meta.url);
 const BEGIN = "<!-- lifecycle:begin -->";
 const END = "<!-- lifecycle:end -->";
 
@@ -17,14 +17,14 @@ const BIRTHS: Readonly<Record<Box, readonly (readonly [State, string])[]>> = {
   inbox: [["scheduled", "deliver"], ["failed", "deliver, unreadable"]],
 };
 
-/** The README with its diagram as the table has it now. */
-export function withDiagram(readme: string): string {
-  const begin = readme.indexOf(BEGIN);
-  const end = readme.indexOf(END);
+/** A page with its diagram as the table has it now. */
+export function withDiagram(page: string): string {
+  const begin = page.indexOf(BEGIN);
+  const end = page.indexOf(END);
   if (begin < 0 || end < begin) {
-    throw new Error(`Cannot write the diagram: the README has no ${BEGIN} … ${END}`);
+    throw new Error(`Cannot write the diagram: the page has no ${BEGIN} … ${END}`);
   }
-  return `${readme.slice(0, begin)}${BEGIN}\n\n${diagrams()}\n\n${readme.slice(end)}`;
+  return `${page.slice(0, begin)}${BEGIN}\n\n${diagrams()}\n\n${page.slice(end)}`;
 }
 
 function diagrams(): string {
@@ -59,4 +59,4 @@ function entries<Key extends string, Value>(
   return Object.entries(record) as [Key, Value][];
 }
 
-if (import.meta.main) writeFileSync(README, withDiagram(readFileSync(README, "utf8")));
+if (import.meta.main) writeFileSync(PAGE, withDiagram(readFileSync(PAGE, "utf8")));

@@ -1,5 +1,5 @@
 /**
- * The deployments that the README shows in full, as it shows them: a service that QStash delivers to.
+ * The programs of docs/deploy, as those pages show them: a service that QStash delivers to.
  *
  * @module
  */
@@ -11,6 +11,7 @@ import { migrationSql } from "../../adapters/postgres/mod.ts";
 import { serveQstashEmulator } from "../../adapters/qstash/emulator/mod.ts";
 import { qstashTransport } from "../../adapters/qstash/mod.ts";
 import { testMessage } from "../support/http.ts";
+import { codeBlocks } from "../support/markdown.ts";
 import { connect, postgresUrl } from "../support/postgres.ts";
 import { readText, ROOT } from "../support/repository.ts";
 import { Front } from "../support/runtimes/front.ts";
@@ -27,19 +28,21 @@ import { newDatabase } from "../support/two_databases.ts";
 
 const RUNTIMES: Readonly<Record<string, Runtime>> = {
   "Cloudflare Workers": workerdRunning(async () =>
-    // Beside the packages that the README has installed.
-    written(join(await workplace(), "shop/readme"), "Cloudflare Workers", {
+    // Beside the packages that the page has installed.
+    written(join(await workplace(), "shop/docs"), "cloudflare-workers", {
       "worker.ts": "ts",
       "wrangler.jsonc": "jsonc",
     })
   ),
   "Deno Deploy": denoRunning(
-    join(written(join(ROOT, ".tmp/readme"), "Deno Deploy", { "main.ts": "ts" }), "main.ts"),
+    join(written(join(ROOT, ".tmp/docs/deploy"), "deno-deploy", { "main.ts": "ts" }), "main.ts"),
   ),
 };
 
-for (const [heading, runtime] of Object.entries(RUNTIMES)) {
-  describe(`the README's service on ${heading}`, { skip: await unavailable(runtime) }, () => {
+for (const [platform, runtime] of Object.entries(RUNTIMES)) {
+  describe(`the service that docs/deploy shows for ${platform}`, {
+    skip: await unavailable(runtime),
+  }, () => {
     it(
       "handles what QStash delivers, once, and replies after the answer",
       { timeout: 60_000 },
@@ -103,20 +106,19 @@ for (const [heading, runtime] of Object.entries(RUNTIMES)) {
   });
 }
 
-/** Writes the first block of each language in a section of the README as a file, and gives their folder. */
+/** Writes the first block of each language in a page of docs/deploy as a file, and returns their folder. */
 function written(
   folder: string,
-  heading: string,
+  page: string,
   files: Readonly<Record<string, string>>,
 ): string {
-  const [, after = ""] = readText("README.md").split(`### ${heading}\n`);
-  const [section = ""] = after.split("\n### ");
+  const text = readText(`docs/deploy/${page}.md`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   for (const [name, language] of Object.entries(files)) {
-    const block = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, "ms").exec(section)?.[1];
-    assert.ok(block, `the README has no ${language} block under ${heading}`);
-    writeFileSync(join(folder, name), block);
+    const block = codeBlocks(text).find((block) => block.info === language);
+    assert.ok(block, `docs/deploy/${page}.md has no ${language} block`);
+    writeFileSync(join(folder, name), block.code);
   }
   return folder;
 }
