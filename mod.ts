@@ -24,21 +24,16 @@
  */
 
 // The bus
-export {
-  type Bus,
-  createBus,
-  type HalfOptions,
-  type HandDecision,
-  type Health,
-  type HealthOptions,
-} from "./core/bus/bus.ts";
-export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/bus/half_keeper.ts";
-export type { HalfMessage, HalfOutcome } from "./core/bus/half_message.ts";
-export type { BusOptions } from "./core/bus/options.ts";
-export { OutcomeUnknown } from "./core/bus/outcome_unknown.ts";
-export type { PublishOptions } from "./core/bus/publisher.ts";
-export type { Receipt } from "./core/bus/receipt.ts";
-export type { RawMessage, RawOptions } from "./core/bus/raw_message.ts";
+export { type Bus, type HalfOptions, type HandDecision } from "./bus/api/bus.ts";
+export { type Health, type HealthOptions } from "./bus/api/health.ts";
+export { createBus } from "./bus/create_bus.ts";
+export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/ports/half_keeper.ts";
+export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
+export type { BusOptions } from "./bus/api/bus_options.ts";
+export { OutcomeUnknown } from "./bus/publish/outcome_unknown.ts";
+export type { PublishOptions } from "./bus/api/publish_options.ts";
+export type { Receipt } from "./bus/api/publish_options.ts";
+export type { RawMessage, RawOptions } from "./bus/api/raw_message.ts";
 export {
   type CallbackControl,
   type Handler,
@@ -46,15 +41,15 @@ export {
   subscribe,
   type SubscribeOptions,
   type Subscriber,
-} from "./core/bus/subscriber.ts";
-export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./core/bus/middleware.ts";
-export type { BusEvent, MessageEvent, Observer } from "./core/bus/observer.ts";
-export type { Cancellation } from "./core/bus/cancel.ts";
-export type { TickReport } from "./core/bus/tick.ts";
-export type { Undeliverable, UndeliverableStanding } from "./core/bus/undeliverable.ts";
-export { type FailureReport, failureReport } from "./core/bus/failure_report.ts";
-export type { FailureCode } from "./core/failure_code.ts";
-export type { FailureDetail } from "./core/bus/failure_report.ts";
+} from "./bus/api/subscriber.ts";
+export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
+export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
+export type { Cancellation } from "./bus/api/cancellation.ts";
+export type { TickReport } from "./bus/api/tick_report.ts";
+export type { Undeliverable, UndeliverableStanding } from "./bus/api/undeliverable.ts";
+export { type FailureReport, failureReport } from "./bus/api/failure_report.ts";
+export type { FailureCode } from "./core/lifecycle/failure_code.ts";
+export type { FailureDetail } from "./bus/api/failure_report.ts";
 
 // Contracts
 export {
@@ -70,17 +65,17 @@ export {
   type Schema,
   type SchemaIssue,
   type SchemaResult,
-} from "./core/contract.ts";
+} from "./core/message/contract.ts";
 
 // Messages
-export type { Message, MessageBody, MessageHeaders } from "./core/message.ts";
-export { MAX_BODY_BYTES } from "./core/message.ts";
-export { HEADER, MAX_HEADER_CHARACTERS, MAX_HEADERS } from "./core/headers.ts";
-export { MAX_ID_LENGTH } from "./core/id.ts";
-export { matchesName, MAX_NAME_LENGTH } from "./core/name.ts";
+export type { Message, MessageBody, MessageHeaders } from "./core/message/message.ts";
+export { MAX_BODY_BYTES } from "./core/message/message.ts";
+export { HEADER, MAX_HEADER_CHARACTERS, MAX_HEADERS } from "./core/message/headers.ts";
+export { MAX_ID_LENGTH } from "./core/message/id.ts";
+export { matchesName, MAX_NAME_LENGTH } from "./core/message/name.ts";
 
 // The life of a message
-export type { RecordDetails } from "./core/details.ts";
+export type { RecordDetails } from "./core/lifecycle/details.ts";
 export {
   type Box,
   type EventKind,
@@ -96,7 +91,7 @@ export {
   TRANSITIONS,
   type Transitions,
   type Unroutable,
-} from "./core/lifecycle.ts";
+} from "./core/lifecycle/lifecycle.ts";
 export {
   type CapRetry,
   DEFAULT_RETRY,
@@ -107,15 +102,15 @@ export {
   nextAttemptAt,
   NOTIFY_RETRY,
   type RetryPolicy,
-} from "./core/retry.ts";
+} from "./core/lifecycle/retry.ts";
 export {
   type CheckAnswer,
   type CheckPolicy,
   decideCheck,
   DEFAULT_CHECK,
   type HalfStanding,
-} from "./core/checkback.ts";
-export { DEFAULT_EXPIRY, type ExpiryPolicy } from "./core/expiry.ts";
+} from "./core/lifecycle/check_back.ts";
+export { DEFAULT_EXPIRY, type ExpiryPolicy } from "./core/lifecycle/expiry.ts";
 
 // Errors
 export {
@@ -128,39 +123,36 @@ export {
 } from "./core/errors.ts";
 
 // Ports, for those who write adapters
-export type { Alarm } from "./core/alarm.ts";
+export type { Alarm } from "./core/ports/alarm.ts";
 export type {
-  AbortSignalLike,
   AddResult,
-  Arrival,
-  CheckBack,
-  CheckQuestion,
   ClaimRequest,
-  Clock,
-  DeliverOptions,
-  DeliveryResult,
-  Fence,
-  FenceRow,
   Lease,
   ListQuery,
-  MemoryEntry,
-  NewRecord,
-  Receiver,
-  RecordKey,
-  RememberedMessage,
-  Remembering,
-  ReturningRecord,
   ReturnResult,
-  SendResult,
   Settlement,
   SettleStep,
-  SqlClient,
   StateCounts,
   Store,
   StoreCapabilities,
-  StoredRecord,
+} from "./core/ports/store.ts";
+export type { NewRecord, RecordKey, StoredRecord } from "./core/ports/record.ts";
+export type { AbortSignalLike, Clock, SqlClient } from "./core/ports/platform.ts";
+export type {
+  Arrival,
+  DeliverOptions,
+  DeliveryResult,
+  Receiver,
+  SendResult,
   Transport,
   TransportCapabilities,
-  UnroutableRequest,
-} from "./core/ports.ts";
-export type { PullRequest, PullResult } from "./core/pull.ts";
+} from "./core/ports/transport.ts";
+export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./core/ports/fence.ts";
+export type {
+  MemoryEntry,
+  RememberedMessage,
+  Remembering,
+  ReturningRecord,
+} from "./core/ports/inbox_memory.ts";
+export type { UnroutableRequest } from "./core/lifecycle/unroutable.ts";
+export type { PullRequest, PullResult } from "./core/ports/pull.ts";

@@ -15,10 +15,11 @@ import postgres from "postgres";
 import { Redis } from "@upstash/redis";
 import { postgresStore } from "../adapters/postgres/mod.ts";
 import { upstashRedisStore } from "../adapters/upstash_redis/mod.ts";
-import { createRedisProxy, serve } from "../adapters/upstash_redis/proxy/mod.ts";
-import { keyDigest } from "../core/bus/digests.ts";
-import { rememberingOf } from "../core/bus/retention.ts";
-import type { NewRecord, Store } from "../core/ports.ts";
+import { createRedisProxy, serve } from "../devtools/upstash_redis_proxy/mod.ts";
+import { keyDigest } from "../bus/settings/digests.ts";
+import { rememberingOf } from "../bus/settings/retention.ts";
+import type { Store } from "../core/ports/store.ts";
+import type { NewRecord } from "../core/ports/record.ts";
 import { startRedis } from "../tools/redis_server.ts";
 import { machine } from "./machine.ts";
 

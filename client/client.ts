@@ -3,59 +3,21 @@
  *
  * @module
  */
-import type { HalfOptions } from "../core/bus/bus.ts";
-import { compose, headersOf } from "../core/bus/compose.ts";
-import { FENCE_RETENTION_MS, pruneFence } from "../core/bus/fence_janitor.ts";
-import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.ts";
-import {
-  type HalfMessage,
-  type HalfOutcome,
-  type HalfParts,
-  prepareHalf,
-  transactHalf,
-} from "../core/bus/half_message.ts";
-import { idSource } from "../core/bus/ids.ts";
-import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
-import type { BodyInput, Contract, ReplyInput } from "../core/contract.ts";
-import type { Fetch } from "../core/http/post.ts";
-import { MAX_BODY_BYTES } from "../core/message.ts";
-import type { Clock, Fence } from "../core/ports.ts";
-import type { RetryPolicy } from "../core/retry.ts";
+import type { ClientOptions } from "./client_options.ts";
+import type { HalfOptions } from "../bus/api/bus.ts";
+import { compose, headersOf } from "../bus/publish/build_message.ts";
+import { FENCE_RETENTION_MS, pruneFence } from "../bus/half/prune_fence.ts";
+import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
+import { type HalfParts, prepareHalf, transactHalf } from "../bus/half/half_message.ts";
+import type { HalfMessage, HalfOutcome } from "../bus/api/half_message.ts";
+import { idSource } from "../bus/settings/ids.ts";
+import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
+import type { BodyInput, Contract, ReplyInput } from "../core/message/contract.ts";
+import { MAX_BODY_BYTES } from "../core/message/message.ts";
+import type { Clock } from "../core/ports/platform.ts";
+import type { Fence } from "../core/ports/fence.ts";
 import { HttpKeeper } from "./http_keeper.ts";
 import { callingOf } from "./options.ts";
-
-/** What {@linkcode createClient} takes. Times are in milliseconds. */
-export interface ClientOptions<BusinessTx = unknown> {
-  /** The half-message route of the keeper's edge app, such as `https://bus.example/atlast/half`. */
-  readonly url: string | URL;
-  /** The keys that sign requests, and any one of which must have signed the answer; either these or a token. */
-  readonly signingKeys?: readonly string[];
-  /**
-   * The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body, and without
-   * `answerKeys` HTTPS alone says who answers.
-   */
-  readonly token?: string;
-  /** The keys any one of which must have signed the answer; `signingKeys` if not given. */
-  readonly answerKeys?: readonly string[];
-  /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
-  readonly audience?: string;
-  /** The name under which the keeper has this service among its `checkBacks`. */
-  readonly side: string;
-  /** The fence in the business database, which also answers the keeper's check-backs. */
-  readonly fence: Fence<BusinessTx>;
-  /** How requests are made; the platform's own `fetch` if not given. */
-  readonly fetch?: Fetch;
-  /** When a request that was not answered is repeated; {@linkcode CLIENT_RETRY} if not given. */
-  readonly retry?: RetryPolicy;
-  /** How long one request may take; 5,000 if not given. */
-  readonly timeoutMs?: number;
-  /** How long a call may take, with all its requests and the waits between; 15,000 if not given. */
-  readonly timeLimitMs?: number;
-  /** Where the time comes from; the platform's if not given. */
-  readonly clock?: Clock;
-  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. */
-  readonly random?: () => number;
-}
 
 /** Half messages, kept by another service. */
 export interface Client<BusinessTx = unknown> {

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/bus/half_keeper.ts";
-import { type HalfRequest, halfRequestText, readHalfStatus } from "../core/bus/half_wire.ts";
+import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
+import { type HalfRequest, halfRequestText, readHalfStatus } from "../core/wire/half_message.ts";
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
-import { ask, type Credentials } from "../core/http/ask.ts";
-import type { Fetch, PostResult } from "../core/http/post.ts";
-import type { SignatureChecker } from "../core/http/signature.ts";
-import { readRetryAfter } from "../core/http/retry_after.ts";
-import type { Clock } from "../core/ports.ts";
-import { nextAttemptAt, type RetryPolicy } from "../core/retry.ts";
-import { hasCode } from "../core/thrown.ts";
-import { HALF_CONTENT_TYPE, mediaType, parseError, type WireError } from "../core/wire.ts";
+import { ask, type Credentials } from "../http/request.ts";
+import type { Fetch, PostResult } from "../http/post.ts";
+import type { SignatureChecker } from "../http/signature.ts";
+import { readRetryAfter } from "../http/retry_after.ts";
+import type { Clock } from "../core/ports/platform.ts";
+import { nextAttemptAt, type RetryPolicy } from "../core/lifecycle/retry.ts";
+import { hasCode } from "../core/user_code/thrown.ts";
+import { HALF_CONTENT_TYPE, mediaType, parseError, type WireError } from "../core/wire/wire.ts";
 
 /** How requests are made. */
 export interface Calling {

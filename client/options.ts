@@ -4,13 +4,13 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import type { Credentials } from "../core/http/ask.ts";
-import { checkedUrl } from "../core/http/checked_url.ts";
-import { checkAudience } from "../core/http/request_id.ts";
-import { SignatureChecker, Signer } from "../core/http/signature.ts";
-import type { Clock } from "../core/ports.ts";
-import { checkRetryPolicy, type RetryPolicy } from "../core/retry.ts";
-import type { ClientOptions } from "./client.ts";
+import type { Credentials } from "../http/request.ts";
+import { checkedUrl } from "../http/url.ts";
+import { checkAudience } from "../http/request_id.ts";
+import { SignatureChecker, Signer } from "../http/signature.ts";
+import type { Clock } from "../core/ports/platform.ts";
+import { checkRetryPolicy, type RetryPolicy } from "../core/lifecycle/retry.ts";
+import type { ClientOptions } from "./client_options.ts";
 import type { Calling } from "./http_keeper.ts";
 
 /**

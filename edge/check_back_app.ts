@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { askFence } from "../core/bus/ask_fence.ts";
-import { SYSTEM_CLOCK } from "../core/bus/system_clock.ts";
-import { checkCheckPolicy, DEFAULT_CHECK, isAskedTooEarly } from "../core/checkback.ts";
-import type { Fence } from "../core/ports.ts";
-import { CHECKBACK_CONTENT_TYPE } from "../core/wire.ts";
-import type { App } from "./app.ts";
-import { type CheckBackOptions, checkBackRoute } from "./check_back.ts";
-import { alive, guardWith, type OnError } from "./guard.ts";
-import { mounted } from "./mount.ts";
+import { askFence } from "../bus/half/ask_fence.ts";
+import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
+import { checkCheckPolicy, DEFAULT_CHECK, isAskedTooEarly } from "../core/lifecycle/check_back.ts";
+import type { Fence } from "../core/ports/fence.ts";
+import { CHECKBACK_CONTENT_TYPE } from "../core/wire/wire.ts";
+import type { App } from "./app_options.ts";
+import { type CheckBackOptions, checkBackRoute } from "./routes/check_back.ts";
+import { alive, guardWith, type OnError } from "./http/error_boundary.ts";
+import { mounted } from "./http/mount.ts";
 
 /** What {@linkcode createCheckBackApp} takes. */
 export interface CheckBackAppOptions extends CheckBackOptions {

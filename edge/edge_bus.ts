@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type { HalfKeeper } from "../core/bus/half_keeper.ts";
-import type { Receipt } from "../core/bus/receipt.ts";
-import type { RawMessage, RawOptions } from "../core/bus/raw_message.ts";
-import type { Undeliverable, UndeliverableStanding } from "../core/bus/undeliverable.ts";
-import type { CheckAnswer } from "../core/checkback.ts";
-import type { CheckQuestion, Receiver, Store } from "../core/ports.ts";
+import type { HalfKeeper } from "../core/ports/half_keeper.ts";
+import type { Receipt } from "../bus/api/publish_options.ts";
+import type { RawMessage, RawOptions } from "../bus/api/raw_message.ts";
+import type { Undeliverable, UndeliverableStanding } from "../bus/api/undeliverable.ts";
+import type { CheckAnswer } from "../core/lifecycle/check_back.ts";
+import type { Store } from "../core/ports/store.ts";
+import type { CheckQuestion } from "../core/ports/fence.ts";
+import type { Receiver } from "../core/ports/transport.ts";
 
 /** What a tick did; answered as it is. */
 export interface EdgeTickReport {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { QSTASH_ID_HEADER } from "../core/http/qstash.ts";
-import { TOLD_HEADER } from "../core/redelivery.ts";
-import { never, type Refusal } from "./status.ts";
+import { QSTASH_ID_HEADER } from "../http/qstash.ts";
+import { TOLD_HEADER } from "../core/wire/redelivery.ts";
+import { never, type Refusal } from "./http/status.ts";
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
 const FINAL: ReadonlySet<number> = new Set([400, 413, 415, 431]);

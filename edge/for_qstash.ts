@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { DeliveryResult, Receiver } from "../core/ports.ts";
-import type { PushDelivery } from "../core/push_delivery.ts";
+import type { DeliveryResult, Receiver } from "../core/ports/transport.ts";
+import type { PushDelivery } from "../core/ports/push_delivery.ts";
 
 /** When a delivery that met a bus that stops is wanted again, in milliseconds: as long as a stop takes. */
 const STOPPING_RETRY_MS = 30_000;

@@ -14,7 +14,7 @@ const PaymentTaken = defineMessage("payment.taken", {
 });
 
 const orders = new PGlite(); // keeps the messages
-const bank = new PGlite(); // keeps the money, where no transaction of `orders` reaches
+const bank = new PGlite(); // keeps the money; no transaction covers both databases
 await bank.exec("create table account (cents integer check (cents >= 0))");
 await bank.exec("insert into account values (100)");
 
@@ -22,7 +22,7 @@ const bus = createBus({
   store: pgliteStore(orders),
   transport: inProcessTransport(),
   fence: pgliteFence(bank),
-  check: { immunityMs: 0 }, // asks at once, for this program; after 10 seconds if not given
+  check: { immunityMs: 0 }, // ask at once in this program; 10 seconds by default
 }, [
   subscribe(PaymentTaken, { group: "orders" }, ({ order }) => console.log(`${order} is paid`)),
 ]);
@@ -31,7 +31,7 @@ async function take(tx: SqlClient, cents: number): Promise<void> {
   await tx.query("update account set cents = cents - $1", [cents]);
 }
 
-// In one call: the message is prepared, the operation runs behind the fence, its outcome is brought.
+// In one call: prepare the message, run the operation behind the fence, report its outcome.
 const tea = await bus.transact(PaymentTaken, { order: "tea", cents: 70 }, (tx) => take(tx, 70));
 console.log(`tea: ${tea.outcome}`);
 await bus.tick();
@@ -40,7 +40,7 @@ await bus.tick();
 const pot = await bus.transact(PaymentTaken, { order: "pot", cents: 70 }, (tx) => take(tx, 70));
 console.log(`pot: ${pot.outcome}`);
 
-// Step by step, in a process that dies right after the commit: nobody calls cup.confirm().
+// Step by step. This process dies right after the commit: it never calls cup.confirm().
 const cup = await bus.prepare(PaymentTaken, { order: "cup", cents: 20 });
 await bank.transaction(async (tx) => {
   await cup.fence(tx);
@@ -49,9 +49,9 @@ await bank.transaction(async (tx) => {
 console.log("cup: nobody confirmed it");
 await bus.tick(); // asks the fence, confirms, sends
 
-// And one that stands still before its operation: the check-back comes first, and wins for ever.
+// Here the check-back comes before the operation. It writes `aborted`, and that is final.
 const jug = await bus.prepare(PaymentTaken, { order: "jug", cents: 10 });
-await bus.tick(); // asks the fence, which now says `aborted`; cancels
+await bus.tick(); // finds no row in the fence, writes `aborted`, cancels
 await bank.transaction(async (tx) => {
   await jug.fence(tx); // throws, so that the transaction rolls back
   await take(tx, 10);

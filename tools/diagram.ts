@@ -5,7 +5,7 @@
  * @module
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { type Box, isSettled, type State, TRANSITIONS } from "../core/lifecycle.ts";
+import { type Box, isSettled, type State, TRANSITIONS } from "../core/lifecycle/lifecycle.ts";
 
 const PAGE = new URL("../docs/concepts.md", import.meta.url);
 const BEGIN = "<!-- lifecycle:begin -->";

@@ -6,11 +6,11 @@
  * @module
  */
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
-import { refusalOf } from "../edge/status.ts";
+import { refusalOf } from "../edge/http/status.ts";
 import { type GeneratedPage, paragraph, readSource } from "./docs/markdown.ts";
 
 const ERRORS = "core/errors.ts";
-const FAILURES = "core/failure_code.ts";
+const FAILURES = "core/lifecycle/failure_code.ts";
 
 /** A member of a union of codes, as its docstring describes it. */
 export interface Code {

@@ -53,7 +53,7 @@ function steps(): Step[] {
     { name: "types", args: ["check", "."] },
     {
       name: "purity of core",
-      args: ["check", "--config", "tests/config/pure.json", ...globSync("core/*.ts").sort()],
+      args: ["check", "--config", "tests/config/pure.json", ...globSync("core/**/*.ts").sort()],
     },
     { name: "docs", args: ["doc", "--lint", ...entries] },
     { name: "examples in docs", args: ["check", "--doc-only", ...shippedFiles(), ...pages()] },
@@ -71,7 +71,7 @@ function shortened(args: readonly string[]): string {
 }
 
 function shippedFiles(): string[] {
-  return ["mod.ts", ...globSync("{core,adapters,edge,client}/**/*.ts").sort()];
+  return ["mod.ts", ...globSync("{core,bus,http,adapters,edge,client,devtools}/**/*.ts").sort()];
 }
 
 /** The pages whose programs are checked: those that say `ts ignore` are not. */

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { type FailureCode, readFailureCode } from "../../core/failure_code.ts";
+import { type FailureCode, readFailureCode } from "../../core/lifecycle/failure_code.ts";
 import { isObject, parsed } from "../../core/json.ts";
-import type { Message } from "../../core/message.ts";
-import { quotedReason } from "../../core/outcome.ts";
-import type { Arrival, SendResult } from "../../core/ports.ts";
-import { ARRIVED_HEADER } from "../../core/redelivery.ts";
-import { arrivalOfRefusal } from "../../core/send_result.ts";
-import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire.ts";
-import type { PostResult } from "../../core/http/post.ts";
-import { boundedRetryAfter, readRetryAfter } from "../../core/http/retry_after.ts";
+import type { Message } from "../../core/message/message.ts";
+import { quotedReason } from "../../core/lifecycle/outcome.ts";
+import type { Arrival, SendResult } from "../../core/ports/transport.ts";
+import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
+import { arrivalOfRefusal } from "../../core/ports/send_result.ts";
+import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire/wire.ts";
+import type { PostResult } from "../../http/post.ts";
+import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
 /**
  * What counts as taken. `atlast`: only what says so for each message, as a proxy's page does not. `webhook`:

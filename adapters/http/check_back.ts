@@ -3,17 +3,18 @@
  *
  * @module
  */
-import { questionText, readAnswer, type WireQuestion } from "../../core/checkback_wire.ts";
-import type { CheckAnswer } from "../../core/checkback.ts";
+import { questionText, readAnswer, type WireQuestion } from "../../core/wire/check_back.ts";
+import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
-import { callGuarded } from "../../core/guard.ts";
-import { ask, type Asked } from "../../core/http/ask.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
-import type { Fetch } from "../../core/http/post.ts";
-import { checkAudience } from "../../core/http/request_id.ts";
-import { SignatureChecker, Signer } from "../../core/http/signature.ts";
-import type { AbortSignalLike, CheckBack, CheckQuestion, Clock } from "../../core/ports.ts";
-import { CHECKBACK_CONTENT_TYPE, mediaType } from "../../core/wire.ts";
+import { callGuarded } from "../../core/user_code/guard.ts";
+import { ask, type Asked } from "../../http/request.ts";
+import { checkedUrl } from "../../http/url.ts";
+import type { Fetch } from "../../http/post.ts";
+import { checkAudience } from "../../http/request_id.ts";
+import { SignatureChecker, Signer } from "../../http/signature.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+import type { CheckBack, CheckQuestion } from "../../core/ports/fence.ts";
+import { CHECKBACK_CONTENT_TYPE, mediaType } from "../../core/wire/wire.ts";
 import { checkedInteger } from "./options.ts";
 
 /** What {@linkcode httpCheckBack} takes. */

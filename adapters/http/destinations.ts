@@ -5,9 +5,9 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { HEADER } from "../../core/headers.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
-import type { MessageHeaders } from "../../core/message.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { checkedUrl } from "../../http/url.ts";
+import type { MessageHeaders } from "../../core/message/message.ts";
 import type { SigningKeys, Target } from "./target.ts";
 
 /** Destinations that messages may go to, and how what goes there is signed. */
@@ -31,7 +31,7 @@ export type HttpDestination =
   );
 
 /** What the headers of a message say of its destination. */
-export type FoundDestination =
+type FoundDestination =
   /** It has none, and goes by the route of its name. */
   | { readonly kind: "none" }
   /** It is no URL, or none that is allowed. */

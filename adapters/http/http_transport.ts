@@ -4,19 +4,20 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { HEADER } from "../../core/headers.ts";
-import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
-import { MAX_REASON_LENGTH } from "../../core/outcome.ts";
-import type { PatternTable } from "../../core/pattern_table.ts";
-import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
-import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
+import { MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
+import type { PatternTable } from "../../core/message/name_table.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+import type { SendResult, Transport } from "../../core/ports/transport.ts";
+import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
 import type { HttpFormat } from "./parcel.ts";
-import type { Fetch } from "../../core/http/post.ts";
+import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
-import { arrivalOf } from "../../core/send_result.ts";
+import { arrivalOf } from "../../core/ports/send_result.ts";
 import { SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */

@@ -11,26 +11,25 @@ export {
   httpTransport,
   type HttpTransportOptions,
 } from "./http_transport.ts";
-export { verifySignature, type VerifySignatureOptions } from "../../core/http/signature.ts";
+export { verifySignature, type VerifySignatureOptions } from "../../http/signature.ts";
 export type { HttpDestination } from "./destinations.ts";
 export type { HttpRoute, HttpRoutes, HttpTarget } from "./routes.ts";
 export type { HttpFormat } from "./parcel.ts";
-export type { Fetch } from "../../core/http/post.ts";
+export type { Fetch } from "../../http/post.ts";
 export type {
   HeaderReader,
   RequestToVerify,
   Verify,
   VerifyRefusal,
   VerifyResult,
-} from "../../core/wire.ts";
+} from "../../core/wire/wire.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";
-export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
+export type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 export type {
-  AbortSignalLike,
-  Clock,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
   TransportCapabilities,
-} from "../../core/ports.ts";
+} from "../../core/ports/transport.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { isMessageHeader } from "../../core/wire.ts";
+import { isMessageHeader } from "../../core/wire/wire.ts";
 
 /** What the transport itself decides: who is asked, what the body is, and what signs it. */
 const OWN = /^(host|content-.*|transfer-encoding|connection|webhook-.*)$/;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { wireHeaders } from "../../core/headers.ts";
-import { bodyBytes, type Message } from "../../core/message.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
-import { fitsRawForm } from "../../core/http/raw_form.ts";
-import { batchRequestId, messageRequestId } from "../../core/http/request_id.ts";
+import { wireHeaders } from "../../core/message/headers.ts";
+import { bodyBytes, type Message } from "../../core/message/message.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
+import { fitsRawForm } from "../../http/raw_message.ts";
+import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
 
 /** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
 export type HttpFormat = "batch" | "message";
@@ -27,7 +27,7 @@ export type Parcel =
   | { readonly form: "message"; readonly messages: readonly [Message] };
 
 /** A request's headers and body, and the id under which it is signed. */
-export interface Packed {
+interface Packed {
   /** The HTTP headers that say what it is. */
   readonly headers: Headers;
   /** The HTTP body. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
-import { PatternTable } from "../../core/pattern_table.ts";
+import { checkedUrl } from "../../http/url.ts";
+import { PatternTable } from "../../core/message/name_table.ts";
 import type { SigningKeys, Target } from "./target.ts";
 
 /** A deliver route, with what is said of who is there. */

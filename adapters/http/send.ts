@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Message } from "../../core/message.ts";
-import type { AbortSignalLike, Clock, SendResult } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
 import { type AnswerForm, final, resultsOf, retryable } from "./answer.ts";
 import {
   halves,
@@ -14,8 +15,8 @@ import {
   type ParcelLimits,
   parcelsOf,
 } from "./parcel.ts";
-import { inParallel } from "../../core/http/in_parallel.ts";
-import { type Fetch, post } from "../../core/http/post.ts";
+import { inParallel } from "../../http/request_pool.ts";
+import { type Fetch, post } from "../../http/post.ts";
 import type { Target } from "./target.ts";
 
 /** An answer has a fixed part, and for each message its id, a status and a reason, escaped. */
@@ -34,7 +35,7 @@ export interface Sending {
 }
 
 /** What became of the messages, for each target. */
-export type Outcomes = ReadonlyMap<Target, ReadonlyMap<Message, SendResult>>;
+type Outcomes = ReadonlyMap<Target, ReadonlyMap<Message, SendResult>>;
 
 /** Sends every message to its target. Each has a result when this resolves. */
 export async function sendAll(

@@ -4,12 +4,12 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { audienceOf, checkAudience } from "../../core/http/request_id.ts";
-import { Signer } from "../../core/http/signature.ts";
-import type { Clock } from "../../core/ports.ts";
+import { audienceOf, checkAudience } from "../../http/request_id.ts";
+import { Signer } from "../../http/signature.ts";
+import type { Clock } from "../../core/ports/platform.ts";
 
 /** Who signs a request, and for whom. */
-export interface Signing {
+interface Signing {
   /** Signs. */
   readonly signer: Signer;
   /** The audience that is signed. */

@@ -3,23 +3,23 @@
  *
  * @module
  */
-import { HEADER } from "../../core/headers.ts";
-import { arrivalOf, arrivalOfRefusal } from "../../core/send_result.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { arrivalOf, arrivalOfRefusal } from "../../core/ports/send_result.ts";
 import {
   copyOfMessage,
   MAX_BODY_BYTES,
   type Message,
   type MessageHeaders,
-} from "../../core/message.ts";
+} from "../../core/message/message.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type {
-  AbortSignalLike,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
   TransportCapabilities,
-} from "../../core/ports.ts";
-import { textOfThrown } from "../../core/thrown.ts";
+} from "../../core/ports/transport.ts";
+import { textOfThrown } from "../../core/user_code/thrown.ts";
 
 /** How many messages one call takes: what an inbox comfortably stores in one statement. */
 const MAX_BATCH = 1_000;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MemoryEntry, RememberedMessage } from "../../core/ports.ts";
+import type { MemoryEntry, RememberedMessage } from "../../core/ports/inbox_memory.ts";
 
 interface Memory extends RememberedMessage {
   readonly arrivedAtMs: number;

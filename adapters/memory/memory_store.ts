@@ -4,27 +4,24 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Box, State } from "../../core/lifecycle.ts";
+import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
   ClaimRequest,
   Lease,
   ListQuery,
-  NewRecord,
-  RecordKey,
-  Remembering,
-  ReturningRecord,
   ReturnResult,
   Settlement,
-  SqlClient,
   StateCounts,
   Store,
   StoreCapabilities,
-  StoredRecord,
-  UnroutableRequest,
-} from "../../core/ports.ts";
-import { isInstance } from "../../core/thrown.ts";
-import { dueAtTheLatest } from "../../core/unroutable.ts";
+} from "../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
+import { isInstance } from "../../core/user_code/thrown.ts";
+import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
 import { Memories } from "./memories.ts";
 import { Records } from "./records.ts";
 import {

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { isSettled } from "../../core/lifecycle.ts";
-import type { ClaimRequest, RecordKey, StoredRecord } from "../../core/ports.ts";
+import { isSettled } from "../../core/lifecycle/lifecycle.ts";
+import type { ClaimRequest } from "../../core/ports/store.ts";
+import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { Heap, type HeapEntry, isBefore } from "./heap.ts";
 
 /** What additions and settlements read and write: the records themselves, or a transaction's view. */
@@ -24,7 +25,7 @@ interface Slot extends HeapEntry {
 type Heaps = Map<string, Heap<Slot>>;
 
 /** A record and when it can be claimed. */
-export interface DueRecord {
+interface DueRecord {
   /** The record. */
   readonly record: StoredRecord;
   /** In Unix milliseconds. */

@@ -9,14 +9,9 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Box } from "../../core/lifecycle.ts";
-import type {
-  AddResult,
-  NewRecord,
-  RecordKey,
-  Settlement,
-  StoredRecord,
-} from "../../core/ports.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { AddResult, Settlement } from "../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { keyText, type Records, type RecordView } from "./records.ts";
 import { addTo, copyOf, settleIn } from "./writes.ts";
 

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Box } from "../../core/lifecycle.ts";
-import { copyOfMessage } from "../../core/message.ts";
-import type { NewRecord, Settlement, StoredRecord } from "../../core/ports.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import { copyOfMessage } from "../../core/message/message.ts";
+import type { Settlement } from "../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { RecordView } from "./records.ts";
 
 /** Adds a record unless its key is taken; the answer is the record that has the key, if any. */

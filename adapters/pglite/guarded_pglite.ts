@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { TransactionEnd } from "../postgres/guard.ts";
+import type { TransactionEnd } from "../sql/ended_transaction.ts";
 
 /** Guards a transaction. */
 export function guardedPglite<Tx>(tx: Tx, end: TransactionEnd): Tx {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Box } from "../../core/lifecycle.ts";
-import type { Wakeups } from "../postgres/sql_store.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { Wakeups } from "../sql/wakeups.ts";
 
 /** Who listens, for each database and schema; forgotten with the database. */
 const listeners = new WeakMap<object, Map<string, Set<Listener>>>();

@@ -10,10 +10,6 @@ export {
   type PgliteResult,
   type PgliteTransaction,
 } from "./open_pglite.ts";
-export {
-  type Pglite,
-  pgliteStore,
-  type PgliteStoreOptions,
-  type PgliteTransactionOf,
-} from "./pglite_store.ts";
+export { pgliteStore, type PgliteStoreOptions } from "./pglite_store.ts";
+export { type Pglite, type PgliteTransactionOf } from "./client.ts";
 export { pgliteFence } from "./pglite_fence.ts";

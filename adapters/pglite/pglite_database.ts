@@ -4,14 +4,14 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { SqlClient } from "../../core/ports.ts";
-import { endingWith, TransactionEnd } from "../postgres/guard.ts";
-import { PgTransaction } from "../postgres/pg_transaction.ts";
-import { Proofs } from "../postgres/proof.ts";
-import { type Database, limited, runOnClient, sqlClientOf } from "../postgres/run.ts";
-import { within } from "../postgres/statement.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import { endingWith, TransactionEnd } from "../sql/ended_transaction.ts";
+import { PgTransaction } from "../sql/pg_transaction.ts";
+import { Proofs } from "../sql/transaction_proof.ts";
+import { type Database, limited, runOnClient, sqlClientOf } from "../sql/database.ts";
+import { within } from "../sql/statement_timeout.ts";
 import { guardedPglite } from "./guarded_pglite.ts";
-import type { Pglite, PgliteTransactionOf } from "./pglite_store.ts";
+import type { Pglite, PgliteTransactionOf } from "./client.ts";
 
 /** The database. */
 export function databaseOf<Db extends Pglite>(

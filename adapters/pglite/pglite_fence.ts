@@ -3,14 +3,16 @@
  *
  * @module
  */
-import type { Fence, SqlClient } from "../../core/ports.ts";
-import { checkMigrated, FENCE, migrateOn } from "../postgres/migrate.ts";
-import { runOnClient } from "../postgres/run.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
-import { SqlFence } from "../postgres/sql_fence.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../postgres/statement.ts";
+import type { Fence } from "../../core/ports/fence.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import { checkMigrated, FENCE, migrateOn } from "../sql/migrate.ts";
+import { runOnClient } from "../sql/database.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SqlFence } from "../sql/fence.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 import { databaseOf } from "./pglite_database.ts";
-import type { Pglite, PgliteStoreOptions, PgliteTransactionOf } from "./pglite_store.ts";
+import type { PgliteStoreOptions } from "./pglite_store.ts";
+import type { Pglite, PgliteTransactionOf } from "./client.ts";
 
 /**
  * Makes a fence in a business database on PGlite. The database stays the caller's.

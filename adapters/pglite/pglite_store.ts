@@ -3,12 +3,14 @@
  *
  * @module
  */
-import type { SqlClient, Store } from "../../core/ports.ts";
-import { checkMigrated, migrateOn } from "../postgres/migrate.ts";
-import { runOnClient } from "../postgres/run.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../postgres/schema_name.ts";
-import { SqlStore } from "../postgres/sql_store.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../postgres/statement.ts";
+import type { Pglite, PgliteTransactionOf } from "./client.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import { checkMigrated, migrateOn } from "../sql/migrate.ts";
+import { runOnClient } from "../sql/database.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SqlStore } from "../sql/store.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
@@ -29,21 +31,6 @@ export interface PgliteStoreOptions {
    */
   readonly statementTimeoutMs?: number;
 }
-
-/** The part of a PGlite database that the store uses. */
-export interface Pglite {
-  /** Runs one statement. */
-  // deno-lint-ignore no-explicit-any -- PGlite types parameters as `any`.
-  query(text: string, params?: any[]): Promise<{ rows: unknown[] }>;
-  /** Runs work in a transaction. */
-  // deno-lint-ignore no-explicit-any -- the transaction's type is the database's own; see PgliteTransactionOf.
-  transaction(work: (tx: any) => Promise<any>): Promise<any>;
-}
-
-/** What a PGlite database gives to the work of its transactions. */
-export type PgliteTransactionOf<Db extends Pglite> = Parameters<
-  Parameters<Db["transaction"]>[0]
->[0];
 
 /**
  * Makes a store of a PGlite database. Handlers get PGlite's own transactions. The database stays the

@@ -12,7 +12,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 
 /** A query of postgres.js: it is sent through its handler when it is first waited for. */
 export interface DriverQuery extends Promise<DriverResult> {

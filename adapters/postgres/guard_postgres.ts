@@ -7,8 +7,8 @@ import { aTurn, isConnectionError, isDriverQuery, withoutHoles } from "./driver.
 import { clientOf, noteGuarded } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
-import type { PostgresJs } from "./postgres_store.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "./statement.ts";
+import type { PostgresJs } from "./client.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 
 /** Options of {@linkcode guardPostgres}. */
 export interface GuardPostgresOptions {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { DriverQuery } from "./driver.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 
 type Prototype = { handle: (this: DriverQuery) => Promise<unknown> };
 

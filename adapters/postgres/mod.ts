@@ -4,14 +4,13 @@
  *
  * @module
  */
+export { postgresStore, type PostgresStoreOptions } from "./postgres_store.ts";
 export {
   type PostgresJs,
   type PostgresJsQuery,
   type PostgresJsTransaction,
-  postgresStore,
-  type PostgresStoreOptions,
   type TransactionOf,
-} from "./postgres_store.ts";
+} from "./client.ts";
 export { guardPostgres, type GuardPostgresOptions } from "./guard_postgres.ts";
 export { postgresFence, type PostgresFenceOptions } from "./postgres_fence.ts";
 export {
@@ -20,11 +19,11 @@ export {
   type MigrationOptions,
   migrationSql,
   type MigrationSqlOptions,
-} from "./migrate.ts";
+} from "../sql/migrate.ts";
 export {
   type DrizzleTransaction,
   fromDrizzle,
   fromKysely,
   fromPostgresJs,
   type KyselyTransaction,
-} from "./sql_clients.ts";
+} from "./tx_clients.ts";

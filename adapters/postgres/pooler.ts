@@ -8,12 +8,17 @@
  * @module
  */
 import { type DriverQuery, type DriverResult, queryOf } from "./driver.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 import { Session } from "./session.ts";
 import { answerOf, lostStatement } from "./statement.ts";
 
 /** How long the check waits for a second server connection, in milliseconds. */
 const SECOND_SERVER_MS = 1_000;
+/**
+ * How often it tries to get one that it has not prepared its statement on. Beside other clients a transaction
+ * may get the same again.
+ */
+const MAX_TRIES = 20;
 
 /**
  * Checks that statements which a client prepares are still there in its next transaction.
@@ -28,24 +33,43 @@ export async function mustKeepStatements(
   if (!prepare || !await isPooled(sql, timeoutMs) || max < 2) return;
   const session = await Session.begin(sql, "begin", timeoutMs, () => {});
   let other: Session | undefined;
-  let isCommitted = false;
+  let last: "commit" | "" = "commit";
   try {
+    const first = await serverOf(sql, session);
     await session.run(probe(sql));
     await session.run(queryOf(sql, "commit", [], { simple: true }));
-    isCommitted = true;
-    // A pooler gives the server connection that came free last to the next who asks.
-    other = await Session.begin(sql, "begin", timeoutMs, () => {});
-    const again = session.run(probe(sql));
-    await withinMs(SECOND_SERVER_MS, again);
-    await leave(sql, other, "rollback");
-    other = undefined;
-    await again;
+    last = "";
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      // A pooler gives the server connection that came free last to the next who asks.
+      other = await Session.begin(sql, "begin", timeoutMs, () => {});
+      const beginning = session.run(queryOf(sql, "begin", [], { simple: true }));
+      const hasSecond = await isWithin(SECOND_SERVER_MS, beginning);
+      await leave(sql, other, "rollback");
+      other = undefined;
+      await beginning;
+      last = "commit";
+      if (await serverOf(sql, session) !== first) {
+        await session.run(probe(sql));
+        return;
+      }
+      // With one server connection nothing is lost.
+      if (!hasSecond) return;
+      await session.run(queryOf(sql, "commit", [], { simple: true }));
+      last = "";
+    }
   } catch (error) {
     throw lostStatement(error) ?? error;
   } finally {
     if (other !== undefined) await leave(sql, other, "rollback");
-    await leave(sql, session, isCommitted ? "" : "rollback");
+    await leave(sql, session, last);
   }
+}
+
+/** The server process that a session's transaction is on. */
+async function serverOf(sql: PostgresJsTransaction, session: Session): Promise<number> {
+  const query = queryOf(sql, "select pg_backend_pid()", [], { prepare: false, simple: false });
+  const [row] = await session.run(query.values());
+  return Number(row?.[0]);
 }
 
 /** A pooler answers for another server process than it said at the start. */
@@ -63,15 +87,16 @@ function probe(sql: PostgresJsTransaction): DriverQuery {
 async function leave(
   sql: PostgresJsTransaction,
   session: Session,
-  statement: "rollback" | "",
+  statement: "commit" | "rollback" | "",
 ): Promise<void> {
   await session.end(queryOf(sql, statement, [], { simple: true })).catch(() => {});
 }
 
-async function withinMs(ms: number, work: Promise<unknown>): Promise<void> {
+async function isWithin(ms: number, work: Promise<unknown>): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const limit = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-  await Promise.race([work, limit]).finally(() => clearTimeout(timer));
+  const limit = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), ms));
+  return await Promise.race([work.then(() => true as const), limit])
+    .finally(() => clearTimeout(timer));
 }
 
 function optionsOf(sql: PostgresJsTransaction): { prepare?: boolean; max?: number } {

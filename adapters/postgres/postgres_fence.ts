@@ -4,14 +4,14 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Fence } from "../../core/ports.ts";
-import { FENCE } from "./migrate.ts";
-import { databaseOf } from "./postgres_js_database.ts";
+import type { Fence } from "../../core/ports/fence.ts";
+import { FENCE } from "../sql/migrate.ts";
+import { databaseOf } from "./postgres_js.ts";
 import { prepareTables } from "./prepare_tables.ts";
-import type { PostgresJs, TransactionOf } from "./postgres_store.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
-import { SqlFence } from "./sql_fence.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "./statement.ts";
+import type { PostgresJs, TransactionOf } from "./client.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SqlFence } from "../sql/fence.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 
 /** Long enough for most operations to end, short enough not to hold a connection for nothing. */
 const WAIT_MS = 1_000;

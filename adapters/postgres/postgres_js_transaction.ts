@@ -6,13 +6,13 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { aTurn, queryOf } from "./driver.ts";
-import { TransactionEnd } from "./guard.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import { TransactionEnd } from "../sql/ended_transaction.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 import { Session } from "./session.ts";
 import { isUnknown, settled, TransactionScope } from "./transaction_sql.ts";
 
 /** How a transaction is run. */
-export interface TransactionSettings {
+interface TransactionSettings {
   /** What follows `begin`, such as `isolation level serializable`. */
   readonly options: string;
   /** How long BEGIN, COMMIT and ROLLBACK may take, in milliseconds. */

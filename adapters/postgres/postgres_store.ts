@@ -3,15 +3,16 @@
  *
  * @module
  */
+import type { PostgresJs, TransactionOf } from "./client.ts";
 import { AtlastError } from "../../core/errors.ts";
-import type { Store } from "../../core/ports.ts";
-import { Channel } from "./channel.ts";
-import { databaseOf } from "./postgres_js_database.ts";
+import type { Store } from "../../core/ports/store.ts";
+import { Channel } from "./notify_channel.ts";
+import { databaseOf } from "./postgres_js.ts";
 import { prepareTables } from "./prepare_tables.ts";
-import type { Database } from "./run.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
-import { SqlStore } from "./sql_store.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "./statement.ts";
+import type { Database } from "../sql/database.ts";
+import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SqlStore } from "../sql/store.ts";
+import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
 
 /** One wake-up in this time wakes soon enough, and is cheap enough. */
 const WAKE_INTERVAL_MS = 5;
@@ -36,43 +37,6 @@ export interface PostgresStoreOptions {
    */
   readonly statementTimeoutMs?: number;
 }
-
-/** The part of a postgres.js query that the store uses. */
-export interface PostgresJsQuery extends PromiseLike<Iterable<unknown>> {
-  /** Asks for rows as arrays of values. */
-  values(): PromiseLike<readonly unknown[][]>;
-}
-
-/** The part of a postgres.js client or transaction that runs statements. */
-export interface PostgresJsTransaction {
-  /** Runs a statement with numbered parameters. */
-  unsafe(
-    text: string,
-    // deno-lint-ignore no-explicit-any -- postgres.js types parameters by its own generics, which only `any` fits.
-    params?: any[],
-    options?: { prepare?: boolean; simple?: boolean },
-  ): PostgresJsQuery;
-}
-
-/** The part of a postgres.js client, made by `postgres(…)`, that the store uses. */
-export interface PostgresJs extends PostgresJsTransaction {
-  /** Runs work in a transaction. */
-  // deno-lint-ignore no-explicit-any -- the transaction's type is the client's own; see TransactionOf.
-  begin(options: string, work: (tx: any) => any): Promise<any>;
-  /** Listens on a channel. */
-  listen(
-    channel: string,
-    onNotify: (payload: string) => void,
-    onListen?: () => void,
-  ): PromiseLike<{ unlisten(): Promise<unknown> }>;
-}
-
-/** What a postgres.js client gives to the work of its transactions. */
-export type TransactionOf<Client> = Client extends {
-  // deno-lint-ignore no-explicit-any -- only `any` matches every signature of `begin`.
-  begin(options: string, work: (tx: infer Tx) => any): any;
-} ? Tx
-  : never;
 
 /**
  * Makes a store of a postgres.js client. Handlers get the client's own transactions, so they write

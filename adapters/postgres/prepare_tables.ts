@@ -4,16 +4,16 @@
  * @module
  */
 import { clientOf } from "./guarded_clients.ts";
-import { checkMigrated, type Ladder, migrateOn, STORE } from "./migrate.ts";
+import { checkMigrated, type Ladder, migrateOn, STORE } from "../sql/migrate.ts";
 import { mustKeepStatements } from "./pooler.ts";
-import { databaseOf } from "./postgres_js_database.ts";
-import type { PostgresJs } from "./postgres_store.ts";
+import { databaseOf } from "./postgres_js.ts";
+import type { PostgresJs } from "./client.ts";
 
 /** How long a statement of a migration may take, in milliseconds; it may rewrite a table. */
 const MIGRATION_TIMEOUT_MS = 600_000;
 
 /** What tables are to be ready, and how. */
-export interface TableSettings {
+interface TableSettings {
   readonly schema: string;
   /** Whether they are created and updated, or only checked. */
   readonly migrate: boolean;

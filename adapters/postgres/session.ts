@@ -15,7 +15,7 @@ import {
   queryOf,
 } from "./driver.ts";
 import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 import { answerOf } from "./statement.ts";
 
 /** A connection that was taken out of the pool, within a transaction. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { startDeadline } from "./deadlines.ts";
+import { startDeadline } from "../sql/deadlines.ts";
 import {
   afterWrites,
   aTurn,
@@ -14,18 +14,13 @@ import {
   withoutHoles,
 } from "./driver.ts";
 
-/** How long a statement may take if nothing else is said, in milliseconds. */
-export const STATEMENT_TIMEOUT_MS = 30_000;
 /** How long a server has to answer that it cancelled a statement, in milliseconds. */
 const CANCEL_GRACE_MS = 1_000;
-/** The longest time a timer takes. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
-
 /** SQLSTATE `invalid_sql_statement_name`: the server does not know a prepared statement. */
 const UNKNOWN_STATEMENT = "26000";
 
 /** How a statement is run. */
-export interface StatementLimit {
+interface StatementLimit {
   /** How long it may take, in milliseconds. */
   readonly timeoutMs: number;
   /** Closes the connection that does not answer, where it is known. */
@@ -114,38 +109,5 @@ function unanswered(timeoutMs: number): AtlastError {
   return new AtlastError(
     "outcome_unknown",
     `Cannot tell what became of a statement: got no answer within ${timeoutMs} ms`,
-  );
-}
-
-/**
- * Waits for work that cannot be cancelled.
- *
- * @throws {AtlastError} `code` when the time is up.
- */
-export async function within<Result>(
-  timeoutMs: number,
-  what: string,
-  work: PromiseLike<Result>,
-  code: "timeout" | "outcome_unknown" = "timeout",
-): Promise<Result> {
-  let stop: (() => void) | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    stop = startDeadline(timeoutMs, () => {
-      reject(new AtlastError(code, `Cannot ${what}: got no answer within ${timeoutMs} ms`));
-    });
-  });
-  return await Promise.race([work, limit]).finally(() => stop?.());
-}
-
-/**
- * Checks the option `statementTimeoutMs`.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function checkStatementTimeout(timeoutMs: number): number {
-  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use statementTimeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
   );
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { TRANSACTION } from "../../core/ports.ts";
+import { TRANSACTION } from "../../core/ports/platform.ts";
 import {
   aTurn,
   type DriverQuery,
@@ -15,15 +15,15 @@ import {
   queryOf,
   withoutHoles,
 } from "./driver.ts";
-import type { TransactionEnd } from "./guard.ts";
-import type { PostgresJsTransaction } from "./postgres_store.ts";
+import type { TransactionEnd } from "../sql/ended_transaction.ts";
+import type { PostgresJsTransaction } from "./client.ts";
 import type { Session } from "./session.ts";
 import { lostStatement } from "./statement.ts";
 
 type Method = (...args: unknown[]) => unknown;
 
 /** What a transaction is made of. */
-export interface TransactionParts {
+interface TransactionParts {
   /** The client. */
   readonly sql: PostgresJsTransaction;
   /** The connection. */

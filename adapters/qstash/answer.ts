@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { isConnectFailure } from "../../core/http/connect_failure.ts";
-import { systemCode } from "../../core/http/post.ts";
+import { isConnectFailure } from "../../http/connect_failure.ts";
+import { systemCode } from "../../http/post.ts";
 import { isObject, parsed } from "../../core/json.ts";
-import { quotedReason } from "../../core/outcome.ts";
-import type { SendResult } from "../../core/ports.ts";
-import { isInstance, propertyOf } from "../../core/thrown.ts";
+import { quotedReason } from "../../core/lifecycle/outcome.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
+import { isInstance, propertyOf } from "../../core/user_code/thrown.ts";
 
 /** A failure, with what it says of requests to come. */
 export interface Trouble {
@@ -27,7 +27,7 @@ const DAILY_MS = 60 * 60_000;
 const MAX_RESET_MS = 25 * 60 * 60_000;
 
 /** What QStash gave back for one message: one that it has, or several of a URL group, or an error. */
-export type Taken =
+type Taken =
   | { readonly kind: "taken"; readonly duplicates: readonly string[] }
   | { readonly kind: "trouble"; readonly result: SendResult };
 

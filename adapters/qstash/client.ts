@@ -5,7 +5,7 @@
  */
 import { Client } from "@upstash/qstash";
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
+import { checkedUrl } from "../../http/url.ts";
 
 /** The part of the official `Client` of `@upstash/qstash` that is used; the client itself fits. */
 export interface QstashClient {

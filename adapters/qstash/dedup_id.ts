@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toBase64 } from "../../core/wire.ts";
+import { toBase64 } from "../../core/wire/wire.ts";
 
 /** An id that is used as it is is not longer than this; there is no need to know QStash's own limit. */
 const MAX_PLAIN_LENGTH = 100;

@@ -9,16 +9,15 @@ export type { QstashChoices, QstashFlowControl, QstashTransportOptions } from ".
 export { type QstashAlarm, qstashAlarm, type QstashAlarmOptions } from "./qstash_alarm.ts";
 export { type QstashTransport, qstashTransport } from "./qstash_transport.ts";
 export type { QstashRoutes } from "./routes.ts";
-export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
+export type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 export type {
-  AbortSignalLike,
-  Clock,
   DeliverOptions,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
   TransportCapabilities,
-} from "../../core/ports.ts";
-export type { Alarm } from "../../core/alarm.ts";
-export type { RetryPolicy } from "../../core/retry.ts";
+} from "../../core/ports/transport.ts";
+export type { Alarm } from "../../core/ports/alarm.ts";
+export type { RetryPolicy } from "../../core/lifecycle/retry.ts";

@@ -4,9 +4,9 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Message } from "../../core/message.ts";
-import type { Clock } from "../../core/platform.ts";
-import type { RetryPolicy } from "../../core/retry.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { QstashAccess } from "./client.ts";
 import type { QstashRoutes } from "./routes.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bodyBytes } from "../../core/message.ts";
+import { bodyBytes } from "../../core/message/message.ts";
 import { fitsBatch, type QstashRequest } from "./request.ts";
 
 /** A message on its way: which of the call's messages it is, and the request for it. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AbortSignalLike } from "../../core/platform.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
 
 /** How a wait ended. */
 export type Waited<Result> =

@@ -4,9 +4,9 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
-import { withoutParameters } from "../../core/http/qstash_binding.ts";
-import type { RequestToVerify } from "../../core/wire.ts";
+import { checkedUrl } from "../../http/url.ts";
+import { withoutParameters } from "../../http/qstash_binding.ts";
+import type { RequestToVerify } from "../../core/wire/wire.ts";
 
 /**
  * The public URL that QStash was told to deliver to: of one route, which ends with its name, or what comes

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import type { Alarm } from "../../core/alarm.ts";
+import type { Alarm } from "../../core/ports/alarm.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
-import type { Clock } from "../../core/platform.ts";
+import type { Clock } from "../../core/ports/platform.ts";
 import { troubleOf } from "./answer.ts";
 import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
 import { checkedCount } from "./options.ts";

@@ -4,15 +4,21 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { HEADER } from "../../core/headers.ts";
-import { inParallel } from "../../core/http/in_parallel.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { inParallel } from "../../http/request_pool.ts";
 import { isObject } from "../../core/json.ts";
-import { bodyBytes, copyOfMessage, type Message, type MessageHeaders } from "../../core/message.ts";
-import type { PatternTable } from "../../core/pattern_table.ts";
-import type { AbortSignalLike, Clock, SendResult, Transport } from "../../core/ports.ts";
-import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/retry.ts";
+import {
+  bodyBytes,
+  copyOfMessage,
+  type Message,
+  type MessageHeaders,
+} from "../../core/message/message.ts";
+import type { PatternTable } from "../../core/message/name_table.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+import type { SendResult, Transport } from "../../core/ports/transport.ts";
+import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
-import { textOfThrown } from "../../core/thrown.ts";
+import { textOfThrown } from "../../core/user_code/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
 import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";

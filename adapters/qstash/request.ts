@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { wireHeaders } from "../../core/headers.ts";
-import { SENT_HEADER, sentHeader } from "../../core/http/qstash.ts";
-import { boundUrl, urlWithProof } from "../../core/http/qstash_binding.ts";
-import { fitsRawForm } from "../../core/http/raw_form.ts";
-import { bodyBytes, type Message } from "../../core/message.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import { wireHeaders } from "../../core/message/headers.ts";
+import { SENT_HEADER, sentHeader } from "../../http/qstash.ts";
+import { boundUrl, urlWithProof } from "../../http/qstash_binding.ts";
+import { fitsRawForm } from "../../http/raw_message.ts";
+import { bodyBytes, type Message } from "../../core/message/message.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { dedupId } from "./dedup_id.ts";
 import type { QstashChoices } from "./options.ts";
 import type { QstashTarget } from "./routes.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { maxAttempts, type RetryPolicy } from "../../core/retry.ts";
+import { maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 
 /** The most retries there can be. */
 const MAX_RETRIES = 999;

@@ -4,9 +4,9 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
-import { checkNoParameters } from "../../core/http/qstash_binding.ts";
-import { PatternTable } from "../../core/pattern_table.ts";
+import { checkedUrl } from "../../http/url.ts";
+import { checkNoParameters } from "../../http/qstash_binding.ts";
+import { PatternTable } from "../../core/message/name_table.ts";
 
 /** A message name or pattern to the URL, or the URL group, that takes its messages. */
 export type QstashRoutes = Readonly<

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { wireHeaders } from "../../core/headers.ts";
-import { KeyRing } from "../../core/http/signing_key.ts";
-import type { Message } from "../../core/message.ts";
-import { fromBase64, toBase64 } from "../../core/wire.ts";
+import { wireHeaders } from "../../core/message/headers.ts";
+import { KeyRing } from "../../http/signing_key.ts";
+import type { Message } from "../../core/message/message.ts";
+import { fromBase64, toBase64 } from "../../core/wire/wire.ts";
 
 /** Makes and checks proofs. */
 export class SentProof {

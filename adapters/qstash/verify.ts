@@ -4,28 +4,28 @@
  *
  * The signature is a JSON Web Token (RFC 7519) in the header `Upstash-Signature`, an HMAC-SHA-256 of claims
  * that name the URL and the SHA-256 of the body's bytes. It covers no header: those of a message are bound
- * by a digest in the URL, see {@link ../../core/http/qstash_binding.ts}.
+ * by a digest in the URL, see {@link ../../http/qstash_binding.ts}.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { equalInConstantTime } from "../../core/http/equal_bytes.ts";
+import { equalInConstantTime } from "../../http/equal_bytes.ts";
 import { isObject, parsed } from "../../core/json.ts";
-import { checkPattern } from "../../core/name.ts";
-import type { Clock } from "../../core/platform.ts";
+import { checkPattern } from "../../core/message/name.ts";
+import type { Clock } from "../../core/ports/platform.ts";
 import type { Principal } from "../../core/principal.ts";
 import {
   fromBase64,
   type RequestToVerify,
   type Verify,
   type VerifyRefusal,
-} from "../../core/wire.ts";
+} from "../../core/wire/wire.ts";
 import { publicUrl, type QstashPublicUrl } from "./public_url.ts";
 import { checkUnboundRaw, pushDelivery, type SignedClaims, type UnboundRaw } from "./push.ts";
 
-export type { Clock } from "../../core/platform.ts";
+export type { Clock } from "../../core/ports/platform.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";
-export type { PushDelivery } from "../../core/push_delivery.ts";
+export type { PushDelivery } from "../../core/ports/push_delivery.ts";
 export type { QstashPublicUrl } from "./public_url.ts";
 export type { UnboundRaw } from "./push.ts";
 export type {
@@ -34,7 +34,7 @@ export type {
   Verify,
   VerifyRefusal,
   VerifyResult,
-} from "../../core/wire.ts";
+} from "../../core/wire/wire.ts";
 
 /** What {@linkcode verifyQstash} takes. */
 export interface VerifyQstashOptions {

@@ -8,13 +8,13 @@ export {
   sharedStoreTransport,
   type SharedStoreTransportOptions,
 } from "./shared_store_transport.ts";
-export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
+export type { AbortSignalLike } from "../../core/ports/platform.ts";
 export type {
-  AbortSignalLike,
   DeliverOptions,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
   TransportCapabilities,
-} from "../../core/ports.ts";
+} from "../../core/ports/transport.ts";

@@ -3,10 +3,15 @@
  *
  * @module
  */
-import { HEADER } from "../../core/headers.ts";
-import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message.ts";
-import { checkName } from "../../core/name.ts";
-import type { Receiver, SendResult, Transport, TransportCapabilities } from "../../core/ports.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
+import { checkName } from "../../core/message/name.ts";
+import type {
+  Receiver,
+  SendResult,
+  Transport,
+  TransportCapabilities,
+} from "../../core/ports/transport.ts";
 
 /** How many messages are put into the inbox in one statement. */
 const MAX_BATCH = 1_000;

@@ -38,15 +38,15 @@ export type { ParkedMessage } from "./stream/parking.ts";
 export { type UpstashStreamTransport, upstashStreamTransport } from "./stream/stream_transport.ts";
 
 // What the types above are made of
-export type { Message, MessageBody, MessageHeaders } from "../../core/message.ts";
+export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
+export type { Store } from "../../core/ports/store.ts";
+export type { AbortSignalLike } from "../../core/ports/platform.ts";
 export type {
-  AbortSignalLike,
   DeliveryResult,
-  Fence,
   Receiver,
   SendResult,
-  Store,
   Transport,
   TransportCapabilities,
-} from "../../core/ports.ts";
-export type { PullRequest, PullResult } from "../../core/pull.ts";
+} from "../../core/ports/transport.ts";
+export type { Fence } from "../../core/ports/fence.ts";
+export type { PullRequest, PullResult } from "../../core/ports/pull.ts";

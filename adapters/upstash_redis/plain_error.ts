@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { textOfThrown } from "../../core/thrown.ts";
+import { textOfThrown } from "../../core/user_code/thrown.ts";
 
 /** The longest text of an error that is kept, in characters. */
 const MAX_LENGTH = 300;

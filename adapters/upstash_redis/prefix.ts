@@ -7,7 +7,7 @@
 import { AtlastError } from "../../core/errors.ts";
 
 /** What keys begin with when the user says nothing else. */
-export const DEFAULT_PREFIX = "atlast";
+const DEFAULT_PREFIX = "atlast";
 
 /** The longest prefix: far below the 32 KB that a key may have, and short enough to be read. */
 const MAX_PREFIX_LENGTH = 100;

@@ -6,7 +6,7 @@
 import { AtlastError } from "../../core/errors.ts";
 
 /** How long a request may take if nothing else is said, in milliseconds; the client's own retries included. */
-export const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 600_000;
 
 /**

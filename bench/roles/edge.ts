@@ -4,8 +4,8 @@
  * @module
  */
 import { Hono } from "hono";
-import { messageRequestId } from "../../core/http/request_id.ts";
-import { Signer } from "../../core/http/signature.ts";
+import { messageRequestId } from "../../http/request_id.ts";
+import { Signer } from "../../http/signature.ts";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { createApp } from "../../edge/mod.ts";

@@ -18,7 +18,7 @@ export async function measurePglite(durationMs: number): Promise<number> {
   let handled = 0;
   let done = () => {};
   const bus = createBus({ store: pgliteStore(db), transport: sharedStoreTransport() }, [
-    subscribe(Measured, { group: "bench", together: BATCH }, () => {
+    subscribe(Measured, { group: "bench", maxBatch: BATCH }, () => {
       handled += 1;
       done();
     }),

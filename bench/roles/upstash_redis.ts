@@ -5,9 +5,9 @@
  * @module
  */
 import { Redis } from "@upstash/redis";
-import { serve } from "../../adapters/local_server/serve.ts";
+import { serve } from "../../devtools/server/serve.ts";
 import { upstashRedisStore, upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
-import { createRedisProxy } from "../../adapters/upstash_redis/proxy/mod.ts";
+import { createRedisProxy } from "../../devtools/upstash_redis_proxy/mod.ts";
 import { type Bus, createBus, subscribe } from "../../mod.ts";
 import { Measured } from "../measured.ts";
 import { bodyOf } from "../subject.ts";

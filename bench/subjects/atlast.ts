@@ -8,7 +8,7 @@ import postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
-import { idSource } from "../../core/bus/ids.ts";
+import { idSource } from "../../bus/settings/ids.ts";
 import {
   type Bus,
   type BusEvent,
@@ -32,7 +32,7 @@ const anything: Schema<Body> = {
 const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
 /** How many messages are handled in one transaction: as many as are claimed at once. */
-const TOGETHER = 1000;
+const MAX_BATCH = 1000;
 /** Transactions at once with many messages in each: more than the processors run only wait for each other. */
 const WIDE_TRANSACTIONS = 4;
 /** With one message in each, as many as there are connections: most of their time is the round trip's. */
@@ -173,7 +173,7 @@ class AtlastSession implements Session {
     const options = !work.inTransaction
       ? { group: GROUP, transaction: false }
       : work.together
-      ? { group: GROUP, together: TOGETHER }
+      ? { group: GROUP, maxBatch: MAX_BATCH }
       : { group: GROUP };
     const subscribers = work.side === "outbox" ? [] : [
       subscribe<typeof Measured, Tx>(

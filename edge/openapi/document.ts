@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { checkedUrl } from "../../core/http/checked_url.ts";
+import { checkedUrl } from "../../http/url.ts";
 import { ANSWER_HEADERS } from "./answers.ts";
 import { type OperationPath, OPERATIONS } from "./operations.ts";
 import { SECURITY_SCHEMES } from "./parameters.ts";

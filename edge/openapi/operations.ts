@@ -8,7 +8,7 @@ import {
   CHECKBACK_CONTENT_TYPE,
   HALF_CONTENT_TYPE,
   QUERY_CONTENT_TYPE,
-} from "../../core/wire.ts";
+} from "../../core/wire/wire.ts";
 import { answerOf, refusals, type RefusalStatus } from "./answers.ts";
 import { anyOf, BUDGET, messageHeaders, REQUEST_ID } from "./parameters.ts";
 import { type JsonSchema, type SchemaName, schemaRef } from "./schemas.ts";

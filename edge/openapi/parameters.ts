@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { HEADER } from "../../core/headers.ts";
-import { MAX_ID_LENGTH } from "../../core/id.ts";
-import { MAX_TICK_BUDGET_MS } from "../tick_budget.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { MAX_ID_LENGTH } from "../../core/message/id.ts";
+import { MAX_TICK_BUDGET_MS } from "../routes/tick_budget.ts";
 import type { JsonSchema } from "./schemas.ts";
 
 /** What each header of a message says. */
@@ -84,7 +84,7 @@ export const SECURITY_SCHEMES = {
 } as const satisfies Record<string, JsonSchema>;
 
 /** How a caller is known. */
-export type SecurityScheme = keyof typeof SECURITY_SCHEMES;
+type SecurityScheme = keyof typeof SECURITY_SCHEMES;
 
 /** One of several ways. */
 export function anyOf(...schemes: readonly SecurityScheme[]): JsonSchema[] {

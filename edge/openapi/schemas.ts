@@ -5,9 +5,9 @@
  * @module
  */
 import * as z from "zod";
-import { MAX_ID_LENGTH } from "../../core/id.ts";
-import { MAX_NAME_LENGTH } from "../../core/name.ts";
-import { MAX_BATCH_MESSAGES } from "../../core/wire.ts";
+import { MAX_ID_LENGTH } from "../../core/message/id.ts";
+import { MAX_NAME_LENGTH } from "../../core/message/name.ts";
+import { MAX_BATCH_MESSAGES } from "../../core/wire/wire.ts";
 
 const id = z.string().min(1).max(MAX_ID_LENGTH).describe("The message's id.");
 const name = z.string().min(1).max(MAX_NAME_LENGTH).regex(/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/)

@@ -3,16 +3,16 @@
  *
  * @module
  */
-import { type StatelessOptions, StatelessReceiver } from "../../core/bus/stateless.ts";
-import type { Subscriber } from "../../core/bus/subscriber.ts";
-import type { Receiver } from "../../core/ports.ts";
-import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire.ts";
-import type { App } from "../app.ts";
-import { deliver } from "../deliver.ts";
-import { alive, guardWith, type OnError, type Route } from "../guard.ts";
-import { mounted } from "../mount.ts";
-import { checkMaxBodyBytes } from "../request_body.ts";
-import { checkVerify, verified } from "../verified.ts";
+import { type StatelessOptions, StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
+import type { Subscriber } from "../../bus/api/subscriber.ts";
+import type { Receiver } from "../../core/ports/transport.ts";
+import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire/wire.ts";
+import type { App } from "../app_options.ts";
+import { deliver } from "../routes/deliver.ts";
+import { alive, guardWith, type OnError, type Route } from "../http/error_boundary.ts";
+import { mounted } from "../http/mount.ts";
+import { checkMaxBodyBytes } from "../http/body.ts";
+import { checkVerify, verified } from "../auth/authenticate.ts";
 
 /** What {@linkcode createStatelessApp} takes. */
 export interface StatelessAppOptions extends StatelessOptions {

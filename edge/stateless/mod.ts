@@ -5,10 +5,10 @@
  * @module
  */
 export { createStatelessApp, type StatelessAppOptions } from "./app.ts";
-export type { App } from "../app.ts";
-export { verifyAny } from "../verify_any.ts";
-export type { OnError } from "../guard.ts";
-export type { StatelessOptions } from "../../core/bus/stateless.ts";
+export type { App } from "../app_options.ts";
+export { verifyAny } from "../auth/any.ts";
+export type { OnError } from "../http/error_boundary.ts";
+export type { StatelessOptions } from "../../bus/consume/stateless_receiver.ts";
 export {
   type CallbackControl,
   type Handler,
@@ -16,6 +16,6 @@ export {
   subscribe,
   type SubscribeOptions,
   type Subscriber,
-} from "../../core/bus/subscriber.ts";
-export { type Contract, defineMessage, type Schema } from "../../core/contract.ts";
+} from "../../bus/api/subscriber.ts";
+export { type Contract, defineMessage, type Schema } from "../../core/message/contract.ts";
 export { AtlastError, NonRetryable, RetryAfter } from "../../core/errors.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MessageBody } from "../../core/message.ts";
+import type { MessageBody } from "../../core/message/message.ts";
 
 /** Each byte there is, in order. */
 export const ALL_BYTES: Uint8Array = Uint8Array.from({ length: 256 }, (_, i) => i);

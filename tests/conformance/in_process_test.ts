@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { DeliveryResult, Receiver, SendResult } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { DeliveryResult, Receiver, SendResult } from "../../core/ports/transport.ts";
 import {
   REFUSED,
   ROUTED,

@@ -1,6 +1,6 @@
 import { qstashTransport } from "../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import type { Receiver, Transport } from "../../core/ports.ts";
+import type { Receiver, Transport } from "../../core/ports/transport.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { virtualQstash } from "../support/qstash.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { brokenSteps, brokenStores } from "./store/broken_stores.ts";
 import { STEP_TOPICS, STORE_TOPICS } from "./store_suite.ts";
 

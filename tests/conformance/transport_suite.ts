@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Receiver, Transport } from "../../core/ports.ts";
+import type { Receiver, Transport } from "../../core/ports/transport.ts";
 import { runSuite, type Skip } from "./suite.ts";
 import { answerCases } from "./transport/answer_cases.ts";
 import { carryCases } from "./transport/carry_cases.ts";

@@ -4,12 +4,12 @@ import * as z from "zod";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import { createClient } from "../../client/mod.ts";
-import { answerId } from "../../core/bus/ids.ts";
-import { newRecord } from "../../core/bus/new_record.ts";
-import type { AnswerOrigin } from "../../core/id.ts";
-import type { Message } from "../../core/message.ts";
-import type { Store } from "../../core/ports.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import { answerId } from "../../bus/settings/ids.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
+import type { AnswerOrigin } from "../../core/message/id.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Store } from "../../core/ports/store.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { createApp, verifyBearer } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { createBus, defineMessage, HEADER, subscribe } from "../../mod.ts";
@@ -348,7 +348,7 @@ describe("an answer in a transaction of a store with one connection", () => {
       subscribe(Deduct, { group: "main" }, ({ n }) => ({ n, ok: true })),
       subscribe(
         defineMessage("many", { body: z.object({ n: z.number() }), reply: Marked.body }),
-        { group: "many", together: 10 },
+        { group: "many", maxBatch: 10 },
         ({ n }) => ({ n, ok: true }),
       ),
     ]);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import { HALF_CONTENT_TYPE, QUERY_CONTENT_TYPE, type Verify } from "../../core/wire.ts";
+import { HALF_CONTENT_TYPE, QUERY_CONTENT_TYPE, type Verify } from "../../core/wire/wire.ts";
 import { createApp, createCheckBackApp, verifyAny, verifyBearer } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { memoryFence } from "../../adapters/memory/mod.ts";

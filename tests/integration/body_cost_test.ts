@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { MAX_CHUNKS } from "../../core/http/read_bytes.ts";
-import { MAX_REQUEST_BYTES } from "../../core/wire.ts";
+import { MAX_CHUNKS } from "../../http/read_body.ts";
+import { MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { type BodyServer, bodyServer, type Cost } from "../support/body_server.ts";
 import { rawRequest } from "../support/raw_http.ts";
 

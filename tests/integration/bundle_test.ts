@@ -46,15 +46,18 @@ describe("the bundle of a stateless subscriber", () => {
       "adapters/qstash/push.ts",
       "adapters/qstash/verify.ts",
     ]);
-    for (const part of ["engine", "publisher", "dispatcher", "consumer", "half_keeper"]) {
-      assert.ok(!own.includes(`core/bus/${part}.ts`), part);
+    const parts = ["service_bus", "publish/publisher", "dispatch/dispatcher", "consume/consumer"];
+    for (const part of [...parts, "half/half_store"]) {
+      assert.ok(!own.includes(`bus/${part}.ts`), part);
     }
-    assert.ok(own.includes("edge/stateless/app.ts") && own.includes("core/bus/stateless.ts"));
+    assert.ok(
+      own.includes("edge/stateless/app.ts") && own.includes("bus/consume/stateless_receiver.ts"),
+    );
   });
 
   it("is measured by a bundler that sees what is brought along", () => {
     const { own } = contents(bundleOf(OWN.at(-1)!.name));
-    assert.ok(own.includes("core/bus/engine.ts"));
+    assert.ok(own.includes("bus/service_bus.ts"));
     assert.ok(own.some((path) => path.startsWith("adapters/postgres/")));
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { answerKindOf } from "../../core/id.ts";
+import { answerKindOf } from "../../core/message/id.ts";
 import { type CallbackControl, defineMessage, HEADER, NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { newRecord } from "../../core/bus/new_record.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
 import { subscribe, type Subscriber } from "../../mod.ts";
 import { arriving, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { Gate } from "../support/gate.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { newRecord } from "../../core/bus/new_record.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
 import { type Box, MAX_CRASHES, type Store, subscribe } from "../../mod.ts";
 import { arriving, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";

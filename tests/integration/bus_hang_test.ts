@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { ABORT_GRACE_MS } from "../../core/bus/give_up.ts";
-import { SLOW_RUN_MS } from "../../core/bus/joiner.ts";
+import { ABORT_GRACE_MS } from "../../bus/async/give_up.ts";
+import { SLOW_RUN_MS } from "../../bus/async/batcher.ts";
 import { subscribe } from "../../mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";
 import { quiet } from "../support/gate.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { SendResult } from "../../core/ports.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
 import { defineMessage, type FailureReport, failureReport, subscribe } from "../../mod.ts";
 import { fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";

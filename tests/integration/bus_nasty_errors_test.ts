@@ -4,7 +4,7 @@ import type { PGlite } from "@electric-sql/pglite";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { createApp } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { createBus, subscribe } from "../../mod.ts";
@@ -123,7 +123,7 @@ describe("what cannot be read", () => {
       const subscribers = [
         subscribe(Placed, { group: "handler" }, fail),
         subscribe({ ...Placed, body: validate as never }, { group: "schema" }, () => {}),
-        subscribe(Placed, { group: "together", together: 10 }, fail),
+        subscribe(Placed, { group: "together", maxBatch: 10 }, fail),
       ];
       const { bus, store } = fixture(subscribers);
       await bus.deliver([arriving("m")]);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Message } from "../../core/message.ts";
+import type { Message } from "../../core/message/message.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import {
   type ConsumeMiddleware,

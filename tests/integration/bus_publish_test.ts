@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { Box } from "../../core/lifecycle.ts";
-import type { AddResult, NewRecord } from "../../core/ports.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { AddResult } from "../../core/ports/store.ts";
+import type { NewRecord } from "../../core/ports/record.ts";
 import {
   type AtlastError,
   ContractError,

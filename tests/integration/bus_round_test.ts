@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { createBus, defineMessage, failureReport, HEADER, subscribe } from "../../mod.ts";
 import { NonRetryable } from "../../core/errors.ts";
 import { arriving, Deduct, fixture, Marked, type Tx } from "../support/bus_fixture.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryFence } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { type AtlastError, HEADER, type PublishOptions, subscribe } from "../../mod.ts";
 import { fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";

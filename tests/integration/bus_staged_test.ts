@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";
@@ -28,7 +28,7 @@ async function setup(open: OpenStore, isFailing = false, together?: number) {
       {
         group: "g",
         retry: { kind: "fixed", delayMs: 0, maxAttempts: 1 },
-        ...(together === undefined ? {} : { together }),
+        ...(together === undefined ? {} : { maxBatch: together }),
       },
       async ({ n }, { publish }) => {
         await publish(Placed, { n }, { id: "of-handler" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { defineMessage, failureReport, HEADER, NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
@@ -88,7 +88,7 @@ describe("bus on a store without transactions: a message and its answer are one 
   it("no handler runs again because another one failed beside it", async () => {
     const ran: number[] = [];
     const { bus } = setup([
-      subscribe(Placed, { group: "stock", together: 10 }, ({ n }) => {
+      subscribe(Placed, { group: "stock", maxBatch: 10 }, ({ n }) => {
         ran.push(n);
         if (n === 3) throw new NonRetryable("never");
       }),

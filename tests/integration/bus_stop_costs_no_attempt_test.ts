@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
-import { MAX_STOPPING_MS } from "../../core/lifecycle.ts";
-import type { SendResult, Transport } from "../../core/ports.ts";
-import type { PushDelivery } from "../../core/push_delivery.ts";
+import { MAX_STOPPING_MS } from "../../core/lifecycle/lifecycle.ts";
+import type { SendResult, Transport } from "../../core/ports/transport.ts";
+import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { createApp } from "../../edge/mod.ts";
 import {
   defineMessage,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { type HandlerContext, type PublishMiddleware, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { describeOnEveryStore, type OpenStore } from "../support/every_store.ts";
@@ -25,7 +25,7 @@ async function setup(
   const parts = fixture([
     subscribe<typeof Deduct, Tx>(
       Deduct,
-      { ...options, ...(together === undefined ? {} : { together }) },
+      { ...options, ...(together === undefined ? {} : { maxBatch: together }) },
       async (_, context) => {
         await handler(context);
         return { n: 1, ok: true };

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Store } from "../../core/ports/store.ts";
 import {
   defineMessage,
   type FailureReport,

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { HEADER } from "../../core/headers.ts";
-import { newRecord } from "../../core/bus/new_record.ts";
-import type { Store, StoredRecord } from "../../core/ports.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
 import { type Alarm, type BusOptions, defineMessage, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { describeOnEveryStore, type EmptyStore } from "../support/every_store.ts";

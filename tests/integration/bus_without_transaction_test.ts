@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { answerId } from "../../core/bus/ids.ts";
-import type { HandlerContext } from "../../core/bus/subscriber.ts";
-import { HEADER } from "../../core/headers.ts";
+import { answerId } from "../../bus/settings/ids.ts";
+import type { HandlerContext } from "../../bus/api/subscriber.ts";
+import { HEADER } from "../../core/message/headers.ts";
 import { subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
@@ -154,7 +154,7 @@ describe("bus: subscribers that want no transaction", () => {
   });
 
   it("cannot be handled together in one", () => {
-    assert.throws(() => subscribe(Placed, { ...OUTSIDE, together: 2 }, () => {}), {
+    assert.throws(() => subscribe(Placed, { ...OUTSIDE, maxBatch: 2 }, () => {}), {
       code: "invalid_option",
     });
   });

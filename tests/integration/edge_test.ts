@@ -2,8 +2,8 @@ import { describe, it, mock } from "node:test";
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { AtlastError, type ErrorCode } from "../../core/errors.ts";
-import type { DeliveryResult } from "../../core/ports.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import type { DeliveryResult } from "../../core/ports/transport.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import {
   type App,
   type AppOptions,

@@ -5,10 +5,15 @@ import { type } from "arktype";
 import * as v from "valibot";
 import * as z from "zod";
 import { handOver } from "../../adapters/upstash_redis/stream/hand_over.ts";
-import { answerId } from "../../core/bus/ids.ts";
-import { MAX_CRASHES } from "../../core/lifecycle.ts";
-import type { Message } from "../../core/message.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf, QUERY_CONTENT_TYPE } from "../../core/wire.ts";
+import { answerId } from "../../bus/settings/ids.ts";
+import { MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
+import type { Message } from "../../core/message/message.ts";
+import {
+  BATCH_CONTENT_TYPE,
+  batchItem,
+  batchOf,
+  QUERY_CONTENT_TYPE,
+} from "../../core/wire/wire.ts";
 import { createApp } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
-import { FORCE_AFTER_MS } from "../../core/checkback.ts";
-import type { CheckAnswer } from "../../core/checkback.ts";
-import type { Fence, StoredRecord } from "../../core/ports.ts";
+import { FORCE_AFTER_MS } from "../../core/lifecycle/check_back.ts";
+import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { Fence } from "../../core/ports/fence.ts";
 import { type Bus, createBus, type HandDecision } from "../../mod.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { testMessage } from "../support/http.ts";

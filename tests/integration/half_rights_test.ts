@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { memoryFence } from "../../adapters/memory/mod.ts";
-import { halfRequestText } from "../../core/bus/half_wire.ts";
-import { questionText } from "../../core/checkback_wire.ts";
-import type { Message } from "../../core/message.ts";
+import { halfRequestText } from "../../core/wire/half_message.ts";
+import { questionText } from "../../core/wire/check_back.ts";
+import type { Message } from "../../core/message/message.ts";
 import type { Principal } from "../../core/principal.ts";
-import { DEFAULT_RETRY, NOTIFY_RETRY, type RetryPolicy } from "../../core/retry.ts";
-import { CHECKBACK_CONTENT_TYPE, HALF_CONTENT_TYPE, type Verify } from "../../core/wire.ts";
+import { DEFAULT_RETRY, NOTIFY_RETRY, type RetryPolicy } from "../../core/lifecycle/retry.ts";
+import { CHECKBACK_CONTENT_TYPE, HALF_CONTENT_TYPE, type Verify } from "../../core/wire/wire.ts";
 import {
   type App,
   type AppOptions,

@@ -1,7 +1,7 @@
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { verifySignature } from "../../adapters/http/mod.ts";
-import type { Message, MessageBody } from "../../core/message.ts";
+import type { Message, MessageBody } from "../../core/message/message.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { KEY, send, testMessage, testMessages } from "../support/http.ts";

@@ -2,7 +2,7 @@ import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { httpTransport } from "../../adapters/http/mod.ts";
 import type { HttpTransportOptions, SendResult } from "../../adapters/http/mod.ts";
-import type { WireResult } from "../../core/wire.ts";
+import type { WireResult } from "../../core/wire/wire.ts";
 import { fetchFrom, KEY, send, testMessage, testMessages } from "../support/http.ts";
 import { serve, serveRaw, type TestServer } from "../support/serve.ts";
 

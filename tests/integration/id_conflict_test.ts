@@ -4,9 +4,9 @@ import * as z from "zod";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
-import type { DeliverOptions } from "../../core/ports.ts";
+import type { DeliverOptions } from "../../core/ports/transport.ts";
 import type { Principal } from "../../core/principal.ts";
-import { batchItem, batchOf } from "../../core/wire.ts";
+import { batchItem, batchOf } from "../../core/wire/wire.ts";
 import { createApp } from "../../edge/mod.ts";
 import {
   createBus,

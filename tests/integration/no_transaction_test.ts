@@ -15,7 +15,8 @@ import {
   postgresFence,
   postgresStore,
 } from "../../adapters/postgres/mod.ts";
-import type { SqlClient, Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import { type Bus, createBus } from "../../mod.ts";
 import { Placed } from "../support/bus_fixture.ts";
 import { FakeTransport } from "../support/fake_transport.ts";

@@ -12,9 +12,9 @@ import {
   memoryStore,
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
-import type { NewRecord } from "../../core/ports.ts";
-import { newRecord } from "../../core/bus/new_record.ts";
-import { messageOfItem, QUERY_CONTENT_TYPE } from "../../core/wire.ts";
+import type { NewRecord } from "../../core/ports/record.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
+import { messageOfItem, QUERY_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import { createApp, type QueryOptions, verifyBearer } from "../../edge/mod.ts";
 import {
   type Bus,

@@ -4,9 +4,9 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Hono } from "hono";
 import deno from "../../deno.json" with { type: "json" };
 import { memoryFence } from "../../adapters/memory/mod.ts";
-import { halfRequestText } from "../../core/bus/half_wire.ts";
+import { halfRequestText } from "../../core/wire/half_message.ts";
 import { AtlastError } from "../../core/errors.ts";
-import type { DeliveryResult } from "../../core/ports.ts";
+import type { DeliveryResult } from "../../core/ports/transport.ts";
 import {
   BATCH_CONTENT_TYPE,
   batchItem,
@@ -14,7 +14,7 @@ import {
   CHECKBACK_CONTENT_TYPE,
   HALF_CONTENT_TYPE,
   QUERY_CONTENT_TYPE,
-} from "../../core/wire.ts";
+} from "../../core/wire/wire.ts";
 import { type AppOptions, createApp, type EdgeBus, type Verify } from "../../edge/mod.ts";
 import { type OpenApiDocument, openApiDocument } from "../../edge/openapi/mod.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";

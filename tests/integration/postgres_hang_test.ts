@@ -8,7 +8,7 @@ import { describe, it } from "node:test";
 import type postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { guardPostgres, postgresStore } from "../../adapters/postgres/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { createBus, type OutcomeUnknown, subscribe } from "../../mod.ts";
 import { keyOf, NOW, recordOf } from "../conformance/store/subject.ts";
 import { Placed } from "../support/bus_fixture.ts";

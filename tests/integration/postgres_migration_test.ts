@@ -7,9 +7,9 @@ import {
   migrationSql,
   postgresStore,
 } from "../../adapters/postgres/mod.ts";
-import { checkMigrated, migrateOn, STORE } from "../../adapters/postgres/migrate.ts";
-import { MIGRATIONS } from "../../adapters/postgres/migrations.ts";
-import { runOnClient } from "../../adapters/postgres/run.ts";
+import { checkMigrated, migrateOn, STORE } from "../../adapters/sql/migrate.ts";
+import { MIGRATIONS } from "../../adapters/sql/store_migrations.ts";
+import { runOnClient } from "../../adapters/sql/database.ts";
 import { NOW, recordOf } from "../conformance/store/subject.ts";
 import { connect, dropSchema, freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { withSchema, withStore } from "../support/postgres_store.ts";

@@ -41,6 +41,18 @@ describe("Postgres behind a pooler in transaction mode", {
       await bus.stop();
     }));
 
+  it("so is each of many that get ready at once", () =>
+    withRoom(async ({ client, schema, watcher }) => {
+      await postgresStore(watcher, { schema }).ready();
+      const stores = Array.from(
+        { length: 20 },
+        () => postgresStore(client({ prepare: true, max: 10 }), { schema, migrate: false }),
+      );
+      const ends = await Promise.allSettled(stores.map((store) => store.ready()));
+      const codes = ends.map((end) => end.status === "rejected" ? end.reason.code : "taken");
+      assert.deepEqual(codes, Array(20).fill(LOST.code));
+    }));
+
   it("one that prepares none is taken", () =>
     withRoom(async ({ client, schema }) => {
       const store = postgresStore(client({ prepare: false }), { schema });

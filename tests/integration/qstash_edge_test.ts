@@ -18,7 +18,7 @@ import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { testMessage } from "../support/http.ts";
 import { virtualQstash } from "../support/qstash.ts";
-import { wireHeaders } from "../../core/headers.ts";
+import { wireHeaders } from "../../core/message/headers.ts";
 import { pushed, SIGNED_AT_MS } from "../support/pushed.ts";
 import { Gate } from "../support/gate.ts";
 import {

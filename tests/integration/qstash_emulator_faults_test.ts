@@ -5,7 +5,7 @@ import {
   type DeliveryAttempt,
   type DeliveryFault,
   seededFaults,
-} from "../../adapters/qstash/emulator/mod.ts";
+} from "../../devtools/qstash_emulator/mod.ts";
 import { type Destination, virtualQstash, type VirtualQstashFixture } from "../support/qstash.ts";
 
 const URL_A = "https://a.example/";

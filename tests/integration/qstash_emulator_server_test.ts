@@ -4,7 +4,7 @@ import {
   type QstashEvent,
   type QstashServer,
   serveQstashEmulator,
-} from "../../adapters/qstash/emulator/mod.ts";
+} from "../../devtools/qstash_emulator/mod.ts";
 import { rawRequest } from "../support/raw_http.ts";
 import { serve, serveRaw, type TestServer } from "../support/serve.ts";
 

@@ -6,7 +6,7 @@ import {
   type QstashEmulatorOptions,
   type QstashEvent,
   virtualClock,
-} from "../../adapters/qstash/emulator/mod.ts";
+} from "../../devtools/qstash_emulator/mod.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
 import { randomFrom } from "../support/random.ts";

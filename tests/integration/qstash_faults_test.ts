@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
-import { seededFaults } from "../../adapters/qstash/emulator/mod.ts";
+import { seededFaults } from "../../devtools/qstash_emulator/mod.ts";
 import { defineMessage, subscribe } from "../../mod.ts";
 import { qstashWorld } from "../support/qstash_world.ts";
 

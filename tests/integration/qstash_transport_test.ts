@@ -1,13 +1,13 @@
-import { boundUrl } from "../../core/http/qstash_binding.ts";
-import { BATCH_CONTENT_TYPE } from "../../core/wire.ts";
+import { boundUrl } from "../../http/qstash_binding.ts";
+import { BATCH_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import assert from "node:assert/strict";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { Client } from "@upstash/qstash";
-import type { QstashFaults } from "../../adapters/qstash/emulator/mod.ts";
+import type { QstashFaults } from "../../devtools/qstash_emulator/mod.ts";
 import { qstashTransport, type QstashTransportOptions } from "../../adapters/qstash/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { SendResult } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
 import { testMessage, testMessages } from "../support/http.ts";
 import { virtualQstash, type VirtualQstashFixture } from "../support/qstash.ts";
 

@@ -3,7 +3,8 @@ import { describe, it } from "node:test";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
 import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
-import type { NewRecord, Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { NewRecord } from "../../core/ports/record.ts";
 import {
   type Bus,
   type BusOptions,

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
-import { answerId } from "../../core/bus/ids.ts";
-import type { Message } from "../../core/message.ts";
-import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire.ts";
+import { answerId } from "../../bus/settings/ids.ts";
+import type { Message } from "../../core/message/message.ts";
+import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { createApp } from "../../edge/mod.ts";
 import {
   type App,

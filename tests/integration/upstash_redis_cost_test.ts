@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { type UpstashRedisStore, upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import type { Remembering, StoredRecord } from "../../core/ports.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { Remembering } from "../../core/ports/inbox_memory.ts";
 import {
   addClaimed,
   claim,

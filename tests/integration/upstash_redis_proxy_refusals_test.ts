@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { createRedisProxy } from "../../adapters/upstash_redis/proxy/mod.ts";
+import { createRedisProxy } from "../../devtools/upstash_redis_proxy/mod.ts";
 import { skipFor } from "../support/skip.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
 

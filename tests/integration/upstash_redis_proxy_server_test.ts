@@ -4,14 +4,14 @@ import { once } from "node:events";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { createRedisProxy } from "../../adapters/upstash_redis/proxy/mod.ts";
+import { createRedisProxy } from "../../devtools/upstash_redis_proxy/mod.ts";
 import { startRedis } from "../support/redis_server.ts";
 import { skipFor } from "../support/skip.ts";
 import { redisProblem, startUpstashRedis } from "../support/upstash_redis.ts";
 
 const problem = redisProblem();
 const ENTRY = fileURLToPath(
-  new URL("../../adapters/upstash_redis/proxy/mod.ts", import.meta.url),
+  new URL("../../devtools/upstash_redis_proxy/mod.ts", import.meta.url),
 );
 
 describe("a Redis proxy and its server", { skip: problem !== null && skipFor(problem) }, () => {

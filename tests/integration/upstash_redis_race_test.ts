@@ -4,7 +4,7 @@ import { once } from "node:events";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { type UpstashRedisStore, upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import type { StoredRecord } from "../../core/ports.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
 import { claim, ids, LEASE_MS, NOW, recordsOf, settlement } from "../conformance/store/subject.ts";
 import { Gate } from "../support/gate.ts";
 import { ROOT } from "../support/repository.ts";

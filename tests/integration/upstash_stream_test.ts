@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
-import { HEADER } from "../../core/headers.ts";
+import { HEADER } from "../../core/message/headers.ts";
 import { subscribe } from "../../mod.ts";
 import { skipFor } from "../support/skip.ts";
 import { ACCEPT, Streams } from "../support/upstash_stream.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { type Bus, type BusOptions, createBus, HEADER, type Subscriber } from "../../mod.ts";
 import { subscribe } from "../../mod.ts";
 import { Placed, type Tx } from "../support/bus_fixture.ts";
@@ -50,7 +50,7 @@ const OPTIONS: Record<string, Breaking> = {
 const SUBSCRIBERS: Record<string, (broken: Switch) => Subscriber<Tx>> = {
   "a handler": (broken) => subscribe(Placed, { group: "g" }, broken.breaking(() => {})),
   "a handler in a batch": (broken) =>
-    subscribe(Placed, { group: "g", together: 5 }, broken.breaking(() => {})),
+    subscribe(Placed, { group: "g", maxBatch: 5 }, broken.breaking(() => {})),
   "a handler without a transaction": (broken) =>
     subscribe(Placed, { group: "g", transaction: false }, broken.breaking(() => {})),
   "a handler that listens to its signal": (broken) =>

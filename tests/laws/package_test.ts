@@ -29,7 +29,7 @@ function packagesBroughtBy(entry: string): string[] {
 
 function allowedPackages(entry: string): string[] {
   const room = roomOf(entry);
-  const others = room.kind === "adapter" ? ADAPTERS[room.name]?.adapters ?? [] : [];
+  const others = room.kind === "adapter" ? ADAPTERS[room.name]?.others ?? [] : [];
   return [...packagesOf(room), ...others.flatMap((name) => ADAPTERS[name]?.drivers ?? [])];
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { ADAPTERS } from "../../tools/laws/imports.ts";
+import { ADAPTERS, DEVTOOLS, roomOf } from "../../tools/laws/imports.ts";
 import plugin from "../../tools/laws/plugin.ts";
 import { readText, ROOT, shippedFiles } from "../support/repository.ts";
 
@@ -54,7 +54,7 @@ describe("the law of purity", () => {
 
   it("holds for core alone", () => {
     const source = "export const now = async () => await Promise.resolve(Date.now());";
-    const free = ["core/bus", "core/http", "adapters/memory", "edge", "client", "tests"];
+    const free = ["bus", "http", "adapters/memory", "edge", "client", "devtools", "tests"];
     for (const path of free.map((folder) => `${folder}/x.ts`)) {
       assert.deepEqual(broken(path, source), [], path);
     }
@@ -63,48 +63,53 @@ describe("the law of purity", () => {
 
 describe("the law of imports", () => {
   const refused: readonly (readonly [string, string])[] = [
-    ["core/x.ts", "./bus/bus.ts"],
+    ["core/x.ts", "../bus/api/bus.ts"],
     ["core/x.ts", "../adapters/memory/mod.ts"],
     ["core/x.ts", "../edge/mod.ts"],
     ["core/x.ts", "../mod.ts"],
     ["core/x.ts", "zod"],
     ["core/x.ts", "node:crypto"],
-    ["core/bus/x.ts", "../../adapters/memory/mod.ts"],
-    ["core/bus/x.ts", "../../edge/mod.ts"],
-    ["core/bus/x.ts", "node:timers"],
-    ["core/bus/x.ts", "@atlast/bus"],
-    ["core/x.ts", "./http/signature.ts"],
-    ["core/bus/x.ts", "../http/signature.ts"],
-    ["core/http/x.ts", "../bus/bus.ts"],
-    ["core/http/x.ts", "hono"],
+    ["bus/x.ts", "../adapters/memory/mod.ts"],
+    ["bus/publish/x.ts", "../../edge/mod.ts"],
+    ["bus/x.ts", "node:timers"],
+    ["bus/x.ts", "@atlast/bus"],
+    ["core/x.ts", "../http/signature.ts"],
+    ["bus/x.ts", "../http/signature.ts"],
+    ["http/x.ts", "../bus/api/bus.ts"],
+    ["http/x.ts", "hono"],
     ["client/x.ts", "../adapters/http/mod.ts"],
     ["client/x.ts", "../edge/mod.ts"],
     ["client/x.ts", "../mod.ts"],
     ["client/x.ts", "hono"],
     ["edge/x.ts", "../client/mod.ts"],
-    ["core/bus/x.ts", "../../client/mod.ts"],
+    ["bus/x.ts", "../client/mod.ts"],
     ["adapters/http/x.ts", "../../client/mod.ts"],
     ["mod.ts", "./client/mod.ts"],
-    ["mod.ts", "./core/http/signature.ts"],
+    ["mod.ts", "./http/signature.ts"],
     ["adapters/http/x.ts", "../memory/mod.ts"],
-    ["adapters/http/x.ts", "../../core/bus/bus.ts"],
+    ["adapters/http/x.ts", "../../bus/api/bus.ts"],
     ["adapters/http/x.ts", "../../edge/mod.ts"],
     ["adapters/http/x.ts", "hono"],
     ["adapters/http/x.ts", "postgres"],
     ["adapters/memory/x.ts", "postgres"],
     ["adapters/postgres/x.ts", "@electric-sql/pglite"],
     ["adapters/postgres/x.ts", "../pglite/mod.ts"],
+    ["adapters/pglite/x.ts", "../postgres/mod.ts"],
+    ["adapters/sql/x.ts", "../postgres/mod.ts"],
+    ["adapters/sql/x.ts", "postgres"],
+    ["adapters/qstash/x.ts", "../../devtools/qstash_emulator/mod.ts"],
+    ["mod.ts", "./devtools/server/listen.ts"],
     ["adapters/pglite/x.ts", "../memory/mod.ts"],
     ["adapters/unheard_of/x.ts", "redis"],
     ["edge/x.ts", "../adapters/http/mod.ts"],
     ["adapters/upstash_redis/x.ts", "ioredis"],
-    ["adapters/upstash_redis/x.ts", "./proxy/mod.ts"],
-    ["adapters/upstash_redis/proxy/x.ts", "@upstash/redis"],
-    ["adapters/upstash_redis/proxy/x.ts", "../x.ts"],
+    ["adapters/upstash_redis/x.ts", "../../devtools/upstash_redis_proxy/mod.ts"],
+    ["devtools/upstash_redis_proxy/x.ts", "@upstash/redis"],
+    ["devtools/upstash_redis_proxy/x.ts", "../qstash_emulator/mod.ts"],
     ["edge/x.ts", "zod"],
     ["edge/x.ts", "./openapi/mod.ts"],
     ["edge/openapi/x.ts", "hono"],
-    ["edge/openapi/x.ts", "../../core/bus/bus.ts"],
+    ["edge/openapi/x.ts", "../../bus/api/bus.ts"],
     ["mod.ts", "./adapters/memory/mod.ts"],
     ["mod.ts", "./edge/mod.ts"],
     ["mod.ts", "hono"],
@@ -119,28 +124,29 @@ describe("the law of imports", () => {
   }
 
   const allowed: readonly (readonly [string, string])[] = [
-    ["core/x.ts", "./id.ts"],
-    ["core/bus/x.ts", "../id.ts"],
-    ["core/bus/x.ts", "./bus.ts"],
+    ["core/x.ts", "./message/id.ts"],
+    ["bus/x.ts", "../core/message/id.ts"],
+    ["bus/x.ts", "./api/bus.ts"],
+    ["devtools/qstash_emulator/x.ts", "../server/listen.ts"],
     ["adapters/postgres/x.ts", "postgres"],
     ["adapters/postgres/sql/x.ts", "../../../core/ports.ts"],
-    ["adapters/pglite/x.ts", "../postgres/mod.ts"],
+    ["adapters/pglite/x.ts", "../sql/store.ts"],
     ["adapters/pglite/x.ts", "@electric-sql/pglite"],
     ["adapters/upstash_redis/x.ts", "@upstash/redis"],
-    ["adapters/upstash_redis/proxy/x.ts", "ioredis"],
+    ["devtools/upstash_redis_proxy/x.ts", "ioredis"],
     ["edge/x.ts", "hono"],
     ["edge/openapi/x.ts", "zod"],
-    ["edge/openapi/x.ts", "../../core/http/checked_url.ts"],
+    ["edge/openapi/x.ts", "../../http/url.ts"],
     ["edge/openapi/x.ts", "../tick_budget.ts"],
     ["edge/x.ts", "hono/body-limit"],
-    ["edge/x.ts", "../core/bus/bus.ts"],
-    ["edge/x.ts", "../core/http/signature.ts"],
-    ["core/http/x.ts", "../wire.ts"],
-    ["adapters/http/x.ts", "../../core/http/signature.ts"],
-    ["client/x.ts", "../core/bus/half_message.ts"],
-    ["client/x.ts", "../core/http/post.ts"],
+    ["edge/x.ts", "../bus/api/bus.ts"],
+    ["edge/x.ts", "../http/signature.ts"],
+    ["http/x.ts", "../core/wire/wire.ts"],
+    ["adapters/http/x.ts", "../../http/signature.ts"],
+    ["client/x.ts", "../bus/half/half_message.ts"],
+    ["client/x.ts", "../http/post.ts"],
     ["client/x.ts", "../core/contract.ts"],
-    ["mod.ts", "./core/bus/bus.ts"],
+    ["mod.ts", "./bus/api/bus.ts"],
     ["tests/x.ts", "../edge/mod.ts"],
     ["examples/x.ts", "@atlast/bus/edge"],
   ];
@@ -157,17 +163,18 @@ describe("the law of imports", () => {
       `export type A = import("../edge/mod.ts").A;`,
     ];
     for (const source of forms) assert.deepEqual(broken("core/x.ts", source), ["imports"], source);
-    assert.deepEqual(broken("core/bus/x.ts", `await import("hono");`), ["imports"]);
-    assert.deepEqual(broken("core/bus/x.ts", "export const f = (a: string) => import(a);"), [
+    assert.deepEqual(broken("bus/x.ts", `await import("hono");`), ["imports"]);
+    assert.deepEqual(broken("bus/x.ts", "export const f = (a: string) => import(a);"), [
       "imports",
     ]);
   });
 
-  it("knows every adapter there is", () => {
-    const folders = shippedFiles()
-      .map((path) => /^adapters\/([^/]+)\//.exec(path)?.[1])
-      .filter((name) => name !== undefined);
-    assert.deepEqual([...new Set(folders)].filter((name) => !(name in ADAPTERS)), []);
+  it("knows every adapter and every program for development there is", () => {
+    const rooms = shippedFiles().map(roomOf);
+    const names = (kind: string) =>
+      rooms.flatMap((room) => room.kind === kind && "name" in room ? [room.name] : []);
+    assert.deepEqual([...new Set(names("adapter"))].filter((name) => !(name in ADAPTERS)), []);
+    assert.deepEqual([...new Set(names("devtool"))].filter((name) => !(name in DEVTOOLS)), []);
   });
 });
 

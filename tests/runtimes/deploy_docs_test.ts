@@ -8,7 +8,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { migrationSql } from "../../adapters/postgres/mod.ts";
-import { serveQstashEmulator } from "../../adapters/qstash/emulator/mod.ts";
+import { serveQstashEmulator } from "../../devtools/qstash_emulator/mod.ts";
 import { qstashTransport } from "../../adapters/qstash/mod.ts";
 import { testMessage } from "../support/http.ts";
 import { codeBlocks } from "../support/markdown.ts";

@@ -8,7 +8,7 @@ import { bunPath, workplace } from "../support/runtimes/workplace.ts";
 import { serve } from "../support/serve.ts";
 import { skipFor } from "../support/skip.ts";
 
-const ENTRY = "adapters/qstash/emulator/mod.ts";
+const ENTRY = "devtools/qstash_emulator/mod.ts";
 
 /** Serves an emulator whose destination is in the same process, and says what arrives there. */
 const SCRIPT = `

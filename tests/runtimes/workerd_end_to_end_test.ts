@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { type QstashServer, serveQstashEmulator } from "../../adapters/qstash/emulator/mod.ts";
+import { type QstashServer, serveQstashEmulator } from "../../devtools/qstash_emulator/mod.ts";
 import { randomFrom } from "../support/random.ts";
 import { Faults } from "../support/runtimes/faults.ts";
 import { unavailable, type Variables, WORKERD } from "../support/runtimes/runtime.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 import process from "node:process";
-import type { Receiver } from "../../core/ports.ts";
+import type { Receiver } from "../../core/ports/transport.ts";
 import { createApp, type EdgeBus } from "../../edge/mod.ts";
 
 const receiver: Receiver = {

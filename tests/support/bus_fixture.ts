@@ -9,8 +9,9 @@ import {
   memoryStore,
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { Store, Transport } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { Transport } from "../../core/ports/transport.ts";
 import { type Bus, type BusOptions, createBus, defineMessage, type Subscriber } from "../../mod.ts";
 import { ManualClock, NOW_MS } from "./manual_clock.ts";
 import { Observed } from "./observed.ts";

@@ -8,7 +8,7 @@ import { memoryStore } from "../../adapters/memory/mod.ts";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../adapters/postgres/mod.ts";
 import { upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { newPglite } from "./pglite.ts";
 import { connect, dropSchema, freshSchema, NO_POSTGRES, postgresUrl } from "./postgres.ts";
 import { skipFor } from "./skip.ts";

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Message } from "../../core/message.ts";
-import type { DeliveryResult } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { DeliveryResult } from "../../core/ports/transport.ts";
 import type { EdgeBus, EdgeHealthReport, EdgeTickReport } from "../../edge/mod.ts";
 
 /** What a {@linkcode FakeReceiver} says of a message. */

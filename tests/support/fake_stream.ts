@@ -4,16 +4,16 @@
  *
  * @module
  */
-import { MAX_BODY_BYTES, type Message } from "../../core/message.ts";
-import { matchesName } from "../../core/name.ts";
+import { MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
+import { matchesName } from "../../core/message/name.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type {
-  AbortSignalLike,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
-} from "../../core/ports.ts";
-import type { PullRequest, PullResult } from "../../core/pull.ts";
+} from "../../core/ports/transport.ts";
+import type { PullRequest, PullResult } from "../../core/ports/pull.ts";
 
 interface Entry {
   readonly message: Message;

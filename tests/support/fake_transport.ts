@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Message } from "../../core/message.ts";
-import { MAX_BODY_BYTES } from "../../core/message.ts";
-import type { AbortSignalLike, SendResult, Transport } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import { MAX_BODY_BYTES } from "../../core/message/message.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
+import type { SendResult, Transport } from "../../core/ports/transport.ts";
 
 /** What becomes of one message. */
 export type Sender = (

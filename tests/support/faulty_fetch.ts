@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Fetch } from "../../core/http/post.ts";
+import type { Fetch } from "../../http/post.ts";
 
 /** What becomes of one request. */
 export type Fault =

@@ -11,10 +11,11 @@ import {
   memoryStore,
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
-import { ask } from "../../core/http/ask.ts";
-import type { PostResult } from "../../core/http/post.ts";
-import { Signer } from "../../core/http/signature.ts";
-import type { Fence, Store } from "../../core/ports.ts";
+import { ask } from "../../http/request.ts";
+import type { PostResult } from "../../http/post.ts";
+import { Signer } from "../../http/signature.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { Fence } from "../../core/ports/fence.ts";
 import { type AppOptions, createApp, createCheckBackApp } from "../../edge/mod.ts";
 import { type Bus, type BusOptions, createBus } from "../../mod.ts";
 import { FakeTransport } from "./fake_transport.ts";

@@ -6,7 +6,9 @@
  */
 import * as z from "zod";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import type { Fence, Store, Transport } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { Fence } from "../../core/ports/fence.ts";
+import type { Transport } from "../../core/ports/transport.ts";
 import {
   type Bus,
   type BusOptions,

@@ -11,7 +11,7 @@ import {
   verifySignature,
 } from "../../adapters/http/mod.ts";
 import { type Client, createClient } from "../../client/mod.ts";
-import type { Transport } from "../../core/ports.ts";
+import type { Transport } from "../../core/ports/transport.ts";
 import { type App, createApp, createCheckBackApp } from "../../edge/mod.ts";
 import type { Bus } from "../../mod.ts";
 import { type Faulty, faulty } from "./faulty.ts";

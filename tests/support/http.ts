@@ -4,8 +4,8 @@
  * @module
  */
 import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
-import type { Message } from "../../core/message.ts";
-import type { SendResult } from "../../core/ports.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
 
 /** A signing key made of one letter. */
 export function signingKey(letter: string, bytes = 32): string {

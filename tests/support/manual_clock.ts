@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../core/ports.ts";
+import type { Clock } from "../../core/ports/platform.ts";
 
 /** When tests take place, in Unix milliseconds. */
 export const NOW_MS = 1_764_000_000_000;

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { BusEvent } from "../../core/bus/observer.ts";
+import type { BusEvent } from "../../bus/api/observer.ts";
 
 type Kind = BusEvent["kind"];
 type EventOf<K extends Kind> = Extract<BusEvent, { kind: K }>;

@@ -5,7 +5,7 @@
  */
 import type postgres from "postgres";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { connect, dropSchema, freshSchema, postgresUrl } from "./postgres.ts";
 
 /** What a test gets. */

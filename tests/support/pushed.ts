@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Verify } from "../../core/wire.ts";
-import { attemptOf } from "../../core/redelivery.ts";
+import type { Verify } from "../../core/wire/wire.ts";
+import { attemptOf } from "../../core/wire/redelivery.ts";
 
 /** When every delivery was signed, in Unix milliseconds. */
 export const SIGNED_AT_MS = 7_000;

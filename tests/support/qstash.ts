@@ -10,7 +10,7 @@ import {
   serveQstashEmulator,
   virtualClock,
   type VirtualTime,
-} from "../../adapters/qstash/emulator/mod.ts";
+} from "../../devtools/qstash_emulator/mod.ts";
 
 /** A delivery as its destination saw it. */
 export interface Delivery {

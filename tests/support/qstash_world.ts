@@ -5,7 +5,7 @@
  * @module
  */
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { QstashEmulatorOptions } from "../../adapters/qstash/emulator/mod.ts";
+import type { QstashEmulatorOptions } from "../../devtools/qstash_emulator/mod.ts";
 import {
   type QstashTransport,
   qstashTransport,

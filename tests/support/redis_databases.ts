@@ -8,7 +8,8 @@ import {
   upstashRedisFence,
   upstashRedisStore,
 } from "../../adapters/upstash_redis/mod.ts";
-import type { Fence, Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { Fence } from "../../core/ports/fence.ts";
 import type { TwoDatabases } from "./two_databases.ts";
 import { startUpstashRedis } from "./upstash_redis.ts";
 

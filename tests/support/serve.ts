@@ -4,8 +4,8 @@
  * @module
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { listen } from "../../adapters/local_server/listen.ts";
-import { type Handle, serve as serveOn } from "../../adapters/local_server/serve.ts";
+import { listen } from "../../devtools/server/listen.ts";
+import { type Handle, serve as serveOn } from "../../devtools/server/serve.ts";
 
 /** A server on a free port of localhost. */
 export interface TestServer {

@@ -7,7 +7,9 @@ import type { PGlite } from "@electric-sql/pglite";
 import type postgres from "postgres";
 import { pgliteFence, pgliteStore } from "../../adapters/pglite/mod.ts";
 import { fromPostgresJs, postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
-import type { Fence, SqlClient, Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { Fence } from "../../core/ports/fence.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import { connect, dropSchema, freshSchema } from "./postgres.ts";
 
 /** Two databases of one kind, for one test. */

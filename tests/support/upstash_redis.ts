@@ -9,7 +9,7 @@ import {
   type RedisProxy,
   type RedisProxyOptions,
   serve,
-} from "../../adapters/upstash_redis/proxy/mod.ts";
+} from "../../devtools/upstash_redis_proxy/mod.ts";
 import { type RedisServer, type RedisServerOptions, startRedis } from "./redis_server.ts";
 
 export { redisProblem } from "./redis_server.ts";

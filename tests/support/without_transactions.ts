@@ -4,7 +4,8 @@
  * @module
  */
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { AddResult, Store, StoredRecord } from "../../core/ports.ts";
+import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
 
 /** Thrown to take back a transaction. */
 class TakeBack extends Error {}

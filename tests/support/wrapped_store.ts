@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Store } from "../../core/ports.ts";
+import type { Store } from "../../core/ports/store.ts";
 
 /** A method of a store. */
 export type StoreMethod = Exclude<keyof Store, "capabilities">;

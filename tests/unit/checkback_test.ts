@@ -8,9 +8,9 @@ import {
   DEFAULT_CHECK,
   firstCheckAt,
   type HalfStanding,
-} from "../../core/checkback.ts";
-import { DEFAULT_POLICY, type LifecycleEvent, transition } from "../../core/lifecycle.ts";
-import { END_OF_TIME_MS } from "../../core/retry.ts";
+} from "../../core/lifecycle/check_back.ts";
+import { DEFAULT_POLICY, type LifecycleEvent, transition } from "../../core/lifecycle/lifecycle.ts";
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
 import { holds } from "../support/property.ts";
 
 const NOW_MS = 1_764_000_000_000;

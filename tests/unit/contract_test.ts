@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as v from "valibot";
 import * as z from "zod";
-import { defineMessage, type Schema, valueOf } from "../../core/contract.ts";
+import { defineMessage, type Schema, valueOf } from "../../core/message/contract.ts";
 import { AtlastError, ContractError } from "../../core/errors.ts";
-import { DEFAULT_RETRY } from "../../core/retry.ts";
+import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 
 /** One body, said by each library. */
 const LIBRARIES: Readonly<Record<string, Schema<Order>>> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { readDelayTime } from "../../core/delay_time.ts";
+import { readDelayTime } from "../../core/message/delay_time.ts";
 
 describe("how long a message is to wait, from its header", () => {
   it("is milliseconds as Atlast writes them, or a TimeSpan as CAP does", () => {

@@ -5,7 +5,7 @@ import {
   DEFAULT_EXPIRY,
   expiresAt,
   type ExpiryPolicy,
-} from "../../core/expiry.ts";
+} from "../../core/lifecycle/expiry.ts";
 
 const DAY_MS = 86_400_000;
 

@@ -9,8 +9,8 @@ import {
   messageFromWire,
   normalizeHeaders,
   wireHeaders,
-} from "../../core/headers.ts";
-import type { Message } from "../../core/message.ts";
+} from "../../core/message/headers.ts";
+import type { Message } from "../../core/message/message.ts";
 import { holds } from "../support/property.ts";
 
 const NOW_MS = 1_764_000_000_000;

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { httpTransport, type HttpTransportOptions } from "../../adapters/http/mod.ts";
-import { readRetryAfter } from "../../core/http/retry_after.ts";
+import { readRetryAfter } from "../../http/retry_after.ts";
 import { type HttpRoutes, routeTable } from "../../adapters/http/routes.ts";
 import { SigningKeys } from "../../adapters/http/target.ts";
 import { KEY, signingKey } from "../support/http.ts";

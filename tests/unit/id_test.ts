@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { answerId } from "../../core/bus/ids.ts";
+import { answerId } from "../../bus/settings/ids.ts";
 import {
   answerKindOf,
   type AnswerOrigin,
@@ -14,7 +14,7 @@ import {
   UUID_V7_RANDOM_BYTES,
   uuidV7,
   type UuidV7State,
-} from "../../core/id.ts";
+} from "../../core/message/id.ts";
 import { holds } from "../support/property.ts";
 
 /** RFC 9562, figure 11: 48 bits of time, version 7, 12 bits, variant 10, 62 bits. */

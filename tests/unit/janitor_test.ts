@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import type { HalfKeeper } from "../../core/bus/half_keeper.ts";
-import { Janitor } from "../../core/bus/janitor.ts";
-import { settingsOf } from "../../core/bus/options.ts";
+import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
+import { Janitor } from "../../bus/work/prune.ts";
+import { settingsOf } from "../../bus/settings/read_options.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { wrapped } from "../support/wrapped_store.ts";

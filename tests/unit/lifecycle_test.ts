@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { AtlastError } from "../../core/errors.ts";
-import { DEFAULT_EXPIRY } from "../../core/expiry.ts";
+import { DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
 import {
   type Box,
   DEFAULT_POLICY,
@@ -15,7 +15,7 @@ import {
   type State,
   transition,
   TRANSITIONS,
-} from "../../core/lifecycle.ts";
+} from "../../core/lifecycle/lifecycle.ts";
 import { holds } from "../support/property.ts";
 
 const NOW_MS = 1_000_000;

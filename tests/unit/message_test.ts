@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { bodyBytes, checkBodySize, isJson, isText, MAX_BODY_BYTES } from "../../core/message.ts";
+import {
+  bodyBytes,
+  checkBodySize,
+  isJson,
+  isText,
+  MAX_BODY_BYTES,
+} from "../../core/message/message.ts";
 import { holds } from "../support/property.ts";
 
 describe("the size of a body", () => {

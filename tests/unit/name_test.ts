@@ -7,7 +7,7 @@ import {
   isWildcard,
   matchesName,
   MAX_NAME_LENGTH,
-} from "../../core/name.ts";
+} from "../../core/message/name.ts";
 import { holds } from "../support/property.ts";
 
 /** What matching means, written as its definition and not for speed. */

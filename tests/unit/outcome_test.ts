@@ -7,7 +7,7 @@ import {
   NonRetryable,
   RetryAfter,
 } from "../../core/errors.ts";
-import { failureOf, MAX_REASON_LENGTH, reasonOf } from "../../core/outcome.ts";
+import { failureOf, MAX_REASON_LENGTH, reasonOf } from "../../core/lifecycle/outcome.ts";
 
 describe("what a thrown value means", () => {
   const table: readonly (readonly [unknown, string, boolean])[] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type Fetch, post, type PostResult } from "../../core/http/post.ts";
+import { type Fetch, post, type PostResult } from "../../http/post.ts";
 
 function posted(
   fetch: Fetch,

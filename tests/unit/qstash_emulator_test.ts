@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { Agenda } from "../../adapters/qstash/emulator/agenda.ts";
-import { durationMs } from "../../adapters/qstash/emulator/duration.ts";
-import { parseExpression } from "../../adapters/qstash/emulator/expression.ts";
-import { canonicalName } from "../../adapters/qstash/emulator/headers.ts";
-import { lineOf } from "../../adapters/qstash/emulator/command_line.ts";
-import type { QstashEvent } from "../../adapters/qstash/emulator/mod.ts";
-import { backoffMs } from "../../adapters/qstash/emulator/retry_time.ts";
-import { readTarget } from "../../adapters/qstash/emulator/target.ts";
+import { Agenda } from "../../devtools/qstash_emulator/agenda.ts";
+import { durationMs } from "../../devtools/qstash_emulator/duration.ts";
+import { parseExpression } from "../../devtools/qstash_emulator/expression.ts";
+import { canonicalName } from "../../devtools/qstash_emulator/headers.ts";
+import { lineOf } from "../../devtools/qstash_emulator/command_line.ts";
+import type { QstashEvent } from "../../devtools/qstash_emulator/mod.ts";
+import { backoffMs } from "../../devtools/qstash_emulator/retry_time.ts";
+import { readTarget } from "../../devtools/qstash_emulator/target.ts";
 import { holds } from "../support/property.ts";
 
 describe("durations of QStash", () => {

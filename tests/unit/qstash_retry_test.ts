@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { parseExpression } from "../../adapters/qstash/emulator/expression.ts";
+import { parseExpression } from "../../devtools/qstash_emulator/expression.ts";
 import { dedupId } from "../../adapters/qstash/dedup_id.ts";
 import { retriesFor, retryExpression } from "../../adapters/qstash/retry_expression.ts";
-import { DEFAULT_RETRY, nextAttemptAt, NOTIFY_RETRY, type RetryPolicy } from "../../core/retry.ts";
+import {
+  DEFAULT_RETRY,
+  nextAttemptAt,
+  NOTIFY_RETRY,
+  type RetryPolicy,
+} from "../../core/lifecycle/retry.ts";
 
 const CAP = {
   kind: "cap",

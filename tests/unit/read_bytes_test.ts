@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { CostlyBody, MAX_CHUNKS, readBytes } from "../../core/http/read_bytes.ts";
+import { CostlyBody, MAX_CHUNKS, readBytes } from "../../http/read_body.ts";
 import { holdsAsync } from "../support/property.ts";
 
 /** A stream of chunks that are made when they are asked for. */

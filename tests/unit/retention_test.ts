@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { contentDigest, entriesOf, keyDigest, principalDigest } from "../../core/bus/digests.ts";
-import { rememberingOf, retentionOf } from "../../core/bus/retention.ts";
-import { DEFAULT_EXPIRY } from "../../core/expiry.ts";
-import { DEFAULT_RETRY } from "../../core/retry.ts";
+import {
+  contentDigest,
+  entriesOf,
+  keyDigest,
+  principalDigest,
+} from "../../bus/settings/digests.ts";
+import { rememberingOf, retentionOf } from "../../bus/settings/retention.ts";
+import { DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
+import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 import { messageOf, recordOf, stored } from "../conformance/store/subject.ts";
 
 const MINUTE_MS = 60_000;

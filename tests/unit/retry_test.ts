@@ -9,7 +9,7 @@ import {
   maxAttempts,
   nextAttemptAt,
   type RetryPolicy,
-} from "../../core/retry.ts";
+} from "../../core/lifecycle/retry.ts";
 import { holds } from "../support/property.ts";
 
 const NOW_MS = 1_764_000_000_000;

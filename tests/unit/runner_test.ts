@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { newRecord, storedFromBirth } from "../../core/bus/new_record.ts";
-import { type LoopParts, runLoop } from "../../core/bus/runner.ts";
-import type { Settings } from "../../core/bus/options.ts";
-import { Wake } from "../../core/bus/wake.ts";
+import { newRecord, storedFromBirth } from "../../bus/records/new_record.ts";
+import { type LoopParts, runLoop } from "../../bus/work/poll_loop.ts";
+import type { WorkSource } from "../../bus/work/work_source.ts";
+import type { Settings } from "../../bus/settings/settings.ts";
+import { Wake } from "../../bus/work/wake_signal.ts";
 import { arriving } from "../support/bus_fixture.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
 
@@ -18,23 +19,33 @@ function loop() {
   let there = 1;
   let isStopped = false;
   const record = storedFromBirth(newRecord(arriving("a"), {}), "outbox", NOW_MS);
-  const parts: LoopParts = {
+  const source: WorkSource = {
     name: "test",
-    room: () => 10,
-    push: () => {},
-    wake,
-    batchSize: () => 10,
+    capacity: 10,
+    worksAtOnce: 1,
+    claimSize: () => 10,
+    roundSize: () => 10,
+    batchSize: () => 1,
     claim: () => {
       asked.push(`claim ${there}`);
       const claimed = Array.from({ length: there }, () => record);
       there = 0;
       return Promise.resolve(claimed);
     },
-    suspect: () => Promise.resolve(false),
+    work: (records) => Promise.resolve({ done: records.length, failed: 0, isFinal: true }),
+    release: () => Promise.resolve(),
     nextDueAt: () => {
       asked.push("due?");
       return Promise.resolve(NOW_MS + 5_000);
     },
+    isShort: () => false,
+  };
+  const parts: LoopParts = {
+    source,
+    wake,
+    capacity: () => 10,
+    push: () => {},
+    claimSuspect: () => Promise.resolve(false),
   };
   const settings = { clock, observe: () => {}, leaseMs: 60_000 } as unknown as Settings<unknown>;
   const ended = runLoop(settings, parts, POLL_MS, () => isStopped);

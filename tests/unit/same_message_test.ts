@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { canonicalJson } from "../../core/canonical_json.ts";
-import type { Message } from "../../core/message.ts";
-import { isSameContent, isSamePublish } from "../../core/same_message.ts";
+import { canonicalJson } from "../../core/message/canonical_json.ts";
+import type { Message } from "../../core/message/message.ts";
+import { isSameContent, isSamePublish } from "../../core/message/same_message.ts";
 
 const json = (body: string | Uint8Array, contentType = "application/json") => ({
   body,

@@ -6,8 +6,8 @@ import {
   nextAttemptAt,
   NOTIFY_RETRY,
   type RetryPolicy,
-} from "../../core/retry.ts";
-import { scheduleLength } from "../../core/schedule_length.ts";
+} from "../../core/lifecycle/retry.ts";
+import { scheduleLength } from "../../core/lifecycle/schedule_length.ts";
 
 describe("how long a schedule goes on", () => {
   const policies: RetryPolicy[] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { Throttle } from "../../adapters/postgres/throttle.ts";
+import { Throttle } from "../../adapters/postgres/notify_throttle.ts";
 
 const INTERVAL_MS = 5;
 

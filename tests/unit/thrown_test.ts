@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { AtlastError, NonRetryable, RetryAfter } from "../../core/errors.ts";
-import { failureOf, MAX_REASON_LENGTH } from "../../core/outcome.ts";
-import { hasCode, isInstance, readableThrown, textOfThrown } from "../../core/thrown.ts";
+import { failureOf, MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
+import { hasCode, isInstance, readableThrown, textOfThrown } from "../../core/user_code/thrown.ts";
 import { nastyValues } from "../support/nasty.ts";
 import { holds } from "../support/property.ts";
 

@@ -7,8 +7,8 @@ import {
   recordOf,
   standingText,
 } from "../../adapters/upstash_redis/store/record_text.ts";
-import { newRecord } from "../../core/bus/new_record.ts";
-import type { Box, State } from "../../core/lifecycle.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
+import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import { arriving } from "../support/bus_fixture.ts";
 
 /** The record whose standing has this line for its patch. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Verify, VerifyResult } from "../../core/wire.ts";
+import type { Verify, VerifyResult } from "../../core/wire/wire.ts";
 import { verifyAny } from "../../edge/mod.ts";
 
 const REQUEST = { method: "POST", url: "https://a.example/deliver", headers: new Headers() };

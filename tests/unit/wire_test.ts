@@ -13,8 +13,8 @@ import {
   parseBatch,
   parseError,
   toBase64,
-} from "../../core/wire.ts";
-import type { Message } from "../../core/message.ts";
+} from "../../core/wire/wire.ts";
+import type { Message } from "../../core/message/message.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { testMessage } from "../support/http.ts";
 import { holds } from "../support/property.ts";

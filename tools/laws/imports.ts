@@ -5,60 +5,75 @@
  * @module
  */
 
-/**
- * What each adapter may import beside core: its driver, and with a reason an adapter it is built on. A
- * folder within an adapter that has an entry of its own, such as `upstash_redis/proxy`, is an adapter of its own.
- */
-export const ADAPTERS: Readonly<Record<string, { drivers: string[]; adapters: string[] }>> = {
-  memory: { drivers: [], adapters: [] },
-  postgres: { drivers: ["postgres"], adapters: [] },
-  // The same SQL on another engine; it keeps its files on disk, so it needs the file system for its lock.
+/** What a part of the repository may import beside core and http. */
+interface Reach {
+  /** Packages, and modules of the platform. */
+  readonly drivers: readonly string[];
+  /** Other parts of its kind. */
+  readonly others: readonly string[];
+}
+
+/** What each adapter may import beside core and http: its driver, and what adapters share. */
+export const ADAPTERS: Readonly<Record<string, Reach>> = {
+  memory: { drivers: [], others: [] },
+  // The store and the fence in SQL, which Postgres and PGlite share. No driver.
+  sql: { drivers: [], others: [] },
+  postgres: { drivers: ["postgres"], others: ["sql"] },
+  // It keeps its files on disk, so it needs the file system for its lock.
   pglite: {
     drivers: ["@electric-sql/pglite", "node:fs/promises", "node:os", "node:process"],
-    adapters: ["postgres"],
+    others: ["sql"],
   },
-  http: { drivers: [], adapters: [] },
-  shared_store: { drivers: [], adapters: [] },
-  qstash: { drivers: ["@upstash/qstash"], adapters: [] },
-  // A program for development and tests; it has none of the transport's driver.
-  "qstash/emulator": {
-    drivers: ["croner", "node:process", "node:util"],
-    adapters: ["local_server"],
-  },
-  upstash_redis: { drivers: ["@upstash/redis"], adapters: [] },
-  // A program for development and tests, which talks TCP to a Redis server.
-  "upstash_redis/proxy": {
+  http: { drivers: [], others: [] },
+  shared_store: { drivers: [], others: [] },
+  qstash: { drivers: ["@upstash/qstash"], others: [] },
+  upstash_redis: { drivers: ["@upstash/redis"], others: [] },
+};
+
+/** What each program for development and tests may import. */
+export const DEVTOOLS: Readonly<Record<string, Reach>> = {
+  qstash_emulator: { drivers: ["croner", "node:process", "node:util"], others: ["server"] },
+  // It talks TCP to a Redis server.
+  upstash_redis_proxy: {
     drivers: ["ioredis", "node:buffer", "node:process", "node:util"],
-    adapters: ["local_server"],
+    others: ["server"],
   },
-  // How servers for development and tests listen.
-  local_server: {
+  // How they listen.
+  server: {
     drivers: ["node:http", "node:net", "node:process", "node:stream", "node:stream/promises"],
-    adapters: [],
+    others: [],
   },
 };
 
 /**
  * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, its
- * description, the client, the entry point, or all the rest.
+ * description, the client, one program for development, the entry point, or all the rest.
  */
 export type Room =
   | { readonly kind: "core" | "bus" | "http" | "edge" | "openapi" | "client" | "entry" | "other" }
-  | { readonly kind: "adapter"; readonly name: string };
+  | { readonly kind: "adapter" | "devtool"; readonly name: string };
+
+type NamedRoom = Extract<Room, { readonly name: string }>;
 
 /** The room of a file, from its path in the repository. */
 export function roomOf(path: string): Room {
   if (path === "mod.ts") return { kind: "entry" };
-  if (path.startsWith("core/bus/")) return { kind: "bus" };
-  if (path.startsWith("core/http/")) return { kind: "http" };
-  if (path.startsWith("core/")) return { kind: "core" };
   if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
-  if (path.startsWith("edge/")) return { kind: "edge" };
-  if (path.startsWith("client/")) return { kind: "client" };
-  const [, adapter, folder] = /^adapters\/([^/]+)(?:\/([^/]+)\/)?/.exec(path) ?? [];
-  if (adapter === undefined) return { kind: "other" };
-  const part = `${adapter}/${folder}`;
-  return { kind: "adapter", name: part in ADAPTERS ? part : adapter };
+  const [first = "", name = ""] = path.split("/");
+  switch (first) {
+    case "core":
+    case "bus":
+    case "http":
+    case "edge":
+    case "client":
+      return { kind: first };
+    case "adapters":
+      return { kind: "adapter", name };
+    case "devtools":
+      return { kind: "devtool", name };
+    default:
+      return { kind: "other" };
+  }
 }
 
 /** Whether a room is part of the published package. */
@@ -98,6 +113,8 @@ export function packagesOf(room: Room): readonly string[] {
   switch (room.kind) {
     case "adapter":
       return ADAPTERS[room.name]?.drivers ?? [];
+    case "devtool":
+      return DEVTOOLS[room.name]?.drivers ?? [];
     case "edge":
       return ["hono"];
     // Apart from the edge, so that no app brings a schema library along.
@@ -129,12 +146,17 @@ function mayReach(from: Room, to: Room): boolean {
     case "openapi":
       return ["core", "http", "edge", "openapi"].includes(to.kind);
     case "adapter":
-      return to.kind === "core" || to.kind === "http" ||
-        (to.kind === "adapter" &&
-          (to.name === from.name || (ADAPTERS[from.name]?.adapters ?? []).includes(to.name)));
+      return to.kind === "core" || to.kind === "http" || isAmong(from, to, ADAPTERS);
+    case "devtool":
+      return to.kind === "core" || to.kind === "http" || isAmong(from, to, DEVTOOLS);
     case "other":
       return true;
   }
+}
+
+function isAmong(from: NamedRoom, to: Room, all: Readonly<Record<string, Reach>>): boolean {
+  if (to.kind !== from.kind) return false;
+  return to.name === from.name || (all[from.name]?.others ?? []).includes(to.name);
 }
 
 function describe(room: Room): string {
@@ -142,13 +164,15 @@ function describe(room: Room): string {
     case "core":
       return "the pure core";
     case "bus":
-      return "core/bus";
+      return "the bus";
     case "entry":
       return "mod.ts";
     case "adapter":
       return `adapter ${room.name}`;
+    case "devtool":
+      return `devtools/${room.name}`;
     case "http":
-      return "core/http";
+      return "http";
     case "edge":
       return "edge";
     case "openapi":

@@ -81,7 +81,7 @@ const bus = createBus(
         if (random() < FAILING) throw new Error("On purpose, after the write");
         return { orderId: body.orderId };
       }),
-      subscribe(Audit, { group: "audit", together: TOGETHER }, async (body, { tx, message }) => {
+      subscribe(Audit, { group: "audit", maxBatch: TOGETHER }, async (body, { tx, message }) => {
         await tx`insert into audits values (${body.orderId}, ${message.id})`;
         if (random() < FAILING) throw new Error("On purpose, after the write");
       }),

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { textOfThrown } from "../../../core/thrown.ts";
+import { textOfThrown } from "../../../core/user_code/thrown.ts";
 import { checkRedisClient } from "../check_redis_client.ts";
 import { answered, checkRequestTimeout } from "../time_limit.ts";
 import { refusal } from "./redis_error.ts";

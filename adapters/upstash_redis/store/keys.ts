@@ -7,8 +7,8 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import type { Box, State } from "../../../core/lifecycle.ts";
-import type { RecordKey } from "../../../core/ports.ts";
+import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
+import type { RecordKey } from "../../../core/ports/record.ts";
 
 /** States that have a list of their own; of the others there are too many for it to be worth its price. */
 export const LISTED: readonly State[] = ["prepared", "failed", "cancelled", "in_doubt"];

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ListQuery, RecordKey, StoredRecord } from "../../../core/ports.ts";
+import type { ListQuery } from "../../../core/ports/store.ts";
+import type { RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Client } from "./client.ts";
 import { type BoxKeys, groupName, LISTED, memberOf } from "./keys.ts";
 import { compareBytes } from "./byte_order.ts";

@@ -3,13 +3,13 @@
  *
  * @module
  */
+import type { ReturnResult } from "../../../core/ports/store.ts";
 import type {
   MemoryEntry,
   RememberedMessage,
   ReturningRecord,
-  ReturnResult,
-} from "../../../core/ports.ts";
-import { fromBase64, toBase64 } from "../../../core/wire.ts";
+} from "../../../core/ports/inbox_memory.ts";
+import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
 import { addResultsOf, type Call, type Keys, writeCall } from "./writes.ts";
 
 /** Into how many buckets the time is divided that is remembered; each is one call when something comes late. */
@@ -18,7 +18,7 @@ const BUCKETS = 8;
 const LEAST_WIDTH_MS = 60 * 60_000;
 
 /** Where a memory goes. */
-export interface Bucket {
+interface Bucket {
   /** What it is called. */
   readonly name: string;
   /** When the last of its messages may have arrived, as Redis writes it. */

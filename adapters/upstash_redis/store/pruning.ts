@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Box } from "../../../core/lifecycle.ts";
-import type { Remembering } from "../../../core/ports.ts";
+import type { Box } from "../../../core/lifecycle/lifecycle.ts";
+import type { Remembering } from "../../../core/ports/inbox_memory.ts";
 import type { Client } from "./client.ts";
 import { LISTED, memberOf } from "./keys.ts";
 import { bucketOf, memoryText } from "./memory.ts";
@@ -13,7 +13,7 @@ import { EXPIRED_SCRIPT, FORGET_SCRIPT, PRUNE_SCRIPT, REMEMBER_SCRIPT } from "./
 import type { Keys } from "./writes.ts";
 
 /** Where the records are. */
-export interface Pruned {
+interface Pruned {
   readonly client: Client;
   readonly keys: Keys;
   /** What all keys begin with. */

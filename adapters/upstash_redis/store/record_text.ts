@@ -7,12 +7,13 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import type { RecordDetails } from "../../../core/details.ts";
-import type { Box, Patch, State } from "../../../core/lifecycle.ts";
-import type { Message, MessageBody } from "../../../core/message.ts";
-import type { NewRecord, StateCounts, StoredRecord } from "../../../core/ports.ts";
-import type { RetryPolicy } from "../../../core/retry.ts";
-import { fromBase64, toBase64 } from "../../../core/wire.ts";
+import type { RecordDetails } from "../../../core/lifecycle/details.ts";
+import type { Box, Patch, State } from "../../../core/lifecycle/lifecycle.ts";
+import type { Message, MessageBody } from "../../../core/message/message.ts";
+import type { StateCounts } from "../../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
+import type { RetryPolicy } from "../../../core/lifecycle/retry.ts";
+import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
 import { keyOfMember } from "./keys.ts";
 
 /**

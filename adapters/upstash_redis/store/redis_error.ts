@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError, type ErrorCode } from "../../../core/errors.ts";
-import { isInstance } from "../../../core/thrown.ts";
+import { isInstance } from "../../../core/user_code/thrown.ts";
 import { plainError } from "../plain_error.ts";
 
 /** What the server says, what it means, and what is wanted instead. */

@@ -78,7 +78,7 @@ export function redisTransaction(redis: UpstashRedisClient): RedisTransaction {
 }
 
 /** A row of a fence that a transaction is to write. */
-export interface FenceWrite {
+interface FenceWrite {
   readonly id: string;
   /** The keys of the row and of the set of all rows. */
   readonly row: string;
@@ -196,7 +196,7 @@ export class ScriptTransaction implements RedisTransaction {
 }
 
 /** Why an operation may not pass a fence. */
-export function fencedOff(id: string, row: string): AtlastError {
+function fencedOff(id: string, row: string): AtlastError {
   const why = row.startsWith("aborted")
     ? ": the message was cancelled meanwhile"
     : row === "open"

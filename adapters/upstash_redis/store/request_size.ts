@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { bodyBytes } from "../../../core/message.ts";
+import { bodyBytes } from "../../../core/message/message.ts";
 import type { Addition } from "./writes.ts";
 
 /** The most bytes of bodies in one request: with all around them, within the 10 MB of the smallest plan. */

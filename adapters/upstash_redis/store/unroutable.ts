@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Box } from "../../../core/lifecycle.ts";
-import type { UnroutableRequest } from "../../../core/ports.ts";
+import type { Box } from "../../../core/lifecycle/lifecycle.ts";
+import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import type { Script } from "./client.ts";
 import { keyOfMember } from "./keys.ts";
 import { timeWord } from "./record_text.ts";

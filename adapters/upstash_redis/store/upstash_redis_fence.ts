@@ -7,15 +7,10 @@
  *
  * @module
  */
-import type { CheckAnswer } from "../../../core/checkback.ts";
+import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../../core/errors.ts";
-import type {
-  AbortSignalLike,
-  CheckQuestion,
-  Fence,
-  FenceRow,
-  SqlClient,
-} from "../../../core/ports.ts";
+import type { AbortSignalLike, SqlClient } from "../../../core/ports/platform.ts";
+import type { CheckQuestion, Fence, FenceRow } from "../../../core/ports/fence.ts";
 import { compareBytes } from "./byte_order.ts";
 import { Client, type UpstashRedisClient } from "./client.ts";
 import { isMulti } from "./join.ts";

@@ -26,26 +26,23 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import type { Box } from "../../../core/lifecycle.ts";
+import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
   ClaimRequest,
   Lease,
   ListQuery,
-  NewRecord,
-  RecordKey,
-  Remembering,
-  ReturningRecord,
   ReturnResult,
   Settlement,
   SettleStep,
-  SqlClient,
   StateCounts,
   Store,
   StoreCapabilities,
-  StoredRecord,
-  UnroutableRequest,
-} from "../../../core/ports.ts";
+} from "../../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
+import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
+import type { SqlClient } from "../../../core/ports/platform.ts";
+import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Box, Patch } from "../../../core/lifecycle.ts";
-import type { AddResult, NewRecord, Settlement, StoredRecord } from "../../../core/ports.ts";
+import type { Box, Patch } from "../../../core/lifecycle/lifecycle.ts";
+import type { AddResult, Settlement } from "../../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { BoxKeys, memberOf } from "./keys.ts";
 import {
   messageText,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AbortSignalLike } from "../../../core/ports.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 
 /** What `work` comes to, or the reason of the abort if that comes first; not begun once aborted. */
 export async function unlessAborted<Result>(

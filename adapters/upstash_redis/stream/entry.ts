@@ -7,10 +7,10 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { HEADER, wireHeaders } from "../../../core/headers.ts";
+import { HEADER, wireHeaders } from "../../../core/message/headers.ts";
 import { isObject, parsed } from "../../../core/json.ts";
-import type { Message } from "../../../core/message.ts";
-import { messageOfItem, toBase64 } from "../../../core/wire.ts";
+import type { Message } from "../../../core/message/message.ts";
+import { messageOfItem, toBase64 } from "../../../core/wire/wire.ts";
 
 /** Before headers, and before a body that is text. */
 const TEXT = "~";
@@ -18,7 +18,7 @@ const TEXT = "~";
 const BYTES = "=";
 
 /** The fields of an entry: `h` for headers and content type, `b` for the body. */
-export type EntryFields = { readonly h: string; readonly b: string };
+type EntryFields = { readonly h: string; readonly b: string };
 
 /** A message as an entry. */
 export function fieldsOf(message: Message): EntryFields {

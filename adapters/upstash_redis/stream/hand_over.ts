@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Message } from "../../../core/message.ts";
-import type { AbortSignalLike, DeliveryResult, Receiver } from "../../../core/ports.ts";
+import type { Message } from "../../../core/message/message.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
+import type { DeliveryResult, Receiver } from "../../../core/ports/transport.ts";
 import { unlessAborted } from "./abort.ts";
 
 /** After how many failures in a row it is the receiver that fails, not the messages. */

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Message } from "../../../core/message.ts";
+import type { Message } from "../../../core/message/message.ts";
 import type { Entry } from "./reading.ts";
 
 /** How many are held before no new ones are fetched: half of what Upstash lets one consumer hold of a stream. */

@@ -4,12 +4,12 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { checkName } from "../../../core/name.ts";
+import { checkName } from "../../../core/message/name.ts";
 import { checkRedisClient } from "../check_redis_client.ts";
 import { keyBase } from "../prefix.ts";
 import { answered, checkRequestTimeout } from "../time_limit.ts";
 import type { StreamClient } from "./client.ts";
-import { type Keys, keysUnder } from "./streams.ts";
+import { type Keys, keysUnder } from "./keys.ts";
 
 /** Options of {@linkcode upstashStreamTransport}. Times are in milliseconds. */
 export interface UpstashStreamTransportOptions {

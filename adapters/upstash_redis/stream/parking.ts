@@ -9,7 +9,7 @@ import { forcedFields } from "./entry.ts";
 import type { StreamSettings } from "./options.ts";
 import type { Entry } from "./reading.ts";
 import { listOf, runOne } from "./run.ts";
-import { requeuedKey } from "./streams.ts";
+import { requeuedKey } from "./keys.ts";
 
 /** So that the client does not read it as JSON: see `entry.ts`. */
 const MARK = "~";

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Message } from "../../../core/message.ts";
-import type { DeliveryResult, Receiver } from "../../../core/ports.ts";
-import type { PullRequest, PullResult } from "../../../core/pull.ts";
+import type { Message } from "../../../core/message/message.ts";
+import type { DeliveryResult, Receiver } from "../../../core/ports/transport.ts";
+import type { PullRequest, PullResult } from "../../../core/ports/pull.ts";
 import { plainError } from "../plain_error.ts";
 import { unlessAborted } from "./abort.ts";
 import { Acks } from "./acks.ts";
@@ -15,7 +15,8 @@ import { type Fetched, Held, waitMs } from "./held.ts";
 import type { StreamSettings } from "./options.ts";
 import type { Parking, ToPark } from "./parking.ts";
 import { type Entry, readNew } from "./reading.ts";
-import { Names, requeuedKey, streamKey } from "./streams.ts";
+import { Names } from "./streams.ts";
+import { requeuedKey, streamKey } from "./keys.ts";
 import { TakeOver } from "./take_over.ts";
 import { Tidy } from "./tidy.ts";
 

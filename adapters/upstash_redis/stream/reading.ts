@@ -4,11 +4,11 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import { isInstance } from "../../../core/thrown.ts";
+import { isInstance } from "../../../core/user_code/thrown.ts";
 import type { Command } from "./run.ts";
 import { listOf, runAll, runOne, valuesOf } from "./run.ts";
 import type { StreamSettings } from "./options.ts";
-import { namesKey, requeuedKey, streamKey } from "./streams.ts";
+import { namesKey, requeuedKey, streamKey } from "./keys.ts";
 
 /** An entry of a stream that this consumer holds. */
 export interface Entry {
@@ -23,7 +23,7 @@ export interface Entry {
 }
 
 /** What was read. */
-export interface Reading {
+interface Reading {
   readonly entries: Entry[];
   /** Whether some stream may have more. */
   readonly more: boolean;

@@ -3,17 +3,11 @@
  *
  * @module
  */
-import { matchesName } from "../../../core/name.ts";
+import { matchesName } from "../../../core/message/name.ts";
 import type { StreamSettings } from "./options.ts";
 import { type Command, listOf, runAll, runOne, valuesOf } from "./run.ts";
-import {
-  namesKey,
-  patternMember,
-  patternsKey,
-  readPatterns,
-  requeuedKey,
-  streamKey,
-} from "./streams.ts";
+import { patternMember, patternsKey, readPatterns } from "./streams.ts";
+import { namesKey, requeuedKey, streamKey } from "./keys.ts";
 
 /** Deletes a stream that no group reads, and looks in the same step: one may have begun just now. */
 const DELETE_UNREAD = `

@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { bodyBytes, type Message } from "../../../core/message.ts";
-import { matchesName } from "../../../core/name.ts";
-import type { AbortSignalLike, SendResult } from "../../../core/ports.ts";
+import { bodyBytes, type Message } from "../../../core/message/message.ts";
+import { matchesName } from "../../../core/message/name.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
+import type { SendResult } from "../../../core/ports/transport.ts";
 import { plainError } from "../plain_error.ts";
 import { unlessAborted } from "./abort.ts";
 import type { CommandResult } from "./client.ts";
 import { fieldsOf } from "./entry.ts";
 import type { StreamSettings } from "./options.ts";
 import { type Command, runAll } from "./run.ts";
-import { namesKey, readPatterns, streamKey } from "./streams.ts";
+import { readPatterns } from "./streams.ts";
+import { namesKey, streamKey } from "./keys.ts";
 
 /** The most commands of one request. */
 const MAX_COMMANDS = 500;

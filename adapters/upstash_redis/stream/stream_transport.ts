@@ -22,16 +22,20 @@
  *
  * @module
  */
-import { HEADER } from "../../../core/headers.ts";
-import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../../core/message.ts";
+import { HEADER } from "../../../core/message/headers.ts";
+import {
+  MAX_BODY_BYTES,
+  type Message,
+  type MessageHeaders,
+} from "../../../core/message/message.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 import type {
-  AbortSignalLike,
   Receiver,
   SendResult,
   Transport,
   TransportCapabilities,
-} from "../../../core/ports.ts";
-import type { PullRequest, PullResult } from "../../../core/pull.ts";
+} from "../../../core/ports/transport.ts";
+import type { PullRequest, PullResult } from "../../../core/ports/pull.ts";
 import {
   settingsOf,
   type StreamSettings,

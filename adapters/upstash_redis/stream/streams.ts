@@ -3,35 +3,13 @@
  *
  * @module
  */
-import { isWildcard, matchesName } from "../../../core/name.ts";
+import { type Keys, namesKey } from "./keys.ts";
+import { isWildcard, matchesName } from "../../../core/message/name.ts";
 import type { StreamSettings } from "./options.ts";
 import { listOf, runOne } from "./run.ts";
 
 /** How often the names of all streams are read, where patterns ask for that, in milliseconds. */
 const NAMES_EVERY_MS = 60_000;
-
-/** Makes a key from its parts, such as `{atlast}:stream:order.placed`. */
-export type Keys = (...parts: readonly string[]) => string;
-
-/** The keys that begin with `base`. */
-export function keysUnder(base: string): Keys {
-  return (...parts) => base + parts.join(":");
-}
-
-/** The stream of a name. */
-export function streamKey(keys: Keys, name: string): string {
-  return keys("stream", name);
-}
-
-/** What was put back by hand, for one group alone: the others have had it. */
-export function requeuedKey(keys: Keys, group: string): string {
-  return keys("requeued", group);
-}
-
-/** The set of all names that have a stream. */
-export function namesKey(keys: Keys): string {
-  return keys("names");
-}
 
 /** The set of all patterns that groups take, each behind its group and a space. */
 export function patternsKey(keys: Keys): string {
@@ -39,7 +17,7 @@ export function patternsKey(keys: Keys): string {
 }
 
 /** A pattern that a group takes. */
-export interface GroupPattern {
+interface GroupPattern {
   readonly group: string;
   readonly pattern: string;
 }

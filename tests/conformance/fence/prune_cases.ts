@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { pruneFence } from "../../../core/bus/fence_janitor.ts";
-import type { State } from "../../../core/lifecycle.ts";
-import type { FenceRow } from "../../../core/ports.ts";
+import { pruneFence } from "../../../bus/half/prune_fence.ts";
+import type { State } from "../../../core/lifecycle/lifecycle.ts";
+import type { FenceRow } from "../../../core/ports/fence.ts";
 import { ask, type FenceCases, type FenceSubject, NOW } from "./subject.ts";
 
 const LIMIT = 7;

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { CheckAnswer } from "../../../core/checkback.ts";
-import type { Fence } from "../../../core/ports.ts";
+import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
+import type { Fence } from "../../../core/ports/fence.ts";
 import type { Cases } from "../suite.ts";
 
 /** A fence under test. */

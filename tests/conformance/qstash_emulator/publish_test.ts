@@ -1,7 +1,7 @@
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
 import type { PublishRequest } from "@upstash/qstash";
-import { sha256Hex } from "../../../adapters/qstash/emulator/ids.ts";
+import { sha256Hex } from "../../../devtools/qstash_emulator/ids.ts";
 import {
   type Destination,
   virtualQstash,

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { AddResult, NewRecord } from "../../../core/ports.ts";
+import type { AddResult } from "../../../core/ports/store.ts";
+import type { NewRecord } from "../../../core/ports/record.ts";
 import {
   addClaimed,
   claim,

@@ -4,9 +4,10 @@
  * @module
  */
 import { memoryStore } from "../../../adapters/memory/mod.ts";
-import type { AddResult, Settlement, Store, StoredRecord } from "../../../core/ports.ts";
+import type { AddResult, Settlement, Store } from "../../../core/ports/store.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import { storeWithoutTransactions } from "../../support/without_transactions.ts";
-import { END_OF_TIME_MS } from "../../../core/retry.ts";
+import { END_OF_TIME_MS } from "../../../core/lifecycle/retry.ts";
 import { keyOf, settlement } from "./subject.ts";
 
 type Fault = (good: Store) => Partial<Store>;

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { StoredRecord } from "../../../core/ports.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import {
   addClaimed,
   claim,

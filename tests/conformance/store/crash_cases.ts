@@ -4,8 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { MAX_CRASHES } from "../../../core/lifecycle.ts";
-import type { StoredRecord } from "../../../core/ports.ts";
+import { MAX_CRASHES } from "../../../core/lifecycle/lifecycle.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import {
   addClaimed,
   claim,

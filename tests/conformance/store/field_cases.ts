@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { MAX_ID_LENGTH } from "../../../core/id.ts";
-import { MAX_BODY_BYTES } from "../../../core/message.ts";
-import { END_OF_TIME_MS, type RetryPolicy } from "../../../core/retry.ts";
+import { MAX_ID_LENGTH } from "../../../core/message/id.ts";
+import { MAX_BODY_BYTES } from "../../../core/message/message.ts";
+import { END_OF_TIME_MS, type RetryPolicy } from "../../../core/lifecycle/retry.ts";
 import { BODIES, type TypedBody } from "../bodies.ts";
 import {
   claim,

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Settlement, Store, StoredRecord } from "../../../core/ports.ts";
+import type { Settlement, Store } from "../../../core/ports/store.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import {
   claim,
   ids,

@@ -5,14 +5,13 @@
  * @module
  */
 import assert from "node:assert/strict";
+import type { ReturnResult, Store } from "../../../core/ports/store.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import type {
   MemoryEntry,
   Remembering,
   ReturningRecord,
-  ReturnResult,
-  Store,
-  StoredRecord,
-} from "../../../core/ports.ts";
+} from "../../../core/ports/inbox_memory.ts";
 import { quiet } from "../../support/gate.ts";
 import { claim, found, ids, keyOf, listAll, NOW, recordOf, type StoreCases } from "./subject.ts";
 

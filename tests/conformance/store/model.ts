@@ -5,16 +5,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Box, State } from "../../../core/lifecycle.ts";
-import type {
-  AddResult,
-  ClaimRequest,
-  Lease,
-  NewRecord,
-  RecordKey,
-  Settlement,
-  StoredRecord,
-} from "../../../core/ports.ts";
+import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
+import type { AddResult, ClaimRequest, Lease, Settlement } from "../../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import { stored } from "./subject.ts";
 
 /** What the records of a store must be. */

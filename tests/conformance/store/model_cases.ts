@@ -14,8 +14,9 @@ import {
   type State,
   transition,
   TRANSITIONS,
-} from "../../../core/lifecycle.ts";
-import type { NewRecord, Store, StoredRecord } from "../../../core/ports.ts";
+} from "../../../core/lifecycle/lifecycle.ts";
+import type { Store } from "../../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { SEED } from "../../support/property.ts";
 import { StoreModel } from "./model.ts";
 import { BOXES, type Step, step } from "./steps.ts";

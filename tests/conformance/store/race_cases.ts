@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Store, StoredRecord } from "../../../core/ports.ts";
+import type { Store } from "../../../core/ports/store.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
 import { eachOf, either } from "./races.ts";
 import {
   addClaimed,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { NewRecord, Store, StoredRecord } from "../../../core/ports.ts";
+import type { Store } from "../../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { found, NOW, recordOf, type StoreSubject } from "./subject.ts";
 
 /** One store or the other, by turns. */

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { Store } from "../../../core/ports.ts";
+import type { Store } from "../../../core/ports/store.ts";
 import {
   addClaimed,
   claimOne,

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { NewRecord, SettleStep, Store, StoredRecord } from "../../../core/ports.ts";
+import type { SettleStep, Store } from "../../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import {
   addClaimed,
   claim,

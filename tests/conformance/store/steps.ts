@@ -4,7 +4,7 @@
  * @module
  */
 import fc from "fast-check";
-import type { Box, State } from "../../../core/lifecycle.ts";
+import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
 
 /** Both sides of a store. */
 export const BOXES: readonly Box[] = ["outbox", "inbox"];

@@ -8,17 +8,10 @@ import {
   DEFAULT_POLICY,
   type LifecycleEvent,
   transition,
-} from "../../../core/lifecycle.ts";
-import type { Message } from "../../../core/message.ts";
-import type {
-  ClaimRequest,
-  Lease,
-  NewRecord,
-  RecordKey,
-  Settlement,
-  Store,
-  StoredRecord,
-} from "../../../core/ports.ts";
+} from "../../../core/lifecycle/lifecycle.ts";
+import type { Message } from "../../../core/message/message.ts";
+import type { ClaimRequest, Lease, Settlement, Store } from "../../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Cases } from "../suite.ts";
 
 /** A store under test. */

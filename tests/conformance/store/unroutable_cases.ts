@@ -4,7 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { NewRecord, Store, UnroutableRequest } from "../../../core/ports.ts";
+import type { Store } from "../../../core/ports/store.ts";
+import type { NewRecord } from "../../../core/ports/record.ts";
+import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import {
   claim,
   claimOne,

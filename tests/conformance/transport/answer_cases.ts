@@ -5,11 +5,11 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { admitting } from "../../../core/bus/admission.ts";
-import { answerId } from "../../../core/bus/ids.ts";
-import { HEADER } from "../../../core/headers.ts";
-import type { AnswerOrigin } from "../../../core/id.ts";
-import type { Message } from "../../../core/message.ts";
+import { admitting } from "../../../bus/consume/admission.ts";
+import { answerId } from "../../../bus/settings/ids.ts";
+import { HEADER } from "../../../core/message/headers.ts";
+import type { AnswerOrigin } from "../../../core/message/id.ts";
+import type { Message } from "../../../core/message/message.ts";
 import { routed, send, SENT, TestReceiver, type TransportCases } from "./subject.ts";
 
 /** A receiver that admits as a bus does. */

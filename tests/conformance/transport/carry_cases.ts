@@ -4,9 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { HEADER } from "../../../core/headers.ts";
-import { MAX_ID_LENGTH } from "../../../core/id.ts";
-import { isText, type Message, type MessageBody } from "../../../core/message.ts";
+import { HEADER } from "../../../core/message/headers.ts";
+import { MAX_ID_LENGTH } from "../../../core/message/id.ts";
+import { isText, type Message, type MessageBody } from "../../../core/message/message.ts";
 import { BODIES } from "../bodies.ts";
 import {
   ROUTED,

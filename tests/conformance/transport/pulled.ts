@@ -4,15 +4,15 @@
  *
  * @module
  */
-import type { Message } from "../../../core/message.ts";
+import type { Message } from "../../../core/message/message.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 import type {
-  AbortSignalLike,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
-} from "../../../core/ports.ts";
-import type { PullResult } from "../../../core/pull.ts";
+} from "../../../core/ports/transport.ts";
+import type { PullResult } from "../../../core/ports/pull.ts";
 import { ROUTED } from "./subject.ts";
 
 /** Later than any receiver of the suite asks for, in milliseconds, and sooner than others take over. */

@@ -4,8 +4,9 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { AbortSignalLike, DeliveryResult, Receiver } from "../../../core/ports.ts";
-import { hasNotArrived } from "../../../core/send_result.ts";
+import type { AbortSignalLike } from "../../../core/ports/platform.ts";
+import type { DeliveryResult, Receiver } from "../../../core/ports/transport.ts";
+import { hasNotArrived } from "../../../core/ports/send_result.ts";
 import { Gate } from "../../support/gate.ts";
 import {
   isRetried,

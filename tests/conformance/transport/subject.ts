@@ -3,8 +3,13 @@
  *
  * @module
  */
-import type { Message } from "../../../core/message.ts";
-import type { DeliveryResult, Receiver, SendResult, Transport } from "../../../core/ports.ts";
+import type { Message } from "../../../core/message/message.ts";
+import type {
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+} from "../../../core/ports/transport.ts";
 import type { Cases } from "../suite.ts";
 
 /** A name that leads to the receiver. */

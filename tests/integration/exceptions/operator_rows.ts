@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { DEFAULT_CHECK, FORCE_AFTER_MS } from "../../../core/checkback.ts";
+import { DEFAULT_CHECK, FORCE_AFTER_MS } from "../../../core/lifecycle/check_back.ts";
 import { checkBack, type HalfWorld, ID, Paid, statusOf } from "../../support/half_world.ts";
 import { mustBeDeliveredOnce, paying, type Rows } from "./row.ts";
 

@@ -14,7 +14,7 @@ import {
   type StoredRecord,
   subscribe,
 } from "../../../mod.ts";
-import { FORCE_AFTER_MS } from "../../../core/checkback.ts";
+import { FORCE_AFTER_MS } from "../../../core/lifecycle/check_back.ts";
 import { type Faulty, faulty, Lost } from "../../support/faulty.ts";
 import { Gate } from "../../support/gate.ts";
 import { LEASE_MS, Paid } from "../../support/half_world.ts";

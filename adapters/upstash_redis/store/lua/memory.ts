@@ -11,7 +11,7 @@ import { RECORDS } from "./records.ts";
 import { ADDITION_WORDS, WRITING } from "./write.ts";
 
 /** How many arguments a memory has in {@linkcode REMEMBER}. */
-export const MEMORY_WORDS = 5;
+const MEMORY_WORDS = 5;
 
 /** Arguments: now, limit, the most characters of messages. Answer: of each expired record its member, standing and message. */
 export const EXPIRED: string = `${RECORDS}${String.raw`

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UNROUTABLE_WINDOW } from "../../../../core/unroutable.ts";
+import { UNROUTABLE_WINDOW } from "../../../../core/lifecycle/unroutable.ts";
 import { QUEUES } from "./claim.ts";
 import { RECORDS } from "./records.ts";
 

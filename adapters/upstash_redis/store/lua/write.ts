@@ -9,7 +9,7 @@
 import { RECORDS } from "./records.ts";
 
 /** How many arguments a settlement has. */
-export const SETTLEMENT_WORDS = 12;
+const SETTLEMENT_WORDS = 12;
 
 /** How many arguments an addition has. */
 export const ADDITION_WORDS = 5;

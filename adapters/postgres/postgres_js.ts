@@ -1,0 +1,125 @@
+/**
+ * A postgres.js client as the store and the fence see it.
+ *
+ * @module
+ */
+import type { SqlClient } from "../../core/ports/platform.ts";
+import {
+  connectionOf,
+  destroyConnection,
+  type DriverQuery,
+  followConnection,
+  noteConnection,
+  queryOf,
+} from "./driver.ts";
+import { clientOf } from "./guarded_clients.ts";
+import { guardInternalQueries } from "./internal_queries.ts";
+import { inTransaction } from "./postgres_js_transaction.ts";
+import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
+import { mustBeTransaction } from "../sql/joinable.ts";
+import { PgTransaction } from "../sql/pg_transaction.ts";
+import { Proof, Proofs } from "../sql/transaction_proof.ts";
+import { type Database, limited, runOnClient, sqlClientOf } from "../sql/database.ts";
+import type { Run } from "../sql/run.ts";
+import { SentAhead } from "../sql/pipelined.ts";
+import { isOwn } from "./tx_clients.ts";
+import { unwrapped } from "../sql/wrapped_clients.ts";
+import { answerOf } from "./statement.ts";
+
+/** How statements are run. */
+interface StatementSettings {
+  /** How long one may take, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether they are prepared where the client allows it. */
+  readonly prepare: boolean;
+}
+
+/** The database behind a client. */
+export function databaseOf<Client extends PostgresJs>(
+  client: Client,
+  settings: StatementSettings,
+): Database<TransactionOf<Client>> {
+  const sql = clientOf(client);
+  guardInternalQueries(sql);
+  const aheads = new WeakMap<object, SentAhead>();
+  const proofs = new Proofs();
+  const joining = (tx: TransactionOf<Client> | SqlClient): TransactionOf<Client> | SqlClient => {
+    const client = postgresJsOf(tx);
+    if (client === null) return sqlClientOf(tx);
+    if (!isOwn(client)) mustBeTransaction(client);
+    return tx;
+  };
+  const runIn = (tx: TransactionOf<Client> | SqlClient): Run => {
+    const joined = joining(tx);
+    const client = postgresJsOf(joined);
+    return client === null
+      ? limited(runOnClient(joined as SqlClient), settings.timeoutMs)
+      : runOn(client, settings);
+  };
+  return {
+    run: runOn(sql, settings),
+    async transaction<Result>(
+      work: (tx: TransactionOf<Client>) => Promise<Result>,
+    ): Promise<Result> {
+      const ahead = new SentAhead();
+      const working = async (tx: TransactionOf<Client>) => {
+        aheads.set(tx, ahead);
+        try {
+          return await work(tx);
+        } finally {
+          // Whoever uses it from now on waits, and is told that it has ended.
+          aheads.delete(tx);
+        }
+      };
+      try {
+        const result = await inTransaction<TransactionOf<Client>, Result>(
+          sql,
+          { options: "", timeoutMs: settings.timeoutMs },
+          working,
+        );
+        await ahead.answered();
+        return result;
+      } catch (error) {
+        throw await ahead.reason(error);
+      }
+    },
+    joining,
+    runIn,
+    proofIn(tx) {
+      if (tx instanceof PgTransaction) return null;
+      const client = postgresJsOf(tx);
+      if (client === null) return proofs.ofClient(tx as SqlClient, runIn);
+      if (isOwn(client)) return null;
+      return proofs.of(client, () => new Proof(runOn(client, settings), "savepoint" in client));
+    },
+    ahead: (tx) => aheads.get(tx),
+  };
+}
+
+/** Runs statements on a client or in its transaction. */
+function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSettings): Run {
+  return async (text, params) => {
+    // Without `simple: false` a statement without parameters would go by the simple protocol and be
+    // planned each time.
+    const query: DriverQuery = queryOf(sql, text, [...params], {
+      prepare,
+      simple: false,
+      onexecute: noteConnection(() => query),
+    });
+    return await answerOf(followConnection(query).values(), {
+      timeoutMs,
+      destroy() {
+        const connection = connectionOf(query);
+        if (connection !== undefined) destroyConnection(connection);
+      },
+    });
+  };
+}
+
+/** The transaction of postgres.js that was given, as it is or wrapped; null for that of another client. */
+function postgresJsOf(tx: unknown): PostgresJsTransaction | null {
+  const client = typeof tx === "object" && tx !== null ? unwrapped(tx) : tx;
+  const isPostgresJs = typeof client === "function" &&
+    typeof (client as { unsafe?: unknown }).unsafe === "function";
+  return isPostgresJs ? client as unknown as PostgresJsTransaction : null;
+}

@@ -1,0 +1,86 @@
+/**
+ * Which rows a statement reached.
+ *
+ * A statement over a thousand rows nearly always reaches all of them, and to read a thousand keys back
+ * only to learn that costs as much as half of the work. So it says "all", and names keys only when some
+ * are missing.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { RecordKey } from "../../core/ports/record.ts";
+import type { Value } from "./batch.ts";
+import { sqlState } from "./database.ts";
+import type { Run } from "./run.ts";
+import { KeySet } from "./table.ts";
+
+/** Says of a key whether its row was reached. */
+export type Reached = (key: RecordKey) => boolean;
+
+/** A statement that changes rows. */
+export interface Change {
+  /** What goes before it: nothing, or a common table expression. */
+  readonly with?: string;
+  /** The statement, without RETURNING. */
+  readonly sql: string;
+  /** Its parameters. */
+  readonly params: readonly Value[];
+}
+
+/** SQLSTATE `invalid_text_representation`. */
+const NO_NUMBER = "22P02";
+
+/**
+ * Runs a statement that fails unless it changes `count` rows, so that its transaction cannot commit then.
+ *
+ * @throws {AtlastError} `lease_lost` when it changed fewer.
+ */
+export async function runReachingAll(
+  run: Run,
+  count: number,
+  { with: before, sql, params }: Change,
+): Promise<void> {
+  const ctes = [...before === undefined ? [] : [before], `reached as (\n${sql}\nreturning 1\n)`];
+  try {
+    // What the server writes in its log then says what happened.
+    await run(
+      `with ${ctes.join(", ")}
+select case when count(*) = ${count} then 1
+  else (count(*) || ' of ${count} reached: others were claimed since')::integer end
+from reached`,
+      params,
+    );
+  } catch (error) {
+    if (sqlState(error) !== NO_NUMBER) throw error;
+    throw new AtlastError(
+      "lease_lost",
+      `Cannot commit the settlement of ${count} messages: got a claim or settlement by another ` +
+        "since, want their epochs to stand",
+      { cause: error },
+    );
+  }
+}
+
+/** Runs a statement that is to change `count` rows. */
+export async function runReached(run: Run, count: number, change: Change): Promise<Reached> {
+  const before = change.with === undefined ? [] : [change.with];
+  if (count === 1) {
+    const cte = before.length === 0 ? "" : `with ${before.join("")}\n`;
+    const rows = await run(`${cte}${change.sql}\nreturning 1 as reached`, change.params);
+    return () => rows.length === 1;
+  }
+  const ctes = [...before, `reached as (\n${change.sql}\nreturning id, subscriber_group\n)`];
+  const [row] = await run(
+    `with ${ctes.join(", ")}
+select case when count(*) < ${count} then json_agg(json_build_array(id, subscriber_group)) end::text,
+  count(*)
+from reached`,
+    change.params,
+  );
+  const [keys, reached] = row as [string | null, unknown];
+  if (Number(reached) === count) return () => true;
+  const pairs = JSON.parse(keys ?? "[]") as [string, string][];
+  const found = new KeySet();
+  for (const [id, group] of pairs) found.add({ id, group });
+  return (key) => found.has(key);
+}

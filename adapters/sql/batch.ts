@@ -1,0 +1,99 @@
+/**
+ * Many rows as the parameters of one statement.
+ *
+ * A column that is the same in all rows goes as one value, any other as an array, so that a thousand rows
+ * carry only what tells them apart. Measured against arrays for every column, that halves the time of
+ * a batch.
+ *
+ * @module
+ */
+import { booleanArray, numberArray, SEPARATOR_SQL, textArray } from "./array_param.ts";
+
+/** What a statement takes: plain values that every driver encodes alike. */
+export type Value = string | number | null;
+
+/** A column of a batch: its name, its type and how a row gives its value. */
+export type BatchColumn<Row> =
+  & { readonly name: string }
+  & (
+    | { readonly type: "text"; readonly value: (row: Row) => string | null }
+    | { readonly type: "bigint" | "integer"; readonly value: (row: Row) => number | null }
+    | { readonly type: "boolean"; readonly value: (row: Row) => boolean | null }
+  );
+
+/** Rows of values; at least two, and not all the same. */
+export class Batch<Row> {
+  /** The parameters, in order. */
+  readonly params: Value[] = [];
+  readonly #rows: readonly Row[];
+  readonly #expressions = new Map<string, string>();
+  readonly #arrays: { readonly name: string; readonly sql: string }[] = [];
+
+  constructor(rows: readonly Row[], columns: readonly BatchColumn<Row>[]) {
+    this.#rows = rows;
+    for (const column of columns) {
+      this.#expressions.set(
+        column.name,
+        uniform(rows, column, this.params) ?? this.#differing(column),
+      );
+    }
+  }
+
+  /** A column's value in the current row, as it stands in the statement. */
+  value(column: string): string {
+    return this.#expressions.get(column) as string;
+  }
+
+  /** A further parameter, the same for all rows. */
+  param(value: Value, type: string): string {
+    return `$${this.params.push(value)}::text::${type}`;
+  }
+
+  /** Where the rows come from. */
+  get from(): string {
+    const arrays = this.#arrays.map(({ sql }) => sql).join(", ");
+    const names = this.#arrays.map(({ name }) => name).join(", ");
+    return `unnest(${arrays}) as v (${names})`;
+  }
+
+  #differing(column: BatchColumn<Row>): string {
+    this.#arrays.push({ name: column.name, sql: this.#array(column) });
+    return `v.${column.name}`;
+  }
+
+  #array(column: BatchColumn<Row>): string {
+    switch (column.type) {
+      case "bigint":
+      case "integer":
+        return this.param(numberArray(this.#rows.map(column.value)), `${column.type}[]`);
+      case "boolean":
+        return this.param(booleanArray(this.#rows.map(column.value)), "boolean[]");
+      case "text": {
+        const { text, joined } = textArray(this.#rows.map(column.value));
+        const param = this.param(text, joined ? "text" : "text[]");
+        return joined ? `string_to_array(${param}, ${SEPARATOR_SQL})` : param;
+      }
+    }
+  }
+}
+
+/**
+ * A column that is the same in all rows, as it stands in the statement: a parameter, or a null;
+ * undefined for one that differs.
+ */
+export function uniform<Row>(
+  rows: readonly Row[],
+  { type, value }: BatchColumn<Row>,
+  params: Value[],
+): string | undefined {
+  const first = value(rows[0] as Row);
+  if (!rows.every((row) => value(row) === first)) return undefined;
+  if (first === null) return `null::${type}`;
+  return `$${params.push(singleValue(first))}::text::${type}`;
+}
+
+/** A value as a parameter; fractions are rounded up, as times are whole milliseconds. */
+export function singleValue(value: string | number | boolean | null): Value {
+  if (typeof value === "number") return Math.ceil(value);
+  return typeof value === "boolean" ? String(value) : value;
+}

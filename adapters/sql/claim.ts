@@ -1,0 +1,223 @@
+/**
+ * Claiming records.
+ *
+ * A claim changes no indexed column, and the tables' fillfactor leaves room beside each row, so that
+ * Postgres writes it as a heap-only update: no index is touched.
+ *
+ * @module
+ */
+import type { ClaimRequest } from "../../core/ports/store.ts";
+import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import { textLiteral } from "./array_param.ts";
+import type { Value } from "./batch.ts";
+import { ClaimPosition } from "./claim_cursor.ts";
+import { expected, limitOf } from "./index_order.ts";
+import { READ_COLUMNS, recordOf } from "./row.ts";
+import type { Run } from "./run.ts";
+import { isStorableKey } from "./text.ts";
+import { compareKeys, type Table } from "./table.ts";
+import { UNHURRIED } from "./async_commit.ts";
+
+/** How many records that are due and unclaimed are looked at for suspects, earliest first. */
+const SUSPECT_WINDOW = 1_000;
+
+/** How often all of them are looked at, in milliseconds. */
+const SUSPECT_FULL_SCAN_MS = 10_000;
+
+/** Nobody holds it, and no worker died with it. */
+const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
+/** Nobody holds it now; the first parameter is the time. */
+const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
+/** A worker died with it, just now or before. */
+const SUSPECT = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
+const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
+
+/** What else must hold of a record that is due. */
+const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
+  fresh: `state = 'scheduled' and ${UNTOUCHED}`,
+  suspect: `state = 'scheduled' and ${SUSPECT}`,
+  half: `state = 'prepared' and ${FREE}`,
+};
+
+/** How many suspects one claim considers, so that several claimers at once find one each. */
+const SUSPECT_CANDIDATES = 16;
+
+/** Claims records of a table. */
+export class Claimer {
+  readonly #table: Table;
+  readonly #positions = new Map<string, ClaimPosition>();
+  readonly #fullScansAtMs = new Map<string, number>();
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** See `Store.claim`. */
+  async claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { limit, groups, key } = request;
+    if (limit <= 0 || groups?.length === 0) return [];
+    if (key !== undefined && !isStorableKey(key)) return [];
+    const records = await this.#claim(run, request);
+    // RETURNING promises no order.
+    return records.sort((a, b) => a.dueAtMs - b.dueAtMs || compareKeys(a, b));
+  }
+
+  #claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    if (request.key !== undefined) return this.#one(run, request, request.key);
+    switch (request.kind) {
+      case "fresh":
+        return this.#fresh(run, request);
+      case "suspect":
+        return this.#suspect(run, request);
+      case "half":
+        return this.#half(run, request);
+    }
+  }
+
+  async #one(run: Run, request: ClaimRequest, { id, group }: RecordKey): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs } = request;
+    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), id, group];
+    return await this.#read(run, oneSql(this.#table, request), params, request);
+  }
+
+  async #half(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs, limit } = request;
+    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), limit];
+    return await this.#read(run, halfSql(this.#table, request), params, request);
+  }
+
+  async #fresh(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs, limit } = request;
+    const position = this.#position(request);
+    const from = async (fromMs: number, rest: number) => {
+      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), rest, fromMs];
+      return await this.#read(run, freshSql(this.#table, request), params, request);
+    };
+    const fromMs = position.start(nowMs);
+    const ahead = await from(fromMs, limit);
+    const found = ahead.length < limit && fromMs > 0
+      ? [...ahead, ...await from(0, limit - ahead.length)]
+      : ahead;
+    position.claimed(ahead, limit);
+    return found;
+  }
+
+  /**
+   * Leases are in no index, or claims would be no heap-only updates, so a lease that ran out is found
+   * by looking. Claims go by due time, so it is nearly always among the earliest due; only there is
+   * looked each time, or every look beside a large backlog would walk all of it.
+   */
+  async #suspect(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+    const { nowMs, leaseUntilMs } = request;
+    const claim = async (window: number | null) => {
+      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), window];
+      return await this.#read(run, suspectSql(this.#table, request), params, request);
+    };
+    const scope = scopeOf(request);
+    const sinceMs = nowMs - (this.#fullScansAtMs.get(scope) ?? -Infinity);
+    if (sinceMs >= 0 && sinceMs < SUSPECT_FULL_SCAN_MS) return await claim(SUSPECT_WINDOW);
+    this.#fullScansAtMs.set(scope, nowMs);
+    return await claim(null);
+  }
+
+  async #read(
+    run: Run,
+    text: string,
+    params: readonly Value[],
+    { groups }: ClaimRequest,
+  ): Promise<StoredRecord[]> {
+    const all = groups === undefined ? params : [...params, textLiteral(groups)];
+    return (await run(text, all)).map((row) => recordOf(this.#table.box, row));
+  }
+
+  #position(request: ClaimRequest): ClaimPosition {
+    const scope = scopeOf(request);
+    let position = this.#positions.get(scope);
+    if (position === undefined) this.#positions.set(scope, position = new ClaimPosition());
+    return position;
+  }
+}
+
+/** Parameters: now, lease until, id, group, groups. */
+function oneSql(table: Table, { kind, groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where id = $3::text and subscriber_group = $4::text and due_at_ms <= $1::text::bigint
+      and ${CLAIMABLE[kind]}${ofGroups(groups, 5)}
+    for update skip locked`,
+    kind === "suspect" ? COUNT_CRASH : "",
+  );
+}
+
+/** Parameters: now, lease until, limit, due from, groups. */
+function freshSql(table: Table, { groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
+      and ${UNTOUCHED}${ofGroups(groups, 5)}
+    order by due_at_ms
+    ${limitOf("$3")}
+    for update skip locked`,
+    "",
+  );
+}
+
+/** Parameters: now, lease until, limit, groups. */
+function halfSql(table: Table, { groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where state = 'prepared' and due_at_ms <= $1::text::bigint
+      and ${FREE}${ofGroups(groups, 4)}
+    order by due_at_ms
+    ${limitOf("$3")}
+    for update skip locked`,
+    "",
+  );
+}
+
+/** Parameters: now, lease until, window, groups. */
+function suspectSql(table: Table, { groups }: ClaimRequest): string {
+  const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
+  return claimSql(
+    table,
+    `select ctid from ${table.name}
+    where ctid = any(array(
+        select place from (
+          select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
+          where ${due} and ${FREE}${ofGroups(groups, 4)}
+          order by due_at_ms
+          ${limitOf("$3")}
+        ) as earliest
+        where ${SUSPECT}
+        order by due_at_ms
+        limit ${SUSPECT_CANDIDATES}
+      )) and ${due} and ${SUSPECT}
+    order by due_at_ms
+    limit 1
+    for update skip locked`,
+    COUNT_CRASH,
+  );
+}
+
+/** By `ctid`, because the rows were just found and locked: looking each up again by its key costs more. */
+function claimSql(table: Table, places: string, alsoSet: string): string {
+  return `update ${table.name}
+set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
+where ctid = any(array(
+    ${places}
+  )) and ${UNHURRIED}
+returning ${READ_COLUMNS}`;
+}
+
+function ofGroups(groups: readonly string[] | undefined, parameter: number): string {
+  if (groups === undefined) return "";
+  return ` and ${expected(`subscriber_group = any($${parameter}::text::text[])`)}`;
+}
+
+/** Claims of other groups go their own way. */
+function scopeOf({ groups }: ClaimRequest): string {
+  return groups === undefined ? "" : textLiteral(groups);
+}

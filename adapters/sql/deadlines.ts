@@ -1,0 +1,67 @@
+/**
+ * Time limits of statements. Nearly every statement is answered long before its time is up, so a timer for
+ * each would cost more than all the rest of its limit: those of one length share a timer.
+ *
+ * @module
+ */
+
+/** A limit that is under way. */
+interface Deadline {
+  /** On the clock of `performance.now()`. */
+  readonly atMs: number;
+  readonly onPassed: () => void;
+}
+
+/** Limits of one length, so the oldest is always the first to pass. */
+class Deadlines {
+  readonly #timeoutMs: number;
+  readonly #underWay = new Set<Deadline>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  add(onPassed: () => void): Deadline {
+    const deadline = { atMs: performance.now() + this.#timeoutMs, onPassed };
+    this.#underWay.add(deadline);
+    this.#wait(this.#timeoutMs);
+    return deadline;
+  }
+
+  remove(deadline: Deadline): void {
+    this.#underWay.delete(deadline);
+    if (this.#underWay.size > 0) return;
+    // A timer that is left keeps a process from ending.
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #wait(ms: number): void {
+    this.#timer ??= setTimeout(() => this.#pass(), ms);
+  }
+
+  #pass(): void {
+    this.#timer = undefined;
+    for (const deadline of this.#underWay) {
+      const leftMs = deadline.atMs - performance.now();
+      if (leftMs > 0) return this.#wait(Math.ceil(leftMs));
+      this.#underWay.delete(deadline);
+      deadline.onPassed();
+    }
+  }
+}
+
+const byLength = new Map<number, Deadlines>();
+
+/**
+ * Calls `onPassed` when the time is up, unless the function that it gives is called before.
+ *
+ * @param timeoutMs One of few lengths; what is known of a length is kept.
+ */
+export function startDeadline(timeoutMs: number, onPassed: () => void): () => void {
+  let deadlines = byLength.get(timeoutMs);
+  if (deadlines === undefined) byLength.set(timeoutMs, deadlines = new Deadlines(timeoutMs));
+  const deadline = deadlines.add(onPassed);
+  return () => deadlines.remove(deadline);
+}

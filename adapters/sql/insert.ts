@@ -1,0 +1,175 @@
+/**
+ * Adding records.
+ *
+ * @module
+ */
+import type { NewRecord } from "../../core/ports/record.ts";
+import { Batch, singleValue, type Value } from "./batch.ts";
+import type { Notification } from "./wakeups.ts";
+import { hasToken } from "./transaction_proof.ts";
+import { type Change, type Reached, runReached } from "./affected_rows.ts";
+import { type Column, NEW_RECORD_COLUMNS } from "./row.ts";
+import type { Run } from "./run.ts";
+import type { Table } from "./table.ts";
+
+/**
+ * The most records and the most characters of bodies in one statement: well under what a protocol
+ * message, a JavaScript string and the server's memory bear, and large enough that more gain nothing.
+ */
+const MAX_ROWS = 5_000;
+const MAX_CHARACTERS = 8 * 1024 * 1024;
+
+/** Whether all keys are new, so that there is no need to look which of them are taken. */
+export function haveNewKeys(records: readonly NewRecord[]): boolean {
+  return records.every(({ hasNewKey }) => hasNewKey === true);
+}
+
+/**
+ * Adds records whose keys are new, in one statement, which may tell others of it when it commits. To look
+ * whether they are taken costs two fifths of it.
+ */
+export async function insertNew(
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  word: Notification | null = null,
+): Promise<void> {
+  const { sql, params } = insertion(table, records, nowMs);
+  if (word === null) {
+    await run(sql, params);
+    return;
+  }
+  const [channel, payload] = [`$${params.length + 1}`, `$${params.length + 2}`];
+  await run(`with added as (\n${sql}\n) select pg_notify(${channel}::text, ${payload}::text)`, [
+    ...params,
+    word.channel,
+    word.payload,
+  ]);
+}
+
+/** Adds records whose keys are new where the transaction has a token; says whether it did. */
+export async function insertNewWith(
+  token: string,
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+): Promise<boolean> {
+  const { sql, params } = insertion(table, records, nowMs, token);
+  const [row] = await run(
+    `with added as (\n${sql}\nreturning 1)\nselect count(*)::text from added`,
+    params,
+  );
+  return Number(row?.[0]) === records.length;
+}
+
+/**
+ * Adds records whose keys all differ, in one statement, and says which it added.
+ *
+ * @param token Without it none is added; see `Proof`.
+ */
+export async function insert(
+  run: Run,
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token?: string,
+): Promise<Reached> {
+  const { sql, params } = insertion(table, records, nowMs, token);
+  return await runReached(run, records.length, { sql: `${sql}\non conflict do nothing`, params });
+}
+
+function insertion(
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token?: string,
+): Change {
+  return records.length === 1
+    ? insertOne(table, records[0] as NewRecord, nowMs, token)
+    : insertMany(table, records, nowMs, token);
+}
+
+/** Statements for one record, by table and by the columns as bits: the server prepares each once. */
+const oneSql = new Map<string, Map<number, string>>();
+
+/**
+ * A plain INSERT of one row is what a server does fastest, and single publishes are common. Columns
+ * that are null are left out: half of them are, in most records.
+ */
+function insertOne(table: Table, record: NewRecord, nowMs: number, token?: string): Change {
+  const columns: Column[] = [];
+  const params: Value[] = [];
+  let shape = 0;
+  NEW_RECORD_COLUMNS.forEach((column, i) => {
+    const value = column.value(record);
+    if (value === null) return;
+    columns.push(column);
+    params.push(singleValue(value));
+    shape |= 1 << i;
+  });
+  params.push(Math.ceil(nowMs));
+  const createdAtMs = `$${params.length}`;
+  if (token !== undefined) {
+    params.push(token);
+    shape |= 1 << NEW_RECORD_COLUMNS.length;
+  }
+  let ofTable = oneSql.get(table.name);
+  if (ofTable === undefined) oneSql.set(table.name, ofTable = new Map());
+  let sql = ofTable.get(shape);
+  if (sql === undefined) {
+    const values = columns.map(({ stored = same }, i) => stored(`$${i + 1}`));
+    const row = [...values, createdAtMs].join(", ");
+    sql = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
+${
+      token === undefined
+        ? `values (${row})`
+        : `select ${row} where ${hasToken(`$${params.length}`)}`
+    }`;
+    ofTable.set(shape, sql);
+  }
+  return { sql, params };
+}
+
+function insertMany(
+  table: Table,
+  records: readonly NewRecord[],
+  nowMs: number,
+  token?: string,
+): Change {
+  const batch = new Batch(records, NEW_RECORD_COLUMNS);
+  const values = NEW_RECORD_COLUMNS.map(({ name, stored = same }) => stored(batch.value(name)));
+  const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
+  const sql = `insert into ${table.name} (${namesOf(NEW_RECORD_COLUMNS)}, created_at_ms)
+select ${values.join(", ")}, ${createdAtMs}
+from ${batch.from}${token === undefined ? "" : `\nwhere ${hasToken(batch.param(token, "text"))}`}`;
+  return { sql, params: batch.params };
+}
+
+/** Cuts records into parts of which each fits a statement. */
+export function statementParts(records: readonly NewRecord[]): NewRecord[][] {
+  const parts: NewRecord[][] = [];
+  let part: NewRecord[] = [];
+  let characters = 0;
+  for (const record of records) {
+    const length = record.message.body.length;
+    if (part.length === MAX_ROWS || (part.length > 0 && characters + length > MAX_CHARACTERS)) {
+      parts.push(part);
+      part = [];
+      characters = 0;
+    }
+    part.push(record);
+    characters += length;
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
+}
+
+function namesOf(columns: readonly Column[]): string {
+  return columns.map(({ name }) => name).join(", ");
+}
+
+function same(parameter: string): string {
+  return parameter;
+}

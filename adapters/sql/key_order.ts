@@ -1,0 +1,24 @@
+/**
+ * Records in the order of their keys.
+ *
+ * Two that add the same keys wait for one another where each has one that the other wants next. In one order
+ * of keys none does.
+ *
+ * @module
+ */
+import type { RecordKey } from "../../core/ports/record.ts";
+import { compareKeys } from "./table.ts";
+
+/** Does work on items in the order of their keys; results are in the order of `items`. */
+export async function inKeyOrder<Item, Result>(
+  items: readonly Item[],
+  keyOf: (item: Item) => RecordKey,
+  work: (sorted: readonly Item[]) => Promise<readonly Result[]>,
+): Promise<Result[]> {
+  const at = (place: number) => items[place] as Item;
+  const places = [...items.keys()].sort((a, b) => compareKeys(keyOf(at(a)), keyOf(at(b))));
+  const sorted = await work(places.map(at));
+  const results: Result[] = [];
+  places.forEach((place, i) => results[place] = sorted[i] as Result);
+  return results;
+}

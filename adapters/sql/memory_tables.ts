@@ -1,0 +1,60 @@
+/**
+ * The tables of what the inbox remembers beyond its records.
+ *
+ * @module
+ */
+import { quotedSchema } from "./schema_name.ts";
+
+/** The tables of a schema. */
+export interface MemoryTables {
+  /** The memories. */
+  readonly memory: string;
+  /** One row at the most: when the latest message arrived that was forgotten. */
+  readonly forgotten: string;
+}
+
+/** The tables of a schema. */
+export function memoryTables(schema: string): MemoryTables {
+  const name = quotedSchema(schema);
+  return { memory: `${name}.inbox_memory`, forgotten: `${name}.inbox_forgotten` };
+}
+
+/**
+ * The statements that make them. What an older version pruned was a day old, or older; its tables are older than this
+ * transaction, and may be empty because of that.
+ */
+export function memoryStatements(schema: string): string[] {
+  const { memory, forgotten } = memoryTables(schema);
+  const name = quotedSchema(schema);
+  return [
+    `create table ${memory} (
+  key uuid primary key,
+  content uuid not null,
+  arrived_minute integer not null,
+  principal integer,
+  has_failed boolean
+)`,
+    `create index inbox_memory_arrival on ${memory} (arrived_minute)`,
+    `create table ${forgotten} (
+  only_row boolean primary key default true check (only_row),
+  until_ms bigint not null
+)`,
+    `insert into ${forgotten} (until_ms)
+select (extract(epoch from now()) * 1000)::bigint - 86400000
+where exists (select 1 from ${name}.inbox)
+  or exists (select 1 from ${name}.migrations where applied_at < now())`,
+  ];
+}
+
+/**
+ * A common table expression that keeps when the latest of some messages arrived, as forgotten.
+ *
+ * @param latest A query for that time in milliseconds; no row, or null, where there are none.
+ */
+export function forgetting({ forgotten }: MemoryTables, latest: string): string {
+  return `forgetting as (
+  insert into ${forgotten} as f (until_ms)
+  select l.at_ms from (${latest}) as l (at_ms) where l.at_ms is not null
+  on conflict (only_row) do update set until_ms = greatest(f.until_ms, excluded.until_ms)
+)`;
+}

@@ -1,0 +1,163 @@
+/**
+ * Reading without claiming, and deleting what expired.
+ *
+ * @module
+ */
+import type { State } from "../../core/lifecycle/lifecycle.ts";
+import type { ListQuery, StateCounts } from "../../core/ports/store.ts";
+import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import { textLiteral } from "./array_param.ts";
+import type { Value } from "./batch.ts";
+import { expected, limitOf } from "./index_order.ts";
+import { forgetting, type MemoryTables } from "./memory_tables.ts";
+import { READ_COLUMNS, recordOf } from "./row.ts";
+import type { Run } from "./run.ts";
+import { isStorableKey } from "./text.ts";
+import { keyText, type Table } from "./table.ts";
+import { UNHURRIED } from "./async_commit.ts";
+
+/** The states nearly all records are in. */
+const BULK_STATES: readonly State[] = ["scheduled", "succeeded"];
+const NOT_BULK = "state not in ('scheduled', 'succeeded')";
+
+/** Reads records of a table. */
+export class Lookup {
+  readonly #table: Table;
+
+  constructor(table: Table) {
+    this.#table = table;
+  }
+
+  /** The records that have these keys, by {@linkcode keyText}. */
+  async byKeys(run: Run, keys: readonly RecordKey[]): Promise<Map<string, StoredRecord>> {
+    const wanted = keys.filter(isStorableKey);
+    if (wanted.length === 0) return new Map();
+    const { box, name } = this.#table;
+    const rows = await run(
+      `select ${READ_COLUMNS} from ${name} where id = any((select $1::text)::text[])`,
+      [textLiteral([...new Set(wanted.map(({ id }) => id))])],
+    );
+    return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));
+  }
+
+  /**
+   * See `Store.list`. What failed or waits for a decision has an index. One over all records would
+   * serve the other lists, but every insert and settlement would pay for it (a fifth of the throughput):
+   * those lists read the table.
+   */
+  async list(run: Run, query: ListQuery): Promise<StoredRecord[]> {
+    if (query.limit <= 0 || query.states?.length === 0) return [];
+    const { box, name } = this.#table;
+    const params: Value[] = [];
+    const param = (value: Value, type: string) => `$${params.push(value)}::text::${type}`;
+    const wanted: string[] = [];
+    if (query.states !== undefined) {
+      // Said in the words of the index that has just these rows, or Postgres does not see that it fits.
+      if (query.states.every((state) => !BULK_STATES.includes(state))) wanted.push(NOT_BULK);
+      wanted.push(`state = any(${param(textLiteral(query.states), "text[]")})`);
+    }
+    if (query.name !== undefined) wanted.push(`name = ${param(query.name, "text")}`);
+    if (query.group !== undefined) {
+      wanted.push(`subscriber_group = ${param(query.group, "text")}`);
+    }
+    if (query.after !== undefined) {
+      const { createdAtMs, key } = query.after;
+      const after = [param(createdAtMs, "bigint"), param(key.id, "text"), param(key.group, "text")];
+      wanted.push(`(created_at_ms, id, subscriber_group) < (${after.join(", ")})`);
+    }
+    const rows = await run(
+      `select ${READ_COLUMNS} from ${name} as t
+${
+        wanted.length === 0
+          ? ""
+          : `where ${wanted.join(" and ")}\n`
+      }order by t.created_at_ms desc, t.id desc, t.subscriber_group desc
+limit ${param(query.limit, "bigint")}`,
+      params,
+    );
+    return rows.map((row) => recordOf(box, row));
+  }
+
+  /** See `Store.count`. */
+  async count(run: Run): Promise<StateCounts> {
+    const rows = await run(`select state, count(*) from ${this.#table.name} group by state`, []);
+    const counts: Record<State, number> = {
+      prepared: 0,
+      scheduled: 0,
+      succeeded: 0,
+      failed: 0,
+      cancelled: 0,
+      in_doubt: 0,
+    };
+    for (const [state, count] of rows) counts[state as State] = Number(count);
+    return counts;
+  }
+
+  /**
+   * See `Store.nextDueAt`. The earliest record without a lease is found through its state's index; all
+   * due before it have one, and are as few as are being worked on.
+   */
+  async nextDueAt(
+    run: Run,
+    groups: readonly string[] | undefined,
+    state: "scheduled" | "prepared",
+  ): Promise<number | null> {
+    if (groups?.length === 0) return null;
+    const { name } = this.#table;
+    const waiting = `state = '${state}'${
+      groups === undefined ? "" : ` and ${expected("subscriber_group = any($1::text::text[])")}`
+    }`;
+    const [row] = await run(
+      `with free as materialized (
+  select due_at_ms from ${name}
+  where ${waiting} and ${expected("lease_until_ms is null")}
+  order by due_at_ms
+  limit 1
+)
+select least(
+  (select due_at_ms from free),
+  (
+    select min(greatest(lease_until_ms, due_at_ms)) from ${name}
+    where ${waiting} and lease_until_ms is not null
+      and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
+  )
+)`,
+      groups === undefined ? [] : [textLiteral(groups)],
+    );
+    const dueAtMs = row?.[0] ?? null;
+    return dueAtMs === null ? null : Number(dueAtMs);
+  }
+
+  /**
+   * See `Store.prune`. Rows that someone else is changing or deleting are left to them. In the inbox it keeps
+   * when the latest of what it deleted had arrived.
+   */
+  async prune(
+    run: Run,
+    nowMs: number,
+    limit: number,
+    tables: MemoryTables | null,
+  ): Promise<number> {
+    if (limit <= 0) return 0;
+    const { name } = this.#table;
+    const keeping = tables === null
+      ? ""
+      : `,\n${forgetting(tables, "select max(created_at_ms) from gone")}`;
+    const rows = await run(
+      `with gone as (
+  delete from ${name}
+  where ctid = any(array(
+    select ctid from ${name}
+    where expires_at_ms <= $1::text::bigint
+    order by expires_at_ms
+    ${limitOf("$2")}
+    for update skip locked
+  )) and ${UNHURRIED}
+  returning created_at_ms
+)${keeping}
+select count(*) from gone`,
+      [Math.floor(nowMs), limit],
+    );
+    return Number(rows[0]?.[0] ?? 0);
+  }
+}

@@ -1,0 +1,189 @@
+/**
+ * Applying patches, and extending leases.
+ *
+ * @module
+ */
+import type { Patch } from "../../core/lifecycle/lifecycle.ts";
+import type { Lease, Settlement } from "../../core/ports/store.ts";
+import type { BatchColumn } from "./batch.ts";
+import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
+import { type Change, runReached, runReachingAll } from "./affected_rows.ts";
+import { storedDetails } from "./row.ts";
+import type { Run } from "./run.ts";
+import { isStorableKey, storable } from "./text.ts";
+import { KeySet, type Table } from "./table.ts";
+import { UNHURRIED } from "./async_commit.ts";
+
+/** See `Store.settle`. */
+export function settle(
+  run: Run,
+  table: Table,
+  settlements: readonly Settlement[],
+): Promise<boolean[]> {
+  return inRounds(run, settlements, (round) => settlementChange(table, round));
+}
+
+/** See `Store.settleAsLast`. */
+export async function settleAll(
+  run: Run,
+  table: Table,
+  settlements: readonly Settlement[],
+): Promise<void> {
+  if (settlements.length === 0) return;
+  await runReachingAll(run, settlements.length, settlementChange(table, settlements));
+}
+
+/**
+ * What no settlement changes stays out of the statement: each value costs the driver and the server, and
+ * an indexed column costs most.
+ */
+function settlementChange(table: Table, round: readonly Settlement[]): Change {
+  const patched = PATCH_COLUMNS.filter(({ field }) =>
+    round.some(({ seen, patch }) => seen === undefined || seen[field] !== patch[field])
+  );
+  const replies = round.some(({ seen, reply }) => reply !== undefined && reply !== seen?.reply);
+  const claims = CLAIMS.find(({ claimed }) => round.every((each) => each.claimed === claimed));
+  const batch = new KeyedBatch(round, [
+    EPOCH,
+    FROM_STATE,
+    ...patched,
+    ...claims === undefined ? [CLAIMED] : [],
+    ...replies ? [REPLIED, REPLY] : [],
+  ]);
+  const set = patched.map(({ name }) => `${name} = ${batch.value(name)}`);
+  if (replies) {
+    set.push(
+      `reply = case when ${batch.value(REPLIED.name)} then ${
+        batch.value(REPLY.name)
+      } else t.reply end`,
+    );
+  }
+  const isClaimed = claims?.sql ??
+    `(t.lease_until_ms is not null) = coalesce(${
+      batch.value(CLAIMED.name)
+    }, t.lease_until_ms is not null)`;
+  // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
+  // backlog in it.
+  const sql = `update ${table.name} as t
+set ${[...set, "lease_until_ms = null"].join(", ")}
+where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
+  and (t.state = ${batch.value(FROM_STATE.name)}) is not false and ${isClaimed}`;
+  return { ...batch.with, sql, params: batch.params };
+}
+
+/** Who settles, where all settlements say the same. */
+const CLAIMS: readonly { readonly claimed: Settlement["claimed"]; readonly sql: string }[] = [
+  { claimed: true, sql: "t.lease_until_ms is not null" },
+  { claimed: false, sql: "t.lease_until_ms is null" },
+  { claimed: "either", sql: "true" },
+];
+
+/** See `Store.renew`. */
+export function renew(
+  run: Run,
+  table: Table,
+  leases: readonly Lease[],
+  leaseUntilMs: number,
+): Promise<boolean[]> {
+  return inRounds(run, leases, (round) => {
+    const batch = new KeyedBatch(round, [EPOCH]);
+    const sql = `update ${table.name} as t
+set lease_until_ms = ${batch.param(Math.ceil(leaseUntilMs), "bigint")}
+where ${batch.hasKey} and t.epoch = ${batch.value("epoch")} and t.lease_until_ms is not null
+  and ${UNHURRIED}`;
+    return { ...batch.with, sql, params: batch.params };
+  });
+}
+
+const EPOCH: BatchColumn<Lease> = { name: "epoch", type: "integer", value: ({ epoch }) => epoch };
+
+/** The columns that a patch sets. */
+const PATCH_COLUMNS: readonly (BatchColumn<Settlement> & { readonly field: keyof Patch })[] = [
+  { name: "state", field: "state", type: "text", value: ({ patch }) => patch.state },
+  { name: "attempts", field: "attempts", type: "integer", value: ({ patch }) => patch.attempts },
+  { name: "crashes", field: "crashes", type: "integer", value: ({ patch }) => patch.crashes },
+  {
+    name: "expires_at_ms",
+    field: "expiresAtMs",
+    type: "bigint",
+    value: ({ patch }) => patch.expiresAtMs,
+  },
+  { name: "checks", field: "checks", type: "integer", value: ({ patch }) => patch.checks },
+  {
+    name: "unreachable",
+    field: "unreachable",
+    type: "integer",
+    value: ({ patch }) => patch.unreachable,
+  },
+  { name: "note", field: "note", type: "text", value: ({ patch }) => textOrNull(patch.note) },
+  {
+    name: "details",
+    field: "details",
+    type: "text",
+    value: ({ patch }) => storedDetails(patch.details),
+  },
+  { name: "reason", field: "reason", type: "text", value: ({ patch }) => textOrNull(patch.reason) },
+  { name: "due_at_ms", field: "dueAtMs", type: "bigint", value: ({ patch }) => patch.dueAtMs },
+  {
+    name: "deadline_ms",
+    field: "deadlineMs",
+    type: "bigint",
+    value: ({ patch }) => patch.deadlineMs,
+  },
+];
+
+/* What else a settlement says, beside its key. */
+
+const FROM_STATE: BatchColumn<Settlement> = {
+  name: "from_state",
+  type: "text",
+  value: ({ from }) => from,
+};
+
+/** Null settles either way. */
+const CLAIMED: BatchColumn<Settlement> = {
+  name: "claimed",
+  type: "boolean",
+  value: ({ claimed }) => claimed === "either" ? null : claimed,
+};
+
+const REPLIED: BatchColumn<Settlement> = {
+  name: "replied",
+  type: "boolean",
+  value: ({ reply }) => reply !== undefined,
+};
+
+const REPLY: BatchColumn<Settlement> = {
+  name: "reply",
+  type: "text",
+  value: ({ reply }) => textOrNull(reply ?? null),
+};
+
+/**
+ * Runs a statement over items with a key, and says of each whether its row was reached. A statement
+ * applies one change to a row, so items with the same key go to rounds of their own, in order.
+ */
+async function inRounds<Item extends Keyed>(
+  run: Run,
+  items: readonly Item[],
+  change: (round: readonly Item[]) => Change,
+): Promise<boolean[]> {
+  const applied = items.map(() => false);
+  // A key that cannot be stored is that of no record.
+  let left = [...items.keys()].filter((place) => isStorableKey((items[place] as Item).key));
+  while (left.length > 0) {
+    const seen = new KeySet();
+    const places: number[] = [];
+    const later: number[] = [];
+    for (const place of left) (seen.add((items[place] as Item).key) ? places : later).push(place);
+    const round = places.map((place) => items[place] as Item);
+    const reached = await runReached(run, round.length, change(round));
+    places.forEach((place, i) => applied[place] = reached((round[i] as Item).key));
+    left = later;
+  }
+  return applied;
+}
+
+function textOrNull(text: string | null): string | null {
+  return text === null ? null : storable(text);
+}

@@ -1,0 +1,46 @@
+/**
+ * Time limits of statements: how long they may be, and waiting within one.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { startDeadline } from "./deadlines.ts";
+
+/** How long a statement may take if nothing else is said, in milliseconds. */
+export const STATEMENT_TIMEOUT_MS = 30_000;
+
+/** The longest time a timer takes. */
+const MAX_TIMEOUT_MS = 2_147_483_647;
+
+/**
+ * Waits for work that cannot be cancelled.
+ *
+ * @throws {AtlastError} `code` when the time is up.
+ */
+export async function within<Result>(
+  timeoutMs: number,
+  what: string,
+  work: PromiseLike<Result>,
+  code: "timeout" | "outcome_unknown" = "timeout",
+): Promise<Result> {
+  let stop: (() => void) | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    stop = startDeadline(timeoutMs, () => {
+      reject(new AtlastError(code, `Cannot ${what}: got no answer within ${timeoutMs} ms`));
+    });
+  });
+  return await Promise.race([work, limit]).finally(() => stop?.());
+}
+
+/**
+ * Checks the option `statementTimeoutMs`.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkStatementTimeout(timeoutMs: number): number {
+  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use statementTimeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
+  );
+}

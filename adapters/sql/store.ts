@@ -1,0 +1,327 @@
+/**
+ * The store in SQL, whatever driver carries it.
+ *
+ * @module
+ */
+import type { Wakeups } from "./wakeups.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type {
+  AddResult,
+  ClaimRequest,
+  Lease,
+  ListQuery,
+  ReturnResult,
+  Settlement,
+  StateCounts,
+  Store,
+  StoreCapabilities,
+} from "../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
+import { Claimer } from "./claim.ts";
+import { inKeyOrder } from "./key_order.ts";
+import { addPart, allAdded } from "./add.ts";
+import type { Notification } from "./wakeups.ts";
+import { failureOf, untilUncontended } from "./contention.ts";
+import { addUnlessKnown, forgetBefore, pruneRemembering } from "./inbox_memory.ts";
+import { type MemoryTables, memoryTables } from "./memory_tables.ts";
+import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
+import { Lookup } from "./select.ts";
+import type { Proof } from "./transaction_proof.ts";
+import { type Database, explained } from "./database.ts";
+import type { Run } from "./run.ts";
+import { readServiceId } from "./service_id.ts";
+import { renew, settle, settleAll } from "./settle.ts";
+import { keyText, type Table, tableOf } from "./table.ts";
+import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
+
+/** What a {@linkcode SqlStore} is made of. */
+interface SqlStoreParts<Tx> {
+  readonly capabilities: StoreCapabilities;
+  readonly database: Database<Tx>;
+  readonly schema: string;
+  readonly wakeups: Wakeups;
+  /** Creates or checks the tables. */
+  readonly prepare: () => Promise<void>;
+}
+
+interface BoxParts {
+  readonly table: Table;
+  readonly claimer: Claimer;
+  readonly lookup: Lookup;
+}
+
+/** Outbox and inbox in two tables. */
+export class SqlStore<Tx> implements Store<Tx> {
+  readonly capabilities: StoreCapabilities;
+  readonly #parts: SqlStoreParts<Tx>;
+  readonly #run: Run;
+  readonly #boxes: Readonly<Record<Box, BoxParts>>;
+  readonly #memory: MemoryTables;
+  #ready: Promise<void> | null = null;
+
+  constructor(parts: SqlStoreParts<Tx>) {
+    this.#parts = parts;
+    this.capabilities = parts.capabilities;
+    const run = explained(parts.database.run, parts.schema);
+    this.#run = (text, params) =>
+      untilUncontended(() => run(text, params)).catch((error) => this.#looksAgain(error));
+    this.#memory = memoryTables(parts.schema);
+    this.#boxes = {
+      outbox: partsOf(parts.schema, "outbox"),
+      inbox: partsOf(parts.schema, "inbox"),
+    };
+  }
+
+  ready(): Promise<void> {
+    this.#ready ??= this.#parts.prepare().catch((error) => {
+      this.#ready = null;
+      throw error;
+    });
+    return this.#ready;
+  }
+
+  async serviceId(): Promise<string> {
+    await this.ready();
+    return await readServiceId(this.#run, this.#parts.schema);
+  }
+
+  joining(tx: Tx | SqlClient): Tx | SqlClient {
+    return this.#parts.database.joining(tx);
+  }
+
+  async add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]> {
+    if (records.length > 1 && !haveNewKeys(records)) {
+      const add = (sorted: readonly NewRecord[]) => this.#addParts(box, sorted, nowMs, tx);
+      return await inKeyOrder(records, (record) => record, add);
+    }
+    return await this.#addParts(box, records, nowMs, tx);
+  }
+
+  async #addParts(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]> {
+    const parts = statementParts(records);
+    if (tx !== undefined) return await this.#addIn(tx, box, parts, nowMs);
+    await this.ready();
+    // One statement is atomic by itself, several need a transaction.
+    if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
+    return await untilUncontended(() =>
+      this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
+    );
+  }
+
+  addAndTell(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
+    const word = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
+    return word === null ? null : this.#addWith(word, box, record, nowMs);
+  }
+
+  async claim(request: ClaimRequest): Promise<StoredRecord[]> {
+    await this.ready();
+    return await this.#boxes[request.box].claimer.claim(this.#run, request);
+  }
+
+  async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
+    await this.ready();
+    return await renew(this.#run, this.#boxes[box].table, leases, leaseUntilMs);
+  }
+
+  async settle(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx?: Tx | SqlClient,
+  ): Promise<boolean[]> {
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    return await settle(run, this.#boxes[box].table, settlements);
+  }
+
+  async settleAsLast(
+    box: Box,
+    settlements: readonly Settlement[],
+    tx: Tx,
+  ): Promise<void> {
+    const settled = settleAll(this.#runIn(tx), this.#boxes[box].table, settlements);
+    await (this.#parts.database.ahead?.(tx)?.take(settled) ?? settled);
+  }
+
+  async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
+    await this.ready();
+    const found = await this.#boxes[box].lookup.byKeys(this.#run, [key]);
+    return found.get(keyText(key)) ?? null;
+  }
+
+  async findMany(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: Tx | SqlClient,
+  ): Promise<(StoredRecord | null)[]> {
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const found = await this.#boxes[box].lookup.byKeys(run, keys);
+    return keys.map((key) => found.get(keyText(key)) ?? null);
+  }
+
+  async list(query: ListQuery): Promise<StoredRecord[]> {
+    await this.ready();
+    return await this.#boxes[query.box].lookup.list(this.#run, query);
+  }
+
+  async count(box: Box): Promise<StateCounts> {
+    await this.ready();
+    return await this.#boxes[box].lookup.count(this.#run);
+  }
+
+  async prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
+    await this.ready();
+    const { table, lookup } = this.#boxes[box];
+    if (box !== "inbox" || remembering === undefined) {
+      return await lookup.prune(this.#run, nowMs, limit, box === "inbox" ? this.#memory : null);
+    }
+    let deleted = 0;
+    for (let more = true; more && deleted < limit;) {
+      const left = limit - deleted;
+      const part = await this.transaction((tx) =>
+        pruneRemembering(this.#runIn(tx), table, this.#memory, nowMs, left, remembering)
+      );
+      deleted += part.deleted;
+      more = part.more;
+    }
+    if (remembering.sinceMs === -Infinity) return deleted;
+    return deleted + await forgetBefore(this.#run, this.#memory, remembering.sinceMs, limit);
+  }
+
+  async addUnlessKnown(
+    records: readonly ReturningRecord[],
+    nowMs: number,
+  ): Promise<ReturnResult[]> {
+    await this.ready();
+    if (records.length === 0) return [];
+    const add = (sorted: readonly ReturningRecord[]) =>
+      this.transaction((tx) =>
+        addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, sorted, nowMs)
+      );
+    return await untilUncontended(() => inKeyOrder(records, ({ record }) => record, add));
+  }
+
+  async nextDueAt(
+    box: Box,
+    nowMs: number,
+    groups?: readonly string[],
+    state: "scheduled" | "prepared" = "scheduled",
+    unroutableForMs?: number,
+  ): Promise<number | null> {
+    await this.ready();
+    const { table, lookup } = this.#boxes[box];
+    if (state === "scheduled" && unroutableForMs !== undefined) {
+      return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
+    }
+    return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+    await this.ready();
+    return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
+  }
+
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    return this.#parts.database.transaction(work).catch((error) => this.#looksAgain(error));
+  }
+
+  failureOf(error: unknown): "contention" | "refused" | null {
+    return failureOf(error);
+  }
+
+  notify(box: Box): Promise<void> {
+    return this.#parts.wakeups.notify(box);
+  }
+
+  listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
+    return this.#parts.wakeups.listen(wake);
+  }
+
+  close(): Promise<void> {
+    return this.#parts.wakeups.close();
+  }
+
+  /** A pooler that showed by losing statements is looked for before the store is used again. */
+  #looksAgain(error: unknown): never {
+    if (error instanceof AtlastError && error.code === "prepared_statement_lost") {
+      this.#ready = null;
+    }
+    throw error;
+  }
+
+  #runIn(tx: Tx | SqlClient): Run {
+    return explained(this.#parts.database.runIn(tx), this.#parts.schema);
+  }
+
+  /** Records whose keys are new are all added or the transaction fails: their answer need not be waited for. */
+  async #addIn(
+    given: Tx | SqlClient,
+    box: Box,
+    parts: readonly (readonly NewRecord[])[],
+    nowMs: number,
+  ): Promise<AddResult[]> {
+    const { database } = this.#parts;
+    const tx = database.joining(given);
+    const writer = { run: this.#runIn(tx), proof: database.proofIn(tx) };
+    const adding = this.#add(writer, box, parts, nowMs);
+    const [part, ...more] = parts;
+    // The second of several parts is sent when the first was answered, which might be after the commit.
+    if (part === undefined || more.length > 0 || !haveNewKeys(part)) return await adding;
+    const ahead = database.ahead?.(tx);
+    if (ahead === undefined) return await adding;
+    await ahead.take(adding);
+    return allAdded(part);
+  }
+
+  async #addWith(
+    word: Notification,
+    box: Box,
+    record: NewRecord,
+    nowMs: number,
+  ): Promise<AddResult> {
+    await this.ready();
+    await insertNew(this.#run, this.#boxes[box].table, [record], nowMs, word);
+    return { added: true };
+  }
+
+  async #add(
+    { run, proof = null }: { readonly run: Run; readonly proof?: Proof | null },
+    box: Box,
+    parts: readonly (readonly NewRecord[])[],
+    nowMs: number,
+  ): Promise<AddResult[]> {
+    const { table, lookup } = this.#boxes[box];
+    const results: AddResult[] = [];
+    for (const part of parts) {
+      const added = proof === null
+        ? addPart(run, table, lookup, part, nowMs)
+        : proof.write((token) => addPart(run, table, lookup, part, nowMs, token));
+      results.push(...await added);
+    }
+    return results;
+  }
+}
+
+function partsOf(schema: string, box: Box): BoxParts {
+  const table = tableOf(schema, box);
+  return { table, claimer: new Claimer(table), lookup: new Lookup(table) };
+}

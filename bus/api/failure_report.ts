@@ -1,0 +1,134 @@
+/**
+ * What a failure callback says.
+ *
+ * @module
+ */
+import type { Schema, SchemaIssue } from "../../core/message/contract.ts";
+import { AtlastError } from "../../core/errors.ts";
+import {
+  type FailureCode,
+  failureText,
+  readFailureCode,
+} from "../../core/lifecycle/failure_code.ts";
+import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
+
+/** The body of a failure callback. */
+export interface FailureReport {
+  /** The id of the message that failed. */
+  readonly messageId: string;
+  /** Its name. */
+  readonly name: string;
+  /** The group that could not handle it; the empty string when it could not even be sent. */
+  readonly group: string;
+  /** The class of the failure; `unknown` where a service of another version does not say it. */
+  readonly code: FailureCode;
+  /**
+   * What the class means, in fixed words. Where the service that failed has `failureDetail: "reason"`, why the last
+   * attempt failed, in its own words.
+   */
+  readonly reason: string;
+  /** How many attempts were made. */
+  readonly attempts: number;
+  /** Which final failure of the message it is: 1, and one more each time that an operator had it tried again. */
+  readonly round: number;
+  /**
+   * Whether the message may have taken effect all the same: an attempt to send it got no answer, or a worker died
+   * with it. Do not compensate blindly then. Not given where that is not so, and by versions that cannot tell.
+   */
+  readonly mayHaveArrived?: boolean;
+}
+
+/** How much of a failure another party is told: its class, or the words of whoever failed too. */
+export type FailureDetail = "class" | "reason";
+
+/**
+ * Checks how much of a failure another party is told.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function detailOf(detail: FailureDetail = "class"): FailureDetail {
+  if (detail === "class" || detail === "reason") return detail;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use failureDetail ${JSON.stringify(detail)}: want "class" or "reason"`,
+  );
+}
+
+/** What another party is told of the reason of a failure. */
+export function toldReason(
+  detail: FailureDetail,
+  code: FailureCode,
+  reason: string | null,
+): string {
+  return detail === "reason" && reason !== null ? reason : failureText(code);
+}
+
+/** The class of what made a message fail for good. */
+export function failureCodeOf(event: LifecycleEvent, box: "outbox" | "inbox"): FailureCode {
+  switch (event.kind) {
+    case "fail":
+      if (event.code !== undefined) return event.code;
+      if (box === "inbox") return "handler_failed";
+      return event.retryable ? "send_failed" : "rejected";
+    case "abandon":
+      return "crash_limit";
+    case "overdue":
+      return "deadline_exceeded";
+    case "undeliverable":
+    case "unroutable":
+    case "stopping":
+      return event.kind;
+    default:
+      return "unknown";
+  }
+}
+
+const FIELDS = {
+  messageId: "string",
+  name: "string",
+  group: "string",
+  reason: "string",
+  attempts: "number",
+};
+
+/**
+ * The schema of a {@linkcode FailureReport}, for the contract of a failure callback.
+ *
+ * @example
+ * ```ts
+ * import { defineMessage, failureReport } from "@atlast/bus";
+ *
+ * const OrderStuck = defineMessage("order.stuck", { body: failureReport });
+ * ```
+ */
+export const failureReport: Schema<FailureReport> = {
+  "~standard": {
+    version: 1,
+    vendor: "atlast",
+    validate(value) {
+      const fields: Record<string, unknown> = typeof value === "object" && value !== null
+        ? { ...value }
+        : {};
+      const issues: SchemaIssue[] = Object.entries(FIELDS)
+        .filter(([field, type]) => !isA(type, fields[field]))
+        .map(([field, type]) => ({ message: `Expected ${type}`, path: [field] }));
+      const { code, round, mayHaveArrived } = fields;
+      if (mayHaveArrived !== undefined && typeof mayHaveArrived !== "boolean") {
+        issues.push({ message: "Expected boolean", path: ["mayHaveArrived"] });
+      }
+      if (issues.length > 0) return { issues };
+      return {
+        value: {
+          ...fields,
+          code: readFailureCode(code) ?? "unknown",
+          round: Number.isSafeInteger(round) && round as number > 0 ? round : 1,
+        } as FailureReport,
+      };
+    },
+  },
+};
+
+function isA(type: string, value: unknown): boolean {
+  const actual: string = typeof value;
+  return actual === type;
+}

@@ -1,0 +1,24 @@
+/**
+ * Messages whose body is encoded already, such as those that services in other languages bring.
+ *
+ * @module
+ */
+import type { Contract } from "../../core/message/contract.ts";
+import type { MessageBody } from "../../core/message/message.ts";
+import type { PublishOptions } from "./publish_options.ts";
+
+/** A message to be published byte for byte. */
+export interface RawMessage
+  extends Pick<PublishOptions<unknown>, "id" | "headers" | "contentType"> {
+  /** Its name. */
+  readonly name: string;
+  /** Its body: text for JSON and other text, bytes for everything else. */
+  readonly body: MessageBody;
+}
+
+/** How a message whose body is encoded already is published; see {@linkcode PublishOptions}. */
+export interface RawOptions<Tx = unknown>
+  extends Pick<PublishOptions<Tx>, "tx" | "delayMs" | "deadlineMs" | "retry"> {
+  /** What the body must fit, with its own retry policy; anything goes if not given. */
+  readonly contract?: Contract;
+}

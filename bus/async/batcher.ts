@@ -1,0 +1,81 @@
+/**
+ * Joins calls that come while one is under way into the next one, as a database joins commits.
+ *
+ * A lone call goes at once: nothing waits for company.
+ *
+ * @module
+ */
+
+/** How calls are joined. */
+interface JoinerOptions<Item, Result> {
+  /** Does the work for many items; results are in the order of `items`. */
+  readonly run: (items: Item[]) => Promise<Result[]>;
+  /** How many items go in one run at the most. */
+  readonly maxItems: number;
+  /** How many runs may be under way at once, beside those that take longer than {@linkcode SLOW_RUN_MS}. */
+  readonly maxRuns: number;
+  /** The time, in milliseconds. */
+  readonly now: () => number;
+}
+
+/** From when on a run keeps no other back, in milliseconds: the connection it is on may never answer. */
+export const SLOW_RUN_MS = 1_000;
+
+interface Waiting<Item, Result> {
+  readonly item: Item;
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Makes a function that does for one item what `run` does for many. */
+export function joiner<Item, Result>(
+  { run, maxItems, maxRuns, now }: JoinerOptions<Item, Result>,
+): (item: Item) => Promise<Result> {
+  let waiting: Waiting<Item, Result>[] = [];
+  /** When each run that is under way began. */
+  const runs = new Set<{ readonly sinceMs: number }>();
+  let scheduled = false;
+
+  /** Looked at when a call comes: a timer for each run would cost every call. */
+  function isFull(): boolean {
+    if (runs.size < maxRuns) return false;
+    const slowSinceMs = now() - SLOW_RUN_MS;
+    let fast = 0;
+    for (const { sinceMs } of runs) if (sinceMs > slowSinceMs) fast += 1;
+    return fast >= maxRuns;
+  }
+
+  function pump(): void {
+    scheduled = false;
+    while (waiting.length > 0 && !isFull()) {
+      const batch = waiting.slice(0, maxItems);
+      waiting = waiting.slice(maxItems);
+      const started = { sinceMs: now() };
+      runs.add(started);
+      runAll(batch.map(({ item }) => item)).then(
+        (results) => batch.forEach(({ resolve }, i) => resolve(results[i] as Result)),
+        (error) => batch.forEach(({ reject }) => reject(error)),
+      ).finally(() => {
+        runs.delete(started);
+        pump();
+      });
+    }
+  }
+
+  /** Rejects for what is no result for each: those who wait would take it for one, or wait for ever. */
+  async function runAll(items: Item[]): Promise<Result[]> {
+    const results: unknown = await run(items);
+    if (Array.isArray(results) && results.length === items.length) return results;
+    throw new TypeError(`Cannot use what a store gave: want ${items.length} results`);
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      // Calls made in one turn of the event loop travel together; a microtask costs a lone one nothing.
+      if (!scheduled && !isFull()) {
+        scheduled = true;
+        queueMicrotask(pump);
+      }
+    });
+}

@@ -1,0 +1,38 @@
+/**
+ * Signals for user code whose listeners may throw.
+ *
+ * @module
+ */
+import { callGuarded } from "../../core/user_code/guard.ts";
+
+type Listener = EventListenerOrEventListenerObject | null;
+
+/**
+ * The signal itself, whose listeners cannot hurt from here on: platforms report what a listener throws as an
+ * uncaught error, which ends the process. What it throws, or rejects with, is ignored.
+ */
+export function guardListeners(signal: AbortSignal): AbortSignal {
+  if (Object.hasOwn(signal, "addEventListener")) return signal;
+  const guarded = new WeakMap<object, EventListener>();
+  const add = signal.addEventListener.bind(signal);
+  const remove = signal.removeEventListener.bind(signal);
+  const guard = (listener: Listener): Listener => {
+    if (listener === null || (typeof listener !== "object" && typeof listener !== "function")) {
+      return listener;
+    }
+    const known = guarded.get(listener);
+    if (known !== undefined) return known;
+    const made: EventListener = (event) =>
+      callGuarded(() =>
+        typeof listener === "function" ? listener.call(signal, event) : listener.handleEvent(event)
+      );
+    guarded.set(listener, made);
+    return made;
+  };
+  return Object.assign(signal, {
+    addEventListener: (type: string, listener: Listener, options?: AddEventListenerOptions) =>
+      add(type, guard(listener) as EventListener, options),
+    removeEventListener: (type: string, listener: Listener, options?: EventListenerOptions) =>
+      remove(type, guard(listener) as EventListener, options),
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * Admission: what a delivery is rejected for before anything of it is stored or handled. It is the same for
+ * every transport and for subscribers without a store.
+ *
+ * @module
+ */
+import {
+  asksCallback,
+  callbackNamesOf,
+  checkCallbackNames,
+  checkCallbacksAllowed,
+} from "../../core/message/callback_names.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { isReservedId } from "../../core/message/id.ts";
+import { copyOfMessage, type Message } from "../../core/message/message.ts";
+import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
+import { isDerivedId } from "../settings/ids.ts";
+import type { Observer } from "../api/observer.ts";
+
+/** What admission works with. */
+interface AdmissionParts {
+  /** The patterns of callback names that anyone may ask for here; null for any. */
+  readonly callbackNames: readonly string[] | null;
+  /** Learns of what is rejected. */
+  readonly observe: Observer;
+}
+
+/**
+ * Delivers what may be let in and rejects the rest. A message may be rejected for its id, when that has the form
+ * of an answer's and is not derived from its own headers, or for the names of its callbacks.
+ */
+export async function admitting(
+  parts: AdmissionParts,
+  messages: readonly Message[],
+  { principal }: Pick<DeliverOptions, "principal">,
+  deliver: (admitted: readonly Message[]) => Promise<DeliveryResult[]>,
+): Promise<DeliveryResult[]> {
+  // Most messages are no answers and ask for none: they cost a look.
+  if (!messages.some(mustBeChecked)) return await deliver(messages);
+  // Checking takes time, in which the caller may go on to change what it delivered.
+  const own = messages.map(copyOfMessage);
+  const rejected = await Promise.all(own.map(async (message) => {
+    const problem = mustBeChecked(message) ? await problemOf(parts, message, principal) : null;
+    if (problem === null) return null;
+    parts.observe({ kind: "error", during: "deliver", error: problem });
+    return rejection(problem);
+  }));
+  const admitted = own.filter((_, i) => rejected[i] === null);
+  const results = admitted.length === 0 ? [] : await deliver(admitted);
+  let next = 0;
+  return rejected.map((result) => result ?? results[next++] as DeliveryResult);
+}
+
+function mustBeChecked({ id, headers }: Message): boolean {
+  return isReservedId(id) || asksCallback(headers);
+}
+
+async function problemOf(
+  { callbackNames }: AdmissionParts,
+  message: Message,
+  principal: DeliverOptions["principal"],
+): Promise<AtlastError | null> {
+  if (isReservedId(message.id) && !await isDerivedId(message)) {
+    return new AtlastError(
+      "malformed_message",
+      `Cannot take a message "${message.name}" with the id of an answer: its id is not derived from ` +
+        `its own headers`,
+    );
+  }
+  try {
+    checkCallbackNames(message.headers);
+    checkCallbacksAllowed(message.headers, callbackNames, callbackNamesOf(principal));
+    return null;
+  } catch (error) {
+    if (error instanceof AtlastError) return error;
+    throw error;
+  }
+}
+
+function rejection({ code, message }: AtlastError): DeliveryResult {
+  return {
+    kind: "rejected",
+    code: code === "forbidden" ? "forbidden" : "malformed_message",
+    reason: message,
+  };
+}

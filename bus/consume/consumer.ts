@@ -1,0 +1,342 @@
+/**
+ * Consuming: takes deliveries into the inbox, and has every due message of the inbox handled.
+ *
+ * @module
+ */
+import { type LifecycleEvent, MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
+import { resultOf } from "../records/delivery_result.ts";
+import { attempt, type AttemptEnd } from "./run_handler.ts";
+import { answerConflict, answerToFailure } from "../publish/answers.ts";
+import { Intake, type Taken } from "./intake.ts";
+import { HELD_BY_GROUP } from "./held_by_group.ts";
+import type { LeaseKeeper } from "../records/lease_renewal.ts";
+import type { Limiter } from "../async/keyed_semaphore.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import type { Publisher } from "../publish/publisher.ts";
+import { Settler } from "../records/settle_step.ts";
+import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
+import type { Subscriptions } from "../settings/subscriptions.ts";
+import { attemptBatch, batchesOf, batchFrom, type Member } from "./run_handler_batch.ts";
+import { unroutable } from "../dispatch/unroutable.ts";
+
+/** What became of a record that was to be handled. */
+interface Handling {
+  /** What whoever delivered it is told. */
+  readonly result: DeliveryResult;
+  /** Whether an attempt was made and failed. */
+  readonly attemptFailed: boolean;
+}
+
+const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
+
+/** What the consumer works with. */
+interface ConsumerParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly subscriptions: Subscriptions<Tx>;
+  readonly publisher: Publisher<Tx>;
+  readonly leases: LeaseKeeper;
+  readonly limiter: Limiter;
+  /** Whether the bus takes no more work, so that what waited for its turn is given back. */
+  readonly draining: () => boolean;
+}
+
+/** Takes messages in and handles them. */
+export class Consumer<Tx> {
+  readonly #parts: ConsumerParts<Tx>;
+  readonly #settler: Settler<Tx>;
+  readonly #intake: Intake<Tx>;
+
+  constructor(parts: ConsumerParts<Tx>) {
+    this.#parts = parts;
+    this.#intake = new Intake(parts);
+    this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
+  }
+
+  /** See {@linkcode Intake.receive}. */
+  receive(
+    messages: readonly Message[],
+    roomFor: (group: string) => number,
+    options: DeliverOptions = {},
+  ): Promise<Taken> {
+    return this.#intake.receive(messages, roomFor, options);
+  }
+
+  /**
+   * Handles a record that was stored before, if it is due and nobody else has it; says when it will be
+   * if not.
+   */
+  async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
+    const { store, clock, leaseMs } = this.#parts.settings;
+    // Twice, because another may take it between the look and the claim.
+    for (let look = 0; look < 2; look++) {
+      const record = await store.find("inbox", key);
+      if (record === null) break;
+      if (record.state !== "scheduled") return resultOf(record);
+      const nowMs = clock.now();
+      const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
+      if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
+      const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
+      const [claimed] = await store.claim({
+        box: "inbox",
+        limit: 1,
+        nowMs,
+        leaseUntilMs: nowMs + leaseMs,
+        key,
+        kind: isSuspect ? "suspect" : "fresh",
+      });
+      if (claimed !== undefined) return (await this.handle(claimed, stop)).result;
+    }
+    return { kind: "accepted" };
+  }
+
+  /** How many groups have a subscriber here. */
+  get groups(): number {
+    return this.#parts.subscriptions.groups.length;
+  }
+
+  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
+  roomFor(group: string): number {
+    const { subscriptions, limiter } = this.#parts;
+    const maxBatch = subscriptions.maxBatch(group);
+    return Math.max(HELD_BY_GROUP, 2 * maxBatch) + limiter.room(group) * maxBatch;
+  }
+
+  /** The groups in which another handler could start now. */
+  groupsWithRoom(): string[] {
+    const { subscriptions, limiter } = this.#parts;
+    return subscriptions.groups.filter((group) => limiter.room(group) > 0);
+  }
+
+  /** How many records to claim at once: `least`, or what some group handles in one transaction. */
+  claimSize(least: number): number {
+    const { subscriptions } = this.#parts;
+    return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
+  }
+
+  /** Claims due records of groups that have room, and handles them. */
+  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+    const { settings } = this.#parts;
+    const groups = this.groupsWithRoom();
+    if (groups.length === 0) return [];
+    const nowMs = settings.clock.now();
+    return await settings.store.claim({
+      box: "inbox",
+      limit: kind === "suspect" ? 1 : limit,
+      nowMs,
+      leaseUntilMs: nowMs + settings.leaseMs,
+      groups,
+      kind,
+    });
+  }
+
+  /**
+   * Handles one claimed record and settles it; one that is not begun by `untilMs`, in Unix milliseconds,
+   * is given back. Never rejects: a record that cannot be settled keeps its lease.
+   */
+  async handle(
+    record: StoredRecord,
+    stop: AbortSignal,
+    untilMs = Infinity,
+  ): Promise<Handling> {
+    const { settings, leases } = this.#parts;
+    const lost = new AbortController();
+    const held = leases.hold("inbox", [record], () => lost.abort(new Error("The lease was lost")));
+    try {
+      return await this.#handle(record, AbortSignal.any([stop, lost.signal]), untilMs);
+    } catch (error) {
+      settings.observe({ kind: "error", during: "handle", error });
+      return ACCEPTED;
+    } finally {
+      held.release();
+    }
+  }
+
+  /** How many records from the front of `records` are handled in one transaction; at least one. */
+  batchSize(records: readonly StoredRecord[]): number {
+    return batchFrom(records, (record) => this.#maxBatch(record));
+  }
+
+  /**
+   * Handles claimed records, those of one group that allow it in one transaction, and settles them; see
+   * {@linkcode Consumer.handle}. Never rejects.
+   *
+   * @returns How each ended, in the order of `records`.
+   */
+  async handleAll(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    untilMs = Infinity,
+  ): Promise<Handling[]> {
+    const ends = new Map<StoredRecord, Handling>();
+    const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
+    await Promise.all(batches.map(async (batch) => {
+      const handled = batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs);
+      const each = handled ??
+        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs)));
+      batch.forEach((record, i) => ends.set(record, each[i] as Handling));
+    }));
+    return records.map((record) => ends.get(record) as Handling);
+  }
+
+  /** Gives back a record that will not be handled by this bus any more. */
+  async release(record: StoredRecord): Promise<void> {
+    await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
+  }
+
+  /** Null when nothing was kept, and each record is to be handled by itself. */
+  async #handleBatch(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    untilMs: number,
+  ): Promise<Handling[] | null> {
+    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
+    const lost = new AbortController();
+    const held = leases.hold("inbox", records, () => lost.abort(new Error("A lease was lost")));
+    const leave = await limiter.enter((records[0] as StoredRecord).group);
+    try {
+      const nowMs = settings.clock.now();
+      if (draining() || nowMs >= untilMs) return null;
+      const signal = AbortSignal.any([stop, lost.signal]);
+      const members: Member<Tx>[] = [];
+      for (const record of records) {
+        const subscriber = subscriptions.of(record.message.name).get(record.group);
+        if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
+        members.push({ subscriber, record });
+      }
+      const ends = await attemptBatch({ settings, publisher, signal }, members);
+      if (ends === null) return null;
+      return ends.map((end) => this.#kept(end));
+    } finally {
+      leave();
+      held.release();
+    }
+  }
+
+  /**
+   * One that a worker died with, or whose handler failed before, is handled by itself. So is each where
+   * there is no transaction to take back the handlers that came before one that fails.
+   */
+  #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
+    const { transactions } = this.#parts.settings.store.capabilities;
+    if (crashes > 0 || attempts > 0 || !transactions) return 1;
+    return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
+  }
+
+  async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {
+    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
+    const leave = await limiter.enter(record.group);
+    try {
+      const nowMs = settings.clock.now();
+      const early = draining() || nowMs >= untilMs
+        ? { kind: "release", delayMs: 0, reason: record.reason } as const
+        : eventBeforeHandling(record, nowMs);
+      if (early !== null) return await this.#settle(record, early);
+      const subscriber = subscriptions.of(record.message.name).get(record.group);
+      if (subscriber === undefined) {
+        const { group, message } = record;
+        const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
+        return await this.#settle(record, unroutable(settings, reason));
+      }
+      const settler = this.#settler;
+      const ending = () => leases.ending(record);
+      const end = await attempt({
+        settings,
+        publisher,
+        settler,
+        subscriber,
+        record,
+        signal,
+        ending,
+      });
+      return await this.#ended(record, end);
+    } finally {
+      leave();
+    }
+  }
+
+  async #ended(
+    record: StoredRecord,
+    end: AttemptEnd,
+  ): Promise<Handling> {
+    const { settings } = this.#parts;
+    const { outcome } = end;
+    switch (outcome.kind) {
+      case "handled":
+        return this.#kept(end);
+      case "stale":
+        settings.observe({ kind: "stale", ...identityOf(record) });
+        return ACCEPTED;
+      case "released":
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: outcome.delayMs,
+          reason: record.reason,
+        });
+      case "fail":
+        return await this.#settle(record, outcome);
+    }
+  }
+
+  /** Says what was settled with the handler's own writes. */
+  #kept({ decision, answer }: AttemptEnd): Handling {
+    const { settings, publisher } = this.#parts;
+    if (decision !== null) report(settings.observe, decision, true);
+    if (answer !== null) publisher.committed(answer);
+    return {
+      result: { kind: "handled", duplicate: false, reply: decision?.reply ?? null },
+      attemptFailed: false,
+    };
+  }
+
+  /** Settles a record whose handler left nothing behind. */
+  async #settle(record: StoredRecord, event: LifecycleEvent): Promise<Handling> {
+    const { settings, subscriptions, leases } = this.#parts;
+    leases.ending(record);
+    const own = subscriptions.of(record.message.name).get(record.group)?.retry;
+    const decision = decide(settings, record, event, policyOf(settings, record, own));
+    const applied = decision.patch.state === "failed"
+      ? await this.#settleFailed(decision)
+      : await this.#settlePlain(decision);
+    report(settings.observe, decision, applied);
+    if (!applied) return ACCEPTED;
+    const { state, reason, dueAtMs } = decision.patch;
+    const result: DeliveryResult = state === "failed"
+      ? { kind: "failed", duplicate: false, reason: reason ?? "" }
+      : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
+    return { result, attemptFailed: event.kind === "fail" };
+  }
+
+  /** Shares its statement with others that come meanwhile, as when a bus stops and gives all back. */
+  async #settlePlain(decision: Decision): Promise<boolean> {
+    const step = { settlement: settlementOf(decision), box: "outbox", records: [] } as const;
+    return await this.#settler.alone(step) !== null;
+  }
+
+  /** The failure and the word of it to the publisher are one step: the publisher always learns. */
+  async #settleFailed(decision: Decision): Promise<boolean> {
+    const { settings, publisher } = this.#parts;
+    const word = await answerToFailure(settings, "inbox", decision);
+    if (word === null) return await this.#settlePlain(decision);
+    const answer = publisher.answer(word);
+    const added = await this.#settler.alone({
+      settlement: settlementOf(decision),
+      box: "outbox",
+      records: [answer],
+    });
+    if (added?.[0]?.added) publisher.committed(answer);
+    const conflict = answerConflict(answer, added?.[0]);
+    if (conflict !== null) {
+      settings.observe({ kind: "error", during: "failure callback", error: conflict });
+    }
+    return added !== null;
+  }
+}
+
+function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {
+  if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
+  if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
+  return null;
+}

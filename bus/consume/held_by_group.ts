@@ -1,0 +1,8 @@
+/**
+ * How many records of one group a bus holds at once.
+ *
+ * @module
+ */
+
+/** How many inbox messages are claimed at once; no more wait for a place in a group than that. */
+export const HELD_BY_GROUP = 200;

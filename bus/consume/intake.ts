@@ -1,0 +1,127 @@
+/**
+ * Intake: stores deliveries in the inbox, and says what became of each. Called for what is delivered, and for
+ * what is fetched.
+ *
+ * @module
+ */
+import { copyOfMessage, type Message } from "../../core/message/message.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
+import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
+import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
+import { answerConflict, failureAnswer } from "../publish/answers.ts";
+import { detailsOnArrival } from "../records/delivery_result.ts";
+import { newRecord, storedFromBirth } from "../records/new_record.ts";
+import type { Settings } from "../settings/settings.ts";
+import { withoutWay } from "../dispatch/outgoing.ts";
+import type { Publisher } from "../publish/publisher.ts";
+import type { Subscriptions } from "../settings/subscriptions.ts";
+
+/** A delivery to one group, as it was stored. */
+export interface Received {
+  /** The record, new or not. */
+  readonly record: NewRecord;
+  /** What became of it; null when it was new. */
+  readonly result: DeliveryResult | null;
+  /** The record as this bus has it claimed, to be handled now; null when it has not. */
+  readonly claimed: StoredRecord | null;
+}
+
+/** What became of the messages of a delivery. */
+export interface Taken {
+  /** For each message, in order, what became of it in each group. */
+  readonly received: readonly (readonly Received[])[];
+  /** The records that are new and claimed, to be handled by the caller. */
+  readonly claimed: readonly StoredRecord[];
+}
+
+/** What intake works with. */
+interface IntakeParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly subscriptions: Subscriptions<Tx>;
+  readonly publisher: Publisher<Tx>;
+}
+
+/** Stores deliveries. */
+export class Intake<Tx> {
+  readonly #parts: IntakeParts<Tx>;
+
+  constructor(parts: IntakeParts<Tx>) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor` says
+   * how many the caller will take of a group, and the rest are left for anyone to claim.
+   */
+  async receive(
+    messages: readonly Message[],
+    roomFor: (group: string) => number,
+    options: DeliverOptions,
+  ): Promise<Taken> {
+    const { settings, subscriptions } = this.#parts;
+    const nowMs = settings.clock.now();
+    const details = detailsOnArrival(options);
+    const taken = new Map<string, number>();
+    const leaseUntilMs = nowMs + settings.leaseMs;
+    // Copies, as whoever delivers them may go on with them, and change them.
+    const arrivals = messages.map(copyOfMessage).map((message) => {
+      const stored = withoutWay(message);
+      return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
+        const before = taken.get(group) ?? 0;
+        const record = newRecord(stored, { group, dueAtMs: nowMs, details });
+        if (before >= roomFor(group)) return { record, message };
+        taken.set(group, before + 1);
+        return { record: { ...record, leaseUntilMs }, message };
+      });
+    });
+    await settings.store.ready();
+    const results = await addToInbox(settings, arrivals.flat(), nowMs, options);
+    let next = 0;
+    const received = arrivals.map((own) =>
+      own.map(({ record }): Received => {
+        const result = results[next++] ?? null;
+        this.#observe(record, result);
+        const isHeld = result === null && record.leaseUntilMs !== null;
+        return {
+          record,
+          result,
+          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
+        };
+      })
+    );
+    if (options.publisherLearns === false) await this.#tellOfRejections(received.flat());
+    const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
+    return { received, claimed };
+  }
+
+  #observe({ id, group, message: { name } }: NewRecord, result: DeliveryResult | null): void {
+    const { observe } = this.#parts.settings;
+    const about = { box: "inbox", id, name, group } as const;
+    if (result?.kind === "rejected") observe({ kind: "rejected", ...about, reason: result.reason });
+    else observe({ kind: result === null ? "received" : "redelivered", ...about });
+  }
+
+  /**
+   * Sends the failure callbacks of rejected messages whose publisher does not learn from the answer. Done
+   * before the answer, so that a message is not set aside without it; done again, it changes nothing.
+   */
+  async #tellOfRejections(received: readonly Received[]): Promise<void> {
+    const { settings, publisher } = this.#parts;
+    const { store, clock, observe } = settings;
+    const answers: NewRecord[] = [];
+    for (const { record: { group, message }, result } of received) {
+      if (result?.kind !== "rejected") continue;
+      const { reason, code = "rejected" } = result;
+      const failed = { message, group, code, reason, attempts: 0, round: 1, mayHaveArrived: false };
+      const word = await failureAnswer(settings, failed, "conflict");
+      if (word !== null) answers.push(publisher.answer(word));
+    }
+    if (answers.length === 0) return;
+    const added = await store.add("outbox", answers, clock.now());
+    answers.forEach((answer, i) => {
+      if (added[i]?.added) publisher.committed(answer);
+      const error = answerConflict(answer, added[i]);
+      if (error !== null) observe({ kind: "error", during: "failure callback", error });
+    });
+  }
+}

@@ -1,0 +1,360 @@
+/**
+ * A subscriber without a store: it handles a message within its delivery, or not at all, and whoever
+ * delivers comes again. Messages are handled at least once: a delivery whose answer was lost is handled
+ * again, because nothing here remembers the first time.
+ *
+ * @module
+ */
+import { AtlastError, NonRetryable } from "../../core/errors.ts";
+import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import type { Message } from "../../core/message/message.ts";
+import { checkPattern } from "../../core/message/name.ts";
+import { failureOf } from "../../core/lifecycle/outcome.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
+import { resultOfFailure } from "../../core/wire/redelivery.ts";
+import { isInstance } from "../../core/user_code/thrown.ts";
+import {
+  checkRetryPolicy,
+  DEFAULT_RETRY,
+  maxAttempts,
+  type RetryPolicy,
+} from "../../core/lifecycle/retry.ts";
+import { admitting } from "./admission.ts";
+import {
+  asksFailureCallback,
+  failureMessage,
+  replyMessage,
+  requestedCallback,
+} from "../publish/callback_message.ts";
+import { decodeBody } from "../publish/body_codec.ts";
+import { DirectPublisher } from "./send_now.ts";
+import { detailOf, type FailureDetail, toldReason } from "../api/failure_report.ts";
+import { Handling } from "./handler_context.ts";
+import { Limiter } from "../async/keyed_semaphore.ts";
+import { type ConsumeMiddleware, wrapHandler } from "../api/middleware.ts";
+import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
+import { guarded, type Observer } from "../api/observer.ts";
+import { type Redact, redacted, redacting } from "../settings/redact.ts";
+import { checkService } from "../settings/responder.ts";
+import type { Subscriber } from "../api/subscriber.ts";
+import { Subscriptions } from "../settings/subscriptions.ts";
+import { timeLimit } from "../async/deadline.ts";
+
+/** What a subscriber without a store is made of. Times are in milliseconds. */
+export interface StatelessOptions {
+  /**
+   * What carries callbacks and whatever handlers publish, within the delivery. Without it no handler may
+   * publish, and a message that wants a callback is refused for good before it is handled.
+   */
+  readonly transport?: Transport;
+  /**
+   * The name of this service, which a `transport` wants: see `BusOptions.service`. There is no store here that could
+   * keep a random one.
+   */
+  readonly service?: string;
+  /** The names that messages may ask callbacks under: see `BusOptions.callbackNames`. */
+  readonly callbackNames?: readonly string[];
+  /**
+   * What a failure callback tells of a failure: see `BusOptions.failureDetail`.
+   *
+   * @default "class"
+   */
+  readonly failureDetail?: FailureDetail;
+  /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
+  readonly redact?: (text: string) => string;
+  /**
+   * When failed messages are to be delivered again; CAP's schedule if not given. It holds where whoever
+   * delivers counts its attempts, as QStash does, and should ask for no more of them than that is set to.
+   */
+  readonly retry?: RetryPolicy;
+  /** How long a handler may take; 30,000 if not given. */
+  readonly handlerTimeoutMs?: number;
+  /** How many messages of one group in one delivery are handled at once; 5 if not given. */
+  readonly concurrency?: number;
+  /** Wraps every handler, the first one outermost. */
+  readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
+  /** Is told what happens. */
+  readonly observe?: Observer;
+  /** Where the time comes from; the platform's if not given. */
+  readonly clock?: Clock;
+  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. It decides jitter alone. */
+  readonly random?: () => number;
+}
+
+/** Handles what is delivered, and keeps nothing. */
+export class StatelessReceiver {
+  readonly #subscriptions = new Subscriptions<undefined>();
+  readonly #retry: RetryPolicy;
+  readonly #timeoutMs: number;
+  readonly #concurrency: number;
+  readonly #onConsume: readonly ConsumeMiddleware<undefined>[];
+  readonly #observe: Observer;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #publisher: DirectPublisher;
+  readonly #service: string;
+  readonly #callbackNames: readonly string[] | null;
+  readonly #failureDetail: FailureDetail;
+  readonly #redact: Redact | null;
+
+  /**
+   * Makes a receiver.
+   *
+   * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
+   */
+  constructor(subscribers: readonly Subscriber<undefined>[], options: StatelessOptions) {
+    for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
+    this.#retry = options.retry ?? DEFAULT_RETRY;
+    checkRetryPolicy(this.#retry);
+    this.#timeoutMs = above0("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
+    this.#concurrency = above0("concurrency", options.concurrency ?? 5);
+    this.#onConsume = options.onConsume ?? [];
+    this.#service = serviceOf(options);
+    options.callbackNames?.forEach(checkPattern);
+    this.#callbackNames = options.callbackNames ?? null;
+    this.#failureDetail = detailOf(options.failureDetail);
+    this.#redact = options.redact === undefined ? null : redacting(options.redact);
+    this.#observe = redacted(guarded(options.observe), this.#redact);
+    const report = (error: unknown) =>
+      this.#observe({ kind: "error", during: "clock or random", error });
+    this.#clock = guardedClock(options.clock, report);
+    this.#publisher = new DirectPublisher(options.transport, this.#clock);
+    this.#random = guardedRandom(options.random, report);
+  }
+
+  /**
+   * The receiver of one delivery.
+   *
+   * @param attempt Which one it is, from 1 on; null where whoever delivers keeps the schedule.
+   */
+  during(attempt: number | null): Receiver {
+    // Of this delivery alone: on Workers no request may wait for another.
+    const limiter = new Limiter(() => this.#concurrency);
+    return {
+      subscribes: (name) => this.#subscriptions.of(name).size > 0,
+      deliver: (messages, options = {}) => {
+        const parts = { callbackNames: this.#callbackNames, observe: this.#observe };
+        return admitting(
+          parts,
+          messages,
+          options,
+          (admitted) =>
+            Promise.all(admitted.map((message) => this.#deliver(message, attempt, limiter))),
+        );
+      },
+    };
+  }
+
+  async #deliver(
+    message: Message,
+    attempt: number | null,
+    limiter: Limiter,
+  ): Promise<DeliveryResult> {
+    const subscribers = [...this.#subscriptions.of(message.name).values()];
+    const results = await Promise.all(subscribers.map(async (subscriber) => {
+      const leave = await limiter.enter(subscriber.group);
+      try {
+        return await this.#handle(subscriber, message, attempt);
+      } finally {
+        leave();
+      }
+    }));
+    return combined(results);
+  }
+
+  async #handle(
+    subscriber: Subscriber<undefined>,
+    message: Message,
+    attempt: number | null,
+  ): Promise<DeliveryResult> {
+    const about = {
+      box: "inbox",
+      id: message.id,
+      name: message.name,
+      group: subscriber.group,
+    } as const;
+    this.#observe({
+      kind: attempt === null || attempt === 1 ? "received" : "redelivered",
+      ...about,
+    });
+    const progress = { isRead: false };
+    try {
+      await this.#attempt(subscriber, message, attempt, progress);
+      this.#observe({ kind: "succeeded", ...about, attempts: attempt ?? 1 });
+      return { kind: "handled", duplicate: false, reply: null };
+    } catch (thrown) {
+      const failure = failureOf(thrown, progress.isRead);
+      const reason = this.#redact?.(failure.reason) ?? failure.reason;
+      const policy = subscriber.retry ?? this.#retry;
+      const result: DeliveryResult & { kind: "refused" | "rejected" } = {
+        ...resultOfFailure(failure, policy, attempt, this.#random()),
+        // A handler that ran out of its time may still be at work.
+        ...(isTimeout(thrown) ? { arrived: "unknown" } : {}),
+      };
+      const told = { ...about, attempts: attempt ?? 1, reason };
+      if (result.kind === "refused") {
+        const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
+        this.#observe({ kind: "retrying", ...told, dueAtMs });
+        return result;
+      }
+      this.#observe({ kind: "failed", ...told });
+      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
+      // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
+      // anyone could have the publisher told of a failure.
+      const isUsedUp = failure.retryable || (attempt ?? 0) > maxAttempts(policy);
+      if (attempt === null || isUsedUp) return result;
+      const { code = "handler_failed" } = failure;
+      const isTold = await this.#reported(message, { ...told, code });
+      return isTold ? { ...result, isTold } : UNREPORTED;
+    }
+  }
+
+  /** Runs the handler within its time, and sends its reply. */
+  async #attempt(
+    subscriber: Subscriber<undefined>,
+    message: Message,
+    attempt: number | null,
+    progress: { isRead: boolean },
+  ): Promise<void> {
+    const { group, timeoutMs = this.#timeoutMs } = subscriber;
+    if ((attempt ?? 0) > maxAttempts(subscriber.retry ?? this.#retry)) {
+      throw new NonRetryable("The attempts were used up before this one");
+    }
+    if (!this.#publisher.canSend && requestedCallback(message) !== null) {
+      throw new NonRetryable(
+        `Cannot send the callback "${requestedCallback(message)}": want a transport in the options`,
+      );
+    }
+    const limit = timeLimit(
+      this.#clock,
+      timeoutMs,
+      new AbortController().signal,
+      () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
+    );
+    try {
+      const reply = await limit.race(async () => {
+        const body = await decodeBody(subscriber.body, message);
+        progress.isRead = true;
+        const attempts = (attempt ?? 1) - 1;
+        const inHand = { message, group, attempts };
+        const handling = new Handling(inHand, undefined, limit.signal, this.#publisher);
+        const handle = wrapHandler(
+          this.#onConsume,
+          handling,
+          async (value) => await subscriber.handle(value, handling),
+        );
+        let value: unknown;
+        try {
+          value = await handle(body);
+          await handling.finished();
+        } finally {
+          handling.close();
+        }
+        return await replyMessage(
+          { request: message, group, round: 1, responder: () => Promise.resolve(this.#service) },
+          subscriber.reply,
+          value,
+          handling.choices,
+          this.#clock.now(),
+          this.#publisher.maxBodyBytes,
+        );
+      });
+      if (reply !== null) await this.#sendAnswer("reply", reply);
+    } finally {
+      limit.end();
+    }
+  }
+
+  /** Tells the publisher of a failure for good; false when that could not be done now. */
+  async #reported(
+    request: Message,
+    { group, attempts, code, reason }: {
+      readonly group: string;
+      readonly attempts: number;
+      readonly code: FailureCode;
+      readonly reason: string;
+    },
+  ): Promise<boolean> {
+    if (!asksFailureCallback(request)) return true;
+    const report = {
+      messageId: request.id,
+      name: request.name,
+      group,
+      code,
+      reason: toldReason(this.#failureDetail, code, reason),
+      attempts,
+      round: 1,
+    };
+    try {
+      const by = { request, group, responder: this.#service, round: 1 };
+      const word = await failureMessage(by, report, this.#clock.now());
+      if (word !== null) await this.#sendAnswer("failure callback", word);
+      return true;
+    } catch (error) {
+      this.#observe({ kind: "error", during: "failure callback", error });
+      return false;
+    }
+  }
+
+  /**
+   * Sends an answer. Where the publisher has another one under its id, that is the answer of an earlier run, and
+   * stands: nothing here remembers whether there was one.
+   */
+  async #sendAnswer(during: string, answer: Message): Promise<void> {
+    try {
+      await this.#publisher.send(answer);
+    } catch (error) {
+      if (!(error instanceof AtlastError && error.code === "id_conflict")) throw error;
+      this.#observe({ kind: "error", during, error });
+    }
+  }
+}
+
+/**
+ * The name under which a receiver answers; the empty string for one that cannot.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+function serviceOf({ service, transport }: StatelessOptions): string {
+  if (service !== undefined) checkService(service);
+  if (service === undefined && transport !== undefined) {
+    throw new AtlastError(
+      "invalid_option",
+      "Cannot answer without the option service: want the name of this service beside a transport, " +
+        "as the ids of callbacks are derived from it",
+    );
+  }
+  return service ?? "";
+}
+
+/** The failure stands, but whoever asked to learn of it has not. */
+const UNREPORTED: DeliveryResult = {
+  kind: "refused",
+  reason: `The message of header "${HEADER.failureCallbackName}" could not be sent`,
+};
+
+/** What all groups together make of a delivery: the one that wants it again comes first. */
+function combined(results: readonly DeliveryResult[]): DeliveryResult {
+  const refused = results.filter((result) => result.kind === "refused");
+  const [soonest] = refused.sort((a, b) => (a.retryAfterMs ?? 0) - (b.retryAfterMs ?? 0));
+  const undone = soonest ?? results.find((result) => result.kind === "rejected");
+  if (undone === undefined) return results[0] ?? { kind: "no_subscriber" };
+  return results.some(mayHaveEffect) ? { ...undone, arrived: "unknown" } : undone;
+}
+
+/** Whether a handler did its work, or may have. */
+function mayHaveEffect(result: DeliveryResult): boolean {
+  if (result.kind === "handled") return true;
+  return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";
+}
+
+function isTimeout(thrown: unknown): boolean {
+  return isInstance(thrown, AtlastError) && thrown.code === "timeout";
+}
+
+function above0(option: string, value: number): number {
+  if (Number.isFinite(value) && value > 0) return value;
+  throw new AtlastError("invalid_option", `Cannot use ${option} ${value}: want more than zero`);
+}

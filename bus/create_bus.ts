@@ -1,0 +1,40 @@
+/**
+ * Makes a bus.
+ *
+ * @module
+ */
+import { Engine } from "./service_bus.ts";
+import { settingsOf } from "./settings/read_options.ts";
+import type { BusOptions } from "./api/bus_options.ts";
+import type { Subscriber } from "./api/subscriber.ts";
+import type { Bus } from "./api/bus.ts";
+
+/**
+ * Makes a bus. Nothing runs until it is asked to: `start()` on a server, `tick()` elsewhere.
+ *
+ * @example
+ * ```ts
+ * import { createBus, defineMessage, subscribe } from "@atlast/bus";
+ * import { inProcessTransport, memoryStore } from "@atlast/bus/memory";
+ * import * as z from "zod";
+ *
+ * const OrderPlaced = defineMessage("order.placed", { body: z.object({ orderId: z.number() }) });
+ *
+ * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
+ *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
+ * ]);
+ * await bus.start();
+ * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.stop();
+ * ```
+ * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
+ */
+export function createBus<Tx, BusinessTx = unknown>(
+  options: BusOptions<Tx, BusinessTx>,
+  subscribers: readonly Subscriber<NoInfer<Tx>>[] = [],
+): Bus<Tx, BusinessTx> {
+  const bus = new Engine<Tx, BusinessTx>(settingsOf(options));
+  for (const subscriber of [...options.subscribers ?? [], ...subscribers]) bus.add(subscriber);
+  options.transport.attach?.(bus);
+  return bus;
+}

@@ -1,0 +1,57 @@
+/**
+ * What becomes of a message whose transport took it, to deliver it by itself, and then gave it up.
+ *
+ * @module
+ */
+import type { Undeliverable, UndeliverableStanding } from "../api/undeliverable.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Settings } from "../settings/settings.ts";
+import { untilApplied } from "../records/until_applied.ts";
+
+/** How far the clock of whoever says so may be behind, in milliseconds. */
+const MAX_CLOCK_ERROR_MS = 10_000;
+
+/** Fails it in the outbox. */
+export async function undeliverable<Tx>(
+  settings: Settings<Tx>,
+  dispatcher: Dispatcher<Tx>,
+  { id, reason: given, isTold = false, message, proof, saidAtMs = Infinity }: Undeliverable,
+): Promise<UndeliverableStanding> {
+  const { store, observe, redact } = settings;
+  const reason = redact?.(given) ?? given;
+  await store.ready();
+  const isOurs = message?.id === id && proof !== undefined &&
+    await settings.transport.provesSent?.(message, proof) === true;
+  return await untilApplied(`fail message "${id}"`, async () => {
+    const record = await store.find("outbox", { id, group: "" });
+    if (record?.state === "failed") return "failed";
+    if (record?.state === "scheduled") {
+      return record.leaseUntilMs === null ? "scheduled" : "sending";
+    }
+    if (record?.state === "succeeded") {
+      const sentAtMs = settledAt(record, settings.expiry.outbox.succeededMs);
+      if (saidAtMs + MAX_CLOCK_ERROR_MS < sentAtMs) return "succeeded";
+      if (await dispatcher.giveUp(record, reason, isTold)) return "failed";
+    } else if (record === null && isOurs && message !== undefined) {
+      if (await dispatcher.keepFailed(message, reason, isTold)) return "failed";
+    } else {
+      observe({
+        kind: "error",
+        during: "undeliverable",
+        error: new AtlastError(
+          "not_found",
+          `Cannot fail message "${id}", which was given up: the outbox has none such (${reason})`,
+        ),
+      });
+      return "unknown";
+    }
+    return undefined;
+  });
+}
+
+/** When a record was settled, in Unix milliseconds; when it was added where that is not known. */
+function settledAt({ expiresAtMs, createdAtMs }: StoredRecord, keptMs: number | null): number {
+  return expiresAtMs === null || keptMs === null ? createdAtMs : expiresAtMs - keptMs;
+}

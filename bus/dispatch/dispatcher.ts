@@ -1,0 +1,378 @@
+/**
+ * Dispatch: hands due messages of the outbox to the transport and settles them by what came of it.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { expiresAt } from "../../core/lifecycle/expiry.ts";
+import { type LifecycleEvent, MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
+import type { Message } from "../../core/message/message.ts";
+import { reasonOf } from "../../core/lifecycle/outcome.ts";
+import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
+import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
+import { answerConflict, answerToFailure } from "../publish/answers.ts";
+import { failureOfRejection } from "../records/delivery_result.ts";
+import { messageOfRound } from "../publish/callback_message.ts";
+import { hasRoute, sendResultAt } from "../settings/checked_answers.ts";
+import type { LeaseKeeper } from "../records/lease_renewal.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import { newRecord, storedFromBirth } from "../records/new_record.ts";
+import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
+import { eventAfterSending } from "./send_event.ts";
+import { Settler } from "../records/settle_step.ts";
+import { unlessAborted } from "../async/deadline.ts";
+import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
+import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
+import type { Subscriptions } from "../settings/subscriptions.ts";
+import { unroutable } from "./unroutable.ts";
+
+const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
+
+/**
+ * How long a message rests whose lease ran out before it was sent, in milliseconds: a clock that is wrong must not
+ * keep this bus busy.
+ */
+const LOST_LEASE_PAUSE_MS = 1_000;
+
+/** What a round of dispatch did. */
+interface DispatchCounts {
+  /** How many records were claimed. */
+  readonly claimed: number;
+  /** How many messages arrived where they must. */
+  readonly sent: number;
+  /** How many attempts failed. */
+  readonly failed: number;
+}
+
+/** Hands messages to the transport. */
+export class Dispatcher<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #leases: LeaseKeeper;
+  readonly #subscriptions: Subscriptions<Tx>;
+  readonly #received: (group: string) => void;
+  readonly #refused: (name: string) => void;
+  readonly #settler: Settler<Tx>;
+
+  /**
+   * Makes a dispatcher; `received` is told when it put something into the inbox of a group, and `refused` of a name
+   * that the transport has no route for, although it said so before.
+   */
+  constructor(
+    settings: Settings<Tx>,
+    leases: LeaseKeeper,
+    subscriptions: Subscriptions<Tx>,
+    received: (group: string) => void,
+    refused: (name: string) => void,
+  ) {
+    this.#settings = settings;
+    this.#leases = leases;
+    this.#subscriptions = subscriptions;
+    this.#received = received;
+    this.#refused = refused;
+    this.#settler = new Settler(settings.store, "outbox", settings.clock);
+  }
+
+  /** Claims due records. */
+  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+    const { store, leaseMs } = this.#settings;
+    const start = this.#leases.start();
+    const { nowMs } = start;
+    const leaseUntilMs = nowMs + leaseMs;
+    const records = await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs, kind });
+    this.#leases.claimed(records, start);
+    return records;
+  }
+
+  /** Claims one batch and sends it. */
+  async round(
+    kind: "fresh" | "suspect",
+    signal: AbortSignal,
+    untilMs?: number,
+  ): Promise<DispatchCounts> {
+    const records = await this.claim(kind, kind === "suspect" ? 1 : this.#settings.batchSize);
+    return { claimed: records.length, ...await this.send(records, signal, untilMs) };
+  }
+
+  /** Sends what is due until nothing is, or `untilMs` has come, or the bus stops. */
+  async rounds(signal: AbortSignal, untilMs: number, isStopping: () => boolean): Promise<void> {
+    for (let claimed = 1; claimed > 0 && !isStopping();) {
+      if (this.#settings.clock.now() >= untilMs) return;
+      ({ claimed } = await this.round("fresh", signal, untilMs));
+    }
+  }
+
+  /**
+   * Sends claimed records and settles each by what came of it. What is not begun by `untilMs`, in Unix
+   * milliseconds, is given back.
+   */
+  async send(
+    records: readonly StoredRecord[],
+    signal: AbortSignal,
+    untilMs = Infinity,
+  ): Promise<Omit<DispatchCounts, "claimed">> {
+    if (records.length === 0) return { sent: 0, failed: 0 };
+    const lost = new AbortController();
+    const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
+    const unlessLost = AbortSignal.any([signal, lost.signal]);
+    try {
+      // A bus that has stopped has no routes any more, which says nothing of the message.
+      const { sendable, decisions } = signal.aborted
+        ? { sendable: records, decisions: [] }
+        : this.#sort(records);
+      const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
+      const settled: Promise<Decision[]>[] = [];
+      const settle = (some: Decision[]): void => {
+        const settling = this.#settle(some);
+        // Waited for below, when the last batch is sent: a failure until then is not unheard of.
+        settling.catch(() => {});
+        settled.push(settling);
+      };
+      settle(decisions);
+      for (const batch of batches) {
+        const inTime = this.#settings.clock.now() < untilMs;
+        settle(inTime ? await this.#sendBatch(batch, unlessLost) : this.#giveBack(batch));
+      }
+      const applied = (await Promise.all(settled)).flat();
+      return {
+        sent: applied.filter(({ event }) => event.kind === "succeed").length,
+        failed: applied.filter(({ event }) => event.kind === "fail").length,
+      };
+    } finally {
+      held.release();
+    }
+  }
+
+  /** Gives records back that will not be sent by this bus any more. */
+  async release(records: readonly StoredRecord[]): Promise<void> {
+    await this.#settle(this.#giveBack(records));
+  }
+
+  /**
+   * Fails a message that was sent, and then given up by what had taken it; false when it stands
+   * elsewhere by now.
+   *
+   * @param isTold Whether its publisher has had word of it already.
+   */
+  async giveUp(record: StoredRecord, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, observe } = this.#settings;
+    const decision = this.#decide(record, { kind: "undeliverable", reason });
+    const settlement = { ...settlementOf(decision), claimed: false };
+    const word = isTold ? null : await this.#wordOfFailure(decision);
+    const applied = word === null
+      ? (await store.settle("outbox", [settlement]))[0] === true
+      : await this.#settleWith(settlement, word);
+    report(observe, decision, applied);
+    return applied;
+  }
+
+  /** Keeps a message that was given up and is not in the store any more, as failed. */
+  async keepFailed(message: Message, reason: string, isTold: boolean): Promise<boolean> {
+    const { store, clock, expiry, observe } = this.#settings;
+    const nowMs = clock.now();
+    const record: NewRecord = {
+      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
+      state: "failed",
+      reason,
+      expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
+    };
+    const stored = storedFromBirth(record, "outbox", nowMs);
+    const event = { kind: "undeliverable", reason } as const;
+    const word = isTold
+      ? null
+      : await this.#wordOfFailure({ record: stored, patch: stored, event });
+    const told = word === null ? null : this.#wordIn(word);
+    const added = await store.transaction(async (tx) => {
+      const [result] = await store.add("outbox", [record], nowMs, tx);
+      const isKept = result?.added === true || this.#mayLackWord(result, reason);
+      if (isKept && told !== null) {
+        this.#wordsAdded(told.records, await store.add(told.box, told.records, nowMs, tx));
+      }
+      return isKept;
+    });
+    if (added) this.#tellInbox(told);
+    if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
+    return added;
+  }
+
+  /** Without a transaction an earlier try may have kept the message and died before the word of it. */
+  #mayLackWord(result: AddResult | undefined, reason: string): boolean {
+    if (this.#settings.store.capabilities.transactions) return false;
+    if (result === undefined || result.added) return false;
+    return result.existing.state === "failed" && result.existing.reason === reason;
+  }
+
+  #giveBack(records: readonly StoredRecord[], delayMs = 0): Decision[] {
+    return records.map((record) =>
+      this.#decide(record, { kind: "release", delayMs, reason: record.reason })
+    );
+  }
+
+  /** Sets apart what must not be sent, or cannot be sent from here. */
+  #sort(records: readonly StoredRecord[]): { sendable: StoredRecord[]; decisions: Decision[] } {
+    const nowMs = this.#settings.clock.now();
+    const sendable: StoredRecord[] = [];
+    const decisions: Decision[] = [];
+    for (const record of records) {
+      const event = this.#eventBeforeSending(record, nowMs);
+      if (event === null) sendable.push(record);
+      else decisions.push(this.#decide(record, event));
+    }
+    return { sendable, decisions };
+  }
+
+  #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
+    if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
+    if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
+    const { message: { name, headers }, details } = record;
+    if (details?.groups !== undefined) return null;
+    try {
+      if (hasRoute(this.#settings.transport, name, headers)) return null;
+    } catch (thrown) {
+      // It is the transport's fault, and must not keep back the others of the batch.
+      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+    }
+    return unroutable(this.#settings, `No route here takes "${name}"`);
+  }
+
+  /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
+  async #carry(
+    batch: readonly StoredRecord[],
+    startedAtMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult[]> {
+    const { transport } = this.#settings;
+    const messages = batch.map((record) => outgoing(record, startedAtMs));
+    const groups = batch.map((record) => groupsOf(this.#settings, record));
+    if (groups.every((each) => each === null)) return await transport.send(messages, signal);
+    const arrivals = batch.flatMap((record, i) =>
+      inboxRows({ ...record, message: messageOfRound(record) }, groups[i] ?? [])
+        .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
+    );
+    const results = await addToInbox(this.#settings, arrivals, startedAtMs);
+    this.#tellInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
+    const rejected = new Map<string, SendResult>();
+    arrivals.forEach(({ record }, i) => {
+      const result = results[i];
+      if (result?.kind === "rejected") rejected.set(record.id, failureOfRejection(result));
+    });
+    const rest = messages.filter((_, i) => groups[i] === null);
+    const sent = rest.length === 0 ? [] : await transport.send(rest, signal);
+    let next = 0;
+    return groups.map((own, i): SendResult =>
+      own === null
+        ? sent[next++] as SendResult
+        : rejected.get((batch[i] as StoredRecord).id) ?? { kind: "sent" }
+    );
+  }
+
+  async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+    if (signal.aborted) return this.#giveBack(all);
+    // Not before: this process may have been paused since the claim, and others may have it by now.
+    const batch = all.filter((record) => this.#leases.holds(record));
+    const overdue = batch.length === all.length
+      ? []
+      : this.#giveBack(all.filter((record) => !batch.includes(record)), LOST_LEASE_PAUSE_MS);
+    if (batch.length === 0) return overdue;
+    let results: readonly SendResult[];
+    const startedAtMs = this.#settings.clock.now();
+    try {
+      // A transport that does not heed the signal must not keep the bus from stopping.
+      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
+    } catch (thrown) {
+      results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
+    }
+    const nowMs = this.#settings.clock.now();
+    const sent = batch.map((record, i) => {
+      const result = sendResultAt(results, i);
+      if (result?.kind === "unroutable") this.#refused(record.message.name);
+      const event = eventAfterSending(this.#settings, result, signal.aborted);
+      return this.#decide(record, event, nowMs, startedAtMs);
+    });
+    return overdue.length === 0 ? sent : [...overdue, ...sent];
+  }
+
+  #decide(
+    record: StoredRecord,
+    event: LifecycleEvent,
+    nowMs?: number,
+    startedAtMs?: number,
+  ): Decision {
+    const policy = policyOf(this.#settings, record);
+    return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
+  }
+
+  /** Settles decisions and gives back those that applied. */
+  async #settle(decisions: readonly Decision[]): Promise<Decision[]> {
+    for (const { record } of decisions) this.#leases.ending(record);
+    const failed = decisions.filter(({ patch }) => patch.state === "failed");
+    const words = new Map<Decision, Message>();
+    for (const decision of failed) {
+      const word = await this.#wordOfFailure(decision);
+      if (word !== null) words.set(decision, word);
+    }
+    const plain = words.size === 0 ? decisions : decisions.filter((each) => !words.has(each));
+    const [together, ...alone] = await Promise.all([
+      plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
+      ...[...words].map(([decision, word]) => this.#settleWith(settlementOf(decision), word)),
+    ]);
+    const applied: Decision[] = [];
+    const tell = (decision: Decision, hasApplied: boolean | undefined) => {
+      report(this.#settings.observe, decision, hasApplied === true);
+      if (hasApplied) applied.push(decision);
+    };
+    plain.forEach((decision, i) => tell(decision, together[i]));
+    [...words.keys()].forEach((decision, i) => tell(decision, alone[i]));
+    return applied;
+  }
+
+  /** What the publisher is told of a failure; null if it did not ask to hear of it. */
+  #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
+    return answerToFailure(this.#settings, "outbox", decision);
+  }
+
+  /** Settles a failure together with the word of it. */
+  async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
+    const words = this.#wordIn(word);
+    const added = await this.#settler.alone({ settlement, ...words });
+    if (added === null) return false;
+    this.#wordsAdded(words.records, added);
+    this.#tellInbox(words);
+    return true;
+  }
+
+  /** Says which words of failures could not be added, because other messages have their ids. */
+  #wordsAdded(words: readonly NewRecord[], added: readonly AddResult[]): void {
+    words.forEach((word, i) => {
+      const error = answerConflict(word, added[i]);
+      if (error !== null) {
+        this.#settings.observe({ kind: "error", during: "failure callback", error });
+      }
+    });
+  }
+
+  #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {
+    if (words?.box !== "inbox") return;
+    for (const group of new Set(words.records.map(({ group }) => group))) this.#received(group);
+  }
+
+  /**
+   * The records of a word. Where this very bus subscribes to it, it goes straight to the inbox: the transport
+   * that just failed need not carry it.
+   */
+  #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
+    // In a store that is shared, groups of other processes take it too.
+    const groups = groupsHere(this.#settings, { message: word }) ??
+      [...this.#subscriptions.of(word.name).keys()];
+    return {
+      box: groups.length > 0 ? "inbox" : "outbox",
+      records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
+    };
+  }
+}
+
+function chunks<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, i) => items.slice(i * size, (i + 1) * size));
+}

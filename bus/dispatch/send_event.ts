@@ -1,0 +1,39 @@
+/**
+ * What the result of sending a message makes of its record.
+ *
+ * @module
+ */
+import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
+import type { SendResult } from "../../core/ports/transport.ts";
+import { hasNotArrived, STOPPING_RETRY_MS } from "../../core/ports/send_result.ts";
+import type { Settings } from "../settings/settings.ts";
+import { unroutable } from "./unroutable.ts";
+
+/**
+ * The event of a sending.
+ *
+ * @param isAborted Whether this bus broke the sending off, because it stops.
+ */
+export function eventAfterSending<Tx>(
+  settings: Pick<Settings<Tx>, "unroutableForMs">,
+  result: SendResult | undefined,
+  isAborted: boolean,
+): LifecycleEvent {
+  if (result?.kind === "sent") return { kind: "succeed" };
+  if (result?.kind === "unroutable") return unroutable(settings, result.reason);
+  const mayHaveArrived = result === undefined || !hasNotArrived(result);
+  // A sending that the bus itself broke off says nothing about the receiver.
+  if (isAborted) return { kind: "release", delayMs: 0, mayHaveArrived };
+  if (result === undefined) {
+    const reason = "The transport gave no result";
+    return { kind: "fail", reason, retryable: true, mayHaveArrived };
+  }
+  if (result.kind === "failed") {
+    const { arrived: _arrived, ...failure } = result;
+    return { ...failure, kind: "fail", mayHaveArrived };
+  }
+  const { reason, retryAfterMs = 0 } = result;
+  // A receiver that says "at once" again and again must not keep this bus busy.
+  const delayMs = Math.max(retryAfterMs, STOPPING_RETRY_MS);
+  return { kind: "stopping", reason, delayMs, mayHaveArrived };
+}

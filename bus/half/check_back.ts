@@ -1,0 +1,109 @@
+/**
+ * Recovery: asks what became of the business operations of half messages whose outcome never arrived.
+ *
+ * @module
+ */
+import { decideCheck, type HalfStanding } from "../../core/lifecycle/check_back.ts";
+import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import { askParticipant } from "./ask_participant.ts";
+import { contradictionOf, eventFor } from "./half_store.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import { decide, report, settlementOf } from "../records/decision.ts";
+
+/** Asks, and settles by what it is told. */
+export class Recovery<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #confirmed: () => void;
+
+  /** Makes a recovery; `confirmed` is told when a message is there to be sent. */
+  constructor(settings: Settings<Tx>, confirmed: () => void) {
+    this.#settings = settings;
+    this.#confirmed = confirmed;
+  }
+
+  /** Whether this bus has anyone to ask; if not, half messages are left to one that has. */
+  get canAsk(): boolean {
+    const { fence, checkBacks } = this.#settings;
+    return fence !== undefined || checkBacks.size > 0;
+  }
+
+  /** Claims half messages whose next check is due. */
+  async claim(limit: number): Promise<StoredRecord[]> {
+    if (!this.canAsk) return [];
+    const { store, clock, leaseMs } = this.#settings;
+    const nowMs = clock.now();
+    return await store.claim({
+      box: "outbox",
+      limit,
+      nowMs,
+      leaseUntilMs: nowMs + leaseMs,
+      kind: "half",
+    });
+  }
+
+  /** Checks one claimed half message. */
+  async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
+    const { store, clock, check, random, observe } = this.#settings;
+    const answer = await askParticipant(this.#settings, record, signal);
+    // That this bus broke the question off says nothing about the active side.
+    if (answer === "unreachable" && signal.aborted) return await this.release(record);
+    const event = decideCheck(
+      standingOf(record),
+      answer,
+      check,
+      clock.now(),
+      random(),
+    );
+    const full = event.kind === "confirm" ? eventFor(record, "confirm") : event;
+    const decision = decide(this.#settings, record, full, policyOf(this.#settings, record));
+    const [applied] = await store.settle("outbox", [settlementOf(decision)]).catch((error) => {
+      // If only the answer was lost, nobody comes by again: better an alarm too many than none.
+      if (event.kind === "park") report(observe, decision, true);
+      throw error;
+    });
+    report(observe, decision, applied === true);
+    if (applied === true && event.kind === "confirm") this.#confirmed();
+    if (applied !== true && isOutcome(event)) await this.#compare(record, event.kind);
+  }
+
+  /** Gives back a half message that was not asked about. */
+  async release(record: StoredRecord): Promise<void> {
+    const { clock, observe } = this.#settings;
+    const decision = decide(this.#settings, record, {
+      kind: "ask_again",
+      atMs: clock.now(),
+      checks: record.checks,
+      unreachable: record.unreachable,
+      ...unreachableSince(record),
+      reason: record.reason ?? "Given back before it was asked about",
+    }, policyOf(this.#settings, record));
+    const [applied] = await this.#settings.store.settle("outbox", [settlementOf(decision)]);
+    report(observe, decision, applied === true);
+  }
+  /** Tells of an answer that came too late, where the message was decided otherwise meanwhile. */
+  async #compare({ id, group }: StoredRecord, kind: "confirm" | "cancel"): Promise<void> {
+    const { store, observe } = this.#settings;
+    const record = await store.find("outbox", { id, group });
+    const contradiction = record === null ? null : contradictionOf(record, kind);
+    if (contradiction !== null) observe(contradiction);
+  }
+}
+
+function standingOf(record: StoredRecord): HalfStanding {
+  const { checks, unreachable, message } = record;
+  return { checks, unreachable, ...unreachableSince(record), sentAtMs: message.sentAtMs };
+}
+
+function unreachableSince(
+  { details }: StoredRecord,
+): { readonly unreachableSinceMs?: number } {
+  const sinceMs = details?.unreachableSinceMs;
+  return sinceMs === undefined ? {} : { unreachableSinceMs: sinceMs };
+}
+
+function isOutcome(
+  event: LifecycleEvent,
+): event is LifecycleEvent & { readonly kind: "confirm" | "cancel" } {
+  return event.kind === "confirm" || event.kind === "cancel";
+}

@@ -1,0 +1,50 @@
+/**
+ * The calls of a bus that are about half messages.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import type { BodyInput, Contract, ReplyInput } from "../../core/message/contract.ts";
+import type { CheckQuestion } from "../../core/ports/fence.ts";
+import type { HalfOptions, HandDecision } from "../api/bus.ts";
+import type { HalfStatus } from "../../core/ports/half_keeper.ts";
+import type { HalfMessage, HalfOutcome } from "../api/half_message.ts";
+import type { HalfOperations } from "./half_operations.ts";
+import { mustNotBeStopped } from "../run_state.ts";
+import { PublishCalls } from "../publish/publish_calls.ts";
+
+/** The part of a bus that hands half messages to {@linkcode HalfOperations}; see `Bus` for what each call does. */
+export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
+  protected abstract readonly half: HalfOperations<Tx, BusinessTx>;
+
+  async prepare<C extends Contract>(
+    contract: C,
+    body: BodyInput<C>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfMessage<BusinessTx>> {
+    mustNotBeStopped(this.phase, "prepare");
+    return await this.calls.during(() => this.half.prepare(contract, body, options));
+  }
+
+  async transact<C extends Contract, Result>(
+    contract: C,
+    body: BodyInput<C>,
+    work: (tx: BusinessTx) => Promise<Result>,
+    options: HalfOptions<ReplyInput<C>> = {},
+  ): Promise<HalfOutcome<Result>> {
+    mustNotBeStopped(this.phase, "prepare");
+    return await this.calls.during(() => this.half.transact(contract, body, work, options));
+  }
+
+  async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
+    return await this.calls.during(() => this.half.resolve(id, decision, by));
+  }
+
+  async askAgain(id: string): Promise<HalfStatus> {
+    return await this.calls.during(() => this.half.askAgain(id));
+  }
+
+  async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
+    return await this.half.checkBack(question);
+  }
+}

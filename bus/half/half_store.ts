@@ -1,0 +1,263 @@
+/**
+ * Keeping half messages: the passive side, which stores them and lets their outcome be brought.
+ *
+ * @module
+ */
+import type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "../../core/ports/half_keeper.ts";
+import { checkCallbackNames } from "../../core/message/callback_names.ts";
+import { firstCheckAt } from "../../core/lifecycle/check_back.ts";
+import { readDelayTime } from "../../core/message/delay_time.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { checkCallerId } from "../../core/message/id.ts";
+import type { LifecycleEvent, State } from "../../core/lifecycle/lifecycle.ts";
+import { checkBodySize, type Message } from "../../core/message/message.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
+import { later } from "../../core/lifecycle/retry.ts";
+import { isSamePublish } from "../../core/message/same_message.ts";
+import { mustRoute } from "../publish/build_message.ts";
+import type { BusEvent } from "../api/observer.ts";
+import { largestBody, policyOf, type Settings } from "../settings/settings.ts";
+import { newRecord } from "../records/new_record.ts";
+import { conflict, isHalf } from "../publish/receipt.ts";
+import { decide, identityOf, report, settlementOf } from "../records/decision.ts";
+import { withGroups } from "../publish/local_delivery.ts";
+import { untilApplied } from "../records/until_applied.ts";
+
+/** A decision that a person made, as the record keeps it. */
+export interface HandNote {
+  /** Who decided, what and why. */
+  readonly note: string;
+  /** Whether the participant was not asked, because it could not be reached. */
+  readonly forced: boolean;
+}
+
+/** Keeps half messages in the outbox of a bus. */
+export class OutboxKeeper<Tx> implements HalfKeeper {
+  readonly #settings: Settings<Tx>;
+  readonly #prepared: (firstCheckAtMs: number) => void;
+  readonly #confirmed: () => void;
+
+  /** Makes a keeper; it tells when a check will be due, and when a message is there to be sent. */
+  constructor(
+    settings: Settings<Tx>,
+    tell: { readonly prepared: (firstCheckAtMs: number) => void; readonly confirmed: () => void },
+  ) {
+    this.#settings = settings;
+    this.#prepared = tell.prepared;
+    this.#confirmed = tell.confirmed;
+  }
+
+  async prepare(draft: HalfDraft): Promise<HalfStatus> {
+    const { store, clock, check, observe } = this.#settings;
+    const { message, deadlineMs, retry } = dated(draft, clock.now());
+    const dueAtMs = firstCheckAt(check, clock.now());
+    // That of a participant is known by its header.
+    const details = message.headers[HEADER.activeSide] === undefined ? { isHalf: true } : null;
+    const record: NewRecord = {
+      ...withGroups(
+        this.#settings,
+        newRecord(message, { deadlineMs, retry, dueAtMs, details }),
+      ),
+      state: "prepared",
+    };
+    checkCallerId(message.id);
+    checkCallbackNames(message.headers);
+    this.#mustBeOfUse(message);
+    await store.ready();
+    const [result] = await store.add("outbox", [record], clock.now());
+    if (result !== undefined && !result.added) return statusOfSame(message, result.existing);
+    observe({ kind: "prepared", ...identityOf({ ...record, box: "outbox" }) });
+    this.#prepared(dueAtMs);
+    return { id: message.id, name: message.name, state: "prepared", reason: null, note: null };
+  }
+
+  async confirm(id: string, scope: HalfScope = {}): Promise<HalfStatus> {
+    return await this.decide(id, "confirm", { scope });
+  }
+
+  async cancel(id: string, scope: HalfScope = {}): Promise<HalfStatus> {
+    return await this.decide(id, "cancel", { scope });
+  }
+
+  async query(id: string, scope: HalfScope = {}): Promise<HalfStatus | null> {
+    const record = await this.find(id, scope);
+    return record === null ? null : statusOf(record);
+  }
+
+  /** The record of a half message within a scope; null when there is none. */
+  async find(id: string, { participant }: HalfScope = {}): Promise<StoredRecord | null> {
+    await this.#settings.store.ready();
+    const record = await this.#settings.store.find("outbox", { id, group: "" });
+    if (record === null || participant === undefined) return record;
+    const owner = record.message.headers[HEADER.activeSide];
+    if (owner === undefined) return null;
+    if (owner === participant) return record;
+    throw new AtlastError(
+      "forbidden",
+      `Cannot touch half message "${id}": want one of participant "${participant}"`,
+    );
+  }
+
+  /** Carries an outcome out, whoever else may be asking for it at the moment. */
+  async decide(
+    id: string,
+    kind: "confirm" | "cancel",
+    { scope = {}, hand }: { readonly scope?: HalfScope; readonly hand?: HandNote } = {},
+  ): Promise<HalfStatus> {
+    const { store, observe } = this.#settings;
+    return await untilApplied(`${kind} half message "${id}"`, async () => {
+      const record = await this.find(id, scope);
+      if (record === null) {
+        throw new AtlastError(
+          "not_found",
+          `Cannot ${kind} half message "${id}": the outbox has none with this id`,
+        );
+      }
+      if (isDecided(record.state, kind)) return statusOf(record);
+      const contradiction = contradictionOf(record, kind);
+      if (contradiction !== null) observe(contradiction);
+      mustBeUndecided(record, kind);
+      const event = eventFor(record, kind, hand);
+      const decision = decide(this.#settings, record, event, policyOf(this.#settings, record));
+      const [applied] = await store.settle("outbox", [{
+        ...settlementOf(decision),
+        claimed: "either",
+      }]);
+      if (applied !== true) return undefined;
+      observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+      if (kind === "confirm") this.#confirmed();
+      return statusOf({ ...record, ...decision.patch });
+    });
+  }
+
+  /** Has a parked half message asked about again from the start, by any bus that can. */
+  async askAgain(id: string): Promise<HalfStatus> {
+    const { store, clock, observe } = this.#settings;
+    return await untilApplied(`ask again about half message "${id}"`, async () => {
+      const record = await this.find(id);
+      if (record?.state !== "in_doubt") throw notParked(id, record);
+      const decision = decide(this.#settings, record, {
+        kind: "ask_again",
+        atMs: clock.now(),
+        checks: 0,
+        unreachable: 0,
+        reason: "Parked, and asked about again by hand",
+      }, policyOf(this.#settings, record));
+      const [applied] = await store.settle("outbox", [{
+        ...settlementOf(decision),
+        claimed: "either",
+      }]);
+      if (applied !== true) return undefined;
+      report(observe, decision, true);
+      this.#prepared(decision.patch.dueAtMs);
+      return statusOf({ ...record, ...decision.patch });
+    });
+  }
+
+  /** Refuses a message that could only wait for ever. */
+  #mustBeOfUse({ name, headers, body }: Message): void {
+    const { transport, checkBacks, fence } = this.#settings;
+    const side = headers[HEADER.activeSide];
+    if (side === undefined ? fence === undefined : !checkBacks.has(side)) {
+      throw new AtlastError(
+        "no_route",
+        `Cannot prepare "${name}": ${
+          side === undefined
+            ? "want a fence in the options of the bus"
+            : `active side "${side}" cannot be asked here, want it among the checkBacks of the bus`
+        }`,
+      );
+    }
+    const delay = headers[HEADER.delayTime] ?? "";
+    if (delay !== "" && readDelayTime(delay) === null) {
+      throw new AtlastError(
+        "invalid_header",
+        `Cannot use header "${HEADER.delayTime}": want milliseconds, or hh:mm:ss`,
+      );
+    }
+    mustRoute(transport, "prepare", name, headers);
+    checkBodySize(body, largestBody(this.#settings));
+  }
+}
+
+/**
+ * A draft of another active side as of now: its immunity, delay and deadline must count by one clock, and
+ * that of another service may be wrong.
+ */
+function dated(draft: HalfDraft, nowMs: number): HalfDraft {
+  const { message, deadlineMs } = draft;
+  if (message.headers[HEADER.activeSide] === undefined) return draft;
+  return {
+    ...draft,
+    message: { ...message, sentAtMs: nowMs },
+    deadlineMs: deadlineMs === null ? null : later(nowMs, deadlineMs - message.sentAtMs),
+  };
+}
+
+/** The event of an outcome; a delayed message waits from when it was prepared. */
+export function eventFor(
+  record: StoredRecord,
+  kind: "confirm" | "cancel",
+  hand?: HandNote,
+): LifecycleEvent {
+  if (kind === "cancel") return { kind, ...hand };
+  const delayMs = readDelayTime(record.message.headers[HEADER.delayTime] ?? "") ?? 0;
+  return { kind, dueAtMs: later(record.message.sentAtMs, delayMs), ...hand };
+}
+
+/** What there is to tell of an outcome that contradicts how a half message was decided; null for nothing. */
+export function contradictionOf(
+  record: StoredRecord,
+  kind: "confirm" | "cancel",
+): BusEvent | null {
+  const { state, details } = record;
+  if (!isDecided(state, kind === "confirm" ? "cancel" : "confirm")) return null;
+  return {
+    kind: "contradicted",
+    ...identityOf(record),
+    state,
+    outcome: kind === "confirm" ? "committed" : "aborted",
+    forced: details?.forced ?? false,
+  };
+}
+
+/** How a record stands, as its keeper tells it. */
+function statusOf(record: StoredRecord): HalfStatus {
+  const { id, state, reason, note } = record;
+  return { id, name: record.message.name, state, reason, note };
+}
+
+/** Whether an outcome was brought before. One that contradicts it is refused by the lifecycle's table. */
+function isDecided(state: State, kind: "confirm" | "cancel"): boolean {
+  if (kind === "cancel") return state === "cancelled";
+  return state === "scheduled" || state === "succeeded" || state === "failed";
+}
+
+function notParked(id: string, record: StoredRecord | null): AtlastError {
+  return new AtlastError(
+    record === null ? "not_found" : "wrong_state",
+    `Cannot ask again about half message "${id}": got ${
+      record === null ? "none with this id" : `one that is ${record.state}`
+    }, want one in_doubt`,
+  );
+}
+
+/** An ordinary message can be withdrawn until it is sent; a half message that was confirmed cannot. */
+function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"): void {
+  if (state === "prepared" || state === "in_doubt") return;
+  throw new AtlastError(
+    "wrong_state",
+    `Cannot ${kind} half message "${id}": it is ${state}, want one that is prepared or in_doubt`,
+  );
+}
+
+function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
+  const other = existing.message;
+  const [side, otherSide] = [message, other].map(({ headers }) => headers[HEADER.activeSide]);
+  // One that was published, or cancelled as such, says nothing of an operation.
+  if (side !== otherSide || !isSamePublish(other, message) || !isHalf(existing)) {
+    throw conflict("prepare", message.name, message.id);
+  }
+  return statusOf(existing);
+}

@@ -1,0 +1,51 @@
+/**
+ * Clean-up of the fence: a row may go once no half message can need it any more.
+ *
+ * @module
+ */
+import type { Fence, FenceRow } from "../../core/ports/fence.ts";
+import type { HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
+
+/** How many rows are looked at in one step. */
+const BATCH = 100;
+
+/** How many are asked about at once: a keeper over HTTP gets no more requests together than Workers make. */
+const ASKED_AT_ONCE = 6;
+
+/**
+ * How long a row is kept at the least, in milliseconds: a row `aborted` holds off an operation that
+ * comes late, and no transaction lasts for a day.
+ */
+export const FENCE_RETENTION_MS = 24 * 60 * 60_000;
+
+/**
+ * Deletes rows written before `beforeMs` whose half message is decided or gone, until none is left or
+ * `stop` says so. Gives back how many it deleted.
+ */
+export async function pruneFence(
+  fence: Fence,
+  keeper: Pick<HalfKeeper, "query">,
+  beforeMs: number,
+  stop: () => boolean = () => false,
+): Promise<number> {
+  let deleted = 0;
+  let after: FenceRow | null = null;
+  while (!stop()) {
+    const rows: FenceRow[] = await fence.writtenBefore(beforeMs, after, BATCH);
+    const needless: string[] = [];
+    for (let i = 0; i < rows.length; i += ASKED_AT_ONCE) {
+      const asked = rows.slice(i, i + ASKED_AT_ONCE).map(({ id }) => id);
+      const statuses = await Promise.all(asked.map((id) => keeper.query(id)));
+      needless.push(...asked.filter((_, n) => !isUndecided(statuses[n] ?? null)));
+    }
+    await fence.forget(needless);
+    deleted += needless.length;
+    if (rows.length < BATCH) break;
+    after = rows.at(-1) ?? null;
+  }
+  return deleted;
+}
+
+function isUndecided(status: HalfStatus | null): boolean {
+  return status?.state === "prepared" || status?.state === "in_doubt";
+}

@@ -1,0 +1,23 @@
+/**
+ * How a bus stands.
+ *
+ * @module
+ */
+import type { Health } from "./api/health.ts";
+import type { Phase } from "./run_state.ts";
+import type { StoreProbe } from "./store_probe.ts";
+
+/** Asks the store whether it answers, unless the bus takes no more work anyway. */
+export async function healthOf<Tx>(
+  probe: StoreProbe<Tx>,
+  phase: Phase,
+  maxAgeMs: number,
+): Promise<Health> {
+  const running = phase === "running";
+  if (phase === "draining" || phase === "stopped") {
+    return { ready: false, store: "up", running, reason: "The bus is stopping" };
+  }
+  if (await probe.isUp(maxAgeMs)) return { ready: true, store: "up", running };
+  // The driver's own words may hold an address or a user name.
+  return { ready: false, store: "down", running, reason: "The store does not answer" };
+}

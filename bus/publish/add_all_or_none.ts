@@ -1,0 +1,55 @@
+/**
+ * Adding all of many records, or none, to a store without transactions.
+ *
+ * @module
+ */
+import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
+import { storedFromBirth } from "../records/new_record.ts";
+
+/** `Store.addAll` of a store that needs it; undefined where a transaction serves. */
+export function addAllOf<Tx>(store: Store<Tx>): NonNullable<Store<Tx>["addAll"]> | undefined {
+  return store.capabilities.transactions ? undefined : store.addAll?.bind(store);
+}
+
+/**
+ * Adds records to the outbox, all or none, but for those that are there already and that `accept` lets
+ * pass: it throws for what keeps the others out. Results are in the order of `records`.
+ *
+ * @param addAll Of the store.
+ */
+export async function addAllOrNone(
+  addAll: NonNullable<Store["addAll"]>,
+  records: readonly NewRecord[],
+  nowMs: number,
+  accept: (record: NewRecord, existing: StoredRecord) => void,
+): Promise<AddResult[]> {
+  // Of two with one id the first is added, and the second is measured by it.
+  const first = new Map<string, NewRecord>();
+  for (const record of records) {
+    const other = first.get(record.id);
+    if (other === undefined) first.set(record.id, record);
+    else accept(record, storedFromBirth(other, "outbox", nowMs));
+  }
+  const existing = new Map<string, StoredRecord>();
+  for (;;) {
+    const left = [...first.values()].filter(({ id }) => !existing.has(id));
+    if (left.length === 0) break;
+    const taken = await addAll("outbox", left, nowMs);
+    if (taken.every((found) => found === null)) break;
+    // Each round takes at least one away, so that this ends.
+    left.forEach((record, i) => {
+      const found = taken[i] ?? null;
+      if (found === null) return;
+      accept(record, found);
+      existing.set(record.id, found);
+    });
+  }
+  return records.map((record) => {
+    const found = existing.get(record.id);
+    if (found !== undefined) return { added: false, existing: found };
+    const other = first.get(record.id) as NewRecord;
+    if (other === record) return { added: true };
+    return { added: false, existing: storedFromBirth(other, "outbox", nowMs) };
+  });
+}

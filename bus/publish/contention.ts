@@ -1,0 +1,54 @@
+/**
+ * Adding beside others: what a store refuses because of one record, or because it got in another's way, does
+ * not fail those that only travelled along.
+ *
+ * @module
+ */
+import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { NewRecord } from "../../core/ports/record.ts";
+
+/** How often work is done that another got in the way of, before its error stands. */
+const MAX_TRIES = 5;
+
+/** What became of a record: it was added or not, or the store refused it. */
+export type Added = AddResult | { readonly error: unknown };
+
+type Errors = Pick<Store<never>, "failureOf">;
+
+/**
+ * Adds records that have nothing to do with one another. When the store refuses them all, each half is added
+ * by itself, until those are found that it refuses. An error that leaves open whether they were added is
+ * that of all.
+ */
+export async function addApart(
+  store: Errors,
+  records: readonly NewRecord[],
+  add: (some: readonly NewRecord[]) => Promise<AddResult[]>,
+): Promise<Added[]> {
+  try {
+    return await add(records);
+  } catch (error) {
+    if (records.length === 1 || (store.failureOf?.(error) ?? null) === null) {
+      return records.map(() => ({ error }));
+    }
+  }
+  const middle = Math.ceil(records.length / 2);
+  return [
+    ...await addApart(store, records.slice(0, middle), add),
+    ...await addApart(store, records.slice(middle), add),
+  ];
+}
+
+/** Does work of our own, and does it again when it got in the way of others and nothing came of it. */
+export async function untilUncontended<Result>(
+  store: Errors,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  for (let tries = 1;; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === MAX_TRIES || store.failureOf?.(error) !== "contention") throw error;
+    }
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * Adding where subscribers use the publisher's own store: the same message may be in either box, in the
+ * outbox while it is delayed and in the inbox otherwise, and is one message all the same.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import type { Settings } from "../settings/settings.ts";
+
+/** What is added, and where. */
+interface Addition<Tx> {
+  readonly box: Box;
+  readonly rows: readonly NewRecord[];
+  readonly tx?: Tx | SqlClient | undefined;
+}
+
+/** Adds rows as `Store.add` does, but for those whose message is in the other box: these are answered with it. */
+export async function addOnce<Tx>(
+  { store, clock, transport }: Settings<Tx>,
+  { box, rows, tx }: Addition<Tx>,
+): Promise<AddResult[]> {
+  const found = transport.groupsHere === undefined
+    ? null
+    : await findElsewhere(store, { box, rows, tx });
+  if (found === null) return await store.add(box, rows, clock.now(), tx);
+  const isElsewhere = ({ id }: NewRecord) => found.has(id);
+  const left = rows.filter((row) => !isElsewhere(row));
+  const added = (left.length === 0 ? [] : await store.add(box, left, clock.now(), tx)).values();
+  return rows.map((row) => {
+    const existing = found.get(row.id);
+    return existing === undefined ? added.next().value as AddResult : { added: false, existing };
+  });
+}
+
+/** The messages that are in the other box, by id; null when there are none. */
+async function findElsewhere<Tx>(
+  store: Store<Tx>,
+  { box, rows, tx }: Addition<Tx>,
+): Promise<Map<string, StoredRecord> | null> {
+  if (!store.capabilities.transactions || store.findMany === undefined) return null;
+  const keys = rows.flatMap((row) => row.hasNewKey ? [] : keysElsewhere(box, row));
+  if (keys.length === 0) return null;
+  const found = (await store.findMany(box === "outbox" ? "inbox" : "outbox", keys, tx))
+    .filter((record) => record !== null);
+  return found.length === 0 ? null : new Map(found.map((record) => [record.id, record]));
+}
+
+/** Only what goes to groups of this store can be in both. */
+function keysElsewhere(box: Box, { id, details }: NewRecord): RecordKey[] {
+  return box === "inbox"
+    ? [{ id, group: "" }]
+    : (details?.groups ?? []).map((group) => ({ id, group }));
+}

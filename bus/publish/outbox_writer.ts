@@ -1,0 +1,255 @@
+/**
+ * Depositing: stores what is published, and tells those who work on it.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
+import { addApart, type Added, untilUncontended } from "./contention.ts";
+import { addOnce } from "./either_box.ts";
+import { joiner } from "../async/batcher.ts";
+import { JoinedTransactions } from "./joined_transactions.ts";
+import { storedFromBirth } from "../records/new_record.ts";
+import type { Settings } from "../settings/settings.ts";
+import { receiptOf, receiptsOfNew } from "./receipt.ts";
+import type { Receipt } from "../api/publish_options.ts";
+import { type Deposit, depositOf, inOutbox } from "./local_delivery.ts";
+
+/** What depositing needs of the rest of the bus. */
+export interface Outlet {
+  /** How many more records of a side and group the bus works on without their being claimed. */
+  room(box: Box, group: string): number;
+  /** Takes a record born with a lease, to work on it now. */
+  handOver(record: StoredRecord): void;
+  /** Whether this bus finds by itself what is committed for a group by someone else. */
+  finds(box: Box, group: string): boolean;
+  /** Is told that a record is there to claim, or will be once its transaction has committed. */
+  added(box: Box, group: string, committed: boolean): void;
+  /** Whether others are told of what is there for a group. */
+  tells(box: Box, group: string): boolean;
+  /** Is told when something that was stored is due, in Unix milliseconds. */
+  due(atMs: number): void;
+}
+
+/** Inserts that travel together at the most: enough to spread the cost of a round trip thin. */
+const MAX_JOINED = 500;
+/** Inserts under way at once: a second keeps the database busy while the first one's answer travels. */
+const MAX_INSERTS = 2;
+
+/** Inserts that join others of their kind. */
+interface Joined {
+  readonly newKeys: (record: NewRecord) => Promise<Added>;
+  readonly otherKeys: (record: NewRecord) => Promise<Added>;
+}
+
+/** Stores what is published. */
+export class Depositor<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #outlet: Outlet;
+  readonly #joinedIn: Readonly<Record<Box, Joined>>;
+  /** The transactions of this bus, and what is published in each. */
+  readonly transactions: JoinedTransactions<Tx>;
+
+  constructor(settings: Settings<Tx>, outlet: Outlet) {
+    this.#settings = settings;
+    this.#outlet = outlet;
+    this.transactions = new JoinedTransactions((error) =>
+      settings.observe({ kind: "error", during: "publish", error })
+    );
+    const joined = (box: Box) =>
+      joiner<NewRecord, Added>({
+        run: (records) => this.#insert(box, records),
+        maxItems: MAX_JOINED,
+        maxRuns: MAX_INSERTS,
+        now: () => settings.clock.now(),
+      });
+    // A key that is not new may have to wait for whoever has it; the others do not wait with it.
+    const both = (box: Box): Joined => ({ newKeys: joined(box), otherKeys: joined(box) });
+    this.#joinedIn = { outbox: both("outbox"), inbox: both("inbox") };
+  }
+
+  /** Stores one message. */
+  async one(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
+    const deposit = depositOf(this.#settings, [record]);
+    const [row = record] = deposit.rows;
+    if (tx !== undefined || deposit.groups.length > 1) {
+      const [receipt] = await this.many([record], tx);
+      return receipt as Receipt;
+    }
+    await this.#settings.store.ready();
+    const [born = row] = this.#bornLeased(deposit.box, [row]);
+    const joined = this.#joinedIn[deposit.box];
+    const result = await (born.hasNewKey ? joined.newKeys : joined.otherKeys)(born);
+    if ("error" in result) throw result.error;
+    const receipt = receiptOf(born, [result]);
+    this.#published(deposit.box, record, receipt);
+    if (!receipt.duplicate) this.#stored(born, deposit.box);
+    return receipt;
+  }
+
+  /** Inserts what travels together, and tells others of it, once for all. */
+  async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
+    const { store, clock } = this.#settings;
+    const [first, second] = records;
+    const told = records.find((record) =>
+      record.leaseUntilMs === null && this.#outlet.tells(box, record.group)
+    );
+    if (told !== undefined && told === first && second === undefined) {
+      const telling = store.addAndTell?.(box, told, clock.now()) ?? null;
+      if (telling !== null) return [await telling];
+    }
+    const results = await addApart(
+      store,
+      records,
+      (rows) => addOnce(this.#settings, { box, rows }),
+    );
+    const isNew = results.some((result) => "added" in result && result.added);
+    if (told !== undefined && isNew) this.#outlet.added(box, told.group, true);
+    return results;
+  }
+
+  /** Stores many messages: all of them, or none. */
+  async many(
+    records: readonly NewRecord[],
+    tx: Tx | SqlClient | undefined,
+  ): Promise<Receipt[]> {
+    const { store } = this.#settings;
+    const deposit = depositOf(this.#settings, records);
+    const { box, groups } = deposit;
+    if (tx !== undefined) return await this.#join(tx, records, deposit);
+    await store.ready();
+    const born = { ...deposit, rows: this.#bornLeased(box, deposit.rows) };
+    const addAll = addAllOf(store);
+    const { receipts, added } = addAll !== undefined
+      ? await this.#addAllOrNone(addAll, born.rows)
+      : records.every(({ hasNewKey }) => hasNewKey)
+      ? await this.#add(born)
+      : await untilUncontended(store, () => store.transaction((own) => this.#add(born, own)));
+    records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
+    const free = new Set<string>();
+    born.rows.forEach((row, i) => {
+      if (!added[i]) return;
+      if (row.leaseUntilMs === null) free.add(row.group);
+      else this.committed(row, box);
+    });
+    // Said once for all: each word may cost a wake-up of other processes.
+    for (const group of groups) if (free.has(group)) this.#outlet.added(box, group, true);
+    return receipts;
+  }
+
+  async #join(
+    tx: Tx | SqlClient,
+    records: readonly NewRecord[],
+    direct: Deposit,
+  ): Promise<Receipt[]> {
+    // Nobody here hears of the commit. What this bus would not look for itself goes by its outbox.
+    const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
+    const deposit = isFound ? direct : inOutbox(this.#settings, records);
+    const { box, groups } = deposit;
+    const { receipts } = await this.#add(deposit, tx);
+    const added = records.filter((_, i) => receipts[i]?.duplicate === false);
+    const messages = added.map(({ message: { id, name } }) => ({ id, name }));
+    this.transactions.staged(tx, { box, groups, messages });
+    for (const group of groups) this.#outlet.added(box, group, false);
+    for (const message of messages) this.#observe("staged", box, message);
+    for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
+    return receipts;
+  }
+
+  /** A record for the outbox that the caller adds in a transaction of its own. */
+  bornLeased(record: NewRecord): NewRecord {
+    const [born = record] = this.#bornLeased("outbox", [record]);
+    return born;
+  }
+
+  /** Is told that a record of this bus was committed. */
+  committed(record: NewRecord, box: Box = "outbox"): void {
+    this.#stored(record, box);
+    const { leaseUntilMs, group } = record;
+    if (leaseUntilMs === null && this.#outlet.tells(box, group)) {
+      this.#outlet.added(box, group, true);
+    }
+  }
+
+  /** Sees to it that this bus works on a record, if it is for it; others were told. */
+  #stored(record: NewRecord, box: Box): void {
+    this.#outlet.due(record.dueAtMs);
+    if (record.leaseUntilMs !== null) {
+      return this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
+    }
+    if (!this.#outlet.tells(box, record.group)) this.#outlet.added(box, record.group, true);
+  }
+
+  /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
+  ended(tx: Tx): void {
+    const groupsOf: Record<Box, Set<string>> = { outbox: new Set(), inbox: new Set() };
+    for (const { box, groups, messages } of this.transactions.committed(tx)) {
+      for (const group of groups) groupsOf[box].add(group);
+      for (const message of messages) this.#observe("published", box, message);
+    }
+    for (const box of ["outbox", "inbox"] as const) {
+      for (const group of groupsOf[box]) this.#outlet.added(box, group, true);
+    }
+  }
+
+  async #add(
+    { box, rows, groups: { length: each } }: Deposit,
+    tx?: Tx | SqlClient,
+  ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
+    const results = await addOnce(this.#settings, { box, rows, tx });
+    const added = results.map(({ added }) => added);
+    if (!added.includes(false)) return { receipts: receiptsOfNew(rows, each), added };
+    const receipts: Receipt[] = [];
+    for (let at = 0; at < rows.length; at += each) {
+      receipts.push(receiptOf(rows[at] as NewRecord, results.slice(at, at + each)));
+    }
+    return { receipts, added };
+  }
+
+  async #addAllOrNone(
+    addAll: NonNullable<Store["addAll"]>,
+    born: readonly NewRecord[],
+  ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
+    const nowMs = this.#settings.clock.now();
+    const results = await addAllOrNone(addAll, born, nowMs, (record, existing) => {
+      receiptOf(record, [{ added: false, existing }]);
+    });
+    return {
+      receipts: born.map((record, i) => receiptOf(record, [results[i] as AddResult])),
+      added: results.map(({ added }) => added),
+    };
+  }
+
+  /**
+   * Records this bus will work on itself are stored with a lease, and need not be claimed from the
+   * database again. Those that are delayed, or find no room, are left for anyone to claim.
+   */
+  #bornLeased(box: Box, rows: readonly NewRecord[]): readonly NewRecord[] {
+    const nowMs = this.#settings.clock.now();
+    const leaseUntilMs = nowMs + this.#settings.leaseMs;
+    const rooms = new Map<string, number>();
+    return rows.map((row) => {
+      if (row.dueAtMs > nowMs) return row;
+      const room = rooms.get(row.group) ?? this.#outlet.room(box, row.group);
+      rooms.set(row.group, room - 1);
+      return room > 0 ? { ...row, leaseUntilMs } : row;
+    });
+  }
+
+  #published(box: Box, { message, dueAtMs }: NewRecord, { duplicate }: Receipt): void {
+    if (duplicate) return;
+    this.#observe("published", box, message);
+    this.#outlet.due(dueAtMs);
+  }
+
+  #observe(
+    kind: "published" | "staged",
+    box: Box,
+    { id, name }: { readonly id: string; readonly name: string },
+  ): void {
+    this.#settings.observe({ kind, box, id, name, group: "" });
+  }
+}

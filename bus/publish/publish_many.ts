@@ -1,0 +1,65 @@
+/**
+ * Gathers the records of many publishes that run side by side, so that they are stored together.
+ *
+ * @module
+ */
+import type { NewRecord } from "../../core/ports/record.ts";
+import type { Receipt } from "../api/publish_options.ts";
+
+/** What the publishes of one call have come to. */
+export class Gathering {
+  readonly #count: number;
+  readonly #storeMany: (records: NewRecord[]) => Promise<Receipt[]>;
+  readonly #taken: { readonly index: number; readonly record: NewRecord }[] = [];
+  readonly #arrived = new Set<number>();
+  readonly #stored: Promise<Receipt[]>;
+  #settle: (receipts: Promise<Receipt[]>) => void = () => {};
+  #isClosed = false;
+
+  /** Gathers from `count` publishes; `storeMany` stores all of their records, or none. */
+  constructor(count: number, storeMany: (records: NewRecord[]) => Promise<Receipt[]>) {
+    this.#count = count;
+    this.#storeMany = storeMany;
+    this.#stored = new Promise((resolve) => this.#settle = resolve);
+    // Those who wait hear of a failure themselves; a gathering nobody waits for must not report it again.
+    this.#stored.catch(() => {});
+  }
+
+  /**
+   * Takes a record of the publish at `index`, and resolves once all are stored. What a middleware
+   * publishes beside the first is stored with them, or after them.
+   */
+  async take(record: NewRecord, index: number): Promise<Receipt> {
+    if (this.#isClosed) {
+      await this.#stored;
+      return (await this.#storeMany([record]))[0] as Receipt;
+    }
+    const place = this.#taken.push({ index, record }) - 1;
+    this.end(index);
+    return (await this.#stored)[place] as Receipt;
+  }
+
+  /** Is told that the publish at `index` has a record, or ended without one. */
+  end(index: number): void {
+    this.#arrived.add(index);
+    if (this.#arrived.size < this.#count || this.#isClosed) return;
+    this.#isClosed = true;
+    this.#settle(this.#storeAll());
+  }
+
+  /** Is told that the publish at `index` failed. If it had no record yet, none is stored. */
+  fail(index: number, error: unknown): void {
+    if (!this.#arrived.has(index)) this.#settle(Promise.reject(error));
+  }
+
+  async #storeAll(): Promise<Receipt[]> {
+    const places = [...this.#taken.keys()];
+    const at = (place: number) => this.#taken[place] as { index: number; record: NewRecord };
+    places.sort((a, b) => at(a).index - at(b).index || a - b);
+    if (places.length === 0) return [];
+    const stored = await this.#storeMany(places.map((place) => at(place).record));
+    const receipts: Receipt[] = [];
+    places.forEach((place, i) => receipts[place] = stored[i] as Receipt);
+    return receipts;
+  }
+}

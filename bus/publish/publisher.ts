@@ -1,0 +1,222 @@
+/**
+ * Publishing: from a contract and a body to a record in the outbox.
+ *
+ * @module
+ */
+import type { PublishOptions } from "../api/publish_options.ts";
+import type { Contract } from "../../core/message/contract.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { NewRecord } from "../../core/ports/record.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
+import { type EncodeBody, encodeBody, keepBody } from "./body_codec.ts";
+import {
+  type Composed,
+  type Composer,
+  composer,
+  headersOf,
+  mustRoute,
+  type Rules,
+} from "./build_message.ts";
+import { Depositor, type Outlet } from "./outbox_writer.ts";
+import { Gathering } from "./publish_many.ts";
+import { type Draft, wrapPublish } from "../api/middleware.ts";
+import { newRecord } from "../records/new_record.ts";
+import { largestBody, type Settings } from "../settings/settings.ts";
+import { namingIds } from "./outcome_unknown.ts";
+import type { RawMessage, RawOptions } from "../api/raw_message.ts";
+import type { Receipt } from "../api/publish_options.ts";
+import { withGroups } from "./local_delivery.ts";
+
+/** Publishes messages. */
+export class Publisher<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #depositor: Depositor<Tx>;
+
+  constructor(settings: Settings<Tx>, outlet: Outlet) {
+    this.#settings = settings;
+    this.#depositor = new Depositor(settings, outlet);
+  }
+
+  /** Publishes one message. */
+  publish(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions<Tx>,
+    store: (record: NewRecord) => Promise<Receipt> = (record) =>
+      this.#depositor.one(record, options.tx),
+  ): Promise<Receipt> {
+    return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
+  }
+
+  /** Publishes a message whose body is encoded already. */
+  publishRaw(message: RawMessage, { contract, ...options }: RawOptions<Tx>): Promise<Receipt> {
+    const { name, body, ...own } = message;
+    return this.#publish(
+      { name, body },
+      contract ?? { body: undefined },
+      { ...options, ...own },
+      keepBody,
+      (record) => this.#depositor.one(record, options.tx),
+    );
+  }
+
+  async #publish(
+    { name, body }: Pick<Draft, "name" | "body">,
+    rules: Rules,
+    options: PublishOptions<Tx>,
+    encode: EncodeBody,
+    store: (record: NewRecord) => Promise<Receipt>,
+  ): Promise<Receipt> {
+    const { clock, newId, onPublish } = this.#settings;
+    const nowMs = clock.now();
+    const hasNewKey = this.#makesKeys(options.id);
+    const publish = wrapPublish(
+      onPublish,
+      async ({ id, body, ...draft }) => {
+        const compose = this.#composer(draft, rules, options, nowMs, encode);
+        const record = recordOf(await compose(id, body), hasNewKey);
+        return options.tx === undefined
+          ? await namingIds(() => [record.id], () => store(record))
+          : await store(record);
+      },
+    );
+    const id = options.id ?? newId(nowMs);
+    return await publish({ id, name, body, headers: headersOf(options) });
+  }
+
+  /** Makes the record of a message, through all that wraps a publish, without storing it. */
+  async compose(
+    contract: Contract,
+    body: unknown,
+    options: PublishOptions<Tx>,
+  ): Promise<NewRecord> {
+    let composed: NewRecord | undefined;
+    const { id } = await this.publish(contract, body, options, (record) => {
+      composed = record;
+      return Promise.resolve({ id: record.id, duplicate: false });
+    });
+    if (composed !== undefined) return composed;
+    throw new AtlastError(
+      "unsupported",
+      `Cannot prepare "${contract.name}" with id "${id}": a middleware answered without publishing it`,
+    );
+  }
+
+  /** Publishes many messages of one contract in one statement: all of them, or none. */
+  async publishMany(
+    contract: Contract,
+    bodies: readonly unknown[],
+    options: Omit<PublishOptions<Tx>, "id"> & { readonly ids?: readonly string[] },
+  ): Promise<Receipt[]> {
+    const { ids, ...shared } = options;
+    if (ids !== undefined && ids.length !== bodies.length) {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot publish ${bodies.length} messages with ${ids.length} ids: want one for each, or none`,
+      );
+    }
+    if (this.#settings.onPublish.length === 0) {
+      const records = await this.#records(contract, bodies, shared, ids);
+      if (records.length === 0) return [];
+      const many = () => this.#depositor.many(records, options.tx);
+      return options.tx === undefined
+        ? await namingIds(() => records.map(({ id }) => id), many)
+        : await many();
+    }
+    const gathering = new Gathering(
+      bodies.length,
+      (records) => this.#depositor.many(records, options.tx),
+    );
+    return await Promise.all(bodies.map((body, i) => {
+      const id = ids?.[i];
+      const own = id === undefined ? shared : { ...shared, id };
+      const receipt = this.publish(contract, body, own, (record) => gathering.take(record, i));
+      receipt.then(() => gathering.end(i), (error) => gathering.fail(i, error));
+      return receipt;
+    }));
+  }
+
+  /** The record of an answer that the caller adds to the outbox in a transaction of its own. */
+  answer(message: Message): NewRecord {
+    return this.#depositor.bornLeased(withGroups(this.#settings, newRecord(message, {})));
+  }
+
+  /** See {@linkcode JoinedTransactions.within}. */
+  within<Result>(tx: Tx, work: () => Promise<Result>): Promise<Result> {
+    return this.#depositor.transactions.within(tx, work);
+  }
+
+  /** See {@linkcode JoinedTransactions.run}. */
+  runIn<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
+    return tx === undefined ? publish() : this.#depositor.transactions.run(tx, publish);
+  }
+
+  /** See `Store.joining`. */
+  joining(tx: Tx | SqlClient): Tx | SqlClient {
+    return this.#settings.store.joining?.(tx) ?? tx;
+  }
+
+  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  refused(error: unknown): void {
+    this.#settings.observe({ kind: "error", during: "publish", error });
+  }
+
+  /** Is told that a record of the outbox was committed. */
+  committed(record: NewRecord): void {
+    this.#depositor.committed(record);
+  }
+
+  /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
+  ended(tx: Tx): void {
+    this.#depositor.ended(tx);
+  }
+
+  /** The records of many messages that nothing wraps, which goes faster without a promise for each. */
+  async #records(
+    contract: Contract,
+    bodies: readonly unknown[],
+    options: PublishOptions<Tx>,
+    ids: readonly string[] | undefined,
+  ): Promise<NewRecord[]> {
+    const { clock, newId } = this.#settings;
+    const nowMs = clock.now();
+    const draft = { name: contract.name, headers: headersOf(options) };
+    const compose = this.#composer(draft, contract, options, nowMs, encodeBody);
+    const hasNewKey = this.#makesKeys(ids);
+    const records: NewRecord[] = [];
+    for (let i = 0; i < bodies.length; i++) {
+      const composed = compose(ids?.[i] ?? newId(nowMs), bodies[i]);
+      records.push(recordOf(composed instanceof Promise ? await composed : composed, hasNewKey));
+    }
+    return records;
+  }
+
+  /** An id from elsewhere may be taken. So may one that passed a middleware, which may publish it twice. */
+  #makesKeys(given: unknown): boolean {
+    return given === undefined && this.#settings.onPublish.length === 0;
+  }
+
+  #composer(
+    draft: Pick<Draft, "name" | "headers">,
+    rules: Rules,
+    options: PublishOptions<Tx>,
+    nowMs: number,
+    encode: EncodeBody,
+  ): Composer {
+    const { transport } = this.#settings;
+    return composer(draft, rules, options, {
+      nowMs,
+      encode,
+      maxBodyBytes: largestBody(this.#settings),
+      admit: (name, headers) => mustRoute(transport, "publish", name, headers),
+    });
+  }
+}
+
+function recordOf(
+  { message, dueAtMs, deadlineMs, retry }: Composed,
+  hasNewKey: boolean,
+): NewRecord {
+  return newRecord(message, { dueAtMs, deadlineMs, retry, hasNewKey });
+}

@@ -1,0 +1,79 @@
+/**
+ * Withdrawing a message: it succeeds only where every claim of the message ended with word that nothing was
+ * sent.
+ *
+ * @module
+ */
+import type { Cancellation } from "../api/cancellation.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import { isHalf } from "../publish/receipt.ts";
+import { decide, identityOf, settlementOf } from "./decision.ts";
+import { untilApplied } from "./until_applied.ts";
+
+/** What this process holds to send. */
+interface HeldToSend {
+  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  takeBack(record: StoredRecord): StoredRecord | undefined;
+}
+
+/**
+ * Withdraws a message that was not sent.
+ *
+ * @throws {AtlastError} `not_found`, or `wrong_state` for a half message, unless it was sent or cancelled.
+ */
+export async function cancel<Tx>(
+  settings: Settings<Tx>,
+  held: HeldToSend,
+  id: string,
+): Promise<Cancellation> {
+  const { store, observe } = settings;
+  await store.ready();
+  return await untilApplied(`cancel message "${id}"`, async () => {
+    const found = await store.find("outbox", { id, group: "" });
+    if (found === null) {
+      throw new AtlastError(
+        "not_found",
+        `Cannot cancel message "${id}": the outbox has none with this id`,
+      );
+    }
+    mustBeNoHalf(found);
+    if (found.state === "cancelled") return "cancelled";
+    if (found.state !== "scheduled" || mayHaveArrived(found)) return "too_late";
+    // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
+    const own = found.leaseUntilMs === null ? undefined : held.takeBack(found);
+    if (found.leaseUntilMs !== null && own === undefined) return "too_late";
+    const decision = decide(settings, found, { kind: "cancel" }, policyOf(settings, found));
+    // If this fails, it may have been withdrawn all the same, so that what was taken back must not be sent any
+    // more from here. If it was not, it is claimed again when its lease is over.
+    const [applied] = await store.settle("outbox", [{
+      ...settlementOf(decision),
+      claimed: own !== undefined,
+    }]);
+    if (applied !== true) return undefined;
+    observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
+    return "cancelled";
+  });
+}
+
+function mayHaveArrived({ crashes, details }: StoredRecord): boolean {
+  return crashes > 0 || details?.mayHaveArrived === true;
+}
+
+/**
+ * Whether the operation of a half message took place is for its fence to say. Once it has, whoever asks again is told
+ * by the record what became of it, so that one that was confirmed must not read as one that was not.
+ */
+function mustBeNoHalf(record: StoredRecord): void {
+  const { id, state } = record;
+  const isConfirmed = state === "scheduled" && isHalf(record);
+  if (!isConfirmed && state !== "prepared" && state !== "in_doubt") return;
+  throw new AtlastError(
+    "wrong_state",
+    `Cannot cancel message "${id}": ` +
+      (isConfirmed
+        ? "it is a half message whose operation took place, want it sent"
+        : `it is ${state}, want its half message's own cancel(), or resolve() by hand once it is in_doubt`),
+  );
+}

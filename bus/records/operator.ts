@@ -1,0 +1,63 @@
+/**
+ * What an operator does to a message: have it tried again.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { RecordKey } from "../../core/ports/record.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import { decide, identityOf, settlementOf } from "./decision.ts";
+import { untilApplied } from "./until_applied.ts";
+
+/**
+ * Has a failed message tried again from the start.
+ *
+ * @param force Whether receivers are to take it although they may have forgotten it; of the outbox alone.
+ * @throws {AtlastError} `not_found`; `wrong_state` for one that is not failed; `invalid_option` for a message of the
+ * inbox that is to be forced.
+ */
+export async function retry<Tx>(
+  settings: Settings<Tx>,
+  box: Box,
+  key: RecordKey,
+  force = false,
+): Promise<void> {
+  if (force && box === "inbox") {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
+    );
+  }
+  await settings.store.ready();
+  await untilApplied(`retry message "${key.id}"`, async () => {
+    const record = await settings.store.find(box, key);
+    if (record === null) {
+      throw new AtlastError(
+        "not_found",
+        `Cannot retry message "${key.id}": ${whatIsMissing(box, key)}`,
+      );
+    }
+    if (record.state !== "failed") {
+      throw new AtlastError(
+        "wrong_state",
+        `Cannot retry message "${key.id}" of the ${box}: it is ${record.state}, want one that is failed`,
+      );
+    }
+    const decision = decide(settings, record, { kind: "retry", force }, policyOf(settings, record));
+    const [applied] = await settings.store.settle(box, [{
+      ...settlementOf(decision),
+      claimed: false,
+    }]);
+    if (applied !== true) return undefined;
+    settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
+    return record;
+  });
+}
+
+function whatIsMissing(box: Box, { group }: RecordKey): string {
+  if (box === "outbox") return "the outbox has none with this id";
+  return group === ""
+    ? "got no group, want the group of the inbox that has it"
+    : `the inbox has none with this id in group "${group}"`;
+}

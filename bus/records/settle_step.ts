@@ -1,0 +1,83 @@
+/**
+ * Settling a record and adding what goes with it, in one step: with a transaction where the store has
+ * them, and otherwise by asking the store for the whole step.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { AddResult, Settlement, SettleStep, Store } from "../../core/ports/store.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import { joiner } from "../async/batcher.ts";
+
+/** What became of the records of a step; null when its settlement was stale, and nothing was added. */
+export type StepEnd = readonly AddResult[] | null;
+
+/** Steps that travel together at the most. */
+const MAX_JOINED = 100;
+/** Requests under way at once: steps that come meanwhile share the next one, which costs no more than one. */
+const MAX_REQUESTS = 2;
+
+/** Takes steps on one side of a store. */
+export class Settler<Tx> {
+  readonly #store: Store<Tx>;
+  readonly #box: Box;
+  readonly #clock: Clock;
+  readonly #inStore: ((step: SettleStep) => Promise<StepEnd>) | null;
+  readonly #joined: (settlement: Settlement) => Promise<boolean>;
+
+  constructor(store: Store<Tx>, box: Box, clock: Clock) {
+    this.#store = store;
+    this.#box = box;
+    this.#clock = clock;
+    this.#joined = joiner({
+      run: (settlements) => store.settle(box, settlements),
+      maxItems: MAX_JOINED,
+      maxRuns: MAX_REQUESTS,
+      now: () => clock.now(),
+    });
+    this.#inStore = store.capabilities.transactions || store.settleAndAdd === undefined
+      ? null
+      : joiner({
+        run: (steps) => store.settleAndAdd?.(box, steps, clock.now()) ?? Promise.resolve([]),
+        maxItems: MAX_JOINED,
+        maxRuns: MAX_REQUESTS,
+        now: () => clock.now(),
+      });
+  }
+
+  /** Takes a step by itself; one that only settles shares a statement with others that come meanwhile. */
+  async alone(step: SettleStep): Promise<StepEnd> {
+    if (this.#inStore !== null) return await this.#inStore(step);
+    if (step.records.length === 0) return await this.#joined(step.settlement) ? [] : null;
+    return await this.#store.transaction(async (tx) => {
+      const [applied] = await this.#store.settle(this.#box, [step.settlement], tx);
+      if (applied !== true) return null;
+      return await this.#add(step, tx);
+    });
+  }
+
+  /**
+   * Takes a step as the last of a transaction, which the caller takes back when the answer is null.
+   *
+   * @throws {AtlastError} `lease_lost`, here or where the transaction ends, for a store that does so.
+   */
+  async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
+    if (this.#inStore !== null) return await this.#inStore(step);
+    if (this.#store.settleAsLast !== undefined) {
+      const [added] = await Promise.all([
+        this.#add(step, tx),
+        this.#store.settleAsLast(this.#box, [step.settlement], tx),
+      ]);
+      return added;
+    }
+    const [[applied], added] = await Promise.all([
+      this.#store.settle(this.#box, [step.settlement], tx),
+      this.#add(step, tx),
+    ]);
+    return applied === true ? added : null;
+  }
+
+  async #add({ box, records }: SettleStep, tx: Tx): Promise<AddResult[]> {
+    return records.length === 0 ? [] : await this.#store.add(box, records, this.#clock.now(), tx);
+  }
+}

@@ -1,0 +1,396 @@
+/**
+ * The engine: the parts of a bus put together, and the phases it goes through.
+ *
+ * @module
+ */
+import type { Contract } from "../core/message/contract.ts";
+import { AtlastError } from "../core/errors.ts";
+import type { Box } from "../core/lifecycle/lifecycle.ts";
+import { STOPPING_RETRY_MS } from "../core/ports/send_result.ts";
+import type { Message } from "../core/message/message.ts";
+import type { Store } from "../core/ports/store.ts";
+import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
+import type { Bus } from "./api/bus.ts";
+import type { Health, HealthOptions } from "./api/health.ts";
+import { cancel } from "./records/cancel.ts";
+import type { Cancellation } from "./api/cancellation.ts";
+import { dueTime } from "./settings/checked_answers.ts";
+import { Consumer } from "./consume/consumer.ts";
+import { Dispatcher } from "./dispatch/dispatcher.ts";
+import { HalfCalls } from "./half/half_calls.ts";
+import { OutboxKeeper } from "./half/half_store.ts";
+import type { HalfKeeper } from "../core/ports/half_keeper.ts";
+import { AbortedWait } from "./async/give_up.ts";
+import { HalfOperations } from "./half/half_operations.ts";
+import { healthOf } from "./health.ts";
+import { StoreProbe } from "./store_probe.ts";
+import { cleanUp, Janitor } from "./work/prune.ts";
+import { WorkLoop } from "./work/work_loop.ts";
+import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
+import type { WorkSource } from "./work/work_source.ts";
+import { LeaseKeeper } from "./records/lease_renewal.ts";
+import { Limiter } from "./async/keyed_semaphore.ts";
+import { Ongoing } from "./async/in_flight.ts";
+import { observed } from "./api/observer.ts";
+import { retry } from "./records/operator.ts";
+import type { Settings } from "./settings/settings.ts";
+import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
+import { Publisher } from "./publish/publisher.ts";
+import { Puller } from "./work/pull_loop.ts";
+import { Reception } from "./consume/receive.ts";
+import { Recovery } from "./half/check_back.ts";
+import { pollEveryMs } from "./work/poll_loop.ts";
+import {
+  type Handler,
+  subscribe,
+  type SubscribeOptions,
+  type Subscriber,
+} from "./api/subscriber.ts";
+import { Subscriptions } from "./settings/subscriptions.ts";
+import { tick } from "./work/tick.ts";
+import type { TickReport } from "./api/tick_report.ts";
+import { undeliverable } from "./dispatch/dead_letter.ts";
+import type { Undeliverable, UndeliverableStanding } from "./api/undeliverable.ts";
+import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
+import { Wake } from "./work/wake_signal.ts";
+import { Waker } from "./work/alarm_scheduler.ts";
+
+const DEFAULT_BUDGET_MS = 10_000;
+const DEFAULT_DRAIN_MS = 30_000;
+
+/** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
+export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+  implements Bus<Tx, BusinessTx> {
+  readonly halves: HalfKeeper;
+  protected readonly half: HalfOperations<Tx, BusinessTx>;
+  readonly #settings: Settings<Tx>;
+  readonly #probe: StoreProbe<Tx>;
+  readonly #subscriptions = new Subscriptions<Tx>();
+  readonly #leases: LeaseKeeper;
+  readonly #limiter: Limiter;
+  protected readonly publisher: Publisher<Tx>;
+  readonly #dispatcher: Dispatcher<Tx>;
+  readonly #consumer: Consumer<Tx>;
+  readonly #reception: Reception<Tx>;
+  readonly #puller: Puller<Tx>;
+  readonly #janitor: Janitor<Tx>;
+  readonly #recovery: Recovery<Tx>;
+  readonly #newRoutes: NewRoutes<Tx>;
+  readonly #sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
+  readonly #outbox: WorkLoop<Tx>;
+  readonly #inbox: WorkLoop<Tx>;
+  readonly #checks: WorkLoop<Tx>;
+  readonly #janitorWake: Wake;
+  readonly #waker: Waker<Tx>;
+  /** Aborts what is under way when draining takes too long. */
+  readonly #abort = new AbortController();
+  /** Calls that handle or send messages: they end soon once aborted. */
+  readonly #rounds = new Ongoing(() => this.#waker.arm());
+  /** Calls that wait for the user's own code, which nobody can abort. */
+  readonly #calls = new Ongoing(() => this.#waker.arm());
+  #phase: Phase = "resting";
+  #starting: Promise<void> | null = null;
+  #cleaning: Promise<void> = Promise.resolve();
+  #unlisten: (() => Promise<void>) | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(settings: Settings<Tx>) {
+    super();
+    const { store, clock, leaseMs, observe } = settings;
+    const { signal } = this.#abort;
+    this.#settings = settings;
+    this.#probe = new StoreProbe(settings);
+    this.#janitorWake = new Wake(clock);
+    this.#waker = new Waker(settings, () => this.#phase === "resting");
+    this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
+    this.#limiter = new Limiter(settings.concurrencyOf);
+    this.publisher = new Publisher(settings, {
+      room: (box, group) => this.#room(box, group),
+      handOver: (record) => {
+        if (record.box === "outbox") this.#leases.born(record);
+        this.#laneOf(record.box).push(record);
+      },
+      finds: (box, group) => box === "outbox" || this.#handles(group),
+      added: (box, group, committed) => this.#added(committed, box, group),
+      tells: (box, group) => !this.#worksOn(box, group),
+      due: (atMs) => this.#waker.due(atMs),
+    });
+    this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
+    this.#dispatcher = new Dispatcher(
+      settings,
+      this.#leases,
+      this.#subscriptions,
+      (group) => this.#madeDue("inbox", group),
+      (name) => this.#newRoutes.refused(name),
+    );
+    this.#consumer = new Consumer({
+      settings,
+      subscriptions: this.#subscriptions,
+      publisher: this.publisher,
+      leases: this.#leases,
+      limiter: this.#limiter,
+      draining: () => this.#phase === "draining",
+    });
+    this.#reception = new Reception({
+      settings,
+      consumer: this.#consumer,
+      signal,
+      running: () => this.#phase === "running",
+      roomFor: (group) => this.#consumer.roomFor(group),
+      push: (record) => this.#inbox.push(record),
+      wake: () => this.#inbox.wake.now(),
+      left: (afterMs) => this.#waker.left(clock.now() + afterMs),
+    });
+    this.#puller = new Puller(settings, this.#subscriptions, signal);
+    this.#recovery = new Recovery(settings, () => this.#added(true));
+    const keeper = new OutboxKeeper(settings, {
+      prepared: (firstCheckAtMs) => {
+        this.#checks.wake.by(firstCheckAtMs);
+        this.#waker.left(firstCheckAtMs);
+      },
+      // Its next check is due soon, and the alarm is armed for that.
+      confirmed: () => this.#added(true),
+    });
+    this.halves = keeper;
+    this.#janitor = new Janitor(settings, keeper);
+    this.half = new HalfOperations(settings, this.publisher, keeper);
+    this.#sources = {
+      outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
+      inbox: inboxSource(settings, this.#consumer, this.#newRoutes, signal),
+      check: checkBackSource(settings, this.#recovery, signal),
+    };
+    this.#outbox = new WorkLoop(settings, this.#sources.outbox);
+    this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
+    this.#inbox = new WorkLoop(settings, this.#sources.inbox);
+    this.#checks = new WorkLoop(settings, this.#sources.check);
+  }
+
+  protected get calls(): Ongoing {
+    return this.#calls;
+  }
+
+  protected get phase(): Phase {
+    return this.#phase;
+  }
+
+  get store(): Store<Tx> {
+    return this.#settings.store;
+  }
+
+  add(subscriber: Subscriber<Tx>): void {
+    this.#subscriptions.add(subscriber);
+    this.#newRoutes.added();
+    this.#inbox.wake.now();
+    if (this.#phase !== "running") return;
+    this.#puller.wake.now();
+    // A transport within this process may have got a route by it.
+    this.#outbox.wake.now();
+  }
+
+  subscribe<C extends Contract>(
+    contract: C,
+    options: SubscribeOptions,
+    handler: Handler<C, Tx>,
+  ): void {
+    this.add(subscribe(contract, options, handler));
+  }
+
+  subscribes(name: string): boolean {
+    return this.#subscriptions.of(name).size > 0;
+  }
+
+  groupsOf(name: string): readonly string[] {
+    return [...this.#subscriptions.of(name).keys()];
+  }
+
+  async deliver(
+    messages: readonly Message[],
+    options?: DeliverOptions,
+  ): Promise<DeliveryResult[]> {
+    if (this.#isStopping()) {
+      return messages.map(() => ({
+        kind: "refused",
+        reason: "The bus is stopping",
+        code: "stopping",
+        retryAfterMs: STOPPING_RETRY_MS,
+      }));
+    }
+    return await this.#rounds.during(() => this.#reception.deliver(messages, options));
+  }
+
+  async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    mustNotBeStopped(this.#phase, "begin a transaction");
+    return await this.#calls.during(async () => {
+      await this.#settings.store.ready();
+      const { store } = this.#settings;
+      let used: Tx | undefined;
+      const result = await store.transaction((tx) => {
+        used = tx;
+        return this.publisher.within(tx, async () => await work(tx));
+      });
+      this.#added(true);
+      this.publisher.ended(used as Tx);
+      return result;
+    });
+  }
+
+  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+    mustTakeWork(this.#phase, "flush");
+    const { clock, store, alarm } = this.#settings;
+    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    await this.#rounds.during(async () => {
+      await store.ready();
+      await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
+      await this.#outbox.idle();
+      if (alarm !== undefined) {
+        const dueAtMs = dueTime(await store.nextDueAt("outbox", clock.now()));
+        this.#waker.done(await nextAlarmAt(this.#settings, "outbox", undefined, dueAtMs));
+      }
+    });
+  }
+
+  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+    mustTakeWork(this.#phase, "tick");
+    const parts = {
+      settings: this.#settings,
+      sources: this.#sources,
+      consumer: this.#consumer,
+      puller: this.#puller,
+      janitor: this.#janitor,
+      groups: () => this.#subscriptions.groups,
+      draining: () => this.#isStopping(),
+    };
+    return await this.#rounds.during(async () => {
+      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      this.#waker.done(report.nextDueAtMs);
+      return report;
+    });
+  }
+
+  async start(): Promise<void> {
+    mustTakeWork(this.#phase, "start");
+    this.#starting ??= this.#start();
+    try {
+      await this.#starting;
+    } catch (error) {
+      this.#starting = null;
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { store } = this.#settings;
+    await store.ready();
+    this.#unlisten = await store.listen?.((box) => this.#laneOf(box).wake.now()) ?? null;
+    if (this.#phase !== "resting") return;
+    this.#phase = "running";
+    const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
+    const stopped = () => this.#phase !== "running";
+    for (const lane of this.#lanes) lane.start(everyMs, stopped);
+    this.#puller.start((...args) => this.#reception.deliver(...args), stopped);
+    this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
+  }
+
+  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
+    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
+    return this.#stopping;
+  }
+
+  async cancel(id: string): Promise<Cancellation> {
+    return await this.#calls.during(() => cancel(this.#settings, this.#outbox, id));
+  }
+
+  async retry(
+    { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
+    { force = false }: { readonly force?: boolean } = {},
+  ): Promise<void> {
+    await this.#calls.during(async () => {
+      await retry(this.#settings, box, { id, group }, force);
+      this.#madeDue(box, group);
+    });
+  }
+
+  async undeliverable(report: Undeliverable): Promise<UndeliverableStanding> {
+    mustTakeWork(this.#phase, "take back a message");
+    return await this.#rounds.during(async () => {
+      const standing = await undeliverable(this.#settings, this.#dispatcher, report);
+      // Word of the failure may be there to be sent.
+      if (standing === "failed") this.#madeDue("outbox");
+      return standing;
+    });
+  }
+
+  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, maxAgeMs);
+  }
+
+  get #lanes(): readonly WorkLoop<Tx>[] {
+    const lanes = [this.#outbox, this.#inbox];
+    return this.#recovery.canAsk ? [...lanes, this.#checks] : lanes;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { store, transport, clock, observe } = this.#settings;
+    this.#phase = "draining";
+    const aborted = new Promise<void>((resolve) =>
+      this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
+    );
+    const cancelAbort = clock.after(
+      drainMs,
+      () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
+    );
+    const waiting = new AbortedWait(clock, this.#abort.signal);
+    try {
+      await Promise.race([this.#starting?.catch(() => {}), aborted]);
+      this.#janitorWake.now();
+      const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
+      await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
+      await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
+      await Promise.race([this.#calls.idle(), aborted]);
+      // What was handled, published or confirmed until now may have handed over more to send.
+      await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
+      await waiting.for(this.#outbox.finish());
+      this.#phase = "stopped";
+      await waiting.for(observed(observe, "close", () => transport.close(this)));
+      await waiting.for(store.close());
+    } finally {
+      cancelAbort();
+      const error = waiting.end();
+      if (error !== null) observe({ kind: "error", during: "stop", error });
+    }
+  }
+
+  #added(committed: boolean, box: Box = "outbox", group = ""): void {
+    const { observe, store } = this.#settings;
+    const { wake } = this.#laneOf(box);
+    if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
+    else if (committed) observed(observe, "notify", () => store.notify?.(box));
+  }
+
+  #madeDue(box: Box, group = ""): void {
+    this.#added(true, box, group);
+    this.#waker.due();
+  }
+
+  #room(box: Box, group: string): number {
+    if (box === "outbox") return this.#outbox.room();
+    return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
+  }
+
+  /** Whether this bus works on what is there for a group, and so has nobody else to tell. */
+  #worksOn(box: Box, group: string): boolean {
+    return this.#phase === "running" && (box === "outbox" || this.#handles(group));
+  }
+
+  #handles(group: string): boolean {
+    return this.#subscriptions.groups.includes(group);
+  }
+
+  #laneOf(box: Box): WorkLoop<Tx> {
+    return box === "outbox" ? this.#outbox : this.#inbox;
+  }
+
+  #isStopping(): boolean {
+    return this.#phase === "draining" || this.#phase === "stopped";
+  }
+}

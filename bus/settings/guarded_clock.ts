@@ -1,0 +1,116 @@
+/**
+ * A clock and a source of chance that the user brings, so that a broken one cannot end the process or keep it
+ * busy. The platform's own stand in for it, and the observer gets an error.
+ *
+ * @module
+ */
+import { ignoreRejection } from "../../core/user_code/guard.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import { SYSTEM_CLOCK } from "./system_clock.ts";
+
+/** Learns of what is wrong; once, until it is right again. */
+type Report = (error: unknown) => void;
+
+/** The clock of the options, or the platform's own. */
+export function guardedClock(clock: Clock | undefined, report: Report): Clock {
+  return clock === undefined ? SYSTEM_CLOCK : new GuardedClock(clock, report);
+}
+
+/** The source of chance of the options, or the platform's own. */
+export function guardedRandom(random: (() => number) | undefined, report: Report): () => number {
+  if (random === undefined) return Math.random;
+  let isBroken = false;
+  return () => {
+    try {
+      const value: unknown = random();
+      if (typeof value === "number" && value >= 0 && value < 1) {
+        isBroken = false;
+        return value;
+      }
+      ignoreRejection(value);
+      throw new TypeError("Cannot use what random gave: want a number from 0 to 1, without 1");
+    } catch (error) {
+      if (!isBroken) report(error);
+      isBroken = true;
+      return Math.random();
+    }
+  };
+}
+
+/** Later than any reading of another clock, so that no lease holds that was timed by that one. */
+const STAND_IN_START_MS = 1e15;
+
+function standIn(): number {
+  return STAND_IN_START_MS + performance.now();
+}
+
+class GuardedClock implements Clock {
+  readonly #clock: Clock;
+  readonly #report: Report;
+  #isBroken = false;
+  #hasStandIn = false;
+
+  constructor(clock: Clock, report: Report) {
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  now(): number {
+    try {
+      const nowMs: unknown = this.#clock.now();
+      if (Number.isFinite(nowMs) && (nowMs as number) >= 0) {
+        this.#isBroken = false;
+        return nowMs as number;
+      }
+      ignoreRejection(nowMs);
+      throw new TypeError("Cannot use what clock.now gave: want Unix milliseconds");
+    } catch (error) {
+      this.#tell(error);
+      return SYSTEM_CLOCK.now();
+    }
+  }
+
+  monotonic(): number {
+    if (this.#hasStandIn) return standIn();
+    try {
+      // As for a clock that has none.
+      const readMs: unknown = this.#clock.monotonic === undefined
+        ? this.#clock.now()
+        : this.#clock.monotonic();
+      if (Number.isFinite(readMs)) return readMs as number;
+      ignoreRejection(readMs);
+      throw new TypeError("Cannot use what clock.monotonic gave: want milliseconds");
+    } catch (error) {
+      this.#tell(error);
+      // For good: readings of two clocks must not be compared once the first one is right again.
+      this.#hasStandIn = true;
+      return standIn();
+    }
+  }
+
+  after(delayMs: number, wake: () => void): () => void {
+    try {
+      const cancel: unknown = this.#clock.after(delayMs, wake);
+      if (typeof cancel === "function") return () => this.#cancel(cancel as () => void);
+      ignoreRejection(cancel);
+      throw new TypeError("Cannot use what clock.after gave: want a function that cancels it");
+    } catch (error) {
+      this.#tell(error);
+      // It may wake twice, which does no harm.
+      return SYSTEM_CLOCK.after(delayMs, wake);
+    }
+  }
+
+  #cancel(cancel: () => void): void {
+    try {
+      cancel();
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    if (!this.#isBroken) this.#report(error);
+    this.#isBroken = true;
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The responder: by what name this service answers. The ids of its answers are derived from it, so that two
+ * services that answer the same message do not share an id.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Store } from "../../core/ports/store.ts";
+
+/**
+ * Checks the name of a service.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkService(service: string): void {
+  if (typeof service === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(service)) return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${JSON.stringify(service)?.slice(0, 60)} as the name of a service: want 1 to 100 ` +
+      `letters, digits, "_", "-" and dots`,
+  );
+}
+
+/** The name under which a bus answers. */
+export class Responder {
+  readonly #store: Pick<Store, "serviceId">;
+  #name: string | null;
+
+  /**
+   * Makes a responder.
+   *
+   * @param service The name; the random id that the store keeps if not given.
+   * @throws {AtlastError} `invalid_option`.
+   */
+  constructor(service: string | undefined, store: Pick<Store, "serviceId">) {
+    if (service !== undefined) checkService(service);
+    this.#name = service ?? null;
+    this.#store = store;
+  }
+
+  /** Whether the name is known without asking the store. */
+  get isKnown(): boolean {
+    return this.#name !== null;
+  }
+
+  /**
+   * The name. Asks the store once; ask before a transaction begins, because a store with a single connection would
+   * wait for itself.
+   */
+  async name(): Promise<string> {
+    return this.#name ??= await this.#store.serviceId();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * What a bus is made of, and the settings it works with.
+ *
+ * @module
+ */
+import type { CheckPolicy } from "../../core/lifecycle/check_back.ts";
+import type { Alarm } from "../../core/ports/alarm.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
+import type { Box, LifecyclePolicy } from "../../core/lifecycle/lifecycle.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { CheckBack, Fence } from "../../core/ports/fence.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import type { Transport } from "../../core/ports/transport.ts";
+import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
+import type { FailureDetail } from "../api/failure_report.ts";
+import type { ConsumeMiddleware, PublishMiddleware } from "../api/middleware.ts";
+import type { Observer } from "../api/observer.ts";
+import type { Redact } from "./redact.ts";
+import type { Responder } from "./responder.ts";
+import type { InboxMemory } from "./retention.ts";
+
+/** What the parts of a bus share. */
+export interface Settings<Tx> {
+  readonly responder: Responder;
+  readonly callbackNames: readonly string[] | null;
+  readonly failureDetail: FailureDetail;
+  /** Takes out of a reason what must not be kept; null where nothing must. */
+  readonly redact: Redact | null;
+  readonly fence: Fence | undefined;
+  readonly checkBacks: ReadonlyMap<string, CheckBack>;
+  readonly check: CheckPolicy;
+  readonly checkTimeoutMs: number;
+  readonly store: Store<Tx>;
+  readonly transport: Transport;
+  readonly retry: RetryPolicy;
+  readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
+  readonly memory: InboxMemory;
+  readonly leaseMs: number;
+  readonly handlerTimeoutMs: number;
+  readonly concurrencyOf: (group: string) => number;
+  readonly batchSize: number;
+  readonly pollMs: number | undefined;
+  readonly pullMs: number;
+  readonly pruneEveryMs: number;
+  readonly unroutableForMs: number;
+  readonly maxBodyBytes: number;
+  readonly onPublish: readonly PublishMiddleware[];
+  readonly onConsume: readonly ConsumeMiddleware<Tx>[];
+  readonly alarm: Alarm | undefined;
+  readonly observe: Observer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly newId: (nowMs: number) => string;
+}
+
+/** The largest body that this bus publishes, in bytes. */
+export function largestBody<Tx>({ maxBodyBytes, transport }: Settings<Tx>): number {
+  return Math.min(maxBodyBytes, transport.capabilities.maxBodyBytes);
+}
+
+/** How a record of a side is tried and kept. */
+export function policyOf<Tx>(
+  settings: Settings<Tx>,
+  record: Pick<StoredRecord, "box" | "retry">,
+  own?: RetryPolicy,
+): LifecyclePolicy {
+  return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
+}
+
+export function count(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value ?? otherwise;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot make a bus with ${option} ${value}: want a whole number above zero`,
+  );
+}
+
+export function positive(option: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (!(Number.isFinite(value) && value > 0)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with ${option} ${value}: want a number above zero`,
+    );
+  }
+  return value;
+}

@@ -1,0 +1,70 @@
+/**
+ * The subscribers of a bus.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { isWildcard, matchesName } from "../../core/message/name.ts";
+import type { Subscriber } from "../api/subscriber.ts";
+
+/** Which subscriber of which group takes a message. */
+export class Subscriptions<Tx> {
+  readonly #groups = new Map<string, Subscriber<Tx>[]>();
+  /** Names seen so far, so that patterns are matched once for each; cleared when it grows. */
+  readonly #found = new Map<string, ReadonlyMap<string, Subscriber<Tx>>>();
+
+  /** How many messages the group handles in one transaction at the most. */
+  maxBatch(group: string): number {
+    const members = this.#groups.get(group) ?? [];
+    return Math.max(1, ...members.map(({ maxBatch = 1 }) => maxBatch));
+  }
+
+  /** The groups that have a subscriber. */
+  get groups(): string[] {
+    return [...this.#groups.keys()];
+  }
+
+  /** Whether a group has a subscriber. */
+  handles(group: string): boolean {
+    return this.#groups.has(group);
+  }
+
+  /** The names and patterns that are subscribed to, each once. */
+  get patterns(): string[] {
+    return [...new Set([...this.#groups.values()].flat().map(({ pattern }) => pattern))];
+  }
+
+  /**
+   * Adds a subscriber.
+   *
+   * @throws {AtlastError} `duplicate_subscriber` when its group already takes that very name or pattern.
+   */
+  add(subscriber: Subscriber<Tx>): void {
+    const members = this.#groups.get(subscriber.group) ?? [];
+    if (members.some((member) => member.pattern === subscriber.pattern)) {
+      throw new AtlastError(
+        "duplicate_subscriber",
+        `Cannot subscribe group "${subscriber.group}" to "${subscriber.pattern}" twice: ` +
+          `want one handler, or another group for the second`,
+      );
+    }
+    this.#groups.set(subscriber.group, [...members, subscriber]);
+    this.#found.clear();
+  }
+
+  /** For each group that takes this name, its subscriber: the exact one first, else the pattern that came first. */
+  of(name: string): ReadonlyMap<string, Subscriber<Tx>> {
+    const known = this.#found.get(name);
+    if (known !== undefined) return known;
+    const found = new Map<string, Subscriber<Tx>>();
+    for (const [group, members] of this.#groups) {
+      const subscriber = members.find(({ pattern }) => pattern === name) ??
+        members.find(({ pattern }) => isWildcard(pattern) && matchesName(pattern, name));
+      if (subscriber !== undefined) found.set(group, subscriber);
+    }
+    // Names come from outside, so what is remembered of them is bounded.
+    if (this.#found.size >= 1000) this.#found.clear();
+    this.#found.set(name, found);
+    return found;
+  }
+}

@@ -1,0 +1,19 @@
+/**
+ * The platform's clock.
+ *
+ * @module
+ */
+import type { Clock } from "../../core/ports/platform.ts";
+
+/** The platform's clock. */
+export const SYSTEM_CLOCK: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, wake) {
+    const timer = setTimeout(wake, Math.min(delayMs, MAX_TIMER_MS));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
+const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,0 +1,81 @@
+/**
+ * Whether the store answers, asked no more often than whoever wants to know allows.
+ *
+ * @module
+ */
+import type { Settings } from "./settings/settings.ts";
+
+/** How long the store may take, and how long a request waits for the answer of another, in milliseconds. */
+const LOOK_TIMEOUT_MS = 5_000;
+
+/** Asks the store with one statement, and remembers what came of it. */
+export class StoreProbe<Tx> {
+  readonly #settings: Pick<Settings<Tx>, "store" | "clock">;
+  #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
+  #asking: Promise<boolean> | null = null;
+
+  constructor(settings: Pick<Settings<Tx>, "store" | "clock">) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Whether the store answers, from a look at most `maxAgeMs` milliseconds old; 0 looks again. However many ask for
+   * an old look at once, the store is asked once.
+   */
+  async isUp(maxAgeMs: number): Promise<boolean> {
+    if (maxAgeMs <= 0) return await this.#ask();
+    const ageMs = this.#last === null ? Infinity : this.#settings.clock.now() - this.#last.atMs;
+    if (this.#last !== null && Math.abs(ageMs) <= maxAgeMs) return this.#last.isUp;
+    if (this.#asking === null) return await this.#ask();
+    return await this.#joined(this.#asking);
+  }
+
+  async #ask(): Promise<boolean> {
+    const asking = this.#look();
+    this.#asking = asking;
+    try {
+      const isUp = await asking;
+      this.#last = { isUp, atMs: this.#settings.clock.now() };
+      return isUp;
+    } finally {
+      if (this.#asking === asking) this.#asking = null;
+    }
+  }
+
+  async #look(): Promise<boolean> {
+    const { store, clock } = this.#settings;
+    const look = async () => {
+      await store.ready();
+      await store.nextDueAt("outbox", clock.now());
+    };
+    let cancel = () => {};
+    const patience = new Promise<boolean>((resolve) => {
+      cancel = clock.after(LOOK_TIMEOUT_MS, () => resolve(false));
+    });
+    try {
+      return await Promise.race([look().then(() => true, () => false), patience]);
+    } finally {
+      cancel();
+    }
+  }
+
+  /**
+   * What another one's look comes to. Not waited for longer than it should take, as on Workers a request may
+   * end in the middle of it.
+   */
+  async #joined(asking: Promise<boolean>): Promise<boolean> {
+    let cancel = () => {};
+    const patience = new Promise<boolean>((resolve) => {
+      cancel = this.#settings.clock.after(LOOK_TIMEOUT_MS, () => {
+        // Given up, so that the next one looks for itself.
+        if (this.#asking === asking) this.#asking = null;
+        resolve(false);
+      });
+    });
+    try {
+      return await Promise.race([asking, patience]);
+    } finally {
+      cancel();
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * Clean-up: deletes what is past its expiry, in bounded batches.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import { deletedCount } from "../settings/checked_answers.ts";
+import { FENCE_RETENTION_MS, pruneFence } from "../half/prune_fence.ts";
+import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
+import type { Settings } from "../settings/settings.ts";
+import { rememberingOf } from "../settings/retention.ts";
+import type { Wake } from "./wake_signal.ts";
+
+/** How many records one statement deletes: short enough not to hold others up. */
+const BATCH = 1000;
+
+/**
+ * How long clean-up rests after a full batch, as a multiple of the time the batch took, and the longest rest,
+ * in milliseconds. At nine times as long it took eleven parts of a hundred from those who publish.
+ */
+const REST_PER_BATCH = 14;
+const LONGEST_REST_MS = 1_000;
+
+const BOXES: readonly Box[] = ["outbox", "inbox"];
+
+/** Deletes expired messages now and then. */
+export class Janitor<Tx> {
+  readonly #settings: Settings<Tx>;
+  readonly #halves: HalfKeeper;
+  #nextMs = 0;
+
+  constructor(settings: Settings<Tx>, halves: HalfKeeper) {
+    this.#settings = settings;
+    this.#halves = halves;
+  }
+
+  /** When the next clean-up is due, in Unix milliseconds. */
+  get nextMs(): number {
+    return this.#nextMs;
+  }
+
+  /**
+   * Cleans up if it is time, until nothing is left to delete, `untilMs` has come or `stopped` says so; what
+   * is left then waits for the next call. Gives back how many records it deleted.
+   */
+  async run(untilMs: number, stopped: () => boolean = () => false): Promise<number> {
+    const { clock, pruneEveryMs } = this.#settings;
+    if (clock.now() < this.#nextMs) return 0;
+    const isOver = () => clock.now() >= untilMs || stopped();
+    let pruned = 0;
+    for (const box of BOXES) pruned += await this.#prune(box, untilMs, isOver);
+    await this.#pruneFence(isOver);
+    if (!isOver()) this.#nextMs = clock.now() + pruneEveryMs;
+    return pruned;
+  }
+
+  async #prune(box: Box, untilMs: number, isOver: () => boolean): Promise<number> {
+    const { store, clock, observe, memory } = this.#settings;
+    let count = 0;
+    while (!isOver()) {
+      const startMs = clock.now();
+      const remembering = box === "inbox" ? rememberingOf(memory, startMs) : undefined;
+      const deleted = deletedCount(
+        await (remembering === undefined
+          ? store.prune(box, startMs, BATCH)
+          : store.prune(box, startMs, BATCH, remembering)),
+      );
+      count += deleted;
+      if (deleted < BATCH) break;
+      const restMs = Math.min((clock.now() - startMs) * REST_PER_BATCH, LONGEST_REST_MS);
+      await this.#rest(Math.min(restMs, untilMs - clock.now()));
+    }
+    if (count > 0) observe({ kind: "pruned", box, count });
+    return count;
+  }
+
+  async #rest(restMs: number): Promise<void> {
+    if (restMs <= 0) return;
+    await new Promise<void>((resolve) => this.#settings.clock.after(restMs, resolve));
+  }
+
+  async #pruneFence(isOver: () => boolean): Promise<void> {
+    const { fence, clock } = this.#settings;
+    if (fence === undefined) return;
+    const beforeMs = clock.now() - FENCE_RETENTION_MS;
+    await pruneFence(fence, this.#halves, beforeMs, isOver);
+  }
+}
+
+/** Clean-up that failed is tried again after this share of its period. */
+const RETRIES_PER_PERIOD = 60;
+
+/** Cleans up in a loop until `stopped` says so and it is woken. Never rejects. */
+export async function cleanUp<Tx>(
+  settings: Settings<Tx>,
+  janitor: Janitor<Tx>,
+  wake: Wake,
+  stopped: () => boolean,
+): Promise<void> {
+  const { clock, observe, pruneEveryMs } = settings;
+  while (!stopped()) {
+    try {
+      await janitor.run(Infinity, stopped);
+    } catch (error) {
+      observe({ kind: "error", during: "clean-up", error });
+    }
+    if (stopped()) return;
+    const retryAtMs = clock.now() + pruneEveryMs / RETRIES_PER_PERIOD;
+    await wake.sleep(Math.max(janitor.nextMs, retryAtMs));
+  }
+}

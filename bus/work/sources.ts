@@ -1,0 +1,112 @@
+/**
+ * The work of a bus: sending, handling, and asking for the outcome of half messages.
+ *
+ * @module
+ */
+import type { Consumer } from "../consume/consumer.ts";
+import { HELD_BY_GROUP } from "../consume/held_by_group.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import type { NewRoutes } from "../dispatch/unroutable.ts";
+import type { Recovery } from "../half/check_back.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { WorkSource } from "./work_source.ts";
+
+/** How many batches a loop holds for sending: one under way, one next to it, and as much waiting. */
+const HELD_BATCHES = 4;
+/** How many batches are being sent at once. */
+const SENDS_AT_ONCE = 2;
+/** How many inbox messages a round of a tick claims, or what some group handles in one transaction. */
+const HANDLED_IN_A_ROUND = 50;
+/** How many participants are asked at once. */
+const CHECKS_AT_ONCE = 10;
+
+/** Sends what is in the outbox. */
+export function outboxSource<Tx>(
+  { store, clock, batchSize }: Settings<Tx>,
+  dispatcher: Dispatcher<Tx>,
+  newRoutes: NewRoutes<Tx>,
+  signal: AbortSignal,
+): WorkSource {
+  return {
+    name: "dispatch",
+    capacity: HELD_BATCHES * batchSize,
+    worksAtOnce: SENDS_AT_ONCE,
+    claimSize: () => batchSize,
+    roundSize: () => batchSize,
+    batchSize: () => batchSize,
+    claim: (kind, limit) => dispatcher.claim(kind, limit),
+    work: async (records, untilMs) => {
+      const { sent, failed } = await dispatcher.send(records, signal, untilMs);
+      return { done: sent, failed, isFinal: sent === records.length };
+    },
+    release: (records) => dispatcher.release(records),
+    nextDueAt: () => store.nextDueAt("outbox", clock.now()),
+    isShort: () => false,
+    makeUnroutableDue: () => newRoutes.makeDue("outbox"),
+    makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("outbox", dueAtMs),
+  };
+}
+
+/** Handles what is in the inbox. */
+export function inboxSource<Tx>(
+  { store, clock }: Settings<Tx>,
+  consumer: Consumer<Tx>,
+  newRoutes: NewRoutes<Tx>,
+  signal: AbortSignal,
+): WorkSource {
+  return {
+    name: "consume",
+    // What is held is bounded for each group by itself, so that a slow group does not keep others out.
+    capacity: Infinity,
+    worksAtOnce: Infinity,
+    claimSize: () => consumer.claimSize(HELD_BY_GROUP),
+    roundSize: () => consumer.claimSize(HANDLED_IN_A_ROUND),
+    // How many run at once is the business of their group.
+    batchSize: (waiting) => consumer.batchSize(waiting),
+    claim: (kind, limit) => consumer.claim(kind, limit),
+    work: async (records, untilMs) => {
+      const ends = await consumer.handleAll(records, signal, untilMs);
+      const handled = ends.filter(({ result }) => result.kind === "handled").length;
+      const given = ends.filter(({ result }) => result.kind === "failed").length;
+      return {
+        done: handled,
+        failed: ends.filter(({ attemptFailed }) => attemptFailed).length,
+        isFinal: handled + given === records.length,
+      };
+    },
+    release: (records) => Promise.all(records.map((record) => consumer.release(record))),
+    nextDueAt: async () => {
+      const groups = consumer.groupsWithRoom();
+      return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
+    },
+    isShort: () => consumer.groupsWithRoom().length < consumer.groups,
+    makeUnroutableDue: () => newRoutes.makeDue("inbox"),
+    makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
+  };
+}
+
+/** Asks for the outcome of half messages. */
+export function checkBackSource<Tx>(
+  { store, clock }: Settings<Tx>,
+  recovery: Recovery<Tx>,
+  signal: AbortSignal,
+): WorkSource {
+  return {
+    name: "check-back",
+    capacity: CHECKS_AT_ONCE,
+    worksAtOnce: CHECKS_AT_ONCE,
+    claimSize: () => CHECKS_AT_ONCE,
+    roundSize: () => CHECKS_AT_ONCE,
+    batchSize: () => 1,
+    // One whose worker died is asked about as any other: asking again does no harm.
+    claim: (kind, limit) => kind === "fresh" ? recovery.claim(limit) : Promise.resolve([]),
+    work: async (records) => {
+      await Promise.all(records.map((record) => recovery.check(record, signal)));
+      return { done: records.length, failed: 0, isFinal: false };
+    },
+    release: (records) => Promise.all(records.map((record) => recovery.release(record))),
+    nextDueAt: async () =>
+      recovery.canAsk ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
+    isShort: () => false,
+  };
+}

@@ -1,0 +1,129 @@
+/**
+ * Tick: one bounded round of all background work, for cron or an HTTP ping.
+ *
+ * @module
+ */
+import type { TickReport } from "../api/tick_report.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { PullResult } from "../../core/ports/pull.ts";
+import { admitting } from "../consume/admission.ts";
+import { combined } from "../records/delivery_result.ts";
+import { dueTime } from "../settings/checked_answers.ts";
+import type { Consumer } from "../consume/consumer.ts";
+import type { Janitor } from "./prune.ts";
+import type { Settings } from "../settings/settings.ts";
+import type { Puller } from "./pull_loop.ts";
+import { type RoundEnd, workOnce, type WorkSource } from "./work_source.ts";
+import { nextAlarmAt } from "../dispatch/unroutable.ts";
+
+/** How many messages of each name a tick fetches at once. */
+const PULLED_AT_ONCE = 50;
+
+/** What a tick works with. */
+interface TickParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
+  readonly consumer: Consumer<Tx>;
+  readonly puller: Puller<Tx>;
+  readonly janitor: Janitor<Tx>;
+  /** The groups that have subscribers here. */
+  readonly groups: () => readonly string[];
+  /** Whether the bus takes no more work. */
+  readonly draining: () => boolean;
+}
+
+/** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
+export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
+  const { settings, sources, janitor, draining } = parts;
+  const { clock, store } = settings;
+  const untilMs = clock.now() + budgetMs;
+  await store.ready();
+  const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
+  let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
+  let due: Due | null = null;
+  for (let found = true; found && clock.now() < untilMs && !draining();) {
+    if (pulled.more) pulled = await pullSome(parts, done, untilMs);
+    due = await look(parts);
+    const isDue = (dueAtMs: number | null) => dueAtMs !== null && dueAtMs <= clock.now();
+    // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
+    const checks = isDue(due.check) ? await workOnce(sources.check, untilMs) : NOTHING;
+    const handles = isDue(due.inbox) ? await workOnce(sources.inbox, untilMs) : NOTHING;
+    const hasNew = checks.claimed > 0 || handles.claimed > 0;
+    const sends = isDue(due.outbox) || hasNew ? await workOnce(sources.outbox, untilMs) : NOTHING;
+    done.checked += checks.done;
+    handled(done, handles);
+    done.sent += sends.done;
+    done.failed += sends.failed;
+    const sent = sends.claimed > 0;
+    // What was sent may be for this very bus.
+    if (sent) pulled = { ...pulled, more: true };
+    found = hasNew || sent || pulled.more || await makeDue(parts, due);
+    if (found) due = null;
+  }
+  const pruned = await janitor.run(untilMs, draining);
+  due ??= await look(parts);
+  const alarms = await Promise.all([
+    nextAlarmAt(settings, "outbox", undefined, due.outbox),
+    nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
+  ]);
+  const times = [...alarms, due.check, pulled.more ? clock.now() : pulled.nextAtMs]
+    .filter((dueAtMs) => dueAtMs !== null);
+  return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
+}
+
+type Done = { received: number; sent: number; handled: number; checked: number; failed: number };
+
+/** When there is something to do next, in Unix milliseconds; null where nothing is scheduled. */
+type Due = Record<"outbox" | "check" | "inbox", number | null>;
+
+const NOTHING: RoundEnd = { claimed: 0, done: 0, failed: 0 };
+
+function handled(done: Done, end: Pick<RoundEnd, "done" | "failed">): void {
+  done.handled += end.done;
+  done.failed += end.failed;
+}
+
+/** Looks before it claims: where nothing is due a look costs less, and it is due to be told anyway. */
+async function look<Tx>({ settings, sources, groups }: TickParts<Tx>): Promise<Due> {
+  const { store, clock } = settings;
+  const [outbox, check, inbox] = await Promise.all([
+    sources.outbox.nextDueAt(),
+    sources.check.nextDueAt(),
+    // Also that of groups which are at their limit: when it is due is to be told.
+    store.nextDueAt("inbox", clock.now(), groups()),
+  ]);
+  return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
+}
+
+/** Makes due what waits for a route that is here, on both sides; says whether there was any. */
+async function makeDue<Tx>({ sources }: TickParts<Tx>, due: Due): Promise<boolean> {
+  const made = await Promise.all((["outbox", "inbox"] as const).map((box) => {
+    const dueAtMs = due[box];
+    return dueAtMs === null ? null : sources[box].makeUnroutableDueAgain?.(dueAtMs) ?? null;
+  }));
+  return made.some((count) => count !== null && count > 0);
+}
+
+/** Fetches messages into the inbox, and handles them once the transport knows that they are there. */
+async function pullSome<Tx>(
+  parts: TickParts<Tx>,
+  done: Done,
+  untilMs: number,
+): Promise<PullResult> {
+  const { settings, consumer, puller, sources } = parts;
+  const fresh: StoredRecord[] = [];
+  const pulled = await puller.pull(
+    PULLED_AT_ONCE,
+    (messages, options = {}) =>
+      admitting(settings, messages, options, async (admitted) => {
+        const { received, claimed } = await consumer.receive(admitted, () => Infinity, options);
+        fresh.push(...claimed);
+        return received.map((own) =>
+          combined(own.map(({ result }) => result ?? { kind: "accepted" }))
+        );
+      }),
+  );
+  done.received += pulled.received;
+  if (fresh.length > 0) handled(done, await sources.inbox.work(fresh, untilMs));
+  return pulled;
+}

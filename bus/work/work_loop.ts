@@ -1,0 +1,153 @@
+/**
+ * The loop of one kind of background work on a running bus: what it holds, what wakes it, and what it gives back
+ * when the bus stops.
+ *
+ * @module
+ */
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { Settings } from "../settings/settings.ts";
+import { runLoop } from "./poll_loop.ts";
+import { Wake } from "./wake_signal.ts";
+import { WorkQueue } from "./work_queue.ts";
+import type { WorkSource } from "./work_source.ts";
+
+/** The loop of one source, with the records that it holds. */
+export class WorkLoop<Tx> {
+  /** What wakes it. */
+  readonly wake: Wake;
+  readonly #settings: Settings<Tx>;
+  readonly #source: WorkSource;
+  readonly #queue: WorkQueue<StoredRecord>;
+  /** Whether there may be something to claim once work that is under way has ended. */
+  #look = false;
+  /** One at a time: if it kills this process, it must not take other suspects with it each time. */
+  #suspect: StoredRecord | undefined;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(settings: Settings<Tx>, source: WorkSource) {
+    this.#settings = settings;
+    this.#source = source;
+    this.wake = new Wake(settings.clock);
+    this.#queue = new WorkQueue({
+      capacity: source.capacity,
+      batchOf: (waiting) => this.#batchOf(waiting),
+      maxRuns: source.worksAtOnce,
+      work: async (records) => {
+        const end = await this.#observed(source.name, source.work(records));
+        // The next suspect waits for this one to end.
+        const wasSuspect = records.some((record) => record === this.#suspect);
+        if (end?.isFinal !== true || wasSuspect) this.#look = true;
+      },
+      onRoom: () => {
+        if (!this.#look) return;
+        this.#look = false;
+        this.wake.now();
+      },
+    });
+  }
+
+  /** How many more records it takes; none while it does not run. */
+  room(): number {
+    return this.#queue.room();
+  }
+
+  /** Takes a record that is claimed already. */
+  push(record: StoredRecord): void {
+    this.#queue.push(record);
+  }
+
+  /** Starts it; it ends once `stopped` says so and it is woken. */
+  start(pollMs: number, stopped: () => boolean): void {
+    this.#queue.open();
+    const source: WorkSource = {
+      ...this.#source,
+      claim: (kind, limit) => this.#looking(() => this.#source.claim(kind, limit)),
+      nextDueAt: () => this.#looking(() => this.#source.nextDueAt()),
+    };
+    this.#loop = runLoop(
+      this.#settings,
+      {
+        source,
+        wake: this.wake,
+        capacity: () => {
+          const room = this.#queue.room();
+          if (room === 0) this.#look = true;
+          return room;
+        },
+        push: (record) => this.#queue.push(record),
+        claimSuspect: () => this.#claimSuspect(),
+      },
+      pollMs,
+      stopped,
+    );
+  }
+
+  /** Looks for work; what is left out for lack of capacity is looked for again once there is some. */
+  #looking<Result>(look: () => Result): Result {
+    if (this.#source.isShort()) this.#look = true;
+    return look();
+  }
+
+  async #claimSuspect(): Promise<boolean> {
+    if (this.#suspect !== undefined && this.#queue.holds(this.#suspect)) return false;
+    [this.#suspect] = await this.#source.claim("suspect", 1);
+    if (this.#suspect === undefined) return false;
+    this.#queue.push(this.#suspect);
+    return true;
+  }
+
+  /** A suspect is worked on alone. */
+  #batchOf(waiting: readonly StoredRecord[]): number {
+    if (waiting[0] === this.#suspect) return 1;
+    const size = this.#source.batchSize(waiting);
+    const suspectAt = this.#suspect === undefined ? -1 : waiting.indexOf(this.#suspect);
+    return suspectAt < 0 ? size : Math.min(size, suspectAt);
+  }
+
+  /** What is claimed and not begun yet. */
+  get waiting(): readonly StoredRecord[] {
+    return this.#queue.waiting;
+  }
+
+  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  takeBack({ id, group, epoch }: StoredRecord): StoredRecord | undefined {
+    return this.#queue.takeBack((held) =>
+      held.id === id && held.group === group && held.epoch === epoch
+    );
+  }
+
+  /** Takes no more, and gives back what was not begun. */
+  async drain(): Promise<void> {
+    const left = this.#queue.close();
+    this.wake.now();
+    await this.#loop;
+    // What the loop claimed in its last round is held too.
+    left.push(...this.#queue.close());
+    await this.#giveBack(left);
+  }
+
+  /** Gives back what was handed over since, and waits for what was begun. */
+  async finish(): Promise<void> {
+    await this.#giveBack(this.#queue.close());
+    await this.idle();
+  }
+
+  /** Resolves when nothing is held. */
+  async idle(): Promise<void> {
+    await this.#queue.idle();
+  }
+
+  async #giveBack(records: StoredRecord[]): Promise<void> {
+    if (records.length > 0) await this.#observed("release", this.#source.release(records));
+  }
+
+  /** Work that nobody waits for; its errors are observed. */
+  async #observed<Result>(during: string, work: Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#settings.observe({ kind: "error", during, error });
+      return undefined;
+    }
+  }
+}

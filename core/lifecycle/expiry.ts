@@ -1,0 +1,47 @@
+/**
+ * How long settled messages are kept.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { later } from "./retry.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** How long messages are kept after they settle. Unsettled messages never expire. */
+export interface ExpiryPolicy {
+  /** After success, in milliseconds; null keeps them for ever. */
+  readonly succeededMs: number | null;
+  /** After failure, in milliseconds; null keeps them for ever. */
+  readonly failedMs: number | null;
+  /** After cancellation, in milliseconds; null keeps them for ever. */
+  readonly cancelledMs: number | null;
+}
+
+/** CAP's default: a success is kept for 1 day, a failure for 15; a cancellation counts as settled well. */
+export const DEFAULT_EXPIRY: ExpiryPolicy = {
+  succeededMs: DAY_MS,
+  failedMs: 15 * DAY_MS,
+  cancelledMs: DAY_MS,
+};
+
+/** When something settled at `nowMs` and kept for `retentionMs` expires; null means never. */
+export function expiresAt(nowMs: number, retentionMs: number | null): number | null {
+  return retentionMs === null ? null : later(nowMs, retentionMs);
+}
+
+/**
+ * Checks a policy when it is defined.
+ *
+ * @throws {AtlastError} `invalid_option` that names the field.
+ */
+export function checkExpiryPolicy(policy: ExpiryPolicy): void {
+  for (const [field, value] of Object.entries(policy)) {
+    if (value !== null && !(typeof value === "number" && value >= 0)) {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use expiry with ${field} ${value}: want milliseconds from 0 on, or null for never`,
+      );
+    }
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * Retry policies as data, and the one function that reads them.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { isObject } from "../json.ts";
+
+/**
+ * When to try again after a failed attempt. A policy is plain data, so it can be kept with a
+ * message and read by any version.
+ */
+export type RetryPolicy =
+  | CapRetry
+  | FixedRetry
+  | ExponentialRetry
+  | ListedRetry;
+
+/** CAP's schedule: some attempts at once, a pause, then one at a steady interval. */
+export interface CapRetry {
+  /** Tells the policies apart. */
+  readonly kind: "cap";
+  /** How many attempts are made at once before the pause. */
+  readonly immediateAttempts: number;
+  /** The pause after the immediate attempts, in milliseconds. */
+  readonly pauseMs: number;
+  /** The time between attempts after the pause, in milliseconds. */
+  readonly intervalMs: number;
+  /** How many attempts in all. */
+  readonly maxAttempts: number;
+}
+
+/** The same delay each time. */
+export interface FixedRetry {
+  /** Tells the policies apart. */
+  readonly kind: "fixed";
+  /** The time between attempts, in milliseconds. */
+  readonly delayMs: number;
+  /** How many attempts in all. */
+  readonly maxAttempts: number;
+}
+
+/** A delay that grows by a factor up to a cap. */
+export interface ExponentialRetry {
+  /** Tells the policies apart. */
+  readonly kind: "exponential";
+  /** The delay after the first attempt, in milliseconds. */
+  readonly baseMs: number;
+  /** What each delay is multiplied by to get the next; 2 if not given. */
+  readonly factor?: number;
+  /** The longest delay, in milliseconds. */
+  readonly capMs: number;
+  /**
+   * How much of the delay is left to chance, from 0 (none) to 1 (anything from nothing to the whole
+   * delay, "full jitter"); 0 if not given. Chance keeps many failures from returning together.
+   */
+  readonly jitter?: number;
+  /** How many attempts in all. */
+  readonly maxAttempts: number;
+}
+
+/** An explicit list of delays: one attempt more than the list is long. */
+export interface ListedRetry {
+  /** Tells the policies apart. */
+  readonly kind: "list";
+  /** The delay after each attempt, in milliseconds. */
+  readonly delaysMs: readonly number[];
+}
+
+/** CAP's default: 3 attempts at once, then from 4 minutes on one a minute, 50 in all. */
+export const DEFAULT_RETRY: RetryPolicy = {
+  kind: "cap",
+  immediateAttempts: 3,
+  pauseMs: 4 * 60_000,
+  intervalMs: 60_000,
+  maxAttempts: 50,
+};
+
+/**
+ * For best-effort notification: at once, then after 15 seconds, 1, 5, 15 and 30 minutes, 1, 2, 6 and 15
+ * hours, about a day in all. After that it is the receiver's turn to ask.
+ */
+export const NOTIFY_RETRY: ListedRetry = {
+  kind: "list",
+  delaysMs: [
+    ...[15_000, 60_000, 5 * 60_000, 15 * 60_000, 30 * 60_000],
+    ...[3_600_000, 2 * 3_600_000, 6 * 3_600_000, 15 * 3_600_000],
+  ],
+};
+
+/** The latest time there is (ECMA-262, the time value range), so that no sum leaves the calendar. */
+export const END_OF_TIME_MS = 8.64e15;
+
+/** How many attempts a policy allows in all. */
+export function maxAttempts(policy: RetryPolicy): number {
+  return policy.kind === "list" ? policy.delaysMs.length + 1 : policy.maxAttempts;
+}
+
+/**
+ * When the next attempt is due, or null when the attempts are used up. Total: any attempt number
+ * gives a time that is never earlier than `nowMs` and never past {@linkcode END_OF_TIME_MS}.
+ *
+ * @param attempt How many attempts have ended, this failed one included (1 after the first).
+ * @param nowMs Unix time in milliseconds.
+ * @param random A number in [0, 1) for jitter.
+ */
+export function nextAttemptAt(
+  policy: RetryPolicy,
+  attempt: number,
+  nowMs: number,
+  random: number,
+): number | null {
+  if (attempt >= maxAttempts(policy)) return null;
+  return later(nowMs, delayAfter(policy, attempt, random));
+}
+
+/** `nowMs` plus a delay, kept within the calendar; a delay that makes no sense counts as none. */
+export function later(nowMs: number, delayMs: number): number {
+  return Math.min(nowMs + (delayMs > 0 ? delayMs : 0), Math.max(nowMs, END_OF_TIME_MS));
+}
+
+/**
+ * Checks a policy when it is defined, so that a wrong one is refused before a message depends on it.
+ *
+ * @throws {AtlastError} `invalid_option` that names the field.
+ */
+export function checkRetryPolicy(policy: RetryPolicy): void {
+  switch (policy.kind) {
+    case "cap":
+      checkCount("immediateAttempts", policy.immediateAttempts, 0);
+      checkDelay("pauseMs", policy.pauseMs);
+      checkDelay("intervalMs", policy.intervalMs);
+      return checkCount("maxAttempts", policy.maxAttempts, 1);
+    case "fixed":
+      checkDelay("delayMs", policy.delayMs);
+      return checkCount("maxAttempts", policy.maxAttempts, 1);
+    case "exponential":
+      checkDelay("baseMs", policy.baseMs);
+      checkDelay("capMs", policy.capMs);
+      checkNumber("factor", policy.factor ?? 2, (n) => n >= 1, "1 or more");
+      checkNumber("jitter", policy.jitter ?? 0, (n) => n >= 0 && n <= 1, "0 to 1");
+      return checkCount("maxAttempts", policy.maxAttempts, 1);
+    case "list":
+      return policy.delaysMs.forEach((delayMs, i) => checkDelay(`delaysMs[${i}]`, delayMs));
+    default:
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use retry policy "${
+          (policy as { kind: unknown }).kind
+        }": want cap, fixed, exponential or list`,
+      );
+  }
+}
+
+/** The longest list of delays that is taken from elsewhere: a policy is stored with its message. */
+const MAX_LISTED_DELAYS = 1000;
+
+/** The fields of each policy. */
+const FIELDS: Readonly<Record<RetryPolicy["kind"], readonly string[]>> = {
+  cap: ["immediateAttempts", "pauseMs", "intervalMs", "maxAttempts"],
+  fixed: ["delayMs", "maxAttempts"],
+  exponential: ["baseMs", "capMs", "factor", "jitter", "maxAttempts"],
+  list: ["delaysMs"],
+};
+
+/**
+ * Reads a policy that came from elsewhere, and leaves out what is none of it.
+ *
+ * @throws {AtlastError} `malformed_message` that names the field.
+ */
+export function readRetryPolicy(value: unknown): RetryPolicy {
+  const kind = isObject(value) ? value["kind"] : undefined;
+  if (!isObject(value) || typeof kind !== "string" || !Object.hasOwn(FIELDS, kind)) {
+    throw malformed("kind: want cap, fixed, exponential or list");
+  }
+  const { delaysMs } = value;
+  if (kind === "list" && !(Array.isArray(delaysMs) && delaysMs.length <= MAX_LISTED_DELAYS)) {
+    throw malformed(`delaysMs: want a list of ${MAX_LISTED_DELAYS} at most`);
+  }
+  const fields = FIELDS[kind as RetryPolicy["kind"]]
+    .filter((field) => value[field] !== undefined && value[field] !== null)
+    .map((field) => [field, value[field]]);
+  const policy = { kind, ...Object.fromEntries(fields) } as RetryPolicy;
+  try {
+    checkRetryPolicy(policy);
+  } catch (error) {
+    throw error instanceof AtlastError
+      ? new AtlastError("malformed_message", error.message)
+      : error;
+  }
+  return policy;
+}
+
+function malformed(what: string): AtlastError {
+  return new AtlastError("malformed_message", `Cannot read a retry policy by its ${what}`);
+}
+
+function delayAfter(policy: RetryPolicy, attempt: number, random: number): number {
+  switch (policy.kind) {
+    case "cap":
+      if (attempt < policy.immediateAttempts) return 0;
+      return attempt === policy.immediateAttempts ? policy.pauseMs : policy.intervalMs;
+    case "fixed":
+      return policy.delayMs;
+    case "exponential": {
+      // A power too large for a number is Infinity, which the cap then bounds.
+      const grown = Math.min(policy.capMs, policy.baseMs * (policy.factor ?? 2) ** (attempt - 1));
+      return grown * (1 - (policy.jitter ?? 0) * random);
+    }
+    case "list":
+      return policy.delaysMs[attempt - 1] ?? 0;
+  }
+}
+
+function checkCount(field: string, value: number, least: number): void {
+  checkNumber(
+    field,
+    value,
+    (n) => Number.isInteger(n) && n >= least,
+    `a whole number from ${least} on`,
+  );
+}
+
+function checkDelay(field: string, value: number): void {
+  checkNumber(field, value, (n) => n >= 0 && n <= END_OF_TIME_MS, "milliseconds from 0 on");
+}
+
+function checkNumber(
+  field: string,
+  value: number,
+  holds: (n: number) => boolean,
+  want: string,
+): void {
+  if (typeof value !== "number" || !holds(value)) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use retry policy with ${field} ${value}: want ${want}`,
+    );
+  }
+}

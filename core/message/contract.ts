@@ -1,0 +1,154 @@
+/**
+ * Contracts: a message name with the schema of its body and, if it has one, of its reply. Any
+ * library that speaks Standard Schema serves: zod, valibot, arktype.
+ *
+ * @module
+ */
+import { AtlastError, ContractError, type Problem } from "../errors.ts";
+import { checkName } from "./name.ts";
+import { checkRetryPolicy, type RetryPolicy } from "../lifecycle/retry.ts";
+
+/** The part of Standard Schema (https://standardschema.dev, version 1) that contracts use. */
+export interface Schema<Input = unknown, Output = Input> {
+  /** The schema's standard face. */
+  readonly "~standard": {
+    /** The version of the standard. */
+    readonly version: 1;
+    /** Which library made the schema. */
+    readonly vendor: string;
+    /** Reads a value. */
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    /** The schema's types; never there at run time. */
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema says of a value: the value as read, or what is wrong with it. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** One thing that is wrong with a value. */
+export interface SchemaIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** What a schema takes. */
+export type InputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly input: infer I } ? I : never
+  : never;
+
+/** What a schema gives. */
+export type OutputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
+  ? NonNullable<T> extends { readonly output: infer O } ? O : never
+  : never;
+
+/**
+ * A message name with its schemas.
+ *
+ * @typeParam Body The body's schema.
+ * @typeParam Reply The reply's schema; `undefined` for a message that asks for none.
+ */
+export interface Contract<
+  // deno-lint-ignore no-explicit-any -- a contract of any body, which unknown would not let in: bodies are also taken.
+  Body extends Schema = Schema<any>,
+  Reply extends Schema | undefined = Schema | undefined,
+> {
+  /** The message's name. */
+  readonly name: string;
+  /** The body's schema. */
+  readonly body: Body;
+  /** The reply's schema; undefined when handlers return nothing. */
+  readonly reply: Reply;
+  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  readonly retry?: RetryPolicy;
+  /** Never there at run time: lets the compiler check that a callback takes the reply. */
+  readonly accepts?: (body: InputOf<Body>) => void;
+}
+
+/** What a publisher gives as a contract's body. */
+export type BodyInput<C extends Contract> = InputOf<C["body"]>;
+
+/** What a handler gets as a contract's body. */
+export type BodyOutput<C extends Contract> = OutputOf<C["body"]>;
+
+/** What a handler of a contract returns. */
+export type ReplyInput<C extends Contract> = C["reply"] extends Schema ? InputOf<C["reply"]> : void;
+
+/** A contract whose body takes the value `Reply`. */
+export interface CallbackContract<Reply> {
+  /** The name under which the reply is published. */
+  readonly name: string;
+  /** Checked by the compiler alone. */
+  readonly accepts?: (body: Reply) => void;
+}
+
+/** What {@linkcode defineMessage} takes beside the name. */
+export interface ContractOptions<Body extends Schema, Reply extends Schema | undefined> {
+  /** The body's schema. */
+  readonly body: Body;
+  /** The reply's schema, for a message whose handlers return something. */
+  readonly reply?: Reply;
+  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  readonly retry?: RetryPolicy;
+}
+
+/**
+ * Defines a message.
+ *
+ * @example
+ * ```ts
+ * import { defineMessage } from "@atlast/bus";
+ * import * as z from "zod";
+ *
+ * const OrderPlaced = defineMessage("order.placed", {
+ *   body: z.object({ orderId: z.number() }),
+ * });
+ * ```
+ * @throws {AtlastError} `invalid_name` or `invalid_option`.
+ */
+export function defineMessage<Body extends Schema, Reply extends Schema | undefined = undefined>(
+  name: string,
+  options: ContractOptions<Body, Reply>,
+): Contract<Body, Reply> {
+  checkName(name);
+  checkSchema(name, "body", options?.body);
+  if (options.reply !== undefined) checkSchema(name, "reply", options.reply);
+  if (options.retry !== undefined) checkRetryPolicy(options.retry);
+  return { ...options, name, reply: options.reply as Reply };
+}
+
+function checkSchema(name: string, part: string, schema: Schema | undefined): void {
+  if (typeof schema?.["~standard"]?.validate === "function") return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot define "${name}" with a ${part} of type ${typeof schema}: want a Standard Schema, such as zod's`,
+  );
+}
+
+/**
+ * The value a schema read.
+ *
+ * @param what What was read, for the error: `body of "order.placed"`.
+ * @throws {ContractError} With every problem, when the schema found any.
+ */
+export function valueOf<Output>(result: SchemaResult<Output>, what: string): Output {
+  if (typeof result !== "object" || result === null) {
+    throw new TypeError(`Cannot read the ${what}: the schema gave no result`);
+  }
+  if (result.issues !== undefined) throw new ContractError(what, result.issues.map(problemOf));
+  return result.value;
+}
+
+/** The longest place that is named, in characters: names of fields come from the body. */
+const MAX_PATH_LENGTH = 200;
+
+function problemOf(issue: SchemaIssue): Problem {
+  const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
+  const text = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
+  const path = text.replace(/^\./, "").replace(/\p{C}/gu, " ").slice(0, MAX_PATH_LENGTH);
+  return { path: path.toWellFormed(), message: issue.message };
+}

@@ -1,0 +1,220 @@
+/**
+ * A message on the wire: CAP's headers, so that CAP services in other languages interoperate.
+ *
+ * We write what CAP documents, with times in UTC ISO 8601; we read what others write: missing
+ * optional headers, null values, names in any case, CAP's own local time format.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { checkId } from "./id.ts";
+import {
+  JSON_CONTENT_TYPE,
+  type Message,
+  type MessageBody,
+  type MessageHeaders,
+} from "./message.ts";
+import { checkName } from "./name.ts";
+
+/** The headers Atlast knows, by what they mean. */
+export const HEADER = {
+  /** The message's id. */
+  id: "cap-msg-id",
+  /** The message's name. */
+  name: "cap-msg-name",
+  /** The body's type, for receivers that choose a deserialiser by it; carried, never read. */
+  type: "cap-msg-type",
+  /** When it was published. */
+  sentTime: "cap-senttime",
+  /** The id of the message this one answers; its own id when it answers none. */
+  correlationId: "cap-corr-id",
+  /** How many answers deep this message is; 0 for one that answers none. */
+  correlationSequence: "cap-corr-seq",
+  /** The name under which the handler's return value is published. */
+  callbackName: "cap-callback-name",
+  /** How long it was asked to wait before delivery, in milliseconds. */
+  delayTime: "cap-delaytime",
+  /** Why it failed, on a failure callback. */
+  exception: "cap-exception",
+  /** The group that answers, on a callback. */
+  group: "cap-msg-group",
+  /** W3C trace context. */
+  traceparent: "traceparent",
+  /** Under which name the publisher wants to learn that all attempts are used up. Atlast's own. */
+  failureCallbackName: "atlast-failure-callback-name",
+  /** On an answer: the service that answers; its id is derived from it. Atlast's own. */
+  responder: "atlast-responder",
+  /** On an answer: which time it is that its request was tried from the start; 1 if not given. Atlast's own. */
+  round: "atlast-round",
+  /** On the failure callback of a conflict of ids: the digest of the message it is about. Atlast's own. */
+  content: "atlast-content",
+  /** `true` on what is sent or answered after a failure callback for the same message. Atlast's own. */
+  afterFailure: "atlast-after-failure",
+  /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
+  activeSide: "atlast-active-side",
+  /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
+  destination: "atlast-destination",
+  /** When the first attempt to send the message that may have arrived began. Atlast's own. */
+  firstAttempt: "atlast-first-attempt",
+  /** `true` where an operator wants the message taken although it may be forgotten. Atlast's own. */
+  forced: "atlast-forced",
+} as const;
+
+/**
+ * The most headers on one message, and the most characters in all of them together: half of the
+ * 16 KiB that Node's HTTP server takes, so that a proxy's own headers still fit.
+ */
+export const MAX_HEADERS = 64;
+/** See {@linkcode MAX_HEADERS}. */
+export const MAX_HEADER_CHARACTERS: number = 8 * 1024;
+
+/** Headers that are fields of a {@linkcode Message}, and so are not kept among its headers. */
+const FIELDS: ReadonlySet<string> = new Set([
+  HEADER.id,
+  HEADER.name,
+  HEADER.sentTime,
+  HEADER.firstAttempt,
+  HEADER.forced,
+  "content-type",
+]);
+
+/**
+ * Checks and copies the headers a caller brings: names in lower case, fields of the message and
+ * `undefined` values left out. The caller's object is not changed.
+ *
+ * @throws {AtlastError} `invalid_header` or `too_large`, naming the header but never its value.
+ */
+export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): MessageHeaders {
+  // Entries, because assigning to a header named __proto__ would lose it.
+  const kept: [string, string][] = [];
+  let characters = 0;
+  for (const [anyCase, value] of Object.entries(headers)) {
+    if (value === undefined || value === null) continue;
+    const name = anyCase.toLowerCase();
+    if (FIELDS.has(name)) continue;
+    // The characters of an HTTP field name (RFC 9110, section 5.6.2).
+    if (!/^[a-z0-9!#$%&'*+.^_`|~-]{1,128}$/.test(name)) {
+      throw new AtlastError(
+        "invalid_header",
+        `Cannot use header name ${JSON.stringify(anyCase.slice(0, 60))}: want an HTTP field name`,
+      );
+    }
+    const text = typeof value === "string" ? value : undefined;
+    // deno-lint-ignore no-control-regex -- control characters are just what must not pass: they split requests.
+    if (text === undefined || /[\u0000-\u001f\u007f]/.test(text) || !isWellFormed(text)) {
+      throw new AtlastError(
+        "invalid_header",
+        `Cannot use the value of header "${name}": want text without control characters`,
+      );
+    }
+    kept.push([name, text]);
+    characters += name.length + text.length;
+  }
+  if (kept.length > MAX_HEADERS || characters > MAX_HEADER_CHARACTERS) {
+    throw new AtlastError(
+      "too_large",
+      `Cannot accept ${kept.length} headers of ${characters} characters: want ${MAX_HEADERS} of ` +
+        `${MAX_HEADER_CHARACTERS} in all at most`,
+    );
+  }
+  return Object.fromEntries(kept);
+}
+
+/** Every header of a message as it goes on the wire, beside the content type. */
+export function wireHeaders(message: Message): Record<string, string> {
+  const headers: Record<string, string> = {
+    [HEADER.id]: message.id,
+    [HEADER.name]: message.name,
+    [HEADER.sentTime]: new Date(message.sentAtMs).toISOString(),
+    [HEADER.correlationId]: message.id,
+    [HEADER.correlationSequence]: "0",
+    ...message.headers,
+  };
+  if (message.firstAttemptAtMs !== undefined) {
+    headers[HEADER.firstAttempt] = new Date(message.firstAttemptAtMs).toISOString();
+  }
+  if (message.isForced === true) headers[HEADER.forced] = "true";
+  return headers;
+}
+
+/**
+ * Reads a message from what came over a wire.
+ *
+ * @param headers Any case; null and undefined values count as missing.
+ * @param nowMs Stands in for a sending time that is missing or cannot be read.
+ * @throws {AtlastError} `malformed_message`, `invalid_id`, `invalid_name`, `invalid_header` or
+ * `too_large`.
+ */
+export function messageFromWire(
+  headers: Readonly<Record<string, unknown>>,
+  body: MessageBody,
+  nowMs: number,
+): Message {
+  const fields = lowerCased(headers);
+  const id = required(fields, HEADER.id);
+  const name = required(fields, HEADER.name);
+  checkId(id);
+  checkName(name);
+  const contentType = fields["content-type"];
+  const firstAttemptAtMs = parseSentTime(fields[HEADER.firstAttempt]);
+  return {
+    id,
+    name,
+    headers: normalizeHeaders(fields),
+    contentType: typeof contentType === "string" && contentType !== ""
+      ? contentType
+      : JSON_CONTENT_TYPE,
+    body,
+    sentAtMs: parseSentTime(fields[HEADER.sentTime]) ?? nowMs,
+    ...(firstAttemptAtMs === null ? {} : { firstAttemptAtMs }),
+    ...(fields[HEADER.forced] === "true" ? { isForced: true } : {}),
+  };
+}
+
+/** The correlation sequence of a message; 0 when it says none that can be read. */
+export function correlationSequence(message: Message): number {
+  const sequence = Number(message.headers[HEADER.correlationSequence] ?? 0);
+  return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0;
+}
+
+/**
+ * Reads ISO 8601, and CAP's own `MM/dd/yyyy HH:mm:ss`. A time that says no zone is taken for UTC: the
+ * reader's zone is not the sender's either, and would make the answer depend on the machine.
+ */
+function parseSentTime(text: unknown): number | null {
+  if (typeof text !== "string") return null;
+  const iso = text.replace(
+    /^(\d{2})\/(\d{2})\/(\d{4}) (\d{2}:\d{2}:\d{2})$/,
+    (_, month, day, year, time) => `${year}-${month}-${day}T${time}`,
+  );
+  const found = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?$/.exec(
+    iso,
+  );
+  if (found === null) return null;
+  const timeMs = Date.parse(`${found[1]}${found[2] ?? "Z"}`);
+  return Number.isNaN(timeMs) ? null : timeMs;
+}
+
+function lowerCased(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([, value]) => value !== null && value !== undefined)
+      .map(([name, value]) => [name.toLowerCase(), value]),
+  );
+}
+
+function required(fields: Record<string, unknown>, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string" || value === "") {
+    throw new AtlastError(
+      "malformed_message",
+      `Cannot read a message without header "${name}": want one that is not empty`,
+    );
+  }
+  return value;
+}
+
+/** Whether text can be encoded: a lone half of a surrogate pair cannot. */
+function isWellFormed(text: string): boolean {
+  return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
+}

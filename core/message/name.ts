@@ -1,0 +1,79 @@
+/**
+ * Message names and the patterns that match them: tokens joined by dots, as in AMQP topics.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+
+/** The longest name: CAP keeps names in a column of this width, so longer ones cannot interoperate. */
+export const MAX_NAME_LENGTH = 200;
+
+const TOKEN = /^[A-Za-z0-9_-]+$/;
+
+/**
+ * Checks a message name: dot-separated tokens of letters, digits, `_` and `-`.
+ *
+ * @param what What it is, for the error.
+ * @throws {AtlastError} `invalid_name` when it is not one.
+ */
+export function checkName(name: string, what: string = "message name"): void {
+  checkTokens(name, (token) => TOKEN.test(token), what);
+}
+
+/**
+ * Checks a pattern: a name in which a token may be `*` (exactly one token) or `#` (any number of
+ * tokens, none included, as in AMQP).
+ *
+ * @throws {AtlastError} `invalid_name` when it is not one.
+ */
+export function checkPattern(pattern: string): void {
+  checkTokens(
+    pattern,
+    (token) => token === "*" || token === "#" || TOKEN.test(token),
+    "name pattern",
+  );
+}
+
+/** Whether a pattern has a wildcard in it. */
+export function isWildcard(pattern: string): boolean {
+  return /(^|\.)[*#](\.|$)/.test(pattern);
+}
+
+/** Whether the whole of `name` matches `pattern`; a match is never partial. */
+export function matchesName(pattern: string, name: string): boolean {
+  return pattern === name || matchTokens(pattern.split("."), name.split("."));
+}
+
+/** Matches by keeping the set of pattern positions reached, so that many `#` cost no backtracking. */
+function matchTokens(pattern: readonly string[], name: readonly string[]): boolean {
+  let reached = skipManys(pattern, new Set([0]));
+  for (const token of name) {
+    const next = new Set<number>();
+    for (const position of reached) {
+      const wanted = pattern[position];
+      if (wanted === "#") next.add(position);
+      else if (wanted === "*" || wanted === token) next.add(position + 1);
+    }
+    reached = skipManys(pattern, next);
+  }
+  return reached.has(pattern.length);
+}
+
+/** A `#` may stand for no token at all, so being at one is also being past it. */
+function skipManys(pattern: readonly string[], positions: Set<number>): Set<number> {
+  for (const position of positions) {
+    if (pattern[position] === "#") positions.add(position + 1);
+  }
+  return positions;
+}
+
+function checkTokens(text: string, allowed: (token: string) => boolean, what: string): void {
+  if (text.length === 0 || text.length > MAX_NAME_LENGTH || !text.split(".").every(allowed)) {
+    const shown = text.length > 60 ? `${text.slice(0, 60)}… (${text.length} characters)` : text;
+    throw new AtlastError(
+      "invalid_name",
+      `Cannot use "${shown}" as a ${what}: want 1 to ${MAX_NAME_LENGTH} characters of ` +
+        `dot-separated tokens of letters, digits, "_" and "-"`,
+    );
+  }
+}

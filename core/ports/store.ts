@@ -1,0 +1,327 @@
+/**
+ * The ports: what the bus asks of a store and of a transport.
+ *
+ * They are narrow, free of policy and take batches. A store applies patches that
+ * {@linkcode transition} decided and never decides anything itself, so that no two stores can differ
+ * on a rule. What differs between adapters is declared in their capabilities.
+ *
+ * @module
+ */
+import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
+import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
+import type { SqlClient } from "./platform.ts";
+import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
+
+/** What became of a record that was to be added. */
+export type AddResult =
+  | { readonly added: true }
+  /** Its key was taken; `existing` is the record that has it, read after the collision. */
+  | { readonly added: false; readonly existing: StoredRecord };
+
+/** What became of a record that may have been here before. */
+export type ReturnResult =
+  | AddResult
+  /** Its record was deleted, and it is remembered. */
+  | { readonly added: false; readonly remembered: RememberedMessage }
+  /** It is not known, but others that arrived no earlier than it may have were forgotten. */
+  | { readonly added: false; readonly forgotten: true };
+
+/** Which records to claim. */
+export interface ClaimRequest {
+  /** On which side. */
+  readonly box: Box;
+  /** How many at the most. */
+  readonly limit: number;
+  /** Unix time in milliseconds. */
+  readonly nowMs: number;
+  /** Until when the claim holds, in Unix milliseconds. */
+  readonly leaseUntilMs: number;
+  /** Only records of these groups; all when not given. */
+  readonly groups?: readonly string[];
+  /** Only the record with this key; all when not given. */
+  readonly key?: RecordKey;
+  /**
+   * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
+   * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
+   * to be asked for.
+   */
+  readonly kind: "fresh" | "suspect" | "half";
+}
+
+/** A claim on a record. */
+export interface Lease {
+  /** Which record. */
+  readonly key: RecordKey;
+  /** The epoch it was claimed with. */
+  readonly epoch: number;
+}
+
+/** A change of a record's standing under the epoch it was seen with. */
+export interface Settlement extends Lease {
+  /**
+   * Who settles. True for the worker that holds the claim: applies only while the record has a lease,
+   * run out or not, so that a settlement that comes twice applies once. False for everyone else, such
+   * as an operator: applies only while nobody has claimed it. `either` for the outcome of a half
+   * message, which is the same whoever brings it.
+   */
+  readonly claimed: boolean | "either";
+  /** Where the record must stand for the change to apply. */
+  readonly from: State;
+  /**
+   * The record as it was under this epoch, for stores that write only what changes; not given by those
+   * who do not know it.
+   */
+  readonly seen?: Patch & Pick<StoredRecord, "reply">;
+  /** The change. */
+  readonly patch: Patch;
+  /** What the handler returned, as JSON; not given leaves what is there. */
+  readonly reply?: string | null;
+}
+
+/** A settlement, and what is to be added if it applies. */
+export interface SettleStep {
+  /** The settlement. */
+  readonly settlement: Settlement;
+  /** On which side to add. */
+  readonly box: Box;
+  /** What to add; may be empty. */
+  readonly records: readonly NewRecord[];
+}
+
+/** Which records to list. */
+export interface ListQuery {
+  /** On which side. */
+  readonly box: Box;
+  /** Only in these states; all when not given. */
+  readonly states?: readonly State[];
+  /** Only with this name; all when not given. */
+  readonly name?: string;
+  /** Only of this group; all when not given. */
+  readonly group?: string;
+  /** How many at the most. */
+  readonly limit: number;
+  /** The last record of the page before; not given for the first page. */
+  readonly after?: { readonly createdAtMs: number; readonly key: RecordKey };
+}
+
+/** How many records a side has in each state. */
+export type StateCounts = Readonly<Record<State, number>>;
+
+/** What a store can do. */
+export interface StoreCapabilities {
+  /**
+   * Whether a handler's writes, its inbox mark and its reply can commit together. Default is false:
+   * then the effect of a handler that dies between its work and its mark may happen twice.
+   */
+  readonly transactions: boolean;
+  /** Whether records outlive the process. Default is true. */
+  readonly durable: boolean;
+  /**
+   * Whether other processes can add to the store, so that a bus must look for work it did not make.
+   * Default is true.
+   */
+  readonly shared: boolean;
+}
+
+/**
+ * Where outbox and inbox live.
+ *
+ * Safety rests on two guards that every store must keep: a key is added once, and a settlement
+ * applies only under the epoch of its claim. Clocks decide only when, never who.
+ *
+ * @typeParam Tx What the store calls a transaction.
+ */
+export interface Store<Tx = unknown> {
+  /** What this store can do. */
+  readonly capabilities: StoreCapabilities;
+
+  /**
+   * Makes the store ready for use, creating or migrating what it needs. Safe to call many times and
+   * from several processes at once.
+   */
+  ready(): Promise<void>;
+
+  /**
+   * A random id that the store drew at its first start: the same for ever, and for every process that uses the
+   * store, also where several ask for the first time at once. It names the service in the ids of its answers, where
+   * its bus has no `service`. At most 100 letters, digits, `_`, `-` and dots.
+   */
+  serviceId(): Promise<string>;
+
+  /**
+   * Is asked at once when a publish in `tx` begins, before anything else is done: gives what is passed on as `tx`
+   * for it. So a store can tell later whether the transaction is still the one it was then. Stores for which
+   * that gains nothing need not have it.
+   *
+   * @throws {AtlastError} `no_transaction` for what is seen to be none.
+   */
+  joining?(tx: Tx | SqlClient): Tx | SqlClient;
+
+  /**
+   * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
+   * out and answered with the record that has it. Results are in the order of `records`. Two records
+   * with the same key in one call: the first is added, the second collides with it.
+   *
+   * Never waits for `ready()` itself when given a `tx`: that could wait for the caller's own lock.
+   *
+   * @throws {AtlastError} `no_transaction` when `tx` is none, or is none any more when the records are written:
+   * none is added then.
+   */
+  add(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    tx?: Tx | SqlClient,
+  ): Promise<AddResult[]>;
+
+  /**
+   * Claims due records, earliest due first. Each gets epoch + 1 and the lease. A record is
+   * given to one claimer at a time; one claimed by another is skipped, not waited for. A claim of a
+   * record whose lease ran out counts a crash.
+   */
+  claim(request: ClaimRequest): Promise<StoredRecord[]>;
+
+  /**
+   * Extends leases. The answer for a lease whose record was claimed again or settled since is false,
+   * and nothing changes.
+   */
+  renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]>;
+
+  /**
+   * Applies patches and ends leases, within `tx` where given. A settlement applies only where the
+   * record has its epoch, stands where it says and is claimed or not as it says; any other is stale:
+   * the answer is false, and nothing changes. Applies each by itself: one that is stale does not keep
+   * the others back. The epoch stays as it is.
+   */
+  settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
+
+  /**
+   * Adds a record and tells others of it, as {@linkcode Store.add} and then {@linkcode Store.notify} do, for
+   * stores that can do both at once. Null when they had better be done one after the other, and nothing
+   * was done.
+   */
+  addAndTell?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+
+  /**
+   * Settles records, each with a key of its own, as the last that is done in a transaction of
+   * {@linkcode Store.transaction}: it rejects or the transaction does, with `lease_lost`, unless every
+   * settlement applies. So a store need not wait for the answer before it commits, which spares a round
+   * trip. Stores for which that gains nothing need not have it.
+   */
+  settleAsLast?(box: Box, settlements: readonly Settlement[], tx: Tx): Promise<void>;
+
+  /**
+   * Settles records of `box` as {@linkcode Store.settle} does, and adds what goes with each as
+   * {@linkcode Store.add} does if and only if its settlement applies: all in one atomic step. Results are
+   * in the order of `steps`: null for a settlement that is stale, else what became of its records.
+   *
+   * For stores without transactions, whose word of a failure or reply could otherwise be lost between two
+   * steps. Stores that have transactions need not have it.
+   */
+  settleAndAdd?(
+    box: Box,
+    steps: readonly SettleStep[],
+    nowMs: number,
+  ): Promise<(readonly AddResult[] | null)[]>;
+
+  /**
+   * Adds all of `records` in one atomic step, or none of them when a key is taken. Results are in their
+   * order: the record that has the key, null where it is free. They have different keys; all were added if
+   * and only if every result is null.
+   *
+   * For stores without transactions, as {@linkcode Store.settleAndAdd} is.
+   */
+  addAll?(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+  ): Promise<(StoredRecord | null)[]>;
+
+  /** The record with this key; null when there is none. */
+  find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
+
+  /**
+   * The records with these keys, each null where there is none, as seen within `tx` where given. Stores that
+   * have no transactions need not have it.
+   */
+  findMany?(
+    box: Box,
+    keys: readonly RecordKey[],
+    tx?: Tx | SqlClient,
+  ): Promise<(StoredRecord | null)[]>;
+
+  /** Records, newest first. */
+  list(query: ListQuery): Promise<StoredRecord[]>;
+
+  /** How many records there are in each state. */
+  count(box: Box): Promise<StateCounts>;
+
+  /**
+   * Deletes at most `limit` records that are past their expiry, and says how many it deleted.
+   *
+   * With `remembering` it keeps a memory of those of the inbox, in the same atomic step, and deletes at most
+   * `limit` memories of messages that arrived before `sinceMs`, which it counts too. When it deletes a record of the
+   * inbox without keeping one, or a memory, it keeps when that message arrived, if that is the latest so far: see
+   * {@linkcode Store.addUnlessKnown}.
+   */
+  prune(box: Box, nowMs: number, limit: number, remembering?: Remembering): Promise<number>;
+
+  /**
+   * Adds records to the inbox as {@linkcode Store.add} does, but leaves out those that are remembered from
+   * {@linkcode Store.prune}, and those of which it must be feared that they were forgotten. Safe beside a `prune`: a
+   * message is known by its record or by its memory at any moment. For the few that come late: those that
+   * come in time have their record still.
+   */
+  addUnlessKnown(records: readonly ReturningRecord[], nowMs: number): Promise<ReturnResult[]>;
+
+  /**
+   * When the next claim of records in `state` (`scheduled` if not given) can find something, in Unix
+   * milliseconds; null when there are none. Leased records count from the end of their lease.
+   *
+   * With `unroutableForMs` a record that nobody holds and that rests while it waits for a route, and so is due later
+   * than `nowMs`, counts from when that wait ends: so long after its `details.unroutableSinceMs`, or at its deadline if that
+   * is earlier. A store may name an earlier time, or leave this out: then a bus that an alarm wakes is woken more often.
+   */
+  nextDueAt(
+    box: Box,
+    nowMs: number,
+    groups?: readonly string[],
+    state?: "scheduled" | "prepared",
+    unroutableForMs?: number,
+  ): Promise<number | null>;
+
+  /**
+   * Makes records due that nobody holds and that rest while they wait for a route or a subscriber, where `isTaken`
+   * says that there is one now; says how many. It changes nothing else of them. A store may leave some out, and one
+   * that does not have it leaves out all: they are tried when they are due, which is soon.
+   */
+  makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
+   * settles, `tx` refuses further use with `transaction_ended`. Stores whose capability
+   * `transactions` is false have none, and pass `undefined`.
+   */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+
+  /** Tells other processes that use this store that there is new work in a box. Best effort. */
+  notify?(box: Box): Promise<void>;
+
+  /**
+   * Calls `wake` whenever another process says that there is new work in a box, until the returned
+   * function is called. Best effort: a lost wake-up only delays work until the next poll.
+   */
+  listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
+
+  /**
+   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
+   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
+   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
+   * says null.
+   */
+  failureOf?(error: unknown): "contention" | "refused" | null;
+
+  /** Gives back what the store itself opened; the user's own connections stay open. */
+  close(): Promise<void>;
+}

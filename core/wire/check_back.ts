@@ -1,0 +1,77 @@
+/**
+ * Check-back over HTTP: a question and its answer, as whoever asks and the active side must agree on
+ * them.
+ *
+ * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an
+ * answer is made of its request, so that it answers nothing else.
+ *
+ * @module
+ */
+import type { CheckAnswer } from "../lifecycle/check_back.ts";
+import { AtlastError } from "../errors.ts";
+import { checkId } from "../message/id.ts";
+import { isObject, parsed } from "../json.ts";
+import { checkName } from "../message/name.ts";
+import type { CheckQuestion } from "../ports/fence.ts";
+import { END_OF_TIME_MS } from "../lifecycle/retry.ts";
+
+/** A question as it goes over the wire: it always says which active side it is for. */
+export type WireQuestion = Required<CheckQuestion>;
+
+/** What an active side can say; `unreachable` is what it is when it says nothing. */
+type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
+
+/** A question in JSON. */
+export function questionText(
+  { id, name, epoch, side, preparedAtMs, askedAtMs }: WireQuestion,
+): string {
+  return JSON.stringify({ id, name, epoch, side, preparedAtMs, askedAtMs });
+}
+
+/**
+ * Reads a question.
+ *
+ * @throws {AtlastError} `malformed_message`, `invalid_id` or `invalid_name`.
+ */
+export function readQuestion(text: string): WireQuestion {
+  const question = parsed(text);
+  if (isObject(question)) {
+    const { id, name, epoch, side, preparedAtMs, askedAtMs } = question;
+    if (
+      typeof id === "string" && typeof name === "string" && typeof side === "string" &&
+      isEpoch(epoch) && isTime(preparedAtMs) && isTime(askedAtMs)
+    ) {
+      checkId(id);
+      checkName(name);
+      return { id, name, epoch, side, preparedAtMs, askedAtMs };
+    }
+  }
+  throw new AtlastError(
+    "malformed_message",
+    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"side":"…",` +
+      `"preparedAtMs":0,"askedAtMs":0}`,
+  );
+}
+
+/** The answer to a question in JSON. */
+export function answerText({ id, epoch }: WireQuestion, answer: WireCheckAnswer): string {
+  return JSON.stringify({ id, epoch, answer });
+}
+
+/** What an answer says; null when it is not one to this question. */
+export function readAnswer(text: string, question: WireQuestion): WireCheckAnswer | null {
+  const said = parsed(text);
+  if (!isObject(said) || said["id"] !== question.id || said["epoch"] !== question.epoch) {
+    return null;
+  }
+  const { answer } = said;
+  return answer === "committed" || answer === "aborted" || answer === "unknown" ? answer : null;
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS;
+}
+
+function isEpoch(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

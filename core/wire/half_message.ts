@@ -1,0 +1,123 @@
+/**
+ * Half messages over HTTP: what a client asks of the service that keeps them, and what that says, as
+ * both must agree on them.
+ *
+ * All of it is JSON of the type `application/vnd.atlast.half+json`. The operation and the id are in the
+ * body, because the body is what a signature covers.
+ *
+ * @module
+ */
+import { AtlastError } from "../errors.ts";
+import { checkForeignRetry } from "../lifecycle/foreign_retry.ts";
+import { checkId } from "../message/id.ts";
+import { isObject, parsed } from "../json.ts";
+import { type State, TRANSITIONS } from "../lifecycle/lifecycle.ts";
+import { END_OF_TIME_MS, later, readRetryPolicy } from "../lifecycle/retry.ts";
+import { batchItem, messageOfItem } from "./wire.ts";
+import type { HalfDraft, HalfStatus } from "../ports/half_keeper.ts";
+
+/** What a client asks for. */
+export type HalfRequest =
+  | { readonly operation: "prepare"; readonly draft: HalfDraft }
+  | {
+    readonly operation: "confirm" | "cancel" | "query";
+    readonly id: string;
+    /** Whose half message it is: the name that it was prepared under. */
+    readonly participant: string;
+  };
+
+/** A request in JSON. */
+export function halfRequestText(request: HalfRequest): string {
+  if (request.operation !== "prepare") {
+    const { operation, id, participant } = request;
+    return JSON.stringify({ operation, id, participant });
+  }
+  const { message, deadlineMs, retry } = request.draft;
+  const after = deadlineMs === null ? null : deadlineMs - message.sentAtMs;
+  return `{"operation":"prepare","deadlineMs":${JSON.stringify(after)},` +
+    `"retry":${JSON.stringify(retry)},"message":${batchItem(message)}}`;
+}
+
+/**
+ * Reads a request. A deadline counts from when the message was sent, so that clocks need not agree.
+ *
+ * @param nowMs Stands in for a sending time that is missing or cannot be read.
+ * @throws {AtlastError} `malformed_message`, or what else is wrong with the message.
+ */
+export function readHalfRequest(text: string, nowMs: number): HalfRequest {
+  const request = parsed(text);
+  if (!isObject(request)) throw malformed("the body", "a JSON object");
+  const { operation } = request;
+  switch (operation) {
+    case "prepare":
+      return { operation, draft: readDraft(request, nowMs) };
+    case "confirm":
+    case "cancel":
+    case "query":
+      return {
+        operation,
+        id: readId(request["id"]),
+        participant: readParticipant(request["participant"]),
+      };
+    default:
+      throw malformed("the operation", "prepare, confirm, cancel or query");
+  }
+}
+
+/**
+ * How a half message stands, in JSON. Reason and note stay here: they may hold what a receiver answered, or
+ * what an operator wrote.
+ */
+export function halfStatusText({ id, name, state }: HalfStatus): string {
+  return JSON.stringify({ id, name, state });
+}
+
+/** Reads how the half message `id` stands; null for anything else. */
+export function readHalfStatus(text: string, id: string): HalfStatus | null {
+  const said = parsed(text);
+  if (!isObject(said) || said["id"] !== id) return null;
+  const { name, state } = said;
+  if (typeof name !== "string" || !isState(state)) return null;
+  return { id, name, state, reason: null, note: null };
+}
+
+function readDraft(request: Record<string, unknown>, nowMs: number): HalfDraft {
+  const { message, deadlineMs = null, retry = null } = request;
+  if (!(deadlineMs === null || isDelay(deadlineMs))) {
+    throw malformed("deadlineMs", "milliseconds from 0 on, or null");
+  }
+  const read = messageOfItem(message, nowMs);
+  const policy = retry === null ? null : readRetryPolicy(retry);
+  if (policy !== null) checkForeignRetry(policy);
+  return {
+    message: read,
+    deadlineMs: deadlineMs === null ? null : later(read.sentAtMs, deadlineMs),
+    retry: policy,
+  };
+}
+
+function readId(id: unknown): string {
+  if (typeof id !== "string") throw malformed("the id", "text");
+  checkId(id);
+  return id;
+}
+
+function readParticipant(participant: unknown): string {
+  if (typeof participant === "string" && participant !== "") return participant;
+  throw malformed("the participant", "the name that the half message was prepared under");
+}
+
+function isDelay(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS;
+}
+
+function isState(value: unknown): value is State {
+  return typeof value === "string" && Object.hasOwn(TRANSITIONS.outbox, value);
+}
+
+function malformed(what: string, want: string): AtlastError {
+  return new AtlastError(
+    "malformed_message",
+    `Cannot read ${what} of a half-message request: want ${want}`,
+  );
+}

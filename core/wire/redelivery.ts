@@ -1,0 +1,58 @@
+/**
+ * Redelivery: a receiver has its own retry policy drive whoever delivers to it. It says when it wants
+ * the next attempt, and when there shall be none.
+ *
+ * @module
+ */
+import type { Failure } from "../lifecycle/lifecycle.ts";
+import type { DeliveryResult } from "../ports/transport.ts";
+import { nextAttemptAt, type RetryPolicy } from "../lifecycle/retry.ts";
+import type { HeaderReader } from "./wire.ts";
+
+/** In which HTTP header QStash says how often it has tried before. */
+const RETRIED_HEADER = "upstash-retried";
+
+/**
+ * The header of an answer that refuses a message for good, by which the sender knows that the message's
+ * publisher has had word of it from the receiver, if it asked for one.
+ */
+export const TOLD_HEADER = "atlast-told";
+
+/**
+ * The header of an answer that refuses a message, by which the sender knows that it may have taken effect all
+ * the same. Its value is `unknown`.
+ */
+export const ARRIVED_HEADER = "atlast-arrived";
+
+/**
+ * Which attempt a delivery is, from 1 on, as whoever delivers counts; null where it does not say, and
+ * keeps a schedule of its own.
+ */
+export function attemptOf(headers: HeaderReader): number | null {
+  const retried = headers.get(RETRIED_HEADER);
+  return retried !== null && /^\d{1,9}$/.test(retried) ? Number(retried) + 1 : null;
+}
+
+/**
+ * What a receiver that keeps nothing says of a failed attempt. The handler's own words are left out:
+ * they may hold anything.
+ *
+ * @param attempt Which one it was, from 1 on; null where whoever delivers keeps the schedule.
+ * @param random A number in [0, 1) for the jitter of the policy.
+ */
+export function resultOfFailure(
+  { retryable, retryAfterMs }: Failure,
+  policy: RetryPolicy,
+  attempt: number | null,
+  random: number,
+): DeliveryResult & { kind: "refused" | "rejected" } {
+  if (!retryable) return { kind: "rejected", reason: "The handler failed for good" };
+  // From the beginning of time, so that what is due is what is to be waited.
+  const delayMs = attempt === null ? undefined : nextAttemptAt(policy, attempt, 0, random);
+  if (delayMs === null) return { kind: "rejected", reason: "The attempts are used up" };
+  const wishMs = retryAfterMs ?? delayMs;
+  const reason = "The handler failed";
+  return wishMs === undefined
+    ? { kind: "refused", reason }
+    : { kind: "refused", reason, retryAfterMs: wishMs };
+}

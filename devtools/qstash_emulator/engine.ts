@@ -1,0 +1,277 @@
+/**
+ * What makes deliveries happen: due messages are sent, and what came of it decides how they go on.
+ *
+ * @module
+ */
+import type { Account } from "./account.ts";
+import { Agenda } from "./agenda.ts";
+import { isNonRetryable, noAnswer } from "./attempt.ts";
+import { callbackBody, callbackConfig } from "./callback.ts";
+import { Deliveries } from "./deliveries.ts";
+import { Lines } from "./lines.ts";
+import type {
+  AttemptResult,
+  CallbackConfig,
+  MessageConfig,
+  MessageRecord,
+  MessageTarget,
+  QueueHold,
+} from "./records.ts";
+import { retryDelayMs } from "./retry_time.ts";
+
+/** What a new message is made of. */
+interface NewMessage extends MessageTarget {
+  readonly config: MessageConfig;
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly redacted: ReadonlyMap<string, string>;
+  readonly kind?: MessageRecord["kind"];
+  /** The place in a queue that it shares with the message it comes from. */
+  readonly hold?: QueueHold | null;
+}
+
+/** Delivers the messages of an account. */
+export class Engine {
+  /** What is to be done when, beside deliveries. */
+  readonly agenda: Agenda = new Agenda();
+  readonly lines: Lines;
+  readonly #account: Account;
+  readonly #deliveries: Deliveries;
+  readonly #idle: (() => void)[] = [];
+  #attempts = 0;
+  #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
+  #isClosed = false;
+
+  /** Makes an engine that does nothing until there is something due. */
+  constructor(account: Account) {
+    this.#account = account;
+    const { queues, flows, settings } = account;
+    this.lines = new Lines(queues, flows, settings.limits.parallelism);
+    this.#deliveries = new Deliveries(account, this.agenda);
+  }
+
+  /** When the next thing is due, in Unix milliseconds; undefined if nothing is. */
+  get nextAtMs(): number | undefined {
+    const times = [this.agenda.nextAtMs, this.lines.nextRateMs(this.#account.now())]
+      .filter((ms) => ms !== undefined);
+    return times.length === 0 ? undefined : Math.min(...times);
+  }
+
+  /** Takes a message. */
+  accept(input: NewMessage): MessageRecord {
+    const account = this.#account;
+    const { config, queueName, kind = "message" } = input;
+    const nowMs = account.now();
+    const sequence = account.nextSequence();
+    const notBeforeMs = Math.max(nowMs, config.notBeforeMs ?? nowMs + config.delayMs);
+    const hold = input.hold ??
+      (queueName === undefined ? null : { queueName, sequence, holders: 0, admitted: false });
+    if (hold !== null) hold.holders += 1;
+    const message: MessageRecord = {
+      ...input,
+      id: account.newId("msg"),
+      sequence,
+      kind,
+      createdAtMs: nowMs,
+      notBeforeMs,
+      hold,
+      retried: 0,
+      state: "waiting",
+      faultChosen: false,
+      unschedule: () => {},
+    };
+    account.messages.set(message.id, message);
+    if (config.flow !== undefined) account.flow(config.flow.key, config.flow);
+    account.record(message, "CREATED");
+    const holdsLine = account.settings.assume.delayInQueue === "holds_the_line";
+    if (notBeforeMs > nowMs && holdsLine) this.lines.reserve(message);
+    this.#schedule(message, notBeforeMs);
+    return message;
+  }
+
+  /** Cancels a message; one that is being delivered, or waits for its retry, is cancelled when that ends. */
+  cancel(message: MessageRecord): void {
+    if (message.state === "cancelled") return;
+    const isActive = message.state === "active";
+    message.state = "cancelled";
+    this.#account.record(message, "CANCEL_REQUESTED");
+    if (!isActive && message.retried === 0) this.#finish(message, "cancelled");
+    this.soon();
+  }
+
+  /** Starts what may start now, and sees to it that the rest is started in time. */
+  pump(): void {
+    if (this.#isClosed) return;
+    const nowMs = this.#account.now();
+    for (let run = this.agenda.take(nowMs); run; run = this.agenda.take(nowMs)) run();
+    for (let next = this.lines.take(nowMs); next; next = this.lines.take(nowMs)) {
+      this.#start(next);
+    }
+    this.wake();
+  }
+
+  /** Has the clock look at once for what may start now, because something made room for it. */
+  soon(): void {
+    this.agenda.add(this.#account.now(), () => {});
+    this.wake();
+  }
+
+  /** Sets the timer for what is due next. */
+  wake(): void {
+    const nextAtMs = this.#isClosed ? undefined : this.nextAtMs;
+    if (this.#timer?.atMs === nextAtMs) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+    if (nextAtMs === undefined) return;
+    const { clock } = this.#account.settings;
+    const cancel = clock.after(Math.max(0, nextAtMs - clock.now()), () => {
+      this.#timer = null;
+      this.pump();
+    });
+    this.#timer = { atMs: nextAtMs, cancel };
+  }
+
+  /** Starts what is due, and waits until no delivery is under way. */
+  async settled(): Promise<void> {
+    this.pump();
+    while (this.#deliveries.size > 0) {
+      await this.#deliveries.ended();
+      this.pump();
+    }
+  }
+
+  /** Starts what is due, and waits until it has set out, and until what is out of time has ended. */
+  async setOut(): Promise<void> {
+    for (let begun = -1; begun !== this.#deliveries.begun;) {
+      begun = this.#deliveries.begun;
+      this.pump();
+      await this.#deliveries.setOut();
+    }
+  }
+
+  /** Resolves when no message is left, delivered or not. */
+  async idle(): Promise<void> {
+    if (this.#isIdle()) return;
+    await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Ends what is under way and starts nothing more. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.wake();
+    this.#deliveries.abort();
+    await this.#deliveries.ended();
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  #schedule(message: MessageRecord, atMs: number): void {
+    message.unschedule = this.agenda.add(atMs, () => {
+      if (message.state === "cancelled") return this.#finish(message, "cancelled");
+      this.lines.arrive(message);
+    });
+    this.wake();
+  }
+
+  #start(message: MessageRecord): void {
+    if (message.state === "cancelled") {
+      this.lines.ended(message);
+      return this.#finish(message, "cancelled");
+    }
+    const { faults } = this.#account.settings;
+    const { id: messageId, url, retried, kind } = message;
+    const fault = message.faultChosen
+      ? undefined
+      : faults.delivery?.({ messageId, url, retried, kind, count: ++this.#attempts });
+    if (fault?.kind === "delay") {
+      message.faultChosen = true;
+      this.lines.ended(message);
+      return this.#schedule(message, this.#account.now() + fault.delayMs);
+    }
+    message.faultChosen = false;
+    message.state = "active";
+    this.#account.record(message, "ACTIVE");
+    if (fault?.kind === "hang") {
+      this.agenda.add(this.#account.now() + message.config.timeoutMs, () => {
+        this.#settle(message, noAnswer(this.#account, "request timed out"));
+      });
+      return;
+    }
+    this.#deliveries.begin(message, fault, (result) => {
+      if (this.#isClosed) return;
+      this.#settle(message, result);
+      this.pump();
+    }, () => this.#tellIdle());
+  }
+
+  #settle(message: MessageRecord, result: AttemptResult): void {
+    const account = this.#account;
+    const { config } = message;
+    this.lines.ended(message);
+    if (result.status >= 200 && result.status <= 299) {
+      account.record(message, "DELIVERED", { result });
+      this.#callBack(message, config.callback, result);
+      return this.#finish(message, "delivered");
+    }
+    account.record(message, "ERROR", { result });
+    if (message.state === "cancelled") return this.#finish(message, "cancelled");
+    this.#callBack(message, config.callback, result);
+    if (isNonRetryable(result) || message.retried >= config.retry.maxRetries) {
+      const { dlqId } = account.giveUp(message, result);
+      account.record(message, "FAILED", { result });
+      this.#callBack(message, config.failureCallback, result, dlqId);
+      return this.#finish(message, "failed");
+    }
+    const delayMs = retryDelayMs({
+      headers: result.headers,
+      retried: message.retried,
+      expression: config.retry.expression,
+      precedence: account.settings.assume.retryTimeFrom,
+      nowMs: account.now(),
+    });
+    const nextDeliveryMs = account.now() + delayMs;
+    message.retried += 1;
+    message.state = "waiting";
+    account.record(message, "RETRY", { nextDeliveryMs, result });
+    this.#schedule(message, nextDeliveryMs);
+  }
+
+  #callBack(
+    message: MessageRecord,
+    callback: CallbackConfig | undefined,
+    result: AttemptResult,
+    dlqId?: string,
+  ): void {
+    if (callback === undefined) return;
+    this.accept({
+      url: callback.url,
+      config: callbackConfig(callback, message.config),
+      body: callbackBody(message, result, dlqId),
+      redacted: new Map(),
+      kind: dlqId === undefined ? "callback" : "failure_callback",
+      hold: message.hold,
+    });
+  }
+
+  #finish(message: MessageRecord, end: "delivered" | "failed" | "cancelled"): void {
+    const account = this.#account;
+    account.messages.delete(message.id);
+    if (end === "cancelled") {
+      message.unschedule();
+      this.lines.remove(message);
+      account.record(message, account.settings.assume.cancelledState);
+    }
+    const schedule = account.schedules.get(message.scheduleId ?? "");
+    if (schedule?.lastStates.has(message.id)) {
+      schedule.lastStates.set(message.id, end === "delivered" ? "SUCCESS" : "FAIL");
+    }
+    this.lines.release(message.hold);
+    this.#tellIdle();
+  }
+
+  #isIdle(): boolean {
+    return this.#account.messages.size === 0 && this.#deliveries.size === 0;
+  }
+
+  #tellIdle(): void {
+    if (this.#isIdle()) { for (const resolve of this.#idle.splice(0)) resolve(); }
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * An emulator of QStash, for development and for tests.
+ *
+ * In a test it lives in the process, with a clock that the test moves; in development it is a server:
+ * `deno run -A jsr:@atlast/bus/qstash/emulator`.
+ *
+ * @module
+ */
+export { createQstashEmulator, type QstashEmulator, type QstashEnvironment } from "./emulator.ts";
+export type { QstashEmulatorOptions, QstashEvent, QstashKeys } from "./options.ts";
+export type { QstashState } from "./records.ts";
+export { virtualClock, type VirtualTime } from "./clock.ts";
+export { QSTASH_ASSUMPTIONS, type QstashAssumptions } from "./assumptions.ts";
+export { QSTASH_PLANS, type QstashLimits, type QstashPlan } from "./plans.ts";
+export {
+  type ApiFault,
+  type ApiRequest,
+  type BatchItem,
+  type DeliveryAttempt,
+  type DeliveryFault,
+  type QstashFaults,
+  seededFaults,
+  type SeededFaultsOptions,
+} from "./faults.ts";
+export type { RateLimitKind } from "./quota.ts";
+export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from "./server.ts";
+export type { Clock } from "../../core/ports/platform.ts";
+
+// In a bundle the entry point is another one, whatever it has taken in.
+if (import.meta.main && /\/qstash_emulator\/mod\.[jt]s$/.test(import.meta.url)) {
+  // Only here: the emulator itself needs neither arguments nor a process.
+  const { default: process } = await import("node:process");
+  const { runProgram } = await import("../server/program.ts");
+  const { PROGRAM } = await import("./command_line.ts");
+  process.exitCode = await runProgram(PROGRAM, process.argv.slice(2));
+}

@@ -1,0 +1,131 @@
+/**
+ * What an emulator takes, and what it makes of it.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import { QSTASH_ASSUMPTIONS, type QstashAssumptions } from "./assumptions.ts";
+import { REAL_TIME, type VirtualTime } from "./clock.ts";
+import type { QstashFaults } from "./faults.ts";
+import { QSTASH_PLANS, type QstashLimits, type QstashPlan } from "./plans.ts";
+import type { QstashState } from "./records.ts";
+
+/** The two keys that signatures are made with and checked against. */
+export interface QstashKeys {
+  /** The key that signs. */
+  readonly current: string;
+  /** The key that signs after the next rotation. */
+  readonly next: string;
+}
+
+/** Something that happened to a message; never with a body or a header of it. */
+export interface QstashEvent {
+  /** When, in Unix milliseconds. */
+  readonly atMs: number;
+  /** What the message came to. */
+  readonly state: QstashState;
+  /** The id of the message. */
+  readonly messageId: string;
+  /** Its destination. */
+  readonly url: string;
+  /** Whether it was published, or is a callback that QStash itself makes. */
+  readonly kind: "message" | "callback" | "failure_callback";
+  /** How often it had been retried. */
+  readonly retried: number;
+  /** The status of the answer; 0 for none. Only after an attempt. */
+  readonly status?: number;
+}
+
+/** What {@linkcode createQstashEmulator} takes. */
+export interface QstashEmulatorOptions {
+  /** The token that clients show; that of the official development server if not given. */
+  readonly token?: string;
+  /** A token that may read and not publish or change; none if not given. */
+  readonly readOnlyToken?: string;
+  /** The signing keys; those of the official development server if not given. */
+  readonly signingKeys?: QstashKeys;
+  /** How destinations are reached: an app in this process, or the platform's `fetch` if not given. */
+  readonly fetch?: (request: Request) => Response | Promise<Response>;
+  /**
+   * Where the time is from. The platform's if not given; one of {@linkcode virtualClock} stands still until
+   * it is advanced.
+   */
+  readonly clock?: Clock | VirtualTime;
+  /** Numbers in [0, 1) for ids and keys; `Math.random` if not given. */
+  readonly random?: () => number;
+  /** Whose limits hold; `payg` if not given. */
+  readonly plan?: QstashPlan;
+  /** Limits that differ from the plan's. */
+  readonly limits?: Partial<QstashLimits>;
+  /** What goes wrong; nothing if not given. */
+  readonly faults?: QstashFaults;
+  /** How it behaves where the documentation leaves it open. */
+  readonly assume?: Partial<QstashAssumptions>;
+  /** The region that deliveries name; `EU-CENTRAL-1` if not given. */
+  readonly region?: "EU-CENTRAL-1" | "US-EAST-1";
+  /** The address that publishers seem to have; `127.0.0.1` if not given. */
+  readonly callerIp?: string;
+  /** Told of everything that happens to messages. */
+  readonly onEvent?: (event: QstashEvent) => void;
+}
+
+/** The public constants of the official development server, which its client's `devMode` uses. */
+export const DEV_TOKEN = "eyJVc2VySUQiOiJkZWZhdWx0VXNlciIsIlBhc3N3b3JkIjoiZGVmYXVsdFBhc3N3b3JkIn0=";
+
+/** Its signing keys. */
+export const DEV_KEYS: QstashKeys = {
+  current: "sig_7kYjw48mhY7kAjqNGcy6cr29RJ6r",
+  next: "sig_5ZB6DVzB1wjE8S6rZ7eenA8Pdnhs",
+};
+
+/** The options with their defaults. */
+export interface Settings {
+  readonly token: string;
+  readonly readOnlyToken: string | null;
+  readonly fetch: (request: Request) => Response | Promise<Response>;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly limits: QstashLimits;
+  readonly faults: QstashFaults;
+  readonly assume: QstashAssumptions;
+  readonly region: string;
+  readonly callerIp: string;
+  readonly onEvent: (event: QstashEvent) => void;
+}
+
+/**
+ * Reads the options.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function readOptions(options: QstashEmulatorOptions): Settings {
+  const plan = options.plan ?? "payg";
+  if (!Object.hasOwn(QSTASH_PLANS, plan)) {
+    const want = Object.keys(QSTASH_PLANS).join(", ");
+    throw new AtlastError("invalid_option", `Cannot use plan "${plan}": want one of ${want}`);
+  }
+  const secrets = { token: options.token, ...options.signingKeys };
+  for (const [name, value] of Object.entries(secrets)) {
+    if (value === "") {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use ${name}: got an empty text, want a secret`,
+      );
+    }
+  }
+  return {
+    token: options.token ?? DEV_TOKEN,
+    readOnlyToken: options.readOnlyToken ?? null,
+    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    fetch: options.fetch ?? ((request) => fetch(request)),
+    clock: options.clock ?? REAL_TIME,
+    random: options.random ?? Math.random,
+    limits: { ...QSTASH_PLANS[plan], ...options.limits },
+    faults: options.faults ?? {},
+    assume: { ...QSTASH_ASSUMPTIONS, ...options.assume },
+    region: options.region ?? "EU-CENTRAL-1",
+    callerIp: options.callerIp ?? "127.0.0.1",
+    onEvent: options.onEvent ?? (() => {}),
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * An emulator behind a real HTTP server.
+ *
+ * @module
+ */
+import { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
+import type { QstashEmulatorOptions } from "./options.ts";
+
+/** What {@linkcode serveQstashEmulator} takes. */
+export interface QstashServerOptions extends QstashEmulatorOptions {
+  /** The port; 0, if not given, takes a free one. */
+  readonly port?: number;
+  /** The address to listen at; `127.0.0.1`, which only this machine reaches, if not given. */
+  readonly hostname?: string;
+}
+
+/** A running emulator. */
+export interface QstashServer {
+  /** Its URL, without a slash at the end: the `baseUrl` of a client. */
+  readonly url: string;
+  /** The emulator behind it. */
+  readonly emulator: QstashEmulator;
+  /** Ends the server and whatever is under way. */
+  close(): Promise<void>;
+}
+
+/** How many bytes of headers the server reads: more than the emulator takes, so that it is what refuses. */
+const MAX_HEADER_BYTES = 1024 * 1024;
+
+/**
+ * Starts an emulator as a server, on Deno, Node and Bun alike.
+ *
+ * @throws {AtlastError} `invalid_option`, or what the system says of a port that is taken.
+ */
+export async function serveQstashEmulator(
+  options: QstashServerOptions = {},
+): Promise<QstashServer> {
+  // Only here: the emulator itself needs no server, and runs where there is no node:http.
+  const { serve } = await import("../server/serve.ts");
+  const { port = 0, hostname = "127.0.0.1" } = options;
+  const emulator = createQstashEmulator(options);
+  const { url, close } = await serve(emulator.fetch, {
+    port,
+    hostname,
+    maxHeaderBytes: MAX_HEADER_BYTES,
+  });
+  return {
+    url,
+    emulator,
+    async close() {
+      await emulator.close();
+      await close();
+    },
+  };
+}

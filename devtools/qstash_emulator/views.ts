@@ -1,0 +1,143 @@
+/**
+ * What the API shows of what an account holds. JSON leaves out what is undefined.
+ *
+ * @module
+ */
+import { toBase64 } from "../../core/wire/wire.ts";
+import { shownHeaders } from "./headers.ts";
+import type {
+  AttemptResult,
+  DlqRecord,
+  EventRecord,
+  MessageConfig,
+  MessageRecord,
+  MessageTarget,
+  ScheduleRecord,
+} from "./records.ts";
+
+/** A JSON object. */
+type Shown = Record<string, unknown>;
+
+/** What stands for hidden parts: of the body by "", of headers by their names. */
+type Redacted = ReadonlyMap<string, string>;
+
+/** A message. */
+export function shownMessage(message: MessageRecord): Shown {
+  const { config, redacted } = message;
+  return {
+    messageId: message.id,
+    ...shownTarget(message),
+    url: message.url,
+    ...shownConfig(config),
+    header: shownHeader(config, redacted),
+    ...shownBody(message.body, redacted),
+    maxRetries: config.retry.maxRetries,
+    retryDelayExpression: config.retry.expressionText,
+    notBefore: message.notBeforeMs,
+    createdAt: message.createdAtMs,
+  };
+}
+
+/** A message in the DLQ. */
+export function shownDlqMessage({ dlqId, message, result }: DlqRecord): Shown {
+  return { ...shownMessage(message), dlqId, ...shownResult(result) };
+}
+
+/** A schedule. */
+export function shownSchedule(schedule: ScheduleRecord): Shown {
+  const { config, redacted } = schedule;
+  return {
+    scheduleId: schedule.id,
+    cron: schedule.cron,
+    createdAt: schedule.createdAtMs,
+    destination: schedule.destination,
+    ...shownConfig(config),
+    header: shownHeader(config, redacted),
+    ...shownBody(schedule.body, redacted),
+    retries: config.retry.maxRetries,
+    retryDelayExpression: config.retry.expressionText,
+    delay: config.delayMs === 0 ? undefined : config.delayMs / 1000,
+    queueName: schedule.queueName,
+    isPaused: schedule.paused,
+    lastScheduleTime: schedule.lastMs,
+    nextScheduleTime: schedule.nextMs,
+    lastScheduleStates: schedule.lastStates.size === 0
+      ? undefined
+      : Object.fromEntries(schedule.lastStates),
+  };
+}
+
+/** An event. */
+export function shownEvent({ timeMs, state, message, nextDeliveryMs, result }: EventRecord): Shown {
+  const { config, redacted } = message;
+  // Events show a header as one text, where messages show a list.
+  const header = Object.entries(shownHeader(config, redacted))
+    .map(([name, values]) => [name, values.join(", ")] as const);
+  return {
+    time: timeMs,
+    state,
+    messageId: message.id,
+    nextDeliveryTime: nextDeliveryMs,
+    error: result?.error,
+    ...shownTarget(message),
+    url: message.url,
+    ...shownConfig(config),
+    header: Object.fromEntries(header),
+    body: redacted.get("") ?? toBase64(message.body),
+    ...(result === undefined ? {} : shownResult(result)),
+    timeout: config.timeoutMs,
+    maxRetries: config.retry.maxRetries,
+  };
+}
+
+function shownTarget({ topicName, endpointName, queueName, scheduleId }: MessageTarget): Shown {
+  return { topicName, endpointName, queueName, scheduleId };
+}
+
+function shownConfig(config: MessageConfig): Shown {
+  const { labels, flow } = config;
+  return {
+    method: config.method,
+    callback: config.callback?.url,
+    failureCallback: config.failureCallback?.url,
+    callerIP: config.callerIp,
+    label: labels[0],
+    labels: labels.length === 0 ? undefined : labels,
+    flowControlKey: flow?.key,
+    parallelism: flow?.parallelism,
+    rate: flow?.rate,
+    period: flow?.rate === undefined ? undefined : flow.periodSeconds,
+  };
+}
+
+function shownHeader(config: MessageConfig, redacted: Redacted): Record<string, readonly string[]> {
+  return Object.fromEntries(
+    Object.entries(config.header).map(([name, values]) => {
+      const hidden = redacted.get(name);
+      return [name, hidden === undefined ? values : [hidden]];
+    }),
+  );
+}
+
+function shownBody(body: Uint8Array, redacted: Redacted): Shown {
+  const hidden = redacted.get("");
+  if (hidden !== undefined) return { body: hidden };
+  return body.length === 0 ? {} : shownBytes("body", body);
+}
+
+function shownResult({ status, headers, body }: AttemptResult): Shown {
+  return {
+    responseStatus: status,
+    responseHeader: shownHeaders(headers),
+    ...shownBytes("responseBody", body),
+  };
+}
+
+/** Bytes as text under one name if they are UTF-8, else as base64 under another. */
+function shownBytes(name: string, bytes: Uint8Array): Shown {
+  try {
+    return { [name]: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch {
+    return { [`${name}Base64`]: toBase64(bytes) };
+  }
+}

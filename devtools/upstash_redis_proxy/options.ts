@@ -1,0 +1,106 @@
+/**
+ * The proxy's options and their defaults.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+
+/** The largest request, in bytes: 10 MB, as on Upstash's free and pay-as-you-go plans. */
+export const DEFAULT_MAX_REQUEST_BYTES: number = 10 * 1024 * 1024;
+/** The largest key, in bytes: 32 KB, as at Upstash. */
+export const DEFAULT_MAX_KEY_BYTES: number = 32 * 1024;
+/** How many entries of a stream one consumer may hold unacknowledged, as at Upstash. */
+export const DEFAULT_PENDING_LIMIT = 1000;
+/** How long a request waits for a Redis server that is not there just now, in milliseconds. */
+export const DEFAULT_WAIT_MS = 5000;
+
+/** Options of {@linkcode createRedisProxy}. */
+export interface RedisProxyOptions {
+  /** Where the Redis server is, such as `redis://127.0.0.1:6379` or `rediss://user:password@host:6380/1`. */
+  readonly redisUrl: string;
+  /** The token that may do everything. */
+  readonly token: string;
+  /** A token that may only read; none if not given. */
+  readonly readOnlyToken?: string;
+  /** {@linkcode DEFAULT_MAX_REQUEST_BYTES} if not given. */
+  readonly maxRequestBytes?: number;
+  /** {@linkcode DEFAULT_MAX_KEY_BYTES} if not given. */
+  readonly maxKeyBytes?: number;
+  /**
+   * {@linkcode DEFAULT_PENDING_LIMIT} if not given; null for none. It holds what is read by `XREADGROUP`
+   * outside of scripts.
+   */
+  readonly pendingLimit?: number | null;
+  /** {@linkcode DEFAULT_WAIT_MS} if not given. */
+  readonly waitMs?: number;
+  /**
+   * Whether the commands of a pipeline go to Redis one after the other, so that those of other requests come
+   * in between, as they may at Upstash. True if not given; false is faster, and hides what rests
+   * on a pipeline being atomic.
+   */
+  readonly interleavePipelines?: boolean;
+  /**
+   * Whether `OK` inside an array stays as it is when strings are base64. The official client then reads it as
+   * the number 8. What Upstash does is not known; false if not given. A program that is right under both never
+   * returns `OK` in an array.
+   */
+  readonly plainNestedOk?: boolean;
+  /**
+   * Whether the calls inside scripts are counted, which needs the right to `INFO commandstats`. True if not
+   * given.
+   */
+  readonly countScripts?: boolean;
+}
+
+/** Options with nothing left open. */
+export type CheckedOptions = Required<Omit<RedisProxyOptions, "readOnlyToken">> & {
+  /** See {@linkcode RedisProxyOptions.readOnlyToken}. */
+  readonly readOnlyToken: string | null;
+};
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws {AtlastError} `invalid_option`, naming the option and never its value when that is secret.
+ */
+export function checkedOptions(options: RedisProxyOptions): CheckedOptions {
+  const { redisUrl, token, readOnlyToken = null } = options;
+  if (!/^rediss?:\/\//.test(redisUrl)) {
+    throw new AtlastError("invalid_option", "Cannot use redisUrl: want redis:// or rediss://");
+  }
+  for (const [name, value] of Object.entries({ token, readOnlyToken })) {
+    if (value !== null && !/^[\x21-\x7e]+$/.test(value)) {
+      throw new AtlastError("invalid_option", `Cannot use ${name}: want visible ASCII characters`);
+    }
+  }
+  if (token === readOnlyToken) {
+    throw new AtlastError("invalid_option", "Cannot use readOnlyToken: want another than token");
+  }
+  return {
+    redisUrl,
+    token,
+    readOnlyToken,
+    maxRequestBytes: positive(
+      "maxRequestBytes",
+      options.maxRequestBytes,
+      DEFAULT_MAX_REQUEST_BYTES,
+    ),
+    maxKeyBytes: positive("maxKeyBytes", options.maxKeyBytes, DEFAULT_MAX_KEY_BYTES),
+    pendingLimit: options.pendingLimit === null
+      ? null
+      : positive("pendingLimit", options.pendingLimit, DEFAULT_PENDING_LIMIT),
+    waitMs: positive("waitMs", options.waitMs, DEFAULT_WAIT_MS),
+    interleavePipelines: options.interleavePipelines ?? true,
+    plainNestedOk: options.plainNestedOk ?? false,
+    countScripts: options.countScripts ?? true,
+  };
+}
+
+function positive(name: string, value: number | undefined, otherwise: number): number {
+  if (value === undefined) return otherwise;
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot use ${name} ${value}: want a whole number of at least 1`,
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * Requests that may do what they ask.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Principal } from "../../core/principal.ts";
+import type { PushDelivery } from "../../core/ports/push_delivery.ts";
+import { mediaType, type Verify, type VerifyRefusal } from "../../core/wire/wire.ts";
+import type { Surroundings } from "../http/error_boundary.ts";
+import { textOf } from "../http/message_body.ts";
+import { readBody } from "../http/body.ts";
+import { Refusal } from "../http/status.ts";
+import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
+
+/** The name of a route, which signatures cover. */
+type RouteName =
+  | "deliver"
+  | "publish"
+  | "tick"
+  | "checkback"
+  | "half"
+  | "query"
+  | "undeliverable";
+
+/** A request that may do what it asks. */
+interface VerifiedRequest {
+  /** Its body. */
+  readonly body: Uint8Array;
+  /** Who asks. */
+  readonly principal: Principal;
+  /** What a push provider says of its delivery; null for everyone else. */
+  readonly push: PushDelivery | null;
+}
+
+/** Whoever asks where a verifier names nobody: it may ask no callbacks. */
+const UNNAMED: Principal = { name: "", kind: "publisher" };
+
+/**
+ * A request that may do what it asks, at this route. A verifier that can refuse it whatever its body is does
+ * so before the body is read.
+ *
+ * @param report Is given what verifiers threw that were not the one that let it in.
+ */
+export async function verified(
+  request: Request,
+  verify: Verify,
+  maxBytes: number,
+  route: RouteName,
+  report: Surroundings["report"],
+): Promise<VerifiedRequest> {
+  const { method, url, headers } = request;
+  const asked = { method, url, headers, route };
+  if (verify.beforeBody !== undefined) {
+    const refusal = checkRefusal(await verify.beforeBody(asked));
+    if (refusal !== null) throw refusedBy(refusal);
+  }
+  const body = await readBody(request, maxBytes);
+  const result = checkVerifyResult(await verify(asked, body));
+  if (result.ok === false) throw refusedBy(result);
+  for (const error of result.errors ?? []) report(error);
+  const { principal = UNNAMED, push } = result;
+  const isPushed = principal.kind === "push_provider" && push !== undefined;
+  return { body, principal, push: isPushed ? push : null };
+}
+
+function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
+  return new Refusal(kind === "forbidden" ? 403 : 401, kind, reason);
+}
+
+/** The same for a request of one of Atlast's own content types, which is what its signature binds. */
+export async function verifiedText(
+  request: Request,
+  contentType: string,
+  verify: Verify,
+  maxBytes: number,
+  route: RouteName,
+  report: Surroundings["report"],
+): Promise<{ readonly text: string; readonly principal: Principal }> {
+  if (mediaType(request.headers.get("content-type")) !== contentType) {
+    throw new Refusal(
+      415,
+      "unsupported_media_type",
+      `Cannot read this request: want content type ${contentType}`,
+    );
+  }
+  const { body, principal } = await verified(request, verify, maxBytes, route, report);
+  const text = textOf(body);
+  if (text !== null) return { text, principal };
+  throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");
+}
+
+/**
+ * Checks what verifies requests.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkVerify(...verifiers: readonly unknown[]): void {
+  if (verifiers.every((verify) => typeof verify === "function")) return;
+  throw new AtlastError(
+    "invalid_option",
+    "Cannot use verify: want a function, such as verifySignature({ signingKeys }) gives",
+  );
+}

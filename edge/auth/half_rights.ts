@@ -1,0 +1,124 @@
+/**
+ * What a principal may do with half messages that are kept here.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import type { Message } from "../../core/message/message.ts";
+import { checkPattern, matchesName } from "../../core/message/name.ts";
+import type { Principal } from "../../core/principal.ts";
+import { hasCode } from "../../core/user_code/thrown.ts";
+import { Refusal } from "../http/status.ts";
+
+/** Names, or patterns of names: for every participant, or for each its own. */
+export type HalfNames =
+  | readonly string[]
+  | Readonly<Record<string, readonly string[]>>;
+
+/** The rights of principals by a list of names. */
+export class HalfRights {
+  readonly #names: HalfNames | undefined;
+
+  /**
+   * Takes the list.
+   *
+   * @throws {AtlastError} `invalid_name` for what is no pattern, `invalid_option` for what is no list.
+   */
+  constructor(names: HalfNames | undefined) {
+    this.#names = names;
+    if (names === undefined) return;
+    const lists: readonly unknown[] = isOne(names) ? [names] : Object.values(names);
+    for (const list of lists) {
+      if (!Array.isArray(list)) {
+        throw new AtlastError(
+          "invalid_option",
+          `Cannot use names of halves: want a list such as ["order.*"], or one for each participant`,
+        );
+      }
+      list.forEach(checkPattern);
+    }
+  }
+
+  /**
+   * Refuses a principal that may not act for a participant.
+   *
+   * @throws {Refusal} 403.
+   */
+  checkParticipant({ kind, name }: Principal, participant: string): void {
+    if (kind === "service" || (kind === "participant" && name === participant)) return;
+    throw forbidden(
+      kind === "participant"
+        ? `touch half messages of "${participant}": want those of "${name}"`
+        : `touch half messages: want a principal that is a participant, or one of our own services`,
+    );
+  }
+
+  /**
+   * Refuses a message that a principal may not have kept here.
+   *
+   * @throws {Refusal} 403.
+   */
+  checkDraft(principal: Principal, { name, headers }: Message): void {
+    const participant = headers[HEADER.activeSide] ?? "";
+    this.checkParticipant(principal, participant);
+    const isOwn = principal.kind === "service";
+    const patterns = this.#patternsOf(participant);
+    if (patterns === undefined ? !isOwn : !isListed(patterns, name)) {
+      throw forbidden(`prepare "${name}": it is not open to participant "${participant}" here`);
+    }
+    if (isOwn) return;
+    // The reply goes out with our routes and our keys.
+    for (const header of [HEADER.callbackName, HEADER.failureCallbackName]) {
+      const callback = headers[header] ?? "";
+      if (callback !== "" && !isListed(principal.callbackNames ?? [], callback)) {
+        throw forbidden(`ask for callback "${callback}": it is not open to "${participant}" here`);
+      }
+    }
+    if (headers[HEADER.destination] !== undefined) {
+      throw forbidden(`choose a destination: want a message that goes where its name does`);
+    }
+  }
+
+  /**
+   * Does what asks for a message, and answers a participant of its own as if the messages of others were not
+   * there. Among our own services it is said: who asks under another name than before must not take that for
+   * the end of the message.
+   *
+   * @throws {AtlastError} `not_found` in place of `forbidden`.
+   */
+  async concealing<Result>(
+    { kind }: Principal,
+    id: string,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    try {
+      return await work();
+    } catch (error) {
+      const isOthers = hasCode(error, "forbidden");
+      if (!isOthers || kind === "service") throw error;
+      throw new AtlastError(
+        "not_found",
+        `Cannot find half message "${id}": there is none such here`,
+      );
+    }
+  }
+
+  #patternsOf(participant: string): readonly string[] | undefined {
+    const names = this.#names;
+    if (names === undefined || isOne(names)) return names;
+    return Object.hasOwn(names, participant) ? names[participant] : [];
+  }
+}
+
+function isListed(patterns: readonly string[], name: string): boolean {
+  return patterns.some((pattern) => matchesName(pattern, name));
+}
+
+function isOne(names: HalfNames): names is readonly string[] {
+  return Array.isArray(names);
+}
+
+function forbidden(what: string): Refusal {
+  return new Refusal(403, "forbidden", `Cannot ${what}`);
+}

@@ -1,0 +1,40 @@
+/**
+ * What a verifier gives, which may be code of the user's.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
+
+/**
+ * Checks a verifier's result. What has not the form of one lets nobody in.
+ *
+ * @throws {AtlastError} `invalid_option`, which is a fault of the service and not of the request.
+ */
+export function checkVerifyResult(result: VerifyResult): VerifyResult {
+  if (typeof result === "object" && result !== null) {
+    if (result.ok === true) return result;
+    const { kind, reason } = result;
+    const isKnown = kind === "unauthenticated" || kind === "forbidden";
+    if (result.ok === false && isKnown && typeof reason === "string") return result;
+  }
+  throw new AtlastError(
+    "invalid_option",
+    "Cannot use what verify gave: want { ok: true }, or { ok: false } with a kind and a reason",
+  );
+}
+
+/**
+ * The same for what a verifier says before the body is read: null where the body decides.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkRefusal(refusal: VerifyRefusal | null): VerifyRefusal | null {
+  if (refusal === null) return null;
+  const checked: VerifyResult = checkVerifyResult(refusal);
+  if (checked.ok === false) return checked;
+  throw new AtlastError(
+    "invalid_option",
+    "Cannot use what beforeBody gave: want null, or { ok: false } with a kind and a reason",
+  );
+}

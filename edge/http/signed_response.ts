@@ -1,0 +1,37 @@
+/**
+ * Answers that are signed, so that whoever asks knows that the right service gave them, to this very request.
+ *
+ * @module
+ */
+import { answerId } from "../../http/request_id.ts";
+import type { Signer } from "../../http/signature.ts";
+
+/**
+ * An answer, signed under an id made of the request's id and body: it answers nothing else. A request without an
+ * id gets an answer that its sender can bind to nothing.
+ *
+ * @param requestText The body of the request.
+ */
+export async function signedAnswer(
+  signer: Signer,
+  request: Request,
+  requestText: string,
+  { text, contentType, status = 200, headers = {} }: {
+    readonly text: string;
+    readonly contentType: string;
+    readonly status?: number;
+    readonly headers?: Readonly<Record<string, string>>;
+  },
+): Promise<Response> {
+  const body = new TextEncoder().encode(text);
+  const requestId = request.headers.get("webhook-id") ?? "";
+  return new Response(body, {
+    status,
+    headers: {
+      ...headers,
+      ...await signer.headersFor(await answerId(requestId, requestText), body),
+      "content-type": contentType,
+      "cache-control": "no-store",
+    },
+  });
+}

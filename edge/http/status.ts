@@ -1,0 +1,158 @@
+/**
+ * HTTP statuses: the one place that gives errors and results theirs.
+ *
+ * @module
+ */
+import { AtlastError, type ErrorCode } from "../../core/errors.ts";
+import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
+import type { DeliveryResult } from "../../core/ports/transport.ts";
+import { TOLD_HEADER } from "../../core/wire/redelivery.ts";
+import { isInstance } from "../../core/user_code/thrown.ts";
+
+/** A request that is refused, with all that its answer says. */
+export class Refusal extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+  /** What kind of refusal it is. */
+  readonly code: string;
+  /** Further HTTP headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** When to come again, in milliseconds from now; undefined when that is all the same. */
+  readonly retryAfterMs: number | undefined;
+  /** Whether the same would be refused each time, which an answer to a delivery says to its sender. */
+  readonly isFinal: boolean;
+
+  /** Makes a refusal; the message is shown to the caller. */
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+    retryAfterMs?: number,
+    isFinal = false,
+  ) {
+    super(message);
+    this.status = status;
+    this.code = code;
+    this.headers = headers;
+    this.retryAfterMs = retryAfterMs;
+    this.isFinal = isFinal;
+  }
+}
+
+/** The status of each error; null for one that says nothing of the request, but of the service. */
+const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
+  invalid_body: 400,
+  invalid_header: 400,
+  invalid_id: 400,
+  invalid_name: 400,
+  malformed_message: 400,
+  too_large: 413,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  no_subscriber: 404,
+  no_route: 404,
+  id_conflict: 409,
+  wrong_state: 409,
+  fenced_off: 409,
+  lease_lost: 503,
+  timeout: 503,
+  stopped: 503,
+  not_migrated: 503,
+  schema_too_new: 503,
+  database_locked: 503,
+  connection_lost: 503,
+  rolled_back: 503,
+  outcome_unknown: 503,
+  prepared_statement_lost: 503,
+  invalid_option: null,
+  unreachable: null,
+  duplicate_subscriber: null,
+  transaction_ended: null,
+  no_transaction: null,
+  unsupported: null,
+};
+
+/** How long a service that cannot take messages now asks to be left alone, in milliseconds. */
+const UNAVAILABLE_RETRY_MS = 5_000;
+
+/** The refusal that a thrown value stands for; null for one that is nobody's business outside. */
+export function refusalOf(thrown: unknown): Refusal | null {
+  if (isInstance(thrown, Refusal)) return thrown;
+  if (!isInstance(thrown, AtlastError)) return null;
+  const status = STATUS_OF_ERROR[thrown.code] ?? null;
+  if (status === null) return null;
+  // What ails the service itself is for its own log.
+  if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);
+  return new Refusal(status, thrown.code, thrown.message);
+}
+
+/** The status of what became of a message that came alone. */
+export function statusOf(result: DeliveryResult): number {
+  switch (result.kind) {
+    case "handled":
+    // It is stored as failed: it is ours now, and must not come again.
+    case "failed":
+      return 200;
+    case "accepted":
+      return 202;
+    case "no_subscriber":
+      return 404;
+    case "refused":
+      return 503;
+    case "rejected":
+      return NEVER_AGAIN;
+  }
+}
+
+/** How QStash is told, with the header {@linkcode never} adds, that another attempt would be in vain. */
+const NEVER_AGAIN = 489;
+
+/**
+ * The longest wait that is asked for, in seconds: QStash takes no notice of one of more than a day, and
+ * comes back by a schedule of its own.
+ */
+const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
+
+/** A refusal for now; without `retryAfterMs` it is up to the caller when to come again. */
+export function unavailable(
+  code: string,
+  retryAfterMs: number | undefined,
+  message = "Cannot take messages now: want them again later",
+): Refusal {
+  if (retryAfterMs === undefined) return new Refusal(503, code, message);
+  // The header knows only whole seconds; the body says it to the millisecond.
+  const seconds = Math.min(Math.ceil(Math.max(0, retryAfterMs) / 1000), MAX_RETRY_AFTER_SECONDS);
+  return new Refusal(503, code, message, { "retry-after": String(seconds) }, retryAfterMs);
+}
+
+/** The status of a rejection by its class; all others have that of {@linkcode never}. */
+const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
+  malformed_message: 400,
+  forbidden: 403,
+  id_conflict: 409,
+};
+
+/** The refusal of a message that came alone and can never be taken. */
+export function rejection(
+  { reason, code = "rejected", isTold = false }: DeliveryResult & { readonly kind: "rejected" },
+): Refusal {
+  const message = `Cannot take it at all: ${reason}`;
+  const status = STATUS_OF_REJECTION[code];
+  if (status === undefined) return never(message, code, isTold);
+  const headers = isTold ? { [TOLD_HEADER]: "true" } : {};
+  return new Refusal(status, code, message, headers, undefined, true);
+}
+
+/**
+ * A refusal for ever, in the way that QStash understands: it keeps the message as failed.
+ *
+ * @param isTold Whether the publisher has had word of it, if it asked for one.
+ */
+export function never(message: string, code = "rejected", isTold = false): Refusal {
+  return new Refusal(NEVER_AGAIN, code, message, {
+    "upstash-nonretryable-error": "true",
+    ...(isTold ? { [TOLD_HEADER]: "true" } : {}),
+  });
+}

@@ -1,0 +1,146 @@
+/**
+ * The deliver route: takes one message as HTTP headers and a raw body, or a batch.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import { messageFromWire } from "../../core/message/headers.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Arrival, DeliveryResult, Receiver } from "../../core/ports/transport.ts";
+import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
+import type { PushDelivery } from "../../core/ports/push_delivery.ts";
+import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../../core/wire/wire.ts";
+import { answer } from "../http/response.ts";
+import { keptBody, textOf } from "../http/message_body.ts";
+import { messageFields, withinHeaderLimit } from "../http/headers.ts";
+import { unboundMessage } from "./unbound_message.ts";
+import { Refusal, rejection, statusOf, unavailable } from "../http/status.ts";
+
+/**
+ * Hands the messages of a request to the bus and says what became of them.
+ *
+ * @param push What the push provider that delivers says; null for everyone else.
+ */
+export function deliver(
+  receiver: Receiver,
+  headers: Headers,
+  rawBody: Uint8Array,
+  nowMs: number,
+  push: PushDelivery | null,
+): Promise<Response> {
+  if (push !== null && !push.bindsHeaders) {
+    return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push));
+  }
+  if (!isBatch(headers.get("content-type"))) {
+    const fields = messageFields(headers);
+    return deliverOne(
+      receiver,
+      withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)),
+    );
+  }
+  const entries = entriesOf(rawBody, nowMs);
+  // A push provider reads the status alone, so that can stand for one message only.
+  return push !== null
+    ? deliverOne(receiver, onlyMessageOf(entries))
+    : deliverBatch(receiver, entries);
+}
+
+async function deliverOne(receiver: Receiver, whole: Message): Promise<Response> {
+  const message = kept(whole);
+  const [result] = await deliverAll(receiver, [message]);
+  const status = statusOf(result!);
+  if (result!.kind === "refused") {
+    const { code = "refused", retryAfterMs, reason } = result!;
+    const refusal = unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
+    throw withArrival(refusal, result!.arrived);
+  }
+  if (result!.kind === "rejected") {
+    throw withArrival(rejection(result!), result!.arrived);
+  }
+  if (result!.kind === "no_subscriber") {
+    throw new Refusal(
+      status,
+      "no_subscriber",
+      `Cannot deliver "${message.name}": nothing here subscribes to it`,
+    );
+  }
+  return answer({ results: [wireResult(message.id, result!)] }, status);
+}
+
+/** A refusal that also says whether the message may have taken effect. */
+function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
+  if (arrived !== "unknown") return refusal;
+  const { status, code, message, retryAfterMs, isFinal } = refusal;
+  const headers = { ...refusal.headers, [ARRIVED_HEADER]: arrived };
+  return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
+}
+
+function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
+  const text = textOf(rawBody);
+  if (text !== null) return parseBatch(text, nowMs);
+  throw new AtlastError("malformed_message", "Cannot read a batch that is no UTF-8: want JSON");
+}
+
+function onlyMessageOf([entry, ...others]: readonly BatchEntry[]): Message {
+  if (entry === undefined || others.length > 0) {
+    throw new AtlastError(
+      "malformed_message",
+      `Cannot take ${others.length + 1} messages in one delivery of a push provider: want one`,
+    );
+  }
+  if (entry.message === null) throw entry.problem;
+  return entry.message;
+}
+
+async function deliverBatch(
+  receiver: Receiver,
+  entries: readonly BatchEntry[],
+): Promise<Response> {
+  const messages = entries.map(({ message }) => message).filter((message) => message !== null);
+  const results = await deliverAll(receiver, messages.map(kept));
+  let next = 0;
+  const answers = entries.map((entry) =>
+    entry.message === null ? malformed(entry) : wireResult(entry.id, results[next++]!)
+  );
+  return answer({ results: answers }, 200);
+}
+
+/** The bus's results, which a receiver must give in full: a missing one would look like a success. */
+async function deliverAll(
+  receiver: Receiver,
+  messages: readonly Message[],
+): Promise<DeliveryResult[]> {
+  const results = messages.length === 0 ? [] : await receiver.deliver(messages);
+  if (results.length !== messages.length) {
+    throw new Error(`Cannot answer: got ${results.length} results for ${messages.length} messages`);
+  }
+  return results;
+}
+
+function kept(message: Message): Message {
+  return { ...message, body: keptBody(message.contentType, message.body) };
+}
+
+/** A failure's reason stays here: it is what a handler said, and may hold anything. */
+function wireResult(id: string, result: DeliveryResult): WireResult {
+  switch (result.kind) {
+    case "refused": {
+      const { kind: status, ...why } = result;
+      return { id, status, ...why };
+    }
+    case "rejected":
+      return {
+        id,
+        status: "rejected",
+        reason: result.reason,
+        ...(result.code === undefined ? {} : { code: result.code }),
+        ...(result.arrived === undefined ? {} : { arrived: result.arrived }),
+      };
+    default:
+      return { id, status: result.kind };
+  }
+}
+
+function malformed(entry: BatchEntry & { message: null }): WireResult {
+  return { id: entry.id, status: "malformed", reason: entry.problem.message };
+}

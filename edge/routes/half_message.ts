@@ -1,0 +1,113 @@
+/**
+ * The half-message route: other services prepare half messages here, bring their outcome, and ask how
+ * they stand.
+ *
+ * @module
+ */
+import type { HalfDraft, HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
+import { type HalfRequest, halfStatusText, readHalfRequest } from "../../core/wire/half_message.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { HEADER } from "../../core/message/headers.ts";
+import { Signer } from "../../http/signature.ts";
+import type { Principal } from "../../core/principal.ts";
+import { HALF_CONTENT_TYPE, type Verify } from "../../core/wire/wire.ts";
+import { answerRefusal } from "../http/response.ts";
+import type { Route } from "../http/error_boundary.ts";
+import { type HalfNames, HalfRights } from "../auth/half_rights.ts";
+import { keptBody } from "../http/message_body.ts";
+import { ownVerifier } from "../auth/own_verifier.ts";
+import { signedAnswer } from "../http/signed_response.ts";
+import { refusalOf } from "../http/status.ts";
+import { verifiedText } from "../auth/authenticate.ts";
+
+/** Who may keep half messages here. */
+export interface HalvesOptions {
+  /**
+   * Decides whether a request may prepare half messages and decide them, and says whose. A principal of the
+   * kind `participant` touches only the messages of the participant that has its name; our own services are
+   * one principal, for every participant of the bus's `checkBacks`. Any other is refused.
+   */
+  readonly verify: Verify;
+  /** The keys that sign answers; those of the participants. */
+  readonly signingKeys: readonly string[];
+  /**
+   * The names that may be prepared, or patterns of such: one list for all, or one for each participant. Not
+   * given, our own services may prepare every name that has a route, and others none.
+   */
+  readonly names?: HalfNames;
+}
+
+/**
+ * Makes the route.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function halfRoute(
+  halves: HalfKeeper,
+  options: HalvesOptions,
+  maxBodyBytes: number,
+): Route {
+  const verify: Verify = ownVerifier("halves", options);
+  const signer = new Signer(options.signingKeys);
+  const rights = new HalfRights(options.names);
+  return async (request, { report }) => {
+    const { text, principal } = await verifiedText(
+      request,
+      HALF_CONTENT_TYPE,
+      verify,
+      maxBodyBytes,
+      "half",
+      report,
+    );
+    try {
+      const asked = readHalfRequest(text, Date.now());
+      const status = await carriedOut(halves, rights, principal, asked);
+      return await signedAnswer(signer, request, text, {
+        text: halfStatusText(status),
+        contentType: HALF_CONTENT_TYPE,
+      });
+    } catch (error) {
+      // Signed too: a forged "there is none" would have a participant forget what it still needs.
+      const refusal = refusalOf(error);
+      if (refusal === null) throw error;
+      const answer = answerRefusal(refusal, HALF_CONTENT_TYPE);
+      return await signedAnswer(signer, request, text, {
+        text: await answer.text(),
+        contentType: HALF_CONTENT_TYPE,
+        status: answer.status,
+        headers: Object.fromEntries(answer.headers),
+      });
+    }
+  };
+}
+
+async function carriedOut(
+  halves: HalfKeeper,
+  rights: HalfRights,
+  principal: Principal,
+  request: HalfRequest,
+): Promise<HalfStatus> {
+  if (request.operation === "prepare") {
+    const draft = acceptable(request.draft);
+    rights.checkDraft(principal, draft.message);
+    return await halves.prepare(draft);
+  }
+  const { operation, id, participant } = request;
+  rights.checkParticipant(principal, participant);
+  const scope = { participant };
+  const status = await rights.concealing(principal, id, () => halves[operation](id, scope));
+  if (status !== null) return status;
+  throw new AtlastError("not_found", `Cannot find half message "${id}": there is none such here`);
+}
+
+/** A draft of another service. Without its name the fence here would be asked, and would abort it. */
+function acceptable(draft: HalfDraft): HalfDraft {
+  const { message } = draft;
+  if ((message.headers[HEADER.activeSide] ?? "") === "") {
+    throw new AtlastError(
+      "malformed_message",
+      `Cannot prepare without header "${HEADER.activeSide}": want the name of the active side`,
+    );
+  }
+  return { ...draft, message: { ...message, body: keptBody(message.contentType, message.body) } };
+}

@@ -1,0 +1,168 @@
+/**
+ * The publish route: services in other languages put messages into the outbox of this one.
+ *
+ * @module
+ */
+import type { Receipt } from "../../bus/api/publish_options.ts";
+import type { RawMessage } from "../../bus/api/raw_message.ts";
+import { checkCallbackNames, checkCallbacksAllowed } from "../../core/message/callback_names.ts";
+import type { Contract } from "../../core/message/contract.ts";
+import { readDelayTime } from "../../core/message/delay_time.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
+import { checkedUrl } from "../../http/url.ts";
+import { JSON_CONTENT_TYPE, type MessageHeaders } from "../../core/message/message.ts";
+import { checkName, checkPattern, matchesName } from "../../core/message/name.ts";
+import type { Verify } from "../../core/wire/wire.ts";
+import { answer } from "../http/response.ts";
+import type { EdgeBus } from "../edge_bus.ts";
+import type { Route } from "../http/error_boundary.ts";
+import { keptBody } from "../http/message_body.ts";
+import { messageFields, withinHeaderLimit } from "../http/headers.ts";
+import { Refusal } from "../http/status.ts";
+import { verified } from "../auth/authenticate.ts";
+
+/** Who may publish what. */
+export interface PublishRouteOptions {
+  /**
+   * Decides whether a request may publish. Not the app's own, and best by keys or tokens of its own: who
+   * may deliver to this service may not for that reason publish in its name, and a delivery must not be
+   * passed off as a publish.
+   */
+  readonly verify: Verify;
+  /** What may be published, and is checked against its schema. */
+  readonly contracts?: readonly Contract[];
+  /** Names that may be published without a check, or patterns of such: `order.*`, `#` for all. */
+  readonly names?: readonly string[];
+  /**
+   * The names, or patterns of names, that callbacks and failure callbacks may be asked under: replies go out with
+   * this service's routes and keys. Where the verifier's principal has a list too, a name must be on both.
+   *
+   * @default those of the principal that `verify` names; none where it has no list
+   */
+  readonly callbackNames?: readonly string[];
+}
+
+/** The longest content type that a message has. */
+const MAX_CONTENT_TYPE_LENGTH = 255;
+
+/** What the route does its work with. */
+interface PublishParts {
+  readonly publish: NonNullable<EdgeBus["publishRaw"]>;
+  readonly flush: EdgeBus["flush"];
+  readonly maxBodyBytes: number;
+}
+
+/** Makes the route. */
+export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
+  const { publish, flush, maxBodyBytes } = parts;
+  const allowed = allowList(options);
+  const { callbackNames = null } = options;
+  callbackNames?.forEach(checkPattern);
+  return async (request, around) => {
+    const { body, principal, push } = await verified(
+      request,
+      options.verify,
+      maxBodyBytes,
+      "publish",
+      around.report,
+    );
+    if (push !== null && !push.bindsHeaders) {
+      throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");
+    }
+    const { message, delayMs } = readMessage(request.headers, body);
+    const contract = allowed(message.name);
+    const own = principal.callbackNames ?? (callbackNames === null ? [] : null);
+    checkCallbacksAllowed(message.headers, callbackNames, own);
+    const receipt = await publish(message, {
+      ...(contract === null ? {} : { contract }),
+      ...(delayMs === null ? {} : { delayMs }),
+    });
+    const { report, waitUntil } = around;
+    // It is stored: what goes wrong from here on is made good by the next tick.
+    if (flush !== undefined && waitUntil !== undefined && !receipt.duplicate) {
+      waitUntil(flush().catch(report));
+    }
+    return answerReceipt(receipt);
+  };
+}
+
+function answerReceipt(receipt: Receipt): Response {
+  return answer(receipt, receipt.duplicate ? 200 : 201);
+}
+
+/** The contract that a name must fit, null for one that is free; throws for one that is not on the list. */
+function allowList({ contracts = [], names = [] }: PublishRouteOptions): (
+  name: string,
+) => Contract | null {
+  if (contracts.length === 0 && names.length === 0) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot offer publishing of nothing: want contracts, or names such as "order.*"`,
+    );
+  }
+  names.forEach(checkPattern);
+  const known = new Map(contracts.map((contract) => [contract.name, contract]));
+  return (name) => {
+    const contract = known.get(name);
+    if (contract !== undefined) return contract;
+    if (names.some((pattern) => matchesName(pattern, name))) return null;
+    throw new Refusal(403, "forbidden", `Cannot publish "${name}": it is not open to others here`);
+  };
+}
+
+function readMessage(
+  httpHeaders: Headers,
+  rawBody: Uint8Array,
+): { message: RawMessage & { readonly headers: MessageHeaders }; delayMs: number | null } {
+  const fields = messageFields(httpHeaders);
+  checkPlain(fields);
+  const { [HEADER.id]: id, [HEADER.name]: name } = fields;
+  if (name === undefined) throw badHeader(HEADER.name, "the message's name");
+  checkName(name);
+  const headers = withinHeaderLimit(() => normalizeHeaders(fields));
+  checkHeaders(headers);
+  const contentType = fields["content-type"] || JSON_CONTENT_TYPE;
+  const body = keptBody(contentType, rawBody);
+  return {
+    message: { name, headers, contentType, body, ...(id === undefined ? {} : { id }) },
+    delayMs: delayOf(headers),
+  };
+}
+
+/** Platforms differ in how they read other bytes, and an id must come out the same on all of them. */
+function checkPlain(fields: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (!/^[\x20-\x7e]*$/.test(value)) throw badHeader(name, "printable ASCII");
+  }
+  if ((fields["content-type"] ?? "").length > MAX_CONTENT_TYPE_LENGTH) {
+    throw badHeader("content-type", `${MAX_CONTENT_TYPE_LENGTH} characters at most`);
+  }
+}
+
+function checkHeaders(headers: MessageHeaders): void {
+  if (headers[HEADER.activeSide] !== undefined) {
+    throw badHeader(HEADER.activeSide, "none: half messages have a route of their own");
+  }
+  checkCallbackNames(headers);
+  const destination = headers[HEADER.destination];
+  if (destination === undefined) return;
+  try {
+    checkedUrl(destination, `header "${HEADER.destination}"`);
+  } catch {
+    throw badHeader(HEADER.destination, "an absolute http(s) URL without credentials");
+  }
+}
+
+function delayOf(headers: MessageHeaders): number | null {
+  const text = headers[HEADER.delayTime];
+  if (text === undefined || text === "") return null;
+  const delayMs = readDelayTime(text);
+  if (delayMs === null) throw badHeader(HEADER.delayTime, "milliseconds, or hh:mm:ss");
+  return delayMs;
+}
+
+/** The header's value stays out of it: a URL may hold a secret. */
+function badHeader(name: string, want: string): AtlastError {
+  return new AtlastError("invalid_header", `Cannot use header "${name}": want ${want}`);
+}

@@ -1,0 +1,138 @@
+/**
+ * The routes of a bus: those that are always there, and those that an option asks for.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Receiver } from "../../core/ports/transport.ts";
+import type { Principal } from "../../core/principal.ts";
+import {
+  CHECKBACK_CONTENT_TYPE,
+  HALF_CONTENT_TYPE,
+  MAX_REQUEST_BYTES,
+  QUERY_CONTENT_TYPE,
+  type Verify,
+} from "../../core/wire/wire.ts";
+import { answer } from "../http/response.ts";
+import type { AppOptions } from "../app_options.ts";
+import { checkBackRoute } from "./check_back.ts";
+import { deliver } from "./deliver.ts";
+import type { EdgeBus } from "../edge_bus.ts";
+import { forQstash, forUnboundQstash } from "../for_qstash.ts";
+import { alive, type Route } from "../http/error_boundary.ts";
+import { halfRoute } from "./half_message.ts";
+import type { MountedRoute } from "../http/mount.ts";
+import { ownVerifier } from "../auth/own_verifier.ts";
+import { publishRoute } from "./publish.ts";
+import { queryRoute } from "./query.ts";
+import { checkMaxBodyBytes } from "../http/body.ts";
+import { tickBudget } from "./tick_budget.ts";
+import { undeliverableRoute } from "./dead_letter.ts";
+import { checkVerify, verified } from "../auth/authenticate.ts";
+
+/** A tick's request says all in its URL; this leaves room for what a cron service puts in a body. */
+const MAX_TICK_BODY_BYTES = 64 * 1024;
+
+/**
+ * The routes that the options ask for.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
+  const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
+  const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
+  checkVerify(verify);
+  checkMaxBodyBytes(maxBodyBytes);
+  const routes: MountedRoute[] = [
+    { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
+    { path: "/health", methods: ["GET"], route: alive },
+    { path: "/ready", methods: ["GET"], route: readyRoute(bus) },
+  ];
+  const offer = (path: string, contentType: string, route: Route): void =>
+    void routes.push({ path, methods: ["POST"], contentType, route });
+  if (tick !== undefined) {
+    const route = tickRoute(bus, ownVerifier("tick", tick));
+    routes.push({ path: "/tick", methods: ["GET", "POST"], route });
+  }
+  if (checkBack !== undefined) {
+    const ask = offered("checkBack", bus.checkBack?.bind(bus));
+    offer("/checkback", CHECKBACK_CONTENT_TYPE, checkBackRoute(ask, checkBack));
+  }
+  if (halves !== undefined) {
+    const keeper = offered("halves", bus.halves);
+    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, halves, maxBodyBytes));
+  }
+  if (query !== undefined) {
+    offer("/query", QUERY_CONTENT_TYPE, queryRoute(offered("query", bus.store), query));
+  }
+  if (undeliverable !== undefined) {
+    const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
+    ownVerifier("undeliverable", undeliverable);
+    // The message and the last answer are both in it, in base64.
+    const route = undeliverableRoute(tell, undeliverable, 3 * maxBodyBytes);
+    routes.push({ path: "/undeliverable", methods: ["POST"], route });
+  }
+  if (publish !== undefined) {
+    ownVerifier("publish", publish);
+    const publishing = offered("publish", bus.publishRaw?.bind(bus));
+    const parts = { publish: publishing, flush: bus.flush?.bind(bus), maxBodyBytes };
+    routes.push({ path: "/publish", methods: ["POST"], route: publishRoute(parts, publish) });
+  }
+  if (openApi !== undefined) {
+    const route: Route = () => answer(openApi, 200);
+    routes.push({ path: "/openapi.json", methods: ["GET"], route });
+  }
+  return routes;
+}
+
+function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
+  return async (request, { report }) => {
+    const { body, principal, push } = await verified(
+      request,
+      verify,
+      maxBodyBytes,
+      "deliver",
+      report,
+    );
+    const { headers } = request;
+    const from = deliveredBy(bus, principal);
+    // Another attempt of a message without a signed id would be another message: what is stored is ours.
+    const receiver = push === null
+      ? from
+      : push.bindsHeaders
+      ? forQstash(from, push)
+      : forUnboundQstash(from);
+    return await deliver(receiver, headers, body, Date.now(), push);
+  };
+}
+
+/** The bus, told who delivers. */
+function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
+  return {
+    subscribes: (name) => bus.subscribes(name),
+    deliver: (messages, options) => bus.deliver(messages, { ...options, principal }),
+  };
+}
+
+function tickRoute(bus: EdgeBus, verify: Verify): Route {
+  return async (request, { report }) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick", report);
+    const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
+    return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
+  };
+}
+
+/** How old what anyone is told of the store may be, in milliseconds: anyone may ask as often as they like. */
+const READY_MAX_AGE_MS = 5_000;
+
+function readyRoute(bus: EdgeBus): Route {
+  return async () => {
+    const health = await bus.health({ maxAgeMs: READY_MAX_AGE_MS });
+    return answer(health, health.ready ? 200 : 503);
+  };
+}
+
+function offered<Part>(option: string, part: Part | undefined): Part {
+  if (part !== undefined) return part;
+  throw new AtlastError("invalid_option", `Cannot use ${option}: want a bus that offers it`);
+}

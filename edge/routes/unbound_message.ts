@@ -1,0 +1,44 @@
+/**
+ * Messages of which nobody signed the headers.
+ *
+ * @module
+ */
+import { HEADER, messageFromWire } from "../../core/message/headers.ts";
+import type { Message } from "../../core/message/message.ts";
+import { matchesName } from "../../core/message/name.ts";
+import type { PushDelivery } from "../../core/ports/push_delivery.ts";
+import { isBatch, isSignedHeader } from "../../core/wire/wire.ts";
+import { messageFields, withinHeaderLimit } from "../http/headers.ts";
+import { never } from "../http/status.ts";
+
+/**
+ * The message of such a delivery: its name, its body and its content type, under an id made of what is
+ * signed. All other headers could be anybody's, and are left out.
+ *
+ * @throws {Refusal} For good, unless the verifier takes messages of this name.
+ */
+export function unboundMessage(
+  headers: Headers,
+  rawBody: Uint8Array,
+  nowMs: number,
+  { unbound }: PushDelivery,
+): Message {
+  if (isBatch(headers.get("content-type"))) {
+    throw never(
+      'Cannot take a batch that could be a raw body: want "atlast-form=batch" in the URL it is sent to',
+      "unbound",
+    );
+  }
+  const fields = messageFields(headers);
+  const name = fields[HEADER.name] ?? "";
+  if (unbound === null || !unbound.names.some((pattern) => matchesName(pattern, name))) {
+    throw never(
+      "Cannot take a message whose headers are not signed: want one that Atlast published, or a name " +
+        "that the verifier takes unbound",
+      "unbound",
+    );
+  }
+  const kept = Object.entries(fields).filter(([field]) => !isSignedHeader(field));
+  const own = { ...Object.fromEntries(kept), [HEADER.id]: unbound.id, [HEADER.name]: name };
+  return withinHeaderLimit(() => messageFromWire(own, rawBody, nowMs));
+}

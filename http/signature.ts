@@ -1,0 +1,208 @@
+/**
+ * Signatures after Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over id,
+ * timestamp and body. What else is signed is bound through the id: see {@link ./request_id.ts}.
+ *
+ * @module
+ */
+import type { Clock } from "../core/ports/platform.ts";
+import type { Principal } from "../core/principal.ts";
+import {
+  fromBase64,
+  type HeaderReader,
+  type RequestToVerify,
+  toBase64,
+  type Verify,
+  type VerifyRefusal,
+} from "../core/wire/wire.ts";
+import { equalInConstantTime } from "./equal_bytes.ts";
+import { audienceOf, bindsRequest, checkAudience } from "./request_id.ts";
+import { KeyRing, MAX_KEYS } from "./signing_key.ts";
+
+/** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */
+const TOLERANCE_SECONDS = 5 * 60;
+/** The length of an HMAC-SHA-256, in bytes. */
+const HMAC_BYTES = 32;
+
+const SYSTEM_CLOCK: Pick<Clock, "now"> = { now: () => Date.now() };
+
+/** What {@linkcode verifySignature} takes. */
+export interface VerifySignatureOptions {
+  /** Every key that may have signed, in base64, with or without `whsec_` before it. */
+  readonly signingKeys: readonly string[];
+  /**
+   * The name of this service, where senders sign for it by that name. A list takes any of several; null
+   * in it stands for what is signed for no service. Not given, only what is signed for no service passes.
+   */
+  readonly audience?: string | readonly (string | null)[];
+  /**
+   * Who has the keys. Services that share keys are one principal; `{ name: "services", kind: "service" }`
+   * if not given. Give another for the keys of a partner: then callbacks need a list.
+   */
+  readonly principal?: Principal;
+  /** Where the time is from; the system's clock if not given. */
+  readonly clock?: Pick<Clock, "now">;
+}
+
+/** Who signs with the keys that our own services share. */
+const OWN_SERVICES: Principal = { name: "services", kind: "service" };
+
+/** The route that a request is verified for where nobody says which: what `httpTransport` sends to. */
+const DEFAULT_ROUTE = "deliver";
+
+/**
+ * A verifier that accepts what any of the keys signed within the last five minutes for the route that
+ * asks.
+ *
+ * A request that is sent again within that time passes again at the same route: the inbox knows its
+ * messages by their ids, so a replay has no effect. Services that share a key accept what was signed for
+ * one another, unless sender and receiver name an audience.
+ *
+ * @example
+ * ```ts ignore
+ * const app = createApp(bus, { verify: verifySignature({ signingKeys: [key, olderKey] }) });
+ * ```
+ * @throws {AtlastError} `invalid_option` when a key is none.
+ */
+export function verifySignature(options: VerifySignatureOptions): Verify {
+  const { signingKeys, clock, audience = [null], principal = OWN_SERVICES } = options;
+  const checker = new SignatureChecker(signingKeys, clock);
+  const services = (typeof audience === "string" ? [audience] : [...audience])
+    .map((service) => service === null ? null : checkAudience(service));
+  const verify: Verify = async ({ headers, route = DEFAULT_ROUTE }, rawBody) => {
+    const problem = await checker.problemOf(headers, rawBody);
+    if (problem !== null) return refused(problem);
+    const id = headers.get("webhook-id") ?? "";
+    const audiences = services.map((service) => audienceOf(route, service));
+    if (!await bindsRequest(id, headers, rawBody, route, audiences)) {
+      return refused(
+        "Cannot accept the webhook-id: it does not match the message's headers, or is for another audience",
+      );
+    }
+    return { ok: true, principal };
+  };
+  return Object.assign(verify, {
+    beforeBody: ({ headers }: RequestToVerify) => {
+      const problem = checker.problemOfHeaders(headers);
+      return problem === null ? null : refused(problem);
+    },
+  });
+}
+
+/** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
+export class SignatureChecker {
+  readonly #keys: KeyRing;
+  readonly #clock: Pick<Clock, "now">;
+
+  /**
+   * Makes a checker; any of the keys may have signed.
+   *
+   * @throws {AtlastError} `invalid_option` when a key is none.
+   */
+  constructor(signingKeys: readonly string[], clock: Pick<Clock, "now"> = SYSTEM_CLOCK) {
+    this.#keys = new KeyRing(signingKeys);
+    this.#clock = clock;
+  }
+
+  /** Why the headers can sign no body at all; null when they can. */
+  problemOfHeaders(headers: HeaderReader): string | null {
+    const id = headers.get("webhook-id") ?? "";
+    const timestamp = headers.get("webhook-timestamp") ?? "";
+    const signature = headers.get("webhook-signature") ?? "";
+    if (id === "" || timestamp === "" || signature === "") {
+      return "Cannot accept it unsigned: want webhook-id, -timestamp and -signature";
+    }
+    if (!isTimely(timestamp, this.#clock.now())) {
+      return `Cannot accept the webhook-timestamp: want the time in seconds, ${TOLERANCE_SECONDS} off at most`;
+    }
+    return null;
+  }
+
+  /** Why the signature in the headers does not hold for a body; null when it does. */
+  async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
+    const problem = this.problemOfHeaders(headers);
+    if (problem !== null) return problem;
+    const id = headers.get("webhook-id") ?? "";
+    const timestamp = headers.get("webhook-timestamp") ?? "";
+    const signature = headers.get("webhook-signature") ?? "";
+    if (!await matchesAny(this.#keys, signature, signedContent(id, timestamp, body))) {
+      return "Cannot accept the webhook-signature: no key here made it for this request";
+    }
+    return null;
+  }
+}
+
+/** Signs requests with every key of a ring. */
+export class Signer {
+  readonly #keys: KeyRing;
+  readonly #clock: Pick<Clock, "now">;
+
+  /** Makes a signer; the clock gives the timestamps. */
+  constructor(signingKeys: readonly string[], clock: Pick<Clock, "now"> = SYSTEM_CLOCK) {
+    this.#keys = new KeyRing(signingKeys);
+    this.#clock = clock;
+  }
+
+  /** Whether another signer signs with one of these keys. */
+  sharesKeyWith(other: Signer): boolean {
+    return this.#keys.sharesKeyWith(other.#keys);
+  }
+
+  /**
+   * The headers that sign a request. One signature for each key: a receiver that has any one of them
+   * accepts, so a rotation needs no order in which senders and receivers are changed.
+   */
+  async headersFor(id: string, body: Uint8Array): Promise<Record<string, string>> {
+    const timestamp = String(Math.floor(this.#clock.now() / 1000));
+    const content = signedContent(id, timestamp, body);
+    const keys = await this.#keys.imported();
+    const signatures = await Promise.all(keys.map(async (key) => {
+      const signature = await crypto.subtle.sign("HMAC", key, content);
+      return `v1,${toBase64(new Uint8Array(signature))}`;
+    }));
+    return {
+      "webhook-id": id,
+      "webhook-timestamp": timestamp,
+      "webhook-signature": signatures.join(" "),
+    };
+  }
+}
+
+/** One HMAC for each key at the most, however many signatures a request brings. */
+async function matchesAny(
+  ring: KeyRing,
+  header: string,
+  content: Uint8Array<ArrayBuffer>,
+): Promise<boolean> {
+  const signatures = header.split(" ")
+    .map((text) => text.startsWith("v1,") ? fromBase64(text.slice("v1,".length)) : null)
+    .filter((bytes) => bytes?.length === HMAC_BYTES)
+    .slice(0, MAX_KEYS);
+  if (signatures.length === 0) return false;
+  for (const key of await ring.imported()) {
+    const own = new Uint8Array(await crypto.subtle.sign("HMAC", key, content));
+    const matches = signatures.map((bytes) => equalInConstantTime(bytes!, own));
+    if (matches.includes(true)) return true;
+  }
+  return false;
+}
+
+function isTimely(timestamp: string, nowMs: number): boolean {
+  if (!/^\d{1,12}$/.test(timestamp)) return false;
+  return Math.abs(Math.floor(nowMs / 1000) - Number(timestamp)) <= TOLERANCE_SECONDS;
+}
+
+function signedContent(
+  id: string,
+  timestamp: string,
+  body: Uint8Array,
+): Uint8Array<ArrayBuffer> {
+  const start = new TextEncoder().encode(`${id}.${timestamp}.`);
+  const content = new Uint8Array(start.length + body.length);
+  content.set(start);
+  content.set(body, start.length);
+  return content;
+}
+
+function refused(reason: string): VerifyRefusal {
+  return { ok: false, kind: "unauthenticated", reason };
+}

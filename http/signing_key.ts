@@ -1,0 +1,76 @@
+/**
+ * Signing keys as Standard Webhooks writes them: base64, with an optional `whsec_` before it.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+import { fromBase64, toBase64 } from "../core/wire/wire.ts";
+
+/** Key lengths of the Standard Webhooks specification, in bytes. */
+const MIN_KEY_BYTES = 24;
+const MAX_KEY_BYTES = 64;
+
+/**
+ * The most keys at once. A rotation needs two; each is a signature more to make and to check, and a
+ * header line has room for about this many signatures.
+ */
+export const MAX_KEYS = 8;
+
+/** Signing keys, imported into the platform's cryptography when they are first used. */
+export class KeyRing {
+  readonly #keys: readonly Uint8Array<ArrayBuffer>[];
+  #imported: readonly CryptoKey[] | undefined;
+
+  /**
+   * Reads the keys.
+   *
+   * @throws {AtlastError} `invalid_option`, which never shows any part of a key.
+   */
+  constructor(signingKeys: readonly string[]) {
+    if (
+      !Array.isArray(signingKeys) || signingKeys.length === 0 || signingKeys.length > MAX_KEYS
+    ) {
+      throw new AtlastError(
+        "invalid_option",
+        `Cannot use signingKeys: want a list of 1 to ${MAX_KEYS} keys, the current one first`,
+      );
+    }
+    this.#keys = signingKeys.map(keyBytes);
+  }
+
+  /** Whether another ring has one of these keys. */
+  sharesKeyWith(other: KeyRing): boolean {
+    const own = new Set(this.#keys.map(toBase64));
+    return other.#keys.some((key) => own.has(toBase64(key)));
+  }
+
+  /**
+   * The keys as the platform takes them. Not imported in the constructor: Workers allow no such work
+   * outside a request. The keys are kept and not the promise of them, because a Worker's request
+   * must not wait for what another has begun.
+   */
+  async imported(): Promise<readonly CryptoKey[]> {
+    this.#imported ??= await Promise.all(
+      this.#keys.map((bytes) =>
+        crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, [
+          "sign",
+          "verify",
+        ])
+      ),
+    );
+    return this.#imported;
+  }
+}
+
+function keyBytes(key: string, i: number): Uint8Array<ArrayBuffer> {
+  const bytes = typeof key === "string" ? fromBase64(key.replace(/^whsec_/, "")) : null;
+  if (bytes === null || bytes.length < MIN_KEY_BYTES || bytes.length > MAX_KEY_BYTES) {
+    const got = bytes === null ? "text that is no base64" : `${bytes.length} bytes`;
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot use signingKeys[${i}]: got ${got}, want ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes ` +
+        `in base64, with or without "whsec_" before it`,
+    );
+  }
+  return bytes;
+}

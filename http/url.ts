@@ -1,0 +1,28 @@
+/**
+ * URLs that requests go to.
+ *
+ * @module
+ */
+import { AtlastError } from "../core/errors.ts";
+
+/**
+ * An absolute http(s) URL without credentials, in its normal form.
+ *
+ * @param what What it is, for the error: `the route for "order.placed"`.
+ * @throws {AtlastError} `invalid_option`; the URL is never shown, as it may hold a secret.
+ */
+export function checkedUrl(text: string | URL, what: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null) throw notUsable(what, "text that is no URL", "an absolute http(s) URL");
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    throw notUsable(what, `a URL with "${url.protocol}"`, "http: or https:");
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw notUsable(what, "a URL with credentials", "them somewhere else than in the URL");
+  }
+  return url.href;
+}
+
+function notUsable(what: string, got: string, want: string): AtlastError {
+  return new AtlastError("invalid_option", `Cannot use ${what}: got ${got}, want ${want}`);
+}
