@@ -68,21 +68,39 @@ export interface StatelessOptions {
   /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
   readonly redact?: (text: string) => string;
   /**
-   * When failed messages are to be delivered again; CAP's schedule if not given. It holds where whoever
-   * delivers counts its attempts, as QStash does, and should ask for no more of them than that is set to.
+   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as QStash
+   * does, and should ask for no more of them than that is set to.
+   *
+   * @default CAP's schedule
    */
   readonly retry?: RetryPolicy;
-  /** How long a handler may take; 30,000 if not given. */
+  /**
+   * How long a handler may take.
+   *
+   * @default 30_000
+   */
   readonly handlerTimeoutMs?: number;
-  /** How many messages of one group in one delivery are handled at once; 5 if not given. */
+  /**
+   * How many messages of one group in one delivery are handled at once.
+   *
+   * @default 5
+   */
   readonly concurrency?: number;
   /** Wraps every handler, the first one outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
   /** Is told what happens. */
   readonly observe?: Observer;
-  /** Where the time comes from; the platform's if not given. */
+  /**
+   * Where the time comes from.
+   *
+   * @default the platform's
+   */
   readonly clock?: Clock;
-  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. It decides jitter alone. */
+  /**
+   * Where chance comes from, as numbers in [0, 1). It decides jitter alone.
+   *
+   * @default the platform's
+   */
   readonly random?: () => number;
 }
 
