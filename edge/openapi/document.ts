@@ -14,11 +14,23 @@ import { jsonSchemas } from "./schemas.ts";
 export interface OpenApiOptions {
   /** Where the app is, its base path included. */
   readonly serverUrl: string | URL;
-  /** Which routes it has; all if not given. */
+  /**
+   * Which routes it has.
+   *
+   * @default all
+   */
   readonly paths?: readonly OperationPath[];
-  /** What the service is called; `Atlast` if not given. */
+  /**
+   * What the service is called.
+   *
+   * @default "Atlast"
+   */
   readonly title?: string;
-  /** The version of the service's interface; that of Atlast if not given. */
+  /**
+   * The version of the service's interface.
+   *
+   * @default that of Atlast
+   */
   readonly version?: string;
   /** What else there is to say of it, in CommonMark. */
   readonly description?: string;

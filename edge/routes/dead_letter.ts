@@ -25,8 +25,9 @@ export interface UndeliverableOptions {
    */
   readonly verify: Verify;
   /**
-   * Whether the reason of the failure quotes what the destination answered last; false if not given, as
-   * that may hold anything.
+   * Whether the reason of the failure quotes what the destination answered last.
+   *
+   * @default false
    */
   readonly quotesAnswer?: boolean;
 }
