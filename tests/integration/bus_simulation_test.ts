@@ -6,7 +6,7 @@ import { runSeed } from "../simulation/run_seed.ts";
 import type { Tx } from "../support/bus_fixture.ts";
 import { SEED } from "../support/property.ts";
 
-const RUNS = 8;
+const RUNS = 6;
 const MODES: readonly Mode[] = ["ticking", "running", "mixed"];
 const CARRIERS: readonly Carrier[] = ["calls", "stream"];
 

@@ -1,6 +1,6 @@
 /**
- * Who handles what, by which claim: two may handle one message at once only when the lease of the first had run out,
- * or the first was told to stop.
+ * Who handles what, by which claim: two may handle one message at once only when the lease of one of them had run
+ * out, or the first was told to stop.
  *
  * @module
  */
@@ -58,7 +58,7 @@ export class Claims {
     const run = { process, signal, epoch: known.epochs.get(process) ?? FIRST_EPOCH };
     for (const other of known.runs) {
       const mayStillRun = other.process.isDead || other.signal.aborted ||
-        known.takenOverAt > other.epoch;
+        known.takenOverAt > Math.min(other.epoch, run.epoch);
       if (mayStillRun) continue;
       this.violations.push(
         `${id} in "${group}" is handled by ${process.name} under epoch ${run.epoch} while ` +
