@@ -23,7 +23,7 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
     const store = memoryStore();
     const slow = wrapped(store);
     const gate = new Gate();
-    slow.around = async (called, call, args) => {
+    slow.around = async (called, call) => {
       const result = await call();
       if (called === method) await gate.pass();
       return result;
