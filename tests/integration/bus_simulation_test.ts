@@ -14,7 +14,7 @@ const CARRIERS: readonly Carrier[] = ["calls", "stream"];
 const WORST: Partial<Plan> = {
   maxBatch: 20,
   rounds: 16,
-  faults: { errors: 0.12, slow: 0.1, kills: 0.015 },
+  faults: { errors: 0.12, slow: 0.1, kills: 0.015, pauses: 0.005 },
   skewMs: 4_000,
   hasHalves: true,
   instances: 2,

@@ -58,7 +58,9 @@ export class Claims {
     const run = { process, signal, epoch: known.epochs.get(process) ?? FIRST_EPOCH };
     for (const other of known.runs) {
       const mayStillRun = other.process.isDead || other.signal.aborted ||
-        known.takenOverAt > Math.min(other.epoch, run.epoch);
+        known.takenOverAt > Math.min(other.epoch, run.epoch) ||
+        // It took over from itself after it had stood still: by which of its claims a handler runs does not show.
+        (other.process === process && known.takenOverAt === run.epoch);
       if (mayStillRun) continue;
       this.violations.push(
         `${id} in "${group}" is handled by ${process.name} under epoch ${run.epoch} while ` +

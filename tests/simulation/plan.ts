@@ -20,6 +20,8 @@ export interface Faults {
   readonly slow: number;
   /** A call is the last thing that its process does. */
   readonly kills: number;
+  /** A process stands still at a call, its timers too, often for longer than a lease. */
+  readonly pauses: number;
 }
 
 /** The world of a seed. */
@@ -42,7 +44,7 @@ export interface Plan {
 }
 
 /** No faults. */
-export const CALM: Faults = { errors: 0, slow: 0, kills: 0 };
+export const CALM: Faults = { errors: 0, slow: 0, kills: 0, pauses: 0 };
 
 /** The plan of a seed; `own` takes the place of what the seed would draw. */
 export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
@@ -59,6 +61,7 @@ export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
       errors: oneOf(0, 0.02, 0.05, 0.12),
       slow: oneOf(0, 0.02, 0.1),
       kills: oneOf(0, 0.002, 0.005, 0.015),
+      pauses: oneOf(0, 0, 0.002, 0.01),
     },
     skewMs: oneOf(0, 500, 4_000),
     hasHalves: oneOf(true, false),

@@ -26,6 +26,8 @@ export class Unlucky extends Error {}
 const KILLS_AT_CLOCK = 1 / 20;
 /** How long slow calls take at the most, in milliseconds: most are short, few outlive a lease. */
 const SLOW_MS = [20, 20, 300, 300, 3_000, 30_000];
+/** How long a process stands still at the most, in milliseconds. */
+export const PAUSED_MS = 40_000;
 
 /** A process, which may die at any call. */
 export class SimulatedProcess {
@@ -34,6 +36,9 @@ export class SimulatedProcess {
   readonly #world: Surroundings;
   readonly #mourners = new Set<() => void>();
   #isDead = false;
+  #pausedUntilMs = 0;
+  /** How long it has stood still in all, in milliseconds. */
+  pausedMs = 0;
 
   /** Starts a process whose clock is `skewMs` ahead of the time. */
   constructor(readonly name: string, world: Surroundings, skewMs: number) {
@@ -46,7 +51,9 @@ export class SimulatedProcess {
       after: (delayMs, wake) =>
         world.time.after(delayMs, () => {
           this.#mayDie("timer");
-          if (!this.#isDead) wake();
+          if (this.#isDead) return;
+          if (this.#pausedUntilMs <= world.time.nowMs) return wake();
+          this.resumed().then(() => this.#isDead || wake());
         }),
     };
   }
@@ -65,11 +72,19 @@ export class SimulatedProcess {
     this.#mourners.clear();
   }
 
+  /** Waits until it stands still no more. */
+  async resumed(): Promise<void> {
+    const { time } = this.#world;
+    while (this.#pausedUntilMs > time.nowMs) await time.pause(this.#pausedUntilMs - time.nowMs);
+  }
+
   /** A call of this process: `effect` is what it does to the world. */
   async call<Result>(what: string, effect: () => Promise<Result>): Promise<Result> {
     const { random, note } = this.#world;
     this.#mayDie(`before ${what}`);
     if (this.#isDead) return await never();
+    this.#maybePause(what);
+    await this.resumed();
     await this.#maybeSlow();
     // What it asked for before it died may be done yet.
     if (this.#isDead && random() < 0.5) return await never();
@@ -78,12 +93,14 @@ export class SimulatedProcess {
     try {
       result = await effect();
     } catch (error) {
+      await this.resumed();
       if (this.#isDead) return await never();
       throw error;
     }
     note(`${this.name} ${what}`);
     this.#mayDie(`after ${what}`);
     if (!this.#isDead) await this.#maybeSlow();
+    await this.resumed();
     if (this.#isDead) return await never();
     this.mayFail(`no answer to ${what}`);
     return result;
@@ -113,6 +130,15 @@ export class SimulatedProcess {
 
   #mayDie(where: string, share = 1): void {
     if (!this.#isDead && this.#world.random() < this.#world.faults.kills * share) this.kill(where);
+  }
+
+  #maybePause(where: string): void {
+    const { random, faults, time, note } = this.#world;
+    if (this.#pausedUntilMs > time.nowMs || random() >= faults.pauses) return;
+    const pauseMs = Math.ceil(random() * PAUSED_MS);
+    this.pausedMs += pauseMs;
+    this.#pausedUntilMs = time.nowMs + pauseMs;
+    note(`${this.name} stands still at ${where}`);
   }
 
   async #maybeSlow(): Promise<void> {
