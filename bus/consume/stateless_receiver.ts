@@ -66,7 +66,7 @@ export interface StatelessOptions {
   readonly redact?: (text: string) => string;
   /**
    * When failed messages are to be delivered again; CAP's schedule if not given. It holds where whoever
-   * delivers counts its attempts, as QStash does, and should ask for no more of them than that is set to.
+   * delivers counts its attempts, as a push provider does, and should ask for no more of them than that is set to.
    */
   readonly retry?: RetryPolicy;
   /** How long a handler may take; 30,000 if not given. */

@@ -1,27 +1,26 @@
 /**
- * The undeliverable route: QStash tells of messages that it has given up.
+ * The undeliverable route: a push provider reports messages that it has given up.
  *
  * @module
  */
 import type { Undeliverable, UndeliverableStanding } from "../../bus/api/undeliverable.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { messageFromWire } from "../../core/message/headers.ts";
-import { type QstashFailure, readQstashFailure } from "../../http/qstash.ts";
-import { parametersOf } from "../../http/qstash_binding.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
+import type { DeadLetterReport } from "../../core/ports/dialect.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import { isBatch, isMessageHeader, parseBatch, type Verify } from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
 import type { Route } from "../http/error_boundary.ts";
-import { keptBody, textOf } from "../http/message_body.ts";
+import { kept, textOf } from "../http/message_body.ts";
 import { Refusal, unavailable } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
 
-/** How a publisher hears of messages that QStash has given up. */
+/** How a publisher hears of messages that a push provider has given up. */
 export interface UndeliverableOptions {
   /**
-   * Decides whether a request may say so: `verifyQstash`. Only a push provider may, whomever else it lets
-   * in, and never for the reason that it may deliver messages.
+   * Decides whether a request may say so: the verifier of a push provider. Only that may, whomever else it
+   * lets in, and never for the reason that it may deliver messages.
    */
   readonly verify: Verify;
   /**
@@ -40,27 +39,26 @@ export function undeliverableRoute(
   { verify, quotesAnswer = false }: UndeliverableOptions,
   maxBodyBytes: number,
 ): Route {
-  return async (request, { report }) => {
-    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", report);
-    if (push === null) {
+  return async (request, around) => {
+    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", around);
+    if (push?.dialect.readDeadLetter === undefined) {
       throw new Refusal(
         403,
         "forbidden",
         "Cannot fail a message: want whoever took it to deliver it, and gave it up",
       );
     }
-    const failure = readQstashFailure(textOf(body) ?? "");
-    if (failure === null) {
+    const report = push.dialect.readDeadLetter(textOf(body) ?? "", push);
+    if (report === null) {
       throw new AtlastError(
         "malformed_message",
-        "Cannot read a failure callback: want QStash's, of a message of Atlast's",
+        "Cannot read this report: want the push provider's own, of a message of Atlast's",
       );
     }
-    const { id, isTold } = failure;
-    const message = messageOf(failure, Date.now());
-    const quote = quotesAnswer && failure.answer !== "" ? `: ${failure.answer}` : "";
-    const reason = quotedReason(`${failure.reason}${quote}`);
-    const { proof } = parametersOf(push.url);
+    const { id, isTold, proof } = report;
+    const message = messageOf(report, Date.now());
+    const quote = quotesAnswer && report.answer !== "" ? `: ${report.answer}` : "";
+    const reason = quotedReason(`${report.reason}${quote}`);
     const standing = await tell({
       id,
       reason,
@@ -80,16 +78,16 @@ export function undeliverableRoute(
   };
 }
 
-/** The message itself; null where QStash does not give it back whole. */
-function messageOf({ id, source }: QstashFailure, nowMs: number): Message | null {
-  if (source.body === null || source.bytes === null) return null;
+/** The message itself; null where the provider does not give it back whole. */
+function messageOf({ id, request }: DeadLetterReport, nowMs: number): Message | null {
+  const { headers, body, messageBytes } = request;
+  if (body === null || messageBytes === null) return null;
   try {
-    const message = isBatch(source.headers["content-type"] ?? null)
-      ? parseBatch(textOf(source.body) ?? "", nowMs)[0]?.message ?? null
-      : messageFromWire(ownHeaders(source.headers), source.body, nowMs);
+    const message = isBatch(headers["content-type"] ?? null)
+      ? parseBatch(textOf(body) ?? "", nowMs)[0]?.message ?? null
+      : messageFromWire(ownHeaders(headers), body, nowMs);
     if (message === null || message.id !== id) return null;
-    const kept = { ...message, body: keptBody(message.contentType, message.body) };
-    return bodyBytes(kept.body) === source.bytes ? kept : null;
+    return bodyBytes(message.body) === messageBytes ? kept(message) : null;
   } catch {
     return null;
   }

@@ -40,8 +40,14 @@ describe("the bundle of a stateless subscriber", () => {
   it("has hono in it, and no schema library, driver, store or loop", () => {
     const { own, packages } = contents(bundleOf(SUBSCRIBER.name));
     assert.deepEqual(packages, ["hono"]);
-    const adapters = own.filter((path) => path.startsWith("adapters/"));
+    const adapters = own.filter((path) => path.startsWith("adapters/")).sort();
     assert.deepEqual(adapters, [
+      "adapters/qstash/dialect/attempt.ts",
+      "adapters/qstash/dialect/binding.ts",
+      "adapters/qstash/dialect/dead_letter.ts",
+      "adapters/qstash/dialect/dialect.ts",
+      "adapters/qstash/dialect/refusal.ts",
+      "adapters/qstash/dialect/sent_header.ts",
       "adapters/qstash/public_url.ts",
       "adapters/qstash/push.ts",
       "adapters/qstash/verify.ts",
