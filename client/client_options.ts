@@ -19,7 +19,11 @@ export interface ClientOptions<BusinessTx = unknown> {
    * `answerKeys` HTTPS alone says who answers.
    */
   readonly token?: string;
-  /** The keys any one of which must have signed the answer; `signingKeys` if not given. */
+  /**
+   * The keys any one of which must have signed the answer.
+   *
+   * @default signingKeys
+   */
   readonly answerKeys?: readonly string[];
   /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
   readonly audience?: string;
@@ -27,16 +31,40 @@ export interface ClientOptions<BusinessTx = unknown> {
   readonly side: string;
   /** The fence in the business database, which also answers the keeper's check-backs. */
   readonly fence: Fence<BusinessTx>;
-  /** How requests are made; the platform's own `fetch` if not given. */
+  /**
+   * How requests are made.
+   *
+   * @default the platform's own `fetch`
+   */
   readonly fetch?: Fetch;
-  /** When a request that was not answered is repeated; {@linkcode CLIENT_RETRY} if not given. */
+  /**
+   * When a request that was not answered is repeated.
+   *
+   * @default CLIENT_RETRY
+   */
   readonly retry?: RetryPolicy;
-  /** How long one request may take; 5,000 if not given. */
+  /**
+   * How long one request may take.
+   *
+   * @default 5_000
+   */
   readonly timeoutMs?: number;
-  /** How long a call may take, with all its requests and the waits between; 15,000 if not given. */
+  /**
+   * How long a call may take, with all its requests and the waits between.
+   *
+   * @default 15_000
+   */
   readonly timeLimitMs?: number;
-  /** Where the time comes from; the platform's if not given. */
+  /**
+   * Where the time comes from.
+   *
+   * @default the platform's
+   */
   readonly clock?: Clock;
-  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. */
+  /**
+   * Where chance comes from, as numbers in [0, 1).
+   *
+   * @default the platform's
+   */
   readonly random?: () => number;
 }

@@ -29,8 +29,9 @@ export interface Principal {
   /** What it is to this service. */
   readonly kind: PrincipalKind;
   /**
-   * The names, or patterns of names, that it may ask callbacks under. Not given: any for which there is a
-   * route if it is one of our own services, else none.
+   * The names, or patterns of names, that it may ask callbacks under.
+   *
+   * @default any for which there is a route if it is one of our own services, else none
    */
   readonly callbackNames?: readonly string[];
 }

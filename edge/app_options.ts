@@ -24,8 +24,10 @@ export interface AppOptions {
    */
   readonly tick?: { readonly verify: Verify };
   /**
-   * Has this service answer for its half messages that other buses keep; not given, it does not. A question
-   * that comes within the immunity of the bus (its option `check`) is answered `unknown`.
+   * Has this service answer check-backs for its half messages that other buses keep. A question that comes within
+   * the immunity of the bus (its option `check`) is answered `unknown`.
+   *
+   * @default it answers none
    */
   readonly checkBack?: CheckBackOptions;
   /** Lets other services keep half messages here; without this option none can. */
@@ -41,13 +43,22 @@ export interface AppOptions {
   readonly publish?: PublishRouteOptions;
   /** What `GET /openapi.json` answers, from `openApiDocument` of `@atlast/bus/edge/openapi`. */
   readonly openApi?: object;
-  /** The path under which the routes are; `/` if not given. */
+  /**
+   * The path under which the routes are.
+   *
+   * @default "/"
+   */
   readonly basePath?: string;
-  /** The largest request body, in bytes; 4 MiB if not given, which is what transports send. */
+  /**
+   * The largest request body, in bytes.
+   *
+   * @default 4 MiB
+   */
   readonly maxBodyBytes?: number;
   /**
-   * Learns of errors that were answered with a bare 500. If not given, the console gets the error's
-   * name and the request's id, and nothing that could hold a secret.
+   * Learns of errors that were answered with a bare 500.
+   *
+   * @default prints the error's name and the request's id, and nothing that could hold a secret
    */
   readonly onError?: OnError;
 }

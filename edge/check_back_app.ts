@@ -23,9 +23,17 @@ export interface CheckBackAppOptions extends CheckBackOptions {
    * @default 10_000
    */
   readonly immunityMs?: number;
-  /** The path under which the routes are; `/` if not given. */
+  /**
+   * The path under which the routes are.
+   *
+   * @default "/"
+   */
   readonly basePath?: string;
-  /** How long the fence may take to answer, in milliseconds; 5,000 if not given. */
+  /**
+   * How long the fence may take to answer, in milliseconds.
+   *
+   * @default 5_000
+   */
   readonly timeoutMs?: number;
   /** Learns of errors that were answered with a bare 500; see `AppOptions.onError`. */
   readonly onError?: OnError;

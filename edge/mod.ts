@@ -19,7 +19,7 @@ export type { UndeliverableOptions } from "./routes/dead_letter.ts";
 export { verifyAny } from "./auth/any.ts";
 export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../core/wire/wire.ts";
 export type { HeaderReader } from "../core/ports/platform.ts";
-export type { DeadLetterReport, DeliveryDialect, RefusalAnswer } from "../core/ports/dialect.ts";
+export type { DeadLetterReport, DeliveryDialect, ReportedHttp } from "../core/ports/dialect.ts";
 export type { PushDelivery } from "../core/ports/push_delivery.ts";
 export type { Principal, PrincipalKind } from "../core/principal.ts";
 export type { Message, MessageBody, MessageHeaders } from "../core/message/message.ts";

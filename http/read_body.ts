@@ -20,9 +20,17 @@ export const REQUEST_PACE: BodyPace = { bytesPerSecond: 1024, graceMs: 10_000 };
 interface ReadBytesOptions {
   /** How many bytes there will be, as far as that is known: `content-length`. A hint, and not believed. */
   readonly expected?: number;
-  /** How slowly they may come; as slowly as they like if not given. */
+  /**
+   * How slowly they may come.
+   *
+   * @default as slowly as they like
+   */
   readonly pace?: BodyPace;
-  /** Gives the first bytes of a body that has more than the limit; null if not given. */
+  /**
+   * Gives the first bytes of a body that has more than the limit.
+   *
+   * @default null
+   */
   readonly truncates?: boolean;
 }
 

@@ -19,7 +19,11 @@ interface AskRequest {
   readonly url: string;
   /** One of Atlast's own content types. */
   readonly contentType: string;
-  /** The name of the service that the signature is for; any that has the key if not given. */
+  /**
+   * The name of the service that the signature is for.
+   *
+   * @default any that has the key
+   */
   readonly service?: string | undefined;
   /** The body. */
   readonly text: string;

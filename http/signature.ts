@@ -29,16 +29,24 @@ export interface VerifySignatureOptions {
   /** Every key that may have signed, in base64, with or without `whsec_` before it. */
   readonly signingKeys: readonly string[];
   /**
-   * The name of this service, where senders sign for it by that name. A list takes any of several; null
-   * in it stands for what is signed for no service. Not given, only what is signed for no service passes.
+   * The name of this service, where senders sign for it by that name. A list takes any of several; null in it
+   * stands for what is signed for no service.
+   *
+   * @default only what is signed for no service passes
    */
   readonly audience?: string | readonly (string | null)[];
   /**
-   * Who has the keys. Services that share keys are one principal; `{ name: "services", kind: "service" }`
-   * if not given. Give another for the keys of a partner: then callbacks need a list.
+   * Who has the keys. Services that share keys are one principal. Give another for the keys of a partner: then
+   * callbacks need a list.
+   *
+   * @default { name: "services", kind: "service" }
    */
   readonly principal?: Principal;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
 }
 

@@ -158,6 +158,16 @@ export function missingOptions(types: Iterable<string>): string[] {
   return [...types].filter((name) => /Options$/.test(name) && !shown.has(name));
 }
 
+/**
+ * Checks that an option says its default by a tag, where JSR and this page find it, and not in its text.
+ *
+ * @throws {Error} Where it does not.
+ */
+export function checkDefault(type: string, { name, doc }: Pick<Field, "name" | "doc">): void {
+  if (!/\b(?:if|when) not given\b|\bnot given[,:]/i.test(paragraph(doc))) return;
+  throw new Error(`Cannot document ${type}.${name}: say its default with @default, not in words`);
+}
+
 function pageOf(types: ReadonlyMap<string, DocumentedType>): string {
   const missing = missingOptions(types.keys());
   if (missing.length > 0) {
@@ -187,6 +197,7 @@ function sectionText(
 function typeText(name: string, types: ReadonlyMap<string, DocumentedType>): string[] {
   const type = types.get(name);
   if (type === undefined) throw new Error(`Cannot describe ${name}: nothing exports it`);
+  for (const field of type.fields) checkDefault(name, field);
   const bases = type.bases.filter((base) => types.has(base));
   return [
     `### ${name}`,
@@ -205,14 +216,14 @@ function fieldText(
   constant: unknown,
 ): string {
   const value = constant === undefined ? defaultValue : numberText(constant);
-  const standing = value !== null ? `, default ${asCode(value)}` : isOptional ? "" : ", required";
+  const standing = value !== null ? `, default: ${asCode(value)}` : isOptional ? "" : ", required";
   return `- **\`${name}\`**: \`${type}\`${standing}. ${paragraph(doc)}`;
 }
 
 /** A default that is a value is code; one in words stays text. */
 function asCode(value: string): string {
   const isValue = /^(-?[\d_.]+|true|false|null|"[^"]*"|[A-Z][A-Z_]+|\{.*\}|\[.*\])$/.test(value);
-  return isValue ? `\`${value}\`` : `${paragraph(value)}`;
+  return isValue ? `\`${value}\`` : paragraph(value);
 }
 
 function numberText(value: unknown): string {

@@ -25,11 +25,23 @@ export interface HttpCheckBackOptions {
   readonly signingKeys: readonly string[];
   /** The name of the service that answers, where its verifier wants to be named; see `verifySignature`. */
   readonly audience?: string;
-  /** How long the active side may take to answer, in milliseconds; 5 seconds if not given. */
+  /**
+   * How long the active side may take to answer, in milliseconds.
+   *
+   * @default 5_000
+   */
   readonly timeoutMs?: number;
-  /** How requests are made; the platform's own `fetch` if not given. */
+  /**
+   * How requests are made.
+   *
+   * @default the platform's own `fetch`
+   */
   readonly fetch?: Fetch;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
   /**
    * Is told why an answer says nothing, which the bus takes for `unknown`: a page of a proxy's, a wrong

@@ -23,7 +23,11 @@ export type HttpDestination =
     | {
       /** The keys that sign what goes there. None of your own services accepts them. */
       readonly signingKeys: readonly string[];
-      /** The name of the receiver in what is signed; not given, it is not named. */
+      /**
+       * The name of the receiver in what is signed.
+       *
+       * @default it is not named
+       */
       readonly audience?: string;
     }
     /** Nothing is signed. */

@@ -35,29 +35,53 @@ export interface HttpTransportOptions {
    */
   readonly signingKeys: readonly string[];
   /**
-   * Where messages published with a `destination` of their own may go; nowhere if not given. Whoever is
-   * there is an outsider: each has keys of its own, or gets requests that are not signed. Allow only hosts
-   * you know: whoever can choose a destination could have requests made to what only this service can
-   * reach, such as `localhost` or a cloud's metadata.
+   * Where messages published with a `destination` of their own may go. Whoever is there is an outsider: each has
+   * keys of its own, or gets requests that are not signed. Allow only hosts you know: whoever can choose a
+   * destination could have requests made to what only this service can reach, such as `localhost` or a cloud's
+   * metadata.
+   *
+   * @default nowhere
    */
   readonly destinations?: readonly HttpDestination[];
-  /** How requests are made; the platform's own `fetch` if not given. */
+  /**
+   * How requests are made.
+   *
+   * @default the platform's own `fetch`
+   */
   readonly fetch?: Fetch;
-  /** How long a request may take until its whole answer is here, in milliseconds; 10 seconds if not given. */
+  /**
+   * How long a request may take until its whole answer is here, in milliseconds.
+   *
+   * @default 10_000
+   */
   readonly timeoutMs?: number;
-  /** The most messages in a request; 100 if not given. */
+  /**
+   * The most messages in a request.
+   *
+   * @default 100
+   */
   readonly maxBatch?: number;
-  /** The largest request body, in bytes; 4 MiB if not given. Receivers take no more by default. */
+  /**
+   * The largest request body, in bytes. Receivers take no more by default.
+   *
+   * @default 4 MiB
+   */
   readonly maxRequestBytes?: number;
   /**
-   * `batch`, if not given: many messages in the body of one request, in Atlast's own form. `message`:
-   * a request for each, with CAP's headers as HTTP headers and the body as it is, for receivers
-   * in other languages; what cannot stand in HTTP headers goes as a batch of one all the same.
+   * `batch`: many messages in the body of one request, in Atlast's own form. `message`: a request for each, with
+   * CAP's headers as HTTP headers and the body as it is, for receivers in other languages. A message that does not
+   * fit HTTP headers goes as a batch of one all the same.
+   *
+   * @default "batch"
    */
   readonly format?: HttpFormat;
   /** Further HTTP headers for each request, such as one that a gateway asks for. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
 }
 

@@ -13,13 +13,16 @@ export interface HttpTarget {
   /** The URL of the deliver route. */
   readonly url: string | URL;
   /**
-   * The name of the service there, in what is signed; not given, any that has the key accepts it. Its
-   * verifier must want the name: `verifySignature({ signingKeys, audience })`.
+   * The name of the service there, in what is signed. Its verifier must want the name: `verifySignature({
+   * signingKeys, audience })`.
+   *
+   * @default any service that has the key accepts it
    */
   readonly audience?: string;
   /**
-   * For a service that is not yours: keys that none of your own services accept. Not given, the keys of the
-   * transport sign.
+   * For a service that is not yours: keys that none of your own services accept.
+   *
+   * @default the keys of the transport
    */
   readonly signingKeys?: readonly string[];
 }

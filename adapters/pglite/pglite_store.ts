@@ -16,11 +16,16 @@ import { localWakeups } from "./local_wakeups.ts";
 
 /** Options of {@linkcode pgliteStore}. */
 export interface PgliteStoreOptions {
-  /** The schema that holds the tables; `atlast` if not given. */
+  /**
+   * The schema that holds the tables.
+   *
+   * @default "atlast"
+   */
   readonly schema?: string;
   /**
-   * Whether the store creates and updates its tables by itself; true if not given. When false, it only
-   * checks that they are there.
+   * Whether the store creates and updates its tables by itself. When false, it only checks that they are there.
+   *
+   * @default true
    */
   readonly migrate?: boolean;
   /**

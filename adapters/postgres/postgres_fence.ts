@@ -18,16 +18,24 @@ const WAIT_MS = 1_000;
 
 /** Options of {@linkcode postgresFence}. */
 export interface PostgresFenceOptions {
-  /** The schema that holds the fence's table; `atlast` if not given. */
+  /**
+   * The schema that holds the fence's table.
+   *
+   * @default "atlast"
+   */
   readonly schema?: string;
   /**
-   * Whether the fence makes its table by itself; true if not given. When false, it only checks that it
-   * is there: run what `fenceMigrationSql` prints.
+   * Whether the fence makes its table by itself. When false, it only checks that it is there: run what
+   * `fenceMigrationSql` prints.
+   *
+   * @default true
    */
   readonly migrate?: boolean;
   /**
-   * How long a check waits for an operation that is still running before it answers that it cannot say,
-   * in milliseconds; 1,000 if not given.
+   * How long a check waits for an operation that is still running before it answers that it cannot say, in
+   * milliseconds.
+   *
+   * @default 1_000
    */
   readonly waitMs?: number;
   /**

@@ -19,14 +19,24 @@ const WAKE_INTERVAL_MS = 5;
 
 /** Options of {@linkcode postgresStore}. */
 export interface PostgresStoreOptions {
-  /** The schema that holds the tables; `atlast` if not given. */
+  /**
+   * The schema that holds the tables.
+   *
+   * @default "atlast"
+   */
   readonly schema?: string;
   /**
-   * Whether the store creates and updates its tables by itself; true if not given. When false, it only
-   * checks that they are there: run what `migrationSql` prints.
+   * Whether the store creates and updates its tables by itself. When false, it only checks that they are there:
+   * run what `migrationSql` prints.
+   *
+   * @default true
    */
   readonly migrate?: boolean;
-  /** The least time between two wake-ups sent to other processes, in milliseconds; 5 if not given. */
+  /**
+   * The least time between two wake-ups sent to other processes, in milliseconds.
+   *
+   * @default 5
+   */
   readonly wakeIntervalMs?: number;
   /**
    * How long one statement of the store may take, in milliseconds. When the time is up, the server is asked

@@ -35,7 +35,11 @@ export interface QstashAccess {
   readonly client?: QstashClient;
   /** The token, from the QStash console; for those who bring no client. */
   readonly token?: string;
-  /** Where QStash is; `https://qstash.upstash.io` if not given. */
+  /**
+   * Where QStash is.
+   *
+   * @default "https://qstash.upstash.io"
+   */
   readonly baseUrl?: string | URL;
 }
 

@@ -18,7 +18,11 @@ export interface QstashFlowControl {
   readonly parallelism?: number;
   /** How many deliveries may begin within a period. */
   readonly rate?: number;
-  /** How long a period is, in seconds; 1 if not given. */
+  /**
+   * How long a period is, in seconds.
+   *
+   * @default 1
+   */
   readonly periodS?: number;
 }
 
@@ -41,19 +45,31 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    * or to a URL group. The most exact pattern that matches a name is its route.
    */
   readonly routes: QstashRoutes;
-  /** What a message chooses for itself; nothing if not given. */
+  /**
+   * What a message chooses for itself.
+   *
+   * @default nothing
+   */
   readonly choose?: (message: Message) => QstashChoices;
   /**
-   * The retry policy of the subscribers, or the longest of several; CAP's if not given. Subscribers say
-   * themselves when they want the next attempt, and when no more: QStash is told to try at least as often,
-   * and by these delays where a destination says nothing.
+   * The retry policy of the subscribers, or the longest of several. Subscribers say themselves when they want the
+   * next attempt, and when no more: QStash is told to try at least as often, and by these delays where a
+   * destination says nothing.
+   *
+   * @default CAP's
    */
   readonly retry?: RetryPolicy;
-  /** How long a destination may take to answer, in seconds; what the plan allows if not given. */
+  /**
+   * How long a destination may take to answer, in seconds.
+   *
+   * @default what the plan allows
+   */
   readonly answerTimeoutS?: number;
   /**
-   * The URL of the edge app's `/undeliverable` route, so that a message that QStash gives up is failed in
-   * the outbox, and its publisher told. Not given, that shows in QStash's own DLQ alone.
+   * The URL of the edge app's `/undeliverable` route. When QStash gives a message up, it is then failed in the
+   * outbox, and its publisher is told.
+   *
+   * @default it shows only in QStash's own dead letter queue
    */
   readonly failureCallback?: string | URL;
   /**
@@ -63,20 +79,42 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    */
   readonly failureCallbackKeys?: readonly string[];
   /**
-   * `message`, if not given: CAP's headers as HTTP headers and the body as it is, with a digest of the
-   * headers in the query of the destination. `batch`: all of it in a body of Atlast's own form; what would
-   * be too large in that form goes in the other. What goes to a URL group is always a batch.
+   * `message`: CAP's headers as HTTP headers and the body as it is, with a digest of the headers in the query of
+   * the destination. `batch`: all of it in a body of Atlast's own form; what would be too large in that form goes
+   * in the other. What goes to a URL group is always a batch.
+   *
+   * @default "message"
    */
   readonly format?: "message" | "batch";
-  /** The most messages in a request; 100 if not given. */
+  /**
+   * The most messages in a request.
+   *
+   * @default 100
+   */
   readonly maxBatch?: number;
-  /** The largest message, in bytes; 1 MiB if not given, which every plan carries. */
+  /**
+   * The largest message, in bytes.
+   *
+   * @default 1 MiB
+   */
   readonly maxMessageBytes?: number;
-  /** The largest request, in bytes; 8 MiB if not given. */
+  /**
+   * The largest request, in bytes.
+   *
+   * @default 8 MiB
+   */
   readonly maxRequestBytes?: number;
-  /** How long QStash may take to answer, in milliseconds; 15 seconds if not given. */
+  /**
+   * How long QStash may take to answer, in milliseconds.
+   *
+   * @default 15_000
+   */
   readonly timeoutMs?: number;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
 }
 

@@ -27,24 +27,37 @@ export interface QstashAlarmOptions extends QstashAccess {
    */
   readonly name: string;
   /**
-   * Times are rounded up to a multiple of this, in milliseconds, and those that come out the same are one
-   * message; 10,000 if not given.
+   * Times are rounded up to a multiple of this, in milliseconds, and those that come out the same are one message.
+   *
+   * @default 10_000
    */
   readonly precisionMs?: number;
   /**
-   * How long whoever publishes has to send it by itself before the bus is woken for it, in milliseconds;
-   * 60,000 if not given. Each message to the tick route is paid for: null leaves what is due at once to
-   * `flush()`, and what that leaves behind to the sweep.
+   * How long whoever publishes has to send it by itself before the bus is woken for it, in milliseconds. Each
+   * message to the tick route is paid for: null leaves what is due at once to `flush()`, and what that leaves
+   * behind to the sweep.
+   *
+   * @default 60_000
    */
   readonly graceMs?: number | null;
   /**
-   * How often a sweep comes by, in minutes: 10 if not given. It finds what nobody was woken for, and arms
-   * the times until the next one. With more than 10, a time may get several messages.
+   * How often a sweep comes by, in minutes. It finds what nobody was woken for, and arms the times until the next
+   * one. With more than 10, a time may get several messages.
+   *
+   * @default 10
    */
   readonly sweepMinutes?: 1 | 2 | 3 | 4 | 5 | 6 | 10 | 12 | 15 | 20 | 30 | 60;
-  /** How long QStash may take to answer, in milliseconds; 15 seconds if not given. */
+  /**
+   * How long QStash may take to answer, in milliseconds.
+   *
+   * @default 15_000
+   */
   readonly timeoutMs?: number;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
 }
 

@@ -6,10 +6,10 @@
 import { wireHeaders } from "../../core/message/headers.ts";
 import { fitsRawForm } from "../../http/raw_message.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
+import { SENT_HEADER, sentHeader } from "../../core/wire/sent_header.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { dedupId } from "./dedup_id.ts";
 import { boundUrl, urlWithProof } from "./dialect/binding.ts";
-import { SENT_HEADER, sentHeader } from "./dialect/sent_header.ts";
 import type { QstashChoices } from "./options.ts";
 import type { QstashTarget } from "./routes.ts";
 

@@ -47,20 +47,31 @@ export interface VerifyQstashOptions {
    */
   readonly url: QstashPublicUrl;
   /**
-   * Takes messages of these names from publishers that do not bind the headers they send: all but Atlast's
-   * own transport. Whoever captures such a delivery can send it again under any of these names, and QStash's
-   * own retries are new messages. They have no callbacks. None are taken if not given.
+   * Takes messages of these names from publishers that do not bind the headers they send: all but Atlast's own
+   * transport. Whoever captures such a delivery can send it again under any of these names, and QStash's own
+   * retries are new messages. They have no callbacks.
+   *
+   * @default none
    */
   readonly acceptUnboundRaw?: UnboundRaw;
   /**
-   * The names, or patterns of names, that messages may ask callbacks under, of publishers that bind what
-   * they send. Any for which there is a route if not given: those who have the account's token are taken
-   * for your own services.
+   * The names, or patterns of names, that messages may ask callbacks under, of publishers that bind what they
+   * send. Those who have the account's token are taken for your own services.
+   *
+   * @default any for which there is a route
    */
   readonly callbackNames?: readonly string[];
-  /** How far QStash's clock may be from this one, in seconds, both ways; 10 if not given. */
+  /**
+   * How far QStash's clock may be from this one, in seconds, both ways.
+   *
+   * @default 10
+   */
   readonly clockToleranceS?: number;
-  /** Where the time is from; the system's clock if not given. */
+  /**
+   * Where the time is from.
+   *
+   * @default the system's clock
+   */
   readonly clock?: Pick<Clock, "now">;
 }
 

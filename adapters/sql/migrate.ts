@@ -13,13 +13,21 @@ import { DEFAULT_SCHEMA, quotedSchema } from "./schema_name.ts";
 
 /** Options of {@linkcode migrate}. */
 export interface MigrationOptions {
-  /** The schema that holds the tables; `atlast` if not given. */
+  /**
+   * The schema that holds the tables.
+   *
+   * @default "atlast"
+   */
   readonly schema?: string;
 }
 
 /** Options of {@linkcode migrationSql} and {@linkcode fenceMigrationSql}. */
 export interface MigrationSqlOptions extends MigrationOptions {
-  /** The version the schema has, as its table of migrations says; 0 if not given, for none. */
+  /**
+   * The version the schema has, as its table of migrations says; 0 for none.
+   *
+   * @default 0
+   */
   readonly from?: number;
 }
 

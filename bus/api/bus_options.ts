@@ -57,36 +57,70 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   // deno-lint-ignore no-explicit-any -- within one object literal TypeScript cannot infer Tx for them.
   readonly subscribers?: readonly Subscriber<any>[];
-  /** When failed attempts are tried again; CAP's schedule if not given. */
+  /**
+   * When failed attempts are tried again.
+   *
+   * @default CAP's schedule
+   */
   readonly retry?: RetryPolicy;
-  /** How long settled messages are kept; fields not given are CAP's: 1 day after success, 15 after failure. */
+  /**
+   * How long settled messages are kept. Fields that are left out keep the defaults of `DEFAULT_EXPIRY`.
+   *
+   * @default CAP's: 1 day after success, 15 days after failure
+   */
   readonly expiry?: Partial<ExpiryPolicy>;
   /**
    * How long the inbox knows a message from its arrival on, in milliseconds; null for ever. Beyond what `expiry` keeps,
    * it is of each message a few digests. A message whose first attempt began earlier, and that is not known, is
    * rejected with `too_old_to_deduplicate`. A longer time holds for what arrives from then on.
    *
-   * @default The longer of `expiry.succeededMs` and the longest schedule of `retry` plus a day, at most 90 days more
+   * @default the longer of `expiry.succeededMs` and the longest schedule of `retry` plus a day, at most 90 days more
    */
   readonly dedupMs?: number | null;
-  /** How long a claim holds without renewal; 60,000 if not given. A dead worker's messages wait this long. */
+  /**
+   * How long a claim holds without renewal. A dead worker's messages wait this long.
+   *
+   * @default 60_000
+   */
   readonly leaseMs?: number;
-  /** How long a handler may take; 30,000 if not given. */
+  /**
+   * How long a handler may take.
+   *
+   * @default 30_000
+   */
   readonly handlerTimeoutMs?: number;
-  /** How many handlers of one group run at once; 5 if not given, so that they fit a pool of 10 connections. */
+  /**
+   * How many handlers of one group run at once. The default fits a pool of 10 connections.
+   *
+   * @default 5
+   */
   readonly concurrency?: number;
   /** Other concurrencies for some groups. */
   readonly groups?: Readonly<Record<string, { readonly concurrency: number }>>;
-  /** How many messages are claimed at once for sending; 500 if not given. */
+  /**
+   * How many messages are claimed at once for sending.
+   *
+   * @default 500
+   */
   readonly batchSize?: number;
-  /** How often a running bus looks for work that nobody told it of; 1,000 if not given, 30,000 where the store tells. */
+  /**
+   * How often a running bus looks for work that nobody told it of.
+   *
+   * @default 1_000; 30_000 with a store that notifies
+   */
   readonly pollMs?: number;
   /**
-   * How long a running bus rests at the most before it asks a transport again that it must fetch messages
-   * from; 5,000 if not given. It asks sooner after something came.
+   * How long a running bus rests at the most before it asks a transport again that it must fetch messages from. It
+   * asks sooner after something came.
+   *
+   * @default 5_000
    */
   readonly pullMs?: number;
-  /** How often expired messages are deleted; an hour if not given. */
+  /**
+   * How often expired messages are deleted.
+   *
+   * @default 3_600_000
+   */
   readonly pruneEveryMs?: number;
   /**
    * For how long a message is tried, every 30 seconds and by every instance, that has no route or no
@@ -95,7 +129,11 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    * @default 3_600_000
    */
   readonly unroutableForMs?: number;
-  /** The largest body, in bytes; 1 MiB if not given. */
+  /**
+   * The largest body, in bytes.
+   *
+   * @default 1 MiB
+   */
   readonly maxBodyBytes?: number;
   /** Wraps every publish, the first one outermost. */
   readonly onPublish?: readonly PublishMiddleware[];
@@ -110,16 +148,32 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly fence?: Fence<BusinessTx>;
   /** How to ask other active sides, by name, for the outcome of half messages they prepared here. */
   readonly checkBacks?: Readonly<Record<string, CheckBack>>;
-  /** When half messages are asked about; fields not given are those of `DEFAULT_CHECK`. */
+  /**
+   * When check-backs ask about half messages. Fields that are left out keep the defaults.
+   *
+   * @default DEFAULT_CHECK
+   */
   readonly check?: Partial<CheckPolicy>;
-  /** How long an active side may take to answer; 5,000 if not given. */
+  /**
+   * How long an active side may take to answer.
+   *
+   * @default 5_000
+   */
   readonly checkTimeoutMs?: number;
   /** Wakes the bus where nothing is resident: without it only a cron that ticks does. A running bus needs none. */
   readonly alarm?: Alarm;
   /** Is told what happens. */
   readonly observe?: Observer;
-  /** Where the time comes from; the platform's if not given. */
+  /**
+   * Where the time comes from.
+   *
+   * @default the platform's
+   */
   readonly clock?: Clock;
-  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. It decides jitter, never safety. */
+  /**
+   * Where chance comes from, as numbers in [0, 1). It decides jitter, never safety.
+   *
+   * @default the platform's
+   */
   readonly random?: () => number;
 }

@@ -18,8 +18,9 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
    */
   readonly tx?: Tx | SqlClient;
   /**
-   * The id, for a caller that may publish the same message twice: the second time changes nothing. A new
-   * UUIDv7 if not given.
+   * The id, for a caller that may publish the same message twice: the second time changes nothing.
+   *
+   * @default a new UUIDv7
    */
   readonly id?: string;
   /** Headers to carry along. The object is not changed. */
@@ -28,11 +29,23 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
   readonly callback?: CallbackContract<Reply>;
   /** The contract under which the publisher learns that all attempts are used up. */
   readonly failureCallback?: CallbackContract<FailureReport>;
-  /** How long to wait before delivery, in milliseconds; 0 if not given. */
+  /**
+   * How long to wait before delivery, in milliseconds.
+   *
+   * @default 0
+   */
   readonly delayMs?: number;
-  /** After how many milliseconds the message is no longer worth delivering; never if not given. */
+  /**
+   * After how many milliseconds the message is no longer worth delivering.
+   *
+   * @default never
+   */
   readonly deadlineMs?: number;
-  /** When a failed sending is tried again; the contract's policy, or the bus's, if not given. */
+  /**
+   * When a failed sending is tried again.
+   *
+   * @default the contract's policy, or the bus's
+   */
   readonly retry?: RetryPolicy;
   /**
    * A URL that the message goes to instead of the route of its name, for best-effort notification: it is
@@ -40,7 +53,11 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
    * passed, and the receiver may ask for it at the edge app's query route. Wants a transport that allows it.
    */
   readonly destination?: string | URL;
-  /** The media type of a text or bytes body; JSON if not given, `application/octet-stream` for bytes. */
+  /**
+   * The media type of a text or bytes body.
+   *
+   * @default JSON; `application/octet-stream` for bytes
+   */
   readonly contentType?: string;
 }
 

@@ -19,6 +19,10 @@ export interface RawMessage
 /** How a message whose body is encoded already is published; see {@linkcode PublishOptions}. */
 export interface RawOptions<Tx = unknown>
   extends Pick<PublishOptions<Tx>, "tx" | "delayMs" | "deadlineMs" | "retry"> {
-  /** What the body must fit, with its own retry policy; anything goes if not given. */
+  /**
+   * What the body must fit, with its own retry policy.
+   *
+   * @default anything goes
+   */
   readonly contract?: Contract;
 }

@@ -32,24 +32,34 @@ export interface SubscribeOptions {
    * any number of them. The contract's schemas hold for every name that matches.
    */
   readonly pattern?: string;
-  /** When a failed message is tried again; the bus's own policy if not given. */
+  /**
+   * When a failed message is tried again.
+   *
+   * @default the bus's own policy
+   */
   readonly retry?: RetryPolicy;
-  /** How long the handler may take, in milliseconds; that of the bus if not given. */
+  /**
+   * How long the handler may take, in milliseconds.
+   *
+   * @default that of the bus
+   */
   readonly timeoutMs?: number;
   /**
-   * How many messages may be handled in one transaction; 1 if not given. More are several times as
-   * fast where handlers are short. They run one after another, and their writes commit together with
-   * their marks. If one fails, nothing of the transaction is kept and each message is handled again by
-   * itself: what a handler does outside `tx` may then happen twice. On a store without transactions each
-   * is handled by itself.
+   * How many messages may be handled in one transaction. More are several times as fast where handlers are short.
+   * They run one after another, and their writes commit together with their marks. If one fails, nothing of the
+   * transaction is kept and each message is handled again by itself: what a handler does outside `tx` may then
+   * happen twice. On a store without transactions each is handled by itself.
+   *
+   * @default 1
    */
   readonly maxBatch?: number;
   /**
-   * Whether the handler runs in a transaction of the store; true if not given. A handler whose work lies
-   * elsewhere has nothing to write with `tx`: with `false` it gets none, no connection is held while it
-   * runs, and its mark and reply are written after it, in statements it shares with others, which is
-   * many times as fast. If the worker dies in between, the handler runs again, as it does for all that
-   * a handler does outside `tx`.
+   * Whether the handler runs in a transaction of the store. A handler whose work lies elsewhere has nothing to
+   * write with `tx`: with `false` it gets none, no connection is held while it runs, and its mark and reply are
+   * written after it, in statements it shares with others, which is many times as fast. If the worker dies in
+   * between, the handler runs again, as it does for all that a handler does outside `tx`.
+   *
+   * @default true
    */
   readonly transaction?: boolean;
 }
@@ -121,9 +131,17 @@ export interface Subscriber<in Tx = unknown> {
   readonly retry: RetryPolicy | undefined;
   /** How long the handler may take, in milliseconds; undefined for that of the bus. */
   readonly timeoutMs: number | undefined;
-  /** How many messages may be handled in one transaction; 1 if not given. */
+  /**
+   * How many messages may be handled in one transaction.
+   *
+   * @default 1
+   */
   readonly maxBatch?: number;
-  /** Whether the handler runs in a transaction; true if not given. */
+  /**
+   * Whether the handler runs in a transaction.
+   *
+   * @default true
+   */
   readonly transaction?: boolean;
   /** Does the work. */
   readonly handle: (body: unknown, context: HandlerContext<Tx>) => unknown;

@@ -11,7 +11,11 @@ export interface Undeliverable {
   readonly id: string;
   /** Why it was given up, in words an operator can use. */
   readonly reason: string;
-  /** Whether its publisher has had word of it already, from the receiver; false if not given. */
+  /**
+   * Whether its publisher has had word of it already, from the receiver.
+   *
+   * @default false
+   */
   readonly isTold?: boolean;
   /**
    * The message itself, to be kept as failed if the outbox has forgotten it by now and `proof` shows that it
@@ -21,8 +25,9 @@ export interface Undeliverable {
   /** What proves to the transport that this service sent `message`. */
   readonly proof?: string;
   /**
-   * When whoever gave it up said so, in Unix milliseconds; now if not given. What was sent again after that
-   * is left alone.
+   * When whoever gave it up said so, in Unix milliseconds. What was sent again after that is left alone.
+   *
+   * @default now
    */
   readonly saidAtMs?: number;
 }

@@ -6,7 +6,7 @@
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 
 /** A running limit. */
-interface TimeLimit {
+export interface TimeLimit {
   /** Aborts when the time is up, or when the outer signal does. */
   readonly signal: AbortSignal;
   /**

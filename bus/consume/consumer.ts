@@ -8,7 +8,8 @@ import type { Message } from "../../core/message/message.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { resultOf } from "../records/delivery_result.ts";
-import { attempt, type AttemptEnd } from "./run_handler.ts";
+import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
+import { StoredHandlers } from "./handler_transaction.ts";
 import { answerConflict, answerToFailure } from "../publish/answers.ts";
 import { Intake, type Taken } from "./intake.ts";
 import { HELD_BY_GROUP } from "./held_by_group.ts";
@@ -19,18 +20,10 @@ import type { Publisher } from "../publish/publisher.ts";
 import { Settler } from "../records/settle_step.ts";
 import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
-import { attemptBatch, batchesOf, batchFrom, type Member } from "./run_handler_batch.ts";
+import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
-/** What became of a record that was to be handled. */
-interface Handling {
-  /** What whoever delivered it is told. */
-  readonly result: DeliveryResult;
-  /** Whether an attempt was made and failed. */
-  readonly attemptFailed: boolean;
-}
-
-const ACCEPTED: Handling = { result: { kind: "accepted" }, attemptFailed: false };
+const ACCEPTED: DeliveryResult = { kind: "accepted" };
 
 /** What the consumer works with. */
 interface ConsumerParts<Tx> {
@@ -47,12 +40,14 @@ interface ConsumerParts<Tx> {
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
   readonly #settler: Settler<Tx>;
+  readonly #handlers: StoredHandlers<Tx>;
   readonly #intake: Intake<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     this.#parts = parts;
     this.#intake = new Intake(parts);
     this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
+    this.#handlers = new StoredHandlers({ ...parts, settler: this.#settler });
   }
 
   /** See {@linkcode Intake.receive}. */
@@ -87,7 +82,7 @@ export class Consumer<Tx> {
         key,
         kind: isSuspect ? "suspect" : "fresh",
       });
-      if (claimed !== undefined) return (await this.handle(claimed, stop)).result;
+      if (claimed !== undefined) return await this.handle(claimed, stop);
     }
     return { kind: "accepted" };
   }
@@ -135,17 +130,25 @@ export class Consumer<Tx> {
   /**
    * Handles one claimed record and settles it; one that is not begun by `untilMs`, in Unix milliseconds,
    * is given back. Never rejects: a record that cannot be settled keeps its lease.
+   *
+   * @param attemptFailed Is told when an attempt was made and failed.
    */
   async handle(
     record: StoredRecord,
     stop: AbortSignal,
     untilMs = Infinity,
-  ): Promise<Handling> {
+    attemptFailed: () => void = () => {},
+  ): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
     const lost = new AbortController();
     const held = leases.hold("inbox", [record], () => lost.abort(new Error("The lease was lost")));
     try {
-      return await this.#handle(record, AbortSignal.any([stop, lost.signal]), untilMs);
+      return await this.#handle(
+        record,
+        AbortSignal.any([stop, lost.signal]),
+        untilMs,
+        attemptFailed,
+      );
     } catch (error) {
       settings.observe({ kind: "error", during: "handle", error });
       return ACCEPTED;
@@ -169,16 +172,17 @@ export class Consumer<Tx> {
     records: readonly StoredRecord[],
     stop: AbortSignal,
     untilMs = Infinity,
-  ): Promise<Handling[]> {
-    const ends = new Map<StoredRecord, Handling>();
+    attemptFailed?: () => void,
+  ): Promise<DeliveryResult[]> {
+    const ends = new Map<StoredRecord, DeliveryResult>();
     const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
     await Promise.all(batches.map(async (batch) => {
       const handled = batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs);
       const each = handled ??
-        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs)));
-      batch.forEach((record, i) => ends.set(record, each[i] as Handling));
+        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs, attemptFailed)));
+      batch.forEach((record, i) => ends.set(record, each[i] as DeliveryResult));
     }));
-    return records.map((record) => ends.get(record) as Handling);
+    return records.map((record) => ends.get(record) as DeliveryResult);
   }
 
   /** Gives back a record that will not be handled by this bus any more. */
@@ -191,8 +195,8 @@ export class Consumer<Tx> {
     records: readonly StoredRecord[],
     stop: AbortSignal,
     untilMs: number,
-  ): Promise<Handling[] | null> {
-    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
+  ): Promise<DeliveryResult[] | null> {
+    const { settings, subscriptions, leases, limiter, draining } = this.#parts;
     const lost = new AbortController();
     const held = leases.hold("inbox", records, () => lost.abort(new Error("A lease was lost")));
     const leave = await limiter.enter((records[0] as StoredRecord).group);
@@ -200,13 +204,13 @@ export class Consumer<Tx> {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
-      const members: Member<Tx>[] = [];
+      const runs: HandlerRun<Tx, StoredRecord>[] = [];
       for (const record of records) {
         const subscriber = subscriptions.of(record.message.name).get(record.group);
         if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
-        members.push({ subscriber, record });
+        runs.push({ subscriber, record });
       }
-      const ends = await attemptBatch({ settings, publisher, signal }, members);
+      const ends = await attemptBatch({ settings, handlers: this.#handlers }, runs, signal);
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
@@ -225,8 +229,13 @@ export class Consumer<Tx> {
     return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
   }
 
-  async #handle(record: StoredRecord, signal: AbortSignal, untilMs: number): Promise<Handling> {
-    const { settings, subscriptions, publisher, leases, limiter, draining } = this.#parts;
+  async #handle(
+    record: StoredRecord,
+    signal: AbortSignal,
+    untilMs: number,
+    attemptFailed: () => void,
+  ): Promise<DeliveryResult> {
+    const { settings, subscriptions, limiter, draining } = this.#parts;
     const leave = await limiter.enter(record.group);
     try {
       const nowMs = settings.clock.now();
@@ -240,18 +249,10 @@ export class Consumer<Tx> {
         const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
         return await this.#settle(record, unroutable(settings, reason));
       }
-      const settler = this.#settler;
-      const ending = () => leases.ending(record);
-      const end = await attempt({
-        settings,
-        publisher,
-        settler,
-        subscriber,
-        record,
-        signal,
-        ending,
-      });
-      return await this.#ended(record, end);
+      const prepared = this.#handlers.prepare();
+      if (prepared !== null) await prepared;
+      const result = await attempt(this.#handlers, { record, subscriber }, signal);
+      return await this.#ended(record, result, attemptFailed);
     } finally {
       leave();
     }
@@ -259,40 +260,36 @@ export class Consumer<Tx> {
 
   async #ended(
     record: StoredRecord,
-    end: AttemptEnd,
-  ): Promise<Handling> {
-    const { settings } = this.#parts;
-    const { outcome } = end;
-    switch (outcome.kind) {
+    result: HandlerResult,
+    attemptFailed: () => void,
+  ): Promise<DeliveryResult> {
+    switch (result.kind) {
       case "handled":
-        return this.#kept(end);
+        return this.#kept(result);
       case "stale":
-        settings.observe({ kind: "stale", ...identityOf(record) });
+        this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
       case "released":
-        return await this.#settle(record, {
-          kind: "release",
-          delayMs: outcome.delayMs,
-          reason: record.reason,
-        });
+        return await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
       case "fail":
-        return await this.#settle(record, outcome);
+        return await this.#settle(record, result, attemptFailed);
     }
   }
 
   /** Says what was settled with the handler's own writes. */
-  #kept({ decision, answer }: AttemptEnd): Handling {
+  #kept({ decision, answer }: Handled): DeliveryResult {
     const { settings, publisher } = this.#parts;
     if (decision !== null) report(settings.observe, decision, true);
     if (answer !== null) publisher.committed(answer);
-    return {
-      result: { kind: "handled", duplicate: false, reply: decision?.reply ?? null },
-      attemptFailed: false,
-    };
+    return { kind: "handled", duplicate: false, reply: decision?.reply ?? null };
   }
 
   /** Settles a record whose handler left nothing behind. */
-  async #settle(record: StoredRecord, event: LifecycleEvent): Promise<Handling> {
+  async #settle(
+    record: StoredRecord,
+    event: LifecycleEvent,
+    attemptFailed?: () => void,
+  ): Promise<DeliveryResult> {
     const { settings, subscriptions, leases } = this.#parts;
     leases.ending(record);
     const own = subscriptions.of(record.message.name).get(record.group)?.retry;
@@ -302,11 +299,11 @@ export class Consumer<Tx> {
       : await this.#settlePlain(decision);
     report(settings.observe, decision, applied);
     if (!applied) return ACCEPTED;
+    attemptFailed?.();
     const { state, reason, dueAtMs } = decision.patch;
-    const result: DeliveryResult = state === "failed"
+    return state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
       : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
-    return { result, attemptFailed: event.kind === "fail" };
   }
 
   /** Shares its statement with others that come meanwhile, as when a bus stops and gives all back. */

@@ -99,7 +99,7 @@ export class Reception<Tx> {
     const claimed = received.flatMap((each) => each.claimed ?? []);
     const ends = await consumer.handleAll(claimed, signal);
     const firsts = received.map((each) =>
-      each.claimed === null ? null : ends[claimed.indexOf(each.claimed)]?.result ?? null
+      each.claimed === null ? null : ends[claimed.indexOf(each.claimed)] ?? null
     );
     // After the first ones, as the same message may have come twice.
     return await Promise.all(received.map(async (each, i) => {

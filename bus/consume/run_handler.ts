@@ -1,221 +1,167 @@
 /**
- * One attempt to handle a message: decode, run the handler in a transaction within its time, write the
- * inbox mark and the reply with it.
+ * Running a handler, from a message to what became of it: check, decode, context, middleware, handler, reply,
+ * decision. A bus with a store, batch handling and a receiver without a store all run handlers this way; they
+ * differ in what they do with the result, see {@linkcode HandlerHost.complete}.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { failureOf, type Outcome } from "../../core/lifecycle/outcome.ts";
-import { answerConflict, checkAsked } from "../publish/answers.ts";
+import type { Failure } from "../../core/lifecycle/lifecycle.ts";
+import { failureOf } from "../../core/lifecycle/outcome.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { SettleStep } from "../../core/ports/store.ts";
+import type { Clock } from "../../core/ports/platform.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
-import { replyMessage, roundOf } from "../publish/callback_message.ts";
-import { decodeBody } from "../publish/body_codec.ts";
-import { Handling } from "./handler_context.ts";
 import { hasCode, readableThrown } from "../../core/user_code/thrown.ts";
-import { timeLimit } from "../async/deadline.ts";
-import { wrapHandler } from "../api/middleware.ts";
-import { largestBody, policyOf, type Settings } from "../settings/settings.ts";
-import type { Publisher } from "../publish/publisher.ts";
-import type { Settler, StepEnd } from "../records/settle_step.ts";
-import { decide, type Decision, settlementOf } from "../records/decision.ts";
+import { type ConsumeMiddleware, wrapHandler } from "../api/middleware.ts";
 import type { Subscriber } from "../api/subscriber.ts";
+import { type TimeLimit, timeLimit } from "../async/deadline.ts";
+import { decodeBody } from "../publish/body_codec.ts";
+import { replyMessage, roundOf } from "../publish/callback_message.ts";
+import { decide, type Decision } from "../records/decision.ts";
+import { policyOf, type Settings } from "../settings/settings.ts";
+import { type HandlerPublisher, Handling } from "./handler_context.ts";
 
-/** What an attempt is made with. */
-export interface AttemptParts<Tx> {
-  readonly settings: Settings<Tx>;
-  readonly publisher: Publisher<Tx>;
-  readonly settler: Settler<Tx>;
-  readonly subscriber: Subscriber<Tx>;
-  readonly record: StoredRecord;
-  /** Aborts when the claim was lost or the bus stops. */
-  readonly signal: AbortSignal;
-  /** Is told that the record is being settled, so that its claim ends. */
-  readonly ending: () => void;
-}
+/** What a run of a handler made of its message. The set is closed: an abort or a timeout is never a success. */
+export type HandlerResult =
+  | Handled
+  /** The handler failed, or its message could not be read. */
+  | Failure
+  /** The handler was stopped because the bus stops; the message is given back. */
+  | { readonly kind: "released" }
+  /** Another worker claimed the message while the handler ran; nothing of this run was kept. */
+  | { readonly kind: "stale" };
 
-/** How an attempt ended: `decision` is set when it was settled with the handler's own writes. */
-export interface AttemptEnd {
-  readonly outcome: Outcome;
+/** The handler did its work. */
+export interface Handled {
+  readonly kind: "handled";
+  /** What it returned. */
+  readonly value: unknown;
+  /** The message that goes back to the publisher; null when none does. */
+  readonly reply: Message | null;
+  /** What becomes of the record; null where nothing is stored. */
   readonly decision: Decision | null;
-  /** The reply as it was added to the outbox; null when there is none, or an earlier run added it. */
+  /** The reply as it goes to the outbox; null when there is none, or an earlier run added it. */
   readonly answer: NewRecord | null;
 }
 
-/** Runs one attempt. Never rejects: what goes wrong is the outcome. */
-export async function attempt<Tx>(parts: AttemptParts<Tx>): Promise<AttemptEnd> {
-  const { settings, publisher, subscriber, record } = parts;
-  const timeoutMs = subscriber.timeoutMs ?? settings.handlerTimeoutMs;
-  // Before the transaction, which may hold the store's only connection.
-  if (settings.store.capabilities.transactions && !settings.responder.isKnown) {
-    await settings.responder.name();
-  }
+/** What a handler needs to know of the record of its message. */
+type InHand = Pick<StoredRecord, "message" | "group" | "attempts" | "details">;
+
+/** A message, and the subscriber that is to handle it. */
+export interface HandlerRun<Tx, Held extends InHand = InHand> {
+  readonly record: Held;
+  readonly subscriber: Subscriber<Tx>;
+}
+
+/** What runs handlers: a bus with a store, or a receiver without one. */
+export interface HandlerHost<Tx, Held extends InHand = InHand> {
+  readonly clock: Clock;
+  /** Wraps every handler, the first one outermost. */
+  readonly onConsume: readonly ConsumeMiddleware<Tx>[];
+  /** How long a handler may take whose subscriber does not say, in milliseconds. */
+  readonly handlerTimeoutMs: number;
+  /** The largest body of a reply, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Publishes what handlers publish. */
+  readonly publisher: HandlerPublisher<Tx>;
+  /** The name under which replies are sent. */
+  readonly responder: () => Promise<string>;
+  /** Whether messages are claimed, so that a claim can be lost while a handler runs. */
+  readonly claims: boolean;
+  /** Checks that a message may be handled here; throws what its attempt fails with. */
+  check(run: HandlerRun<Tx, Held>): void;
+  /** Calls {@linkcode runHandler} within the limit, and keeps what it gives. */
+  complete(run: HandlerRun<Tx, Held>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
+}
+
+/**
+ * Makes one attempt to handle a message. Never rejects: what goes wrong is the result.
+ *
+ * @param signal Aborts when the claim was lost or the bus stops.
+ */
+export async function attempt<Tx, Held extends InHand>(
+  host: HandlerHost<Tx, Held>,
+  run: HandlerRun<Tx, Held>,
+  signal: AbortSignal,
+): Promise<HandlerResult> {
+  const { record: { message }, subscriber } = run;
+  const timeoutMs = subscriber.timeoutMs ?? host.handlerTimeoutMs;
   const limit = timeLimit(
-    settings.clock,
+    host.clock,
     timeoutMs,
-    parts.signal,
+    signal,
     () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
   );
   let isRead = false;
   try {
-    checkAsked(settings, record.message);
-    const body = await limit.race(() => decodeBody(subscriber.body, record.message));
+    host.check(run);
+    const body = await limit.race(() => decodeBody(subscriber.body, message));
     isRead = true;
-    if (subscriber.transaction === false) {
-      return await limit.race(() => withoutTransaction(parts, body, limit.signal));
-    }
-    let used: Tx | undefined;
-    const end = await settings.store.transaction((tx) => {
-      used = tx;
-      return limit.race(() => inTransaction(parts, body, tx, limit.signal));
-    });
-    publisher.ended(used as Tx);
-    return end;
+    return await host.complete(run, body, limit);
   } catch (thrown) {
-    if (hasCode(thrown, "lease_lost")) {
-      return ended({ kind: "stale" });
-    }
-    if (parts.signal.aborted) {
-      return ended({ kind: "released", delayMs: 0, reason: "The bus stopped" });
-    }
-    return ended(failureOf(thrown, isRead));
+    if (host.claims && hasCode(thrown, "lease_lost")) return { kind: "stale" };
+    if (signal.aborted) return { kind: "released" };
+    return failureOf(thrown, isRead);
   } finally {
     limit.end();
   }
 }
 
-function ended(outcome: Outcome): AttemptEnd {
-  return { outcome, decision: null, answer: null };
-}
-
-async function inTransaction<Tx>(
-  parts: AttemptParts<Tx>,
+/** Runs the handler on a body that was decoded, and makes its reply; writes nothing itself. */
+export async function runHandler<Tx>(
+  host: Omit<HandlerHost<Tx>, "check" | "complete">,
+  { record, subscriber }: HandlerRun<Tx>,
   body: unknown,
   tx: Tx,
   signal: AbortSignal,
-): Promise<AttemptEnd> {
-  const { settings } = parts;
-  const done = await parts.publisher.within(tx, () => handled(parts, body, tx, signal));
-  // A handler that went on after its time was up must not settle what it no longer holds.
-  signal.throwIfAborted();
-  parts.ending();
-  const added = await parts.settler.within(tx, stepOf(done));
-  const conflict = conflictOf(parts, done, added);
-  // Thrown inside the transaction, this takes back everything in it, and fails the message.
-  if (conflict !== null && settings.store.capabilities.transactions) throw conflict;
-  return kept(done, added);
-}
-
-async function withoutTransaction<Tx>(
-  parts: AttemptParts<Tx>,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<AttemptEnd> {
-  const done = await handled(parts, body, undefined as Tx, signal);
-  signal.throwIfAborted();
-  parts.ending();
-  const added = await parts.settler.alone(stepOf(done));
-  conflictOf(parts, done, added);
-  return kept(done, added);
-}
-
-/** Says that a reply could not be published because another message has its id; null when it was. */
-function conflictOf<Tx>(
-  { settings }: AttemptParts<Tx>,
-  { answer }: Handled,
-  added: StepEnd,
-): AtlastError | null {
-  const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
-  if (conflict !== null) settings.observe({ kind: "error", during: "reply", error: conflict });
-  return conflict;
-}
-
-function stepOf({ decision, answer }: Handled): SettleStep {
-  const records = answer === null ? [] : [answer];
-  return { settlement: settlementOf(decision), box: "outbox", records };
-}
-
-function kept({ decision, reply, answer }: Handled, added: StepEnd): AttemptEnd {
-  // Thrown inside the transaction, this takes back everything in it.
-  if (added === null) {
-    throw new AtlastError(
-      "lease_lost",
-      "Cannot keep this attempt: got a message that another worker claimed meanwhile",
-    );
-  }
-  return { outcome: { kind: "handled", reply }, decision, answer: added[0]?.added ? answer : null };
-}
-
-/** What a handler that did its work leaves to be written with it. */
-export interface Handled {
-  readonly decision: Decision;
-  readonly reply: Message | null;
-  /** The reply as it is to be added to the outbox; null when there is none. */
-  readonly answer: NewRecord | null;
-}
-
-/**
- * Runs the handler and decides what becomes of its message; writes nothing itself.
- *
- * @param nowMs When it counts as handled, in Unix milliseconds; when the handler is done if not given.
- */
-export async function handled<Tx>(
-  { settings, publisher, subscriber, record }: Omit<
-    AttemptParts<Tx>,
-    "signal" | "settler" | "ending"
-  >,
-  body: unknown,
-  tx: Tx,
-  signal: AbortSignal,
-  nowMs?: number,
 ): Promise<Handled> {
-  const handling = new Handling(record, tx, signal, publisher);
+  const context = new Handling(record, tx, signal, host.publisher);
   let value: unknown;
   try {
-    value = settings.onConsume.length === 0
-      ? await subscriber.handle(body, handling)
+    value = host.onConsume.length === 0
+      ? await subscriber.handle(body, context)
       : await wrapHandler(
-        settings.onConsume,
-        handling,
-        async (value) => await subscriber.handle(value, handling),
+        host.onConsume,
+        context,
+        async (value) => await subscriber.handle(value, context),
       )(body);
-    const begun = handling.finished();
+    const begun = context.finished();
     if (begun !== null) await begun;
   } catch (thrown) {
     // It goes through the transaction of a driver, which may want to read it.
     throw readableThrown(thrown);
   } finally {
-    handling.close();
+    context.close();
   }
-  const policy = policyOf(settings, record, subscriber.retry);
-  const decided = () =>
-    decide(settings, record, { kind: "succeed" }, policy, recordedReply(value), nowMs);
   // Nothing returned, nothing promised and nowhere to send it: most handlers.
-  if (value === undefined && subscriber.reply === undefined && handling.callbackName === null) {
-    return { decision: decided(), reply: null, answer: null };
+  if (value === undefined && subscriber.reply === undefined && context.callbackName === null) {
+    return { kind: "handled", value, reply: null, decision: null, answer: null };
   }
+  const { message: request, group } = record;
   const reply = await replyMessage(
-    {
-      request: record.message,
-      group: record.group,
-      round: roundOf(record),
-      responder: () => settings.responder.name(),
-    },
+    { request, group, round: roundOf(record), responder: host.responder },
     subscriber.reply,
     value,
-    handling.choices,
-    settings.clock.now(),
-    largestBody(settings),
+    context.choices,
+    host.clock.now(),
+    host.maxBodyBytes,
   );
-  return {
-    decision: decided(),
-    reply,
-    answer: reply === null ? null : publisher.answer(reply),
-  };
+  return { kind: "handled", value, reply, decision: null, answer: null };
 }
 
-/** What a redelivery is answered with. */
-function recordedReply(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value);
+/**
+ * Decides what becomes of the stored message of a handler that did its work.
+ *
+ * @param nowMs When it counts as handled, in Unix milliseconds.
+ */
+export function decideHandled<Tx>(
+  settings: Settings<Tx>,
+  { record, subscriber }: HandlerRun<Tx, StoredRecord>,
+  { value }: Handled,
+  nowMs?: number,
+): Decision {
+  const policy = policyOf(settings, record, subscriber.retry);
+  // What a redelivery is answered with.
+  const reply = value === undefined ? null : JSON.stringify(value);
+  return decide(settings, record, { kind: "succeed" }, policy, reply, nowMs);
 }

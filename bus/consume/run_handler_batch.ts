@@ -9,42 +9,45 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Clock } from "../../core/ports/platform.ts";
-import { answerConflict, checkAsked } from "../publish/answers.ts";
-import { type AttemptEnd, type AttemptParts, type Handled, handled } from "./run_handler.ts";
+import { answerConflict } from "../publish/answers.ts";
+import { type Handled, type HandlerRun, runHandler } from "./run_handler.ts";
+import type { StoredHandlers } from "./handler_transaction.ts";
 import { decodeBodySoon } from "../publish/body_codec.ts";
 import { settlementOf } from "../records/decision.ts";
+import type { Settings } from "../settings/settings.ts";
 import { unlessAborted } from "../async/deadline.ts";
 
-/** A message with the subscriber that handles it. */
-export type Member<Tx> = Pick<AttemptParts<Tx>, "record" | "subscriber">;
+/** What a batch is handled with. */
+interface BatchParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly handlers: StoredHandlers<Tx>;
+}
 
 /** Thrown to take a transaction back when some of its messages are not ours any more. */
 class NotAllOurs extends Error {}
 
 /**
- * Runs an attempt for each of `members` in one transaction.
+ * Runs an attempt for each message in one transaction.
  *
  * @param signal Aborts when a claim was lost or the bus stops.
- * @returns How they ended, in the order of `members`; null when nothing was kept.
+ * @returns How they ended, in the order of `runs`; null when nothing was kept.
  */
 export async function attemptBatch<Tx>(
-  shared: Pick<AttemptParts<Tx>, "settings" | "publisher" | "signal">,
-  members: readonly Member<Tx>[],
-): Promise<AttemptEnd[] | null> {
-  const { settings, publisher, signal } = shared;
-  const { store, clock } = settings;
-  // Before the transaction, which may hold the store's only connection.
-  if (store.capabilities.transactions && !settings.responder.isKnown) {
-    await settings.responder.name();
-  }
+  parts: BatchParts<Tx>,
+  runs: readonly HandlerRun<Tx, StoredRecord>[],
+  signal: AbortSignal,
+): Promise<Handled[] | null> {
+  const { settings: { store, clock }, handlers } = parts;
+  const prepared = handlers.prepare();
+  if (prepared !== null) await prepared;
   const patience = new Patience(clock, signal);
   try {
     let used: Tx | undefined;
     const ends = await store.transaction((tx) => {
       used = tx;
-      return patience.race(() => inOneTransaction(shared, members, tx, patience));
+      return patience.race(() => inOneTransaction(parts, runs, tx, patience));
     });
-    publisher.ended(used as Tx);
+    handlers.publisher.ended(used as Tx);
     return ends;
   } catch {
     // Each is handled by itself now, and tells what is wrong with it.
@@ -55,24 +58,25 @@ export async function attemptBatch<Tx>(
 }
 
 async function inOneTransaction<Tx>(
-  { settings, publisher }: Pick<AttemptParts<Tx>, "settings" | "publisher">,
-  members: readonly Member<Tx>[],
+  { settings, handlers }: BatchParts<Tx>,
+  runs: readonly HandlerRun<Tx, StoredRecord>[],
   tx: Tx,
   patience: Patience,
-): Promise<AttemptEnd[]> {
+): Promise<Handled[]> {
   const { store, clock, handlerTimeoutMs } = settings;
   // As in SQL, what happens in one transaction happens at one time.
   const nowMs = clock.now();
-  const done: Handled[] = [];
+  const done: ReturnType<typeof handlers.decide>[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
-  await publisher.within(tx, async () => {
-    for (const { record, subscriber } of members) {
+  await handlers.publisher.within(tx, async () => {
+    for (const run of runs) {
+      const { record: { message }, subscriber } = run;
       patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
-      checkAsked(settings, record.message);
-      const read = decodeBodySoon(subscriber.body, record.message);
+      handlers.check(run);
+      const read = decodeBodySoon(subscriber.body, message);
       const body = read instanceof Promise ? await read : read;
-      const parts = { settings, publisher, subscriber, record };
-      done.push(await handled(parts, body, tx, patience.signal, nowMs));
+      const handled = await runHandler(handlers, run, body, tx, patience.signal);
+      done.push(handlers.decide(run, handled, nowMs));
       patience.signal.throwIfAborted();
     }
   });
@@ -88,11 +92,9 @@ async function inOneTransaction<Tx>(
     throw new NotAllOurs();
   }
   let next = 0;
-  return done.map(({ decision, reply, answer }) => ({
-    outcome: { kind: "handled", reply },
-    decision,
-    answer: answer !== null && added[next++]?.added ? answer : null,
-  }));
+  return done.map((handled) =>
+    handled.answer === null || added[next++]?.added ? handled : { ...handled, answer: null }
+  );
 }
 
 /** A limit on the time of each handler in turn, with one timer and one signal for all of them. */

@@ -6,15 +6,14 @@
  * @module
  */
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
+import type { Failure } from "../../core/lifecycle/lifecycle.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
 import { checkPattern } from "../../core/message/name.ts";
-import { failureOf } from "../../core/lifecycle/outcome.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
 import { resultOfFailure } from "../../core/wire/redelivery.ts";
-import { isInstance } from "../../core/user_code/thrown.ts";
 import {
   checkRetryPolicy,
   DEFAULT_RETRY,
@@ -25,22 +24,26 @@ import { admitting } from "./admission.ts";
 import {
   asksFailureCallback,
   failureMessage,
-  replyMessage,
   requestedCallback,
 } from "../publish/callback_message.ts";
-import { decodeBody } from "../publish/body_codec.ts";
+import {
+  attempt,
+  type HandlerHost,
+  type HandlerResult,
+  type HandlerRun,
+  runHandler,
+} from "./run_handler.ts";
 import { DirectPublisher } from "./send_now.ts";
 import { detailOf, type FailureDetail, toldReason } from "../api/failure_report.ts";
-import { Handling } from "./handler_context.ts";
 import { Limiter } from "../async/keyed_semaphore.ts";
-import { type ConsumeMiddleware, wrapHandler } from "../api/middleware.ts";
+import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
 import { guarded, type Observer } from "../api/observer.ts";
 import { type Redact, redacted, redacting } from "../settings/redact.ts";
 import { checkService } from "../settings/responder.ts";
 import type { Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
-import { timeLimit } from "../async/deadline.ts";
+import type { TimeLimit } from "../async/deadline.ts";
 
 /** What a subscriber without a store is made of. Times are in milliseconds. */
 export interface StatelessOptions {
@@ -65,21 +68,39 @@ export interface StatelessOptions {
   /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
   readonly redact?: (text: string) => string;
   /**
-   * When failed messages are to be delivered again; CAP's schedule if not given. It holds where whoever
-   * delivers counts its attempts, as a push provider does, and should ask for no more of them than that is set to.
+   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as a push
+   * provider does, and should ask for no more of them than that is set to.
+   *
+   * @default CAP's schedule
    */
   readonly retry?: RetryPolicy;
-  /** How long a handler may take; 30,000 if not given. */
+  /**
+   * How long a handler may take.
+   *
+   * @default 30_000
+   */
   readonly handlerTimeoutMs?: number;
-  /** How many messages of one group in one delivery are handled at once; 5 if not given. */
+  /**
+   * How many messages of one group in one delivery are handled at once.
+   *
+   * @default 5
+   */
   readonly concurrency?: number;
   /** Wraps every handler, the first one outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
   /** Is told what happens. */
   readonly observe?: Observer;
-  /** Where the time comes from; the platform's if not given. */
+  /**
+   * Where the time comes from.
+   *
+   * @default the platform's
+   */
   readonly clock?: Clock;
-  /** Where chance comes from, as numbers in [0, 1); the platform's if not given. It decides jitter alone. */
+  /**
+   * Where chance comes from, as numbers in [0, 1). It decides jitter alone.
+   *
+   * @default the platform's
+   */
   readonly random?: () => number;
 }
 
@@ -87,9 +108,7 @@ export interface StatelessOptions {
 export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
   readonly #retry: RetryPolicy;
-  readonly #timeoutMs: number;
   readonly #concurrency: number;
-  readonly #onConsume: readonly ConsumeMiddleware<undefined>[];
   readonly #observe: Observer;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -98,6 +117,7 @@ export class StatelessReceiver {
   readonly #callbackNames: readonly string[] | null;
   readonly #failureDetail: FailureDetail;
   readonly #redact: Redact | null;
+  readonly #host: HandlerHost<undefined>;
 
   /**
    * Makes a receiver.
@@ -108,10 +128,10 @@ export class StatelessReceiver {
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
     checkRetryPolicy(this.#retry);
-    this.#timeoutMs = above0("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
+    const handlerTimeoutMs = above0("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
     this.#concurrency = above0("concurrency", options.concurrency ?? 5);
-    this.#onConsume = options.onConsume ?? [];
-    this.#service = serviceOf(options);
+    const service = serviceOf(options);
+    this.#service = service;
     options.callbackNames?.forEach(checkPattern);
     this.#callbackNames = options.callbackNames ?? null;
     this.#failureDetail = detailOf(options.failureDetail);
@@ -122,6 +142,17 @@ export class StatelessReceiver {
     this.#clock = guardedClock(options.clock, report);
     this.#publisher = new DirectPublisher(options.transport, this.#clock);
     this.#random = guardedRandom(options.random, report);
+    this.#host = {
+      clock: this.#clock,
+      onConsume: options.onConsume ?? [],
+      handlerTimeoutMs,
+      maxBodyBytes: this.#publisher.maxBodyBytes,
+      publisher: this.#publisher,
+      responder: () => Promise.resolve(service),
+      claims: false,
+      check: (run) => this.#check(run),
+      complete: (run, body, limit) => this.#complete(run, body, limit),
+    };
   }
 
   /**
@@ -167,59 +198,69 @@ export class StatelessReceiver {
   async #handle(
     subscriber: Subscriber<undefined>,
     message: Message,
-    attempt: number | null,
+    nth: number | null,
   ): Promise<DeliveryResult> {
-    const about = {
-      box: "inbox",
-      id: message.id,
-      name: message.name,
-      group: subscriber.group,
-    } as const;
+    const { id, name } = message;
+    const about = { box: "inbox", id, name, group: subscriber.group } as const;
     this.#observe({
-      kind: attempt === null || attempt === 1 ? "received" : "redelivered",
+      kind: nth === null || nth === 1 ? "received" : "redelivered",
       ...about,
     });
-    const progress = { isRead: false };
-    try {
-      await this.#attempt(subscriber, message, attempt, progress);
-      this.#observe({ kind: "succeeded", ...about, attempts: attempt ?? 1 });
+    const record = {
+      message,
+      group: subscriber.group,
+      attempts: (nth ?? 1) - 1,
+      details: null,
+    };
+    const result = await attempt(
+      this.#host,
+      { record, subscriber },
+      new AbortController().signal,
+    );
+    if (result.kind === "handled") {
+      this.#observe({ kind: "succeeded", ...about, attempts: nth ?? 1 });
       return { kind: "handled", duplicate: false, reply: null };
-    } catch (thrown) {
-      const failure = failureOf(thrown, progress.isRead);
-      const reason = this.#redact?.(failure.reason) ?? failure.reason;
-      const policy = subscriber.retry ?? this.#retry;
-      const result: DeliveryResult & { kind: "refused" | "rejected" } = {
-        ...resultOfFailure(failure, policy, attempt, this.#random()),
-        // A handler that ran out of its time may still be at work.
-        ...(isTimeout(thrown) ? { arrived: "unknown" } : {}),
-      };
-      const told = { ...about, attempts: attempt ?? 1, reason };
-      if (result.kind === "refused") {
-        const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
-        this.#observe({ kind: "retrying", ...told, dueAtMs });
-        return result;
-      }
-      this.#observe({ kind: "failed", ...told });
-      // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
-      // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
-      // anyone could have the publisher told of a failure.
-      const isUsedUp = failure.retryable || (attempt ?? 0) > maxAttempts(policy);
-      if (attempt === null || isUsedUp) return result;
-      const { code = "handler_failed" } = failure;
-      const isTold = await this.#reported(message, { ...told, code });
-      return isTold ? { ...result, isTold } : UNREPORTED;
     }
+    // Nothing is claimed here, and nothing is stopped.
+    return await this.#failed(subscriber, message, nth, result as Failure);
   }
 
-  /** Runs the handler within its time, and sends its reply. */
-  async #attempt(
+  /** What whoever delivers is told of a failure; its publisher is told where it asked to be. */
+  async #failed(
     subscriber: Subscriber<undefined>,
     message: Message,
-    attempt: number | null,
-    progress: { isRead: boolean },
-  ): Promise<void> {
-    const { group, timeoutMs = this.#timeoutMs } = subscriber;
-    if ((attempt ?? 0) > maxAttempts(subscriber.retry ?? this.#retry)) {
+    nth: number | null,
+    failure: Failure,
+  ): Promise<DeliveryResult> {
+    const { id, name } = message;
+    const { code = "handler_failed" } = failure;
+    const reason = this.#redact?.(failure.reason) ?? failure.reason;
+    const policy = subscriber.retry ?? this.#retry;
+    const result: DeliveryResult & { kind: "refused" | "rejected" } = {
+      ...resultOfFailure(failure, policy, nth, this.#random()),
+      // A handler that ran out of its time may still be at work.
+      ...(code === "timed_out" ? { arrived: "unknown" } : {}),
+    };
+    const about = { box: "inbox", id, name, group: subscriber.group } as const;
+    const told = { ...about, attempts: nth ?? 1, reason };
+    if (result.kind === "refused") {
+      const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
+      this.#observe({ kind: "retrying", ...told, dueAtMs });
+      return result;
+    }
+    this.#observe({ kind: "failed", ...told });
+    // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
+    // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
+    // anyone could have the publisher told of a failure.
+    const isUsedUp = failure.retryable || (nth ?? 0) > maxAttempts(policy);
+    if (nth === null || isUsedUp) return result;
+    const isTold = await this.#reported(message, { ...told, code });
+    return isTold ? { ...result, isTold } : UNREPORTED;
+  }
+
+  /** Refuses a message before its handler runs that cannot be answered, or whose attempts are used up. */
+  #check({ record: { message, attempts }, subscriber }: HandlerRun<undefined>): void {
+    if (attempts + 1 > maxAttempts(subscriber.retry ?? this.#retry)) {
       throw new NonRetryable("The attempts were used up before this one");
     }
     if (!this.#publisher.canSend && requestedCallback(message) !== null) {
@@ -227,44 +268,17 @@ export class StatelessReceiver {
         `Cannot send the callback "${requestedCallback(message)}": want a transport in the options`,
       );
     }
-    const limit = timeLimit(
-      this.#clock,
-      timeoutMs,
-      new AbortController().signal,
-      () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
-    );
-    try {
-      const reply = await limit.race(async () => {
-        const body = await decodeBody(subscriber.body, message);
-        progress.isRead = true;
-        const attempts = (attempt ?? 1) - 1;
-        const inHand = { message, group, attempts };
-        const handling = new Handling(inHand, undefined, limit.signal, this.#publisher);
-        const handle = wrapHandler(
-          this.#onConsume,
-          handling,
-          async (value) => await subscriber.handle(value, handling),
-        );
-        let value: unknown;
-        try {
-          value = await handle(body);
-          await handling.finished();
-        } finally {
-          handling.close();
-        }
-        return await replyMessage(
-          { request: message, group, round: 1, responder: () => Promise.resolve(this.#service) },
-          subscriber.reply,
-          value,
-          handling.choices,
-          this.#clock.now(),
-          this.#publisher.maxBodyBytes,
-        );
-      });
-      if (reply !== null) await this.#sendAnswer("reply", reply);
-    } finally {
-      limit.end();
-    }
+  }
+
+  /** Runs a handler, and sends its reply: there is nowhere to keep it. */
+  async #complete(
+    run: HandlerRun<undefined>,
+    body: unknown,
+    limit: TimeLimit,
+  ): Promise<HandlerResult> {
+    const done = await limit.race(() => runHandler(this.#host, run, body, undefined, limit.signal));
+    if (done.reply !== null) await this.#sendAnswer("reply", done.reply);
+    return done;
   }
 
   /** Tells the publisher of a failure for good; false when that could not be done now. */
@@ -348,10 +362,6 @@ function combined(results: readonly DeliveryResult[]): DeliveryResult {
 function mayHaveEffect(result: DeliveryResult): boolean {
   if (result.kind === "handled") return true;
   return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";
-}
-
-function isTimeout(thrown: unknown): boolean {
-  return isInstance(thrown, AtlastError) && thrown.code === "timeout";
 }
 
 function above0(option: string, value: number): number {

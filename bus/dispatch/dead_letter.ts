@@ -8,7 +8,7 @@ import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Settings } from "../settings/settings.ts";
-import { untilApplied } from "../records/until_applied.ts";
+import { updateRecord } from "../records/update_record.ts";
 
 /** How far the clock of whoever says so may be behind, in milliseconds. */
 const MAX_CLOCK_ERROR_MS = 10_000;
@@ -24,19 +24,30 @@ export async function undeliverable<Tx>(
   await store.ready();
   const isOurs = message?.id === id && proof !== undefined &&
     await settings.transport.provesSent?.(message, proof) === true;
-  return await untilApplied(`fail message "${id}"`, async () => {
-    const record = await store.find("outbox", { id, group: "" });
-    if (record?.state === "failed") return "failed";
-    if (record?.state === "scheduled") {
-      return record.leaseUntilMs === null ? "scheduled" : "sending";
-    }
-    if (record?.state === "succeeded") {
-      const sentAtMs = settledAt(record, settings.expiry.outbox.succeededMs);
-      if (saidAtMs + MAX_CLOCK_ERROR_MS < sentAtMs) return "succeeded";
-      if (await dispatcher.giveUp(record, reason, isTold)) return "failed";
-    } else if (record === null && isOurs && message !== undefined) {
-      if (await dispatcher.keepFailed(message, reason, isTold)) return "failed";
-    } else {
+  return await updateRecord<Tx, UndeliverableStanding>(settings, {
+    what: `fail message "${id}"`,
+    box: "outbox",
+    key: { id, group: "" },
+    choose: async (record) => {
+      if (record?.state === "failed") return { result: "failed" };
+      if (record?.state === "scheduled") {
+        return { result: record.leaseUntilMs === null ? "scheduled" : "sending" };
+      }
+      if (record?.state === "succeeded") {
+        const sentAtMs = settledAt(record, settings.expiry.outbox.succeededMs);
+        if (saidAtMs + MAX_CLOCK_ERROR_MS < sentAtMs) return { result: "succeeded" };
+        return {
+          record,
+          event: { kind: "undeliverable", reason },
+          claimed: false,
+          settle: (decision) => dispatcher.giveUp(decision, isTold),
+          done: () => "failed",
+        };
+      }
+      if (record === null && isOurs && message !== undefined) {
+        const isKept = await dispatcher.keepFailed(message, reason, isTold);
+        return isKept ? { result: "failed" } : undefined;
+      }
       observe({
         kind: "error",
         during: "undeliverable",
@@ -45,9 +56,8 @@ export async function undeliverable<Tx>(
           `Cannot fail message "${id}", which was given up: the outbox has none such (${reason})`,
         ),
       });
-      return "unknown";
-    }
-    return undefined;
+      return { result: "unknown" };
+    },
   });
 }
 

@@ -150,14 +150,13 @@ export class Dispatcher<Tx> {
   }
 
   /**
-   * Fails a message that was sent, and then given up by what had taken it; false when it stands
+   * Settles that a message failed which was sent, and then given up by what had taken it; false when it stands
    * elsewhere by now.
    *
    * @param isTold Whether its publisher has had word of it already.
    */
-  async giveUp(record: StoredRecord, reason: string, isTold: boolean): Promise<boolean> {
+  async giveUp(decision: Decision, isTold: boolean): Promise<boolean> {
     const { store, observe } = this.#settings;
-    const decision = this.#decide(record, { kind: "undeliverable", reason });
     const settlement = { ...settlementOf(decision), claimed: false };
     const word = isTold ? null : await this.#wordOfFailure(decision);
     const applied = word === null

@@ -17,12 +17,12 @@ import { later } from "../../core/lifecycle/retry.ts";
 import { isSamePublish } from "../../core/message/same_message.ts";
 import { mustRoute } from "../publish/build_message.ts";
 import type { BusEvent } from "../api/observer.ts";
-import { largestBody, policyOf, type Settings } from "../settings/settings.ts";
+import { largestBody, type Settings } from "../settings/settings.ts";
 import { newRecord } from "../records/new_record.ts";
 import { conflict, isHalf } from "../publish/receipt.ts";
-import { decide, identityOf, report, settlementOf } from "../records/decision.ts";
+import { identityOf } from "../records/decision.ts";
 import { withGroups } from "../publish/local_delivery.ts";
-import { untilApplied } from "../records/until_applied.ts";
+import { updateRecord } from "../records/update_record.ts";
 
 /** A decision that a person made, as the record keeps it. */
 export interface HandNote {
@@ -86,17 +86,9 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   }
 
   /** The record of a half message within a scope; null when there is none. */
-  async find(id: string, { participant }: HalfScope = {}): Promise<StoredRecord | null> {
+  async find(id: string, scope: HalfScope = {}): Promise<StoredRecord | null> {
     await this.#settings.store.ready();
-    const record = await this.#settings.store.find("outbox", { id, group: "" });
-    if (record === null || participant === undefined) return record;
-    const owner = record.message.headers[HEADER.activeSide];
-    if (owner === undefined) return null;
-    if (owner === participant) return record;
-    throw new AtlastError(
-      "forbidden",
-      `Cannot touch half message "${id}": want one of participant "${participant}"`,
-    );
+    return within(scope, id, await this.#settings.store.find("outbox", { id, group: "" }));
   }
 
   /** Carries an outcome out, whoever else may be asking for it at the moment. */
@@ -105,53 +97,59 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     kind: "confirm" | "cancel",
     { scope = {}, hand }: { readonly scope?: HalfScope; readonly hand?: HandNote } = {},
   ): Promise<HalfStatus> {
-    const { store, observe } = this.#settings;
-    return await untilApplied(`${kind} half message "${id}"`, async () => {
-      const record = await this.find(id, scope);
-      if (record === null) {
-        throw new AtlastError(
-          "not_found",
-          `Cannot ${kind} half message "${id}": the outbox has none with this id`,
-        );
-      }
-      if (isDecided(record.state, kind)) return statusOf(record);
-      const contradiction = contradictionOf(record, kind);
-      if (contradiction !== null) observe(contradiction);
-      mustBeUndecided(record, kind);
-      const event = eventFor(record, kind, hand);
-      const decision = decide(this.#settings, record, event, policyOf(this.#settings, record));
-      const [applied] = await store.settle("outbox", [{
-        ...settlementOf(decision),
-        claimed: "either",
-      }]);
-      if (applied !== true) return undefined;
-      observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
-      if (kind === "confirm") this.#confirmed();
-      return statusOf({ ...record, ...decision.patch });
+    return await updateRecord<Tx, HalfStatus>(this.#settings, {
+      what: `${kind} half message "${id}"`,
+      box: "outbox",
+      key: { id, group: "" },
+      choose: (found) => {
+        const record = within(scope, id, found);
+        if (record === null) {
+          throw new AtlastError(
+            "not_found",
+            `Cannot ${kind} half message "${id}": the outbox has none with this id`,
+          );
+        }
+        if (isDecided(record.state, kind)) return { result: statusOf(record) };
+        const contradiction = contradictionOf(record, kind);
+        if (contradiction !== null) this.#settings.observe(contradiction);
+        mustBeUndecided(record, kind);
+        return {
+          record,
+          event: eventFor(record, kind, hand),
+          claimed: "either",
+          done: (changed) => {
+            if (kind === "confirm") this.#confirmed();
+            return statusOf(changed);
+          },
+        };
+      },
     });
   }
 
   /** Has a parked half message asked about again from the start, by any bus that can. */
   async askAgain(id: string): Promise<HalfStatus> {
-    const { store, clock, observe } = this.#settings;
-    return await untilApplied(`ask again about half message "${id}"`, async () => {
-      const record = await this.find(id);
-      if (record?.state !== "in_doubt") throw notParked(id, record);
-      const decision = decide(this.#settings, record, {
-        kind: "ask_again",
-        atMs: clock.now(),
-        checks: 0,
-        unreachable: 0,
-        reason: "Parked, and asked about again by hand",
-      }, policyOf(this.#settings, record));
-      const [applied] = await store.settle("outbox", [{
-        ...settlementOf(decision),
-        claimed: "either",
-      }]);
-      if (applied !== true) return undefined;
-      report(observe, decision, true);
-      this.#prepared(decision.patch.dueAtMs);
-      return statusOf({ ...record, ...decision.patch });
+    return await updateRecord<Tx, HalfStatus>(this.#settings, {
+      what: `ask again about half message "${id}"`,
+      box: "outbox",
+      key: { id, group: "" },
+      choose: (record) => {
+        if (record?.state !== "in_doubt") throw notParked(id, record);
+        return {
+          record,
+          event: {
+            kind: "ask_again",
+            atMs: this.#settings.clock.now(),
+            checks: 0,
+            unreachable: 0,
+            reason: "Parked, and asked about again by hand",
+          },
+          claimed: "either",
+          done: (changed) => {
+            this.#prepared(changed.dueAtMs);
+            return statusOf(changed);
+          },
+        };
+      },
     });
   }
 
@@ -220,6 +218,22 @@ export function contradictionOf(
     outcome: kind === "confirm" ? "committed" : "aborted",
     forced: details?.forced ?? false,
   };
+}
+
+/** The record of a half message for whoever may see those of a scope; null when there is none. */
+function within(
+  { participant }: HalfScope,
+  id: string,
+  record: StoredRecord | null,
+): StoredRecord | null {
+  if (record === null || participant === undefined) return record;
+  const owner = record.message.headers[HEADER.activeSide];
+  if (owner === undefined) return null;
+  if (owner === participant) return record;
+  throw new AtlastError(
+    "forbidden",
+    `Cannot touch half message "${id}": want one of participant "${participant}"`,
+  );
 }
 
 /** How a record stands, as its keeper tells it. */

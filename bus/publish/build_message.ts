@@ -40,7 +40,11 @@ interface Bounds {
   readonly nowMs: number;
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number;
-  /** From the draft's body to the message's; as its content type wants it if not given. */
+  /**
+   * From the draft's body to the message's.
+   *
+   * @default as its content type wants it
+   */
   readonly encode?: EncodeBody;
   /** Refuses by throwing what could not be sent; asked before the body is looked at. */
   readonly admit?: (name: string, headers: MessageHeaders) => void;

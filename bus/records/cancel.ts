@@ -7,10 +7,9 @@
 import type { Cancellation } from "../api/cancellation.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { policyOf, type Settings } from "../settings/settings.ts";
+import type { Settings } from "../settings/settings.ts";
 import { isHalf } from "../publish/receipt.ts";
-import { decide, identityOf, settlementOf } from "./decision.ts";
-import { untilApplied } from "./until_applied.ts";
+import { updateRecord } from "./update_record.ts";
 
 /** What this process holds to send. */
 interface HeldToSend {
@@ -28,32 +27,32 @@ export async function cancel<Tx>(
   held: HeldToSend,
   id: string,
 ): Promise<Cancellation> {
-  const { store, observe } = settings;
-  await store.ready();
-  return await untilApplied(`cancel message "${id}"`, async () => {
-    const found = await store.find("outbox", { id, group: "" });
-    if (found === null) {
-      throw new AtlastError(
-        "not_found",
-        `Cannot cancel message "${id}": the outbox has none with this id`,
-      );
-    }
-    mustBeNoHalf(found);
-    if (found.state === "cancelled") return "cancelled";
-    if (found.state !== "scheduled" || mayHaveArrived(found)) return "too_late";
-    // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
-    const own = found.leaseUntilMs === null ? undefined : held.takeBack(found);
-    if (found.leaseUntilMs !== null && own === undefined) return "too_late";
-    const decision = decide(settings, found, { kind: "cancel" }, policyOf(settings, found));
-    // If this fails, it may have been withdrawn all the same, so that what was taken back must not be sent any
-    // more from here. If it was not, it is claimed again when its lease is over.
-    const [applied] = await store.settle("outbox", [{
-      ...settlementOf(decision),
-      claimed: own !== undefined,
-    }]);
-    if (applied !== true) return undefined;
-    observe({ kind: "changed", ...identityOf(found), state: decision.patch.state });
-    return "cancelled";
+  return await updateRecord<Tx, Cancellation>(settings, {
+    what: `cancel message "${id}"`,
+    box: "outbox",
+    key: { id, group: "" },
+    choose: (record) => {
+      if (record === null) {
+        throw new AtlastError(
+          "not_found",
+          `Cannot cancel message "${id}": the outbox has none with this id`,
+        );
+      }
+      mustBeNoHalf(record);
+      if (record.state === "cancelled") return { result: "cancelled" };
+      if (record.state !== "scheduled" || mayHaveArrived(record)) return { result: "too_late" };
+      // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
+      const own = record.leaseUntilMs === null ? undefined : held.takeBack(record);
+      if (record.leaseUntilMs !== null && own === undefined) return { result: "too_late" };
+      // If settling fails, it may have been withdrawn all the same, so that what was taken back must not be sent
+      // any more from here. If it was not, it is claimed again when its lease is over.
+      return {
+        record,
+        event: { kind: "cancel" },
+        claimed: own !== undefined,
+        done: () => "cancelled",
+      };
+    },
   });
 }
 

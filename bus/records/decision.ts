@@ -91,7 +91,7 @@ function eventOf(decision: Decision): BusEvent {
   const about = { ...identityOf(record), attempts };
   if (patch.state === "failed") return { kind: "failed", ...about, reason };
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
-  if (event.kind === "confirm" || event.kind === "cancel") {
+  if (event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry") {
     return { kind: "changed", ...identityOf(record), state: patch.state };
   }
   if (event.kind === "ask_again") {

@@ -6,9 +6,8 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
-import { policyOf, type Settings } from "../settings/settings.ts";
-import { decide, identityOf, settlementOf } from "./decision.ts";
-import { untilApplied } from "./until_applied.ts";
+import type { Settings } from "../settings/settings.ts";
+import { updateRecord } from "./update_record.ts";
 
 /**
  * Has a failed message tried again from the start.
@@ -29,29 +28,25 @@ export async function retry<Tx>(
       `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
     );
   }
-  await settings.store.ready();
-  await untilApplied(`retry message "${key.id}"`, async () => {
-    const record = await settings.store.find(box, key);
-    if (record === null) {
-      throw new AtlastError(
-        "not_found",
-        `Cannot retry message "${key.id}": ${whatIsMissing(box, key)}`,
-      );
-    }
-    if (record.state !== "failed") {
-      throw new AtlastError(
-        "wrong_state",
-        `Cannot retry message "${key.id}" of the ${box}: it is ${record.state}, want one that is failed`,
-      );
-    }
-    const decision = decide(settings, record, { kind: "retry", force }, policyOf(settings, record));
-    const [applied] = await settings.store.settle(box, [{
-      ...settlementOf(decision),
-      claimed: false,
-    }]);
-    if (applied !== true) return undefined;
-    settings.observe({ kind: "changed", ...identityOf(record), state: decision.patch.state });
-    return record;
+  await updateRecord(settings, {
+    what: `retry message "${key.id}"`,
+    box,
+    key,
+    choose: (record) => {
+      if (record === null) {
+        throw new AtlastError(
+          "not_found",
+          `Cannot retry message "${key.id}": ${whatIsMissing(box, key)}`,
+        );
+      }
+      if (record.state !== "failed") {
+        throw new AtlastError(
+          "wrong_state",
+          `Cannot retry message "${key.id}" of the ${box}: it is ${record.state}, want one that is failed`,
+        );
+      }
+      return { record, event: { kind: "retry", force }, claimed: false, done: () => {} };
+    },
   });
 }
 

@@ -65,14 +65,11 @@ export function inboxSource<Tx>(
     batchSize: (waiting) => consumer.batchSize(waiting),
     claim: (kind, limit) => consumer.claim(kind, limit),
     work: async (records, untilMs) => {
-      const ends = await consumer.handleAll(records, signal, untilMs);
-      const handled = ends.filter(({ result }) => result.kind === "handled").length;
-      const given = ends.filter(({ result }) => result.kind === "failed").length;
-      return {
-        done: handled,
-        failed: ends.filter(({ attemptFailed }) => attemptFailed).length,
-        isFinal: handled + given === records.length,
-      };
+      let failed = 0;
+      const results = await consumer.handleAll(records, signal, untilMs, () => void failed++);
+      const handled = results.filter(({ kind }) => kind === "handled").length;
+      const given = results.filter(({ kind }) => kind === "failed").length;
+      return { done: handled, failed, isFinal: handled + given === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
     nextDueAt: async () => {

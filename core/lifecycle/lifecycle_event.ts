@@ -11,7 +11,11 @@ export type LifecycleEvent =
   /** The business operation of a half message took place. */
   | {
     readonly kind: "confirm";
-    /** When the message is to be sent, in Unix milliseconds; at once if not given. */
+    /**
+     * When the message is to be sent, in Unix milliseconds.
+     *
+     * @default at once
+     */
     readonly dueAtMs?: number;
     /** Who decided it by hand, and why. */
     readonly note?: string;
@@ -57,9 +61,17 @@ export type LifecycleEvent =
     readonly kind: "release";
     /** When it is due again, in milliseconds from now. */
     readonly delayMs: number;
-    /** Why it stands where it does; nothing if not given. */
+    /**
+     * Why it stands where it does.
+     *
+     * @default nothing
+     */
     readonly reason?: string | null;
-    /** Whether it may have arrived: its sending was broken off. False if not given. */
+    /**
+     * Whether it may have arrived: its sending was broken off.
+     *
+     * @default false
+     */
     readonly mayHaveArrived?: boolean;
   }
   /** Its receiver is stopping. No attempt is counted, unless that goes on for `MAX_STOPPING_MS`. */
@@ -69,7 +81,11 @@ export type LifecycleEvent =
   /** An operator wants it tried again from the start. */
   | {
     readonly kind: "retry";
-    /** Whether receivers are to take it although they may have forgotten it. False if not given. */
+    /**
+     * Whether receivers are to take it although they may have forgotten it.
+     *
+     * @default false
+     */
     readonly force?: boolean;
   };
 
@@ -83,7 +99,11 @@ export interface Failure {
   readonly retryable: boolean;
   /** When the next attempt should be, in milliseconds from now, if the failure said so. */
   readonly retryAfterMs?: number;
-  /** Whether the message may have arrived all the same: no answer came. False if not given. */
+  /**
+   * Whether the message may have arrived all the same: no answer came.
+   *
+   * @default false
+   */
   readonly mayHaveArrived?: boolean;
   /** What kind of failure it is, where that is known. */
   readonly code?: FailureCode;
@@ -97,7 +117,11 @@ export interface Stopping {
   readonly reason: string;
   /** When it is to be sent again, in milliseconds from now. */
   readonly delayMs: number;
-  /** Whether another receiver may have taken the message. False if not given. */
+  /**
+   * Whether another receiver may have taken the message.
+   *
+   * @default false
+   */
   readonly mayHaveArrived?: boolean;
 }
 

@@ -1,25 +1,12 @@
 /**
- * How an attempt to handle a message can end. The set is closed: whatever a handler does is one of
- * these, and an abort or a timeout is a failure, never a success.
+ * What a thrown value means for the message that was worked on, and how it is told.
  *
  * @module
  */
 import { AnswerConflict, type ErrorCode, NonRetryable, RetryAfter } from "../errors.ts";
 import type { FailureCode } from "./failure_code.ts";
 import type { Failure } from "./lifecycle.ts";
-import type { Message } from "../message/message.ts";
 import { hasCode, isInstance, propertyOf, textOfThrown } from "../user_code/thrown.ts";
-
-/** The end of an attempt. */
-export type Outcome =
-  /** The handler did its work; its reply, if one goes back, was written with it. */
-  | { readonly kind: "handled"; readonly reply: Message | null }
-  /** The handler failed. */
-  | Failure
-  /** It was not tried: nothing here handles it now, or this instance is stopping. */
-  | { readonly kind: "released"; readonly delayMs: number; readonly reason: string }
-  /** Its claim was taken over while the handler ran; nothing of this run was kept. */
-  | { readonly kind: "stale" };
 
 /** The longest reason kept, in characters: enough to act on, not a log. */
 export const MAX_REASON_LENGTH = 1000;

@@ -46,13 +46,19 @@ export interface ExponentialRetry {
   readonly kind: "exponential";
   /** The delay after the first attempt, in milliseconds. */
   readonly baseMs: number;
-  /** What each delay is multiplied by to get the next; 2 if not given. */
+  /**
+   * What each delay is multiplied by to get the next.
+   *
+   * @default 2
+   */
   readonly factor?: number;
   /** The longest delay, in milliseconds. */
   readonly capMs: number;
   /**
-   * How much of the delay is left to chance, from 0 (none) to 1 (anything from nothing to the whole
-   * delay, "full jitter"); 0 if not given. Chance keeps many failures from returning together.
+   * How much of the delay is left to chance, from 0 (none) to 1 (anything from nothing to the whole delay, "full
+   * jitter"). Chance keeps many failures from returning together.
+   *
+   * @default 0
    */
   readonly jitter?: number;
   /** How many attempts in all. */

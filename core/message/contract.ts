@@ -63,7 +63,11 @@ export interface Contract<
   readonly body: Body;
   /** The reply's schema; undefined when handlers return nothing. */
   readonly reply: Reply;
-  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  /**
+   * When the publisher tries again to send it.
+   *
+   * @default the bus's own policy
+   */
   readonly retry?: RetryPolicy;
   /** Never there at run time: lets the compiler check that a callback takes the reply. */
   readonly accepts?: (body: InputOf<Body>) => void;
@@ -92,7 +96,11 @@ export interface ContractOptions<Body extends Schema, Reply extends Schema | und
   readonly body: Body;
   /** The reply's schema, for a message whose handlers return something. */
   readonly reply?: Reply;
-  /** When the publisher tries again to send it; the bus's own policy if not given. */
+  /**
+   * When the publisher tries again to send it.
+   *
+   * @default the bus's own policy
+   */
   readonly retry?: RetryPolicy;
 }
 

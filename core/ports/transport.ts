@@ -109,7 +109,11 @@ export type DeliveryResult =
     readonly retryAfterMs?: number;
     /** `stopping`: this service is shutting down, and the sender is to count no attempt. */
     readonly code?: "stopping";
-    /** `unknown` where it may have taken effect all the same; `no` if not given. */
+    /**
+     * `unknown` where it may have taken effect all the same.
+     *
+     * @default "no"
+     */
     readonly arrived?: Arrival;
   }
   /**
@@ -122,15 +126,20 @@ export type DeliveryResult =
     readonly reason: string;
     readonly isTold?: boolean;
     readonly arrived?: Arrival;
-    /** What kind of refusal it is; `rejected` if not given. */
+    /**
+     * What kind of refusal it is.
+     *
+     * @default "rejected"
+     */
     readonly code?: FailureCode;
   };
 
 /** What whoever delivers lets the receiver count on. */
 export interface DeliverOptions {
   /**
-   * Whether it delivers again what was `accepted`, after `retryAfterMs`, so that nobody else need be woken
-   * for it. False if not given.
+   * Whether it delivers again what was `accepted`, after `retryAfterMs`, so that nobody else need be woken for it.
+   *
+   * @default false
    */
   readonly redelivers?: boolean;
   /**

@@ -225,7 +225,11 @@ export interface WireError {
   readonly message: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
-  /** Whether the message would be refused each time; false if not given. */
+  /**
+   * Whether the message would be refused each time.
+   *
+   * @default false
+   */
   readonly final?: boolean;
 }
 

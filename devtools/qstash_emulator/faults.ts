@@ -86,7 +86,11 @@ export interface SeededFaultsOptions {
   readonly seed: number;
   /** The part of attempts that fail, from 0 to 1. */
   readonly rate: number;
-  /** What may become of those, each as likely; lost requests and lost answers if not given. */
+  /**
+   * What may become of those, each as likely.
+   *
+   * @default lost requests and lost answers
+   */
   readonly kinds?: readonly DeliveryFault[];
 }
 

@@ -39,32 +39,69 @@ export interface QstashEvent {
 
 /** What {@linkcode createQstashEmulator} takes. */
 export interface QstashEmulatorOptions {
-  /** The token that clients show; that of the official development server if not given. */
+  /**
+   * The token that clients show.
+   *
+   * @default that of the official development server
+   */
   readonly token?: string;
-  /** A token that may read and not publish or change; none if not given. */
+  /**
+   * A token that may read and not publish or change.
+   *
+   * @default none
+   */
   readonly readOnlyToken?: string;
-  /** The signing keys; those of the official development server if not given. */
+  /**
+   * The signing keys.
+   *
+   * @default those of the official development server
+   */
   readonly signingKeys?: QstashKeys;
-  /** How destinations are reached: an app in this process, or the platform's `fetch` if not given. */
+  /**
+   * How destinations are reached, such as an app in this process.
+   *
+   * @default the platform's `fetch`
+   */
   readonly fetch?: (request: Request) => Response | Promise<Response>;
   /**
-   * Where the time is from. The platform's if not given; one of {@linkcode virtualClock} stands still until
-   * it is advanced.
+   * Where the time is from. One of {@linkcode virtualClock} stands still until it is advanced.
+   *
+   * @default the platform's clock
    */
   readonly clock?: Clock | VirtualTime;
-  /** Numbers in [0, 1) for ids and keys; `Math.random` if not given. */
+  /**
+   * Numbers in [0, 1) for ids and keys.
+   *
+   * @default Math.random
+   */
   readonly random?: () => number;
-  /** Whose limits hold; `payg` if not given. */
+  /**
+   * Whose limits hold.
+   *
+   * @default "payg"
+   */
   readonly plan?: QstashPlan;
   /** Limits that differ from the plan's. */
   readonly limits?: Partial<QstashLimits>;
-  /** What goes wrong; nothing if not given. */
+  /**
+   * What goes wrong.
+   *
+   * @default nothing
+   */
   readonly faults?: QstashFaults;
   /** How it behaves where the documentation leaves it open. */
   readonly assume?: Partial<QstashAssumptions>;
-  /** The region that deliveries name; `EU-CENTRAL-1` if not given. */
+  /**
+   * The region that deliveries name.
+   *
+   * @default "EU-CENTRAL-1"
+   */
   readonly region?: "EU-CENTRAL-1" | "US-EAST-1";
-  /** The address that publishers seem to have; `127.0.0.1` if not given. */
+  /**
+   * The address that publishers seem to have.
+   *
+   * @default "127.0.0.1"
+   */
   readonly callerIp?: string;
   /** Told of everything that happens to messages. */
   readonly onEvent?: (event: QstashEvent) => void;

@@ -8,9 +8,17 @@ import type { QstashEmulatorOptions } from "./options.ts";
 
 /** What {@linkcode serveQstashEmulator} takes. */
 export interface QstashServerOptions extends QstashEmulatorOptions {
-  /** The port; 0, if not given, takes a free one. */
+  /**
+   * The port.
+   *
+   * @default 0
+   */
   readonly port?: number;
-  /** The address to listen at; `127.0.0.1`, which only this machine reaches, if not given. */
+  /**
+   * The address to listen at.
+   *
+   * @default "127.0.0.1"
+   */
   readonly hostname?: string;
 }
 

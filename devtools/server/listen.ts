@@ -10,9 +10,17 @@ import type { AddressInfo } from "node:net";
 export interface ServeOptions {
   /** The port; a free one for 0. */
   readonly port: number;
-  /** The address; `127.0.0.1`, which only this machine reaches, if not given. */
+  /**
+   * The address.
+   *
+   * @default "127.0.0.1"
+   */
   readonly hostname?: string;
-  /** The most bytes that the headers of a request may have; the platform's 16 KiB if not given. */
+  /**
+   * The most bytes that the headers of a request may have.
+   *
+   * @default the platform's 16 KiB
+   */
   readonly maxHeaderBytes?: number;
 }
 

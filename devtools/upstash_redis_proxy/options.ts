@@ -20,34 +20,55 @@ export interface RedisProxyOptions {
   readonly redisUrl: string;
   /** The token that may do everything. */
   readonly token: string;
-  /** A token that may only read; none if not given. */
+  /**
+   * A token that may only read.
+   *
+   * @default none
+   */
   readonly readOnlyToken?: string;
-  /** {@linkcode DEFAULT_MAX_REQUEST_BYTES} if not given. */
+  /**
+   * The largest request, in bytes.
+   *
+   * @default 10 MiB
+   */
   readonly maxRequestBytes?: number;
-  /** {@linkcode DEFAULT_MAX_KEY_BYTES} if not given. */
+  /**
+   * The longest key, in bytes.
+   *
+   * @default 32 KiB
+   */
   readonly maxKeyBytes?: number;
   /**
-   * {@linkcode DEFAULT_PENDING_LIMIT} if not given; null for none. It holds what is read by `XREADGROUP`
-   * outside of scripts.
+   * How many entries of a stream one consumer may have pending; null for no limit. It holds what is read by
+   * `XREADGROUP` outside of scripts.
+   *
+   * @default 1_000
    */
   readonly pendingLimit?: number | null;
-  /** {@linkcode DEFAULT_WAIT_MS} if not given. */
+  /**
+   * How long a request waits for Redis, in milliseconds.
+   *
+   * @default 5_000
+   */
   readonly waitMs?: number;
   /**
-   * Whether the commands of a pipeline go to Redis one after the other, so that those of other requests come
-   * in between, as they may at Upstash. True if not given; false is faster, and hides what rests
-   * on a pipeline being atomic.
+   * Whether the commands of a pipeline go to Redis one after the other, so that those of other requests come in
+   * between, as they may at Upstash. False is faster, and hides what rests on a pipeline being atomic.
+   *
+   * @default true
    */
   readonly interleavePipelines?: boolean;
   /**
-   * Whether `OK` inside an array stays as it is when strings are base64. The official client then reads it as
-   * the number 8. What Upstash does is not known; false if not given. A program that is right under both never
-   * returns `OK` in an array.
+   * Whether `OK` inside an array stays as it is when strings are base64. The official client then reads it as the
+   * number 8. What Upstash does is not known. A program that is right under both never returns `OK` in an array.
+   *
+   * @default false
    */
   readonly plainNestedOk?: boolean;
   /**
-   * Whether the calls inside scripts are counted, which needs the right to `INFO commandstats`. True if not
-   * given.
+   * Whether the calls inside scripts are counted, which needs the right to `INFO commandstats`.
+   *
+   * @default true
    */
   readonly countScripts?: boolean;
 }

@@ -12,12 +12,22 @@ export function dialectsOf(...verifiers: readonly (Verify | undefined)[]): Deliv
   return [...new Set(verifiers.flatMap((verify) => verify?.dialects ?? []))];
 }
 
-/** The refusal in the first dialect that the request claims; as it is for everyone else. */
+/** What would be refused each time: what cannot be read, is too large, or is no message at all. */
+const FINAL: readonly number[] = [400, 413, 415, 431];
+
+/**
+ * The refusal as it is, or one for good in the first dialect whose mark the request has: a push provider has to be
+ * told which refusals are final.
+ */
 export function inDialect(
   refusal: Refusal,
   requestHeaders: Headers,
   dialects: Iterable<DeliveryDialect>,
 ): Refusal {
-  const dialect = [...dialects].find((each) => each.claims(requestHeaders));
-  return dialect === undefined ? refusal : refusal.with(dialect.translateRefusal(refusal));
+  if (!refusal.isFinal && !FINAL.includes(refusal.status)) return refusal;
+  for (const { markHeader, finalAnswer: { status, headers } } of dialects) {
+    if (!requestHeaders.has(markHeader)) continue;
+    return refusal.with({ status, headers: { ...refusal.headers, ...headers } });
+  }
+  return refusal;
 }

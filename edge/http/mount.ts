@@ -14,7 +14,11 @@ export interface MountedRoute {
   readonly path: string;
   /** The methods it takes; `GET` brings `HEAD` along. */
   readonly methods: readonly ("GET" | "POST")[];
-  /** What it answers with when it refuses; `application/json` if not given. */
+  /**
+   * What it answers with when it refuses.
+   *
+   * @default "application/json"
+   */
   readonly contentType?: string;
   /** What it does. */
   readonly route: Route;

@@ -46,17 +46,21 @@ export class Refusal extends Error {
   }
 }
 
-/** Errors that say nothing of the request, but of the service. */
-type ServiceFault =
-  | "invalid_option"
-  | "unreachable"
-  | "duplicate_subscriber"
-  | "transaction_ended"
-  | "no_transaction"
-  | "unsupported";
+/** Errors of the service, or of what it depends on, that pass: the request may come again. */
+type Passing =
+  | "lease_lost"
+  | "timeout"
+  | "stopped"
+  | "not_migrated"
+  | "schema_too_new"
+  | "database_locked"
+  | "connection_lost"
+  | "rolled_back"
+  | "outcome_unknown"
+  | "prepared_statement_lost";
 
-/** The status of each error that says something of the request. */
-const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, ServiceFault>, number>> = {
+/** The status of each error but those that pass; null for one that says nothing of the request. */
+const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, Passing>, number | null>> = {
   invalid_body: 400,
   invalid_header: 400,
   invalid_id: 400,
@@ -71,16 +75,12 @@ const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, ServiceFault>, number>
   id_conflict: 409,
   wrong_state: 409,
   fenced_off: 409,
-  lease_lost: 503,
-  timeout: 503,
-  stopped: 503,
-  not_migrated: 503,
-  schema_too_new: 503,
-  database_locked: 503,
-  connection_lost: 503,
-  rolled_back: 503,
-  outcome_unknown: 503,
-  prepared_statement_lost: 503,
+  invalid_option: null,
+  unreachable: null,
+  duplicate_subscriber: null,
+  transaction_ended: null,
+  no_transaction: null,
+  unsupported: null,
 };
 
 /** How long a service that cannot take messages now asks to be left alone, in milliseconds. */
@@ -90,8 +90,9 @@ const UNAVAILABLE_RETRY_MS = 5_000;
 export function refusalOf(thrown: unknown): Refusal | null {
   if (isInstance(thrown, Refusal)) return thrown;
   if (!isInstance(thrown, AtlastError)) return null;
-  const status = (STATUS_OF_ERROR as Partial<Record<ErrorCode, number>>)[thrown.code];
-  if (status === undefined) return null;
+  const statuses: Partial<Record<ErrorCode, number | null>> = STATUS_OF_ERROR;
+  const { [thrown.code]: status = 503 } = statuses;
+  if (status === null) return null;
   // What ails the service itself is for its own log.
   if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);
   return new Refusal(status, thrown.code, thrown.message);

@@ -29,9 +29,17 @@ export interface OpenApiOptions {
    * @default none
    */
   readonly dialects?: readonly DialectDescription[];
-  /** What the service is called; `Atlast` if not given. */
+  /**
+   * What the service is called.
+   *
+   * @default "Atlast"
+   */
   readonly title?: string;
-  /** The version of the service's interface; that of Atlast if not given. */
+  /**
+   * The version of the service's interface.
+   *
+   * @default that of Atlast
+   */
   readonly version?: string;
   /** What else there is to say of it, in CommonMark. */
   readonly description?: string;

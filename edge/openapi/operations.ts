@@ -126,7 +126,7 @@ function look(
 const DELIVERED = schemaRef("DeliveryResults");
 
 /** Every path but that of the reports of push providers. */
-export type CommonPath = Exclude<OperationPath, "/undeliverable">;
+type CommonPath = Exclude<OperationPath, "/undeliverable">;
 
 /**
  * Every operation but those of {@linkcode reportOperations}, by path and method.

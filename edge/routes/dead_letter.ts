@@ -5,11 +5,19 @@
  */
 import type { Undeliverable, UndeliverableStanding } from "../../bus/api/undeliverable.ts";
 import { AtlastError } from "../../core/errors.ts";
-import { messageFromWire } from "../../core/message/headers.ts";
+import { HEADER, messageFromWire } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
 import type { DeadLetterReport } from "../../core/ports/dialect.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
-import { isBatch, isMessageHeader, parseBatch, type Verify } from "../../core/wire/wire.ts";
+import { TOLD_HEADER } from "../../core/wire/redelivery.ts";
+import { readSentHeader, SENT_HEADER } from "../../core/wire/sent_header.ts";
+import {
+  fromBase64,
+  isBatch,
+  isMessageHeader,
+  parseBatch,
+  type Verify,
+} from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
 import type { Route } from "../http/error_boundary.ts";
 import { kept, textOf } from "../http/message_body.ts";
@@ -24,8 +32,9 @@ export interface UndeliverableOptions {
    */
   readonly verify: Verify;
   /**
-   * Whether the reason of the failure quotes what the destination answered last; false if not given, as
-   * that may hold anything.
+   * Whether the reason of the failure quotes what the destination answered last.
+   *
+   * @default false
    */
   readonly quotesAnswer?: boolean;
 }
@@ -49,20 +58,23 @@ export function undeliverableRoute(
       );
     }
     const report = push.dialect.readDeadLetter(textOf(body) ?? "", push);
-    if (report === null) {
+    const sent = readSentHeader(report?.request.headers[SENT_HEADER] ?? "");
+    const id = sent?.id ?? report?.request.headers[HEADER.id] ?? "";
+    if (report === null || id === "") {
       throw new AtlastError(
         "malformed_message",
         "Cannot read this report: want the push provider's own, of a message of Atlast's",
       );
     }
-    const { id, isTold, proof } = report;
-    const message = messageOf(report, Date.now());
-    const quote = quotesAnswer && report.answer !== "" ? `: ${report.answer}` : "";
-    const reason = quotedReason(`${report.reason}${quote}`);
+    const { answer: last, proof } = report;
+    const message = sent === null ? null : messageOf(report, sent, Date.now());
+    const said = quotesAnswer ? new TextDecoder().decode(bytesOf(last.body) ?? undefined) : "";
+    const quote = said === "" ? "" : `: ${said}`;
+    const reason = quotedReason(`${reasonOf(push.dialect.name, report)}${quote}`);
     const standing = await tell({
       id,
       reason,
-      isTold,
+      isTold: last.headers[TOLD_HEADER] === "true",
       saidAtMs: push.signedAtMs,
       ...(message === null ? {} : { message }),
       ...(proof === null ? {} : { proof }),
@@ -79,18 +91,38 @@ export function undeliverableRoute(
 }
 
 /** The message itself; null where the provider does not give it back whole. */
-function messageOf({ id, request }: DeadLetterReport, nowMs: number): Message | null {
-  const { headers, body, messageBytes } = request;
-  if (body === null || messageBytes === null) return null;
+function messageOf(
+  { request: { headers, body: base64 } }: DeadLetterReport,
+  sent: { readonly id: string; readonly bytes: number },
+  nowMs: number,
+): Message | null {
+  const body = bytesOf(base64);
+  if (body === null) return null;
   try {
     const message = isBatch(headers["content-type"] ?? null)
       ? parseBatch(textOf(body) ?? "", nowMs)[0]?.message ?? null
       : messageFromWire(ownHeaders(headers), body, nowMs);
-    if (message === null || message.id !== id) return null;
-    return bodyBytes(message.body) === messageBytes ? kept(message) : null;
+    if (message === null || message.id !== sent.id) return null;
+    return bodyBytes(message.body) === sent.bytes ? kept(message) : null;
   } catch {
     return null;
   }
+}
+
+/** Why it was given up, in words an operator can use: who answered what, and where the message is now. */
+function reasonOf(
+  provider: string,
+  { attempts, url, answer, reference }: DeadLetterReport,
+): string {
+  const tried = attempts === null ? "" : ` after ${attempts} attempts`;
+  // Not the whole URL: a path or a query may hold a secret.
+  const host = url !== null && URL.canParse(url) ? new URL(url).host : "its destination";
+  const said = answer.status === null ? "did not answer" : `answered ${answer.status}`;
+  return `${provider} gave it up${tried}: ${host} ${said} (${reference})`;
+}
+
+function bytesOf(base64: string | null): Uint8Array | null {
+  return base64 === null ? null : fromBase64(base64);
 }
 
 function ownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {

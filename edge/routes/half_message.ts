@@ -31,8 +31,9 @@ export interface HalvesOptions {
   /** The keys that sign answers; those of the participants. */
   readonly signingKeys: readonly string[];
   /**
-   * The names that may be prepared, or patterns of such: one list for all, or one for each participant. Not
-   * given, our own services may prepare every name that has a route, and others none.
+   * The names that may be prepared, or patterns of such: one list for all, or one for each participant.
+   *
+   * @default every name that has a route for our own services, and none for others
    */
   readonly names?: HalfNames;
 }

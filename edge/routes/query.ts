@@ -27,11 +27,16 @@ import { verifiedText } from "../auth/authenticate.ts";
 export interface QueryOptions {
   /** Decides whether a request may ask at all. */
   readonly verify: Verify;
-  /** The keys that sign answers, for who wants to know that they are from here; unsigned if not given. */
+  /**
+   * The keys that sign answers, for who wants to know that they are from here.
+   *
+   * @default unsigned
+   */
   readonly signingKeys?: readonly string[];
   /**
-   * Whether whoever asks may know of this message; our own services and operators if not given. What one may
-   * not know of is answered as if it were not there.
+   * Whether whoever asks may know of this message. What one may not know of is answered as if it were not there.
+   *
+   * @default our own services and operators
    */
   readonly allows?: (
     message: Message,

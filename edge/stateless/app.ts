@@ -21,9 +21,17 @@ export interface StatelessAppOptions extends StatelessOptions {
    * `verifySignature` of `@atlast/bus/http`.
    */
   readonly verify: Verify;
-  /** The path under which the routes are; `/` if not given. */
+  /**
+   * The path under which the routes are.
+   *
+   * @default "/"
+   */
   readonly basePath?: string;
-  /** The largest request body, in bytes; 4 MiB if not given. */
+  /**
+   * The largest request body, in bytes.
+   *
+   * @default 4 MiB
+   */
   readonly maxBodyBytes?: number;
   /** Learns of errors that were answered with a bare 500; see `AppOptions.onError`. */
   readonly onError?: OnError;

@@ -46,8 +46,6 @@ describe("the bundle of a stateless subscriber", () => {
       "adapters/qstash/dialect/binding.ts",
       "adapters/qstash/dialect/dead_letter.ts",
       "adapters/qstash/dialect/dialect.ts",
-      "adapters/qstash/dialect/refusal.ts",
-      "adapters/qstash/dialect/sent_header.ts",
       "adapters/qstash/public_url.ts",
       "adapters/qstash/push.ts",
       "adapters/qstash/verify.ts",

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { PAGES } from "../../tools/docs.ts";
 import { generate } from "../../tools/docs/markdown.ts";
 import { codesOf } from "../../tools/errors_page.ts";
-import { missingOptions } from "../../tools/options_page.ts";
+import { checkDefault, missingOptions } from "../../tools/options_page.ts";
 import { readText } from "../support/repository.ts";
 
 describe("a generated page", () => {
@@ -16,6 +16,15 @@ describe("a generated page", () => {
 
   it("is refused when an option has no place on it", () => {
     assert.deepEqual(missingOptions(["BusOptions", "NewThingOptions"]), ["NewThingOptions"]);
+  });
+
+  it("is refused when an option says its default in words", () => {
+    const check = (doc: string) => () => checkDefault("BusOptions", { name: "leaseMs", doc });
+    assert.throws(check("How long a claim holds; 60,000 if not\ngiven."), /BusOptions\.leaseMs/);
+    assert.throws(check("How long it holds. Not given: a minute."), /@default/);
+    assert.doesNotThrow(
+      check("How long a claim holds. A message that is given up is not claimed."),
+    );
   });
 
   it("is refused when a code has no cause or no fix", () => {

@@ -1,5 +1,6 @@
 /**
- * Dead links in Markdown: a relative link to a file that is not there, or to a heading that its page does not have.
+ * Dead links in Markdown: a relative link to a file that is not there, or to a heading that its page does not have;
+ * and the path of a file or folder of the repository, given as code, that is not there.
  *
  * @module
  */
@@ -28,6 +29,23 @@ export function deadLinks(
       const problem = problemOf(page, target, pages, exists);
       return problem === null ? [] : [{ page, target, problem }];
     })
+  );
+}
+
+/** Paths as pages give them: from the root of the repository, a folder with a slash at its end. */
+const PATH =
+  /`((?:core|bus|http|adapters|edge|client|devtools|docs|tests|tools|bench|examples)\/[\w./-]*)`/g;
+
+/** The paths of files and folders, given as code, that are not there. */
+export function stalePaths(
+  pages: ReadonlyMap<string, string>,
+  exists: (path: string) => boolean,
+): DeadLink[] {
+  return [...pages].flatMap(([page, text]) =>
+    [...withoutFences(text).matchAll(PATH)]
+      .map(([, path = ""]) => path)
+      .filter((path) => !exists(path.replace(/\/$/, "")))
+      .map((target) => ({ page, target, problem: `there is no ${target}` }))
   );
 }
 

@@ -21,7 +21,11 @@ import type { UpstashRedisOptions } from "./upstash_redis_store.ts";
 
 /** Where a fence keeps its keys, and where its time comes from. */
 export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
-  /** Unix time in milliseconds; the platform's if not given. It says when a check wrote a row, no more. */
+  /**
+   * Unix time in milliseconds. It says when a check wrote a row, no more.
+   *
+   * @default the platform's
+   */
   readonly now?: () => number;
 }
 

@@ -79,8 +79,10 @@ export interface UpstashRedisOptions {
   /** The official client, of `@upstash/redis` or of one of its entries for other platforms. */
   readonly redis: UpstashRedisClient;
   /**
-   * What all keys begin with, in braces; `atlast` if not given. Letters, digits, `_`, `-`, `.` and `:`. Buses
-   * with the same prefix share their records.
+   * What all keys begin with, in braces. Letters, digits, `_`, `-`, `.` and `:`. Buses with the same prefix share
+   * their records.
+   *
+   * @default "atlast"
    */
   readonly prefix?: string;
   /**

@@ -20,36 +20,74 @@ export interface UpstashStreamTransportOptions {
    * service only sends.
    */
   readonly group: string;
-  /** What all keys begin with, as in `{atlast}:stream:order.placed`; `atlast` if not given. */
+  /**
+   * What all keys begin with, as in `{atlast}:stream:order.placed`.
+   *
+   * @default "atlast"
+   */
   readonly prefix?: string;
   /**
-   * The names that are carried; all if not given. Then a typing error in one does not show at publish: the message
-   * waits in the outbox as unroutable.
+   * The names that are carried. Then a typing error in one does not show at publish: the message waits in the
+   * outbox as unroutable.
+   *
+   * @default all
    */
   readonly names?: readonly string[];
-  /** What this process is called among those of its group; a name of its own if not given. It must be unique. */
+  /**
+   * What this process is called among those of its group. It must be unique.
+   *
+   * @default a name of its own
+   */
   readonly consumer?: string;
   /**
-   * Where a group begins that is new to a stream: at its `beginning` (if not given), so that what was sent
-   * before the group first looked is there as far as `keepMs` goes, or with what comes from `now` on.
+   * Where a group begins that is new to a stream: at the `beginning`, so that it gets what was sent before it
+   * first looked, as far as `keepMs` goes; or with what comes from `now` on.
+   *
+   * @default "beginning"
    */
   readonly from?: "beginning" | "now";
-  /** How long a process may keep what it fetched before others take it over; 60,000 if not given. */
+  /**
+   * How long a process may keep what it fetched before others take it over.
+   *
+   * @default 60_000
+   */
   readonly minIdleMs?: number;
-  /** How often what dead processes left behind is looked for, by all processes of a group together; 60,000 if not given. */
+  /**
+   * How often what dead processes left behind is looked for, by all processes of a group together.
+   *
+   * @default 60_000
+   */
   readonly takeOverEveryMs?: number;
-  /** How often streams are trimmed and dead consumers removed, likewise; 600,000 if not given. */
+  /**
+   * How often streams are trimmed and dead consumers removed, likewise.
+   *
+   * @default 600_000
+   */
   readonly tidyEveryMs?: number;
   /**
-   * How long entries are kept that all groups have read, for groups that are still to come: those begin with
-   * what is there. An hour if not given.
+   * How long entries are kept that all groups have read, for groups that are still to come: those begin with what
+   * is there.
+   *
+   * @default 3_600_000
    */
   readonly keepMs?: number;
-  /** After how long without a sign of life a consumer is removed that holds nothing; an hour if not given. */
+  /**
+   * After how long without a sign of life a consumer is removed that holds nothing.
+   *
+   * @default 3_600_000
+   */
   readonly forgetConsumerMs?: number;
-  /** How often a message is handed over before it is parked; 10 if not given. */
+  /**
+   * How often a message is handed over before it is parked.
+   *
+   * @default 10
+   */
   readonly maxDeliveries?: number;
-  /** The largest request, in bytes; 8 MiB if not given, below the 10 MB that Upstash takes. */
+  /**
+   * The largest request, in bytes.
+   *
+   * @default 8 MiB
+   */
   readonly maxRequestBytes?: number;
   /**
    * How long one request may take, in milliseconds, the retries of the client included.

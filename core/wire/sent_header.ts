@@ -1,6 +1,6 @@
 /**
- * A header that the transport adds, and that QStash gives back when it gives a message up: how many bytes
- * the body has, and the message's id. It is none of the message's own, so no subscriber sees it.
+ * A header that a transport adds for a push provider that gives the request back when it gives a message up: how
+ * many bytes the body has, and the message's id. It is none of the message's own, so no subscriber sees it.
  *
  * @module
  */

@@ -1,0 +1,170 @@
+/**
+ * Handlers of a bus with a store: what they do, the settlement of their message and their reply are kept
+ * together, or not at all.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { Clock } from "../../core/ports/platform.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
+import type { SettleStep } from "../../core/ports/store.ts";
+import type { ConsumeMiddleware } from "../api/middleware.ts";
+import type { TimeLimit } from "../async/deadline.ts";
+import { answerConflict, checkAsked } from "../publish/answers.ts";
+import type { Publisher } from "../publish/publisher.ts";
+import { type Decision, settlementOf } from "../records/decision.ts";
+import type { LeaseKeeper } from "../records/lease_renewal.ts";
+import type { Settler, StepEnd } from "../records/settle_step.ts";
+import { largestBody, type Settings } from "../settings/settings.ts";
+import {
+  decideHandled,
+  type Handled,
+  type HandlerHost,
+  type HandlerResult,
+  type HandlerRun,
+  runHandler,
+} from "./run_handler.ts";
+
+/** A message of the inbox, and the subscriber that is to handle it. */
+type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
+
+/** What the handlers of a bus run with. */
+interface StoredHandlersParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly publisher: Publisher<Tx>;
+  readonly settler: Settler<Tx>;
+  readonly leases: LeaseKeeper;
+}
+
+/** Runs the handlers of a bus with a store. */
+export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
+  readonly claims = true;
+  readonly clock: Clock;
+  readonly onConsume: readonly ConsumeMiddleware<Tx>[];
+  readonly handlerTimeoutMs: number;
+  readonly publisher: Publisher<Tx>;
+  readonly responder: () => Promise<string>;
+  readonly #settings: Settings<Tx>;
+  readonly #settler: Settler<Tx>;
+  readonly #leases: LeaseKeeper;
+
+  constructor({ settings, publisher, settler, leases }: StoredHandlersParts<Tx>) {
+    this.clock = settings.clock;
+    this.onConsume = settings.onConsume;
+    this.handlerTimeoutMs = settings.handlerTimeoutMs;
+    this.publisher = publisher;
+    this.responder = () => settings.responder.name();
+    this.#settings = settings;
+    this.#settler = settler;
+    this.#leases = leases;
+  }
+
+  get maxBodyBytes(): number {
+    return largestBody(this.#settings);
+  }
+
+  /** What to wait for before a transaction begins, which may hold the store's only connection; null for nothing. */
+  prepare(): Promise<unknown> | null {
+    const { store, responder } = this.#settings;
+    return store.capabilities.transactions && !responder.isKnown ? responder.name() : null;
+  }
+
+  check({ record: { message } }: StoredRun<Tx>): void {
+    checkAsked(this.#settings, message);
+  }
+
+  async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
+    if (run.subscriber.transaction === false) {
+      return await limit.race(() => this.#withoutTransaction(run, body, limit.signal));
+    }
+    let used: Tx | undefined;
+    const result = await this.#settings.store.transaction((tx) => {
+      used = tx;
+      return limit.race(() => this.#inTransaction(run, body, tx, limit.signal));
+    });
+    this.publisher.ended(used as Tx);
+    return result;
+  }
+
+  async #inTransaction(
+    run: StoredRun<Tx>,
+    body: unknown,
+    tx: Tx,
+    signal: AbortSignal,
+  ): Promise<Handled> {
+    const done = await this.publisher.within(tx, () => runHandler(this, run, body, tx, signal));
+    const { decided, step } = this.#decide(run, done, signal);
+    const added = await this.#settler.within(tx, step);
+    const conflict = this.#conflictOf(decided, added);
+    // Thrown inside the transaction, this takes back everything in it, and fails the message.
+    if (conflict !== null && this.#settings.store.capabilities.transactions) throw conflict;
+    return kept(decided, added);
+  }
+
+  async #withoutTransaction(
+    run: StoredRun<Tx>,
+    body: unknown,
+    signal: AbortSignal,
+  ): Promise<Handled> {
+    const done = await runHandler(this, run, body, undefined as Tx, signal);
+    const { decided, step } = this.#decide(run, done, signal);
+    const added = await this.#settler.alone(step);
+    this.#conflictOf(decided, added);
+    return kept(decided, added);
+  }
+
+  /** Decides on a message, and ends its claim. */
+  #decide(
+    run: StoredRun<Tx>,
+    done: Handled,
+    signal: AbortSignal,
+  ): { decided: Handled; step: SettleStep } {
+    const decided = this.decide(run, done);
+    // A handler that went on after its time was up must not settle what it no longer holds.
+    signal.throwIfAborted();
+    this.#leases.ending(run.record);
+    const { decision, answer } = decided;
+    const records = answer === null ? [] : [answer];
+    return { decided, step: { settlement: settlementOf(decision), box: "outbox", records } };
+  }
+
+  /**
+   * What a run is to be kept with.
+   *
+   * @param nowMs See {@linkcode decideHandled}.
+   */
+  decide(
+    run: StoredRun<Tx>,
+    done: Handled,
+    nowMs?: number,
+  ): Handled & { readonly decision: Decision } {
+    const { reply } = done;
+    return {
+      kind: "handled",
+      value: done.value,
+      reply,
+      decision: decideHandled(this.#settings, run, done, nowMs),
+      answer: reply === null ? null : this.publisher.answer(reply),
+    };
+  }
+
+  /** Says that a reply could not be published because another message has its id; null when it was. */
+  #conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
+    const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
+    if (conflict !== null) {
+      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+    }
+    return conflict;
+  }
+}
+
+function kept(decided: Handled, added: StepEnd): Handled {
+  // Thrown inside the transaction, this takes back everything in it.
+  if (added === null) {
+    throw new AtlastError(
+      "lease_lost",
+      "Cannot keep this attempt: got a message that another worker claimed meanwhile",
+    );
+  }
+  return decided.answer === null || added[0]?.added ? decided : { ...decided, answer: null };
+}
