@@ -27,7 +27,6 @@
 export { type Bus, type HalfOptions, type HandDecision } from "./bus/api/bus.ts";
 export { type Health, type HealthOptions } from "./bus/api/health.ts";
 export { createBus } from "./bus/create_bus.ts";
-export type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "./core/ports/half_keeper.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
 export type { BusOptions } from "./bus/api/bus_options.ts";
 export { OutcomeUnknown } from "./bus/publish/outcome_unknown.ts";
@@ -75,41 +74,17 @@ export { MAX_ID_LENGTH } from "./core/message/id.ts";
 export { matchesName, MAX_NAME_LENGTH } from "./core/message/name.ts";
 
 // The life of a message
-export type { RecordDetails } from "./core/lifecycle/details.ts";
-export {
-  type Box,
-  type EventKind,
-  type Failure,
-  type LifecycleEvent,
-  type LifecyclePolicy,
-  MAX_CRASHES,
-  type Patch,
-  type Standing,
-  type State,
-  type Stopping,
-  transition,
-  TRANSITIONS,
-  type Transitions,
-  type Unroutable,
-} from "./core/lifecycle/lifecycle.ts";
+export { type Box, type State } from "./core/lifecycle/lifecycle.ts";
 export {
   type CapRetry,
   DEFAULT_RETRY,
   type ExponentialRetry,
   type FixedRetry,
   type ListedRetry,
-  maxAttempts,
-  nextAttemptAt,
   NOTIFY_RETRY,
   type RetryPolicy,
 } from "./core/lifecycle/retry.ts";
-export {
-  type CheckAnswer,
-  type CheckPolicy,
-  decideCheck,
-  DEFAULT_CHECK,
-  type HalfStanding,
-} from "./core/lifecycle/check_back.ts";
+export { type CheckAnswer, type CheckPolicy, DEFAULT_CHECK } from "./core/lifecycle/check_back.ts";
 export { DEFAULT_EXPIRY, type ExpiryPolicy } from "./core/lifecycle/expiry.ts";
 
 // Errors
@@ -124,35 +99,15 @@ export {
 
 // Ports, for those who write adapters
 export type { Alarm } from "./core/ports/alarm.ts";
+export type { Store } from "./core/ports/store.ts";
+export type { StoredRecord } from "./core/ports/record.ts";
+export type { Clock, SqlClient } from "./core/ports/platform.ts";
 export type {
-  AddResult,
-  ClaimRequest,
-  Lease,
-  ListQuery,
-  ReturnResult,
-  Settlement,
-  SettleStep,
-  StateCounts,
-  Store,
-  StoreCapabilities,
-} from "./core/ports/store.ts";
-export type { NewRecord, RecordKey, StoredRecord } from "./core/ports/record.ts";
-export type { AbortSignalLike, Clock, SqlClient } from "./core/ports/platform.ts";
-export type {
-  Arrival,
   DeliverOptions,
   DeliveryResult,
   Receiver,
   SendResult,
   Transport,
-  TransportCapabilities,
 } from "./core/ports/transport.ts";
-export type { CheckBack, CheckQuestion, Fence, FenceRow } from "./core/ports/fence.ts";
-export type {
-  MemoryEntry,
-  RememberedMessage,
-  Remembering,
-  ReturningRecord,
-} from "./core/ports/inbox_memory.ts";
-export type { UnroutableRequest } from "./core/lifecycle/unroutable.ts";
-export type { PullRequest, PullResult } from "./core/ports/pull.ts";
+export type { CheckBack, CheckQuestion, Fence } from "./core/ports/fence.ts";
+export type { HalfStatus } from "./core/ports/half_keeper.ts";

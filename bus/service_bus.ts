@@ -20,7 +20,7 @@ import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { HalfCalls } from "./half/half_calls.ts";
 import { OutboxKeeper } from "./half/half_store.ts";
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
-import { AbortedWait } from "./async/give_up.ts";
+import { AbortedWait } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
@@ -222,14 +222,10 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     mustNotBeStopped(this.#phase, "begin a transaction");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
-      const { store } = this.#settings;
-      let used: Tx | undefined;
-      const result = await store.transaction((tx) => {
-        used = tx;
-        return this.publisher.within(tx, async () => await work(tx));
-      });
+      const result = await this.publisher.transaction((own) =>
+        own.during(async () => await work(own.tx))
+      );
       this.#added(true);
-      this.publisher.ended(used as Tx);
       return result;
     });
   }

@@ -3,10 +3,12 @@
  *
  * @module
  */
+import { withinTime } from "./async/deadline.ts";
 import type { Settings } from "./settings/settings.ts";
 
 /** How long the store may take, and how long a request waits for the answer of another, in milliseconds. */
 const LOOK_TIMEOUT_MS = 5_000;
+const NO_ANSWER = "The store did not answer";
 
 /** Asks the store with one statement, and remembers what came of it. */
 export class StoreProbe<Tx> {
@@ -48,15 +50,8 @@ export class StoreProbe<Tx> {
       await store.ready();
       await store.nextDueAt("outbox", clock.now());
     };
-    let cancel = () => {};
-    const patience = new Promise<boolean>((resolve) => {
-      cancel = clock.after(LOOK_TIMEOUT_MS, () => resolve(false));
-    });
-    try {
-      return await Promise.race([look().then(() => true, () => false), patience]);
-    } finally {
-      cancel();
-    }
+    return await withinTime(clock, LOOK_TIMEOUT_MS, NO_ANSWER, look)
+      .then(() => true, () => false);
   }
 
   /**
@@ -64,18 +59,12 @@ export class StoreProbe<Tx> {
    * end in the middle of it.
    */
   async #joined(asking: Promise<boolean>): Promise<boolean> {
-    let cancel = () => {};
-    const patience = new Promise<boolean>((resolve) => {
-      cancel = this.#settings.clock.after(LOOK_TIMEOUT_MS, () => {
-        // Given up, so that the next one looks for itself.
-        if (this.#asking === asking) this.#asking = null;
-        resolve(false);
-      });
-    });
     try {
-      return await Promise.race([asking, patience]);
-    } finally {
-      cancel();
+      return await withinTime(this.#settings.clock, LOOK_TIMEOUT_MS, NO_ANSWER, () => asking);
+    } catch {
+      // Given up, so that the next one looks for itself.
+      if (this.#asking === asking) this.#asking = null;
+      return false;
     }
   }
 }

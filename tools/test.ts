@@ -71,7 +71,11 @@ function shortened(args: readonly string[]): string {
 }
 
 function shippedFiles(): string[] {
-  return ["mod.ts", ...globSync("{core,bus,http,adapters,edge,client,devtools}/**/*.ts").sort()];
+  return [
+    "mod.ts",
+    "ports.ts",
+    ...globSync("{core,bus,http,adapters,edge,client,devtools}/**/*.ts").sort(),
+  ];
 }
 
 /** The pages whose programs are checked: those that say `ts ignore` are not. */

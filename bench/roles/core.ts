@@ -4,15 +4,14 @@
  * @module
  */
 import { getHeapStatistics } from "node:v8";
+import { DEFAULT_EXPIRY, DEFAULT_RETRY } from "../../mod.ts";
 import {
-  DEFAULT_EXPIRY,
-  DEFAULT_RETRY,
   type LifecycleEvent,
   nextAttemptAt,
   type Patch,
   type Standing,
   transition,
-} from "../../mod.ts";
+} from "../../ports.ts";
 
 const NOW_MS = 1_780_000_000_000;
 const POLICY = { retry: DEFAULT_RETRY, expiry: DEFAULT_EXPIRY };

@@ -10,7 +10,6 @@ import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.
 import { resultOf } from "../records/delivery_result.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
-import { answerConflict, answerToFailure } from "../publish/answers.ts";
 import { Intake, type Taken } from "./intake.ts";
 import { HELD_BY_GROUP } from "./held_by_group.ts";
 import type { LeaseKeeper } from "../records/lease_renewal.ts";
@@ -18,7 +17,8 @@ import type { Limiter } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { Settler } from "../records/settle_step.ts";
-import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
+import { DecisionSettler } from "../records/settle_decisions.ts";
+import { decide, identityOf, report } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
@@ -39,15 +39,28 @@ interface ConsumerParts<Tx> {
 /** Takes messages in and handles them. */
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
-  readonly #settler: Settler<Tx>;
+  readonly #decisions: DecisionSettler<Tx>;
   readonly #handlers: StoredHandlers<Tx>;
   readonly #intake: Intake<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
+    const { settings, publisher } = parts;
     this.#parts = parts;
     this.#intake = new Intake(parts);
-    this.#settler = new Settler(parts.settings.store, "inbox", parts.settings.clock);
-    this.#handlers = new StoredHandlers({ ...parts, settler: this.#settler });
+    const settler = new Settler(settings.store, "inbox", settings.clock);
+    this.#handlers = new StoredHandlers({ ...parts, settler });
+    this.#decisions = new DecisionSettler({
+      ...parts,
+      box: "inbox",
+      settler,
+      // They share a statement with others that come meanwhile, as when a bus stops and gives all back.
+      settle: (settlements) => settler.all(settlements),
+      place: (callback) => ({ box: "outbox", records: [publisher.answer(callback)] }),
+      added: ({ records }, results) =>
+        records.forEach((record, i) => {
+          if (results[i]?.added) publisher.committed(record);
+        }),
+    });
   }
 
   /** See {@linkcode Intake.receive}. */
@@ -290,45 +303,16 @@ export class Consumer<Tx> {
     event: LifecycleEvent,
     attemptFailed?: () => void,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions, leases } = this.#parts;
-    leases.ending(record);
+    const { settings, subscriptions } = this.#parts;
     const own = subscriptions.of(record.message.name).get(record.group)?.retry;
     const decision = decide(settings, record, event, policyOf(settings, record, own));
-    const applied = decision.patch.state === "failed"
-      ? await this.#settleFailed(decision)
-      : await this.#settlePlain(decision);
-    report(settings.observe, decision, applied);
-    if (!applied) return ACCEPTED;
+    const applied = await this.#decisions.settle([decision]);
+    if (applied.length === 0) return ACCEPTED;
     attemptFailed?.();
     const { state, reason, dueAtMs } = decision.patch;
     return state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
       : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
-  }
-
-  /** Shares its statement with others that come meanwhile, as when a bus stops and gives all back. */
-  async #settlePlain(decision: Decision): Promise<boolean> {
-    const step = { settlement: settlementOf(decision), box: "outbox", records: [] } as const;
-    return await this.#settler.alone(step) !== null;
-  }
-
-  /** The failure and the word of it to the publisher are one step: the publisher always learns. */
-  async #settleFailed(decision: Decision): Promise<boolean> {
-    const { settings, publisher } = this.#parts;
-    const word = await answerToFailure(settings, "inbox", decision);
-    if (word === null) return await this.#settlePlain(decision);
-    const answer = publisher.answer(word);
-    const added = await this.#settler.alone({
-      settlement: settlementOf(decision),
-      box: "outbox",
-      records: [answer],
-    });
-    if (added?.[0]?.added) publisher.committed(answer);
-    const conflict = answerConflict(answer, added?.[0]);
-    if (conflict !== null) {
-      settings.observe({ kind: "error", during: "failure callback", error: conflict });
-    }
-    return added !== null;
   }
 }
 

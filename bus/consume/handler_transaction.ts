@@ -11,6 +11,7 @@ import type { SettleStep } from "../../core/ports/store.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import type { TimeLimit } from "../async/deadline.ts";
 import { answerConflict, checkAsked } from "../publish/answers.ts";
+import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
 import type { LeaseKeeper } from "../records/lease_renewal.ts";
@@ -73,28 +74,23 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     checkAsked(this.#settings, message);
   }
 
-  async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
-    if (run.subscriber.transaction === false) {
-      return await limit.race(() => this.#withoutTransaction(run, body, limit.signal));
-    }
-    let used: Tx | undefined;
-    const result = await this.#settings.store.transaction((tx) => {
-      used = tx;
-      return limit.race(() => this.#inTransaction(run, body, tx, limit.signal));
-    });
-    this.publisher.ended(used as Tx);
-    return result;
+  complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
+    return run.subscriber.transaction === false
+      ? limit.race(() => this.#withoutTransaction(run, body, limit.signal))
+      : this.publisher.transaction((own) =>
+        limit.race(() => this.#inTransaction(run, body, own, limit.signal))
+      );
   }
 
   async #inTransaction(
     run: StoredRun<Tx>,
     body: unknown,
-    tx: Tx,
+    own: OwnTransaction<Tx>,
     signal: AbortSignal,
   ): Promise<Handled> {
-    const done = await this.publisher.within(tx, () => runHandler(this, run, body, tx, signal));
+    const done = await own.during(() => runHandler(this, run, body, own.tx, signal));
     const { decided, step } = this.#decide(run, done, signal);
-    const added = await this.#settler.within(tx, step);
+    const added = await this.#settler.within(own.tx, step);
     const conflict = this.#conflictOf(decided, added);
     // Thrown inside the transaction, this takes back everything in it, and fails the message.
     if (conflict !== null && this.#settings.store.capabilities.transactions) throw conflict;

@@ -8,7 +8,7 @@ import { copyOfMessage, type Message } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
-import { answerConflict, failureAnswer } from "../publish/answers.ts";
+import { failureAnswer, reportConflicts } from "../publish/answers.ts";
 import { detailsOnArrival } from "../records/delivery_result.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -107,7 +107,7 @@ export class Intake<Tx> {
    */
   async #tellOfRejections(received: readonly Received[]): Promise<void> {
     const { settings, publisher } = this.#parts;
-    const { store, clock, observe } = settings;
+    const { store, clock } = settings;
     const answers: NewRecord[] = [];
     for (const { record: { group, message }, result } of received) {
       if (result?.kind !== "rejected") continue;
@@ -120,8 +120,7 @@ export class Intake<Tx> {
     const added = await store.add("outbox", answers, clock.now());
     answers.forEach((answer, i) => {
       if (added[i]?.added) publisher.committed(answer);
-      const error = answerConflict(answer, added[i]);
-      if (error !== null) observe({ kind: "error", during: "failure callback", error });
     });
+    reportConflicts(settings, answers, added);
   }
 }

@@ -8,14 +8,14 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import type { Clock } from "../../core/ports/platform.ts";
 import { answerConflict } from "../publish/answers.ts";
 import { type Handled, type HandlerRun, runHandler } from "./run_handler.ts";
 import type { StoredHandlers } from "./handler_transaction.ts";
 import { decodeBodySoon } from "../publish/body_codec.ts";
+import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import { settlementOf } from "../records/decision.ts";
 import type { Settings } from "../settings/settings.ts";
-import { unlessAborted } from "../async/deadline.ts";
+import { TurnLimit } from "../async/deadline.ts";
 
 /** What a batch is handled with. */
 interface BatchParts<Tx> {
@@ -37,47 +37,48 @@ export async function attemptBatch<Tx>(
   runs: readonly HandlerRun<Tx, StoredRecord>[],
   signal: AbortSignal,
 ): Promise<Handled[] | null> {
-  const { settings: { store, clock }, handlers } = parts;
+  const { settings: { clock }, handlers } = parts;
   const prepared = handlers.prepare();
   if (prepared !== null) await prepared;
-  const patience = new Patience(clock, signal);
+  const limit = new TurnLimit(
+    clock,
+    signal,
+    () => new AtlastError("timeout", "A handler did not finish in its time"),
+  );
   try {
-    let used: Tx | undefined;
-    const ends = await store.transaction((tx) => {
-      used = tx;
-      return patience.race(() => inOneTransaction(parts, runs, tx, patience));
-    });
-    handlers.publisher.ended(used as Tx);
-    return ends;
+    return await handlers.publisher.transaction((own) =>
+      limit.race(() => inOneTransaction(parts, runs, own, limit))
+    );
   } catch {
     // Each is handled by itself now, and tells what is wrong with it.
     return null;
   } finally {
-    patience.end();
+    limit.end();
   }
 }
 
 async function inOneTransaction<Tx>(
   { settings, handlers }: BatchParts<Tx>,
   runs: readonly HandlerRun<Tx, StoredRecord>[],
-  tx: Tx,
-  patience: Patience,
+  own: OwnTransaction<Tx>,
+  limit: TurnLimit,
 ): Promise<Handled[]> {
   const { store, clock, handlerTimeoutMs } = settings;
   // As in SQL, what happens in one transaction happens at one time.
   const nowMs = clock.now();
   const done: ReturnType<typeof handlers.decide>[] = [];
   // One after another: two handlers at once in one transaction would not be kept apart by its locks.
-  await handlers.publisher.within(tx, async () => {
+  const { tx } = own;
+  await own.during(async () => {
     for (const run of runs) {
       const { record: { message }, subscriber } = run;
-      patience.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
+      limit.begin(subscriber.timeoutMs ?? handlerTimeoutMs);
       handlers.check(run);
       const read = decodeBodySoon(subscriber.body, message);
       const body = read instanceof Promise ? await read : read;
-      const handled = await runHandler(handlers, run, body, tx, patience.signal);
+      const handled = await runHandler(handlers, run, body, tx, limit.signal);
       done.push(handlers.decide(run, handled, nowMs));
-      patience.signal.throwIfAborted();
+      limit.signal.throwIfAborted();
     }
   });
   const answers = done.map(({ answer }) => answer).filter((answer) => answer !== null);
@@ -95,52 +96,6 @@ async function inOneTransaction<Tx>(
   return done.map((handled) =>
     handled.answer === null || added[next++]?.added ? handled : { ...handled, answer: null }
   );
-}
-
-/** A limit on the time of each handler in turn, with one timer and one signal for all of them. */
-class Patience {
-  readonly #clock: Clock;
-  readonly #outer: AbortSignal;
-  readonly #controller = new AbortController();
-  readonly #abort = () => this.#controller.abort(this.#outer.reason);
-  #untilMs = Infinity;
-  #cancel: (() => void) | null = null;
-
-  constructor(clock: Clock, outer: AbortSignal) {
-    this.#clock = clock;
-    this.#outer = outer;
-    if (outer.aborted) this.#abort();
-    else outer.addEventListener("abort", this.#abort, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  /** From now on the next handler's time counts. */
-  begin(timeoutMs: number): void {
-    this.#untilMs = this.#clock.now() + timeoutMs;
-    if (this.#cancel === null) this.#arm(timeoutMs);
-  }
-
-  /** Does work until the time is up. */
-  race<Result>(work: () => Promise<Result>): Promise<Result> {
-    return unlessAborted(work, this.signal);
-  }
-
-  end(): void {
-    this.#cancel?.();
-    this.#outer.removeEventListener("abort", this.#abort);
-  }
-
-  /** A timer for each handler would cost more than a small handler does. */
-  #arm(delayMs: number): void {
-    this.#cancel = this.#clock.after(delayMs, () => {
-      const leftMs = this.#untilMs - this.#clock.now();
-      if (leftMs > 0) return this.#arm(leftMs);
-      this.#controller.abort(new AtlastError("timeout", "A handler did not finish in its time"));
-    });
-  }
 }
 
 /** How many records from the front of a queue go into one transaction; at least one. */

@@ -8,11 +8,11 @@ import { expiresAt } from "../../core/lifecycle/expiry.ts";
 import { type LifecycleEvent, MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import { reasonOf } from "../../core/lifecycle/outcome.ts";
-import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
+import type { AddResult } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
-import { answerConflict, answerToFailure } from "../publish/answers.ts";
+import { answerToFailure, reportConflicts } from "../publish/answers.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/checked_answers.ts";
@@ -23,7 +23,8 @@ import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { Settler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
-import { decide, type Decision, identityOf, report, settlementOf } from "../records/decision.ts";
+import { decide, type Decision, identityOf } from "../records/decision.ts";
+import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.ts";
 import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unroutable } from "./unroutable.ts";
@@ -53,7 +54,7 @@ export class Dispatcher<Tx> {
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: (group: string) => void;
   readonly #refused: (name: string) => void;
-  readonly #settler: Settler<Tx>;
+  readonly #decisions: DecisionSettler<Tx>;
 
   /**
    * Makes a dispatcher; `received` is told when it put something into the inbox of a group, and `refused` of a name
@@ -71,7 +72,15 @@ export class Dispatcher<Tx> {
     this.#subscriptions = subscriptions;
     this.#received = received;
     this.#refused = refused;
-    this.#settler = new Settler(settings.store, "outbox", settings.clock);
+    this.#decisions = new DecisionSettler({
+      settings,
+      box: "outbox",
+      leases,
+      settler: new Settler(settings.store, "outbox", settings.clock),
+      settle: (settlements) => settings.store.settle("outbox", settlements),
+      place: (callback) => this.#place(callback),
+      added: (rows) => this.#tellInbox(rows),
+    });
   }
 
   /** Claims due records. */
@@ -124,7 +133,7 @@ export class Dispatcher<Tx> {
       const batches = chunks(sendable, this.#settings.transport.capabilities.maxBatch);
       const settled: Promise<Decision[]>[] = [];
       const settle = (some: Decision[]): void => {
-        const settling = this.#settle(some);
+        const settling = this.#decisions.settle(some);
         // Waited for below, when the last batch is sent: a failure until then is not unheard of.
         settling.catch(() => {});
         settled.push(settling);
@@ -146,7 +155,7 @@ export class Dispatcher<Tx> {
 
   /** Gives records back that will not be sent by this bus any more. */
   async release(records: readonly StoredRecord[]): Promise<void> {
-    await this.#settle(this.#giveBack(records));
+    await this.#decisions.settle(this.#giveBack(records));
   }
 
   /**
@@ -156,14 +165,8 @@ export class Dispatcher<Tx> {
    * @param isTold Whether its publisher has had word of it already.
    */
   async giveUp(decision: Decision, isTold: boolean): Promise<boolean> {
-    const { store, observe } = this.#settings;
-    const settlement = { ...settlementOf(decision), claimed: false };
-    const word = isTold ? null : await this.#wordOfFailure(decision);
-    const applied = word === null
-      ? (await store.settle("outbox", [settlement]))[0] === true
-      : await this.#settleWith(settlement, word);
-    report(observe, decision, applied);
-    return applied;
+    const applied = await this.#decisions.settle([decision], { claimed: false, isTold });
+    return applied.length > 0;
   }
 
   /** Keeps a message that was given up and is not in the store any more, as failed. */
@@ -178,25 +181,25 @@ export class Dispatcher<Tx> {
     };
     const stored = storedFromBirth(record, "outbox", nowMs);
     const event = { kind: "undeliverable", reason } as const;
-    const word = isTold
-      ? null
-      : await this.#wordOfFailure({ record: stored, patch: stored, event });
-    const told = word === null ? null : this.#wordIn(word);
+    const failed = { record: stored, patch: stored, event };
+    const callback = isTold ? null : await answerToFailure(this.#settings, "outbox", failed);
+    const rows = callback === null ? null : this.#place(callback);
     const added = await store.transaction(async (tx) => {
       const [result] = await store.add("outbox", [record], nowMs, tx);
-      const isKept = result?.added === true || this.#mayLackWord(result, reason);
-      if (isKept && told !== null) {
-        this.#wordsAdded(told.records, await store.add(told.box, told.records, nowMs, tx));
+      const isKept = result?.added === true || this.#mayLackCallback(result, reason);
+      if (isKept && rows !== null) {
+        const results = await store.add(rows.box, rows.records, nowMs, tx);
+        reportConflicts(this.#settings, rows.records, results);
       }
       return isKept;
     });
-    if (added) this.#tellInbox(told);
+    if (added && rows !== null) this.#tellInbox(rows);
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;
   }
 
-  /** Without a transaction an earlier try may have kept the message and died before the word of it. */
-  #mayLackWord(result: AddResult | undefined, reason: string): boolean {
+  /** Without a transaction an earlier try may have kept the message and died before its failure callback. */
+  #mayLackCallback(result: AddResult | undefined, reason: string): boolean {
     if (this.#settings.store.capabilities.transactions) return false;
     if (result === undefined || result.added) return false;
     return result.existing.state === "failed" && result.existing.reason === reason;
@@ -302,71 +305,22 @@ export class Dispatcher<Tx> {
     return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
   }
 
-  /** Settles decisions and gives back those that applied. */
-  async #settle(decisions: readonly Decision[]): Promise<Decision[]> {
-    for (const { record } of decisions) this.#leases.ending(record);
-    const failed = decisions.filter(({ patch }) => patch.state === "failed");
-    const words = new Map<Decision, Message>();
-    for (const decision of failed) {
-      const word = await this.#wordOfFailure(decision);
-      if (word !== null) words.set(decision, word);
-    }
-    const plain = words.size === 0 ? decisions : decisions.filter((each) => !words.has(each));
-    const [together, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : this.#settings.store.settle("outbox", plain.map(settlementOf)),
-      ...[...words].map(([decision, word]) => this.#settleWith(settlementOf(decision), word)),
-    ]);
-    const applied: Decision[] = [];
-    const tell = (decision: Decision, hasApplied: boolean | undefined) => {
-      report(this.#settings.observe, decision, hasApplied === true);
-      if (hasApplied) applied.push(decision);
-    };
-    plain.forEach((decision, i) => tell(decision, together[i]));
-    [...words.keys()].forEach((decision, i) => tell(decision, alone[i]));
-    return applied;
-  }
-
-  /** What the publisher is told of a failure; null if it did not ask to hear of it. */
-  #wordOfFailure(decision: Pick<Decision, "record" | "patch" | "event">): Promise<Message | null> {
-    return answerToFailure(this.#settings, "outbox", decision);
-  }
-
-  /** Settles a failure together with the word of it. */
-  async #settleWith(settlement: Settlement, word: Message): Promise<boolean> {
-    const words = this.#wordIn(word);
-    const added = await this.#settler.alone({ settlement, ...words });
-    if (added === null) return false;
-    this.#wordsAdded(words.records, added);
-    this.#tellInbox(words);
-    return true;
-  }
-
-  /** Says which words of failures could not be added, because other messages have their ids. */
-  #wordsAdded(words: readonly NewRecord[], added: readonly AddResult[]): void {
-    words.forEach((word, i) => {
-      const error = answerConflict(word, added[i]);
-      if (error !== null) {
-        this.#settings.observe({ kind: "error", during: "failure callback", error });
-      }
-    });
-  }
-
-  #tellInbox(words: Pick<SettleStep, "box" | "records"> | null): void {
-    if (words?.box !== "inbox") return;
-    for (const group of new Set(words.records.map(({ group }) => group))) this.#received(group);
+  #tellInbox({ box, records }: CallbackRows): void {
+    if (box !== "inbox") return;
+    for (const group of new Set(records.map(({ group }) => group))) this.#received(group);
   }
 
   /**
-   * The records of a word. Where this very bus subscribes to it, it goes straight to the inbox: the transport
-   * that just failed need not carry it.
+   * The rows of a failure callback. Where this very bus subscribes to it, it goes straight to the inbox: the
+   * transport that just failed need not carry it.
    */
-  #wordIn(word: Message): Pick<SettleStep, "box" | "records"> {
+  #place(message: Message): CallbackRows {
     // In a store that is shared, groups of other processes take it too.
-    const groups = groupsHere(this.#settings, { message: word }) ??
-      [...this.#subscriptions.of(word.name).keys()];
+    const groups = groupsHere(this.#settings, { message }) ??
+      [...this.#subscriptions.of(message.name).keys()];
     return {
       box: groups.length > 0 ? "inbox" : "outbox",
-      records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(word, { group })),
+      records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(message, { group })),
     };
   }
 }

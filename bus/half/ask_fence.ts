@@ -4,11 +4,10 @@
  * @module
  */
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
-import { AtlastError } from "../../core/errors.ts";
 import type { CheckQuestion, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { checkAnswer } from "../settings/checked_answers.ts";
-import { timeLimit } from "../async/deadline.ts";
+import { withinTime } from "../async/deadline.ts";
 
 /** How long a fence may take to answer if nothing else is said, in milliseconds. */
 const FENCE_TIMEOUT_MS = 5_000;
@@ -24,20 +23,10 @@ export async function askFence(
   clock: Clock,
   timeoutMs: number = FENCE_TIMEOUT_MS,
 ): Promise<CheckAnswer> {
-  const limit = timeLimit(
-    clock,
-    timeoutMs,
-    new AbortController().signal,
-    () => new AtlastError("timeout", `The fence did not answer within ${timeoutMs} ms`),
-  );
-  try {
-    return await limit.race(async () => {
-      await fence.ready();
-      return checkAnswer(await fence.ask(question, limit.signal), (error) => {
-        throw error;
-      });
+  return await withinTime(clock, timeoutMs, "The fence did not answer", async (signal) => {
+    await fence.ready();
+    return checkAnswer(await fence.ask(question, signal), (error) => {
+      throw error;
     });
-  } finally {
-    limit.end();
-  }
+  });
 }

@@ -9,7 +9,8 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import { askParticipant } from "./ask_participant.ts";
 import { contradictionOf, eventFor } from "./half_store.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
-import { decide, report, settlementOf } from "../records/decision.ts";
+import { decide, report } from "../records/decision.ts";
+import { settleDecision } from "../records/settle_decisions.ts";
 
 /** Asks, and settles by what it is told. */
 export class Recovery<Tx> {
@@ -44,7 +45,7 @@ export class Recovery<Tx> {
 
   /** Checks one claimed half message. */
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
-    const { store, clock, check, random, observe } = this.#settings;
+    const { clock, check, random, observe } = this.#settings;
     const answer = await askParticipant(this.#settings, record, signal);
     // That this bus broke the question off says nothing about the active side.
     if (answer === "unreachable" && signal.aborted) return await this.release(record);
@@ -57,30 +58,28 @@ export class Recovery<Tx> {
     );
     const full = event.kind === "confirm" ? eventFor(record, "confirm") : event;
     const decision = decide(this.#settings, record, full, policyOf(this.#settings, record));
-    const [applied] = await store.settle("outbox", [settlementOf(decision)]).catch((error) => {
+    const applied = await settleDecision(this.#settings, decision).catch((error) => {
       // If only the answer was lost, nobody comes by again: better an alarm too many than none.
       if (event.kind === "park") report(observe, decision, true);
       throw error;
     });
-    report(observe, decision, applied === true);
-    if (applied === true && event.kind === "confirm") this.#confirmed();
-    if (applied !== true && isOutcome(event)) await this.#compare(record, event.kind);
+    if (applied && event.kind === "confirm") this.#confirmed();
+    if (!applied && isOutcome(event)) await this.#compare(record, event.kind);
   }
 
   /** Gives back a half message that was not asked about. */
   async release(record: StoredRecord): Promise<void> {
-    const { clock, observe } = this.#settings;
     const decision = decide(this.#settings, record, {
       kind: "ask_again",
-      atMs: clock.now(),
+      atMs: this.#settings.clock.now(),
       checks: record.checks,
       unreachable: record.unreachable,
       ...unreachableSince(record),
       reason: record.reason ?? "Given back before it was asked about",
     }, policyOf(this.#settings, record));
-    const [applied] = await this.#settings.store.settle("outbox", [settlementOf(decision)]);
-    report(observe, decision, applied === true);
+    await settleDecision(this.#settings, decision);
   }
+
   /** Tells of an answer that came too late, where the message was decided otherwise meanwhile. */
   async #compare({ id, group }: StoredRecord, kind: "confirm" | "cancel"): Promise<void> {
     const { store, observe } = this.#settings;

@@ -99,6 +99,18 @@ export function answerConflict(
   return new AnswerConflict(message.name, id);
 }
 
+/** Says which failure callbacks could not be added, because other messages have their ids. */
+export function reportConflicts<Tx>(
+  { observe }: Pick<Settings<Tx>, "observe">,
+  callbacks: readonly NewRecord[],
+  results: readonly AddResult[],
+): void {
+  callbacks.forEach((callback, i) => {
+    const error = answerConflict(callback, results[i]);
+    if (error !== null) observe({ kind: "error", during: "failure callback", error });
+  });
+}
+
 /**
  * Checks what a message in the store asks for. It was checked when it was published and when it arrived, but
  * perhaps by another version, or with other options.

@@ -6,11 +6,12 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import { TRANSACTION } from "../../core/ports/platform.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { Begun } from "../async/begun.ts";
 
 /** Messages stored in a transaction. */
-interface Staged {
+export interface Staged {
   /** On which side. */
   readonly box: Box;
   /** The groups that get them; in the outbox the empty string alone. */
@@ -19,15 +20,42 @@ interface Staged {
   readonly messages: readonly { readonly id: string; readonly name: string }[];
 }
 
-/** What is published in one transaction of this bus. */
-interface Joined {
+/** A transaction that this bus began, and what is published in it. */
+export class OwnTransaction<Tx> {
+  readonly tx: Tx;
   readonly begun: Begun;
-  readonly staged: Staged[];
+  /** What was published in it, to be worked on once it has committed. */
+  readonly staged: Staged[] = [];
+
+  /** `refused` is told of publishes that come when its work has ended. */
+  constructor(tx: Tx, refused: (error: unknown) => void) {
+    this.tx = tx;
+    this.begun = new Begun({ error: transactionEnded, refused });
+  }
+
+  /**
+   * Runs its work, and what that publishes.
+   *
+   * @throws What the work fails with, or a publish of it that it did not wait for: the transaction must not
+   * commit then.
+   */
+  async during<Result>(work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work();
+      if (!this.begun.isIdle) await this.begun.finished();
+      return result;
+    } finally {
+      this.begun.close();
+    }
+  }
 }
 
-/** The transactions of a bus. Those that others began are none of them: nobody here knows their end. */
+/**
+ * The transactions of a bus. Those that others began are none of them: nobody here knows their end. They are known by
+ * what the driver gave, as that is what a publish names.
+ */
 export class JoinedTransactions<Tx> {
-  readonly #own = new WeakMap<object, Joined>();
+  readonly #own = new WeakMap<object, OwnTransaction<Tx>>();
   readonly #refused: (error: unknown) => void;
 
   /** `refused` is told of publishes in a transaction whose work has ended, or that is none. */
@@ -36,29 +64,27 @@ export class JoinedTransactions<Tx> {
   }
 
   /**
-   * Runs the work of a transaction that this bus began, and what it publishes in it.
+   * Runs a transaction of a store.
    *
-   * @throws What the work fails with, or a publish of it that it did not wait for: the transaction must not
-   * commit then.
+   * @param committed Is told what was published in it, once it has committed.
    */
-  async within<Result>(tx: Tx, work: () => Promise<Result>): Promise<Result> {
-    if (!isObject(tx)) return await work();
-    const joined: Joined = {
-      begun: new Begun({ error: transactionEnded, refused: this.#refused }),
-      staged: [],
-    };
-    this.#own.set(tx, joined);
-    try {
-      const result = await work();
-      await joined.begun.finished();
-      return result;
-    } finally {
-      joined.begun.close();
-    }
+  async run<Result>(
+    store: Pick<Store<Tx>, "transaction">,
+    work: (own: OwnTransaction<Tx>) => Promise<Result>,
+    committed: (staged: readonly Staged[]) => void,
+  ): Promise<Result> {
+    let own: OwnTransaction<Tx> | undefined;
+    const result = await store.transaction((tx) => {
+      own = new OwnTransaction(tx, this.#refused);
+      if (isObject(tx)) this.#own.set(tx, own);
+      return work(own);
+    });
+    if (own !== undefined) committed(own.staged);
+    return result;
   }
 
-  /** Runs a publish in a transaction, as part of its work where this bus began it. */
-  run<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
+  /** Makes a publish in a transaction, as part of its work where this bus began it. */
+  publish<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
     const own = this.#of(tx);
     if (own !== undefined) return own.begun.start(publish);
     const published = publish();
@@ -71,18 +97,13 @@ export class JoinedTransactions<Tx> {
 
   /** Keeps what was published in a transaction of this bus until its commit. */
   staged(tx: unknown, staged: Staged): void {
-    const joined = this.#of(tx);
-    if (joined === undefined) return;
+    const own = this.#of(tx);
+    if (own === undefined) return;
     // What was published in a savepoint is gone if that is rolled back, which nobody here sees.
-    joined.staged.push(this.#own.has(tx as object) ? staged : { ...staged, messages: [] });
+    own.staged.push(this.#own.has(tx as object) ? staged : { ...staged, messages: [] });
   }
 
-  /** What was published in a transaction of this bus that has committed; each is given once. */
-  committed(tx: Tx): readonly Staged[] {
-    return this.#of(tx)?.staged.splice(0) ?? [];
-  }
-
-  #of(tx: unknown): Joined | undefined {
+  #of(tx: unknown): OwnTransaction<Tx> | undefined {
     if (!isObject(tx)) return undefined;
     const own = this.#own.get(tx);
     if (own !== undefined) return own;

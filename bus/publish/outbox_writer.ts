@@ -11,7 +11,7 @@ import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./contention.ts";
 import { addOnce } from "./either_box.ts";
 import { joiner } from "../async/batcher.ts";
-import { JoinedTransactions } from "./joined_transactions.ts";
+import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 import { receiptOf, receiptsOfNew } from "./receipt.ts";
@@ -183,17 +183,24 @@ export class Depositor<Tx> {
     if (!this.#outlet.tells(box, record.group)) this.#outlet.added(box, record.group, true);
   }
 
-  /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
-  ended(tx: Tx): void {
+  /** Runs a transaction of this bus; what is published in it can be worked on once it has committed. */
+  transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
+    const { store } = this.#settings;
+    return this.transactions.run(store, work, this.#committedIn);
+  }
+
+  /** What was published in a transaction of this bus has been committed. */
+  readonly #committedIn = (staged: readonly Staged[]): void => {
+    if (staged.length === 0) return;
     const groupsOf: Record<Box, Set<string>> = { outbox: new Set(), inbox: new Set() };
-    for (const { box, groups, messages } of this.transactions.committed(tx)) {
+    for (const { box, groups, messages } of staged) {
       for (const group of groups) groupsOf[box].add(group);
       for (const message of messages) this.#observe("published", box, message);
     }
     for (const box of ["outbox", "inbox"] as const) {
       for (const group of groupsOf[box]) this.#outlet.added(box, group, true);
     }
-  }
+  };
 
   async #add(
     { box, rows, groups: { length: each } }: Deposit,

@@ -21,6 +21,7 @@ import {
 import { Depositor, type Outlet } from "./outbox_writer.ts";
 import { Gathering } from "./publish_many.ts";
 import { type Draft, wrapPublish } from "../api/middleware.ts";
+import type { OwnTransaction } from "./joined_transactions.ts";
 import { newRecord } from "../records/new_record.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { namingIds } from "./outcome_unknown.ts";
@@ -142,14 +143,14 @@ export class Publisher<Tx> {
     return this.#depositor.bornLeased(withGroups(this.#settings, newRecord(message, {})));
   }
 
-  /** See {@linkcode JoinedTransactions.within}. */
-  within<Result>(tx: Tx, work: () => Promise<Result>): Promise<Result> {
-    return this.#depositor.transactions.within(tx, work);
+  /** See {@linkcode Depositor.transaction}. */
+  transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
+    return this.#depositor.transaction(work);
   }
 
-  /** See {@linkcode JoinedTransactions.run}. */
+  /** See {@linkcode JoinedTransactions.publish}. */
   runIn<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
-    return tx === undefined ? publish() : this.#depositor.transactions.run(tx, publish);
+    return tx === undefined ? publish() : this.#depositor.transactions.publish(tx, publish);
   }
 
   /** See `Store.joining`. */
@@ -165,11 +166,6 @@ export class Publisher<Tx> {
   /** Is told that a record of the outbox was committed. */
   committed(record: NewRecord): void {
     this.#depositor.committed(record);
-  }
-
-  /** Is told that a transaction of this bus was committed; what was published in it can be worked on now. */
-  ended(tx: Tx): void {
-    this.#depositor.ended(tx);
   }
 
   /** The records of many messages that nothing wraps, which goes faster without a promise for each. */

@@ -45,6 +45,15 @@ export class Settler<Tx> {
       });
   }
 
+  /** Settles by itself, in a statement shared with others that come meanwhile; gives whether each applied. */
+  async all(settlements: readonly Settlement[]): Promise<boolean[]> {
+    return await Promise.all(
+      settlements.map(async (settlement) =>
+        await this.alone({ settlement, box: this.#box, records: [] }) !== null
+      ),
+    );
+  }
+
   /** Takes a step by itself; one that only settles shares a statement with others that come meanwhile. */
   async alone(step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);

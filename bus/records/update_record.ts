@@ -9,7 +9,8 @@ import type { Box, LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Settlement } from "../../core/ports/store.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
-import { decide, type Decision, report, settlementOf } from "./decision.ts";
+import { decide, type Decision } from "./decision.ts";
+import { settleDecision } from "./settle_decisions.ts";
 
 /** More often than others can be faster in a row. A store that never applies a change must not keep us busy. */
 const MAX_LOOKS = 100;
@@ -52,7 +53,7 @@ export async function updateRecord<Tx, Result>(
   settings: Settings<Tx>,
   { what, box, key, choose }: Update<Result>,
 ): Promise<Result> {
-  const { store, observe } = settings;
+  const { store } = settings;
   await store.ready();
   for (let i = 0; i < MAX_LOOKS; i++) {
     const choice = await choose(await store.find(box, key));
@@ -60,14 +61,10 @@ export async function updateRecord<Tx, Result>(
     if ("result" in choice) return choice.result;
     const { record, event, claimed, settle, done } = choice;
     const decision = decide(settings, record, event, policyOf(settings, record));
-    if (settle !== undefined) {
-      if (!await settle(decision)) continue;
-    } else {
-      const [applied] = await store.settle(box, [{ ...settlementOf(decision), claimed }]);
-      if (applied !== true) continue;
-      report(observe, decision, true);
-    }
-    return done({ ...record, ...decision.patch });
+    const applied = settle === undefined
+      ? await settleDecision(settings, decision, { claimed, reportsStale: false })
+      : await settle(decision);
+    if (applied) return done({ ...record, ...decision.patch });
   }
   throw new AtlastError(
     "timeout",

@@ -4,10 +4,9 @@
  * @module
  */
 import type { Alarm } from "../../core/ports/alarm.ts";
-import { AtlastError } from "../../core/errors.ts";
 import { observed } from "../api/observer.ts";
 import type { Settings } from "../settings/settings.ts";
-import { timeLimit } from "../async/deadline.ts";
+import { withinTime } from "../async/deadline.ts";
 
 /** How long an alarm may take to be armed, in milliseconds. */
 const ALARM_TIMEOUT_MS = 10_000;
@@ -61,17 +60,12 @@ export class Waker<Tx> {
 
   /** A call waits for the alarm that it arms, so one that does not answer must not keep it for ever. */
   async #armed(alarm: Alarm, atMs: number): Promise<void> {
-    const limit = timeLimit(
+    await withinTime(
       this.#settings.clock,
       ALARM_TIMEOUT_MS,
-      new AbortController().signal,
-      () => new AtlastError("timeout", `The alarm was not armed within ${ALARM_TIMEOUT_MS} ms`),
+      "The alarm was not armed",
+      async () => await alarm.arm(atMs),
     );
-    try {
-      await limit.race(async () => await alarm.arm(atMs));
-      this.#armedAtMs = atMs;
-    } finally {
-      limit.end();
-    }
+    this.#armedAtMs = atMs;
   }
 }

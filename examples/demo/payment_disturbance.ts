@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Fence, Settlement, Store } from "@atlast/bus";
+import type { Fence, Store } from "@atlast/bus";
+import type { Settlement } from "@atlast/bus/ports";
 import { type Kill, paymentFault } from "./fault_plan.ts";
 import { paymentOf } from "./payment_id.ts";
 import type { ServiceEvent } from "./service_event.ts";

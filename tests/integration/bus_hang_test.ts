@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import { ABORT_GRACE_MS } from "../../bus/async/give_up.ts";
+import { ABORT_GRACE_MS } from "../../bus/async/deadline.ts";
 import { SLOW_RUN_MS } from "../../bus/async/batcher.ts";
 import { subscribe } from "../../mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
-import {
-  type AbortSignalLike,
-  type Message,
-  type PublishMiddleware,
-  subscribe,
-} from "../../mod.ts";
+import { type Message, type PublishMiddleware, subscribe } from "../../mod.ts";
+import type { AbortSignalLike } from "../../ports.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { NewRecord, SqlClient } from "@atlast/bus";
+import type { SqlClient } from "@atlast/bus";
+import type { NewRecord } from "@atlast/bus/ports";
 import { pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { PGlite } from "@electric-sql/pglite";
 import { checksOf } from "../../examples/demo/checks.ts";

@@ -20,13 +20,12 @@ import {
   type Bus,
   createBus,
   defineMessage,
-  maxAttempts,
-  nextAttemptAt,
   NOTIFY_RETRY,
   type PublishOptions,
   type RetryPolicy,
   type State,
 } from "../../mod.ts";
+import { maxAttempts, nextAttemptAt } from "../../ports.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { KEY, signingKey, testMessage } from "../support/http.ts";
 import { askRoute, silent, verify } from "../support/half_http.ts";

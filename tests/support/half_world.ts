@@ -20,9 +20,9 @@ import {
   type HalfMessage,
   type HalfOptions,
   type HalfOutcome,
-  type HalfStatus,
   subscribe,
 } from "../../mod.ts";
+import type { HalfStatus } from "../../mod.ts";
 import { type Faulty, faulty, type Loss } from "./faulty.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { Observed } from "./observed.ts";

@@ -12,7 +12,9 @@ export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The TypeScript files of the published package, as paths in the repository. */
 export function shippedFiles(): string[] {
-  return globSync("{mod.ts,{core,bus,http,adapters,edge,client,devtools}/**/*.ts}", { cwd: ROOT })
+  return globSync("{mod.ts,ports.ts,{core,bus,http,adapters,edge,client,devtools}/**/*.ts}", {
+    cwd: ROOT,
+  })
     .map((path) => path.replaceAll("\\", "/"))
     .sort();
 }

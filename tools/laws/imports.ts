@@ -57,7 +57,7 @@ type NamedRoom = Extract<Room, { readonly name: string }>;
 
 /** The room of a file, from its path in the repository. */
 export function roomOf(path: string): Room {
-  if (path === "mod.ts") return { kind: "entry" };
+  if (path === "mod.ts" || path === "ports.ts") return { kind: "entry" };
   if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
   const [first = "", name = ""] = path.split("/");
   switch (first) {
@@ -166,7 +166,7 @@ function describe(room: Room): string {
     case "bus":
       return "the bus";
     case "entry":
-      return "mod.ts";
+      return "an entry of the package";
     case "adapter":
       return `adapter ${room.name}`;
     case "devtool":

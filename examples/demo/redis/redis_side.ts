@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ListQuery } from "@atlast/bus";
+import type { ListQuery } from "@atlast/bus/ports";
 import { upstashRedisFence, upstashRedisStore } from "@atlast/bus/upstash-redis";
 import type { Redis } from "@upstash/redis";
 import type { Row, Side } from "../side.ts";

@@ -1,0 +1,113 @@
+/**
+ * Settling decisions: writes them, tells the observer what became of each record, and sends the failure callback of
+ * one that failed for good, in the same step.
+ *
+ * @module
+ */
+import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
+import { answerToFailure, reportConflicts } from "../publish/answers.ts";
+import type { Settings } from "../settings/settings.ts";
+import { type Decision, report, settlementOf } from "./decision.ts";
+import type { LeaseKeeper } from "./lease_renewal.ts";
+import type { Settler } from "./settle_step.ts";
+
+/** A failure callback as it is to be added. */
+export type CallbackRows = Pick<SettleStep, "box" | "records">;
+
+/** What settling works with. */
+interface DecisionSettlerParts<Tx> {
+  readonly settings: Settings<Tx>;
+  readonly box: Box;
+  readonly leases: LeaseKeeper;
+  readonly settler: Settler<Tx>;
+  /** Writes settlements that nothing goes with. */
+  readonly settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
+  /** Where a failure callback is added. */
+  readonly place: (callback: Message) => CallbackRows;
+  /** Is told of a failure callback that was added, to have it worked on. */
+  readonly added: (rows: CallbackRows, results: readonly AddResult[]) => void;
+}
+
+/** How decisions are settled. */
+interface SettleOptions {
+  /** Who settles: see `Settlement.claimed`; the holder of the claim if not given. */
+  readonly claimed?: Settlement["claimed"];
+  /** Whether publishers know of the failures already, so that no failure callback is sent. */
+  readonly isTold?: boolean;
+}
+
+/** Settles what was decided on the records of one side. */
+export class DecisionSettler<Tx> {
+  readonly #parts: DecisionSettlerParts<Tx>;
+
+  constructor(parts: DecisionSettlerParts<Tx>) {
+    this.#parts = parts;
+  }
+
+  /** Settles decisions and gives back those that applied. */
+  async settle(
+    decisions: readonly Decision[],
+    { claimed = true, isTold = false }: SettleOptions = {},
+  ): Promise<Decision[]> {
+    const { settings, box, leases, settle } = this.#parts;
+    if (claimed === true) { for (const { record } of decisions) leases.ending(record); }
+    const callbacks = new Map<Decision, Message>();
+    const failed = isTold ? [] : decisions.filter(({ patch }) => patch.state === "failed");
+    for (const decision of failed) {
+      const callback = await answerToFailure(settings, box, decision);
+      if (callback !== null) callbacks.set(decision, callback);
+    }
+    const plain = callbacks.size === 0
+      ? decisions
+      : decisions.filter((each) => !callbacks.has(each));
+    const [together, ...alone] = await Promise.all([
+      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, claimed))),
+      ...[...callbacks].map(([decision, callback]) =>
+        this.#settleWith(settlementBy(decision, claimed), callback)
+      ),
+    ]);
+    const applied: Decision[] = [];
+    const tell = (decision: Decision, given: boolean | undefined) => {
+      // A store may give anything.
+      const hasApplied = given === true;
+      report(settings.observe, decision, hasApplied);
+      if (hasApplied) applied.push(decision);
+    };
+    plain.forEach((decision, i) => tell(decision, together[i]));
+    [...callbacks.keys()].forEach((decision, i) => tell(decision, alone[i]));
+    return applied;
+  }
+
+  /** The failure and its callback are one step: the publisher always learns. */
+  async #settleWith(settlement: Settlement, callback: Message): Promise<boolean> {
+    const { settings, settler, place, added } = this.#parts;
+    const rows = place(callback);
+    const results = await settler.alone({ settlement, ...rows });
+    if (results === null) return false;
+    reportConflicts(settings, rows.records, results);
+    added(rows, results);
+    return true;
+  }
+}
+
+/** Settles one decision that no callback goes with; false when it was stale. */
+export async function settleDecision<Tx>(
+  { store, observe }: Settings<Tx>,
+  decision: Decision,
+  { claimed = true, reportsStale = true }: Pick<SettleOptions, "claimed"> & {
+    /** False where a stale one is decided again, so that there is nothing to tell yet. */
+    readonly reportsStale?: boolean;
+  } = {},
+): Promise<boolean> {
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, claimed)]);
+  const hasApplied = applied === true;
+  if (hasApplied || reportsStale) report(observe, decision, hasApplied);
+  return hasApplied;
+}
+
+function settlementBy(decision: Decision, claimed: Settlement["claimed"]): Settlement {
+  const settlement = settlementOf(decision);
+  return claimed === true ? settlement : { ...settlement, claimed };
+}

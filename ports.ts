@@ -1,0 +1,58 @@
+/**
+ * What authors of stores and transports need beside `@atlast/bus`: the records, requests and results of the
+ * ports, and the table of a message's life. The ports themselves, `Store` and `Transport`, are in `@atlast/bus` too.
+ *
+ * @module
+ */
+export { type HalfDraft, type HalfKeeper, type HalfScope } from "./core/ports/half_keeper.ts";
+export { type RecordDetails } from "./core/lifecycle/details.ts";
+export {
+  type EventKind,
+  type Failure,
+  type LifecycleEvent,
+  type LifecyclePolicy,
+  MAX_CRASHES,
+  type Patch,
+  type Standing,
+  type Stopping,
+  transition,
+  TRANSITIONS,
+  type Transitions,
+  type Unroutable,
+} from "./core/lifecycle/lifecycle.ts";
+export { maxAttempts, nextAttemptAt } from "./core/lifecycle/retry.ts";
+export { decideCheck, type HalfStanding } from "./core/lifecycle/check_back.ts";
+export {
+  type AddResult,
+  type ClaimRequest,
+  type Lease,
+  type ListQuery,
+  type ReturnResult,
+  type Settlement,
+  type SettleStep,
+  type StateCounts,
+  type StoreCapabilities,
+} from "./core/ports/store.ts";
+export { type NewRecord, type RecordKey } from "./core/ports/record.ts";
+export { type AbortSignalLike } from "./core/ports/platform.ts";
+export { type Arrival, type TransportCapabilities } from "./core/ports/transport.ts";
+export { type FenceRow } from "./core/ports/fence.ts";
+export {
+  type MemoryEntry,
+  type RememberedMessage,
+  type Remembering,
+  type ReturningRecord,
+} from "./core/ports/inbox_memory.ts";
+export { type UnroutableRequest } from "./core/lifecycle/unroutable.ts";
+export { type PullRequest, type PullResult } from "./core/ports/pull.ts";
+export type { CheckBack, Fence } from "./core/ports/fence.ts";
+export type { Clock, SqlClient } from "./core/ports/platform.ts";
+export type {
+  DeliverOptions,
+  DeliveryResult,
+  Receiver,
+  SendResult,
+  Transport,
+} from "./core/ports/transport.ts";
+export type { Store } from "./core/ports/store.ts";
+export type { StoredRecord } from "./core/ports/record.ts";
