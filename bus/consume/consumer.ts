@@ -12,7 +12,7 @@ import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./ru
 import { StoredHandlers } from "./handler_transaction.ts";
 import { Intake, type Taken } from "./intake.ts";
 import { HELD_BY_GROUP } from "./held_by_group.ts";
-import type { LeaseKeeper } from "../records/lease_renewal.ts";
+import { type LeaseKeeper, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import type { Limiter } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -126,18 +126,20 @@ export class Consumer<Tx> {
 
   /** Claims due records of groups that have room, and handles them. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
-    const { settings } = this.#parts;
+    const { settings, leases } = this.#parts;
     const groups = this.groupsWithRoom();
     if (groups.length === 0) return [];
-    const nowMs = settings.clock.now();
-    return await settings.store.claim({
+    const start = leases.start();
+    const records = await settings.store.claim({
       box: "inbox",
       limit: kind === "suspect" ? 1 : limit,
-      nowMs,
-      leaseUntilMs: nowMs + settings.leaseMs,
+      nowMs: start.nowMs,
+      leaseUntilMs: start.nowMs + settings.leaseMs,
       groups,
       kind,
     });
+    leases.claimed(records, start);
+    return records;
   }
 
   /**
@@ -216,6 +218,7 @@ export class Consumer<Tx> {
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
+      if (!records.every((record) => leases.holds(record))) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
       const runs: HandlerRun<Tx, StoredRecord>[] = [];
       for (const record of records) {
@@ -248,12 +251,16 @@ export class Consumer<Tx> {
     untilMs: number,
     attemptFailed: () => void,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions, limiter, draining } = this.#parts;
+    const { settings, subscriptions, leases, limiter, draining } = this.#parts;
     const leave = await limiter.enter(record.group);
     try {
       const nowMs = settings.clock.now();
+      const { reason } = record;
       const early = draining() || nowMs >= untilMs
-        ? { kind: "release", delayMs: 0, reason: record.reason } as const
+        ? { kind: "release", delayMs: 0, reason } as const
+        // The claim took long to be answered, or the message waited long: others may handle it by now.
+        : !leases.holds(record)
+        ? { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason } as const
         : eventBeforeHandling(record, nowMs);
       if (early !== null) return await this.#settle(record, early);
       const subscriber = subscriptions.of(record.message.name).get(record.group);

@@ -69,8 +69,8 @@ export interface StatelessOptions {
   /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
   readonly redact?: (text: string) => string;
   /**
-   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as QStash
-   * does, and should ask for no more of them than that is set to.
+   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as a push
+   * provider does, and should ask for no more of them than that is set to.
    *
    * @default CAP's schedule
    */

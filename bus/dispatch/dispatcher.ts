@@ -16,7 +16,7 @@ import { answerToFailure, reportConflicts } from "../publish/answers.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/checked_answers.ts";
-import type { LeaseKeeper } from "../records/lease_renewal.ts";
+import { type LeaseKeeper, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
@@ -30,12 +30,6 @@ import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unroutable } from "./unroutable.ts";
 
 const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
-
-/**
- * How long a message rests whose lease ran out before it was sent, in milliseconds: a clock that is wrong must not
- * keep this bus busy.
- */
-const LOST_LEASE_PAUSE_MS = 1_000;
 
 /** What a round of dispatch did. */
 interface DispatchCounts {

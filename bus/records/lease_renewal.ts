@@ -9,6 +9,12 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Observer } from "../api/observer.ts";
 
+/**
+ * How long a message rests whose lease ran out before its work began, in milliseconds: a clock that is wrong must not
+ * keep this bus busy.
+ */
+export const LOST_LEASE_PAUSE_MS = 1_000;
+
 /** Leases that are renewed until they are released. */
 interface HeldLeases {
   /** Renews them no more. */
