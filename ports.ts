@@ -33,6 +33,13 @@ export {
   type StateCounts,
   type StoreCapabilities,
 } from "./core/ports/store.ts";
+export {
+  type DeadLetterReport,
+  type DeliveryDialect,
+  type ReportedHttp,
+} from "./core/ports/dialect.ts";
+export { type DialectDescription } from "./core/ports/dialect_description.ts";
+export { type PushDelivery } from "./core/ports/push_delivery.ts";
 export { type NewRecord, type RecordKey } from "./core/ports/record.ts";
 export { type AbortSignalLike } from "./core/ports/platform.ts";
 export { type Arrival, type TransportCapabilities } from "./core/ports/transport.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../core/check_option.ts";
 import { AtlastError } from "../core/errors.ts";
 import type { Credentials } from "../http/request.ts";
 import { checkedUrl } from "../http/url.ts";
@@ -88,8 +89,7 @@ function isLoopback(hostname: string): boolean {
 }
 
 function positive(option: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw unfit(`${option} ${value}`, "a number above zero");
+  return checkNumber(option, value, {}, "make a client with");
 }
 
 function unfit(got: string, want: string): AtlastError {

@@ -12,7 +12,7 @@ export type PrincipalKind =
   | "participant"
   /** The keeper of half messages of this service. */
   | "keeper"
-  /** What delivers for others, such as QStash. */
+  /** What takes messages and delivers them for others. */
   | "push_provider"
   /** Someone outside who publishes here. */
   | "publisher"

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { DeliveryDialect } from "../core/ports/dialect.ts";
 import type { App, AppOptions } from "./app_options.ts";
 import type { EdgeBus } from "./edge_bus.ts";
+import { dialectsOf } from "./http/dialect.ts";
 import { guardWith, logError } from "./http/error_boundary.ts";
 import { mounted } from "./http/mount.ts";
 import { busRoutes } from "./routes/table.ts";
@@ -19,7 +21,7 @@ import { busRoutes } from "./routes/table.ts";
  * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
  * - `POST /half` (option `halves`) prepares, confirms, cancels and queries half messages.
  * - `POST /query` (option `query`) tells how a message stands, and on request what it says.
- * - `POST /undeliverable` (option `undeliverable`) takes QStash's failure callbacks.
+ * - `POST /undeliverable` (option `undeliverable`) takes what a push provider reports of messages it gave up.
  * - `GET /health` says that the process is alive and touches no store.
  * - `GET /ready` says with 200 or 503 whether the bus can take messages.
  * - `GET /openapi.json` (option `openApi`) describes all of this.
@@ -38,5 +40,16 @@ import { busRoutes } from "./routes/table.ts";
  */
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
   const { basePath = "/", onError = logError } = options;
-  return mounted<Kind>(basePath, busRoutes(bus, options), guardWith(onError));
+  return mounted<Kind>(
+    basePath,
+    busRoutes(bus, options),
+    guardWith(onError, verifiersDialects(options)),
+  );
+}
+
+/** The dialects of all verifiers: a provider may call any route. */
+function verifiersDialects(options: AppOptions): DeliveryDialect[] {
+  const { verify, tick, checkBack, halves, query, undeliverable, publish } = options;
+  const routes = [tick, checkBack, halves, query, undeliverable, publish];
+  return dialectsOf(verify, ...routes.map((route) => route?.verify));
 }

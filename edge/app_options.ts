@@ -35,7 +35,7 @@ export interface AppOptions {
   /** Lets others ask how messages of the outbox stand; without this option none can. */
   readonly query?: QueryOptions;
   /**
-   * Lets QStash tell of messages that it has given up, so that they are failed in the outbox; without
+   * Lets a push provider report messages that it has given up, so that they are failed in the outbox; without
    * this option they stay there as sent.
    */
   readonly undeliverable?: UndeliverableOptions;

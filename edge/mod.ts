@@ -17,13 +17,10 @@ export type { QueryOptions } from "./routes/query.ts";
 export { DEFAULT_TICK_BUDGET_MS, MAX_TICK_BUDGET_MS } from "./routes/tick_budget.ts";
 export type { UndeliverableOptions } from "./routes/dead_letter.ts";
 export { verifyAny } from "./auth/any.ts";
-export type {
-  HeaderReader,
-  RequestToVerify,
-  Verify,
-  VerifyRefusal,
-  VerifyResult,
-} from "../core/wire/wire.ts";
+export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../core/wire/wire.ts";
+export type { HeaderReader } from "../core/ports/platform.ts";
+export type { DeadLetterReport, DeliveryDialect, ReportedHttp } from "../core/ports/dialect.ts";
+export type { PushDelivery } from "../core/ports/push_delivery.ts";
 export type { Principal, PrincipalKind } from "../core/principal.ts";
 export type { Message, MessageBody, MessageHeaders } from "../core/message/message.ts";
 export type { Undeliverable, UndeliverableStanding } from "../bus/api/undeliverable.ts";

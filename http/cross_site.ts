@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HeaderReader } from "../core/wire/wire.ts";
+import type { HeaderReader } from "../core/ports/platform.ts";
 
 /**
  * Whether a browser sent a request for a page of another site. Programs send none of these headers, and a

@@ -20,7 +20,8 @@
  */
 import { AtlastError } from "../core/errors.ts";
 import { isObject, parsed } from "../core/json.ts";
-import { type HeaderReader, isSignedHeader, requestPrefix, toBase64 } from "../core/wire/wire.ts";
+import type { HeaderReader } from "../core/ports/platform.ts";
+import { isSignedHeader, requestPrefix, toBase64 } from "../core/wire/wire.ts";
 
 /** How every id of Atlast's own begins; a foreign id that does is refused. */
 const OWN = "atlast_";

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../core/ports/platform.ts";
+import type { Clock, HeaderReader } from "../core/ports/platform.ts";
 import type { Principal } from "../core/principal.ts";
 import {
   fromBase64,
-  type HeaderReader,
   type RequestToVerify,
   toBase64,
   type Verify,

@@ -22,7 +22,7 @@ export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
 
-/** What another attempt would not mend: unreadable, too large, headers too large, and QStash's "never again". */
+/** What another attempt would not mend: unreadable, too large, headers too large, and one that can never be taken. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
 
 /**

@@ -16,16 +16,10 @@ export type { HttpDestination } from "./destinations.ts";
 export type { HttpRoute, HttpRoutes, HttpTarget } from "./routes.ts";
 export type { HttpFormat } from "./parcel.ts";
 export type { Fetch } from "../../http/post.ts";
-export type {
-  HeaderReader,
-  RequestToVerify,
-  Verify,
-  VerifyRefusal,
-  VerifyResult,
-} from "../../core/wire/wire.ts";
+export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";
 export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
-export type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+export type { AbortSignalLike, Clock, HeaderReader } from "../../core/ports/platform.ts";
 export type {
   DeliveryResult,
   Receiver,

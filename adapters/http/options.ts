@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isMessageHeader } from "../../core/wire/wire.ts";
 
@@ -15,13 +16,7 @@ const OWN = /^(host|content-.*|transfer-encoding|connection|webhook-.*)$/;
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkedInteger(field: string, value: number, most: number): number {
-  if (!Number.isInteger(value) || value < 1 || value > most) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use ${field} ${value}: want a whole number from 1 to ${most}`,
-    );
-  }
-  return value;
+  return checkNumber(field, value, { whole: true, least: 1, most });
 }
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import { FENCE } from "../sql/migrate.ts";
 import { databaseOf } from "./postgres_js.ts";
@@ -67,12 +67,8 @@ export function postgresFence<Client extends PostgresJs>(
 ): Fence<TransactionOf<Client>> {
   const { schema = DEFAULT_SCHEMA, migrate = true, waitMs = WAIT_MS } = options;
   quotedSchema(schema);
-  if (!(waitMs >= 1 && waitMs <= 60_000)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot make a fence with waitMs ${waitMs}: want 1 to 60,000 milliseconds`,
-    );
-  }
+  const allowed = { unit: "milliseconds", least: 1, most: 60_000 };
+  checkNumber("waitMs", waitMs, allowed, "make a fence with");
   const timeoutMs = waitMs +
     checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   const database = databaseOf(sql, { timeoutMs, prepare: true });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
@@ -124,11 +125,7 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkedCount(option: string, value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${option} ${value}: want a whole number from 1 to ${most}`,
-  );
+  return checkNumber(option, value, { whole: true, least: 1, most });
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
-import { withoutParameters } from "../../http/qstash_binding.ts";
+import { withoutParameters } from "./dialect/binding.ts";
 import type { RequestToVerify } from "../../core/wire/wire.ts";
 
 /**

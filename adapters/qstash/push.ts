@@ -4,12 +4,12 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { headersDigest, parametersOf } from "../../http/qstash_binding.ts";
 import { digestText } from "../../http/request_id.ts";
 import { checkPattern } from "../../core/message/name.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
-import { attemptOf } from "../../core/wire/redelivery.ts";
 import { isBatch, type RequestToVerify } from "../../core/wire/wire.ts";
+import { attemptOf } from "./dialect/attempt.ts";
+import { headersDigest, parametersOf } from "./dialect/binding.ts";
 
 /** Which messages are taken from publishers that do not bind their headers. */
 export interface UnboundRaw {

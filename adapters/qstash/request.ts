@@ -4,12 +4,12 @@
  * @module
  */
 import { wireHeaders } from "../../core/message/headers.ts";
-import { SENT_HEADER, sentHeader } from "../../http/qstash.ts";
-import { boundUrl, urlWithProof } from "../../http/qstash_binding.ts";
 import { fitsRawForm } from "../../http/raw_message.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
+import { SENT_HEADER, sentHeader } from "../../core/wire/sent_header.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { dedupId } from "./dedup_id.ts";
+import { boundUrl, urlWithProof } from "./dialect/binding.ts";
 import type { QstashChoices } from "./options.ts";
 import type { QstashTarget } from "./routes.ts";
 

@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
-import { checkNoParameters } from "../../http/qstash_binding.ts";
+import { checkNoParameters } from "./dialect/binding.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
 
 /** A message name or pattern to the URL, or the URL group, that takes its messages. */

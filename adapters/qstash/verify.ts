@@ -4,7 +4,7 @@
  *
  * The signature is a JSON Web Token (RFC 7519) in the header `Upstash-Signature`, an HMAC-SHA-256 of claims
  * that name the URL and the SHA-256 of the body's bytes. It covers no header: those of a message are bound
- * by a digest in the URL, see {@link ../../http/qstash_binding.ts}.
+ * by a digest in the URL, see {@link ./dialect/binding.ts}.
  *
  * @module
  */
@@ -20,21 +20,20 @@ import {
   type Verify,
   type VerifyRefusal,
 } from "../../core/wire/wire.ts";
+import { qstashDialect } from "./dialect/dialect.ts";
 import { publicUrl, type QstashPublicUrl } from "./public_url.ts";
 import { checkUnboundRaw, pushDelivery, type SignedClaims, type UnboundRaw } from "./push.ts";
 
-export type { Clock } from "../../core/ports/platform.ts";
+export type { Clock, HeaderReader } from "../../core/ports/platform.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";
 export type { PushDelivery } from "../../core/ports/push_delivery.ts";
+export type { DeliveryDialect } from "../../core/ports/dialect.ts";
+export type { DialectDescription } from "../../core/ports/dialect_description.ts";
+export { qstashDescription } from "./dialect/description.ts";
+export { qstashDialect } from "./dialect/dialect.ts";
 export type { QstashPublicUrl } from "./public_url.ts";
 export type { UnboundRaw } from "./push.ts";
-export type {
-  HeaderReader,
-  RequestToVerify,
-  Verify,
-  VerifyRefusal,
-  VerifyResult,
-} from "../../core/wire/wire.ts";
+export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 
 /** What {@linkcode verifyQstash} takes. */
 export interface VerifyQstashOptions {
@@ -131,9 +130,10 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
       kind: "push_provider",
       callbackNames: push.bindsHeaders ? callbackNames : [],
     };
-    return { ok: true, principal, push };
+    return { ok: true, principal, push, dialect: qstashDialect };
   };
   return Object.assign(verify, {
+    dialects: [qstashDialect],
     beforeBody: ({ headers }: RequestToVerify) =>
       (headers.get("upstash-signature") ?? "") === "" ? refused("there is none") : null,
   });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "./deadlines.ts";
 
@@ -38,9 +39,6 @@ export async function within<Result>(
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkStatementTimeout(timeoutMs: number): number {
-  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use statementTimeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
-  );
+  const allowed = { unit: "milliseconds", least: 1, most: MAX_TIMEOUT_MS };
+  return checkNumber("statementTimeoutMs", timeoutMs, allowed);
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 
 /** How long a request may take if nothing else is said, in milliseconds; the client's own retries included. */
@@ -38,9 +39,6 @@ export async function answered<Result>(
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkRequestTimeout(timeoutMs: number = REQUEST_TIMEOUT_MS): number {
-  if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use timeoutMs ${timeoutMs}: want 1 to ${MAX_TIMEOUT_MS} milliseconds`,
-  );
+  const allowed = { unit: "milliseconds", least: 1, most: MAX_TIMEOUT_MS };
+  return checkNumber("timeoutMs", timeoutMs, allowed);
 }

@@ -192,7 +192,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   ): Promise<void>;
 
   /**
-   * Learns that a message this bus has sent was given up by what had taken it, such as QStash, and keeps it
+   * Learns that a message this bus has sent was given up by the push provider that had taken it, and keeps it
    * as failed with the reason; its failure callback is published. Safe to say many times.
    */
   undeliverable(report: Undeliverable): Promise<UndeliverableStanding>;

@@ -10,6 +10,7 @@ import type {
   ReplyInput,
   Schema,
 } from "../../core/message/contract.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message, MessageHeaders } from "../../core/message/message.ts";
 import { checkPattern } from "../../core/message/name.ts";
@@ -178,19 +179,12 @@ export function subscribe<C extends Contract, Tx = unknown>(
     );
   }
   if (options.retry !== undefined) checkRetryPolicy(options.retry);
-  if (options.timeoutMs !== undefined && !(options.timeoutMs > 0)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot give the handler of "${pattern}" ${options.timeoutMs} ms: want more than zero`,
-    );
+  const attempt = `subscribe to "${pattern}" with`;
+  if (options.timeoutMs !== undefined) {
+    checkNumber("timeoutMs", options.timeoutMs, { most: Infinity }, attempt);
   }
   const { maxBatch = 1, transaction = true } = options;
-  if (!(Number.isInteger(maxBatch) && maxBatch >= 1 && maxBatch <= MAX_BATCH)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot subscribe to "${pattern}" with maxBatch ${maxBatch}: want a whole number from 1 to ${MAX_BATCH}`,
-    );
-  }
+  checkNumber("maxBatch", maxBatch, { whole: true, least: 1, most: MAX_BATCH }, attempt);
   if (maxBatch > 1 && !transaction) {
     throw new AtlastError(
       "invalid_option",

@@ -77,11 +77,6 @@ export class Begun {
     return promise;
   }
 
-  /** Whether nothing is under way, and nothing has failed. */
-  get isIdle(): boolean {
-    return this.#underWay.size === 0 && this.#failed.length === 0;
-  }
-
   /**
    * Waits for all that was begun; nothing can be begun after that. The code that begins it has ended.
    *

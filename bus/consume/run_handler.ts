@@ -66,8 +66,8 @@ export interface HandlerHost<Tx, Held extends InHand = InHand> {
   readonly publisher: HandlerPublisher<Tx>;
   /** The name under which replies are sent. */
   readonly responder: () => Promise<string>;
-  /** Whether messages are claimed, so that a claim can be lost while a handler runs. */
-  readonly claims: boolean;
+  /** Whether messages are claimed, so that a claim can be lost while a handler runs; false if not given. */
+  readonly claims?: boolean;
   /** Checks that a message may be handled here; throws what its attempt fails with. */
   check(run: HandlerRun<Tx, Held>): void;
   /** Calls {@linkcode runHandler} within the limit, and keeps what it gives. */
@@ -134,12 +134,15 @@ export async function runHandler<Tx>(
     context.close();
   }
   // Nothing returned, nothing promised and nowhere to send it: most handlers.
-  if (value === undefined && subscriber.reply === undefined && context.callbackName === null) {
-    return { kind: "handled", value, reply: null, decision: null, answer: null };
-  }
-  const { message: request, group } = record;
-  const reply = await replyMessage(
-    { request, group, round: roundOf(record), responder: host.responder },
+  const isSilent = value === undefined && subscriber.reply === undefined &&
+    context.callbackName === null;
+  const reply = isSilent ? null : await replyMessage(
+    {
+      request: record.message,
+      group: record.group,
+      round: roundOf(record),
+      responder: host.responder,
+    },
     subscriber.reply,
     value,
     context.choices,

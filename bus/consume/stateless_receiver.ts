@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
@@ -68,8 +69,8 @@ export interface StatelessOptions {
   /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
   readonly redact?: (text: string) => string;
   /**
-   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as QStash
-   * does, and should ask for no more of them than that is set to.
+   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as a push
+   * provider does, and should ask for no more of them than that is set to.
    *
    * @default CAP's schedule
    */
@@ -128,8 +129,8 @@ export class StatelessReceiver {
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
     checkRetryPolicy(this.#retry);
-    const handlerTimeoutMs = above0("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
-    this.#concurrency = above0("concurrency", options.concurrency ?? 5);
+    const handlerTimeoutMs = checkNumber("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
+    this.#concurrency = checkNumber("concurrency", options.concurrency ?? 5);
     const service = serviceOf(options);
     this.#service = service;
     options.callbackNames?.forEach(checkPattern);
@@ -149,7 +150,6 @@ export class StatelessReceiver {
       maxBodyBytes: this.#publisher.maxBodyBytes,
       publisher: this.#publisher,
       responder: () => Promise.resolve(service),
-      claims: false,
       check: (run) => this.#check(run),
       complete: (run, body, limit) => this.#complete(run, body, limit),
     };
@@ -222,27 +222,27 @@ export class StatelessReceiver {
       return { kind: "handled", duplicate: false, reply: null };
     }
     // Nothing is claimed here, and nothing is stopped.
-    return await this.#failed(subscriber, message, nth, result as Failure);
+    const policy = subscriber.retry ?? this.#retry;
+    return await this.#failed(message, subscriber.group, policy, nth, result as Failure);
   }
 
   /** What whoever delivers is told of a failure; its publisher is told where it asked to be. */
   async #failed(
-    subscriber: Subscriber<undefined>,
     message: Message,
+    group: string,
+    policy: RetryPolicy,
     nth: number | null,
     failure: Failure,
   ): Promise<DeliveryResult> {
     const { id, name } = message;
     const { code = "handler_failed" } = failure;
     const reason = this.#redact?.(failure.reason) ?? failure.reason;
-    const policy = subscriber.retry ?? this.#retry;
     const result: DeliveryResult & { kind: "refused" | "rejected" } = {
       ...resultOfFailure(failure, policy, nth, this.#random()),
       // A handler that ran out of its time may still be at work.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
-    const about = { box: "inbox", id, name, group: subscriber.group } as const;
-    const told = { ...about, attempts: nth ?? 1, reason };
+    const told = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
       this.#observe({ kind: "retrying", ...told, dueAtMs });
@@ -263,9 +263,10 @@ export class StatelessReceiver {
     if (attempts + 1 > maxAttempts(subscriber.retry ?? this.#retry)) {
       throw new NonRetryable("The attempts were used up before this one");
     }
-    if (!this.#publisher.canSend && requestedCallback(message) !== null) {
+    const callback = requestedCallback(message);
+    if (!this.#publisher.canSend && callback !== null) {
       throw new NonRetryable(
-        `Cannot send the callback "${requestedCallback(message)}": want a transport in the options`,
+        `Cannot send the callback "${callback}": want a transport in the options`,
       );
     }
   }
@@ -362,9 +363,4 @@ function combined(results: readonly DeliveryResult[]): DeliveryResult {
 function mayHaveEffect(result: DeliveryResult): boolean {
   if (result.kind === "handled") return true;
   return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";
-}
-
-function above0(option: string, value: number): number {
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new AtlastError("invalid_option", `Cannot use ${option} ${value}: want more than zero`);
 }

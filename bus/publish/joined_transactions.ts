@@ -23,14 +23,25 @@ export interface Staged {
 /** A transaction that this bus began, and what is published in it. */
 export class OwnTransaction<Tx> {
   readonly tx: Tx;
-  readonly begun: Begun;
   /** What was published in it, to be worked on once it has committed. */
   readonly staged: Staged[] = [];
+  readonly #refused: (error: unknown) => void;
+  #begun: Begun | undefined;
+  #isOver = false;
 
   /** `refused` is told of publishes that come when its work has ended. */
   constructor(tx: Tx, refused: (error: unknown) => void) {
     this.tx = tx;
-    this.begun = new Begun({ error: transactionEnded, refused });
+    this.#refused = refused;
+  }
+
+  /** Makes a publish as part of its work. */
+  publish<Result>(publish: () => Promise<Result>): Promise<Result> {
+    if (this.#begun === undefined) {
+      this.#begun = new Begun({ error: transactionEnded, refused: this.#refused });
+      if (this.#isOver) this.#begun.close();
+    }
+    return this.#begun.start(publish);
   }
 
   /**
@@ -42,10 +53,11 @@ export class OwnTransaction<Tx> {
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
       const result = await work();
-      if (!this.begun.isIdle) await this.begun.finished();
+      if (this.#begun !== undefined) await this.#begun.finished();
       return result;
     } finally {
-      this.begun.close();
+      this.#isOver = true;
+      this.#begun?.close();
     }
   }
 }
@@ -86,7 +98,7 @@ export class JoinedTransactions<Tx> {
   /** Makes a publish in a transaction, as part of its work where this bus began it. */
   publish<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
     const own = this.#of(tx);
-    if (own !== undefined) return own.begun.start(publish);
+    if (own !== undefined) return own.publish(publish);
     const published = publish();
     // Nobody may wait for it: a publish that was left alone can come after the end of its transaction.
     published.catch((error) => {

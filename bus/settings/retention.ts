@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Remembering } from "../../core/ports/inbox_memory.ts";
@@ -71,9 +71,6 @@ export function rememberingOf(
 
 function checkedDedup(dedupMs: number | null): number {
   if (dedupMs === null) return Infinity;
-  if (typeof dedupMs === "number" && dedupMs > 0) return dedupMs;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot make a bus with dedupMs ${dedupMs}: want a number above zero, or null for ever`,
-  );
+  const allowed = { most: Infinity, or: ", or null for ever" };
+  return checkNumber("dedupMs", dedupMs, allowed, "make a bus with");
 }

@@ -5,7 +5,7 @@
  */
 import type { CheckPolicy } from "../../core/lifecycle/check_back.ts";
 import type { Alarm } from "../../core/ports/alarm.ts";
-import { AtlastError } from "../../core/errors.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Box, LifecyclePolicy } from "../../core/lifecycle/lifecycle.ts";
 import type { Store } from "../../core/ports/store.ts";
@@ -69,21 +69,18 @@ export function policyOf<Tx>(
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
 }
 
+/** An option of a bus that is a whole number above zero. */
 export function count(option: string, value: number | undefined, otherwise: number): number {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value ?? otherwise;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot make a bus with ${option} ${value}: want a whole number above zero`,
-  );
+  const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
+  return checkNumber(option, value === undefined ? otherwise : value, allowed, "make a bus with");
 }
 
+/** An option of a bus that is a number above zero. */
 export function positive(option: string, value: number | undefined, otherwise: number): number {
-  if (value === undefined) return otherwise;
-  if (!(Number.isFinite(value) && value > 0)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot make a bus with ${option} ${value}: want a number above zero`,
-    );
-  }
-  return value;
+  return checkNumber(
+    option,
+    value === undefined ? otherwise : value,
+    {},
+    "make a bus with",
+  );
 }

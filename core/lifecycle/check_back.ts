@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
+import { checkNumber } from "../check_option.ts";
 import type { LifecycleEvent } from "./lifecycle.ts";
 import { later } from "./retry.ts";
 
@@ -131,12 +131,7 @@ export function decideCheck(
 export function checkCheckPolicy(policy: CheckPolicy): void {
   for (const [field, value] of Object.entries(policy)) {
     const least = field === "immunityMs" ? 0 : 1;
-    if (!(typeof value === "number" && value >= least)) {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use check policy with ${field} ${value}: want a number from ${least} on`,
-      );
-    }
+    checkNumber(field, value, { least, most: Infinity }, "use check policy with");
   }
 }
 

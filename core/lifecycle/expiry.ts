@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../errors.ts";
+import { checkNumber } from "../check_option.ts";
 import { later } from "./retry.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -37,11 +37,8 @@ export function expiresAt(nowMs: number, retentionMs: number | null): number | n
  */
 export function checkExpiryPolicy(policy: ExpiryPolicy): void {
   for (const [field, value] of Object.entries(policy)) {
-    if (value !== null && !(typeof value === "number" && value >= 0)) {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use expiry with ${field} ${value}: want milliseconds from 0 on, or null for never`,
-      );
-    }
+    if (value === null) continue;
+    const allowed = { unit: "milliseconds", least: 0, most: Infinity, or: ", or null for never" };
+    checkNumber(field, value, allowed, "use expiry with");
   }
 }

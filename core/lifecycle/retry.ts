@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Allowed, checkNumber } from "../check_option.ts";
 import { AtlastError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
@@ -143,8 +144,8 @@ export function checkRetryPolicy(policy: RetryPolicy): void {
     case "exponential":
       checkDelay("baseMs", policy.baseMs);
       checkDelay("capMs", policy.capMs);
-      checkNumber("factor", policy.factor ?? 2, (n) => n >= 1, "1 or more");
-      checkNumber("jitter", policy.jitter ?? 0, (n) => n >= 0 && n <= 1, "0 to 1");
+      checkField("factor", policy.factor ?? 2, { least: 1, most: Infinity });
+      checkField("jitter", policy.jitter ?? 0, { least: 0, most: 1 });
       return checkCount("maxAttempts", policy.maxAttempts, 1);
     case "list":
       return policy.delaysMs.forEach((delayMs, i) => checkDelay(`delaysMs[${i}]`, delayMs));
@@ -219,28 +220,13 @@ function delayAfter(policy: RetryPolicy, attempt: number, random: number): numbe
 }
 
 function checkCount(field: string, value: number, least: number): void {
-  checkNumber(
-    field,
-    value,
-    (n) => Number.isInteger(n) && n >= least,
-    `a whole number from ${least} on`,
-  );
+  checkField(field, value, { whole: true, least });
 }
 
 function checkDelay(field: string, value: number): void {
-  checkNumber(field, value, (n) => n >= 0 && n <= END_OF_TIME_MS, "milliseconds from 0 on");
+  checkField(field, value, { unit: "milliseconds", least: 0, most: END_OF_TIME_MS });
 }
 
-function checkNumber(
-  field: string,
-  value: number,
-  holds: (n: number) => boolean,
-  want: string,
-): void {
-  if (typeof value !== "number" || !holds(value)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use retry policy with ${field} ${value}: want ${want}`,
-    );
-  }
+function checkField(field: string, value: number, allowed: Allowed): void {
+  checkNumber(field, value, allowed, "use retry policy with");
 }

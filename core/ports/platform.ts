@@ -48,3 +48,11 @@ export interface SqlClient {
     params?: unknown[],
   ): Promise<{ readonly rows: readonly unknown[] }>;
 }
+
+/** What reads the headers of a request; the platform's own `Headers` fits. */
+export interface HeaderReader {
+  /** The value of a header, in any case; null when there is none. */
+  get(name: string): string | null;
+  /** Calls `visit` for each header, its name in lower case. */
+  forEach(visit: (value: string, name: string) => void): void;
+}

@@ -1,5 +1,5 @@
 /**
- * What a provider that delivers for others, such as QStash, says of a delivery.
+ * What a push provider, which delivers for others, says of a delivery.
  *
  * @module
  */

@@ -7,10 +7,6 @@
 import type { Failure } from "../lifecycle/lifecycle.ts";
 import type { DeliveryResult } from "../ports/transport.ts";
 import { nextAttemptAt, type RetryPolicy } from "../lifecycle/retry.ts";
-import type { HeaderReader } from "./wire.ts";
-
-/** In which HTTP header QStash says how often it has tried before. */
-const RETRIED_HEADER = "upstash-retried";
 
 /**
  * The header of an answer that refuses a message for good, by which the sender knows that the message's
@@ -23,15 +19,6 @@ export const TOLD_HEADER = "atlast-told";
  * the same. Its value is `unknown`.
  */
 export const ARRIVED_HEADER = "atlast-arrived";
-
-/**
- * Which attempt a delivery is, from 1 on, as whoever delivers counts; null where it does not say, and
- * keeps a schedule of its own.
- */
-export function attemptOf(headers: HeaderReader): number | null {
-  const retried = headers.get(RETRIED_HEADER);
-  return retried !== null && /^\d{1,9}$/.test(retried) ? Number(retried) + 1 : null;
-}
 
 /**
  * What a receiver that keeps nothing says of a failed attempt. The handler's own words are left out:

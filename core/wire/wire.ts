@@ -10,6 +10,8 @@ import { messageFromWire, wireHeaders } from "../message/headers.ts";
 import { isObject, parsed } from "../json.ts";
 import type { Message } from "../message/message.ts";
 import type { Principal } from "../principal.ts";
+import type { DeliveryDialect } from "../ports/dialect.ts";
+import type { HeaderReader } from "../ports/platform.ts";
 import type { PushDelivery } from "../ports/push_delivery.ts";
 
 /** The content type of a request that carries several messages. */
@@ -44,14 +46,6 @@ export const MAX_BATCH_MESSAGES = 1000;
 /** Headers of a message that tracing proxies rewrite on the way, as they are meant to. */
 const TRACING: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage"]);
 
-/** What reads the headers of a request; the platform's own `Headers` fits. */
-export interface HeaderReader {
-  /** The value of a header, in any case; null when there is none. */
-  get(name: string): string | null;
-  /** Calls `visit` for each header, its name in lower case. */
-  forEach(visit: (value: string, name: string) => void): void;
-}
-
 /** A request as its verifier sees it; the body is given beside it. */
 export interface RequestToVerify {
   /** The HTTP method. */
@@ -77,6 +71,8 @@ export type VerifyResult =
     readonly principal?: Principal;
     /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
     readonly push?: PushDelivery;
+    /** How this provider is told what became of the delivery; required with `push`. */
+    readonly dialect?: DeliveryDialect;
   }
   | {
     readonly ok: false;
@@ -101,6 +97,13 @@ export interface Verify {
   readonly beforeBody?: (
     request: RequestToVerify,
   ) => VerifyRefusal | null | Promise<VerifyRefusal | null>;
+  /**
+   * The dialects of the push providers that this verifier knows. By them the edge app answers a request that it
+   * refuses before the verifier was asked, for instance one that is too large.
+   *
+   * @default none
+   */
+  readonly dialects?: readonly DeliveryDialect[];
 }
 
 /** Whether an HTTP header (its name in lower case) belongs to the message rather than to the request. */

@@ -1,9 +1,10 @@
 /**
- * One way in for several kinds of callers, such as services of one's own and QStash.
+ * One way in for several kinds of callers, such as services of one's own and a push provider.
  *
  * @module
  */
 import type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
+import { dialectsOf } from "../http/dialect.ts";
 import { checkVerify } from "./authenticate.ts";
 import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
@@ -39,6 +40,7 @@ export function verifyAny(...verifiers: readonly [Verify, ...Verify[]]): Verify 
     throw errors.length === 1 ? errors[0] : new AggregateError(errors, "Verifiers failed");
   };
   return Object.assign(verify, {
+    dialects: dialectsOf(...verifiers),
     beforeBody: async (request: RequestToVerify) => {
       const refusals: VerifyRefusal[] = [];
       for (const { beforeBody } of verifiers) {

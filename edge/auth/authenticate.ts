@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { Principal } from "../../core/principal.ts";
+import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { mediaType, type Verify, type VerifyRefusal } from "../../core/wire/wire.ts";
 import type { Surroundings } from "../http/error_boundary.ts";
@@ -30,8 +31,17 @@ interface VerifiedRequest {
   /** Who asks. */
   readonly principal: Principal;
   /** What a push provider says of its delivery; null for everyone else. */
-  readonly push: PushDelivery | null;
+  readonly push: DialectDelivery | null;
 }
+
+/** A delivery of a push provider, with the dialect in which it is answered. */
+export interface DialectDelivery extends PushDelivery {
+  /** The provider's dialect. */
+  readonly dialect: DeliveryDialect;
+}
+
+/** What a verifier's result is made known to. */
+type Asking = Pick<Surroundings, "report" | "speaks">;
 
 /** Whoever asks where a verifier names nobody: it may ask no callbacks. */
 const UNNAMED: Principal = { name: "", kind: "publisher" };
@@ -40,14 +50,15 @@ const UNNAMED: Principal = { name: "", kind: "publisher" };
  * A request that may do what it asks, at this route. A verifier that can refuse it whatever its body is does
  * so before the body is read.
  *
- * @param report Is given what verifiers threw that were not the one that let it in.
+ * @param around Learns what verifiers threw that were not the one that let it in, and in which dialect the request
+ * is refused from here on.
  */
 export async function verified(
   request: Request,
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-  report: Surroundings["report"],
+  around: Asking,
 ): Promise<VerifiedRequest> {
   const { method, url, headers } = request;
   const asked = { method, url, headers, route };
@@ -58,10 +69,11 @@ export async function verified(
   const body = await readBody(request, maxBytes);
   const result = checkVerifyResult(await verify(asked, body));
   if (result.ok === false) throw refusedBy(result);
-  for (const error of result.errors ?? []) report(error);
-  const { principal = UNNAMED, push } = result;
-  const isPushed = principal.kind === "push_provider" && push !== undefined;
-  return { body, principal, push: isPushed ? push : null };
+  for (const error of result.errors ?? []) around.report(error);
+  const { principal = UNNAMED, push, dialect } = result;
+  const isPush = principal.kind === "push_provider" && push !== undefined && dialect !== undefined;
+  if (isPush) around.speaks(dialect);
+  return { body, principal, push: isPush ? { ...push, dialect } : null };
 }
 
 function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
@@ -75,7 +87,7 @@ export async function verifiedText(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-  report: Surroundings["report"],
+  around: Asking,
 ): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(
@@ -84,7 +96,7 @@ export async function verifiedText(
       `Cannot read this request: want content type ${contentType}`,
     );
   }
-  const { body, principal } = await verified(request, verify, maxBytes, route, report);
+  const { body, principal } = await verified(request, verify, maxBytes, route, around);
   const text = textOf(body);
   if (text !== null) return { text, principal };
   throw new AtlastError("malformed_message", "Cannot read a body that is no UTF-8: want JSON");

@@ -13,14 +13,18 @@ import type { VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
  */
 export function checkVerifyResult(result: VerifyResult): VerifyResult {
   if (typeof result === "object" && result !== null) {
-    if (result.ok === true) return result;
-    const { kind, reason } = result;
-    const isKnown = kind === "unauthenticated" || kind === "forbidden";
-    if (result.ok === false && isKnown && typeof reason === "string") return result;
+    if (result.ok === true) {
+      if (result.push === undefined || result.dialect !== undefined) return result;
+    } else {
+      const { kind, reason } = result;
+      const isKnown = kind === "unauthenticated" || kind === "forbidden";
+      if (result.ok === false && isKnown && typeof reason === "string") return result;
+    }
   }
   throw new AtlastError(
     "invalid_option",
-    "Cannot use what verify gave: want { ok: true }, or { ok: false } with a kind and a reason",
+    "Cannot use what verify gave: want { ok: true }, any push with its dialect, or { ok: false } with a " +
+      "kind and a reason",
   );
 }
 

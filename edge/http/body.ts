@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import { type BodyPace, CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { Refusal } from "./status.ts";
@@ -47,11 +47,7 @@ export async function readBody(
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkMaxBodyBytes(maxBodyBytes: number): void {
-  if (Number.isInteger(maxBodyBytes) && maxBodyBytes >= 1) return;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use maxBodyBytes ${maxBodyBytes}: want a whole number from 1 on`,
-  );
+  checkNumber("maxBodyBytes", maxBodyBytes, { whole: true, least: 1 });
 }
 
 /** Not 400, which tells a sender that its message is at fault: it was lost on the way, and may come again. */

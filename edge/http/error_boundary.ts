@@ -5,10 +5,11 @@
  * @module
  */
 import type { Context } from "hono";
+import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
 import { isInstance, textOfThrown } from "../../core/user_code/thrown.ts";
+import { inDialect } from "./dialect.ts";
 import { answer, answerRefusal } from "./response.ts";
-import { finalForQstash } from "../final_for_qstash.ts";
 import { checkRequestHeaders } from "./headers.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { Refusal, refusalOf } from "./status.ts";
@@ -25,6 +26,8 @@ export interface Surroundings {
   readonly requestId: string;
   /** Tells `onError` of an error that the answer says nothing of. Never throws. */
   readonly report: (error: unknown) => void;
+  /** Has the request refused in this dialect from here on, if it claims it. */
+  readonly speaks: (dialect: DeliveryDialect) => void;
   /** Has the platform let work end after the answer; undefined where it needs, or knows, no such thing. */
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
 }
@@ -41,12 +44,18 @@ export type Guard = (
 /**
  * Answers for whatever a route throws, with its own content type. Not left to Hono's own `onError`,
  * which takes only instances of `Error` and is another's when the app is part of a larger one.
+ *
+ * @param known The dialects in which requests are refused that no verifier has seen yet.
  */
-export function guardWith(onError: OnError = logError): Guard {
+export function guardWith(
+  onError: OnError = logError,
+  known: readonly DeliveryDialect[] = [],
+): Guard {
   return (route, contentType = "application/json") => async (context) => {
     const request = context.req.raw;
     const requestId = requestIdOf(request.headers);
     const report = (error: unknown) => callGuarded(() => onError(error, { requestId }));
+    const dialects = new Set(known);
     const response = await answered(request);
     response.headers.set(REQUEST_ID_HEADER, requestId);
     return response;
@@ -57,14 +66,26 @@ export function guardWith(onError: OnError = logError): Guard {
         return await route(request, {
           requestId,
           report,
+          speaks: (dialect) => void dialects.add(dialect),
           // A getter, because asking where there is none costs an error, and few routes ask.
           get waitUntil() {
             return waitUntilOf(context, report);
           },
         });
       } catch (error) {
-        return answerError(error, request.headers, requestId, report, contentType);
+        return answerError(error);
       }
+    }
+
+    function answerError(error: unknown): Response {
+      const refusal = refusalOf(error);
+      if (refusal !== null) {
+        return answerRefusal(inDialect(refusal, request.headers, dialects), contentType);
+      }
+      report(error);
+      const message = "Cannot answer: something went wrong here";
+      const said = { code: "internal", message, requestId };
+      return answer({ error: said }, 500, { "content-type": contentType });
     }
   };
 }
@@ -85,20 +106,6 @@ export function pathNotFound(): never {
 /** Says that the process is alive. */
 export function alive(): Response {
   return answer({ status: "alive" }, 200);
-}
-
-function answerError(
-  error: unknown,
-  headers: Headers,
-  requestId: string,
-  report: Surroundings["report"],
-  contentType: string,
-): Response {
-  const refusal = refusalOf(error);
-  if (refusal !== null) return answerRefusal(finalForQstash(refusal, headers), contentType);
-  report(error);
-  const said = { code: "internal", message: "Cannot answer: something went wrong here", requestId };
-  return answer({ error: said }, 500, { "content-type": contentType });
 }
 
 function waitUntilOf(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isText, type MessageBody } from "../../core/message/message.ts";
+import { isText, type Message, type MessageBody } from "../../core/message/message.ts";
 
 /**
  * Bytes become text when the content type says so and they are UTF-8, byte for byte: a byte-order
@@ -12,6 +12,11 @@ import { isText, type MessageBody } from "../../core/message/message.ts";
 export function keptBody(contentType: string, body: MessageBody): MessageBody {
   if (typeof body === "string" || !isText(contentType)) return body;
   return textOf(body) ?? body;
+}
+
+/** The message with its body in the form in which it is kept. */
+export function kept(message: Message): Message {
+  return { ...message, body: keptBody(message.contentType, message.body) };
 }
 
 /** UTF-8 as text; null for bytes that are none. */

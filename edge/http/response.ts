@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Refusal } from "./status.ts";
+import { NEVER_AGAIN, type Refusal } from "./status.ts";
 
 /** A value as an answer. */
 export function answer(
@@ -24,6 +24,8 @@ export function answerRefusal(
   contentType: string = "application/json",
 ): Response {
   const { status, code, message, retryAfterMs, headers, isFinal } = refusal;
-  const error = { code, message, retryAfterMs, ...(isFinal ? { final: true } : {}) };
+  // The one status says so itself.
+  const saysFinal = isFinal && status !== NEVER_AGAIN;
+  const error = { code, message, retryAfterMs, ...(saysFinal ? { final: true } : {}) };
   return answer({ error }, status, { ...headers, "content-type": contentType });
 }

@@ -38,10 +38,29 @@ export class Refusal extends Error {
     this.retryAfterMs = retryAfterMs;
     this.isFinal = isFinal;
   }
+
+  /** The same refusal with another status or other headers. */
+  with({ status = this.status, headers }: Partial<Pick<Refusal, "status" | "headers">>): Refusal {
+    const { code, message, retryAfterMs, isFinal } = this;
+    return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
+  }
 }
 
-/** The status of each error; null for one that says nothing of the request, but of the service. */
-const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
+/** Errors of the service, or of what it depends on, that pass: the request may come again. */
+type Passing =
+  | "lease_lost"
+  | "timeout"
+  | "stopped"
+  | "not_migrated"
+  | "schema_too_new"
+  | "database_locked"
+  | "connection_lost"
+  | "rolled_back"
+  | "outcome_unknown"
+  | "prepared_statement_lost";
+
+/** The status of each error but those that pass; null for one that says nothing of the request. */
+const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, Passing>, number | null>> = {
   invalid_body: 400,
   invalid_header: 400,
   invalid_id: 400,
@@ -56,16 +75,6 @@ const STATUS_OF_ERROR: Readonly<Record<ErrorCode, number | null>> = {
   id_conflict: 409,
   wrong_state: 409,
   fenced_off: 409,
-  lease_lost: 503,
-  timeout: 503,
-  stopped: 503,
-  not_migrated: 503,
-  schema_too_new: 503,
-  database_locked: 503,
-  connection_lost: 503,
-  rolled_back: 503,
-  outcome_unknown: 503,
-  prepared_statement_lost: 503,
   invalid_option: null,
   unreachable: null,
   duplicate_subscriber: null,
@@ -81,7 +90,8 @@ const UNAVAILABLE_RETRY_MS = 5_000;
 export function refusalOf(thrown: unknown): Refusal | null {
   if (isInstance(thrown, Refusal)) return thrown;
   if (!isInstance(thrown, AtlastError)) return null;
-  const status = STATUS_OF_ERROR[thrown.code] ?? null;
+  const statuses: Partial<Record<ErrorCode, number | null>> = STATUS_OF_ERROR;
+  const { [thrown.code]: status = 503 } = statuses;
   if (status === null) return null;
   // What ails the service itself is for its own log.
   if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);
@@ -106,12 +116,15 @@ export function statusOf(result: DeliveryResult): number {
   }
 }
 
-/** How QStash is told, with the header {@linkcode never} adds, that another attempt would be in vain. */
-const NEVER_AGAIN = 489;
+/**
+ * The status of a message that can never be taken, whatever its class. No server on the way gives it, so that
+ * senders can rely on it.
+ */
+export const NEVER_AGAIN = 489;
 
 /**
- * The longest wait that is asked for, in seconds: QStash takes no notice of one of more than a day, and
- * comes back by a schedule of its own.
+ * The longest wait that is asked for, in seconds: there are senders that take no notice of one of more than a
+ * day, and come back by a schedule of their own.
  */
 const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
 
@@ -138,21 +151,20 @@ const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
 export function rejection(
   { reason, code = "rejected", isTold = false }: DeliveryResult & { readonly kind: "rejected" },
 ): Refusal {
-  const message = `Cannot take it at all: ${reason}`;
-  const status = STATUS_OF_REJECTION[code];
-  if (status === undefined) return never(message, code, isTold);
-  const headers = isTold ? { [TOLD_HEADER]: "true" } : {};
-  return new Refusal(status, code, message, headers, undefined, true);
+  return never(`Cannot take it at all: ${reason}`, code, isTold, STATUS_OF_REJECTION[code]);
 }
 
 /**
- * A refusal for ever, in the way that QStash understands: it keeps the message as failed.
+ * A refusal for good: the sender keeps the message as failed.
  *
  * @param isTold Whether the publisher has had word of it, if it asked for one.
  */
-export function never(message: string, code = "rejected", isTold = false): Refusal {
-  return new Refusal(NEVER_AGAIN, code, message, {
-    "upstash-nonretryable-error": "true",
-    ...(isTold ? { [TOLD_HEADER]: "true" } : {}),
-  });
+export function never(
+  message: string,
+  code = "rejected",
+  isTold = false,
+  status: number = NEVER_AGAIN,
+): Refusal {
+  const headers = isTold ? { [TOLD_HEADER]: "true" } : {};
+  return new Refusal(status, code, message, headers, undefined, true);
 }

@@ -18,7 +18,7 @@ const REFUSALS = {
   413: "The body is too large, or there are too many messages in it.",
   415: "Its content type is none that is taken here, or it is compressed.",
   431: "There are too many headers, or they are too long.",
-  489: "It can never be taken, in the words of QStash, which then keeps it as failed.",
+  489: "It can never be taken: another attempt would end the same way.",
   500: "Something went wrong in the service; its log has more under the request's id.",
   503: "Not now; come again, when Retry-After says if it is there.",
 } as const;
@@ -41,11 +41,6 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
     description: "When to come again, in seconds.",
     schema: { type: "string", pattern: "^[0-9]+$" },
   },
-  NonRetryable: {
-    description: "Tells QStash that another attempt would be in vain.",
-    required: true,
-    schema: { type: "string", const: "true" },
-  },
   Told: {
     description: "The message's publisher has had word of it from here, if it asked for one.",
     schema: { type: "string", const: "true" },
@@ -65,7 +60,7 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
 /** Which headers beside the request's id an answer of a status may have. */
 const HEADERS_OF: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   415: { "accept-encoding": "AcceptEncoding" },
-  489: { "upstash-nonretryable-error": "NonRetryable", "atlast-told": "Told" },
+  489: { "atlast-told": "Told" },
   503: { "retry-after": "RetryAfter" },
 };
 
@@ -94,4 +89,23 @@ export function refusals(
       ...headers,
     }),
   ]));
+}
+
+/** By status, the headers that push providers read on a refusal for good, as references by name. */
+export type FinalHeaders = Readonly<Record<number, Readonly<Record<string, string>>>>;
+
+/** The refusals for good that only push providers are answered. */
+export function finalRefusals(
+  finalHeaders: FinalHeaders,
+  contentType: string,
+): Record<string, JsonSchema> {
+  return Object.fromEntries(
+    Object.entries(finalHeaders).map(([status, headers]) => [
+      status,
+      answerOf(REFUSALS[489], contentType, schemaRef("Error"), {
+        ...HEADERS_OF[Number(status)],
+        ...headers,
+      }),
+    ]),
+  );
 }

@@ -4,9 +4,11 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import type { DialectDescription } from "../../core/ports/dialect_description.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { ANSWER_HEADERS } from "./answers.ts";
-import { type OperationPath, OPERATIONS } from "./operations.ts";
+import { dialectParts } from "./dialects.ts";
+import { type OperationPath, operations, reportOperations } from "./operations.ts";
 import { SECURITY_SCHEMES } from "./parameters.ts";
 import { jsonSchemas } from "./schemas.ts";
 
@@ -15,11 +17,18 @@ export interface OpenApiOptions {
   /** Where the app is, its base path included. */
   readonly serverUrl: string | URL;
   /**
-   * Which routes it has.
+   * Which routes it has. `/undeliverable` wants a dialect that reports dead-lettered messages.
    *
-   * @default all
+   * @default all that the dialects allow
    */
   readonly paths?: readonly OperationPath[];
+  /**
+   * What the dialects of the push providers that deliver to it say of themselves, which come with
+   * their verifiers.
+   *
+   * @default none
+   */
+  readonly dialects?: readonly DialectDescription[];
   /**
    * What the service is called.
    *
@@ -76,8 +85,15 @@ const VERSION = "0.1.0";
  * @throws {AtlastError} `invalid_option`.
  */
 export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
-  const { serverUrl, title = "Atlast", version = VERSION, description } = options;
-  const all = Object.keys(OPERATIONS) as OperationPath[];
+  const { serverUrl, title = "Atlast", version = VERSION, description, dialects = [] } = options;
+  const { providers, securitySchemes, headers, finalHeaders, reports } = dialectParts(dialects);
+  const described: Partial<Record<OperationPath, Readonly<Record<string, unknown>>>> = {
+    ...operations(providers, finalHeaders),
+    ...(reports.length === 0
+      ? {}
+      : { "/undeliverable": reportOperations(providers, reports, finalHeaders) }),
+  };
+  const all = Object.keys(described) as OperationPath[];
   const paths = options.paths ?? all;
   const unknown = paths.find((path) => !all.includes(path));
   if (unknown !== undefined) {
@@ -91,12 +107,12 @@ export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
     info: { title, version, ...(description === undefined ? {} : { description }) },
     servers: [{ url: checkedUrl(serverUrl, "the serverUrl").replace(/\/$/, "") }],
     paths: Object.fromEntries(
-      all.filter((path) => paths.includes(path)).map((path) => [path, OPERATIONS[path]]),
+      all.filter((path) => paths.includes(path)).map((path) => [path, described[path] ?? {}]),
     ),
     components: {
       schemas: jsonSchemas(),
-      headers: ANSWER_HEADERS,
-      securitySchemes: SECURITY_SCHEMES,
+      headers: { ...ANSWER_HEADERS, ...headers },
+      securitySchemes: { ...SECURITY_SCHEMES, ...securitySchemes },
     },
   };
 }

@@ -6,3 +6,4 @@
  */
 export { type OpenApiDocument, openApiDocument, type OpenApiOptions } from "./document.ts";
 export type { OperationPath } from "./operations.ts";
+export type { DialectDescription } from "../../core/ports/dialect_description.ts";

@@ -9,7 +9,13 @@ import {
   HALF_CONTENT_TYPE,
   QUERY_CONTENT_TYPE,
 } from "../../core/wire/wire.ts";
-import { answerOf, refusals, type RefusalStatus } from "./answers.ts";
+import {
+  answerOf,
+  type FinalHeaders,
+  finalRefusals,
+  refusals,
+  type RefusalStatus,
+} from "./answers.ts";
 import { anyOf, BUDGET, messageHeaders, REQUEST_ID } from "./parameters.ts";
 import { type JsonSchema, type SchemaName, schemaRef } from "./schemas.ts";
 
@@ -79,11 +85,15 @@ function signature(header: string | undefined): Record<string, string> {
   return { "webhook-id": header, "webhook-timestamp": header, "webhook-signature": header };
 }
 
-function tick(operationId: string, refuses: readonly RefusalStatus[] = COMMON): JsonSchema {
+function tick(
+  operationId: string,
+  providers: readonly string[],
+  refuses: readonly RefusalStatus[] = COMMON,
+): JsonSchema {
   return {
     operationId,
     summary: "Do what background work is due.",
-    security: anyOf("bearer", "signature", "qstash"),
+    security: anyOf("bearer", "signature", ...providers),
     parameters: [BUDGET, REQUEST_ID],
     responses: {
       200: answerOf("What was done.", JSON_TYPE, schemaRef("TickReport")),
@@ -115,105 +125,132 @@ function look(
 
 const DELIVERED = schemaRef("DeliveryResults");
 
-/** Every operation, by path and method. */
-export const OPERATIONS: Readonly<
-  Record<OperationPath, Readonly<Record<string, JsonSchema>>>
-> = {
-  "/deliver": {
-    post: {
-      operationId: "deliver",
-      summary: "Deliver messages, callbacks among them.",
-      description:
-        "One message as headers and a raw body, or a batch by its content type. A message " +
-        "that comes again is known by its id.",
-      security: anyOf("signature", "qstash", "bearer"),
-      // A batch has them in its body.
-      parameters: [...messageHeaders([]), REQUEST_ID],
-      requestBody: {
-        required: true,
-        content: {
-          [BATCH_CONTENT_TYPE]: { schema: schemaRef("Batch") },
-          ...RAW_BODY.content,
+/** Every path but that of the reports of push providers. */
+type CommonPath = Exclude<OperationPath, "/undeliverable">;
+
+/**
+ * Every operation but those of {@linkcode reportOperations}, by path and method.
+ *
+ * @param providers The security schemes of push providers.
+ * @param finalHeaders By status, which headers push providers read on a refusal for good.
+ */
+export function operations(
+  providers: readonly string[],
+  finalHeaders: FinalHeaders,
+): Readonly<Record<CommonPath, Readonly<Record<string, JsonSchema>>>> {
+  return {
+    "/deliver": {
+      post: {
+        operationId: "deliver",
+        summary: "Deliver messages, callbacks among them.",
+        description:
+          "One message as headers and a raw body, or a batch by its content type. A message " +
+          "that comes again is known by its id.",
+        security: anyOf("signature", ...providers, "bearer"),
+        // A batch has them in its body.
+        parameters: [...messageHeaders([]), REQUEST_ID],
+        requestBody: {
+          required: true,
+          content: {
+            [BATCH_CONTENT_TYPE]: { schema: schemaRef("Batch") },
+            ...RAW_BODY.content,
+          },
+        },
+        responses: {
+          200: answerOf("What became of each message.", JSON_TYPE, DELIVERED),
+          202: answerOf("It is stored, and handled later.", JSON_TYPE, DELIVERED),
+          ...refusals([...COMMON, 404], JSON_TYPE),
+          ...refusals([489], JSON_TYPE, finalHeaders[489]),
         },
       },
-      responses: {
-        200: answerOf("What became of each message.", JSON_TYPE, DELIVERED),
-        202: answerOf("It is stored, and handled later.", JSON_TYPE, DELIVERED),
-        ...refusals([...COMMON, 404, 489], JSON_TYPE),
+    },
+    "/publish": {
+      post: {
+        operationId: "publish",
+        summary: "Publish a message, byte for byte.",
+        description:
+          "It is durable once this is answered, and is sent to its subscribers from then on. " +
+          "With an id of one's own it may be said again: the same message is published once.",
+        security: anyOf("bearer", "signature"),
+        parameters: [...messageHeaders(["name"]), REQUEST_ID],
+        requestBody: { required: true, ...RAW_BODY },
+        responses: {
+          200: answerOf("It was published before.", JSON_TYPE, schemaRef("Receipt")),
+          201: answerOf("It is published.", JSON_TYPE, schemaRef("Receipt")),
+          ...refusals([...COMMON, 404, 409], JSON_TYPE),
+        },
       },
     },
-  },
-  "/publish": {
-    post: {
-      operationId: "publish",
-      summary: "Publish a message, byte for byte.",
-      description:
-        "It is durable once this is answered, and is sent to its subscribers from then on. " +
-        "With an id of one's own it may be said again: the same message is published once.",
-      security: anyOf("bearer", "signature"),
-      parameters: [...messageHeaders(["name"]), REQUEST_ID],
-      requestBody: { required: true, ...RAW_BODY },
-      responses: {
-        200: answerOf("It was published before.", JSON_TYPE, schemaRef("Receipt")),
-        201: answerOf("It is published.", JSON_TYPE, schemaRef("Receipt")),
-        ...refusals([...COMMON, 404, 409], JSON_TYPE),
-      },
+    "/tick": {
+      post: tick("tick", providers),
+      // It has no body that could break off.
+      get: tick("tickByGet", providers, COMMON.filter((status) => status !== 408)),
     },
-  },
-  "/tick": {
-    post: tick("tick"),
-    // It has no body that could break off.
-    get: tick("tickByGet", COMMON.filter((status) => status !== 408)),
-  },
-  "/checkback": {
-    post: own(
-      "checkBack",
-      "Ask what became of the business operation of a half message.",
-      CHECKBACK_CONTENT_TYPE,
-      { asks: "CheckQuestion", answers: "CheckAnswer" },
-      { signs: { answer: "Signed" } },
-    ),
-  },
-  "/half": {
-    post: own(
-      "half",
-      "Prepare a half message, bring its outcome, or ask how it stands.",
-      HALF_CONTENT_TYPE,
-      { asks: "HalfRequest", answers: "HalfStatus" },
-      { refuses: [404, 409], signs: { answer: "Signed", refusal: "SignedIfVerified" } },
-    ),
-  },
-  "/query": {
-    post: own(
-      "query",
-      "Ask how a message stands, and what it says.",
-      QUERY_CONTENT_TYPE,
-      { asks: "Query", answers: "Outcome" },
-      { refuses: [404], signs: { answer: "SignedIfVerified" } },
-    ),
-  },
-  "/undeliverable": {
+    "/checkback": {
+      post: own(
+        "checkBack",
+        "Ask what became of the business operation of a half message.",
+        CHECKBACK_CONTENT_TYPE,
+        { asks: "CheckQuestion", answers: "CheckAnswer" },
+        { signs: { answer: "Signed" } },
+      ),
+    },
+    "/half": {
+      post: own(
+        "half",
+        "Prepare a half message, bring its outcome, or ask how it stands.",
+        HALF_CONTENT_TYPE,
+        { asks: "HalfRequest", answers: "HalfStatus" },
+        { refuses: [404, 409], signs: { answer: "Signed", refusal: "SignedIfVerified" } },
+      ),
+    },
+    "/query": {
+      post: own(
+        "query",
+        "Ask how a message stands, and what it says.",
+        QUERY_CONTENT_TYPE,
+        { asks: "Query", answers: "Outcome" },
+        { refuses: [404], signs: { answer: "SignedIfVerified" } },
+      ),
+    },
+    "/health": { get: look("health", "Whether the process is alive.", schemaRef("Alive")) },
+    "/ready": {
+      get: look("ready", "Whether the bus can take messages.", schemaRef("Health"), [431, 500], {
+        503: answerOf("It cannot.", JSON_TYPE, schemaRef("Health")),
+      }),
+    },
+    "/openapi.json": { get: look("openApi", "This document.", { type: "object" }) },
+  };
+}
+
+/**
+ * The operation by which push providers report what they have dead-lettered.
+ *
+ * @param reports Their reports, as JSON Schemas.
+ */
+export function reportOperations(
+  providers: readonly string[],
+  reports: readonly JsonSchema[],
+  finalHeaders: FinalHeaders,
+): Readonly<Record<string, JsonSchema>> {
+  const [report] = reports;
+  return {
     post: {
       operationId: "undeliverable",
-      summary: "Say that QStash has given a message up.",
-      description: "What QStash sends to the failure callback that the transport names.",
-      security: anyOf("qstash"),
+      summary: "Say that a push provider has given a message up.",
+      description:
+        "What the provider sends of its own accord. The transport names this address to it.",
+      security: anyOf(...providers),
       parameters: [REQUEST_ID],
       requestBody: {
         required: true,
-        content: { [JSON_TYPE]: { schema: schemaRef("FailureCallback") } },
+        content: { [JSON_TYPE]: { schema: reports.length === 1 ? report : { anyOf: reports } } },
       },
       responses: {
         200: answerOf("How the message stands.", JSON_TYPE, schemaRef("UndeliverableStanding")),
-        ...refusals([...COMMON, 489], JSON_TYPE),
+        ...refusals(COMMON, JSON_TYPE),
+        ...finalRefusals(finalHeaders, JSON_TYPE),
       },
     },
-  },
-  "/health": { get: look("health", "Whether the process is alive.", schemaRef("Alive")) },
-  "/ready": {
-    get: look("ready", "Whether the bus can take messages.", schemaRef("Health"), [431, 500], {
-      503: answerOf("It cannot.", JSON_TYPE, schemaRef("Health")),
-    }),
-  },
-  "/openapi.json": { get: look("openApi", "This document.", { type: "object" }) },
-};
+  };
+}

@@ -170,18 +170,6 @@ const outcome = z.object({
   message: message.optional().describe("If it was asked for, and was sent or tried."),
 });
 
-const failureCallback = z.object({
-  dlqId: z.string().describe("By which QStash's DLQ has the message."),
-  sourceHeader: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional()
-    .describe("The headers it was published with, its id among them."),
-  sourceBody: z.string().optional().describe("The body it was published with, in base64."),
-  status: z.number().optional().describe("What its destination answered last."),
-  header: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
-  body: z.string().optional(),
-  url: z.string().optional(),
-  retried: z.number().optional(),
-}).describe("What QStash says of a message that it has given up; it says more than that.");
-
 const undeliverableStanding = z.object({
   id,
   standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
@@ -246,7 +234,6 @@ const SCHEMAS = {
   HalfStatus: halfStatus,
   Query: query,
   Outcome: outcome,
-  FailureCallback: failureCallback,
   UndeliverableStanding: undeliverableStanding,
   Error: error,
 } as const;

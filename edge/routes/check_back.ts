@@ -54,14 +54,14 @@ export function checkBackRoute(
     );
   }
   const signer = new Signer(signingKeys);
-  return async (request, { report }) => {
+  return async (request, around) => {
     const { text, principal } = await verifiedText(
       request,
       CHECKBACK_CONTENT_TYPE,
       verify,
       MAX_QUESTION_BYTES,
       "checkback",
-      report,
+      around,
     );
     if (principal.kind !== "keeper" && principal.kind !== "service") {
       throw new Refusal(

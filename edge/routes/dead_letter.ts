@@ -1,27 +1,34 @@
 /**
- * The undeliverable route: QStash tells of messages that it has given up.
+ * The undeliverable route: a push provider reports messages that it has given up.
  *
  * @module
  */
 import type { Undeliverable, UndeliverableStanding } from "../../bus/api/undeliverable.ts";
 import { AtlastError } from "../../core/errors.ts";
-import { messageFromWire } from "../../core/message/headers.ts";
-import { type QstashFailure, readQstashFailure } from "../../http/qstash.ts";
-import { parametersOf } from "../../http/qstash_binding.ts";
+import { HEADER, messageFromWire } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
+import type { DeadLetterReport } from "../../core/ports/dialect.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
-import { isBatch, isMessageHeader, parseBatch, type Verify } from "../../core/wire/wire.ts";
+import { TOLD_HEADER } from "../../core/wire/redelivery.ts";
+import { readSentHeader, SENT_HEADER } from "../../core/wire/sent_header.ts";
+import {
+  fromBase64,
+  isBatch,
+  isMessageHeader,
+  parseBatch,
+  type Verify,
+} from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
 import type { Route } from "../http/error_boundary.ts";
-import { keptBody, textOf } from "../http/message_body.ts";
+import { kept, textOf } from "../http/message_body.ts";
 import { Refusal, unavailable } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
 
-/** How a publisher hears of messages that QStash has given up. */
+/** How a publisher hears of messages that a push provider has given up. */
 export interface UndeliverableOptions {
   /**
-   * Decides whether a request may say so: `verifyQstash`. Only a push provider may, whomever else it lets
-   * in, and never for the reason that it may deliver messages.
+   * Decides whether a request may say so: the verifier of a push provider. Only that may, whomever else it
+   * lets in, and never for the reason that it may deliver messages.
    */
   readonly verify: Verify;
   /**
@@ -41,31 +48,33 @@ export function undeliverableRoute(
   { verify, quotesAnswer = false }: UndeliverableOptions,
   maxBodyBytes: number,
 ): Route {
-  return async (request, { report }) => {
-    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", report);
-    if (push === null) {
+  return async (request, around) => {
+    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", around);
+    if (push?.dialect.readDeadLetter === undefined) {
       throw new Refusal(
         403,
         "forbidden",
         "Cannot fail a message: want whoever took it to deliver it, and gave it up",
       );
     }
-    const failure = readQstashFailure(textOf(body) ?? "");
-    if (failure === null) {
+    const report = push.dialect.readDeadLetter(textOf(body) ?? "", push);
+    const sent = readSentHeader(report?.request.headers[SENT_HEADER] ?? "");
+    const id = sent?.id ?? report?.request.headers[HEADER.id] ?? "";
+    if (report === null || id === "") {
       throw new AtlastError(
         "malformed_message",
-        "Cannot read a failure callback: want QStash's, of a message of Atlast's",
+        "Cannot read this report: want the push provider's own, of a message of Atlast's",
       );
     }
-    const { id, isTold } = failure;
-    const message = messageOf(failure, Date.now());
-    const quote = quotesAnswer && failure.answer !== "" ? `: ${failure.answer}` : "";
-    const reason = quotedReason(`${failure.reason}${quote}`);
-    const { proof } = parametersOf(push.url);
+    const { answer: last, proof } = report;
+    const message = sent === null ? null : messageOf(report, sent, Date.now());
+    const said = quotesAnswer ? new TextDecoder().decode(bytesOf(last.body) ?? undefined) : "";
+    const quote = said === "" ? "" : `: ${said}`;
+    const reason = quotedReason(`${reasonOf(push.dialect.name, report)}${quote}`);
     const standing = await tell({
       id,
       reason,
-      isTold,
+      isTold: last.headers[TOLD_HEADER] === "true",
       saidAtMs: push.signedAtMs,
       ...(message === null ? {} : { message }),
       ...(proof === null ? {} : { proof }),
@@ -81,19 +90,39 @@ export function undeliverableRoute(
   };
 }
 
-/** The message itself; null where QStash does not give it back whole. */
-function messageOf({ id, source }: QstashFailure, nowMs: number): Message | null {
-  if (source.body === null || source.bytes === null) return null;
+/** The message itself; null where the provider does not give it back whole. */
+function messageOf(
+  { request: { headers, body: base64 } }: DeadLetterReport,
+  sent: { readonly id: string; readonly bytes: number },
+  nowMs: number,
+): Message | null {
+  const body = bytesOf(base64);
+  if (body === null) return null;
   try {
-    const message = isBatch(source.headers["content-type"] ?? null)
-      ? parseBatch(textOf(source.body) ?? "", nowMs)[0]?.message ?? null
-      : messageFromWire(ownHeaders(source.headers), source.body, nowMs);
-    if (message === null || message.id !== id) return null;
-    const kept = { ...message, body: keptBody(message.contentType, message.body) };
-    return bodyBytes(kept.body) === source.bytes ? kept : null;
+    const message = isBatch(headers["content-type"] ?? null)
+      ? parseBatch(textOf(body) ?? "", nowMs)[0]?.message ?? null
+      : messageFromWire(ownHeaders(headers), body, nowMs);
+    if (message === null || message.id !== sent.id) return null;
+    return bodyBytes(message.body) === sent.bytes ? kept(message) : null;
   } catch {
     return null;
   }
+}
+
+/** Why it was given up, in words an operator can use: who answered what, and where the message is now. */
+function reasonOf(
+  provider: string,
+  { attempts, url, answer, reference }: DeadLetterReport,
+): string {
+  const tried = attempts === null ? "" : ` after ${attempts} attempts`;
+  // Not the whole URL: a path or a query may hold a secret.
+  const host = url !== null && URL.canParse(url) ? new URL(url).host : "its destination";
+  const said = answer.status === null ? "did not answer" : `answered ${answer.status}`;
+  return `${provider} gave it up${tried}: ${host} ${said} (${reference})`;
+}
+
+function bytesOf(base64: string | null): Uint8Array | null {
+  return base64 === null ? null : fromBase64(base64);
 }
 
 function ownHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {

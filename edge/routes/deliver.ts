@@ -11,7 +11,7 @@ import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
-import { keptBody, textOf } from "../http/message_body.ts";
+import { kept, textOf } from "../http/message_body.ts";
 import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { unboundMessage } from "./unbound_message.ts";
 import { Refusal, rejection, statusOf, unavailable } from "../http/status.ts";
@@ -70,9 +70,7 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
 /** A refusal that also says whether the message may have taken effect. */
 function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
   if (arrived !== "unknown") return refusal;
-  const { status, code, message, retryAfterMs, isFinal } = refusal;
-  const headers = { ...refusal.headers, [ARRIVED_HEADER]: arrived };
-  return new Refusal(status, code, message, headers, retryAfterMs, isFinal);
+  return refusal.with({ headers: { ...refusal.headers, [ARRIVED_HEADER]: arrived } });
 }
 
 function entriesOf(rawBody: Uint8Array, nowMs: number): BatchEntry[] {
@@ -115,10 +113,6 @@ async function deliverAll(
     throw new Error(`Cannot answer: got ${results.length} results for ${messages.length} messages`);
   }
   return results;
-}
-
-function kept(message: Message): Message {
-  return { ...message, body: keptBody(message.contentType, message.body) };
 }
 
 /** A failure's reason stays here: it is what a handler said, and may hold anything. */

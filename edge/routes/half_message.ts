@@ -51,14 +51,14 @@ export function halfRoute(
   const verify: Verify = ownVerifier("halves", options);
   const signer = new Signer(options.signingKeys);
   const rights = new HalfRights(options.names);
-  return async (request, { report }) => {
+  return async (request, around) => {
     const { text, principal } = await verifiedText(
       request,
       HALF_CONTENT_TYPE,
       verify,
       maxBodyBytes,
       "half",
-      report,
+      around,
     );
     try {
       const asked = readHalfRequest(text, Date.now());

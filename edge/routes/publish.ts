@@ -65,7 +65,7 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
       options.verify,
       maxBodyBytes,
       "publish",
-      around.report,
+      around,
     );
     if (push !== null && !push.bindsHeaders) {
       throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");

@@ -57,14 +57,14 @@ export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryO
   const verify = ownVerifier("query", options);
   const { signingKeys, allows = isOwn } = options;
   const signer = signingKeys === undefined ? null : new Signer(signingKeys);
-  return async (request, { report }) => {
+  return async (request, around) => {
     const { text, principal } = await verifiedText(
       request,
       QUERY_CONTENT_TYPE,
       verify,
       MAX_QUERY_BYTES,
       "query",
-      report,
+      around,
     );
     const { id, wantsMessage } = readQuery(text);
     await store.ready();

@@ -18,7 +18,6 @@ import type { AppOptions } from "../app_options.ts";
 import { checkBackRoute } from "./check_back.ts";
 import { deliver } from "./deliver.ts";
 import type { EdgeBus } from "../edge_bus.ts";
-import { forQstash, forUnboundQstash } from "../for_qstash.ts";
 import { alive, type Route } from "../http/error_boundary.ts";
 import { halfRoute } from "./half_message.ts";
 import type { MountedRoute } from "../http/mount.ts";
@@ -26,6 +25,7 @@ import { ownVerifier } from "../auth/own_verifier.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "../http/body.ts";
+import { pushReceiver } from "./push_receiver.ts";
 import { tickBudget } from "./tick_budget.ts";
 import { undeliverableRoute } from "./dead_letter.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
@@ -86,23 +86,17 @@ export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
 }
 
 function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route {
-  return async (request, { report }) => {
+  return async (request, around) => {
     const { body, principal, push } = await verified(
       request,
       verify,
       maxBodyBytes,
       "deliver",
-      report,
+      around,
     );
-    const { headers } = request;
     const from = deliveredBy(bus, principal);
-    // Another attempt of a message without a signed id would be another message: what is stored is ours.
-    const receiver = push === null
-      ? from
-      : push.bindsHeaders
-      ? forQstash(from, push)
-      : forUnboundQstash(from);
-    return await deliver(receiver, headers, body, Date.now(), push);
+    const receiver = push === null ? from : pushReceiver(from, push);
+    return await deliver(receiver, request.headers, body, Date.now(), push);
   };
 }
 
@@ -115,8 +109,8 @@ function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
 }
 
 function tickRoute(bus: EdgeBus, verify: Verify): Route {
-  return async (request, { report }) => {
-    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick", report);
+  return async (request, around) => {
+    await verified(request, verify, MAX_TICK_BODY_BYTES, "tick", around);
     const budget = new URL(request.url).searchParams.get("budgetMs") ?? undefined;
     return answer(await bus.tick({ budgetMs: tickBudget(budget) }), 200);
   };

@@ -25,7 +25,7 @@ export function unboundMessage(
 ): Message {
   if (isBatch(headers.get("content-type"))) {
     throw never(
-      'Cannot take a batch that could be a raw body: want "atlast-form=batch" in the URL it is sent to',
+      "Cannot take a batch that could be a raw body: want it signed as a batch",
       "unbound",
     );
   }

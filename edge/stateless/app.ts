@@ -4,8 +4,8 @@
  * @module
  */
 import { type StatelessOptions, StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
-import type { Subscriber } from "../../bus/api/subscriber.ts";
 import type { Receiver } from "../../core/ports/transport.ts";
+import type { Subscriber } from "../../bus/api/subscriber.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire/wire.ts";
 import type { App } from "../app_options.ts";
 import { deliver } from "../routes/deliver.ts";
@@ -46,8 +46,8 @@ export interface StatelessAppOptions extends StatelessOptions {
  * the message's id for instance, or give the service a store and `createApp`.
  *
  * A handler that fails is answered for with 503 and the time of the next attempt by the retry policy, in
- * `Retry-After`; one whose attempts are used up, or that cannot succeed, with 489 and
- * `Upstash-NonRetryable-Error: true`. Its reply is sent before the answer, under an id that is the same
+ * `Retry-After`; one whose attempts are used up, or that cannot succeed, with 489, or as the dialect of
+ * the push provider has it. Its reply is sent before the answer, under an id that is the same
  * each time.
  *
  * @example
@@ -67,13 +67,13 @@ export function createStatelessApp<Kind extends App = App>(
   checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
-  const route: Route = async (request, { report }) => {
+  const route: Route = async (request, around) => {
     const { body, principal, push } = await verified(
       request,
       verify,
       maxBodyBytes,
       "deliver",
-      report,
+      around,
     );
     const attempt = push?.bindsHeaders ? push.attempt : null;
     const during = receiver.during(attempt);
@@ -86,5 +86,5 @@ export function createStatelessApp<Kind extends App = App>(
   return mounted<Kind>(basePath, [
     { path: "/deliver", methods: ["POST"], route },
     { path: "/health", methods: ["GET"], route: alive },
-  ], guardWith(options.onError));
+  ], guardWith(options.onError, verify.dialects));
 }

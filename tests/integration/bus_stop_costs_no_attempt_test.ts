@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
+import { qstashDialect } from "../../adapters/qstash/verify.ts";
 import { inProcessTransport, memoryStore } from "../../adapters/memory/mod.ts";
 import { MAX_STOPPING_MS } from "../../core/lifecycle/lifecycle.ts";
 import type { SendResult, Transport } from "../../core/ports/transport.ts";
@@ -181,7 +182,9 @@ describe("a delivery of QStash's to a bus that is stopping", () => {
       unbound: null,
     };
     const principal = { name: "qstash", kind: "push_provider" } as const;
-    const app = createApp(bus, { verify: () => ({ ok: true, principal, push }) });
+    const app = createApp(bus, {
+      verify: () => ({ ok: true, principal, push, dialect: qstashDialect }),
+    });
     const response = await app.fetch(
       new Request("https://receiver.test/deliver", {
         method: "POST",

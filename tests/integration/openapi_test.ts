@@ -4,6 +4,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import type { Hono } from "hono";
 import deno from "../../deno.json" with { type: "json" };
 import { memoryFence } from "../../adapters/memory/mod.ts";
+import { qstashDescription, qstashDialect } from "../../adapters/qstash/verify.ts";
 import { halfRequestText } from "../../core/wire/half_message.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { DeliveryResult } from "../../core/ports/transport.ts";
@@ -22,7 +23,10 @@ import { type Asked, Described } from "../support/described.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { KEY } from "../support/http.ts";
 
-const document = openApiDocument({ serverUrl: "https://orders.example/atlast/" });
+const document = openApiDocument({
+  serverUrl: "https://orders.example/atlast/",
+  dialects: [qstashDescription],
+});
 
 /** By the word after `Bearer`: `yes` may, `no` may not, and nobody knows anyone else. */
 const verify: Verify = ({ headers }) => {
@@ -47,7 +51,12 @@ const verifyPush: Verify = async (request, body) => {
     unbound: null,
   };
   return result.ok
-    ? { ok: true, principal: { name: "push", kind: "push_provider" }, push }
+    ? {
+      ok: true,
+      principal: { name: "push", kind: "push_provider" },
+      push,
+      dialect: qstashDialect,
+    }
     : result;
 };
 

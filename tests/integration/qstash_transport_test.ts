@@ -1,4 +1,4 @@
-import { boundUrl } from "../../http/qstash_binding.ts";
+import { boundUrl } from "../../adapters/qstash/dialect/binding.ts";
 import { BATCH_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import assert from "node:assert/strict";
 import process from "node:process";

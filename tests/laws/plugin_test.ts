@@ -61,6 +61,33 @@ describe("the law of purity", () => {
   });
 });
 
+describe("the law of providers", () => {
+  const refused = [
+    "export const qstash = 1;",
+    "export const forQstash = (receiver: number) => receiver;",
+    'export const header = "Upstash-Retried";',
+    "export const header = `x-${1}-upstash`;",
+    "export interface Options { cloudflareEnv: 1 }",
+    "export const isTask = /x-cloudtasks/;",
+    'export type Broker = "nats" | "RabbitMQ";',
+  ];
+  for (const source of refused) {
+    it(`refuses ${source}`, () => {
+      for (const folder of ["core", "bus/publish", "http", "edge/routes", "edge/openapi"]) {
+        assert.deepEqual(broken(`${folder}/x.ts`, source), ["no-provider"], folder);
+      }
+      for (const folder of ["adapters/qstash", "devtools/qstash_emulator", "tests"]) {
+        assert.deepEqual(broken(`${folder}/x.ts`, source), [], folder);
+      }
+    });
+  }
+
+  it("lets pass an example in a comment, and other words", () => {
+    const source = '/** Such as `verifyQstash`. */\nexport const signatsure = "senats";';
+    assert.deepEqual(broken("edge/x.ts", source), []);
+  });
+});
+
 describe("the law of imports", () => {
   const refused: readonly (readonly [string, string])[] = [
     ["core/x.ts", "../bus/api/bus.ts"],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { after, before, describe, it } from "node:test";
-import { boundUrl } from "../../http/qstash_binding.ts";
+import { boundUrl } from "../../adapters/qstash/dialect/binding.ts";
 import { qstashToken } from "../support/qstash_token.ts";
 import { ROOT } from "../support/repository.ts";
 import { Program } from "../support/runtimes/program.ts";

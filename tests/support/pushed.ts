@@ -5,13 +5,13 @@
  * @module
  */
 import type { Verify } from "../../core/wire/wire.ts";
-import { attemptOf } from "../../core/wire/redelivery.ts";
+import { attemptOf } from "../../adapters/qstash/dialect/attempt.ts";
+import { qstashDialect } from "../../adapters/qstash/verify.ts";
 
 /** When every delivery was signed, in Unix milliseconds. */
 export const SIGNED_AT_MS = 7_000;
 
-/** Lets everyone in. */
-export const pushed: Verify = ({ url, headers }) => {
+const verify: Verify = ({ url, headers }) => {
   if (!headers.get("upstash-message-id")) {
     return { ok: true, principal: { name: "services", kind: "service" } };
   }
@@ -25,5 +25,9 @@ export const pushed: Verify = ({ url, headers }) => {
       bindsHeaders: true,
       unbound: null,
     },
+    dialect: qstashDialect,
   };
 };
+
+/** Lets everyone in. */
+export const pushed: Verify = Object.assign(verify, { dialects: [qstashDialect] });

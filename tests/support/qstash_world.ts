@@ -11,7 +11,11 @@ import {
   qstashTransport,
   type QstashTransportOptions,
 } from "../../adapters/qstash/mod.ts";
-import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
+import {
+  qstashDialect,
+  verifyQstash,
+  type VerifyQstashOptions,
+} from "../../adapters/qstash/verify.ts";
 import { type App, createApp, type Verify } from "../../edge/mod.ts";
 import { type Bus, type BusOptions, createBus, type Store, type Subscriber } from "../../mod.ts";
 import type { Tx } from "./bus_fixture.ts";
@@ -88,7 +92,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
       clock,
       ...options.bus,
     }, subscribers);
-    const verify: Verify = (request, body) => {
+    const verifyWithKeys: Verify = (request, body) => {
       // The keys as they were when the service was deployed would be the same two after one rotation.
       const { current: currentSigningKey, next: nextSigningKey } = keys;
       return verifyQstash({ currentSigningKey, nextSigningKey, url, clock, ...options.verify })(
@@ -96,6 +100,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
         body,
       );
     };
+    const verify = Object.assign(verifyWithKeys, { dialects: [qstashDialect] });
     const app = createApp(bus, {
       verify,
       tick: { verify },

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { Receiver } from "@upstash/qstash";
 import * as jose from "jose";
 import { verifyQstash, type VerifyQstashOptions } from "../../adapters/qstash/verify.ts";
-import { boundUrl } from "../../http/qstash_binding.ts";
+import { boundUrl } from "../../adapters/qstash/dialect/binding.ts";
 import type { Principal } from "../../core/principal.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import type { VerifyResult } from "../../core/wire/wire.ts";

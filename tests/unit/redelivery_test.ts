@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
-import { attemptOf, resultOfFailure } from "../../core/wire/redelivery.ts";
+import { attemptOf } from "../../adapters/qstash/dialect/attempt.ts";
+import { resultOfFailure } from "../../core/wire/redelivery.ts";
 import { DEFAULT_RETRY, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 
 const SECRET = "the handler's own words";

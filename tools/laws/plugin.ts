@@ -5,6 +5,7 @@
  * @module
  */
 import { importProblem, isShipped, roomOf } from "./imports.ts";
+import { providerIn } from "./providers.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
@@ -37,6 +38,8 @@ const plugin: Deno.lint.Plugin = {
     "pure-core": { create: (context) => pathOf(context).kind === "core" ? pure(context) : {} },
     /** Who may import whom; see imports.ts. */
     "imports": { create: imports },
+    /** No provider is named in what is the same for all of them; see providers.ts. */
+    "no-provider": { create: noProvider },
     /** What is public is said name by name. */
     "explicit-exports": {
       create: (context) => ({
@@ -135,6 +138,21 @@ function imports(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
       const argument = node.argument;
       check(node, argument.type === "TSLiteralType" ? literal(argument.literal) : undefined);
     },
+  };
+}
+
+function noProvider(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  if (!["core", "bus", "http", "edge", "openapi"].includes(pathOf(context).kind)) return {};
+  const check = (node: Deno.lint.Node, text: unknown): void => {
+    const provider = typeof text === "string" ? providerIn(text) : null;
+    if (provider === null) return;
+    const hint = "Put it into the provider's adapter, and take it as an argument or a dialect";
+    report(context, node, `"${provider}" is a provider's, and none is named here`, hint);
+  };
+  return {
+    Identifier: (node) => check(node, node.name),
+    Literal: (node) => check(node, "regex" in node ? node.raw : node.value),
+    TemplateElement: (node) => check(node, node.cooked),
   };
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNumber } from "../../../core/check_option.ts";
 import { AtlastError } from "../../../core/errors.ts";
 import { checkName } from "../../../core/message/name.ts";
 import { checkRedisClient } from "../check_redis_client.ts";
@@ -169,9 +170,6 @@ export function word(option: string, value: string): string {
 }
 
 function positive(option: string, value: number | undefined, otherwise: number): number {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return value ?? otherwise;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${option} ${value}: want a whole number above zero`,
-  );
+  const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
+  return checkNumber(option, value === undefined ? otherwise : value, allowed);
 }

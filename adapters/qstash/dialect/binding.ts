@@ -5,9 +5,9 @@
  *
  * @module
  */
-import { AtlastError } from "../core/errors.ts";
-import type { HeaderReader } from "../core/wire/wire.ts";
-import { canonicalHeaders, digestText } from "./request_id.ts";
+import { AtlastError } from "../../../core/errors.ts";
+import type { HeaderReader } from "../../../core/ports/platform.ts";
+import { canonicalHeaders, digestText } from "../../../http/request_id.ts";
 
 /** The parameter that has the digest. */
 const BOUND = "atlast-bound";

@@ -1,0 +1,24 @@
+/**
+ * A header that a transport adds for a push provider that gives the request back when it gives a message up: how
+ * many bytes the body has, and the message's id. It is none of the message's own, so no subscriber sees it.
+ *
+ * @module
+ */
+
+/** The header's name. */
+export const SENT_HEADER = "x-atlast-sent";
+
+/** The value of {@linkcode SENT_HEADER}: ASCII, whatever the id. */
+export function sentHeader(id: string, bytes: number): string {
+  return `${bytes} ${encodeURIComponent(id.toWellFormed())}`;
+}
+
+/** Reads a value of {@linkcode SENT_HEADER}; null for what is none. */
+export function readSentHeader(text: string): { id: string; bytes: number } | null {
+  const [, bytes, id = ""] = /^(\d{1,12}) (\S{1,2000})$/.exec(text) ?? [];
+  try {
+    return bytes === undefined ? null : { bytes: Number(bytes), id: decodeURIComponent(id) };
+  } catch {
+    return null;
+  }
+}
