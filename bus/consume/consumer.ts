@@ -152,7 +152,7 @@ export class Consumer<Tx> {
     record: StoredRecord,
     stop: AbortSignal,
     untilMs = Infinity,
-    attemptFailed: () => void = () => {},
+    attemptFailed?: () => void,
   ): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
     const lost = new AbortController();
@@ -249,7 +249,7 @@ export class Consumer<Tx> {
     record: StoredRecord,
     signal: AbortSignal,
     untilMs: number,
-    attemptFailed: () => void,
+    attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     const { settings, subscriptions, leases, limiter, draining } = this.#parts;
     const leave = await limiter.enter(record.group);
@@ -281,7 +281,7 @@ export class Consumer<Tx> {
   async #ended(
     record: StoredRecord,
     result: HandlerResult,
-    attemptFailed: () => void,
+    attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     switch (result.kind) {
       case "handled":
