@@ -32,7 +32,7 @@ export type Order =
     readonly role: "handle";
     readonly side: "outbox" | "inbox" | "both";
     readonly effect: boolean;
-    readonly together: boolean;
+    readonly batched: boolean;
     readonly inTransaction: boolean;
     /** After how many messages it says how far it is, besides every few milliseconds. */
     readonly tellEvery: number;

@@ -20,7 +20,7 @@ export type Load =
     readonly workers: number;
     readonly effect: boolean;
     /** Whether many messages may be handled in one transaction, by those who offer it. */
-    readonly together: boolean;
+    readonly batched: boolean;
     readonly amount: "backlog" | "slowBacklog";
   }
   /** Publishes and works off in one process. */
@@ -136,7 +136,7 @@ const drain = {
   side: "outbox",
   workers: 1,
   effect: false,
-  together: true,
+  batched: true,
   amount: "backlog",
 } as const;
 const writing = { ...drain, side: "inbox", effect: true, amount: "slowBacklog" } as const;
@@ -155,7 +155,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario("drain-inbox-single", "The same, with a transaction for each message", {
     ...drain,
     side: "inbox",
-    together: false,
+    batched: false,
     amount: "slowBacklog",
   }, QUEUES),
   scenario("end-to-end", "Publish in bulk and handle in one process", {
@@ -264,7 +264,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scenario(
     "exactly-once-single",
     "Handlers that write, each in a transaction of its own with its mark",
-    { ...writing, together: false },
+    { ...writing, batched: false },
     QUEUES,
   ),
   {

@@ -37,7 +37,7 @@ export interface Work {
   /** Whether the handler writes a row that must be there exactly once. */
   readonly effect: boolean;
   /** Whether many messages may be handled in one transaction, by those who offer it. */
-  readonly together: boolean;
+  readonly batched: boolean;
   /** Whether a handler gets a transaction, from those who can do without. */
   readonly inTransaction: boolean;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Engine } from "./service_bus.ts";
+import { ServiceBus } from "./service_bus.ts";
 import { settingsOf } from "./settings/read_options.ts";
 import type { BusOptions } from "./api/bus_options.ts";
 import type { Subscriber } from "./api/subscriber.ts";
@@ -33,7 +33,7 @@ export function createBus<Tx, BusinessTx = unknown>(
   options: BusOptions<Tx, BusinessTx>,
   subscribers: readonly Subscriber<NoInfer<Tx>>[] = [],
 ): Bus<Tx, BusinessTx> {
-  const bus = new Engine<Tx, BusinessTx>(settingsOf(options));
+  const bus = new ServiceBus<Tx, BusinessTx>(settingsOf(options));
   for (const subscriber of [...options.subscribers ?? [], ...subscribers]) bus.add(subscriber);
   options.transport.attach?.(bus);
   return bus;

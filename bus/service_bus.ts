@@ -24,21 +24,21 @@ import { AbortedWait } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
-import { cleanUp, Janitor } from "./work/prune.ts";
+import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
 import type { WorkSource } from "./work/work_source.ts";
-import { LeaseKeeper } from "./records/lease_renewal.ts";
-import { Limiter } from "./async/keyed_semaphore.ts";
-import { Ongoing } from "./async/in_flight.ts";
+import { LeaseRenewal } from "./records/lease_renewal.ts";
+import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
+import { InFlight } from "./async/in_flight.ts";
 import { observed } from "./api/observer.ts";
 import { retry } from "./records/operator.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
-import { Reception } from "./consume/receive.ts";
-import { Recovery } from "./half/check_back.ts";
+import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
+import { CheckBacks } from "./half/check_back.ts";
 import { pollEveryMs } from "./work/poll_loop.ts";
 import {
   type Handler,
@@ -59,35 +59,35 @@ const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
-export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
   readonly halves: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
   readonly #probe: StoreProbe<Tx>;
   readonly #subscriptions = new Subscriptions<Tx>();
-  readonly #leases: LeaseKeeper;
-  readonly #limiter: Limiter;
+  readonly #leases: LeaseRenewal;
+  readonly #semaphore: KeyedSemaphore;
   protected readonly publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
-  readonly #reception: Reception<Tx>;
+  readonly #deliveries: DeliveryReceiver<Tx>;
   readonly #puller: Puller<Tx>;
-  readonly #janitor: Janitor<Tx>;
-  readonly #recovery: Recovery<Tx>;
+  readonly #pruner: Pruner<Tx>;
+  readonly #checkBacks: CheckBacks<Tx>;
   readonly #newRoutes: NewRoutes<Tx>;
   readonly #sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
   readonly #outbox: WorkLoop<Tx>;
   readonly #inbox: WorkLoop<Tx>;
   readonly #checks: WorkLoop<Tx>;
-  readonly #janitorWake: Wake;
+  readonly #prunerWake: Wake;
   readonly #waker: Waker<Tx>;
   /** Aborts what is under way when draining takes too long. */
   readonly #abort = new AbortController();
   /** Calls that handle or send messages: they end soon once aborted. */
-  readonly #rounds = new Ongoing(() => this.#waker.arm());
+  readonly #rounds = new InFlight(() => this.#waker.arm());
   /** Calls that wait for the user's own code, which nobody can abort. */
-  readonly #calls = new Ongoing(() => this.#waker.arm());
+  readonly #calls = new InFlight(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
   #cleaning: Promise<void> = Promise.resolve();
@@ -100,15 +100,15 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const { signal } = this.#abort;
     this.#settings = settings;
     this.#probe = new StoreProbe(settings);
-    this.#janitorWake = new Wake(clock);
+    this.#prunerWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
-    this.#leases = new LeaseKeeper(store as Store, clock, leaseMs, observe);
-    this.#limiter = new Limiter(settings.concurrencyOf);
+    this.#leases = new LeaseRenewal(store as Store, clock, leaseMs, observe);
+    this.#semaphore = new KeyedSemaphore(settings.concurrencyOf);
     this.publisher = new Publisher(settings, {
-      room: (box, group) => this.#room(box, group),
+      capacity: (box, group) => this.#capacity(box, group),
       handOver: (record) => {
         if (record.box === "outbox") this.#leases.born(record);
-        this.#laneOf(record.box).push(record);
+        this.#loopOf(record.box).push(record);
       },
       finds: (box, group) => box === "outbox" || this.#handles(group),
       added: (box, group, committed) => this.#added(committed, box, group),
@@ -128,21 +128,21 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       subscriptions: this.#subscriptions,
       publisher: this.publisher,
       leases: this.#leases,
-      limiter: this.#limiter,
+      semaphore: this.#semaphore,
       draining: () => this.#phase === "draining",
     });
-    this.#reception = new Reception({
+    this.#deliveries = new DeliveryReceiver({
       settings,
       consumer: this.#consumer,
       signal,
       running: () => this.#phase === "running",
-      roomFor: (group) => this.#consumer.roomFor(group),
+      capacityFor: (group) => this.#consumer.capacityFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
       left: (afterMs) => this.#waker.left(clock.now() + afterMs),
     });
     this.#puller = new Puller(settings, this.#subscriptions, signal);
-    this.#recovery = new Recovery(settings, () => this.#added(true));
+    this.#checkBacks = new CheckBacks(settings, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => {
         this.#checks.wake.by(firstCheckAtMs);
@@ -152,12 +152,12 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       confirmed: () => this.#added(true),
     });
     this.halves = keeper;
-    this.#janitor = new Janitor(settings, keeper);
+    this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
       inbox: inboxSource(settings, this.#consumer, this.#newRoutes, signal),
-      check: checkBackSource(settings, this.#recovery, signal),
+      check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
     this.#leases.keepWaiting("outbox", () => this.#outbox.waiting);
@@ -165,7 +165,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#checks = new WorkLoop(settings, this.#sources.check);
   }
 
-  protected get calls(): Ongoing {
+  protected get calls(): InFlight {
     return this.#calls;
   }
 
@@ -215,7 +215,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
         retryAfterMs: STOPPING_RETRY_MS,
       }));
     }
-    return await this.#rounds.during(() => this.#reception.deliver(messages, options));
+    return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
@@ -252,7 +252,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
       sources: this.#sources,
       consumer: this.#consumer,
       puller: this.#puller,
-      janitor: this.#janitor,
+      pruner: this.#pruner,
       groups: () => this.#subscriptions.groups,
       draining: () => this.#isStopping(),
     };
@@ -277,14 +277,14 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await store.ready();
-    this.#unlisten = await store.listen?.((box) => this.#laneOf(box).wake.now()) ?? null;
+    this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
     if (this.#phase !== "resting") return;
     this.#phase = "running";
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
-    for (const lane of this.#lanes) lane.start(everyMs, stopped);
-    this.#puller.start((...args) => this.#reception.deliver(...args), stopped);
-    this.#cleaning = cleanUp(this.#settings, this.#janitor, this.#janitorWake, stopped);
+    for (const loop of this.#loops) loop.start(everyMs, stopped);
+    this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
+    this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
   }
 
   stop(options: { readonly drainMs?: number } = {}): Promise<void> {
@@ -320,9 +320,9 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return await healthOf(this.#probe, this.#phase, maxAgeMs);
   }
 
-  get #lanes(): readonly WorkLoop<Tx>[] {
-    const lanes = [this.#outbox, this.#inbox];
-    return this.#recovery.canAsk ? [...lanes, this.#checks] : lanes;
+  get #loops(): readonly WorkLoop<Tx>[] {
+    const loops = [this.#outbox, this.#inbox];
+    return this.#checkBacks.canAsk ? [...loops, this.#checks] : loops;
   }
 
   async #stop(drainMs: number): Promise<void> {
@@ -338,8 +338,8 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     const waiting = new AbortedWait(clock, this.#abort.signal);
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
-      this.#janitorWake.now();
-      const drained = [...this.#lanes.map((lane) => lane.drain()), this.#puller.drain()];
+      this.#prunerWake.now();
+      const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
       await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
       await Promise.race([this.#calls.idle(), aborted]);
@@ -358,7 +358,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
 
   #added(committed: boolean, box: Box = "outbox", group = ""): void {
     const { observe, store } = this.#settings;
-    const { wake } = this.#laneOf(box);
+    const { wake } = this.#loopOf(box);
     if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
     else if (committed) observed(observe, "notify", () => store.notify?.(box));
   }
@@ -368,9 +368,11 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     this.#waker.due();
   }
 
-  #room(box: Box, group: string): number {
-    if (box === "outbox") return this.#outbox.room();
-    return this.#phase === "running" && this.#handles(group) ? this.#consumer.roomFor(group) : 0;
+  #capacity(box: Box, group: string): number {
+    if (box === "outbox") return this.#outbox.capacity();
+    return this.#phase === "running" && this.#handles(group)
+      ? this.#consumer.capacityFor(group)
+      : 0;
   }
 
   /** Whether this bus works on what is there for a group, and so has nobody else to tell. */
@@ -382,7 +384,7 @@ export class Engine<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
     return this.#subscriptions.groups.includes(group);
   }
 
-  #laneOf(box: Box): WorkLoop<Tx> {
+  #loopOf(box: Box): WorkLoop<Tx> {
     return box === "outbox" ? this.#outbox : this.#inbox;
   }
 

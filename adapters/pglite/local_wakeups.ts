@@ -16,32 +16,32 @@ interface Listener {
 
 /** Wake-ups for one store; it wakes the other stores of the same database and schema, not itself. */
 export function localWakeups(db: object, schema: string): Wakeups {
-  const room = roomOf(db, schema);
+  const heard = listenersOf(db, schema);
   const wakeups: Wakeups = {
     notify(box) {
-      for (const { owner, wake } of room) if (owner !== wakeups) wake(box);
+      for (const { owner, wake } of heard) if (owner !== wakeups) wake(box);
       return Promise.resolve();
     },
     listen(wake) {
       const listener = { owner: wakeups, wake };
-      room.add(listener);
+      heard.add(listener);
       return Promise.resolve(() => {
-        room.delete(listener);
+        heard.delete(listener);
         return Promise.resolve();
       });
     },
     close() {
-      for (const listener of room) if (listener.owner === wakeups) room.delete(listener);
+      for (const listener of heard) if (listener.owner === wakeups) heard.delete(listener);
       return Promise.resolve();
     },
   };
   return wakeups;
 }
 
-function roomOf(db: object, schema: string): Set<Listener> {
-  let rooms = listeners.get(db);
-  if (rooms === undefined) listeners.set(db, rooms = new Map());
-  let room = rooms.get(schema);
-  if (room === undefined) rooms.set(schema, room = new Set());
-  return room;
+function listenersOf(db: object, schema: string): Set<Listener> {
+  let bySchema = listeners.get(db);
+  if (bySchema === undefined) listeners.set(db, bySchema = new Map());
+  let heard = bySchema.get(schema);
+  if (heard === undefined) bySchema.set(schema, heard = new Set());
+  return heard;
 }

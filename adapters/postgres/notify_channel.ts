@@ -6,7 +6,7 @@
 import type { Notification } from "../sql/wakeups.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Wakeups } from "../sql/wakeups.ts";
-import { Throttle } from "./notify_throttle.ts";
+import { NotifyThrottle } from "./notify_throttle.ts";
 
 /** What of a database wake-ups need. */
 interface Notifier {
@@ -28,23 +28,23 @@ const MAX_CHANNEL_LENGTH = 63;
  *
  * NOTIFY is hardly ever part of a transaction that writes: its commit takes a lock of the whole server,
  * which was measured to cut commits at ten connections to a third. It goes by itself, and once for all
- * who asked within `intervalMs`; only one that comes after a lull may travel {@linkcode Channel.aboard}
+ * who asked within `intervalMs`; only one that comes after a lull may travel {@linkcode NotifyChannel.aboard}
  * the statement that writes.
  */
-export class Channel implements Wakeups {
+export class NotifyChannel implements Wakeups {
   readonly #notifier: Notifier;
   readonly #name: string;
   /** Tells own notifications from those of others. */
   readonly #sender = crypto.randomUUID();
   readonly #stops = new Set<() => Promise<void>>();
-  readonly #throttles: Readonly<Record<Box, Throttle>>;
+  readonly #throttles: Readonly<Record<Box, NotifyThrottle>>;
 
   constructor(notifier: Notifier, schema: string, intervalMs: number) {
     this.#notifier = notifier;
     this.#name = `atlast_${schema}`.slice(0, MAX_CHANNEL_LENGTH);
     this.#throttles = {
-      outbox: new Throttle(() => this.#send("outbox"), intervalMs),
-      inbox: new Throttle(() => this.#send("inbox"), intervalMs),
+      outbox: new NotifyThrottle(() => this.#send("outbox"), intervalMs),
+      inbox: new NotifyThrottle(() => this.#send("inbox"), intervalMs),
     };
   }
 

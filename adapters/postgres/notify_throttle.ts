@@ -13,7 +13,7 @@ const BUSY_CALLS = 8;
  * Runs work at most once in each interval. While it is asked many times in each, the intervals double:
  * who has that much to tell keeps those who listen busy anyway, and need not tell them so often.
  */
-export class Throttle {
+export class NotifyThrottle {
   readonly #work: () => Promise<void>;
   readonly #intervalMs: number;
   #pauseMs: number;

@@ -6,7 +6,7 @@
 import type { PostgresJs, TransactionOf } from "./client.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Store } from "../../core/ports/store.ts";
-import { Channel } from "./notify_channel.ts";
+import { NotifyChannel } from "./notify_channel.ts";
 import { databaseOf } from "./postgres_js.ts";
 import { prepareTables } from "./prepare_tables.ts";
 import type { Database } from "../sql/database.ts";
@@ -83,7 +83,7 @@ export function postgresStore<Client extends PostgresJs>(
     capabilities: { transactions: true, durable: true, shared: true },
     database,
     schema,
-    wakeups: new Channel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
+    wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
   });
 }

@@ -24,7 +24,7 @@ const PASSING: Drain = {
   side: "outbox",
   workers: 1,
   effect: false,
-  together: true,
+  batched: true,
   amount: "backlog",
 };
 
@@ -48,7 +48,7 @@ export async function pass(stage: Stage): Promise<void> {
 
 async function drainBacklog(
   stage: Stage,
-  { side, workers: processes, effect, together }: Drain,
+  { side, workers: processes, effect, batched }: Drain,
   { warmUp, messages }: Backlog,
 ): Promise<Measurement> {
   const total = warmUp + messages;
@@ -59,7 +59,7 @@ async function drainBacklog(
     ...stage.of,
     side,
     effect,
-    together,
+    batched,
     inTransaction: true,
     tellEvery,
   };

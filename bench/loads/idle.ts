@@ -18,7 +18,7 @@ export async function idle(stage: Stage): Promise<Measurement> {
     ...stage.of,
     side: "both",
     effect: false,
-    together: true,
+    batched: true,
     inTransaction: true,
     tellEvery: 1,
   });

@@ -33,7 +33,7 @@ export async function latency(
     ...stage.of,
     side: "both",
     effect: false,
-    together: true,
+    batched: true,
     inTransaction,
     tellEvery: 1,
   }, hear);

@@ -23,18 +23,18 @@ export async function pruneBesidePublish(
 ): Promise<Measurement> {
   const { publishMs: sliceMs, expired } = stage.amounts;
   const publisher = new Worker({ role: "delayed", ...stage.of, concurrency });
-  const janitor = new Worker({ role: "prune", ...stage.of, sliceMs });
+  const pruner = new Worker({ role: "prune", ...stage.of, sliceMs });
   const alone = new Rate(publisher);
   const beside = new Rate(publisher);
   try {
-    await Promise.all([publisher.hears("ready"), janitor.hears("ready")]);
+    await Promise.all([publisher.hears("ready"), pruner.hears("ready")]);
     await stage.settle();
     let pruned = 0;
     await alone.during(() => sleep(sliceMs));
     while (pruned < expired) {
       await beside.during(async () => {
-        janitor.tell();
-        pruned = (await janitor.hears("pruned")).count;
+        pruner.tell();
+        pruned = (await pruner.hears("pruned")).count;
       });
       if (beside.elapsedMs > PATIENCE_MS) {
         throw new Error(`Cannot measure: only ${pruned} of ${expired} are deleted`);
@@ -47,7 +47,7 @@ export async function pruneBesidePublish(
     return measurementOf(beside.perSecond / alone.perSecond, { note });
   } finally {
     publisher.kill();
-    janitor.kill();
+    pruner.kill();
   }
 }
 

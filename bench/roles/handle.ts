@@ -21,13 +21,13 @@ export async function handle(
   order: OrderFor<"handle">,
   { say, told }: Talk,
 ): Promise<void> {
-  const { side, effect, together, inTransaction, tellEvery } = order;
+  const { side, effect, batched, inTransaction, tellEvery } = order;
   say({ kind: "ready" });
   await told();
   const end = stopwatch();
   const counter = new Counter(session, say, tellEvery);
   const onMessage = (body: Body) => counter.add(body);
-  await session.work({ side, effect, together, inTransaction, onMessage });
+  await session.work({ side, effect, batched, inTransaction, onMessage });
   counter.start();
   await told();
   counter.stop();
@@ -76,7 +76,7 @@ async function working(session: Session, say: Talk["say"]): Promise<Counter> {
   await session.work({
     side: "both",
     effect: false,
-    together: true,
+    batched: true,
     inTransaction: true,
     onMessage: (body) => counter.add(body),
   });

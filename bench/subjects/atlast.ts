@@ -41,7 +41,7 @@ const IDLE: Work = {
   side: "outbox",
   onMessage: () => {},
   effect: false,
-  together: true,
+  batched: true,
   inTransaction: true,
 };
 const YEAR_MS = 365 * 24 * 60 * 60_000;
@@ -172,7 +172,7 @@ class AtlastSession implements Session {
     };
     const options = !work.inTransaction
       ? { group: GROUP, transaction: false }
-      : work.together
+      : work.batched
       ? { group: GROUP, maxBatch: MAX_BATCH }
       : { group: GROUP };
     const subscribers = work.side === "outbox" ? [] : [
@@ -192,7 +192,7 @@ class AtlastSession implements Session {
       transport,
       observe,
       batchSize: 1000,
-      concurrency: !work.together ? CONNECTIONS : work.effect ? WIDE_TRANSACTIONS : 2,
+      concurrency: !work.batched ? CONNECTIONS : work.effect ? WIDE_TRANSACTIONS : 2,
     }, subscribers);
   }
 }

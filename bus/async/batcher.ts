@@ -7,7 +7,7 @@
  */
 
 /** How calls are joined. */
-interface JoinerOptions<Item, Result> {
+interface BatcherOptions<Item, Result> {
   /** Does the work for many items; results are in the order of `items`. */
   readonly run: (items: Item[]) => Promise<Result[]>;
   /** How many items go in one run at the most. */
@@ -28,8 +28,8 @@ interface Waiting<Item, Result> {
 }
 
 /** Makes a function that does for one item what `run` does for many. */
-export function joiner<Item, Result>(
-  { run, maxItems, maxRuns, now }: JoinerOptions<Item, Result>,
+export function batcher<Item, Result>(
+  { run, maxItems, maxRuns, now }: BatcherOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   /** When each run that is under way began. */

@@ -5,7 +5,7 @@
  */
 
 /** Calls that are under way. */
-export class Ongoing {
+export class InFlight {
   #count = 0;
   #idle: (() => void)[] = [];
   readonly #after: () => Promise<void> | null;

@@ -8,7 +8,7 @@
 type Place = () => void;
 
 /** Counts what runs in each group, and lets the rest wait in line. */
-export class Limiter {
+export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
   readonly #running = new Map<string, number>();
   readonly #waiting = new Map<string, (() => void)[]>();
@@ -19,14 +19,14 @@ export class Limiter {
   }
 
   /** How many more could start in a group now; below zero when some wait already. */
-  room(group: string): number {
+  capacityFor(group: string): number {
     const waiting = this.#waiting.get(group)?.length ?? 0;
     return this.#limitOf(group) - (this.#running.get(group) ?? 0) - waiting;
   }
 
   /** Waits for a place in a group. */
   async enter(group: string): Promise<Place> {
-    if (this.room(group) > 0) {
+    if (this.capacityFor(group) > 0) {
       this.#running.set(group, (this.#running.get(group) ?? 0) + 1);
     } else {
       const line = this.#waiting.get(group) ?? [];

@@ -10,13 +10,13 @@ import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.
 import { resultOf } from "../records/delivery_result.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
-import { Intake, type Taken } from "./intake.ts";
+import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { HELD_BY_GROUP } from "./held_by_group.ts";
-import { type LeaseKeeper, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
-import type { Limiter } from "../async/keyed_semaphore.ts";
+import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
-import { Settler } from "../records/settle_step.ts";
+import { StepSettler } from "../records/settle_step.ts";
 import { DecisionSettler } from "../records/settle_decisions.ts";
 import { decide, identityOf, report } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
@@ -30,8 +30,8 @@ interface ConsumerParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly subscriptions: Subscriptions<Tx>;
   readonly publisher: Publisher<Tx>;
-  readonly leases: LeaseKeeper;
-  readonly limiter: Limiter;
+  readonly leases: LeaseRenewal;
+  readonly semaphore: KeyedSemaphore;
   /** Whether the bus takes no more work, so that what waited for its turn is given back. */
   readonly draining: () => boolean;
 }
@@ -41,13 +41,13 @@ export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
   readonly #decisions: DecisionSettler<Tx>;
   readonly #handlers: StoredHandlers<Tx>;
-  readonly #intake: Intake<Tx>;
+  readonly #inboxWriter: InboxWriter<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     const { settings, publisher } = parts;
     this.#parts = parts;
-    this.#intake = new Intake(parts);
-    const settler = new Settler(settings.store, "inbox", settings.clock);
+    this.#inboxWriter = new InboxWriter(parts);
+    const settler = new StepSettler(settings.store, "inbox", settings.clock);
     this.#handlers = new StoredHandlers({ ...parts, settler });
     this.#decisions = new DecisionSettler({
       ...parts,
@@ -63,13 +63,13 @@ export class Consumer<Tx> {
     });
   }
 
-  /** See {@linkcode Intake.receive}. */
+  /** See {@linkcode InboxWriter.receive}. */
   receive(
     messages: readonly Message[],
-    roomFor: (group: string) => number,
+    capacityFor: (group: string) => number,
     options: DeliverOptions = {},
   ): Promise<Taken> {
-    return this.#intake.receive(messages, roomFor, options);
+    return this.#inboxWriter.receive(messages, capacityFor, options);
   }
 
   /**
@@ -106,16 +106,16 @@ export class Consumer<Tx> {
   }
 
   /** How many records of a group are held more, as counted in transactions that wait or are under way. */
-  roomFor(group: string): number {
-    const { subscriptions, limiter } = this.#parts;
+  capacityFor(group: string): number {
+    const { subscriptions, semaphore } = this.#parts;
     const maxBatch = subscriptions.maxBatch(group);
-    return Math.max(HELD_BY_GROUP, 2 * maxBatch) + limiter.room(group) * maxBatch;
+    return Math.max(HELD_BY_GROUP, 2 * maxBatch) + semaphore.capacityFor(group) * maxBatch;
   }
 
   /** The groups in which another handler could start now. */
-  groupsWithRoom(): string[] {
-    const { subscriptions, limiter } = this.#parts;
-    return subscriptions.groups.filter((group) => limiter.room(group) > 0);
+  groupsWithCapacity(): string[] {
+    const { subscriptions, semaphore } = this.#parts;
+    return subscriptions.groups.filter((group) => semaphore.capacityFor(group) > 0);
   }
 
   /** How many records to claim at once: `least`, or what some group handles in one transaction. */
@@ -127,7 +127,7 @@ export class Consumer<Tx> {
   /** Claims due records of groups that have room, and handles them. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
     const { settings, leases } = this.#parts;
-    const groups = this.groupsWithRoom();
+    const groups = this.groupsWithCapacity();
     if (groups.length === 0) return [];
     const start = leases.start();
     const records = await settings.store.claim({
@@ -211,10 +211,10 @@ export class Consumer<Tx> {
     stop: AbortSignal,
     untilMs: number,
   ): Promise<DeliveryResult[] | null> {
-    const { settings, subscriptions, leases, limiter, draining } = this.#parts;
+    const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
     const lost = new AbortController();
     const held = leases.hold("inbox", records, () => lost.abort(new Error("A lease was lost")));
-    const leave = await limiter.enter((records[0] as StoredRecord).group);
+    const leave = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
@@ -251,8 +251,8 @@ export class Consumer<Tx> {
     untilMs: number,
     attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions, leases, limiter, draining } = this.#parts;
-    const leave = await limiter.enter(record.group);
+    const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
+    const leave = await semaphore.enter(record.group);
     try {
       const nowMs = settings.clock.now();
       const { reason } = record;

@@ -14,8 +14,8 @@ import { answerConflict, checkAsked } from "../publish/answers.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
-import type { LeaseKeeper } from "../records/lease_renewal.ts";
-import type { Settler, StepEnd } from "../records/settle_step.ts";
+import type { LeaseRenewal } from "../records/lease_renewal.ts";
+import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import {
   decideHandled,
@@ -33,8 +33,8 @@ type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
 interface StoredHandlersParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly publisher: Publisher<Tx>;
-  readonly settler: Settler<Tx>;
-  readonly leases: LeaseKeeper;
+  readonly settler: StepSettler<Tx>;
+  readonly leases: LeaseRenewal;
 }
 
 /** Runs the handlers of a bus with a store. */
@@ -46,8 +46,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   readonly publisher: Publisher<Tx>;
   readonly responder: () => Promise<string>;
   readonly #settings: Settings<Tx>;
-  readonly #settler: Settler<Tx>;
-  readonly #leases: LeaseKeeper;
+  readonly #settler: StepSettler<Tx>;
+  readonly #leases: LeaseRenewal;
 
   constructor({ settings, publisher, settler, leases }: StoredHandlersParts<Tx>) {
     this.clock = settings.clock;

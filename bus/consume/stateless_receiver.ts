@@ -36,7 +36,7 @@ import {
 } from "./run_handler.ts";
 import { DirectPublisher } from "./send_now.ts";
 import { detailOf, type FailureDetail, toldReason } from "../api/failure_report.ts";
-import { Limiter } from "../async/keyed_semaphore.ts";
+import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
 import { guarded, type Observer } from "../api/observer.ts";
@@ -162,7 +162,7 @@ export class StatelessReceiver {
    */
   during(attempt: number | null): Receiver {
     // Of this delivery alone: on Workers no request may wait for another.
-    const limiter = new Limiter(() => this.#concurrency);
+    const semaphore = new KeyedSemaphore(() => this.#concurrency);
     return {
       subscribes: (name) => this.#subscriptions.of(name).size > 0,
       deliver: (messages, options = {}) => {
@@ -172,7 +172,7 @@ export class StatelessReceiver {
           messages,
           options,
           (admitted) =>
-            Promise.all(admitted.map((message) => this.#deliver(message, attempt, limiter))),
+            Promise.all(admitted.map((message) => this.#deliver(message, attempt, semaphore))),
         );
       },
     };
@@ -181,11 +181,11 @@ export class StatelessReceiver {
   async #deliver(
     message: Message,
     attempt: number | null,
-    limiter: Limiter,
+    semaphore: KeyedSemaphore,
   ): Promise<DeliveryResult> {
     const subscribers = [...this.#subscriptions.of(message.name).values()];
     const results = await Promise.all(subscribers.map(async (subscriber) => {
-      const leave = await limiter.enter(subscriber.group);
+      const leave = await semaphore.enter(subscriber.group);
       try {
         return await this.#handle(subscriber, message, attempt);
       } finally {

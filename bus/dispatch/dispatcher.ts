@@ -16,12 +16,12 @@ import { answerToFailure, reportConflicts } from "../publish/answers.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/checked_answers.ts";
-import { type LeaseKeeper, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
-import { Settler } from "../records/settle_step.ts";
+import { StepSettler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
 import { decide, type Decision, identityOf } from "../records/decision.ts";
 import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.ts";
@@ -44,7 +44,7 @@ interface DispatchCounts {
 /** Hands messages to the transport. */
 export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
-  readonly #leases: LeaseKeeper;
+  readonly #leases: LeaseRenewal;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #received: (group: string) => void;
   readonly #refused: (name: string) => void;
@@ -56,7 +56,7 @@ export class Dispatcher<Tx> {
    */
   constructor(
     settings: Settings<Tx>,
-    leases: LeaseKeeper,
+    leases: LeaseRenewal,
     subscriptions: Subscriptions<Tx>,
     received: (group: string) => void,
     refused: (name: string) => void,
@@ -70,7 +70,7 @@ export class Dispatcher<Tx> {
       settings,
       box: "outbox",
       leases,
-      settler: new Settler(settings.store, "outbox", settings.clock),
+      settler: new StepSettler(settings.store, "outbox", settings.clock),
       settle: (settlements) => settings.store.settle("outbox", settlements),
       place: (callback) => this.#place(callback),
       added: (rows) => this.#tellInbox(rows),

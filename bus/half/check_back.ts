@@ -13,7 +13,7 @@ import { decide, report } from "../records/decision.ts";
 import { settleDecision } from "../records/settle_decisions.ts";
 
 /** Asks, and settles by what it is told. */
-export class Recovery<Tx> {
+export class CheckBacks<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #confirmed: () => void;
 

@@ -11,7 +11,7 @@ import { newRecord } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Where records are to be stored. */
-export interface Deposit {
+export interface Insertion {
   /** On which side. */
   readonly box: Box;
   /** The groups that get it; in the outbox the empty string alone. */
@@ -24,7 +24,7 @@ export interface Deposit {
  * Where records of the outbox are to be stored: there, or in the inbox of the groups that take them
  * from this very store. A delayed one stays in the outbox, where it can be cancelled, until it is due.
  */
-export function depositOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
+export function insertionOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Insertion {
   const groups = groupsOfAll(settings, records);
   return groups === null
     ? inOutbox(settings, records)
@@ -32,7 +32,7 @@ export function depositOf<Tx>(settings: Settings<Tx>, records: readonly NewRecor
 }
 
 /** Records in the outbox. */
-export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Deposit {
+export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Insertion {
   const rows = settings.transport.groupsHere === undefined
     ? records
     : records.map((record) => withGroups(settings, record));

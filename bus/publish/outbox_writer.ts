@@ -10,18 +10,18 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./contention.ts";
 import { addOnce } from "./either_box.ts";
-import { joiner } from "../async/batcher.ts";
+import { batcher } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 import { receiptOf, receiptsOfNew } from "./receipt.ts";
 import type { Receipt } from "../api/publish_options.ts";
-import { type Deposit, depositOf, inOutbox } from "./local_delivery.ts";
+import { inOutbox, type Insertion, insertionOf } from "./local_delivery.ts";
 
 /** What depositing needs of the rest of the bus. */
 export interface Outlet {
   /** How many more records of a side and group the bus works on without their being claimed. */
-  room(box: Box, group: string): number;
+  capacity(box: Box, group: string): number;
   /** Takes a record born with a lease, to work on it now. */
   handOver(record: StoredRecord): void;
   /** Whether this bus finds by itself what is committed for a group by someone else. */
@@ -46,7 +46,7 @@ interface Joined {
 }
 
 /** Stores what is published. */
-export class Depositor<Tx> {
+export class OutboxWriter<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #outlet: Outlet;
   readonly #joinedIn: Readonly<Record<Box, Joined>>;
@@ -60,7 +60,7 @@ export class Depositor<Tx> {
       settings.observe({ kind: "error", during: "publish", error })
     );
     const joined = (box: Box) =>
-      joiner<NewRecord, Added>({
+      batcher<NewRecord, Added>({
         run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
@@ -73,20 +73,20 @@ export class Depositor<Tx> {
 
   /** Stores one message. */
   async one(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
-    const deposit = depositOf(this.#settings, [record]);
-    const [row = record] = deposit.rows;
-    if (tx !== undefined || deposit.groups.length > 1) {
+    const insertion = insertionOf(this.#settings, [record]);
+    const [row = record] = insertion.rows;
+    if (tx !== undefined || insertion.groups.length > 1) {
       const [receipt] = await this.many([record], tx);
       return receipt as Receipt;
     }
     await this.#settings.store.ready();
-    const [born = row] = this.#bornLeased(deposit.box, [row]);
-    const joined = this.#joinedIn[deposit.box];
+    const [born = row] = this.#bornLeased(insertion.box, [row]);
+    const joined = this.#joinedIn[insertion.box];
     const result = await (born.hasNewKey ? joined.newKeys : joined.otherKeys)(born);
     if ("error" in result) throw result.error;
     const receipt = receiptOf(born, [result]);
-    this.#published(deposit.box, record, receipt);
-    if (!receipt.duplicate) this.#stored(born, deposit.box);
+    this.#published(insertion.box, record, receipt);
+    if (!receipt.duplicate) this.#stored(born, insertion.box);
     return receipt;
   }
 
@@ -117,11 +117,11 @@ export class Depositor<Tx> {
     tx: Tx | SqlClient | undefined,
   ): Promise<Receipt[]> {
     const { store } = this.#settings;
-    const deposit = depositOf(this.#settings, records);
-    const { box, groups } = deposit;
-    if (tx !== undefined) return await this.#join(tx, records, deposit);
+    const insertion = insertionOf(this.#settings, records);
+    const { box, groups } = insertion;
+    if (tx !== undefined) return await this.#join(tx, records, insertion);
     await store.ready();
-    const born = { ...deposit, rows: this.#bornLeased(box, deposit.rows) };
+    const born = { ...insertion, rows: this.#bornLeased(box, insertion.rows) };
     const addAll = addAllOf(store);
     const { receipts, added } = addAll !== undefined
       ? await this.#addAllOrNone(addAll, born.rows)
@@ -143,13 +143,13 @@ export class Depositor<Tx> {
   async #join(
     tx: Tx | SqlClient,
     records: readonly NewRecord[],
-    direct: Deposit,
+    direct: Insertion,
   ): Promise<Receipt[]> {
     // Nobody here hears of the commit. What this bus would not look for itself goes by its outbox.
     const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
-    const deposit = isFound ? direct : inOutbox(this.#settings, records);
-    const { box, groups } = deposit;
-    const { receipts } = await this.#add(deposit, tx);
+    const insertion = isFound ? direct : inOutbox(this.#settings, records);
+    const { box, groups } = insertion;
+    const { receipts } = await this.#add(insertion, tx);
     const added = records.filter((_, i) => receipts[i]?.duplicate === false);
     const messages = added.map(({ message: { id, name } }) => ({ id, name }));
     this.transactions.staged(tx, { box, groups, messages });
@@ -203,7 +203,7 @@ export class Depositor<Tx> {
   };
 
   async #add(
-    { box, rows, groups: { length: each } }: Deposit,
+    { box, rows, groups: { length: each } }: Insertion,
     tx?: Tx | SqlClient,
   ): Promise<{ receipts: Receipt[]; added: boolean[] }> {
     const results = await addOnce(this.#settings, { box, rows, tx });
@@ -237,12 +237,12 @@ export class Depositor<Tx> {
   #bornLeased(box: Box, rows: readonly NewRecord[]): readonly NewRecord[] {
     const nowMs = this.#settings.clock.now();
     const leaseUntilMs = nowMs + this.#settings.leaseMs;
-    const rooms = new Map<string, number>();
+    const capacities = new Map<string, number>();
     return rows.map((row) => {
       if (row.dueAtMs > nowMs) return row;
-      const room = rooms.get(row.group) ?? this.#outlet.room(box, row.group);
-      rooms.set(row.group, room - 1);
-      return room > 0 ? { ...row, leaseUntilMs } : row;
+      const capacity = capacities.get(row.group) ?? this.#outlet.capacity(box, row.group);
+      capacities.set(row.group, capacity - 1);
+      return capacity > 0 ? { ...row, leaseUntilMs } : row;
     });
   }
 

@@ -5,7 +5,7 @@
  */
 import type { BodyInput, Contract, ReplyInput } from "../../core/message/contract.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
-import type { Ongoing } from "../async/in_flight.ts";
+import type { InFlight } from "../async/in_flight.ts";
 import { mustNotBeStopped, type Phase } from "../run_state.ts";
 import type { Publisher } from "./publisher.ts";
 import type { PublishOptions } from "../api/publish_options.ts";
@@ -15,7 +15,7 @@ import type { Receipt } from "../api/publish_options.ts";
 /** The part of a bus that hands messages to {@linkcode Publisher}; see `Bus` for what each call does. */
 export abstract class PublishCalls<Tx> {
   protected abstract readonly publisher: Publisher<Tx>;
-  protected abstract readonly calls: Ongoing;
+  protected abstract readonly calls: InFlight;
   protected abstract readonly phase: Phase;
 
   publish<C extends Contract>(

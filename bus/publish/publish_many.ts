@@ -7,7 +7,7 @@ import type { NewRecord } from "../../core/ports/record.ts";
 import type { Receipt } from "../api/publish_options.ts";
 
 /** What the publishes of one call have come to. */
-export class Gathering {
+export class PublishBatch {
   readonly #count: number;
   readonly #storeMany: (records: NewRecord[]) => Promise<Receipt[]>;
   readonly #taken: { readonly index: number; readonly record: NewRecord }[] = [];

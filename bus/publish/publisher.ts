@@ -18,8 +18,8 @@ import {
   mustRoute,
   type Rules,
 } from "./build_message.ts";
-import { Depositor, type Outlet } from "./outbox_writer.ts";
-import { Gathering } from "./publish_many.ts";
+import { OutboxWriter, type Outlet } from "./outbox_writer.ts";
+import { PublishBatch } from "./publish_many.ts";
 import { type Draft, wrapPublish } from "../api/middleware.ts";
 import type { OwnTransaction } from "./joined_transactions.ts";
 import { newRecord } from "../records/new_record.ts";
@@ -32,11 +32,11 @@ import { withGroups } from "./local_delivery.ts";
 /** Publishes messages. */
 export class Publisher<Tx> {
   readonly #settings: Settings<Tx>;
-  readonly #depositor: Depositor<Tx>;
+  readonly #outboxWriter: OutboxWriter<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
-    this.#depositor = new Depositor(settings, outlet);
+    this.#outboxWriter = new OutboxWriter(settings, outlet);
   }
 
   /** Publishes one message. */
@@ -45,7 +45,7 @@ export class Publisher<Tx> {
     body: unknown,
     options: PublishOptions<Tx>,
     store: (record: NewRecord) => Promise<Receipt> = (record) =>
-      this.#depositor.one(record, options.tx),
+      this.#outboxWriter.one(record, options.tx),
   ): Promise<Receipt> {
     return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
   }
@@ -58,7 +58,7 @@ export class Publisher<Tx> {
       contract ?? { body: undefined },
       { ...options, ...own },
       keepBody,
-      (record) => this.#depositor.one(record, options.tx),
+      (record) => this.#outboxWriter.one(record, options.tx),
     );
   }
 
@@ -120,37 +120,37 @@ export class Publisher<Tx> {
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
       if (records.length === 0) return [];
-      const many = () => this.#depositor.many(records, options.tx);
+      const many = () => this.#outboxWriter.many(records, options.tx);
       return options.tx === undefined
         ? await namingIds(() => records.map(({ id }) => id), many)
         : await many();
     }
-    const gathering = new Gathering(
+    const batch = new PublishBatch(
       bodies.length,
-      (records) => this.#depositor.many(records, options.tx),
+      (records) => this.#outboxWriter.many(records, options.tx),
     );
     return await Promise.all(bodies.map((body, i) => {
       const id = ids?.[i];
       const own = id === undefined ? shared : { ...shared, id };
-      const receipt = this.publish(contract, body, own, (record) => gathering.take(record, i));
-      receipt.then(() => gathering.end(i), (error) => gathering.fail(i, error));
+      const receipt = this.publish(contract, body, own, (record) => batch.take(record, i));
+      receipt.then(() => batch.end(i), (error) => batch.fail(i, error));
       return receipt;
     }));
   }
 
   /** The record of an answer that the caller adds to the outbox in a transaction of its own. */
   answer(message: Message): NewRecord {
-    return this.#depositor.bornLeased(withGroups(this.#settings, newRecord(message, {})));
+    return this.#outboxWriter.bornLeased(withGroups(this.#settings, newRecord(message, {})));
   }
 
-  /** See {@linkcode Depositor.transaction}. */
+  /** See {@linkcode OutboxWriter.transaction}. */
   transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
-    return this.#depositor.transaction(work);
+    return this.#outboxWriter.transaction(work);
   }
 
   /** See {@linkcode JoinedTransactions.publish}. */
   runIn<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
-    return tx === undefined ? publish() : this.#depositor.transactions.publish(tx, publish);
+    return tx === undefined ? publish() : this.#outboxWriter.transactions.publish(tx, publish);
   }
 
   /** See `Store.joining`. */
@@ -165,7 +165,7 @@ export class Publisher<Tx> {
 
   /** Is told that a record of the outbox was committed. */
   committed(record: NewRecord): void {
-    this.#depositor.committed(record);
+    this.#outboxWriter.committed(record);
   }
 
   /** The records of many messages that nothing wraps, which goes faster without a promise for each. */

@@ -45,7 +45,7 @@ interface Held {
 }
 
 /** Renews leases. */
-export class LeaseKeeper {
+export class LeaseRenewal {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #leaseMs: number;

@@ -10,8 +10,8 @@ import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.t
 import { answerToFailure, reportConflicts } from "../publish/answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
-import type { LeaseKeeper } from "./lease_renewal.ts";
-import type { Settler } from "./settle_step.ts";
+import type { LeaseRenewal } from "./lease_renewal.ts";
+import type { StepSettler } from "./settle_step.ts";
 
 /** A failure callback as it is to be added. */
 export type CallbackRows = Pick<SettleStep, "box" | "records">;
@@ -20,8 +20,8 @@ export type CallbackRows = Pick<SettleStep, "box" | "records">;
 interface DecisionSettlerParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly box: Box;
-  readonly leases: LeaseKeeper;
-  readonly settler: Settler<Tx>;
+  readonly leases: LeaseRenewal;
+  readonly settler: StepSettler<Tx>;
   /** Writes settlements that nothing goes with. */
   readonly settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
   /** Where a failure callback is added. */
@@ -62,7 +62,7 @@ export class DecisionSettler<Tx> {
     const plain = callbacks.size === 0
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
-    const [together, ...alone] = await Promise.all([
+    const [inOneStatement, ...alone] = await Promise.all([
       plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, claimed))),
       ...[...callbacks].map(([decision, callback]) =>
         this.#settleWith(settlementBy(decision, claimed), callback)
@@ -75,7 +75,7 @@ export class DecisionSettler<Tx> {
       report(settings.observe, decision, hasApplied);
       if (hasApplied) applied.push(decision);
     };
-    plain.forEach((decision, i) => tell(decision, together[i]));
+    plain.forEach((decision, i) => tell(decision, inOneStatement[i]));
     [...callbacks.keys()].forEach((decision, i) => tell(decision, alone[i]));
     return applied;
   }

@@ -7,7 +7,7 @@
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { AddResult, Settlement, SettleStep, Store } from "../../core/ports/store.ts";
 import type { Clock } from "../../core/ports/platform.ts";
-import { joiner } from "../async/batcher.ts";
+import { batcher } from "../async/batcher.ts";
 
 /** What became of the records of a step; null when its settlement was stale, and nothing was added. */
 export type StepEnd = readonly AddResult[] | null;
@@ -18,7 +18,7 @@ const MAX_JOINED = 100;
 const MAX_REQUESTS = 2;
 
 /** Takes steps on one side of a store. */
-export class Settler<Tx> {
+export class StepSettler<Tx> {
   readonly #store: Store<Tx>;
   readonly #box: Box;
   readonly #clock: Clock;
@@ -29,7 +29,7 @@ export class Settler<Tx> {
     this.#store = store;
     this.#box = box;
     this.#clock = clock;
-    this.#joined = joiner({
+    this.#joined = batcher({
       run: (settlements) => store.settle(box, settlements),
       maxItems: MAX_JOINED,
       maxRuns: MAX_REQUESTS,
@@ -37,7 +37,7 @@ export class Settler<Tx> {
     });
     this.#inStore = store.capabilities.transactions || store.settleAndAdd === undefined
       ? null
-      : joiner({
+      : batcher({
         run: (steps) => store.settleAndAdd?.(box, steps, clock.now()) ?? Promise.resolve([]),
         maxItems: MAX_JOINED,
         maxRuns: MAX_REQUESTS,

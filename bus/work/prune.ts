@@ -24,14 +24,14 @@ const LONGEST_REST_MS = 1_000;
 const BOXES: readonly Box[] = ["outbox", "inbox"];
 
 /** Deletes expired messages now and then. */
-export class Janitor<Tx> {
+export class Pruner<Tx> {
   readonly #settings: Settings<Tx>;
-  readonly #halves: HalfKeeper;
+  readonly #halfMessages: HalfKeeper;
   #nextMs = 0;
 
   constructor(settings: Settings<Tx>, halves: HalfKeeper) {
     this.#settings = settings;
-    this.#halves = halves;
+    this.#halfMessages = halves;
   }
 
   /** When the next clean-up is due, in Unix milliseconds. */
@@ -83,7 +83,7 @@ export class Janitor<Tx> {
     const { fence, clock } = this.#settings;
     if (fence === undefined) return;
     const beforeMs = clock.now() - FENCE_RETENTION_MS;
-    await pruneFence(fence, this.#halves, beforeMs, isOver);
+    await pruneFence(fence, this.#halfMessages, beforeMs, isOver);
   }
 }
 
@@ -91,21 +91,21 @@ export class Janitor<Tx> {
 const RETRIES_PER_PERIOD = 60;
 
 /** Cleans up in a loop until `stopped` says so and it is woken. Never rejects. */
-export async function cleanUp<Tx>(
+export async function pruneRegularly<Tx>(
   settings: Settings<Tx>,
-  janitor: Janitor<Tx>,
+  pruner: Pruner<Tx>,
   wake: Wake,
   stopped: () => boolean,
 ): Promise<void> {
   const { clock, observe, pruneEveryMs } = settings;
   while (!stopped()) {
     try {
-      await janitor.run(Infinity, stopped);
+      await pruner.run(Infinity, stopped);
     } catch (error) {
       observe({ kind: "error", during: "clean-up", error });
     }
     if (stopped()) return;
     const retryAtMs = clock.now() + pruneEveryMs / RETRIES_PER_PERIOD;
-    await wake.sleep(Math.max(janitor.nextMs, retryAtMs));
+    await wake.sleep(Math.max(pruner.nextMs, retryAtMs));
   }
 }

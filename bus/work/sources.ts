@@ -7,7 +7,7 @@ import type { Consumer } from "../consume/consumer.ts";
 import { HELD_BY_GROUP } from "../consume/held_by_group.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
-import type { Recovery } from "../half/check_back.ts";
+import type { CheckBacks } from "../half/check_back.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { WorkSource } from "./work_source.ts";
 
@@ -73,10 +73,10 @@ export function inboxSource<Tx>(
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
     nextDueAt: async () => {
-      const groups = consumer.groupsWithRoom();
+      const groups = consumer.groupsWithCapacity();
       return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
     },
-    isShort: () => consumer.groupsWithRoom().length < consumer.groups,
+    isShort: () => consumer.groupsWithCapacity().length < consumer.groups,
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
   };
@@ -85,7 +85,7 @@ export function inboxSource<Tx>(
 /** Asks for the outcome of half messages. */
 export function checkBackSource<Tx>(
   { store, clock }: Settings<Tx>,
-  recovery: Recovery<Tx>,
+  checkBacks: CheckBacks<Tx>,
   signal: AbortSignal,
 ): WorkSource {
   return {
@@ -96,14 +96,16 @@ export function checkBackSource<Tx>(
     roundSize: () => CHECKS_AT_ONCE,
     batchSize: () => 1,
     // One whose worker died is asked about as any other: asking again does no harm.
-    claim: (kind, limit) => kind === "fresh" ? recovery.claim(limit) : Promise.resolve([]),
+    claim: (kind, limit) => kind === "fresh" ? checkBacks.claim(limit) : Promise.resolve([]),
     work: async (records) => {
-      await Promise.all(records.map((record) => recovery.check(record, signal)));
+      await Promise.all(records.map((record) => checkBacks.check(record, signal)));
       return { done: records.length, failed: 0, isFinal: false };
     },
-    release: (records) => Promise.all(records.map((record) => recovery.release(record))),
+    release: (records) => Promise.all(records.map((record) => checkBacks.release(record))),
     nextDueAt: async () =>
-      recovery.canAsk ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared") : null,
+      checkBacks.canAsk
+        ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared")
+        : null,
     isShort: () => false,
   };
 }

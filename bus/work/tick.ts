@@ -10,7 +10,7 @@ import { admitting } from "../consume/admission.ts";
 import { combined } from "../records/delivery_result.ts";
 import { dueTime } from "../settings/checked_answers.ts";
 import type { Consumer } from "../consume/consumer.ts";
-import type { Janitor } from "./prune.ts";
+import type { Pruner } from "./prune.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Puller } from "./pull_loop.ts";
 import { type RoundEnd, workOnce, type WorkSource } from "./work_source.ts";
@@ -25,7 +25,7 @@ interface TickParts<Tx> {
   readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
   readonly consumer: Consumer<Tx>;
   readonly puller: Puller<Tx>;
-  readonly janitor: Janitor<Tx>;
+  readonly pruner: Pruner<Tx>;
   /** The groups that have subscribers here. */
   readonly groups: () => readonly string[];
   /** Whether the bus takes no more work. */
@@ -34,7 +34,7 @@ interface TickParts<Tx> {
 
 /** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, sources, janitor, draining } = parts;
+  const { settings, sources, pruner, draining } = parts;
   const { clock, store } = settings;
   const untilMs = clock.now() + budgetMs;
   await store.ready();
@@ -60,7 +60,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     found = hasNew || sent || pulled.more || await makeDue(parts, due);
     if (found) due = null;
   }
-  const pruned = await janitor.run(untilMs, draining);
+  const pruned = await pruner.run(untilMs, draining);
   due ??= await look(parts);
   const alarms = await Promise.all([
     nextAlarmAt(settings, "outbox", undefined, due.outbox),

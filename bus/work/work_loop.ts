@@ -38,7 +38,7 @@ export class WorkLoop<Tx> {
         const wasSuspect = records.some((record) => record === this.#suspect);
         if (end?.isFinal !== true || wasSuspect) this.#look = true;
       },
-      onRoom: () => {
+      onCapacity: () => {
         if (!this.#look) return;
         this.#look = false;
         this.wake.now();
@@ -47,8 +47,8 @@ export class WorkLoop<Tx> {
   }
 
   /** How many more records it takes; none while it does not run. */
-  room(): number {
-    return this.#queue.room();
+  capacity(): number {
+    return this.#queue.capacity();
   }
 
   /** Takes a record that is claimed already. */
@@ -70,9 +70,9 @@ export class WorkLoop<Tx> {
         source,
         wake: this.wake,
         capacity: () => {
-          const room = this.#queue.room();
-          if (room === 0) this.#look = true;
-          return room;
+          const capacity = this.#queue.capacity();
+          if (capacity === 0) this.#look = true;
+          return capacity;
         },
         push: (record) => this.#queue.push(record),
         claimSuspect: () => this.#claimSuspect(),

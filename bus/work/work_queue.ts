@@ -15,7 +15,7 @@ interface WorkQueueOptions<Item> {
   /** Works off some. Must not reject. */
   readonly work: (items: Item[]) => Promise<unknown>;
   /** Is told whenever there is room again. */
-  readonly onRoom: () => void;
+  readonly onCapacity: () => void;
 }
 
 /** A bounded queue that works itself off. */
@@ -44,7 +44,7 @@ export class WorkQueue<Item> {
   }
 
   /** How many more it takes; none while it is closed. */
-  room(): number {
+  capacity(): number {
     if (!this.#open) return 0;
     return Math.max(0, this.#options.capacity - this.#waiting.length - this.#held);
   }
@@ -96,7 +96,7 @@ export class WorkQueue<Item> {
         this.#underWay.delete(batch);
         this.#held -= batch.length;
         this.#pump();
-        this.#options.onRoom();
+        this.#options.onCapacity();
       });
     }
     if (this.#isIdle()) {

@@ -61,7 +61,7 @@ export class RedisLink {
    *
    * @throws {NoRedis}
    */
-  async runTogether(commands: readonly RestCommand[]): Promise<readonly Ran[] | Error> {
+  async runPipeline(commands: readonly RestCommand[]): Promise<readonly Ran[] | Error> {
     await this.#connected();
     const { replies, exec } = await this.#transaction(commands);
     return replies ?? exec as Error;

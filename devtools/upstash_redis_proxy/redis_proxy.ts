@@ -179,7 +179,7 @@ class Answerer {
     }
     const onTheirWay = await Promise.all(commands.map((one) => this.#scripts.forRedis(one)));
     for (const { name } of commands) this.counter.countCommand(name);
-    const ran = await this.#link.runTogether(onTheirWay.map(({ command }) => command));
+    const ran = await this.#link.runPipeline(onTheirWay.map(({ command }) => command));
     if (ran instanceof Error) return ran;
     return ran.map((one, at) => this.#counted(commands[at]!, onTheirWay[at]!, one));
   }

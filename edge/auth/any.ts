@@ -36,7 +36,7 @@ export function verifyAny(...verifiers: readonly [Verify, ...Verify[]]): Verify 
         errors.push(error);
       }
     }
-    if (errors.length === 0) return together(refusals);
+    if (errors.length === 0) return joined(refusals);
     throw errors.length === 1 ? errors[0] : new AggregateError(errors, "Verifiers failed");
   };
   return Object.assign(verify, {
@@ -54,12 +54,12 @@ export function verifyAny(...verifiers: readonly [Verify, ...Verify[]]): Verify 
           return null;
         }
       }
-      return together(refusals);
+      return joined(refusals);
     },
   });
 }
 
-function together(refusals: readonly VerifyRefusal[]): VerifyRefusal {
+function joined(refusals: readonly VerifyRefusal[]): VerifyRefusal {
   const reason = refusals.map((refusal) => refusal.reason).join("; ");
   const isForbidden = refusals.some(({ kind }) => kind === "forbidden");
   return { ok: false, kind: isForbidden ? "forbidden" : "unauthenticated", reason };

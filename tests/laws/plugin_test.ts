@@ -205,6 +205,31 @@ describe("the law of imports", () => {
   });
 });
 
+describe("the law of terms", () => {
+  const wrong = [
+    "export class Janitor {}",
+    "export interface LaneParts {}",
+    "export type WaitingRoom = string;",
+    "export const depositOf = 1;",
+    "export function f(roomFor: number) { return roomFor; }",
+    "export class A { #limiter = 1; tidy() { return this.#limiter; } }",
+    "export interface B { readonly together: number; recovery(): void }",
+  ];
+  for (const source of wrong) {
+    it(`refuses ${source}`, () => {
+      const rules = broken("bus/x.ts", source);
+      assert.ok(rules.length > 0 && rules.every((rule) => rule === "terms"), String(rules));
+      assert.ok(broken("bench/x.ts", source).includes("terms"));
+      assert.deepEqual(broken("tests/x.ts", source), []);
+    });
+  }
+
+  it("takes words, not parts of words", () => {
+    const source = "export const planet = 1, altogether = 2, roommates = 3, untidy = 4;";
+    assert.deepEqual(broken("bus/x.ts", source), []);
+  });
+});
+
 describe("the law of public names", () => {
   it("refuses export * in shipped files alone", () => {
     const source = `export * from "./core/id.ts";`;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { Throttle } from "../../adapters/postgres/notify_throttle.ts";
+import { NotifyThrottle } from "../../adapters/postgres/notify_throttle.ts";
 
 const INTERVAL_MS = 5;
 
@@ -10,7 +10,7 @@ describe("a throttle", () => {
 
   function counted() {
     const counts = { runs: 0 };
-    const throttle = new Throttle(() => {
+    const throttle = new NotifyThrottle(() => {
       counts.runs += 1;
       return Promise.resolve();
     }, INTERVAL_MS);

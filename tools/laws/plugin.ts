@@ -5,6 +5,7 @@
  * @module
  */
 import { importProblem, isShipped, roomOf } from "./imports.ts";
+import { wrongTermIn } from "./terms.ts";
 import { providerIn } from "./providers.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -40,6 +41,8 @@ const plugin: Deno.lint.Plugin = {
     "imports": { create: imports },
     /** No provider is named in what is the same for all of them; see providers.ts. */
     "no-provider": { create: noProvider },
+    /** Names are made of the project's terms; see terms.ts. */
+    "terms": { create: terms },
     /** What is public is said name by name. */
     "explicit-exports": {
       create: (context) => ({
@@ -72,6 +75,30 @@ const plugin: Deno.lint.Plugin = {
 };
 
 export default plugin;
+
+/** Each declaration of a name, as far as its node says that it is one. */
+function terms(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
+  const path = relative(context.filename);
+  if (!isShipped(roomOf(path)) && !path.startsWith("bench/")) return {};
+  const check = (node: Deno.lint.Node | Deno.lint.Parameter | null): void => {
+    if (node?.type !== "Identifier" && node?.type !== "PrivateIdentifier") return;
+    const wrong = wrongTermIn(node.name);
+    if (wrong === null) return;
+    report(context, node, `"${wrong.word}" is no term here, in ${node.name}`, `Say ${wrong.term}`);
+  };
+  return {
+    VariableDeclarator: ({ id }) => check(id),
+    FunctionDeclaration: ({ id, params }) => [id, ...params].forEach(check),
+    ArrowFunctionExpression: ({ params }) => params.forEach(check),
+    ClassDeclaration: ({ id }) => check(id),
+    TSInterfaceDeclaration: ({ id }) => check(id),
+    TSTypeAliasDeclaration: ({ id }) => check(id),
+    PropertyDefinition: ({ key }) => check(key),
+    MethodDefinition: ({ key }) => check(key),
+    TSPropertySignature: ({ key }) => check(key),
+    TSMethodSignature: ({ key }) => check(key),
+  };
+}
 
 function pure(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   const refuse = (node: Deno.lint.Node, what: string): void =>

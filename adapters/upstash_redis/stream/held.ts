@@ -34,7 +34,7 @@ export class Held {
   readonly #handing = new Set<string>();
 
   /** Whether there is room for more. */
-  get hasRoom(): boolean {
+  get hasCapacity(): boolean {
     return this.#waiting.size + this.#handing.size < MAX_HELD;
   }
 

@@ -64,7 +64,7 @@ export interface UpstashStreamTransportOptions {
    *
    * @default 600_000
    */
-  readonly tidyEveryMs?: number;
+  readonly pruneEveryMs?: number;
   /**
    * How long entries are kept that all groups have read, for groups that are still to come: those begin with what
    * is there.
@@ -109,7 +109,7 @@ export interface StreamSettings {
   readonly from: "0" | "$";
   readonly minIdleMs: number;
   readonly takeOverEveryMs: number;
-  readonly tidyEveryMs: number;
+  readonly pruneEveryMs: number;
   readonly keepMs: number;
   readonly forgetConsumerMs: number;
   readonly maxDeliveries: number;
@@ -136,7 +136,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     from: options.from === "now" ? "$" : "0",
     minIdleMs: positive("minIdleMs", options.minIdleMs, 60_000),
     takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
-    tidyEveryMs: positive("tidyEveryMs", options.tidyEveryMs, 600_000),
+    pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 600_000),
     keepMs: options.keepMs === 0 ? 0 : positive("keepMs", options.keepMs, 3_600_000),
     forgetConsumerMs: positive("forgetConsumerMs", options.forgetConsumerMs, 3_600_000),
     maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),

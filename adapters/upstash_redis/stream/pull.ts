@@ -18,7 +18,7 @@ import { type Entry, readNew } from "./reading.ts";
 import { Names } from "./streams.ts";
 import { requeuedKey, streamKey } from "./keys.ts";
 import { TakeOver } from "./take_over.ts";
-import { Tidy } from "./tidy.ts";
+import { StreamPruner } from "./prune.ts";
 
 /** How many entries of a stream are fetched at once at the most; with what is held, below Upstash's limit. */
 const MAX_COUNT = 250;
@@ -33,7 +33,7 @@ export class Pull {
   readonly #held = new Held();
   readonly #acks: Acks;
   readonly #takeOver: TakeOver;
-  readonly #tidy: Tidy;
+  readonly #prune: StreamPruner;
   /** Until when streams are left alone of which this consumer may hold no more, by key. */
   readonly #full = new Map<string, number>();
   /** How many calls in a row the receiver has taken nothing of, and when it is asked again. */
@@ -48,7 +48,7 @@ export class Pull {
     this.#names = new Names(settings);
     this.#acks = new Acks(settings);
     this.#takeOver = new TakeOver(settings);
-    this.#tidy = new Tidy(settings);
+    this.#prune = new StreamPruner(settings);
   }
 
   /** See `Transport.pull`. */
@@ -77,7 +77,7 @@ export class Pull {
     const count = isTrying ? 1 : Math.min(limit, MAX_COUNT);
     const streams = [...names.map((name) => streamKey(keys, name)), requeuedKey(keys, group)];
     const open = streams.filter((key) => (this.#full.get(key) ?? 0) <= nowMs);
-    const { entries, more, full } = this.#held.hasRoom
+    const { entries, more, full } = this.#held.hasCapacity
       ? await round.wait(() => readNew(this.#settings, names, open, count))
       : { entries: [], more: false, full: [] };
     for (const key of full) this.#full.set(key, nowMs + this.#settings.minIdleMs);
@@ -86,7 +86,7 @@ export class Pull {
     await round.attempt(async () => {
       const { won, entries } = await round.wait(() => this.#takeOver.run(streams, count, nowMs));
       await this.#open(entries.filter((entry) => !this.#held.has(entry)), round);
-      if (won) await round.wait(() => this.#tidy.run(streams, nowMs));
+      if (won) await round.wait(() => this.#prune.run(streams, nowMs));
     });
     return more || this.#takeOver.hasMore(streams);
   }

@@ -13,7 +13,7 @@
  * | the first `pull` of a process, which asks whose turn it is | 1 more |
  * | looking for what the dead left behind, once in `takeOverEveryMs` for the whole group | 1, and 1 a stream |
  * | a pattern among the subscriptions, once a minute and process | 2 |
- * | trimming and removing consumers, once in `tidyEveryMs` for the whole group | 1, and about 3 a stream |
+ * | trimming and removing consumers, once in `pruneEveryMs` for the whole group | 1, and about 3 a stream |
  *
  * There is one stream for each name that a group takes, from when a subscriber of it has first fetched, and one for
  * what was put back by hand. A message of a name that no group takes is unroutable: it makes no stream. At a batch of

@@ -35,17 +35,17 @@ export interface Taken {
 }
 
 /** What intake works with. */
-interface IntakeParts<Tx> {
+interface InboxWriterParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly subscriptions: Subscriptions<Tx>;
   readonly publisher: Publisher<Tx>;
 }
 
 /** Stores deliveries. */
-export class Intake<Tx> {
-  readonly #parts: IntakeParts<Tx>;
+export class InboxWriter<Tx> {
+  readonly #parts: InboxWriterParts<Tx>;
 
-  constructor(parts: IntakeParts<Tx>) {
+  constructor(parts: InboxWriterParts<Tx>) {
     this.#parts = parts;
   }
 
@@ -55,7 +55,7 @@ export class Intake<Tx> {
    */
   async receive(
     messages: readonly Message[],
-    roomFor: (group: string) => number,
+    capacityFor: (group: string) => number,
     options: DeliverOptions,
   ): Promise<Taken> {
     const { settings, subscriptions } = this.#parts;
@@ -69,7 +69,7 @@ export class Intake<Tx> {
       return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
         const before = taken.get(group) ?? 0;
         const record = newRecord(stored, { group, dueAtMs: nowMs, details });
-        if (before >= roomFor(group)) return { record, message };
+        if (before >= capacityFor(group)) return { record, message };
         taken.set(group, before + 1);
         return { record: { ...record, leaseUntilMs }, message };
       });

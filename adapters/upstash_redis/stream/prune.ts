@@ -32,7 +32,7 @@ const ID = /^\d+-\d+$/;
 const MAX_REMOVED = 100;
 
 /** Tidies streams now and then. */
-export class Tidy {
+export class StreamPruner {
   readonly #settings: StreamSettings;
   readonly #turn: Turn;
   /** Up to where each stream was trimmed, so that nothing is done where nothing moved. */
@@ -40,7 +40,7 @@ export class Tidy {
 
   constructor(settings: StreamSettings) {
     this.#settings = settings;
-    this.#turn = new Turn(settings, "tidy", settings.tidyEveryMs);
+    this.#turn = new Turn(settings, "tidy", settings.pruneEveryMs);
   }
 
   /** Tidies these streams, if it is this process's turn. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
-import { Janitor } from "../../bus/work/prune.ts";
+import { Pruner } from "../../bus/work/prune.ts";
 import { settingsOf } from "../../bus/settings/read_options.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { ManualClock } from "../support/manual_clock.ts";
@@ -11,8 +11,8 @@ import { wrapped } from "../support/wrapped_store.ts";
 const BATCH = 1_000;
 const BATCH_MS = 10;
 
-/** A janitor over an outbox with so many expired records, each batch of which takes its time. */
-function janitor(expired: number) {
+/** A pruner over an outbox with so many expired records, each batch of which takes its time. */
+function pruning(expired: number) {
   const clock = new ManualClock();
   const wrapping = wrapped(memoryStore());
   let left = expired;
@@ -28,14 +28,14 @@ function janitor(expired: number) {
   return {
     clock,
     left: () => left,
-    janitor: new Janitor(settings, {} as HalfKeeper),
+    pruner: new Pruner(settings, {} as HalfKeeper),
   };
 }
 
 describe("clean-up", () => {
   it("rests fourteen times as long as each full batch took", async () => {
-    const { clock, janitor: cleaner, left } = janitor(2 * BATCH + 1);
-    const running = cleaner.run(Infinity);
+    const { clock, pruner, left } = pruning(2 * BATCH + 1);
+    const running = pruner.run(Infinity);
     for (const after of [BATCH + 1, 1]) {
       await clock.awaits(14 * BATCH_MS);
       assert.equal(left(), after);
@@ -47,14 +47,14 @@ describe("clean-up", () => {
   });
 
   it("ends when it is told to stop, and goes on where it was", async () => {
-    const { clock, janitor: cleaner, left } = janitor(3 * BATCH);
+    const { clock, pruner, left } = pruning(3 * BATCH);
     let isStopped = false;
-    const running = cleaner.run(Infinity, () => isStopped);
+    const running = pruner.run(Infinity, () => isStopped);
     await clock.awaits(14 * BATCH_MS);
     isStopped = true;
     clock.advance(14 * BATCH_MS);
     assert.equal(await running, BATCH);
-    const rest = cleaner.run(clock.now() + BATCH_MS);
+    const rest = pruner.run(clock.now() + BATCH_MS);
     assert.equal(await rest, BATCH);
     assert.equal(left(), BATCH);
   });

@@ -11,12 +11,12 @@ import { hasCode } from "../../core/user_code/thrown.ts";
 import { admitting } from "./admission.ts";
 import { combined } from "../records/delivery_result.ts";
 import type { Consumer } from "./consumer.ts";
-import type { Received } from "./intake.ts";
+import type { Received } from "./inbox_writer.ts";
 import { retry } from "../records/operator.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** What reception works with. */
-interface ReceptionParts<Tx> {
+interface DeliveryReceiverParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly consumer: Consumer<Tx>;
   /** Aborts what is under way when the bus stops. */
@@ -24,7 +24,7 @@ interface ReceptionParts<Tx> {
   /** Whether loops handle what is in the inbox. */
   readonly running: () => boolean;
   /** How many more records of a group the loops take without a claim. */
-  readonly roomFor: (group: string) => number;
+  readonly capacityFor: (group: string) => number;
   /** Hands a claimed record to the loops. */
   readonly push: (record: StoredRecord) => void;
   /** Tells the loops that there is something to claim. */
@@ -34,10 +34,10 @@ interface ReceptionParts<Tx> {
 }
 
 /** Takes deliveries in. */
-export class Reception<Tx> {
-  readonly #parts: ReceptionParts<Tx>;
+export class DeliveryReceiver<Tx> {
+  readonly #parts: DeliveryReceiverParts<Tx>;
 
-  constructor(parts: ReceptionParts<Tx>) {
+  constructor(parts: DeliveryReceiverParts<Tx>) {
     this.#parts = parts;
   }
 
@@ -62,7 +62,7 @@ export class Reception<Tx> {
     const running = this.#parts.running();
     const { received } = await this.#parts.consumer.receive(
       messages,
-      (group) => running ? this.#parts.roomFor(group) : Infinity,
+      (group) => running ? this.#parts.capacityFor(group) : Infinity,
       options,
     );
     // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
