@@ -27,7 +27,7 @@ import { StoreProbe } from "./store_probe.ts";
 import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
-import type { WorkSource } from "./work/work_source.ts";
+import { workOnce, type WorkSource } from "./work/work_source.ts";
 import { LeaseRenewal } from "./records/lease_renewal.ts";
 import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
 import { InFlight } from "./async/in_flight.ts";
@@ -236,7 +236,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
     await this.#rounds.during(async () => {
       await store.ready();
-      await this.#dispatcher.rounds(this.#abort.signal, untilMs, () => this.#isStopping());
+      for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
+        ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["fresh"]));
+      }
       await this.#outbox.idle();
       if (alarm !== undefined) {
         const dueAtMs = dueTime(await store.nextDueAt("outbox", clock.now()));

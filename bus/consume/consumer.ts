@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type LifecycleEvent, MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
+import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
+import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
@@ -189,12 +190,15 @@ export class Consumer<Tx> {
     untilMs = Infinity,
     attemptFailed?: () => void,
   ): Promise<DeliveryResult[]> {
+    const handle = async (batch: readonly StoredRecord[]): Promise<DeliveryResult[]> =>
+      (batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs)) ??
+        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs, attemptFailed)));
+    // A loop divides what it holds before.
+    if (this.batchSize(records) === records.length) return await handle(records);
     const ends = new Map<StoredRecord, DeliveryResult>();
     const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
     await Promise.all(batches.map(async (batch) => {
-      const handled = batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs);
-      const each = handled ??
-        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs, attemptFailed)));
+      const each = await handle(batch);
       batch.forEach((record, i) => ends.set(record, each[i] as DeliveryResult));
     }));
     return records.map((record) => ends.get(record) as DeliveryResult);
@@ -218,12 +222,13 @@ export class Consumer<Tx> {
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
-      if (!records.every((record) => leases.holds(record))) return null;
+      const now = leases.start();
+      if (!records.every((record) => leases.holds(record, now))) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
       const runs: HandlerRun<Tx, StoredRecord>[] = [];
       for (const record of records) {
         const subscriber = subscriptions.of(record.message.name).get(record.group);
-        if (subscriber === undefined || eventBeforeHandling(record, nowMs) !== null) return null;
+        if (subscriber === undefined || eventBeforeAttempt(record, nowMs) !== null) return null;
         runs.push({ subscriber, record });
       }
       const ends = await attemptBatch({ settings, handlers: this.#handlers }, runs, signal);
@@ -261,7 +266,7 @@ export class Consumer<Tx> {
         // The claim took long to be answered, or the message waited long: others may handle it by now.
         : !leases.holds(record)
         ? { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason } as const
-        : eventBeforeHandling(record, nowMs);
+        : eventBeforeAttempt(record, nowMs);
       if (early !== null) return await this.#settle(record, early);
       const subscriber = subscriptions.of(record.message.name).get(record.group);
       if (subscriber === undefined) {
@@ -321,10 +326,4 @@ export class Consumer<Tx> {
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
       : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
   }
-}
-
-function eventBeforeHandling(record: StoredRecord, nowMs: number): LifecycleEvent | null {
-  if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
-  if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
-  return null;
 }

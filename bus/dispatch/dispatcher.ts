@@ -5,7 +5,8 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { expiresAt } from "../../core/lifecycle/expiry.ts";
-import { type LifecycleEvent, MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
+import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
+import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import { reasonOf } from "../../core/lifecycle/outcome.ts";
 import type { AddResult } from "../../core/ports/store.ts";
@@ -31,10 +32,8 @@ import { unroutable } from "./unroutable.ts";
 
 const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
-/** What a round of dispatch did. */
+/** What became of records that were to be sent. */
 interface DispatchCounts {
-  /** How many records were claimed. */
-  readonly claimed: number;
   /** How many messages arrived where they must. */
   readonly sent: number;
   /** How many attempts failed. */
@@ -88,24 +87,6 @@ export class Dispatcher<Tx> {
     return records;
   }
 
-  /** Claims one batch and sends it. */
-  async round(
-    kind: "fresh" | "suspect",
-    signal: AbortSignal,
-    untilMs?: number,
-  ): Promise<DispatchCounts> {
-    const records = await this.claim(kind, kind === "suspect" ? 1 : this.#settings.batchSize);
-    return { claimed: records.length, ...await this.send(records, signal, untilMs) };
-  }
-
-  /** Sends what is due until nothing is, or `untilMs` has come, or the bus stops. */
-  async rounds(signal: AbortSignal, untilMs: number, isStopping: () => boolean): Promise<void> {
-    for (let claimed = 1; claimed > 0 && !isStopping();) {
-      if (this.#settings.clock.now() >= untilMs) return;
-      ({ claimed } = await this.round("fresh", signal, untilMs));
-    }
-  }
-
   /**
    * Sends claimed records and settles each by what came of it. What is not begun by `untilMs`, in Unix
    * milliseconds, is given back.
@@ -114,7 +95,7 @@ export class Dispatcher<Tx> {
     records: readonly StoredRecord[],
     signal: AbortSignal,
     untilMs = Infinity,
-  ): Promise<Omit<DispatchCounts, "claimed">> {
+  ): Promise<DispatchCounts> {
     if (records.length === 0) return { sent: 0, failed: 0 };
     const lost = new AbortController();
     const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
@@ -219,8 +200,8 @@ export class Dispatcher<Tx> {
   }
 
   #eventBeforeSending(record: StoredRecord, nowMs: number): LifecycleEvent | null {
-    if (record.deadlineMs !== null && record.deadlineMs < nowMs) return { kind: "overdue" };
-    if (record.crashes >= MAX_CRASHES) return { kind: "abandon" };
+    const end = eventBeforeAttempt(record, nowMs);
+    if (end !== null) return end;
     const { message: { name, headers }, details } = record;
     if (details?.groups !== undefined) return null;
     try {
@@ -266,11 +247,11 @@ export class Dispatcher<Tx> {
   async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
     if (signal.aborted) return this.#giveBack(all);
     // Not before: this process may have been paused since the claim, and others may have it by now.
-    const batch = all.filter((record) => this.#leases.holds(record));
-    const overdue = batch.length === all.length
-      ? []
-      : this.#giveBack(all.filter((record) => !batch.includes(record)), LOST_LEASE_PAUSE_MS);
-    if (batch.length === 0) return overdue;
+    const now = this.#leases.start();
+    const over = all.filter((record) => !this.#leases.holds(record, now));
+    const batch = over.length === 0 ? all : all.filter((record) => !over.includes(record));
+    const givenBack = this.#giveBack(over, LOST_LEASE_PAUSE_MS);
+    if (batch.length === 0) return givenBack;
     let results: readonly SendResult[];
     const startedAtMs = this.#settings.clock.now();
     try {
@@ -286,7 +267,7 @@ export class Dispatcher<Tx> {
       const event = eventAfterSending(this.#settings, result, signal.aborted);
       return this.#decide(record, event, nowMs, startedAtMs);
     });
-    return overdue.length === 0 ? sent : [...overdue, ...sent];
+    return [...givenBack, ...sent];
   }
 
   #decide(

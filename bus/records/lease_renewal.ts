@@ -38,6 +38,14 @@ interface Term {
 /** A claim that another worker has taken over. */
 const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
 
+/** What is known of a claim beside its record. */
+interface Claim {
+  /** Null where the record's own lease says it. */
+  term: Term | null;
+  /** Whether the settlement was begun: that the claim is over soon is no loss. */
+  isEnding: boolean;
+}
+
 interface Held {
   readonly box: Box;
   readonly records: readonly StoredRecord[];
@@ -52,9 +60,7 @@ export class LeaseRenewal {
   readonly #observe: Observer;
   readonly #held = new Set<Held>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
-  readonly #terms = new WeakMap<StoredRecord, Term>();
-  /** Records whose settlement was begun: that their claim is over soon is no loss. */
-  readonly #ending = new WeakSet<StoredRecord>();
+  readonly #claims = new WeakMap<StoredRecord, Claim>();
   #cancel: (() => void) | null = null;
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
@@ -73,30 +79,31 @@ export class LeaseRenewal {
   /** Remembers until when the leases of claimed records hold. */
   claimed(records: readonly StoredRecord[], start: LeaseStart): void {
     const term = termOf(start, this.#leaseMs);
-    for (const record of records) this.#terms.set(record, term);
+    for (const record of records) this.#claims.set(record, { term, isEnding: false });
   }
 
   /** Remembers until when the lease holds of a record that was stored with one. */
   born(record: StoredRecord): void {
     const start = this.start();
     const leftMs = (record.leaseUntilMs ?? -Infinity) - start.nowMs;
-    this.#terms.set(record, termOf(start, leftMs));
+    this.#claims.set(record, { term: termOf(start, leftMs), isEnding: false });
   }
 
   /**
    * Whether the lease of a claimed record still holds, by the clocks of this process. A process that was paused
    * for longer than a lease must not go on with what another may have claimed meanwhile.
+   *
+   * @param now What the clocks say, where many records are asked about at once.
    */
-  holds(record: StoredRecord): boolean {
-    const term = this.#terms.get(record);
-    const { nowMs, monotonicMs } = this.start();
-    if (term === undefined) return record.leaseUntilMs !== null && nowMs < record.leaseUntilMs;
+  holds(record: StoredRecord, { nowMs, monotonicMs }: LeaseStart = this.start()): boolean {
+    const term = this.#claims.get(record)?.term ?? null;
+    if (term === null) return record.leaseUntilMs !== null && nowMs < record.leaseUntilMs;
     return nowMs < term.untilMs && monotonicMs < term.monotonicUntilMs;
   }
 
   /** Is told that the settlement of a record begins, which ends its claim. */
   ending(record: StoredRecord): void {
-    this.#ending.add(record);
+    this.#claimOf(record).isEnding = true;
   }
 
   /** Also keeps the leases of what waits behind the held records of this side. */
@@ -135,13 +142,19 @@ export class LeaseRenewal {
     return this.#held.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
   }
 
+  #claimOf(record: StoredRecord): Claim {
+    let claim = this.#claims.get(record);
+    if (claim === undefined) this.#claims.set(record, claim = { term: null, isEnding: false });
+    return claim;
+  }
+
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
       const held = [...this.#held].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
       const all = [...held.flatMap(({ records }) => records), ...waiting]
-        .filter((record) => !this.#ending.has(record));
+        .filter((record) => this.#claims.get(record)?.isEnding !== true);
       if (all.length === 0) continue;
       const start = this.start();
       const untilMs = start.nowMs + this.#leaseMs;
@@ -149,10 +162,10 @@ export class LeaseRenewal {
       const term = termOf(start, this.#leaseMs);
       const lost = new Set<StoredRecord>();
       all.forEach((record, i) => {
-        if (renewed[i] === true) return void this.#terms.set(record, term);
+        const claim = this.#claimOf(record);
         // Settled by this very bus while the renewal was under way.
-        if (this.#ending.has(record)) return;
-        this.#terms.set(record, OVER);
+        if (claim.isEnding && renewed[i] !== true) return;
+        claim.term = renewed[i] === true ? term : OVER;
         if (renewed[i] === false) lost.add(record);
       });
       if (lost.size === 0) continue;

@@ -59,10 +59,18 @@ export interface RoundEnd {
   readonly failed: number;
 }
 
-/** Claims what is due once, and works on it; a suspect comes last, alone. */
-export async function workOnce(source: WorkSource, untilMs?: number): Promise<RoundEnd> {
+/**
+ * Claims what is due once, and works on it; a suspect comes last, alone.
+ *
+ * @param kinds What is claimed.
+ */
+export async function workOnce(
+  source: WorkSource,
+  untilMs?: number,
+  kinds: readonly ("fresh" | "suspect")[] = ["fresh", "suspect"],
+): Promise<RoundEnd> {
   const round = { claimed: 0, done: 0, failed: 0 };
-  for (const kind of ["fresh", "suspect"] as const) {
+  for (const kind of kinds) {
     const records = await source.claim(kind, kind === "suspect" ? 1 : source.roundSize());
     if (records.length === 0) continue;
     const { done, failed } = await source.work(records, untilMs);

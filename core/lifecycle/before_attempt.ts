@@ -1,0 +1,16 @@
+/**
+ * What ends a message before it is tried once more. It is the same for sending and for handling.
+ *
+ * @module
+ */
+import { type LifecycleEvent, MAX_CRASHES, type Standing } from "./lifecycle.ts";
+
+/** The event of a claimed message that must not be tried any more; null for one that may be. */
+export function eventBeforeAttempt(
+  { deadlineMs, crashes }: Pick<Standing, "crashes"> & { readonly deadlineMs: number | null },
+  nowMs: number,
+): LifecycleEvent | null {
+  if (deadlineMs !== null && deadlineMs < nowMs) return { kind: "overdue" };
+  if (crashes >= MAX_CRASHES) return { kind: "abandon" };
+  return null;
+}
