@@ -19,7 +19,7 @@ import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { StepSettler } from "../records/settle_step.ts";
 import { DecisionSettler } from "../records/settle_decisions.ts";
-import { decide, identityOf, report } from "../records/decision.ts";
+import { decide, type Decision, identityOf, report } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
@@ -78,7 +78,7 @@ export class Consumer<Tx> {
    * if not.
    */
   async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
-    const { store, clock, leaseMs } = this.#parts.settings;
+    const { settings: { store, clock }, leases } = this.#parts;
     // Twice, because another may take it between the look and the claim.
     for (let look = 0; look < 2; look++) {
       const record = await store.find("inbox", key);
@@ -91,8 +91,7 @@ export class Consumer<Tx> {
       const [claimed] = await store.claim({
         box: "inbox",
         limit: 1,
-        nowMs,
-        leaseUntilMs: nowMs + leaseMs,
+        ...leases.claiming(),
         key,
         kind: isSuspect ? "suspect" : "fresh",
       });
@@ -130,17 +129,13 @@ export class Consumer<Tx> {
     const { settings, leases } = this.#parts;
     const groups = this.groupsWithCapacity();
     if (groups.length === 0) return [];
-    const start = leases.start();
-    const records = await settings.store.claim({
+    return await settings.store.claim({
       box: "inbox",
       limit: kind === "suspect" ? 1 : limit,
-      nowMs: start.nowMs,
-      leaseUntilMs: start.nowMs + settings.leaseMs,
+      ...leases.claiming(),
       groups,
       kind,
     });
-    leases.claimed(records, start);
-    return records;
   }
 
   /**
@@ -206,7 +201,8 @@ export class Consumer<Tx> {
 
   /** Gives back a record that will not be handled by this bus any more. */
   async release(record: StoredRecord): Promise<void> {
-    await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
+    const event = { kind: "release", delayMs: 0, reason: record.reason } as const;
+    await this.#decisions.settle([this.#decide(record, event)], { isHeld: false });
   }
 
   /** Null when nothing was kept, and each record is to be handled by itself. */
@@ -222,7 +218,7 @@ export class Consumer<Tx> {
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
-      const now = leases.start();
+      const now = leases.now();
       if (!records.every((record) => leases.holds(record, now))) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
       const runs: HandlerRun<Tx, StoredRecord>[] = [];
@@ -315,15 +311,19 @@ export class Consumer<Tx> {
     event: LifecycleEvent,
     attemptFailed?: () => void,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions } = this.#parts;
-    const own = subscriptions.of(record.message.name).get(record.group)?.retry;
-    const decision = decide(settings, record, event, policyOf(settings, record, own));
+    const decision = this.#decide(record, event);
     const applied = await this.#decisions.settle([decision]);
     if (applied.length === 0) return ACCEPTED;
     attemptFailed?.();
     const { state, reason, dueAtMs } = decision.patch;
     return state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }
-      : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - settings.clock.now()) };
+      : { kind: "accepted", retryAfterMs: Math.max(0, dueAtMs - this.#parts.settings.clock.now()) };
+  }
+
+  #decide(record: StoredRecord, event: LifecycleEvent): Decision {
+    const { settings, subscriptions } = this.#parts;
+    const own = subscriptions.of(record.message.name).get(record.group)?.retry;
+    return decide(settings, record, event, policyOf(settings, record, own));
   }
 }

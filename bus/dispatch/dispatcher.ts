@@ -78,13 +78,8 @@ export class Dispatcher<Tx> {
 
   /** Claims due records. */
   async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
-    const { store, leaseMs } = this.#settings;
-    const start = this.#leases.start();
-    const { nowMs } = start;
-    const leaseUntilMs = nowMs + leaseMs;
-    const records = await store.claim({ box: "outbox", limit, nowMs, leaseUntilMs, kind });
-    this.#leases.claimed(records, start);
-    return records;
+    const times = this.#leases.claiming();
+    return await this.#settings.store.claim({ box: "outbox", limit, ...times, kind });
   }
 
   /**
@@ -130,7 +125,7 @@ export class Dispatcher<Tx> {
 
   /** Gives records back that will not be sent by this bus any more. */
   async release(records: readonly StoredRecord[]): Promise<void> {
-    await this.#decisions.settle(this.#giveBack(records));
+    await this.#decisions.settle(this.#giveBack(records), { isHeld: false });
   }
 
   /**
@@ -247,7 +242,7 @@ export class Dispatcher<Tx> {
   async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
     if (signal.aborted) return this.#giveBack(all);
     // Not before: this process may have been paused since the claim, and others may have it by now.
-    const now = this.#leases.start();
+    const now = this.#leases.now();
     const over = all.filter((record) => !this.#leases.holds(record, now));
     const batch = over.length === 0 ? all : all.filter((record) => !over.includes(record));
     const givenBack = this.#giveBack(over, LOST_LEASE_PAUSE_MS);

@@ -21,8 +21,8 @@ interface HeldLeases {
   release(): void;
 }
 
-/** When a claim was begun, or renewed, by both clocks. */
-interface LeaseStart {
+/** What both clocks say. */
+interface Now {
   /** Unix time in milliseconds. */
   readonly nowMs: number;
   /** See `Clock.monotonic`. */
@@ -38,13 +38,8 @@ interface Term {
 /** A claim that another worker has taken over. */
 const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
 
-/** What is known of a claim beside its record. */
-interface Claim {
-  /** Null where the record's own lease says it. */
-  term: Term | null;
-  /** Whether the settlement was begun: that the claim is over soon is no loss. */
-  isEnding: boolean;
-}
+/** How many leases long the end of a claim by the monotonic clock is known. */
+const KNOWN_LEASES = 2;
 
 interface Held {
   readonly box: Box;
@@ -60,7 +55,15 @@ export class LeaseRenewal {
   readonly #observe: Observer;
   readonly #held = new Set<Held>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
-  readonly #claims = new WeakMap<StoredRecord, Claim>();
+  /**
+   * When claims end by the monotonic clock, by when they end in Unix time: records that were claimed together
+   * have one entry, and an entry for each would be a good part of what sending a message costs.
+   */
+  readonly #terms = new Map<number, number>();
+  /** Those of records whose leases were renewed. */
+  readonly #renewed = new WeakMap<StoredRecord, Term>();
+  /** Held records whose settlement was begun: that their claim is over soon is no loss. */
+  readonly #ending = new Set<StoredRecord>();
   #cancel: (() => void) | null = null;
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
@@ -70,23 +73,23 @@ export class LeaseRenewal {
     this.#observe = observe;
   }
 
-  /** Reads the clocks, before a claim or a renewal is asked for: it holds from then on. */
-  start(): LeaseStart {
+  /** Reads both clocks. */
+  now(): Now {
     const nowMs = this.#clock.now();
     return { nowMs, monotonicMs: this.#clock.monotonic?.() ?? nowMs };
   }
 
-  /** Remembers until when the leases of claimed records hold. */
-  claimed(records: readonly StoredRecord[], start: LeaseStart): void {
-    const term = termOf(start, this.#leaseMs);
-    for (const record of records) this.#claims.set(record, { term, isEnding: false });
+  /** The times of a claim that is about to be asked for: it holds from now on. */
+  claiming(): { readonly nowMs: number; readonly leaseUntilMs: number } {
+    const now = this.now();
+    const leaseUntilMs = now.nowMs + this.#leaseMs;
+    this.#note(leaseUntilMs, now);
+    return { nowMs: now.nowMs, leaseUntilMs };
   }
 
   /** Remembers until when the lease holds of a record that was stored with one. */
-  born(record: StoredRecord): void {
-    const start = this.start();
-    const leftMs = (record.leaseUntilMs ?? -Infinity) - start.nowMs;
-    this.#claims.set(record, { term: termOf(start, leftMs), isEnding: false });
+  born({ leaseUntilMs }: StoredRecord): void {
+    if (leaseUntilMs !== null) this.#note(leaseUntilMs, this.now());
   }
 
   /**
@@ -95,15 +98,17 @@ export class LeaseRenewal {
    *
    * @param now What the clocks say, where many records are asked about at once.
    */
-  holds(record: StoredRecord, { nowMs, monotonicMs }: LeaseStart = this.start()): boolean {
-    const term = this.#claims.get(record)?.term ?? null;
-    if (term === null) return record.leaseUntilMs !== null && nowMs < record.leaseUntilMs;
+  holds(record: StoredRecord, now: Now = this.now()): boolean {
+    const { nowMs, monotonicMs } = now;
+    const untilMs = record.leaseUntilMs ?? -Infinity;
+    const term = this.#renewed.get(record) ??
+      { untilMs, monotonicUntilMs: this.#terms.get(Math.ceil(untilMs)) ?? Infinity };
     return nowMs < term.untilMs && monotonicMs < term.monotonicUntilMs;
   }
 
-  /** Is told that the settlement of a record begins, which ends its claim. */
+  /** Is told that the settlement of a held record begins, which ends its claim. */
   ending(record: StoredRecord): void {
-    this.#claimOf(record).isEnding = true;
+    this.#ending.add(record);
   }
 
   /** Also keeps the leases of what waits behind the held records of this side. */
@@ -119,6 +124,7 @@ export class LeaseRenewal {
     return {
       release: () => {
         this.#held.delete(held);
+        if (this.#ending.size > 0) { for (const record of records) this.#ending.delete(record); }
         if (this.#isIdle()) {
           this.#cancel?.();
           this.#cancel = null;
@@ -142,10 +148,14 @@ export class LeaseRenewal {
     return this.#held.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
   }
 
-  #claimOf(record: StoredRecord): Claim {
-    let claim = this.#claims.get(record);
-    if (claim === undefined) this.#claims.set(record, claim = { term: null, isEnding: false });
-    return claim;
+  #note(leaseUntilMs: number, { nowMs, monotonicMs }: Now): void {
+    for (const [untilMs, monotonicUntilMs] of this.#terms) {
+      if (monotonicUntilMs > monotonicMs - KNOWN_LEASES * this.#leaseMs) break;
+      this.#terms.delete(untilMs);
+    }
+    // As stores keep it: in whole milliseconds.
+    const key = Math.ceil(leaseUntilMs);
+    if (!this.#terms.has(key)) this.#terms.set(key, monotonicMs + (leaseUntilMs - nowMs));
   }
 
   async #renew(): Promise<void> {
@@ -154,28 +164,23 @@ export class LeaseRenewal {
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
       const all = [...held.flatMap(({ records }) => records), ...waiting]
-        .filter((record) => this.#claims.get(record)?.isEnding !== true);
+        .filter((record) => !this.#ending.has(record));
       if (all.length === 0) continue;
-      const start = this.start();
-      const untilMs = start.nowMs + this.#leaseMs;
+      const { nowMs, monotonicMs } = this.now();
+      const untilMs = nowMs + this.#leaseMs;
       const renewed = await this.#store.renew(box, all.map(leaseOf), untilMs);
-      const term = termOf(start, this.#leaseMs);
+      const term = { untilMs, monotonicUntilMs: monotonicMs + this.#leaseMs };
       const lost = new Set<StoredRecord>();
       all.forEach((record, i) => {
-        const claim = this.#claimOf(record);
         // Settled by this very bus while the renewal was under way.
-        if (claim.isEnding && renewed[i] !== true) return;
-        claim.term = renewed[i] === true ? term : OVER;
+        if (this.#ending.has(record) && renewed[i] !== true) return;
+        this.#renewed.set(record, renewed[i] === true ? term : OVER);
         if (renewed[i] === false) lost.add(record);
       });
       if (lost.size === 0) continue;
       for (const each of held) if (each.records.some((record) => lost.has(record))) each.lost();
     }
   }
-}
-
-function termOf({ nowMs, monotonicMs }: LeaseStart, leaseMs: number): Term {
-  return { untilMs: nowMs + leaseMs, monotonicUntilMs: monotonicMs + leaseMs };
 }
 
 function leaseOf({ id, group, epoch }: StoredRecord): Lease {

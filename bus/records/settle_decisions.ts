@@ -34,6 +34,8 @@ interface DecisionSettlerParts<Tx> {
 interface SettleOptions {
   /** Who settles: see `Settlement.claimed`; the holder of the claim if not given. */
   readonly claimed?: Settlement["claimed"];
+  /** Whether the leases of the records are held, which their settlement ends; as `claimed` if not given. */
+  readonly isHeld?: boolean;
   /** Whether publishers know of the failures already, so that no failure callback is sent. */
   readonly isTold?: boolean;
 }
@@ -49,10 +51,10 @@ export class DecisionSettler<Tx> {
   /** Settles decisions and gives back those that applied. */
   async settle(
     decisions: readonly Decision[],
-    { claimed = true, isTold = false }: SettleOptions = {},
+    { claimed = true, isHeld = claimed === true, isTold = false }: SettleOptions = {},
   ): Promise<Decision[]> {
     const { settings, box, leases, settle } = this.#parts;
-    if (claimed === true) { for (const { record } of decisions) leases.ending(record); }
+    if (isHeld) { for (const { record } of decisions) leases.ending(record); }
     const callbacks = new Map<Decision, Message>();
     const failed = isTold ? [] : decisions.filter(({ patch }) => patch.state === "failed");
     for (const decision of failed) {
