@@ -1,5 +1,5 @@
 /**
- * Makes a bus.
+ * Creates a bus from its options and subscribers.
  *
  * @module
  */

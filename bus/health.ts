@@ -1,5 +1,5 @@
 /**
- * How a bus stands.
+ * Answers `health()`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The phases of a bus.
+ * The phases of a bus, from new to stopped.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The engine: the parts of a bus put together, and the phases it goes through.
+ * Puts the parts of a bus together, and starts and stops them.
  *
  * @module
  */

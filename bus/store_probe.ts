@@ -1,5 +1,5 @@
 /**
- * Whether the store answers, asked no more often than whoever wants to know allows.
+ * Checks whether the store answers, at most once in the time that the caller allows.
  *
  * @module
  */

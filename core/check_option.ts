@@ -1,5 +1,5 @@
 /**
- * Checking a number that is given as an option, or as a field of a policy.
+ * Checks a number that is an option or a field of a policy.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * What went wrong, as codes a program can act on. HTTP statuses are the edge's business, not
- * the error's.
+ * Errors, with codes that a program can act on. HTTP statuses are assigned in `edge/`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * JSON that came from elsewhere.
+ * Parses JSON from outside.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Who asks: what a verifier says of the sender of a request.
+ * The principal: who a verifier says a request is from.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the edge app is made of, and what it is.
+ * The options and the type of the edge app.
  *
  * @module
  */

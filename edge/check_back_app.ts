@@ -1,5 +1,5 @@
 /**
- * The check-back app: for active sides that have a fence and no bus.
+ * The check-back app: for participants that have a fence and no bus.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the edge app asks of a bus.
+ * The parts of a bus that the edge app uses.
  *
  * @module
  */

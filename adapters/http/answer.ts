@@ -1,5 +1,5 @@
 /**
- * What an answer means for the messages of its request.
+ * Turns the answer to a request into a result for each of its messages.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Check-back over HTTP: asks the active side of a half message at its edge app.
+ * Check-back over HTTP: asks the participant of a half message at its edge app.
  *
  * @module
  */

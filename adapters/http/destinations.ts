@@ -1,6 +1,6 @@
 /**
- * Destinations: URLs that messages bring along, instead of the routes of their names. Who is behind them
- * is an outsider: what goes there is signed with keys of its own, or not at all.
+ * Destinations: URLs that publishes give instead of the route of the name. The receiver is an outsider, so
+ * requests are signed with keys of its own, or not at all.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Messages over HTTP: a transport that sends them in signed requests, and the verifier for the
- * service that takes them.
+ * Messages over HTTP: a transport that sends them in signed requests, and the verifier for the service that
+ * receives them.
  *
  * @module
  */

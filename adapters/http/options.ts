@@ -1,5 +1,5 @@
 /**
- * Checks of the transport's options.
+ * Checks the options of the transport.
  *
  * @module
  */

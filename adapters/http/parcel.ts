@@ -1,5 +1,5 @@
 /**
- * Parcels: messages packed into requests.
+ * Packs messages into requests.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where messages go: names and name patterns to URLs.
+ * Maps message names and name patterns to URLs.
  *
  * @module
  */

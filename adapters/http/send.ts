@@ -1,5 +1,5 @@
 /**
- * Sending messages to their URLs, several requests at once.
+ * Sends messages to their URLs, several requests at once.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where requests go, and how they are signed for whoever is there.
+ * The URL of a request, and the keys that sign it.
  *
  * @module
  */

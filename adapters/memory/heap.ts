@@ -1,5 +1,5 @@
 /**
- * A binary heap whose entries know their place, so that one in the middle can be taken out.
+ * A binary heap whose entries know their position, so that any of them can be removed.
  *
  * @module
  */

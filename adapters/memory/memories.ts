@@ -1,5 +1,5 @@
 /**
- * What the memory store remembers of messages whose records it deleted.
+ * What the memory store remembers of messages whose records were deleted.
  *
  * @module
  */

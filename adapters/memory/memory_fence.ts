@@ -1,5 +1,5 @@
 /**
- * A fence in memory, for tests: it decides as a fence in a database does, but ends with the process.
+ * A fence in memory, for tests. It decides like a fence in a database, but ends with the process.
  *
  * @module
  */

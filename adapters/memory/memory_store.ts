@@ -1,5 +1,5 @@
 /**
- * The store that keeps everything in memory: the reference for every other, and the store for tests.
+ * The store in memory: the reference for the other stores, and the store for tests.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * The records of one side, kept so that neither claims nor clean-up look at a record they do not
- * want.
+ * The records of one box, indexed so that claims and pruning look only at the records they need.
  *
  * @module
  */

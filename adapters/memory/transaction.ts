@@ -1,10 +1,9 @@
 /**
  * Transactions of the memory store.
  *
- * A transaction keeps its writes to itself until it commits. Then it does them again on what is there
- * by now: when each still takes effect they are kept, all in one step, and when one does not, none is.
- * So nobody waits for a lock, and no handler can lock itself out by using the store beside its
- * transaction.
+ * A transaction buffers its writes until it commits. The commit applies them to the current records in one
+ * step, if each still takes effect, and none of them otherwise. So nothing waits for a lock, and a handler
+ * cannot block itself by using the store outside its transaction.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The two writes a transaction can hold, on whatever view they are to act.
+ * The two kinds of write in a transaction, applied to the records or to a transaction's view of them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The parts of a PGlite client that are used.
+ * The parts of a PGlite client that the adapter uses.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * One process at a time in a folder.
+ * Locks a folder for one process.
  *
- * The lock is a file beside the folder that says who holds it. It is put in place whole, by a link, so
- * that nobody ever reads half of one; and who takes over the lock of a dead process holds a lock on
- * that very takeover, so that two that try at once cannot both succeed.
+ * The lock is a file beside the folder that names its owner. It is created complete, by a link, so that no
+ * process reads part of it. A process that takes over the lock of a dead one locks the takeover too, so that of
+ * two that try at once only one succeeds.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Wake-ups between the stores of one database in one process.
+ * Notifications between stores of one database in one process.
  *
  * @module
  */

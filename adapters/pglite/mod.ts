@@ -1,5 +1,5 @@
 /**
- * The store on PGlite, Postgres inside this process: the embedded default, with nothing to install.
+ * The store on PGlite: Postgres inside the process, with nothing to install.
  *
  * @module
  */

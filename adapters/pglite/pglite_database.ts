@@ -1,5 +1,5 @@
 /**
- * A PGlite database as the store and the fence see it.
+ * A PGlite database, for the store and the fence in `adapters/sql/`.
  *
  * @module
  */

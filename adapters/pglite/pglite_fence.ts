@@ -1,5 +1,5 @@
 /**
- * The fence on PGlite, with the same SQL.
+ * The fence on PGlite.
  *
  * @module
  */

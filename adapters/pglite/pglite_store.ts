@@ -1,5 +1,5 @@
 /**
- * The store on PGlite: Postgres inside this process, with the same SQL.
+ * The store on PGlite.
  *
  * @module
  */

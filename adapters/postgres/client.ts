@@ -1,5 +1,5 @@
 /**
- * The parts of a postgres.js client that are used.
+ * The parts of a postgres.js client that the adapter uses.
  *
  * @module
  */

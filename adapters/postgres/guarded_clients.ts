@@ -1,5 +1,5 @@
 /**
- * Which clients are guarded, and what is behind them.
+ * Remembers which clients `guardPostgres` made, and the client behind each.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The queries that postgres.js makes by itself when a connection opens: it fetches types, or asks
- * whether the server takes writes. Nobody hears of their failure, so it would end the process. Their
- * connection is opened again all the same.
+ * The queries that postgres.js sends when it opens a connection: it fetches types, or asks whether the server
+ * accepts writes. Nothing awaits them, so a failure would end the process. Here it is ignored: the driver opens
+ * the connection again.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Wake-ups between processes through LISTEN and NOTIFY.
+ * Notifications between processes through LISTEN and NOTIFY.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Doing something at once, and then not again for a while, once for all who asked meanwhile.
+ * Runs a function at once, and then at most once in an interval for all calls in it.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The connections of a pool of postgres.js that have nothing to do.
+ * Idle connections of a postgres.js pool.
  *
- * The driver has no way to take one without waiting and without a statement on it. Its pool keeps them in a
- * queue of its own, which every connection that has become free is in.
+ * The driver cannot take a connection without waiting or sending a statement. Its pool has a queue of idle
+ * connections, which this reads.
  *
  * @module
  */

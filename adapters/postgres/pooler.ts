@@ -1,9 +1,9 @@
 /**
- * Finding out whether a pooler loses prepared statements.
+ * Detects a pooler that loses prepared statements.
  *
- * A pooler in transaction mode sends each transaction of a client to any server connection. One that does
- * not carry prepared statements along makes them vanish, and then postgres.js, which sends them again,
- * may run a statement outside its transaction. So the store refuses such a client when it gets ready.
+ * A pooler in transaction mode sends each transaction to any server connection. If it does not carry prepared
+ * statements along, postgres.js sends them again, and a statement may run outside its transaction. So the store
+ * refuses such a client when it gets ready.
  *
  * @module
  */

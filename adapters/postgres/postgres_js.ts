@@ -1,5 +1,5 @@
 /**
- * A postgres.js client as the store and the fence see it.
+ * A postgres.js client, for the store and the fence in `adapters/sql/`.
  *
  * @module
  */

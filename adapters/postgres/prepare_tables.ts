@@ -1,5 +1,5 @@
 /**
- * Getting a client and its tables ready.
+ * Checks the client, then creates or checks the tables.
  *
  * @module
  */

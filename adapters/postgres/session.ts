@@ -1,5 +1,5 @@
 /**
- * A connection of the pool that one transaction has for itself.
+ * A pool connection reserved for one transaction.
  *
  * `begin` of postgres.js is not used: see `driver.ts` for what it does on a lost connection and on a full
  * pipeline.

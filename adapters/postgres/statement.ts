@@ -1,5 +1,5 @@
 /**
- * Statements with a time limit, and what is said when one fails for a reason that is not its own.
+ * Runs statements with a time limit, and explains failures of the connection.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What work in a transaction gets: all that a transaction of postgres.js can do, on the connection of a
- * {@linkcode Session}, until the transaction has ended.
+ * The `tx` of a transaction: everything a postgres.js transaction can do, on the connection of a {@linkcode
+ * Session}, until the transaction ends.
  *
  * @module
  */

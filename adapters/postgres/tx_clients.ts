@@ -1,8 +1,8 @@
 /**
- * Transactions of other clients, in the shape that `publish` takes as `tx`.
+ * Adapts transactions of other clients to the form that `publish` takes as `tx`.
  *
- * Transactions of this store's own client need none of these, and neither do clients that have
- * `query(text, params)` already: a client of node-postgres, and a transaction of PGlite.
+ * The store's own transactions do not need this, nor do clients that already have `query(text, params)`: a
+ * node-postgres client and a PGlite transaction.
  *
  * @module
  */

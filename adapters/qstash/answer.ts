@@ -1,5 +1,5 @@
 /**
- * What QStash's answers mean for the messages of a request.
+ * Turns QStash's answers into a result for each message of a request.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The official client, and how the adapter has one made.
+ * The official client, and how the adapter creates it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Deduplication ids: QStash takes a message with the same one once within ten minutes.
+ * Deduplication ids: within ten minutes QStash accepts a message with the same one only once.
  *
  * @module
  */

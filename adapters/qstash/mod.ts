@@ -1,6 +1,6 @@
 /**
- * QStash: a transport that hands it messages, and an alarm by which it wakes a bus that rests. What it
- * delivers is verified by `verifyQstash` of `@atlast/bus/qstash/verify`.
+ * QStash: a transport that sends messages through it, and an alarm that wakes a bus that has not been started.
+ * `verifyQstash` of `@atlast/bus/qstash/verify` verifies what it delivers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The options of the transport, and what each message may choose for itself.
+ * The options of the transport, and those of each message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Requests to QStash, packed into as few calls as the limits allow.
+ * Packs requests to QStash into as few calls as its limits allow.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Waiting for a client that knows neither signals nor time limits.
+ * Time limits for a client that supports neither signals nor timeouts.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a delivery of QStash's is worth: what of it is signed, and what is only said.
+ * Reads a QStash delivery: which parts are signed, and which are only claimed.
  *
  * @module
  */

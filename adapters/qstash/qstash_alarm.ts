@@ -1,9 +1,9 @@
 /**
- * The alarm that wakes a bus by messages of QStash to its tick route.
+ * The alarm that wakes a bus through QStash messages to its tick route.
  *
- * Rule: nobody is woken for a time that is further away than the next sweep, which arms what comes after
- * it. So times are armed within ten minutes, for as long as QStash remembers their deduplication ids, and
- * a time gets one message however often it is asked for.
+ * Rule: no alarm is set for a time after the next sweep, which sets those that follow. So alarms are at most
+ * ten minutes ahead, which is how long QStash remembers their deduplication ids, and a time gets one message
+ * however often it is set.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The transport that hands messages to QStash, which delivers them by itself.
+ * The transport that sends messages through QStash.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A message as the official client takes it.
+ * Builds the request for a message, as the official client takes it.
  *
  * @module
  */

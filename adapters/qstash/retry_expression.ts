@@ -1,5 +1,5 @@
 /**
- * A retry policy in the words of QStash: how many retries, and an expression for the delay before each.
+ * Translates a retry policy for QStash: the number of retries, and an expression for the delay before each.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Where messages go: names and name patterns to URLs or URL groups.
+ * Maps message names and name patterns to URLs or URL groups.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The proof that this service sent a message: a MAC over it, in the URL of its failure callback, which
- * QStash signs. Nobody else can make one, so no message can be passed off as ours.
+ * Proves that this service sent a message: a MAC over it in the URL of its failure callback, which QStash
+ * signs. No other service can make one.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Who may deliver: the signature QStash puts on every request, checked with the platform's cryptography
- * alone, so that whoever imports this brings along no client.
+ * Verifies the signature on every QStash request with the platform's cryptography alone. It imports no client.
  *
  * The signature is a JSON Web Token (RFC 7519) in the header `Upstash-Signature`, an HMAC-SHA-256 of claims
  * that name the URL and the SHA-256 of the body's bytes. It covers no header: those of a message are bound

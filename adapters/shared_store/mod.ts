@@ -1,6 +1,6 @@
 /**
- * Messages between services, or parts of one service, that use the same database: each is stored once,
- * in the inbox of those that take it, and never travels.
+ * Messages between services, or parts of one service, that share a database. Each message is stored once, in
+ * the inbox of its subscribers, and is not sent.
  *
  * @module
  */

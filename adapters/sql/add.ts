@@ -1,5 +1,5 @@
 /**
- * Adding records, and answering for those whose key is taken.
+ * Adds records, and reports those whose key exists already.
  *
  * @module
  */

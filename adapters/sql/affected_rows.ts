@@ -1,9 +1,8 @@
 /**
- * Which rows a statement reached.
+ * Which rows a statement changed.
  *
- * A statement over a thousand rows nearly always reaches all of them, and to read a thousand keys back
- * only to learn that costs as much as half of the work. So it says "all", and names keys only when some
- * are missing.
+ * A statement over a thousand rows nearly always changes all of them, and reading a thousand keys back to learn
+ * that would be expensive. So the statement returns "all", and names keys only if some are missing.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Arrays as text.
+ * Arrays as text parameters.
  *
  * A JavaScript array as a parameter needs the driver to know the server's array types, which it does
  * not behind a pooler (`fetch_types: false`), and every driver encodes arrays in its own way. A text

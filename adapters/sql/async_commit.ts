@@ -1,11 +1,10 @@
 /**
- * Writes that need not survive a crash of the server.
+ * Writes that do not wait for the disk.
  *
- * A lease says who works on a record now. When the server crashes just after it was taken, nobody needs
- * it: the record is there as it was, and is claimed again. Two workers may then have it under one epoch,
- * and the first to settle wins, as settling takes the lease away. What clean-up deleted and a crash
- * brings back is deleted again. So nobody waits for the disk, which would be most of the time that a
- * claim takes. Messages and what became of them are flushed as the database is set up to.
+ * A lease is needed only while its server runs. After a crash the record is there without the lease, and is
+ * claimed again. Two workers may then have it under one epoch; the first settlement wins, because it ends the
+ * lease. Rows that pruning deleted and a crash brings back are deleted again. Messages and settlements wait for
+ * the disk as the database's `synchronous_commit` says.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Claiming records.
+ * Claims records.
  *
  * A claim changes no indexed column, and the tables' fillfactor leaves room beside each row, so that
  * Postgres writes it as a heap-only update: no index is touched.

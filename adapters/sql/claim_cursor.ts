@@ -1,10 +1,9 @@
 /**
  * Where the next claim starts.
  *
- * A settled record leaves its index entry behind until vacuum may take it, and vacuum may not while
- * any snapshot from before is open: a dump, a long report, an idle replication slot. Claims that start
- * at the earliest due time then walk over everything settled since, and slow to a half. Claims that go
- * on from the last claimed record do not.
+ * A settled record leaves a dead index entry until vacuum removes it, and vacuum must wait while an older
+ * snapshot is open: a dump, a long report, an idle replication slot. Claims that start at the earliest due time
+ * walk over all dead entries. Claims that continue after the last claimed record do not.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an error of the server says of the statement it answered.
+ * Classifies the errors of the server.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How statements reach the database, whatever the driver.
+ * The interface through which statements reach the database, for every driver.
  *
  * @module
  */

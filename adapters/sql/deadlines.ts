@@ -1,6 +1,6 @@
 /**
- * Time limits of statements. Nearly every statement is answered long before its time is up, so a timer for
- * each would cost more than all the rest of its limit: those of one length share a timer.
+ * Time limits of statements. Nearly every statement ends long before its limit, and a timer for each would be
+ * expensive. Statements with the same limit share a timer.
  *
  * @module
  */

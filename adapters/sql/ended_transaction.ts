@@ -1,9 +1,9 @@
 /**
- * Transactions that refuse use once they have ended.
+ * Transactions that refuse use after they have ended.
  *
- * A handler that was given up on goes on running. Its transaction is rolled back and the connection goes
- * back to the pool; postgres.js would send its next statement there all the same, outside any
- * transaction or inside someone else's.
+ * A handler that timed out keeps running. Its transaction is rolled back and its connection goes back to the
+ * pool. postgres.js would still send the handler's next statement on it, outside any transaction or inside
+ * another one.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The fence in SQL, whatever driver carries it: one table in the business database, with one row for
- * each half message that was decided.
+ * The fence in SQL, for every driver: one table in the business database, with one row for each half message
+ * that was decided.
  *
  * @module
  */

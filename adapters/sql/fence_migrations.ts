@@ -1,8 +1,8 @@
 /**
- * The fence's table, as a list of steps; the rules of {@link ./store_migrations.ts} hold.
+ * The migrations of the fence's table. The rules of {@link ./store_migrations.ts} apply.
  *
- * The fence lives in the business database, which may have nothing else of Atlast, so its steps are
- * counted apart.
+ * The fence is in the business database, which may have no other table of Atlast, so its versions are counted
+ * separately.
  *
  * @module
  */

@@ -1,8 +1,9 @@
 /**
- * What the inbox remembers of messages whose records were deleted, and until when it has forgotten any.
+ * What the inbox remembers of messages whose records were deleted, and the latest arrival that it has
+ * forgotten.
  *
- * A memory is a row of fixed width: digests of the message's key, of its name and body and of who delivered it,
- * and the minute in which it arrived.
+ * A row has a fixed width: digests of the message's key, of its name and body and of its sender, and the minute
+ * in which it arrived.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Adding records.
+ * The insert statements.
  *
  * @module
  */

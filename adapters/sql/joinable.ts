@@ -1,6 +1,6 @@
 /**
- * What is no transaction although it runs statements: a pool, or the root client of a driver or an ORM. What
- * is written through one commits by itself, whatever becomes of the transaction that the caller has in mind.
+ * Recognises clients that run statements but are not in a transaction: a pool, or the root client of a driver
+ * or an ORM. Writes through one would commit separately from the caller's transaction.
  *
  * @module
  */

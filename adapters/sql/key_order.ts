@@ -1,8 +1,7 @@
 /**
- * Records in the order of their keys.
+ * Sorts records by key.
  *
- * Two that add the same keys wait for one another where each has one that the other wants next. In one order
- * of keys none does.
+ * Two transactions that add the same keys in different orders can deadlock. In one order they cannot.
  *
  * @module
  */

@@ -1,10 +1,9 @@
 /**
  * Many changes to rows found by their keys, as the parameters of one statement.
  *
- * The rows are found by one array of ids, and what differs between them is looked up in one JSON object
- * by key. A join with the changes would leave the plan to Postgres, which has no idea how many rows
- * it will find: beside a large backlog it was seen to walk the whole of it, a hundred times slower. This
- * form has no join that could be planned badly.
+ * One array of ids finds the rows, and one JSON object has the changes by key. A join with the changes would
+ * leave the plan to Postgres, which cannot estimate the number of rows: beside a large backlog it has walked
+ * all of it. This form has no join.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Bringing a database's schema to this version, or checking that it is there.
+ * Migrates the schema to this version, or checks its version.
  *
  * @module
  */

@@ -1,10 +1,9 @@
 /**
- * Transactions on a client of node-postgres, which is the same object before, within and after them.
+ * Transactions of node-postgres, whose client is the same object before, within and after them.
  *
- * The client knows from the last answer of the server whether it is within a transaction, and it asks a query
- * to send itself once those before it are answered. So each query looks whether the transaction is still the
- * one it was made for, at the only moment when that is certain, and it costs no round trip. A query that was
- * not waited for, and comes behind the ROLLBACK of its transaction, is not sent.
+ * The client knows from the server's last answer whether it is in a transaction, and it asks each query to send
+ * itself once earlier ones are answered. At that moment the query checks that its transaction is still open,
+ * without a round trip. A query that was not awaited and comes after the ROLLBACK is not sent.
  *
  * @module
  */

@@ -1,10 +1,8 @@
 /**
- * Statements of a transaction that are sent ahead: nobody waits for their answers before the next
- * statement is sent, or the commit, which spares a round trip for each.
+ * Statements of a transaction that are sent before earlier ones are answered, which saves a round trip each.
  *
- * Postgres takes statements of one connection in their order, and once one has failed its COMMIT rolls
- * back. So work that goes on after a statement it did not wait for cannot commit without it; only what
- * came of it is learnt later, when the transaction ends.
+ * Postgres runs the statements of a connection in order, and after a failed one COMMIT rolls back. So a
+ * transaction cannot commit without a statement that it did not await; its error is known only at the end.
  *
  * @module
  */

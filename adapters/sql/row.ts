@@ -1,5 +1,5 @@
 /**
- * Records as rows: which columns there are, what goes into them and how a row is read back.
+ * Records as rows: the columns, and how they are written and read.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Running one statement.
+ * Runs one statement.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reading without claiming, and deleting what expired.
+ * Reads records without claiming them, and deletes expired ones.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The id of the service that has the tables.
+ * The id of the service that owns the tables.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Applying patches, and extending leases.
+ * Applies patches and renews leases.
  *
  * @module
  */

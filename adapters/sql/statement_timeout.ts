@@ -1,5 +1,5 @@
 /**
- * Time limits of statements: how long they may be, and waiting within one.
+ * The time limit of statements: its bounds, and waiting within it.
  *
  * @module
  */

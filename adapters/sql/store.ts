@@ -1,5 +1,5 @@
 /**
- * The store in SQL, whatever driver carries it.
+ * The store in SQL, for every driver.
  *
  * @module
  */

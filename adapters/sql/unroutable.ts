@@ -1,8 +1,8 @@
 /**
  * Records that wait for a route or a subscriber.
  *
- * They are due soon, so they are looked for among the first that are due, through the index that claims use. An
- * index of their own would make every insert and settlement dearer.
+ * They are due soon, so they are found among the first due records, through the index for claims. A separate
+ * index would make every insert and settlement slower.
  *
  * @module
  */

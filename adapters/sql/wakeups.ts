@@ -1,5 +1,5 @@
 /**
- * How a store in SQL tells other processes of new work.
+ * How a SQL store notifies other processes of new work.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the clients that are made of others' transactions wrap.
+ * Remembers the client behind a wrapped transaction.
  *
  * @module
  */

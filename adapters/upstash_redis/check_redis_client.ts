@@ -1,5 +1,5 @@
 /**
- * Whether what is given is a client of Upstash Redis.
+ * Checks that a value is an Upstash Redis client.
  *
  * @module
  */

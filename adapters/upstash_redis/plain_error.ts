@@ -1,5 +1,5 @@
 /**
- * Errors of the official client, without what they carry along.
+ * Copies errors of the official client without the request that they carry.
  *
  * @module
  */

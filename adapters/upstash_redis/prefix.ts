@@ -1,6 +1,6 @@
 /**
- * What all keys of a bus begin with: its prefix, which is their hash tag too, so that scripts and
- * transactions may use them together.
+ * The prefix of all keys of a bus. It is also their hash tag, so that scripts and transactions may use them
+ * together.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A limit on how long a request to Upstash Redis may take, whatever the client's own options say.
+ * The time limit of a request to Upstash Redis, whatever the client's options say.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The bus: what users hold in their hands.
+ * The interface of a bus, which `createBus` returns.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a bus is made of.
+ * The options of `createBus`.
  *
  * @module
  */

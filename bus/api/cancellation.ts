@@ -1,5 +1,5 @@
 /**
- * What a cancel answers.
+ * The result of cancelling a message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a failure callback says.
+ * The body of a failure callback.
  *
  * @module
  */

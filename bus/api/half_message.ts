@@ -1,5 +1,5 @@
 /**
- * Half messages as the participant holds them.
+ * The participant's handle of a half message that it has prepared.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How a bus stands.
+ * The result of `health()`.
  *
  * @module
  */

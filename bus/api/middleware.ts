@@ -1,5 +1,5 @@
 /**
- * Middleware: functions that wrap every publish, or every handler, like the layers of an onion.
+ * Middleware: functions that wrap every publish, or every handler.
  *
  * @module
  */

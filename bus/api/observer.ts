@@ -1,5 +1,5 @@
 /**
- * What happens in a bus, for logs, metrics and alarms. No event carries a body.
+ * The events that a bus reports to `observe`, for logs, metrics and alarms. No event has a body.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a publish takes and gives back.
+ * The options and the result of a publish.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Messages whose body is encoded already, such as those that services in other languages bring.
+ * Messages whose body is already encoded, such as those that services in other languages publish.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Subscribers: which handler takes which messages, and what it is told and given.
+ * Subscribers: which messages a handler takes, and the context it gets.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a tick did.
+ * The result of a tick.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a provider reports of a message that it has given up.
+ * A push provider's report that it has given a message up.
  *
  * @module
  */

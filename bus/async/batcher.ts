@@ -1,7 +1,7 @@
 /**
- * Joins calls that come while one is under way into the next one, as a database joins commits.
+ * Joins concurrent calls into batches: calls that come while a batch is running form the next one.
  *
- * A lone call goes at once: nothing waits for company.
+ * A call that comes when none is running starts at once.
  *
  * @module
  */

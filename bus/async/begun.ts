@@ -1,7 +1,7 @@
 /**
- * Work that user code begins and may forget to wait for, such as the `next` of a middleware, or a publish of a
- * handler or in a transaction. It belongs to whoever began it: they end together, and a failure that nobody
- * could react to is theirs.
+ * Promises that user code starts and may forget to await, such as the `next` of a middleware, or a publish in a
+ * handler or a transaction. The handler or transaction that started one ends only after it, and fails if it
+ * fails.
  *
  * @module
  */

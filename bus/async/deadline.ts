@@ -1,6 +1,6 @@
 /**
- * Limits on how long something takes, which the platform's clock or a test's can drive: of one piece of work, of
- * several in turn, and of what was aborted and should end.
+ * Time limits, driven by the platform's clock or a test's: for one piece of work, for several in turn, and for
+ * work that was aborted and should end soon.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Signals for user code whose listeners may throw.
+ * Abort signals for user code: a listener that throws does not end the process.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Counts calls that are under way, so that a bus that stops can wait for them.
+ * Counts calls in flight, so that `stop()` can wait for them.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Admission: what a delivery is rejected for before anything of it is stored or handled. It is the same for
- * every transport and for subscribers without a store.
+ * Checks a delivery before anything is stored or handled. Every transport, and subscribers without a store, use
+ * the same checks.
  *
  * @module
  */

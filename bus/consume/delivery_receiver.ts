@@ -1,6 +1,6 @@
 /**
- * Reception: takes deliveries in, and on a bus that rests handles them within the delivery, because no
- * loop would.
+ * Receives deliveries and stores them in the inbox. A bus that has not been started also handles them within
+ * the delivery, because no loop would.
  *
  * @module
  */

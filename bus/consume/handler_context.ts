@@ -1,5 +1,5 @@
 /**
- * What a handler is given for one attempt.
+ * The context that a handler gets for one attempt.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Handlers of a bus with a store: what they do, the settlement of their message and their reply are kept
- * together, or not at all.
+ * Runs a handler in a transaction of the store: its writes, the settlement of its record and its reply commit
+ * together or not at all.
  *
  * @module
  */

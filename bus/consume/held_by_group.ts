@@ -1,5 +1,5 @@
 /**
- * How many records of one group a bus holds at once.
+ * The limit on how many records of one group a bus claims at once.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Intake: stores deliveries in the inbox, and says what became of each. Called for what is delivered, and for
- * what is fetched.
+ * Stores received messages in the inbox and returns a result for each. Messages that are pushed and messages
+ * that are pulled both come here.
  *
  * @module
  */

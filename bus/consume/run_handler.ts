@@ -1,6 +1,6 @@
 /**
- * Running a handler, from a message to what became of it: check, decode, context, middleware, handler, reply,
- * decision. A bus with a store, batch handling and a receiver without a store all run handlers this way; they
+ * Runs a handler: check and decode the body, make the context, run the middleware and the handler, make the
+ * reply, decide the outcome. A bus with a store, batch handling and a receiver without a store all use it. They
  * differ in what they do with the result, see {@linkcode HandlerHost.complete}.
  *
  * @module

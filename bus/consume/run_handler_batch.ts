@@ -1,8 +1,8 @@
 /**
- * Many messages handled in one transaction, for subscribers that allow it.
+ * Batch handling: many messages of a subscriber in one transaction.
  *
- * Their handlers run one after another, and their writes, marks and replies commit together. When one
- * of them fails, nothing of the transaction is kept, and each message is handled by itself.
+ * The handlers run one after another. Their writes, settlements and replies commit together. If one of them
+ * fails, the transaction rolls back and each message is handled alone.
  *
  * @module
  */

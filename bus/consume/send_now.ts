@@ -1,5 +1,5 @@
 /**
- * Publishing without a store: a message is sent at once, or the publish fails.
+ * Publishes without a store: the message is sent at once, or the publish fails.
  *
  * @module
  */

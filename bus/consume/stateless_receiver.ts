@@ -1,7 +1,6 @@
 /**
- * A subscriber without a store: it handles a message within its delivery, or not at all, and whoever
- * delivers comes again. Messages are handled at least once: a delivery whose answer was lost is handled
- * again, because nothing here remembers the first time.
+ * Receives messages without a store. A message is handled within its delivery; if that fails, the sender
+ * delivers it again. Messages are handled at least once: nothing remembers a delivery whose answer was lost.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What becomes of a message whose transport took it, to deliver it by itself, and then gave it up.
+ * Settles messages that a transport accepted and later gave up, such as those in QStash's DLQ.
  *
  * @module
  */

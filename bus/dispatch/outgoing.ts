@@ -1,5 +1,5 @@
 /**
- * Messages as they are sent.
+ * Turns outbox records into the messages that a transport sends.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the result of sending a message makes of its record.
+ * Turns the result of a sending into the event that changes the record.
  *
  * @module
  */

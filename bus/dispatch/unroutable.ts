@@ -1,5 +1,5 @@
 /**
- * Messages that nobody here can take: how often they are tried, for how long, and who is woken for them.
+ * Messages without a route: how often and for how long they are tried, and when they are due again.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Asking a fence for the last word, within a time limit.
+ * Asks a fence to decide a half message, within a time limit.
  *
  * @module
  */

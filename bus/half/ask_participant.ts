@@ -1,6 +1,6 @@
 /**
- * Asking the participant of a half message what became of its business operation: the fence of this bus for
- * its own messages, the check-back of the participant for those of others.
+ * Asks the participant of a half message for the outcome of its business operation. For its own messages the
+ * bus asks its fence; for those of other services it sends a check-back.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Recovery: asks what became of the business operations of half messages whose outcome never arrived.
+ * Check-back: asks for the outcome of half messages that were neither confirmed nor cancelled in time.
  *
  * @module
  */

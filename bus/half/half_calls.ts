@@ -1,5 +1,5 @@
 /**
- * The calls of a bus that are about half messages.
+ * The methods of a bus for half messages.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Half messages: the active side, which does the business operation and brings its outcome.
+ * The participant's part of a half message: it runs the business operation and sends its outcome to the keeper.
  *
  * @module
  */

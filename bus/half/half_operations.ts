@@ -1,5 +1,5 @@
 /**
- * What a bus offers for half messages, on both sides.
+ * Everything a bus does with half messages, as participant and as keeper.
  *
  * @module
  */

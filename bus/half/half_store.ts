@@ -1,5 +1,5 @@
 /**
- * Keeping half messages: the passive side, which stores them and lets their outcome be brought.
+ * The keeper's part of half messages: stores them and applies the outcome that the participant sends.
  *
  * @module
  */

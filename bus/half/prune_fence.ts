@@ -1,5 +1,5 @@
 /**
- * Clean-up of the fence: a row may go once no half message can need it any more.
+ * Prunes the fence. A row may be deleted once no half message can ask for it.
  *
  * @module
  */

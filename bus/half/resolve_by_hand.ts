@@ -1,6 +1,6 @@
 /**
- * Deciding a half message by hand. The participant has the last word: an operator decides where it cannot say,
- * and overrules one only after it could not be reached for a time.
+ * Decides a half message by hand. The participant's fence decides: an operator may decide only where the
+ * participant cannot answer, and may overrule it only after it was unreachable for some time.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Adding all of many records, or none, to a store without transactions.
+ * Adds all of several records or none of them, on a store without transactions.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Answers of this bus in its outbox or inbox: what they are made of, and what it means that one is there already.
+ * Replies and failure callbacks as records: when one is made, and what it means that its id is stored already.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * From a value to a body and back.
+ * Encodes and decodes message bodies.
  *
  * @module
  */

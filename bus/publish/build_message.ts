@@ -1,5 +1,5 @@
 /**
- * Composing: from a contract, a body and options to a message, with how it is to be sent.
+ * Builds a message and its sending options from a contract, a body and the options of a publish.
  *
  * @module
  */

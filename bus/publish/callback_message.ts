@@ -1,5 +1,5 @@
 /**
- * The messages that go back: a handler's reply, and word of a failure that is final.
+ * Builds callbacks: the reply of a handler, and the failure callback of a message that failed for good.
  *
  * @module
  */

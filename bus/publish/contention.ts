@@ -1,6 +1,6 @@
 /**
- * Adding beside others: what a store refuses because of one record, or because it got in another's way, does
- * not fail those that only travelled along.
+ * Adds records that share a statement. If the store refuses the statement because of one record or because of
+ * contention, the others are added all the same.
  *
  * @module
  */

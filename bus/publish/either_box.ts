@@ -1,6 +1,6 @@
 /**
- * Adding where subscribers use the publisher's own store: the same message may be in either box, in the
- * outbox while it is delayed and in the inbox otherwise, and is one message all the same.
+ * Adds messages whose subscribers use the publisher's own store. Such a message is in the outbox while it is
+ * delayed and in the inbox afterwards. Its id is unique across both.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The transactions of this bus, and what is published in each.
+ * The transactions that this bus publishes in, and the messages published in each.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Messages whose subscribers use the publisher's own store: one record, in the inbox, serves both sides.
+ * Delivers messages to subscribers that use the publisher's own store: it stores only the inbox record.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Depositing: stores what is published, and tells those who work on it.
+ * Stores published messages in the outbox, and notifies the loops that send them.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Errors of a store that did not answer, with the ids by which the call can be repeated.
+ * Adds the message ids to an error of a store that did not answer, so that the caller can repeat the publish
+ * safely.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The calls of a bus that publish.
+ * The methods of a bus that publish.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Gathers the records of many publishes that run side by side, so that they are stored together.
+ * Collects the records of one `publishMany`, so that they are stored together.
  *
  * @module
  */

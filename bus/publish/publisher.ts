@@ -1,5 +1,5 @@
 /**
- * Publishing: from a contract and a body to a record in the outbox.
+ * Publishing: from a contract and a body to a stored record.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a publish gives back, from what became of the records it was stored in.
+ * Makes the receipt of a publish from what the store answered.
  *
  * @module
  */

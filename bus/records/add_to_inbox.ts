@@ -1,5 +1,5 @@
 /**
- * Adding what arrives to the inbox, unless it was there before.
+ * Adds received messages to the inbox, unless it has or remembers them.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Withdrawing a message: it succeeds only where every claim of the message ended with word that nothing was
- * sent.
+ * Cancels a message. This succeeds only if every claim of it ended with proof that nothing was sent.
  *
  * @module
  */

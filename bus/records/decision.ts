@@ -1,5 +1,5 @@
 /**
- * From what happened to a record to its settlement.
+ * Decides what an event changes in a record.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a delivery is answered by what the inbox knows of its id.
+ * The result of a delivery whose id the inbox already has or remembers.
  *
  * @module
  */

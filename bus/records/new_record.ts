@@ -1,5 +1,5 @@
 /**
- * Records as they begin.
+ * Makes new records.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What an operator does to a message: have it tried again.
+ * Retries a message by hand.
  *
  * @module
  */

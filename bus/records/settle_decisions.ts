@@ -1,6 +1,6 @@
 /**
- * Settling decisions: writes them, tells the observer what became of each record, and sends the failure callback of
- * one that failed for good, in the same step.
+ * Settles decisions: writes them, reports each to the observer, and publishes the failure callback of a record
+ * that failed for good in the same step.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Settling a record and adding what goes with it, in one step: with a transaction where the store has
- * them, and otherwise by asking the store for the whole step.
+ * Settles a record and adds its callbacks in one step: in a transaction where the store has them, otherwise in
+ * one call of the store.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Changing one record that others may change too: find it, decide, settle, and look again where somebody else was
- * faster. Called for what an operator does, and for outcomes of half messages.
+ * Changes one record that others may change at the same time: find it, decide, settle, and start again if
+ * another process was faster. Used for operators and for outcomes of half messages.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Whether what a bus is made of is there, and says what it can do.
+ * Checks that a bus has a store and a transport, and that the transport's limits are valid.
  *
  * @module
  */

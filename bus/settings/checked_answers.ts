@@ -1,6 +1,6 @@
 /**
- * What stores, transports and participants give, checked where nonsense would keep a bus busy or have it
- * take a message for what it is not.
+ * Checks what stores, transports and participants return, where an invalid value would keep a bus busy or make
+ * it confuse messages.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Digests of messages, for what the inbox remembers of them beyond their records.
+ * Digests of messages, by which the inbox remembers them after their records were deleted.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A clock and a source of chance that the user brings, so that a broken one cannot end the process or keep it
- * busy. The platform's own stand in for it, and the observer gets an error.
+ * Guards a clock and a random source that the user provides. If one throws or returns nonsense, the platform's
+ * own is used and the observer gets an error.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Where ids come from: the platform's randomness for new ones, its hashing for those that must come
- * out the same each time.
+ * Makes ids: random ones for new messages, and hashes for replies and failure callbacks, whose ids must be the
+ * same each time.
  *
  * @module
  */

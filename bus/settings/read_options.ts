@@ -1,5 +1,5 @@
 /**
- * From the options of a bus to its settings.
+ * Turns the options of a bus into its settings.
  *
  * @module
  */

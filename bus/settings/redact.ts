@@ -1,5 +1,5 @@
 /**
- * Redaction: takes out of reasons and errors what must not be kept or logged, by a function of the user's.
+ * Applies the user's `redact` function to reasons and errors before they are stored or observed.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The responder: by what name this service answers. The ids of its answers are derived from it, so that two
- * services that answer the same message do not share an id.
+ * The name under which this service replies. The ids of its replies are derived from it, so that the replies of
+ * two services to one message have different ids.
  *
  * @module
  */

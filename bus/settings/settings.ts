@@ -1,5 +1,5 @@
 /**
- * What a bus is made of, and the settings it works with.
+ * The settings of a bus, after its options were checked and defaults filled in.
  *
  * @module
  */

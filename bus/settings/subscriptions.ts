@@ -1,5 +1,5 @@
 /**
- * The subscribers of a bus.
+ * The subscribers of a bus, by group and name.
  *
  * @module
  */

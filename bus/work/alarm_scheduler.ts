@@ -1,5 +1,5 @@
 /**
- * Waking: tells the alarm of a bus that rests when there is something to do.
+ * Sets the alarm of a bus that has not been started, for the time at which work is due next.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * The loops of a bus on a server: they claim work as there is room for it, and sleep while there is
- * none.
+ * The background loops of a started bus. They claim work while there is capacity, and wait otherwise.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Clean-up: deletes what is past its expiry, in bounded batches.
+ * Pruning: deletes expired records in bounded batches.
  *
  * @module
  */

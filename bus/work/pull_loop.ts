@@ -1,5 +1,5 @@
 /**
- * Pulling: fetches messages from a transport that does not bring them by itself.
+ * Pulls messages from a transport that does not push them.
  *
  * @module
  */

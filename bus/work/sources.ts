@@ -1,5 +1,5 @@
 /**
- * The work of a bus: sending, handling, and asking for the outcome of half messages.
+ * The work sources of a bus: sending, handling and check-backs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Waiting for work without looking for it all the time.
+ * Waits until there may be work, without polling all the time.
  *
  * @module
  */

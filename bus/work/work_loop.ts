@@ -1,6 +1,6 @@
 /**
- * The loop of one kind of background work on a running bus: what it holds, what wakes it, and what it gives back
- * when the bus stops.
+ * The loop of one work source on a started bus: what it has claimed, what wakes it, and what it releases when
+ * the bus stops.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Records that this bus holds and works off, with a bound on how many.
+ * A bounded queue of claimed records that this bus works off.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What ends a message before it is tried once more. It is the same for sending and for handling.
+ * Decides whether a message may be tried once more. Sending and handling use the same rules.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * Check-back: what an answer about a half message's business operation makes of the message.
+ * Check-back: how an answer about the business operation changes the half message.
  *
- * Nothing is ever confirmed or cancelled by default. Only the two answers that a fence gives decide;
- * everything else, silence included, leaves the message as it is.
+ * A half message is never confirmed or cancelled by default. Only the two decisions of a fence do that. Any
+ * other answer, and no answer, leave it as it is.
  *
  * @module
  */

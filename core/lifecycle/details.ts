@@ -1,5 +1,5 @@
 /**
- * What is known of a record beyond its ordinary life.
+ * The optional details of a record's standing.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Classes of failure: what another party is told of a failure in place of the words of user code.
+ * Classes of failure. Other services get the class, not the text of the error.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Retry policies that another service brings along: bounded, because it is this one that makes the attempts.
+ * Retry policies that another service sends. They are bounded, because this service makes the attempts.
  *
  * @module
  */

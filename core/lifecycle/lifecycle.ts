@@ -1,9 +1,9 @@
 /**
  * The life of a message.
  *
- * Rule: every state, event and step of a message's life stands in {@linkcode TRANSITIONS}, and every
- * change of a message's standing is decided by {@linkcode transition}. Stores apply the patch it
- * returns and decide nothing. The diagram in docs/concepts.md is generated from the table.
+ * Rule: every state, event and step is in {@linkcode TRANSITIONS}, and {@linkcode transition} decides every
+ * change of a message's standing. Stores apply the patch it returns and decide nothing. The diagram in
+ * docs/concepts.md is generated from the table.
  *
  * @module
  */

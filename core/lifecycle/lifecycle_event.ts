@@ -1,5 +1,5 @@
 /**
- * What can happen to a message.
+ * The events in the life of a message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a thrown value means for the message that was worked on, and how it is told.
+ * Decides what a thrown value means for the message, and makes the reason from it.
  *
  * @module
  */

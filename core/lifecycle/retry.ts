@@ -1,5 +1,5 @@
 /**
- * Retry policies as data, and the one function that reads them.
+ * Retry policies as data, and the function that reads them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How long a retry policy goes on.
+ * The time from the first to the last attempt of a retry policy.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * Records that wait for a route or a subscriber: what stores and the bus agree on.
+ * Records that wait for a route or a subscriber. Stores and the bus share these rules.
  *
- * Such a record is `scheduled`, and its details say since when it waits. It is due again after a short pause,
- * always within {@linkcode UNROUTABLE_PAUSE_MS}, so that stores find it among those that are due soon and need no
- * index for it.
+ * Such a record is `scheduled`, and its details say since when it waits. It is always due again within
+ * {@linkcode UNROUTABLE_PAUSE_MS}, so stores find it among the records that are due soon and need no index for
+ * it.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * The names under which a message asks for its callbacks: whether they are names, and whether who asks may
- * name them.
+ * The callback names of a message: whether they are valid, and whether the sender may use them.
  *
- * A callback is published with the routes and keys of the service that handles the message. Between our own
- * services that is no new right, as they could deliver the callback themselves. For everyone else it would be.
+ * The service that handles a message publishes the callback, with its own routes and keys. Services that share
+ * keys could deliver the callback themselves, so they may name any. For every other sender it would be a new
+ * right.
  *
  * @module
  */

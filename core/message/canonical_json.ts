@@ -1,5 +1,5 @@
 /**
- * JSON values as one text each, so that two texts of one value can be told to be the same.
+ * Canonical JSON text, so that two texts of one value can be compared.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Contracts: a message name with the schema of its body and, if it has one, of its reply. Any
- * library that speaks Standard Schema serves: zod, valibot, arktype.
+ * Contracts: a message name with the schema of its body and, if it has one, of its reply. Any Standard Schema
+ * library works: zod, valibot, arktype.
  *
  * @module
  */

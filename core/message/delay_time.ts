@@ -1,5 +1,5 @@
 /**
- * The header `cap-delaytime` as others write it.
+ * Reads the header `cap-delaytime` of other implementations.
  *
  * @module
  */

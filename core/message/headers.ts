@@ -1,8 +1,8 @@
 /**
- * A message on the wire: CAP's headers, so that CAP services in other languages interoperate.
+ * The headers of a message on the wire. They are CAP's, so that CAP services in other languages interoperate.
  *
- * We write what CAP documents, with times in UTC ISO 8601; we read what others write: missing
- * optional headers, null values, names in any case, CAP's own local time format.
+ * We write what CAP documents, with times in UTC ISO 8601. We also read what others write: missing optional
+ * headers, null values, names in any case, CAP's local time format.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * Message ids: UUIDv7 for new messages (RFC 9562), and the ids of answers, which must come out the same
- * each time and have a form that no other id may have.
+ * Message ids: UUIDv7 (RFC 9562) for new messages, and derived ids for replies and failure callbacks. A derived
+ * id is the same each time and has a form that no other id may have.
  *
  * @module
  */

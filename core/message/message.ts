@@ -1,5 +1,5 @@
 /**
- * A message: who it is, what it is about, and the user's body, never wrapped.
+ * A message: its id, name, headers and the user's body, which is never wrapped.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What belongs to a name, by names and patterns of names.
+ * A table that is looked up by message name or by name pattern.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Whether two messages with one id are the same message.
+ * Compares two messages that have the same id.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The port for waking a bus from outside, where nothing resident can.
+ * The port that wakes a bus from outside, on platforms where no process stays running.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
  * The port of push providers: services that take messages and deliver them over HTTP on their own schedule.
- * Each has its own way to be told whether it should try again, and to report what it has given up. The provider's
- * verifier brings its dialect along, and the edge app answers in it.
+ * Each provider needs its own answers to stop or delay its retries, and reports given-up messages in its own
+ * form. The provider's verifier brings the dialect, and the edge app answers in it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a push provider's dialect says of itself, for a document that describes the edge app.
+ * A dialect's description for the OpenAPI document of the edge app.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The ports of half messages: who can say what became of a business operation, and the fence that decides it.
+ * The ports of half messages: the check-back, and the fence that decides the outcome.
  *
  * @module
  */

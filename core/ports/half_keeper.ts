@@ -1,5 +1,5 @@
 /**
- * The port of whoever keeps half messages: the store of this bus, or a service that has one.
+ * The port of the keeper of half messages: this bus's own store, or another service.
  *
  * @module
  */

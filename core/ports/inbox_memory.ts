@@ -1,10 +1,10 @@
 /**
- * What the inbox remembers of a message beyond its record: which one it was, not what it said.
+ * What the inbox remembers of a message after its record was deleted: its identity, not its content.
  *
- * A record is deleted some time after it is settled. Where the inbox is to remember longer, pruning keeps a
- * few bytes of it, so that a late redelivery is known. What is older than these is forgotten, and the store keeps
- * until when it has forgotten anything: a message whose first attempt began later, and that is not known,
- * cannot have been here.
+ * A record is deleted some time after it is settled. If the inbox must remember longer, pruning writes a small
+ * digest, so that a late redelivery is recognised. When digests expire, the store keeps the arrival time of the
+ * latest one that it forgot. A message whose first attempt began after that time and that is not known cannot
+ * have been here.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * The parts of a platform that the ports speak of, in the least form that will do; the platform's own
- * fit.
+ * The platform types that the ports need, as small interfaces. The platform's own types fit them.
  *
  * @module
  */

@@ -1,11 +1,11 @@
 /**
- * Pulling: how messages are fetched from a transport that does not bring them by itself.
+ * Pulling: how messages are fetched from a transport that does not push them.
  *
- * A bus calls `pull` of such a transport in its tick and, while it runs, now and then. The transport hands
- * what has come to `deliver` in batches, and acknowledges what that kept: `accepted`, `handled` and
- * `failed` alike. What was `rejected` is set aside with the reason, where it can be seen. Anything else
- * stays with the transport, for a later call of this or another process. A `deliver` that rejects keeps
- * nothing. Pulling is safe many times at once, in several processes too.
+ * A bus calls `pull` in each tick and, while it is started, in a loop. The transport passes messages to
+ * `deliver` in batches. It acknowledges those with the results `accepted`, `handled` and `failed`. It parks
+ * `rejected` ones with the reason, where an operator can see them. All others stay in the transport for a later
+ * call of this or another process. If `deliver` rejects, none is acknowledged. Several calls and processes may
+ * pull at once.
  *
  * @module
  */

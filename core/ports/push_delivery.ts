@@ -1,5 +1,5 @@
 /**
- * What a push provider, which delivers for others, says of a delivery.
+ * What a push provider says about a delivery.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What several destinations together made of one message.
+ * Whether a message may have arrived, judged from the results of sending it.
  *
  * @module
  */

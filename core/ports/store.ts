@@ -1,9 +1,9 @@
 /**
- * The ports: what the bus asks of a store and of a transport.
+ * The store port: what the bus asks of a store.
  *
- * They are narrow, free of policy and take batches. A store applies patches that
- * {@linkcode transition} decided and never decides anything itself, so that no two stores can differ
- * on a rule. What differs between adapters is declared in their capabilities.
+ * It is narrow, has no policy and takes batches. A store applies patches that {@linkcode transition} decided
+ * and decides nothing itself, so that stores cannot differ in a rule. Capabilities declare what differs between
+ * adapters.
  *
  * @module
  */

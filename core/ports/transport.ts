@@ -1,6 +1,5 @@
 /**
- * The ports of what carries messages, and of those who take them in. What they promise is in
- * {@link ./store.ts}.
+ * The transport port: what carries messages, and what receives them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Calling code of the user's whose result nobody waits for, such as an observer.
+ * Calls user code whose result is not needed, such as an observer. What it throws is caught.
  *
  * @module
  */

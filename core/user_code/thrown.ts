@@ -1,6 +1,6 @@
 /**
- * Reading thrown values. JavaScript lets anything be thrown: an error whose `name` is a symbol, one with a
- * getter that throws, a proxy that was revoked. Nothing here throws, whatever it is given.
+ * Reads thrown values safely. JavaScript lets anything be thrown: an error whose `name` is a symbol, a getter
+ * that throws, a revoked proxy. Nothing here throws, whatever the value.
  *
  * @module
  */

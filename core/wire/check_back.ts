@@ -1,9 +1,8 @@
 /**
- * Check-back over HTTP: a question and its answer, as whoever asks and the active side must agree on
- * them.
+ * Check-back over HTTP: the question and its answer, for the keeper and the participant.
  *
- * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an
- * answer is made of its request, so that it answers nothing else.
+ * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an answer is
+ * derived from its request, so that it answers no other request.
  *
  * @module
  */

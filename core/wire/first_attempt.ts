@@ -1,9 +1,9 @@
 /**
- * When the first attempt to send a message began that may have arrived.
+ * The time at which the first attempt began that may have delivered a message.
  *
- * Each send says so. A receiver that does not know the message, and whose memory does not reach back to
- * then, cannot tell whether it has handled it. In the ordinary life of a message the first attempt is this one, and
- * nothing has to be kept for it.
+ * Each send carries it. A receiver that does not know the message and has forgotten what came after that time
+ * cannot tell whether it has handled it. Usually the first attempt is the current one, and nothing needs to be
+ * stored for it.
  *
  * @module
  */

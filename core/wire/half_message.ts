@@ -1,6 +1,5 @@
 /**
- * Half messages over HTTP: what a client asks of the service that keeps them, and what that says, as
- * both must agree on them.
+ * Half messages over HTTP: the requests of a participant and the answers of the keeper.
  *
  * All of it is JSON of the type `application/vnd.atlast.half+json`. The operation and the id are in the
  * body, because the body is what a signature covers.

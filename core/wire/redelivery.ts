@@ -1,6 +1,6 @@
 /**
- * Redelivery: a receiver has its own retry policy drive whoever delivers to it. It says when it wants
- * the next attempt, and when there shall be none.
+ * Redelivery: a receiver applies its own retry policy to the sender. Its answer says when the next attempt
+ * should be, or that there must be none.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A header that a transport adds for a push provider that gives the request back when it gives a message up: how
- * many bytes the body has, and the message's id. It is none of the message's own, so no subscriber sees it.
+ * A header that a transport adds for a push provider that reports given-up messages with the original request.
+ * It has the message's id and the length of the body. Subscribers do not see it.
  *
  * @module
  */

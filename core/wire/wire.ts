@@ -1,7 +1,6 @@
 /**
- * Messages in HTTP requests, as the transport that sends them and the edge that takes them must
- * agree on: which headers belong to a message, how a batch and its answer are written, and what a
- * verifier is given.
+ * Messages in HTTP requests, for the transport that sends them and the edge app that receives them: which
+ * headers belong to a message, the form of a batch and its answer, and what a verifier gets.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * One way in for several kinds of callers, such as services of one's own and a push provider.
+ * A verifier that accepts what any of several verifiers accepts, such as one's own services and a push
+ * provider.
  *
  * @module
  */

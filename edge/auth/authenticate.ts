@@ -1,5 +1,5 @@
 /**
- * Requests that may do what they ask.
+ * Authenticates requests and checks the right that their route needs.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a principal may do with half messages that are kept here.
+ * What a principal may do with the half messages of this keeper.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The verifier of a route, which never stands in for that of another.
+ * Finds the verifier of a route. A route never falls back on another's.
  *
  * @module
  */

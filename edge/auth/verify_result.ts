@@ -1,5 +1,5 @@
 /**
- * What a verifier gives, which may be code of the user's.
+ * Checks the result of a verifier, which may be user code.
  *
  * @module
  */

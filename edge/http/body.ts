@@ -1,5 +1,5 @@
 /**
- * Reading a request's body, never more of it than the limit.
+ * Reads the body of a request, up to the limit.
  *
  * @module
  */

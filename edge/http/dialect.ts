@@ -1,5 +1,5 @@
 /**
- * Refusals in the dialect of whoever is refused.
+ * Writes a refusal in the dialect of the sender.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * What stands around every route: the request's id, the limit on its headers, and answers for whatever
- * a route throws.
+ * Wraps every route: the request id, the limit on headers, and the answer to a thrown error.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The headers of a request: how many it may have, and which of them are a message's own.
+ * The headers of a request: their limit, and those that belong to a message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A body as it came, in the form in which it is kept.
+ * Converts the body of a request into the body of a message.
  *
  * @module
  */

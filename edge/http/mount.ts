@@ -1,5 +1,5 @@
 /**
- * Routes put together into an app.
+ * Mounts the routes on an app.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Request ids: by which a caller's log and this service's can be laid side by side.
+ * Request ids, by which the logs of caller and service can be matched.
  *
  * @module
  */

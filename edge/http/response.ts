@@ -1,5 +1,5 @@
 /**
- * Answers in JSON.
+ * Makes JSON responses.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Answers that are signed, so that whoever asks knows that the right service gave them, to this very request.
+ * Signs responses, so that the caller knows which service answered, and to which request.
  *
  * @module
  */

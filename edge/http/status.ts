@@ -1,5 +1,5 @@
 /**
- * HTTP statuses: the one place that gives errors and results theirs.
+ * HTTP statuses: the only place that assigns them to errors and results.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What operations answer: the header of every answer, and what each refusal means.
+ * The responses of operations: the header of each, and the meaning of each refusal.
  *
  * @module
  */

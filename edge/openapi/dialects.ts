@@ -1,5 +1,5 @@
 /**
- * What the dialects of push providers add to the document.
+ * The parts of the document that come from dialects of push providers.
  *
  * @module
  */

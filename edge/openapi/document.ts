@@ -1,5 +1,5 @@
 /**
- * The document that describes the edge app.
+ * Makes the document that describes the edge app.
  *
  * @module
  */

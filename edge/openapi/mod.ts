@@ -1,6 +1,5 @@
 /**
- * The OpenAPI document of the edge app, made from zod schemas. This is the only part of the edge that
- * brings zod along.
+ * The OpenAPI document of the edge app, made from zod schemas. No other part of the edge imports zod.
  *
  * @module
  */

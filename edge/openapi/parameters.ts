@@ -1,5 +1,5 @@
 /**
- * The headers of requests: those of a message, and by which a caller is known.
+ * The headers of requests: those of a message, and those that authenticate the caller.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * What goes over the wire at the edge app, as zod schemas. They describe; the app itself reads with code
- * of its own, which says better what is wrong.
+ * The bodies of requests and responses as zod schemas. They only describe: the app has parsers of its own, with
+ * better error messages.
  *
  * @module
  */

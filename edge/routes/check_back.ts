@@ -1,5 +1,5 @@
 /**
- * The check-back route: an active side tells what became of the business operation of a half message.
+ * The check-back route: the participant answers what became of the business operation of a half message.
  *
  * @module
  */

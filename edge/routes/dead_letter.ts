@@ -1,5 +1,5 @@
 /**
- * The undeliverable route: a push provider reports messages that it has given up.
+ * The undeliverable route: a push provider reports messages that it gave up.
  *
  * @module
  */

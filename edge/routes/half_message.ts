@@ -1,6 +1,5 @@
 /**
- * The half-message route: other services prepare half messages here, bring their outcome, and ask how
- * they stand.
+ * The half-message route: participants prepare half messages, confirm or cancel them, and ask for their state.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The publish route: services in other languages put messages into the outbox of this one.
+ * The publish route: services in other languages publish through this service's outbox.
  *
  * @module
  */

@@ -1,7 +1,7 @@
 /**
- * The bus as a push provider needs it. For one that delivers again, what is not done yet is refused until it is
- * time. For one that dead-letters, what failed for good is refused for good. So the bus's own schedule drives the
- * provider.
+ * The receiver for push providers. A message that is not handled yet is refused until it is due, if the
+ * provider redelivers. A message that failed for good is refused for good, if the provider dead-letters. So the
+ * provider follows the bus's own schedule.
  *
  * @module
  */

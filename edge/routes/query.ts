@@ -1,6 +1,6 @@
 /**
- * The query route: whoever waits for a message asks how it stands, so that one who missed every
- * notification can still learn of it.
+ * The query route: a service that waits for a message asks for its state, for example after it missed a
+ * notification.
  *
  * @module
  */

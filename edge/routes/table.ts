@@ -1,5 +1,5 @@
 /**
- * The routes of a bus: those that are always there, and those that an option asks for.
+ * The routes of a bus: those that are always there, and those that an option adds.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How long a tick that came over HTTP may take.
+ * The time budget of a tick over HTTP.
  *
  * @module
  */

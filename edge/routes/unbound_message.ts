@@ -1,5 +1,5 @@
 /**
- * Messages of which nobody signed the headers.
+ * Messages whose headers nobody signed.
  *
  * @module
  */

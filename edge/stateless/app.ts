@@ -1,5 +1,5 @@
 /**
- * The app of a subscriber that has no store.
+ * The app of a subscriber without a store.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * A subscriber without a store: an app that handles messages within their delivery, at least once. It
- * brings along no store, no schema library and no driver.
+ * Subscribers without a store: an app that handles messages within their delivery, at least once. It imports no
+ * store, schema library or driver.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Which attempt a delivery of QStash's is.
+ * Reads which attempt a QStash delivery is.
  *
  * @module
  */

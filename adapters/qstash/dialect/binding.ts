@@ -1,7 +1,7 @@
 /**
- * How the headers of a message that QStash carries are bound. QStash signs the body and the URL of the
- * destination, and no header. So the publisher puts a digest of the message's headers and its content type
- * into the query of the destination, and the receiver compares.
+ * Binds the headers of a message that QStash carries. QStash signs the body and the destination URL, but no
+ * header. So the publisher puts a digest of the headers and the content type into the URL's query, and the
+ * receiver compares it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * QStash's failure callbacks: what it reports of a message that it has given up and put into its DLQ.
+ * QStash's failure callbacks: its reports of messages that it gave up and put into its DLQ.
  *
  * @module
  */

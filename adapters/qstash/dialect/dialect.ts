@@ -1,5 +1,5 @@
 /**
- * The dialect of QStash: what it understands of an answer, and what it reports.
+ * The dialect of QStash: which answers it understands, and how it reports failures.
  *
  * @module
  */

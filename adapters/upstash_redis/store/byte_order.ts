@@ -1,5 +1,5 @@
 /**
- * The order in which Redis has members of one score.
+ * The order in which Redis sorts members with the same score.
  *
  * @module
  */

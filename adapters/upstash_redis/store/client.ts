@@ -1,5 +1,5 @@
 /**
- * How scripts and commands reach Redis over HTTP.
+ * Sends scripts and commands to Redis over HTTP.
  *
  * @module
  */

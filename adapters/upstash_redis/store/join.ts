@@ -1,5 +1,5 @@
 /**
- * Joining what the user writes to Redis: a transaction of ours, or a MULTI of the official client.
+ * Joins the user's own Redis writes: a transaction of ours, or a MULTI of the official client.
  *
  * @module
  */

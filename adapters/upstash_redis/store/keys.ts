@@ -1,8 +1,8 @@
 /**
  * The names of the keys in Redis.
  *
- * Every key begins with the prefix in braces, so that all of one bus are in one hash slot and a script
- * may use them together.
+ * Every key begins with the prefix in braces, so that all keys of a bus are in one hash slot and a script may
+ * use them together.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Lists of records: one set is read page by page, several are read side by side and put in one order.
+ * Lists records: one set page by page, or several sets merged in one order.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What the inbox remembers of messages whose records were deleted, as text in Redis.
+ * The text form of what the inbox remembers.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Deleting records that expired.
+ * Deletes expired records.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * Records as text in Redis: one value for where a record stands, which scripts read and write, and one for
- * its message, which never changes.
+ * Records as text in Redis: one value for the standing, which scripts read and write, and one for the message,
+ * which never changes.
  *
- * Neither begins as JSON does, so that a client that parses what looks like JSON leaves them alone.
+ * Neither begins like JSON, so that a client that parses JSON leaves them alone.
  *
  * @module
  */

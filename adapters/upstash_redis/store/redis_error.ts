@@ -1,5 +1,5 @@
 /**
- * What Upstash Redis refuses, in words that show no secret and no body.
+ * Translates errors of Upstash Redis. The result has no secret and no body.
  *
  * @module
  */

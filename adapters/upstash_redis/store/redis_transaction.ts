@@ -1,5 +1,5 @@
 /**
- * Transactions in Redis: the user's own writes with messages and fences, in one script.
+ * Transactions in Redis: the user's own writes, messages and fences in one script.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * How much goes in one request.
+ * Splits batches by the size limit of a request.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The scripts, as they are sent.
+ * The text of the scripts as they are sent.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Tokens, by which a call is known that comes twice.
+ * Tokens that identify a repeated call.
  *
  * @module
  */

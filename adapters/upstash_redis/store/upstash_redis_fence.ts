@@ -1,9 +1,9 @@
 /**
  * The fence in Upstash Redis, for half messages whose business data is there.
  *
- * A script decides a half message: the operation's, which writes `committed` with the user's own writes, or a
- * check's, which writes `aborted`. The one that comes first lets the other not through. An operation takes effect
- * in one moment, so that none is ever seen half done: one that has not come yet when the check does is aborted.
+ * A script decides a half message: the operation's script writes `committed` with the user's own writes, and a
+ * check-back's script writes `aborted`. The first one excludes the other. A script is atomic, so an operation
+ * is never seen half done: one that has not run when the check-back does is aborted.
  *
  * @module
  */

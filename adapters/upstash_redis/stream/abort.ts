@@ -1,5 +1,5 @@
 /**
- * Waiting that ends when the work should stop.
+ * Awaits work until it is done or a signal aborts.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Acknowledgements: one command for each stream, however many entries.
+ * Acknowledges entries: one command for each stream.
  *
  * @module
  */

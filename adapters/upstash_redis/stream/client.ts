@@ -1,5 +1,5 @@
 /**
- * What the stream transport needs of the official client.
+ * The parts of the official client that the stream transport uses.
  *
  * @module
  */

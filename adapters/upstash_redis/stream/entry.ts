@@ -1,8 +1,8 @@
 /**
  * Messages as entries of a stream: the headers in one field, the body in another.
  *
- * Each value begins with a mark, so that none of them reads as JSON: the official client would otherwise
- * turn `"007"`, `"1e3"` or `{"a":1}` into what they are not, and cut off a byte-order mark.
+ * Each value begins with a mark, so that none of them reads as JSON. Otherwise the official client would parse
+ * `"007"`, `"1e3"` or `{"a":1}`, and remove a byte-order mark.
  *
  * @module
  */

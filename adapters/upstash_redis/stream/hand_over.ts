@@ -1,5 +1,5 @@
 /**
- * Handing messages to a receiver, so that one that it cannot bear does not keep the others back.
+ * Passes messages to the receiver. One that fails does not hold up the others.
  *
  * @module
  */

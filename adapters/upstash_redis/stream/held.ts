@@ -1,6 +1,6 @@
 /**
- * What this consumer holds: entries that it fetched and that nobody has taken yet. They are kept here, so
- * that trying again costs no command; if this process dies, others take them over.
+ * Entries that this consumer has fetched and the receiver has not taken yet. Trying them again costs no
+ * command. If this process dies, other consumers take them over.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Parking: entries that nobody will take are set aside, where they can be seen and put back by hand.
+ * Parking: entries that were rejected are moved to a stream where an operator can see them and put them back.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Tidying: trims streams to what some group still needs, and removes consumers that are gone.
+ * Prunes streams: trims entries that every group has had, and removes consumers that are gone.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Pulling: fetches entries, hands them over, and acknowledges what was taken.
+ * Pulling: fetches entries, passes them to the receiver, and acknowledges those that it took.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Reading: what a group has not had yet, of all its streams by one command.
+ * Reads the new entries of all streams of a group with one command.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Removing a group that will never fetch again.
+ * Removes a group that will not read again.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Running commands, with errors that carry no message along.
+ * Runs commands. Errors contain no message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Sending: one `XADD` for each message, many of them in one request.
+ * Sends messages: one `XADD` each, many in one request.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The streams of a transport: their keys, and which of them a subscriber's patterns mean.
+ * The streams of a transport: their keys, and those that match a subscriber's patterns.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Taking over: entries that a consumer fetched and never acknowledged, because it died or is stuck.
+ * Takes over entries that a consumer fetched and never acknowledged, because it died or is stuck.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Turns: what one process of a group does now and then for all of them.
+ * Turns: work that one process does at intervals for the whole group.
  *
  * @module
  */

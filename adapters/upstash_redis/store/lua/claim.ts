@@ -1,5 +1,5 @@
 /**
- * The scripts that claim, renew claims, and say when there is something to claim.
+ * The scripts that claim records, renew leases, and find the next due time.
  *
  * @module
  */

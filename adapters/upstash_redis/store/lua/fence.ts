@@ -1,5 +1,5 @@
 /**
- * The script that asks a fence.
+ * The script that decides a half message when it is asked.
  *
  * @module
  */

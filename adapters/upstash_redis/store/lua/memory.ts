@@ -1,9 +1,9 @@
 /**
- * The scripts of what the inbox remembers of messages whose records were deleted.
+ * The scripts for what the inbox remembers of messages whose records were deleted.
  *
- * Memories of messages that arrived at about the same time are in one hash, a bucket, from the digest of the key to
- * the digests of the rest. A sorted set has the buckets by when the last message of each may have arrived; so
- * whole buckets are forgotten at once, and few have to be asked.
+ * Messages that arrived at about the same time share a hash, a bucket, which maps the digest of the key to the
+ * other digests. A sorted set orders the buckets by the latest arrival in each. So a whole bucket is forgotten
+ * at once, and a lookup reads few buckets.
  *
  * @module
  */

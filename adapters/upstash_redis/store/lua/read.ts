@@ -1,5 +1,5 @@
 /**
- * The scripts that list records, and delete those that expired.
+ * The scripts that list records and delete expired ones.
  *
  * @module
  */

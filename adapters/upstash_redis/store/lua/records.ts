@@ -1,12 +1,12 @@
 /**
- * What the scripts share: reading and writing where a record stands, and keeping the sorted sets in step.
+ * What the scripts share: reading and writing a record's standing, and keeping the sorted sets in step.
  *
- * The standing is the truth, the sets only lead to it. Each script first reads and decides, then adds to sets,
- * then writes standings, then takes out of sets, so that one that the server breaks off leaves at the most a
- * set with a member too many; whoever finds a member looks at its standing before it believes it.
+ * The standing is authoritative; the sets are indexes. Each script reads and decides, then adds to sets, writes
+ * standings, and removes from sets. If the server interrupts it, a set has at most a member too many. Every
+ * reader checks the standing of a member.
  *
- * The first argument of each script is what all keys begin with. Times are whole milliseconds in text, which
- * Lua never rounds; "-" is none.
+ * The first argument of each script is the prefix of all keys. Times are whole milliseconds as text, which Lua
+ * never rounds; "-" is none.
  *
  * @module
  */

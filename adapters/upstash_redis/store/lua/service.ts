@@ -1,5 +1,5 @@
 /**
- * The script that draws the id of a service.
+ * The script that creates the id of a service.
  *
  * @module
  */

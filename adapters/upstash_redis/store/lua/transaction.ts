@@ -1,9 +1,9 @@
 /**
- * The scripts in which messages and fences go with the user's own writes.
+ * The scripts that write messages and fences together with the user's own writes.
  *
- * Redis takes nothing back that a script wrote before it failed. So first everything is checked that could refuse
- * the transaction, then the user's part runs, and only when it has come to its end are fences and messages
- * written: a part that fails leaves no message.
+ * Redis does not undo the writes of a script that fails. So the script first checks everything that could
+ * refuse the transaction, then runs the user's part, and writes fences and messages last. If the user's part
+ * fails, no message is stored.
  *
  * @module
  */

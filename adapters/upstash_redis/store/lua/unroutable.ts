@@ -1,5 +1,5 @@
 /**
- * The scripts for records that wait for a route or a subscriber: they are found among those that are due first.
+ * The scripts for records that wait for a route or a subscriber. They find them among the first due records.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
- * The script that settles and adds: everything that changes where a record stands, but for claims.
+ * The script that settles and adds: every change of a standing except claims.
  *
- * A call that comes twice, because its first answer was lost, finds its own token in what it wrote and
- * answers as it did the first time.
+ * A call that is repeated because its first answer was lost finds its own token in what it wrote, and answers
+ * as it did the first time.
  *
  * @module
  */
