@@ -21,12 +21,14 @@ import { rememberingOf } from "../bus/settings/retention.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { NewRecord } from "../core/ports/record.ts";
 import { startRedis } from "../tools/redis_server.ts";
+import type { InboxMemoryResults } from "./inbox_memory_results.ts";
 import { machine } from "./machine.ts";
 
 const DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres";
 const DAY_MS = 24 * 60 * 60_000;
 /** For how long the keys are remembered that are measured. */
-const REMEMBER_MS = 30 * DAY_MS;
+const REMEMBER_DAYS = 30;
+const REMEMBER_MS = REMEMBER_DAYS * DAY_MS;
 const NOW_MS = Date.now();
 /** How many keys one step adds. */
 const STEP = 1_000_000;
@@ -35,9 +37,10 @@ const PRUNED = 1_000;
 const RETURNING = 50;
 
 const keys = Number(process.argv[process.argv.indexOf("--keys") + 1] ?? Number.NaN) || 10_000_000;
-const results = {
+const results: InboxMemoryResults = {
   machine: machine(),
   keys,
+  rememberDays: REMEMBER_DAYS,
   postgres: await onPostgres(process.env["ATLAST_TEST_POSTGRES_URL"] ?? DEFAULT_URL),
   redis: await onRedis(),
 };
@@ -139,7 +142,7 @@ async function onRedis() {
     const bytes = await usedMemory(connection) - before;
     const returning = await returningOf("late");
     return {
-      version: /redis_version:(\S+)/.exec(await connection.info("server"))?.[1],
+      version: /redis_version:(\S+)/.exec(await connection.info("server"))?.[1] ?? "unknown",
       bytesPerKey: Math.round(bytes / keys * 10) / 10,
       billedToRemember: { records: PRUNED, commands: pruning },
       billedToAddUnlessKnown: {

@@ -19,7 +19,7 @@ import { type Scenario, SCENARIOS } from "./plan.ts";
 import { startPostgres } from "../tools/postgres_server.ts";
 import { startRedis } from "./redis_server.ts";
 import { number, tableOf } from "./report.ts";
-import { type Outcome, resultsOf, type Run } from "./results.ts";
+import { type Outcome, type ResultsFile, resultsOf, type Run } from "./results.ts";
 import type { Place } from "./stage.ts";
 import { loadSubject, ON_REDIS, PEERS, type SubjectName } from "./subjects/load.ts";
 
@@ -51,13 +51,19 @@ async function main(options: Options): Promise<number> {
     const databases = new Databases(server.url, server.pid);
     stops.push(() => databases.end());
     await databases.prepare();
-    console.log(`${machine()}\n`);
-    console.log(
-      versions(await databases.version(), redis?.version ?? null, peers, options.subjects),
-    );
+    const about = {
+      machine: machine(),
+      versions: versions(
+        await databases.version(),
+        redis?.version ?? null,
+        peers,
+        options.subjects,
+      ),
+    };
+    console.log(`${about.machine}\n\n${about.versions}`);
     const place: Place = { databases, redis, peers, amounts: options.amounts };
     const outcomes = await measureAll(place, options, redis !== null);
-    if (options.out !== null) save(options.out, outcomes);
+    if (options.out !== null) save(options.out, about, outcomes);
     console.log(`Took ${((performance.now() - startMs) / MINUTE_MS).toFixed(1)} minutes`);
     return 0;
   } finally {
@@ -116,11 +122,23 @@ async function measureOnce(
   }
 }
 
-function save(folder: string, outcomes: readonly Outcome[]): void {
+function save(
+  folder: string,
+  { machine, versions }: Omit<ResultsFile, "results">,
+  outcomes: readonly Outcome[],
+): void {
   mkdirSync(folder, { recursive: true });
   const results = outcomes.flatMap(resultsOf);
-  const lines = results.map((result) => `  ${JSON.stringify(result)}`);
-  writeFileSync(join(folder, "results.json"), `[\n${lines.join(",\n")}\n]\n`);
+  // A line for each result, so that a diff shows what changed.
+  const lines = results.map((result) => `    ${JSON.stringify(result)}`).join(",\n");
+  const about = [
+    `"machine": ${JSON.stringify(machine)}`,
+    `"versions": ${JSON.stringify(versions)}`,
+  ];
+  writeFileSync(
+    join(folder, "results.json"),
+    `{\n  ${about.join(",\n  ")},\n  "results": [\n${lines}\n  ]\n}\n`,
+  );
   writeFileSync(join(folder, "chart.svg"), chartOf(results));
   console.log(`Wrote ${join(folder, "results.json")} and chart.svg`);
 }

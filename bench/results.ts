@@ -7,7 +7,16 @@ import type { Measurement } from "./measurement.ts";
 import type { Scenario } from "./plan.ts";
 import type { SubjectName } from "./subjects/load.ts";
 
-/** One line of `results.json`. */
+/** The form of `results.json`. */
+export interface ResultsFile {
+  /** The machine, with how busy it was. */
+  readonly machine: string;
+  /** The versions of everything that was measured. */
+  readonly versions: string;
+  readonly results: readonly Result[];
+}
+
+/** One line of the results. */
 export interface Result {
   readonly scenario: string;
   readonly subject: SubjectName;

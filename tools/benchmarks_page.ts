@@ -1,35 +1,37 @@
 /**
- * `deno task docs` writes the results in `docs/benchmarks.md` with this, from `bench/results.json`, so that no
- * figure is copied by hand. `tests/laws/pages_test.ts` fails when the page is not current.
+ * Writes the figures in `docs/benchmarks.md` from the results files in `bench/`, so that none is copied by hand.
+ * `deno task docs` calls it, and `tests/laws/pages_test.ts` fails when the page is not current.
  *
  * @module
  */
+import type { InboxMemoryResults } from "../bench/inbox_memory_results.ts";
 import { SCENARIOS } from "../bench/plan.ts";
 import { labelOf, number } from "../bench/report.ts";
-import type { Result } from "../bench/results.ts";
-import { type GeneratedPage, readSource } from "./docs/markdown.ts";
+import type { Result, ResultsFile } from "../bench/results.ts";
+import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdown.ts";
 
-const BEGIN = "<!-- results:begin -->";
-const END = "<!-- results:end -->";
 const NONE = "";
 
 /** The page of benchmarks, of which the results are generated. */
 export const benchmarksPage: GeneratedPage = {
   path: "docs/benchmarks.md",
   text: (current) => {
-    const results = JSON.parse(readSource("bench/results.json")) as Result[];
-    return withResults(current, results);
+    const file = JSON.parse(readSource("bench/results.json")) as ResultsFile;
+    const memory = JSON.parse(readSource("bench/inbox_memory.json")) as InboxMemoryResults;
+    return withPart(
+      withPart(current, "results", resultsOf(file)),
+      "inbox-memory",
+      memoryOf(memory),
+    );
   },
 };
 
-/** The page with a table of the results. */
-export function withResults(page: string, results: readonly Result[]): string {
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) {
-    throw new Error(`Cannot write the results: the page has no ${BEGIN} … ${END}`);
-  }
-  return `${page.slice(0, begin)}${BEGIN}\n\n${resultsTable(results)}\n\n${page.slice(end)}`;
+function resultsOf({ machine, versions, results }: ResultsFile): string {
+  const rounds = Math.max(...results.map(({ runs }) => runs));
+  return [
+    `Rounds: ${rounds}. Machine: ${machine}. Versions: ${versions}.`,
+    resultsTable(results),
+  ].join("\n\n");
 }
 
 /** A line for each result of each scenario, a column for each subject. */
@@ -53,7 +55,34 @@ function resultsTable(results: readonly Result[]): string {
   );
 }
 
-function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+function memoryOf({ machine, keys, rememberDays, postgres, redis }: InboxMemoryResults): string {
+  const { heapBytesPerKey, keyIndexBytesPerKey, arrivalIndexBytesPerKey } = postgres;
+  const total = heapBytesPerKey + keyIndexBytesPerKey + arrivalIndexBytesPerKey;
+  const { billedToRemember, billedToAddUnlessKnown } = redis;
+  const late = billedToAddUnlessKnown.records;
+  return [
+    `Messages remembered: ${
+      number(keys)
+    }, for ${rememberDays} days. Machine: ${machine}. Versions: ` +
+    `Postgres ${postgres.version}, Redis ${redis.version}.`,
+    tableOf(["what", "Postgres", "Redis"], [
+      [
+        "bytes for each message",
+        `${total.toFixed(1)} (${heapBytesPerKey} in the table, ${keyIndexBytesPerKey} and ` +
+        `${arrivalIndexBytesPerKey} in its indexes)`,
+        String(redis.bytesPerKey),
+      ],
+      [
+        `billed commands to remember ${number(billedToRemember.records)} messages`,
+        NONE,
+        String(billedToRemember.commands),
+      ],
+      [
+        `billed commands to receive ${late} late messages`,
+        NONE,
+        String(billedToAddUnlessKnown.commands),
+      ],
+      [`time to receive ${late} late messages (median)`, `${postgres.addUnlessKnownMs} ms`, NONE],
+    ]),
+  ].join("\n\n");
 }

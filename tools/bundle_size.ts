@@ -1,38 +1,56 @@
 /**
- * `deno task bundle-size`: how large a stateless subscriber is when it is deployed to a worker, beside its
- * parts and what others take for the same. The last line is `bundle-size: N bytes`. With `--files` it
- * shows first what takes how much of it.
+ * `deno task bundle-size`: measures how large a stateless subscriber is when it is deployed to a worker, with its
+ * parts and with what others take for the same. Writes `tools/bundle/sizes.json` and the table in
+ * `docs/stateless.md`. The last line is `bundle-size: N bytes`. With `--files` it first lists the largest files in
+ * the bundle.
  *
  * @module
  */
+import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { bundled } from "./bundle/bundle.ts";
 import { ownPackages, peerPackages } from "./bundle/packages.ts";
 import { OWN, PEERS, type Program, SUBSCRIBER } from "./bundle/programs.ts";
+import type { BundleSize } from "./bundle/sizes.ts";
+import { write } from "./docs/markdown.ts";
+import { statelessPage } from "./stateless_page.ts";
 
 /** How many files `--files` shows. */
 const MOST_FILES = 40;
+const SIZES = new URL("bundle/sizes.json", import.meta.url);
 
 const own = ownPackages();
 if (process.argv.includes("--files")) showFiles();
 console.log("minified and gzipped (level 9), for a worker:\n");
-for (const program of OWN) show(program, own);
-showPeers();
-console.log(`\nbundle-size: ${bundled(SUBSCRIBER.source, own).gzipBytes} bytes`);
+const ownSizes = OWN.map((program) => measured(program, own));
+const peerSizes = measuredPeers();
+// Without the network nothing is written, because the table has both.
+if (peerSizes !== null) save([...ownSizes, ...peerSizes]);
+const { gzipBytes } = ownSizes.find(({ name }) => name === SUBSCRIBER.name)!;
+console.log(`\nbundle-size: ${gzipBytes} bytes`);
 
-/** The comparison needs the network once; the figure does not. */
-function showPeers(): void {
+/** The sizes of the programs of others; null if their packages cannot be installed. */
+function measuredPeers(): BundleSize[] | null {
+  let packages: string;
   try {
-    const packages = peerPackages();
-    for (const program of PEERS) show(program, packages);
+    packages = peerPackages();
   } catch (error) {
     console.log(`\nNot compared: ${error instanceof Error ? error.message : error}`);
+    return null;
   }
+  return PEERS.map((program) => measured(program, packages));
 }
 
-function show({ name, source }: Program, packages: string): void {
+function measured({ name, source }: Program, packages: string): BundleSize {
   const { gzipBytes } = bundled(source, packages);
   console.log(`${gzipBytes.toLocaleString("en").padStart(9)}  ${name}`);
+  return { name, gzipBytes };
+}
+
+function save(sizes: readonly BundleSize[]): void {
+  writeFileSync(SIZES, `${JSON.stringify(sizes, null, 2)}\n`);
+  console.log();
+  write(statelessPage);
 }
 
 function showFiles(): void {

@@ -6,10 +6,9 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Box, isSettled, type State, TRANSITIONS } from "../core/lifecycle/lifecycle.ts";
+import { withPart } from "./docs/markdown.ts";
 
 const PAGE = new URL("../docs/concepts.md", import.meta.url);
-const BEGIN = "<!-- lifecycle:begin -->";
-const END = "<!-- lifecycle:end -->";
 
 /** How a message comes into each box; the table holds only what happens to it afterwards. */
 const BIRTHS: Readonly<Record<Box, readonly (readonly [State, string])[]>> = {
@@ -19,12 +18,7 @@ const BIRTHS: Readonly<Record<Box, readonly (readonly [State, string])[]>> = {
 
 /** A page with its diagram as the table has it now. */
 export function withDiagram(page: string): string {
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END);
-  if (begin < 0 || end < begin) {
-    throw new Error(`Cannot write the diagram: the page has no ${BEGIN} … ${END}`);
-  }
-  return `${page.slice(0, begin)}${BEGIN}\n\n${diagrams()}\n\n${page.slice(end)}`;
+  return withPart(page, "lifecycle", diagrams());
 }
 
 function diagrams(): string {

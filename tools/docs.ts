@@ -7,8 +7,14 @@ import { type GeneratedPage, write } from "./docs/markdown.ts";
 import { benchmarksPage } from "./benchmarks_page.ts";
 import { errorsPage } from "./errors_page.ts";
 import { optionsPage } from "./options_page.ts";
+import { statelessPage } from "./stateless_page.ts";
 
 /** Every page that is generated, or has a part that is. */
-export const PAGES: readonly GeneratedPage[] = [optionsPage, errorsPage, benchmarksPage];
+export const PAGES: readonly GeneratedPage[] = [
+  optionsPage,
+  errorsPage,
+  benchmarksPage,
+  statelessPage,
+];
 
 if (import.meta.main) PAGES.forEach(write);

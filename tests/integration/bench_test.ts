@@ -7,7 +7,7 @@ import process from "node:process";
 import { after, describe, it } from "node:test";
 import { isLessBetter, SCENARIOS } from "../../bench/plan.ts";
 import { hasPostgres } from "../../tools/postgres_server.ts";
-import type { Result } from "../../bench/results.ts";
+import type { ResultsFile } from "../../bench/results.ts";
 import { redisProblem } from "../support/redis_server.ts";
 import { ROOT } from "../support/repository.ts";
 import { skipFor } from "../support/skip.ts";
@@ -36,7 +36,9 @@ describe("the bench", { skip: reasonToSkip() }, () => {
       `--out=${folder}`,
     ], { cwd: ROOT, encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    const results = JSON.parse(readFileSync(join(folder, "results.json"), "utf8")) as Result[];
+    const file: ResultsFile = JSON.parse(readFileSync(join(folder, "results.json"), "utf8"));
+    const { machine, versions, results } = file;
+    assert.ok(machine.length > 0 && versions.includes("Postgres"));
     const lines = results.map(({ scenario, subject }) => `${scenario} ${subject}`);
     const hasRedis = redisProblem() === null;
     const expected = SCENARIOS.filter(({ load }) => hasRedis || load.kind !== "upstash-redis")

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
-import { OWN, SUBSCRIBER } from "../../tools/bundle/programs.ts";
+import { OWN, PEERS, SUBSCRIBER } from "../../tools/bundle/programs.ts";
+import type { BundleSize } from "../../tools/bundle/sizes.ts";
 import { type Measured, measuredBundles } from "../support/bundles.ts";
+import { readText } from "../support/repository.ts";
 
 /**
  * The most a stateless subscriber may take, in bytes: somewhat over what it does, so that whoever makes
@@ -10,6 +12,9 @@ import { type Measured, measuredBundles } from "../support/bundles.ts";
  * and 25,000 until the verifier of a provider brought all of its dialect along.
  */
 const MAX_BYTES = 25_500;
+
+/** By how much the documented sizes may differ from those of now: small changes do not need a new table. */
+const MAX_DIFFERENCE = 0.03;
 
 /** The files of a bundle that are ours, by their paths, and the packages that are not. */
 function contents({ files }: Measured): { own: string[]; packages: string[] } {
@@ -36,6 +41,17 @@ describe("the bundle of a stateless subscriber", () => {
   it(`has no more than ${MAX_BYTES} bytes`, () => {
     const { gzipBytes } = bundleOf(SUBSCRIBER.name);
     assert.ok(gzipBytes <= MAX_BYTES, `${gzipBytes} bytes`);
+  });
+
+  it("is about as large as docs/stateless.md says (deno task bundle-size)", () => {
+    const sizes: BundleSize[] = JSON.parse(readText("tools/bundle/sizes.json"));
+    assert.deepEqual(sizes.map(({ name }) => name), [...OWN, ...PEERS].map(({ name }) => name));
+    for (const { name } of OWN) {
+      const documented = sizes.find((size) => size.name === name)!.gzipBytes;
+      const { gzipBytes } = bundleOf(name);
+      const difference = Math.abs(gzipBytes / documented - 1);
+      assert.ok(difference <= MAX_DIFFERENCE, `${name}: ${gzipBytes} bytes, not ${documented}`);
+    }
   });
 
   it("has hono in it, and no schema library, driver, store or loop", () => {

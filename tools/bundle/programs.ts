@@ -98,15 +98,15 @@ export const PEERS: readonly Program[] = [
     source: `export { Receiver } from "@upstash/qstash";`,
   },
   {
-    name: `zod, import { z } from "zod"`,
+    name: `zod, \`import { z } from "zod"\``,
     source: `import { z } from "zod"; export ${ZOD_BODY}`,
   },
   {
-    name: `zod, import * as z from "zod"`,
+    name: `zod, \`import * as z from "zod"\``,
     source: `import * as z from "zod"; export ${ZOD_BODY}`,
   },
   {
-    name: `zod, import * as z from "zod/mini"`,
+    name: `zod, \`import * as z from "zod/mini"\``,
     source: `import * as z from "zod/mini"; export ${ZOD_BODY}`,
   },
   {
@@ -128,7 +128,7 @@ export const PEERS: readonly Program[] = [
       });`,
   },
   {
-    name: "the official workflow SDK (@upstash/workflow), with hono",
+    name: "the official workflow SDK (@upstash/workflow 1.3), with hono",
     source: `
       import { Hono } from "hono";
       import { serve } from "@upstash/workflow/hono";

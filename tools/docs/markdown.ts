@@ -29,6 +29,27 @@ export function generate(page: GeneratedPage, current: string): string {
   return formatted(page.text(current));
 }
 
+/**
+ * A page whose part between `<!-- name:begin -->` and `<!-- name:end -->` is `text`.
+ *
+ * @throws {Error} If the page has no such part.
+ */
+export function withPart(page: string, name: string, text: string): string {
+  const [first, last] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`];
+  const begin = page.indexOf(first);
+  const end = page.indexOf(last);
+  if (begin < 0 || end < begin) {
+    throw new Error(`Cannot write the part "${name}" of a page: it has no ${first} … ${last}`);
+  }
+  return `${page.slice(0, begin)}${first}\n\n${text}\n\n${page.slice(end)}`;
+}
+
+/** A table. */
+export function tableOf(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
+}
+
 /** Writes a page and says so. */
 export function write(page: GeneratedPage): void {
   let current = "";

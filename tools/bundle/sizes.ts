@@ -1,0 +1,13 @@
+/**
+ * The form of `sizes.json`, which `deno task bundle-size` writes.
+ *
+ * @module
+ */
+
+/** The size of a bundled program. */
+export interface BundleSize {
+  /** What the program is. */
+  readonly name: string;
+  /** Its size minified and gzipped, in bytes. */
+  readonly gzipBytes: number;
+}
