@@ -2,7 +2,7 @@
  * Atlast: reliable messages between services that agree in the end.
  *
  * A transactional outbox, an idempotent inbox, callbacks that complete or compensate, retries,
- * expiry and clean-up, on Deno, Bun, Node and edge platforms.
+ * expiry and pruning, on Deno, Bun, Node and edge platforms.
  *
  * @example
  * ```ts

@@ -18,7 +18,7 @@ import { checkRetryPolicy, type RetryPolicy } from "../../core/lifecycle/retry.t
 import type { PublishOptions } from "./publish_options.ts";
 import type { Receipt } from "./publish_options.ts";
 
-/** The most messages in one transaction: more gain nothing, and hold locks and the clean-up of others up. */
+/** The most messages in one transaction: more gain nothing, and hold locks and delay the pruning of others. */
 const MAX_BATCH = 1_000;
 
 /** How a subscriber takes messages. */

@@ -15,7 +15,7 @@ import type { Received } from "./inbox_writer.ts";
 import { retry } from "../records/operator.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** What reception works with. */
+/** What a delivery receiver needs. */
 interface DeliveryReceiverParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly consumer: Consumer<Tx>;

@@ -34,7 +34,7 @@ export interface Taken {
   readonly claimed: readonly StoredRecord[];
 }
 
-/** What intake works with. */
+/** What an inbox writer needs. */
 interface InboxWriterParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly subscriptions: Subscriptions<Tx>;

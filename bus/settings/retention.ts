@@ -61,7 +61,7 @@ export function retentionOf(
   return { expiry: { outbox: expiry, inbox }, memory: { recordMs, rememberMs } };
 }
 
-/** How clean-up is to remember; undefined where records are kept as long as anything is known. */
+/** What pruning remembers; undefined where records are kept as long as the inbox must remember. */
 export function rememberingOf(
   { recordMs, rememberMs }: InboxMemory,
   nowMs: number,

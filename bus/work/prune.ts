@@ -15,7 +15,7 @@ import type { Wake } from "./wake_signal.ts";
 const BATCH = 1000;
 
 /**
- * How long clean-up rests after a full batch, as a multiple of the time the batch took, and the longest rest,
+ * How long pruning pauses after a full batch, as a multiple of the time the batch took, and the longest rest,
  * in milliseconds. At nine times as long it took eleven parts of a hundred from those who publish.
  */
 const REST_PER_BATCH = 14;
@@ -34,7 +34,7 @@ export class Pruner<Tx> {
     this.#halfMessages = halves;
   }
 
-  /** When the next clean-up is due, in Unix milliseconds. */
+  /** When the next pruning is due, in Unix milliseconds. */
   get nextMs(): number {
     return this.#nextMs;
   }
@@ -87,7 +87,7 @@ export class Pruner<Tx> {
   }
 }
 
-/** Clean-up that failed is tried again after this share of its period. */
+/** Pruning that failed is tried again after this share of its period. */
 const RETRIES_PER_PERIOD = 60;
 
 /** Cleans up in a loop until `stopped` says so and it is woken. Never rejects. */
@@ -102,7 +102,7 @@ export async function pruneRegularly<Tx>(
     try {
       await pruner.run(Infinity, stopped);
     } catch (error) {
-      observe({ kind: "error", during: "clean-up", error });
+      observe({ kind: "error", during: "prune", error });
     }
     if (stopped()) return;
     const retryAtMs = clock.now() + pruneEveryMs / RETRIES_PER_PERIOD;

@@ -7,7 +7,7 @@ import { openService } from "../shop/service.ts";
 
 const service = openService(Deno.env.toObject());
 
-// The work that is due: retries, delayed messages, check-backs, clean-up. Deploy finds crons that are
+// The work that is due: retries, delayed messages, check-backs, pruning. Deploy finds crons that are
 // set before the server starts.
 Deno.cron("tick", "* * * * *", () => service.tick());
 

@@ -32,7 +32,7 @@ function pruning(expired: number) {
   };
 }
 
-describe("clean-up", () => {
+describe("pruning", () => {
   it("rests fourteen times as long as each full batch took", async () => {
     const { clock, pruner, left } = pruning(2 * BATCH + 1);
     const running = pruner.run(Infinity);

@@ -31,7 +31,7 @@ const ID = /^\d+-\d+$/;
 /** How many consumers of a stream are removed at once. */
 const MAX_REMOVED = 100;
 
-/** Tidies streams now and then. */
+/** Prunes streams at intervals. */
 export class StreamPruner {
   readonly #settings: StreamSettings;
   readonly #turn: Turn;
@@ -40,10 +40,10 @@ export class StreamPruner {
 
   constructor(settings: StreamSettings) {
     this.#settings = settings;
-    this.#turn = new Turn(settings, "tidy", settings.pruneEveryMs);
+    this.#turn = new Turn(settings, "prune", settings.pruneEveryMs);
   }
 
-  /** Tidies these streams, if it is this process's turn. */
+  /** Prunes these streams, if it is this process's turn. */
   async run(keys: readonly string[], nowMs: number): Promise<void> {
     if (!await this.#turn.taken(nowMs)) return;
     const { redis, group, keepMs } = this.#settings;
