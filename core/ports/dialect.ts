@@ -12,8 +12,8 @@ export interface DeliveryDialect {
   /** The provider's name, as it is written for people. */
   readonly name: string;
   /**
-   * A header that every request of this provider has, in lower case. Nobody has verified that a request with it is
-   * the provider's: it only decides in which dialect a refusal is answered.
+   * A header that every request of this provider has, in lower case. Anyone can send it, so it only decides in
+   * which dialect a request is refused before a verifier has said whose it is.
    */
   readonly markHeader: string;
   /**
@@ -33,7 +33,7 @@ export interface DeliveryDialect {
   readonly stoppingRetryMs: number;
   /** How a refusal for good is answered, so that the provider does not try again. */
   readonly finalAnswer: {
-    /** The HTTP status. */
+    /** The HTTP status, of a response that has a body: not 204, 205 or 304. */
     readonly status: number;
     /** HTTP headers to add, their names in lower case. */
     readonly headers: Readonly<Record<string, string>>;

@@ -70,7 +70,10 @@ export type VerifyResult =
     readonly principal?: Principal;
     /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
     readonly push?: PushDelivery;
-    /** How this provider is told what became of the delivery; required with `push`. */
+    /**
+     * How this provider is told what became of the delivery; required with `push`, and only of a principal of kind
+     * `push_provider`.
+     */
     readonly dialect?: DeliveryDialect;
   }
   | {

@@ -70,10 +70,15 @@ export async function verified(
   const result = checkVerifyResult(await verify(asked, body));
   if (result.ok === false) throw refusedBy(result);
   for (const error of result.errors ?? []) around.report(error);
-  const { principal = UNNAMED, push, dialect } = result;
-  const isPush = principal.kind === "push_provider" && push !== undefined && dialect !== undefined;
-  if (isPush) around.speaks(dialect);
-  return { body, principal, push: isPush ? { ...push, dialect } : null };
+  const { principal, push, dialect } = result;
+  if (principal?.kind !== "push_provider") {
+    // Anyone can send a provider's header; where nobody is named, it may still be the provider.
+    if (principal !== undefined) around.speaks(null);
+    return { body, principal: principal ?? UNNAMED, push: null };
+  }
+  if (dialect === undefined) return { body, principal, push: null };
+  around.speaks(dialect);
+  return { body, principal, push: push === undefined ? null : { ...push, dialect } };
 }
 
 function refusedBy({ kind, reason }: VerifyRefusal): Refusal {

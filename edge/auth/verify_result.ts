@@ -4,6 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import { checkDialect } from "../http/dialect.ts";
 import type { VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 
 /**
@@ -14,7 +15,9 @@ import type { VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 export function checkVerifyResult(result: VerifyResult): VerifyResult {
   if (typeof result === "object" && result !== null) {
     if (result.ok === true) {
-      if (result.push === undefined || result.dialect !== undefined) return result;
+      const { push, dialect } = result;
+      if (dialect !== undefined) checkDialect(dialect);
+      if (push === undefined || dialect !== undefined) return result;
     } else {
       const { kind, reason } = result;
       const isKnown = kind === "unauthenticated" || kind === "forbidden";

@@ -3,31 +3,62 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import type { Verify } from "../../core/wire/wire.ts";
 import type { Refusal } from "./status.ts";
 
-/** The dialects that these verifiers know, each once. */
+/**
+ * The dialects that these verifiers know, each once.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
 export function dialectsOf(...verifiers: readonly (Verify | undefined)[]): DeliveryDialect[] {
-  return [...new Set(verifiers.flatMap((verify) => verify?.dialects ?? []))];
+  const dialects = new Set(verifiers.flatMap((verify) => verify?.dialects ?? []));
+  dialects.forEach(checkDialect);
+  return [...dialects];
+}
+
+/**
+ * Checks a dialect, which may be user code: a refusal must not fail for the answer it asks for.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkDialect(dialect: DeliveryDialect): void {
+  try {
+    const { markHeader, stoppingRetryMs, finalAnswer: { status, headers } } = dialect;
+    // The platform knows which names and values can stand in headers, and which statuses allow a body.
+    new Headers([[markHeader, ""]]);
+    new Response("", { status, headers });
+    if (stoppingRetryMs >= 0) return;
+  } catch {
+    // Said below.
+  }
+  throw new AtlastError(
+    "invalid_option",
+    "Cannot use a dialect: want a mark header, stoppingRetryMs of 0 or more, and a final answer with its " +
+      "headers and a status that allows a body",
+  );
 }
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
 const FINAL: readonly number[] = [400, 413, 415, 431];
 
+/** The first dialect whose mark a request has that nobody has verified; null for none. */
+export function claimedDialect(
+  headers: Headers,
+  dialects: readonly DeliveryDialect[],
+): DeliveryDialect | null {
+  return dialects.find(({ markHeader }) => headers.has(markHeader)) ?? null;
+}
+
 /**
- * The refusal as it is, or one for good in the first dialect whose mark the request has: a push provider has to be
- * told which refusals are final.
+ * The refusal as it is, or one for good in a dialect: a push provider has to be told which refusals are final.
+ *
+ * @param dialect That of the sender; null for one that speaks none.
  */
-export function inDialect(
-  refusal: Refusal,
-  requestHeaders: Headers,
-  dialects: Iterable<DeliveryDialect>,
-): Refusal {
-  if (!refusal.isFinal && !FINAL.includes(refusal.status)) return refusal;
-  for (const { markHeader, finalAnswer: { status, headers } } of dialects) {
-    if (!requestHeaders.has(markHeader)) continue;
-    return refusal.with({ status, headers: { ...refusal.headers, ...headers } });
-  }
-  return refusal;
+export function inDialect(refusal: Refusal, dialect: DeliveryDialect | null): Refusal {
+  if (dialect === null || !(refusal.isFinal || FINAL.includes(refusal.status))) return refusal;
+  const { status, headers } = dialect.finalAnswer;
+  return refusal.with({ status, headers: { ...refusal.headers, ...headers } });
 }

@@ -7,7 +7,7 @@ import type { Context } from "hono";
 import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
 import { isInstance, textOfThrown } from "../../core/user_code/thrown.ts";
-import { inDialect } from "./dialect.ts";
+import { claimedDialect, inDialect } from "./dialect.ts";
 import { answer, answerRefusal } from "./response.ts";
 import { checkRequestHeaders } from "./headers.ts";
 import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
@@ -25,8 +25,8 @@ export interface Surroundings {
   readonly requestId: string;
   /** Tells `onError` of an error that the answer says nothing of. Never throws. */
   readonly report: (error: unknown) => void;
-  /** Has the request refused in this dialect from here on, if it claims it. */
-  readonly speaks: (dialect: DeliveryDialect) => void;
+  /** Has the request refused in this dialect from here on, whatever its headers claim; null for in none. */
+  readonly speaks: (dialect: DeliveryDialect | null) => void;
   /** Has the platform let work end after the answer; undefined where it needs, or knows, no such thing. */
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
 }
@@ -54,7 +54,7 @@ export function guardWith(
     const request = context.req.raw;
     const requestId = requestIdOf(request.headers);
     const report = (error: unknown) => callGuarded(() => onError(error, { requestId }));
-    const dialects = new Set(known);
+    let dialect = claimedDialect(request.headers, known);
     const response = await answered(request);
     response.headers.set(REQUEST_ID_HEADER, requestId);
     return response;
@@ -65,7 +65,7 @@ export function guardWith(
         return await route(request, {
           requestId,
           report,
-          speaks: (dialect) => void dialects.add(dialect),
+          speaks: (verified) => void (dialect = verified),
           // A getter, because asking where there is none costs an error, and few routes ask.
           get waitUntil() {
             return waitUntilOf(context, report);
@@ -79,7 +79,7 @@ export function guardWith(
     function answerError(error: unknown): Response {
       const refusal = refusalOf(error);
       if (refusal !== null) {
-        return answerRefusal(inDialect(refusal, request.headers, dialects), contentType);
+        return answerRefusal(inDialect(refusal, dialect), contentType);
       }
       report(error);
       const message = "Cannot answer: something went wrong here";

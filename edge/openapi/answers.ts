@@ -41,6 +41,10 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
     description: "When to come again, in seconds.",
     schema: { type: "string", pattern: "^[0-9]+$" },
   },
+  Arrived: {
+    description: "The message may have taken effect all the same.",
+    schema: { type: "string", const: "unknown" },
+  },
   Told: {
     description: "The message's publisher has had word of it from here, if it asked for one.",
     schema: { type: "string", const: "true" },
@@ -60,7 +64,8 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
 /** Which headers beside the request's id an answer of a status may have. */
 const HEADERS_OF: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   415: { "accept-encoding": "AcceptEncoding" },
-  489: { "atlast-told": "Told" },
+  // In place of 415 for a push provider.
+  489: { "accept-encoding": "AcceptEncoding" },
   503: { "retry-after": "RetryAfter" },
 };
 
@@ -98,12 +103,14 @@ export type FinalHeaders = Readonly<Record<number, Readonly<Record<string, strin
 export function finalRefusals(
   finalHeaders: FinalHeaders,
   contentType: string,
+  others: Readonly<Record<string, string>> = {},
 ): Record<string, JsonSchema> {
   return Object.fromEntries(
     Object.entries(finalHeaders).map(([status, headers]) => [
       status,
       answerOf(REFUSALS[489], contentType, schemaRef("Error"), {
-        ...HEADERS_OF[Number(status)],
+        ...HEADERS_OF[489],
+        ...others,
         ...headers,
       }),
     ]),

@@ -88,6 +88,7 @@ function signature(header: string | undefined): Record<string, string> {
 function tick(
   operationId: string,
   providers: readonly string[],
+  finalHeaders: FinalHeaders,
   refuses: readonly RefusalStatus[] = COMMON,
 ): JsonSchema {
   return {
@@ -98,6 +99,7 @@ function tick(
     responses: {
       200: answerOf("What was done.", JSON_TYPE, schemaRef("TickReport")),
       ...refusals(refuses, JSON_TYPE),
+      ...finalRefusals(finalHeaders, JSON_TYPE),
     },
   };
 }
@@ -122,6 +124,9 @@ function look(
     },
   };
 }
+
+/** What a refusal says of a message that was read. */
+const REJECTED = { "atlast-told": "Told", "atlast-arrived": "Arrived" };
 
 const DELIVERED = schemaRef("DeliveryResults");
 
@@ -160,7 +165,8 @@ export function operations(
           200: answerOf("What became of each message.", JSON_TYPE, DELIVERED),
           202: answerOf("It is stored, and handled later.", JSON_TYPE, DELIVERED),
           ...refusals([...COMMON, 404], JSON_TYPE),
-          ...refusals([489], JSON_TYPE, finalHeaders[489]),
+          ...refusals([400, 403, 409, 489, 503], JSON_TYPE, REJECTED),
+          ...finalRefusals(finalHeaders, JSON_TYPE, REJECTED),
         },
       },
     },
@@ -182,9 +188,9 @@ export function operations(
       },
     },
     "/tick": {
-      post: tick("tick", providers),
+      post: tick("tick", providers, finalHeaders),
       // It has no body that could break off.
-      get: tick("tickByGet", providers, COMMON.filter((status) => status !== 408)),
+      get: tick("tickByGet", providers, finalHeaders, COMMON.filter((status) => status !== 408)),
     },
     "/checkback": {
       post: own(
@@ -248,7 +254,8 @@ export function reportOperations(
       },
       responses: {
         200: answerOf("How the message stands.", JSON_TYPE, schemaRef("UndeliverableStanding")),
-        ...refusals(COMMON, JSON_TYPE),
+        // What only a verified push provider is refused is answered in its dialect.
+        ...refusals(COMMON.filter((status) => status !== 400), JSON_TYPE),
         ...finalRefusals(finalHeaders, JSON_TYPE),
       },
     },

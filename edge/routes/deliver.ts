@@ -7,6 +7,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { messageFromWire } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Arrival, DeliveryResult, Receiver } from "../../core/ports/transport.ts";
+import type { Principal } from "../../core/principal.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../../core/wire/wire.ts";
@@ -16,17 +17,23 @@ import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { unboundMessage } from "./unbound_message.ts";
 import { Refusal, rejection, statusOf, unavailable } from "../http/status.ts";
 
+/** Who delivers. */
+interface Sender {
+  readonly principal: Principal;
+  readonly push: PushDelivery | null;
+}
+
 /**
  * Hands the messages of a request to the bus and says what became of them.
  *
- * @param push What the push provider that delivers says; null for everyone else.
+ * @param sender Who delivers, and what it says if it is a push provider; `push` is null for everyone else.
  */
 export function deliver(
   receiver: Receiver,
   headers: Headers,
   rawBody: Uint8Array,
   nowMs: number,
-  push: PushDelivery | null,
+  { principal, push }: Sender,
 ): Promise<Response> {
   if (push !== null && !push.bindsHeaders) {
     return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push));
@@ -40,7 +47,7 @@ export function deliver(
   }
   const entries = entriesOf(rawBody, nowMs);
   // A push provider reads the status alone, so that can stand for one message only.
-  return push !== null
+  return principal.kind === "push_provider"
     ? deliverOne(receiver, onlyMessageOf(entries))
     : deliverBatch(receiver, entries);
 }

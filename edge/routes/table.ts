@@ -96,7 +96,7 @@ function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route
     );
     const from = deliveredBy(bus, principal);
     const receiver = push === null ? from : pushReceiver(from, push);
-    return await deliver(receiver, request.headers, body, Date.now(), push);
+    return await deliver(receiver, request.headers, body, Date.now(), { principal, push });
   };
 }
 

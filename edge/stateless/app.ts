@@ -12,6 +12,7 @@ import { deliver } from "../routes/deliver.ts";
 import { alive, guardWith, type OnError, type Route } from "../http/error_boundary.ts";
 import { mounted } from "../http/mount.ts";
 import { checkMaxBodyBytes } from "../http/body.ts";
+import { dialectsOf } from "../http/dialect.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
 
 /** What {@linkcode createStatelessApp} takes. */
@@ -81,10 +82,10 @@ export function createStatelessApp<Kind extends App = App>(
       subscribes: during.subscribes,
       deliver: (messages) => during.deliver(messages, { principal }),
     };
-    return await deliver(from, request.headers, body, Date.now(), push);
+    return await deliver(from, request.headers, body, Date.now(), { principal, push });
   };
   return mounted<Kind>(basePath, [
     { path: "/deliver", methods: ["POST"], route },
     { path: "/health", methods: ["GET"], route: alive },
-  ], guardWith(options.onError, verify.dialects));
+  ], guardWith(options.onError, dialectsOf(verify)));
 }

@@ -41,24 +41,27 @@ const verify: Verify = ({ headers }) => {
 };
 
 /** The same of a push provider, which alone may say that it gave a message up. */
-const verifyPush: Verify = async (request, body) => {
-  const result = await verify(request, body);
-  const push = {
-    attempt: 1,
-    signedAtMs: 0,
-    url: "https://orders.example/undeliverable",
-    bindsHeaders: false,
-    unbound: null,
-  };
-  return result.ok
-    ? {
-      ok: true,
-      principal: { name: "push", kind: "push_provider" },
-      push,
-      dialect: qstashDialect,
-    }
-    : result;
-};
+const verifyPush: Verify = Object.assign<Verify, Pick<Verify, "dialects">>(
+  async (request, body) => {
+    const result = await verify(request, body);
+    const push = {
+      attempt: 1,
+      signedAtMs: 0,
+      url: "https://orders.example/undeliverable",
+      bindsHeaders: false,
+      unbound: null,
+    };
+    return result.ok
+      ? {
+        ok: true,
+        principal: { name: "push", kind: "push_provider" },
+        push,
+        dialect: qstashDialect,
+      }
+      : result;
+  },
+  { dialects: [qstashDialect] },
+);
 
 /** Every option, so that a route that a new one brings is not forgotten here. */
 const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
@@ -243,7 +246,10 @@ describe("what the app does", () => {
       [{ kind: "accepted" }, 202],
       [{ kind: "no_subscriber" }, 404],
       [{ kind: "rejected", reason: "No", isTold: true }, 489],
+      [{ kind: "rejected", reason: "No", code: "id_conflict", isTold: true }, 409],
+      [{ kind: "rejected", reason: "No", arrived: "unknown" }, 489],
       [{ kind: "refused", reason: "Full", retryAfterMs: 1_500 }, 503],
+      [{ kind: "refused", reason: "Full", arrived: "unknown" }, 503],
     ];
     for (const [result, status] of results) {
       const receiver = { ...brokenBus(Error), deliver: () => Promise.resolve([result]) };
@@ -322,9 +328,14 @@ describe("what the app does", () => {
     await ask(bus, asking("POST /query", 400, { body: "[]" }));
 
     await ask(bus, asking("POST /undeliverable", 200));
-    await ask(bus, asking("POST /undeliverable", 400, { body: "{}" }));
+    await ask(bus, asking("POST /undeliverable", 489, { body: "{}" }));
     const fromQstash = { headers: { "upstash-message-id": "msg_1" }, body: "{}" };
     await ask(bus, asking("POST /undeliverable", 489, fromQstash));
+    // Refused in QStash's dialect before it is verified.
+    const packed = { headers: { "upstash-message-id": "msg_1", "content-encoding": "gzip" } };
+    for (const operation of ["POST /deliver", "POST /tick", "GET /tick", "POST /undeliverable"]) {
+      await ask(bus, asking(operation, 489, packed));
+    }
     const sending = {
       ...brokenBus(Error),
       undeliverable: () => Promise.resolve("sending" as const),

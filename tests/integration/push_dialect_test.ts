@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import type { DeliveryResult } from "../../core/ports/transport.ts";
-import type { Verify } from "../../core/wire/wire.ts";
-import { createApp } from "../../edge/mod.ts";
+import { qstashDialect } from "../../adapters/qstash/verify.ts";
+import type { Principal } from "../../core/principal.ts";
+import type { PushDelivery } from "../../core/ports/push_delivery.ts";
+import {
+  BATCH_CONTENT_TYPE,
+  batchItem,
+  batchOf,
+  type Verify,
+  type VerifyResult,
+} from "../../core/wire/wire.ts";
+import { createApp, verifyAny } from "../../edge/mod.ts";
 import { createStatelessApp, NonRetryable, subscribe } from "../../edge/stateless/mod.ts";
 import { openApiDocument } from "../../edge/openapi/mod.ts";
 import { Placed } from "../support/bus_fixture.ts";
@@ -23,6 +32,14 @@ const cloudTasks: DeliveryDialect = {
   finalAnswer: { status: 200, headers: {} },
 };
 
+/** A first delivery whose provider binds the headers. */
+const PUSH: Omit<PushDelivery, "url"> = {
+  attempt: 1,
+  signedAtMs: NOW_MS,
+  bindsHeaders: true,
+  unbound: null,
+};
+
 /** Lets in what says it is of Cloud Tasks, in place of checking its OIDC token. */
 const verifyTask: Verify = Object.assign<Verify, { dialects: readonly DeliveryDialect[] }>(
   ({ url, headers }) => {
@@ -33,13 +50,7 @@ const verifyTask: Verify = Object.assign<Verify, { dialects: readonly DeliveryDi
     return {
       ok: true,
       principal: { name: "tasks", kind: "push_provider" },
-      push: {
-        attempt: Number(retried) + 1,
-        signedAtMs: NOW_MS,
-        url,
-        bindsHeaders: true,
-        unbound: null,
-      },
+      push: { ...PUSH, url, attempt: Number(retried) + 1 },
       dialect: cloudTasks,
     };
   },
@@ -134,6 +145,122 @@ describe("the dialect of another push provider, Cloud Tasks", () => {
       { code: "invalid_option" },
     );
   });
+});
+
+describe("which dialect a refusal is answered in", () => {
+  const NEVER: DeliveryResult = { kind: "rejected", reason: "No" };
+  const qstash = { push: { ...PUSH, url: "https://inventory.example" }, dialect: qstashDialect };
+  const provider: Principal = { name: "push", kind: "push_provider" };
+
+  /** What an app answers to a message with these headers that its verifier, with these dialects, finds to be so. */
+  async function answered(
+    result: VerifyResult,
+    headers: Record<string, string>,
+    dialects: readonly DeliveryDialect[] = [cloudTasks, qstashDialect],
+  ): Promise<{ status: number; final: string | null }> {
+    const verify: Verify = Object.assign(() => result, { dialects });
+    const app = createApp(new FakeReceiver(() => NEVER), { verify });
+    const message = { "cap-msg-id": "m-1", "cap-msg-name": Placed.name };
+    const response = await app.request("/deliver", {
+      method: "POST",
+      headers: { ...message, "content-type": "text/plain", ...headers },
+      body: "text",
+    });
+    return {
+      status: response.status,
+      final: response.headers.get("upstash-nonretryable-error"),
+    };
+  }
+
+  it("is that of the verified provider, whose mark a proxy took away", async () => {
+    const result: VerifyResult = { ok: true, principal: provider, ...qstash };
+    assert.deepEqual(await answered(result, {}), { status: 489, final: "true" });
+    assert.deepEqual(await answered(result, {}, []), { status: 489, final: "true" });
+  });
+
+  it("is that of the verified provider, and not of another whose mark the publisher sent along", async () => {
+    const result: VerifyResult = { ok: true, principal: provider, ...qstash };
+    const marks = { "x-cloudtasks-taskname": "task-1", "upstash-message-id": "msg_1" };
+    assert.deepEqual(await answered(result, marks), { status: 489, final: "true" });
+  });
+
+  it("is that of a provider of which the verifier says nothing more", async () => {
+    const result: VerifyResult = { ok: true, principal: provider, dialect: qstashDialect };
+    assert.deepEqual(await answered(result, {}), { status: 489, final: "true" });
+  });
+
+  it("is none for a verified service that sends a provider's mark", async () => {
+    const result: VerifyResult = { ok: true, principal: { name: "orders", kind: "service" } };
+    const marks = { "x-cloudtasks-taskname": "task-1" };
+    assert.deepEqual(await answered(result, marks), { status: 489, final: null });
+  });
+
+  it("is by the mark where the verifier names nobody, or no dialect", async () => {
+    const marks = { "upstash-message-id": "msg_1" };
+    const wanted = { status: 489, final: "true" };
+    assert.deepEqual(await answered({ ok: true }, marks), wanted);
+    assert.deepEqual(await answered({ ok: true, principal: provider }, marks), wanted);
+    assert.equal((await answered({ ok: true }, {})).final, null);
+  });
+
+  it("leaves a request that nobody could verify to be tried again", async () => {
+    const refusal = { ok: false, kind: "unauthenticated", reason: "Cannot know you" } as const;
+    const marks = { "upstash-message-id": "msg_1" };
+    assert.deepEqual(await answered(refusal, marks), { status: 401, final: null });
+  });
+
+  it("answers a batch of a provider by its status, whatever the verifier says of the delivery", async () => {
+    const verify: Verify = () => ({ ok: true, principal: provider, dialect: qstashDialect });
+    const app = createApp(new FakeReceiver(() => NEVER), { verify });
+    const message = { id: "m-1", name: Placed.name, headers: {}, body: "{}", sentAtMs: NOW_MS };
+    const item = batchItem({ ...message, contentType: "application/json" });
+    const post = (items: string[]) =>
+      app.request("/deliver", {
+        method: "POST",
+        headers: { "content-type": BATCH_CONTENT_TYPE },
+        body: batchOf(items),
+      });
+    assert.equal((await post([item])).status, 489);
+    assert.equal((await post([item, item])).status, 489);
+  });
+});
+
+describe("a dialect that is none", () => {
+  const broken: [string, unknown][] = [
+    ["nothing at all", null],
+    ["one without an answer", { ...cloudTasks, finalAnswer: undefined }],
+    ["a status that allows no body", { ...cloudTasks, finalAnswer: { status: 204, headers: {} } }],
+    ["a status that is none", { ...cloudTasks, finalAnswer: { status: 1000, headers: {} } }],
+    ["a header that is none", {
+      ...cloudTasks,
+      finalAnswer: { status: 200, headers: { "a b": "" } },
+    }],
+    ["a mark that is no header", { ...cloudTasks, markHeader: "a b" }],
+    ["a wait that is no time", { ...cloudTasks, stoppingRetryMs: NaN }],
+  ];
+  for (const [what, given] of broken) {
+    const dialect = given as DeliveryDialect;
+    const verify: Verify = async (request, body) =>
+      ({ ...await verifyTask(request, body), dialect }) as VerifyResult;
+
+    it(`is refused with its verifier: ${what}`, () => {
+      const known = Object.assign(verify.bind(null), { dialects: [dialect] });
+      const code = { code: "invalid_option" };
+      assert.throws(() => createApp(new FakeReceiver(), { verify: known }), code);
+      assert.throws(() => createStatelessApp([], { verify: known }), code);
+      assert.throws(() => verifyAny(known), code);
+    });
+
+    it(`is a fault of the service where a result has it: ${what}`, async () => {
+      const errors: unknown[] = [];
+      const app = createApp(new FakeReceiver(() => ({ kind: "rejected", reason: "No" })), {
+        verify,
+        onError: (error) => void errors.push(error),
+      });
+      assert.equal((await app.request("/deliver", task(1))).status, 500);
+      assert.match(String(errors[0]), /Cannot use a dialect/);
+    });
+  }
 });
 
 describe("a push without the dialect of its provider", () => {
