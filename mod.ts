@@ -24,7 +24,7 @@
  */
 
 // The bus
-export { type Bus, type HalfOptions, type HandDecision } from "./bus/api/bus.ts";
+export { type Bus, type HalfMessageOptions, type HandDecision } from "./bus/api/bus.ts";
 export { type Health, type HealthOptions } from "./bus/api/health.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
@@ -45,7 +45,7 @@ export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/midd
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";
-export type { Undeliverable, UndeliverableStanding } from "./bus/api/undeliverable.ts";
+export type { DeadLetter, DeadLetterStanding } from "./bus/api/dead_letter.ts";
 export { type FailureReport, failureReport } from "./bus/api/failure_report.ts";
 export type { FailureCode } from "./core/lifecycle/failure_code.ts";
 export type { FailureDetail } from "./bus/api/failure_report.ts";

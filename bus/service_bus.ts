@@ -49,8 +49,8 @@ import {
 import { Subscriptions } from "./settings/subscriptions.ts";
 import { tick } from "./work/tick.ts";
 import type { TickReport } from "./api/tick_report.ts";
-import { undeliverable } from "./dispatch/dead_letter.ts";
-import type { Undeliverable, UndeliverableStanding } from "./api/undeliverable.ts";
+import { deadLettered } from "./dispatch/dead_letter.ts";
+import type { DeadLetter, DeadLetterStanding } from "./api/dead_letter.ts";
 import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
@@ -61,7 +61,7 @@ const DEFAULT_DRAIN_MS = 30_000;
 /** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
 export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
-  readonly halves: HalfKeeper;
+  readonly halfMessages: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
   readonly #probe: StoreProbe<Tx>;
@@ -112,7 +112,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       },
       finds: (box, group) => box === "outbox" || this.#handles(group),
       added: (box, group, committed) => this.#added(committed, box, group),
-      tells: (box, group) => !this.#worksOn(box, group),
+      notifies: (box, group) => !this.#worksOn(box, group),
       due: (atMs) => this.#waker.due(atMs),
     });
     this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
@@ -151,7 +151,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       // Its next check is due soon, and the alarm is armed for that.
       confirmed: () => this.#added(true),
     });
-    this.halves = keeper;
+    this.halfMessages = keeper;
     this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
@@ -237,7 +237,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     await this.#rounds.during(async () => {
       await store.ready();
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
-        ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["fresh"]));
+        ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
       }
       await this.#outbox.idle();
       if (alarm !== undefined) {
@@ -308,10 +308,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async undeliverable(report: Undeliverable): Promise<UndeliverableStanding> {
+  async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
     mustTakeWork(this.#phase, "take back a message");
     return await this.#rounds.during(async () => {
-      const standing = await undeliverable(this.#settings, this.#dispatcher, report);
+      const standing = await deadLettered(this.#settings, this.#dispatcher, report);
       // Word of the failure may be there to be sent.
       if (standing === "failed") this.#madeDue("outbox");
       return standing;
@@ -324,7 +324,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   get #loops(): readonly WorkLoop<Tx>[] {
     const loops = [this.#outbox, this.#inbox];
-    return this.#checkBacks.canAsk ? [...loops, this.#checks] : loops;
+    return this.#checkBacks.canCheck ? [...loops, this.#checks] : loops;
   }
 
   async #stop(drainMs: number): Promise<void> {

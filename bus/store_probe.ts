@@ -14,7 +14,7 @@ const NO_ANSWER = "The store did not answer";
 export class StoreProbe<Tx> {
   readonly #settings: Pick<Settings<Tx>, "store" | "clock">;
   #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
-  #asking: Promise<boolean> | null = null;
+  #pending: Promise<boolean> | null = null;
 
   constructor(settings: Pick<Settings<Tx>, "store" | "clock">) {
     this.#settings = settings;
@@ -25,22 +25,22 @@ export class StoreProbe<Tx> {
    * an old look at once, the store is asked once.
    */
   async isUp(maxAgeMs: number): Promise<boolean> {
-    if (maxAgeMs <= 0) return await this.#ask();
+    if (maxAgeMs <= 0) return await this.#probe();
     const ageMs = this.#last === null ? Infinity : this.#settings.clock.now() - this.#last.atMs;
     if (this.#last !== null && Math.abs(ageMs) <= maxAgeMs) return this.#last.isUp;
-    if (this.#asking === null) return await this.#ask();
-    return await this.#joined(this.#asking);
+    if (this.#pending === null) return await this.#probe();
+    return await this.#joined(this.#pending);
   }
 
-  async #ask(): Promise<boolean> {
-    const asking = this.#look();
-    this.#asking = asking;
+  async #probe(): Promise<boolean> {
+    const pending = this.#look();
+    this.#pending = pending;
     try {
-      const isUp = await asking;
+      const isUp = await pending;
       this.#last = { isUp, atMs: this.#settings.clock.now() };
       return isUp;
     } finally {
-      if (this.#asking === asking) this.#asking = null;
+      if (this.#pending === pending) this.#pending = null;
     }
   }
 
@@ -58,12 +58,12 @@ export class StoreProbe<Tx> {
    * What another one's look comes to. Not waited for longer than it should take, as on Workers a request may
    * end in the middle of it.
    */
-  async #joined(asking: Promise<boolean>): Promise<boolean> {
+  async #joined(pending: Promise<boolean>): Promise<boolean> {
     try {
-      return await withinTime(this.#settings.clock, LOOK_TIMEOUT_MS, NO_ANSWER, () => asking);
+      return await withinTime(this.#settings.clock, LOOK_TIMEOUT_MS, NO_ANSWER, () => pending);
     } catch {
       // Given up, so that the next one looks for itself.
-      if (this.#asking === asking) this.#asking = null;
+      if (this.#pending === pending) this.#pending = null;
       return false;
     }
   }

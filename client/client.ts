@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClientOptions } from "./client_options.ts";
-import type { HalfOptions } from "../bus/api/bus.ts";
+import type { HalfMessageOptions } from "../bus/api/bus.ts";
 import { compose, headersOf } from "../bus/publish/build_message.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "../bus/half/prune_fence.ts";
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
@@ -33,7 +33,7 @@ export interface Client<BusinessTx = unknown> {
   prepare<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
-    options?: HalfOptions<ReplyInput<C>>,
+    options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfMessage<BusinessTx>>;
 
   /**
@@ -45,7 +45,7 @@ export interface Client<BusinessTx = unknown> {
     contract: C,
     body: BodyInput<C>,
     work: (tx: BusinessTx) => Promise<Result>,
-    options?: HalfOptions<ReplyInput<C>>,
+    options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfOutcome<Result>>;
 
   /**
@@ -70,7 +70,7 @@ export interface Client<BusinessTx = unknown> {
  *
  * @example
  * ```ts ignore
- * const client = createClient({ url, signingKeys: [key], side: "payments", fence });
+ * const client = createClient({ url, signingKeys: [key], participant: "payments", fence });
  * const { outcome } = await client.transact(PaymentMade, { paymentId }, async (tx) => {
  *   await tx`insert into payments …`;
  * });
@@ -88,21 +88,21 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
   readonly #keeper: HalfKeeper;
   readonly #fence: Fence<BusinessTx>;
   readonly #clock: Clock;
-  readonly #side: string;
+  readonly #participant: string;
   readonly #newId = idSource();
 
   constructor(options: ClientOptions<BusinessTx>) {
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#keeper = new HttpKeeper(callingOf(options, this.#clock));
     this.#fence = options.fence;
-    this.#side = options.side;
+    this.#participant = options.participant;
     this.#parts = { keeper: this.#keeper, fence: options.fence, clock: this.#clock };
   }
 
   async prepare<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
-    options: HalfOptions<ReplyInput<C>> = {},
+    options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfMessage<BusinessTx>> {
     const draft = await this.#draft(contract, body, options);
     // The fence first: an operation that starts without one could never be asked about.
@@ -114,7 +114,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
     contract: C,
     body: BodyInput<C>,
     work: (tx: BusinessTx) => Promise<Result>,
-    options: HalfOptions<ReplyInput<C>> = {},
+    options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
     return await transactHalf(this.#parts, await this.prepare(contract, body, options), work);
   }
@@ -130,7 +130,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
   }
 
   /** The id is made before the first request, so that each repetition is the same message. */
-  async #draft(contract: Contract, body: unknown, options: HalfOptions): Promise<HalfDraft> {
+  async #draft(contract: Contract, body: unknown, options: HalfMessageOptions): Promise<HalfDraft> {
     const nowMs = this.#clock.now();
     const draft = {
       id: options.id ?? this.#newId(nowMs),
@@ -138,7 +138,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
       body,
       headers: headersOf(options),
     };
-    const bounds = { nowMs, maxBodyBytes: MAX_BODY_BYTES, participant: this.#side };
+    const bounds = { nowMs, maxBodyBytes: MAX_BODY_BYTES, participant: this.#participant };
     const { message, deadlineMs, retry } = await compose(draft, contract, options, bounds);
     return { message, deadlineMs, retry };
   }

@@ -28,7 +28,7 @@ export interface ClientOptions<BusinessTx = unknown> {
   /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
   readonly audience?: string;
   /** The name under which the keeper has this service among its `checkBacks`. */
-  readonly side: string;
+  readonly participant: string;
   /** The fence in the business database, which also answers the keeper's check-backs. */
   readonly fence: Fence<BusinessTx>;
   /**

@@ -34,8 +34,8 @@ export function callingOf<BusinessTx>(
   options: ClientOptions<BusinessTx>,
   clock: Clock,
 ): Calling {
-  const { side, fence, retry = CLIENT_RETRY } = options;
-  if (typeof side !== "string" || side === "") {
+  const { participant, fence, retry = CLIENT_RETRY } = options;
+  if (typeof participant !== "string" || participant === "") {
     throw unfit("no side", "the name that the keeper has this service by among its checkBacks");
   }
   if (typeof fence?.commit !== "function") throw unfit("no fence", "one in the business database");
@@ -44,7 +44,7 @@ export function callingOf<BusinessTx>(
     url: checkedUrl(options.url, "the url of a client"),
     credentials: credentialsOf(options, clock),
     checker: checkerOf(options, clock),
-    participant: side,
+    participant,
     service: options.audience === undefined ? undefined : checkAudience(options.audience),
     // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),

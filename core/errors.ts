@@ -244,7 +244,7 @@ export interface Problem {
 }
 
 /** How many places an error's message names: enough to act on. */
-const MAX_PLACES = 20;
+const MAX_PATHS = 20;
 
 /**
  * A body or reply that does not fit its contract.
@@ -260,12 +260,12 @@ export class ContractError extends AtlastError {
 
   /** Makes an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const places = problems.slice(0, MAX_PLACES).map(({ path }) => path === "" ? "the top" : path);
-    const more = problems.length > MAX_PLACES ? `, and ${problems.length - MAX_PLACES} more` : "";
+    const paths = problems.slice(0, MAX_PATHS).map(({ path }) => path === "" ? "the top" : path);
+    const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
     super(
       "invalid_body",
       `Cannot accept the ${what}: want what its schema takes, got something else at ` +
-        `${places.join(", ")}${more}`,
+        `${paths.join(", ")}${more}`,
     );
     this.#problems = problems;
   }

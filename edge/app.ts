@@ -21,7 +21,7 @@ import { busRoutes } from "./routes/table.ts";
  * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
  * - `POST /half` (option `halves`) prepares, confirms, cancels and queries half messages.
  * - `POST /query` (option `query`) tells how a message stands, and on request what it says.
- * - `POST /undeliverable` (option `undeliverable`) takes what a push provider reports of messages it gave up.
+ * - `POST /dead-letter` (option `undeliverable`) takes what a push provider reports of messages it gave up.
  * - `GET /health` says that the process is alive and touches no store.
  * - `GET /ready` says with 200 or 503 whether the bus can take messages.
  * - `GET /openapi.json` (option `openApi`) describes all of this.
@@ -49,7 +49,15 @@ export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOpti
 
 /** The dialects of all verifiers: a provider may call any route. */
 function verifiersDialects(options: AppOptions): DeliveryDialect[] {
-  const { verify, tick, checkBack, halves, query, undeliverable, publish } = options;
-  const routes = [tick, checkBack, halves, query, undeliverable, publish];
+  const {
+    verify,
+    tick,
+    checkBack,
+    halfMessages,
+    query,
+    deadLetters,
+    publish,
+  } = options;
+  const routes = [tick, checkBack, halfMessages, query, deadLetters, publish];
   return dialectsOf(verify, ...routes.map((route) => route?.verify));
 }

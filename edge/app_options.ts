@@ -5,11 +5,11 @@
  */
 import type { Verify } from "../core/wire/wire.ts";
 import type { CheckBackOptions } from "./routes/check_back.ts";
-import type { HalvesOptions } from "./routes/half_message.ts";
+import type { HalfMessageRouteOptions } from "./routes/half_message.ts";
 import type { OnError } from "./http/error_boundary.ts";
 import type { PublishRouteOptions } from "./routes/publish.ts";
 import type { QueryOptions } from "./routes/query.ts";
-import type { UndeliverableOptions } from "./routes/dead_letter.ts";
+import type { DeadLetterRouteOptions } from "./routes/dead_letter.ts";
 
 /** What {@linkcode createApp} takes. */
 export interface AppOptions {
@@ -31,14 +31,14 @@ export interface AppOptions {
    */
   readonly checkBack?: CheckBackOptions;
   /** Lets other services keep half messages here; without this option none can. */
-  readonly halves?: HalvesOptions;
+  readonly halfMessages?: HalfMessageRouteOptions;
   /** Lets others ask how messages of the outbox stand; without this option none can. */
   readonly query?: QueryOptions;
   /**
    * Lets a push provider report messages that it has given up, so that they are failed in the outbox; without
    * this option they stay there as sent.
    */
-  readonly undeliverable?: UndeliverableOptions;
+  readonly deadLetters?: DeadLetterRouteOptions;
   /** Lets services in other languages publish messages here; without this option none can. */
   readonly publish?: PublishRouteOptions;
   /** What `GET /openapi.json` answers, from `openApiDocument` of `@atlast/bus/edge/openapi`. */

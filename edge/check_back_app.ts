@@ -3,9 +3,13 @@
  *
  * @module
  */
-import { askFence } from "../bus/half/ask_fence.ts";
+import { checkFence } from "../bus/half/check_fence.ts";
 import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
-import { checkCheckPolicy, DEFAULT_CHECK, isAskedTooEarly } from "../core/lifecycle/check_back.ts";
+import {
+  checkCheckPolicy,
+  DEFAULT_CHECK,
+  isCheckedTooEarly,
+} from "../core/lifecycle/check_back.ts";
 import type { Fence } from "../core/ports/fence.ts";
 import { CHECKBACK_CONTENT_TYPE } from "../core/wire/wire.ts";
 import type { App } from "./app_options.ts";
@@ -47,7 +51,7 @@ export interface CheckBackAppOptions extends CheckBackOptions {
  * @example
  * ```ts ignore
  * export default createCheckBackApp(fence, {
- *   side: "orders",
+ *   participant: "orders",
  *   signingKeys: [key],
  *   verify: verifySignature({ signingKeys: [key] }),
  * });
@@ -64,9 +68,9 @@ export function createCheckBackApp<Kind extends App = App>(
   checkCheckPolicy({ ...DEFAULT_CHECK, immunityMs });
   const checkBack = checkBackRoute(
     async (question) =>
-      isAskedTooEarly(question, immunityMs)
+      isCheckedTooEarly(question, immunityMs)
         ? "unknown"
-        : await askFence(fence, question, SYSTEM_CLOCK, timeoutMs),
+        : await checkFence(fence, question, SYSTEM_CLOCK, timeoutMs),
     options,
   );
   return mounted<Kind>(basePath, [

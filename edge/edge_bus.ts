@@ -6,7 +6,7 @@
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
 import type { Receipt } from "../bus/api/publish_options.ts";
 import type { RawMessage, RawOptions } from "../bus/api/raw_message.ts";
-import type { Undeliverable, UndeliverableStanding } from "../bus/api/undeliverable.ts";
+import type { DeadLetter, DeadLetterStanding } from "../bus/api/dead_letter.ts";
 import type { CheckAnswer } from "../core/lifecycle/check_back.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { CheckQuestion } from "../core/ports/fence.ts";
@@ -49,11 +49,11 @@ export interface EdgeBus extends Receiver {
   /** Sends what is due now; for the option `publish`, where the platform lets work end after the answer. */
   flush?(): Promise<void>;
   /** Fails a message that was sent and then given up; for the option `undeliverable`. */
-  undeliverable?(report: Undeliverable): Promise<UndeliverableStanding>;
+  deadLetter?(report: DeadLetter): Promise<DeadLetterStanding>;
   /** Says what became of the operation of a half message; for the option `checkBack`. */
   checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
   /** The half messages it keeps; for the option `halves`. */
-  readonly halves?: HalfKeeper;
+  readonly halfMessages?: HalfKeeper;
   /** Where its messages are; for the option `query`. */
   readonly store?: Pick<Store, "ready" | "find">;
 }

@@ -11,8 +11,8 @@ import type { Signer } from "./signature.ts";
 /** How a service knows who asks. */
 export type Credentials = { readonly signer: Signer } | { readonly token: string };
 
-/** What {@linkcode ask} takes. */
-interface AskRequest {
+/** What {@linkcode sendRequest} takes. */
+interface HttpRequest {
   /** How to send it. */
   readonly fetch: Fetch;
   /** Where to. */
@@ -38,7 +38,7 @@ interface AskRequest {
 }
 
 /** What came of it, and the id that the request had: another one each time. */
-export interface Asked {
+export interface HttpAnswer {
   /** The signed id of its answer. */
   readonly answerId: string;
   /** What came of it. */
@@ -46,7 +46,7 @@ export interface Asked {
 }
 
 /** Asks. Never throws: whatever goes wrong is in the result. */
-export async function ask(request: AskRequest): Promise<Asked> {
+export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const { contentType, service, credentials, text, ...rest } = request;
   const requestId = await newRequestId(contentType, service);
   const body = new TextEncoder().encode(text);

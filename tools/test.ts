@@ -98,7 +98,7 @@ async function runTests(args: readonly string[]): Promise<number> {
     ...(args.some((arg) => existsSync(arg)) ? [] : ["tests/"]),
   ], { TZ: TEST_ZONE });
   const cases = existsSync(REPORT) ? readReport(readFileSync(REPORT, "utf8")) : [];
-  tellSkips(cases, output);
+  reportSkips(cases, output);
   const { passed, failed, skipped } = countTests(cases);
   // A file that cannot be loaded has no test in the report, but the run has failed all the same.
   const failures = code === 0 ? failed : Math.max(failed, 1);
@@ -106,7 +106,7 @@ async function runTests(args: readonly string[]): Promise<number> {
   return code !== 0 ? code : failures > 0 ? 1 : 0;
 }
 
-function tellSkips(cases: readonly TestCase[], output: string): void {
+function reportSkips(cases: readonly TestCase[], output: string): void {
   const skipped = cases.filter((test) => test.outcome === "skipped");
   if (skipped.length === 0) return;
   const reasons = new Set(Array.from(output.matchAll(SKIP_LINE), (found) => found[1]));

@@ -7,7 +7,7 @@ import { questionText, readAnswer, type WireQuestion } from "../../core/wire/che
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
-import { ask, type Asked } from "../../http/request.ts";
+import { type HttpAnswer, sendRequest } from "../../http/request.ts";
 import { checkedUrl } from "../../http/url.ts";
 import type { Fetch } from "../../http/post.ts";
 import { checkAudience } from "../../http/request_id.ts";
@@ -107,11 +107,16 @@ class HttpCheckBack implements CheckBack {
     this.#onUnusable = options.onUnusable ?? (() => {});
   }
 
-  async ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
+  async check(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     const nowMs = this.#clock.now();
-    const { side = "", preparedAtMs = nowMs, askedAtMs = nowMs } = question;
-    const wired: WireQuestion = { ...question, side, preparedAtMs, askedAtMs };
-    const asked = await ask({
+    const { participant = "", preparedAtMs = nowMs, checkedAtMs = nowMs } = question;
+    const wired: WireQuestion = {
+      ...question,
+      participant,
+      preparedAtMs,
+      checkedAtMs,
+    };
+    const answer = await sendRequest({
       fetch: this.#fetch,
       url: this.#url,
       contentType: CHECKBACK_CONTENT_TYPE,
@@ -122,7 +127,7 @@ class HttpCheckBack implements CheckBack {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal,
     });
-    const read = await this.#read(asked, wired);
+    const read = await this.#read(answer, wired);
     if (typeof read === "string") return read;
     callGuarded(() => this.#onUnusable(`${this.#host} ${read.problem}`, question));
     return "unknown";
@@ -130,7 +135,7 @@ class HttpCheckBack implements CheckBack {
 
   /** What an answer says, or why it says nothing. Throws when the active side was not reached. */
   async #read(
-    { answerId, result }: Asked,
+    { answerId, result }: HttpAnswer,
     question: WireQuestion,
   ): Promise<CheckAnswer | { readonly problem: string }> {
     if (result.kind !== "answered") throw this.#unreachable(result);
@@ -150,7 +155,7 @@ class HttpCheckBack implements CheckBack {
   }
 
   #unreachable(
-    result: Exclude<Asked["result"], { kind: "answered" }>,
+    result: Exclude<HttpAnswer["result"], { kind: "answered" }>,
   ): AtlastError {
     if (result.kind === "timed_out") {
       return new AtlastError(

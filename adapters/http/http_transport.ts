@@ -13,7 +13,7 @@ import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
-import type { HttpFormat } from "./parcel.ts";
+import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
@@ -177,13 +177,13 @@ class HttpTransport implements Transport {
   }
 
   async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
-    const places = this.#placesOf(messages);
+    const indexes = this.#indexesByTarget(messages);
     const [routed, notified] = await Promise.all([
-      sendAll(byTarget(messages, places, false), signal, this.#sending),
-      sendAll(byTarget(messages, places, true), signal, this.#notifying),
+      sendAll(byTarget(messages, indexes, false), signal, this.#sending),
+      sendAll(byTarget(messages, indexes, true), signal, this.#notifying),
     ]);
     return messages.map((message, i) => {
-      const { targets, own } = places[i]!;
+      const { targets, own } = indexes[i]!;
       if (targets.length === 0) {
         const reason = own ? NOT_ALLOWED : `No route matches "${message.name}"`;
         return { kind: "unroutable", reason };
@@ -194,14 +194,14 @@ class HttpTransport implements Transport {
   }
 
   /** Where messages go; those with the same destination have the same target, and share requests. */
-  #placesOf(messages: readonly Message[]): Targets[] {
+  #indexesByTarget(messages: readonly Message[]): Targets[] {
     const known = new Map<string, Targets>();
     return messages.map(({ name, headers }) => {
       const destination = headers[HEADER.destination];
       if (destination === undefined) return this.#targetsOf(name, headers);
-      const places = known.get(destination) ?? this.#targetsOf(name, headers);
-      known.set(destination, places);
-      return places;
+      const indexes = known.get(destination) ?? this.#targetsOf(name, headers);
+      known.set(destination, indexes);
+      return indexes;
     });
   }
 
@@ -219,12 +219,12 @@ class HttpTransport implements Transport {
 /** The messages for each target: those that go by routes, or those with destinations of their own. */
 function byTarget(
   messages: readonly Message[],
-  places: readonly Targets[],
+  indexes: readonly Targets[],
   own: boolean,
 ): Map<Target, Message[]> {
   const queues = new Map<Target, Message[]>();
   messages.forEach((message, i) => {
-    for (const target of places[i]!.own === own ? places[i]!.targets : []) {
+    for (const target of indexes[i]!.own === own ? indexes[i]!.targets : []) {
       const queue = queues.get(target);
       if (queue === undefined) queues.set(target, [message]);
       else queue.push(message);

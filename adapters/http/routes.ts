@@ -66,13 +66,13 @@ function targetOf(
   const isPlain = typeof route !== "object" || route === null || route instanceof URL;
   const { url: text, audience, signingKeys } = isPlain ? { url: route } as HttpTarget : route;
   const url = checkedUrl(text, what);
-  const place = JSON.stringify([url, audience, signingKeys]);
-  const known = targets.get(place);
+  const path = JSON.stringify([url, audience, signingKeys]);
+  const known = targets.get(path);
   if (known !== undefined) return known;
   const signing = signingKeys === undefined
     ? keys.own(audience)
     : keys.foreign(signingKeys, audience, what);
   const target = { url, signing };
-  targets.set(place, target);
+  targets.set(path, target);
   return target;
 }

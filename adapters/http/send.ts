@@ -8,13 +8,13 @@ import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
 import { type AnswerForm, final, resultsOf, retryable } from "./answer.ts";
 import {
-  halves,
+  halved,
   type HttpFormat,
   pack,
-  type Parcel,
-  type ParcelLimits,
-  parcelsOf,
-} from "./parcel.ts";
+  type RequestBatch,
+  requestBatches,
+  type RequestLimits,
+} from "./request_batch.ts";
 import { inParallel } from "../../http/request_pool.ts";
 import { type Fetch, post } from "../../http/post.ts";
 import type { Target } from "./target.ts";
@@ -27,7 +27,7 @@ const MAX_RESULT_BYTES = 8 * 1024;
 export interface Sending {
   readonly format: HttpFormat;
   readonly answers: AnswerForm;
-  readonly limits: ParcelLimits;
+  readonly limits: RequestLimits;
   readonly timeoutMs: number;
   readonly headers: Headers;
   readonly fetch: Fetch;
@@ -48,15 +48,15 @@ export async function sendAll(
     const results = new Map<Message, SendResult>();
     outcomes.set(target, results);
     const destination = new Destination(target, results, signal, sending);
-    return { destination, parcels: parcelsOf(messages, sending.format, sending.limits) };
+    return { destination, batches: requestBatches(messages, sending.format, sending.limits) };
   });
   // In turns, so that a target with many parcels, or a slow one, does not keep the others back.
-  const rounds = Math.max(0, ...destinations.map(({ parcels }) => parcels.length));
+  const rounds = Math.max(0, ...destinations.map(({ batches }) => batches.length));
   const work: (() => Promise<void>)[] = [];
   for (let round = 0; round < rounds; round++) {
-    for (const { destination, parcels } of destinations) {
-      const parcel = parcels[round];
-      if (parcel !== undefined) work.push(() => destination.send(parcel));
+    for (const { destination, batches } of destinations) {
+      const batch = batches[round];
+      if (batch !== undefined) work.push(() => destination.send(batch));
     }
   }
   await inParallel(work);
@@ -86,12 +86,12 @@ class Destination {
     this.#sending = sending;
   }
 
-  async send(parcel: Parcel): Promise<void> {
+  async send(batch: RequestBatch): Promise<void> {
     const { limits, clock } = this.#sending;
-    const packed = await pack(parcel, this.#target.signing?.audience ?? "");
+    const packed = await pack(batch, this.#target.signing?.audience ?? "");
     if (packed.body.byteLength > limits.maxRequestBytes) {
       return this.#settle(
-        parcel,
+        batch,
         final(
           `Cannot send a request of ${packed.body.byteLength} bytes: want ${limits.maxRequestBytes} at most`,
           "no",
@@ -101,20 +101,20 @@ class Destination {
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
     if (this.#isSilent) {
       return this.#settle(
-        parcel,
+        batch,
         retryable(`${this.#host} did not answer in time just before`, "no"),
       );
     }
-    const result = await this.#post(packed, parcel.messages.length);
+    const result = await this.#post(packed, batch.messages.length);
     this.#isSilent ||= result.kind === "timed_out";
-    const smaller = result.kind === "answered" && result.status === 413 ? halves(parcel) : null;
+    const smaller = result.kind === "answered" && result.status === 413 ? halved(batch) : null;
     if (smaller !== null) {
       await this.send(smaller[0]);
       return this.send(smaller[1]);
     }
     const { answers } = this.#sending;
-    const results = resultsOf(result, parcel.messages, this.#host, clock.now(), answers);
-    parcel.messages.forEach((message, i) => this.#results.set(message, results[i]!));
+    const results = resultsOf(result, batch.messages, this.#host, clock.now(), answers);
+    batch.messages.forEach((message, i) => this.#results.set(message, results[i]!));
   }
 
   async #post({ headers, body, requestId }: Awaited<ReturnType<typeof pack>>, count: number) {
@@ -135,7 +135,7 @@ class Destination {
     });
   }
 
-  #settle(parcel: Parcel, result: SendResult): void {
-    for (const message of parcel.messages) this.#results.set(message, result);
+  #settle(batch: RequestBatch, result: SendResult): void {
+    for (const message of batch.messages) this.#results.set(message, result);
   }
 }

@@ -30,7 +30,7 @@ export class Heap<Entry extends HeapEntry> {
 
   /** Adds an entry that is in no heap. */
   add(entry: Entry): void {
-    this.#place(entry, this.#entries.length);
+    this.#put(entry, this.#entries.length);
     this.#rise(entry);
   }
 
@@ -38,7 +38,7 @@ export class Heap<Entry extends HeapEntry> {
   remove(entry: Entry): void {
     const last = this.#entries.pop();
     if (last === undefined || last === entry) return;
-    this.#place(last, entry.index);
+    this.#put(last, entry.index);
     this.#rise(last);
     this.#sink(last);
   }
@@ -65,11 +65,11 @@ export class Heap<Entry extends HeapEntry> {
 
   #swap(above: Entry, below: Entry): void {
     const index = above.index;
-    this.#place(above, below.index);
-    this.#place(below, index);
+    this.#put(above, below.index);
+    this.#put(below, index);
   }
 
-  #place(entry: Entry, index: number): void {
+  #put(entry: Entry, index: number): void {
     this.#entries[index] = entry;
     entry.index = index;
   }

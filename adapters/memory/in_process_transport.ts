@@ -59,12 +59,12 @@ class ReceiverTransport implements InProcessTransport {
     const taken: SendResult[][] = messages.map(() => []);
     await unlessAborted(signal, () =>
       Promise.all([...this.#receivers].map(async (receiver) => {
-        const places = [...messages.keys()].filter((i) =>
+        const indexes = [...messages.keys()].filter((i) =>
           receiver.subscribes(at(messages, i).name)
         );
-        if (places.length === 0) return;
-        const results = await sendTo(receiver, places.map((i) => at(messages, i)));
-        results.forEach((result, n) => at(taken, at(places, n)).push(result));
+        if (indexes.length === 0) return;
+        const results = await sendTo(receiver, indexes.map((i) => at(messages, i)));
+        results.forEach((result, n) => at(taken, at(indexes, n)).push(result));
       })));
     return taken.map((results, i) => combined(results, at(messages, i).name));
   }

@@ -13,7 +13,7 @@ interface Memory extends RememberedMessage {
 export class Memories {
   readonly #memories = new Map<string, Memory>();
   /** When the latest message arrived that was forgotten, in Unix milliseconds. */
-  #forgottenUntilMs = -Infinity;
+  #prunedUntilMs = -Infinity;
 
   /** The memory with this key. */
   get(key: string): RememberedMessage | undefined {
@@ -30,16 +30,16 @@ export class Memories {
 
   /** Keeps that a message was forgotten. */
   forgot(arrivedAtMs: number): void {
-    this.#forgottenUntilMs = Math.max(this.#forgottenUntilMs, arrivedAtMs);
+    this.#prunedUntilMs = Math.max(this.#prunedUntilMs, arrivedAtMs);
   }
 
   /** Whether nothing was forgotten that arrived after this. */
   knowsAllSince(sinceMs: number): boolean {
-    return this.#forgottenUntilMs <= sinceMs;
+    return this.#prunedUntilMs <= sinceMs;
   }
 
   /** Deletes memories of what arrived before, at most so many; gives back how many. */
-  forgetBefore(beforeMs: number, limit: number): number {
+  pruneBefore(beforeMs: number, limit: number): number {
     let deleted = 0;
     for (const [key, { arrivedAtMs }] of this.#memories) {
       if (deleted >= limit) break;

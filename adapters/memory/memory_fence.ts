@@ -83,7 +83,7 @@ class MemoryFence implements Fence<MemoryFenceTransaction> {
       : " again: it has committed before";
   }
 
-  ask({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
+  check({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     // The operation is still running: neither answer would stay true.
     if (signal.aborted || this.#open.has(id)) return Promise.resolve("unknown");
     const written = this.#rows.get(id);
@@ -115,7 +115,7 @@ class MemoryFence implements Fence<MemoryFenceTransaction> {
     return Promise.resolve(rows.sort(order).slice(0, limit));
   }
 
-  forget(ids: readonly string[]): Promise<void> {
+  prune(ids: readonly string[]): Promise<void> {
     for (const id of ids) this.#rows.delete(id);
     return Promise.resolve();
   }

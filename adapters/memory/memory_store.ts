@@ -76,7 +76,7 @@ class MemoryStore implements Store<MemoryTransaction> {
   claim(request: ClaimRequest): Promise<StoredRecord[]> {
     const { kind, groups, key, nowMs, leaseUntilMs } = request;
     const records = this.#boxes[request.box];
-    const limit = kind === "suspect" ? Math.min(request.limit, 1) : request.limit;
+    const limit = kind === "expired" ? Math.min(request.limit, 1) : request.limit;
     const claimed: StoredRecord[] = [];
     while (claimed.length < limit) {
       const due = key === undefined
@@ -84,7 +84,7 @@ class MemoryStore implements Store<MemoryTransaction> {
         : records.due(kind, key, groups);
       if (due === undefined || due.atMs > nowMs) break;
       const { record } = due;
-      const died = kind === "suspect" && record.leaseUntilMs !== null;
+      const died = kind === "expired" && record.leaseUntilMs !== null;
       const crashes = record.crashes + (died ? 1 : 0);
       const next = { ...record, crashes, epoch: record.epoch + 1, leaseUntilMs };
       records.put(next);
@@ -185,7 +185,7 @@ class MemoryStore implements Store<MemoryTransaction> {
       else this.#memories.keep(entry, record.createdAtMs);
     }
     if (box !== "inbox" || remembering === undefined) return deleted;
-    return deleted + this.#memories.forgetBefore(remembering.sinceMs, limit);
+    return deleted + this.#memories.pruneBefore(remembering.sinceMs, limit);
   }
 
   addUnlessKnown(returning: readonly ReturningRecord[], nowMs: number): Promise<ReturnResult[]> {
@@ -196,7 +196,7 @@ class MemoryStore implements Store<MemoryTransaction> {
         const remembered = this.#memories.get(key);
         if (remembered !== undefined) return { added: false, remembered };
         if (sinceMs !== null && !this.#memories.knowsAllSince(sinceMs)) {
-          return { added: false, forgotten: true };
+          return { added: false, mayBePruned: true };
         }
         addTo(this.#boxes.inbox, "inbox", record, nowMs);
         return { added: true };
@@ -214,7 +214,7 @@ class MemoryStore implements Store<MemoryTransaction> {
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return Promise.resolve(this.#dueAtTheLatest(box, nowMs, groups, unroutableForMs));
     }
-    const kinds = state === "prepared" ? ["half"] as const : ["fresh", "suspect"] as const;
+    const kinds = state === "prepared" ? ["prepared"] as const : ["ready", "expired"] as const;
     const due = kinds.map((kind) => this.#boxes[box].firstDue(kind, groups)?.atMs ?? Infinity);
     const nextMs = Math.min(...due);
     return Promise.resolve(nextMs === Infinity ? null : nextMs);
@@ -287,12 +287,12 @@ class MemoryStore implements Store<MemoryTransaction> {
   }
 }
 
-interface Placed extends RecordKey {
+interface Listed extends RecordKey {
   readonly createdAtMs: number;
 }
 
 /** Records of the same time are told apart by their keys, so that no page repeats or leaves out one. */
-function newestFirst(a: Placed, b: Placed): number {
+function newestFirst(a: Listed, b: Listed): number {
   if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
   if (a.id !== b.id) return a.id < b.id ? 1 : -1;
   if (a.group !== b.group) return a.group < b.group ? 1 : -1;

@@ -36,9 +36,9 @@ export class Records implements RecordView {
   readonly #slots = new Map<string, Slot>();
   // Each group has its own heaps, so that a claim passes over no record of a group it did not ask for.
   readonly #due: Record<ClaimRequest["kind"], Heaps> = {
-    fresh: new Map(),
-    suspect: new Map(),
-    half: new Map(),
+    ready: new Map(),
+    expired: new Map(),
+    prepared: new Map(),
   };
   readonly #expiring = new Heap<Slot>();
   #added = 0;
@@ -128,9 +128,9 @@ export function keyText(key: RecordKey): string {
 
 /** Which kind of claim it is for; a suspect's lease has run out by the time it can be claimed. */
 function claimedAs(record: StoredRecord): ClaimRequest["kind"] | null {
-  if (record.state === "prepared") return "half";
+  if (record.state === "prepared") return "prepared";
   if (record.state !== "scheduled") return null;
-  return record.leaseUntilMs !== null || record.crashes > 0 ? "suspect" : "fresh";
+  return record.leaseUntilMs !== null || record.crashes > 0 ? "expired" : "ready";
 }
 
 /** When there is something to do about a record: to claim it, or to delete it. */

@@ -36,7 +36,7 @@ export function addTo(
 /** Applies a settlement unless it is stale; the answer is whether it was applied. */
 export function settleIn(view: RecordView, settlement: Settlement): boolean {
   const record = view.get(settlement.key);
-  if (record === undefined || !holds(settlement, record)) return false;
+  if (record === undefined || !passes(settlement, record)) return false;
   const { reply = record.reply, patch } = settlement;
   const details = patch.details === undefined || patch.details === null
     ? patch.details
@@ -51,7 +51,7 @@ export function settleIn(view: RecordView, settlement: Settlement): boolean {
   return true;
 }
 
-function holds({ epoch, from, claimed }: Settlement, record: StoredRecord): boolean {
+function passes({ epoch, from, claimed }: Settlement, record: StoredRecord): boolean {
   return record.epoch === epoch && record.state === from &&
     (claimed === "either" || claimed === (record.leaseUntilMs !== null));
 }

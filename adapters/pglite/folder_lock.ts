@@ -16,7 +16,7 @@ import { AtlastError } from "../../core/errors.ts";
 const MAX_TRIES = 20;
 
 /** Who holds a lock. */
-interface Holder {
+interface Owner {
   /** Its process. */
   readonly pid: number;
   /** The machine the process is on. */
@@ -28,7 +28,7 @@ interface Holder {
 }
 
 /** Who holds a lock that cannot be read. */
-const NOBODY: Holder = { pid: 0, host: hostname(), birth: null, token: "unreadable" };
+const NOBODY: Owner = { pid: 0, host: hostname(), birth: null, token: "unreadable" };
 
 /**
  * Takes the lock of a folder, making the folder if it is not there. A lock whose process is dead is
@@ -40,27 +40,27 @@ const NOBODY: Holder = { pid: 0, host: hostname(), birth: null, token: "unreadab
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   await mkdir(folder, { recursive: true });
   // Two names of one folder are one lock.
-  const place = await realpath(folder);
-  return await acquire(`${place}.lock`, place);
+  const path = await realpath(folder);
+  return await acquire(`${path}.lock`, path);
 }
 
 async function acquire(path: string, folder: string): Promise<() => Promise<void>> {
-  const holder: Holder = {
+  const owner: Owner = {
     pid: process.pid,
     host: hostname(),
     birth: await birthOf(process.pid),
     token: crypto.randomUUID(),
   };
-  const draft = `${path}.${holder.token}.tmp`;
-  await writeFile(draft, JSON.stringify(holder));
+  const draft = `${path}.${owner.token}.tmp`;
+  await writeFile(draft, JSON.stringify(owner));
   try {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (await linked(draft, path)) return () => release(path, holder);
-      const other = await holderOf(path);
+      if (await linked(draft, path)) return () => release(path, owner);
+      const other = await ownerOf(path);
       // It was given back in between.
       if (other === null) continue;
       if (await isAlive(other)) throw lockedBy(other, path, folder);
-      if (await takenOver(draft, path, other, folder)) return () => release(path, holder);
+      if (await takenOver(draft, path, other, folder)) return () => release(path, owner);
     }
     throw new AtlastError(
       "database_locked",
@@ -78,12 +78,12 @@ async function acquire(path: string, folder: string): Promise<() => Promise<void
 async function takenOver(
   draft: string,
   path: string,
-  dead: Holder,
+  dead: Owner,
   folder: string,
 ): Promise<boolean> {
   const giveBack = await acquire(`${path}.${dead.token}`, folder);
   try {
-    if ((await holderOf(path))?.token !== dead.token) return false;
+    if ((await ownerOf(path))?.token !== dead.token) return false;
     await rename(draft, path);
     return true;
   } finally {
@@ -91,8 +91,8 @@ async function takenOver(
   }
 }
 
-async function release(path: string, own: Holder): Promise<void> {
-  if ((await holderOf(path))?.token === own.token) await unlink(path);
+async function release(path: string, own: Owner): Promise<void> {
+  if ((await ownerOf(path))?.token === own.token) await unlink(path);
 }
 
 async function linked(draft: string, path: string): Promise<boolean> {
@@ -105,9 +105,9 @@ async function linked(draft: string, path: string): Promise<boolean> {
   }
 }
 
-async function holderOf(path: string): Promise<Holder | null> {
+async function ownerOf(path: string): Promise<Owner | null> {
   try {
-    return JSON.parse(await readFile(path, "utf8")) as Holder;
+    return JSON.parse(await readFile(path, "utf8")) as Owner;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
     // The file was put in place whole; only a machine that lost power can have left less of it.
@@ -117,16 +117,16 @@ async function holderOf(path: string): Promise<Holder | null> {
 }
 
 /** A process of another machine cannot be looked at, so it counts as alive. */
-async function isAlive(holder: Holder): Promise<boolean> {
-  if (holder.pid === NOBODY.pid) return false;
-  if (holder.host !== hostname()) return true;
+async function isAlive(owner: Owner): Promise<boolean> {
+  if (owner.pid === NOBODY.pid) return false;
+  if (owner.host !== hostname()) return true;
   try {
-    process.kill(holder.pid, 0);
+    process.kill(owner.pid, 0);
   } catch (error) {
     // It is there, but someone else's.
     if (codeOf(error) !== "EPERM") return false;
   }
-  return holder.birth === null || await birthOf(holder.pid) === holder.birth;
+  return owner.birth === null || await birthOf(owner.pid) === owner.birth;
 }
 
 /**
@@ -147,7 +147,7 @@ async function birthOf(pid: number): Promise<string | null> {
   }
 }
 
-function lockedBy({ pid, host }: Holder, path: string, folder: string): AtlastError {
+function lockedBy({ pid, host }: Owner, path: string, folder: string): AtlastError {
   return new AtlastError(
     "database_locked",
     `Cannot open ${folder}: process ${pid} on ${host} has it open, want one process at a time` +

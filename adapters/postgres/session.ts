@@ -68,7 +68,7 @@ export class Session {
     begin.handler = noHandler;
     const free = takeOpenConnection(this.#sql);
     if (free === undefined) {
-      if (!await this.#askFor(begin)) return false;
+      if (!await this.#reserve(begin)) return false;
     } else {
       this.#take(free);
       this.send(begin);
@@ -88,8 +88,8 @@ export class Session {
    * The pool is asked for a connection by an empty query: the driver tells which connection it sends that
    * on, unless the pipeline of that is full just then. So BEGIN goes only where the connection is known.
    */
-  async #askFor(begin: DriverQuery): Promise<boolean> {
-    const asking = queryOf(this.#sql, "", [], {
+  async #reserve(begin: DriverQuery): Promise<boolean> {
+    const reserving = queryOf(this.#sql, "", [], {
       simple: true,
       onexecute: (connection: DriverConnection) => {
         learnOpenQueue(this.#sql, connection);
@@ -100,7 +100,7 @@ export class Session {
       },
     });
     begin.catch(() => {});
-    await answerOf(asking, { timeoutMs: this.#timeoutMs, destroy: () => this.destroy() });
+    await answerOf(reserving, { timeoutMs: this.#timeoutMs, destroy: () => this.destroy() });
     return this.#connection !== null;
   }
 

@@ -67,7 +67,7 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    */
   readonly answerTimeoutS?: number;
   /**
-   * The URL of the edge app's `/undeliverable` route. When QStash gives a message up, it is then failed in the
+   * The URL of the edge app's `/dead-letter` route. When QStash gives a message up, it is then failed in the
    * outbox, and its publisher is told.
    *
    * @default it shows only in QStash's own dead letter queue

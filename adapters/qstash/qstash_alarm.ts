@@ -144,7 +144,7 @@ class OnQstash implements QstashAlarm {
     }
     const at = Math.ceil(Math.max(atMs, nowMs + LEAD_MS) / this.#precisionMs);
     if (this.#armed.has(at)) return;
-    await this.#ask(() =>
+    await this.#request(() =>
       this.#client.publish({
         url: this.#tickUrl,
         method: "POST",
@@ -159,7 +159,7 @@ class OnQstash implements QstashAlarm {
   }
 
   async ensureSchedule(): Promise<void> {
-    await this.#ask(() =>
+    await this.#request(() =>
       this.#client.schedules.create({
         scheduleId: this.#scheduleId,
         destination: this.#tickUrl,
@@ -175,7 +175,7 @@ class OnQstash implements QstashAlarm {
   /** Not made anew each time: a schedule that is put in the place of itself may miss its next time. */
   async #ensureSweep(): Promise<void> {
     if (this.#isSwept) return;
-    const isThere = await this.#ask(
+    const isThere = await this.#request(
       () => this.#client.schedules.get(this.#scheduleId).then(() => true),
       () => false,
     );
@@ -187,11 +187,11 @@ class OnQstash implements QstashAlarm {
     return `atlast-sweep-${this.#name}`;
   }
 
-  async #ask<Result>(work: () => Promise<Result>, missing?: () => Result): Promise<Result> {
-    const asked: Waited<Result> = await waited(work, this.#timeoutMs);
-    if (asked.kind === "answered") return asked.result;
-    if (asked.kind === "threw") {
-      const { error } = asked;
+  async #request<Result>(work: () => Promise<Result>, missing?: () => Result): Promise<Result> {
+    const response: Waited<Result> = await waited(work, this.#timeoutMs);
+    if (response.kind === "answered") return response.result;
+    if (response.kind === "threw") {
+      const { error } = response;
       if (missing !== undefined && isObject(error) && error["status"] === 404) return missing();
       const { reason } = troubleOf(error, this.#clock.now()).result;
       throw new AtlastError("unreachable", `Cannot arm the alarm: ${reason}`);

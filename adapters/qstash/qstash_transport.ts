@@ -21,7 +21,13 @@ import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts"
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
-import { halves, type Job, type Parcel, type ParcelLimits, parcelsOf } from "./parcel.ts";
+import {
+  halved,
+  type Job,
+  type RequestBatch,
+  requestBatches,
+  type RequestLimits,
+} from "./request_batch.ts";
 import { type Waited, waited } from "./patience.ts";
 import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
 import { retriesFor, retryExpression } from "./retry_expression.ts";
@@ -61,7 +67,7 @@ export interface QstashTransport extends Transport {
  * const transport = qstashTransport({
  *   token: env.QSTASH_TOKEN,
  *   routes: { "order.*": "https://inventory.example/deliver" },
- *   failureCallback: "https://orders.example/undeliverable",
+ *   failureCallback: "https://orders.example/dead-letter",
  * });
  * ```
  * @throws {AtlastError} `invalid_option` or `invalid_name`.
@@ -75,7 +81,7 @@ interface Call {
   readonly signal: AbortSignalLike;
   readonly results: Map<number, SendResult>;
   /** Messages that QStash says it has already, by its own ids. */
-  readonly duplicates: { readonly place: number; readonly messageIds: readonly string[] }[];
+  readonly duplicates: { readonly index: number; readonly messageIds: readonly string[] }[];
   /** Why no further request is made. */
   end: SendResult | null;
 }
@@ -87,7 +93,7 @@ class OnQstash implements QstashTransport {
   readonly #form: RequestForm;
   readonly #proof: SentProof;
   readonly #options: QstashTransportOptions;
-  readonly #limits: ParcelLimits;
+  readonly #limits: RequestLimits;
   readonly #maxMessageBytes: number;
   readonly #timeoutMs: number;
   readonly #clock: Pick<Clock, "now">;
@@ -143,30 +149,30 @@ class OnQstash implements QstashTransport {
   async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
     const call: Call = { signal, results: new Map(), duplicates: [], end: null };
     const jobs: Job[] = [];
-    for (const [place, message] of messages.entries()) {
+    for (const [index, message] of messages.entries()) {
       const request = await this.#requestOf(message);
-      if ("kind" in request) call.results.set(place, request);
-      else jobs.push({ place, request });
+      if ("kind" in request) call.results.set(index, request);
+      else jobs.push({ index, request });
     }
     await inParallel(
-      parcelsOf(jobs, this.#limits).map((parcel) => () => this.#send(parcel, call)),
+      requestBatches(jobs, this.#limits).map((batch) => () => this.#send(batch, call)),
     );
     await inParallel(call.duplicates.map((duplicate) => () => this.#revive(duplicate, call)));
-    return messages.map((_, place) =>
-      call.results.get(place) ?? notTaken(failed("QStash was not asked", true))
+    return messages.map((_, index) =>
+      call.results.get(index) ?? notTaken(failed("QStash was not asked", true))
     );
   }
 
   async retryFromDlq(dlqId: string): Promise<string> {
-    const asked = await this.#ask(() => this.#client.dlq.retry([dlqId] as never), null);
-    if (asked.kind === "answered") {
-      const answers = isObject(asked.result) ? asked.result["responses"] : undefined;
+    const response = await this.#request(() => this.#client.dlq.retry([dlqId] as never), null);
+    if (response.kind === "answered") {
+      const answers = isObject(response.result) ? response.result["responses"] : undefined;
       const [first] = Array.isArray(answers) ? answers : [];
       if (isObject(first) && typeof first["messageId"] === "string") return first["messageId"];
     } else if (
-      !(asked.kind === "threw" && isObject(asked.error) && asked.error["status"] === 404)
+      !(response.kind === "threw" && isObject(response.error) && response.error["status"] === 404)
     ) {
-      const { reason } = this.#troubleOf(asked).result;
+      const { reason } = this.#troubleOf(response).result;
       throw new AtlastError("unreachable", `Cannot retry a message of the DLQ: ${reason}`);
     }
     throw new AtlastError(
@@ -176,7 +182,7 @@ class OnQstash implements QstashTransport {
   }
 
   provesSent(message: Message, proof: string): Promise<boolean> {
-    return this.#proof.holds(message, proof);
+    return this.#proof.matches(message, proof);
   }
 
   /** Nothing is kept open between calls. */
@@ -215,30 +221,30 @@ class OnQstash implements QstashTransport {
     return notTaken(failed(problem, false));
   }
 
-  async #send(parcel: Parcel, call: Call): Promise<void> {
-    const { jobs, isBatch } = parcel;
+  async #send(batch: RequestBatch, call: Call): Promise<void> {
+    const { jobs, isBatch } = batch;
     const fail = (result: SendResult) => {
-      for (const { place } of jobs) call.results.set(place, result);
+      for (const { index } of jobs) call.results.set(index, result);
     };
     const end = call.end ?? this.#limitOf();
     if (end !== null) return fail(end);
     const requests = jobs.map(({ request }) => request);
-    const asked = await this.#ask(
+    const response = await this.#request(
       async () =>
         isBatch
           ? await this.#client.batch(requests as never)
           : [await this.#client.publish(requests[0] as never)],
       call.signal,
     );
-    if (asked.kind === "answered") return this.#settle(jobs, asked.result, call);
-    const trouble = this.#troubleOf(asked);
-    const smaller = trouble.mayBeOne ? halves(parcel) : null;
+    if (response.kind === "answered") return this.#settle(jobs, response.result, call);
+    const trouble = this.#troubleOf(response);
+    const smaller = trouble.mayBeOne ? halved(batch) : null;
     if (smaller !== null) {
       await this.#send(smaller[0], call);
       return await this.#send(smaller[1], call);
     }
     // Else a silent server would cost a timeout for each parcel, and the leases would run out.
-    if (asked.kind !== "threw") call.end = notTaken(trouble.result);
+    if (response.kind !== "threw") call.end = notTaken(trouble.result);
     if (trouble.closedUntilMs !== undefined) {
       this.#closed = { reason: trouble.result.reason, untilMs: trouble.closedUntilMs };
     }
@@ -248,11 +254,11 @@ class OnQstash implements QstashTransport {
   #settle(jobs: readonly Job[], answers: readonly unknown[], call: Call): void {
     // For a single URL group QStash may leave out the outer list.
     const each = jobs.length === 1 && answers.length !== 1 ? [answers] : answers;
-    jobs.forEach(({ place }, i) => {
+    jobs.forEach(({ index }, i) => {
       const taken = takenOf(each.length === jobs.length ? each[i] : undefined);
-      call.results.set(place, taken.kind === "taken" ? { kind: "sent" } : taken.result);
+      call.results.set(index, taken.kind === "taken" ? { kind: "sent" } : taken.result);
       if (taken.kind === "taken" && taken.duplicates.length > 0) {
-        call.duplicates.push({ place, messageIds: taken.duplicates });
+        call.duplicates.push({ index, messageIds: taken.duplicates });
       }
     });
   }
@@ -261,15 +267,18 @@ class OnQstash implements QstashTransport {
    * What QStash has already was sent before, and only its answer was lost; or it was given up since, and an
    * operator has it tried again. Then it is in the DLQ, and nobody delivers it unless it is taken out.
    */
-  async #revive({ place, messageIds }: Call["duplicates"][number], call: Call): Promise<void> {
+  async #revive(
+    { index, messageIds }: Call["duplicates"][number],
+    call: Call,
+  ): Promise<void> {
     const { dlq } = this.#client;
     for (const messageId of messageIds) {
-      const asked = await this.#ask(async () => {
+      const response = await this.#request(async () => {
         const { messages } = await dlq.listMessages({ filter: { messageId } } as never);
         const dlqIds = messages.map(({ dlqId }) => dlqId);
         if (dlqIds.length > 0) await dlq.retry(dlqIds as never);
       }, call.signal);
-      if (asked.kind !== "answered") call.results.set(place, this.#troubleOf(asked).result);
+      if (response.kind !== "answered") call.results.set(index, this.#troubleOf(response).result);
     }
   }
 
@@ -279,17 +288,17 @@ class OnQstash implements QstashTransport {
     return waitMs > 0 ? notTaken(failed(this.#closed.reason, true, waitMs)) : null;
   }
 
-  #ask<Result>(
+  #request<Result>(
     work: () => Promise<Result>,
     signal: AbortSignalLike | null,
   ): Promise<Waited<Result>> {
     return waited(work, this.#timeoutMs, signal);
   }
 
-  #troubleOf(asked: Exclude<Waited<unknown>, { kind: "answered" }>): Trouble {
-    switch (asked.kind) {
+  #troubleOf(response: Exclude<Waited<unknown>, { kind: "answered" }>): Trouble {
+    switch (response.kind) {
       case "threw":
-        return troubleOf(asked.error, this.#clock.now());
+        return troubleOf(response.error, this.#clock.now());
       case "timed_out":
         return { result: failed("QStash did not answer in time", true), mayBeOne: false };
       case "stopped":

@@ -39,7 +39,7 @@ export class SentProof {
   }
 
   /** Whether a proof is one of this very message. */
-  async holds(message: Message, proof: string): Promise<boolean> {
+  async matches(message: Message, proof: string): Promise<boolean> {
     const mac = fromBase64(`${proof.replaceAll("-", "+").replaceAll("_", "/")}=`);
     if (mac === null) return false;
     const content = await contentOf(message);

@@ -65,21 +65,21 @@ export async function addPart(
   for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
     const seen = new KeySet();
     // Of records with one key the first is added, and the others collide with it.
-    const places = left.filter((place) => seen.add(records[place] as NewRecord));
-    const round = places.map((at) => records[at] as NewRecord);
+    const indexes = left.filter((index) => seen.add(records[index] as NewRecord));
+    const round = indexes.map((at) => records[at] as NewRecord);
     const reached = await insert(run, table, round, nowMs, token);
-    for (const place of places) {
-      if (reached(records[place] as NewRecord)) results[place] = ADDED;
+    for (const index of indexes) {
+      if (reached(records[index] as NewRecord)) results[index] = ADDED;
     }
-    left = left.filter((place) => results[place] === undefined);
+    left = left.filter((index) => results[index] === undefined);
     if (left.length === 0) return results as AddResult[];
-    const collided = left.map((place) => records[place] as NewRecord);
+    const collided = left.map((index) => records[index] as NewRecord);
     for (const [key, found] of await lookup.byKeys(run, collided)) existing.set(key, found);
-    for (const place of left) {
-      const found = existing.get(keyText(records[place] as NewRecord));
-      if (found !== undefined) results[place] = { added: false, existing: found };
+    for (const index of left) {
+      const found = existing.get(keyText(records[index] as NewRecord));
+      if (found !== undefined) results[index] = { added: false, existing: found };
     }
-    left = left.filter((place) => results[place] === undefined);
+    left = left.filter((index) => results[index] === undefined);
     if (left.length === 0) return results as AddResult[];
   }
   if (token !== undefined) return null;

@@ -19,28 +19,28 @@ import { compareKeys, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
 /** How many records that are due and unclaimed are looked at for suspects, earliest first. */
-const SUSPECT_WINDOW = 1_000;
+const EXPIRED_WINDOW = 1_000;
 
 /** How often all of them are looked at, in milliseconds. */
-const SUSPECT_FULL_SCAN_MS = 10_000;
+const EXPIRED_FULL_SCAN_MS = 10_000;
 
 /** Nobody holds it, and no worker died with it. */
 const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
 /** Nobody holds it now; the first parameter is the time. */
 const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
 /** A worker died with it, just now or before. */
-const SUSPECT = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
+const EXPIRED = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
 const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
 
 /** What else must hold of a record that is due. */
 const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
-  fresh: `state = 'scheduled' and ${UNTOUCHED}`,
-  suspect: `state = 'scheduled' and ${SUSPECT}`,
-  half: `state = 'prepared' and ${FREE}`,
+  ready: `state = 'scheduled' and ${UNTOUCHED}`,
+  expired: `state = 'scheduled' and ${EXPIRED}`,
+  prepared: `state = 'prepared' and ${FREE}`,
 };
 
 /** How many suspects one claim considers, so that several claimers at once find one each. */
-const SUSPECT_CANDIDATES = 16;
+const EXPIRED_CANDIDATES = 16;
 
 /** Claims records of a table. */
 export class Claimer {
@@ -65,12 +65,12 @@ export class Claimer {
   #claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     if (request.key !== undefined) return this.#one(run, request, request.key);
     switch (request.kind) {
-      case "fresh":
-        return this.#fresh(run, request);
-      case "suspect":
-        return this.#suspect(run, request);
-      case "half":
-        return this.#half(run, request);
+      case "ready":
+        return this.#ready(run, request);
+      case "expired":
+        return this.#expired(run, request);
+      case "prepared":
+        return this.#prepared(run, request);
     }
   }
 
@@ -80,18 +80,18 @@ export class Claimer {
     return await this.#read(run, oneSql(this.#table, request), params, request);
   }
 
-  async #half(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+  async #prepared(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     const { nowMs, leaseUntilMs, limit } = request;
     const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), limit];
-    return await this.#read(run, halfSql(this.#table, request), params, request);
+    return await this.#read(run, preparedSql(this.#table, request), params, request);
   }
 
-  async #fresh(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+  async #ready(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     const { nowMs, leaseUntilMs, limit } = request;
     const position = this.#position(request);
     const from = async (fromMs: number, rest: number) => {
       const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), rest, fromMs];
-      return await this.#read(run, freshSql(this.#table, request), params, request);
+      return await this.#read(run, readySql(this.#table, request), params, request);
     };
     const fromMs = position.start(nowMs);
     const ahead = await from(fromMs, limit);
@@ -107,15 +107,15 @@ export class Claimer {
    * by looking. Claims go by due time, so it is nearly always among the earliest due; only there is
    * looked each time, or every look beside a large backlog would walk all of it.
    */
-  async #suspect(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
+  async #expired(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     const { nowMs, leaseUntilMs } = request;
     const claim = async (window: number | null) => {
       const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), window];
-      return await this.#read(run, suspectSql(this.#table, request), params, request);
+      return await this.#read(run, expiredSql(this.#table, request), params, request);
     };
     const scope = scopeOf(request);
     const sinceMs = nowMs - (this.#fullScansAtMs.get(scope) ?? -Infinity);
-    if (sinceMs >= 0 && sinceMs < SUSPECT_FULL_SCAN_MS) return await claim(SUSPECT_WINDOW);
+    if (sinceMs >= 0 && sinceMs < EXPIRED_FULL_SCAN_MS) return await claim(EXPIRED_WINDOW);
     this.#fullScansAtMs.set(scope, nowMs);
     return await claim(null);
   }
@@ -146,12 +146,12 @@ function oneSql(table: Table, { kind, groups }: ClaimRequest): string {
     where id = $3::text and subscriber_group = $4::text and due_at_ms <= $1::text::bigint
       and ${CLAIMABLE[kind]}${ofGroups(groups, 5)}
     for update skip locked`,
-    kind === "suspect" ? COUNT_CRASH : "",
+    kind === "expired" ? COUNT_CRASH : "",
   );
 }
 
 /** Parameters: now, lease until, limit, due from, groups. */
-function freshSql(table: Table, { groups }: ClaimRequest): string {
+function readySql(table: Table, { groups }: ClaimRequest): string {
   return claimSql(
     table,
     `select ctid from ${table.name}
@@ -165,7 +165,7 @@ function freshSql(table: Table, { groups }: ClaimRequest): string {
 }
 
 /** Parameters: now, lease until, limit, groups. */
-function halfSql(table: Table, { groups }: ClaimRequest): string {
+function preparedSql(table: Table, { groups }: ClaimRequest): string {
   return claimSql(
     table,
     `select ctid from ${table.name}
@@ -179,7 +179,7 @@ function halfSql(table: Table, { groups }: ClaimRequest): string {
 }
 
 /** Parameters: now, lease until, window, groups. */
-function suspectSql(table: Table, { groups }: ClaimRequest): string {
+function expiredSql(table: Table, { groups }: ClaimRequest): string {
   const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
   return claimSql(
     table,
@@ -191,10 +191,10 @@ function suspectSql(table: Table, { groups }: ClaimRequest): string {
           order by due_at_ms
           ${limitOf("$3")}
         ) as earliest
-        where ${SUSPECT}
+        where ${EXPIRED}
         order by due_at_ms
-        limit ${SUSPECT_CANDIDATES}
-      )) and ${due} and ${SUSPECT}
+        limit ${EXPIRED_CANDIDATES}
+      )) and ${due} and ${EXPIRED}
     order by due_at_ms
     limit 1
     for update skip locked`,
@@ -203,11 +203,11 @@ function suspectSql(table: Table, { groups }: ClaimRequest): string {
 }
 
 /** By `ctid`, because the rows were just found and locked: looking each up again by its key costs more. */
-function claimSql(table: Table, places: string, alsoSet: string): string {
+function claimSql(table: Table, partitions: string, alsoSet: string): string {
   return `update ${table.name}
 set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
 where ctid = any(array(
-    ${places}
+    ${partitions}
   )) and ${UNHURRIED}
 returning ${READ_COLUMNS}`;
 }

@@ -71,7 +71,7 @@ export class SqlFence<Tx> implements Fence<Tx> {
   }
 
   /** An operation that is still running holds the row: this waits for it a while, and then cannot say. */
-  async ask({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
+  async check({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     await this.ready();
     if (signal.aborted) return "unknown";
     try {
@@ -111,7 +111,7 @@ limit $4::text::bigint`,
     }));
   }
 
-  async forget(ids: readonly string[]): Promise<void> {
+  async prune(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.ready();
     await this.#run(

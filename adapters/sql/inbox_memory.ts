@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { forgetting, type MemoryTables } from "./memory_tables.ts";
+import { type MemoryTables, pruningStatements } from "./memory_tables.ts";
 import type { AddResult, ReturnResult } from "../../core/ports/store.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type {
@@ -67,13 +67,13 @@ for update skip locked`,
   const kept = expired.filter(({ arrivedAtMs }) => arrivedAtMs >= sinceMs);
   const records = await recordsAt(run, table, kept.map(({ ctid }) => ctid));
   const entries = await entriesOf(records);
-  const forgottenAtMs = expired.filter(({ arrivedAtMs }) => arrivedAtMs < sinceMs)
+  const prunedAtMs = expired.filter(({ arrivedAtMs }) => arrivedAtMs < sinceMs)
     .reduce((latest, { arrivedAtMs }) => Math.max(latest, arrivedAtMs), -Infinity);
   await run(
     `with gone as (
   delete from ${table.name} where ctid = any($1::text::tid[]) and ${UNHURRIED}
 ),
-${forgetting(tables, "select $2::text::bigint")}
+${pruningStatements(tables, "select $2::text::bigint")}
 insert into ${tables.memory} (key, content, arrived_minute, principal, has_failed)
 select * from unnest(
   $3::text::uuid[], $4::text::uuid[], $5::text::integer[], $6::text::integer[], $7::text::boolean[]
@@ -82,7 +82,7 @@ on conflict (key) do update set content = excluded.content, arrived_minute = exc
   principal = excluded.principal, has_failed = excluded.has_failed`,
     [
       textLiteral(expired.map(({ ctid }) => ctid)),
-      forgottenAtMs === -Infinity ? null : Math.ceil(forgottenAtMs),
+      prunedAtMs === -Infinity ? null : Math.ceil(prunedAtMs),
       ...entryArrays(entries, records),
     ],
   );
@@ -90,7 +90,7 @@ on conflict (key) do update set content = excluded.content, arrived_minute = exc
 }
 
 /** Deletes memories of what arrived before a time, at most `limit`; says how many. */
-export async function forgetBefore(
+export async function pruneMemoryBefore(
   run: Run,
   tables: MemoryTables,
   beforeMs: number,
@@ -108,7 +108,7 @@ export async function forgetBefore(
   )) and ${UNHURRIED}
   returning arrived_minute
 ),
-${forgetting(tables, `select (max(arrived_minute) + 1) * ${MINUTE_MS}::bigint from gone`)}
+${pruningStatements(tables, `select (max(arrived_minute) + 1) * ${MINUTE_MS}::bigint from gone`)}
 select count(*) from gone`,
     [Math.floor(beforeMs / MINUTE_MS), limit],
   );
@@ -133,30 +133,30 @@ export async function addUnlessKnown(
   for (const part of statementParts(returning.map(({ record }) => record))) {
     added.push(...await addPart(run, table, lookup, part, nowMs));
   }
-  const places = [...returning.keys()].filter((place) => added[place]?.added);
-  const { memories, forgottenUntilMs } = await recall(
+  const indexes = [...returning.keys()].filter((index) => added[index]?.added);
+  const { memories, prunedUntilMs } = await recall(
     run,
     tables,
-    places.map((place) => (returning[place] as ReturningRecord).key),
+    indexes.map((index) => (returning[index] as ReturningRecord).key),
   );
   const refused = new Map<string, ReturnResult>();
-  for (const place of places) {
-    const { record, key, sinceMs } = returning[place] as ReturningRecord;
+  for (const index of indexes) {
+    const { record, key, sinceMs } = returning[index] as ReturningRecord;
     const remembered = memories.get(key);
     if (remembered !== undefined) refused.set(keyText(record), { added: false, remembered });
-    else if (sinceMs !== null && forgottenUntilMs > sinceMs) {
-      refused.set(keyText(record), { added: false, forgotten: true });
+    else if (sinceMs !== null && prunedUntilMs > sinceMs) {
+      refused.set(keyText(record), { added: false, mayBePruned: true });
     }
   }
   if (refused.size > 0) {
-    const rows = places.map((place) => (returning[place] as ReturningRecord).record)
+    const rows = indexes.map((index) => (returning[index] as ReturningRecord).record)
       .filter((record) => refused.has(keyText(record)));
     const batch = new KeyedBatch(rows.map(({ id, group }) => ({ key: { id, group } })), []);
     const changes = batch.with.with === undefined ? "" : `with ${batch.with.with}\n`;
     await run(`${changes}delete from ${table.name} as t where ${batch.hasKey}`, batch.params);
   }
-  return returning.map(({ record }, place) =>
-    refused.get(keyText(record)) ?? added[place] as AddResult
+  return returning.map(({ record }, index) =>
+    refused.get(keyText(record)) ?? added[index] as AddResult
   );
 }
 
@@ -175,22 +175,22 @@ async function recordsAt(
 
 async function recall(
   run: Run,
-  { memory, forgotten }: MemoryTables,
+  { memory, pruned }: MemoryTables,
   keys: readonly string[],
-): Promise<{ memories: Map<string, RememberedMessage>; forgottenUntilMs: number }> {
+): Promise<{ memories: Map<string, RememberedMessage>; prunedUntilMs: number }> {
   const memories = new Map<string, RememberedMessage>();
-  let forgottenUntilMs = -Infinity;
-  if (keys.length === 0) return { memories, forgottenUntilMs };
+  let prunedUntilMs = -Infinity;
+  if (keys.length === 0) return { memories, prunedUntilMs };
   const rows = await run(
     `select replace(key::text, '-', '') as key, replace(content::text, '-', '') as content,
   principal::text as principal, has_failed::text as has_failed, null::text as until_ms
 from ${memory} where key = any($1::text::uuid[])
 union all
-select null, null, null, null, until_ms::text from ${forgotten}`,
+select null, null, null, null, until_ms::text from ${pruned}`,
     [textLiteral(keys)],
   );
   for (const [key, content, principal, hasFailed, untilMs] of rows) {
-    if (key === null) forgottenUntilMs = Number(untilMs);
+    if (key === null) prunedUntilMs = Number(untilMs);
     else {
       memories.set(key as string, {
         content: content as string,
@@ -199,7 +199,7 @@ select null, null, null, null, until_ms::text from ${forgotten}`,
       });
     }
   }
-  return { memories, forgottenUntilMs };
+  return { memories, prunedUntilMs };
 }
 
 /** What most memories do not have is null, which takes no room. */

@@ -33,18 +33,18 @@ export async function insertNew(
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
-  word: Notification | null = null,
+  notification: Notification | null = null,
 ): Promise<void> {
   const { sql, params } = insertion(table, records, nowMs);
-  if (word === null) {
+  if (notification === null) {
     await run(sql, params);
     return;
   }
   const [channel, payload] = [`$${params.length + 1}`, `$${params.length + 2}`];
   await run(`with added as (\n${sql}\n) select pg_notify(${channel}::text, ${payload}::text)`, [
     ...params,
-    word.channel,
-    word.payload,
+    notification.channel,
+    notification.payload,
   ]);
 }
 

@@ -14,10 +14,10 @@ export async function inKeyOrder<Item, Result>(
   keyOf: (item: Item) => RecordKey,
   work: (sorted: readonly Item[]) => Promise<readonly Result[]>,
 ): Promise<Result[]> {
-  const at = (place: number) => items[place] as Item;
-  const places = [...items.keys()].sort((a, b) => compareKeys(keyOf(at(a)), keyOf(at(b))));
-  const sorted = await work(places.map(at));
+  const at = (index: number) => items[index] as Item;
+  const order = [...items.keys()].sort((a, b) => compareKeys(keyOf(at(a)), keyOf(at(b))));
+  const sorted = await work(order.map(at));
   const results: Result[] = [];
-  places.forEach((place, i) => results[place] = sorted[i] as Result);
+  order.forEach((index, i) => results[index] = sorted[i] as Result);
   return results;
 }

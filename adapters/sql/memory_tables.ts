@@ -10,13 +10,13 @@ export interface MemoryTables {
   /** The memories. */
   readonly memory: string;
   /** One row at the most: when the latest message arrived that was forgotten. */
-  readonly forgotten: string;
+  readonly pruned: string;
 }
 
 /** The tables of a schema. */
 export function memoryTables(schema: string): MemoryTables {
   const name = quotedSchema(schema);
-  return { memory: `${name}.inbox_memory`, forgotten: `${name}.inbox_forgotten` };
+  return { memory: `${name}.inbox_memory`, pruned: `${name}.inbox_forgotten` };
 }
 
 /**
@@ -24,7 +24,7 @@ export function memoryTables(schema: string): MemoryTables {
  * transaction, and may be empty because of that.
  */
 export function memoryStatements(schema: string): string[] {
-  const { memory, forgotten } = memoryTables(schema);
+  const { memory, pruned } = memoryTables(schema);
   const name = quotedSchema(schema);
   return [
     `create table ${memory} (
@@ -35,11 +35,11 @@ export function memoryStatements(schema: string): string[] {
   has_failed boolean
 )`,
     `create index inbox_memory_arrival on ${memory} (arrived_minute)`,
-    `create table ${forgotten} (
+    `create table ${pruned} (
   only_row boolean primary key default true check (only_row),
   until_ms bigint not null
 )`,
-    `insert into ${forgotten} (until_ms)
+    `insert into ${pruned} (until_ms)
 select (extract(epoch from now()) * 1000)::bigint - 86400000
 where exists (select 1 from ${name}.inbox)
   or exists (select 1 from ${name}.migrations where applied_at < now())`,
@@ -51,9 +51,9 @@ where exists (select 1 from ${name}.inbox)
  *
  * @param latest A query for that time in milliseconds; no row, or null, where there are none.
  */
-export function forgetting({ forgotten }: MemoryTables, latest: string): string {
+export function pruningStatements({ pruned }: MemoryTables, latest: string): string {
   return `forgetting as (
-  insert into ${forgotten} as f (until_ms)
+  insert into ${pruned} as f (until_ms)
   select l.at_ms from (${latest}) as l (at_ms) where l.at_ms is not null
   on conflict (only_row) do update set until_ms = greatest(f.until_ms, excluded.until_ms)
 )`;

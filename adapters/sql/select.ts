@@ -9,7 +9,7 @@ import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { textLiteral } from "./array_param.ts";
 import type { Value } from "./batch.ts";
 import { expected, limitOf } from "./index_order.ts";
-import { forgetting, type MemoryTables } from "./memory_tables.ts";
+import { type MemoryTables, pruningStatements } from "./memory_tables.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey } from "./text.ts";
@@ -142,7 +142,7 @@ select least(
     const { name } = this.#table;
     const keeping = tables === null
       ? ""
-      : `,\n${forgetting(tables, "select max(created_at_ms) from gone")}`;
+      : `,\n${pruningStatements(tables, "select max(created_at_ms) from gone")}`;
     const rows = await run(
       `with gone as (
   delete from ${name}

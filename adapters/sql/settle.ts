@@ -170,15 +170,15 @@ async function inRounds<Item extends Keyed>(
 ): Promise<boolean[]> {
   const applied = items.map(() => false);
   // A key that cannot be stored is that of no record.
-  let left = [...items.keys()].filter((place) => isStorableKey((items[place] as Item).key));
+  let left = [...items.keys()].filter((index) => isStorableKey((items[index] as Item).key));
   while (left.length > 0) {
     const seen = new KeySet();
-    const places: number[] = [];
+    const indexes: number[] = [];
     const later: number[] = [];
-    for (const place of left) (seen.add((items[place] as Item).key) ? places : later).push(place);
-    const round = places.map((place) => items[place] as Item);
+    for (const index of left) (seen.add((items[index] as Item).key) ? indexes : later).push(index);
+    const round = indexes.map((index) => items[index] as Item);
     const reached = await runReached(run, round.length, change(round));
-    places.forEach((place, i) => applied[place] = reached((round[i] as Item).key));
+    indexes.forEach((index, i) => applied[index] = reached((round[i] as Item).key));
     left = later;
   }
   return applied;

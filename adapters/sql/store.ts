@@ -26,7 +26,7 @@ import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
 import type { Notification } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
-import { addUnlessKnown, forgetBefore, pruneRemembering } from "./inbox_memory.ts";
+import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./select.ts";
@@ -68,7 +68,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
-      untilUncontended(() => run(text, params)).catch((error) => this.#looksAgain(error));
+      untilUncontended(() => run(text, params)).catch((error) => this.#isClaimDue(error));
     this.#memory = memoryTables(parts.schema);
     this.#boxes = {
       outbox: partsOf(parts.schema, "outbox"),
@@ -122,9 +122,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     );
   }
 
-  addAndTell(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
-    const word = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
-    return word === null ? null : this.#addWith(word, box, record, nowMs);
+  addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
+    const notification = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
+    return notification === null ? null : this.#addWith(notification, box, record, nowMs);
   }
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
@@ -204,7 +204,7 @@ export class SqlStore<Tx> implements Store<Tx> {
       more = part.more;
     }
     if (remembering.sinceMs === -Infinity) return deleted;
-    return deleted + await forgetBefore(this.#run, this.#memory, remembering.sinceMs, limit);
+    return deleted + await pruneMemoryBefore(this.#run, this.#memory, remembering.sinceMs, limit);
   }
 
   async addUnlessKnown(
@@ -241,7 +241,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-    return this.#parts.database.transaction(work).catch((error) => this.#looksAgain(error));
+    return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
   }
 
   failureOf(error: unknown): "contention" | "refused" | null {
@@ -261,7 +261,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   /** A pooler that showed by losing statements is looked for before the store is used again. */
-  #looksAgain(error: unknown): never {
+  #isClaimDue(error: unknown): never {
     if (error instanceof AtlastError && error.code === "prepared_statement_lost") {
       this.#ready = null;
     }
@@ -293,13 +293,13 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #addWith(
-    word: Notification,
+    notification: Notification,
     box: Box,
     record: NewRecord,
     nowMs: number,
   ): Promise<AddResult> {
     await this.ready();
-    await insertNew(this.#run, this.#boxes[box].table, [record], nowMs, word);
+    await insertNew(this.#run, this.#boxes[box].table, [record], nowMs, notification);
     return { added: true };
   }
 

@@ -32,8 +32,8 @@ export const MIGRATIONS: readonly Migration[] = [
     version: 2,
     breaking: false,
     statements: (schema) => [
-      ...halfStatements(schema, "outbox"),
-      ...halfStatements(schema, "inbox"),
+      ...halfMessageStatements(schema, "outbox"),
+      ...halfMessageStatements(schema, "inbox"),
       `create index outbox_half on ${
         tableOf(schema, "outbox").name
       } (due_at_ms) where state = 'prepared'`,
@@ -97,7 +97,7 @@ function boxStatements(schema: string, box: Box): string[] {
 }
 
 /** Both boxes have the same columns, so that one statement serves both. */
-function halfStatements(schema: string, box: Box): string[] {
+function halfMessageStatements(schema: string, box: Box): string[] {
   return [
     `alter table ${tableOf(schema, box).name}
   add column checks integer not null default 0,

@@ -18,10 +18,10 @@ import type { Receipt } from "./publish_options.ts";
 import type { RawMessage, RawOptions } from "./raw_message.ts";
 import type { Handler, SubscribeOptions } from "./subscriber.ts";
 import type { TickReport } from "./tick_report.ts";
-import type { Undeliverable, UndeliverableStanding } from "./undeliverable.ts";
+import type { DeadLetter, DeadLetterStanding } from "./dead_letter.ts";
 
 /** How a half message is prepared; see {@linkcode PublishOptions}. */
-export type HalfOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
+export type HalfMessageOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
 
 /** Who decided by hand, and why. */
 export interface HandDecision {
@@ -123,7 +123,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   prepare<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
-    options?: HalfOptions<ReplyInput<C>>,
+    options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfMessage<BusinessTx>>;
 
   /**
@@ -135,11 +135,11 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     contract: C,
     body: BodyInput<C>,
     work: (tx: BusinessTx) => Promise<Result>,
-    options?: HalfOptions<ReplyInput<C>>,
+    options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfOutcome<Result>>;
 
   /** The half messages this bus keeps, for active sides that are not this bus. */
-  readonly halves: HalfKeeper;
+  readonly halfMessages: HalfKeeper;
 
   /**
    * Decides a parked half message by hand; who and why is recorded in its note. The participant is asked first
@@ -159,7 +159,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    *
    * @throws {AtlastError} `not_found`, or `wrong_state` when it is not `in_doubt`.
    */
-  askAgain(id: string): Promise<HalfStatus>;
+  checkAgain(id: string): Promise<HalfStatus>;
 
   /**
    * Answers for the active side: what became of the operation of a half message. Writes `aborted` where there
@@ -195,7 +195,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    * Learns that a message this bus has sent was given up by the push provider that had taken it, and keeps it
    * as failed with the reason; its failure callback is published. Safe to say many times.
    */
-  undeliverable(report: Undeliverable): Promise<UndeliverableStanding>;
+  deadLetter(report: DeadLetter): Promise<DeadLetterStanding>;
 
   /** How the bus stands. */
   health(options?: HealthOptions): Promise<Health>;

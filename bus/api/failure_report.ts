@@ -55,7 +55,7 @@ export function detailOf(detail: FailureDetail = "class"): FailureDetail {
 }
 
 /** What another party is told of the reason of a failure. */
-export function toldReason(
+export function reportedReason(
   detail: FailureDetail,
   code: FailureCode,
   reason: string | null,
@@ -70,11 +70,12 @@ export function failureCodeOf(event: LifecycleEvent, box: "outbox" | "inbox"): F
       if (event.code !== undefined) return event.code;
       if (box === "inbox") return "handler_failed";
       return event.retryable ? "send_failed" : "rejected";
-    case "abandon":
+    case "crash_limit":
       return "crash_limit";
-    case "overdue":
+    case "deadline_exceeded":
       return "deadline_exceeded";
-    case "undeliverable":
+    case "dead_letter":
+      return "dead_lettered";
     case "unroutable":
     case "stopping":
       return event.kind;

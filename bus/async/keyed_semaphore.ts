@@ -5,7 +5,7 @@
  */
 
 /** A place taken in a group; given back when the work is done. */
-type Place = () => void;
+type Permit = () => void;
 
 /** Counts what runs in each group, and lets the rest wait in line. */
 export class KeyedSemaphore {
@@ -25,7 +25,7 @@ export class KeyedSemaphore {
   }
 
   /** Waits for a place in a group. */
-  async enter(group: string): Promise<Place> {
+  async enter(group: string): Promise<Permit> {
     if (this.capacityFor(group) > 0) {
       this.#running.set(group, (this.#running.get(group) ?? 0) + 1);
     } else {

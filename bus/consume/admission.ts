@@ -5,10 +5,10 @@
  * @module
  */
 import {
-  asksCallback,
   callbackNamesOf,
   checkCallbackNames,
   checkCallbacksAllowed,
+  wantsCallback,
 } from "../../core/message/callback_names.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isReservedId } from "../../core/message/id.ts";
@@ -52,7 +52,7 @@ export async function admitting(
 }
 
 function mustBeChecked({ id, headers }: Message): boolean {
-  return isReservedId(id) || asksCallback(headers);
+  return isReservedId(id) || wantsCallback(headers);
 }
 
 async function problemOf(

@@ -12,7 +12,7 @@ import { resultOf } from "../records/delivery_result.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
-import { HELD_BY_GROUP } from "./held_by_group.ts";
+import { GROUP_CLAIM_LIMIT } from "./claim_limit.ts";
 import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
@@ -56,7 +56,7 @@ export class Consumer<Tx> {
       settler,
       // They share a statement with others that come meanwhile, as when a bus stops and gives all back.
       settle: (settlements) => settler.all(settlements),
-      place: (callback) => ({ box: "outbox", records: [publisher.answer(callback)] }),
+      callbackRows: (callback) => ({ box: "outbox", records: [publisher.answer(callback)] }),
       added: ({ records }, results) =>
         records.forEach((record, i) => {
           if (results[i]?.added) publisher.committed(record);
@@ -87,13 +87,13 @@ export class Consumer<Tx> {
       const nowMs = clock.now();
       const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
       if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
-      const isSuspect = record.leaseUntilMs !== null || record.crashes > 0;
+      const isExpired = record.leaseUntilMs !== null || record.crashes > 0;
       const [claimed] = await store.claim({
         box: "inbox",
         limit: 1,
         ...leases.claiming(),
         key,
-        kind: isSuspect ? "suspect" : "fresh",
+        kind: isExpired ? "expired" : "ready",
       });
       if (claimed !== undefined) return await this.handle(claimed, stop);
     }
@@ -109,7 +109,7 @@ export class Consumer<Tx> {
   capacityFor(group: string): number {
     const { subscriptions, semaphore } = this.#parts;
     const maxBatch = subscriptions.maxBatch(group);
-    return Math.max(HELD_BY_GROUP, 2 * maxBatch) + semaphore.capacityFor(group) * maxBatch;
+    return Math.max(GROUP_CLAIM_LIMIT, 2 * maxBatch) + semaphore.capacityFor(group) * maxBatch;
   }
 
   /** The groups in which another handler could start now. */
@@ -125,13 +125,13 @@ export class Consumer<Tx> {
   }
 
   /** Claims due records of groups that have room, and handles them. */
-  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+  async claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]> {
     const { settings, leases } = this.#parts;
     const groups = this.groupsWithCapacity();
     if (groups.length === 0) return [];
     return await settings.store.claim({
       box: "inbox",
-      limit: kind === "suspect" ? 1 : limit,
+      limit: kind === "expired" ? 1 : limit,
       ...leases.claiming(),
       groups,
       kind,
@@ -152,7 +152,11 @@ export class Consumer<Tx> {
   ): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
     const lost = new AbortController();
-    const held = leases.hold("inbox", [record], () => lost.abort(new Error("The lease was lost")));
+    const owned = leases.renewUntilReleased(
+      "inbox",
+      [record],
+      () => lost.abort(new Error("The lease was lost")),
+    );
     try {
       return await this.#handle(
         record,
@@ -164,7 +168,7 @@ export class Consumer<Tx> {
       settings.observe({ kind: "error", during: "handle", error });
       return ACCEPTED;
     } finally {
-      held.release();
+      owned.release();
     }
   }
 
@@ -202,7 +206,7 @@ export class Consumer<Tx> {
   /** Gives back a record that will not be handled by this bus any more. */
   async release(record: StoredRecord): Promise<void> {
     const event = { kind: "release", delayMs: 0, reason: record.reason } as const;
-    await this.#decisions.settle([this.#decide(record, event)], { isHeld: false });
+    await this.#decisions.settle([this.#decide(record, event)], { hasLeases: false });
   }
 
   /** Null when nothing was kept, and each record is to be handled by itself. */
@@ -213,13 +217,17 @@ export class Consumer<Tx> {
   ): Promise<DeliveryResult[] | null> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
     const lost = new AbortController();
-    const held = leases.hold("inbox", records, () => lost.abort(new Error("A lease was lost")));
+    const owned = leases.renewUntilReleased(
+      "inbox",
+      records,
+      () => lost.abort(new Error("A lease was lost")),
+    );
     const leave = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
       const now = leases.now();
-      if (!records.every((record) => leases.holds(record, now))) return null;
+      if (!records.every((record) => leases.isLeased(record, now))) return null;
       const signal = AbortSignal.any([stop, lost.signal]);
       const runs: HandlerRun<Tx, StoredRecord>[] = [];
       for (const record of records) {
@@ -232,7 +240,7 @@ export class Consumer<Tx> {
       return ends.map((end) => this.#kept(end));
     } finally {
       leave();
-      held.release();
+      owned.release();
     }
   }
 
@@ -260,7 +268,7 @@ export class Consumer<Tx> {
       const early = draining() || nowMs >= untilMs
         ? { kind: "release", delayMs: 0, reason } as const
         // The claim took long to be answered, or the message waited long: others may handle it by now.
-        : !leases.holds(record)
+        : !leases.isLeased(record)
         ? { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason } as const
         : eventBeforeAttempt(record, nowMs);
       if (early !== null) return await this.#settle(record, early);

@@ -10,7 +10,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { SettleStep } from "../../core/ports/store.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import type { TimeLimit } from "../async/deadline.ts";
-import { answerConflict, checkAsked } from "../publish/answers.ts";
+import { answerConflict, checkQuery } from "../publish/answers.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
@@ -71,7 +71,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   }
 
   check({ record: { message } }: StoredRun<Tx>): void {
-    checkAsked(this.#settings, message);
+    checkQuery(this.#settings, message);
   }
 
   complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {

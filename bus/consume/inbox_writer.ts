@@ -81,15 +81,15 @@ export class InboxWriter<Tx> {
       own.map(({ record }): Received => {
         const result = results[next++] ?? null;
         this.#observe(record, result);
-        const isHeld = result === null && record.leaseUntilMs !== null;
+        const isClaimed = result === null && record.leaseUntilMs !== null;
         return {
           record,
           result,
-          claimed: isHeld ? storedFromBirth(record, "inbox", nowMs) : null,
+          claimed: isClaimed ? storedFromBirth(record, "inbox", nowMs) : null,
         };
       })
     );
-    if (options.publisherLearns === false) await this.#tellOfRejections(received.flat());
+    if (options.publisherLearns === false) await this.#reportRejections(received.flat());
     const claimed = received.flat().flatMap((each) => each.claimed === null ? [] : [each.claimed]);
     return { received, claimed };
   }
@@ -105,7 +105,7 @@ export class InboxWriter<Tx> {
    * Sends the failure callbacks of rejected messages whose publisher does not learn from the answer. Done
    * before the answer, so that a message is not set aside without it; done again, it changes nothing.
    */
-  async #tellOfRejections(received: readonly Received[]): Promise<void> {
+  async #reportRejections(received: readonly Received[]): Promise<void> {
     const { settings, publisher } = this.#parts;
     const { store, clock } = settings;
     const answers: NewRecord[] = [];
@@ -113,8 +113,8 @@ export class InboxWriter<Tx> {
       if (result?.kind !== "rejected") continue;
       const { reason, code = "rejected" } = result;
       const failed = { message, group, code, reason, attempts: 0, round: 1, mayHaveArrived: false };
-      const word = await failureAnswer(settings, failed, "conflict");
-      if (word !== null) answers.push(publisher.answer(word));
+      const callback = await failureAnswer(settings, failed, "conflict");
+      if (callback !== null) answers.push(publisher.answer(callback));
     }
     if (answers.length === 0) return;
     const added = await store.add("outbox", answers, clock.now());

@@ -48,13 +48,13 @@ export interface Handled {
 type InHand = Pick<StoredRecord, "message" | "group" | "attempts" | "details">;
 
 /** A message, and the subscriber that is to handle it. */
-export interface HandlerRun<Tx, Held extends InHand = InHand> {
-  readonly record: Held;
+export interface HandlerRun<Tx, Claimed extends InHand = InHand> {
+  readonly record: Claimed;
   readonly subscriber: Subscriber<Tx>;
 }
 
 /** What runs handlers: a bus with a store, or a receiver without one. */
-export interface HandlerHost<Tx, Held extends InHand = InHand> {
+export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
   readonly clock: Clock;
   /** Wraps every handler, the first one outermost. */
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
@@ -69,9 +69,9 @@ export interface HandlerHost<Tx, Held extends InHand = InHand> {
   /** Whether messages are claimed, so that a claim can be lost while a handler runs; false if not given. */
   readonly claims?: boolean;
   /** Checks that a message may be handled here; throws what its attempt fails with. */
-  check(run: HandlerRun<Tx, Held>): void;
+  check(run: HandlerRun<Tx, Claimed>): void;
   /** Calls {@linkcode runHandler} within the limit, and keeps what it gives. */
-  complete(run: HandlerRun<Tx, Held>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
+  complete(run: HandlerRun<Tx, Claimed>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
 }
 
 /**
@@ -79,9 +79,9 @@ export interface HandlerHost<Tx, Held extends InHand = InHand> {
  *
  * @param signal Aborts when the claim was lost or the bus stops.
  */
-export async function attempt<Tx, Held extends InHand>(
-  host: HandlerHost<Tx, Held>,
-  run: HandlerRun<Tx, Held>,
+export async function attempt<Tx, Claimed extends InHand>(
+  host: HandlerHost<Tx, Claimed>,
+  run: HandlerRun<Tx, Claimed>,
   signal: AbortSignal,
 ): Promise<HandlerResult> {
   const { record: { message }, subscriber } = run;

@@ -22,9 +22,9 @@ import {
 } from "../../core/lifecycle/retry.ts";
 import { admitting } from "./admission.ts";
 import {
-  asksFailureCallback,
   failureMessage,
   requestedCallback,
+  wantsFailureCallback,
 } from "../publish/callback_message.ts";
 import {
   attempt,
@@ -34,7 +34,7 @@ import {
   runHandler,
 } from "./run_handler.ts";
 import { DirectPublisher } from "./send_now.ts";
-import { detailOf, type FailureDetail, toldReason } from "../api/failure_report.ts";
+import { detailOf, type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
@@ -241,20 +241,20 @@ export class StatelessReceiver {
       // A handler that ran out of its time may still be at work.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
-    const told = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
+    const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
-      this.#observe({ kind: "retrying", ...told, dueAtMs });
+      this.#observe({ kind: "retrying", ...about, dueAtMs });
       return result;
     }
-    this.#observe({ kind: "failed", ...told });
+    this.#observe({ kind: "failed", ...about });
     // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
     // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
     // anyone could have the publisher told of a failure.
     const isUsedUp = failure.retryable || (nth ?? 0) > maxAttempts(policy);
     if (nth === null || isUsedUp) return result;
-    const isTold = await this.#reported(message, { ...told, code });
-    return isTold ? { ...result, isTold } : UNREPORTED;
+    const isPublisherNotified = await this.#reported(message, { ...about, code });
+    return isPublisherNotified ? { ...result, isPublisherNotified } : UNREPORTED;
   }
 
   /** Refuses a message before its handler runs that cannot be answered, or whose attempts are used up. */
@@ -291,20 +291,20 @@ export class StatelessReceiver {
       readonly reason: string;
     },
   ): Promise<boolean> {
-    if (!asksFailureCallback(request)) return true;
+    if (!wantsFailureCallback(request)) return true;
     const report = {
       messageId: request.id,
       name: request.name,
       group,
       code,
-      reason: toldReason(this.#failureDetail, code, reason),
+      reason: reportedReason(this.#failureDetail, code, reason),
       attempts,
       round: 1,
     };
     try {
       const by = { request, group, responder: this.#service, round: 1 };
-      const word = await failureMessage(by, report, this.#clock.now());
-      if (word !== null) await this.#sendAnswer("failure callback", word);
+      const callback = await failureMessage(by, report, this.#clock.now());
+      if (callback !== null) await this.#sendAnswer("failure callback", callback);
       return true;
     } catch (error) {
       this.#observe({ kind: "error", during: "failure callback", error });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Undeliverable, UndeliverableStanding } from "../api/undeliverable.ts";
+import type { DeadLetter, DeadLetterStanding } from "../api/dead_letter.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Dispatcher } from "./dispatcher.ts";
@@ -14,17 +14,18 @@ import { updateRecord } from "../records/update_record.ts";
 const MAX_CLOCK_ERROR_MS = 10_000;
 
 /** Fails it in the outbox. */
-export async function undeliverable<Tx>(
+export async function deadLettered<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
-  { id, reason: given, isTold = false, message, proof, saidAtMs = Infinity }: Undeliverable,
-): Promise<UndeliverableStanding> {
+  { id, reason: given, isPublisherNotified = false, message, proof, saidAtMs = Infinity }:
+    DeadLetter,
+): Promise<DeadLetterStanding> {
   const { store, observe, redact } = settings;
   const reason = redact?.(given) ?? given;
   await store.ready();
   const isOurs = message?.id === id && proof !== undefined &&
     await settings.transport.provesSent?.(message, proof) === true;
-  return await updateRecord<Tx, UndeliverableStanding>(settings, {
+  return await updateRecord<Tx, DeadLetterStanding>(settings, {
     what: `fail message "${id}"`,
     box: "outbox",
     key: { id, group: "" },
@@ -38,19 +39,19 @@ export async function undeliverable<Tx>(
         if (saidAtMs + MAX_CLOCK_ERROR_MS < sentAtMs) return { result: "succeeded" };
         return {
           record,
-          event: { kind: "undeliverable", reason },
+          event: { kind: "dead_letter", reason },
           claimed: false,
-          settle: (decision) => dispatcher.giveUp(decision, isTold),
+          settle: (decision) => dispatcher.giveUp(decision, isPublisherNotified),
           done: () => "failed",
         };
       }
       if (record === null && isOurs && message !== undefined) {
-        const isKept = await dispatcher.keepFailed(message, reason, isTold);
+        const isKept = await dispatcher.keepFailed(message, reason, isPublisherNotified);
         return isKept ? { result: "failed" } : undefined;
       }
       observe({
         kind: "error",
-        during: "undeliverable",
+        during: "dead letter",
         error: new AtlastError(
           "not_found",
           `Cannot fail message "${id}", which was given up: the outbox has none such (${reason})`,

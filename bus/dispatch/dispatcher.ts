@@ -71,13 +71,13 @@ export class Dispatcher<Tx> {
       leases,
       settler: new StepSettler(settings.store, "outbox", settings.clock),
       settle: (settlements) => settings.store.settle("outbox", settlements),
-      place: (callback) => this.#place(callback),
-      added: (rows) => this.#tellInbox(rows),
+      callbackRows: (callback) => this.#locate(callback),
+      added: (rows) => this.#notifyInbox(rows),
     });
   }
 
   /** Claims due records. */
-  async claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]> {
+  async claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]> {
     const times = this.#leases.claiming();
     return await this.#settings.store.claim({ box: "outbox", limit, ...times, kind });
   }
@@ -93,7 +93,7 @@ export class Dispatcher<Tx> {
   ): Promise<DispatchCounts> {
     if (records.length === 0) return { sent: 0, failed: 0 };
     const lost = new AbortController();
-    const held = this.#leases.hold("outbox", records, () => lost.abort(LEASE_LOST));
+    const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(LEASE_LOST));
     const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       // A bus that has stopped has no routes any more, which says nothing of the message.
@@ -119,28 +119,35 @@ export class Dispatcher<Tx> {
         failed: applied.filter(({ event }) => event.kind === "fail").length,
       };
     } finally {
-      held.release();
+      owned.release();
     }
   }
 
   /** Gives records back that will not be sent by this bus any more. */
   async release(records: readonly StoredRecord[]): Promise<void> {
-    await this.#decisions.settle(this.#giveBack(records), { isHeld: false });
+    await this.#decisions.settle(this.#giveBack(records), { hasLeases: false });
   }
 
   /**
    * Settles that a message failed which was sent, and then given up by what had taken it; false when it stands
    * elsewhere by now.
    *
-   * @param isTold Whether its publisher has had word of it already.
+   * @param isPublisherNotified Whether its publisher has had word of it already.
    */
-  async giveUp(decision: Decision, isTold: boolean): Promise<boolean> {
-    const applied = await this.#decisions.settle([decision], { claimed: false, isTold });
+  async giveUp(decision: Decision, isPublisherNotified: boolean): Promise<boolean> {
+    const applied = await this.#decisions.settle([decision], {
+      claimed: false,
+      isPublisherNotified,
+    });
     return applied.length > 0;
   }
 
   /** Keeps a message that was given up and is not in the store any more, as failed. */
-  async keepFailed(message: Message, reason: string, isTold: boolean): Promise<boolean> {
+  async keepFailed(
+    message: Message,
+    reason: string,
+    isPublisherNotified: boolean,
+  ): Promise<boolean> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
@@ -150,10 +157,12 @@ export class Dispatcher<Tx> {
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
     };
     const stored = storedFromBirth(record, "outbox", nowMs);
-    const event = { kind: "undeliverable", reason } as const;
+    const event = { kind: "dead_letter", reason } as const;
     const failed = { record: stored, patch: stored, event };
-    const callback = isTold ? null : await answerToFailure(this.#settings, "outbox", failed);
-    const rows = callback === null ? null : this.#place(callback);
+    const callback = isPublisherNotified
+      ? null
+      : await answerToFailure(this.#settings, "outbox", failed);
+    const rows = callback === null ? null : this.#locate(callback);
     const added = await store.transaction(async (tx) => {
       const [result] = await store.add("outbox", [record], nowMs, tx);
       const isKept = result?.added === true || this.#mayLackCallback(result, reason);
@@ -163,7 +172,7 @@ export class Dispatcher<Tx> {
       }
       return isKept;
     });
-    if (added && rows !== null) this.#tellInbox(rows);
+    if (added && rows !== null) this.#notifyInbox(rows);
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;
   }
@@ -223,7 +232,7 @@ export class Dispatcher<Tx> {
         .map((row): Arrival => ({ record: row, message: messages[i] as Message }))
     );
     const results = await addToInbox(this.#settings, arrivals, startedAtMs);
-    this.#tellInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
+    this.#notifyInbox({ box: "inbox", records: arrivals.map(({ record }) => record) });
     const rejected = new Map<string, SendResult>();
     arrivals.forEach(({ record }, i) => {
       const result = results[i];
@@ -243,7 +252,7 @@ export class Dispatcher<Tx> {
     if (signal.aborted) return this.#giveBack(all);
     // Not before: this process may have been paused since the claim, and others may have it by now.
     const now = this.#leases.now();
-    const over = all.filter((record) => !this.#leases.holds(record, now));
+    const over = all.filter((record) => !this.#leases.isLeased(record, now));
     const batch = over.length === 0 ? all : all.filter((record) => !over.includes(record));
     const givenBack = this.#giveBack(over, LOST_LEASE_PAUSE_MS);
     if (batch.length === 0) return givenBack;
@@ -275,7 +284,7 @@ export class Dispatcher<Tx> {
     return decide(this.#settings, record, event, policy, null, nowMs, startedAtMs);
   }
 
-  #tellInbox({ box, records }: CallbackRows): void {
+  #notifyInbox({ box, records }: CallbackRows): void {
     if (box !== "inbox") return;
     for (const group of new Set(records.map(({ group }) => group))) this.#received(group);
   }
@@ -284,7 +293,7 @@ export class Dispatcher<Tx> {
    * The rows of a failure callback. Where this very bus subscribes to it, it goes straight to the inbox: the
    * transport that just failed need not carry it.
    */
-  #place(message: Message): CallbackRows {
+  #locate(message: Message): CallbackRows {
     // In a store that is shared, groups of other processes take it too.
     const groups = groupsHere(this.#settings, { message }) ??
       [...this.#subscriptions.of(message.name).keys()];

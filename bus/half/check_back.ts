@@ -6,7 +6,7 @@
 import { decideCheck, type HalfStanding } from "../../core/lifecycle/check_back.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { askParticipant } from "./ask_participant.ts";
+import { checkParticipant } from "./check_participant.ts";
 import { contradictionOf, eventFor } from "./half_store.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, report } from "../records/decision.ts";
@@ -24,14 +24,14 @@ export class CheckBacks<Tx> {
   }
 
   /** Whether this bus has anyone to ask; if not, half messages are left to one that has. */
-  get canAsk(): boolean {
+  get canCheck(): boolean {
     const { fence, checkBacks } = this.#settings;
     return fence !== undefined || checkBacks.size > 0;
   }
 
   /** Claims half messages whose next check is due. */
   async claim(limit: number): Promise<StoredRecord[]> {
-    if (!this.canAsk) return [];
+    if (!this.canCheck) return [];
     const { store, clock, leaseMs } = this.#settings;
     const nowMs = clock.now();
     return await store.claim({
@@ -39,14 +39,14 @@ export class CheckBacks<Tx> {
       limit,
       nowMs,
       leaseUntilMs: nowMs + leaseMs,
-      kind: "half",
+      kind: "prepared",
     });
   }
 
   /** Checks one claimed half message. */
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { clock, check, random, observe } = this.#settings;
-    const answer = await askParticipant(this.#settings, record, signal);
+    const answer = await checkParticipant(this.#settings, record, signal);
     // That this bus broke the question off says nothing about the active side.
     if (answer === "unreachable" && signal.aborted) return await this.release(record);
     const event = decideCheck(
@@ -70,7 +70,7 @@ export class CheckBacks<Tx> {
   /** Gives back a half message that was not asked about. */
   async release(record: StoredRecord): Promise<void> {
     const decision = decide(this.#settings, record, {
-      kind: "ask_again",
+      kind: "check_again",
       atMs: this.#settings.clock.now(),
       checks: record.checks,
       unreachable: record.unreachable,

@@ -6,7 +6,7 @@
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import type { BodyInput, Contract, ReplyInput } from "../../core/message/contract.ts";
 import type { CheckQuestion } from "../../core/ports/fence.ts";
-import type { HalfOptions, HandDecision } from "../api/bus.ts";
+import type { HalfMessageOptions, HandDecision } from "../api/bus.ts";
 import type { HalfStatus } from "../../core/ports/half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "../api/half_message.ts";
 import type { HalfOperations } from "./half_operations.ts";
@@ -20,7 +20,7 @@ export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
   async prepare<C extends Contract>(
     contract: C,
     body: BodyInput<C>,
-    options: HalfOptions<ReplyInput<C>> = {},
+    options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfMessage<BusinessTx>> {
     mustNotBeStopped(this.phase, "prepare");
     return await this.calls.during(() => this.half.prepare(contract, body, options));
@@ -30,7 +30,7 @@ export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
     contract: C,
     body: BodyInput<C>,
     work: (tx: BusinessTx) => Promise<Result>,
-    options: HalfOptions<ReplyInput<C>> = {},
+    options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
     mustNotBeStopped(this.phase, "prepare");
     return await this.calls.during(() => this.half.transact(contract, body, work, options));
@@ -40,8 +40,8 @@ export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
     return await this.calls.during(() => this.half.resolve(id, decision, by));
   }
 
-  async askAgain(id: string): Promise<HalfStatus> {
-    return await this.calls.during(() => this.half.askAgain(id));
+  async checkAgain(id: string): Promise<HalfStatus> {
+    return await this.calls.during(() => this.half.checkAgain(id));
   }
 
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {

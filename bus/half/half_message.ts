@@ -10,7 +10,7 @@ import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import type { CheckQuestion, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
-import { askFence } from "./ask_fence.ts";
+import { checkFence } from "./check_fence.ts";
 import type { HalfDraft, HalfKeeper } from "../../core/ports/half_keeper.ts";
 
 /** What half messages are handled with. */
@@ -106,7 +106,7 @@ async function decided<BusinessTx>(
 ): Promise<HalfOutcome> {
   let answer: CheckAnswer;
   try {
-    answer = await askFence(fenceOf(parts) as Fence, question, parts.clock);
+    answer = await checkFence(fenceOf(parts) as Fence, question, parts.clock);
   } catch (error) {
     return { outcome: "in_doubt", id: question.id, error };
   }
@@ -121,8 +121,8 @@ async function settled<BusinessTx>(
   id: string,
   outcome: "committed" | "aborted",
 ): Promise<HalfOutcome> {
-  const told = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
-  const error = await told.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
+  const notified = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
+  const error = await notified.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
   const contradicted = isForGood(error);
   const end = {
     id,

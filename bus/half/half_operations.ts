@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { type CheckAnswer, isAskedTooEarly } from "../../core/lifecycle/check_back.ts";
+import { type CheckAnswer, isCheckedTooEarly } from "../../core/lifecycle/check_back.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { CheckQuestion, Fence } from "../../core/ports/fence.ts";
-import { askFence } from "./ask_fence.ts";
-import type { HalfOptions, HandDecision } from "../api/bus.ts";
+import { checkFence } from "./check_fence.ts";
+import type { HalfMessageOptions, HandDecision } from "../api/bus.ts";
 import type { OutboxKeeper } from "./half_store.ts";
 import type { HalfDraft, HalfStatus } from "../../core/ports/half_keeper.ts";
 import { type HalfParts, prepareHalf, transactHalf } from "./half_message.ts";
@@ -37,7 +37,7 @@ export class HalfOperations<Tx, BusinessTx> {
   async prepare(
     contract: Contract,
     body: unknown,
-    options: HalfOptions,
+    options: HalfMessageOptions,
   ): Promise<HalfMessage<BusinessTx>> {
     // The fence first: an operation that starts without one could never be asked about.
     await this.#fence().ready();
@@ -50,7 +50,7 @@ export class HalfOperations<Tx, BusinessTx> {
     contract: Contract,
     body: unknown,
     work: (tx: BusinessTx) => Promise<Result>,
-    options: HalfOptions,
+    options: HalfMessageOptions,
   ): Promise<HalfOutcome<Result>> {
     return await transactHalf(this.#parts, await this.prepare(contract, body, options), work);
   }
@@ -58,8 +58,8 @@ export class HalfOperations<Tx, BusinessTx> {
   /** See `Bus.checkBack`. */
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
     const { clock, check, checkTimeoutMs } = this.#settings;
-    if (isAskedTooEarly(question, check.immunityMs)) return "unknown";
-    return await askFence(this.#fence() as Fence, question, clock, checkTimeoutMs);
+    if (isCheckedTooEarly(question, check.immunityMs)) return "unknown";
+    return await checkFence(this.#fence() as Fence, question, clock, checkTimeoutMs);
   }
 
   /** See `Bus.resolve`. */
@@ -72,11 +72,11 @@ export class HalfOperations<Tx, BusinessTx> {
   }
 
   /** See `Bus.askAgain`. */
-  async askAgain(id: string): Promise<HalfStatus> {
-    return await this.#keeper.askAgain(id);
+  async checkAgain(id: string): Promise<HalfStatus> {
+    return await this.#keeper.checkAgain(id);
   }
 
-  async #draft(contract: Contract, body: unknown, options: HalfOptions): Promise<HalfDraft> {
+  async #draft(contract: Contract, body: unknown, options: HalfMessageOptions): Promise<HalfDraft> {
     const record = await this.#publisher.compose(contract, body, options);
     return { message: record.message, deadlineMs: record.deadlineMs, retry: record.retry };
   }

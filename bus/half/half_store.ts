@@ -41,11 +41,11 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   /** Makes a keeper; it tells when a check will be due, and when a message is there to be sent. */
   constructor(
     settings: Settings<Tx>,
-    tell: { readonly prepared: (firstCheckAtMs: number) => void; readonly confirmed: () => void },
+    notify: { readonly prepared: (firstCheckAtMs: number) => void; readonly confirmed: () => void },
   ) {
     this.#settings = settings;
-    this.#prepared = tell.prepared;
-    this.#confirmed = tell.confirmed;
+    this.#prepared = notify.prepared;
+    this.#confirmed = notify.confirmed;
   }
 
   async prepare(draft: HalfDraft): Promise<HalfStatus> {
@@ -53,7 +53,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     const { message, deadlineMs, retry } = dated(draft, clock.now());
     const dueAtMs = firstCheckAt(check, clock.now());
     // That of a participant is known by its header.
-    const details = message.headers[HEADER.activeSide] === undefined ? { isHalf: true } : null;
+    const details = message.headers[HEADER.participant] === undefined ? { isHalf: true } : null;
     const record: NewRecord = {
       ...withGroups(
         this.#settings,
@@ -127,7 +127,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   }
 
   /** Has a parked half message asked about again from the start, by any bus that can. */
-  async askAgain(id: string): Promise<HalfStatus> {
+  async checkAgain(id: string): Promise<HalfStatus> {
     return await updateRecord<Tx, HalfStatus>(this.#settings, {
       what: `ask again about half message "${id}"`,
       box: "outbox",
@@ -137,7 +137,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         return {
           record,
           event: {
-            kind: "ask_again",
+            kind: "check_again",
             atMs: this.#settings.clock.now(),
             checks: 0,
             unreachable: 0,
@@ -156,14 +156,14 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   /** Refuses a message that could only wait for ever. */
   #mustBeOfUse({ name, headers, body }: Message): void {
     const { transport, checkBacks, fence } = this.#settings;
-    const side = headers[HEADER.activeSide];
-    if (side === undefined ? fence === undefined : !checkBacks.has(side)) {
+    const participant = headers[HEADER.participant];
+    if (participant === undefined ? fence === undefined : !checkBacks.has(participant)) {
       throw new AtlastError(
         "no_route",
         `Cannot prepare "${name}": ${
-          side === undefined
+          participant === undefined
             ? "want a fence in the options of the bus"
-            : `active side "${side}" cannot be asked here, want it among the checkBacks of the bus`
+            : `active side "${participant}" cannot be asked here, want it among the checkBacks of the bus`
         }`,
       );
     }
@@ -185,7 +185,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
  */
 function dated(draft: HalfDraft, nowMs: number): HalfDraft {
   const { message, deadlineMs } = draft;
-  if (message.headers[HEADER.activeSide] === undefined) return draft;
+  if (message.headers[HEADER.participant] === undefined) return draft;
   return {
     ...draft,
     message: { ...message, sentAtMs: nowMs },
@@ -227,7 +227,7 @@ function within(
   record: StoredRecord | null,
 ): StoredRecord | null {
   if (record === null || participant === undefined) return record;
-  const owner = record.message.headers[HEADER.activeSide];
+  const owner = record.message.headers[HEADER.participant];
   if (owner === undefined) return null;
   if (owner === participant) return record;
   throw new AtlastError(
@@ -268,9 +268,11 @@ function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"
 
 function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
   const other = existing.message;
-  const [side, otherSide] = [message, other].map(({ headers }) => headers[HEADER.activeSide]);
+  const [participant, otherParticipant] = [message, other].map(({ headers }) =>
+    headers[HEADER.participant]
+  );
   // One that was published, or cancelled as such, says nothing of an operation.
-  if (side !== otherSide || !isSamePublish(other, message) || !isHalf(existing)) {
+  if (participant !== otherParticipant || !isSamePublish(other, message) || !isHalf(existing)) {
     throw conflict("prepare", message.name, message.id);
   }
   return statusOf(existing);

@@ -10,7 +10,7 @@ import type { HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
 const BATCH = 100;
 
 /** How many are asked about at once: a keeper over HTTP gets no more requests together than Workers make. */
-const ASKED_AT_ONCE = 6;
+const MAX_CONCURRENT_CHECKS = 6;
 
 /**
  * How long a row is kept at the least, in milliseconds: a row `aborted` holds off an operation that
@@ -33,12 +33,12 @@ export async function pruneFence(
   while (!stop()) {
     const rows: FenceRow[] = await fence.writtenBefore(beforeMs, after, BATCH);
     const needless: string[] = [];
-    for (let i = 0; i < rows.length; i += ASKED_AT_ONCE) {
-      const asked = rows.slice(i, i + ASKED_AT_ONCE).map(({ id }) => id);
-      const statuses = await Promise.all(asked.map((id) => keeper.query(id)));
-      needless.push(...asked.filter((_, n) => !isUndecided(statuses[n] ?? null)));
+    for (let i = 0; i < rows.length; i += MAX_CONCURRENT_CHECKS) {
+      const checked = rows.slice(i, i + MAX_CONCURRENT_CHECKS).map(({ id }) => id);
+      const statuses = await Promise.all(checked.map((id) => keeper.query(id)));
+      needless.push(...checked.filter((_, n) => !isUndecided(statuses[n] ?? null)));
     }
-    await fence.forget(needless);
+    await fence.prune(needless);
     deleted += needless.length;
     if (rows.length < BATCH) break;
     after = rows.at(-1) ?? null;

@@ -7,7 +7,7 @@
 import { type CheckAnswer, FORCE_AFTER_MS } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { askParticipant } from "./ask_participant.ts";
+import { checkParticipant } from "./check_participant.ts";
 import type { HandDecision } from "../api/bus.ts";
 import type { HandNote, OutboxKeeper } from "./half_store.ts";
 import type { HalfStatus } from "../../core/ports/half_keeper.ts";
@@ -39,7 +39,7 @@ export async function resolveByHand<Tx>(
   checkHand(decision, id, hand);
   const record = await keeper.find(id);
   if (record === null || !isResolvable(record, hand)) throw notResolvable(decision, id, record);
-  const answer = await askParticipant(settings, record, new AbortController().signal);
+  const answer = await checkParticipant(settings, record, new AbortController().signal);
   const attempt = { record, decision, hand };
   mustNotContradict(attempt, answer);
   if (answer === "unreachable") mustBeForced(attempt, settings.clock.now());
@@ -64,20 +64,22 @@ function mustNotContradict({ record, decision }: Attempt, answer: CheckAnswer): 
 
 function mustBeForced({ record, decision, hand }: Attempt, nowMs: number): void {
   const sinceMs = record.details?.unreachableSinceMs;
-  const isOverdue = sinceMs !== undefined && nowMs - sinceMs >= FORCE_AFTER_MS;
-  if (hand.force === true && isOverdue) return;
+  const isPastDeadline = sinceMs !== undefined && nowMs - sinceMs >= FORCE_AFTER_MS;
+  if (hand.force === true && isPastDeadline) return;
   const silent = sinceMs === undefined
     ? "does not answer"
     : `does not answer since ${new Date(sinceMs).toISOString()}`;
-  const want = isOverdue
+  const want = isPastDeadline
     ? "force: true"
     : `it in reach, or force: true after ${
       FORCE_AFTER_MS / 60_000
     } minutes of checks without an answer`;
-  const ask = record.state === "in_doubt" ? " (askAgain() has a parked message checked again)" : "";
+  const advice = record.state === "in_doubt"
+    ? " (askAgain() has a parked message checked again)"
+    : "";
   throw new AtlastError(
     "unreachable",
-    `Cannot ${decision} half message "${record.id}" by hand: its participant ${silent}; want ${want}${ask}`,
+    `Cannot ${decision} half message "${record.id}" by hand: its participant ${silent}; want ${want}${advice}`,
   );
 }
 

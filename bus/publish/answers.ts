@@ -4,9 +4,9 @@
  * @module
  */
 import {
-  asksCallback,
   checkCallbackNames,
   checkCallbacksAllowed,
+  wantsCallback,
 } from "../../core/message/callback_names.ts";
 import { AnswerConflict, type AtlastError } from "../../core/errors.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
@@ -15,9 +15,9 @@ import type { Message } from "../../core/message/message.ts";
 import type { AddResult } from "../../core/ports/store.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
 import { isSameMessage } from "../../core/message/same_message.ts";
-import { asksFailureCallback, failureMessage, roundOf } from "./callback_message.ts";
+import { failureMessage, roundOf, wantsFailureCallback } from "./callback_message.ts";
 import { contentDigest } from "../settings/digests.ts";
-import { failureCodeOf, toldReason } from "../api/failure_report.ts";
+import { failureCodeOf, reportedReason } from "../api/failure_report.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Decision } from "../records/decision.ts";
 
@@ -46,9 +46,9 @@ export async function failureAnswer<Tx>(
   { message, group, code, reason, attempts, round, mayHaveArrived }: FailedMessage,
   kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
-  if (!asksFailureCallback(message)) return null;
+  if (!wantsFailureCallback(message)) return null;
   try {
-    checkAsked(settings, message);
+    checkQuery(settings, message);
   } catch (error) {
     settings.observe({ kind: "error", during: "failure callback", error });
     return null;
@@ -58,7 +58,7 @@ export async function failureAnswer<Tx>(
     name: message.name,
     group,
     code,
-    reason: toldReason(settings.failureDetail, code, reason),
+    reason: reportedReason(settings.failureDetail, code, reason),
     attempts,
     round,
     ...(mayHaveArrived ? { mayHaveArrived } : {}),
@@ -117,11 +117,11 @@ export function reportConflicts<Tx>(
  *
  * @throws {AtlastError} `invalid_name` or `forbidden`.
  */
-export function checkAsked<Tx>(
+export function checkQuery<Tx>(
   { callbackNames }: Pick<Settings<Tx>, "callbackNames">,
   { headers }: Message,
 ): void {
-  if (!asksCallback(headers)) return;
+  if (!wantsCallback(headers)) return;
   checkCallbackNames(headers);
   checkCallbacksAllowed(headers, callbackNames);
 }

@@ -106,7 +106,7 @@ export function composer(
  * tracing, does not mean that the new one is a half message too, or was sent after a failure.
  */
 function ownHeaders(headers: MessageHeaders, participant: string | undefined): MessageHeaders {
-  const own = { [HEADER.activeSide]: participant, [HEADER.afterFailure]: undefined };
+  const own = { [HEADER.participant]: participant, [HEADER.afterFailure]: undefined };
   const isPlain = Object.entries(own).every(([name, value]) => headers[name] === value);
   return isPlain ? headers : normalizeHeaders({ ...headers, ...own });
 }

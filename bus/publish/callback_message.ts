@@ -38,7 +38,7 @@ export function requestedCallback(request: Message): string | null {
 }
 
 /** Whether the publisher wants to learn of a final failure. */
-export function asksFailureCallback({ headers }: Message): boolean {
+export function wantsFailureCallback({ headers }: Message): boolean {
   return (headers[HEADER.failureCallbackName] ?? "") !== "";
 }
 
@@ -135,8 +135,8 @@ export async function failureMessage(
 ): Promise<Message | null> {
   const name = by.request.headers[HEADER.failureCallbackName] || null;
   if (name === null) return null;
-  const words = `${report.code}-->${report.reason}`.slice(0, MAX_REASON_LENGTH).toWellFormed();
-  const exception = Array.from(words, (char) => char < " " || char === "\x7f" ? " " : char);
+  const reason = `${report.code}-->${report.reason}`.slice(0, MAX_REASON_LENGTH).toWellFormed();
+  const exception = Array.from(reason, (char) => char < " " || char === "\x7f" ? " " : char);
   return {
     id: await answerIdBy(kind, by),
     name,
@@ -154,7 +154,7 @@ export async function failureMessage(
 function isAfterFailure(request: Message, round: number): boolean {
   const { headers } = request;
   if (headers[HEADER.afterFailure] === "true") return true;
-  return round > 1 && asksFailureCallback(request);
+  return round > 1 && wantsFailureCallback(request);
 }
 
 /** A message as it is sent in a round: from the second on it says that a failure callback came before. */

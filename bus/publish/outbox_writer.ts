@@ -29,7 +29,7 @@ export interface Outlet {
   /** Is told that a record is there to claim, or will be once its transaction has committed. */
   added(box: Box, group: string, committed: boolean): void;
   /** Whether others are told of what is there for a group. */
-  tells(box: Box, group: string): boolean;
+  notifies(box: Box, group: string): boolean;
   /** Is told when something that was stored is due, in Unix milliseconds. */
   due(atMs: number): void;
 }
@@ -94,12 +94,12 @@ export class OutboxWriter<Tx> {
   async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
     const { store, clock } = this.#settings;
     const [first, second] = records;
-    const told = records.find((record) =>
-      record.leaseUntilMs === null && this.#outlet.tells(box, record.group)
+    const notified = records.find((record) =>
+      record.leaseUntilMs === null && this.#outlet.notifies(box, record.group)
     );
-    if (told !== undefined && told === first && second === undefined) {
-      const telling = store.addAndTell?.(box, told, clock.now()) ?? null;
-      if (telling !== null) return [await telling];
+    if (notified !== undefined && notified === first && second === undefined) {
+      const notifying = store.addAndNotify?.(box, notified, clock.now()) ?? null;
+      if (notifying !== null) return [await notifying];
     }
     const results = await addApart(
       store,
@@ -107,7 +107,7 @@ export class OutboxWriter<Tx> {
       (rows) => addOnce(this.#settings, { box, rows }),
     );
     const isNew = results.some((result) => "added" in result && result.added);
-    if (told !== undefined && isNew) this.#outlet.added(box, told.group, true);
+    if (notified !== undefined && isNew) this.#outlet.added(box, notified.group, true);
     return results;
   }
 
@@ -169,7 +169,7 @@ export class OutboxWriter<Tx> {
   committed(record: NewRecord, box: Box = "outbox"): void {
     this.#stored(record, box);
     const { leaseUntilMs, group } = record;
-    if (leaseUntilMs === null && this.#outlet.tells(box, group)) {
+    if (leaseUntilMs === null && this.#outlet.notifies(box, group)) {
       this.#outlet.added(box, group, true);
     }
   }
@@ -180,7 +180,7 @@ export class OutboxWriter<Tx> {
     if (record.leaseUntilMs !== null) {
       return this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
     }
-    if (!this.#outlet.tells(box, record.group)) this.#outlet.added(box, record.group, true);
+    if (!this.#outlet.notifies(box, record.group)) this.#outlet.added(box, record.group, true);
   }
 
   /** Runs a transaction of this bus; what is published in it can be worked on once it has committed. */

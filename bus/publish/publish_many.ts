@@ -34,9 +34,9 @@ export class PublishBatch {
       await this.#stored;
       return (await this.#storeMany([record]))[0] as Receipt;
     }
-    const place = this.#taken.push({ index, record }) - 1;
+    const position = this.#taken.push({ index, record }) - 1;
     this.end(index);
-    return (await this.#stored)[place] as Receipt;
+    return (await this.#stored)[position] as Receipt;
   }
 
   /** Is told that the publish at `index` has a record, or ended without one. */
@@ -53,13 +53,13 @@ export class PublishBatch {
   }
 
   async #storeAll(): Promise<Receipt[]> {
-    const places = [...this.#taken.keys()];
-    const at = (place: number) => this.#taken[place] as { index: number; record: NewRecord };
-    places.sort((a, b) => at(a).index - at(b).index || a - b);
-    if (places.length === 0) return [];
-    const stored = await this.#storeMany(places.map((place) => at(place).record));
+    const indexes = [...this.#taken.keys()];
+    const at = (index: number) => this.#taken[index] as { index: number; record: NewRecord };
+    indexes.sort((a, b) => at(a).index - at(b).index || a - b);
+    if (indexes.length === 0) return [];
+    const stored = await this.#storeMany(indexes.map((index) => at(index).record));
     const receipts: Receipt[] = [];
-    places.forEach((place, i) => receipts[place] = stored[i] as Receipt);
+    indexes.forEach((index, i) => receipts[index] = stored[i] as Receipt);
     return receipts;
   }
 }

@@ -59,7 +59,7 @@ export function conflict(action: "publish" | "prepare", name: string, id: string
 /** Whether a record is a half message, whatever has become of it. */
 export function isHalf({ state, details, message }: StoredRecord): boolean {
   return state === "prepared" || state === "in_doubt" || details?.isHalf === true ||
-    message.headers[HEADER.activeSide] !== undefined;
+    message.headers[HEADER.participant] !== undefined;
 }
 
 /** Whether a message was published to be sent. What was cancelled, and a half message, may never be. */

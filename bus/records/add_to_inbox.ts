@@ -62,13 +62,13 @@ export async function addToInbox<Tx>(
   await add(inTime);
   const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options, nowMs)));
   const found = await settings.store.addUnlessKnown(returning, nowMs);
-  const again: Arrival[] = [];
+  const remaining: Arrival[] = [];
   for (const [i, arrival] of late.entries()) {
     const answer = await answerToLate(arrival, found[i] as ReturnResult, options);
-    if (answer === "again") again.push(arrival);
+    if (answer === "again") remaining.push(arrival);
     else answers.set(arrival, answer);
   }
-  await add(again);
+  await add(remaining);
   return arrivals.map((arrival) => answers.get(arrival) ?? null);
 }
 
@@ -124,7 +124,7 @@ async function answerToLate(
   options: DeliverOptions,
 ): Promise<DeliveryResult | null | "again"> {
   if (result.added || "existing" in result) return answerTo(arrival, result);
-  if ("forgotten" in result) return TOO_OLD;
+  if ("mayBePruned" in result) return TOO_OLD;
   const { record, message } = arrival;
   if (!await isSame(record, result.remembered)) return ID_CONFLICT;
   if (!result.remembered.hasFailed) return { kind: "handled", duplicate: true, reply: null };

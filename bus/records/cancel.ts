@@ -11,7 +11,7 @@ import { isHalf } from "../publish/receipt.ts";
 import { updateRecord } from "./update_record.ts";
 
 /** What this process holds to send. */
-interface HeldToSend {
+interface ClaimedToSend {
   /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
   takeBack(record: StoredRecord): StoredRecord | undefined;
 }
@@ -23,7 +23,7 @@ interface HeldToSend {
  */
 export async function cancel<Tx>(
   settings: Settings<Tx>,
-  held: HeldToSend,
+  claimed: ClaimedToSend,
   id: string,
 ): Promise<Cancellation> {
   return await updateRecord<Tx, Cancellation>(settings, {
@@ -41,7 +41,7 @@ export async function cancel<Tx>(
       if (record.state === "cancelled") return { result: "cancelled" };
       if (record.state !== "scheduled" || mayHaveArrived(record)) return { result: "too_late" };
       // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
-      const own = record.leaseUntilMs === null ? undefined : held.takeBack(record);
+      const own = record.leaseUntilMs === null ? undefined : claimed.takeBack(record);
       if (record.leaseUntilMs !== null && own === undefined) return { result: "too_late" };
       // If settling fails, it may have been withdrawn all the same, so that what was taken back must not be sent
       // any more from here. If it was not, it is claimed again when its lease is over.

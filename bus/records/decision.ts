@@ -94,7 +94,7 @@ function eventOf(decision: Decision): BusEvent {
   if (event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry") {
     return { kind: "changed", ...identityOf(record), state: patch.state };
   }
-  if (event.kind === "ask_again") {
+  if (event.kind === "check_again") {
     return { kind: "undecided", ...identityOf(record), reason, dueAtMs: patch.dueAtMs };
   }
   if (event.kind === "unroutable") return { kind: "unroutable", ...identityOf(record), reason };

@@ -16,7 +16,7 @@ import type { Observer } from "../api/observer.ts";
 export const LOST_LEASE_PAUSE_MS = 1_000;
 
 /** Leases that are renewed until they are released. */
-interface HeldLeases {
+interface RenewedLeases {
   /** Renews them no more. */
   release(): void;
 }
@@ -41,7 +41,7 @@ const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
 /** How many leases long the end of a claim by the monotonic clock is known. */
 const KNOWN_LEASES = 2;
 
-interface Held {
+interface RenewedLease {
   readonly box: Box;
   readonly records: readonly StoredRecord[];
   readonly lost: () => void;
@@ -53,7 +53,7 @@ export class LeaseRenewal {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #observe: Observer;
-  readonly #held = new Set<Held>();
+  readonly #leases = new Set<RenewedLease>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   /**
    * When claims end by the monotonic clock, by when they end in Unix time: records that were claimed together
@@ -98,7 +98,7 @@ export class LeaseRenewal {
    *
    * @param now What the clocks say, where many records are asked about at once.
    */
-  holds(record: StoredRecord, now: Now = this.now()): boolean {
+  isLeased(record: StoredRecord, now: Now = this.now()): boolean {
     const { nowMs, monotonicMs } = now;
     const untilMs = record.leaseUntilMs ?? -Infinity;
     const term = this.#renewed.get(record) ??
@@ -117,13 +117,17 @@ export class LeaseRenewal {
   }
 
   /** Keeps the leases of `records`; `lost` is called when one of them was taken over. */
-  hold(box: Box, records: readonly StoredRecord[], lost: () => void = () => {}): HeldLeases {
-    const held: Held = { box, records, lost };
-    this.#held.add(held);
+  renewUntilReleased(
+    box: Box,
+    records: readonly StoredRecord[],
+    lost: () => void = () => {},
+  ): RenewedLeases {
+    const lease: RenewedLease = { box, records, lost };
+    this.#leases.add(lease);
     this.#arm();
     return {
       release: () => {
-        this.#held.delete(held);
+        this.#leases.delete(lease);
         if (this.#ending.size > 0) { for (const record of records) this.#ending.delete(record); }
         if (this.#isIdle()) {
           this.#cancel?.();
@@ -145,7 +149,7 @@ export class LeaseRenewal {
   }
 
   #isIdle(): boolean {
-    return this.#held.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
+    return this.#leases.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
   }
 
   #note(leaseUntilMs: number, { nowMs, monotonicMs }: Now): void {
@@ -160,10 +164,10 @@ export class LeaseRenewal {
 
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
-      const held = [...this.#held].filter((each) => each.box === box);
+      const lease = [...this.#leases].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
-      const all = [...held.flatMap(({ records }) => records), ...waiting]
+      const all = [...lease.flatMap(({ records }) => records), ...waiting]
         .filter((record) => !this.#ending.has(record));
       if (all.length === 0) continue;
       const { nowMs, monotonicMs } = this.now();
@@ -178,7 +182,7 @@ export class LeaseRenewal {
         if (renewed[i] === false) lost.add(record);
       });
       if (lost.size === 0) continue;
-      for (const each of held) if (each.records.some((record) => lost.has(record))) each.lost();
+      for (const each of lease) if (each.records.some((record) => lost.has(record))) each.lost();
     }
   }
 }

@@ -25,7 +25,7 @@ interface DecisionSettlerParts<Tx> {
   /** Writes settlements that nothing goes with. */
   readonly settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
   /** Where a failure callback is added. */
-  readonly place: (callback: Message) => CallbackRows;
+  readonly callbackRows: (callback: Message) => CallbackRows;
   /** Is told of a failure callback that was added, to have it worked on. */
   readonly added: (rows: CallbackRows, results: readonly AddResult[]) => void;
 }
@@ -35,9 +35,9 @@ interface SettleOptions {
   /** Who settles: see `Settlement.claimed`; the holder of the claim if not given. */
   readonly claimed?: Settlement["claimed"];
   /** Whether the leases of the records are held, which their settlement ends; as `claimed` if not given. */
-  readonly isHeld?: boolean;
+  readonly hasLeases?: boolean;
   /** Whether publishers know of the failures already, so that no failure callback is sent. */
-  readonly isTold?: boolean;
+  readonly isPublisherNotified?: boolean;
 }
 
 /** Settles what was decided on the records of one side. */
@@ -51,12 +51,15 @@ export class DecisionSettler<Tx> {
   /** Settles decisions and gives back those that applied. */
   async settle(
     decisions: readonly Decision[],
-    { claimed = true, isHeld = claimed === true, isTold = false }: SettleOptions = {},
+    { claimed = true, hasLeases = claimed === true, isPublisherNotified = false }: SettleOptions =
+      {},
   ): Promise<Decision[]> {
     const { settings, box, leases, settle } = this.#parts;
-    if (isHeld) { for (const { record } of decisions) leases.ending(record); }
+    if (hasLeases) { for (const { record } of decisions) leases.ending(record); }
     const callbacks = new Map<Decision, Message>();
-    const failed = isTold ? [] : decisions.filter(({ patch }) => patch.state === "failed");
+    const failed = isPublisherNotified
+      ? []
+      : decisions.filter(({ patch }) => patch.state === "failed");
     for (const decision of failed) {
       const callback = await answerToFailure(settings, box, decision);
       if (callback !== null) callbacks.set(decision, callback);
@@ -71,21 +74,21 @@ export class DecisionSettler<Tx> {
       ),
     ]);
     const applied: Decision[] = [];
-    const tell = (decision: Decision, given: boolean | undefined) => {
+    const note = (decision: Decision, given: boolean | undefined) => {
       // A store may give anything.
       const hasApplied = given === true;
       report(settings.observe, decision, hasApplied);
       if (hasApplied) applied.push(decision);
     };
-    plain.forEach((decision, i) => tell(decision, inOneStatement[i]));
-    [...callbacks.keys()].forEach((decision, i) => tell(decision, alone[i]));
+    plain.forEach((decision, i) => note(decision, inOneStatement[i]));
+    [...callbacks.keys()].forEach((decision, i) => note(decision, alone[i]));
     return applied;
   }
 
   /** The failure and its callback are one step: the publisher always learns. */
   async #settleWith(settlement: Settlement, callback: Message): Promise<boolean> {
-    const { settings, settler, place, added } = this.#parts;
-    const rows = place(callback);
+    const { settings, settler, callbackRows, added } = this.#parts;
+    const rows = callbackRows(callback);
     const results = await settler.alone({ settlement, ...rows });
     if (results === null) return false;
     reportConflicts(settings, rows.records, results);

@@ -65,7 +65,7 @@ class GuardedClock implements Clock {
       ignoreRejection(nowMs);
       throw new TypeError("Cannot use what clock.now gave: want Unix milliseconds");
     } catch (error) {
-      this.#tell(error);
+      this.#reportOnce(error);
       return SYSTEM_CLOCK.now();
     }
   }
@@ -81,7 +81,7 @@ class GuardedClock implements Clock {
       ignoreRejection(readMs);
       throw new TypeError("Cannot use what clock.monotonic gave: want milliseconds");
     } catch (error) {
-      this.#tell(error);
+      this.#reportOnce(error);
       // For good: readings of two clocks must not be compared once the first one is right again.
       this.#hasStandIn = true;
       return standIn();
@@ -95,7 +95,7 @@ class GuardedClock implements Clock {
       ignoreRejection(cancel);
       throw new TypeError("Cannot use what clock.after gave: want a function that cancels it");
     } catch (error) {
-      this.#tell(error);
+      this.#reportOnce(error);
       // It may wake twice, which does no harm.
       return SYSTEM_CLOCK.after(delayMs, wake);
     }
@@ -105,11 +105,11 @@ class GuardedClock implements Clock {
     try {
       cancel();
     } catch (error) {
-      this.#tell(error);
+      this.#reportOnce(error);
     }
   }
 
-  #tell(error: unknown): void {
+  #reportOnce(error: unknown): void {
     if (!this.#isBroken) this.#report(error);
     this.#isBroken = true;
   }

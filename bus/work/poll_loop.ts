@@ -11,7 +11,7 @@ import type { Wake } from "./wake_signal.ts";
 import type { WorkSource } from "./work_source.ts";
 
 /** How often a loop looks for work by itself, in milliseconds, where it is told of new work and where not. */
-const POLL_TOLD_MS = 30_000;
+const POLL_NOTIFIED_MS = 30_000;
 const POLL_ALONE_MS = 1_000;
 /** How long a loop rests after an error, in milliseconds: from the first in a row to the longest. */
 const FIRST_REST_MS = 100;
@@ -25,7 +25,7 @@ const CONTENDED_REST_MS = 50;
  */
 const LULL_MS = 20;
 /** How often suspects are looked for while there is always fresh work: four times a lease. */
-const SUSPECTS_PER_LEASE = 4;
+const EXPIRED_PER_LEASE = 4;
 
 /** What a loop works with. */
 export interface LoopParts {
@@ -38,7 +38,7 @@ export interface LoopParts {
   /** Takes a claimed record. */
   push(record: StoredRecord): void;
   /** Claims one suspect and takes it, to be worked on alone; false when there is none, or one is held. */
-  claimSuspect(): Promise<boolean>;
+  claimExpired(): Promise<boolean>;
 }
 
 /**
@@ -48,10 +48,10 @@ export interface LoopParts {
 type Next = "at once" | { readonly untilMs: number; readonly isLull?: true };
 
 /** How often the loops of a bus look for work that nobody told them of, in milliseconds. */
-export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isTold: boolean): number {
+export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isNotified: boolean): number {
   if (pollMs !== undefined) return pollMs;
   if (!store.capabilities.shared) return Infinity;
-  return isTold ? POLL_TOLD_MS : POLL_ALONE_MS;
+  return isNotified ? POLL_NOTIFIED_MS : POLL_ALONE_MS;
 }
 
 /** Runs a loop until `stopped` says so. Errors are observed, and the loop goes on after a rest. */
@@ -64,7 +64,7 @@ export async function runLoop<Tx>(
   const { clock, observe, leaseMs } = settings;
   let next: Next = "at once";
   let restMs = FIRST_REST_MS;
-  let suspectsAtMs = 0;
+  let expiredAtMs = 0;
   while (!stopped()) {
     try {
       if (next !== "at once") {
@@ -79,9 +79,9 @@ export async function runLoop<Tx>(
       const making = parts.source.makeUnroutableDue?.() ?? null;
       if (making !== null) await making;
       next = await round(parts, () => clock.now());
-      if (clock.now() >= suspectsAtMs && next === "at once") {
-        suspectsAtMs = clock.now() + leaseMs / SUSPECTS_PER_LEASE;
-        await parts.claimSuspect();
+      if (clock.now() >= expiredAtMs && next === "at once") {
+        expiredAtMs = clock.now() + leaseMs / EXPIRED_PER_LEASE;
+        await parts.claimExpired();
       }
       restMs = FIRST_REST_MS;
     } catch (error) {
@@ -98,12 +98,12 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   const { source } = parts;
   const limit = Math.min(source.claimSize(), parts.capacity());
   if (limit === 0) return { untilMs: Infinity };
-  const records = await source.claim("fresh", limit);
+  const records = await source.claim("ready", limit);
   for (const record of records) parts.push(record);
   if (records.length === limit) return "at once";
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = await whenDue(parts, now);
-  if (next !== "at once" || await parts.claimSuspect()) return next;
+  if (next !== "at once" || await parts.claimExpired()) return next;
   // What is due and no suspect is just being claimed by another worker.
   return { untilMs: now() + CONTENDED_REST_MS };
 }

@@ -29,9 +29,9 @@ export class Pruner<Tx> {
   readonly #halfMessages: HalfKeeper;
   #nextMs = 0;
 
-  constructor(settings: Settings<Tx>, halves: HalfKeeper) {
+  constructor(settings: Settings<Tx>, halfMessages: HalfKeeper) {
     this.#settings = settings;
-    this.#halfMessages = halves;
+    this.#halfMessages = halfMessages;
   }
 
   /** When the next pruning is due, in Unix milliseconds. */

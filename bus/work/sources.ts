@@ -4,7 +4,7 @@
  * @module
  */
 import type { Consumer } from "../consume/consumer.ts";
-import { HELD_BY_GROUP } from "../consume/held_by_group.ts";
+import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
 import type { CheckBacks } from "../half/check_back.ts";
@@ -12,7 +12,7 @@ import type { Settings } from "../settings/settings.ts";
 import type { WorkSource } from "./work_source.ts";
 
 /** How many batches a loop holds for sending: one under way, one next to it, and as much waiting. */
-const HELD_BATCHES = 4;
+const CLAIMED_BATCHES = 4;
 /** How many batches are being sent at once. */
 const SENDS_AT_ONCE = 2;
 /** How many inbox messages a round of a tick claims, or what some group handles in one transaction. */
@@ -29,7 +29,7 @@ export function outboxSource<Tx>(
 ): WorkSource {
   return {
     name: "dispatch",
-    capacity: HELD_BATCHES * batchSize,
+    capacity: CLAIMED_BATCHES * batchSize,
     worksAtOnce: SENDS_AT_ONCE,
     claimSize: () => batchSize,
     roundSize: () => batchSize,
@@ -59,7 +59,7 @@ export function inboxSource<Tx>(
     // What is held is bounded for each group by itself, so that a slow group does not keep others out.
     capacity: Infinity,
     worksAtOnce: Infinity,
-    claimSize: () => consumer.claimSize(HELD_BY_GROUP),
+    claimSize: () => consumer.claimSize(GROUP_CLAIM_LIMIT),
     roundSize: () => consumer.claimSize(HANDLED_IN_A_ROUND),
     // How many run at once is the business of their group.
     batchSize: (waiting) => consumer.batchSize(waiting),
@@ -96,14 +96,14 @@ export function checkBackSource<Tx>(
     roundSize: () => CHECKS_AT_ONCE,
     batchSize: () => 1,
     // One whose worker died is asked about as any other: asking again does no harm.
-    claim: (kind, limit) => kind === "fresh" ? checkBacks.claim(limit) : Promise.resolve([]),
+    claim: (kind, limit) => kind === "ready" ? checkBacks.claim(limit) : Promise.resolve([]),
     work: async (records) => {
       await Promise.all(records.map((record) => checkBacks.check(record, signal)));
       return { done: records.length, failed: 0, isFinal: false };
     },
     release: (records) => Promise.all(records.map((record) => checkBacks.release(record))),
     nextDueAt: async () =>
-      checkBacks.canAsk
+      checkBacks.canCheck
         ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared")
         : null,
     isShort: () => false,

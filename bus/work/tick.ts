@@ -111,19 +111,19 @@ async function pullSome<Tx>(
   untilMs: number,
 ): Promise<PullResult> {
   const { settings, consumer, puller, sources } = parts;
-  const fresh: StoredRecord[] = [];
+  const ready: StoredRecord[] = [];
   const pulled = await puller.pull(
     PULLED_AT_ONCE,
     (messages, options = {}) =>
       admitting(settings, messages, options, async (admitted) => {
         const { received, claimed } = await consumer.receive(admitted, () => Infinity, options);
-        fresh.push(...claimed);
+        ready.push(...claimed);
         return received.map((own) =>
           combined(own.map(({ result }) => result ?? { kind: "accepted" }))
         );
       }),
   );
   done.received += pulled.received;
-  if (fresh.length > 0) handled(done, await sources.inbox.work(fresh, untilMs));
+  if (ready.length > 0) handled(done, await sources.inbox.work(ready, untilMs));
   return pulled;
 }

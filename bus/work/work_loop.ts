@@ -21,7 +21,7 @@ export class WorkLoop<Tx> {
   /** Whether there may be something to claim once work that is under way has ended. */
   #look = false;
   /** One at a time: if it kills this process, it must not take other suspects with it each time. */
-  #suspect: StoredRecord | undefined;
+  #expired: StoredRecord | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(settings: Settings<Tx>, source: WorkSource) {
@@ -35,8 +35,8 @@ export class WorkLoop<Tx> {
       work: async (records) => {
         const end = await this.#observed(source.name, source.work(records));
         // The next suspect waits for this one to end.
-        const wasSuspect = records.some((record) => record === this.#suspect);
-        if (end?.isFinal !== true || wasSuspect) this.#look = true;
+        const wasExpired = records.some((record) => record === this.#expired);
+        if (end?.isFinal !== true || wasExpired) this.#look = true;
       },
       onCapacity: () => {
         if (!this.#look) return;
@@ -75,7 +75,7 @@ export class WorkLoop<Tx> {
           return capacity;
         },
         push: (record) => this.#queue.push(record),
-        claimSuspect: () => this.#claimSuspect(),
+        claimExpired: () => this.#claimExpired(),
       },
       pollMs,
       stopped,
@@ -88,20 +88,20 @@ export class WorkLoop<Tx> {
     return look();
   }
 
-  async #claimSuspect(): Promise<boolean> {
-    if (this.#suspect !== undefined && this.#queue.holds(this.#suspect)) return false;
-    [this.#suspect] = await this.#source.claim("suspect", 1);
-    if (this.#suspect === undefined) return false;
-    this.#queue.push(this.#suspect);
+  async #claimExpired(): Promise<boolean> {
+    if (this.#expired !== undefined && this.#queue.has(this.#expired)) return false;
+    [this.#expired] = await this.#source.claim("expired", 1);
+    if (this.#expired === undefined) return false;
+    this.#queue.push(this.#expired);
     return true;
   }
 
   /** A suspect is worked on alone. */
   #batchOf(waiting: readonly StoredRecord[]): number {
-    if (waiting[0] === this.#suspect) return 1;
+    if (waiting[0] === this.#expired) return 1;
     const size = this.#source.batchSize(waiting);
-    const suspectAt = this.#suspect === undefined ? -1 : waiting.indexOf(this.#suspect);
-    return suspectAt < 0 ? size : Math.min(size, suspectAt);
+    const expiredAt = this.#expired === undefined ? -1 : waiting.indexOf(this.#expired);
+    return expiredAt < 0 ? size : Math.min(size, expiredAt);
   }
 
   /** What is claimed and not begun yet. */
@@ -111,8 +111,8 @@ export class WorkLoop<Tx> {
 
   /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
   takeBack({ id, group, epoch }: StoredRecord): StoredRecord | undefined {
-    return this.#queue.takeBack((held) =>
-      held.id === id && held.group === group && held.epoch === epoch
+    return this.#queue.takeBack((claimed) =>
+      claimed.id === id && claimed.group === group && claimed.epoch === epoch
     );
   }
 

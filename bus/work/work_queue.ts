@@ -23,7 +23,7 @@ export class WorkQueue<Item> {
   readonly #options: WorkQueueOptions<Item>;
   #waiting: Item[] = [];
   readonly #underWay = new Set<readonly Item[]>();
-  #held = 0;
+  #claimed = 0;
   #open = false;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -38,7 +38,7 @@ export class WorkQueue<Item> {
   }
 
   /** Whether an item waits or is under way. */
-  holds(item: Item): boolean {
+  has(item: Item): boolean {
     return this.#waiting.includes(item) ||
       [...this.#underWay].some((batch) => batch.includes(item));
   }
@@ -46,7 +46,7 @@ export class WorkQueue<Item> {
   /** How many more it takes; none while it is closed. */
   capacity(): number {
     if (!this.#open) return 0;
-    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#held);
+    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#claimed);
   }
 
   /** Lets items in. */
@@ -91,10 +91,10 @@ export class WorkQueue<Item> {
     while (this.#waiting.length > 0 && this.#underWay.size < maxRuns) {
       const batch = this.#waiting.splice(0, batchOf(this.#waiting));
       this.#underWay.add(batch);
-      this.#held += batch.length;
+      this.#claimed += batch.length;
       work(batch).finally(() => {
         this.#underWay.delete(batch);
-        this.#held -= batch.length;
+        this.#claimed -= batch.length;
         this.#pump();
         this.#options.onCapacity();
       });

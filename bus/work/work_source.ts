@@ -31,7 +31,7 @@ export interface WorkSource {
   /** How many of those that a loop holds, from the front, go to one call of `work`; at least one. */
   batchSize(waiting: readonly StoredRecord[]): number;
   /** Claims records that are due; of `suspect` ones, whose worker never came back, one at the most. */
-  claim(kind: "fresh" | "suspect", limit: number): Promise<StoredRecord[]>;
+  claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]>;
   /**
    * Works on claimed records and settles them. What is not begun by `untilMs`, in Unix milliseconds, is given
    * back.
@@ -67,11 +67,11 @@ export interface RoundEnd {
 export async function workOnce(
   source: WorkSource,
   untilMs?: number,
-  kinds: readonly ("fresh" | "suspect")[] = ["fresh", "suspect"],
+  kinds: readonly ("ready" | "expired")[] = ["ready", "expired"],
 ): Promise<RoundEnd> {
   const round = { claimed: 0, done: 0, failed: 0 };
   for (const kind of kinds) {
-    const records = await source.claim(kind, kind === "suspect" ? 1 : source.roundSize());
+    const records = await source.claim(kind, kind === "expired" ? 1 : source.roundSize());
     if (records.length === 0) continue;
     const { done, failed } = await source.work(records, untilMs);
     round.claimed += records.length;

@@ -10,7 +10,7 @@ export function eventBeforeAttempt(
   { deadlineMs, crashes }: Pick<Standing, "crashes"> & { readonly deadlineMs: number | null },
   nowMs: number,
 ): LifecycleEvent | null {
-  if (deadlineMs !== null && deadlineMs < nowMs) return { kind: "overdue" };
-  if (crashes >= MAX_CRASHES) return { kind: "abandon" };
+  if (deadlineMs !== null && deadlineMs < nowMs) return { kind: "deadline_exceeded" };
+  if (crashes >= MAX_CRASHES) return { kind: "crash_limit" };
   return null;
 }

@@ -79,12 +79,12 @@ export const FORCE_AFTER_MS: number = 60 * 60_000;
  *
  * @param immunityMs How long an operation may take, by the participant's own policy.
  */
-export function isAskedTooEarly(
-  { preparedAtMs, askedAtMs }: { readonly preparedAtMs?: number; readonly askedAtMs?: number },
+export function isCheckedTooEarly(
+  { preparedAtMs, checkedAtMs }: { readonly preparedAtMs?: number; readonly checkedAtMs?: number },
   immunityMs: number,
 ): boolean {
-  if (preparedAtMs === undefined || askedAtMs === undefined) return true;
-  return !(askedAtMs - preparedAtMs >= immunityMs);
+  if (preparedAtMs === undefined || checkedAtMs === undefined) return true;
+  return !(checkedAtMs - preparedAtMs >= immunityMs);
 }
 
 /** When the first check of a message prepared at `nowMs` is due, in Unix milliseconds. */
@@ -112,7 +112,7 @@ export function decideCheck(
     const unreachable = half.unreachable + 1;
     const delayMs = doubled(policy.unreachableMs, unreachable, policy.unreachableCapMs, random);
     return {
-      kind: "ask_again",
+      kind: "check_again",
       atMs: later(nowMs, delayMs),
       checks: half.checks,
       unreachable,
@@ -144,7 +144,13 @@ function unknown(
   const immuneUntilMs = firstCheckAt(policy, half.sentAtMs);
   if (nowMs < immuneUntilMs) {
     const reason = "Asked before the operation had its time to end";
-    return { kind: "ask_again", atMs: immuneUntilMs, checks: half.checks, unreachable: 0, reason };
+    return {
+      kind: "check_again",
+      atMs: immuneUntilMs,
+      checks: half.checks,
+      unreachable: 0,
+      reason,
+    };
   }
   const checks = half.checks + 1;
   if (checks >= policy.maxChecks) {
@@ -154,7 +160,7 @@ function unknown(
     };
   }
   return {
-    kind: "ask_again",
+    kind: "check_again",
     atMs: later(nowMs, doubled(policy.intervalMs, checks, policy.intervalCapMs, random)),
     checks,
     unreachable: 0,

@@ -53,7 +53,7 @@ export type FailureCode =
    *
    * Fix: Look at the provider's dead letter queue; then `bus.retry` the record.
    */
-  | "undeliverable"
+  | "dead_lettered"
   /**
    * The transport could not send it: no answer, or an answer that is not final, until the attempts were used
    * up.
@@ -114,7 +114,7 @@ const TEXTS: Readonly<Record<FailureCode, string>> = {
   crash_limit: "Workers claimed it and never came back, as often as is allowed",
   deadline_exceeded: "Its deadline passed",
   unroutable: "There is no route or subscriber for it",
-  undeliverable: "What had accepted it for delivery gave it up",
+  dead_lettered: "What had accepted it for delivery gave it up",
   send_failed: "It could not be sent",
   rejected: "Its receiver will never take it",
   id_conflict: "A different message has its id",

@@ -57,22 +57,22 @@ export const TRANSITIONS: Transitions = {
     prepared: {
       confirm: ["scheduled"],
       cancel: ["cancelled"],
-      ask_again: ["prepared"],
+      check_again: ["prepared"],
       park: ["in_doubt"],
     },
-    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"], ask_again: ["prepared"] },
+    in_doubt: { confirm: ["scheduled"], cancel: ["cancelled"], check_again: ["prepared"] },
     scheduled: {
       succeed: ["succeeded"],
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
       stopping: ["scheduled", "failed"],
       unroutable: ["scheduled", "failed"],
-      abandon: ["failed"],
-      overdue: ["failed"],
+      crash_limit: ["failed"],
+      deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
     },
     failed: { retry: ["scheduled"] },
-    succeeded: { undeliverable: ["failed"] },
+    succeeded: { dead_letter: ["failed"] },
     cancelled: {},
   },
   inbox: {
@@ -81,8 +81,8 @@ export const TRANSITIONS: Transitions = {
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
-      abandon: ["failed"],
-      overdue: ["failed"],
+      crash_limit: ["failed"],
+      deadline_exceeded: ["failed"],
     },
     failed: { retry: ["scheduled"] },
     succeeded: {},
@@ -185,7 +185,7 @@ export function transition(
         note: event.note ?? message.note,
         details: decidedDetails(message, event),
       };
-    case "ask_again":
+    case "check_again":
       return {
         ...unsettled(message),
         state: "prepared",
@@ -212,16 +212,16 @@ export function transition(
       );
     case "fail":
       return failed(message, event, policy, nowMs, random);
-    case "abandon":
+    case "crash_limit":
       return givenUp(
         message,
         policy,
         nowMs,
         `Abandoned: ${message.crashes} workers claimed it and never came back`,
       );
-    case "overdue":
+    case "deadline_exceeded":
       return givenUp(message, policy, nowMs, "Overdue: its deadline passed");
-    case "undeliverable":
+    case "dead_letter":
       return {
         ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
         details: withArrival(message.details, true),

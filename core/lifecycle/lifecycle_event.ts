@@ -32,7 +32,7 @@ export type LifecycleEvent =
   }
   /** A check of a half message decided nothing, or a parked one is to be asked about again. */
   | {
-    readonly kind: "ask_again";
+    readonly kind: "check_again";
     /** When the next check is due, in Unix milliseconds. */
     readonly atMs: number;
     /** How often the active side answered without knowing. */
@@ -51,11 +51,11 @@ export type LifecycleEvent =
   /** An attempt ended badly. */
   | Failure
   /** Workers claimed it and never came back, as often as is allowed. */
-  | { readonly kind: "abandon" }
+  | { readonly kind: "crash_limit" }
   /** Its deadline passed before it succeeded. */
-  | { readonly kind: "overdue" }
+  | { readonly kind: "deadline_exceeded" }
   /** What had taken it, to deliver it by itself, gave it up. */
-  | { readonly kind: "undeliverable"; readonly reason: string }
+  | { readonly kind: "dead_letter"; readonly reason: string }
   /** A worker gives it back; no attempt is counted. */
   | {
     readonly kind: "release";

@@ -59,8 +59,8 @@ export function reasonOf(thrown: unknown): string {
 }
 
 /** Another side's words as a reason: on one line, and kept short. */
-export function quotedReason(words: string): string {
-  return words.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH).toWellFormed();
+export function quotedReason(text: string): string {
+  return text.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH).toWellFormed();
 }
 
 /** A body that breaks its contract does so every time; so does what a handler declares final. */

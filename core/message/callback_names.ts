@@ -16,7 +16,7 @@ import type { Principal } from "../principal.ts";
 const CALLBACK_HEADERS = [HEADER.callbackName, HEADER.failureCallbackName] as const;
 
 /** Whether a message asks for a callback at all. */
-export function asksCallback(headers: MessageHeaders): boolean {
+export function wantsCallback(headers: MessageHeaders): boolean {
   return CALLBACK_HEADERS.some((header) => (headers[header] ?? "") !== "");
 }
 

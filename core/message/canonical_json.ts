@@ -10,7 +10,7 @@ const MAX_DEPTH = 500;
 const MAX_EXPONENT_LENGTH = 15;
 
 const NUMBER = /(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y;
-const WORD = /true|false|null/y;
+const BARE_KEY = /true|false|null/y;
 const SPACE = /[ \t\n\r]*/y;
 
 /**
@@ -52,7 +52,7 @@ class Reader {
       case "t":
       case "f":
       case "n":
-        return this.#match(WORD)[0];
+        return this.#match(BARE_KEY)[0];
       default:
         return this.#number();
     }

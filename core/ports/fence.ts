@@ -15,14 +15,14 @@ export interface CheckQuestion {
   /** The epoch under which the answer will be used; an answer to another one is none. */
   readonly epoch: number;
   /** The active side that is asked, by its name; not given for the one that has the bus itself. */
-  readonly side?: string;
+  readonly participant?: string;
   /** When the message was prepared, in Unix milliseconds by the keeper's clock. */
   readonly preparedAtMs?: number;
   /**
    * When the question is asked, by the same clock. A participant fences nothing off before the time that
    * it grants its operations; a question without these times is taken for one that comes too early.
    */
-  readonly askedAtMs?: number;
+  readonly checkedAtMs?: number;
 }
 
 /** Who can say what became of the business operation of a half message. */
@@ -31,7 +31,7 @@ export interface CheckBack {
    * Asks. An answer of `committed` or `aborted` is final: whoever gives it has made sure that it can
    * never become the other. A rejection counts as `unreachable`.
    */
-  ask(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
+  check(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
 }
 
 /** A row of a fence. */
@@ -65,5 +65,5 @@ export interface Fence<Tx = unknown> extends CheckBack {
   /** At most `limit` rows written before `beforeMs`, oldest first, after the one that is given. */
   writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
   /** Deletes rows that no half message can need any more. */
-  forget(ids: readonly string[]): Promise<void>;
+  prune(ids: readonly string[]): Promise<void>;
 }

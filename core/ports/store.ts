@@ -25,7 +25,7 @@ export type ReturnResult =
   /** Its record was deleted, and it is remembered. */
   | { readonly added: false; readonly remembered: RememberedMessage }
   /** It is not known, but others that arrived no earlier than it may have were forgotten. */
-  | { readonly added: false; readonly forgotten: true };
+  | { readonly added: false; readonly mayBePruned: true };
 
 /** Which records to claim. */
 export interface ClaimRequest {
@@ -46,7 +46,7 @@ export interface ClaimRequest {
    * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
    * to be asked for.
    */
-  readonly kind: "fresh" | "suspect" | "half";
+  readonly kind: "ready" | "expired" | "prepared";
 }
 
 /** A claim on a record. */
@@ -201,7 +201,7 @@ export interface Store<Tx = unknown> {
    * stores that can do both at once. Null when they had better be done one after the other, and nothing
    * was done.
    */
-  addAndTell?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+  addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
    * Settles records, each with a key of its own, as the last that is done in a transaction of

@@ -123,7 +123,7 @@ export type DeliveryResult =
   | {
     readonly kind: "rejected";
     readonly reason: string;
-    readonly isTold?: boolean;
+    readonly isPublisherNotified?: boolean;
     readonly arrived?: Arrival;
     /**
      * What kind of refusal it is.

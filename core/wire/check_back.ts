@@ -22,9 +22,16 @@ type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
 
 /** A question in JSON. */
 export function questionText(
-  { id, name, epoch, side, preparedAtMs, askedAtMs }: WireQuestion,
+  { id, name, epoch, participant, preparedAtMs, checkedAtMs }: WireQuestion,
 ): string {
-  return JSON.stringify({ id, name, epoch, side, preparedAtMs, askedAtMs });
+  return JSON.stringify({
+    id,
+    name,
+    epoch,
+    participant,
+    preparedAtMs,
+    checkedAtMs,
+  });
 }
 
 /**
@@ -35,19 +42,19 @@ export function questionText(
 export function readQuestion(text: string): WireQuestion {
   const question = parsed(text);
   if (isObject(question)) {
-    const { id, name, epoch, side, preparedAtMs, askedAtMs } = question;
+    const { id, name, epoch, participant, preparedAtMs, checkedAtMs } = question;
     if (
-      typeof id === "string" && typeof name === "string" && typeof side === "string" &&
-      isEpoch(epoch) && isTime(preparedAtMs) && isTime(askedAtMs)
+      typeof id === "string" && typeof name === "string" && typeof participant === "string" &&
+      isEpoch(epoch) && isTime(preparedAtMs) && isTime(checkedAtMs)
     ) {
       checkId(id);
       checkName(name);
-      return { id, name, epoch, side, preparedAtMs, askedAtMs };
+      return { id, name, epoch, participant, preparedAtMs, checkedAtMs };
     }
   }
   throw new AtlastError(
     "malformed_message",
-    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"side":"…",` +
+    `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"participant":"…",` +
       `"preparedAtMs":0,"askedAtMs":0}`,
   );
 }

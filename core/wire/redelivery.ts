@@ -12,7 +12,7 @@ import { nextAttemptAt, type RetryPolicy } from "../lifecycle/retry.ts";
  * The header of an answer that refuses a message for good, by which the sender knows that the message's
  * publisher has had word of it from the receiver, if it asked for one.
  */
-export const TOLD_HEADER = "atlast-told";
+export const NOTIFIED_HEADER = "atlast-publisher-notified";
 
 /**
  * The header of an answer that refuses a message, by which the sender knows that it may have taken effect all

@@ -4,7 +4,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { askedToEnd, portOf, type Program } from "../server/program.ts";
+import { endRequested, portOf, type Program } from "../server/program.ts";
 import { DEV_KEYS, DEV_TOKEN, type QstashEvent } from "./options.ts";
 import { QSTASH_PLANS, type QstashPlan } from "./plans.ts";
 import { type QstashServerOptions, serveQstashEmulator } from "./server.ts";
@@ -72,6 +72,6 @@ async function run(options: QstashServerOptions): Promise<void> {
   for (const [name, value] of Object.entries(server.emulator.env(server.url))) {
     console.log(`${name}="${value}"`);
   }
-  await askedToEnd();
+  await endRequested();
   await server.close();
 }

@@ -15,7 +15,7 @@ import type {
   MessageConfig,
   MessageRecord,
   MessageTarget,
-  QueueHold,
+  QueueSlot,
 } from "./records.ts";
 import { retryDelayMs } from "./retry_time.ts";
 
@@ -26,7 +26,7 @@ interface NewMessage extends MessageTarget {
   readonly redacted: ReadonlyMap<string, string>;
   readonly kind?: MessageRecord["kind"];
   /** The place in a queue that it shares with the message it comes from. */
-  readonly hold?: QueueHold | null;
+  readonly slot?: QueueSlot | null;
 }
 
 /** Delivers the messages of an account. */
@@ -63,9 +63,9 @@ export class Engine {
     const nowMs = account.now();
     const sequence = account.nextSequence();
     const notBeforeMs = Math.max(nowMs, config.notBeforeMs ?? nowMs + config.delayMs);
-    const hold = input.hold ??
+    const slot = input.slot ??
       (queueName === undefined ? null : { queueName, sequence, holders: 0, admitted: false });
-    if (hold !== null) hold.holders += 1;
+    if (slot !== null) slot.holders += 1;
     const message: MessageRecord = {
       ...input,
       id: account.newId("msg"),
@@ -73,7 +73,7 @@ export class Engine {
       kind,
       createdAtMs: nowMs,
       notBeforeMs,
-      hold,
+      slot,
       retried: 0,
       state: "waiting",
       faultChosen: false,
@@ -82,8 +82,8 @@ export class Engine {
     account.messages.set(message.id, message);
     if (config.flow !== undefined) account.flow(config.flow.key, config.flow);
     account.record(message, "CREATED");
-    const holdsLine = account.settings.assume.delayInQueue === "holds_the_line";
-    if (notBeforeMs > nowMs && holdsLine) this.lines.reserve(message);
+    const blocksLine = account.settings.assume.delayInQueue === "holds_the_line";
+    if (notBeforeMs > nowMs && blocksLine) this.lines.reserve(message);
     this.#schedule(message, notBeforeMs);
     return message;
   }
@@ -199,7 +199,7 @@ export class Engine {
       if (this.#isClosed) return;
       this.#settle(message, result);
       this.pump();
-    }, () => this.#tellIdle());
+    }, () => this.#resolveIdle());
   }
 
   #settle(message: MessageRecord, result: AttemptResult): void {
@@ -247,7 +247,7 @@ export class Engine {
       body: callbackBody(message, result, dlqId),
       redacted: new Map(),
       kind: dlqId === undefined ? "callback" : "failure_callback",
-      hold: message.hold,
+      slot: message.slot,
     });
   }
 
@@ -263,15 +263,15 @@ export class Engine {
     if (schedule?.lastStates.has(message.id)) {
       schedule.lastStates.set(message.id, end === "delivered" ? "SUCCESS" : "FAIL");
     }
-    this.lines.release(message.hold);
-    this.#tellIdle();
+    this.lines.release(message.slot);
+    this.#resolveIdle();
   }
 
   #isIdle(): boolean {
     return this.#account.messages.size === 0 && this.#deliveries.size === 0;
   }
 
-  #tellIdle(): void {
+  #resolveIdle(): void {
     if (this.#isIdle()) { for (const resolve of this.#idle.splice(0)) resolve(); }
   }
 }

@@ -42,11 +42,11 @@ export class EventLog {
     for (let i = this.#events.length - 1; i >= 0 && found.length <= count; i--) {
       const event = this.#events[i]!;
       if (event.timeMs < nowMs - this.#retentionMs) break;
-      if ((before === null || place(event) < before) && matches(event)) found.push(event);
+      if ((before === null || position(event) < before) && matches(event)) found.push(event);
     }
     if (found.length <= count) return { events: found };
     const events = found.slice(0, count);
-    return { events, cursor: String(place(events.at(-1)!)) };
+    return { events, cursor: String(position(events.at(-1)!)) };
   }
 
   /** The latest event of a message; undefined for none. */
@@ -56,7 +56,7 @@ export class EventLog {
 }
 
 /** Where an event stands: its time, and its number among those of the same time. */
-function place({ timeMs, sequence }: EventRecord): bigint {
+function position({ timeMs, sequence }: EventRecord): bigint {
   return BigInt(timeMs) * STEPS + BigInt(sequence) % STEPS;
 }
 

@@ -7,7 +7,7 @@
  * @module
  */
 import type { FlowRecord } from "./flow_record.ts";
-import type { MessageRecord, QueueHold, QueueRecord } from "./records.ts";
+import type { MessageRecord, QueueRecord, QueueSlot } from "./records.ts";
 
 /** A message in a line. */
 interface Waiting {
@@ -19,7 +19,7 @@ interface Waiting {
 /** A message in the line of its queue. */
 interface InQueue {
   readonly message: MessageRecord;
-  readonly hold: QueueHold;
+  readonly slot: QueueSlot;
   due: boolean;
 }
 
@@ -61,17 +61,17 @@ export class Lines {
 
   /** A message that is not due yet takes its place in the line of its queue. */
   reserve(message: MessageRecord): void {
-    if (message.queueName === undefined || message.hold === null) return;
-    this.#enter(message.queueName, { message, hold: message.hold, due: false });
+    if (message.queueName === undefined || message.slot === null) return;
+    this.#enter(message.queueName, { message, slot: message.slot, due: false });
     this.admit(message.queueName);
   }
 
   /** A message is due. */
   arrive(message: MessageRecord): void {
-    const { queueName, hold } = message;
-    if (queueName === undefined || hold === null) return this.#forward(message);
+    const { queueName, slot } = message;
+    if (queueName === undefined || slot === null) return this.#forward(message);
     const entry = this.#inQueues.get(queueName)?.find((other) => other.message === message);
-    if (entry === undefined) this.#enter(queueName, { message, hold, due: true });
+    if (entry === undefined) this.#enter(queueName, { message, slot, due: true });
     else entry.due = true;
     this.admit(queueName);
   }
@@ -83,24 +83,24 @@ export class Lines {
     if (queue === undefined || queue.paused || line === undefined) return;
     const left: InQueue[] = [];
     for (const entry of line) {
-      const { message, hold, due } = entry;
+      const { message, slot, due } = entry;
       const count = this.#admitted.get(queueName) ?? 0;
-      if (!hold.admitted && count < queue.parallelism) {
-        hold.admitted = true;
+      if (!slot.admitted && count < queue.parallelism) {
+        slot.admitted = true;
         this.#admitted.set(queueName, count + 1);
       }
-      if (due && hold.admitted) this.#forward(message);
+      if (due && slot.admitted) this.#forward(message);
       else left.push(entry);
     }
     this.#inQueues.set(queueName, left);
   }
 
   /** Takes what has not begun back into the line of a queue that was paused. */
-  holdBack(queueName: string): void {
+  pauseHead(queueName: string): void {
     for (const line of [this.#open, ...this.#waiting.values()]) {
       for (const { message } of line.filter((entry) => entry.message.queueName === queueName)) {
         removeFrom(line, message);
-        this.#enter(queueName, { message, hold: message.hold!, due: true });
+        this.#enter(queueName, { message, slot: message.slot!, due: true });
       }
     }
   }
@@ -136,10 +136,10 @@ export class Lines {
   }
 
   /** One of those that share a place in a queue is done with. */
-  release(hold: QueueHold | null): void {
-    if (hold === null || --hold.holders > 0 || !hold.admitted) return;
-    hold.admitted = false;
-    const { queueName } = hold;
+  release(slot: QueueSlot | null): void {
+    if (slot === null || --slot.holders > 0 || !slot.admitted) return;
+    slot.admitted = false;
+    const { queueName } = slot;
     this.#admitted.set(queueName, Math.max(0, (this.#admitted.get(queueName) ?? 1) - 1));
     this.admit(queueName);
   }
@@ -165,7 +165,7 @@ export class Lines {
   #enter(queueName: string, entry: InQueue): void {
     const line = this.#inQueues.get(queueName) ?? [];
     this.#inQueues.set(queueName, line);
-    const at = line.findLastIndex(({ hold }) => hold.sequence < entry.hold.sequence);
+    const at = line.findLastIndex(({ slot }) => slot.sequence < entry.slot.sequence);
     line.splice(at + 1, 0, entry);
   }
 

@@ -81,7 +81,7 @@ export interface MessageRecord extends MessageTarget {
   /** Hashes that stand for what is redacted: of the body by "", of headers by their names. */
   readonly redacted: ReadonlyMap<string, string>;
   /** What its queue waits for before the next one; shared with the callbacks. */
-  readonly hold: QueueHold | null;
+  readonly slot: QueueSlot | null;
   retried: number;
   state: "waiting" | "active" | "cancelled";
   /** Whether a fault has been chosen for the coming attempt. */
@@ -91,7 +91,7 @@ export interface MessageRecord extends MessageTarget {
 }
 
 /** A place in a queue. It is given back when the message and its callbacks are all done with. */
-export interface QueueHold {
+export interface QueueSlot {
   readonly queueName: string;
   readonly sequence: number;
   holders: number;

@@ -26,7 +26,7 @@ export function backoffMs(retry: number): number {
  * What a destination asked for, in milliseconds from now: seconds, a date, or a duration such as `6m5s`.
  * Undefined if it asked for nothing, or for more than a day, which QStash does not follow.
  */
-function askedDelayMs(headers: Headers, nowMs: number): number | undefined {
+function requestedDelayMs(headers: Headers, nowMs: number): number | undefined {
   for (const name of RESET_HEADERS) {
     const text = headers.get(name)?.trim();
     const ms = text === undefined ? undefined : delayOf(text, nowMs);
@@ -52,9 +52,9 @@ interface RetryChoice {
 /** The delay before the next attempt, in milliseconds. */
 export function retryDelayMs(choice: RetryChoice): number {
   const { headers, retried, expression, precedence, nowMs } = choice;
-  const asked = askedDelayMs(headers, nowMs);
+  const requested = requestedDelayMs(headers, nowMs);
   const own = evaluated(expression, retried);
-  const first = precedence === "header" ? asked ?? own : own ?? asked;
+  const first = precedence === "header" ? requested ?? own : own ?? requested;
   return first ?? backoffMs(retried + 1);
 }
 

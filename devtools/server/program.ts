@@ -46,7 +46,7 @@ export function portOf(text: string): number {
 }
 
 /** Resolves when the process is asked to end. */
-export function askedToEnd(): Promise<void> {
+export function endRequested(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });

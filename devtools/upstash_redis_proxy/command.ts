@@ -21,7 +21,7 @@ export class SyntaxProblem extends Error {}
 const utf8 = new TextDecoder();
 
 /** An argument as text, upper case, for comparing with words of Redis. */
-export function wordOf(argument: Argument | undefined): string {
+export function argumentText(argument: Argument | undefined): string {
   if (argument === undefined) return "";
   return (typeof argument === "string" ? argument : utf8.decode(argument)).toUpperCase();
 }
@@ -30,7 +30,7 @@ export function wordOf(argument: Argument | undefined): string {
 export function commandOf(parts: readonly Argument[]): RestCommand {
   const [name, ...args] = parts;
   if (name === undefined || name.length === 0) throw new SyntaxProblem("ERR empty command");
-  return { name: wordOf(name), args };
+  return { name: argumentText(name), args };
 }
 
 /**

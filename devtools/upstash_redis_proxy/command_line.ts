@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { askedToEnd, portOf, type Program } from "../server/program.ts";
+import { endRequested, portOf, type Program } from "../server/program.ts";
 import { serve } from "../server/serve.ts";
 import { createRedisProxy } from "./redis_proxy.ts";
 
@@ -69,7 +69,7 @@ async function run({ redisUrl, port, hostname, token, readOnlyToken }: Arguments
     if (readOnlyToken !== undefined) {
       console.log(`UPSTASH_REDIS_REST_READONLY_TOKEN="${readOnlyToken}"`);
     }
-    await askedToEnd();
+    await endRequested();
     console.error(`${proxy.billed.total} commands would have been billed`);
     await served.close();
   } finally {

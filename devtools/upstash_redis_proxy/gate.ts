@@ -7,7 +7,7 @@ import { Command } from "ioredis";
 import type { Argument, RestCommand } from "./command.ts";
 import type { CheckedOptions } from "./options.ts";
 import { pendingProblem } from "./pending_limit.ts";
-import { type Ask, Permissions } from "./permissions.ts";
+import { Permissions, type RedisCall } from "./permissions.ts";
 import { isMissing, notAvailable, refusalOf } from "./refused.ts";
 import type { Ran } from "./redis_link.ts";
 import type { Reply } from "./reply.ts";
@@ -15,13 +15,13 @@ import type { Reply } from "./reply.ts";
 /** Looks at each command before it goes to Redis, and at what comes back. */
 export class Gate {
   readonly #options: CheckedOptions;
-  readonly #ask: Ask;
+  readonly #call: RedisCall;
   readonly #permissions: Permissions;
 
-  constructor(options: CheckedOptions, ask: Ask) {
+  constructor(options: CheckedOptions, call: RedisCall) {
     this.#options = options;
-    this.#ask = ask;
-    this.#permissions = new Permissions(ask);
+    this.#call = call;
+    this.#permissions = new Permissions(call);
   }
 
   /** The error for a command that must not pass; null for one that may. */
@@ -30,7 +30,7 @@ export class Gate {
     return refusalOf(command) ??
       (isReadOnly ? await this.#permissions.problemOf(command) : null) ??
       keyProblem(command, maxKeyBytes) ??
-      (pendingLimit === null ? null : await pendingProblem(command, pendingLimit, this.#ask));
+      (pendingLimit === null ? null : await pendingProblem(command, pendingLimit, this.#call));
   }
 
   /**

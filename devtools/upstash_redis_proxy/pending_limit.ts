@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type Argument, type RestCommand, wordOf } from "./command.ts";
-import type { Ask } from "./permissions.ts";
+import { type Argument, argumentText, type RestCommand } from "./command.ts";
+import type { RedisCall } from "./permissions.ts";
 import type { Reply } from "./reply.ts";
 
 /** What an `XREADGROUP` for new entries asks for. */
@@ -24,13 +24,13 @@ interface Reading {
 export async function pendingProblem(
   command: RestCommand,
   limit: number,
-  ask: Ask,
+  call: RedisCall,
 ): Promise<string | null> {
   const reading = readingOf(command);
   if (reading === null) return null;
   for (const key of reading.keys) {
-    const pending = await pendingOf(key, reading, ask);
-    const requested = reading.count ?? Number(await ask({ name: "XLEN", args: [key] }));
+    const pending = await pendingOf(key, reading, call);
+    const requested = reading.count ?? Number(await call({ name: "XLEN", args: [key] }));
     if (pending + requested <= limit) continue;
     return "ERR XReadGroup is cancelled. Pending Entries List limit per consumer is about to be " +
       `reached. Limit: ${limit}, Current PEL size: ${pending}, Requested Read: ${requested}, ` +
@@ -42,7 +42,7 @@ export async function pendingProblem(
 function readingOf({ name, args }: RestCommand): Reading | null {
   const [, group, consumer] = args;
   if (name !== "XREADGROUP" || group === undefined || consumer === undefined) return null;
-  const options = args.map(wordOf);
+  const options = args.map(argumentText);
   const streams = options.indexOf("STREAMS", 3);
   if (streams < 0 || options.slice(3, streams).includes("NOACK")) return null;
   const rest = args.slice(streams + 1);
@@ -52,13 +52,17 @@ function readingOf({ name, args }: RestCommand): Reading | null {
     group,
     consumer,
     count: count < 0 ? null : Number(options[count + 1]),
-    keys: rest.slice(0, half).filter((_, at) => wordOf(rest[half + at]) === ">"),
+    keys: rest.slice(0, half).filter((_, at) => argumentText(rest[half + at]) === ">"),
   };
 }
 
 /** `XPENDING` sums up by consumer: `[total, first, last, [[consumer, count], …]]`. */
-async function pendingOf(key: Argument, { group, consumer }: Reading, ask: Ask): Promise<number> {
-  const summary = await ask({ name: "XPENDING", args: [key, group] });
+async function pendingOf(
+  key: Argument,
+  { group, consumer }: Reading,
+  call: RedisCall,
+): Promise<number> {
+  const summary = await call({ name: "XPENDING", args: [key, group] });
   const consumers = Array.isArray(summary) ? (summary as readonly Reply[])[3] : null;
   if (!Array.isArray(consumers)) return 0;
   const own = (consumers as readonly Reply[][]).find(([name]) => text(name) === text(consumer));

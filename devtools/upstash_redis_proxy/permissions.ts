@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { type RestCommand, wordOf } from "./command.ts";
+import { argumentText, type RestCommand } from "./command.ts";
 import type { Reply } from "./reply.ts";
 
 /** Runs a command and gives the reply. */
-export type Ask = (command: RestCommand) => Promise<Reply>;
+export type RedisCall = (command: RestCommand) => Promise<Reply>;
 
 /** They read, but Upstash refuses them to this token, because they go through all keys. */
 const TOO_WIDE = new Set(["KEYS", "SCAN"]);
@@ -17,23 +17,23 @@ const HARMLESS = new Set(["PING", "ECHO", "TIME", "COMMAND"]);
 /** The commands that only read, as the server tells them once. */
 export class Permissions {
   #reading: Promise<ReadonlySet<string>> | null = null;
-  readonly #ask: Ask;
+  readonly #call: RedisCall;
 
-  constructor(ask: Ask) {
-    this.#ask = ask;
+  constructor(call: RedisCall) {
+    this.#call = call;
   }
 
   /** The error for a command that the read-only token may not run; null when it may. */
   async problemOf({ name, args }: RestCommand): Promise<string | null> {
     const reading = await this.#known();
-    const isReading = reading.has(name) || reading.has(`${name}|${wordOf(args[0])}`);
+    const isReading = reading.has(name) || reading.has(`${name}|${argumentText(args[0])}`);
     if (HARMLESS.has(name) || (isReading && !TOO_WIDE.has(name))) return null;
     return `NOPERM this user has no permissions to run the '${name.toLowerCase()}' ` +
       "command or its subcommand";
   }
 
   #known(): Promise<ReadonlySet<string>> {
-    this.#reading ??= this.#ask({ name: "COMMAND", args: [] }).then(readingOf).catch((error) => {
+    this.#reading ??= this.#call({ name: "COMMAND", args: [] }).then(readingOf).catch((error) => {
       this.#reading = null;
       throw error;
     });

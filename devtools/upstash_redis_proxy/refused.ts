@@ -4,26 +4,26 @@
  *
  * @module
  */
-import { type RestCommand, wordOf } from "./command.ts";
+import { argumentText, type RestCommand } from "./command.ts";
 
-function words(text: string): ReadonlySet<string> {
+function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/));
 }
 
 /** There is no connection for these to block, to change or to belong to. */
-const NOT_OVER_REST = words(`BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP
+const NOT_OVER_REST = names(`BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP
   MULTI EXEC WATCH UNWATCH DISCARD AUTH HELLO RESET QUIT CLIENT SELECT
   SUBSCRIBE PSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE MONITOR`);
 
 /** Upstash's reference does not have these; the last three lines are a server's own business. */
-const NOT_AVAILABLE = words(`SORT SORT_RO OBJECT MOVE SWAPDB MIGRATE LCS SUBSTR XSETID
+const NOT_AVAILABLE = names(`SORT SORT_RO OBJECT MOVE SWAPDB MIGRATE LCS SUBSTR XSETID
   SPUBLISH SSUBSCRIBE SUNSUBSCRIBE DEBUG LATENCY SLOWLOG CLUSTER ROLE SAVE BGSAVE LASTSAVE
   REPLICAOF SLAVEOF MODULE LOLWUT PFDEBUG
   PFSELFTEST BGREWRITEAOF SHUTDOWN FAILOVER SYNC PSYNC REPLCONF READONLY READWRITE ASKING
   RESTORE-ASKING`);
 
 /** The subcommands that are not there, of commands that are. */
-const NOT_AVAILABLE_SUBCOMMANDS = words("FUNCTION|DUMP FUNCTION|RESTORE SCRIPT|DEBUG");
+const NOT_AVAILABLE_SUBCOMMANDS = names("FUNCTION|DUMP FUNCTION|RESTORE SCRIPT|DEBUG");
 
 /** The only setting that can be read and changed. */
 const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
@@ -31,7 +31,7 @@ const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
 /** The error that Upstash answers to this command; null when it takes it. */
 export function refusalOf(command: RestCommand): string | null {
   const { name, args } = command;
-  const sub = `${name}|${wordOf(args[0])}`;
+  const sub = `${name}|${argumentText(args[0])}`;
   if (NOT_OVER_REST.has(name) || blocks(command)) return notOverRest(name);
   if (isMissing(name)) return notAvailable(name);
   if (NOT_AVAILABLE_SUBCOMMANDS.has(sub)) return notAvailable(sub.replace("|", " "));
@@ -58,7 +58,7 @@ function notOverRest(name: string): string {
 /** `XREAD … BLOCK 0 …`; what Upstash does with it is not known, so nothing may rest on it. */
 function blocks({ name, args }: RestCommand): boolean {
   if (name !== "XREAD" && name !== "XREADGROUP") return false;
-  const options = args.map(wordOf);
+  const options = args.map(argumentText);
   const streams = options.indexOf("STREAMS");
   // The first three arguments of XREADGROUP are GROUP and two names, which may be any word.
   const from = name === "XREADGROUP" ? 3 : 0;
@@ -66,5 +66,5 @@ function blocks({ name, args }: RestCommand): boolean {
 }
 
 function isOnlySetting({ args }: RestCommand): boolean {
-  return ["GET", "SET"].includes(wordOf(args[0])) && wordOf(args[1]) === ONLY_SETTING;
+  return ["GET", "SET"].includes(argumentText(args[0])) && argumentText(args[1]) === ONLY_SETTING;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type Argument, type RestCommand, wordOf } from "./command.ts";
+import { type Argument, argumentText, type RestCommand } from "./command.ts";
 
 const RUNS = new Set(["EVAL", "EVAL_RO", "EVALSHA", "EVALSHA_RO", "FCALL", "FCALL_RO"]);
 const FLAG = "allow-key-locking";
@@ -39,22 +39,22 @@ export class ChangedScripts {
     if (name === "EVALSHA" || name === "EVALSHA_RO") {
       return { command: { name, args: [this.#kept(first), ...others] } };
     }
-    if (name === "SCRIPT" && wordOf(first) === "EXISTS") {
+    if (name === "SCRIPT" && argumentText(first) === "EXISTS") {
       return { command: { name, args: [first, ...others.map((hash) => this.#kept(hash))] } };
     }
-    if (name === "SCRIPT" && wordOf(first) === "LOAD" && second !== undefined) {
+    if (name === "SCRIPT" && argumentText(first) === "LOAD" && second !== undefined) {
       const { script, hash } = await this.#withoutFlag(second);
       const changed = { name, args: [first, script, ...rest] };
       return hash === undefined ? { command: changed } : { command: changed, hash };
     }
-    if (name === "FUNCTION" && wordOf(first) === "LOAD") {
+    if (name === "FUNCTION" && argumentText(first) === "LOAD") {
       return { command: { name, args: [first, ...others.map(withoutFlagOfFunctions)] } };
     }
     return { command };
   }
 
   #kept(hash: Argument): Argument {
-    return this.#hashes.get(wordOf(hash).toLowerCase()) ?? hash;
+    return this.#hashes.get(argumentText(hash).toLowerCase()) ?? hash;
   }
 
   async #withoutFlag(script: Argument): Promise<{ script: Argument; hash?: string }> {

@@ -22,7 +22,7 @@ type RouteName =
   | "checkback"
   | "half"
   | "query"
-  | "undeliverable";
+  | "dead-letter";
 
 /** A request that may do what it asks. */
 interface VerifiedRequest {
@@ -41,7 +41,7 @@ export interface DialectDelivery extends PushDelivery {
 }
 
 /** What a verifier's result is made known to. */
-type Asking = Pick<Surroundings, "report" | "speaks">;
+type AuthenticationRequest = Pick<Surroundings, "report" | "speaks">;
 
 /** Whoever asks where a verifier names nobody: it may ask no callbacks. */
 const UNNAMED: Principal = { name: "", kind: "publisher" };
@@ -58,16 +58,16 @@ export async function verified(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-  around: Asking,
+  around: AuthenticationRequest,
 ): Promise<VerifiedRequest> {
   const { method, url, headers } = request;
-  const asked = { method, url, headers, route };
+  const verdict = { method, url, headers, route };
   if (verify.beforeBody !== undefined) {
-    const refusal = checkRefusal(await verify.beforeBody(asked));
+    const refusal = checkRefusal(await verify.beforeBody(verdict));
     if (refusal !== null) throw refusedBy(refusal);
   }
   const body = await readBody(request, maxBytes);
-  const result = checkVerifyResult(await verify(asked, body));
+  const result = checkVerifyResult(await verify(verdict, body));
   if (result.ok === false) throw refusedBy(result);
   for (const error of result.errors ?? []) around.report(error);
   const { principal, push, dialect } = result;
@@ -92,7 +92,7 @@ export async function verifiedText(
   verify: Verify,
   maxBytes: number,
   route: RouteName,
-  around: Asking,
+  around: AuthenticationRequest,
 ): Promise<{ readonly text: string; readonly principal: Principal }> {
   if (mediaType(request.headers.get("content-type")) !== contentType) {
     throw new Refusal(

@@ -11,7 +11,7 @@ import type { RequestToVerify, Verify, VerifyRefusal } from "../../core/wire/wir
 const MIN_TOKEN_LENGTH = 16;
 
 /** Who has a token, where nothing else is said. */
-const TOKEN_HOLDER: Principal = { name: "bearer", kind: "publisher" };
+const TOKEN_BEARER: Principal = { name: "bearer", kind: "publisher" };
 
 /**
  * A verifier that accepts any of the tokens in `Authorization: Bearer …`, as Vercel's cron sends the
@@ -25,7 +25,7 @@ const TOKEN_HOLDER: Principal = { name: "bearer", kind: "publisher" };
  */
 export function verifyBearer(
   tokens: string | readonly string[],
-  principal: Principal = TOKEN_HOLDER,
+  principal: Principal = TOKEN_BEARER,
 ): Verify {
   const accepted = typeof tokens === "string" ? [tokens] : [...tokens ?? []];
   if (accepted.length === 0) throw unfit("no token");

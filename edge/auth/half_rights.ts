@@ -60,7 +60,7 @@ export class HalfRights {
    * @throws {Refusal} 403.
    */
   checkDraft(principal: Principal, { name, headers }: Message): void {
-    const participant = headers[HEADER.activeSide] ?? "";
+    const participant = headers[HEADER.participant] ?? "";
     this.checkParticipant(principal, participant);
     const isOwn = principal.kind === "service";
     const patterns = this.#patternsOf(participant);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { NEVER_AGAIN, type Refusal } from "./status.ts";
+import { NOT_RETRYABLE, type Refusal } from "./status.ts";
 
 /** A value as an answer. */
 export function answer(
@@ -25,7 +25,7 @@ export function answerRefusal(
 ): Response {
   const { status, code, message, retryAfterMs, headers, isFinal } = refusal;
   // The one status says so itself.
-  const saysFinal = isFinal && status !== NEVER_AGAIN;
+  const saysFinal = isFinal && status !== NOT_RETRYABLE;
   const error = { code, message, retryAfterMs, ...(saysFinal ? { final: true } : {}) };
   return answer({ error }, status, { ...headers, "content-type": contentType });
 }

@@ -6,7 +6,7 @@
 import { AtlastError, type ErrorCode } from "../../core/errors.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import type { DeliveryResult } from "../../core/ports/transport.ts";
-import { TOLD_HEADER } from "../../core/wire/redelivery.ts";
+import { NOTIFIED_HEADER } from "../../core/wire/redelivery.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 
 /** A request that is refused, with all that its answer says. */
@@ -112,7 +112,7 @@ export function statusOf(result: DeliveryResult): number {
     case "refused":
       return 503;
     case "rejected":
-      return NEVER_AGAIN;
+      return NOT_RETRYABLE;
   }
 }
 
@@ -120,7 +120,7 @@ export function statusOf(result: DeliveryResult): number {
  * The status of a message that can never be taken, whatever its class. No server on the way gives it, so that
  * senders can rely on it.
  */
-export const NEVER_AGAIN = 489;
+export const NOT_RETRYABLE = 489;
 
 /**
  * The longest wait that is asked for, in seconds: there are senders that take no notice of one of more than a
@@ -149,22 +149,29 @@ const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
 
 /** The refusal of a message that came alone and can never be taken. */
 export function rejection(
-  { reason, code = "rejected", isTold = false }: DeliveryResult & { readonly kind: "rejected" },
+  { reason, code = "rejected", isPublisherNotified = false }:
+    & DeliveryResult
+    & { readonly kind: "rejected" },
 ): Refusal {
-  return never(`Cannot take it at all: ${reason}`, code, isTold, STATUS_OF_REJECTION[code]);
+  return never(
+    `Cannot take it at all: ${reason}`,
+    code,
+    isPublisherNotified,
+    STATUS_OF_REJECTION[code],
+  );
 }
 
 /**
  * A refusal for good: the sender keeps the message as failed.
  *
- * @param isTold Whether the publisher has had word of it, if it asked for one.
+ * @param isPublisherNotified Whether the publisher has had word of it, if it asked for one.
  */
 export function never(
   message: string,
   code = "rejected",
-  isTold = false,
-  status: number = NEVER_AGAIN,
+  isPublisherNotified = false,
+  status: number = NOT_RETRYABLE,
 ): Refusal {
-  const headers = isTold ? { [TOLD_HEADER]: "true" } : {};
+  const headers = isPublisherNotified ? { [NOTIFIED_HEADER]: "true" } : {};
   return new Refusal(status, code, message, headers, undefined, true);
 }

@@ -45,7 +45,7 @@ export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
     description: "The message may have taken effect all the same.",
     schema: { type: "string", const: "unknown" },
   },
-  Told: {
+  PublisherNotified: {
     description: "The message's publisher has had word of it from here, if it asked for one.",
     schema: { type: "string", const: "true" },
   },

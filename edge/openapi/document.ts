@@ -17,7 +17,7 @@ export interface OpenApiOptions {
   /** Where the app is, its base path included. */
   readonly serverUrl: string | URL;
   /**
-   * Which routes it has. `/undeliverable` wants a dialect that reports dead-lettered messages.
+   * Which routes it has. `/dead-letter` wants a dialect that reports dead-lettered messages.
    *
    * @default all that the dialects allow
    */
@@ -91,7 +91,7 @@ export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
     ...operations(providers, finalHeaders),
     ...(reports.length === 0
       ? {}
-      : { "/undeliverable": reportOperations(providers, reports, finalHeaders) }),
+      : { "/dead-letter": reportOperations(providers, reports, finalHeaders) }),
   };
   const all = Object.keys(described) as OperationPath[];
   const paths = options.paths ?? all;

@@ -27,7 +27,7 @@ export type OperationPath =
   | "/checkback"
   | "/half"
   | "/query"
-  | "/undeliverable"
+  | "/dead-letter"
   | "/health"
   | "/ready"
   | "/openapi.json";
@@ -48,7 +48,7 @@ function own(
   operationId: string,
   summary: string,
   contentType: string,
-  schemas: { readonly asks: SchemaName; readonly answers: SchemaName },
+  schemas: { readonly requests: SchemaName; readonly answers: SchemaName },
   more: {
     readonly refuses?: readonly RefusalStatus[];
     /** Which of the headers `Signed` and `SignedIfVerified` an answer and a refusal have. */
@@ -62,7 +62,7 @@ function own(
     parameters: [REQUEST_ID],
     requestBody: {
       required: true,
-      content: { [contentType]: { schema: schemaRef(schemas.asks) } },
+      content: { [contentType]: { schema: schemaRef(schemas.requests) } },
     },
     responses: {
       200: answerOf(
@@ -126,12 +126,12 @@ function look(
 }
 
 /** What a refusal says of a message that was read. */
-const REJECTED = { "atlast-told": "Told", "atlast-arrived": "Arrived" };
+const REJECTED = { "atlast-publisher-notified": "Told", "atlast-arrived": "Arrived" };
 
 const DELIVERED = schemaRef("DeliveryResults");
 
 /** Every path but that of the reports of push providers. */
-type CommonPath = Exclude<OperationPath, "/undeliverable">;
+type CommonPath = Exclude<OperationPath, "/dead-letter">;
 
 /**
  * Every operation but those of {@linkcode reportOperations}, by path and method.
@@ -197,7 +197,7 @@ export function operations(
         "checkBack",
         "Ask what became of the business operation of a half message.",
         CHECKBACK_CONTENT_TYPE,
-        { asks: "CheckQuestion", answers: "CheckAnswer" },
+        { requests: "CheckQuestion", answers: "CheckAnswer" },
         { signs: { answer: "Signed" } },
       ),
     },
@@ -206,7 +206,7 @@ export function operations(
         "half",
         "Prepare a half message, bring its outcome, or ask how it stands.",
         HALF_CONTENT_TYPE,
-        { asks: "HalfRequest", answers: "HalfStatus" },
+        { requests: "HalfRequest", answers: "HalfStatus" },
         { refuses: [404, 409], signs: { answer: "Signed", refusal: "SignedIfVerified" } },
       ),
     },
@@ -215,7 +215,7 @@ export function operations(
         "query",
         "Ask how a message stands, and what it says.",
         QUERY_CONTENT_TYPE,
-        { asks: "Query", answers: "Outcome" },
+        { requests: "Query", answers: "Outcome" },
         { refuses: [404], signs: { answer: "SignedIfVerified" } },
       ),
     },
@@ -242,7 +242,7 @@ export function reportOperations(
   const [report] = reports;
   return {
     post: {
-      operationId: "undeliverable",
+      operationId: "deadLetter",
       summary: "Say that a push provider has given a message up.",
       description:
         "What the provider sends of its own accord. The transport names this address to it.",
@@ -253,7 +253,7 @@ export function reportOperations(
         content: { [JSON_TYPE]: { schema: reports.length === 1 ? report : { anyOf: reports } } },
       },
       responses: {
-        200: answerOf("How the message stands.", JSON_TYPE, schemaRef("UndeliverableStanding")),
+        200: answerOf("How the message stands.", JSON_TYPE, schemaRef("DeadLetterStanding")),
         // What only a verified push provider is refused is answered in its dialect.
         ...refusals(COMMON.filter((status) => status !== 400), JSON_TYPE),
         ...finalRefusals(finalHeaders, JSON_TYPE),

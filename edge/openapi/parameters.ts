@@ -9,7 +9,7 @@ import { MAX_TICK_BUDGET_MS } from "../routes/tick_budget.ts";
 import type { JsonSchema } from "./schemas.ts";
 
 /** What each header of a message says. */
-const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "activeSide">, string>> = {
+const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "participant">, string>> = {
   id: "The message's id, unique for ever.",
   name: "The message's name.",
   type: "The body's type, for receivers that choose a deserialiser by it; carried, never read.",

@@ -102,9 +102,9 @@ const question = z.object({
   id,
   name,
   epoch: z.int().min(0).describe("The answer is to this one alone."),
-  side: z.string().min(1).describe("The active side that is asked."),
+  participant: z.string().min(1).describe("The active side that is asked."),
   preparedAtMs: milliseconds.describe("When the message was prepared, by the keeper's clock."),
-  askedAtMs: milliseconds.describe("When this is asked, by the same clock."),
+  checkedAtMs: milliseconds.describe("When this is asked, by the same clock."),
 });
 
 const checkAnswer = z.object({
@@ -138,7 +138,7 @@ const retryPolicy = z.discriminatedUnion("kind", [
 const halfRequest = z.discriminatedUnion("operation", [
   z.object({
     operation: z.literal("prepare"),
-    message: message.describe("With the header atlast-active-side, which says who decides it."),
+    message: message.describe("With the header atlast-participant, which says who decides it."),
     deadlineMs: milliseconds.nullish().describe(
       "How long it is worth sending, from its sending time.",
     ),
@@ -170,7 +170,7 @@ const outcome = z.object({
   message: message.optional().describe("If it was asked for, and was sent or tried."),
 });
 
-const undeliverableStanding = z.object({
+const deadLetterStanding = z.object({
   id,
   standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
     "How the message stands now.",
@@ -234,7 +234,7 @@ const SCHEMAS = {
   HalfStatus: halfStatus,
   Query: query,
   Outcome: outcome,
-  UndeliverableStanding: undeliverableStanding,
+  DeadLetterStanding: deadLetterStanding,
   Error: error,
 } as const;
 

@@ -26,7 +26,7 @@ export interface CheckBackOptions {
    * The name under which this service prepares half messages. A question for another is refused: a fence
    * that has never heard of a message would say that its operation can never take place.
    */
-  readonly side: string;
+  readonly participant: string;
   /** The keys that sign answers; those of whoever asks. */
   readonly signingKeys: readonly string[];
 }
@@ -42,12 +42,12 @@ const UNREACHABLE_RETRY_MS = 1_000;
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkBackRoute(
-  ask: (question: CheckQuestion) => Promise<CheckAnswer>,
+  check: (question: CheckQuestion) => Promise<CheckAnswer>,
   options: CheckBackOptions,
 ): Route {
   const verify = ownVerifier("checkBack", options);
-  const { side, signingKeys } = options;
-  if (typeof side !== "string" || side === "") {
+  const { participant, signingKeys } = options;
+  if (typeof participant !== "string" || participant === "") {
     throw new AtlastError(
       "invalid_option",
       "Cannot answer check-backs without a side: want the name this service prepares messages under",
@@ -71,10 +71,10 @@ export function checkBackRoute(
       );
     }
     const question = readQuestion(text);
-    if (question.side !== side) {
+    if (question.participant !== participant) {
       throw new Refusal(403, "forbidden", "Cannot answer: the question is for another active side");
     }
-    const answer = await ask(question);
+    const answer = await check(question);
     if (answer === "unreachable") {
       throw unavailable("unreachable", UNREACHABLE_RETRY_MS, "Cannot answer: the fence does not");
     }

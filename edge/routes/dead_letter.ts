@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Undeliverable, UndeliverableStanding } from "../../bus/api/undeliverable.ts";
+import type { DeadLetter, DeadLetterStanding } from "../../bus/api/dead_letter.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, messageFromWire } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
 import type { DeadLetterReport } from "../../core/ports/dialect.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
-import { TOLD_HEADER } from "../../core/wire/redelivery.ts";
+import { NOTIFIED_HEADER } from "../../core/wire/redelivery.ts";
 import { readSentHeader, SENT_HEADER } from "../../core/wire/sent_header.ts";
 import {
   fromBase64,
@@ -25,7 +25,7 @@ import { Refusal, unavailable } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
 
 /** How a publisher hears of messages that a push provider has given up. */
-export interface UndeliverableOptions {
+export interface DeadLetterRouteOptions {
   /**
    * Decides whether a request may say so: the verifier of a push provider. Only that may, whomever else it
    * lets in, and never for the reason that it may deliver messages.
@@ -43,13 +43,13 @@ export interface UndeliverableOptions {
 const SENDING_RETRY_MS = 5_000;
 
 /** Makes the route. */
-export function undeliverableRoute(
-  tell: (report: Undeliverable) => Promise<UndeliverableStanding>,
-  { verify, quotesAnswer = false }: UndeliverableOptions,
+export function deadLetterRoute(
+  deadLetter: (report: DeadLetter) => Promise<DeadLetterStanding>,
+  { verify, quotesAnswer = false }: DeadLetterRouteOptions,
   maxBodyBytes: number,
 ): Route {
   return async (request, around) => {
-    const { body, push } = await verified(request, verify, maxBodyBytes, "undeliverable", around);
+    const { body, push } = await verified(request, verify, maxBodyBytes, "dead-letter", around);
     if (push?.dialect.readDeadLetter === undefined) {
       throw new Refusal(
         403,
@@ -71,10 +71,10 @@ export function undeliverableRoute(
     const said = quotesAnswer ? new TextDecoder().decode(bytesOf(last.body) ?? undefined) : "";
     const quote = said === "" ? "" : `: ${said}`;
     const reason = quotedReason(`${reasonOf(push.dialect.name, report)}${quote}`);
-    const standing = await tell({
+    const standing = await deadLetter({
       id,
       reason,
-      isTold: last.headers[TOLD_HEADER] === "true",
+      isPublisherNotified: last.headers[NOTIFIED_HEADER] === "true",
       saidAtMs: push.signedAtMs,
       ...(message === null ? {} : { message }),
       ...(proof === null ? {} : { proof }),

@@ -20,7 +20,7 @@ import { refusalOf } from "../http/status.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
 /** Who may keep half messages here. */
-export interface HalvesOptions {
+export interface HalfMessageRouteOptions {
   /**
    * Decides whether a request may prepare half messages and decide them, and says whose. A principal of the
    * kind `participant` touches only the messages of the participant that has its name; our own services are
@@ -43,11 +43,11 @@ export interface HalvesOptions {
  * @throws {AtlastError} `invalid_option`.
  */
 export function halfRoute(
-  halves: HalfKeeper,
-  options: HalvesOptions,
+  halfMessages: HalfKeeper,
+  options: HalfMessageRouteOptions,
   maxBodyBytes: number,
 ): Route {
-  const verify: Verify = ownVerifier("halves", options);
+  const verify: Verify = ownVerifier("halfMessages", options);
   const signer = new Signer(options.signingKeys);
   const rights = new HalfRights(options.names);
   return async (request, around) => {
@@ -60,8 +60,8 @@ export function halfRoute(
       around,
     );
     try {
-      const asked = readHalfRequest(text, Date.now());
-      const status = await carriedOut(halves, rights, principal, asked);
+      const requested = readHalfRequest(text, Date.now());
+      const status = await carriedOut(halfMessages, rights, principal, requested);
       return await signedAnswer(signer, request, text, {
         text: halfStatusText(status),
         contentType: HALF_CONTENT_TYPE,
@@ -82,7 +82,7 @@ export function halfRoute(
 }
 
 async function carriedOut(
-  halves: HalfKeeper,
+  halfMessages: HalfKeeper,
   rights: HalfRights,
   principal: Principal,
   request: HalfRequest,
@@ -90,12 +90,12 @@ async function carriedOut(
   if (request.operation === "prepare") {
     const draft = acceptable(request.draft);
     rights.checkDraft(principal, draft.message);
-    return await halves.prepare(draft);
+    return await halfMessages.prepare(draft);
   }
   const { operation, id, participant } = request;
   rights.checkParticipant(principal, participant);
   const scope = { participant };
-  const status = await rights.concealing(principal, id, () => halves[operation](id, scope));
+  const status = await rights.concealing(principal, id, () => halfMessages[operation](id, scope));
   if (status !== null) return status;
   throw new AtlastError("not_found", `Cannot find half message "${id}": there is none such here`);
 }
@@ -103,10 +103,10 @@ async function carriedOut(
 /** A draft of another service. Without its name the fence here would be asked, and would abort it. */
 function acceptable(draft: HalfDraft): HalfDraft {
   const { message } = draft;
-  if ((message.headers[HEADER.activeSide] ?? "") === "") {
+  if ((message.headers[HEADER.participant] ?? "") === "") {
     throw new AtlastError(
       "malformed_message",
-      `Cannot prepare without header "${HEADER.activeSide}": want the name of the active side`,
+      `Cannot prepare without header "${HEADER.participant}": want the name of the active side`,
     );
   }
   return { ...draft, message: { ...message, body: keptBody(message.contentType, message.body) } };

@@ -141,8 +141,8 @@ function checkPlain(fields: Readonly<Record<string, string>>): void {
 }
 
 function checkHeaders(headers: MessageHeaders): void {
-  if (headers[HEADER.activeSide] !== undefined) {
-    throw badHeader(HEADER.activeSide, "none: half messages have a route of their own");
+  if (headers[HEADER.participant] !== undefined) {
+    throw badHeader(HEADER.participant, "none: half messages have a route of their own");
   }
   checkCallbackNames(headers);
   const destination = headers[HEADER.destination];

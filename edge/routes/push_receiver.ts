@@ -41,7 +41,11 @@ export function pushReceiver(receiver: Receiver, push: DialectDelivery): Receive
       case "failed":
         // A bus with a store publishes the failure callback itself.
         return deadLetters
-          ? { kind: "rejected", reason: "It has failed, and is kept as failed", isTold: true }
+          ? {
+            kind: "rejected",
+            reason: "It has failed, and is kept as failed",
+            isPublisherNotified: true,
+          }
           : result;
       default:
         return result;

@@ -70,8 +70,8 @@ export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryO
     await store.ready();
     const record = await store.find("outbox", { id, group: "" });
     const { method, url, headers } = request;
-    const asked = { method, url, headers, route: "query" };
-    if (record === null || !await allows(record.message, asked, principal)) {
+    const query = { method, url, headers, route: "query" };
+    if (record === null || !await allows(record.message, query, principal)) {
       throw new AtlastError("not_found", `Cannot find message "${id}": the outbox has none such`);
     }
     const said = { text: outcomeText(record, wantsMessage), contentType: QUERY_CONTENT_TYPE };

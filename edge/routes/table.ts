@@ -27,7 +27,7 @@ import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "../http/body.ts";
 import { pushReceiver } from "./push_receiver.ts";
 import { tickBudget } from "./tick_budget.ts";
-import { undeliverableRoute } from "./dead_letter.ts";
+import { deadLetterRoute } from "./dead_letter.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
 
 /** A tick's request says all in its URL; this leaves room for what a cron service puts in a body. */
@@ -39,7 +39,15 @@ const MAX_TICK_BODY_BYTES = 64 * 1024;
  * @throws {AtlastError} `invalid_option`.
  */
 export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
-  const { verify, checkBack, halves, publish, query, undeliverable, openApi } = options;
+  const {
+    verify,
+    checkBack,
+    halfMessages,
+    publish,
+    query,
+    deadLetters,
+    openApi,
+  } = options;
   const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify);
   checkMaxBodyBytes(maxBodyBytes);
@@ -55,22 +63,22 @@ export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
     routes.push({ path: "/tick", methods: ["GET", "POST"], route });
   }
   if (checkBack !== undefined) {
-    const ask = offered("checkBack", bus.checkBack?.bind(bus));
-    offer("/checkback", CHECKBACK_CONTENT_TYPE, checkBackRoute(ask, checkBack));
+    const check = offered("checkBack", bus.checkBack?.bind(bus));
+    offer("/checkback", CHECKBACK_CONTENT_TYPE, checkBackRoute(check, checkBack));
   }
-  if (halves !== undefined) {
-    const keeper = offered("halves", bus.halves);
-    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, halves, maxBodyBytes));
+  if (halfMessages !== undefined) {
+    const keeper = offered("halfMessages", bus.halfMessages);
+    offer("/half", HALF_CONTENT_TYPE, halfRoute(keeper, halfMessages, maxBodyBytes));
   }
   if (query !== undefined) {
     offer("/query", QUERY_CONTENT_TYPE, queryRoute(offered("query", bus.store), query));
   }
-  if (undeliverable !== undefined) {
-    const tell = offered("undeliverable", bus.undeliverable?.bind(bus));
-    ownVerifier("undeliverable", undeliverable);
+  if (deadLetters !== undefined) {
+    const deadLetter = offered("deadLetter", bus.deadLetter?.bind(bus));
+    ownVerifier("deadLetters", deadLetters);
     // The message and the last answer are both in it, in base64.
-    const route = undeliverableRoute(tell, undeliverable, 3 * maxBodyBytes);
-    routes.push({ path: "/undeliverable", methods: ["POST"], route });
+    const route = deadLetterRoute(deadLetter, deadLetters, 3 * maxBodyBytes);
+    routes.push({ path: "/dead-letter", methods: ["POST"], route });
   }
   if (publish !== undefined) {
     ownVerifier("publish", publish);

@@ -55,7 +55,7 @@ async function pay<Tx, BankTx>(
   parts: CashierParts<Tx, BankTx>,
   order: UnpaidOrder,
 ): Promise<boolean> {
-  const begun = await parts.bus.halves.query(idOf(order));
+  const begun = await parts.bus.halfMessages.query(idOf(order));
   switch (begun?.state) {
     case undefined:
       return await take(parts, order);

@@ -42,7 +42,7 @@ export function disturbedFence<BankTx extends object>(
   return {
     ready: () => inner.ready(),
     writtenBefore: (beforeMs, after, limit) => inner.writtenBefore(beforeMs, after, limit),
-    forget: (ids) => inner.forget(ids),
+    prune: (ids) => inner.prune(ids),
     async commit(id, nowMs, tx) {
       await killedIf("prepared", id);
       ids.set(tx, id);
@@ -60,8 +60,8 @@ export function disturbedFence<BankTx extends object>(
       await killedIf("paid", id);
       return result;
     },
-    async ask(question, signal) {
-      const answer = await inner.ask(question, signal);
+    async check(question, signal) {
+      const answer = await inner.check(question, signal);
       const order = paymentOf(question.id)?.orderId ?? null;
       // Epoch 0 is the cashier's own question after an error, not a check-back's.
       if (question.epoch > 0 && answer === "committed") tell({ kind: "found_taken", order });

@@ -36,5 +36,5 @@ export function inventoryService({ settings, sql, transport, verify }: ServicePa
       });
     }),
   ]);
-  return { bus, app: createApp(bus, { verify, undeliverable: { verify }, basePath: "/atlast" }) };
+  return { bus, app: createApp(bus, { verify, deadLetters: { verify }, basePath: "/atlast" }) };
 }

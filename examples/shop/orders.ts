@@ -75,6 +75,6 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   });
   // Who delivers messages may be another than who keeps half messages here.
   const halves = { verify: verifySignature({ signingKeys }), signingKeys };
-  const atlast = createApp<Hono>(bus, { verify, halves, undeliverable: { verify } });
+  const atlast = createApp<Hono>(bus, { verify, halfMessages: halves, deadLetters: { verify } });
   return { bus, app: app.route("/atlast", atlast) };
 }

@@ -20,7 +20,7 @@ export function paymentService({ settings, sql }: ServiceParts): ServiceApp {
   const signingKeys = settings.SIGNING_KEYS;
   const fence = postgresFence(sql, { migrate: false });
   const url = `${settings.ORDERS_URL}/atlast/half`;
-  const client = createClient({ url, signingKeys, side: SIDE, fence });
+  const client = createClient({ url, signingKeys, participant: SIDE, fence });
 
   const app = new Hono();
   app.post("/payments", async (c) => {
@@ -35,6 +35,6 @@ export function paymentService({ settings, sql }: ServiceParts): ServiceApp {
     return c.json({ outcome }, outcome === "committed" ? 201 : 202);
   });
   const verify = verifySignature({ signingKeys });
-  const checkBacks = createCheckBackApp<Hono>(fence, { side: SIDE, signingKeys, verify });
+  const checkBacks = createCheckBackApp<Hono>(fence, { participant: SIDE, signingKeys, verify });
   return { app: app.route("/atlast", checkBacks), prune: () => client.prune() };
 }

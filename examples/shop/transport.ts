@@ -23,7 +23,7 @@ export function transportOf(settings: Settings): Transport {
   const { QSTASH_TOKEN: token, QSTASH_URL: baseUrl, SIGNING_KEYS: signingKeys } = settings;
   if (token === undefined) return httpTransport({ routes, signingKeys });
   // Where QStash says that it gave a message up: then it is failed in the outbox too.
-  const failureCallback = `${ownUrl(settings)}/atlast/undeliverable`;
+  const failureCallback = `${ownUrl(settings)}/atlast/dead-letter`;
   return qstashTransport({ token, baseUrl, routes, retry: retryOf(settings), failureCallback });
 }
 

@@ -53,7 +53,7 @@ describe("an id in the form of an answer's", () => {
       await assert.rejects(bus.publishRaw(raw), refused);
       await assert.rejects(bus.prepare(Placed, { n: 1 }, { id: reserved }), refused);
       const draft = { message: arriving(reserved), deadlineMs: null, retry: null };
-      await assert.rejects(bus.halves.prepare(draft), refused);
+      await assert.rejects(bus.halfMessages.prepare(draft), refused);
     }
     assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
   });
@@ -68,12 +68,12 @@ describe("an id in the form of an answer's", () => {
 
   it("is refused at the publish and half-message routes, and by the client", async () => {
     const id = await answerId(ORIGIN);
-    const checkBacks = { pay: { ask: () => Promise.resolve("unknown" as const) } };
+    const checkBacks = { pay: { check: () => Promise.resolve("unknown" as const) } };
     const { bus, store } = fixture([], { transport: new FakeTransport(), checkBacks });
     const app = createApp(bus, {
       verify,
       publish: { verify: verifyBearer(TOKEN), names: ["#"] },
-      halves: {
+      halfMessages: {
         verify: verifyBearer(TOKEN, { name: "pay", kind: "participant" }),
         signingKeys: [KEY],
         names: ["#"],
@@ -93,10 +93,10 @@ describe("an id in the form of an answer's", () => {
       assert.equal(published.status, 400);
       assert.equal((await published.json()).error.code, "invalid_id");
       const url = `${server.origin}/half`;
-      const client = createClient({ url, token: TOKEN, side: "pay", fence: memoryFence() });
+      const client = createClient({ url, token: TOKEN, participant: "pay", fence: memoryFence() });
       await assert.rejects(client.prepare(Placed, { n: 1 }, { id }), { code: "invalid_id" });
       // One that does not check it by itself.
-      const draft = { ...arriving(id), headers: { [HEADER.activeSide]: "pay" } };
+      const draft = { ...arriving(id), headers: { [HEADER.participant]: "pay" } };
       const half = await fetch(url, {
         method: "POST",
         headers: {

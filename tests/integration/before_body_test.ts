@@ -47,9 +47,9 @@ describe("the body of a request without credentials", () => {
           verify,
           publish: { verify, names: ["#"] },
           tick: { verify },
-          halves: { verify, signingKeys: [KEY] },
+          halfMessages: { verify, signingKeys: [KEY] },
           query: { verify },
-          undeliverable: { verify },
+          deadLetters: { verify },
         }),
         createStatelessApp([], { verify }),
       ];
@@ -64,7 +64,7 @@ describe("the body of a request without credentials", () => {
           ["/tick", "application/json"],
           ["/half", HALF_CONTENT_TYPE],
           ["/query", QUERY_CONTENT_TYPE],
-          ["/undeliverable", "application/json"],
+          ["/dead-letter", "application/json"],
         ] as const
       ) {
         const { request, wasRead } = stranger(path, { ...NAMED, "content-type": contentType });
@@ -76,7 +76,7 @@ describe("the body of a request without credentials", () => {
 
   it("is not read by a check-back app", async () => {
     const app = createCheckBackApp(memoryFence(), {
-      side: "orders",
+      participant: "orders",
       signingKeys: [KEY],
       verify: signature,
     });

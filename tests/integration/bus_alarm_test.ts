@@ -134,7 +134,7 @@ describe("bus: the alarm of a bus that rests is armed", () => {
     await bus.tick();
     assert.equal((await store.count("outbox")).succeeded, 1);
     const [sent] = await store.list({ box: "outbox", limit: 1 });
-    await bus.undeliverable({ id: sent!.id, reason: "gone" });
+    await bus.deadLetter({ id: sent!.id, reason: "gone" });
     armed.splice(0);
     await bus.retry({ box: "outbox", id: sent!.id });
     assert.deepEqual(armed, [GRACE_MS]);

@@ -15,7 +15,7 @@ const SLOW_MS = 10 * LEASE_MS;
 
 /** A worker that claims everything due and dies with it. */
 async function dieWith(store: Store<Tx>, box: Box, nowMs: number): Promise<void> {
-  for (const kind of ["fresh", "suspect"] as const) {
+  for (const kind of ["ready", "expired"] as const) {
     const leaseUntilMs = nowMs + LEASE_MS;
     const request = { box, limit: 100, nowMs, leaseUntilMs, kind };
     while ((await store.claim(request)).length > 0);
@@ -45,7 +45,7 @@ describe("bus: workers that died", () => {
     let peak = 0;
     const { bus, store, clock, observed } = fixture([
       subscribe(Placed, { group: "g" }, async (_body, { message }) => {
-        if (message.id.startsWith("fresh")) return;
+        if (message.id.startsWith("ready")) return;
         peak = Math.max(peak, ++running);
         await new Promise((resolve) => setTimeout(resolve, 0));
         running -= 1;
@@ -56,7 +56,7 @@ describe("bus: workers that died", () => {
     await bus.start();
     await clock.awaits(LEASE_MS);
     clock.advance(LEASE_MS);
-    await bus.deliver([arriving("fresh")]);
+    await bus.deliver([arriving("ready")]);
     await observed.until("succeeded", {}, 5);
     assert.equal(peak, 1);
     await bus.stop();
@@ -175,7 +175,7 @@ describe("bus: leases", () => {
     await gate.reached();
     const nowMs = clock.now() + LEASE_MS;
     const leaseUntilMs = nowMs + LEASE_MS;
-    const claim = { box: "inbox", limit: 1, nowMs, leaseUntilMs, kind: "suspect" } as const;
+    const claim = { box: "inbox", limit: 1, nowMs, leaseUntilMs, kind: "expired" } as const;
     assert.equal((await store.claim(claim)).length, 1);
     gate.open();
     assert.equal((await delivery)[0]?.kind, "accepted");

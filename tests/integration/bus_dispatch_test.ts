@@ -218,7 +218,7 @@ describe("bus: dispatch", () => {
       clock.advance(20_000);
     }
     await clock.awaits(20_000);
-    for (const kind of ["fresh", "suspect"] as const) {
+    for (const kind of ["ready", "expired"] as const) {
       const leaseUntilMs = clock.now() + 60_000;
       const claim = { box: "outbox", limit: 10, nowMs: clock.now(), leaseUntilMs, kind } as const;
       assert.deepEqual(await store.claim(claim), []);

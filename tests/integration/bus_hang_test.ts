@@ -30,7 +30,7 @@ function hanging(methods: readonly StoreMethod[]) {
 
 describe("bus: a store that never answers", () => {
   it("does not hold up publishes that come after those it did not answer", async () => {
-    const { bus, clock, hang, heal } = hanging(["add", "addAndTell"]);
+    const { bus, clock, hang, heal } = hanging(["add", "addAndNotify"]);
     hang();
     const hung = [];
     for (let i = 0; i < 4; i++) {
@@ -72,7 +72,17 @@ describe("bus: a store that never answers", () => {
     ["nextDueAt"],
     ["close"],
     ["transaction"],
-    ["add", "addAndTell", "claim", "settle", "renew", "nextDueAt", "transaction", "prune", "close"],
+    [
+      "add",
+      "addAndNotify",
+      "claim",
+      "settle",
+      "renew",
+      "nextDueAt",
+      "transaction",
+      "prune",
+      "close",
+    ],
   ];
   for (const methods of HANGS) {
     it(`does not keep the bus from stopping: ${methods.join(", ")}`, async () => {
@@ -100,7 +110,7 @@ describe("bus: a store that never answers", () => {
     wrapping.around = (method, call) =>
       method === "add"
         ? Promise.resolve([])
-        : method === "addAndTell"
+        : method === "addAndNotify"
         ? Promise.resolve(null)
         : call();
     await assert.rejects(bus.publish(Placed, { n: 1 }), /want 1 results/);

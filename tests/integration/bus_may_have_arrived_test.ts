@@ -42,7 +42,7 @@ async function dieWith({ store, clock }: ReturnType<typeof setup>): Promise<void
     limit: 1,
     nowMs,
     leaseUntilMs,
-    kind: "fresh",
+    kind: "ready",
   });
   assert.equal(claimed.length, 1);
 }

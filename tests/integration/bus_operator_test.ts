@@ -171,9 +171,9 @@ describe("a store that never applies a change", () => {
   const calls = {
     cancel: ({ bus }: Parts) => bus.cancel("delayed"),
     retry: ({ bus }: Parts) => bus.retry({ box: "outbox", id: "failed" }),
-    askAgain: ({ bus }: Parts) => bus.askAgain("parked"),
+    askAgain: ({ bus }: Parts) => bus.checkAgain("parked"),
     resolve: ({ bus }: Parts) => bus.resolve("parked", "cancel", hand),
-    undeliverable: ({ bus }: Parts) => bus.undeliverable({ id: "sent", reason: "gone" }),
+    undeliverable: ({ bus }: Parts) => bus.deadLetter({ id: "sent", reason: "gone" }),
   };
   type Parts = Pick<ReturnType<typeof fixture>, "bus">;
 
@@ -185,7 +185,7 @@ describe("a store that never applies a change", () => {
           id === "failed" ? { kind: "failed", reason: "no", retryable: false } : SENT
         );
         const fence = Object.assign(memoryFence(), {
-          ask: () => Promise.resolve("unknown" as const),
+          check: () => Promise.resolve("unknown" as const),
         });
         const check = { immunityMs: 0, maxChecks: 1 };
         const { bus, store } = fixture([], { store: wrapping.store, transport, fence, check });

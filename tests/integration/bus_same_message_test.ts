@@ -85,9 +85,9 @@ describeOnEveryStore("the same message, published again", (open, { hasTransactio
       await bus.cancel("cancelled");
       const half = await bus.prepare(Placed, { n: 1 }, { id: "half" });
       const confirmed = await bus.prepare(Placed, { n: 1 }, { id: "confirmed" });
-      await bus.halves.confirm(confirmed.id);
+      await bus.halfMessages.confirm(confirmed.id);
       await bus.prepare(Placed, { n: 1 }, { id: "undone" });
-      await bus.halves.cancel("undone");
+      await bus.halfMessages.cancel("undone");
       for (const id of ["cancelled", half.id, confirmed.id, "undone"]) {
         await assert.rejects(publish(room, way, id), { code: "id_conflict" });
       }
@@ -109,7 +109,7 @@ describeOnEveryStore("the same message, published again", (open, { hasTransactio
 
   it("is the same one with the headers passed on of a half message, or of one sent after a failure", async () => {
     const room = await setup(open);
-    const passedOn = { [HEADER.activeSide]: "orders", "Atlast-After-Failure": "true", note: "1" };
+    const passedOn = { [HEADER.participant]: "orders", "Atlast-After-Failure": "true", note: "1" };
     await publish(room, "alone", "a", { headers: passedOn });
     const again = await publish(room, "alone", "a", { headers: passedOn });
     assert.deepEqual([again?.duplicate, again?.state], [true, "scheduled"]);
@@ -163,7 +163,7 @@ describeOnEveryStore("the same message, published again", (open, { hasTransactio
     await prepare("half", { callback: Marked });
     assert.equal((await prepare("half", { callback: Marked })).state, "prepared");
     await assert.rejects(prepare("half"), { code: "id_conflict" });
-    await bus.halves.confirm("half");
+    await bus.halfMessages.confirm("half");
     assert.equal((await prepare("half", { callback: Marked, delayMs: 5 })).state, "scheduled");
     await bus.publish(Placed, { n: 1 }, { id: "published" });
     await bus.publish(Placed, { n: 1 }, { id: "withdrawn", delayMs: 1_000 });

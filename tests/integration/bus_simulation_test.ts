@@ -99,7 +99,7 @@ describe("bus: the simulation finds what is wrong with a store", () => {
           const again = request.box === "inbox" ? last : [];
           const records = await claim(request);
           if (request.box === "inbox") last = records;
-          return request.kind === "fresh" ? [...again, ...records] : records;
+          return request.kind === "ready" ? [...again, ...records] : records;
         }) as typeof claim,
       });
     }),

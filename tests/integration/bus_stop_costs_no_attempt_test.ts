@@ -136,7 +136,7 @@ describe("bus: a stop costs no attempt", () => {
       transport: new FakeTransport(() => SENT),
       checkBacks: {
         payments: {
-          async ask() {
+          async check() {
             await asked.pass();
             return "committed";
           },
@@ -147,10 +147,10 @@ describe("bus: a stop costs no attempt", () => {
     const { id, message, headers = {} } = {
       id: "half",
       message: arriving("half"),
-      headers: { "atlast-active-side": "payments" },
+      headers: { "atlast-participant": "payments" },
     };
     const draft = { message: { ...message, headers }, deadlineMs: null, retry: null };
-    await bus.halves.prepare(draft);
+    await bus.halfMessages.prepare(draft);
     clock.advance(10_000);
     await asked.reached();
     const stopping = bus.stop({ drainMs: 10 });

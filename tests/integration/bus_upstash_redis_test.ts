@@ -113,14 +113,18 @@ describe("bus on Upstash Redis", { skip: problem !== null && skipFor(problem) },
     ], { clock });
     await bus.publish(Placed, { n: 1 }, { delayMs: 1_000 });
     await bus.publish(Placed, { n: 2 }, { delayMs: 1_000, id: "withdrawn" });
-    await bus.publish(Placed, { n: 3 }, { delayMs: 1_000, deadlineMs: 10, id: "overdue" });
+    await bus.publish(Placed, { n: 3 }, {
+      delayMs: 1_000,
+      deadlineMs: 10,
+      id: "deadline_exceeded",
+    });
     assert.equal((await bus.tick()).nextDueAtMs, clock.now() + 1_000);
     assert.equal(await bus.cancel("withdrawn"), "cancelled");
     clock.advance(1_000);
     await bus.tick();
     assert.deepEqual(sent, [1]);
     const states = await Promise.all(
-      ["withdrawn", "overdue"].map((id) => bus.store.find("outbox", { id, group: "" })),
+      ["withdrawn", "deadline_exceeded"].map((id) => bus.store.find("outbox", { id, group: "" })),
     );
     assert.deepEqual(states.map((found) => found?.state), ["cancelled", "failed"]);
   });

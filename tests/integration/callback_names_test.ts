@@ -312,7 +312,7 @@ describe("what callback headers say", () => {
         await assert.rejects(bus.publish(Deduct, { n: 1 }, { headers }), refused);
         await assert.rejects(bus.publishRaw({ name: "a", body: "", headers }), refused);
         const draft = { message: arriving("h", { headers }), deadlineMs: null, retry: null };
-        await assert.rejects(bus.halves.prepare(draft), refused);
+        await assert.rejects(bus.halfMessages.prepare(draft), refused);
         const [result] = await bus.deliver([arriving("m", { name: Deduct.name, headers })]);
         assert.equal(result?.kind === "rejected" && result.code, "malformed_message");
       }

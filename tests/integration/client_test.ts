@@ -36,7 +36,7 @@ function client(options: Partial<ClientOptions<MemoryFenceTransaction>> = {}) {
   return createClient({
     url: keeper.url,
     signingKeys: [KEY],
-    side: SIDE,
+    participant: SIDE,
     fence: side.fence,
     retry: AT_ONCE,
     ...options,
@@ -74,7 +74,7 @@ describe("a client", () => {
     await keeper.bus.tick();
     const [sent] = keeper.transport.messages;
     assert.deepEqual([sent?.id, sent?.name, sent?.body], [end.id, Paid.name, `{"n":1}`]);
-    assert.deepEqual([sent?.headers["cap-x"], sent?.headers["atlast-active-side"]], ["1", SIDE]);
+    assert.deepEqual([sent?.headers["cap-x"], sent?.headers["atlast-participant"]], ["1", SIDE]);
     assert.equal((await client().query(end.id))?.state, "succeeded");
   });
 
@@ -126,9 +126,9 @@ describe("a client", () => {
 
   it("asks with a token where the keeper takes one", async () => {
     await keeper.close();
-    keeper = await keeperOf(side.url, { app: { halves: TOKEN_HALVES } });
+    keeper = await keeperOf(side.url, { app: { halfMessages: TOKEN_HALVES } });
     const { url } = keeper;
-    const withToken = createClient({ url, token: TOKEN, side: SIDE, fence: side.fence });
+    const withToken = createClient({ url, token: TOKEN, participant: SIDE, fence: side.fence });
     const end = await withToken.transact(Paid, { n: 1 }, () => Promise.resolve());
     assert.equal(end.outcome, "committed");
     await assert.rejects(client().prepare(Paid, { n: 1 }), { code: "unauthenticated" });
@@ -250,7 +250,7 @@ describe("a refusal", () => {
 
   it("is never repeated, and says what it is", async () => {
     const cases: [Partial<ClientOptions<MemoryFenceTransaction>>, string][] = [
-      [{ side: "nobody" }, "no_route"],
+      [{ participant: "nobody" }, "no_route"],
       [{ signingKeys: [signingKey("o")] }, "unauthenticated"],
       [{ url: `${keeper.server.origin}/other` }, "unreachable"],
       [{ url: `${keeper.server.origin}/deliver` }, "unauthenticated"],
@@ -334,7 +334,7 @@ describe("the time of a call", () => {
     const made = createClient({
       url: keeper.url,
       token: TOKEN,
-      side: SIDE,
+      participant: SIDE,
       fence: side.fence,
       fetch: faulty.fetch,
       clock,
@@ -416,7 +416,7 @@ describe("pruning the fence", () => {
     fence = memoryFence(() => atMs);
     side = await activeSide(fence);
     // Signatures want the real time; a token does not.
-    keeper = await keeperOf(side.url, { app: { halves: TOKEN_HALVES } });
+    keeper = await keeperOf(side.url, { app: { halfMessages: TOKEN_HALVES } });
   });
   afterEach(async () => {
     await keeper.close();
@@ -428,7 +428,7 @@ describe("pruning the fence", () => {
     return createClient({
       url,
       token: TOKEN,
-      side: SIDE,
+      participant: SIDE,
       fence,
       clock,
       retry: ONCE,
@@ -483,14 +483,19 @@ describe("pruning the fence", () => {
 
 describe("the options of a client", () => {
   it("are checked when it is made, and no secret is shown", () => {
-    const good = { url: "https://x/half", side: SIDE, fence: memoryFence(), signingKeys: [KEY] };
+    const good = {
+      url: "https://x/half",
+      participant: SIDE,
+      fence: memoryFence(),
+      signingKeys: [KEY],
+    };
     createClient(good);
     const bad: object[] = [
       { url: "/half" },
       { url: "ftp://x/" },
       { url: "https://user:secret@x/" },
-      { side: "" },
-      { side: undefined },
+      { participant: "" },
+      { participant: undefined },
       { fence: undefined },
       { signingKeys: [] },
       { signingKeys: undefined },

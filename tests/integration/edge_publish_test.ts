@@ -177,7 +177,7 @@ describe("publishing over HTTP", () => {
       [{ ...named, "content-type": `text/${"x".repeat(300)}` }, "", 400, "invalid_header"],
       [{ ...named, "cap-callback-name": "not a name" }, "", 400, "invalid_name"],
       [{ ...named, "atlast-failure-callback-name": "a..b" }, "", 400, "invalid_name"],
-      [{ ...named, "atlast-active-side": "payments" }, "", 400, "invalid_header"],
+      [{ ...named, "atlast-participant": "payments" }, "", 400, "invalid_header"],
       [{ ...named, "atlast-destination": "ftp://secret@x" }, "", 400, "invalid_header"],
       [{ ...named, "atlast-destination": "/secret" }, "", 400, "invalid_header"],
       [{ "cap-msg-name": "elsewhere" }, "", 404, "no_route"],

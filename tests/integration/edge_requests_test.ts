@@ -34,8 +34,8 @@ function wholeApp(): App {
     verify,
     publish: { verify, names: ["#"] },
     tick: { verify },
-    checkBack: { verify, side: "orders", signingKeys: [KEY] },
-    halves: { verify, signingKeys: [KEY] },
+    checkBack: { verify, participant: "orders", signingKeys: [KEY] },
+    halfMessages: { verify, signingKeys: [KEY] },
     query: { verify },
     openApi: { openapi: "3.1.1" },
   });
@@ -80,7 +80,7 @@ describe("the id of a request", () => {
   });
 
   it("is on the answers of a check-back app too", async () => {
-    const app = createCheckBackApp(memoryFence(), { side: "a", signingKeys: [KEY], verify });
+    const app = createCheckBackApp(memoryFence(), { participant: "a", signingKeys: [KEY], verify });
     for (const path of ["/checkback", "/health", "/nowhere"]) {
       const response = await app.request(path, { headers: { "x-request-id": "r-1" } });
       assert.equal(response.headers.get("x-request-id"), "r-1");
@@ -169,7 +169,7 @@ describe("a request of any kind", () => {
     fc.string({ unit: fc.constantFrom("é", "\u00ff", "\t", '"', "{", ":", ";"), maxLength: 8 }),
   );
   const known = ["cap-msg-id", "cap-msg-name", "cap-senttime", "cap-corr-seq", "cap-delaytime"];
-  known.push("cap-callback-name", "atlast-destination", "atlast-active-side", "content-length");
+  known.push("cap-callback-name", "atlast-destination", "atlast-participant", "content-length");
   known.push("atlast-failure-callback-name", "content-encoding", "traceparent", "webhook-id");
   known.push("x-request-id", "upstash-retried", "upstash-message-id", "content-type");
   const type = fc.constantFrom(
@@ -183,7 +183,7 @@ describe("a request of any kind", () => {
       operation: fc.constantFrom("prepare", "confirm", "cancel", "query", "undo"),
       id: word,
       name: word,
-      side: fc.constantFrom("orders", "payments"),
+      participant: fc.constantFrom("orders", "payments"),
       epoch: fc.integer(),
       deadlineMs: fc.oneof(fc.double(), fc.constant(null)),
       retry: fc.jsonValue({ maxDepth: 2 }),
@@ -191,7 +191,7 @@ describe("a request of any kind", () => {
         headers: fc.record({
           "cap-msg-id": word,
           "cap-msg-name": mostly("order.placed", word),
-          "atlast-active-side": mostly("payments", word),
+          "atlast-participant": mostly("payments", word),
         }),
         body: word,
       }),
@@ -222,7 +222,7 @@ describe("a request of any kind", () => {
     const statuses = new Set<number>();
     const { bus } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
       fence: memoryFence(),
-      checkBacks: { payments: { ask: () => Promise.resolve("unknown") } },
+      checkBacks: { payments: { check: () => Promise.resolve("unknown") } },
     });
     const everyone = () =>
       ({ ok: true, principal: { name: "services", kind: "service" } }) as const;
@@ -230,8 +230,8 @@ describe("a request of any kind", () => {
       verify: everyone,
       publish: { verify: everyone, contracts: [Placed], names: ["#"] },
       tick: { verify: everyone },
-      checkBack: { verify: everyone, side: "orders", signingKeys: [KEY] },
-      halves: { verify: everyone, signingKeys: [KEY] },
+      checkBack: { verify: everyone, participant: "orders", signingKeys: [KEY] },
+      halfMessages: { verify: everyone, signingKeys: [KEY] },
       query: { verify: everyone },
       openApi: {},
       onError: (error) => errors.push(error),

@@ -96,8 +96,8 @@ class Races {
       fence: postgresFence(operations, { waitMs }),
     });
     const fence = postgresFence(heldChecks, { waitMs });
-    const ask = fence.ask.bind(fence);
-    fence.ask = async (question, signal) => {
+    const ask = fence.check.bind(fence);
+    fence.check = async (question, signal) => {
       await this.#beforeCheck(question.id);
       return await ask(question, signal);
     };

@@ -62,7 +62,7 @@ describe("a half message that is parked", () => {
       store.lose("settle", "answer");
       await assert.rejects(bus.tick(), /lost/);
     });
-    assert.equal((await bus.halves.query(ID))?.state, "in_doubt");
+    assert.equal((await bus.halfMessages.query(ID))?.state, "in_doubt");
     assert.equal(observed.all("in_doubt", { id: ID }).length, 1);
     await bus.tick();
     assert.equal(observed.all("in_doubt", { id: ID }).length, 1);

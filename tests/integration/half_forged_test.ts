@@ -23,7 +23,7 @@ function client(options: Partial<ClientOptions<MemoryFenceTransaction>> = {}) {
   return createClient({
     url: keeper.url,
     signingKeys: [KEY],
-    side: SIDE,
+    participant: SIDE,
     fence: side.fence,
     retry: ONCE,
     ...options,
@@ -145,7 +145,7 @@ describe("a forged keeper", () => {
   });
 
   it("cannot be taken for the true one by a token alone, but by HTTPS", () => {
-    const parts = { side: SIDE, fence: side.fence, token: "0123456789abcdef" };
+    const parts = { participant: SIDE, fence: side.fence, token: "0123456789abcdef" };
     for (const url of ["http://bus.example/half", "http://127.0.0.1.example/half"]) {
       assert.throws(() => createClient({ ...parts, url }), { code: "invalid_option" });
       createClient({ ...parts, url, answerKeys: [KEY] });
@@ -166,7 +166,7 @@ describe("another participant", () => {
     const verify = verifyAny(participant(SIDE, PAY), participant("billing", BILL));
     const signingKeys = [PAY, BILL];
     keeper = await keeperOf(side.url, {
-      app: { halves: { verify, signingKeys, names: ["#"] } },
+      app: { halfMessages: { verify, signingKeys, names: ["#"] } },
     });
   });
   afterEach(async () => {
@@ -240,7 +240,7 @@ describe("a true keeper", () => {
     await keeper.close();
     keeper = await keeperOf(side.url, {
       app: {
-        halves: {
+        halfMessages: {
           verify: () => ({ ok: true, principal: { name: "services", kind: "service" } }),
           signingKeys: [OTHER_KEY, KEY],
         },

@@ -22,9 +22,9 @@ const QUESTION: Required<CheckQuestion> = {
   id: "m-1",
   name: "payment.made",
   epoch: 3,
-  side: SIDE,
+  participant: SIDE,
   preparedAtMs: 1_764_000_000_000,
-  askedAtMs: 1_764_000_010_000,
+  checkedAtMs: 1_764_000_010_000,
 };
 
 /** Asks a check-back at `url`, or through a fetch of its own. */
@@ -34,7 +34,7 @@ function ask(
   question: CheckQuestion = QUESTION,
 ): Promise<CheckAnswer> {
   return httpCheckBack({ url, signingKeys: [KEY], ...options })
-    .ask(question, new AbortController().signal);
+    .check(question, new AbortController().signal);
 }
 
 describe("a check-back over HTTP", () => {
@@ -73,7 +73,7 @@ describe("a check-back over HTTP", () => {
       assert.equal(await ask(url, { signingKeys }, { ...QUESTION, id: "rotated" }), "aborted");
     }
     const rotating = createCheckBackApp(fence, {
-      side: SIDE,
+      participant: SIDE,
       signingKeys: [NEW_KEY, KEY],
       verify,
     });
@@ -83,7 +83,7 @@ describe("a check-back over HTTP", () => {
 
   it("for another active side is refused, and the fence stays as it is", async () => {
     for (const side of ["orders", "", undefined]) {
-      const { side: _, ...rest } = QUESTION;
+      const { participant: _, ...rest } = QUESTION;
       const question = { ...rest, id: "theirs", ...(side === undefined ? {} : { side }) };
       await assert.rejects(ask(url, {}, question), { code: "forbidden" });
     }
@@ -272,7 +272,7 @@ describe("an active side that is not reached", () => {
     const controller = new AbortController();
     controller.abort();
     const checkBack = httpCheckBack({ url: "https://side.test/", signingKeys: [KEY] });
-    await assert.rejects(checkBack.ask(QUESTION, controller.signal), { code: "unreachable" });
+    await assert.rejects(checkBack.check(QUESTION, controller.signal), { code: "unreachable" });
   });
 });
 
@@ -282,7 +282,7 @@ describe("the check-back route", () => {
   const urls: string[] = [];
   const bus = createBus({ store: memoryStore(), transport: new FakeTransport(), fence });
   before(async () => {
-    const options = { verify, side: SIDE, signingKeys: [KEY] };
+    const options = { verify, participant: SIDE, signingKeys: [KEY] };
     for (
       const app of [
         createApp(bus, { verify, checkBack: options, basePath: "/atlast" }),
@@ -308,13 +308,16 @@ describe("the check-back route", () => {
   });
 
   it("fences nothing off before the time that it grants an operation", async () => {
-    const early = { ...QUESTION, id: "early", askedAtMs: QUESTION.preparedAtMs + 9_999 };
+    const early = { ...QUESTION, id: "early", checkedAtMs: QUESTION.preparedAtMs + 9_999 };
     for (const url of urls) assert.equal(await ask(url, {}, early), "unknown");
-    const untimed = { id: "early", name: QUESTION.name, epoch: 3, side: SIDE };
+    const untimed = { id: "early", name: QUESTION.name, epoch: 3, participant: SIDE };
     for (const url of urls) assert.equal(await ask(url, {}, untimed), "unknown");
     await fence.transaction((tx) => fence.commit("early", 1, tx));
     for (const url of urls) {
-      assert.equal(await ask(url, {}, { ...early, askedAtMs: early.askedAtMs + 1 }), "committed");
+      assert.equal(
+        await ask(url, {}, { ...early, checkedAtMs: early.checkedAtMs + 1 }),
+        "committed",
+      );
     }
   });
 
@@ -331,10 +334,10 @@ describe("the check-back route", () => {
       { ...QUESTION, epoch: -1 },
       { ...QUESTION, epoch: 1.5 },
       { ...QUESTION, epoch: "3" },
-      { ...QUESTION, side: undefined },
+      { ...QUESTION, participant: undefined },
       { ...QUESTION, preparedAtMs: undefined },
-      { ...QUESTION, askedAtMs: null },
-      { ...QUESTION, askedAtMs: "1764000010000" },
+      { ...QUESTION, checkedAtMs: null },
+      { ...QUESTION, checkedAtMs: "1764000010000" },
       { ...QUESTION, preparedAtMs: 1e300 },
     ];
     for (const url of urls) {
@@ -400,11 +403,13 @@ describe("the check-back route", () => {
   });
 
   it("is refused where it could not answer", () => {
-    const checkBack = { verify, side: SIDE, signingKeys: [KEY] };
+    const checkBack = { verify, participant: SIDE, signingKeys: [KEY] };
     const make = (changed: object) => () =>
       createApp(bus, { verify, checkBack: { ...checkBack, ...changed } });
     for (
-      const changed of [{ side: "" }, { signingKeys: [] }, { verify: 7 }, { verify: undefined }]
+      const changed of [{ participant: "" }, { signingKeys: [] }, { verify: 7 }, {
+        verify: undefined,
+      }]
     ) {
       assert.throws(make(changed), { code: "invalid_option" });
     }
@@ -421,7 +426,7 @@ describe("the check-back route", () => {
       createCheckBackApp(
         Object.assign(Object.create(broken), { ready: () => Promise.resolve(), ask: answer }),
         {
-          side: SIDE,
+          participant: SIDE,
           signingKeys: [KEY],
           verify,
           timeoutMs: 20,

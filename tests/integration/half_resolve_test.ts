@@ -37,17 +37,17 @@ class Pair {
     check: { maxChecks: 2 },
     checkBacks: {
       [SIDE]: {
-        ask: (question, signal) => {
+        check: (question, signal) => {
           this.asked++;
-          return this.answer?.() ?? this.theirs.ask(question, signal);
+          return this.answer?.() ?? this.theirs.check(question, signal);
         },
       },
     },
   }) as Bus;
 
-  async prepare(headers: Record<string, string> = { "atlast-active-side": SIDE }): Promise<void> {
+  async prepare(headers: Record<string, string> = { "atlast-participant": SIDE }): Promise<void> {
     const message = testMessage({ headers, sentAtMs: this.clock.now() });
-    await this.bus.halves.prepare({ message, deadlineMs: null, retry: null });
+    await this.bus.halfMessages.prepare({ message, deadlineMs: null, retry: null });
   }
 
   async park(): Promise<void> {
@@ -126,7 +126,7 @@ describe("a half message of another service, decided by hand", () => {
         message: /askAgain/,
       });
     }
-    assert.equal((await pair.bus.askAgain("m-1")).state, "prepared");
+    assert.equal((await pair.bus.checkAgain("m-1")).state, "prepared");
     await pair.bus.tick();
     const sinceMs = pair.clock.now();
     assert.equal((await pair.record()).details?.unreachableSinceMs, sinceMs);
@@ -181,11 +181,11 @@ describe("a half message of another service, decided by hand", () => {
   });
 
   it("is asked about again with all its checks, and only when it is parked", async () => {
-    await assert.rejects(pair.bus.askAgain("m-1"), { code: "wrong_state" });
-    await assert.rejects(pair.bus.askAgain("m-9"), { code: "not_found" });
+    await assert.rejects(pair.bus.checkAgain("m-1"), { code: "wrong_state" });
+    await assert.rejects(pair.bus.checkAgain("m-9"), { code: "not_found" });
     await pair.park();
     await pair.commit(pair.theirs);
-    const { state, reason } = await pair.bus.askAgain("m-1");
+    const { state, reason } = await pair.bus.checkAgain("m-1");
     assert.deepEqual([state, reason], ["prepared", "Parked, and asked about again by hand"]);
     assert.equal((await pair.record()).checks, 0);
     await pair.bus.tick();
@@ -232,7 +232,7 @@ describe("an outcome that contradicts how its half message was decided", () => {
   ) {
     it(`and was forced to ${decision} changes nothing, and is told`, async () => {
       await force(decision);
-      await assert.rejects(pair.bus.halves[bring]("m-1"), { code: "wrong_state" });
+      await assert.rejects(pair.bus.halfMessages[bring]("m-1"), { code: "wrong_state" });
       assert.equal((await pair.record()).state, state);
       assert.deepEqual(pair.observed.all("contradicted"), [{
         kind: "contradicted",
@@ -268,7 +268,7 @@ describe("an outcome that contradicts how its half message was decided", () => {
 
   it("is not told of one that only repeats it", async () => {
     await force("cancel");
-    await pair.bus.halves.cancel("m-1");
+    await pair.bus.halfMessages.cancel("m-1");
     assert.deepEqual(pair.observed.all("contradicted"), []);
   });
 });

@@ -63,12 +63,12 @@ async function open(app: Partial<AppOptions> = {}): Promise<void> {
     clock,
     random: () => 0,
     fence: memoryFence(),
-    checkBacks: { payments: { ask }, billing: { ask }, stock: { ask } },
+    checkBacks: { payments: { check: ask }, billing: { check: ask }, stock: { check: ask } },
   });
   server = await serve(
     createApp(bus, {
       verify: signedBy(DELIVER),
-      halves: { verify: VERIFY, signingKeys: [OWN, PAY, BILL], names: NAMES },
+      halfMessages: { verify: VERIFY, signingKeys: [OWN, PAY, BILL], names: NAMES },
       onError: silent,
       ...app,
     }).fetch,
@@ -90,14 +90,14 @@ async function half(key: string, body: unknown): Promise<[number, unknown]> {
 
 function preparation(
   name: string,
-  own: Partial<Message> & { readonly side?: string } = {},
+  own: Partial<Message> & { readonly participant?: string } = {},
   retry: RetryPolicy | null = null,
 ): string {
-  const { side = "payments", headers, ...part } = own;
+  const { participant = "payments", headers, ...part } = own;
   const message = testMessage({
     name,
     ...part,
-    headers: { "atlast-active-side": side, ...headers },
+    headers: { "atlast-participant": participant, ...headers },
   });
   return halfRequestText({ operation: "prepare", draft: { message, deadlineMs: null, retry } });
 }
@@ -116,7 +116,7 @@ describe("a route of its own right", () => {
   it("wants a verifier of its own at construction", () => {
     const bus = createBus({ store: memoryStore(), transport: new FakeTransport() });
     const verify = signedBy(DELIVER);
-    const parts = { side: "orders", signingKeys: [OWN] };
+    const parts = { participant: "orders", signingKeys: [OWN] };
     for (
       const option of [{ tick: {} }, { halves: parts }, { checkBack: parts }, {
         query: {},
@@ -184,7 +184,7 @@ describe("half messages of several participants", () => {
 
   it("do not include the bus's own", async () => {
     const message = testMessage({ headers: {}, sentAtMs: NOW_MS });
-    await bus.halves.prepare({ message, deadlineMs: null, retry: null });
+    await bus.halfMessages.prepare({ message, deadlineMs: null, retry: null });
     for (const key of [OWN, PAY]) {
       for (const operation of ["confirm", "cancel", "query"]) {
         assert.deepEqual(await half(key, about(operation, "payments")), [404, "not_found"]);
@@ -196,10 +196,10 @@ describe("half messages of several participants", () => {
   it("have only the names that are open to their participant", async () => {
     assert.deepEqual(await half(PAY, preparation("invoice.sent")), [403, "forbidden"]);
     assert.deepEqual(await half(OWN, preparation("invoice.sent")), [403, "forbidden"]);
-    const stock = preparation("stock.moved", { side: "stock" });
+    const stock = preparation("stock.moved", { participant: "stock" });
     assert.deepEqual(await half(OWN, stock), [403, "forbidden"]);
     assert.equal(await stateOf(), undefined);
-    const invoice = preparation("invoice.sent", { side: "billing" });
+    const invoice = preparation("invoice.sent", { participant: "billing" });
     assert.deepEqual(await half(BILL, invoice), [200, "prepared"]);
   });
 
@@ -225,7 +225,7 @@ describe("half messages of several participants", () => {
   it("say nothing of a message of someone else that has their id", async () => {
     await half(PAY, preparation("payment.made"));
     const url = `${server.origin}/half`;
-    const body = preparation("invoice.sent", { side: "billing" });
+    const body = preparation("invoice.sent", { participant: "billing" });
     const { status, text } = await askRoute(url, HALF_CONTENT_TYPE, body, [BILL]);
     assert.equal(status, 409);
     assert.ok(!text?.includes("payment"), text ?? "");
@@ -250,7 +250,7 @@ describe("half messages of several participants", () => {
 });
 
 describe("half messages without a list of names", () => {
-  beforeEach(() => open({ halves: { verify: VERIFY, signingKeys: [OWN, PAY, BILL] } }));
+  beforeEach(() => open({ halfMessages: { verify: VERIFY, signingKeys: [OWN, PAY, BILL] } }));
   afterEach(close);
 
   it("are open to our own services, and to no one else", async () => {
@@ -263,7 +263,7 @@ describe("half messages without a list of names", () => {
   it("are closed to a principal that is neither", async () => {
     for (const verify of [verifyBearer(TOKEN), () => ({ ok: true }) as const]) {
       await close();
-      await open({ halves: { verify, signingKeys: [OWN], names: ["#"] } });
+      await open({ halfMessages: { verify, signingKeys: [OWN], names: ["#"] } });
       const headers = { "content-type": HALF_CONTENT_TYPE, authorization: `Bearer ${TOKEN}` };
       const body = preparation("payment.made");
       const response = await fetch(`${server.origin}/half`, { method: "POST", headers, body });
@@ -276,7 +276,7 @@ describe("half messages without a list of names", () => {
   it("are refused for a list that is none", () => {
     for (const names of [["a b"], { payments: ["a b"] }, { payments: "payment.*" }]) {
       const halves = { verify: VERIFY, signingKeys: [OWN], names: names as never };
-      assert.throws(() => createApp(bus, { verify: VERIFY, halves }), /Cannot use/);
+      assert.throws(() => createApp(bus, { verify: VERIFY, halfMessages: halves }), /Cannot use/);
     }
   });
 });
@@ -349,7 +349,7 @@ describe("a half message that is to wait", () => {
     const client = createClient({
       url: `${server.origin}/half`,
       signingKeys: [PAY],
-      side: "payments",
+      participant: "payments",
       fence: memoryFence(),
     });
     await assert.rejects(client.prepare(Paid, { n: 1 }, { headers }), { code: "invalid_header" });
@@ -362,9 +362,9 @@ describe("a check-back", () => {
     id: "m-1",
     name: "payment.made",
     epoch: 1,
-    side: "payments",
+    participant: "payments",
     preparedAtMs: NOW_MS,
-    askedAtMs: NOW_MS + 60_000,
+    checkedAtMs: NOW_MS + 60_000,
   };
 
   async function statusOf(app: App, key: string): Promise<number> {
@@ -383,7 +383,7 @@ describe("a check-back", () => {
       signedBy(OWN, { name: "orders", kind: "keeper" }),
       signedBy(BILL, participant("billing")),
     );
-    const checkBack = { verify, side: "payments", signingKeys: [OWN] };
+    const checkBack = { verify, participant: "payments", signingKeys: [OWN] };
     const apps = [
       createApp(own, { verify: signedBy(DELIVER), checkBack }),
       createCheckBackApp(fence, checkBack),

@@ -4,7 +4,7 @@ import { httpCheckBack, httpTransport } from "../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import { halfRequestText } from "../../core/wire/half_message.ts";
 import { newRecord } from "../../bus/records/new_record.ts";
-import { ask } from "../../http/request.ts";
+import { sendRequest } from "../../http/request.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
@@ -33,7 +33,7 @@ function preparation(
   part: Partial<Message> = {},
   draft: { readonly deadlineMs?: number | null; readonly retry?: RetryPolicy | null } = {},
 ): Record<string, unknown> {
-  const message = testMessage({ headers: { "atlast-active-side": SIDE }, ...part });
+  const message = testMessage({ headers: { "atlast-participant": SIDE }, ...part });
   const { deadlineMs = null, retry = null } = draft;
   return JSON.parse(
     halfRequestText({ operation: "prepare", draft: { message, deadlineMs, retry } }),
@@ -103,7 +103,7 @@ describe("the half-message route", () => {
   it("keeps a message as it came, dated by the clock here", async () => {
     const retry = { kind: "fixed", delayMs: 5, maxAttempts: 2 } as const;
     const message = testMessage({
-      headers: { "atlast-active-side": SIDE, "cap-callback-name": "order.done" },
+      headers: { "atlast-participant": SIDE, "cap-callback-name": "order.done" },
       contentType: "application/octet-stream",
       body: Uint8Array.of(0, 255, 7),
     });
@@ -144,7 +144,7 @@ describe("the half-message route", () => {
     const others: Partial<Message>[] = [
       { body: "{}" },
       { name: "order.gone" },
-      { headers: { "atlast-active-side": "other" } },
+      { headers: { "atlast-participant": "other" } },
     ];
     for (const other of others) {
       assert.deepEqual(await refusal(preparation(other)), [409, "id_conflict"]);
@@ -191,7 +191,7 @@ describe("the half-message route", () => {
   });
 
   it("refuses at once what could only wait: an unknown side, a name without a route", async () => {
-    const unknown = preparation({ headers: { "atlast-active-side": "nobody" } });
+    const unknown = preparation({ headers: { "atlast-participant": "nobody" } });
     assert.deepEqual(await refusal(unknown), [404, "no_route"]);
     keeper.transport.unknown.add("order.placed");
     assert.deepEqual(await refusal(preparation()), [404, "no_route"]);
@@ -199,7 +199,7 @@ describe("the half-message route", () => {
   });
 
   it("answers 400 for a message without an active side: the fence here would be asked", async () => {
-    for (const headers of [{}, { "atlast-active-side": "" }]) {
+    for (const headers of [{}, { "atlast-participant": "" }]) {
       assert.deepEqual(await refusal(preparation({ headers })), [400, "malformed_message"]);
     }
     assert.equal(await stored(), null);
@@ -308,7 +308,7 @@ describe("a signed request", () => {
   const app = createApp(bus, { verify });
 
   it("of this route cannot be passed off as a message", async () => {
-    const { result } = await ask({
+    const { result } = await sendRequest({
       fetch: fetchFrom((request) => {
         const headers = new Headers(request.headers);
         headers.set("cap-msg-id", "evil");
@@ -389,7 +389,7 @@ describe("recovery over HTTP", () => {
     const questions: unknown[] = [];
     await keeper.close();
     const checkBack = {
-      ask: (question: unknown) => {
+      check: (question: unknown) => {
         questions.push(question);
         return Promise.resolve("unknown" as const);
       },
@@ -402,9 +402,9 @@ describe("recovery over HTTP", () => {
       id: "m-1",
       name: "order.placed",
       epoch: 1,
-      side: SIDE,
+      participant: SIDE,
       preparedAtMs: NOW_MS,
-      askedAtMs: NOW_MS + 60_000,
+      checkedAtMs: NOW_MS + 60_000,
     }]);
   });
 
@@ -453,14 +453,14 @@ describe("a bus without a fence", () => {
   it("keeps no half message of its own, for nobody could be asked about it", async () => {
     const bus = createBus({ store: memoryStore(), transport: new FakeTransport() });
     const draft = { message: testMessage(), deadlineMs: null, retry: null };
-    await assert.rejects(bus.halves.prepare(draft), { code: "no_route" });
+    await assert.rejects(bus.halfMessages.prepare(draft), { code: "no_route" });
     await bus.stop();
     const fenced = createBus({
       store: memoryStore(),
       transport: new FakeTransport(),
       fence: memoryFence(),
     });
-    assert.equal((await fenced.halves.prepare(draft)).state, "prepared");
+    assert.equal((await fenced.halfMessages.prepare(draft)).state, "prepared");
     await fenced.stop();
   });
 });

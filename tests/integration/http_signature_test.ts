@@ -232,7 +232,7 @@ describe("a signature of a raw message", () => {
 
 describe("the audience of a signature", () => {
   const BATCH = "application/vnd.atlast.batch+json";
-  const ROUTES = ["deliver", "publish", "tick", "half", "checkback", "query", "undeliverable"];
+  const ROUTES = ["deliver", "publish", "tick", "half", "checkback", "query", "dead-letter"];
 
   for (const format of ["batch", "message"] as const) {
     it(`is the route, format ${format}`, async () => {

@@ -47,7 +47,7 @@ const verifyPush: Verify = Object.assign<Verify, Pick<Verify, "dialects">>(
     const push = {
       attempt: 1,
       signedAtMs: 0,
-      url: "https://orders.example/undeliverable",
+      url: "https://orders.example/dead-letter",
       bindsHeaders: false,
       unbound: null,
     };
@@ -68,10 +68,10 @@ const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
   verify,
   publish: { verify, contracts: [Placed], names: ["free.*", "elsewhere"] },
   tick: { verify },
-  checkBack: { verify, side: "orders", signingKeys: [KEY] },
-  halves: { verify, signingKeys: [KEY] },
+  checkBack: { verify, participant: "orders", signingKeys: [KEY] },
+  halfMessages: { verify, signingKeys: [KEY] },
   query: { verify },
-  undeliverable: { verify: verifyPush },
+  deadLetters: { verify: verifyPush },
   openApi: document,
   maxBodyBytes: 2_000,
   onError: () => {},
@@ -81,7 +81,7 @@ const OPTIONS: Required<Omit<AppOptions, "basePath">> = {
 function wholeBus() {
   const transport = new FakeTransport();
   transport.unknown.add("elsewhere");
-  const checkBacks = { payments: { ask: () => Promise.resolve("unknown" as const) } };
+  const checkBacks = { payments: { check: () => Promise.resolve("unknown" as const) } };
   return fixture([], { transport, fence: memoryFence(), checkBacks });
 }
 
@@ -95,8 +95,8 @@ function brokenBus(error: () => Error): EdgeBus {
     health: fail,
     publishRaw: fail,
     checkBack: fail,
-    undeliverable: fail,
-    halves: { prepare: fail, confirm: fail, cancel: fail, query: fail },
+    deadLetter: fail,
+    halfMessages: { prepare: fail, confirm: fail, cancel: fail, query: fail },
     store: { ready: fail, find: fail },
   };
 }
@@ -125,14 +125,14 @@ const GOOD: Readonly<Record<string, Omit<Asked, "operation" | "status">>> = {
   "POST /checkback": {
     headers: { "content-type": CHECKBACK_CONTENT_TYPE, "webhook-id": "checkback_1" },
     body:
-      `{"id":"m-1","name":"order.placed","epoch":1,"side":"orders","preparedAtMs":0,"askedAtMs":60000}`,
+      `{"id":"m-1","name":"order.placed","epoch":1,"participant":"orders","preparedAtMs":0,"checkedAtMs":60000}`,
   },
   "POST /half": {
     headers: { "content-type": HALF_CONTENT_TYPE },
     body: halfRequestText({
       operation: "prepare",
       draft: {
-        message: arriving("h-1", { headers: { "atlast-active-side": "payments" } }),
+        message: arriving("h-1", { headers: { "atlast-participant": "payments" } }),
         deadlineMs: 1_764_000_600_000,
         retry: { kind: "fixed", delayMs: 5, maxAttempts: 3 },
       },
@@ -142,7 +142,7 @@ const GOOD: Readonly<Record<string, Omit<Asked, "operation" | "status">>> = {
     headers: { "content-type": QUERY_CONTENT_TYPE },
     body: `{"operation":"query","id":"m-1","message":true}`,
   },
-  "POST /undeliverable": {
+  "POST /dead-letter": {
     headers: { "content-type": "application/json" },
     body: `{"dlqId":"1-0","status":500,"sourceHeader":{"Cap-Msg-Id":["m-1"]}}`,
   },
@@ -245,8 +245,8 @@ describe("what the app does", () => {
       [{ kind: "handled", duplicate: false, reply: null }, 200],
       [{ kind: "accepted" }, 202],
       [{ kind: "no_subscriber" }, 404],
-      [{ kind: "rejected", reason: "No", isTold: true }, 489],
-      [{ kind: "rejected", reason: "No", code: "id_conflict", isTold: true }, 409],
+      [{ kind: "rejected", reason: "No", isPublisherNotified: true }, 489],
+      [{ kind: "rejected", reason: "No", code: "id_conflict", isPublisherNotified: true }, 409],
       [{ kind: "rejected", reason: "No", arrived: "unknown" }, 489],
       [{ kind: "refused", reason: "Full", retryAfterMs: 1_500 }, 503],
       [{ kind: "refused", reason: "Full", arrived: "unknown" }, 503],
@@ -327,20 +327,20 @@ describe("what the app does", () => {
     );
     await ask(bus, asking("POST /query", 400, { body: "[]" }));
 
-    await ask(bus, asking("POST /undeliverable", 200));
-    await ask(bus, asking("POST /undeliverable", 489, { body: "{}" }));
+    await ask(bus, asking("POST /dead-letter", 200));
+    await ask(bus, asking("POST /dead-letter", 489, { body: "{}" }));
     const fromQstash = { headers: { "upstash-message-id": "msg_1" }, body: "{}" };
-    await ask(bus, asking("POST /undeliverable", 489, fromQstash));
+    await ask(bus, asking("POST /dead-letter", 489, fromQstash));
     // Refused in QStash's dialect before it is verified.
     const packed = { headers: { "upstash-message-id": "msg_1", "content-encoding": "gzip" } };
-    for (const operation of ["POST /deliver", "POST /tick", "GET /tick", "POST /undeliverable"]) {
+    for (const operation of ["POST /deliver", "POST /tick", "GET /tick", "POST /dead-letter"]) {
       await ask(bus, asking(operation, 489, packed));
     }
     const sending = {
       ...brokenBus(Error),
       undeliverable: () => Promise.resolve("sending" as const),
     };
-    await ask(sending, asking("POST /undeliverable", 503));
+    await ask(sending, asking("POST /dead-letter", 503));
 
     for (const operation of ["GET /health", "GET /ready", "GET /openapi.json"]) {
       await ask(bus, { operation, status: 200 });

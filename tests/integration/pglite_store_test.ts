@@ -88,7 +88,7 @@ describe("PGlite store", () => {
       await explained.ready();
       plans.length = 0;
       const times = { nowMs: NOW, leaseUntilMs: NOW };
-      await explained.claim({ box: "outbox", limit: 10, kind: "fresh", ...times });
+      await explained.claim({ box: "outbox", limit: 10, kind: "ready", ...times });
       assert.match(plans.join("\n"), /Index Scan using outbox_due/);
     }));
 

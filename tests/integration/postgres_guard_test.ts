@@ -90,7 +90,7 @@ describe("faults of postgres.js that its transactions do not have here", { skip 
       await failing();
       const claimed = await store.claim({
         box: "outbox",
-        kind: "fresh",
+        kind: "ready",
         limit: 10,
         nowMs: NOW,
         leaseUntilMs: NOW + 1,

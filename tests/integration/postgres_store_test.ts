@@ -42,7 +42,7 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       await fill(room);
       const plans = await plansOf(room, async (store) => {
         await claim(store, { nowMs: NOW, limit: 10 });
-        await claim(store, { kind: "suspect", limit: 1 });
+        await claim(store, { kind: "expired", limit: 1 });
         await store.nextDueAt("outbox", NOW);
       });
       assert.equal(plans.length, 3);
@@ -65,7 +65,7 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
         const plans = await plansOf(room, async (store) => {
           const groups = ["g", "h"];
           await claim(store, { box: "inbox", nowMs: NOW, limit: 10, groups });
-          await claim(store, { box: "inbox", kind: "suspect", limit: 1, groups });
+          await claim(store, { box: "inbox", kind: "expired", limit: 1, groups });
           await store.nextDueAt("inbox", NOW, groups);
         });
         const [fresh, suspect, next] = plans as [string, string, string];
@@ -210,15 +210,15 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       const { promise, resolve } = Promise.withResolvers<string>();
       await peer.listen?.(resolve);
       const taken = recordOf("taken");
-      assert.equal(store.addAndTell?.("inbox", taken, NOW), null);
+      assert.equal(store.addAndNotify?.("inbox", taken, NOW), null);
       await store.add("inbox", [taken], NOW);
       const record = { ...recordOf("m-1"), hasNewKey: true };
-      assert.deepEqual(await store.addAndTell?.("inbox", record, NOW), { added: true });
+      assert.deepEqual(await store.addAndNotify?.("inbox", record, NOW), { added: true });
       assert.equal(await promise, "inbox");
       const want = stored(recordOf("m-1"), "inbox");
       assert.deepEqual(await store.find("inbox", keyOf("m-1")), want);
       // The next word waits for its interval, so that records do not wait for one another's.
-      assert.equal(store.addAndTell?.("inbox", { ...record, id: "m-2" }, NOW), null);
+      assert.equal(store.addAndNotify?.("inbox", { ...record, id: "m-2" }, NOW), null);
       await Promise.all([peer.close(), store.close()]);
     }));
 

@@ -133,15 +133,15 @@ describe("the dialect of another push provider, Cloud Tasks", () => {
     const bus = Object.assign(new FakeReceiver(), {
       undeliverable: () => Promise.resolve("failed" as const),
     });
-    const app = createApp(bus, { verify: verifyTask, undeliverable: { verify: verifyTask } });
-    assert.equal((await app.request("/undeliverable", task(1, "{}"))).status, 403);
+    const app = createApp(bus, { verify: verifyTask, deadLetters: { verify: verifyTask } });
+    assert.equal((await app.request("/dead-letter", task(1, "{}"))).status, 403);
   });
 
   it("has no path for them in a document without a dialect that does", () => {
     const serverUrl = "https://orders.example";
-    assert.ok(!("/undeliverable" in openApiDocument({ serverUrl }).paths));
+    assert.ok(!("/dead-letter" in openApiDocument({ serverUrl }).paths));
     assert.throws(
-      () => openApiDocument({ serverUrl, paths: ["/undeliverable"] }),
+      () => openApiDocument({ serverUrl, paths: ["/dead-letter"] }),
       { code: "invalid_option" },
     );
   });

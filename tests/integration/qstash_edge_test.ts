@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as z from "zod";
 import {
+  type DeadLetter,
   defineMessage,
   type FailureReport,
   failureReport,
@@ -9,7 +10,6 @@ import {
   RetryAfter,
   type RetryPolicy,
   subscribe,
-  type Undeliverable,
 } from "../../mod.ts";
 import { qstashTransport } from "../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
@@ -245,7 +245,7 @@ describe("what QStash gives up", () => {
       await world.qstash.emulator.drain();
       await world.orders.bus.tick();
       assert.equal(reports[0]?.group, "");
-      assert.equal(reports[0]?.code, "undeliverable");
+      assert.equal(reports[0]?.code, "dead_lettered");
       const record = await world.orders.store.find("outbox", KEY);
       assert.match(record?.reason ?? "", /inventory\.example did not answer/);
     });
@@ -337,20 +337,20 @@ describe("what QStash gives up", () => {
   }
 
   it("is quoted with what the destination answered, on one line, if that is asked for", async () => {
-    const reports: Undeliverable[] = [];
+    const reports: DeadLetter[] = [];
     const bus = Object.assign(new FakeReceiver(), {
-      undeliverable: (report: Undeliverable) => {
+      undeliverable: (report: DeadLetter) => {
         reports.push(report);
         return Promise.resolve("failed" as const);
       },
     });
     const app = createApp(bus, {
       verify: () => ({ ok: true }),
-      undeliverable: { quotesAnswer: true, verify: pushed },
+      deadLetters: { quotesAnswer: true, verify: pushed },
     });
     const sourceHeader = { "X-Atlast-Sent": ["1 a%3Ab"] };
     const callback = { dlqId: "1-0", status: 500, body: btoa("no\n room"), sourceHeader };
-    const response = await app.request("/undeliverable", {
+    const response = await app.request("/dead-letter", {
       method: "POST",
       headers: AS_QSTASH,
       body: JSON.stringify(callback),
@@ -368,9 +368,9 @@ describe("what QStash gives up", () => {
     const bus = Object.assign(new FakeReceiver(), {
       undeliverable: () => Promise.resolve("sending" as const),
     });
-    const app = createApp(bus, { verify: () => ({ ok: true }), undeliverable: { verify: pushed } });
+    const app = createApp(bus, { verify: () => ({ ok: true }), deadLetters: { verify: pushed } });
     const body = JSON.stringify({ dlqId: "1-0", sourceHeader: { "cap-msg-id": "m" } });
-    const response = await app.request("/undeliverable", {
+    const response = await app.request("/dead-letter", {
       method: "POST",
       headers: AS_QSTASH,
       body,
@@ -527,7 +527,7 @@ describe("a request that says it is QStash's", () => {
 
   it("to tell of what it gave up is refused unsigned, unreadable, or when it is of nobody's message", async () => {
     await within({}, async (world) => {
-      const at = `${ORDERS}/undeliverable`;
+      const at = `${ORDERS}/dead-letter`;
       const unsigned = await world.orders.app.fetch(
         new Request(at, { method: "POST", body: bodies("{}") as BodyInit }),
       );
@@ -544,7 +544,7 @@ describe("a request that says it is QStash's", () => {
         world.answers.map(({ response }) => response.status).sort(),
         [200, 489, 489, 489],
       );
-      assert.equal(world.orders.observed.all("error", { during: "undeliverable" }).length, 1);
+      assert.equal(world.orders.observed.all("error", { during: "dead letter" }).length, 1);
     });
   });
 });

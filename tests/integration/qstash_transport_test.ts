@@ -109,7 +109,7 @@ describe("QStash transport: what it sends", () => {
     const transport = qstashTransport({
       client,
       routes: { "#": DELIVER, "slow.*": { urlGroup: "slow-ones" } },
-      failureCallback: "https://orders.example/undeliverable",
+      failureCallback: "https://orders.example/dead-letter",
       answerTimeoutS: 20,
       retry: { kind: "fixed", delayMs: 5_000, maxAttempts: 3 },
       labels: ["orders"],
@@ -133,7 +133,7 @@ describe("QStash transport: what it sends", () => {
       retries: 6,
       retryDelay: "5000",
       timeout: 20,
-      failureCallback: "https://orders.example/undeliverable",
+      failureCallback: "https://orders.example/dead-letter",
       delay: 2,
       label: ["orders"],
     });
@@ -395,7 +395,7 @@ describe("QStash transport: what it is given", () => {
       { notBeforeMs: NaN },
       { flowControl: { key: "", rate: 1 } },
       { flowControl: { key: "k", rate: 0 } },
-      { failureCallback: "/undeliverable" },
+      { failureCallback: "/dead-letter" },
       { retry: { kind: "fixed", delayMs: -1, maxAttempts: 1 } },
     ];
     for (const options of wrong) {

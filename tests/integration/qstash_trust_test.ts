@@ -106,11 +106,11 @@ describe("a delivery of QStash's that was captured", () => {
       await world.orders.bus.flush();
       await world.qstash.emulator.drain();
       const [delivery] = world.qstash.deliveries;
-      const callback = world.qstash.deliveries.find(({ url }) => url.includes("/undeliverable"));
+      const callback = world.qstash.deliveries.find(({ url }) => url.includes("/dead-letter"));
       assert.ok(delivery !== undefined && callback !== undefined);
       // The keys are the account's: the same in both services.
       for (const app of [world.inventory.app, world.orders.app]) {
-        for (const path of ["/undeliverable", "/tick"]) {
+        for (const path of ["/dead-letter", "/tick"]) {
           assert.equal((await replay(app, delivery, { path })).status, 401);
         }
         assert.equal((await replay(app, callback, { path: "/deliver" })).status, 401);
@@ -403,7 +403,7 @@ describe("who may say that a message was given up", () => {
       const own = verifySignature({ signingKeys: [KEY] });
       const refused = verifyQstash({ currentSigningKey: "a", nextSigningKey: "b", url: ORDERS });
       const verify = verifyAny(refused, own);
-      const app = createApp(bus, { verify, undeliverable: { verify } });
+      const app = createApp(bus, { verify, deadLetters: { verify } });
       for (const id of ["m", "unknown"]) {
         const sourceHeader = { "x-atlast-sent": `7 ${id}`, "cap-msg-id": id, "cap-msg-name": "a" };
         const body = new TextEncoder().encode(JSON.stringify({
@@ -412,10 +412,10 @@ describe("who may say that a message was given up", () => {
           sourceHeader,
           sourceBody: btoa(`{"n":1}`),
         }));
-        for (const audience of ["undeliverable", "deliver"]) {
+        for (const audience of ["dead-letter", "deliver"]) {
           const requestId = await messageRequestId(new Headers(), audience);
           const headers = await new Signer([KEY]).headersFor(requestId, body);
-          const at = `${ORDERS}/undeliverable`;
+          const at = `${ORDERS}/dead-letter`;
           const response = await app.fetch(new Request(at, { method: "POST", headers, body }));
           assert.equal(response.status, audience === "deliver" ? 401 : 403);
         }
@@ -431,7 +431,7 @@ describe("who may say that a message was given up", () => {
       () =>
         createApp(Object.assign(bus, { undeliverable }), {
           verify: verifySignature({ signingKeys: [KEY] }),
-          undeliverable: {} as never,
+          deadLetters: {} as never,
         }),
       { code: "invalid_option" },
     );
@@ -452,7 +452,7 @@ describe("who may say that a message was given up", () => {
         sourceBody: btoa(`{"n":1}`),
       });
       for (const query of ["", `?atlast-proof=${"A".repeat(43)}`]) {
-        await world.qstash.client.publish({ url: `${ORDERS}/undeliverable${query}`, body });
+        await world.qstash.client.publish({ url: `${ORDERS}/dead-letter${query}`, body });
       }
       await world.qstash.emulator.drain();
       const { response } = world.answers.at(-1)!;
@@ -472,7 +472,7 @@ describe("who may say that a message was given up", () => {
       await orders.bus.flush();
       await qstash.emulator.drain();
       assert.deepEqual(await states(world), { succeeded: 0, failed: 1, scheduled: 0 });
-      const callback = qstash.deliveries.find(({ url }) => url.includes("/undeliverable"))!;
+      const callback = qstash.deliveries.find(({ url }) => url.includes("/dead-letter"))!;
       qstash.clock.advance(60_000);
       await orders.bus.retry({ box: "outbox", id: "m" });
       await orders.bus.flush();

@@ -333,7 +333,7 @@ describeOnEveryStore(
       "confirmed after it was prepared": async ({ api }) => {
         for (const n of NUMBERS) {
           const { id } = await api.bus.prepare(Placed, { n });
-          await api.bus.halves.confirm(id);
+          await api.bus.halfMessages.confirm(id);
         }
       },
     };

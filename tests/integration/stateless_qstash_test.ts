@@ -11,7 +11,7 @@ import { virtualQstash, type VirtualQstashFixture } from "../support/qstash.ts";
 import { randomFrom } from "../support/random.ts";
 
 const ORDERS = "https://orders.example/deliver";
-const UNDELIVERABLE = "https://orders.example/undeliverable";
+const UNDELIVERABLE = "https://orders.example/dead-letter";
 const STOCK = "https://stock.example/deliver";
 const RETRY: RetryPolicy = { kind: "list", delaysMs: [3_000, 60_000, 600_000, 600_000, 600_000] };
 /** What publishers tell QStash, which holds only where a destination says nothing. */
@@ -49,7 +49,7 @@ async function shop(handle: (n: number, attempt: number) => void) {
   ], { transport: transport({ [Deduct.name]: STOCK }), clock: new ManualClock() });
   const deploy = () => {
     const verify = verifying(qstash, new URL(ORDERS).origin);
-    const orders = createApp(bus, { verify, undeliverable: { verify } });
+    const orders = createApp(bus, { verify, deadLetters: { verify } });
     apps.set(ORDERS, orders);
     apps.set(UNDELIVERABLE, orders);
     apps.set(

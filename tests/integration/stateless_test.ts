@@ -400,11 +400,11 @@ describe("what a subscriber without a store sends", () => {
     transport.sender = () => refusal("Busy");
     const refused = await deliver(1, asked);
     assert.equal(verdict(refused), "again (503)");
-    assert.equal(refused.headers.get("atlast-told"), null);
+    assert.equal(refused.headers.get("atlast-publisher-notified"), null);
     transport.sender = () => SENT;
     const told = await deliver(2, asked);
     assert.equal(verdict(told), "never again");
-    assert.equal(told.headers.get("atlast-told"), "true");
+    assert.equal(told.headers.get("atlast-publisher-notified"), "true");
     const [, word] = transport.messages;
     assert.equal(word?.id, await answerOf("failure", "g"));
     assert.deepEqual(JSON.parse(String(word?.body)), {
@@ -419,7 +419,7 @@ describe("what a subscriber without a store sends", () => {
     // One who does not count learns of it from the answer, and tells the publisher itself.
     const untold = await deliver(null, asked);
     assert.equal(untold.status, 489);
-    assert.equal(untold.headers.get("atlast-told"), null);
+    assert.equal(untold.headers.get("atlast-publisher-notified"), null);
     assert.equal(transport.messages.length, 2);
   });
 });

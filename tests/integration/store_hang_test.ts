@@ -59,7 +59,7 @@ describe("Upstash Redis that never answers", () => {
     const store = upstashRedisStore({ redis, timeoutMs: TIMEOUT_MS });
     const claim = {
       box: "outbox",
-      kind: "fresh",
+      kind: "ready",
       limit: 1,
       nowMs: NOW,
       leaseUntilMs: NOW + 1,
@@ -78,8 +78,8 @@ describe("Upstash Redis that never answers", () => {
 
   it("so does each of the fence and of the stream", async () => {
     const fence = upstashRedisFence({ redis, timeoutMs: TIMEOUT_MS });
-    const question = { id: "a", name: "n", epoch: 0, preparedAtMs: NOW, askedAtMs: NOW };
-    await assert.rejects(fence.ask(question, new AbortController().signal), UNKNOWN);
+    const question = { id: "a", name: "n", epoch: 0, preparedAtMs: NOW, checkedAtMs: NOW };
+    await assert.rejects(fence.check(question, new AbortController().signal), UNKNOWN);
     const stream = upstashStreamTransport({ redis, group: "g", timeoutMs: TIMEOUT_MS });
     const message = recordOf("a").message;
     const [sent] = await stream.send([message], new AbortController().signal);

@@ -356,7 +356,7 @@ describe("what is sent says when its first attempt began", () => {
       limit: 1,
       nowMs: clock.now() + 120_000,
       leaseUntilMs: clock.now() + 180_000,
-      kind: "fresh",
+      kind: "ready",
     });
     transport.unknown.add(Placed.name);
     clock.advance(2 * DAY_MS);
@@ -374,7 +374,7 @@ describe("what is sent says when its first attempt began", () => {
     const dueAtMs = clock.now();
     await bus.tick();
     clock.advance(DAY_MS / 2);
-    await bus.undeliverable({ id: "m", reason: "gave it up" });
+    await bus.deadLetter({ id: "m", reason: "gave it up" });
     clock.advance(DAY_MS);
     await bus.retry({ box: "outbox", id: "m" });
     await bus.tick();
@@ -494,7 +494,7 @@ describe("what is sent says when its first attempt began", () => {
     // As where the process died between the inbox and the mark in the outbox, again and again.
     const sent = await store.find("outbox", { id: "m", group: "" });
     assert.ok(sent !== null);
-    await bus.undeliverable({ id: "m", reason: "a test" });
+    await bus.deadLetter({ id: "m", reason: "a test" });
     clock.advance(3 * DAY_MS);
     await bus.tick();
     await bus.retry({ box: "outbox", id: "m" });

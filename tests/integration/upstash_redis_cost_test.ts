@@ -127,7 +127,7 @@ describe("what the Upstash Redis store costs", {
 
   it("is least where there is nothing to do", async () => {
     await costs(2, () => claim(store));
-    await costs(2, () => claim(store, { kind: "suspect" }));
+    await costs(2, () => claim(store, { kind: "expired" }));
     await costs(2, () => claim(store, { box: "inbox", groups: ["a"] }));
     await costs(1, () => store.nextDueAt("outbox", NOW));
     await costs(1, () => store.nextDueAt("inbox", NOW, ["a", "b", "c"]));

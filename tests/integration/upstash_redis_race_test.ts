@@ -183,7 +183,7 @@ class Load {
     for (let more = true; more;) {
       const claimed = [
         ...await claim(store, { nowMs }),
-        ...await claim(store, { kind: "suspect", nowMs }),
+        ...await claim(store, { kind: "expired", nowMs }),
       ];
       more = claimed.length > 0;
       await this.#settle(claimed);

@@ -294,7 +294,7 @@ describe("Upstash Redis store", { skip }, () => {
       for (const set of sets) await redis.zadd(`{${prefix}}:${set}`, { score: 1, member: ":gone" });
       await store.add("outbox", [recordOf("m-1")], NOW);
       assert.deepEqual(ids(await claim(store, { limit: 2 })), ["m-1"]);
-      for (const kind of ["fresh", "suspect", "half"] as const) await claim(store, { kind });
+      for (const kind of ["ready", "expired", "prepared"] as const) await claim(store, { kind });
       await claim(store, { box: "inbox", groups: ["a"] });
       assert.equal(await redis.exists(...sets.map((set) => `{${prefix}}:${set}`)), 1);
       assert.equal(await store.nextDueAt("outbox", NOW), NOW + LEASE_MS);
@@ -310,12 +310,12 @@ describe("Upstash Redis store", { skip }, () => {
         await redis.zadd(`{${prefix}}:outbox:fresh`, { score: 1, member });
       }
       assert.deepEqual(await claim(store), []);
-      assert.deepEqual(await claim(store, { kind: "suspect" }), []);
+      assert.deepEqual(await claim(store, { kind: "expired" }), []);
       assert.equal(await store.nextDueAt("outbox", NOW), NOW + 9);
       assert.deepEqual(ids(await claim(store, { nowMs: NOW + 9 })), ["delayed"]);
       const suspects = [
-        await claimOne(store, { kind: "suspect", nowMs: LATER + 9 }),
-        await claimOne(store, { kind: "suspect", nowMs: LATER + 9 }),
+        await claimOne(store, { kind: "expired", nowMs: LATER + 9 }),
+        await claimOne(store, { kind: "expired", nowMs: LATER + 9 }),
       ];
       assert.deepEqual(ids(suspects).sort(), ["claimed", "delayed"]);
     },
@@ -332,7 +332,7 @@ describe("Upstash Redis store", { skip }, () => {
       const claimed = await addClaimed(store, recordOf("m-1"));
       await store.settle("outbox", [settlement(claimed)]);
       await redis.zadd(`{${prefix}}:outbox:suspect`, { score: 1, member: ":m-1" });
-      assert.deepEqual(await claim(store, { kind: "suspect", nowMs: LATER }), []);
+      assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
       assert.equal(await store.nextDueAt("outbox", LATER), null);
     },
 

@@ -259,7 +259,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     it("a consumer that is gone is removed once it holds nothing, and no other", async () => {
       const transport = streams.process("g", {
         consumer: "me",
-        forgetConsumerMs: 1,
+        removeConsumerAfterMs: 1,
         minIdleMs: 1_000_000,
       });
       await transport.send(many(2), signal);
@@ -273,7 +273,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
     });
 
     it("and one that comes back to life just then keeps what it fetched", async () => {
-      const transport = streams.process("g", { forgetConsumerMs: 1 });
+      const transport = streams.process("g", { removeConsumerAfterMs: 1 });
       await transport.send(many(1), signal);
       await streams.pull(streams.process("g", { consumer: "slow" }), [A]);
       await untilIdle("slow", 1);
@@ -438,7 +438,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       await transport.send([message], signal);
       await streams.pull(transport, [A], () => ({ kind: "rejected", reason: "too old" }));
       const [parked] = await transport.parked();
-      await transport.requeue(parked?.place ?? "", { force: true });
+      await transport.requeue(parked?.parkedId ?? "", { force: true });
       const { calls } = await streams.pull(transport, [A]);
       const [again] = calls.flat();
       assert.deepEqual([again?.isForced, again?.firstAttemptAtMs], [true, firstAttemptAtMs]);
@@ -457,7 +457,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       );
       const [parked] = await a!.parked();
       assert.deepEqual(parked, {
-        place: parked?.place,
+        place: parked?.parkedId,
         stream: streams.key(A),
         id: "m-1",
         reason: "no order",
@@ -465,7 +465,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
         parkedAtMs: streams.nowMs,
       });
       assert.deepEqual(await streams.pending(A, "a"), []);
-      await a!.requeue(parked!.place);
+      await a!.requeue(parked!.parkedId);
       assert.deepEqual(await a!.parked(), []);
       assert.deepEqual((await streams.pull(b!, [A])).ids, []);
       const again = await streams.pull(a!, [A]);
@@ -473,7 +473,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
         "m-1",
         arriving("").body,
       ]]);
-      await assert.rejects(a!.requeue(parked!.place), { code: "not_found" });
+      await assert.rejects(a!.requeue(parked!.parkedId), { code: "not_found" });
     });
 
     it("a message whose callback headers are no names is parked, and its neighbours arrive", async () => {
@@ -512,10 +512,10 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       assert.ok(parked.every(({ id, reason }) => id === null && reason.startsWith("Cannot ")));
       assert.deepEqual(await streams.pending(A, "g"), []);
       // Put back as it was, for a version that can read it.
-      await transport.requeue(parked[0]!.place);
+      await transport.requeue(parked[0]!.parkedId);
       await streams.pull(transport, [A]);
       assert.equal((await transport.parked()).length, bad.length);
-      for (const { place } of await transport.parked()) {
+      for (const { parkedId: place } of await transport.parked()) {
         assert.equal(await transport.discard(place), true);
       }
       assert.deepEqual(await transport.parked(), []);

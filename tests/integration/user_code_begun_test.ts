@@ -200,7 +200,7 @@ describe("user code that hangs", () => {
     const clock = new ManualClock();
     let hasEnded: { readonly aborted: boolean } | undefined;
     const fence = Object.assign(memoryFence(), {
-      ask: (_: unknown, signal: { readonly aborted: boolean }) => {
+      check: (_: unknown, signal: { readonly aborted: boolean }) => {
         hasEnded = signal;
         return new Promise<never>(() => {});
       },
@@ -330,9 +330,9 @@ for (const [how, misbehave] of Object.entries(MISBEHAVIOURS)) {
         fetch: () => Promise.resolve(new Response("a page", { status: 200 })),
         onUnusable: broken(),
       });
-      const question = { id: "h", name: "order.placed", epoch: 1, side: "orders" };
-      const asked = { ...question, preparedAtMs: 0, askedAtMs: 0 };
-      assert.equal(await checkBack.ask(asked as never, new AbortController().signal), "unknown");
+      const question = { id: "h", name: "order.placed", epoch: 1, participant: "orders" };
+      const asked = { ...question, preparedAtMs: 0, checkedAtMs: 0 };
+      assert.equal(await checkBack.check(asked as never, new AbortController().signal), "unknown");
       await turn();
     });
   });

@@ -25,9 +25,9 @@ const OPTIONS: Record<string, Breaking> = {
   "onConsume": (broken) => ({ onConsume: [broken.breaking((body, _, next) => next(body))] }),
   "alarm.arm": (broken) => ({ alarm: { graceMs: 0, arm: broken.breaking(() => {}) } }),
   "checkBacks": (broken) => ({
-    checkBacks: { orders: { ask: broken.breaking(() => Promise.resolve("committed")) } },
+    checkBacks: { orders: { check: broken.breaking(() => Promise.resolve("committed")) } },
   }),
-  "fence.ask": (broken) => ({ fence: broken.in(memoryFence(), "ask") }),
+  "fence.check": (broken) => ({ fence: broken.in(memoryFence(), "check") }),
   "transport.send": (broken, { transport }) => ({ transport: broken.in(transport, "send") }),
   "transport.routes": (broken, { transport }) => ({ transport: broken.in(transport, "routes") }),
   "transport.pull": (broken, { transport }) => ({ transport: broken.in(transport, "pull") }),

@@ -152,7 +152,7 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
     check("cancel by a check-back what was never begun", async () => {
       const fence = postgresFence(shop.sql("payments"), { migrate: false });
       const url = `${shop.front("orders").origin}/atlast/half`;
-      const client = createClient({ url, signingKeys: [SHOP_KEY], side: "payments", fence });
+      const client = createClient({ url, signingKeys: [SHOP_KEY], participant: "payments", fence });
       const half = await client.prepare(OrderPaid, { orderId: 62, cents: 100 });
       await shop.untilTicked(
         "the half message is cancelled",

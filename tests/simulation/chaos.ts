@@ -88,7 +88,7 @@ async function askAgain(world: World): Promise<void> {
     limit: 100,
   });
   const instance = world.aliveOf(world.orders);
-  for (const { id } of inDoubt) await instance?.bus.askAgain(id);
+  for (const { id } of inDoubt) await instance?.bus.checkAgain(id);
 }
 
 /** One order, published in one of the ways there are. */

@@ -205,9 +205,9 @@ export class World {
     const fence = this.#fence;
     return {
       ready: () => process.call("fence ready", () => fence.ready()),
-      ask: (question, signal) =>
+      check: (question, signal) =>
         process.call(`ask ${question.id}`, async () => {
-          const answer = await fence.ask(question, signal);
+          const answer = await fence.check(question, signal);
           this.counts.checks += 1;
           return answer;
         }),
@@ -218,7 +218,7 @@ export class World {
           () => fence.transaction(transactionOf(process, work) as typeof work),
         ),
       writtenBefore: (...args) => process.call("fence list", () => fence.writtenBefore(...args)),
-      forget: (ids) => process.call("fence forget", () => fence.forget(ids)),
+      prune: (ids) => process.call("fence forget", () => fence.prune(ids)),
     };
   }
 

@@ -11,7 +11,7 @@ import {
   memoryStore,
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
-import { ask } from "../../http/request.ts";
+import { sendRequest } from "../../http/request.ts";
 import type { PostResult } from "../../http/post.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Store } from "../../core/ports/store.ts";
@@ -46,7 +46,7 @@ export async function activeSide(
   fence: Fence<MemoryFenceTransaction> = memoryFence(),
 ): Promise<ActiveSide> {
   const app = createCheckBackApp(fence, {
-    side: SIDE,
+    participant: SIDE,
     signingKeys: [KEY],
     verify,
     onError: silent,
@@ -90,7 +90,7 @@ export async function keeperOf(
     ...options.bus,
   });
   const halves = { verify, signingKeys: [KEY] };
-  const app = createApp(bus, { verify, halves, onError: silent, ...options.app });
+  const app = createApp(bus, { verify, halfMessages: halves, onError: silent, ...options.app });
   const server = await serve(app.fetch);
   return {
     bus,
@@ -114,7 +114,7 @@ export async function askRoute(
   body: unknown,
   signingKeys: readonly string[] = [KEY],
 ): Promise<PostResult & { kind: "answered" }> {
-  const { result } = await ask({
+  const { result } = await sendRequest({
     fetch,
     url,
     contentType,

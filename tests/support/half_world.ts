@@ -18,7 +18,7 @@ import {
   type FailureReport,
   failureReport,
   type HalfMessage,
-  type HalfOptions,
+  type HalfMessageOptions,
   type HalfOutcome,
   subscribe,
 } from "../../mod.ts";
@@ -45,7 +45,7 @@ export const CONSUMER_RETRY = { kind: "fixed", delayMs: 1_000, maxAttempts: 3 } 
 
 /** The service whose business operation decides. */
 export interface ActiveSide {
-  prepare(id: string, options?: Pick<HalfOptions, "failureCallback">): Promise<HalfMessage>;
+  prepare(id: string, options?: Pick<HalfMessageOptions, "failureCallback">): Promise<HalfMessage>;
   transact(id: string, work: (tx: unknown) => Promise<void>): Promise<HalfOutcome<void>>;
 }
 

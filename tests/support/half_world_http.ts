@@ -42,7 +42,12 @@ interface Processes {
 export async function worldOverHttp(databases: TwoDatabases): Promise<HalfWorld> {
   const parts: WorldParts = partsOf(databases, () => world);
   parts.clock.advance(Date.now() + AHEAD_MS - parts.clock.now());
-  const active = createCheckBackApp(parts.fence.part, { side: SIDE, signingKeys, verify, onError });
+  const active = createCheckBackApp(parts.fence.part, {
+    participant: SIDE,
+    signingKeys,
+    verify,
+    onError,
+  });
   const activeServer = await serve(active.fetch);
   const keeperServer = await serve((request) => processes.app.fetch(request));
   const way = faultyWay();
@@ -55,7 +60,7 @@ export async function worldOverHttp(databases: TwoDatabases): Promise<HalfWorld>
     const client = createClient({
       url: `${keeperServer.origin}/half`,
       signingKeys,
-      side: SIDE,
+      participant: SIDE,
       fence: parts.fence.part,
       // What is lost must show: the client's own repetitions are tested where it is.
       retry: { kind: "list", delaysMs: [] },
@@ -65,7 +70,7 @@ export async function worldOverHttp(databases: TwoDatabases): Promise<HalfWorld>
       bus,
       transport,
       client,
-      app: createApp(bus, { verify, halves: { verify, signingKeys }, onError }),
+      app: createApp(bus, { verify, halfMessages: { verify, signingKeys }, onError }),
     };
   };
   let processes = begin();

@@ -80,7 +80,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
         "stock.*": `${INVENTORY}/deliver`,
         "#": `${INVENTORY}/deliver`,
       },
-      failureCallback: `${url}/undeliverable`,
+      failureCallback: `${url}/dead-letter`,
       failureCallbackKeys: [signingKey("f")],
       ...options.transport,
     });
@@ -104,7 +104,7 @@ export async function qstashWorld(options: WorldOptions = {}): Promise<World> {
     const app = createApp(bus, {
       verify,
       tick: { verify },
-      undeliverable: { verify },
+      deadLetters: { verify },
       onError: (error) => observed.observe({ kind: "error", during: "request", error }),
     });
     return { bus, store, transport, observed, app };

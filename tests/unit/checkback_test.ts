@@ -102,7 +102,7 @@ describe("an active side that does not answer", () => {
     holds(
       fc.property(anyHalf, anyPolicy, random, (half, policy, chance) => {
         const event = decideCheck(half, "unreachable", policy, NOW_MS, chance);
-        assert.ok(event.kind === "ask_again");
+        assert.ok(event.kind === "check_again");
         assert.equal(event.checks, half.checks);
         assert.equal(event.unreachable, half.unreachable + 1);
       }),
@@ -113,7 +113,7 @@ describe("an active side that does not answer", () => {
   it("is asked after twice the time each, up to the cap", () => {
     const delays = [0, 1, 2, 3, 5, 6, 7, 5000].map((unreachable) => {
       const event = decided("unreachable", { unreachable });
-      assert.ok(event.kind === "ask_again");
+      assert.ok(event.kind === "check_again");
       return event.atMs - NOW_MS;
     });
     assert.deepEqual(delays, [1000, 2000, 4000, 8000, 32_000, 60_000, 60_000, 60_000]);
@@ -121,7 +121,7 @@ describe("an active side that does not answer", () => {
 
   it("is counted from the start again once it answers", () => {
     const event = decided("unknown", { unreachable: 9 });
-    assert.ok(event.kind === "ask_again");
+    assert.ok(event.kind === "check_again");
     assert.equal(event.unreachable, 0);
   });
 });
@@ -138,7 +138,7 @@ describe("an active side that cannot say", () => {
             assert.match(event.reason, new RegExp(`, ${asked} times$`));
             return;
           }
-          assert.ok(event.kind === "ask_again");
+          assert.ok(event.kind === "check_again");
           assert.equal(event.checks, asked);
           half = { ...half, checks: event.checks, unreachable: event.unreachable };
         }
@@ -153,7 +153,7 @@ describe("an active side that cannot say", () => {
   it("is asked after twice the time each, up to the cap", () => {
     const delays = [0, 1, 2, 5, 6, 13].map((checks) => {
       const event = decided("unknown", { checks });
-      assert.ok(event.kind === "ask_again");
+      assert.ok(event.kind === "check_again");
       return event.atMs - NOW_MS;
     });
     assert.deepEqual(delays, [10_000, 20_000, 40_000, 320_000, 600_000, 600_000]);
@@ -165,13 +165,13 @@ describe("the next check", () => {
     holds(
       fc.property(anyHalf, anyAnswer, anyPolicy, random, (half, answer, policy, chance) => {
         const event = decideCheck(half, answer, policy, NOW_MS, chance);
-        if (event.kind !== "ask_again") return;
+        if (event.kind !== "check_again") return;
         assert.ok(event.atMs >= NOW_MS && event.atMs <= END_OF_TIME_MS);
         const immuneUntilMs = firstCheckAt(policy, half.sentAtMs);
         const capMs = answer === "unreachable" ? policy.unreachableCapMs : policy.intervalCapMs;
         assert.ok(event.atMs <= Math.max(NOW_MS + capMs, immuneUntilMs));
         const whole = decideCheck(half, answer, policy, NOW_MS, 0);
-        assert.ok(whole.kind === "ask_again" && event.atMs <= whole.atMs);
+        assert.ok(whole.kind === "check_again" && event.atMs <= whole.atMs);
         // A rounding step is allowed for.
         assert.ok(event.atMs - NOW_MS >= (whole.atMs - NOW_MS) * 0.8 - 1);
       }),
@@ -190,10 +190,10 @@ describe("immunity", () => {
 
   it("keeps an answer that cannot say yet from counting", () => {
     const event = decideCheck(young, "unknown", DEFAULT_CHECK, NOW_MS, 0.5);
-    assert.ok(event.kind === "ask_again");
+    assert.ok(event.kind === "check_again");
     assert.deepEqual([event.checks, event.atMs], [0, NOW_MS + 6_000]);
     const later = decideCheck(young, "unknown", DEFAULT_CHECK, NOW_MS + 6_000, 0);
-    assert.ok(later.kind === "ask_again");
+    assert.ok(later.kind === "check_again");
     assert.equal(later.checks, 1);
   });
 
@@ -209,7 +209,7 @@ describe("immunity", () => {
       fc.property(anyHalf, anyPolicy, random, (half, policy, chance) => {
         const event = decideCheck(half, "unknown", policy, NOW_MS, chance);
         if (NOW_MS >= firstCheckAt(policy, half.sentAtMs)) return;
-        assert.ok(event.kind === "ask_again");
+        assert.ok(event.kind === "check_again");
         assert.equal(event.checks, half.checks);
       }),
       1000,

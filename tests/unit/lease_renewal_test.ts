@@ -42,15 +42,15 @@ describe("leases by the clocks of their process", () => {
     it(`end by the monotonic clock, also where Unix time is set back (${offMs} ms off)`, () => {
       const { manual, clock, leases, claim } = setup(offMs);
       const record = claim("a");
-      assert.ok(leases.holds(record));
+      assert.ok(leases.isLeased(record));
       clock.back = LEASE_MS;
       manual.advance(LEASE_MS - 1);
-      assert.ok(leases.holds(record));
+      assert.ok(leases.isLeased(record));
       manual.advance(2);
-      assert.ok(!leases.holds(record));
+      assert.ok(!leases.isLeased(record));
       // Other claims since have not made it forget that.
       for (let i = 0; i < 10; i++) claim(`b-${i}`);
-      assert.ok(!leases.holds(record));
+      assert.ok(!leases.isLeased(record));
     });
   }
 
@@ -58,35 +58,39 @@ describe("leases by the clocks of their process", () => {
     const { clock, leases, claim } = setup();
     const record = claim("a");
     clock.back = -LEASE_MS;
-    assert.ok(!leases.holds(record));
+    assert.ok(!leases.isLeased(record));
   });
 
   it("hold on once they are renewed, and no more once another has them", async () => {
     const { manual, leases, claim, answers } = setup();
     const [kept, lost] = [claim("kept"), claim("lost")];
     let losses = 0;
-    const held = leases.hold("outbox", [kept, lost], () => losses += 1);
+    const held = leases.renewUntilReleased("outbox", [kept, lost], () => losses += 1);
     answers.push(true, false);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
     assert.equal(losses, 1);
-    assert.deepEqual([kept, lost].map((record) => leases.holds(record)), [true, false]);
+    assert.deepEqual([kept, lost].map((record) => leases.isLeased(record)), [true, false]);
     manual.advance(LEASE_MS - 1);
-    assert.ok(leases.holds(kept));
+    assert.ok(leases.isLeased(kept));
     held.release();
   });
 
   it("that a settlement ends are not renewed, and are no loss, until they are released", async () => {
     const { manual, leases, claim, renewed } = setup();
     const [settled, open] = [claim("settled"), claim("open")];
-    const held = leases.hold("outbox", [settled, open], () => assert.fail("none was lost"));
+    const held = leases.renewUntilReleased(
+      "outbox",
+      [settled, open],
+      () => assert.fail("none was lost"),
+    );
     leases.ending(settled);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
     assert.deepEqual(renewed, [["open"]]);
     held.release();
     // The same object again, as where a batch is given up and each of it is handled by itself.
-    const again = leases.hold("outbox", [settled]);
+    const again = leases.renewUntilReleased("outbox", [settled]);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
     assert.deepEqual(renewed, [["open"], ["settled"]]);

@@ -32,8 +32,8 @@ const STATES: readonly State[] = [
 const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   confirm: { kind: "confirm" },
   cancel: { kind: "cancel" },
-  ask_again: {
-    kind: "ask_again",
+  check_again: {
+    kind: "check_again",
     atMs: NOW_MS + 700,
     checks: 4,
     unreachable: 2,
@@ -42,9 +42,9 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   park: { kind: "park", reason: "checks used up" },
   succeed: { kind: "succeed" },
   fail: { kind: "fail", reason: "Error-->no", retryable: true },
-  abandon: { kind: "abandon" },
-  overdue: { kind: "overdue" },
-  undeliverable: { kind: "undeliverable", reason: "QStash gave it up" },
+  crash_limit: { kind: "crash_limit" },
+  deadline_exceeded: { kind: "deadline_exceeded" },
+  dead_letter: { kind: "dead_letter", reason: "QStash gave it up" },
   release: { kind: "release", delayMs: 500 },
   stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
@@ -55,27 +55,27 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
 const STEPS: Readonly<Record<string, State>> = {
   "outbox prepared confirm": "scheduled",
   "outbox prepared cancel": "cancelled",
-  "outbox prepared ask_again": "prepared",
+  "outbox prepared check_again": "prepared",
   "outbox prepared park": "in_doubt",
   "outbox in_doubt confirm": "scheduled",
   "outbox in_doubt cancel": "cancelled",
-  "outbox in_doubt ask_again": "prepared",
+  "outbox in_doubt check_again": "prepared",
   "outbox scheduled succeed": "succeeded",
   "outbox scheduled fail": "scheduled",
   "outbox scheduled release": "scheduled",
   "outbox scheduled stopping": "scheduled",
   "outbox scheduled unroutable": "scheduled",
-  "outbox scheduled abandon": "failed",
-  "outbox scheduled overdue": "failed",
+  "outbox scheduled crash_limit": "failed",
+  "outbox scheduled deadline_exceeded": "failed",
   "outbox scheduled cancel": "cancelled",
   "outbox failed retry": "scheduled",
-  "outbox succeeded undeliverable": "failed",
+  "outbox succeeded dead_letter": "failed",
   "inbox scheduled succeed": "succeeded",
   "inbox scheduled fail": "scheduled",
   "inbox scheduled release": "scheduled",
   "inbox scheduled unroutable": "scheduled",
-  "inbox scheduled abandon": "failed",
-  "inbox scheduled overdue": "failed",
+  "inbox scheduled crash_limit": "failed",
+  "inbox scheduled deadline_exceeded": "failed",
   "inbox failed retry": "scheduled",
 };
 
@@ -243,7 +243,7 @@ describe("attempts and crashes", () => {
   });
 
   it("say how many workers never came back", () => {
-    const { state, reason } = step({ crashes: 5 }, EVENTS.abandon);
+    const { state, reason } = step({ crashes: 5 }, EVENTS.crash_limit);
     assert.equal(state, "failed");
     assert.match(reason ?? "", /5 workers/);
   });
@@ -337,12 +337,12 @@ describe("when a message is due", () => {
 
 describe("a half message", () => {
   it("keeps what a check learnt, and is due for the next one", () => {
-    const patch = step({ state: "prepared" }, EVENTS.ask_again);
+    const patch = step({ state: "prepared" }, EVENTS.check_again);
     assert.deepEqual(
       [patch.checks, patch.unreachable, patch.dueAtMs, patch.reason],
       [4, 2, NOW_MS + 700, "did not answer"],
     );
-    const past = { ...EVENTS.ask_again, atMs: NOW_MS - 1 } as LifecycleEvent;
+    const past = { ...EVENTS.check_again, atMs: NOW_MS - 1 } as LifecycleEvent;
     assert.equal(step({ state: "prepared" }, past).dueAtMs, NOW_MS);
   });
 
@@ -359,14 +359,14 @@ describe("a half message", () => {
 describe("when a message expires", () => {
   const settling: readonly (readonly [EventKind, "succeededMs" | "failedMs" | "cancelledMs"])[] = [
     ["succeed", "succeededMs"],
-    ["overdue", "failedMs"],
-    ["abandon", "failedMs"],
-    ["undeliverable", "failedMs"],
+    ["deadline_exceeded", "failedMs"],
+    ["crash_limit", "failedMs"],
+    ["dead_letter", "failedMs"],
     ["cancel", "cancelledMs"],
   ];
   for (const [event, field] of settling) {
     it(`${event}: after ${field} of the policy, or never`, () => {
-      const from = { state: event === "undeliverable" ? "succeeded" : "scheduled" } as const;
+      const from = { state: event === "dead_letter" ? "succeeded" : "scheduled" } as const;
       assert.equal(step(from, EVENTS[event]).expiresAtMs, NOW_MS + DEFAULT_EXPIRY[field]!);
       const forEver = { ...DEFAULT_POLICY, expiry: { ...DEFAULT_EXPIRY, [field]: null } };
       assert.equal(step(from, EVENTS[event], forEver).expiresAtMs, null);

@@ -238,20 +238,20 @@ describe("verifyQstash and the URL", () => {
       return (await ours({ token, url, route, options: { url: configured } })).ok;
     };
     const whole = "https://orders.example/deliver";
-    const gone = "https://orders.example/undeliverable";
+    const gone = "https://orders.example/dead-letter";
     for (const configured of ["https://orders.example", whole, { deliver: whole }]) {
       assert.equal(await at(whole, "deliver", configured), true);
-      assert.equal(await at(whole, "undeliverable", configured), false);
+      assert.equal(await at(whole, "dead-letter", configured), false);
       assert.equal(await at(gone, "deliver", configured), false);
     }
-    assert.equal(await at(gone, "undeliverable", "https://orders.example"), true);
+    assert.equal(await at(gone, "dead-letter", "https://orders.example"), true);
     const hooks = {
       deliver: "https://o.example/hook/7",
       undeliverable: "https://o.example/hook/8",
     };
     assert.equal(await at(hooks.deliver, "deliver", hooks), true);
-    assert.equal(await at(hooks.undeliverable, "undeliverable", hooks), true);
-    assert.equal(await at(hooks.deliver, "undeliverable", hooks), false);
+    assert.equal(await at(hooks.undeliverable, "dead-letter", hooks), true);
+    assert.equal(await at(hooks.deliver, "dead-letter", hooks), false);
     assert.equal(await at(hooks.undeliverable, "deliver", hooks), false);
     assert.equal(await at(hooks.deliver, "tick", hooks), false);
   });

@@ -22,15 +22,15 @@ export class BoxKeys {
   /** Every record by when it was added. */
   readonly all: string;
   /** Records that a worker holds or died with, by when that lease ends. */
-  readonly suspect: string;
+  readonly expired: string;
   /** Prepared records by when their outcome is next asked for. */
-  readonly half: string;
+  readonly prepared: string;
   /** Settled records by when they may be deleted. */
   readonly expiring: string;
   /** The buckets of what is remembered of deleted records, by when the last of each may have arrived. */
   readonly memory: string;
   /** When the latest message arrived whose record was deleted and that is not remembered. */
-  readonly forgotten: string;
+  readonly pruned: string;
   readonly #box: Box;
 
   constructor(base: string, box: Box) {
@@ -38,15 +38,15 @@ export class BoxKeys {
     this.#box = box;
     this.totals = `${this.base}totals`;
     this.all = `${this.base}all`;
-    this.suspect = `${this.base}suspect`;
-    this.half = `${this.base}half`;
+    this.expired = `${this.base}suspect`;
+    this.prepared = `${this.base}half`;
     this.expiring = `${this.base}expiring`;
     this.memory = `${this.base}memory`;
-    this.forgotten = `${this.base}forgotten`;
+    this.pruned = `${this.base}forgotten`;
   }
 
   /** Records of a group that no worker died with, by when they are due; the outbox has one queue for all. */
-  fresh(group: string): string {
+  ready(group: string): string {
     return this.#box === "outbox" ? `${this.base}fresh` : `${this.base}fresh:${groupName(group)}`;
   }
 
@@ -70,11 +70,11 @@ export class BoxKeys {
     return [
       this.totals,
       this.all,
-      this.suspect,
-      this.half,
+      this.expired,
+      this.prepared,
       this.expiring,
       ...LISTED.map((state) => this.list(state)),
-      ...new Set([...groups].map((group) => this.fresh(group))),
+      ...new Set([...groups].map((group) => this.ready(group))),
     ];
   }
 }

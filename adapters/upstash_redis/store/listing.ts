@@ -53,7 +53,7 @@ async function readSet(
   const { box, states, name, group, limit } = query;
   const listed: Listed[] = [];
   let after = query.after &&
-    { at: String(query.after.createdAtMs), member: place(query.after.key) };
+    { at: String(query.after.createdAtMs), member: cursorOf(query.after.key) };
   for (;;) {
     const [said, ...answer] = await client.run(LIST_SCRIPT, [`${keys.base}${source}`], [
       base,
@@ -78,7 +78,7 @@ async function readSet(
 }
 
 /** A page may go on from any text, even from what could not be stored. */
-function place({ id, group }: RecordKey): string {
+function cursorOf({ id, group }: RecordKey): string {
   return memberOf({ id: id.toWellFormed(), group: group.toWellFormed() });
 }
 

@@ -29,8 +29,8 @@ interface Bucket {
 export function bucketOf(arrivedAtMs: number, nowMs: number, sinceMs: number): Bucket {
   if (sinceMs === -Infinity) return { name: "all", ends: "+inf" };
   const width = Math.max(Math.ceil((nowMs - sinceMs) / BUCKETS), LEAST_WIDTH_MS);
-  const place = Math.floor(arrivedAtMs / width);
-  return { name: `${width}.${place}`, ends: String((place + 1) * width) };
+  const index = Math.floor(arrivedAtMs / width);
+  return { name: `${width}.${index}`, ends: String((index + 1) * width) };
 }
 
 /** A memory as text: its key in 22 characters, its content in 22, `f` or `h`, and who delivered it, if known. */
@@ -47,9 +47,9 @@ export function returningCall(
 ): Call {
   const additions = additionsOf(returning);
   const call = writeCall(keys, "each", { box: "inbox", list: [] }, additions, nowMs, token);
-  const { memory, forgotten, totals } = keys.inbox;
+  const { memory, pruned, totals } = keys.inbox;
   return {
-    keys: [memory, forgotten, totals, ...call.keys],
+    keys: [memory, pruned, totals, ...call.keys],
     args: [
       String(returning.length),
       String(Math.floor(nowMs)),
@@ -67,15 +67,15 @@ export function returnResultsOf(
   returning: readonly ReturningRecord[],
   answer: readonly unknown[],
 ): ReturnResult[] {
-  const words = answer.slice(0, returning.length).map(String);
-  const left = returning.filter((_, i) => words[i] === "-");
+  const codes = answer.slice(0, returning.length).map(String);
+  const left = returning.filter((_, i) => codes[i] === "-");
   // After a word for settlements, of which there are none.
   const added = addResultsOf(additionsOf(left), answer.slice(returning.length + 1));
   let next = 0;
-  return words.map((word): ReturnResult => {
-    if (word === "!") return { added: false, forgotten: true };
-    if (word === "-") return added[next++] ?? { added: true };
-    return { added: false, remembered: rememberedOf(word.slice(1)) };
+  return codes.map((code): ReturnResult => {
+    if (code === "!") return { added: false, mayBePruned: true };
+    if (code === "-") return added[next++] ?? { added: true };
+    return { added: false, remembered: rememberedOf(code.slice(1)) };
   });
 }
 

@@ -9,7 +9,7 @@ import type { Client } from "./client.ts";
 import { LISTED, memberOf } from "./keys.ts";
 import { bucketOf, memoryText } from "./memory.ts";
 import { recordOf } from "./record_text.ts";
-import { EXPIRED_SCRIPT, FORGET_SCRIPT, PRUNE_SCRIPT, REMEMBER_SCRIPT } from "./scripts.ts";
+import { EXPIRED_SCRIPT, PRUNE_MEMORY_SCRIPT, PRUNE_SCRIPT, REMEMBER_SCRIPT } from "./scripts.ts";
 import type { Keys } from "./writes.ts";
 
 /** Where the records are. */
@@ -26,7 +26,7 @@ const PRUNE_STEP = 1_000;
 const READ_STEP = 500;
 const MAX_READ = 4 * 1024 * 1024;
 /** How many buckets of memories one call deletes at the most. */
-const FORGET_STEP = 10;
+const PRUNE_MEMORY_STEP = 10;
 
 /** See `Store.prune`. */
 export async function prune(
@@ -35,12 +35,12 @@ export async function prune(
   nowMs: number,
   limit: number,
 ): Promise<number> {
-  const { expiring, totals, all, forgotten, list } = prunedKeys(keys, box);
+  const { expiring, totals, all, pruned, list } = prunedKeys(keys, box);
   if (!await hasUpTo(client, expiring, String(nowMs))) return 0;
   let deleted = 0;
   for (let isMore = true; isMore && deleted < limit;) {
     const most = Math.min(limit - deleted, PRUNE_STEP);
-    const [said] = await client.run(PRUNE_SCRIPT, [expiring, totals, all, forgotten, ...list], [
+    const [said] = await client.run(PRUNE_SCRIPT, [expiring, totals, all, pruned, ...list], [
       base,
       box,
       String(nowMs),
@@ -64,7 +64,7 @@ export async function pruneRemembering(
   remembering: Remembering,
 ): Promise<number> {
   const { client, keys, base } = pruned;
-  const { expiring, memory, forgotten } = keys.inbox;
+  const { expiring, memory } = keys.inbox;
   let deleted = 0;
   if (await hasUpTo(client, expiring, String(nowMs))) {
     for (let gone = 1; gone > 0 && deleted < limit;) {
@@ -74,10 +74,10 @@ export async function pruneRemembering(
   }
   const { sinceMs } = remembering;
   if (sinceMs === -Infinity || !await hasUpTo(client, memory, `(${sinceMs}`)) return deleted;
-  await client.run(FORGET_SCRIPT, [memory, forgotten], [
+  await client.run(PRUNE_MEMORY_SCRIPT, [memory, keys.inbox.pruned], [
     base,
     String(sinceMs),
-    String(FORGET_STEP),
+    String(PRUNE_MEMORY_STEP),
   ]);
   return deleted;
 }
@@ -88,7 +88,7 @@ async function rememberSome(
   limit: number,
   { sinceMs, entriesOf }: Remembering,
 ): Promise<number> {
-  const { expiring, totals, all, memory, forgotten, list } = prunedKeys(keys, "inbox");
+  const { expiring, totals, all, memory, pruned, list } = prunedKeys(keys, "inbox");
   const now = String(nowMs);
   const answer = await client.run(EXPIRED_SCRIPT, [expiring], [
     base,
@@ -96,7 +96,7 @@ async function rememberSome(
     String(limit),
     String(MAX_READ),
   ]);
-  const words: string[] = [];
+  const fields: string[] = [];
   const records = [];
   for (let i = 0; i + 2 < answer.length; i += 3) {
     const [member, standing, message] = answer.slice(i, i + 3).map(String) as [
@@ -106,7 +106,7 @@ async function rememberSome(
     ];
     // Without a standing there is nothing, and without a message nothing to remember.
     if (standing === "" || message === "") {
-      words.push(member, standing.split(" ")[7] ?? "", "-", "", "");
+      fields.push(member, standing.split(" ")[7] ?? "", "-", "", "");
     } else records.push(recordOf("inbox", member, standing, message));
   }
   const kept = records.filter(({ createdAtMs }) => createdAtMs >= sinceMs);
@@ -117,13 +117,13 @@ async function rememberSome(
     const where = entry === undefined
       ? ["-", "", ""]
       : [bucket.name, bucket.ends, memoryText(entry)];
-    words.push(memberOf(record), String(record.createdAtMs), ...where);
+    fields.push(memberOf(record), String(record.createdAtMs), ...where);
   }
-  if (words.length === 0) return 0;
+  if (fields.length === 0) return 0;
   const [said] = await client.run(
     REMEMBER_SCRIPT,
-    [expiring, totals, all, memory, forgotten, ...list],
-    [base, now, ...words],
+    [expiring, totals, all, memory, pruned, ...list],
+    [base, now, ...fields],
   );
   return Number(String(said).slice(1));
 }
@@ -134,7 +134,7 @@ async function hasUpTo(client: Client, key: string, max: string): Promise<boolea
 }
 
 function prunedKeys(keys: Keys, box: Box) {
-  const { expiring, totals, all, memory, forgotten } = keys[box];
+  const { expiring, totals, all, memory, pruned } = keys[box];
   const list = LISTED.map((state) => keys[box].list(state));
-  return { expiring, totals, all, memory, forgotten, list };
+  return { expiring, totals, all, memory, pruned, list };
 }

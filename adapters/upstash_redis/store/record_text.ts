@@ -60,8 +60,8 @@ export function standingText(
     reason,
     details,
   });
-  const words = [...headWords(head), NOBODY, token];
-  return `s1 ${words.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
+  const fields = [...headFields(head), NOBODY, token];
+  return `s1 ${fields.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
 }
 
 /** What a patch sets beside the words of the first line. */
@@ -90,7 +90,7 @@ export function replyLine(reply: string | null): string {
 }
 
 /** A time as scripts read it: whole milliseconds, never early. */
-export function timeWord(timeMs: number | null): string {
+export function timeField(timeMs: number | null): string {
   return timeMs === null ? "-" : String(Math.ceil(timeMs));
 }
 
@@ -156,26 +156,26 @@ const COUNTED: readonly State[] = [
 
 /** How many records there are in each state, from what scripts keep of it. */
 export function countsOf(totals: string | null): StateCounts {
-  const [, ...words] = (totals ?? "").split(" ");
-  const counts = COUNTED.map((state, i) => [state, Number(words[i] ?? 0)]);
+  const [, ...fields] = (totals ?? "").split(" ");
+  const counts = COUNTED.map((state, i) => [state, Number(fields[i] ?? 0)]);
   return Object.fromEntries(counts) as StateCounts;
 }
 
-function headWords(head: Head): string[] {
+function headFields(head: Head): string[] {
   return [
     head.state,
     String(head.epoch),
-    timeWord(head.leaseUntilMs),
-    timeWord(head.dueAtMs),
+    timeField(head.leaseUntilMs),
+    timeField(head.dueAtMs),
     String(head.crashes),
-    timeWord(head.expiresAtMs),
+    timeField(head.expiresAtMs),
     String(head.createdAtMs),
     String(head.size),
   ];
 }
 
-function timeOf(word: string | undefined): number | null {
-  return word === "-" ? null : Number(word);
+function timeOf(field: string | undefined): number | null {
+  return field === "-" ? null : Number(field);
 }
 
 function messageOf(id: string, text: string): Message {

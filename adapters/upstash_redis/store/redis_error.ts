@@ -39,8 +39,8 @@ const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
 export function refusal(error: unknown): AtlastError {
   if (isInstance(error, AtlastError)) return error;
   const said = plainError(error);
-  for (const [words, code, wanted] of KNOWN) {
-    if (words.test(said)) {
+  for (const [details, code, wanted] of KNOWN) {
+    if (details.test(said)) {
       return new AtlastError(code, `Cannot use Upstash Redis: ${said}; ${wanted}`);
     }
   }

@@ -169,7 +169,7 @@ export class ScriptTransaction implements RedisTransaction {
           String(Math.ceil(atMs)),
           this.#token,
         ]),
-        ...this.#commands.flatMap((words) => [String(words.length), ...words]),
+        ...this.#commands.flatMap((fields) => [String(fields.length), ...fields]),
         ...write.args,
       ],
     );

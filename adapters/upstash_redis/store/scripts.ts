@@ -5,8 +5,8 @@
  */
 import { Script } from "./client.ts";
 import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
-import { ASK_FENCE } from "./lua/fence.ts";
-import { ADD_UNLESS_KNOWN, EXPIRED, FORGET, REMEMBER } from "./lua/memory.ts";
+import { CHECK_FENCE } from "./lua/fence.ts";
+import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
 import { DUE_AT_THE_LATEST, MAKE_DUE, WAITING } from "./lua/unroutable.ts";
@@ -25,7 +25,7 @@ export const LIST_SCRIPT: Script = new Script(LIST);
 /** Deletes what expired. */
 export const PRUNE_SCRIPT: Script = new Script(PRUNE);
 /** Asks a fence. */
-export const ASK_SCRIPT: Script = new Script(ASK_FENCE);
+export const CHECK_SCRIPT: Script = new Script(CHECK_FENCE);
 /** Draws the id of the service. */
 export const SERVICE_ID_SCRIPT: Script = new Script(SERVICE_ID);
 /** Reads what expired. */
@@ -33,7 +33,7 @@ export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
 /** Deletes what expired and remembers it. */
 export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
 /** Deletes what was remembered long enough. */
-export const FORGET_SCRIPT: Script = new Script(FORGET);
+export const PRUNE_MEMORY_SCRIPT: Script = new Script(PRUNE_MEMORY);
 /** Adds what is not known. */
 export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
 /** Says when something is due, unless it rests while it waits for a route. */

@@ -7,7 +7,7 @@ import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import type { Script } from "./client.ts";
 import { keyOfMember } from "./keys.ts";
-import { timeWord } from "./record_text.ts";
+import { timeField } from "./record_text.ts";
 import { MAKE_DUE_SCRIPT, WAITING_SCRIPT } from "./scripts.ts";
 import type { Call, Keys } from "./writes.ts";
 
@@ -21,12 +21,12 @@ export async function makeUnroutableDue(
   box: Box,
   { nowMs, untilMs, isTaken }: UnroutableRequest,
   queues: Call["keys"],
-  words: readonly string[],
+  fields: readonly string[],
 ): Promise<number> {
-  const now = timeWord(nowMs);
+  const now = timeField(nowMs);
   const waiting = await run(WAITING_SCRIPT, {
     keys: queues,
-    args: [box, now, timeWord(untilMs), ...words],
+    args: [box, now, timeField(untilMs), ...fields],
   });
   const members: string[] = [];
   for (let i = 0; i + 1 < waiting.length; i += 2) {

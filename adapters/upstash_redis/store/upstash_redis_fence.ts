@@ -16,7 +16,7 @@ import { Client, type UpstashRedisClient } from "./client.ts";
 import { isMulti } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { type RedisTransaction, ScriptTransaction } from "./redis_transaction.ts";
-import { ASK_SCRIPT } from "./scripts.ts";
+import { CHECK_SCRIPT } from "./scripts.ts";
 import type { UpstashRedisOptions } from "./upstash_redis_store.ts";
 
 /** Where a fence keeps its keys, and where its time comes from. */
@@ -93,10 +93,10 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
     tx.fence({ id, row: this.#row(id), set: this.#rows, member: memberOf(id), atMs: nowMs });
   }
 
-  async ask({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
+  async check({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     if (signal.aborted) return "unknown";
     const [said] = await this.#client.run(
-      ASK_SCRIPT,
+      CHECK_SCRIPT,
       [this.#row(id), this.#rows],
       [memberOf(id), String(Math.ceil(this.#now()))],
     );
@@ -148,7 +148,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
     return found.slice(0, limit);
   }
 
-  async forget(ids: readonly string[]): Promise<void> {
+  async prune(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     // A row without its place in the set would never be found again; the other way round it is tried again.
     await this.#client.plain((redis) => redis.del(...ids.map((id) => this.#row(id))));

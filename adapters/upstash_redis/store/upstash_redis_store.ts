@@ -59,7 +59,7 @@ import {
   SERVICE_ID_SCRIPT,
   WRITE_SCRIPT,
 } from "./scripts.ts";
-import { countsOf, recordOf, timeWord } from "./record_text.ts";
+import { countsOf, recordOf, timeField } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
 import { makeUnroutableDue } from "./unroutable.ts";
 import {
@@ -183,20 +183,20 @@ class RedisStore implements UpstashRedisStore {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     const { box, kind, groups, key, nowMs, leaseUntilMs } = request;
-    const limit = kind === "suspect" ? Math.min(request.limit, 1) : request.limit;
+    const limit = kind === "expired" ? Math.min(request.limit, 1) : request.limit;
     if (limit <= 0 || groups?.length === 0 || (key && !isStorable(key))) return [];
     const among = key === undefined ? groups : [key.group];
     const answer = await this.#run(CLAIM_SCRIPT, {
-      keys: this.#queues(box, kind === "half" ? "prepared" : "scheduled", among),
+      keys: this.#queues(box, kind === "prepared" ? "prepared" : "scheduled", among),
       args: [
         box,
         kind,
         String(limit),
         String(nowMs),
-        timeWord(leaseUntilMs),
+        timeField(leaseUntilMs),
         String(MAX_CLAIM),
         key === undefined ? "*" : `=${memberOf(key)}`,
-        ...groupWords(groups),
+        ...groupFields(groups),
       ],
     });
     const claimed: StoredRecord[] = [];
@@ -209,13 +209,13 @@ class RedisStore implements UpstashRedisStore {
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
     if (leases.length === 0) return [];
-    const { suspect, half } = this.#keys[box];
+    const { expired, prepared } = this.#keys[box];
     const members = leases.map(({ key }) => memberOf(key));
     const [bits] = await this.#run(RENEW_SCRIPT, {
-      keys: [suspect, half, ...members.map((member) => this.#keys[box].standing(member))],
+      keys: [expired, prepared, ...members.map((member) => this.#keys[box].standing(member))],
       args: [
         box,
-        timeWord(leaseUntilMs),
+        timeField(leaseUntilMs),
         ...leases.flatMap(({ epoch }, i) => [members[i] as string, String(epoch)]),
       ],
     });
@@ -325,8 +325,8 @@ class RedisStore implements UpstashRedisStore {
       keys: queues,
       args: [
         box,
-        ...(isPatient ? [timeWord(nowMs), timeWord(unroutableForMs)] : [state]),
-        ...groupWords(groups),
+        ...(isPatient ? [timeField(nowMs), timeField(unroutableForMs)] : [state]),
+        ...groupFields(groups),
       ],
     });
     const at = String(said).slice(1);
@@ -338,7 +338,7 @@ class RedisStore implements UpstashRedisStore {
     if (groups?.length === 0) return 0;
     const run = (script: Script, call: Call) => this.#run(script, call);
     const queues = this.#queues(box, "scheduled", groups);
-    return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupWords(groups));
+    return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupFields(groups));
   }
 
   /** There are none. */
@@ -373,12 +373,12 @@ class RedisStore implements UpstashRedisStore {
     groups: readonly string[] | undefined,
   ): [string, ...string[]] {
     const keys = this.#keys[box];
-    if (state === "prepared") return [keys.half];
-    if (box === "inbox" && groups === undefined) return [keys.suspect, keys.totals];
-    const fresh = box === "outbox"
-      ? [keys.fresh("")]
-      : (groups ?? []).map((each) => keys.fresh(each));
-    return [keys.suspect, ...fresh];
+    if (state === "prepared") return [keys.prepared];
+    if (box === "inbox" && groups === undefined) return [keys.expired, keys.totals];
+    const ready = box === "outbox"
+      ? [keys.ready("")]
+      : (groups ?? []).map((each) => keys.ready(each));
+    return [keys.expired, ...ready];
   }
 }
 
@@ -389,7 +389,7 @@ function unmarked(text: string): string {
   return text.slice(SERVICE_ID_MARK.length);
 }
 
-function groupWords(groups: readonly string[] | undefined): string[] {
+function groupFields(groups: readonly string[] | undefined): string[] {
   return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
 }
 

@@ -13,7 +13,7 @@ import {
   recordOf,
   replyLine,
   standingText,
-  timeWord,
+  timeField,
 } from "./record_text.ts";
 
 /**
@@ -73,12 +73,12 @@ export function writeCall(
       String(epoch),
       claimed === "either" ? "e" : claimed ? "y" : "n",
       from,
-      ...patchWords(patch),
+      ...patchFields(patch),
       reply === undefined ? "=" : `+${replyLine(reply)}`,
       `${token}.${i}`,
     );
   });
-  additions.forEach(({ box, record, with: place }, i) => {
+  additions.forEach(({ box, record, with: index }, i) => {
     const member = memberOf(record);
     used.standing(box, member, record.group);
     used.message(box, member);
@@ -86,7 +86,7 @@ export function writeCall(
     args.push(
       box,
       member,
-      String(place),
+      String(index),
       standingText(record, nowMs, message, `${token}.${settlements.list.length + i}`),
       message,
     );
@@ -95,8 +95,8 @@ export function writeCall(
 }
 
 /** What became of settlements, from the script's answer. */
-export function bitsOf(word: unknown): boolean[] {
-  return [...String(word).slice(1)].map((bit) => bit === "1");
+export function bitsOf(bits: unknown): boolean[] {
+  return [...String(bits).slice(1)].map((bit) => bit === "1");
 }
 
 /** What became of additions, from the rest of the answer; null for one that was left out for another's sake. */
@@ -106,9 +106,9 @@ export function addResultsOf(
 ): (AddResult | null)[] {
   let at = 0;
   return additions.map(({ box, record }) => {
-    const word = answer[at++];
-    if (word === "+") return { added: true };
-    if (word !== "=") return null;
+    const code = answer[at++];
+    if (code === "+") return { added: true };
+    if (code !== "=") return null;
     const [standing, message] = [answer[at++] as string, answer[at++] as string];
     return { added: false, existing: existingOf(box, record, standing, message) };
   });
@@ -123,12 +123,12 @@ function existingOf(
   return recordOf(box, memberOf(record), standing, message);
 }
 
-function patchWords(patch: Patch): string[] {
+function patchFields(patch: Patch): string[] {
   return [
     patch.state,
-    timeWord(patch.dueAtMs),
+    timeField(patch.dueAtMs),
     String(patch.crashes),
-    timeWord(patch.expiresAtMs),
+    timeField(patch.expiresAtMs),
     patchLine(patch),
   ];
 }

@@ -77,7 +77,7 @@ export interface UpstashStreamTransportOptions {
    *
    * @default 3_600_000
    */
-  readonly forgetConsumerMs?: number;
+  readonly removeConsumerAfterMs?: number;
   /**
    * How often a message is handed over before it is parked.
    *
@@ -111,7 +111,7 @@ export interface StreamSettings {
   readonly takeOverEveryMs: number;
   readonly pruneEveryMs: number;
   readonly keepMs: number;
-  readonly forgetConsumerMs: number;
+  readonly removeConsumerAfterMs: number;
   readonly maxDeliveries: number;
   readonly maxRequestBytes: number;
 }
@@ -125,11 +125,13 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
   const { redis, names } = options;
   checkRedisClient(redis);
   for (const name of names ?? []) checkName(name);
-  let consumer = options.consumer === undefined ? undefined : word("consumer", options.consumer);
+  let consumer = options.consumer === undefined
+    ? undefined
+    : checkedName("consumer", options.consumer);
   return {
     redis: limitClient(redis, checkRequestTimeout(options.timeoutMs)),
     keys: keysUnder(keyBase(options.prefix)),
-    group: word("group", options.group),
+    group: checkedName("group", options.group),
     names: names === undefined ? null : new Set(names),
     // Not before it is used: Workers have no chance while a module is loaded.
     consumer: () => consumer ??= crypto.randomUUID(),
@@ -138,7 +140,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 600_000),
     keepMs: options.keepMs === 0 ? 0 : positive("keepMs", options.keepMs, 3_600_000),
-    forgetConsumerMs: positive("forgetConsumerMs", options.forgetConsumerMs, 3_600_000),
+    removeConsumerAfterMs: positive("forgetConsumerMs", options.removeConsumerAfterMs, 3_600_000),
     maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
     maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),
   };
@@ -159,7 +161,7 @@ function limitClient(redis: StreamClient, timeoutMs: number): StreamClient {
 }
 
 /** A word that is part of keys. */
-export function word(option: string, value: string): string {
+export function checkedName(option: string, value: string): string {
   if (typeof value === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(value)) return value;
   const got = typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : typeof value;
   throw new AtlastError(

@@ -17,7 +17,7 @@ const MARK = "~";
 /** An entry that was set aside. */
 export interface ParkedMessage {
   /** What it is called here; it is put back under this. */
-  readonly place: string;
+  readonly parkedId: string;
   /** Its stream. */
   readonly stream: string;
   /** The message's id; null for an entry that is no message. */
@@ -67,7 +67,7 @@ export class Parking {
       const all = listOf(items).map(String);
       for (let i = 0; i + 1 < all.length; i += 2) {
         const parked = parkedOf(all[i + 1]!);
-        if (parked !== null) found.set(all[i]!, { place: all[i]!, ...parked.message });
+        if (parked !== null) found.set(all[i]!, { parkedId: all[i]!, ...parked.message });
       }
       cursor = String(next ?? 0);
       if (cursor === "0") break;
@@ -80,25 +80,25 @@ export class Parking {
    *
    * @throws {AtlastError} `not_found`.
    */
-  async requeue(place: string, force: boolean): Promise<void> {
+  async requeue(parkedId: string, force: boolean): Promise<void> {
     const { redis, keys, group } = this.#settings;
-    const parked = parkedOf(String(await runOne(redis, ["HGET", this.#key, place])));
-    if (parked === null) throw notFound(place);
+    const parked = parkedOf(String(await runOne(redis, ["HGET", this.#key, parkedId])));
+    if (parked === null) throw notFound(parkedId);
     // In this order, for whoever dies in between: twice is harmless, never is not.
     const fields = force ? forcedFields(parked.fields) : parked.fields;
     await runOne(redis, ["XADD", requeuedKey(keys, group), "*", ...fields]);
-    await this.discard(place);
+    await this.discard(parkedId);
   }
 
   /** Drops one for good; false when it is not there. */
-  async discard(place: string): Promise<boolean> {
-    return Number(await runOne(this.#settings.redis, ["HDEL", this.#key, place])) > 0;
+  async discard(parkedId: string): Promise<boolean> {
+    return Number(await runOne(this.#settings.redis, ["HDEL", this.#key, parkedId])) > 0;
   }
 }
 
 function parkedOf(
   text: string,
-): { message: Omit<ParkedMessage, "place">; fields: string[] } | null {
+): { message: Omit<ParkedMessage, "parkedId">; fields: string[] } | null {
   const value = text.startsWith(MARK) ? parsed(text.slice(MARK.length)) : undefined;
   if (!isObject(value) || !Array.isArray(value["fields"])) return null;
   const { stream, id, reason, deliveries, parkedAtMs, fields } = value;
@@ -114,9 +114,9 @@ function parkedOf(
   };
 }
 
-function notFound(place: string): AtlastError {
+function notFound(parkedId: string): AtlastError {
   return new AtlastError(
     "not_found",
-    `Cannot put back ${JSON.stringify(place.slice(0, 100))}: nothing is parked there`,
+    `Cannot put back ${JSON.stringify(parkedId.slice(0, 100))}: nothing is parked there`,
   );
 }

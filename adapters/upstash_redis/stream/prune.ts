@@ -105,16 +105,16 @@ export class StreamPruner {
   }
 
   async #removeConsumers(key: string, answer: unknown): Promise<void> {
-    const { redis, group, consumer, forgetConsumerMs } = this.#settings;
+    const { redis, group, consumer, removeConsumerAfterMs } = this.#settings;
     const gone = listOf(answer).map(mapOf)
       .filter((info) =>
-        Number(info.get("pending")) === 0 && Number(info.get("idle")) >= forgetConsumerMs
+        Number(info.get("pending")) === 0 && Number(info.get("idle")) >= removeConsumerAfterMs
       )
       .map((info) => String(info.get("name")))
       .filter((name) => name !== consumer())
       .slice(0, MAX_REMOVED);
     if (gone.length === 0) return;
-    await runOne(redis, ["EVAL", REMOVE_CONSUMERS, 1, key, group, forgetConsumerMs, ...gone]);
+    await runOne(redis, ["EVAL", REMOVE_CONSUMERS, 1, key, group, removeConsumerAfterMs, ...gone]);
   }
 }
 

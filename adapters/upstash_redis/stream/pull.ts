@@ -11,7 +11,7 @@ import { unlessAborted } from "./abort.ts";
 import { Acks } from "./acks.ts";
 import { messageOf } from "./entry.ts";
 import { type Handed, handOver } from "./hand_over.ts";
-import { type Fetched, Held, waitMs } from "./held.ts";
+import { type Fetched, PendingEntries, waitMs } from "./pending_entries.ts";
 import type { StreamSettings } from "./options.ts";
 import type { Parking, ToPark } from "./parking.ts";
 import { type Entry, readNew } from "./reading.ts";
@@ -23,14 +23,14 @@ import { StreamPruner } from "./prune.ts";
 /** How many entries of a stream are fetched at once at the most; with what is held, below Upstash's limit. */
 const MAX_COUNT = 250;
 /** From this delivery on an entry is handed over alone: it may be what its consumers died of. */
-const SUSPECT_FROM = 3;
+const SLOW_FROM = 3;
 
 /** Fetches for one group. */
 export class Pull {
   readonly #settings: StreamSettings;
   readonly #parking: Parking;
   readonly #names: Names;
-  readonly #held = new Held();
+  readonly #pending = new PendingEntries();
   readonly #acks: Acks;
   readonly #takeOver: TakeOver;
   readonly #prune: StreamPruner;
@@ -60,7 +60,7 @@ export class Pull {
     // Acknowledgements that got lost on their way go first.
     await round.wait(() => this.#acks.flush());
     const own = new Set(names);
-    await this.#hand(this.#held.due(own, nowMs), round);
+    await this.#hand(this.#pending.due(own, nowMs), round);
     const more = this.#refusals > 0 && nowMs < this.#resumeAtMs
       ? false
       : await this.#fetch(names, round);
@@ -77,7 +77,7 @@ export class Pull {
     const count = isTrying ? 1 : Math.min(limit, MAX_COUNT);
     const streams = [...names.map((name) => streamKey(keys, name)), requeuedKey(keys, group)];
     const open = streams.filter((key) => (this.#full.get(key) ?? 0) <= nowMs);
-    const { entries, more, full } = this.#held.hasCapacity
+    const { entries, more, full } = this.#pending.hasCapacity
       ? await round.wait(() => readNew(this.#settings, names, open, count))
       : { entries: [], more: false, full: [] };
     for (const key of full) this.#full.set(key, nowMs + this.#settings.minIdleMs);
@@ -85,7 +85,7 @@ export class Pull {
     if (isTrying) return more && this.#refusals === 0;
     await round.attempt(async () => {
       const { won, entries } = await round.wait(() => this.#takeOver.run(streams, count, nowMs));
-      await this.#open(entries.filter((entry) => !this.#held.has(entry)), round);
+      await this.#open(entries.filter((entry) => !this.#pending.has(entry)), round);
       if (won) await round.wait(() => this.#prune.run(streams, nowMs));
     });
     return more || this.#takeOver.hasMore(streams);
@@ -94,7 +94,7 @@ export class Pull {
   /** Reads entries and hands them over; those that are no messages, or were fetched too often, are parked. */
   async #open(entries: readonly Entry[], round: Round): Promise<void> {
     const { maxDeliveries } = this.#settings;
-    this.#held.begin(entries);
+    this.#pending.begin(entries);
     const fetched: Fetched[] = [];
     const toPark: ToPark[] = [];
     for (const entry of entries) {
@@ -106,9 +106,9 @@ export class Pull {
       } else fetched.push({ entry, message: read, tries: 0, keptBefore: this.#kept });
     }
     await this.#park(toPark, round);
-    await this.#hand(fetched.filter(({ entry }) => entry.deliveries < SUSPECT_FROM), round);
-    for (const suspect of fetched.filter(({ entry }) => entry.deliveries >= SUSPECT_FROM)) {
-      await this.#hand([suspect], round);
+    await this.#hand(fetched.filter(({ entry }) => entry.deliveries < SLOW_FROM), round);
+    for (const slow of fetched.filter(({ entry }) => entry.deliveries >= SLOW_FROM)) {
+      await this.#hand([slow], round);
     }
   }
 
@@ -132,14 +132,14 @@ export class Pull {
       const result = handed[i] as Handed;
       const { entry, message } = one;
       if (isKept(result.kind)) {
-        this.#held.forget(entry);
+        this.#pending.remove(entry);
         this.#acks.add(entry);
         return;
       }
       const next = this.#afterTry(one, result);
       const reason = this.#reasonToPark(next, result);
       if (reason !== null) toPark.push({ entry, id: message.id, reason });
-      else this.#held.keep(next, nowMs + this.#wait(next, result));
+      else this.#pending.keep(next, nowMs + this.#wait(next, result));
     });
     await this.#park(toPark, round);
     // Also when the bus has stopped waiting: what was taken need not be fetched again.
@@ -177,14 +177,14 @@ export class Pull {
       for (const { entry } of toPark) this.#acks.add(entry);
     });
     // One that could not be parked stays with the server as fetched, and is found again.
-    for (const { entry } of toPark) this.#held.forget(entry);
+    for (const { entry } of toPark) this.#pending.remove(entry);
     await round.attempt(() => this.#acks.flush());
   }
 
   #nextAtMs(names: ReadonlySet<string>): number | null {
-    const heldAtMs = this.#held.nextAtMs(names);
-    if (this.#refusals === 0) return heldAtMs;
-    return Math.min(heldAtMs ?? Infinity, this.#resumeAtMs);
+    const pendingAtMs = this.#pending.nextAtMs(names);
+    if (this.#refusals === 0) return pendingAtMs;
+    return Math.min(pendingAtMs ?? Infinity, this.#resumeAtMs);
   }
 }
 

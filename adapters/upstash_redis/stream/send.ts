@@ -23,7 +23,7 @@ const COMMAND_BYTES = 500;
 
 /** An `XADD` on its way. */
 interface Adding {
-  readonly place: number;
+  readonly index: number;
   readonly name: string;
   readonly fields: { h: string; b: string };
   readonly bytes: number;
@@ -36,17 +36,17 @@ export async function send(
   signal: AbortSignalLike,
 ): Promise<SendResult[]> {
   const results: SendResult[] = messages.map(({ name }) => unroutable(name));
-  const addings = messages.flatMap((message, place) =>
-    carries(settings, message.name) ? [addingOf(message, place)] : []
+  const addings = messages.flatMap((message, index) =>
+    carries(settings, message.name) ? [addingOf(message, index)] : []
   );
   for (const some of requestsOf(addings, settings.maxRequestBytes)) {
     try {
       const sent = await unlessAborted(() => addAll(settings, some), signal);
-      some.forEach(({ place }, i) => results[place] = sent[i] as SendResult);
+      some.forEach(({ index }, i) => results[index] = sent[i] as SendResult);
     } catch (error) {
       // Whether it arrived nobody knows; sent again, it is known by its id.
       const failed = failure(plainError(error), some.length > 1);
-      for (const { place } of some) results[place] = failed;
+      for (const { index } of some) results[index] = failed;
     }
   }
   return results;
@@ -66,8 +66,8 @@ async function addAll(
   const first = await runAll(redis, "XADD", addings.map(addTo(settings, true)));
   const missing = addings.filter((_, i) => isMissing(first[i]));
   if (missing.length === 0) return addings.map((_, i) => resultOf(first[i]));
-  const again = await addNew(settings, missing);
-  return addings.map((adding, i) => again.get(adding) ?? resultOf(first[i]));
+  const retries = await addNew(settings, missing);
+  return addings.map((adding, i) => retries.get(adding) ?? resultOf(first[i]));
 }
 
 /** Adds messages to streams that are not there: makes those that some group takes by a pattern. */
@@ -133,10 +133,10 @@ function unread(name: string): SendResult {
   };
 }
 
-function addingOf(message: Message, place: number): Adding {
+function addingOf(message: Message, index: number): Adding {
   const fields = fieldsOf(message);
   const bytes = jsonBytes(fields.h) + jsonBytes(fields.b) + COMMAND_BYTES;
-  return { place, name: message.name, fields, bytes };
+  return { index, name: message.name, fields, bytes };
 }
 
 /** How many bytes a text takes in the request. */

@@ -37,10 +37,10 @@ import type {
 } from "../../../core/ports/transport.ts";
 import type { PullRequest, PullResult } from "../../../core/ports/pull.ts";
 import {
+  checkedName,
   settingsOf,
   type StreamSettings,
   type UpstashStreamTransportOptions,
-  word,
 } from "./options.ts";
 import { type ParkedMessage, Parking } from "./parking.ts";
 import { Pull } from "./pull.ts";
@@ -62,9 +62,9 @@ export interface UpstashStreamTransport extends Transport {
    *
    * @throws {AtlastError} `not_found`.
    */
-  requeue(place: string, options?: { readonly force?: boolean }): Promise<void>;
+  requeue(parkedId: string, options?: { readonly force?: boolean }): Promise<void>;
   /** Drops what was set aside for good; false when it is not there. */
-  discard(place: string): Promise<boolean>;
+  discard(parkedId: string): Promise<boolean>;
   /**
    * Removes a group that will never fetch again: streams are kept for it as long as it is there. Everything
    * that it has not fetched is lost to it, and what it set aside is deleted. A stream of which it was the last group
@@ -119,18 +119,18 @@ class StreamTransport implements UpstashStreamTransport {
   }
 
   async requeue(
-    place: string,
+    parkedId: string,
     { force = false }: { readonly force?: boolean } = {},
   ): Promise<void> {
-    await this.#parking.requeue(place, force);
+    await this.#parking.requeue(parkedId, force);
   }
 
-  async discard(place: string): Promise<boolean> {
-    return await this.#parking.discard(place);
+  async discard(parkedId: string): Promise<boolean> {
+    return await this.#parking.discard(parkedId);
   }
 
   async removeGroup(group: string): Promise<void> {
-    word("group", group);
+    checkedName("group", group);
     await removeGroup(this.#settings, group);
   }
 

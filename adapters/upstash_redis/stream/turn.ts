@@ -11,7 +11,7 @@ export class Turn {
   readonly #settings: StreamSettings;
   readonly #what: string;
   readonly #everyMs: number;
-  #askAtMs = -Infinity;
+  #readAtMs = -Infinity;
 
   constructor(settings: StreamSettings, what: string, everyMs: number) {
     this.#settings = settings;
@@ -24,9 +24,9 @@ export class Turn {
    * asks no more often than that, and many that live for one pull do the work no more often either.
    */
   async taken(nowMs: number): Promise<boolean> {
-    if (nowMs < this.#askAtMs) return false;
+    if (nowMs < this.#readAtMs) return false;
     const { redis, keys, group, consumer } = this.#settings;
-    this.#askAtMs = nowMs + this.#everyMs;
+    this.#readAtMs = nowMs + this.#everyMs;
     const key = keys("turn", this.#what, group);
     const answer = await runOne(redis, ["SET", key, consumer(), "NX", "PX", this.#everyMs]);
     return answer !== null;

@@ -62,7 +62,7 @@ export function retryDlqMessage(call: Call): Response {
 function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecord): string {
   const { limits, callerIp } = account.settings;
   const { config } = message;
-  const asked = readConfig(fields, limits, callerIp, account.now());
+  const requested = readConfig(fields, limits, callerIp, account.now());
   const has = (name: string) => fields.has(`upstash-${name}`);
   const { notBeforeMs: _, ...same } = config;
   account.removeFromDlq(dlqId);
@@ -76,12 +76,14 @@ function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecor
     ...(message.scheduleId === undefined ? {} : { scheduleId: message.scheduleId }),
     config: {
       ...same,
-      delayMs: asked.delayMs,
-      ...(asked.notBeforeMs === undefined ? {} : { notBeforeMs: asked.notBeforeMs }),
-      ...(has("retries") || has("retry-delay") ? { retry: asked.retry } : {}),
-      ...(has("timeout") ? { timeoutMs: asked.timeoutMs } : {}),
-      ...(asked.callback === undefined ? {} : { callback: asked.callback }),
-      ...(asked.failureCallback === undefined ? {} : { failureCallback: asked.failureCallback }),
+      delayMs: requested.delayMs,
+      ...(requested.notBeforeMs === undefined ? {} : { notBeforeMs: requested.notBeforeMs }),
+      ...(has("retries") || has("retry-delay") ? { retry: requested.retry } : {}),
+      ...(has("timeout") ? { timeoutMs: requested.timeoutMs } : {}),
+      ...(requested.callback === undefined ? {} : { callback: requested.callback }),
+      ...(requested.failureCallback === undefined
+        ? {}
+        : { failureCallback: requested.failureCallback }),
     },
     body: message.body,
     redacted: message.redacted,

@@ -15,7 +15,7 @@ import { checkedName, INVALID_SCHEME, json, Refusal } from "../refusal.ts";
 import { type Call, parsedJson } from "./call.ts";
 
 /** A message that may be published. */
-interface Parcel {
+interface Publication {
   readonly destination: string;
   readonly queueName?: string;
   readonly scheduleId?: string;
@@ -38,9 +38,9 @@ export async function publish(call: Call, deduplication: Deduplication): Promise
   const { account, engine, fields, destination } = call;
   const body = await call.body(account.settings.limits.maxMessageBytes);
   const [queueName] = call.params;
-  const parcel = await prepare(account, fields, destination ?? "", body, queueName);
-  spendQuota(account, [parcel]);
-  const receipts = commit(account, engine, deduplication, parcel);
+  const prepared = await prepare(account, fields, destination ?? "", body, queueName);
+  spendQuota(account, [prepared]);
+  const receipts = commit(account, engine, deduplication, prepared);
   const isDuplicate = !Array.isArray(receipts) && receipts.deduplicated;
   return json(receipts, isDuplicate ? 202 : 200);
 }
@@ -51,12 +51,12 @@ export async function publishBatch(call: Call, deduplication: Deduplication): Pr
   const { assume, faults } = account.settings;
   const items = parsedJson(await call.body(assume.maxBatchBytes));
   if (!Array.isArray(items)) throw new Refusal(400, "invalid request body: want a JSON array");
-  const parcels: Parcel[] = [];
-  for (const [i, item] of items.entries()) parcels.push(await prepareItem(account, item, i));
-  spendQuota(account, parcels);
-  const answers = parcels.map((parcel, index) => {
-    const error = faults.batchItem?.({ destination: parcel.destination, index });
-    return error === undefined ? commit(account, engine, deduplication, parcel) : { error };
+  const prepared: Publication[] = [];
+  for (const [i, item] of items.entries()) prepared.push(await prepareItem(account, item, i));
+  spendQuota(account, prepared);
+  const answers = prepared.map((each, index) => {
+    const error = faults.batchItem?.({ destination: each.destination, index });
+    return error === undefined ? commit(account, engine, deduplication, each) : { error };
   });
   return json(answers.length === 1 && assume.batchOfOne === "item" ? answers[0] : answers);
 }
@@ -72,7 +72,7 @@ export async function prepare(
   destination: string,
   body: Uint8Array<ArrayBuffer>,
   queueName?: string,
-): Promise<Parcel> {
+): Promise<Publication> {
   const { limits, callerIp, assume } = account.settings;
   const group = account.groups.get(destination);
   if (group === undefined && !isHttpUrl(destination)) throw new Refusal(400, INVALID_SCHEME);
@@ -110,9 +110,10 @@ export function commit(
   account: Account,
   engine: Engine,
   deduplication: Deduplication,
-  parcel: Parcel,
+  publication: Publication,
 ): Receipt | Receipt[] {
-  const { destination, queueName, scheduleId, config, body, redacted, deduplicationId } = parcel;
+  const { destination, queueName, scheduleId, config, body, redacted, deduplicationId } =
+    publication;
   const group = account.groups.get(destination);
   const known = deduplication.find(deduplicationId, destination);
   if (known !== undefined) {
@@ -146,15 +147,15 @@ export function commit(
 }
 
 /** Counts messages against the quota of the day. */
-function spendQuota(account: Account, parcels: readonly Parcel[]): void {
-  const count = parcels.reduce(
+function spendQuota(account: Account, publications: readonly Publication[]): void {
+  const count = publications.reduce(
     (sum, { destination }) => sum + (account.groups.get(destination)?.endpoints.length ?? 1),
     0,
   );
   account.quota.spend(count, account.now());
 }
 
-function prepareItem(account: Account, item: unknown, index: number): Promise<Parcel> {
+function prepareItem(account: Account, item: unknown, index: number): Promise<Publication> {
   const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
   const { destination, headers = {}, body = "", queue } = isObject
     ? item as Record<string, unknown>

@@ -62,7 +62,7 @@ export function resumeQueue(call: Call): Response {
 function setPaused({ account, engine }: Call, queue: QueueRecord, paused: boolean): void {
   queue.paused = paused;
   queue.updatedAtMs = account.now();
-  if (paused) return engine.lines.holdBack(queue.name);
+  if (paused) return engine.lines.pauseHead(queue.name);
   engine.lines.admit(queue.name);
   engine.soon();
 }

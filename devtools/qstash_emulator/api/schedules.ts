@@ -19,11 +19,11 @@ export async function createSchedule(call: Call, deduplication: Deduplication): 
   const { limits } = account.settings;
   const cron = fields.get("upstash-cron") ?? "";
   const next = nextTime(cron, account.now());
-  const asked = fields.get("upstash-schedule-id");
-  const id = asked === undefined ? account.newId("scd") : checkedName("schedule id", asked);
+  const request = fields.get("upstash-schedule-id");
+  const id = request === undefined ? account.newId("scd") : checkedName("schedule id", request);
   const body = await call.body(limits.maxMessageBytes);
   const queueName = fields.get("upstash-queue-name");
-  const parcel = await prepare(account, fields, destination ?? "", body, queueName);
+  const publication = await prepare(account, fields, destination ?? "", body, queueName);
   const known = account.schedules.get(id);
   if (known === undefined && account.schedules.size >= limits.schedules) {
     throw new Refusal(412, "quota maxSchedules exceeded");
@@ -32,12 +32,12 @@ export async function createSchedule(call: Call, deduplication: Deduplication): 
   const schedule: ScheduleRecord = {
     id,
     cron,
-    destination: parcel.destination,
+    destination: publication.destination,
     ...(queueName === undefined ? {} : { queueName }),
-    config: parcel.config,
+    config: publication.config,
     body,
     createdAtMs: account.now(),
-    redacted: parcel.redacted,
+    redacted: publication.redacted,
     paused: false,
     lastStates: new Map(),
     unschedule: () => {},
@@ -116,7 +116,7 @@ function trigger(
 ): void {
   const { id, destination, queueName, config, body, redacted } = schedule;
   schedule.lastStates.clear();
-  const parcel = {
+  const publication = {
     destination,
     ...(queueName === undefined ? {} : { queueName }),
     scheduleId: id,
@@ -125,7 +125,7 @@ function trigger(
     redacted,
     deduplicationId: null,
   };
-  for (const { messageId } of [commit(account, engine, deduplication, parcel)].flat()) {
+  for (const { messageId } of [commit(account, engine, deduplication, publication)].flat()) {
     schedule.lastStates.set(messageId, "IN_PROGRESS");
   }
 }

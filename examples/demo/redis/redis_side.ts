@@ -59,7 +59,7 @@ async function fenceOf(redis: Redis): Promise<Row[]> {
   const { signal } = new AbortController();
   return await Promise.all(rows.map(async ({ id }) => ({
     message_id: id,
-    outcome: await fence.ask({ id, name: "", epoch: 0 }, signal),
+    outcome: await fence.check({ id, name: "", epoch: 0 }, signal),
   })));
 }
 

@@ -70,7 +70,7 @@ export const askCases: FenceCases = {
     for (const id of ids) await operate(subject, id);
     for (const id of ids) assert.equal(await ask(subject.fence, id), "committed");
     assert.equal(await ask(subject.fence, "b"), "aborted");
-    await subject.fence.forget(ids);
+    await subject.fence.prune(ids);
     for (const id of ids) assert.equal(await ask(subject.fence, id), "aborted");
   },
 };

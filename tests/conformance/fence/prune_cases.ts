@@ -40,8 +40,8 @@ export const pruneCases: FenceCases = {
 
   "forgetting nothing, or what is not there, does nothing": async (subject) => {
     await writeRows(subject, [["m-1", NOW]]);
-    await subject.fence.forget([]);
-    await subject.fence.forget(["m-2"]);
+    await subject.fence.prune([]);
+    await subject.fence.prune(["m-2"]);
     assert.equal(await ask(subject.fence), "committed");
   },
 

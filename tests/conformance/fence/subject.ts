@@ -27,7 +27,7 @@ export const NOW = 1_800_000_000_000;
 
 /** Asks what became of an operation. */
 export function ask(fence: Fence, id = "m-1", signal?: AbortSignal): Promise<CheckAnswer> {
-  return fence.ask(
+  return fence.check(
     { id, name: "order.placed", epoch: 1 },
     signal ?? new AbortController().signal,
   );

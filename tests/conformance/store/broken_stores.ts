@@ -53,7 +53,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     async claim(request) {
       const claimed = await good.claim(request);
       for (let more = claimed; more.length > 0 && claimed.length < request.limit;) {
-        more = request.kind === "suspect" ? await good.claim(request) : [];
+        more = request.kind === "expired" ? await good.claim(request) : [];
         claimed.push(...more);
       }
       return claimed;
@@ -75,7 +75,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     async claim(request) {
       const claimed = await good.claim(request);
       if (claimed.length > 0 || request.key === undefined) return claimed;
-      return good.claim({ ...request, kind: request.kind === "fresh" ? "suspect" : "fresh" });
+      return good.claim({ ...request, kind: request.kind === "ready" ? "expired" : "ready" });
     },
   }),
   "claims one more than the limit": (good) => ({
@@ -90,7 +90,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       const seen = await good.list({ box: request.box, limit: 10, states: ["scheduled"] });
       const claimed = await good.claim(request);
       const free = seen.filter(({ leaseUntilMs }) => leaseUntilMs === null);
-      return claimed.length === 0 && request.kind === "fresh" ? free : claimed;
+      return claimed.length === 0 && request.kind === "ready" ? free : claimed;
     },
   }),
   "renews whatever it is given": () => ({

@@ -57,7 +57,7 @@ export const claimCases: StoreCases = {
 
   "a claimed record is not claimed again while the lease holds": async ({ store }) => {
     await addClaimed(store, recordOf("m-1"));
-    for (const kind of ["fresh", "suspect"] as const) {
+    for (const kind of ["ready", "expired"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: NOW + LEASE_MS - 1 }), []);
     }
   },
@@ -74,7 +74,7 @@ export const claimCases: StoreCases = {
       intervention(await at(1), { kind: "cancel" }),
     ]);
     await store.settle("outbox", [settlement(await claimOne(store))]);
-    for (const kind of ["fresh", "suspect"] as const) {
+    for (const kind of ["ready", "expired"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: LATER }), []);
     }
   },
@@ -88,12 +88,12 @@ export const claimCases: StoreCases = {
   "only the groups that are asked for are claimed": async ({ store }) => {
     const groups = ["a", "b", "c", "a b", ""];
     await store.add("inbox", groups.map((group) => recordOf(`m-${group}`, { group })), NOW);
-    const from = async (groups: string[], kind: "fresh" | "suspect" = "fresh") =>
+    const from = async (groups: string[], kind: "ready" | "expired" = "ready") =>
       ids(await claim(store, { box: "inbox", groups, kind, nowMs: LATER })).sort();
     assert.deepEqual(await from([]), []);
     assert.deepEqual(await from(["nobody"]), []);
     assert.deepEqual(await from(["a", "nobody", "c"]), ["m-a", "m-c"]);
-    assert.deepEqual(await from(["a"], "suspect"), []);
+    assert.deepEqual(await from(["a"], "expired"), []);
     assert.deepEqual(await from(["", "a b"]), ["m-", "m-a b"]);
     assert.deepEqual(ids(await claim(store, { box: "inbox" })), ["m-b"]);
   },
@@ -114,14 +114,14 @@ export const claimCases: StoreCases = {
       assert.deepEqual(await one(id), [], id);
     }
     assert.deepEqual(await one("m-1", { groups: ["a"] }), []);
-    assert.deepEqual(await one("m-1", { kind: "suspect" }), []);
-    assert.deepEqual(await one("m-1", { kind: "half" }), []);
+    assert.deepEqual(await one("m-1", { kind: "expired" }), []);
+    assert.deepEqual(await one("m-1", { kind: "prepared" }), []);
     const [claimed] = await one("m-1", { groups });
     assert.deepEqual([claimed?.id, claimed?.group, claimed?.epoch], ["m-1", "b", 1]);
     assert.deepEqual(await store.find("inbox", keyOf("m-1", "b")), claimed);
     assert.deepEqual(await one("m-1"), []);
-    assert.deepEqual(await one("m-1", { kind: "suspect" }), []);
-    assert.deepEqual(ids(await one("half", { kind: "half" })), ["half"]);
+    assert.deepEqual(await one("m-1", { kind: "expired" }), []);
+    assert.deepEqual(ids(await one("half", { kind: "prepared" })), ["half"]);
     assert.deepEqual(ids(await one("later", { nowMs: NOW + 1 })), ["later"]);
     assert.deepEqual(ids(await claim(store, { box: "inbox" })).sort(), ["earlier", "m-1"]);
   },
@@ -133,9 +133,9 @@ export const claimCases: StoreCases = {
     await claim(store);
     const choice = { key: keyOf("m-1"), nowMs: LATER } as const;
     assert.deepEqual(await claim(store, choice), []);
-    const claimed = await claimOne(store, { ...choice, kind: "suspect" });
+    const claimed = await claimOne(store, { ...choice, kind: "expired" });
     assert.deepEqual([claimed.id, claimed.crashes, claimed.epoch], ["m-1", 1, 2]);
-    assert.deepEqual(ids([await claimOne(store, { kind: "suspect", nowMs: LATER })]), ["m-0"]);
+    assert.deepEqual(ids([await claimOne(store, { kind: "expired", nowMs: LATER })]), ["m-0"]);
   },
 
   "a full group does not hide another's records": async ({ store }) => {

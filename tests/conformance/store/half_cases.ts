@@ -23,7 +23,7 @@ const KEY = keyOf("m-1");
 const CONFIRM = { kind: "confirm" } as const;
 const CANCEL = { kind: "cancel" } as const;
 const ASK_AGAIN = {
-  kind: "ask_again",
+  kind: "check_again",
   atMs: NOW + 1_000,
   checks: 1,
   unreachable: 2,
@@ -36,31 +36,31 @@ export const halfCases: StoreCases = {
     { store },
   ) => {
     await store.add("outbox", [prepared("m-1", { dueAtMs: NOW + 10 })], NOW);
-    assert.deepEqual(await claim(store, { kind: "half", nowMs: NOW + 9 }), []);
-    for (const kind of ["fresh", "suspect"] as const) {
+    assert.deepEqual(await claim(store, { kind: "prepared", nowMs: NOW + 9 }), []);
+    for (const kind of ["ready", "expired"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: NOW + 10 }), []);
     }
-    const [claimed] = await claim(store, { kind: "half", nowMs: NOW + 10 });
+    const [claimed] = await claim(store, { kind: "prepared", nowMs: NOW + 10 });
     assert.deepEqual([claimed?.state, claimed?.epoch], ["prepared", 1]);
-    assert.deepEqual(await claim(store, { kind: "half", nowMs: NOW + 10 }), []);
+    assert.deepEqual(await claim(store, { kind: "prepared", nowMs: NOW + 10 }), []);
   },
 
   "a check claims no record that is scheduled": async ({ store }) => {
     await store.add("outbox", [recordOf("m-1")], NOW);
-    assert.deepEqual(await claim(store, { kind: "half" }), []);
+    assert.deepEqual(await claim(store, { kind: "prepared" }), []);
   },
 
   "checks are claimed earliest first, as many as the limit": async ({ store }) => {
     const due = [3, 1, 2].map((n) => prepared(`m-${n}`, { dueAtMs: NOW - 10 + n }));
     await store.add("outbox", due, NOW);
-    assert.deepEqual(ids(await claim(store, { kind: "half", limit: 2 })), ["m-1", "m-2"]);
+    assert.deepEqual(ids(await claim(store, { kind: "prepared", limit: 2 })), ["m-1", "m-2"]);
   },
 
   "a check whose worker died is claimed again, and counts no crash of the message": async (
     { store },
   ) => {
     await addPreparedClaimed(store);
-    const again = await claimOne(store, { kind: "half", nowMs: NOW + LEASE_MS + 1 });
+    const again = await claimOne(store, { kind: "prepared", nowMs: NOW + LEASE_MS + 1 });
     assert.deepEqual([again.epoch, again.crashes], [2, 0]);
   },
 
@@ -72,8 +72,8 @@ export const halfCases: StoreCases = {
       [state, checks, unreachable, reason, dueAtMs],
       ["prepared", 1, 2, ASK_AGAIN.reason, ASK_AGAIN.atMs],
     );
-    assert.deepEqual(await claim(store, { kind: "half", nowMs: NOW + 999 }), []);
-    assert.equal((await claim(store, { kind: "half", nowMs: NOW + 1_000 })).length, 1);
+    assert.deepEqual(await claim(store, { kind: "prepared", nowMs: NOW + 999 }), []);
+    assert.equal((await claim(store, { kind: "prepared", nowMs: NOW + 1_000 })).length, 1);
   },
 
   "an outcome applies while a check has the record, and the check is then stale": async (
@@ -99,7 +99,7 @@ export const halfCases: StoreCases = {
   "an outcome seen before another claim is stale": async ({ store }) => {
     await store.add("outbox", [prepared("m-1")], NOW);
     const record = await found(store, "outbox", KEY);
-    await claimOne(store, { kind: "half" });
+    await claimOne(store, { kind: "prepared" });
     const brought = settlement(record, CONFIRM, { claimed: "either" });
     assert.deepEqual(await store.settle("outbox", [brought]), [false]);
     assert.equal((await found(store, "outbox", KEY)).state, "prepared");
@@ -121,7 +121,7 @@ export const halfCases: StoreCases = {
     const claimed = await addPreparedClaimed(store);
     await store.settle("outbox", [settlement(claimed, { kind: "park", reason: "no idea" })]);
     const late = NOW + 1_000_000;
-    for (const kind of ["fresh", "suspect", "half"] as const) {
+    for (const kind of ["ready", "expired", "prepared"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: late }), []);
     }
     const parked = await found(store, "outbox", KEY);
@@ -139,7 +139,7 @@ export const halfCases: StoreCases = {
 
   "prepared and parked records are never pruned": async ({ store }) => {
     await store.add("outbox", [prepared("m-1"), prepared("m-2")], NOW);
-    const [claimed] = await claim(store, { kind: "half", limit: 1 });
+    const [claimed] = await claim(store, { kind: "prepared", limit: 1 });
     assert.ok(claimed);
     await store.settle("outbox", [settlement(claimed, { kind: "park", reason: "no idea" })]);
     assert.equal(await store.prune("outbox", NOW + 1e12, 10), 0);
@@ -151,7 +151,7 @@ export const halfCases: StoreCases = {
     await store.add("outbox", [recordOf("m-2", { dueAtMs: NOW + 9 })], NOW);
     assert.equal(await store.nextDueAt("outbox", NOW, undefined, "prepared"), NOW + 7);
     assert.equal(await store.nextDueAt("outbox", NOW), NOW + 9);
-    await claimOne(store, { kind: "half", nowMs: NOW + 8 });
+    await claimOne(store, { kind: "prepared", nowMs: NOW + 8 });
     const next = await store.nextDueAt("outbox", NOW + 8, undefined, "prepared");
     assert.equal(next, NOW + 8 + LEASE_MS);
   },
@@ -163,5 +163,5 @@ function prepared(id: string, changes: Partial<NewRecord> = {}): NewRecord {
 
 async function addPreparedClaimed(store: Store): Promise<StoredRecord> {
   await store.add("outbox", [prepared("m-1")], NOW);
-  return await claimOne(store, { kind: "half" });
+  return await claimOne(store, { kind: "prepared" });
 }

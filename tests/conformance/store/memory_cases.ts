@@ -56,7 +56,7 @@ async function ask(store: Store, asked: ReturningRecord): Promise<ReturnResult |
   return result;
 }
 
-const FORGOTTEN: ReturnResult = { added: false, forgotten: true };
+const FORGOTTEN: ReturnResult = { added: false, mayBePruned: true };
 
 /** Everything about `addUnlessKnown`, and `prune` with a memory. */
 export const memoryCases: StoreCases = {

@@ -34,18 +34,18 @@ export class StoreModel {
     const { box, kind, limit, nowMs, groups, leaseUntilMs } = request;
     const dueFirst = this.records(box)
       .filter((record) => groups === undefined || groups.includes(record.group))
-      .filter(({ state }) => state === (kind === "half" ? "prepared" : "scheduled"))
+      .filter(({ state }) => state === (kind === "prepared" ? "prepared" : "scheduled"))
       .filter(({ dueAtMs }) => dueAtMs <= nowMs)
       .filter((record) => kindOf(record, nowMs) === kind)
       .sort((a, b) => a.dueAtMs - b.dueAtMs);
-    const most = kind === "suspect" ? Math.min(limit, 1) : limit;
+    const most = kind === "expired" ? Math.min(limit, 1) : limit;
     assert.equal(answer.length, Math.min(most, dueFirst.length), "how many were claimed");
     for (const [i, record] of answer.entries()) {
       const before = dueFirst.find((candidate) => sameKey(candidate, record));
       assert.ok(before, "a record was claimed that must not be, or twice");
       dueFirst[dueFirst.indexOf(before)] = { ...before, state: "succeeded", id: `taken ${i}` };
-      if (kind === "fresh") assert.equal(record.dueAtMs, dueFirst[i]?.dueAtMs, "the order");
-      const died = kind === "suspect" && before.leaseUntilMs !== null;
+      if (kind === "ready") assert.equal(record.dueAtMs, dueFirst[i]?.dueAtMs, "the order");
+      const died = kind === "expired" && before.leaseUntilMs !== null;
       const crashes = before.crashes + (died ? 1 : 0);
       const after = { ...before, epoch: before.epoch + 1, crashes, leaseUntilMs };
       assert.deepEqual(record, after);
@@ -114,10 +114,10 @@ export class StoreModel {
 /** What kind of claim may have a record; null while a worker holds it. */
 function kindOf(record: StoredRecord, nowMs: number): ClaimRequest["kind"] | null {
   if (record.state === "prepared") {
-    return record.leaseUntilMs === null || record.leaseUntilMs < nowMs ? "half" : null;
+    return record.leaseUntilMs === null || record.leaseUntilMs < nowMs ? "prepared" : null;
   }
-  if (record.leaseUntilMs !== null) return record.leaseUntilMs < nowMs ? "suspect" : null;
-  return record.crashes > 0 ? "suspect" : "fresh";
+  if (record.leaseUntilMs !== null) return record.leaseUntilMs < nowMs ? "expired" : null;
+  return record.crashes > 0 ? "expired" : "ready";
 }
 
 function sameKey(a: RecordKey, b: RecordKey): boolean {

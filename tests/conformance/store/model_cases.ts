@@ -170,8 +170,8 @@ export const modelCases: StoreCases = {
 const EVENTS: Readonly<Partial<Record<EventKind, (choice: number) => LifecycleEvent>>> = {
   confirm: () => ({ kind: "confirm" }),
   cancel: () => ({ kind: "cancel" }),
-  ask_again: (choice) => ({
-    kind: "ask_again",
+  check_again: (choice) => ({
+    kind: "check_again",
     atMs: NOW + 2 * choice,
     checks: choice,
     unreachable: choice % 3,
@@ -181,8 +181,8 @@ const EVENTS: Readonly<Partial<Record<EventKind, (choice: number) => LifecycleEv
   succeed: () => ({ kind: "succeed" }),
   fail: (choice) => ({ kind: "fail", reason: "no", retryable: choice % 2 === 0 }),
   release: (choice) => ({ kind: "release", delayMs: 2 * (choice % 5) }),
-  abandon: () => ({ kind: "abandon" }),
-  overdue: () => ({ kind: "overdue" }),
+  crash_limit: () => ({ kind: "crash_limit" }),
+  deadline_exceeded: () => ({ kind: "deadline_exceeded" }),
   retry: () => ({ kind: "retry" }),
 };
 

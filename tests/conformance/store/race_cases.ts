@@ -52,7 +52,7 @@ const together: StoreCases = {
     const claimed = await Promise.all(
       Array.from(
         { length: 12 },
-        (_, i) => claim(either(subject, i), { kind: "suspect", nowMs: LATER }),
+        (_, i) => claim(either(subject, i), { kind: "expired", nowMs: LATER }),
       ),
     );
     assert.ok(claimed.every((batch) => batch.length <= 1));
@@ -113,7 +113,7 @@ const takeovers: StoreCases = {
     await eachOf(20, subject, { leaseUntilMs: NOW - 1 }, async (record, mine, other) => {
       const [settled, claimed] = await Promise.all([
         mine.settle("inbox", [settlement(record)]),
-        claim(other, { box: "inbox", kind: "suspect", groups: [record.group] }),
+        claim(other, { box: "inbox", kind: "expired", groups: [record.group] }),
       ]);
       // The claimer may skip a record it finds locked; then nobody else has it now.
       assert.deepEqual([settled[0], claimed.length], settled[0] ? [true, 0] : [false, 1]);
@@ -124,7 +124,7 @@ const takeovers: StoreCases = {
     await eachOf(20, subject, { leaseUntilMs: NOW - 1 }, async (record, mine, other) => {
       const [renewed, claimed] = await Promise.all([
         mine.renew("inbox", [leaseOf(record)], NOW + LEASE_MS),
-        claim(other, { box: "inbox", kind: "suspect", groups: [record.group] }),
+        claim(other, { box: "inbox", kind: "expired", groups: [record.group] }),
       ]);
       assert.deepEqual([renewed[0], claimed.length], renewed[0] ? [true, 0] : [false, 1]);
     });

@@ -226,7 +226,7 @@ const next: StoreCases = {
   "a suspect that waits counts from when it is due": async ({ store }) => {
     await addClaimed(store, recordOf("m-1"));
     const nowMs = NOW + LEASE_MS + 1;
-    const [suspect] = await claim(store, { kind: "suspect", nowMs });
+    const [suspect] = await claim(store, { kind: "expired", nowMs });
     assert.ok(suspect);
     await store.settle("outbox", [
       settlement(suspect, { kind: "release", delayMs: 1_000 }, { nowMs }),

@@ -60,7 +60,7 @@ const applied: StoreCases = {
     const claimed = await addClaimed(store, recordOf("m-1"));
     await store.settle("outbox", [settlement(claimed)]);
     const sent = await found(store, "outbox", KEY);
-    const gone = intervention(sent, { kind: "undeliverable", reason: "QStash gave it up" });
+    const gone = intervention(sent, { kind: "dead_letter", reason: "QStash gave it up" });
     assert.deepEqual(await store.settle("outbox", [gone, gone]), [true, false]);
     const failed = await found(store, "outbox", KEY);
     assert.deepEqual([failed.state, failed.reason], ["failed", "QStash gave it up"]);
@@ -126,7 +126,7 @@ const applied: StoreCases = {
         true,
       ],
     );
-    assert.deepEqual(await claim(store, { kind: "suspect", nowMs: LATER }), []);
+    assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
   },
 
   "an operator cancels a record that nobody has claimed": async ({ store }) => {

@@ -111,7 +111,7 @@ export function claim(store: Store, choice: ClaimChoice = {}): Promise<StoredRec
   return store.claim({
     box: "outbox",
     limit: 100,
-    kind: "fresh",
+    kind: "ready",
     ...request,
     nowMs,
     leaseUntilMs: nowMs + leaseMs,

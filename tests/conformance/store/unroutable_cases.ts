@@ -58,7 +58,7 @@ export const unroutableCases: StoreCases = {
       await claimOne(store, { box: "inbox", groups: [group], nowMs: NOW - 1, leaseMs: 1 });
       const suspect = await claimOne(store, {
         box: "inbox",
-        kind: "suspect",
+        kind: "expired",
         groups: [group],
         nowMs: NOW,
       });
@@ -71,7 +71,7 @@ export const unroutableCases: StoreCases = {
     assert.equal(await makeDue(store, "inbox", { groups: ["mail"] }), 1);
     assert.equal(await next(["mail"]), NOW);
     assert.equal(await next(["bill"]), NOW + FOR_MS);
-    const due = await claim(store, { box: "inbox", kind: "suspect", groups, limit: 1 });
+    const due = await claim(store, { box: "inbox", kind: "expired", groups, limit: 1 });
     assert.deepEqual(due.map(({ group }) => group), ["mail"]);
   },
 

@@ -27,7 +27,7 @@ export const operationRows: Rows = {
   },
 
   "stored, operation fails: and the fence cannot be asked": async (world) => {
-    world.fence.lose("ask", "request", { times: Infinity });
+    world.fence.lose("check", "request", { times: Infinity });
     const end = await world.active.transact(ID, failing(world));
     assert.equal(end.outcome, "in_doubt");
     for (let tries = 0; tries < 20; tries++) await checkBack(world);
@@ -48,7 +48,7 @@ export const operationRows: Rows = {
   "stored, operation done, commit's answer lost, fence out of reach: check-back delivers": async (
     world,
   ) => {
-    world.fence.lose("ask", "request");
+    world.fence.lose("check", "request");
     world.fence.lose("transaction", "answer");
     const end = await world.active.transact(ID, paying(world));
     assert.equal(end.outcome, "in_doubt");

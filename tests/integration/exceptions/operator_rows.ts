@@ -66,15 +66,21 @@ export const earlyRows: Rows = {
       await world.fence.part.ready();
       const nowMs = world.clock.now();
       const question = { id: ID, name: Paid.name, epoch: 0, preparedAtMs: nowMs };
-      for (const askedAtMs of [nowMs, nowMs + DEFAULT_CHECK.immunityMs - 1]) {
-        assert.equal(await world.bus.checkBack({ ...question, askedAtMs }), "unknown");
+      for (const checkedAtMs of [nowMs, nowMs + DEFAULT_CHECK.immunityMs - 1]) {
+        assert.equal(
+          await world.bus.checkBack({ ...question, checkedAtMs: checkedAtMs }),
+          "unknown",
+        );
       }
       assert.equal(await world.bus.checkBack({ id: ID, name: Paid.name, epoch: 0 }), "unknown");
       assert.equal(await world.databases.fenced(ID), null);
       const end = await world.active.transact(ID, paying(world));
       assert.equal(end.outcome, "committed");
-      const askedAtMs = nowMs + DEFAULT_CHECK.immunityMs;
-      assert.equal(await world.bus.checkBack({ ...question, askedAtMs }), "committed");
+      const checkedAtMs = nowMs + DEFAULT_CHECK.immunityMs;
+      assert.equal(
+        await world.bus.checkBack({ ...question, checkedAtMs: checkedAtMs }),
+        "committed",
+      );
       await world.bus.tick();
       await mustBeDeliveredOnce(world);
     },
@@ -82,7 +88,7 @@ export const earlyRows: Rows = {
 
 /** Check-backs go unanswered for an hour, so that an operator may decide; before that none may. */
 async function beSilentForAnHour(world: HalfWorld): Promise<void> {
-  world.fence.lose("ask", "request", { times: 1_000 });
+  world.fence.lose("check", "request", { times: 1_000 });
   await checkBack(world);
   assert.equal((await recordOf(world))?.details?.unreachableSinceMs, world.clock.now());
   await assert.rejects(world.bus.resolve(ID, "cancel", FORCE), { code: "unreachable" });

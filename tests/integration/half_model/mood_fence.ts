@@ -29,11 +29,11 @@ export function moodFence(real: Fence): MoodFence {
       commit: (id, nowMs, tx) => real.commit(id, nowMs, tx),
       transaction: (work) => real.transaction(work),
       writtenBefore: (beforeMs, after, limit) => real.writtenBefore(beforeMs, after, limit),
-      forget: (ids) => real.forget(ids),
-      async ask(question, signal) {
+      prune: (ids) => real.prune(ids),
+      async check(question, signal) {
         if (moody.mood === "unreachable") throw new Error("no route to host");
         if (moody.mood === "vague") return "unknown";
-        const answer = await real.ask(question, signal);
+        const answer = await real.check(question, signal);
         const before = moody.said.get(question.id);
         if (before !== undefined) assert.equal(answer, before, "an answer that was given changed");
         if (answer !== "unknown") moody.said.set(question.id, answer);

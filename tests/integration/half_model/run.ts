@@ -234,7 +234,13 @@ export class Run {
   async #die(): Promise<void> {
     const nowMs = this.#clock.now();
     const leaseUntilMs = nowMs + LEASE_MS;
-    await this.#place.store.claim({ box: "outbox", kind: "half", limit: 10, nowMs, leaseUntilMs });
+    await this.#place.store.claim({
+      box: "outbox",
+      kind: "prepared",
+      limit: 10,
+      nowMs,
+      leaseUntilMs,
+    });
   }
 
   #crash(): void {
@@ -256,7 +262,10 @@ export class Run {
 
   async #askAgain(id: string): Promise<void> {
     const state = (await this.#find(id))?.state ?? null;
-    const end = await this.#bus.askAgain(id).then(() => null, (error: { code?: unknown }) => error);
+    const end = await this.#bus.checkAgain(id).then(
+      () => null,
+      (error: { code?: unknown }) => error,
+    );
     if (end instanceof Lost) return;
     if (end !== null) {
       return assert.equal(end.code, state === null ? "not_found" : "wrong_state");

@@ -22,7 +22,7 @@ end
 
 -- The sets of a kind of record; of those that hold several groups, "filter" says which are wanted.
 local function queuesOf(box, kind, wanted)
-  if kind ~= "fresh" or box == "outbox" then return { { key = keyOf(box, kind), filter = wanted } } end
+  if kind ~= "ready" or box == "outbox" then return { { key = keyOf(box, kind), filter = wanted } } end
   local groups = wanted and wanted.list
   if not groups then
     groups = {}
@@ -65,7 +65,7 @@ local found, only, wanted = {}, string.match(ARGV[8], "^=(.*)$"), wantedGroups(9
 if only then
   if wanted and not wanted[groupOf(only)] then return {} end
   local queue = kind
-  if kind == "fresh" and box == "inbox" then queue = "fresh:" .. groupOf(only) end
+  if kind == "ready" and box == "inbox" then queue = "fresh:" .. groupOf(only) end
   found[1] = { member = only, key = keyOf(box, queue) }
 else
   local queues = queuesOf(box, kind, wanted)
@@ -108,7 +108,7 @@ for i, each in ipairs(chosen) do
   else
     local after = copyOf(each.before)
     after.epoch = string.format("%.0f", tonumber(after.epoch) + 1)
-    if kind == "suspect" and after.lease ~= "-" then
+    if kind == "expired" and after.lease ~= "-" then
       after.crashes = string.format("%.0f", tonumber(after.crashes) + 1)
     end
     after.lease = lease
@@ -154,7 +154,7 @@ return { "*" .. table.concat(bits) }
 export const DUE: string = `${RECORDS}${QUEUES}${String.raw`
 local box, wanted, earliest = ARGV[2], wantedGroups(4), nil
 local kinds = { "half" }
-if ARGV[3] == "scheduled" then kinds = { "fresh", "suspect" } end
+if ARGV[3] == "scheduled" then kinds = { "ready", "expired" } end
 for _, kind in ipairs(kinds) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do
     local first = firstOf(queue, "+inf", 1)[1]

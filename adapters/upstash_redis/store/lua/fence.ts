@@ -8,7 +8,7 @@
  * Keys: the row, the set of all rows. Arguments: the row's member, now. Answer: `*` and the outcome, which is
  * `aborted` from here on where there was none.
  */
-export const ASK_FENCE: string = String.raw`
+export const CHECK_FENCE: string = String.raw`
 local row = redis.call("GET", KEYS[1])
 if not row then
   redis.call("ZADD", KEYS[2], ARGV[2], ARGV[1])

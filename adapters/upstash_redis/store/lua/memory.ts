@@ -8,10 +8,10 @@
  * @module
  */
 import { RECORDS } from "./records.ts";
-import { ADDITION_WORDS, WRITING } from "./write.ts";
+import { ADDITION_FIELDS, WRITING } from "./write.ts";
 
 /** How many arguments a memory has in {@linkcode REMEMBER}. */
-const MEMORY_WORDS = 5;
+const MEMORY_CODES = 5;
 
 /** Arguments: now, limit, the most characters of messages. Answer: of each expired record its member, standing and message. */
 export const EXPIRED: string = `${RECORDS}${String.raw`
@@ -44,13 +44,13 @@ return answer
 export const REMEMBER: string = `${RECORDS}${String.raw`
 local now, key = ARGV[2], keyOf("inbox", "expiring")
 local keys = { keyOf("inbox", "totals"), keyOf("inbox", "forgotten") }
-for i = 3, #ARGV, ${MEMORY_WORDS} do keys[#keys + 1] = standingKey("inbox", ARGV[i]) end
+for i = 3, #ARGV, ${MEMORY_CODES} do keys[#keys + 1] = standingKey("inbox", ARGV[i]) end
 local values = readAll(keys)
 local totals, gone, deleted, buckets = parseTotals(values[1]), {}, 0, {}
 local forgotten = forgottenUntil(values[2], totals, now)
 for i = 3, #keys do
-  local at = 3 + (i - 3) * ${MEMORY_WORDS}
-  local member, created, bucket, ends, memory = unpack(ARGV, at, at + ${MEMORY_WORDS - 1})
+  local at = 3 + (i - 3) * ${MEMORY_CODES}
+  local member, created, bucket, ends, memory = unpack(ARGV, at, at + ${MEMORY_CODES - 1})
   local s = parse(values[i])
   local place, due
   if s then place, due = placeOf("inbox", member, s) end
@@ -86,7 +86,7 @@ return { "*" .. deleted }
 `}`;
 
 /** Arguments: before which time, limit. Answer: `*` and how many buckets were deleted. */
-export const FORGET: string = `${RECORDS}${String.raw`
+export const PRUNE_MEMORY: string = `${RECORDS}${String.raw`
 local key, forgotten = keyOf("inbox", "memory"), nil
 local buckets = redis.call("ZRANGEBYSCORE", key, "-inf", "(" .. ARGV[2], "WITHSCORES", "LIMIT", 0, ARGV[3])
 if #buckets == 0 then return { "*0" } end
@@ -116,7 +116,7 @@ local first = 4 + 2 * count
 local keys, fields = { keyOf("inbox", "forgotten"), keyOf("inbox", "totals") }, {}
 for i = 1, count do
   fields[i] = ARGV[2 + 2 * i]
-  keys[i + 2] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + 1])
+  keys[i + 2] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_FIELDS} + 1])
 end
 local values = readAll(keys)
 local forgotten, known = forgottenUntil(values[1], parseTotals(values[2]), now), {}
@@ -133,8 +133,8 @@ for i = 1, count do
   elseif since ~= "-" and tonumber(forgotten) > tonumber(since) then answer[i] = "!"
   else answer[i] = "-" end
   if answer[i] == "-" then
-    for j = 0, ${ADDITION_WORDS - 1} do
-      args[#args + 1] = ARGV[first + 2 + (i - 1) * ${ADDITION_WORDS} + j]
+    for j = 0, ${ADDITION_FIELDS - 1} do
+      args[#args + 1] = ARGV[first + 2 + (i - 1) * ${ADDITION_FIELDS} + j]
     end
   end
 end

@@ -71,8 +71,8 @@ local function placeOf(box, member, s)
     local at = s.due
     if s.lease ~= "-" and tonumber(s.lease) > tonumber(at) then at = s.lease end
     if s.state == "prepared" then return keyOf(box, "half"), at end
-    if s.lease ~= "-" or s.crashes ~= "0" then return keyOf(box, "suspect"), at end
-    if box == "outbox" then return keyOf(box, "fresh"), at end
+    if s.lease ~= "-" or s.crashes ~= "0" then return keyOf(box, "expired"), at end
+    if box == "outbox" then return keyOf(box, "ready"), at end
     return keyOf(box, "fresh:" .. groupOf(member)), at
   end
   if s.state ~= "in_doubt" and s.expires ~= "-" then return keyOf(box, "expiring"), s.expires end

@@ -52,7 +52,7 @@ local function look(queue)
   until #page < 2 * PAGE
 end
 
-for _, kind in ipairs({ "fresh", "suspect" }) do
+for _, kind in ipairs({ "ready", "expired" }) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
 return { "*" .. (earliest and string.format("%.0f", earliest) or "") }
@@ -98,7 +98,7 @@ local function look(queue)
   end
 end
 
-for _, kind in ipairs({ "fresh", "suspect" }) do
+for _, kind in ipairs({ "ready", "expired" }) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
 readNames()

@@ -9,10 +9,10 @@
 import { RECORDS } from "./records.ts";
 
 /** How many arguments a settlement has. */
-const SETTLEMENT_WORDS = 12;
+const SETTLEMENT_FIELDS = 12;
 
 /** How many arguments an addition has. */
-export const ADDITION_WORDS = 5;
+export const ADDITION_FIELDS = 5;
 
 /**
  * Lua source: `plan(args, at)` reads and decides, and gives the answer; `write()` does it.
@@ -91,16 +91,16 @@ end
 
 local function plan(args, at)
   local mode, settlements = args[at], tonumber(args[at + 1])
-  local first = at + 2 + settlements * ${SETTLEMENT_WORDS}
-  for i = at + 2, first - 1, ${SETTLEMENT_WORDS} do track(args[i], args[i + 1]) end
-  for i = first, #args, ${ADDITION_WORDS} do track(args[i], args[i + 1]) end
+  local first = at + 2 + settlements * ${SETTLEMENT_FIELDS}
+  for i = at + 2, first - 1, ${SETTLEMENT_FIELDS} do track(args[i], args[i + 1]) end
+  for i = first, #args, ${ADDITION_FIELDS} do track(args[i], args[i + 1]) end
   readTracked()
   local bits, answer, added, taken = {}, {}, {}, {}
-  for i = at + 2, first - 1, ${SETTLEMENT_WORDS} do
+  for i = at + 2, first - 1, ${SETTLEMENT_FIELDS} do
     bits[#bits + 1] = settle(track(args[i], args[i + 1]), args, i)
   end
   answer[1] = "*" .. table.concat(bits)
-  for i = first, #args, ${ADDITION_WORDS} do
+  for i = first, #args, ${ADDITION_FIELDS} do
     local record = track(args[i], args[i + 1])
     local with, standing = tonumber(args[i + 2]), args[i + 3]
     if with > 0 and bits[with] == "0" then

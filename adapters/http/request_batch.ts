@@ -13,7 +13,7 @@ import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
 export type HttpFormat = "batch" | "message";
 
 /** How large parcels may get. */
-export interface ParcelLimits {
+export interface RequestLimits {
   /** The most messages in one. */
   readonly maxBatch: number;
   /** The most bytes in one. */
@@ -21,7 +21,7 @@ export interface ParcelLimits {
 }
 
 /** Messages that go in one request. */
-export type Parcel =
+export type RequestBatch =
   /** `items` are the messages as they stand in a batch. */
   | { readonly form: "batch"; readonly messages: readonly Message[]; readonly items: string[] }
   | { readonly form: "message"; readonly messages: readonly [Message] };
@@ -37,25 +37,25 @@ interface Packed {
 }
 
 /** Sorts messages into as few parcels as the limits allow; a message over them is in one alone. */
-export function parcelsOf(
+export function requestBatches(
   messages: readonly Message[],
   format: HttpFormat,
-  limits: ParcelLimits,
-): Parcel[] {
-  const parcels: Parcel[] = [];
-  const packBatches = batchPacker(parcels, format === "batch" ? limits.maxBatch : 1, limits);
+  limits: RequestLimits,
+): RequestBatch[] {
+  const batches: RequestBatch[] = [];
+  const packBatches = batchPacker(batches, format === "batch" ? limits.maxBatch : 1, limits);
   for (const message of messages) {
     if (format === "message" && fitsRawForm(message)) {
-      parcels.push({ form: "message", messages: [message] });
+      batches.push({ form: "message", messages: [message] });
     } else packBatches(message);
   }
-  return parcels;
+  return batches;
 }
 
 /** Two parcels with half of the messages each; null for what cannot be halved. */
-export function halves(parcel: Parcel): [Parcel, Parcel] | null {
-  if (parcel.form === "message" || parcel.messages.length < 2) return null;
-  const { messages, items } = parcel;
+export function halved(batch: RequestBatch): [RequestBatch, RequestBatch] | null {
+  if (batch.form === "message" || batch.messages.length < 2) return null;
+  const { messages, items } = batch;
   const middle = Math.ceil(messages.length / 2);
   return [
     { form: "batch", messages: messages.slice(0, middle), items: items.slice(0, middle) },
@@ -64,13 +64,13 @@ export function halves(parcel: Parcel): [Parcel, Parcel] | null {
 }
 
 /** The request that carries a parcel. */
-export async function pack(parcel: Parcel, audience: string): Promise<Packed> {
-  if (parcel.form === "batch") {
+export async function pack(batch: RequestBatch, audience: string): Promise<Packed> {
+  if (batch.form === "batch") {
     const headers = new Headers({ "content-type": BATCH_CONTENT_TYPE });
-    const body = new TextEncoder().encode(batchOf(parcel.items));
+    const body = new TextEncoder().encode(batchOf(batch.items));
     return { headers, body, requestId: await batchRequestId(body, audience) };
   }
-  const [message] = parcel.messages;
+  const [message] = batch.messages;
   const headers = new Headers({ ...wireHeaders(message), "content-type": message.contentType });
   const body = typeof message.body === "string"
     ? new TextEncoder().encode(message.body)
@@ -80,9 +80,9 @@ export async function pack(parcel: Parcel, audience: string): Promise<Packed> {
 
 /** A function that puts a message into the last batch of `parcels`, or begins the next. */
 function batchPacker(
-  parcels: Parcel[],
+  batches: RequestBatch[],
   maxMessages: number,
-  { maxRequestBytes }: ParcelLimits,
+  { maxRequestBytes }: RequestLimits,
 ): (message: Message) => void {
   let open: { messages: Message[]; items: string[]; bytes: number } | null = null;
   return (message) => {
@@ -90,14 +90,14 @@ function batchPacker(
     const bytes = bodyBytes(item) + 1; // with the comma
     // JSON can make a body six times as long; the raw form never makes it longer.
     if (bytes + ENVELOPE_BYTES > maxRequestBytes && fitsRawForm(message)) {
-      parcels.push({ form: "message", messages: [message] });
+      batches.push({ form: "message", messages: [message] });
       return;
     }
     if (
       open === null || open.messages.length >= maxMessages || open.bytes + bytes > maxRequestBytes
     ) {
       open = { messages: [], items: [], bytes: ENVELOPE_BYTES };
-      parcels.push({ form: "batch", messages: open.messages, items: open.items });
+      batches.push({ form: "batch", messages: open.messages, items: open.items });
     }
     open.messages.push(message);
     open.items.push(item);

@@ -5,11 +5,11 @@ import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Store } from "../../core/ports/store.ts";
 import {
+  type DeadLetter,
   defineMessage,
   type FailureReport,
   failureReport,
   subscribe,
-  type Undeliverable,
 } from "../../mod.ts";
 import { fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
@@ -17,7 +17,7 @@ import { Gate } from "../support/gate.ts";
 import { PGlite } from "@electric-sql/pglite";
 
 const Stuck = defineMessage("order.stuck", { body: failureReport });
-const GONE: Undeliverable = { id: "m", reason: "QStash gave it up: 503" };
+const GONE: DeadLetter = { id: "m", reason: "QStash gave it up: 503" };
 const KEY = { id: "m", group: "" };
 const DAY_MS = 24 * 3_600_000;
 
@@ -55,8 +55,8 @@ for (const [name, open] of Object.entries(STORES)) {
 
     it("is failed with the reason, kept as failures are, and its publisher is told once", async () => {
       const { bus, store, clock, reports, end } = await sent();
-      assert.equal(await bus.undeliverable(GONE), "failed");
-      assert.equal(await bus.undeliverable(GONE), "failed");
+      assert.equal(await bus.deadLetter(GONE), "failed");
+      assert.equal(await bus.deadLetter(GONE), "failed");
       const record = await store.find("outbox", KEY);
       assert.deepEqual(
         [record?.state, record?.reason, record?.expiresAtMs],
@@ -67,7 +67,7 @@ for (const [name, open] of Object.entries(STORES)) {
         messageId: GONE.id,
         name: Placed.name,
         group: "",
-        code: "undeliverable",
+        code: "dead_lettered",
         reason: "What had accepted it for delivery gave it up",
         attempts: 1,
         round: 1,
@@ -78,28 +78,28 @@ for (const [name, open] of Object.entries(STORES)) {
 
     it("can be retried, and given up again", async () => {
       const { bus, store, transport, end } = await sent(false);
-      await bus.undeliverable(GONE);
+      await bus.deadLetter(GONE);
       await bus.retry({ box: "outbox", id: "m" });
       // News of the first sending that comes late.
-      assert.equal(await bus.undeliverable(GONE), "scheduled");
+      assert.equal(await bus.deadLetter(GONE), "scheduled");
       await bus.tick();
       assert.deepEqual(transport.ids, ["m", "m"]);
       assert.equal((await store.find("outbox", KEY))?.state, "succeeded");
-      assert.equal(await bus.undeliverable(GONE), "failed");
+      assert.equal(await bus.deadLetter(GONE), "failed");
       await end();
     });
 
     it("is left alone where it was sent again since whoever gave it up said so", async () => {
       const { bus, store, clock, transport, end } = await sent(false);
       const saidAtMs = clock.now();
-      await bus.undeliverable({ ...GONE, saidAtMs });
+      await bus.deadLetter({ ...GONE, saidAtMs });
       clock.advance(60_000);
       await bus.retry({ box: "outbox", id: "m" });
       await bus.tick();
       // A copy of the news, and news of the second sending.
-      assert.equal(await bus.undeliverable({ ...GONE, saidAtMs }), "succeeded");
+      assert.equal(await bus.deadLetter({ ...GONE, saidAtMs }), "succeeded");
       assert.equal((await store.find("outbox", KEY))?.state, "succeeded");
-      assert.equal(await bus.undeliverable({ ...GONE, saidAtMs: clock.now() }), "failed");
+      assert.equal(await bus.deadLetter({ ...GONE, saidAtMs: clock.now() }), "failed");
       assert.deepEqual(transport.ids, ["m", "m"]);
       await end();
     });
@@ -117,11 +117,11 @@ for (const [name, open] of Object.entries(STORES)) {
           proof: "proof of m",
         }]
       ) {
-        assert.equal(await bus.undeliverable({ ...GONE, ...unproved }), "unknown");
+        assert.equal(await bus.deadLetter({ ...GONE, ...unproved }), "unknown");
         assert.equal(await store.find("outbox", KEY), null);
       }
       const proof = "proof of m";
-      assert.equal(await bus.undeliverable({ ...GONE, message, proof }), "failed");
+      assert.equal(await bus.deadLetter({ ...GONE, message, proof }), "failed");
       const record = await store.find("outbox", KEY);
       assert.deepEqual([record?.state, record?.reason], ["failed", GONE.reason]);
       const { firstAttemptAtMs, ...stored } = message;
@@ -144,7 +144,7 @@ describe("bus: what was sent and then given up", () => {
     const { bus, store } = fixture([], { transport });
     await bus.publish(Placed, { n: 1 }, { id: "m", failureCallback: Stuck });
     await bus.tick();
-    assert.equal(await bus.undeliverable({ ...GONE, isTold: true }), "failed");
+    assert.equal(await bus.deadLetter({ ...GONE, isPublisherNotified: true }), "failed");
     await bus.tick();
     assert.deepEqual(transport.ids, ["m"]);
     assert.equal((await store.find("outbox", KEY))?.state, "failed");
@@ -160,16 +160,16 @@ describe("bus: what was sent and then given up", () => {
     await bus.publish(Placed, { n: 1 }, { id: "m" });
     const ticking = bus.tick();
     await gate.reached();
-    assert.equal(await bus.undeliverable(GONE), "sending");
+    assert.equal(await bus.deadLetter(GONE), "sending");
     gate.open();
     await ticking;
-    assert.equal(await bus.undeliverable(GONE), "failed");
+    assert.equal(await bus.deadLetter(GONE), "failed");
   });
 
   it("is the observer's to know where it is not known at all", async () => {
     const { bus, observed } = fixture([], { transport: new FakeTransport() });
-    assert.equal(await bus.undeliverable(GONE), "unknown");
-    const [event] = observed.all("error", { during: "undeliverable" });
+    assert.equal(await bus.deadLetter(GONE), "unknown");
+    const [event] = observed.all("error", { during: "dead letter" });
     assert.match(String(event?.error), /Cannot fail message "m".*QStash gave it up/);
   });
 });

@@ -8,7 +8,7 @@ import type { Message } from "../../../core/message/message.ts";
 import type { Entry } from "./reading.ts";
 
 /** How many are held before no new ones are fetched: half of what Upstash lets one consumer hold of a stream. */
-const MAX_HELD = 500;
+const MAX_PENDING = 500;
 /** How long one waits for its next try, in milliseconds: twice as long each time, up to the longest. */
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
@@ -29,25 +29,25 @@ interface Waiting {
 }
 
 /** The entries held by this consumer. */
-export class Held {
+export class PendingEntries {
   readonly #waiting = new Map<string, Waiting>();
   readonly #handing = new Set<string>();
 
   /** Whether there is room for more. */
   get hasCapacity(): boolean {
-    return this.#waiting.size + this.#handing.size < MAX_HELD;
+    return this.#waiting.size + this.#handing.size < MAX_PENDING;
   }
 
   /** Whether it is held already. */
   has(entry: Entry): boolean {
-    return this.#waiting.has(placeOf(entry)) || this.#handing.has(placeOf(entry));
+    return this.#waiting.has(indexOfFirst(entry)) || this.#handing.has(indexOfFirst(entry));
   }
 
   /** Marks entries as being handed over. */
   begin(entries: readonly Entry[]): void {
     for (const entry of entries) {
-      this.#waiting.delete(placeOf(entry));
-      this.#handing.add(placeOf(entry));
+      this.#waiting.delete(indexOfFirst(entry));
+      this.#handing.add(indexOfFirst(entry));
     }
   }
 
@@ -62,13 +62,13 @@ export class Held {
 
   /** Keeps one for its next try. */
   keep(fetched: Fetched, retryAtMs: number): void {
-    this.#handing.delete(placeOf(fetched.entry));
-    this.#waiting.set(placeOf(fetched.entry), { fetched, retryAtMs });
+    this.#handing.delete(indexOfFirst(fetched.entry));
+    this.#waiting.set(indexOfFirst(fetched.entry), { fetched, retryAtMs });
   }
 
   /** Forgets one that is done with. */
-  forget(entry: Entry): void {
-    this.#handing.delete(placeOf(entry));
+  remove(entry: Entry): void {
+    this.#handing.delete(indexOfFirst(entry));
   }
 
   /** When the next of these names is due, in Unix milliseconds; null when none is held. */
@@ -85,6 +85,6 @@ export function waitMs(tries: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** Math.max(0, tries - 1), LONGEST_WAIT_MS);
 }
 
-function placeOf({ key, id }: Entry): string {
+function indexOfFirst({ key, id }: Entry): string {
   return `${id} ${key}`;
 }

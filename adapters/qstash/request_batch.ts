@@ -9,13 +9,13 @@ import { fitsBatch, type QstashRequest } from "./request.ts";
 /** A message on its way: which of the call's messages it is, and the request for it. */
 export interface Job {
   /** Its place among the messages. */
-  readonly place: number;
+  readonly index: number;
   /** The request. */
   readonly request: QstashRequest;
 }
 
 /** Messages that go in one call: a batch, or one alone. */
-export interface Parcel {
+export interface RequestBatch {
   /** Whether they go as a batch. */
   readonly isBatch: boolean;
   /** The messages; one, unless they go as a batch. */
@@ -23,7 +23,7 @@ export interface Parcel {
 }
 
 /** How large parcels may get. */
-export interface ParcelLimits {
+export interface RequestLimits {
   /** The most messages in one. */
   readonly maxBatch: number;
   /** The most bytes in one. */
@@ -31,12 +31,12 @@ export interface ParcelLimits {
 }
 
 /** Sorts messages into parcels. */
-export function parcelsOf(jobs: readonly Job[], limits: ParcelLimits): Parcel[] {
-  const parcels: Parcel[] = [];
+export function requestBatches(jobs: readonly Job[], limits: RequestLimits): RequestBatch[] {
+  const batches: RequestBatch[] = [];
   let open: { jobs: Job[]; bytes: number } | null = null;
   for (const job of jobs) {
     if (!fitsBatch(job.request)) {
-      parcels.push({ isBatch: false, jobs: [job] });
+      batches.push({ isBatch: false, jobs: [job] });
       continue;
     }
     // Its names differ in the request, but none of them is shorter here.
@@ -46,19 +46,21 @@ export function parcelsOf(jobs: readonly Job[], limits: ParcelLimits): Parcel[] 
       open.bytes + bytes > limits.maxRequestBytes
     ) {
       open = { jobs: [], bytes: 0 };
-      parcels.push({ isBatch: true, jobs: open.jobs });
+      batches.push({ isBatch: true, jobs: open.jobs });
     }
     open.jobs.push(job);
     open.bytes += bytes + HEADER_NAMES_BYTES;
   }
-  return parcels;
+  return batches;
 }
 
 /** What the client makes longer: `upstash-forward-` before names, and the like. */
 const HEADER_NAMES_BYTES = 1024;
 
 /** Two parcels with half of the messages each; null for what cannot be halved. */
-export function halves({ isBatch, jobs }: Parcel): readonly [Parcel, Parcel] | null {
+export function halved(
+  { isBatch, jobs }: RequestBatch,
+): readonly [RequestBatch, RequestBatch] | null {
   if (jobs.length < 2) return null;
   const middle = Math.ceil(jobs.length / 2);
   return [{ isBatch, jobs: jobs.slice(0, middle) }, { isBatch, jobs: jobs.slice(middle) }];

@@ -15,7 +15,7 @@ import type { Settings } from "../settings/settings.ts";
 import { timeLimit } from "../async/deadline.ts";
 
 /** Asks the participant of a record, within a time limit. Never throws: an error counts as `unreachable`. */
-export async function askParticipant<Tx>(
+export async function checkParticipant<Tx>(
   settings: Settings<Tx>,
   record: StoredRecord,
   signal: AbortSignalLike,
@@ -29,17 +29,17 @@ export async function askParticipant<Tx>(
   );
   try {
     const { id, epoch, message } = record;
-    const side = message.headers[HEADER.activeSide];
-    const checkBack = checkBackOf(settings, side);
+    const participant = message.headers[HEADER.participant];
+    const checkBack = checkBackOf(settings, participant);
     const question = {
       id,
       name: message.name,
       epoch,
-      ...(side === undefined ? {} : { side }),
+      ...(participant === undefined ? {} : { participant }),
       preparedAtMs: message.sentAtMs,
-      askedAtMs: clock.now(),
+      checkedAtMs: clock.now(),
     };
-    const answer = await limit.race(() => checkBack.ask(question, limit.signal));
+    const answer = await limit.race(() => checkBack.check(question, limit.signal));
     return checkAnswer(
       answer,
       (error) => observe({ kind: "error", during: "check-back", error }),
@@ -54,14 +54,14 @@ export async function askParticipant<Tx>(
 
 function checkBackOf<Tx>(
   { fence, checkBacks }: Settings<Tx>,
-  side: string | undefined,
+  participant: string | undefined,
 ): CheckBack {
-  const found = side === undefined ? fence : checkBacks.get(side);
+  const found = participant === undefined ? fence : checkBacks.get(participant);
   if (found !== undefined) return found;
   throw new AtlastError(
     "no_route",
-    side === undefined
+    participant === undefined
       ? "Cannot ask for the outcome of a half message: want a fence in the options of the bus"
-      : `Cannot ask active side "${side}": want it among the checkBacks of the bus`,
+      : `Cannot ask active side "${participant}": want it among the checkBacks of the bus`,
   );
 }

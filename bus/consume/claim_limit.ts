@@ -5,4 +5,4 @@
  */
 
 /** How many inbox messages are claimed at once; no more wait for a place in a group than that. */
-export const HELD_BY_GROUP = 200;
+export const GROUP_CLAIM_LIMIT = 200;

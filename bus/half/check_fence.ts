@@ -17,7 +17,7 @@ const FENCE_TIMEOUT_MS = 5_000;
  *
  * @throws {AtlastError} `timeout`; whatever the fence itself throws passes through.
  */
-export async function askFence(
+export async function checkFence(
   fence: Fence,
   question: CheckQuestion,
   clock: Clock,
@@ -25,7 +25,7 @@ export async function askFence(
 ): Promise<CheckAnswer> {
   return await withinTime(clock, timeoutMs, "The fence did not answer", async (signal) => {
     await fence.ready();
-    return checkAnswer(await fence.ask(question, signal), (error) => {
+    return checkAnswer(await fence.check(question, signal), (error) => {
       throw error;
     });
   });

@@ -6,7 +6,7 @@
 import type { Message } from "../../core/message/message.ts";
 
 /** A message that was sent and then given up. */
-export interface Undeliverable {
+export interface DeadLetter {
   /** Its id. */
   readonly id: string;
   /** Why it was given up, in words an operator can use. */
@@ -16,7 +16,7 @@ export interface Undeliverable {
    *
    * @default false
    */
-  readonly isTold?: boolean;
+  readonly isPublisherNotified?: boolean;
   /**
    * The message itself, to be kept as failed if the outbox has forgotten it by now and `proof` shows that it
    * was sent from here.
@@ -33,7 +33,7 @@ export interface Undeliverable {
 }
 
 /** How an undeliverable message stands. */
-export type UndeliverableStanding =
+export type DeadLetterStanding =
   /** It is kept as failed. */
   | "failed"
   /** It is being sent just now, so that this may be news of that very sending: say it again later. */
