@@ -8,7 +8,7 @@
 export type PrincipalKind =
   /** One of our own services. Services that share a key are one principal. */
   | "service"
-  /** The active side of half messages that are kept here. */
+  /** The participant of half messages that are kept here. */
   | "participant"
   /** The keeper of half messages of this service. */
   | "keeper"

@@ -19,9 +19,9 @@ import { busRoutes } from "./routes/table.ts";
  * - `POST /tick?budgetMs=` (option `tick`) does what background work is due; `GET` does the same, for crons that can
  *   do no other.
  * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
- * - `POST /half` (option `halves`) prepares, confirms, cancels and queries half messages.
+ * - `POST /half` (option `halfMessages`) prepares, confirms, cancels and queries half messages.
  * - `POST /query` (option `query`) tells how a message stands, and on request what it says.
- * - `POST /dead-letter` (option `undeliverable`) takes what a push provider reports of messages it gave up.
+ * - `POST /dead-letter` (option `deadLetters`) takes what a push provider reports of messages it gave up.
  * - `GET /health` says that the process is alive and touches no store.
  * - `GET /ready` says with 200 or 503 whether the bus can take messages.
  * - `GET /openapi.json` (option `openApi`) describes all of this.

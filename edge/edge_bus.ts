@@ -48,11 +48,11 @@ export interface EdgeBus extends Receiver {
   ): Promise<Receipt>;
   /** Sends what is due now; for the option `publish`, where the platform lets work end after the answer. */
   flush?(): Promise<void>;
-  /** Fails a message that was sent and then given up; for the option `undeliverable`. */
+  /** Fails a message that was sent and then given up; for the option `deadLetters`. */
   deadLetter?(report: DeadLetter): Promise<DeadLetterStanding>;
   /** Says what became of the operation of a half message; for the option `checkBack`. */
   checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
-  /** The half messages it keeps; for the option `halves`. */
+  /** The half messages it keeps; for the option `halfMessages`. */
   readonly halfMessages?: HalfKeeper;
   /** Where its messages are; for the option `query`. */
   readonly store?: Pick<Store, "ready" | "find">;

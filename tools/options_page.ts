@@ -45,10 +45,10 @@ const SECTIONS: readonly Section[] = [
     types: [
       "AppOptions",
       "PublishRouteOptions",
-      "HalvesOptions",
+      "HalfMessageRouteOptions",
       "CheckBackOptions",
       "QueryOptions",
-      "UndeliverableOptions",
+      "DeadLetterRouteOptions",
       "CheckBackAppOptions",
       "OpenApiOptions",
       "Principal",
@@ -134,7 +134,7 @@ const SECTIONS: readonly Section[] = [
 /** Options that no user of the package gives: adapters give them to the bus. */
 const FOR_ADAPTERS: readonly string[] = ["DeliverOptions"];
 /** Types that are another one's fields, which the page already has. */
-const ALIASES: readonly string[] = ["HalfOptions"];
+const ALIASES: readonly string[] = ["HalfMessageOptions"];
 
 /** Defaults that are fields of a constant rather than a tag of a docstring. */
 const CONSTANTS: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {

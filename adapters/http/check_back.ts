@@ -19,14 +19,14 @@ import { checkedInteger } from "./options.ts";
 
 /** What {@linkcode httpCheckBack} takes. */
 export interface HttpCheckBackOptions {
-  /** The check-back route of the active side's edge app, such as `https://orders.example/atlast/checkback`. */
+  /** The check-back route of the participant's edge app, such as `https://orders.example/atlast/checkback`. */
   readonly url: string | URL;
   /** The keys that sign questions, and any one of which must have signed the answer. */
   readonly signingKeys: readonly string[];
   /** The name of the service that answers, where its verifier wants to be named; see `verifySignature`. */
   readonly audience?: string;
   /**
-   * How long the active side may take to answer, in milliseconds.
+   * How long the participant may take to answer, in milliseconds.
    *
    * @default 5_000
    */
@@ -62,7 +62,7 @@ const MAX_ANSWER_BYTES = 4 * 1024;
 const NOT_REACHED: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 429]);
 
 /**
- * Asks an active side over HTTP, for the option `checkBacks` of a bus. Its answer decides only if it is
+ * Asks a participant over HTTP, for the option `checkBacks` of a bus. Its answer decides only if it is
  * signed, of the right type, and to this very request; any other answer is `unknown`. One that does
  * not answer, or refuses who asks, is unreachable.
  *
@@ -133,7 +133,7 @@ class HttpCheckBack implements CheckBack {
     return "unknown";
   }
 
-  /** What an answer says, or why it says nothing. Throws when the active side was not reached. */
+  /** What an answer says, or why it says nothing. Throws when the participant was not reached. */
   async #read(
     { answerId, result }: HttpAnswer,
     question: WireQuestion,
@@ -173,7 +173,7 @@ class HttpCheckBack implements CheckBack {
   #refused(status: number): AtlastError {
     const code = status === 401 ? "unauthenticated" : status === 403 ? "forbidden" : "unreachable";
     const hint = status === 401 || status === 403
-      ? ", want the same keys and the same name of the active side there"
+      ? ", want the same keys and the same name of the participant there"
       : status === 404
       ? ", want its check-back route there"
       : "";

@@ -138,7 +138,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfOutcome<Result>>;
 
-  /** The half messages this bus keeps, for active sides that are not this bus. */
+  /** The half messages this bus keeps, for participants that are not this bus. */
   readonly halfMessages: HalfKeeper;
 
   /**
@@ -162,7 +162,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   checkAgain(id: string): Promise<HalfStatus>;
 
   /**
-   * Answers for the active side: what became of the operation of a half message. Writes `aborted` where there
+   * Answers for the participant: what became of the operation of a half message. Writes `aborted` where there
    * is nothing, so that the answer stays true. A question that comes within the immunity of this bus (option
    * `check`), counted from when the message was prepared, is answered `unknown`, and nothing is written.
    *

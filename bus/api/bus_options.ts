@@ -146,7 +146,7 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    * fence in a schema of its own.
    */
   readonly fence?: Fence<BusinessTx>;
-  /** How to ask other active sides, by name, for the outcome of half messages they prepared here. */
+  /** How to ask other participants, by name, for the outcome of half messages they prepared here. */
   readonly checkBacks?: Readonly<Record<string, CheckBack>>;
   /**
    * When check-backs ask about half messages. Fields that are left out keep the defaults.
@@ -155,7 +155,7 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly check?: Partial<CheckPolicy>;
   /**
-   * How long an active side may take to answer.
+   * How long a participant may take to answer.
    *
    * @default 5_000
    */

@@ -32,7 +32,7 @@ export interface DeadLetter {
   readonly saidAtMs?: number;
 }
 
-/** How an undeliverable message stands. */
+/** How a dead-lettered message stands. */
 export type DeadLetterStanding =
   /** It is kept as failed. */
   | "failed"

@@ -41,7 +41,7 @@ export type HalfOutcome<Result = undefined> =
   /** It cannot be known now; check-back will find out, and settle the message accordingly. */
   | { readonly outcome: "in_doubt"; readonly id: string; readonly error?: unknown };
 
-/** A half message in the hands of the active side. */
+/** A half message in the hands of the participant. */
 export interface HalfMessage<BusinessTx = unknown> {
   /** The message's id. */
   readonly id: string;

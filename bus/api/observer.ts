@@ -17,7 +17,7 @@ export type BusEvent =
   | MessageEvent<"staged">
   /** A half message was stored. */
   | MessageEvent<"prepared">
-  /** The active side of a half message was asked and could not say, or did not answer; `reason` tells which. */
+  /** The participant of a half message was asked and could not say, or did not answer; `reason` tells which. */
   | MessageEvent<"undecided"> & { readonly reason: string; readonly dueAtMs: number }
   /** A half message was parked: an alarm, because it waits for an operator or a late answer. */
   | MessageEvent<"in_doubt"> & { readonly reason: string }

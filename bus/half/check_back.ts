@@ -47,7 +47,7 @@ export class CheckBacks<Tx> {
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { clock, check, random, observe } = this.#settings;
     const answer = await checkParticipant(this.#settings, record, signal);
-    // That this bus broke the question off says nothing about the active side.
+    // That this bus broke the question off says nothing about the participant.
     if (answer === "unreachable" && signal.aborted) return await this.release(record);
     const event = decideCheck(
       standingOf(record),

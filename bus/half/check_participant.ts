@@ -25,7 +25,7 @@ export async function checkParticipant<Tx>(
     clock,
     checkTimeoutMs,
     signal,
-    () => new AtlastError("timeout", `The active side did not answer within ${checkTimeoutMs} ms`),
+    () => new AtlastError("timeout", `The participant did not answer within ${checkTimeoutMs} ms`),
   );
   try {
     const { id, epoch, message } = record;
@@ -62,6 +62,6 @@ function checkBackOf<Tx>(
     "no_route",
     participant === undefined
       ? "Cannot ask for the outcome of a half message: want a fence in the options of the bus"
-      : `Cannot ask active side "${participant}": want it among the checkBacks of the bus`,
+      : `Cannot ask participant "${participant}": want it among the checkBacks of the bus`,
   );
 }

@@ -16,7 +16,7 @@ import type { HalfDraft, HalfKeeper } from "../../core/ports/half_keeper.ts";
 /** What half messages are handled with. */
 export interface HalfParts<BusinessTx> {
   readonly keeper: HalfKeeper;
-  /** The fence in the business database; undefined for an active side that has none. */
+  /** The fence in the business database; undefined for a participant that has none. */
   readonly fence: Fence<BusinessTx> | undefined;
   readonly clock: Clock;
 }
@@ -88,7 +88,7 @@ function tooLate(id: string, state: State): AtlastError {
   );
 }
 
-/** The fence of an active side that wants to write to it. */
+/** The fence of a participant that wants to write to it. */
 function fenceOf<BusinessTx>({ fence }: HalfParts<BusinessTx>): Fence<BusinessTx> {
   if (fence === undefined) {
     throw new AtlastError(

@@ -71,7 +71,7 @@ export class HalfOperations<Tx, BusinessTx> {
     return await resolveByHand(this.#settings, this.#keeper, id, decision, hand);
   }
 
-  /** See `Bus.askAgain`. */
+  /** See `Bus.checkAgain`. */
   async checkAgain(id: string): Promise<HalfStatus> {
     return await this.#keeper.checkAgain(id);
   }

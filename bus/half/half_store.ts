@@ -163,7 +163,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         `Cannot prepare "${name}": ${
           participant === undefined
             ? "want a fence in the options of the bus"
-            : `active side "${participant}" cannot be asked here, want it among the checkBacks of the bus`
+            : `participant "${participant}" cannot be asked here, want it among the checkBacks of the bus`
         }`,
       );
     }
@@ -180,7 +180,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
 }
 
 /**
- * A draft of another active side as of now: its immunity, delay and deadline must count by one clock, and
+ * A draft of another participant as of now: its immunity, delay and deadline must count by one clock, and
  * that of another service may be wrong.
  */
 function dated(draft: HalfDraft, nowMs: number): HalfDraft {

@@ -75,7 +75,7 @@ function mustBeForced({ record, decision, hand }: Attempt, nowMs: number): void 
       FORCE_AFTER_MS / 60_000
     } minutes of checks without an answer`;
   const advice = record.state === "in_doubt"
-    ? " (askAgain() has a parked message checked again)"
+    ? " (checkAgain() has a parked message checked again)"
     : "";
   throw new AtlastError(
     "unreachable",

@@ -10,18 +10,18 @@ import { checkNumber } from "../check_option.ts";
 import type { LifecycleEvent } from "./lifecycle.ts";
 import { later } from "./retry.ts";
 
-/** What the active side can say of the business operation of a half message. */
+/** What the participant can say of the business operation of a half message. */
 export type CheckAnswer =
   /** It took place: the fence says so. */
   | "committed"
   /** It did not, and never can: the fence says so. */
   | "aborted"
-  /** The active side answered, but cannot say yet: the operation may still be running. */
+  /** The participant answered, but cannot say yet: the operation may still be running. */
   | "unknown"
-  /** The active side did not answer. */
+  /** The participant did not answer. */
   | "unreachable";
 
-/** When the active side is asked. Times are in milliseconds. */
+/** When the participant is asked. Times are in milliseconds. */
 export interface CheckPolicy {
   /** How long a half message is left alone first, so that the operation can end. */
   readonly immunityMs: number;
@@ -29,17 +29,17 @@ export interface CheckPolicy {
   readonly intervalMs: number;
   /** The longest time between checks. */
   readonly intervalCapMs: number;
-  /** How often the active side may answer that it cannot say, before the message is parked. */
+  /** How often the participant may answer that it cannot say, before the message is parked. */
   readonly maxChecks: number;
-  /** The time to the next try after the active side did not answer; each after it is twice as long. */
+  /** The time to the next try after the participant did not answer; each after it is twice as long. */
   readonly unreachableMs: number;
-  /** The longest time between tries of an active side that does not answer. */
+  /** The longest time between tries of a participant that does not answer. */
   readonly unreachableCapMs: number;
 }
 
 /**
  * 10 seconds of immunity, then checks 10 seconds apart, doubling up to 10 minutes, 15 in all: about an
- * hour and three quarters in which the active side answers without knowing. One that does not answer is tried
+ * hour and three quarters in which the participant answers without knowing. One that does not answer is tried
  * for ever, at least each minute, so that its return is soon noticed.
  */
 export const DEFAULT_CHECK: CheckPolicy = {
@@ -56,9 +56,9 @@ const JITTER = 0.2;
 
 /** What the decision needs to know of a half message. */
 export interface HalfStanding {
-  /** How often the active side answered that it cannot say. */
+  /** How often the participant answered that it cannot say. */
   readonly checks: number;
-  /** How often in a row the active side did not answer. */
+  /** How often in a row the participant did not answer. */
   readonly unreachable: number;
   /** When the first check of that row was, in Unix milliseconds; not given when there is none. */
   readonly unreachableSinceMs?: number;
@@ -117,7 +117,7 @@ export function decideCheck(
       checks: half.checks,
       unreachable,
       unreachableSinceMs: half.unreachableSinceMs ?? nowMs,
-      reason: `The active side did not answer, ${unreachable} times in a row`,
+      reason: `The participant did not answer, ${unreachable} times in a row`,
     };
   }
   return unknown(half, policy, nowMs, random);
@@ -156,7 +156,7 @@ function unknown(
   if (checks >= policy.maxChecks) {
     return {
       kind: "park",
-      reason: `The active side could not say what became of it, ${checks} times`,
+      reason: `The participant could not say what became of it, ${checks} times`,
     };
   }
   return {
@@ -164,7 +164,7 @@ function unknown(
     atMs: later(nowMs, doubled(policy.intervalMs, checks, policy.intervalCapMs, random)),
     checks,
     unreachable: 0,
-    reason: `The active side could not say what became of it, ${checks} times so far`,
+    reason: `The participant could not say what became of it, ${checks} times so far`,
   };
 }
 

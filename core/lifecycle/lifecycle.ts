@@ -106,9 +106,9 @@ export interface Standing {
   readonly dueAtMs: number;
   /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
   readonly deadlineMs: number | null;
-  /** How often the active side of a half message answered that it cannot say what became of it. */
+  /** How often the participant of a half message answered that it cannot say what became of it. */
   readonly checks: number;
-  /** How often in a row the active side did not answer. */
+  /** How often in a row the participant did not answer. */
   readonly unreachable: number;
   /** Who decided something about it by hand, and why; null when nobody did. */
   readonly note: string | null;

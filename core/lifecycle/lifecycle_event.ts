@@ -35,7 +35,7 @@ export type LifecycleEvent =
     readonly kind: "check_again";
     /** When the next check is due, in Unix milliseconds. */
     readonly atMs: number;
-    /** How often the active side answered without knowing. */
+    /** How often the participant answered without knowing. */
     readonly checks: number;
     /** How often in a row it did not answer. */
     readonly unreachable: number;

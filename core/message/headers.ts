@@ -50,7 +50,7 @@ export const HEADER = {
   content: "atlast-content",
   /** `true` on what is sent or answered after a failure callback for the same message. Atlast's own. */
   afterFailure: "atlast-after-failure",
-  /** Which active side knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
+  /** Which participant knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
   participant: "atlast-participant",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",

@@ -14,7 +14,7 @@ export interface CheckQuestion {
   readonly name: string;
   /** The epoch under which the answer will be used; an answer to another one is none. */
   readonly epoch: number;
-  /** The active side that is asked, by its name; not given for the one that has the bus itself. */
+  /** The participant that is asked, by its name; not given for the one that has the bus itself. */
   readonly participant?: string;
   /** When the message was prepared, in Unix milliseconds by the keeper's clock. */
   readonly preparedAtMs?: number;

@@ -49,7 +49,7 @@ export interface HalfKeeper {
    * Keeps a half message. The same id again is the same message.
    *
    * @throws {AtlastError} `id_conflict` when the id is taken by a message with another name, body or
-   * active side; `no_route` when it could not be sent, or its active side could not be asked; `too_large`.
+   * participant; `no_route` when it could not be sent, or its participant could not be asked; `too_large`.
    */
   prepare(draft: HalfDraft): Promise<HalfStatus>;
   /**

@@ -116,7 +116,7 @@ export type DeliveryResult =
     readonly arrived?: Arrival;
   }
   /**
-   * It can never be taken, and nothing was stored: the sender keeps it as failed. `isTold` says whether
+   * It can never be taken, and nothing was stored: the sender keeps it as failed. `isPublisherNotified` says whether
    * its publisher has had word of that from here, if it asked for one; false if not given. `arrived` as for
    * one that is refused.
    */

@@ -14,10 +14,10 @@ import { checkName } from "../message/name.ts";
 import type { CheckQuestion } from "../ports/fence.ts";
 import { END_OF_TIME_MS } from "../lifecycle/retry.ts";
 
-/** A question as it goes over the wire: it always says which active side it is for. */
+/** A question as it goes over the wire: it always says which participant it is for. */
 export type WireQuestion = Required<CheckQuestion>;
 
-/** What an active side can say; `unreachable` is what it is when it says nothing. */
+/** What a participant can say; `unreachable` is what it is when it says nothing. */
 type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
 
 /** A question in JSON. */
@@ -55,7 +55,7 @@ export function readQuestion(text: string): WireQuestion {
   throw new AtlastError(
     "malformed_message",
     `Cannot read a check-back: want {"id":"…","name":"…","epoch":0,"participant":"…",` +
-      `"preparedAtMs":0,"askedAtMs":0}`,
+      `"preparedAtMs":0,"checkedAtMs":0}`,
   );
 }
 

@@ -33,7 +33,7 @@ export class HalfRights {
       if (!Array.isArray(list)) {
         throw new AtlastError(
           "invalid_option",
-          `Cannot use names of halves: want a list such as ["order.*"], or one for each participant`,
+          `Cannot use names of half messages: want a list such as ["order.*"], or one for each participant`,
         );
       }
       list.forEach(checkPattern);

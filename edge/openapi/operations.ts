@@ -126,7 +126,7 @@ function look(
 }
 
 /** What a refusal says of a message that was read. */
-const REJECTED = { "atlast-publisher-notified": "Told", "atlast-arrived": "Arrived" };
+const REJECTED = { "atlast-publisher-notified": "PublisherNotified", "atlast-arrived": "Arrived" };
 
 const DELIVERED = schemaRef("DeliveryResults");
 

@@ -102,7 +102,7 @@ const question = z.object({
   id,
   name,
   epoch: z.int().min(0).describe("The answer is to this one alone."),
-  participant: z.string().min(1).describe("The active side that is asked."),
+  participant: z.string().min(1).describe("The participant that is asked."),
   preparedAtMs: milliseconds.describe("When the message was prepared, by the keeper's clock."),
   checkedAtMs: milliseconds.describe("When this is asked, by the same clock."),
 });
@@ -147,7 +147,7 @@ const halfRequest = z.discriminatedUnion("operation", [
   z.object({
     operation: z.enum(["confirm", "cancel", "query"]),
     id,
-    participant: z.string().min(1).describe("The active side whose half message it is."),
+    participant: z.string().min(1).describe("The participant whose half message it is."),
   }),
 ]);
 

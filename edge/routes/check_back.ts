@@ -15,7 +15,7 @@ import { signedAnswer } from "../http/signed_response.ts";
 import { Refusal, unavailable } from "../http/status.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
-/** How an active side answers check-backs. */
+/** How a participant answers check-backs. */
 export interface CheckBackOptions {
   /**
    * Decides whether a request may ask, and says who asks: the keeper of this service's half messages. A
@@ -72,7 +72,7 @@ export function checkBackRoute(
     }
     const question = readQuestion(text);
     if (question.participant !== participant) {
-      throw new Refusal(403, "forbidden", "Cannot answer: the question is for another active side");
+      throw new Refusal(403, "forbidden", "Cannot answer: the question is for another participant");
     }
     const answer = await check(question);
     if (answer === "unreachable") {

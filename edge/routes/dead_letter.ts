@@ -1,5 +1,5 @@
 /**
- * The undeliverable route: a push provider reports messages that it gave up.
+ * The dead-letter route: a push provider reports messages that it gave up.
  *
  * @module
  */

@@ -106,7 +106,7 @@ function acceptable(draft: HalfDraft): HalfDraft {
   if ((message.headers[HEADER.participant] ?? "") === "") {
     throw new AtlastError(
       "malformed_message",
-      `Cannot prepare without header "${HEADER.participant}": want the name of the active side`,
+      `Cannot prepare without header "${HEADER.participant}": want the name of the participant`,
     );
   }
   return { ...draft, message: { ...message, body: keptBody(message.contentType, message.body) } };

@@ -90,7 +90,7 @@ export function losingOutcomes<Tx>(inner: Store<Tx>, seed: number, tell: Tell): 
   });
 }
 
-/** An outcome that the active side brings, whoever may hold a claim; a check-back settles its own claim. */
+/** An outcome that the participant brings, whoever may hold a claim; a check-back settles its own claim. */
 function isOutcome({ claimed }: Settlement): boolean {
   return claimed === "either";
 }

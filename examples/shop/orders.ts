@@ -74,7 +74,7 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
     return c.body(new Uint8Array(order["label"]), 200, { "content-type": LABEL_CONTENT_TYPE });
   });
   // Who delivers messages may be another than who keeps half messages here.
-  const halves = { verify: verifySignature({ signingKeys }), signingKeys };
-  const atlast = createApp<Hono>(bus, { verify, halfMessages: halves, deadLetters: { verify } });
+  const halfMessages = { verify: verifySignature({ signingKeys }), signingKeys };
+  const atlast = createApp<Hono>(bus, { verify, halfMessages, deadLetters: { verify } });
   return { bus, app: app.route("/atlast", atlast) };
 }

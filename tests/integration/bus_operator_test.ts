@@ -171,7 +171,7 @@ describe("a store that never applies a change", () => {
   const calls = {
     cancel: ({ bus }: Parts) => bus.cancel("delayed"),
     retry: ({ bus }: Parts) => bus.retry({ box: "outbox", id: "failed" }),
-    askAgain: ({ bus }: Parts) => bus.checkAgain("parked"),
+    checkAgain: ({ bus }: Parts) => bus.checkAgain("parked"),
     resolve: ({ bus }: Parts) => bus.resolve("parked", "cancel", hand),
     undeliverable: ({ bus }: Parts) => bus.deadLetter({ id: "sent", reason: "gone" }),
   };

@@ -65,7 +65,7 @@ describe("bus: publish", () => {
         transport: new FakeTransport(),
         store: Object.assign(store, {
           notify: (box: string) => Promise.resolve(void told.push(`notify ${box}`)),
-          addAndTell: (box: Box, record: NewRecord, nowMs: number) => {
+          addAndNotify: (box: Box, record: NewRecord, nowMs: number) => {
             if (!isAboard) return null;
             told.push(`aboard ${box}`);
             return store.add(box, [record], nowMs).then(([result]) => result as AddResult);

@@ -175,7 +175,7 @@ describe("bus on Upstash Redis", { skip: problem !== null && skipFor(problem) },
     await bus.tick();
     const left = await upstash.redis.keys(`{${prefix}}*`);
     // How far back the inbox has forgotten, and the counts, are one key each, however much there was.
-    const kept = ["inbox:forgotten", "inbox:totals", "outbox:totals"];
+    const kept = ["inbox:pruned", "inbox:totals", "outbox:totals"];
     assert.deepEqual(left.toSorted(), kept.map((key) => `{${prefix}}:${key}`));
   });
 });

@@ -12,7 +12,13 @@ import { verifyBearer } from "../../edge/mod.ts";
 import { type AtlastError, defineMessage, type Fence } from "../../mod.ts";
 import { type Fault, faultyFetch } from "../support/faulty_fetch.ts";
 import { fetchFrom, KEY, signingKey } from "../support/http.ts";
-import { type ActiveSide, activeSide, type Keeper, keeperOf, SIDE } from "../support/half_http.ts";
+import {
+  type Keeper,
+  keeperOf,
+  type Participant,
+  SIDE,
+  startParticipant,
+} from "../support/half_http.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { serve, serveRaw } from "../support/serve.ts";
 
@@ -29,7 +35,7 @@ const AT_ONCE = { kind: "fixed", delayMs: 0, maxAttempts: maxAttempts(CLIENT_RET
 
 const ONCE = { ...AT_ONCE, maxAttempts: 1 } as const;
 
-let side: ActiveSide;
+let side: Participant;
 let keeper: Keeper;
 
 function client(options: Partial<ClientOptions<MemoryFenceTransaction>> = {}) {
@@ -54,7 +60,7 @@ function recordOf(id: string) {
 
 describe("a client", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -143,7 +149,7 @@ describe("a client", () => {
 
 describe("a request that is lost", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -240,7 +246,7 @@ describe("a request that is lost", () => {
 
 describe("a refusal", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -316,7 +322,7 @@ describe("a refusal", () => {
 
 describe("the time of a call", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -414,7 +420,7 @@ describe("pruning the fence", () => {
   beforeEach(async () => {
     atMs = 0;
     fence = memoryFence(() => atMs);
-    side = await activeSide(fence);
+    side = await startParticipant(fence);
     // Signatures want the real time; a token does not.
     keeper = await keeperOf(side.url, { app: { halfMessages: TOKEN_HALVES } });
   });

@@ -11,12 +11,18 @@ import { verifyAny } from "../../edge/mod.ts";
 import type { AtlastError } from "../../mod.ts";
 import { Paid } from "../support/half_world.ts";
 import { fetchFrom, KEY, signingKey } from "../support/http.ts";
-import { type ActiveSide, activeSide, type Keeper, keeperOf, SIDE } from "../support/half_http.ts";
+import {
+  type Keeper,
+  keeperOf,
+  type Participant,
+  SIDE,
+  startParticipant,
+} from "../support/half_http.ts";
 
 const OTHER_KEY = signingKey("o");
 const ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
 
-let side: ActiveSide;
+let side: Participant;
 let keeper: Keeper;
 
 function client(options: Partial<ClientOptions<MemoryFenceTransaction>> = {}) {
@@ -63,7 +69,7 @@ const refusing = (code: string, status: number) => () => ({
 
 describe("a forged keeper", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -162,7 +168,7 @@ describe("another participant", () => {
     verifySignature({ signingKeys: [key], principal: { name, kind: "participant" } });
 
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     const verify = verifyAny(participant(SIDE, PAY), participant("billing", BILL));
     const signingKeys = [PAY, BILL];
     keeper = await keeperOf(side.url, {
@@ -214,7 +220,7 @@ describe("another participant", () => {
 
 describe("a true keeper", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {

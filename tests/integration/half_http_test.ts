@@ -13,7 +13,7 @@ import { createBus } from "../../mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
 import { fetchFrom, KEY, signingKey } from "../support/http.ts";
-import { activeSide, askRoute, SIDE, silent, verify } from "../support/half_http.ts";
+import { askRoute, SIDE, silent, startParticipant, verify } from "../support/half_http.ts";
 import { serve, serveRaw, type TestServer } from "../support/serve.ts";
 
 const OTHER_KEY = signingKey("o");
@@ -41,7 +41,7 @@ describe("a check-back over HTTP", () => {
   const fence = memoryFence();
   let url = "";
   let close: () => Promise<void>;
-  before(async () => ({ url, close } = await activeSide(fence)));
+  before(async () => ({ url, close } = await startParticipant(fence)));
   after(() => close());
 
   it("gets what the fence says", async () => {
@@ -81,7 +81,7 @@ describe("a check-back over HTTP", () => {
     assert.equal(await ask("http://x/checkback", { fetch }), "aborted");
   });
 
-  it("for another active side is refused, and the fence stays as it is", async () => {
+  it("for another participant is refused, and the fence stays as it is", async () => {
     for (const side of ["orders", "", undefined]) {
       const { participant: _, ...rest } = QUESTION;
       const question = { ...rest, id: "theirs", ...(side === undefined ? {} : { side }) };
@@ -221,7 +221,7 @@ describe("an answer that is not one", () => {
   });
 });
 
-describe("an active side that is not reached", () => {
+describe("a participant that is not reached", () => {
   const statuses: [number, string][] = [
     [401, "unauthenticated"],
     [403, "forbidden"],

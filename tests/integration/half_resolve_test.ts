@@ -123,7 +123,7 @@ describe("a half message of another service, decided by hand", () => {
     for (const hand of [BY, FORCE]) {
       await assert.rejects(pair.bus.resolve("m-1", "cancel", hand), {
         code: "unreachable",
-        message: /askAgain/,
+        message: /checkAgain/,
       });
     }
     assert.equal((await pair.bus.checkAgain("m-1")).state, "prepared");

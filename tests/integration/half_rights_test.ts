@@ -118,7 +118,7 @@ describe("a route of its own right", () => {
     const verify = signedBy(DELIVER);
     const parts = { participant: "orders", signingKeys: [OWN] };
     for (
-      const option of [{ tick: {} }, { halves: parts }, { checkBack: parts }, {
+      const option of [{ tick: {} }, { halfMessages: parts }, { checkBack: parts }, {
         query: {},
       }] as const
     ) {

@@ -16,16 +16,16 @@ import { FakeTransport } from "../support/fake_transport.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
 import { fetchFrom, KEY, signingKey, testMessage } from "../support/http.ts";
 import {
-  type ActiveSide,
-  activeSide,
   askRoute,
   type Keeper,
   keeperOf,
+  type Participant,
   SIDE,
+  startParticipant,
   verify,
 } from "../support/half_http.ts";
 
-let side: ActiveSide;
+let side: Participant;
 let keeper: Keeper;
 
 /** A request to prepare a message, as a client writes it. */
@@ -64,7 +64,7 @@ const PREPARED = { id: "m-1", name: "order.placed", state: "prepared" };
 
 describe("the half-message route", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -198,7 +198,7 @@ describe("the half-message route", () => {
     assert.equal(await stored(), null);
   });
 
-  it("answers 400 for a message without an active side: the fence here would be asked", async () => {
+  it("answers 400 for a message without a participant: the fence here would be asked", async () => {
     for (const headers of [{}, { "atlast-participant": "" }]) {
       assert.deepEqual(await refusal(preparation({ headers })), [400, "malformed_message"]);
     }
@@ -292,7 +292,7 @@ describe("the half-message route", () => {
     }
     for (
       const option of [
-        { halves: { verify, signingKeys: [KEY] } },
+        { halfMessages: { verify, signingKeys: [KEY] } },
         { query: { verify } },
       ]
     ) {
@@ -358,7 +358,7 @@ describe("a signed request", () => {
 
 describe("recovery over HTTP", () => {
   beforeEach(async () => {
-    side = await activeSide();
+    side = await startParticipant();
     keeper = await keeperOf(side.url);
   });
   afterEach(async () => {
@@ -366,7 +366,7 @@ describe("recovery over HTTP", () => {
     await side.close();
   });
 
-  it("confirms what the fence of the active side says took place", async () => {
+  it("confirms what the fence of the participant says took place", async () => {
     await half(preparation());
     await side.fence.transaction((tx) => side.fence.commit("m-1", 1, tx));
     keeper.clock.advance(10_000);
@@ -420,7 +420,7 @@ describe("recovery over HTTP", () => {
     const errors = keeper.observed.all("error", { during: "check-back" });
     assert.equal(errors.length, 30);
     assert.match(String(errors[0]?.error), /Cannot check back: cannot reach 127\.0\.0\.1/);
-    side = await activeSide(side.fence);
+    side = await startParticipant(side.fence);
   });
 
   it("parks what a page answers for, and still takes the outcome when it comes", async () => {

@@ -338,7 +338,7 @@ describe("what the app does", () => {
     }
     const sending = {
       ...brokenBus(Error),
-      undeliverable: () => Promise.resolve("sending" as const),
+      deadLetter: () => Promise.resolve("sending" as const),
     };
     await ask(sending, asking("POST /dead-letter", 503));
 

@@ -131,7 +131,7 @@ describe("the dialect of another push provider, Cloud Tasks", () => {
 
   it("reports no dead letters", async () => {
     const bus = Object.assign(new FakeReceiver(), {
-      undeliverable: () => Promise.resolve("failed" as const),
+      deadLetter: () => Promise.resolve("failed" as const),
     });
     const app = createApp(bus, { verify: verifyTask, deadLetters: { verify: verifyTask } });
     assert.equal((await app.request("/dead-letter", task(1, "{}"))).status, 403);

@@ -339,7 +339,7 @@ describe("what QStash gives up", () => {
   it("is quoted with what the destination answered, on one line, if that is asked for", async () => {
     const reports: DeadLetter[] = [];
     const bus = Object.assign(new FakeReceiver(), {
-      undeliverable: (report: DeadLetter) => {
+      deadLetter: (report: DeadLetter) => {
         reports.push(report);
         return Promise.resolve("failed" as const);
       },
@@ -359,14 +359,14 @@ describe("what QStash gives up", () => {
     assert.deepEqual(reports, [{
       id: "a:b",
       reason: "QStash gave it up: its destination answered 500 (DLQ id 1-0): no  room",
-      isTold: false,
+      isPublisherNotified: false,
       saidAtMs: SIGNED_AT_MS,
     }]);
   });
 
   it("is wanted again later while the message is being sent", async () => {
     const bus = Object.assign(new FakeReceiver(), {
-      undeliverable: () => Promise.resolve("sending" as const),
+      deadLetter: () => Promise.resolve("sending" as const),
     });
     const app = createApp(bus, { verify: () => ({ ok: true }), deadLetters: { verify: pushed } });
     const body = JSON.stringify({ dlqId: "1-0", sourceHeader: { "cap-msg-id": "m" } });

@@ -429,7 +429,7 @@ describe("who may say that a message was given up", () => {
     const undeliverable = () => Promise.resolve("unknown" as const);
     assert.throws(
       () =>
-        createApp(Object.assign(bus, { undeliverable }), {
+        createApp(Object.assign(bus, { deadLetter: undeliverable }), {
           verify: verifySignature({ signingKeys: [KEY] }),
           deadLetters: {} as never,
         }),

@@ -174,7 +174,7 @@ describe("Upstash Redis store", { skip }, () => {
     assert.match(String(totals), /^t2 /);
     await redis.set(`{${prefix}}:inbox:totals`, String(totals).replace("t2", "t1"));
     const old = upstashRedisStore({ redis, prefix });
-    const refused = [{ added: false, forgotten: true }];
+    const refused = [{ added: false, mayBePruned: true }];
     assert.deepEqual(await late(old, "m-3", NOW - 2 * DAY_MS, NOW), refused);
     // What was a day ago then does not move on with the clock.
     assert.deepEqual(await late(old, "m-3", NOW - 2 * DAY_MS, NOW + 9 * DAY_MS), refused);
@@ -290,7 +290,7 @@ describe("Upstash Redis store", { skip }, () => {
   /** What a server leaves that breaks a script off between its writes. */
   const halves: StoreCases = {
     "a member without a record is dropped, and hides nothing": async ({ store }) => {
-      const sets = ["outbox:fresh", "outbox:suspect", "outbox:half", "inbox:fresh:a"];
+      const sets = ["outbox:ready", "outbox:expired", "outbox:prepared", "inbox:ready:a"];
       for (const set of sets) await redis.zadd(`{${prefix}}:${set}`, { score: 1, member: ":gone" });
       await store.add("outbox", [recordOf("m-1")], NOW);
       assert.deepEqual(ids(await claim(store, { limit: 2 })), ["m-1"]);
@@ -307,7 +307,7 @@ describe("Upstash Redis store", { skip }, () => {
       await store.add("outbox", [delayed, recordOf("claimed")], NOW);
       await claimOne(store);
       for (const member of [":delayed", ":claimed"]) {
-        await redis.zadd(`{${prefix}}:outbox:fresh`, { score: 1, member });
+        await redis.zadd(`{${prefix}}:outbox:ready`, { score: 1, member });
       }
       assert.deepEqual(await claim(store), []);
       assert.deepEqual(await claim(store, { kind: "expired" }), []);
@@ -331,7 +331,7 @@ describe("Upstash Redis store", { skip }, () => {
     "a settled record that is still among those held is not claimed": async ({ store }) => {
       const claimed = await addClaimed(store, recordOf("m-1"));
       await store.settle("outbox", [settlement(claimed)]);
-      await redis.zadd(`{${prefix}}:outbox:suspect`, { score: 1, member: ":m-1" });
+      await redis.zadd(`{${prefix}}:outbox:expired`, { score: 1, member: ":m-1" });
       assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
       assert.equal(await store.nextDueAt("outbox", LATER), null);
     },
@@ -347,7 +347,7 @@ describe("Upstash Redis store", { skip }, () => {
       assert.deepEqual(ids(await claim(store)), ["m-0"]);
       assert.deepEqual(await claim(store), []);
       assert.deepEqual(ids(await store.list({ box: "outbox", limit: 9 })), ["m-0"]);
-      assert.equal(await redis.zcard(`{${prefix}}:outbox:fresh`), 1);
+      assert.equal(await redis.zcard(`{${prefix}}:outbox:ready`), 1);
     },
   };
   describe("after a script that was broken off", () => {

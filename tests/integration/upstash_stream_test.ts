@@ -457,7 +457,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       );
       const [parked] = await a!.parked();
       assert.deepEqual(parked, {
-        place: parked?.parkedId,
+        parkedId: parked?.parkedId,
         stream: streams.key(A),
         id: "m-1",
         reason: "no order",

@@ -61,7 +61,7 @@ export async function calm(world: World): Promise<void> {
       world.tick(service);
     }
     await world.time.pass(5_000);
-    await askAgain(world);
+    await checkAgain(world);
   }
 }
 
@@ -81,7 +81,7 @@ async function openIn({ services, network, stopping }: World): Promise<string[]>
 }
 
 /** What parked in doubt while nobody knew is asked about again, as an operator would. */
-async function askAgain(world: World): Promise<void> {
+async function checkAgain(world: World): Promise<void> {
   const inDoubt = await world.orders.store.list({
     box: "outbox",
     states: ["in_doubt"],

@@ -1,5 +1,5 @@
 /**
- * Two services over real HTTP: one that keeps half messages, and an active side that has a fence and
+ * Two services over real HTTP: one that keeps half messages, and a participant that has a fence and
  * no bus.
  *
  * @module
@@ -24,7 +24,7 @@ import { ManualClock } from "./manual_clock.ts";
 import { Observed } from "./observed.ts";
 import { serve, type TestServer } from "./serve.ts";
 
-/** The name of the active side. */
+/** The name of the participant. */
 export const SIDE = "payments";
 
 /** What verifies every request of these services. */
@@ -33,18 +33,18 @@ export const verify = verifySignature({ signingKeys: [KEY] });
 /** What the console would be told of. */
 export const silent = (): void => {};
 
-/** An active side. */
-export interface ActiveSide {
+/** A participant. */
+export interface Participant {
   readonly fence: Fence<MemoryFenceTransaction>;
   /** Its check-back route. */
   readonly url: string;
   close(): Promise<void>;
 }
 
-/** Starts an active side. */
-export async function activeSide(
+/** Starts a participant. */
+export async function startParticipant(
   fence: Fence<MemoryFenceTransaction> = memoryFence(),
-): Promise<ActiveSide> {
+): Promise<Participant> {
   const app = createCheckBackApp(fence, {
     participant: SIDE,
     signingKeys: [KEY],
@@ -68,7 +68,7 @@ export interface Keeper {
   close(): Promise<void>;
 }
 
-/** Starts a keeper that can ask an active side at `checkBackUrl`. */
+/** Starts a keeper that can ask a participant at `checkBackUrl`. */
 export async function keeperOf(
   checkBackUrl: string,
   options: {

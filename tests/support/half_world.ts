@@ -1,5 +1,5 @@
 /**
- * Half messages with everything around them: the active side with its business database, the bus that
+ * Half messages with everything around them: the participant with its business database, the bus that
  * keeps the messages, a consumer, and faults at each step between.
  *
  * @module
@@ -44,7 +44,7 @@ export const LEASE_MS = 60_000;
 export const CONSUMER_RETRY = { kind: "fixed", delayMs: 1_000, maxAttempts: 3 } as const;
 
 /** The service whose business operation decides. */
-export interface ActiveSide {
+export interface Participant {
   prepare(id: string, options?: Pick<HalfMessageOptions, "failureCallback">): Promise<HalfMessage>;
   transact(id: string, work: (tx: unknown) => Promise<void>): Promise<HalfOutcome<void>>;
 }
@@ -58,14 +58,14 @@ export interface HalfWorld {
   readonly store: Faulty<Store>;
   readonly fence: Faulty<Fence>;
   readonly transport: Faulty<Transport>;
-  /** Loses calls between the active side and whoever keeps the messages. */
+  /** Loses calls between the participant and whoever keeps the messages. */
   loseOnTheWay(call: "prepare" | "result", what: Loss): void;
-  readonly active: ActiveSide;
+  readonly active: Participant;
   /** The bus that keeps the messages. */
   readonly bus: Bus;
   /** What the consumer does first; it may throw. */
   consumer: () => void;
-  /** What the active side learnt of messages the consumer gave up. */
+  /** What the participant learnt of messages the consumer gave up. */
   readonly reports: FailureReport[];
   /** All processes die where they stand, and others start on the same databases. */
   crash(): void;
@@ -119,7 +119,7 @@ export function busOf(
   });
 }
 
-/** A world in which one bus is active side, keeper and consumer, and asks the fence itself. */
+/** A world in which one bus is participant, keeper and consumer, and asks the fence itself. */
 export function worldInOneProcess(databases: TwoDatabases): HalfWorld {
   const parts: WorldParts = partsOf(databases, () => world);
   const transports: Faulty<Transport>[] = [];

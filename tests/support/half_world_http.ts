@@ -1,5 +1,5 @@
 /**
- * The same world with HTTP between all of it: the active side uses the client and answers check-backs at
+ * The same world with HTTP between all of it: the participant uses the client and answers check-backs at
  * an app of its own, and messages are delivered to the edge app.
  *
  * @module
@@ -38,7 +38,7 @@ interface Processes {
   readonly client: Client;
 }
 
-/** A world in which active side, keeper and consumer talk over HTTP. */
+/** A world in which participant, keeper and consumer talk over HTTP. */
 export async function worldOverHttp(databases: TwoDatabases): Promise<HalfWorld> {
   const parts: WorldParts = partsOf(databases, () => world);
   parts.clock.advance(Date.now() + AHEAD_MS - parts.clock.now());

@@ -97,7 +97,7 @@ describe("an answer", () => {
   });
 });
 
-describe("an active side that does not answer", () => {
+describe("a participant that does not answer", () => {
   it("never uses up checks, and is never given up", () => {
     holds(
       fc.property(anyHalf, anyPolicy, random, (half, policy, chance) => {
@@ -126,7 +126,7 @@ describe("an active side that does not answer", () => {
   });
 });
 
-describe("an active side that cannot say", () => {
+describe("a participant that cannot say", () => {
   it("is asked maxChecks times, and then the message is parked", () => {
     holds(
       fc.property(anyPolicy, random, (policy, chance) => {

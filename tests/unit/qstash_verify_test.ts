@@ -247,12 +247,12 @@ describe("verifyQstash and the URL", () => {
     assert.equal(await at(gone, "dead-letter", "https://orders.example"), true);
     const hooks = {
       deliver: "https://o.example/hook/7",
-      undeliverable: "https://o.example/hook/8",
+      "dead-letter": "https://o.example/hook/8",
     };
     assert.equal(await at(hooks.deliver, "deliver", hooks), true);
-    assert.equal(await at(hooks.undeliverable, "dead-letter", hooks), true);
+    assert.equal(await at(hooks["dead-letter"], "dead-letter", hooks), true);
     assert.equal(await at(hooks.deliver, "dead-letter", hooks), false);
-    assert.equal(await at(hooks.undeliverable, "deliver", hooks), false);
+    assert.equal(await at(hooks["dead-letter"], "deliver", hooks), false);
     assert.equal(await at(hooks.deliver, "tick", hooks), false);
   });
 

@@ -38,16 +38,16 @@ export class BoxKeys {
     this.#box = box;
     this.totals = `${this.base}totals`;
     this.all = `${this.base}all`;
-    this.expired = `${this.base}suspect`;
-    this.prepared = `${this.base}half`;
+    this.expired = `${this.base}expired`;
+    this.prepared = `${this.base}prepared`;
     this.expiring = `${this.base}expiring`;
     this.memory = `${this.base}memory`;
-    this.pruned = `${this.base}forgotten`;
+    this.pruned = `${this.base}pruned`;
   }
 
   /** Records of a group that no worker died with, by when they are due; the outbox has one queue for all. */
   ready(group: string): string {
-    return this.#box === "outbox" ? `${this.base}fresh` : `${this.base}fresh:${groupName(group)}`;
+    return this.#box === "outbox" ? `${this.base}ready` : `${this.base}ready:${groupName(group)}`;
   }
 
   /** Records of a state that has a list, by when they were added. */

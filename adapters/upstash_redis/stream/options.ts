@@ -140,7 +140,11 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 600_000),
     keepMs: options.keepMs === 0 ? 0 : positive("keepMs", options.keepMs, 3_600_000),
-    removeConsumerAfterMs: positive("forgetConsumerMs", options.removeConsumerAfterMs, 3_600_000),
+    removeConsumerAfterMs: positive(
+      "removeConsumerAfterMs",
+      options.removeConsumerAfterMs,
+      3_600_000,
+    ),
     maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
     maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),
   };

@@ -27,7 +27,7 @@ const ASK_AGAIN = {
   atMs: NOW + 1_000,
   checks: 1,
   unreachable: 2,
-  reason: "The active side could not say",
+  reason: "The participant could not say",
 } as const;
 
 /** What a store does with records that are prepared. */

@@ -41,7 +41,7 @@ export class Run {
   readonly #store: Faulty<Store>;
   readonly #moody: MoodFence;
   readonly #delivered: string[] = [];
-  /** Handles that the active side holds. */
+  /** Handles that the participant holds. */
   readonly #halves = new Map<string, HalfMessage>();
   readonly #open = new Map<string, Open>();
   readonly #committed = new Set<string>();
@@ -85,7 +85,7 @@ export class Run {
       case "resolve":
         return await this.#resolve(idOf(step.n), step.decision, step.force);
       case "ask again":
-        return await this.#askAgain(idOf(step.n));
+        return await this.#checkAgain(idOf(step.n));
       case "long pause":
         return await this.#pause();
     }
@@ -260,7 +260,7 @@ export class Run {
     }
   }
 
-  async #askAgain(id: string): Promise<void> {
+  async #checkAgain(id: string): Promise<void> {
     const state = (await this.#find(id))?.state ?? null;
     const end = await this.#bus.checkAgain(id).then(
       () => null,

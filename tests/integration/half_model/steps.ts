@@ -62,7 +62,7 @@ export const step = fc.oneof(
       afterMs: fc.constantFrom(0, 5_000, 11_000, 60_000, 10 * 60_000),
     }),
   },
-  // A worker claims checks and dies with them; the active side dies.
+  // A worker claims checks and dies with them; the participant dies.
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("die" as const) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("crash" as const) }) },
   {

@@ -31,7 +31,7 @@ local function queuesOf(box, kind, wanted)
     end
   end
   local queues = {}
-  for i, group in ipairs(groups) do queues[i] = { key = keyOf(box, "fresh:" .. group) } end
+  for i, group in ipairs(groups) do queues[i] = { key = keyOf(box, "ready:" .. group) } end
   return queues
 end
 
@@ -65,7 +65,7 @@ local found, only, wanted = {}, string.match(ARGV[8], "^=(.*)$"), wantedGroups(9
 if only then
   if wanted and not wanted[groupOf(only)] then return {} end
   local queue = kind
-  if kind == "ready" and box == "inbox" then queue = "fresh:" .. groupOf(only) end
+  if kind == "ready" and box == "inbox" then queue = "ready:" .. groupOf(only) end
   found[1] = { member = only, key = keyOf(box, queue) }
 else
   local queues = queuesOf(box, kind, wanted)
@@ -153,7 +153,7 @@ return { "*" .. table.concat(bits) }
 /** Arguments: box, state, then `*`, or `=` and groups. Answer: `*` and the earliest time, if any. */
 export const DUE: string = `${RECORDS}${QUEUES}${String.raw`
 local box, wanted, earliest = ARGV[2], wantedGroups(4), nil
-local kinds = { "half" }
+local kinds = { "prepared" }
 if ARGV[3] == "scheduled" then kinds = { "ready", "expired" } end
 for _, kind in ipairs(kinds) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do

@@ -2,7 +2,7 @@
  * The scripts for what the inbox remembers of messages whose records were deleted.
  *
  * Messages that arrived at about the same time share a hash, a bucket, which maps the digest of the key to the
- * other digests. A sorted set orders the buckets by the latest arrival in each. So a whole bucket is forgotten
+ * other digests. A sorted set orders the buckets by the latest arrival in each. So a whole bucket is pruned
  * at once, and a lookup reads few buckets.
  *
  * @module
@@ -37,17 +37,17 @@ return answer
 `}`;
 
 /**
- * Arguments: now, then of each record its member, when it was added, its bucket or "-" for one that is forgotten, when
+ * Arguments: now, then of each record its member, when it was added, its bucket or "-" for one that is pruned, when
  * the bucket ends, its memory. Each is deleted only if it is the one that was read, and has expired still.
  * Answer: `*` and how many were deleted.
  */
 export const REMEMBER: string = `${RECORDS}${String.raw`
 local now, key = ARGV[2], keyOf("inbox", "expiring")
-local keys = { keyOf("inbox", "totals"), keyOf("inbox", "forgotten") }
+local keys = { keyOf("inbox", "totals"), keyOf("inbox", "pruned") }
 for i = 3, #ARGV, ${MEMORY_CODES} do keys[#keys + 1] = standingKey("inbox", ARGV[i]) end
 local values = readAll(keys)
 local totals, gone, deleted, buckets = parseTotals(values[1]), {}, 0, {}
-local forgotten = forgottenUntil(values[2], totals, now)
+local pruned = prunedUntil(values[2], totals, now)
 for i = 3, #keys do
   local at = 3 + (i - 3) * ${MEMORY_CODES}
   local member, created, bucket, ends, memory = unpack(ARGV, at, at + ${MEMORY_CODES - 1})
@@ -66,7 +66,7 @@ for i = 3, #keys do
       local fields = buckets[bucket].fields
       fields[#fields + 1] = string.sub(memory, 1, 22)
       fields[#fields + 1] = string.sub(memory, 23)
-    elseif tonumber(created) > tonumber(forgotten) then forgotten = created end
+    elseif tonumber(created) > tonumber(pruned) then pruned = created end
   end
 end
 for bucket, each in pairs(buckets) do
@@ -76,9 +76,9 @@ end
 putAll()
 inSlices("DEL", nil, gone)
 local written = { keyOf("inbox", "totals"), totalsText(totals) }
-if forgotten ~= "-1" then
-  written[3] = keyOf("inbox", "forgotten")
-  written[4] = forgotten
+if pruned ~= "-1" then
+  written[3] = keyOf("inbox", "pruned")
+  written[4] = pruned
 end
 redis.call("MSET", unpack(written))
 dropAll()
@@ -87,18 +87,18 @@ return { "*" .. deleted }
 
 /** Arguments: before which time, limit. Answer: `*` and how many buckets were deleted. */
 export const PRUNE_MEMORY: string = `${RECORDS}${String.raw`
-local key, forgotten = keyOf("inbox", "memory"), nil
+local key, pruned = keyOf("inbox", "memory"), nil
 local buckets = redis.call("ZRANGEBYSCORE", key, "-inf", "(" .. ARGV[2], "WITHSCORES", "LIMIT", 0, ARGV[3])
 if #buckets == 0 then return { "*0" } end
 local keys, names = {}, {}
 for i = 1, #buckets, 2 do
   names[#names + 1] = buckets[i]
   keys[#keys + 1] = keyOf("inbox", "memory:" .. buckets[i])
-  forgotten = buckets[i + 1]
+  pruned = buckets[i + 1]
 end
-local known = redis.call("GET", keyOf("inbox", "forgotten"))
-if not known or tonumber(known) < tonumber(forgotten) then
-  redis.call("SET", keyOf("inbox", "forgotten"), string.format("%.0f", tonumber(forgotten)))
+local known = redis.call("GET", keyOf("inbox", "pruned"))
+if not known or tonumber(known) < tonumber(pruned) then
+  redis.call("SET", keyOf("inbox", "pruned"), string.format("%.0f", tonumber(pruned)))
 end
 redis.call("UNLINK", unpack(keys))
 redis.call("ZREM", key, unpack(names))
@@ -107,19 +107,19 @@ return { "*" .. #names }
 
 /**
  * Arguments: how many additions there are, now, of each the digest of its key and the time since when nothing may
- * be forgotten or "-", then what `plan` takes. Answer: for each addition `?` and what is remembered, or `!` where
- * it may be forgotten, or "-"; then what `plan` answers for those that were left.
+ * be pruned or "-", then what `plan` takes. Answer: for each addition `?` and what is remembered, or `!` where
+ * it may be pruned, or "-"; then what `plan` answers for those that were left.
  */
 export const ADD_UNLESS_KNOWN: string = `${WRITING}${String.raw`
 local count, now, args = tonumber(ARGV[2]), ARGV[3], {}
 local first = 4 + 2 * count
-local keys, fields = { keyOf("inbox", "forgotten"), keyOf("inbox", "totals") }, {}
+local keys, fields = { keyOf("inbox", "pruned"), keyOf("inbox", "totals") }, {}
 for i = 1, count do
   fields[i] = ARGV[2 + 2 * i]
   keys[i + 2] = standingKey("inbox", ARGV[first + 2 + (i - 1) * ${ADDITION_FIELDS} + 1])
 end
 local values = readAll(keys)
-local forgotten, known = forgottenUntil(values[1], parseTotals(values[2]), now), {}
+local pruned, known = prunedUntil(values[1], parseTotals(values[2]), now), {}
 for _, bucket in ipairs(redis.call("ZRANGE", keyOf("inbox", "memory"), 0, -1)) do
   local found = redis.call("HMGET", keyOf("inbox", "memory:" .. bucket), unpack(fields))
   for i = 1, count do known[i] = found[i] or known[i] end
@@ -130,7 +130,7 @@ for i = 1, count do
   local since = ARGV[3 + 2 * i]
   if values[i + 2] then answer[i] = "-"
   elseif known[i] then answer[i] = "?" .. known[i]
-  elseif since ~= "-" and tonumber(forgotten) > tonumber(since) then answer[i] = "!"
+  elseif since ~= "-" and tonumber(pruned) > tonumber(since) then answer[i] = "!"
   else answer[i] = "-" end
   if answer[i] == "-" then
     for j = 0, ${ADDITION_FIELDS - 1} do
@@ -140,7 +140,7 @@ for i = 1, count do
 end
 for _, word in ipairs((plan(args, 1))) do answer[#answer + 1] = word end
 -- Said once, or what was a day ago would move on with the clock.
-if not values[1] and forgotten ~= "-1" then redis.call("SET", keyOf("inbox", "forgotten"), forgotten) end
+if not values[1] and pruned ~= "-1" then redis.call("SET", keyOf("inbox", "pruned"), pruned) end
 write()
 return answer
 `}`;

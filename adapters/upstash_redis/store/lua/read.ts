@@ -101,11 +101,11 @@ local box, now, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local key = keyOf(box, "expiring")
 local members = redis.call("ZRANGEBYSCORE", key, "-inf", now, "LIMIT", 0, limit)
 if #members == 0 then return { "*0 0" } end
-local keys = { keyOf(box, "totals"), keyOf(box, "forgotten") }
+local keys = { keyOf(box, "totals"), keyOf(box, "pruned") }
 for i, member in ipairs(members) do keys[i + 2] = standingKey(box, member) end
 local values = readAll(keys)
 local totals, gone, deleted = parseTotals(values[1]), {}, 0
-local forgotten = forgottenUntil(values[2], totals, now)
+local pruned = prunedUntil(values[2], totals, now)
 for i, member in ipairs(members) do
   local s = parse(values[i + 2])
   local place, at
@@ -116,16 +116,16 @@ for i, member in ipairs(members) do
     forget(box, key, member, s, totals, gone)
     if s then
       deleted = deleted + 1
-      if tonumber(s.created) > tonumber(forgotten) then forgotten = s.created end
+      if tonumber(s.created) > tonumber(pruned) then pruned = s.created end
     end
   end
 end
 putAll()
 inSlices("DEL", nil, gone)
 local written = { keyOf(box, "totals"), totalsText(totals) }
-if box == "inbox" and forgotten ~= "-1" then
-  written[3] = keyOf(box, "forgotten")
-  written[4] = forgotten
+if box == "inbox" and pruned ~= "-1" then
+  written[3] = keyOf(box, "pruned")
+  written[4] = pruned
 end
 redis.call("MSET", unpack(written))
 dropAll()

@@ -70,10 +70,10 @@ local function placeOf(box, member, s)
   if s.state == "scheduled" or s.state == "prepared" then
     local at = s.due
     if s.lease ~= "-" and tonumber(s.lease) > tonumber(at) then at = s.lease end
-    if s.state == "prepared" then return keyOf(box, "half"), at end
+    if s.state == "prepared" then return keyOf(box, "prepared"), at end
     if s.lease ~= "-" or s.crashes ~= "0" then return keyOf(box, "expired"), at end
     if box == "outbox" then return keyOf(box, "ready"), at end
-    return keyOf(box, "fresh:" .. groupOf(member)), at
+    return keyOf(box, "ready:" .. groupOf(member)), at
   end
   if s.state ~= "in_doubt" and s.expires ~= "-" then return keyOf(box, "expiring"), s.expires end
   return nil
@@ -143,9 +143,9 @@ local function totalsText(totals)
   return table.concat(words, " ")
 end
 
--- When the latest message arrived that is forgotten; "-1" for none. What an older version deleted was a day old, or
+-- When the latest message arrived that is pruned; "-1" for none. What an older version deleted was a day old, or
 -- older.
-local function forgottenUntil(text, totals, now)
+local function prunedUntil(text, totals, now)
   if text then return text end
   if totals.mark == "t1" then return string.format("%.0f", tonumber(now) - 86400000) end
   return "-1"
