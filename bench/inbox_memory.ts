@@ -21,8 +21,8 @@ import { rememberingOf } from "../bus/settings/retention.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { NewRecord } from "../core/ports/record.ts";
 import { startRedis } from "../tools/redis_server.ts";
-import type { InboxMemoryResults } from "./inbox_memory_results.ts";
-import { machine } from "./machine.ts";
+import type { InboxMemoryResults } from "./results/inbox_memory_results.ts";
+import { machine } from "./results/machine.ts";
 
 const DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres";
 const DAY_MS = 24 * 60 * 60_000;

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Amounts, FULL, QUICK, type Scenario, SCENARIOS } from "./plan.ts";
-import { type SubjectName, SUBJECTS } from "./subjects/load.ts";
+import { type SubjectName, SUBJECTS } from "./subjects/registry.ts";
 
 /** What the user asked for. */
 export interface Options {

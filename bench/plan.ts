@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SubjectName } from "./subjects/load.ts";
+import type { SubjectName } from "./subjects/registry.ts";
 
 /** What a measuring process does. */
 export type Load =

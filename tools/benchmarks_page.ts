@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { InboxMemoryResults } from "../bench/inbox_memory_results.ts";
+import type { InboxMemoryResults } from "../bench/results/inbox_memory_results.ts";
 import { SCENARIOS } from "../bench/plan.ts";
-import { labelOf, number } from "../bench/report.ts";
-import type { Result, ResultsFile } from "../bench/results.ts";
+import { labelOf, number } from "../bench/results/report.ts";
+import type { Result, ResultsFile } from "../bench/results/results.ts";
 import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdown.ts";
 
 const NONE = "";

@@ -19,8 +19,8 @@ import {
   subscribe,
   type Transport,
 } from "../../mod.ts";
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "../subject.ts";
-import type { Subject } from "../subject.ts";
+import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
+import type { Subject } from "./subject.ts";
 
 type Sql = ReturnType<typeof postgres>;
 type Tx = TransactionOf<Sql>;

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import type { Body, OpenOptions, Session, Work } from "../subject.ts";
-import type { Subject } from "../subject.ts";
-import { requirePeer } from "./load.ts";
+import type { Body, OpenOptions, Session, Work } from "./subject.ts";
+import type { Subject } from "./subject.ts";
+import { requirePeer } from "./registry.ts";
 
 interface Queue {
   add(name: string, data: object): Promise<unknown>;

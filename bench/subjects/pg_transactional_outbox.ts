@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "../subject.ts";
-import type { Subject } from "../subject.ts";
-import { requirePeer } from "./load.ts";
-import { type Client, connected, inTransaction, type Pool } from "./pg_pool.ts";
+import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
+import type { Subject } from "./subject.ts";
+import { requirePeer } from "./registry.ts";
+import { type Client, connected, inTransaction, type Pool } from "./node_postgres.ts";
 
 type Store = (message: object, client: Client) => Promise<void>;
 

@@ -6,8 +6,8 @@
  * @module
  */
 import postgres from "postgres";
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "../subject.ts";
-import type { Subject } from "../subject.ts";
+import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
+import type { Subject } from "./subject.ts";
 
 /** Of 100, 500 and 1,000 the best together with two loops; see the note on baselines. */
 const BATCH = 500;

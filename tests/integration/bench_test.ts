@@ -7,7 +7,7 @@ import process from "node:process";
 import { after, describe, it } from "node:test";
 import { isLessBetter, SCENARIOS } from "../../bench/plan.ts";
 import { hasPostgres } from "../../tools/postgres_server.ts";
-import type { ResultsFile } from "../../bench/results.ts";
+import type { ResultsFile } from "../../bench/results/results.ts";
 import { redisProblem } from "../support/redis_server.ts";
 import { ROOT } from "../support/repository.ts";
 import { skipFor } from "../support/skip.ts";

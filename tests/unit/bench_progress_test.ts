@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { Progress, rateFrom } from "../../bench/progress.ts";
+import { Progress, rateFrom } from "../../bench/measurements/progress.ts";
 
 const at = (atMs: number, handled: number, settled: number | null = handled, cpuMs = 0) => ({
   handled,

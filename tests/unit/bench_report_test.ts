@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { chartOf } from "../../bench/chart.ts";
-import { costOf, measurementOf } from "../../bench/measurement.ts";
+import { chartOf } from "../../bench/results/chart.ts";
+import { costOf, measurementOf } from "../../bench/measurements/measurement.ts";
 import { FULL, SCENARIOS } from "../../bench/plan.ts";
-import { tableOf } from "../../bench/report.ts";
-import { type Outcome, resultsOf, type Run } from "../../bench/results.ts";
+import { tableOf } from "../../bench/results/report.ts";
+import { type Outcome, resultsOf, type Run } from "../../bench/results/results.ts";
 
 function outcomeOf(name: string, runs: Record<string, readonly Run[]>): Outcome {
   const scenario = SCENARIOS.find((each) => each.name === name);
