@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Bus, subscribe, type SubscribeOptions } from "../../mod.ts";
 import { newRecord } from "../../bus/records/new_record.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
 import type { HandlerContext } from "../../bus/api/subscriber.ts";
 import { arriving, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeStream } from "../support/fake_stream.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
+import { NOW_MS } from "../support/manual_clock.ts";
 import { wrapped } from "../support/wrapped_store.ts";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 
+const LEASE_MS = 20_000;
 const RETRY = { kind: "fixed", delayMs: 60_000, maxAttempts: 3 } as const;
 
 type Handle = (context: HandlerContext<Tx>) => unknown;
@@ -142,6 +145,59 @@ describe("bus: messages handled in batches", () => {
     await observed.until("succeeded", {}, 3);
     assert.ok(hasLost);
     assert.equal(observed.all("succeeded").length, 3);
+    await bus.stop();
+  });
+
+  it("one that another worker claimed meanwhile leaves nothing behind", async () => {
+    const store = memoryStore();
+    const losing = wrapped(store);
+    let taken: readonly StoredRecord[] = [];
+    losing.around = async (method, call, args) => {
+      const isTogether = method === "settle" && (args[1] as readonly unknown[]).length > 1;
+      if (isTogether && taken.length === 0) {
+        taken = await store.claim({
+          box: "inbox",
+          kind: "suspect",
+          limit: 1,
+          key: { id: "m-1", group: "g" },
+          nowMs: NOW_MS + LEASE_MS,
+          leaseUntilMs: NOW_MS + 2 * LEASE_MS,
+        });
+      }
+      return await call();
+    };
+    const { bus, observed } = fixture([
+      subscriber({ maxBatch: 10 }, async ({ message, publish }) => {
+        await publish(Placed, { n: 1 }, { id: `of-${message.id}` });
+      }),
+    ], { store: losing.store, transport: new FakeTransport(), leaseMs: LEASE_MS });
+    await bus.start();
+    await bus.deliver(messages(3));
+    await observed.until("stale", { id: "m-1" });
+    await observed.until("succeeded", { box: "inbox" }, 2);
+    const outbox = await store.list({ box: "outbox", limit: 10 });
+    assert.deepEqual(outbox.map(({ id }) => id).sort(), ["of-m-0", "of-m-2"]);
+    assert.deepEqual(await store.find("inbox", { id: "m-1", group: "g" }), taken[0]);
+    await bus.stop();
+  });
+
+  it("a store that says too little of their settlement keeps nothing of them", async () => {
+    const store = memoryStore();
+    const short = wrapped(store);
+    short.around = async (method, call, args) => {
+      const result = await call();
+      const isTogether = method === "settle" && (args[1] as readonly unknown[]).length > 1;
+      return isTogether ? (result as boolean[]).slice(1) : result;
+    };
+    const runs: string[] = [];
+    const { bus, observed } = fixture([
+      subscriber({ maxBatch: 10 }, ({ message }) => void runs.push(message.id)),
+    ], { store: short.store });
+    await bus.start();
+    await bus.deliver(messages(2));
+    await observed.until("succeeded", {}, 2);
+    assert.deepEqual(runs.slice(0, 2), ["m-0", "m-1"]);
+    assert.deepEqual(runs.slice(2).sort(), ["m-0", "m-1"]);
     await bus.stop();
   });
 
