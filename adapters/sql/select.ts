@@ -7,8 +7,8 @@ import type { State } from "../../core/lifecycle/lifecycle.ts";
 import type { ListQuery, StateCounts } from "../../core/ports/store.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { textLiteral } from "./array_param.ts";
-import type { Value } from "./batch.ts";
-import { expected, limitOf } from "./index_order.ts";
+import type { Value } from "./column_values.ts";
+import { andGroupIn, expected, limitOf } from "./index_order.ts";
 import { forgetting, type MemoryTables } from "./memory_tables.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
@@ -104,9 +104,7 @@ limit ${param(query.limit, "bigint")}`,
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
     const { name } = this.#table;
-    const waiting = `state = '${state}'${
-      groups === undefined ? "" : ` and ${expected("subscriber_group = any($1::text::text[])")}`
-    }`;
+    const waiting = `state = '${state}'${andGroupIn(groups, 1)}`;
     const [row] = await run(
       `with free as materialized (
   select due_at_ms from ${name}
