@@ -13,7 +13,7 @@ import { costPerMessage } from "../measurements/server_cost.ts";
 import { formatNumber } from "../results/format.ts";
 import type { Workload } from "../scenario.ts";
 import type { Task } from "../workers/protocol.ts";
-import { runWorkerToEnd, Worker } from "../workers/worker.ts";
+import { runWorkerToEnd, stopWorkers, Worker } from "../workers/worker.ts";
 import { waitUntil, waitUntilSettled, warnOfRepeats } from "./wait.ts";
 
 type Drain = Extract<Workload, { kind: "drain" }>;
@@ -91,9 +91,7 @@ async function measureBacklog(
     const counted = total - (warmUp === 0 ? 0 : progress.handled);
     const endMs = await waitUntilSettled(fixture, progress, total, workers);
     const cost = costPerMessage(before, await fixture.serverCost(), counted);
-    for (const worker of workers) worker.signal();
-    const reports = await Promise.all(workers.map((worker) => worker.nextReport("done")));
-    await Promise.all(workers.map((worker) => worker.ended()));
+    const reports = await stopWorkers(workers);
     const { start } = progress;
     if (start === null) {
       throw new Error("Cannot measure: no worker reported the end of the warm-up");

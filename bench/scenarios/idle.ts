@@ -10,7 +10,7 @@ import {
   type Measurement,
   UnmeasurableError,
 } from "../measurements/measurement.ts";
-import { Worker } from "../workers/worker.ts";
+import { stopWorkers, Worker } from "../workers/worker.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -35,9 +35,7 @@ export async function measureIdle(fixture: Fixture): Promise<Measurement> {
     await Promise.race([sleep(idleMs), worker.failed()]);
     const elapsedMs = performance.now() - startMs;
     const statements = await countStatements(fixture) - before;
-    worker.signal();
-    await worker.nextReport("done");
-    await worker.ended();
+    await stopWorkers([worker]);
     return createMeasurement(statements / elapsedMs * MINUTE_MS);
   } finally {
     worker.kill();

@@ -8,7 +8,7 @@ import { createMeasurement, type Measurement } from "../measurements/measurement
 import { Progress } from "../measurements/progress.ts";
 import { costPerMessage } from "../measurements/server_cost.ts";
 import type { Workload } from "../scenario.ts";
-import { Worker } from "../workers/worker.ts";
+import { stopWorkers, Worker } from "../workers/worker.ts";
 import { waitUntil } from "./wait.ts";
 
 type Latency = Extract<Workload, { kind: "latency" }>;
@@ -51,9 +51,7 @@ export async function measureLatency(
     const { count } = await publisher.nextReport("published");
     await waitUntil(() => progress.handled >= warmUp + count, workers, TIMEOUT_MS);
     const cost = costPerMessage(before, await fixture.serverCost(), count);
-    for (const worker of workers) worker.signal();
-    const reports = await Promise.all(workers.map((worker) => worker.nextReport("done")));
-    await Promise.all(workers.map((worker) => worker.ended()));
+    const reports = await stopWorkers(workers);
     const cpuMs = reports.reduce((sum, report) => sum + report.cpuMs, 0) - warmUpCpuMs;
     const times = reports.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
     const percentile = (share: number) => times[Math.floor(times.length * share)] ?? NaN;

@@ -96,3 +96,13 @@ export async function runWorkerToEnd(task: Task): Promise<Worker> {
   await worker.ended();
   return worker;
 }
+
+/** Signals the end of the measurement to workers, and returns their reports when they have ended. */
+export async function stopWorkers(
+  workers: readonly Worker[],
+): Promise<readonly WorkerReportOf<"done">[]> {
+  for (const worker of workers) worker.signal();
+  const reports = await Promise.all(workers.map((worker) => worker.nextReport("done")));
+  await Promise.all(workers.map((worker) => worker.ended()));
+  return reports;
+}
