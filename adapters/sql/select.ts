@@ -20,6 +20,9 @@ import { UNHURRIED } from "./async_commit.ts";
 const BULK_STATES: readonly State[] = ["scheduled", "succeeded"];
 const NOT_BULK = "state not in ('scheduled', 'succeeded')";
 
+/** Of what has expired: no record is deleted that is still to be worked on, whatever its expiry says. */
+export const SETTLED: string = expected("state in ('succeeded', 'failed', 'cancelled')");
+
 /** Reads records of a table. */
 export class Lookup {
   readonly #table: Table;
@@ -146,7 +149,7 @@ select least(
   delete from ${name}
   where ctid = any(array(
     select ctid from ${name}
-    where expires_at_ms <= $1::text::bigint
+    where expires_at_ms <= $1::text::bigint and ${SETTLED}
     order by expires_at_ms
     ${limitOf("$2")}
     for update skip locked
