@@ -1,10 +1,10 @@
 /**
- * `deno task bench:inbox-memory`: what the inbox's memory beyond its records costs. Bytes for each key on Postgres
- * (heap and indexes) and on Redis, with 10,000,000 keys, and what Upstash would bill. Writes
- * `bench/inbox_memory.json`. `--keys 100000` takes fewer.
+ * `deno task bench:inbox-memory`: measures what it costs to remember handled messages after their records
+ * are pruned: bytes for each key on Postgres (heap and indexes) and on Redis, and the commands that Upstash
+ * would bill. It takes 10,000,000 keys, or as many as `--keys` says, and writes `bench/inbox_memory.json`.
  *
- * It makes a database of its own on the server at `ATLAST_TEST_POSTGRES_URL`, and drops it; Redis is a server of
- * its own.
+ * It creates a database on the server at `ATLAST_TEST_POSTGRES_URL` and drops it in the end. It starts a Redis
+ * server of its own.
  *
  * @module
  */
@@ -21,28 +21,29 @@ import { rememberingOf } from "../bus/settings/retention.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { NewRecord } from "../core/ports/record.ts";
 import { startRedis } from "../tools/redis_server.ts";
-import type { InboxMemoryResults } from "./results/inbox_memory_results.ts";
-import { machine } from "./results/machine.ts";
+import type { InboxMemoryResults } from "./results/inbox_memory.ts";
+import { describeMachine } from "./results/machine.ts";
 
 const DEFAULT_URL = "postgres://postgres@127.0.0.1:5432/postgres";
 const DAY_MS = 24 * 60 * 60_000;
-/** For how long the keys are remembered that are measured. */
+/** How long keys are remembered. */
 const REMEMBER_DAYS = 30;
 const REMEMBER_MS = REMEMBER_DAYS * DAY_MS;
 const NOW_MS = Date.now();
-/** How many keys one step adds. */
+/** How many keys are added at a time. */
 const STEP = 1_000_000;
-/** How many records are pruned, or come again, at once where commands are counted. */
-const PRUNED = 1_000;
-const RETURNING = 50;
+/** How many records are pruned at once where commands are counted. */
+const PRUNED_RECORDS = 1_000;
+/** How many late messages are received at once. */
+const LATE_RECORDS = 50;
 
 const keys = Number(process.argv[process.argv.indexOf("--keys") + 1] ?? Number.NaN) || 10_000_000;
 const results: InboxMemoryResults = {
-  machine: machine(),
+  machine: describeMachine(),
   keys,
   rememberDays: REMEMBER_DAYS,
-  postgres: await onPostgres(process.env["ATLAST_TEST_POSTGRES_URL"] ?? DEFAULT_URL),
-  redis: await onRedis(),
+  postgres: await measurePostgres(process.env["ATLAST_TEST_POSTGRES_URL"] ?? DEFAULT_URL),
+  redis: await measureRedis(),
 };
 writeFileSync(
   new URL("inbox_memory.json", import.meta.url),
@@ -50,7 +51,7 @@ writeFileSync(
 );
 console.log(JSON.stringify(results, null, 2));
 
-async function onPostgres(serverUrl: string) {
+async function measurePostgres(serverUrl: string) {
   const server = postgres(serverUrl, { max: 1, fetch_types: false, onnotice() {} });
   const database = "atlast_inbox_memory";
   await server.unsafe(`drop database if exists ${database}`);
@@ -61,7 +62,7 @@ async function onPostgres(serverUrl: string) {
   try {
     const store = postgresStore(sql);
     await store.ready();
-    // As pruning leaves them: keys at random, in the order in which the messages arrived.
+    // As pruning leaves them: random keys, in the order in which their messages arrived.
     for (let from = 0; from < keys; from += STEP) {
       await sql.unsafe(
         `insert into atlast.inbox_memory (key, content, arrived_minute)
@@ -83,7 +84,7 @@ from generate_series(${from}::bigint, ${Math.min(from + STEP, keys) - 1}) as i`,
       heapBytesPerKey: each(sizes?.["heap"]),
       keyIndexBytesPerKey: each(sizes?.["key_index"]),
       arrivalIndexBytesPerKey: each(sizes?.["arrival_index"]),
-      addUnlessKnownMs: await timed(store as Store),
+      addUnlessKnownMs: await measureAddUnlessKnown(store as Store),
     };
   } finally {
     await sql.end();
@@ -92,11 +93,11 @@ from generate_series(${from}::bigint, ${Math.min(from + STEP, keys) - 1}) as i`,
   }
 }
 
-/** How long it takes to take in messages that come late, beside all these keys. */
-async function timed(store: Store): Promise<number> {
+/** Measures how long it takes to receive late messages while all keys are remembered: the median in ms. */
+async function measureAddUnlessKnown(store: Store): Promise<number> {
   const times: number[] = [];
   for (let round = 0; round < 20; round++) {
-    const returning = await returningOf(`late-${round}`);
+    const returning = await createLateRecords(`late-${round}`);
     const startMs = performance.now();
     await store.addUnlessKnown(returning, NOW_MS);
     times.push(performance.now() - startMs);
@@ -104,7 +105,7 @@ async function timed(store: Store): Promise<number> {
   return Math.round((times.sort((a, b) => a - b)[10] ?? 0) * 10) / 10;
 }
 
-async function onRedis() {
+async function measureRedis() {
   const server = await startRedis();
   const connection = new Connection(server.port, "127.0.0.1");
   const proxy = createRedisProxy({ redisUrl: server.url, token: "bench" });
@@ -112,8 +113,8 @@ async function onRedis() {
   try {
     const store = upstashRedisStore({ redis: new Redis({ url: served.url, token: "bench" }) });
     const remembering = rememberingOf({ recordMs: DAY_MS, rememberMs: REMEMBER_MS }, NOW_MS);
-    const records = Array.from({ length: PRUNED }, (_, i): NewRecord => ({
-      ...recordOf(`old-${i}`),
+    const records = Array.from({ length: PRUNED_RECORDS }, (_, i): NewRecord => ({
+      ...createRecord(`old-${i}`),
       state: "succeeded",
       expiresAtMs: NOW_MS - 1,
     }));
@@ -123,30 +124,30 @@ async function onRedis() {
       await work();
       return proxy.billed.total - before;
     };
-    const pruning = await billed(() => store.prune("inbox", NOW_MS, PRUNED, remembering));
-    // The buckets that thirty days have, filled as the store fills them.
+    const pruning = await billed(() => store.prune("inbox", NOW_MS, PRUNED_RECORDS, remembering));
+    // The buckets of 30 days, with the fields that the store writes.
     await connection.flushall();
-    const before = await usedMemory(connection);
+    const before = await readUsedMemory(connection);
     const buckets = 8;
     const width = REMEMBER_MS / buckets;
     for (let from = 0; from < keys; from += 5_000) {
       const bucket = Math.floor(from / keys * buckets);
       const fields: string[] = [];
       for (let i = from; i < Math.min(from + 5_000, keys); i++) {
-        fields.push(digits(), `${digits()}h`);
+        fields.push(randomDigest(), `${randomDigest()}h`);
       }
       await connection.hset(`{atlast}:inbox:memory:${width}.${bucket}`, fields);
       await connection.zadd("{atlast}:inbox:memory", NOW_MS + bucket, `${width}.${bucket}`);
       if (from % STEP === 0) console.error(`Redis: ${from} keys`);
     }
-    const bytes = await usedMemory(connection) - before;
-    const returning = await returningOf("late");
+    const bytes = await readUsedMemory(connection) - before;
+    const returning = await createLateRecords("late");
     return {
       version: /redis_version:(\S+)/.exec(await connection.info("server"))?.[1] ?? "unknown",
       bytesPerKey: Math.round(bytes / keys * 10) / 10,
-      billedToRemember: { records: PRUNED, commands: pruning },
+      billedToRemember: { records: PRUNED_RECORDS, commands: pruning },
       billedToAddUnlessKnown: {
-        records: RETURNING,
+        records: LATE_RECORDS,
         buckets,
         commands: await billed(() => store.addUnlessKnown(returning, NOW_MS)),
       },
@@ -159,24 +160,24 @@ async function onRedis() {
   }
 }
 
-/** Twenty-two characters, as sixteen bytes have in base64. */
-function digits(): string {
+/** Sixteen random bytes in base64, without padding: 22 characters. */
+function randomDigest(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return btoa(String.fromCharCode(...bytes)).slice(0, 22);
 }
 
-async function usedMemory(connection: Connection): Promise<number> {
+async function readUsedMemory(connection: Connection): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await connection.info("memory"))?.[1]);
 }
 
-function returningOf(prefix: string) {
-  return Promise.all(Array.from({ length: RETURNING }, async (_, i) => {
-    const record = recordOf(`${prefix}-${i}`);
+function createLateRecords(prefix: string) {
+  return Promise.all(Array.from({ length: LATE_RECORDS }, async (_, i) => {
+    const record = createRecord(`${prefix}-${i}`);
     return { record, key: await keyDigest(record), sinceMs: null };
   }));
 }
 
-function recordOf(id: string): NewRecord {
+function createRecord(id: string): NewRecord {
   return {
     id,
     group: "g",

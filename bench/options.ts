@@ -1,12 +1,14 @@
 /**
- * The bench's command line.
+ * Reads the command line of `deno task bench`.
  *
  * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type Amounts, FULL, QUICK, type Scenario, SCENARIOS } from "./plan.ts";
-import { type SubjectName, SUBJECTS } from "./subjects/registry.ts";
+import { type Amounts, FULL, QUICK } from "./amounts.ts";
+import { SCENARIOS } from "./plan.ts";
+import type { Scenario } from "./scenario.ts";
+import { SUBJECT_NAMES, type SubjectName } from "./subjects/registry.ts";
 
 /** What the user asked for. */
 export interface Options {
@@ -14,21 +16,23 @@ export interface Options {
   readonly scenarios: readonly Scenario[];
   readonly subjects: readonly SubjectName[];
   readonly databaseUrl: string | null;
-  /** Where results and chart go; null to keep none. */
+  /** The folder for results.json and chart.svg; null if they are not written. */
   readonly out: string | null;
 }
 
 const USAGE = `deno task bench [options]
-  --quick                 small amounts, one run: shows that everything works, says nothing of speed
-  --only a,b              only these scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}
-  --subjects a,b          only these subjects: ${SUBJECTS.join(", ")}
-  --runs N                how often everything is measured; 3 if not given
-                          (once takes about a quarter of an hour on 2 quiet cores)
-  --database-url URL      a Postgres server to use instead of one of its own
-  --out FOLDER            where results.json and chart.svg go; bench/ for a whole run, else nowhere`;
+  --quick                 small amounts, one run: shows that everything works, not how fast it is
+  --only a,b              measure only these scenarios: ${
+  SCENARIOS.map(({ name }) => name).join(", ")
+}
+  --subjects a,b          measure only these subjects: ${SUBJECT_NAMES.join(", ")}
+  --runs N                how many rounds to measure; 3 if not given
+                          (a round takes about a quarter of an hour on 2 quiet cores)
+  --database-url URL      use this Postgres server instead of starting one
+  --out FOLDER            the folder for results.json and chart.svg: bench/ for a full run, else none`;
 
-/** Reads the arguments; ends the process where they make no sense. */
-export function readOptions(args: readonly string[], home: string): Options {
+/** Reads the arguments. Prints the usage and ends the process if they are invalid. */
+export function readOptions(args: readonly string[], benchFolder: string): Options {
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -42,28 +46,28 @@ export function readOptions(args: readonly string[], home: string): Options {
         help: { type: "boolean", default: false },
       },
     });
-    if (values.help) end(USAGE, 0);
+    if (values.help) endWith(USAGE, 0);
     const amounts = values.quick ? QUICK : FULL;
     const names = SCENARIOS.flatMap(({ name, second }) =>
       second === undefined ? [name] : [name, second]
     );
-    const only = chosen("scenario", values.only, names);
-    const isWhole = !values.quick && values.only === undefined && values.subjects === undefined;
+    const only = choose("scenario", values.only, names);
+    const isFullRun = !values.quick && values.only === undefined && values.subjects === undefined;
     return {
-      amounts: { ...amounts, runs: countOf(values.runs, amounts.runs) },
+      amounts: { ...amounts, runs: readRuns(values.runs, amounts.runs) },
       scenarios: SCENARIOS.filter(({ name, second = name }) =>
         only.includes(name) || only.includes(second)
       ),
-      subjects: chosen("subject", values.subjects, SUBJECTS),
+      subjects: choose("subject", values.subjects, SUBJECT_NAMES),
       databaseUrl: values["database-url"] ?? null,
-      out: values.out ?? (isWhole ? home : null),
+      out: values.out ?? (isFullRun ? benchFolder : null),
     };
   } catch (error) {
-    return end(`${error instanceof Error ? error.message : error}\n\n${USAGE}`, 2);
+    return endWith(`${error instanceof Error ? error.message : error}\n\n${USAGE}`, 2);
   }
 }
 
-function chosen<Name extends string>(
+function choose<Name extends string>(
   what: string,
   list: string | undefined,
   all: readonly Name[],
@@ -71,20 +75,24 @@ function chosen<Name extends string>(
   if (list === undefined) return all;
   const names = list.split(",").map((name) => name.trim());
   const unknown = names.filter((name) => !all.some((known) => known === name));
-  if (unknown.length > 0) throw new Error(`Cannot measure ${what} ${unknown.join(", ")}`);
+  if (unknown.length > 0) {
+    throw new Error(
+      `Cannot measure ${what} ${unknown.join(", ")}: it must be one of ${all.join(", ")}`,
+    );
+  }
   return all.filter((name) => names.includes(name));
 }
 
-function countOf(text: string | undefined, otherwise: number): number {
+function readRuns(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
   const count = Number(text);
   if (!(Number.isInteger(count) && count > 0)) {
-    throw new Error(`Cannot run ${text} times: want a whole number from 1 on`);
+    throw new Error(`Cannot use --runs: must be a positive integer, got ${text}`);
   }
   return count;
 }
 
-function end(text: string, code: number): never {
+function endWith(text: string, code: number): never {
   console.log(text);
   process.exit(code);
 }

@@ -1,336 +1,235 @@
 /**
- * What is measured, of whom and how much.
+ * The scenarios of the bench, in the order in which they are measured and reported.
  *
  * @module
  */
+import type { Scenario, Workload } from "./scenario.ts";
 import type { SubjectName } from "./subjects/registry.ts";
 
-/** What a measuring process does. */
-export type Load =
-  /** Publishes for a time, so many at once. */
-  | {
-    readonly kind: "publish";
-    readonly how: "one" | "many" | "transaction";
-    readonly concurrency: number;
-  }
-  /** Works off a backlog. */
-  | {
-    readonly kind: "drain";
-    readonly side: "outbox" | "inbox";
-    readonly workers: number;
-    readonly effect: boolean;
-    /** Whether many messages may be handled in one transaction, by those who offer it. */
-    readonly batched: boolean;
-    readonly amount: "backlog" | "slowBacklog";
-  }
-  /** Publishes and works off in one process. */
-  | { readonly kind: "whole"; readonly records: 1 | 2 }
-  /** Publishes at an even pace and handles, in so many processes, by a handler that gets a transaction or none. */
-  | { readonly kind: "latency"; readonly processes: 1 | 2; readonly inTransaction: boolean }
-  /** Runs a worker that has nothing to do. */
-  | { readonly kind: "idle" }
-  /** Publishes while another process cleans up. */
-  | { readonly kind: "prune"; readonly concurrency: number }
-  /** Decides without a store, for a time or to see what it allocates. */
-  | { readonly kind: "core"; readonly what: "rate" | "bytes" }
-  | { readonly kind: "edge" }
-  /** Has messages go their whole way over the proxy of Upstash Redis, for a time or to count commands. */
-  | { readonly kind: "upstash-redis"; readonly what: "rate" | "commands" }
-  /** Has messages go their whole way on PGlite. */
-  | { readonly kind: "pglite" };
-
-/** What else there is in the database. */
-export type Ground = "empty" | "grown" | "expired" | "snapshot";
-
-/** One line of the results, or two where one measurement gives two. */
-export interface Scenario {
-  readonly name: string;
-  readonly title: string;
-  readonly unit: string;
-  readonly load: Load;
-  readonly ground: Ground;
-  readonly subjects: readonly SubjectName[];
-  /** The name of the line of the second value, if a measurement gives two. */
-  readonly second?: string;
-  /** What the two values are called in the table. */
-  readonly labels?: readonly [first: string, second: string];
-  /** The scenario that runs just before, for the share of it that is left. */
-  readonly control?: string;
-}
-
-/** Messages that wait to be handled. */
-export interface Backlog {
-  /** How many are handled before the time is taken. */
-  readonly warmUp: number;
-  /** How many are handled while it is taken. */
-  readonly messages: number;
-}
-
-/** How much of everything. */
-export interface Amounts {
-  readonly runs: number;
-  readonly backlog: Backlog;
-  /** Where handlers write or are given a transaction each, and of subjects that are slow. */
-  readonly slowBacklog: Backlog;
-  /** How long publishing goes on, in milliseconds. */
-  readonly publishMs: number;
-  /** How long latency is watched, in milliseconds. */
-  readonly latencyMs: number;
-  /** How long a worker without work is watched, in milliseconds. */
-  readonly idleMs: number;
-  /** How long it has run before that, in milliseconds. */
-  readonly restMs: number;
-  /** Settled messages kept, and as many delayed ones. */
-  readonly grown: number;
-  /** Expired messages that are to be deleted. */
-  readonly expired: number;
-  /** Messages that pass while a snapshot is held open. */
-  readonly passed: number;
-}
-
-export const FULL: Amounts = {
-  runs: 3,
-  backlog: { warmUp: 20_000, messages: 50_000 },
-  slowBacklog: { warmUp: 4_000, messages: 12_000 },
-  publishMs: 3_000,
-  latencyMs: 10_000,
-  idleMs: 60_000,
-  restMs: 5_000,
-  grown: 1_000_000,
-  expired: 1_000_000,
-  passed: 150_000,
-};
-
-export const QUICK: Amounts = {
-  runs: 1,
-  backlog: { warmUp: 500, messages: 1_000 },
-  slowBacklog: { warmUp: 50, messages: 150 },
-  publishMs: 100,
-  latencyMs: 500,
-  idleMs: 500,
-  restMs: 100,
-  grown: 2_000,
-  expired: 3_000,
-  passed: 1_000,
-};
-
-/** Messages in one bulk publish. */
-export const BULK = 1_000;
-
-/** Units of which less is better. */
-const COSTS: readonly string[] = ["ms", "statements/min", "bytes/call", "commands"];
-
-/** Whether less of a unit is better. */
-export function isLessBetter(unit: string): boolean {
-  return COSTS.includes(unit);
-}
-
-/** Those with an outbox or a queue in the database, and an inbox or what one writes in its place. */
+/** Subjects that keep received messages in the database: in an inbox, or in a queue. */
 const QUEUES: readonly SubjectName[] = ["atlast", "ref", "pg-boss", "graphile-worker"];
-const DATABASES: readonly SubjectName[] = [...QUEUES, "pg-transactional-outbox"];
-const EVERYONE: readonly SubjectName[] = [...DATABASES, "bullmq"];
-const RATE = "messages/s";
+const ON_POSTGRES: readonly SubjectName[] = [...QUEUES, "pg-transactional-outbox"];
+const ALL: readonly SubjectName[] = [...ON_POSTGRES, "bullmq"];
+const MESSAGES_PER_SECOND = "messages/s";
 
-const drain = {
+const DRAIN_OUTBOX = {
   kind: "drain",
-  side: "outbox",
+  box: "outbox",
   workers: 1,
-  effect: false,
+  writesRow: false,
   batched: true,
-  amount: "backlog",
+  backlog: "backlog",
 } as const;
-const writing = { ...drain, side: "inbox", effect: true, amount: "slowBacklog" } as const;
+const DRAIN_AND_WRITE = {
+  ...DRAIN_OUTBOX,
+  box: "inbox",
+  writesRow: true,
+  backlog: "slowBacklog",
+} as const;
 
 export const SCENARIOS: readonly Scenario[] = [
-  scenario(
+  createScenario(
     "drain-outbox",
-    "Drain a backlog: outbox to a transport that does nothing",
-    drain,
-    EVERYONE,
+    "Drain the outbox to a transport that does nothing",
+    DRAIN_OUTBOX,
+    ALL,
   ),
-  scenario("drain-inbox", "Drain a backlog: inbox to a handler that does nothing", {
-    ...drain,
-    side: "inbox",
+  createScenario("drain-inbox", "Drain the inbox to a handler that does nothing", {
+    ...DRAIN_OUTBOX,
+    box: "inbox",
   }, QUEUES),
-  scenario("drain-inbox-single", "The same, with a transaction for each message", {
-    ...drain,
-    side: "inbox",
+  createScenario("drain-inbox-single", "Drain the inbox, one transaction for each message", {
+    ...DRAIN_OUTBOX,
+    box: "inbox",
     batched: false,
-    amount: "slowBacklog",
+    backlog: "slowBacklog",
   }, QUEUES),
-  scenario("end-to-end", "Publish in bulk and handle in one process", {
-    kind: "whole",
+  createScenario("end-to-end", "Publish in bulk and handle in one process", {
+    kind: "end-to-end",
     records: 1,
   }, [...QUEUES, "bullmq"]),
-  scenario("end-to-end-sent", "The same by an outbox, a transport and an inbox: two records", {
-    kind: "whole",
-    records: 2,
-  }, ["atlast"]),
+  createScenario(
+    "end-to-end-sent",
+    "Publish in bulk and handle in one process, from outbox to inbox (two records)",
+    { kind: "end-to-end", records: 2 },
+    ["atlast"],
+  ),
   ...[1, 10, 50].map((concurrency) =>
-    scenario(
+    createScenario(
       `publish-${concurrency}`,
-      `Publish one by one, ${concurrency} at once`,
-      { kind: "publish", how: "one", concurrency },
-      EVERYONE,
+      `Publish 1 message in each call, ${describeConcurrency(concurrency)}`,
+      { kind: "publish", mode: "one", concurrency },
+      ALL,
     )
   ),
   ...[1, 4].map((concurrency) =>
-    scenario(
+    createScenario(
       `bulk-${concurrency}`,
-      `Publish 1,000 a call, ${concurrency} at once`,
-      { kind: "publish", how: "many", concurrency },
-      EVERYONE,
+      `Publish 1,000 messages in each call, ${describeConcurrency(concurrency)}`,
+      { kind: "publish", mode: "many", concurrency },
+      ALL,
     )
   ),
   {
-    ...scenario(
+    ...createScenario(
       "tx-10",
-      "Business transactions with a message in each, 10 at once",
-      { kind: "publish", how: "transaction", concurrency: 10 },
-      DATABASES,
+      "Business transactions that publish one message each, 10 at once",
+      { kind: "publish", mode: "transaction", concurrency: 10 },
+      ON_POSTGRES,
     ),
     unit: "transactions/s",
   },
-  latency("latency", "Publish to handler, 100 a second, two processes", 2, EVERYONE),
+  createLatencyScenario(
+    "latency",
+    "From publish to handler at 100 messages/s, two processes",
+    { kind: "latency", processes: 2, inTransaction: true },
+    ALL,
+  ),
+  createLatencyScenario(
+    "latency-plain",
+    "From publish to a handler without a transaction at 100 messages/s, two processes",
+    { kind: "latency", processes: 2, inTransaction: false },
+    ["atlast"],
+  ),
+  createLatencyScenario(
+    "latency-in-process",
+    "From publish to handler at 100 messages/s, one process",
+    { kind: "latency", processes: 1, inTransaction: true },
+    QUEUES,
+  ),
   {
-    ...latency(
-      "latency-plain",
-      "The same, to a handler that wants no transaction, as those of peers",
-      2,
-      ["atlast"],
-    ),
-    load: { kind: "latency", processes: 2, inTransaction: false },
-  },
-  latency("latency-in-process", "Publish to handler, 100 a second, one process", 1, QUEUES),
-  {
-    ...scenario("idle-statements", "Statements of a worker with nothing due", {
+    ...createScenario("idle-statements", "Statements of an idle worker", {
       kind: "idle",
-    }, DATABASES),
+    }, ON_POSTGRES),
     unit: "statements/min",
   },
   {
-    ...scenario(
+    ...createScenario(
       "drain-outbox-grown",
-      "Drain beside a million settled and a million delayed",
-      drain,
+      "Drain the outbox beside a million settled and a million delayed messages",
+      DRAIN_OUTBOX,
       QUEUES,
     ),
-    ground: "grown",
+    fixture: "grown",
     control: "drain-outbox",
   },
   {
-    ...scenario(
+    ...createScenario(
       "drain-outbox-snapshot",
-      "Drain after 150,000 passed under an open snapshot",
-      drain,
+      "Drain the outbox after 150,000 messages were sent under an open snapshot",
+      DRAIN_OUTBOX,
       QUEUES,
     ),
-    ground: "snapshot",
+    fixture: "snapshot",
     control: "drain-outbox",
   },
   {
-    ...scenario(
+    ...createScenario(
       "publish-grown",
-      "Publish, 10 at once, beside a million settled and a million delayed",
-      { kind: "publish", how: "one", concurrency: 10 },
+      "Publish, 10 calls at once, beside a million settled and a million delayed messages",
+      { kind: "publish", mode: "one", concurrency: 10 },
       QUEUES,
     ),
-    ground: "grown",
+    fixture: "grown",
     control: "publish-10",
   },
   {
-    ...scenario("prune-beside-publish", "Publish, 10 at once, while a million are cleaned up", {
-      kind: "prune",
-      concurrency: 10,
-    }, ["atlast"]),
+    ...createScenario(
+      "prune-beside-publish",
+      "Publish, 10 calls at once, while a million messages are pruned",
+      { kind: "prune", concurrency: 10 },
+      ["atlast"],
+    ),
     unit: "of the rate without",
-    ground: "expired",
+    fixture: "expired",
   },
   {
-    ...scenario(
+    ...createScenario(
       "drain-2-workers",
-      "Drain a backlog by two processes",
-      { ...drain, workers: 2 },
+      "Drain the outbox with two workers",
+      { ...DRAIN_OUTBOX, workers: 2 },
       QUEUES,
     ),
     control: "drain-outbox",
   },
-  scenario(
+  createScenario(
     "exactly-once",
-    "Handlers that write in one transaction with their mark, many together where offered",
-    writing,
+    "Handlers that write in the transaction of their inbox record, in batches where offered",
+    DRAIN_AND_WRITE,
     QUEUES,
   ),
-  scenario(
+  createScenario(
     "exactly-once-single",
-    "Handlers that write, each in a transaction of its own with its mark",
-    { ...writing, batched: false },
+    "Handlers that write in the transaction of their inbox record, one for each message",
+    { ...DRAIN_AND_WRITE, batched: false },
     QUEUES,
   ),
   {
-    ...scenario("core-transition", "Decide what becomes of a message, one core", {
+    ...createScenario("core-transition", "Decide the next state of a message, on one core", {
       kind: "core",
-      what: "rate",
+      figure: "rate",
     }, ["atlast"]),
     unit: "decisions/s",
   },
   {
-    ...scenario("core-transition-bytes", "What a decision allocates", {
+    ...createScenario("core-transition-bytes", "Memory that one decision allocates", {
       kind: "core",
-      what: "bytes",
+      figure: "bytes",
     }, ["atlast"]),
     unit: "bytes/call",
     second: "core-next-attempt-bytes",
     labels: ["transition", "nextAttemptAt"],
   },
   {
-    ...scenario("edge-deliver", "Signed requests through the delivery route; ref: a bare route", {
-      kind: "edge",
-    }, ["atlast", "ref"]),
+    ...createScenario(
+      "edge-deliver",
+      "Signed requests to the delivery route; by hand: to a route that only verifies",
+      { kind: "edge" },
+      ["atlast", "ref"],
+    ),
     unit: "requests/s",
   },
-  scenario("redis-end-to-end", "Upstash Redis: store and streams, two services", {
+  createScenario("redis-end-to-end", "Upstash Redis: store and streams, two services", {
     kind: "upstash-redis",
-    what: "rate",
+    figure: "rate",
   }, ["atlast"]),
   {
-    ...scenario("redis-commands", "Upstash Redis: what is billed, at a batch of 50", {
+    ...createScenario("redis-commands", "Upstash Redis: billed commands in batches of 50", {
       kind: "upstash-redis",
-      what: "commands",
+      figure: "commands",
     }, ["atlast"]),
     unit: "commands",
     second: "redis-idle-commands",
-    labels: ["a message's whole life", "an idle tick"],
+    labels: ["one message, end to end", "an idle tick"],
   },
-  scenario("pglite-end-to-end", "PGlite: publish in bulk and handle in one process", {
+  createScenario("pglite-end-to-end", "PGlite: publish in bulk and handle in one process", {
     kind: "pglite",
   }, ["atlast"]),
 ];
 
-function latency(
+function createLatencyScenario(
   name: string,
   title: string,
-  processes: 1 | 2,
+  workload: Workload,
   subjects: readonly SubjectName[],
 ): Scenario {
   return {
-    ...scenario(
-      `${name}-p50`,
-      title,
-      { kind: "latency", processes, inTransaction: true },
-      subjects,
-    ),
+    ...createScenario(`${name}-p50`, title, workload, subjects),
     unit: "ms",
     second: `${name}-p99`,
     labels: ["p50", "p99"],
   };
 }
 
-function scenario(
+function createScenario(
   name: string,
   title: string,
-  load: Load,
+  workload: Workload,
   subjects: readonly SubjectName[],
 ): Scenario {
-  return { name, title, unit: RATE, load, ground: "empty", subjects };
+  return { name, title, unit: MESSAGES_PER_SECOND, workload, fixture: "empty", subjects };
+}
+
+function describeConcurrency(calls: number): string {
+  return calls === 1 ? "one call at a time" : `${calls} calls at once`;
 }

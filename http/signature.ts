@@ -95,30 +95,32 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
   });
 }
 
-/** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
-export class SignatureChecker {
-  readonly #keys: KeyRing;
-  readonly #clock: Pick<Clock, "now">;
+/** The keys and the clock that signing and checking share. */
+abstract class KeyHolder {
+  protected readonly keys: KeyRing;
+  protected readonly clock: Pick<Clock, "now">;
 
   /**
-   * Makes a checker; any of the keys may have signed.
+   * Reads the keys: a signer signs with each of them, a checker accepts any. The clock is that of the
+   * timestamps.
    *
    * @throws {AtlastError} `invalid_option` when a key is none.
    */
   constructor(signingKeys: readonly string[], clock: Pick<Clock, "now"> = SYSTEM_CLOCK) {
-    this.#keys = new KeyRing(signingKeys);
-    this.#clock = clock;
+    this.keys = new KeyRing(signingKeys);
+    this.clock = clock;
   }
+}
 
+/** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
+export class SignatureChecker extends KeyHolder {
   /** Why the headers can sign no body at all; null when they can. */
   problemOfHeaders(headers: HeaderReader): string | null {
-    const id = headers.get("webhook-id") ?? "";
-    const timestamp = headers.get("webhook-timestamp") ?? "";
-    const signature = headers.get("webhook-signature") ?? "";
+    const { id, timestamp, signature } = signatureHeadersOf(headers);
     if (id === "" || timestamp === "" || signature === "") {
       return "Cannot accept it unsigned: want webhook-id, -timestamp and -signature";
     }
-    if (!isTimely(timestamp, this.#clock.now())) {
+    if (!isTimely(timestamp, this.clock.now())) {
       return `Cannot accept the webhook-timestamp: want the time in seconds, ${TOLERANCE_SECONDS} off at most`;
     }
     return null;
@@ -128,10 +130,8 @@ export class SignatureChecker {
   async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
     const problem = this.problemOfHeaders(headers);
     if (problem !== null) return problem;
-    const id = headers.get("webhook-id") ?? "";
-    const timestamp = headers.get("webhook-timestamp") ?? "";
-    const signature = headers.get("webhook-signature") ?? "";
-    if (!await matchesAny(this.#keys, signature, signedContent(id, timestamp, body))) {
+    const { id, timestamp, signature } = signatureHeadersOf(headers);
+    if (!await matchesAny(this.keys, signature, signedContent(id, timestamp, body))) {
       return "Cannot accept the webhook-signature: no key here made it for this request";
     }
     return null;
@@ -139,19 +139,10 @@ export class SignatureChecker {
 }
 
 /** Signs requests with every key of a ring. */
-export class Signer {
-  readonly #keys: KeyRing;
-  readonly #clock: Pick<Clock, "now">;
-
-  /** Makes a signer; the clock gives the timestamps. */
-  constructor(signingKeys: readonly string[], clock: Pick<Clock, "now"> = SYSTEM_CLOCK) {
-    this.#keys = new KeyRing(signingKeys);
-    this.#clock = clock;
-  }
-
+export class Signer extends KeyHolder {
   /** Whether another signer signs with one of these keys. */
   sharesKeyWith(other: Signer): boolean {
-    return this.#keys.sharesKeyWith(other.#keys);
+    return this.keys.sharesKeyWith(other.keys);
   }
 
   /**
@@ -159,9 +150,9 @@ export class Signer {
    * accepts, so a rotation needs no order in which senders and receivers are changed.
    */
   async headersFor(id: string, body: Uint8Array): Promise<Record<string, string>> {
-    const timestamp = String(Math.floor(this.#clock.now() / 1000));
+    const timestamp = String(Math.floor(this.clock.now() / 1000));
     const content = signedContent(id, timestamp, body);
-    const keys = await this.#keys.imported();
+    const keys = await this.keys.imported();
     const signatures = await Promise.all(keys.map(async (key) => {
       const signature = await crypto.subtle.sign("HMAC", key, content);
       return `v1,${toBase64(new Uint8Array(signature))}`;
@@ -172,6 +163,17 @@ export class Signer {
       "webhook-signature": signatures.join(" "),
     };
   }
+}
+
+/** The headers of a signature; empty for one that is missing. */
+function signatureHeadersOf(
+  headers: HeaderReader,
+): { readonly id: string; readonly timestamp: string; readonly signature: string } {
+  return {
+    id: headers.get("webhook-id") ?? "",
+    timestamp: headers.get("webhook-timestamp") ?? "",
+    signature: headers.get("webhook-signature") ?? "",
+  };
 }
 
 /** One HMAC for each key at the most, however many signatures a request brings. */

@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { InboxMemoryResults } from "../bench/results/inbox_memory_results.ts";
+import type { InboxMemoryResults } from "../bench/results/inbox_memory.ts";
 import { SCENARIOS } from "../bench/plan.ts";
-import { labelOf, number } from "../bench/results/report.ts";
+import { formatNumber } from "../bench/results/format.ts";
 import type { Result, ResultsFile } from "../bench/results/results.ts";
+import { displayName } from "../bench/subjects/registry.ts";
 import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdown.ts";
 
 const NONE = "";
@@ -43,13 +44,13 @@ function resultsTable(results: readonly Result[]): string {
     .filter(({ own }) => own.length > 0);
   const subjects = [...new Set(lines.flatMap(({ own }) => own.map(({ subject }) => subject)))];
   return tableOf(
-    ["scenario", "unit", ...subjects.map(labelOf)],
+    ["scenario", "unit", ...subjects.map(displayName)],
     lines.map(({ title, name, own }) => [
       `${title} (\`${name}\`)`,
       own[0]!.unit,
       ...subjects.map((subject) => {
         const result = own.find((one) => one.subject === subject);
-        return result === undefined ? NONE : number(result.median);
+        return result === undefined ? NONE : formatNumber(result.median);
       }),
     ]),
   );
@@ -62,7 +63,7 @@ function memoryOf({ machine, keys, rememberDays, postgres, redis }: InboxMemoryR
   const late = billedToAddUnlessKnown.records;
   return [
     `Messages remembered: ${
-      number(keys)
+      formatNumber(keys)
     }, for ${rememberDays} days. Machine: ${machine}. Versions: ` +
     `Postgres ${postgres.version}, Redis ${redis.version}.`,
     tableOf(["what", "Postgres", "Redis"], [
@@ -73,7 +74,7 @@ function memoryOf({ machine, keys, rememberDays, postgres, redis }: InboxMemoryR
         String(redis.bytesPerKey),
       ],
       [
-        `billed commands to remember ${number(billedToRemember.records)} messages`,
+        `billed commands to remember ${formatNumber(billedToRemember.records)} messages`,
         NONE,
         String(billedToRemember.commands),
       ],

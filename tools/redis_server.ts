@@ -1,5 +1,5 @@
 /**
- * Private Redis servers, for tests and the demo: each on a free port with a folder of its own.
+ * Private Redis servers, for tests, the demo and the bench: each on a free port with a folder of its own.
  *
  * @module
  */
@@ -37,9 +37,15 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** Whether there is a program to start. */
+/** The version of the redis-server that is installed; null without one. */
+export function redisVersion(): string | null {
+  const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+  return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] ?? "unknown" : null;
+}
+
+/** Whether redis-server is installed. */
 export function hasRedis(): boolean {
-  return spawnSync("redis-server", ["--version"]).status === 0;
+  return redisVersion() !== null;
 }
 
 /** Starts a server, empty and in memory only unless `appendOnly` says otherwise. */

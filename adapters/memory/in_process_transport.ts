@@ -19,6 +19,7 @@ import type {
   Transport,
   TransportCapabilities,
 } from "../../core/ports/transport.ts";
+import { receiversAfterClose } from "../../core/ports/receivers.ts";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 
 /** How many messages one call takes: what an inbox comfortably stores in one statement. */
@@ -43,7 +44,7 @@ class ReceiverTransport implements InProcessTransport {
     maxBatch: MAX_BATCH,
     maxBodyBytes: MAX_BODY_BYTES,
   };
-  readonly #receivers = new Set<Receiver>();
+  #receivers = new Set<Receiver>();
 
   attach(receiver: Receiver): void {
     this.#receivers.add(receiver);
@@ -70,8 +71,7 @@ class ReceiverTransport implements InProcessTransport {
   }
 
   close(receiver?: Receiver): Promise<void> {
-    if (receiver === undefined) this.#receivers.clear();
-    else this.#receivers.delete(receiver);
+    this.#receivers = receiversAfterClose(this.#receivers, receiver);
     return Promise.resolve();
   }
 }

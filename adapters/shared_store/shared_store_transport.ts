@@ -6,6 +6,7 @@
 import { HEADER } from "../../core/message/headers.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import { checkName } from "../../core/message/name.ts";
+import { receiversAfterClose } from "../../core/ports/receivers.ts";
 import type {
   Receiver,
   SendResult,
@@ -49,7 +50,7 @@ class SharedStoreTransport implements Transport {
     maxBodyBytes: MAX_BODY_BYTES,
   };
   readonly #groups: ReadonlyMap<string, readonly string[]>;
-  readonly #receivers = new Set<Receiver>();
+  #receivers = new Set<Receiver>();
 
   constructor(groups: Readonly<Record<string, readonly string[]>>) {
     for (const name of Object.keys(groups)) checkName(name);
@@ -82,8 +83,7 @@ class SharedStoreTransport implements Transport {
   }
 
   close(receiver?: Receiver): Promise<void> {
-    if (receiver === undefined) this.#receivers.clear();
-    else this.#receivers.delete(receiver);
+    this.#receivers = receiversAfterClose(this.#receivers, receiver);
     return Promise.resolve();
   }
 }

@@ -8,7 +8,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
-import type { Value } from "./batch.ts";
+import type { Value } from "./column_values.ts";
 import { sqlState } from "./database.ts";
 import type { Run } from "./run.ts";
 import { KeySet } from "./table.ts";

@@ -7,9 +7,7 @@
  * @module
  */
 import { booleanArray, numberArray, SEPARATOR_SQL, textArray } from "./array_param.ts";
-
-/** What a statement takes: plain values that every driver encodes alike. */
-export type Value = string | number | null;
+import { ColumnValues, type Value } from "./column_values.ts";
 
 /** A column of a batch: its name, its type and how a row gives its value. */
 export type BatchColumn<Row> =
@@ -21,31 +19,19 @@ export type BatchColumn<Row> =
   );
 
 /** Rows of values; at least two, and not all the same. */
-export class Batch<Row> {
-  /** The parameters, in order. */
-  readonly params: Value[] = [];
+export class Batch<Row> extends ColumnValues {
   readonly #rows: readonly Row[];
-  readonly #expressions = new Map<string, string>();
   readonly #arrays: { readonly name: string; readonly sql: string }[] = [];
 
   constructor(rows: readonly Row[], columns: readonly BatchColumn<Row>[]) {
+    super();
     this.#rows = rows;
     for (const column of columns) {
-      this.#expressions.set(
+      this.setValue(
         column.name,
         uniform(rows, column, this.params) ?? this.#differing(column),
       );
     }
-  }
-
-  /** A column's value in the current row, as it stands in the statement. */
-  value(column: string): string {
-    return this.#expressions.get(column) as string;
-  }
-
-  /** A further parameter, the same for all rows. */
-  param(value: Value, type: string): string {
-    return `$${this.params.push(value)}::text::${type}`;
   }
 
   /** Where the rows come from. */

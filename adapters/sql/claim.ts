@@ -9,9 +9,9 @@
 import type { ClaimRequest } from "../../core/ports/store.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { textLiteral } from "./array_param.ts";
-import type { Value } from "./batch.ts";
+import type { Value } from "./column_values.ts";
 import { ClaimPosition } from "./claim_cursor.ts";
-import { expected, limitOf } from "./index_order.ts";
+import { andGroupIn, expected, limitOf } from "./index_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey } from "./text.ts";
@@ -144,7 +144,7 @@ function oneSql(table: Table, { kind, groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where id = $3::text and subscriber_group = $4::text and due_at_ms <= $1::text::bigint
-      and ${CLAIMABLE[kind]}${ofGroups(groups, 5)}
+      and ${CLAIMABLE[kind]}${andGroupIn(groups, 5)}
     for update skip locked`,
     kind === "expired" ? COUNT_CRASH : "",
   );
@@ -156,7 +156,7 @@ function readySql(table: Table, { groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
-      and ${UNTOUCHED}${ofGroups(groups, 5)}
+      and ${UNTOUCHED}${andGroupIn(groups, 5)}
     order by due_at_ms
     ${limitOf("$3")}
     for update skip locked`,
@@ -170,7 +170,7 @@ function preparedSql(table: Table, { groups }: ClaimRequest): string {
     table,
     `select ctid from ${table.name}
     where state = 'prepared' and due_at_ms <= $1::text::bigint
-      and ${FREE}${ofGroups(groups, 4)}
+      and ${FREE}${andGroupIn(groups, 4)}
     order by due_at_ms
     ${limitOf("$3")}
     for update skip locked`,
@@ -187,7 +187,7 @@ function expiredSql(table: Table, { groups }: ClaimRequest): string {
     where ctid = any(array(
         select place from (
           select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
-          where ${due} and ${FREE}${ofGroups(groups, 4)}
+          where ${due} and ${FREE}${andGroupIn(groups, 4)}
           order by due_at_ms
           ${limitOf("$3")}
         ) as earliest
@@ -210,11 +210,6 @@ where ctid = any(array(
     ${partitions}
   )) and ${UNHURRIED}
 returning ${READ_COLUMNS}`;
-}
-
-function ofGroups(groups: readonly string[] | undefined, parameter: number): string {
-  if (groups === undefined) return "";
-  return ` and ${expected(`subscriber_group = any($${parameter}::text::text[])`)}`;
 }
 
 /** Claims of other groups go their own way. */

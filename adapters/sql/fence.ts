@@ -11,6 +11,7 @@ import type { CheckQuestion, Fence, FenceRow } from "../../core/ports/fence.ts";
 import { propertyOf } from "../../core/user_code/thrown.ts";
 import { hasToken } from "./transaction_proof.ts";
 import { type Database, explained } from "./database.ts";
+import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { quotedSchema } from "./schema_name.ts";
 
@@ -33,19 +34,16 @@ interface SqlFenceParts<Tx> {
 export class SqlFence<Tx> implements Fence<Tx> {
   readonly #parts: SqlFenceParts<Tx>;
   readonly #table: string;
-  #ready: Promise<void> | null = null;
+  readonly #preparation: Preparation;
 
   constructor(parts: SqlFenceParts<Tx>) {
     this.#parts = parts;
+    this.#preparation = new Preparation(parts.prepare);
     this.#table = `${quotedSchema(parts.schema)}.fence`;
   }
 
   ready(): Promise<void> {
-    this.#ready ??= this.#parts.prepare().catch((error) => {
-      this.#ready = null;
-      throw error;
-    });
-    return this.#ready;
+    return this.#preparation.ready();
   }
 
   async commit(id: string, nowMs: number, tx: Tx | SqlClient): Promise<void> {

@@ -20,7 +20,7 @@ import { addPart } from "./add.ts";
 import { numberArray, textLiteral } from "./array_param.ts";
 import { statementParts } from "./insert.ts";
 import { KeyedBatch } from "./keyed_batch.ts";
-import type { Lookup } from "./select.ts";
+import { type Lookup, SETTLED } from "./select.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { keyText, type Table } from "./table.ts";
@@ -49,7 +49,7 @@ export async function pruneRemembering(
     `select ctid::text as place, created_at_ms::text as arrived,
   coalesce(octet_length(body), 0) + coalesce(octet_length(body_bytes), 0) as size
 from ${table.name}
-where expires_at_ms <= $1::text::bigint
+where expires_at_ms <= $1::text::bigint and ${SETTLED}
 order by expires_at_ms
 limit $2::text::bigint
 for update skip locked`,

@@ -4,7 +4,8 @@
  * @module
  */
 import type { NewRecord } from "../../core/ports/record.ts";
-import { Batch, singleValue, type Value } from "./batch.ts";
+import { Batch, singleValue } from "./batch.ts";
+import type { Value } from "./column_values.ts";
 import type { Notification } from "./wakeups.ts";
 import { hasToken } from "./transaction_proof.ts";
 import { type Change, type Reached, runReached } from "./affected_rows.ts";

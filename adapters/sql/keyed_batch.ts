@@ -9,7 +9,8 @@
  */
 import type { RecordKey } from "../../core/ports/record.ts";
 import { SEPARATOR_SQL, textArray } from "./array_param.ts";
-import { type BatchColumn, singleValue, uniform, type Value } from "./batch.ts";
+import { type BatchColumn, singleValue, uniform } from "./batch.ts";
+import { ColumnValues } from "./column_values.ts";
 import { keyText } from "./table.ts";
 
 /** Something that is done to the row with a key. */
@@ -19,24 +20,22 @@ export interface Keyed {
 }
 
 /** Changes to rows of a table that is called `t` in the statement; at least one, no two of one key. */
-export class KeyedBatch<Row extends Keyed> {
-  /** The parameters, in order. */
-  readonly params: Value[] = [];
+export class KeyedBatch<Row extends Keyed> extends ColumnValues {
   /** The common table expression that the statement needs; empty when it needs none. */
   readonly with: { readonly with?: string };
   /** Whether a row's key is one of these. */
   readonly hasKey: string;
-  readonly #expressions = new Map<string, string>();
 
   constructor(rows: readonly Row[], columns: readonly BatchColumn<Row>[]) {
+    super();
     const differing: BatchColumn<Row>[] = [];
     for (const column of columns) {
       const same = uniform(rows, column, this.params);
       if (same === undefined) differing.push(column);
-      else this.#expressions.set(column.name, same);
+      else this.setValue(column.name, same);
     }
     differing.forEach(({ name, type }, i) => {
-      this.#expressions.set(name, `(${ROW} ->> ${i})::${type}`);
+      this.setValue(name, `(${ROW} ->> ${i})::${type}`);
     });
     const group = uniform(rows, GROUP, this.params);
     const ofGroup = group === undefined ? `${ROW} is not null` : `t.subscriber_group = ${group}`;
@@ -44,16 +43,6 @@ export class KeyedBatch<Row extends Keyed> {
     this.with = differing.length === 0 && group !== undefined
       ? {}
       : { with: this.#changes(rows, differing) };
-  }
-
-  /** A column's value for the current row, as it stands in the statement. */
-  value(column: string): string {
-    return this.#expressions.get(column) as string;
-  }
-
-  /** A further parameter, the same for all rows. */
-  param(value: Value, type: string): string {
-    return `$${this.params.push(value)}::text::${type}`;
   }
 
   /**

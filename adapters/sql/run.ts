@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Value } from "./batch.ts";
+import type { Value } from "./column_values.ts";
 
 /**
  * Runs one statement and gives its rows, each as its values in the order of the select list: names

@@ -7,8 +7,8 @@ import type { State } from "../../core/lifecycle/lifecycle.ts";
 import type { ListQuery, StateCounts } from "../../core/ports/store.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { textLiteral } from "./array_param.ts";
-import type { Value } from "./batch.ts";
-import { expected, limitOf } from "./index_order.ts";
+import type { Value } from "./column_values.ts";
+import { andGroupIn, expected, limitOf } from "./index_order.ts";
 import { type MemoryTables, pruningStatements } from "./memory_tables.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
@@ -19,6 +19,9 @@ import { UNHURRIED } from "./async_commit.ts";
 /** The states nearly all records are in. */
 const BULK_STATES: readonly State[] = ["scheduled", "succeeded"];
 const NOT_BULK = "state not in ('scheduled', 'succeeded')";
+
+/** Of what has expired: no record is deleted that is still to be worked on, whatever its expiry says. */
+export const SETTLED: string = expected("state in ('succeeded', 'failed', 'cancelled')");
 
 /** Reads records of a table. */
 export class Lookup {
@@ -104,9 +107,7 @@ limit ${param(query.limit, "bigint")}`,
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
     const { name } = this.#table;
-    const waiting = `state = '${state}'${
-      groups === undefined ? "" : ` and ${expected("subscriber_group = any($1::text::text[])")}`
-    }`;
+    const waiting = `state = '${state}'${andGroupIn(groups, 1)}`;
     const [row] = await run(
       `with free as materialized (
   select due_at_ms from ${name}
@@ -148,7 +149,7 @@ select least(
   delete from ${name}
   where ctid = any(array(
     select ctid from ${name}
-    where expires_at_ms <= $1::text::bigint
+    where expires_at_ms <= $1::text::bigint and ${SETTLED}
     order by expires_at_ms
     ${limitOf("$2")}
     for update skip locked

@@ -32,6 +32,7 @@ import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./select.ts";
 import type { Proof } from "./transaction_proof.ts";
 import { type Database, explained } from "./database.ts";
+import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
@@ -61,10 +62,11 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
   readonly #memory: MemoryTables;
-  #ready: Promise<void> | null = null;
+  readonly #preparation: Preparation;
 
   constructor(parts: SqlStoreParts<Tx>) {
     this.#parts = parts;
+    this.#preparation = new Preparation(parts.prepare);
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
@@ -77,11 +79,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   ready(): Promise<void> {
-    this.#ready ??= this.#parts.prepare().catch((error) => {
-      this.#ready = null;
-      throw error;
-    });
-    return this.#ready;
+    return this.#preparation.ready();
   }
 
   async serviceId(): Promise<string> {
@@ -263,7 +261,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   /** A pooler that showed by losing statements is looked for before the store is used again. */
   #isClaimDue(error: unknown): never {
     if (error instanceof AtlastError && error.code === "prepared_statement_lost") {
-      this.#ready = null;
+      this.#preparation.repeat();
     }
     throw error;
   }

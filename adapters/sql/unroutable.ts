@@ -9,7 +9,7 @@
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { UNROUTABLE_PAUSE_MS, UNROUTABLE_WINDOW } from "../../core/lifecycle/unroutable.ts";
 import { textLiteral } from "./array_param.ts";
-import { expected, limitOf } from "./index_order.ts";
+import { andGroupIn, expected, limitOf } from "./index_order.ts";
 import type { Run } from "./run.ts";
 import type { Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
@@ -32,7 +32,7 @@ export async function makeUnroutableDue(
     and due_at_ms <= $2::text::bigint`;
   const soonest = (groupsAt: number) =>
     `select ctid as place, name, subscriber_group, details from ${table}
-    where ${rests} and ${expected(FREE)}${ofGroups(groups, groupsAt)}
+    where ${rests} and ${expected(FREE)}${andGroupIn(groups, groupsAt)}
     order by due_at_ms
     ${WINDOW}`;
   const times = [Math.ceil(nowMs), Math.ceil(untilMs)];
@@ -80,7 +80,7 @@ export async function nextDueAtTheLatest(
   unroutableForMs: number,
 ): Promise<number | null> {
   if (groups?.length === 0) return null;
-  const scheduled = `state = 'scheduled'${ofGroups(groups, 3)}`;
+  const scheduled = `state = 'scheduled'${andGroupIn(groups, 3)}`;
   const [row] = await run(
     `with soonest as materialized (
   select due_at_ms,
@@ -112,9 +112,4 @@ select least(
   );
   const dueAtMs = row?.[0] ?? null;
   return dueAtMs === null ? null : Number(dueAtMs);
-}
-
-function ofGroups(groups: readonly string[] | undefined, parameter: number): string {
-  if (groups === undefined) return "";
-  return ` and ${expected(`subscriber_group = any($${parameter}::text::text[])`)}`;
 }

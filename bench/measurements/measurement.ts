@@ -1,27 +1,23 @@
 /**
- * What one measurement gave.
+ * The figures that one run of a scenario gives for one subject.
  *
  * @module
  */
-import type { Cost } from "../fixtures/databases.ts";
+import type { MessageCost } from "./server_cost.ts";
 
-/** What a measurement gave. */
-export interface Measurement {
+/** One measurement. */
+export interface Measurement extends MessageCost {
   readonly value: number;
-  /** The second value of scenarios that have one. */
+  /** The second value of a scenario that has two. */
   readonly second: number | null;
-  /** For 1,000 messages, in milliseconds of processor time. */
+  /** Processor time of the workers for 1,000 messages, in milliseconds. */
   readonly cpuMs: number | null;
-  readonly serverCpuMs: number | null;
-  /** For one message. */
-  readonly statements: number | null;
-  readonly walBytes: number | null;
-  /** What else is to be said of it. */
+  /** A remark for the report. */
   readonly note: string | null;
 }
 
-/** A measurement of something else than messages. */
-export function measurementOf(value: number, more: Partial<Measurement> = {}): Measurement {
+/** Creates a measurement; figures that are not given are null. */
+export function createMeasurement(value: number, more: Partial<Measurement> = {}): Measurement {
   return {
     value,
     second: null,
@@ -34,23 +30,5 @@ export function measurementOf(value: number, more: Partial<Measurement> = {}): M
   };
 }
 
-/** What the server did between two looks, for each of `count` messages. */
-export function costOf(
-  before: Cost,
-  after: Cost,
-  count: number,
-): Pick<Measurement, "serverCpuMs" | "statements" | "walBytes"> {
-  const per = (field: keyof Cost, messages: number) => {
-    const [from, to] = [before[field], after[field]];
-    // Of a few messages there may be none left by the time the server was first looked at.
-    return from === null || to === null || count <= 0 ? null : (to - from) / count * messages;
-  };
-  return {
-    serverCpuMs: per("cpuMs", 1000),
-    statements: per("statements", 1),
-    walBytes: per("walBytes", 1),
-  };
-}
-
-/** A measurement that cannot be taken here, through no one's fault. */
-export class Unmeasurable extends Error {}
+/** The environment lacks what a measurement needs. The bench leaves the measurement out and goes on. */
+export class UnmeasurableError extends Error {}

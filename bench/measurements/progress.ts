@@ -1,53 +1,57 @@
 /**
- * How far the processes of a measurement are, from what they say; and the rate that follows from it.
+ * Adds up what the workers of a measurement report, and computes the rate from it.
  *
  * @module
  */
-import type { Report } from "../workers/protocol.ts";
+import type { WorkerReport } from "../workers/protocol.ts";
 
-type Told = Pick<Extract<Report, { kind: "handled" }>, "handled" | "settled" | "atMs" | "cpuMs">;
+/** The counts in a worker's report. */
+type HandledCounts = Pick<
+  Extract<WorkerReport, { kind: "handled" }>,
+  "handled" | "settled" | "atMs" | "cpuMs"
+>;
 
-/** Where a measurement begins: what had been done by then. */
-export interface Start {
+/** The begin of a measurement, and what had been done by then. */
+export interface MeasurementStart {
   /** In milliseconds of the wall clock. */
   readonly atMs: number;
   readonly handled: number;
-  /** The processes' own processor time, in milliseconds. */
+  /** The workers' own processor time, in milliseconds. */
   readonly cpuMs: number;
 }
 
-/** What several processes have done together. */
+/** The progress of all workers of a measurement. */
 export class Progress {
   readonly #warmUp: number;
-  readonly #told: Told[];
+  readonly #counts: HandledCounts[];
   #latestMs = 0;
-  #start: Start | null = null;
+  #start: MeasurementStart | null = null;
 
   /** @param warmUp How many messages are handled before the measurement begins. */
-  constructor(processes: number, warmUp: number) {
+  constructor(workers: number, warmUp: number) {
     this.#warmUp = warmUp;
-    this.#told = Array.from(
-      { length: processes },
+    this.#counts = Array.from(
+      { length: workers },
       () => ({ handled: 0, settled: 0, atMs: 0, cpuMs: 0 }),
     );
   }
 
-  /** The processes were given the word. */
+  /** Notes when the workers were signaled to start. */
   begin(atMs: number): void {
     this.#latestMs = atMs;
     if (this.#warmUp === 0) this.#start = { atMs, handled: 0, cpuMs: 0 };
   }
 
-  /** A process says how far it is. */
-  hear(process: number, told: Told): void {
-    this.#told[process] = told;
-    this.#latestMs = Math.max(this.#latestMs, told.atMs);
+  /** Takes over the counts that a worker reports. The report that ends the warm-up sets the start. */
+  update(worker: number, counts: HandledCounts): void {
+    this.#counts[worker] = counts;
+    this.#latestMs = Math.max(this.#latestMs, counts.atMs);
     if (this.#start !== null || this.handled < this.#warmUp) return;
-    this.#start = { atMs: told.atMs, handled: this.handled, cpuMs: this.cpuMs };
+    this.#start = { atMs: counts.atMs, handled: this.handled, cpuMs: this.cpuMs };
   }
 
-  /** Where the warm-up ended; null while it goes on. */
-  get start(): Start | null {
+  /** The end of the warm-up; null while it goes on. */
+  get start(): MeasurementStart | null {
     return this.#start;
   }
 
@@ -55,9 +59,9 @@ export class Progress {
     return this.#sum(({ handled }) => handled);
   }
 
-  /** How many are settled; null when the processes do not know. */
+  /** How many messages are settled; null if the subject does not count them. */
   get settled(): number | null {
-    return this.#told.some(({ settled }) => settled === null)
+    return this.#counts.some(({ settled }) => settled === null)
       ? null
       : this.#sum(({ settled }) => settled ?? 0);
   }
@@ -66,17 +70,17 @@ export class Progress {
     return this.#sum(({ cpuMs }) => cpuMs);
   }
 
-  /** When it last went on, in milliseconds of the wall clock. */
+  /** The time of the latest report, in milliseconds of the wall clock. */
   get latestMs(): number {
     return this.#latestMs;
   }
 
-  #sum(of: (told: Told) => number): number {
-    return this.#told.reduce((sum, told) => sum + of(told), 0);
+  #sum(valueOf: (counts: HandledCounts) => number): number {
+    return this.#counts.reduce((sum, counts) => sum + valueOf(counts), 0);
   }
 }
 
-/** Messages a second from a start until all of `total` were settled at `endMs`. */
-export function rateFrom(start: Start, total: number, endMs: number): number {
+/** Messages a second from the start until all `total` messages were settled at `endMs`. */
+export function ratePerSecond(start: MeasurementStart, total: number, endMs: number): number {
   return (total - start.handled) / (endMs - start.atMs) * 1000;
 }

@@ -1,64 +1,65 @@
 /**
- * What a reader must know of a table to read it rightly.
+ * Explains below a scenario's table how its workload was measured.
  *
  * @module
  */
-import type { Amounts, Backlog, Load } from "../plan.ts";
+import type { Amounts, Backlog } from "../amounts.ts";
+import type { Workload } from "../scenario.ts";
 
-/** How a load was measured; null where the title says it all. */
-export function footnoteOf(load: Load, amounts: Amounts): string | null {
-  switch (load.kind) {
+/** How a workload was measured; null if the scenario's title says it. */
+export function explainWorkload(workload: Workload, amounts: Amounts): string | null {
+  switch (workload.kind) {
     case "drain":
-      return drainNote(amounts[load.amount]);
-    case "whole":
-      return wholeNote(amounts.backlog);
+      return explainDrain(amounts[workload.backlog]);
+    case "end-to-end":
+      return explainEndToEnd(amounts.backlog);
     case "latency":
-      return "Publishers and workers have run for a second before.";
+      return "Publishers and handlers run for one second before they are measured.";
     case "idle":
-      return idleNote(amounts);
+      return explainIdle(amounts);
     case "prune":
-      return pruneNote(amounts);
+      return explainPrune(amounts);
     case "core":
-      return load.what === "bytes" ? "The patch that transition returns is part of it." : null;
+      return workload.figure === "bytes" ? "The patch that transition returns is included." : null;
     case "upstash-redis":
-      return "Through the REST proxy before a Redis server that writes every command to disk; the proxy " +
-        "is in the same process. It counts what Upstash would bill.";
+      return "Through the REST proxy, in the worker's own process, in front of a Redis server that " +
+        "writes every command to disk. Commands are counted as Upstash bills them.";
     case "pglite":
-      return "In memory: what PGlite keeps on disk it does not flush either.";
+      return "In memory. PGlite does not flush to disk either when it keeps its data there.";
     case "publish":
     case "edge":
       return null;
   }
 }
 
-function drainNote({ warmUp, messages }: Backlog): string {
-  const [all, first] = [count(warmUp + messages), count(warmUp)];
-  return `Warm workers: of ${all} waiting messages, the time, the processor time, statements and WAL ` +
-    `from when ${first} are handled until all are settled.`;
+function explainDrain({ warmUp, messages }: Backlog): string {
+  const [all, first] = [formatCount(warmUp + messages), formatCount(warmUp)];
+  return `${all} messages wait; the first ${first} warm the workers up. Time, processor time, ` +
+    "statements and WAL are measured from then until all messages are settled.";
 }
 
-function wholeNote({ warmUp, messages }: Backlog): string {
-  const [first, then] = [count(warmUp), count(messages)];
-  return `A warm process: it has published and handled ${first} messages, and waits; the time from ` +
-    `then until ${then} more are published, handled and settled.`;
+function explainEndToEnd({ warmUp, messages }: Backlog): string {
+  const [first, measured] = [formatCount(warmUp), formatCount(messages)];
+  return `The process first publishes and handles ${first} messages to warm up. The measurement ends ` +
+    `when ${measured} more are published, handled and settled.`;
 }
 
-function idleNote({ idleMs, restMs }: Amounts): string {
-  const [watched, rested] = [seconds(idleMs), seconds(restMs)];
-  return `Counted for ${watched}, ${rested} after the start; each worker as in the measurement of ` +
-    "latency, all at the same time.";
+function explainIdle({ idleMs, idleWarmUpMs }: Amounts): string {
+  const [measured, warmUp] = [formatSeconds(idleMs), formatSeconds(idleWarmUpMs)];
+  return `Counted for ${measured}, from ${warmUp} after the start. Workers are configured as for ` +
+    "latency, and all are measured at the same time.";
 }
 
-function pruneNote({ expired, publishMs }: Amounts): string {
-  const [all, turn] = [count(expired), seconds(publishMs)];
-  return `The rate while ${all} expired messages are deleted, as a share of the rate while they are ` +
-    `not, in turns of ${turn}.`;
+function explainPrune({ expired, publishMs }: Amounts): string {
+  const [all, slice] = [formatCount(expired), formatSeconds(publishMs)];
+  return `The rate of publishing while ${all} expired messages are pruned, as a share of the rate ` +
+    `without pruning. Both alternate every ${slice}.`;
 }
 
-function count(messages: number): string {
+function formatCount(messages: number): string {
   return messages.toLocaleString("en");
 }
 
-function seconds(ms: number): string {
+function formatSeconds(ms: number): string {
   return `${ms / 1000} s`;
 }

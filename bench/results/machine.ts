@@ -1,18 +1,18 @@
 /**
- * On what was measured.
+ * Describes the machine and the versions that a measurement ran on.
  *
  * @module
  */
 import { cpus, loadavg, totalmem } from "node:os";
 import process from "node:process";
 import deno from "../../deno.json" with { type: "json" };
-import { versionOf } from "../peers/packages.ts";
+import { installedVersion } from "../peers/packages.ts";
 import { PEERS, type SubjectName } from "../subjects/registry.ts";
 
 const GIB = 2 ** 30;
 
-/** The machine in one line, with how busy it was before. */
-export function machine(): string {
+/** The machine and its load before the measurement, in one line. */
+export function describeMachine(): string {
   const [first] = cpus();
   const load = (loadavg()[0] ?? 0).toFixed(2);
   return `${cpus().length} x ${first?.model ?? "processor"}, ${
@@ -20,8 +20,8 @@ export function machine(): string {
   } GiB, ${process.platform}; load at the start ${load}`;
 }
 
-/** The versions of everything in one line. */
-export function versions(
+/** The versions of the servers and of the subjects, in one line. Null leaves a server, or the peers, out. */
+export function describeVersions(
   postgres: string,
   redis: string | null,
   peers: string | null,
@@ -34,6 +34,6 @@ export function versions(
     `Deno ${process.versions["deno"]}`,
     `atlast ${deno.version}`,
     deno.imports.postgres.replace("npm:", "").replace("@", " "),
-    ...(peers === null ? [] : packages.map((name) => `${name} ${versionOf(peers, name)}`)),
+    ...(peers === null ? [] : packages.map((name) => `${name} ${installedVersion(peers, name)}`)),
   ].join(", ");
 }

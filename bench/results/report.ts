@@ -1,16 +1,17 @@
 /**
- * Tables for people.
+ * Formats the runs of a scenario as a Markdown table, which the bench prints.
  *
  * @module
  */
-import { footnoteOf } from "./footnotes.ts";
-import type { Amounts } from "../plan.ts";
-import { type Outcome, resultsOf, type Run, spread } from "./results.ts";
-import type { SubjectName } from "../subjects/registry.ts";
+import type { Amounts } from "../amounts.ts";
+import { explainWorkload } from "./footnotes.ts";
+import { formatNumber } from "./format.ts";
+import { medianAndRange, type Run, type ScenarioRuns, summarizeRuns } from "./results.ts";
 
+/** Shown where there is no value. */
 const NONE = "-";
 
-/** What a measurement cost, if anything of it was taken, and how the table calls it. */
+/** The costs of a measurement with their column heads. A column is left out if nothing was measured. */
 const COSTS = {
   cpuMs: "CPU ms/1k",
   serverCpuMs: "server CPU ms/1k",
@@ -18,28 +19,32 @@ const COSTS = {
   walBytes: "WAL B/msg",
 } as const;
 
-/** A scenario's table. Ratios are taken round by round: the machine changes between rounds. */
-export function tableOf(outcome: Outcome, amounts: Amounts): string {
-  const { scenario, runs } = outcome;
+/**
+ * Formats a scenario. Ratios are taken within each round, because the load on the machine changes
+ * between rounds.
+ */
+export function formatScenario(measured: ScenarioRuns, amounts: Amounts): string {
+  const { scenario, runs } = measured;
   const { unit, labels, control } = scenario;
   const reference = runs.get("ref") ?? [];
   const hasReference = reference.length > 0;
-  const results = resultsOf(outcome);
+  const results = summarizeRuns(measured);
   const fields = Object.keys(COSTS) as (keyof typeof COSTS)[];
   const costs = fields.filter((field) =>
     [...runs.values()].flat().some(({ measurement }) => measurement[field] !== null)
   );
   const rows = [...runs].filter(([, own]) => own.length > 0).map(([subject, own]) => {
-    const [first, second] = results.filter((result) => result.subject === subject);
+    const values = results.filter((result) => result.subject === subject);
     return [
       subject,
-      ...[first, second].filter((result) => result !== undefined)
-        .map(({ median, min, max }) => `${number(median)} (${number(min)}-${number(max)})`),
+      ...values.map(({ median, min, max }) =>
+        `${formatNumber(median)} (${formatNumber(min)}-${formatNumber(max)})`
+      ),
       ...(hasReference
-        ? [subject === "ref" ? "1" : ratio(own, (run) => valueIn(reference, run.round))]
+        ? [subject === "ref" ? "1" : formatRatio(own, (run) => valueInRound(reference, run.round))]
         : []),
-      ...(control === undefined ? [] : [ratio(own, (run) => run.control?.value ?? null)]),
-      ...costs.map((field) => average(own, field)),
+      ...(control === undefined ? [] : [formatRatio(own, (run) => run.control?.value ?? null)]),
+      ...costs.map((field) => formatCost(own, field)),
     ];
   });
   const head = [
@@ -49,15 +54,18 @@ export function tableOf(outcome: Outcome, amounts: Amounts): string {
     ...(control === undefined ? [] : [`of own ${control}`]),
     ...costs.map((field) => COSTS[field]),
   ];
-  const notes = [footnoteOf(scenario.load, amounts), ...notesOf(runs)].filter((note) =>
-    note !== null
-  );
-  return [`### ${scenario.name}: ${scenario.title}`, markdown([head, ...rows]), ...notes, ""]
-    .join("\n\n").trimEnd() + "\n";
+  const footnotes = [explainWorkload(scenario.workload, amounts), ...formatNotes(runs)]
+    .filter((note) => note !== null);
+  return [
+    `### ${scenario.name}: ${scenario.title}`,
+    formatTable([head, ...rows]),
+    ...footnotes,
+    "",
+  ].join("\n\n").trimEnd() + "\n";
 }
 
-/** What was noted of single runs. */
-function notesOf(runs: Outcome["runs"]): string[] {
+/** The remarks on single runs. */
+function formatNotes(runs: ScenarioRuns["runs"]): string[] {
   return [...runs].flatMap(([subject, own]) =>
     own.flatMap(({ round, measurement: { note } }) =>
       note === null ? [] : [`${subject}, round ${round}: ${note}.`]
@@ -65,8 +73,8 @@ function notesOf(runs: Outcome["runs"]): string[] {
   );
 }
 
-/** A table in Markdown, its columns aligned for the terminal. */
-export function markdown(rows: readonly (readonly string[])[]): string {
+/** A Markdown table with its columns aligned for the terminal. */
+function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? "").length))
   );
@@ -77,36 +85,25 @@ export function markdown(rows: readonly (readonly string[])[]): string {
   return [lines[0], rule, ...lines.slice(1)].join("\n");
 }
 
-/** A number with the digits that mean something. */
-export function number(value: number): string {
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en");
-  return String(Number(value.toPrecision(3)));
-}
-
-function ratio(runs: readonly Run[], otherOf: (run: Run) => number | null): string {
+function formatRatio(runs: readonly Run[], otherOf: (run: Run) => number | null): string {
   const ratios = runs.flatMap((run) => {
     const other = otherOf(run);
     return other === null || other === 0 ? [] : [run.measurement.value / other];
   });
   if (ratios.length === 0) return NONE;
-  const { median, min, max } = spread(ratios);
+  const { median, min, max } = medianAndRange(ratios);
   return ratios.length === 1
     ? median.toFixed(2)
     : `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
 }
 
-function valueIn(runs: readonly Run[], round: number): number | null {
+function valueInRound(runs: readonly Run[], round: number): number | null {
   return runs.find((run) => run.round === round)?.measurement.value ?? null;
 }
 
-function average(runs: readonly Run[], field: keyof typeof COSTS): string {
+function formatCost(runs: readonly Run[], field: keyof typeof COSTS): string {
   const values = runs.map(({ measurement }) => measurement[field]).filter((value) =>
     value !== null
   );
-  return values.length === 0 ? NONE : number(spread(values).median);
-}
-
-/** A subject's name as readers know it. */
-export function labelOf(subject: SubjectName): string {
-  return subject === "ref" ? "by hand" : subject;
+  return values.length === 0 ? NONE : formatNumber(medianAndRange(values).median);
 }

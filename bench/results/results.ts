@@ -1,22 +1,22 @@
 /**
- * What came of the measurements.
+ * Sums the runs of a scenario up to the lines of `results.json`.
  *
  * @module
  */
 import type { Measurement } from "../measurements/measurement.ts";
-import type { Scenario } from "../plan.ts";
+import type { Scenario } from "../scenario.ts";
 import type { SubjectName } from "../subjects/registry.ts";
 
-/** The form of `results.json`. */
+/** The content of `results.json`. */
 export interface ResultsFile {
-  /** The machine, with how busy it was. */
+  /** The machine and its load when the bench started. */
   readonly machine: string;
-  /** The versions of everything that was measured. */
+  /** The versions of the servers and of the subjects. */
   readonly versions: string;
   readonly results: readonly Result[];
 }
 
-/** One line of the results. */
+/** The result of one subject: over all runs, for one of the values that a scenario gives. */
 export interface Result {
   readonly scenario: string;
   readonly subject: SubjectName;
@@ -27,7 +27,7 @@ export interface Result {
   readonly runs: number;
 }
 
-/** A run of a subject: what it gave, and what its control just before gave. */
+/** One run of a subject: its measurement, and that of the control just before. */
 export interface Run {
   readonly round: number;
   readonly measurement: Measurement;
@@ -35,34 +35,42 @@ export interface Run {
 }
 
 /** All runs of a scenario, by subject. */
-export interface Outcome {
+export interface ScenarioRuns {
   readonly scenario: Scenario;
   readonly runs: ReadonlyMap<SubjectName, readonly Run[]>;
 }
 
-/** The results of a scenario: a line for each subject, or two. */
-export function resultsOf({ scenario, runs }: Outcome): Result[] {
+/** The results of a scenario: one for each subject, or two if it gives a second value. */
+export function summarizeRuns({ scenario, runs }: ScenarioRuns): Result[] {
   const { name, second, unit } = scenario;
-  const lines = (own: string, valueOf: (measurement: Measurement) => number) =>
-    [...runs].filter(([, own]) => own.length > 0).map(([subject, all]) => {
-      const values = all.map(({ measurement }) => valueOf(measurement));
-      return { scenario: own, subject, ...spread(values), unit, runs: values.length };
+  const summarize = (resultName: string, valueOf: (measurement: Measurement) => number) =>
+    [...runs].filter(([, own]) => own.length > 0).map(([subject, own]) => {
+      const values = own.map(({ measurement }) => valueOf(measurement));
+      return {
+        scenario: resultName,
+        subject,
+        ...medianAndRange(values),
+        unit,
+        runs: values.length,
+      };
     });
-  const first = lines(name, ({ value }) => value);
+  const first = summarize(name, ({ value }) => value);
   return second === undefined
     ? first
-    : [...first, ...lines(second, ({ second }) => second ?? Number.NaN)];
+    : [...first, ...summarize(second, ({ second }) => second ?? Number.NaN)];
 }
 
-/** Median, least and greatest, to the digits that mean something. */
-export function spread(values: readonly number[]): { median: number; min: number; max: number } {
+/** The median, the least and the greatest value, rounded to four digits. */
+export function medianAndRange(
+  values: readonly number[],
+): { median: number; min: number; max: number } {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   const at = (i: number) => sorted[i] ?? Number.NaN;
   const median = sorted.length % 2 === 1 ? at(middle) : (at(middle - 1) + at(middle)) / 2;
-  return { median: digits(median), min: digits(at(0)), max: digits(at(sorted.length - 1)) };
+  return { median: round(median), min: round(at(0)), max: round(at(sorted.length - 1)) };
 }
 
-function digits(value: number): number {
+function round(value: number): number {
   return Number(value.toPrecision(4));
 }

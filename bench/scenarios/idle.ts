@@ -1,49 +1,51 @@
 /**
- * A worker with nothing due.
+ * Idle: counts the statements of a worker while no message is due.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Measurement, measurementOf, Unmeasurable } from "../measurements/measurement.ts";
-import { Worker } from "../workers/worker.ts";
-import type { Stage } from "../fixtures/fixture.ts";
+import type { Fixture } from "../fixtures/fixture.ts";
+import {
+  createMeasurement,
+  type Measurement,
+  UnmeasurableError,
+} from "../measurements/measurement.ts";
+import { stopWorkers, Worker } from "../workers/worker.ts";
 
 const MINUTE_MS = 60_000;
 
-/** Statements a minute. */
-export async function idle(stage: Stage): Promise<Measurement> {
-  const { restMs, idleMs } = stage.amounts;
+/** Measures statements a minute. */
+export async function measureIdle(fixture: Fixture): Promise<Measurement> {
+  const { idleWarmUpMs, idleMs } = fixture.amounts;
   const worker = new Worker({
-    role: "handle",
-    ...stage.of,
-    side: "both",
-    effect: false,
+    kind: "handle",
+    ...fixture.taskSubject,
+    box: "both",
+    writesRow: false,
     batched: true,
     inTransaction: true,
-    tellEvery: 1,
+    reportEvery: 1,
   });
   try {
-    await worker.hears("ready");
-    worker.tell();
-    await Promise.race([sleep(restMs), worker.failed()]);
-    const from = await statementsOf(stage);
+    await worker.nextReport("ready");
+    worker.signal();
+    await Promise.race([sleep(idleWarmUpMs), worker.failed()]);
+    const before = await countStatements(fixture);
     const startMs = performance.now();
     await Promise.race([sleep(idleMs), worker.failed()]);
     const elapsedMs = performance.now() - startMs;
-    const statements = await statementsOf(stage) - from;
-    worker.tell();
-    await worker.hears("done");
-    await worker.end();
-    return measurementOf(statements / elapsedMs * MINUTE_MS);
+    const statements = await countStatements(fixture) - before;
+    await stopWorkers([worker]);
+    return createMeasurement(statements / elapsedMs * MINUTE_MS);
   } finally {
     worker.kill();
   }
 }
 
-async function statementsOf(stage: Stage): Promise<number> {
-  const { statements } = await stage.cost();
+async function countStatements(fixture: Fixture): Promise<number> {
+  const { statements } = await fixture.serverCost();
   if (statements === null) {
-    throw new Unmeasurable("Cannot count statements: the server has no pg_stat_statements");
+    throw new UnmeasurableError("Cannot count statements: the server has no pg_stat_statements");
   }
   return statements;
 }

@@ -1,63 +1,66 @@
 /**
- * How long a message takes from its publisher to its handler.
+ * Latency: messages are published at a steady rate, and each handler takes the time since its publish.
  *
  * @module
  */
-import { costOf, type Measurement, measurementOf } from "../measurements/measurement.ts";
-import type { Load } from "../plan.ts";
-import { Worker } from "../workers/worker.ts";
+import type { Fixture } from "../fixtures/fixture.ts";
+import { createMeasurement, type Measurement } from "../measurements/measurement.ts";
 import { Progress } from "../measurements/progress.ts";
-import type { Stage } from "../fixtures/fixture.ts";
-import { until } from "./wait.ts";
+import { costPerMessage } from "../measurements/server_cost.ts";
+import type { Workload } from "../scenario.ts";
+import { stopWorkers, Worker } from "../workers/worker.ts";
+import { waitUntil } from "./wait.ts";
 
-type Latency = Extract<Load, { kind: "latency" }>;
+type Latency = Extract<Workload, { kind: "latency" }>;
 
-/** A message that takes longer than this is as good as lost. */
-const PATIENCE_MS = 40_000;
+/** When messages that are still not handled count as lost. */
+const TIMEOUT_MS = 40_000;
 
-/** Half and 99 of 100 take no longer than this, in milliseconds; publisher and worker in one process or two. */
-export async function latency(
-  stage: Stage,
+/** Measures the median and the 99th percentile in milliseconds. */
+export async function measureLatency(
+  fixture: Fixture,
   { processes, inTransaction }: Latency,
 ): Promise<Measurement> {
   const progress = new Progress(1, 0);
-  const hear = (report: Parameters<Progress["hear"]>[1]) => progress.hear(0, report);
+  const update = (report: Parameters<Progress["update"]>[1]) => progress.update(0, report);
   const publisher = new Worker({
-    role: "pace",
-    ...stage.of,
+    kind: "publish-steadily",
+    ...fixture.taskSubject,
     handles: processes === 1,
-    durationMs: stage.amounts.latencyMs,
-  }, processes === 1 ? hear : undefined);
-  const worker = processes === 1 ? publisher : new Worker({
-    role: "handle",
-    ...stage.of,
-    side: "both",
-    effect: false,
+    durationMs: fixture.amounts.latencyMs,
+  }, processes === 1 ? update : undefined);
+  const handler = processes === 1 ? publisher : new Worker({
+    kind: "handle",
+    ...fixture.taskSubject,
+    box: "both",
+    writesRow: false,
     batched: true,
     inTransaction,
-    tellEvery: 1,
-  }, hear);
-  const all = [...new Set([worker, publisher])];
+    reportEvery: 1,
+  }, update);
+  const workers = [...new Set([handler, publisher])];
   try {
-    await Promise.all(all.map((each) => each.hears("ready")));
-    // First some that do not count: whoever polls or listens has begun, and code is compiled.
-    for (const each of all) each.tell();
-    const { count: warmUp } = await publisher.hears("published");
-    await until(() => progress.handled >= warmUp, all, PATIENCE_MS);
-    const before = await stage.settle();
-    const workerCpuMs = processes === 1 ? 0 : progress.cpuMs;
-    publisher.tell();
-    const { count } = await publisher.hears("published");
-    await until(() => progress.handled >= warmUp + count, all, PATIENCE_MS);
-    const cost = costOf(before, await stage.cost(), count);
-    for (const each of all) each.tell();
-    const done = await Promise.all(all.map((each) => each.hears("done")));
-    await Promise.all(all.map((each) => each.end()));
-    const cpuMs = done.reduce((sum, own) => sum + own.cpuMs, 0) - workerCpuMs;
-    const times = done.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
-    const at = (share: number) => times[Math.floor(times.length * share)] ?? NaN;
-    return measurementOf(at(0.5), { second: at(0.99), cpuMs: cpuMs / count * 1000, ...cost });
+    await Promise.all(workers.map((worker) => worker.nextReport("ready")));
+    // The first messages are not counted: loops and listeners start, and code is compiled.
+    for (const worker of workers) worker.signal();
+    const { count: warmUp } = await publisher.nextReport("published");
+    await waitUntil(() => progress.handled >= warmUp, workers, TIMEOUT_MS);
+    const before = await fixture.startMeasuring();
+    const warmUpCpuMs = processes === 1 ? 0 : progress.cpuMs;
+    publisher.signal();
+    const { count } = await publisher.nextReport("published");
+    await waitUntil(() => progress.handled >= warmUp + count, workers, TIMEOUT_MS);
+    const cost = costPerMessage(before, await fixture.serverCost(), count);
+    const reports = await stopWorkers(workers);
+    const cpuMs = reports.reduce((sum, report) => sum + report.cpuMs, 0) - warmUpCpuMs;
+    const times = reports.flatMap(({ latenciesMs }) => latenciesMs).sort((a, b) => a - b);
+    const percentile = (share: number) => times[Math.floor(times.length * share)] ?? NaN;
+    return createMeasurement(percentile(0.5), {
+      second: percentile(0.99),
+      cpuMs: cpuMs / count * 1000,
+      ...cost,
+    });
   } finally {
-    for (const each of all) each.kill();
+    for (const worker of workers) worker.kill();
   }
 }

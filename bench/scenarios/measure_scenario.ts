@@ -1,80 +1,91 @@
 /**
- * One measurement of one subject in one scenario, in fresh processes on a fresh database.
+ * Measures one subject in one scenario, in new workers and on a new fixture. `main.ts` calls it once for
+ * each round.
  *
  * @module
  */
-import { drain, pass, whole } from "./drain.ts";
-import { idle } from "./idle.ts";
-import { latency } from "./latency.ts";
-import { pruneBesidePublish } from "./prune.ts";
-import { publish } from "./publish.ts";
-import { type Measurement, measurementOf, Unmeasurable } from "../measurements/measurement.ts";
-import type { Order } from "../workers/protocol.ts";
-import type { Load, Scenario } from "../plan.ts";
-import { runWorker } from "../workers/worker.ts";
-import { type Place, Stage } from "../fixtures/fixture.ts";
-import type { Subject } from "../subjects/subject.ts";
+import { type Environment, Fixture } from "../fixtures/fixture.ts";
+import {
+  createMeasurement,
+  type Measurement,
+  UnmeasurableError,
+} from "../measurements/measurement.ts";
+import type { Scenario, Workload } from "../scenario.ts";
 import type { SubjectName } from "../subjects/registry.ts";
+import type { Subject } from "../subjects/subject.ts";
+import type { Task } from "../workers/protocol.ts";
+import { runWorkerToEnd } from "../workers/worker.ts";
+import { measureDrain, sendUnderSnapshot } from "./drain.ts";
+import { measureEndToEnd } from "./end_to_end.ts";
+import { measureIdle } from "./idle.ts";
+import { measureLatency } from "./latency.ts";
+import { measurePrune } from "./prune.ts";
+import { measurePublish } from "./publish.ts";
 
-/** What needs a database of the bench's own. */
-type StoreLoad = Exclude<Load, { kind: "core" | "edge" | "upstash-redis" | "pglite" }>;
+/** A workload that needs a database. */
+type FixtureWorkload = Exclude<Workload, { kind: "core" | "edge" | "upstash-redis" | "pglite" }>;
 
-/** Measures. */
-export async function measure(
-  place: Place,
+/** Takes one measurement. */
+export async function measureScenario(
+  environment: Environment,
   scenario: Scenario,
   name: SubjectName,
   subject: Subject,
 ): Promise<Measurement> {
-  const { load } = scenario;
-  const durationMs = place.amounts.publishMs;
-  switch (load.kind) {
+  const { workload } = scenario;
+  const durationMs = environment.amounts.publishMs;
+  switch (workload.kind) {
     case "core":
-      return await withoutStore({ role: "core", what: load.what, durationMs });
+      return await measureWithoutFixture({ kind: "core", figure: workload.figure, durationMs });
     case "edge":
-      return await withoutStore({ role: "edge", bare: name === "ref", durationMs });
+      return await measureWithoutFixture({ kind: "edge", verifyOnly: name === "ref", durationMs });
     case "pglite":
-      return await withoutStore({ role: "pglite", durationMs });
+      return await measureWithoutFixture({ kind: "pglite", durationMs });
     case "upstash-redis":
-      if (place.redis === null) throw new Unmeasurable("there is no Redis server here");
-      return await withoutStore({
-        role: "upstash-redis",
-        what: load.what,
-        redisPort: place.redis.port,
+      if (environment.redis === null) {
+        throw new UnmeasurableError("Cannot measure Upstash Redis: redis-server is not installed");
+      }
+      return await measureWithoutFixture({
+        kind: "upstash-redis",
+        figure: workload.figure,
+        redisPort: environment.redis.port,
         durationMs,
       });
   }
-  const stage = new Stage(place, scenario, name, subject);
-  await stage.lay();
-  const snapshot = scenario.ground === "snapshot" ? await stage.holdSnapshot() : null;
+  const fixture = new Fixture(environment, scenario, name, subject);
+  await fixture.setUp();
+  const snapshot = scenario.fixture === "snapshot" ? await fixture.openSnapshot() : null;
   try {
-    if (snapshot !== null) await pass(stage);
-    return await onStage(stage, load);
+    if (snapshot !== null) await sendUnderSnapshot(fixture);
+    return await measureOnFixture(fixture, workload);
   } finally {
     await snapshot?.end();
-    await stage.clear();
+    await fixture.tearDown();
   }
 }
 
-async function onStage(stage: Stage, load: StoreLoad): Promise<Measurement> {
-  switch (load.kind) {
+async function measureOnFixture(
+  fixture: Fixture,
+  workload: FixtureWorkload,
+): Promise<Measurement> {
+  switch (workload.kind) {
     case "publish":
-      return await publish(stage, load);
+      return await measurePublish(fixture, workload);
     case "drain":
-      return await drain(stage, load);
-    case "whole":
-      return await whole(stage);
+      return await measureDrain(fixture, workload);
+    case "end-to-end":
+      return await measureEndToEnd(fixture);
     case "latency":
-      return await latency(stage, load);
+      return await measureLatency(fixture, workload);
     case "idle":
-      return await idle(stage);
+      return await measureIdle(fixture);
     case "prune":
-      return await pruneBesidePublish(stage, load.concurrency);
+      return await measurePrune(fixture, workload);
   }
 }
 
-async function withoutStore(order: Order): Promise<Measurement> {
-  const worker = await runWorker(order);
-  const { value, second } = await worker.hears("value");
-  return measurementOf(value, { second });
+async function measureWithoutFixture(task: Task): Promise<Measurement> {
+  const worker = await runWorkerToEnd(task);
+  const { value, second } = await worker.nextReport("value");
+  return createMeasurement(value, { second });
 }

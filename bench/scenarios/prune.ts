@@ -1,58 +1,63 @@
 /**
- * Publishing beside clean-up.
+ * Prune: one worker publishes while another deletes expired messages.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Measurement, measurementOf } from "../measurements/measurement.ts";
+import type { Fixture } from "../fixtures/fixture.ts";
+import { createMeasurement, type Measurement } from "../measurements/measurement.ts";
+import { formatNumber } from "../results/format.ts";
+import type { Workload } from "../scenario.ts";
 import { Worker } from "../workers/worker.ts";
-import { number } from "../results/report.ts";
-import type { Stage } from "../fixtures/fixture.ts";
 
-/** Clean-up that takes longer than this is given up. */
-const PATIENCE_MS = 300_000;
+/** How long pruning may take. */
+const TIMEOUT_MS = 300_000;
 
 /**
- * The rate of publishing while another process deletes what is expired, as a share of the rate while it
- * does not. The two take turns until all is deleted, so that what else the machine does falls on both.
- * What is published is due much later: then clean-up is all that the other process has to do.
+ * Measures the rate of publishing while another worker prunes, as a share of the rate without. Slices
+ * of time with and without pruning alternate until all expired messages are deleted, so that other load
+ * on the machine affects both rates. The published messages are due much later, so that the other
+ * worker does nothing but prune.
  */
-export async function pruneBesidePublish(
-  stage: Stage,
-  concurrency: number,
+export async function measurePrune(
+  fixture: Fixture,
+  { concurrency }: Extract<Workload, { kind: "prune" }>,
 ): Promise<Measurement> {
-  const { publishMs: sliceMs, expired } = stage.amounts;
-  const publisher = new Worker({ role: "delayed", ...stage.of, concurrency });
-  const pruner = new Worker({ role: "prune", ...stage.of, sliceMs });
-  const alone = new Rate(publisher);
-  const beside = new Rate(publisher);
+  const { publishMs: sliceMs, expired } = fixture.amounts;
+  const publisher = new Worker({ kind: "publish-delayed", ...fixture.taskSubject, concurrency });
+  const pruner = new Worker({ kind: "prune", ...fixture.taskSubject, sliceMs });
+  const without = new PublishRate(publisher);
+  const during = new PublishRate(publisher);
   try {
-    await Promise.all([publisher.hears("ready"), pruner.hears("ready")]);
-    await stage.settle();
+    await Promise.all([publisher.nextReport("ready"), pruner.nextReport("ready")]);
+    await fixture.startMeasuring();
     let pruned = 0;
-    await alone.during(() => sleep(sliceMs));
+    await without.measureDuring(() => sleep(sliceMs));
     while (pruned < expired) {
-      await beside.during(async () => {
-        pruner.tell();
-        pruned = (await pruner.hears("pruned")).count;
+      await during.measureDuring(async () => {
+        pruner.signal();
+        pruned = (await pruner.nextReport("pruned")).count;
       });
-      if (beside.elapsedMs > PATIENCE_MS) {
-        throw new Error(`Cannot measure: only ${pruned} of ${expired} are deleted`);
+      if (during.elapsedMs > TIMEOUT_MS) {
+        throw new Error(
+          `Cannot measure: only ${pruned} of ${expired} messages are pruned after ` +
+            `${TIMEOUT_MS / 1000} s`,
+        );
       }
-      await alone.during(() => sleep(sliceMs));
+      await without.measureDuring(() => sleep(sliceMs));
     }
-    const note = `${number(pruned)} deleted in ${number(beside.elapsedMs / 1000)} s beside ${
-      number(beside.perSecond)
-    } messages/s, ${number(alone.perSecond)} without`;
-    return measurementOf(beside.perSecond / alone.perSecond, { note });
+    const note = `${formatNumber(pruned)} pruned in ${formatNumber(during.elapsedMs / 1000)} s; ${
+      formatNumber(during.perSecond)
+    } messages/s published meanwhile, ${formatNumber(without.perSecond)} without pruning`;
+    return createMeasurement(during.perSecond / without.perSecond, { note });
   } finally {
     publisher.kill();
     pruner.kill();
   }
 }
 
-/** What is published in several slices of time. */
-class Rate {
+/** The rate of publishing over several slices of time. */
+class PublishRate {
   readonly #publisher: Worker;
   #count = 0;
   #elapsedMs = 0;
@@ -69,12 +74,12 @@ class Rate {
     return this.#elapsedMs;
   }
 
-  /** Has it publish while something else happens. */
-  async during(happens: () => Promise<unknown>): Promise<void> {
-    this.#publisher.tell();
-    await Promise.race([happens(), this.#publisher.failed()]);
-    this.#publisher.tell();
-    const { count, elapsedMs } = await this.#publisher.hears("done");
+  /** Publishes until `activity` ends. */
+  async measureDuring(activity: () => Promise<unknown>): Promise<void> {
+    this.#publisher.signal();
+    await Promise.race([activity(), this.#publisher.failed()]);
+    this.#publisher.signal();
+    const { count, elapsedMs } = await this.#publisher.nextReport("done");
     this.#count += count;
     this.#elapsedMs += elapsedMs;
   }

@@ -1,25 +1,32 @@
 /**
- * Publishing for a time.
+ * Publish: one worker publishes for a fixed time.
  *
  * @module
  */
-import { costOf, type Measurement, measurementOf } from "../measurements/measurement.ts";
-import type { Load } from "../plan.ts";
+import type { Fixture } from "../fixtures/fixture.ts";
+import { createMeasurement, type Measurement } from "../measurements/measurement.ts";
+import { costPerMessage } from "../measurements/server_cost.ts";
+import type { Workload } from "../scenario.ts";
 import { Worker } from "../workers/worker.ts";
-import type { Stage } from "../fixtures/fixture.ts";
 
-/** Messages, or transactions, a second. */
-export async function publish(
-  stage: Stage,
-  { how, concurrency }: Extract<Load, { kind: "publish" }>,
+/** Measures messages, or business transactions, a second. */
+export async function measurePublish(
+  fixture: Fixture,
+  { mode, concurrency }: Extract<Workload, { kind: "publish" }>,
 ): Promise<Measurement> {
-  const durationMs = stage.amounts.publishMs;
-  const worker = new Worker({ role: "publish", ...stage.of, how, concurrency, durationMs });
-  await worker.hears("ready");
-  const before = await stage.settle();
-  worker.tell();
-  const { count, elapsedMs, cpuMs } = await worker.hears("done");
-  const cost = costOf(before, await stage.cost(), count);
-  await worker.end();
-  return measurementOf(count / elapsedMs * 1000, { cpuMs: cpuMs / count * 1000, ...cost });
+  const durationMs = fixture.amounts.publishMs;
+  const worker = new Worker({
+    kind: "publish",
+    ...fixture.taskSubject,
+    mode,
+    concurrency,
+    durationMs,
+  });
+  await worker.nextReport("ready");
+  const before = await fixture.startMeasuring();
+  worker.signal();
+  const { count, elapsedMs, cpuMs } = await worker.nextReport("done");
+  const cost = costPerMessage(before, await fixture.serverCost(), count);
+  await worker.ended();
+  return createMeasurement(count / elapsedMs * 1000, { cpuMs: cpuMs / count * 1000, ...cost });
 }

@@ -1,58 +1,63 @@
 /**
- * Waiting until processes have handled and settled what there is.
+ * Waits until the workers of a scenario have handled and settled their messages.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Worker } from "../workers/worker.ts";
+import type { Fixture } from "../fixtures/fixture.ts";
+import { wallClock } from "../measurements/clock.ts";
 import type { Progress } from "../measurements/progress.ts";
-import type { Stage } from "../fixtures/fixture.ts";
-import { wallClock } from "../subjects/subject.ts";
+import type { Worker } from "../workers/worker.ts";
 
-/** What is not done within this time is given up. */
-const PATIENCE_MS = 180_000;
-/** How often is looked. */
-const LOOK_EVERY_MS = 3;
+const TIMEOUT_MS = 180_000;
+/** How often the condition is checked. */
+const CHECK_EVERY_MS = 3;
 
-/** Waits until something is so. Rejects when a process ends badly, or after too long. */
-export async function until(
-  isSo: () => boolean | Promise<boolean>,
+/** Waits until a condition holds. Rejects when a worker fails, or after `timeoutMs`. */
+export async function waitUntil(
+  condition: () => boolean | Promise<boolean>,
   workers: readonly Worker[],
-  patienceMs: number = PATIENCE_MS,
+  timeoutMs: number = TIMEOUT_MS,
 ): Promise<void> {
   const failed = Promise.race(workers.map((worker) => worker.failed()));
   failed.catch(() => {});
   const startMs = performance.now();
-  while (!await isSo()) {
-    if (performance.now() - startMs > patienceMs) {
-      throw new Error(`Cannot measure: it is not done after ${patienceMs / 1000} s`);
+  while (!await condition()) {
+    if (performance.now() - startMs > timeoutMs) {
+      throw new Error(`Cannot measure: the workers are not done after ${timeoutMs / 1000} s`);
     }
-    await Promise.race([sleep(LOOK_EVERY_MS), failed]);
+    await Promise.race([sleep(CHECK_EVERY_MS), failed]);
   }
 }
 
-/** Waits until `count` messages are handled and settled, and says when that was. */
-export async function untilSettled(
-  stage: Stage,
+/** Waits until `count` messages are handled and settled, and returns when that was. */
+export async function waitUntilSettled(
+  fixture: Fixture,
   progress: Progress,
   count: number,
   workers: readonly Worker[],
 ): Promise<number> {
-  const { settledSql } = stage.subject;
-  if (settledSql === null) {
-    await until(() => (progress.settled ?? progress.handled) >= count, workers);
-    // They say nothing more once all is settled.
+  const { allSettledSql } = fixture.subject;
+  if (allSettledSql === null) {
+    await waitUntil(() => (progress.settled ?? progress.handled) >= count, workers);
+    // The last report is the one in which everything is settled.
     return progress.latestMs;
   }
-  const sql = stage.client();
+  const sql = fixture.connect();
   try {
-    await until(
+    await waitUntil(
       async () =>
-        progress.handled >= count && (await sql.unsafe(settledSql))[0]?.["settled"] === true,
+        progress.handled >= count && (await sql.unsafe(allSettledSql))[0]?.["settled"] === true,
       workers,
     );
     return wallClock();
   } finally {
     await sql.end();
   }
+}
+
+/** Prints a warning if messages were handled more than once. */
+export function warnOfRepeats({ subject }: Fixture, handled: number, messages: number): void {
+  if (handled === messages) return;
+  console.error(`  ${subject.name} handled ${handled} times for ${messages} messages`);
 }

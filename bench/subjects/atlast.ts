@@ -1,6 +1,6 @@
 /**
- * Atlast on Postgres, through its public API, with all that it guarantees: epochs, attempts, history
- * kept for its default time.
+ * Atlast on Postgres, through its public API, with its default guarantees: epochs, attempts, and
+ * history kept for the default time.
  *
  * @module
  */
@@ -13,41 +13,36 @@ import {
   type Bus,
   type BusEvent,
   createBus,
-  defineMessage,
   MAX_BODY_BYTES,
-  type Schema,
   subscribe,
   type Transport,
 } from "../../mod.ts";
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import { BenchMessage } from "./atlast_message.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
 
 type Sql = ReturnType<typeof postgres>;
 type Tx = TransactionOf<Sql>;
 
-/** Peers check no bodies, so neither does this contract. */
-const anything: Schema<Body> = {
-  "~standard": { version: 1, vendor: "bench", validate: (value) => ({ value: value as Body }) },
-};
-const Measured = defineMessage("bench.measured", { body: anything });
 const GROUP = "bench";
-/** How many messages are handled in one transaction: as many as are claimed at once. */
+/** How many messages are handled in one transaction: as many as one claim takes. */
 const MAX_BATCH = 1000;
-/** Transactions at once with many messages in each: more than the processors run only wait for each other. */
-const WIDE_TRANSACTIONS = 4;
-/** With one message in each, as many as there are connections: most of their time is the round trip's. */
+/** Concurrent transactions with many messages each. More than the processors can run only wait. */
+const BATCH_TRANSACTIONS = 4;
+/** Concurrent transactions with one message each: one for each connection, as they mostly wait for the server. */
 const CONNECTIONS = 10;
-const IDLE: Work = {
-  side: "outbox",
+const IDLE: HandleOptions = {
+  box: "outbox",
   onMessage: () => {},
-  effect: false,
+  writesRow: false,
   batched: true,
   inTransaction: true,
 };
 const YEAR_MS = 365 * 24 * 60 * 60_000;
 
 const settledRow = (expires: string) => `'succeeded', 1, 1, ${expires}`;
-const grown = (state: string, from: string) =>
+const insertMessages = (state: string, from: string) =>
   `insert into atlast.outbox (sent_at_ms, due_at_ms, created_at_ms, state, attempts, epoch, expires_at_ms,
      id, subscriber_group, name, body)
    select now_ms, ${from}, now_ms, ${state},
@@ -57,14 +52,13 @@ const grown = (state: string, from: string) =>
 export const subject: Subject = {
   name: "atlast",
   store: "postgres",
-  packages: [],
-  settledSql: null,
-  growSql: [
-    grown(settledRow("now_ms + 86400000"), "now_ms"),
-    grown(`'scheduled', 0, 0, null`, "now_ms + 31536000000 + i"),
+  allSettledSql: null,
+  addGrownSql: [
+    insertMessages(settledRow("now_ms + 86400000"), "now_ms"),
+    insertMessages(`'scheduled', 0, 0, null`, "now_ms + 31536000000 + i"),
   ],
-  expireSql: grown(settledRow("now_ms - i"), "now_ms"),
-  clearSql:
+  addExpiredSql: insertMessages(settledRow("now_ms - i"), "now_ms"),
+  deleteDueSql:
     `delete from atlast.outbox where state = 'scheduled' and due_at_ms < extract(epoch from now()) * 1000 + 1000000`,
   open: (options) => Promise.resolve(new AtlastSession(options)),
 };
@@ -72,50 +66,53 @@ export const subject: Subject = {
 class AtlastSession implements Session {
   readonly #sql: Sql;
   readonly #store;
-  readonly #sent: boolean;
+  readonly #usesTwoRecords: boolean;
   readonly #newId = idSource();
   #bus: Bus<Tx>;
   #settled = 0;
 
-  constructor({ url, sparse, sent }: OpenOptions) {
-    this.#sent = sent;
+  constructor({ url, lowRate, usesTwoRecords }: OpenOptions) {
+    this.#usesTwoRecords = usesTwoRecords;
     this.#sql = postgres(url, { max: CONNECTIONS, fetch_types: false, onnotice: () => {} });
     this.#store = postgresStore(this.#sql);
-    // Where the worker is another process, the publisher names its groups.
-    const groups = { [Measured.name]: [GROUP] };
-    this.#bus = this.#newBus(IDLE, sparse ? sharedStoreTransport({ groups }) : sink(() => {}));
+    // The publisher names the groups, because subscribers may run in another process.
+    const groups = { [BenchMessage.name]: [GROUP] };
+    this.#bus = this.#newBus(
+      IDLE,
+      lowRate ? sharedStoreTransport({ groups }) : createSink(() => {}),
+    );
   }
 
   async setUp(): Promise<void> {
     await this.#store.ready();
   }
 
-  publish(body: Body): Promise<unknown> {
-    return this.#bus.publish(Measured, body);
+  publish(body: MessageBody): Promise<unknown> {
+    return this.#bus.publish(BenchMessage, body);
   }
 
-  publishMany(bodies: readonly Body[]): Promise<unknown> {
-    return this.#bus.publishMany(Measured, bodies);
+  publishMany(bodies: readonly MessageBody[]): Promise<unknown> {
+    return this.#bus.publishMany(BenchMessage, bodies);
   }
 
-  publishInTransaction(body: Body): Promise<unknown> {
+  publishInTransaction(body: MessageBody): Promise<unknown> {
     return this.#bus.transaction(async (tx) => {
       await tx`insert into business (note) values (${BUSINESS_NOTE})`;
-      await this.#bus.publish(Measured, body, { tx });
+      await this.#bus.publish(BenchMessage, body, { tx });
     });
   }
 
-  publishDelayed(body: Body): Promise<unknown> {
-    return this.#bus.publish(Measured, body, { delayMs: YEAR_MS });
+  publishDelayed(body: MessageBody): Promise<unknown> {
+    return this.#bus.publish(BenchMessage, body, { delayMs: YEAR_MS });
   }
 
-  /** Nothing else is due, so that a tick does nothing but clean up. */
+  /** Nothing else is due, so that a tick only prunes. */
   async prune(budgetMs: number): Promise<number> {
     const { pruned } = await this.#bus.tick({ budgetMs });
     return pruned;
   }
 
-  async receiveMany(bodies: readonly Body[]): Promise<unknown> {
+  async receiveMany(bodies: readonly MessageBody[]): Promise<unknown> {
     const nowMs = Date.now();
     return await this.#store.add(
       "inbox",
@@ -126,7 +123,7 @@ class AtlastSession implements Session {
           group: GROUP,
           message: {
             id,
-            name: Measured.name,
+            name: BenchMessage.name,
             headers: {},
             contentType: "application/json",
             body: JSON.stringify(body),
@@ -146,17 +143,17 @@ class AtlastSession implements Session {
     );
   }
 
-  async work(work: Work): Promise<void> {
-    const transport = work.side === "outbox"
-      ? sink(work.onMessage)
-      : this.#sent
+  async startHandling(handling: HandleOptions): Promise<void> {
+    const transport = handling.box === "outbox"
+      ? createSink(handling.onMessage)
+      : this.#usesTwoRecords
       ? inProcessTransport()
       : sharedStoreTransport();
-    this.#bus = this.#newBus(work, transport);
+    this.#bus = this.#newBus(handling, transport);
     await this.#bus.start();
   }
 
-  settled(): number {
+  settledCount(): number {
     return this.#settled;
   }
 
@@ -165,25 +162,25 @@ class AtlastSession implements Session {
     await this.#sql.end();
   }
 
-  #newBus(work: Work, transport: Transport): Bus<Tx> {
-    const box = work.side === "outbox" ? "outbox" : "inbox";
+  #newBus(handling: HandleOptions, transport: Transport): Bus<Tx> {
+    const box = handling.box === "outbox" ? "outbox" : "inbox";
     const observe = (event: BusEvent) => {
       if (event.kind === "succeeded" && event.box === box) this.#settled += 1;
     };
-    const options = !work.inTransaction
+    const options = !handling.inTransaction
       ? { group: GROUP, transaction: false }
-      : work.batched
+      : handling.batched
       ? { group: GROUP, maxBatch: MAX_BATCH }
       : { group: GROUP };
-    const subscribers = work.side === "outbox" ? [] : [
-      subscribe<typeof Measured, Tx>(
-        Measured,
+    const subscribers = handling.box === "outbox" ? [] : [
+      subscribe<typeof BenchMessage, Tx>(
+        BenchMessage,
         options,
         async (body, { tx }) => {
-          if (work.effect) {
+          if (handling.writesRow) {
             await tx`insert into effect (n, note) values (${body.n}, ${BUSINESS_NOTE})`;
           }
-          work.onMessage(body);
+          handling.onMessage(body);
         },
       ),
     ];
@@ -192,13 +189,13 @@ class AtlastSession implements Session {
       transport,
       observe,
       batchSize: 1000,
-      concurrency: !work.batched ? CONNECTIONS : work.effect ? WIDE_TRANSACTIONS : 2,
+      concurrency: !handling.batched ? CONNECTIONS : handling.writesRow ? BATCH_TRANSACTIONS : 2,
     }, subscribers);
   }
 }
 
-/** A transport that carries nothing. */
-function sink(onMessage: (body: Body) => void): Transport {
+/** Creates a transport that passes each message to `onMessage` and sends it nowhere. */
+function createSink(onMessage: (body: MessageBody) => void): Transport {
   return {
     capabilities: { maxBatch: 1000, maxBodyBytes: MAX_BODY_BYTES },
     routes: () => true,

@@ -1,16 +1,22 @@
 /**
- * The message of measurements that need no subject.
+ * The message that Atlast publishes in every scenario.
  *
  * @module
  */
 import { type Contract, defineMessage, type Schema } from "../../mod.ts";
-import type { Body } from "./subject.ts";
+import type { MessageBody } from "./message_body.ts";
 
-const anything: Schema<Body> = {
-  "~standard": { version: 1, vendor: "bench", validate: (value) => ({ value: value as Body }) },
+/** Accepts every body: the peers do not check theirs. */
+const anyBody: Schema<MessageBody> = {
+  "~standard": {
+    version: 1,
+    vendor: "bench",
+    validate: (value) => ({ value: value as MessageBody }),
+  },
 };
 
-/** A message whose body is not looked at, as peers do not either. */
-export const Measured: Contract<Schema<Body>, undefined> = defineMessage("bench.measured", {
-  body: anything,
-});
+/** The contract of the message. */
+export const BenchMessage: Contract<Schema<MessageBody>, undefined> = defineMessage(
+  "bench.measured",
+  { body: anyBody },
+);

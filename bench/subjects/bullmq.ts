@@ -1,11 +1,11 @@
 /**
- * BullMQ on Redis, with many jobs at once and finished jobs removed.
+ * BullMQ on Redis, with many concurrent jobs. Finished jobs are removed.
  *
  * @module
  */
-import type { Body, OpenOptions, Session, Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
-import { requirePeer } from "./registry.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
+import { requirePeer } from "../peers/packages.ts";
 
 interface Queue {
   add(name: string, data: object): Promise<unknown>;
@@ -24,22 +24,21 @@ interface Package {
   Queue: new (name: string, options: object) => Queue;
   Worker: new (
     name: string,
-    work: (job: { data: Body }) => Promise<void>,
+    work: (job: { data: MessageBody }) => Promise<void>,
     options: object,
   ) => Worker;
 }
 
 const QUEUE = "bench";
-/** Of 1, 32, 100 and 300 the best. */
-const JOBS_AT_ONCE = 300;
+/** The fastest of 1, 32, 100 and 300. */
+const CONCURRENT_JOBS = 300;
 
 export const subject: Subject = {
   name: "bullmq",
   store: "redis",
-  packages: ["bullmq"],
-  settledSql: null,
-  growSql: [],
-  clearSql: null,
+  allSettledSql: null,
+  addGrownSql: [],
+  deleteDueSql: null,
   open: (options) => Promise.resolve(new BullSession(options)),
 };
 
@@ -59,29 +58,29 @@ class BullSession implements Session {
     });
   }
 
-  /** Redis has no database for each measurement, so what the last one left is deleted. */
+  /** Deletes what the last measurement left: all of them share one Redis database. */
   async setUp(): Promise<void> {
     await this.#queue.obliterate({ force: true });
   }
 
-  publish(body: Body): Promise<unknown> {
+  publish(body: MessageBody): Promise<unknown> {
     return this.#queue.add(QUEUE, body);
   }
 
-  publishMany(bodies: readonly Body[]): Promise<unknown> {
+  publishMany(bodies: readonly MessageBody[]): Promise<unknown> {
     return this.#queue.addBulk(bodies.map((data) => ({ name: QUEUE, data })));
   }
 
-  async work({ onMessage }: Work): Promise<void> {
+  async startHandling({ onMessage }: HandleOptions): Promise<void> {
     this.#worker = new this.#package.Worker(QUEUE, ({ data }) => {
       onMessage(data);
       return Promise.resolve();
-    }, { connection: this.#connection, concurrency: JOBS_AT_ONCE });
+    }, { connection: this.#connection, concurrency: CONCURRENT_JOBS });
     this.#worker.on("completed", () => this.#settled += 1);
     await this.#worker.waitUntilReady();
   }
 
-  settled(): number {
+  settledCount(): number {
     return this.#settled;
   }
 

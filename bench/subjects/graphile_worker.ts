@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
-import { requirePeer } from "./registry.ts";
-import { connected, effectOnce, inTransaction, type Pool } from "./node_postgres.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
+import { requirePeer } from "../peers/packages.ts";
+import { inTransaction, openPool, type Pool, writeRowOnce } from "./node_postgres.ts";
 
 interface Utils {
   migrate(): Promise<void>;
@@ -26,13 +27,13 @@ interface Package {
 }
 
 const TASK = "bench";
-/** Of 500, 1,000 and 2,000 the best for a backlog; its documentation's preset has 500. */
+/** The fastest of 500, 1,000 and 2,000 for a backlog; the preset in its documentation has 500. */
 const LOCAL_QUEUE = 2_000;
-/** About the number of jobs at once, which its documentation calls a sensible size. */
-const SPARSE_LOCAL_QUEUE = 25;
-const JOBS_AT_ONCE = 24;
+/** About the number of concurrent jobs, which its documentation calls a sensible size. */
+const LOW_RATE_LOCAL_QUEUE = 25;
+const CONCURRENT_JOBS = 24;
 
-const grown = (columns: string, values: string) =>
+const insertJobs = (columns: string, values: string) =>
   `insert into graphile_worker._private_jobs (task_id, payload, run_at${columns})
    select (select id from graphile_worker._private_tasks where identifier = 'bench'),
      json_build_object('n', 0, 'at', 0, 'text', repeat('x', 150)), ${values}
@@ -41,18 +42,17 @@ const grown = (columns: string, values: string) =>
 export const subject: Subject = {
   name: "graphile-worker",
   store: "postgres",
-  packages: ["graphile-worker"],
-  settledSql:
+  allSettledSql:
     "select not exists (select from graphile_worker._private_jobs where run_at <= now() and attempts < max_attempts) as settled",
-  growSql: [
-    // Finished jobs are deleted; those that failed for good are what it keeps.
-    grown(", attempts, max_attempts", "now(), 25, 25"),
-    grown("", "now() + interval '1 year'"),
+  addGrownSql: [
+    // It deletes finished jobs and keeps those that failed for good, so failed jobs stand for settled ones.
+    insertJobs(", attempts, max_attempts", "now(), 25, 25"),
+    insertJobs("", "now() + interval '1 year'"),
   ],
-  clearSql:
+  deleteDueSql:
     "delete from graphile_worker._private_jobs where run_at < now() + interval '1 hour' and attempts < max_attempts",
   async open(options) {
-    const pool = await connected(options);
+    const pool = await openPool(options);
     const { makeWorkerUtils, run, Logger } = requirePeer<Package>(options.peers, "graphile-worker");
     const logger = new Logger(() => () => {});
     const utils = await makeWorkerUtils({ pgPool: pool, logger });
@@ -73,19 +73,19 @@ class GraphileSession implements Session {
   readonly #utils: Utils;
   readonly #pool: Pool;
   readonly #start: (preset: object, taskList: object) => Promise<Runner>;
-  readonly #sparse: boolean;
+  readonly #lowRate: boolean;
   #runner: Runner | null = null;
 
   constructor(
     utils: Utils,
     pool: Pool,
     start: (preset: object, taskList: object) => Promise<Runner>,
-    { sparse }: OpenOptions,
+    { lowRate }: OpenOptions,
   ) {
     this.#utils = utils;
     this.#pool = pool;
     this.#start = start;
-    this.#sparse = sparse;
+    this.#lowRate = lowRate;
   }
 
   async setUp(): Promise<void> {
@@ -95,16 +95,16 @@ class GraphileSession implements Session {
     );
   }
 
-  publish(body: Body): Promise<unknown> {
+  publish(body: MessageBody): Promise<unknown> {
     return this.#utils.addJob(TASK, body);
   }
 
-  publishMany(bodies: readonly Body[]): Promise<unknown> {
+  publishMany(bodies: readonly MessageBody[]): Promise<unknown> {
     return this.#utils.addJobs(bodies.map((payload) => ({ identifier: TASK, payload })));
   }
 
-  /** Its documentation calls the SQL function for this. */
-  publishInTransaction(body: Body): Promise<unknown> {
+  /** Calls the SQL function, as its documentation does for this. */
+  publishInTransaction(body: MessageBody): Promise<unknown> {
     return inTransaction(this.#pool, async (client) => {
       await client.query("insert into business (note) values ($1)", [BUSINESS_NOTE]);
       await client.query("select graphile_worker.add_job($1, $2::json)", [
@@ -114,16 +114,16 @@ class GraphileSession implements Session {
     });
   }
 
-  async work({ onMessage, effect }: Work): Promise<void> {
+  async startHandling({ onMessage, writesRow }: HandleOptions): Promise<void> {
     const task = async (payload: unknown, helpers: { job: { id: string } }) => {
-      if (effect) await effectOnce(this.#pool, helpers.job.id, payload as Body);
-      onMessage(payload as Body);
+      if (writesRow) await writeRowOnce(this.#pool, helpers.job.id, payload as MessageBody);
+      onMessage(payload as MessageBody);
     };
     this.#runner = await this.#start({
       worker: {
-        concurrentJobs: JOBS_AT_ONCE,
-        maxPoolSize: JOBS_AT_ONCE + 1,
-        localQueue: { size: this.#sparse ? SPARSE_LOCAL_QUEUE : LOCAL_QUEUE },
+        concurrentJobs: CONCURRENT_JOBS,
+        maxPoolSize: CONCURRENT_JOBS + 1,
+        localQueue: { size: this.#lowRate ? LOW_RATE_LOCAL_QUEUE : LOCAL_QUEUE },
         completeJobBatchDelay: 0,
         failJobBatchDelay: 0,
       },

@@ -1,12 +1,14 @@
 /**
- * What peers on node-postgres share.
+ * The pool and the transactions of the peers that use node-postgres.
  *
  * @module
  */
-import { type Body, BUSINESS_NOTE, type OpenOptions } from "./subject.ts";
-import { requirePeer } from "./registry.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { OpenOptions } from "./subject.ts";
+import { requirePeer } from "../peers/packages.ts";
 
-/** The part of a client of node-postgres that is used. */
+/** The part of a node-postgres client that subjects use. */
 export interface Client {
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
   query(statement: { name: string; text: string; values: readonly unknown[] }): Promise<unknown>;
@@ -14,7 +16,7 @@ export interface Client {
   release(): void;
 }
 
-/** The part of its pool that is used. */
+/** The part of its pool that subjects use. */
 export interface Pool {
   connect(): Promise<Client>;
   query(text: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>;
@@ -25,11 +27,11 @@ export interface Pool {
 
 const CONNECTIONS = 10;
 
-/** A pool with its connections open. */
-export async function connected({ peers, url }: OpenOptions): Promise<Pool> {
+/** Opens a pool with all its connections. */
+export async function openPool({ peers, url }: OpenOptions): Promise<Pool> {
   const pg = requirePeer<{ Pool: new (options: object) => Pool }>(peers, "pg");
   const pool = new pg.Pool({ connectionString: url, max: CONNECTIONS, idleTimeoutMillis: 0 });
-  // Of a connection that breaks, the query that fails tells.
+  // The query that fails reports a broken connection.
   pool.on("error", () => {});
   pool.on("connect", (client) => client.on("error", () => {}));
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()));
@@ -37,6 +39,7 @@ export async function connected({ peers, url }: OpenOptions): Promise<Pool> {
   return pool;
 }
 
+/** Runs `work` in a transaction. */
 export async function inTransaction(
   pool: Pool,
   work: (client: Client) => Promise<unknown>,
@@ -54,8 +57,11 @@ export async function inTransaction(
   }
 }
 
-/** A handler's effect, once however often it is handled: the mark and the effect in one transaction. */
-export async function effectOnce(pool: Pool, id: string, body: Body): Promise<void> {
+/**
+ * Writes a handler's row exactly once, however often the message is handled: the row and the mark that the
+ * message was handled are written in one transaction.
+ */
+export async function writeRowOnce(pool: Pool, id: string, body: MessageBody): Promise<void> {
   await inTransaction(pool, async (client) => {
     const { rows } = await client.query(
       "insert into handled (id) values ($1) on conflict do nothing returning id",

@@ -1,17 +1,18 @@
 /**
- * pg-boss, with batches, several loops and no pause after a full batch, as its documentation advises;
- * with its LISTEN and NOTIFY where messages come while it works.
+ * pg-boss, with batches, several loops and no pause after a full batch, as its documentation advises. It
+ * uses LISTEN and NOTIFY if messages are published while it handles.
  *
  * @module
  */
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
-import { requirePeer } from "./registry.ts";
-import { connected, effectOnce, inTransaction, type Pool } from "./node_postgres.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
+import { requirePeer } from "../peers/packages.ts";
+import { inTransaction, openPool, type Pool, writeRowOnce } from "./node_postgres.ts";
 
 interface Job {
   readonly id: string;
-  readonly data: Body;
+  readonly data: MessageBody;
 }
 
 interface Executor {
@@ -30,13 +31,13 @@ interface PgBoss {
 
 const QUEUE = "bench";
 /**
- * Of 100, 500 and 1,000 a batch and 1, 2 and 4 loops the best. A batch is what is there, so that a large
- * one keeps no message waiting; one at a time falls behind for good where two notifications become one.
+ * The fastest of batches of 100, 500 and 1,000 with 1, 2 and 4 loops. A large batch delays no message: it
+ * takes what is there. Batches of one fall behind for good when two notifications become one.
  */
 const BATCH = 500;
 const LOOPS = 2;
 
-const grown = (columns: string, values: string) =>
+const insertJobs = (columns: string, values: string) =>
   `insert into pgboss.job (name, data, state, ${columns})
    select 'bench', json_build_object('n', 0, 'at', 0, 'text', repeat('x', 150))::jsonb, ${values}
    from generate_series(1, $1::int) as i`;
@@ -44,14 +45,13 @@ const grown = (columns: string, values: string) =>
 export const subject: Subject = {
   name: "pg-boss",
   store: "postgres",
-  packages: ["pg-boss"],
-  settledSql:
+  allSettledSql:
     "select not exists (select from pgboss.job where name = 'bench' and state < 'completed' and start_after <= now()) as settled",
-  growSql: [
-    grown("completed_on", "'completed', now()"),
-    grown("start_after", "'created', now() + interval '1 year'"),
+  addGrownSql: [
+    insertJobs("completed_on", "'completed', now()"),
+    insertJobs("start_after", "'created', now() + interval '1 year'"),
   ],
-  clearSql:
+  deleteDueSql:
     "delete from pgboss.job where name = 'bench' and state < 'completed' and start_after < now() + interval '1 hour'",
   async open(options) {
     const { PgBoss } = requirePeer<{ PgBoss: new (options: object) => PgBoss }>(
@@ -63,41 +63,41 @@ export const subject: Subject = {
       supervise: false,
       schedule: false,
       max: 10,
-      useListenNotify: options.awaits,
+      useListenNotify: options.needsNotifications,
     });
     boss.on("error", (error) => console.error(error));
-    return new PgBossSession(boss, await connected(options), options);
+    return new PgBossSession(boss, await openPool(options), options);
   },
 };
 
 class PgBossSession implements Session {
   readonly #boss: PgBoss;
   readonly #pool: Pool;
-  readonly #awaits: boolean;
+  readonly #needsNotifications: boolean;
   #started: Promise<unknown> | null = null;
 
-  constructor(boss: PgBoss, pool: Pool, { awaits }: OpenOptions) {
+  constructor(boss: PgBoss, pool: Pool, { needsNotifications }: OpenOptions) {
     this.#boss = boss;
     this.#pool = pool;
-    this.#awaits = awaits;
+    this.#needsNotifications = needsNotifications;
   }
 
   async setUp(): Promise<void> {
     await this.#start();
-    await this.#boss.createQueue(QUEUE, this.#awaits ? { notify: true } : {});
+    await this.#boss.createQueue(QUEUE, this.#needsNotifications ? { notify: true } : {});
   }
 
-  async publish(body: Body): Promise<unknown> {
+  async publish(body: MessageBody): Promise<unknown> {
     await this.#start();
     return await this.#boss.send(QUEUE, body);
   }
 
-  async publishMany(bodies: readonly Body[]): Promise<unknown> {
+  async publishMany(bodies: readonly MessageBody[]): Promise<unknown> {
     await this.#start();
     return await this.#boss.insert(QUEUE, bodies.map((data) => ({ data })));
   }
 
-  async publishInTransaction(body: Body): Promise<unknown> {
+  async publishInTransaction(body: MessageBody): Promise<unknown> {
     await this.#start();
     return await inTransaction(this.#pool, async (client) => {
       await client.query("insert into business (note) values ($1)", [BUSINESS_NOTE]);
@@ -106,7 +106,7 @@ class PgBossSession implements Session {
     });
   }
 
-  async work({ onMessage, effect }: Work): Promise<void> {
+  async startHandling({ onMessage, writesRow }: HandleOptions): Promise<void> {
     await this.#start();
     const options = {
       batchSize: BATCH,
@@ -115,8 +115,8 @@ class PgBossSession implements Session {
       pollingIntervalSeconds: 0.5,
     };
     await this.#boss.work(QUEUE, options, async (jobs) => {
-      if (effect) {
-        await Promise.all(jobs.map(({ id, data }) => effectOnce(this.#pool, id, data)));
+      if (writesRow) {
+        await Promise.all(jobs.map(({ id, data }) => writeRowOnce(this.#pool, id, data)));
       }
       for (const { data } of jobs) onMessage(data);
     });
@@ -127,7 +127,7 @@ class PgBossSession implements Session {
     await this.#pool.end();
   }
 
-  /** Starting is idempotent for us, and not part of what is measured: everything warms up first. */
+  /** Starts it once. The time is not measured: every worker warms up first. */
   #start(): Promise<unknown> {
     return this.#started ??= this.#boss.start();
   }

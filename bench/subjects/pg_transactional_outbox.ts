@@ -1,13 +1,14 @@
 /**
- * pg-transactional-outbox with its polling listener; its replication listener needs a server that
- * logs logically.
+ * pg-transactional-outbox with its polling listener. Its replication listener needs a server with
+ * logical replication.
  *
  * @module
  */
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
-import { requirePeer } from "./registry.ts";
-import { type Client, connected, inTransaction, type Pool } from "./node_postgres.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
+import { requirePeer } from "../peers/packages.ts";
+import { type Client, inTransaction, openPool, type Pool } from "./node_postgres.ts";
 
 type Store = (message: object, client: Client) => Promise<void>;
 
@@ -21,7 +22,7 @@ interface Package {
   initializeMessageStorage(config: object, logger: unknown): Store;
   initializePollingMessageListener(
     config: object,
-    handler: { handle: (message: { payload: Body }) => Promise<void> },
+    handler: { handle: (message: { payload: MessageBody }) => Promise<void> },
     logger: unknown,
     strategies: object,
   ): [shutdown: () => Promise<void>];
@@ -34,14 +35,13 @@ const CONNECTIONS = 20;
 export const subject: Subject = {
   name: "pg-transactional-outbox",
   store: "postgres",
-  packages: ["pg-transactional-outbox"],
   isSlow: true,
-  settledSql:
+  allSettledSql:
     "select not exists (select from public.outbox where processed_at is null and abandoned_at is null) as settled",
-  growSql: [],
-  clearSql: null,
+  addGrownSql: [],
+  deleteDueSql: null,
   async open(options) {
-    return new OutboxSession(await connected(options), options);
+    return new OutboxSession(await openPool(options), options);
   },
 };
 
@@ -86,31 +86,31 @@ class OutboxSession implements Session {
     await this.#pool.query(setup.setupPollingIndexes(names));
   }
 
-  async publish(body: Body): Promise<unknown> {
+  async publish(body: MessageBody): Promise<unknown> {
     const client = await this.#pool.connect();
     try {
-      return await this.#store(messageOf(body), client);
+      return await this.#store(createMessage(body), client);
     } finally {
       client.release();
     }
   }
 
-  /** It has no call for many. */
-  publishMany(bodies: readonly Body[]): Promise<unknown> {
+  /** It has no function that publishes many, so one transaction publishes each. */
+  publishMany(bodies: readonly MessageBody[]): Promise<unknown> {
     return inTransaction(this.#pool, async (client) => {
-      for (const body of bodies) await this.#store(messageOf(body), client);
+      for (const body of bodies) await this.#store(createMessage(body), client);
     });
   }
 
-  publishInTransaction(body: Body): Promise<unknown> {
+  publishInTransaction(body: MessageBody): Promise<unknown> {
     return inTransaction(this.#pool, async (client) => {
       await client.query("insert into business (note) values ($1)", [BUSINESS_NOTE]);
-      await this.#store(messageOf(body), client);
+      await this.#store(createMessage(body), client);
     });
   }
 
-  work({ onMessage }: Work): Promise<void> {
-    const handle = ({ payload }: { payload: Body }) => Promise.resolve(onMessage(payload));
+  startHandling({ onMessage }: HandleOptions): Promise<void> {
+    const handle = ({ payload }: { payload: MessageBody }) => Promise.resolve(onMessage(payload));
     const strategies = { batchSizeStrategy: () => Promise.resolve(BATCH) };
     [this.#shutdown] = this.#package.initializePollingMessageListener(
       this.#config,
@@ -127,7 +127,7 @@ class OutboxSession implements Session {
   }
 }
 
-function messageOf(payload: Body): object {
+function createMessage(payload: MessageBody): object {
   return {
     id: crypto.randomUUID(),
     aggregateType: "bench",

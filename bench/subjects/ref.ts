@@ -1,28 +1,29 @@
 /**
- * The practical limit: what must at least be done, by hand, through postgres.js. Publishing is one
- * prepared INSERT. Working is a lease, the handler, a DELETE: the least that is at-least-once and
- * holds no transaction while handlers run.
+ * The minimum written by hand with postgres.js, which shows what the database can do. Publishing is one
+ * prepared INSERT. Handling is a lease, the handler and a DELETE: the least that delivers at least once
+ * and keeps no transaction open while handlers run.
  *
  * @module
  */
 import postgres from "postgres";
-import { type Body, BUSINESS_NOTE, type OpenOptions, type Session, type Work } from "./subject.ts";
-import type { Subject } from "./subject.ts";
+import { BUSINESS_NOTE } from "../fixtures/tables.ts";
+import type { MessageBody } from "./message_body.ts";
+import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
 
-/** Of 100, 500 and 1,000 the best together with two loops; see the note on baselines. */
+/** The fastest of 100, 500 and 1,000 with two loops. */
 const BATCH = 500;
 const LOOPS = 2;
 const LEASE = "60 seconds";
-/** How long a loop rests when it found nothing. */
+/** How long a loop waits after it found nothing. */
 const POLL_MS = 1000;
 const CONNECTIONS = 10;
 
 interface Row {
   readonly id: string;
-  readonly payload: Body;
+  readonly payload: MessageBody;
 }
 
-const grown = (due: string, done: boolean) =>
+const insertMessages = (due: string, done: boolean) =>
   `insert into ref.message (topic, payload, due_at, done)
    select 'bench.measured', json_build_object('n', 0, 'at', 0, 'text', repeat('x', 150))::jsonb, ${due}, ${done}
    from generate_series(1, $1::int) as i`;
@@ -30,26 +31,25 @@ const grown = (due: string, done: boolean) =>
 export const subject: Subject = {
   name: "ref",
   store: "postgres",
-  packages: ["postgres"],
-  settledSql: null,
-  growSql: [
-    grown("now()", true),
-    grown("now() + interval '1 year' + i * interval '1 millisecond'", false),
+  allSettledSql: null,
+  addGrownSql: [
+    insertMessages("now()", true),
+    insertMessages("now() + interval '1 year' + i * interval '1 millisecond'", false),
   ],
-  clearSql: "delete from ref.message where not done and due_at < now() + interval '1 hour'",
+  deleteDueSql: "delete from ref.message where not done and due_at < now() + interval '1 hour'",
   open: (options) => Promise.resolve(new RefSession(options)),
 };
 
 class RefSession implements Session {
   readonly #sql;
-  readonly #sparse: boolean;
+  readonly #lowRate: boolean;
   #settled = 0;
   #isStopped = false;
   #loops: Promise<unknown> = Promise.resolve();
   #wake: () => void = () => {};
 
-  constructor({ url, sparse }: OpenOptions) {
-    this.#sparse = sparse;
+  constructor({ url, lowRate }: OpenOptions) {
+    this.#lowRate = lowRate;
     this.#sql = postgres(url, { max: CONNECTIONS, onnotice: () => {} });
   }
 
@@ -62,36 +62,36 @@ class RefSession implements Session {
     await this.#sql`create index message_due on ref.message (due_at) where not done`;
   }
 
-  async publish(body: Body): Promise<unknown> {
+  async publish(body: MessageBody): Promise<unknown> {
     const text = JSON.stringify(body);
-    if (!this.#sparse) return await this.#insert(this.#sql, text);
+    if (!this.#lowRate) return await this.#insert(this.#sql, text);
     return await this.#sql`with added as (
       insert into ref.message (topic, payload) values ('bench.measured', ${text}::text::jsonb)
     ) select pg_notify('ref', '')`;
   }
 
-  async publishMany(bodies: readonly Body[]): Promise<void> {
+  async publishMany(bodies: readonly MessageBody[]): Promise<void> {
     await this.#sql`insert into ref.message (topic, payload)
       select 'bench.measured', unnest(${
       bodies.map((body) => JSON.stringify(body))
     }::text[])::jsonb`;
-    // The loops of this process need no notification.
+    // The loops of this process are woken directly, without a notification.
     this.#wake();
   }
 
-  publishInTransaction(body: Body): Promise<unknown> {
+  publishInTransaction(body: MessageBody): Promise<unknown> {
     return this.#sql.begin(async (tx) => {
       await tx`insert into business (note) values (${BUSINESS_NOTE})`;
       await this.#insert(tx, JSON.stringify(body));
     });
   }
 
-  async work(work: Work): Promise<void> {
-    if (this.#sparse) await this.#sql.listen("ref", () => this.#wake());
-    this.#loops = Promise.all(Array.from({ length: LOOPS }, () => this.#loop(work)));
+  async startHandling(options: HandleOptions): Promise<void> {
+    if (this.#lowRate) await this.#sql.listen("ref", () => this.#wake());
+    this.#loops = Promise.all(Array.from({ length: LOOPS }, () => this.#loop(options)));
   }
 
-  settled(): number {
+  settledCount(): number {
     return this.#settled;
   }
 
@@ -107,12 +107,12 @@ class RefSession implements Session {
       values ('bench.measured', ${text}::text::jsonb)`;
   }
 
-  async #loop(work: Work): Promise<void> {
+  async #loop(options: HandleOptions): Promise<void> {
     while (!this.#isStopped) {
       const rows = await this.#claim();
       if (rows.length === 0) await this.#sleep();
-      else if (work.effect) await this.#handleEach(rows, work);
-      else await this.#handle(rows, work);
+      else if (options.writesRow) await this.#handleEach(rows, options);
+      else await this.#handle(rows, options);
     }
   }
 
@@ -125,14 +125,14 @@ class RefSession implements Session {
       returning id, payload`;
   }
 
-  async #handle(rows: readonly Row[], { onMessage }: Work): Promise<void> {
+  async #handle(rows: readonly Row[], { onMessage }: HandleOptions): Promise<void> {
     for (const { payload } of rows) onMessage(payload);
     await this.#sql`delete from ref.message where id = any(${rows.map(({ id }) => id)}::bigint[])`;
     this.#settled += rows.length;
   }
 
-  /** Each effect with its own mark, in a transaction of its own. */
-  async #handleEach(rows: readonly Row[], { onMessage }: Work): Promise<void> {
+  /** Handles each message in a transaction that writes its row and deletes the message. */
+  async #handleEach(rows: readonly Row[], { onMessage }: HandleOptions): Promise<void> {
     await Promise.all(rows.map(({ id, payload }) =>
       this.#sql.begin(async (tx) => {
         await tx`insert into effect (n, note) values (${payload.n}, ${BUSINESS_NOTE})`;

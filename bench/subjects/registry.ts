@@ -1,9 +1,9 @@
 /**
- * The subjects by name. Each is loaded only where it is used: its packages may not be there.
+ * The subjects by name. A subject's module is loaded only where it is used, because its packages may
+ * not be installed.
  *
  * @module
  */
-import { createRequire } from "node:module";
 import type { Subject } from "./subject.ts";
 
 const FILES = {
@@ -18,9 +18,9 @@ const FILES = {
 /** The name of a subject. */
 export type SubjectName = keyof typeof FILES;
 
-export const SUBJECTS = Object.keys(FILES) as readonly SubjectName[];
+export const SUBJECT_NAMES = Object.keys(FILES) as readonly SubjectName[];
 
-/** Those whose packages are installed for the bench alone. */
+/** The subjects that other people wrote; their packages are installed for the bench alone. */
 export const PEERS: readonly SubjectName[] = [
   "pg-boss",
   "graphile-worker",
@@ -28,15 +28,16 @@ export const PEERS: readonly SubjectName[] = [
   "bullmq",
 ];
 
-/** Those that need a Redis server. */
+/** The subjects that need a Redis server. */
 export const ON_REDIS: readonly SubjectName[] = ["bullmq"];
 
+/** Loads a subject. */
 export async function loadSubject(name: SubjectName): Promise<Subject> {
   const { subject } = await import(FILES[name]) as { subject: Subject };
   return subject;
 }
 
-/** A package of a peer. Its types are not installed with it, so the caller says what it uses of it. */
-export function requirePeer<Module>(folder: string | null, name: string): Module {
-  return createRequire(`${folder}/package.json`)(name) as Module;
+/** How reports and charts name a subject. */
+export function displayName(subject: SubjectName): string {
+  return subject === "ref" ? "by hand" : subject;
 }

@@ -1,44 +1,31 @@
 /**
- * What all measuring processes share: how they talk, and how they take their own time.
+ * The worker's end of the connection to the bench: it sends reports and waits for signals.
  *
  * @module
  */
 import process from "node:process";
-import type { Order, Report } from "./protocol.ts";
-import { type Body, bodyOf } from "../subjects/subject.ts";
+import { createInterface } from "node:readline";
+import type { Task, WorkerReport } from "./protocol.ts";
 
-/** The order of a role. */
-export type OrderFor<Role extends Order["role"]> = Extract<Order, { readonly role: Role }>;
+/** The task of one kind. */
+export type TaskOf<Kind extends Task["kind"]> = Extract<Task, { readonly kind: Kind }>;
 
-/** How a process talks to the one that started it. */
-export interface Talk {
-  readonly say: (report: Report) => void;
-  /** Waits for a word. */
-  readonly told: () => Promise<void>;
+/** How a worker communicates with the bench. */
+export interface Channel {
+  readonly send: (report: WorkerReport) => void;
+  /** Resolves when the bench signals that the next step may begin. */
+  readonly nextSignal: () => Promise<void>;
 }
 
-/** Takes the time and the processor time from now on. */
-export function stopwatch(): (count: number) => Extract<Report, { kind: "done" }> {
-  const startMs = performance.now();
-  const cpuMs = processorTime();
-  return (count) => ({
-    kind: "done",
-    count,
-    elapsedMs: performance.now() - startMs,
-    cpuMs: cpuMs(),
-    latenciesMs: [],
-  });
-}
-
-/** The processor time of this process from now on, in milliseconds. */
-export function processorTime(): () => number {
-  const start = process.cpuUsage();
-  return () => {
-    const { user, system } = process.cpuUsage(start);
-    return (user + system) / 1000;
+/** Opens the channel on standard input and output. */
+export function openChannel(): Channel {
+  const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+  return {
+    send(report) {
+      process.stdout.write(`${JSON.stringify(report)}\n`);
+    },
+    async nextSignal() {
+      await lines.next();
+    },
   };
-}
-
-export function bodiesFrom(first: number, count: number): Body[] {
-  return Array.from({ length: count }, (_, i) => bodyOf(first + i));
 }

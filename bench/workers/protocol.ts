@@ -1,83 +1,94 @@
 /**
- * What passes between the bench and its measuring processes.
+ * What the bench and its workers send each other. The bench gives a worker its {@linkcode Task} as an
+ * argument when it starts it, and a signal (an empty line) whenever the next step may begin. The worker
+ * answers with one {@linkcode WorkerReport} a line.
  *
  * @module
  */
-import type { OpenOptions } from "../subjects/subject.ts";
 import type { SubjectName } from "../subjects/registry.ts";
+import type { OpenOptions } from "../subjects/subject.ts";
 
-interface OfSubject {
+/** The subject of a task, and how the worker opens it. */
+export interface TaskSubject {
   readonly subject: SubjectName;
-  readonly open: OpenOptions;
+  readonly openOptions: OpenOptions;
 }
 
-/** What a process is to do. */
-export type Order =
-  /** Create tables if asked to, and fill a side. */
-  | OfSubject & {
-    readonly role: "prepare";
+/** What a worker does. */
+export type Task =
+  /** Creates the subject's tables if asked to, and puts `count` messages into a box. */
+  | TaskSubject & {
+    readonly kind: "fill-box";
     readonly create: boolean;
-    readonly side: "outbox" | "inbox";
+    readonly box: "outbox" | "inbox";
     readonly count: number;
   }
-  /** Publish for a time. */
-  | OfSubject & {
-    readonly role: "publish";
-    readonly how: "one" | "many" | "transaction";
+  /** Publishes for a fixed time after a signal. */
+  | TaskSubject & {
+    readonly kind: "publish";
+    readonly mode: "one" | "many" | "transaction";
     readonly concurrency: number;
     readonly durationMs: number;
   }
-  /** Handle until told to stop. */
-  | OfSubject & {
-    readonly role: "handle";
-    readonly side: "outbox" | "inbox" | "both";
-    readonly effect: boolean;
+  /** Handles messages from one signal to the next. */
+  | TaskSubject & {
+    readonly kind: "handle";
+    readonly box: "outbox" | "inbox" | "both";
+    readonly writesRow: boolean;
     readonly batched: boolean;
     readonly inTransaction: boolean;
-    /** After how many messages it says how far it is, besides every few milliseconds. */
-    readonly tellEvery: number;
+    /** It reports after so many messages, and every few milliseconds. */
+    readonly reportEvery: number;
   }
-  /** Publish so many while handling them; publish more at the next word. */
-  | OfSubject & { readonly role: "whole"; readonly warmUp: number; readonly messages: number }
-  /** Publish at an even pace, first to warm up, and handle in the same process if asked to. */
-  | OfSubject & {
-    readonly role: "pace";
+  /** Handles messages and publishes `warmUp` of them after one signal, and `messages` after the next. */
+  | TaskSubject & {
+    readonly kind: "publish-and-handle";
+    readonly warmUp: number;
+    readonly messages: number;
+  }
+  /** Publishes at a steady rate, first to warm up, and handles in the same process if asked to. */
+  | TaskSubject & {
+    readonly kind: "publish-steadily";
     readonly handles: boolean;
     readonly durationMs: number;
   }
-  /** Publish what is due much later, from one word to the next, again and again. */
-  | OfSubject & { readonly role: "delayed"; readonly concurrency: number }
-  /** Delete what is past its expiry, for a slice of time at each word. */
-  | OfSubject & { readonly role: "prune"; readonly sliceMs: number }
-  | { readonly role: "core"; readonly what: "rate" | "bytes"; readonly durationMs: number }
+  /** Publishes messages that are due much later, from one signal to the next, until it is killed. */
+  | TaskSubject & { readonly kind: "publish-delayed"; readonly concurrency: number }
+  /** Prunes for `sliceMs` after each signal, until it is killed. */
+  | TaskSubject & { readonly kind: "prune"; readonly sliceMs: number }
+  /** Measures the pure core. */
+  | { readonly kind: "core"; readonly figure: "rate" | "bytes"; readonly durationMs: number }
+  /** Measures two services on Upstash Redis. */
   | {
-    readonly role: "upstash-redis";
-    readonly what: "rate" | "commands";
+    readonly kind: "upstash-redis";
+    readonly figure: "rate" | "commands";
     readonly redisPort: number;
     readonly durationMs: number;
   }
-  | { readonly role: "pglite"; readonly durationMs: number }
-  | { readonly role: "edge"; readonly bare: boolean; readonly durationMs: number };
+  /** Measures a service on PGlite. */
+  | { readonly kind: "pglite"; readonly durationMs: number }
+  /** Measures the delivery route, or a route that only verifies signatures. */
+  | { readonly kind: "edge"; readonly verifyOnly: boolean; readonly durationMs: number };
 
-/** What a process says. */
-export type Report =
-  /** It is open, and waits for the word to start. */
+/** What a worker reports. */
+export type WorkerReport =
+  /** It is warm and waits for a signal. */
   | { readonly kind: "ready" }
-  /** How far it is, and what processor time that took. */
+  /** How many messages it has handled so far, and the processor time since its first signal. */
   | {
     readonly kind: "handled";
     readonly handled: number;
-    /** How many are settled, if it knows. */
+    /** How many are settled; null if the subject does not count them. */
     readonly settled: number | null;
-    /** When, in milliseconds of {@linkcode wallClock}. */
+    /** The time of the report, in milliseconds of {@linkcode wallClock}. */
     readonly atMs: number;
     readonly cpuMs: number;
   }
-  /** It has published so many, to warm up or for the measurement. */
+  /** How many messages it published to warm up, or in the measurement. */
   | { readonly kind: "published"; readonly count: number }
-  /** It has deleted so many so far. */
+  /** How many messages it has pruned so far. */
   | { readonly kind: "pruned"; readonly count: number }
-  /** It is done: how many in how long, and its own processor time. */
+  /** The end of a measurement: messages, duration and the worker's own processor time. */
   | {
     readonly kind: "done";
     readonly count: number;
@@ -85,5 +96,5 @@ export type Report =
     readonly cpuMs: number;
     readonly latenciesMs: readonly number[];
   }
-  /** What needs no store: one value or two. */
+  /** The result of a task that needs no fixture: one value or two. */
   | { readonly kind: "value"; readonly value: number; readonly second: number | null };

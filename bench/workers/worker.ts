@@ -1,5 +1,5 @@
 /**
- * Measuring processes, from the side of the bench.
+ * The bench's end of the connection to a worker: starts the process, signals it and receives its reports.
  *
  * @module
  */
@@ -7,88 +7,102 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Order, Report } from "./protocol.ts";
-import { peersConfig } from "../peers/packages.ts";
+import { denoConfigOf } from "../peers/packages.ts";
+import type { Task, WorkerReport } from "./protocol.ts";
 
-const CHILD = fileURLToPath(new URL("./worker_process.ts", import.meta.url));
+const PROGRAM = fileURLToPath(new URL("./worker_process.ts", import.meta.url));
 const CONFIG = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** A report of one kind. */
-export type ReportOf<Kind extends Report["kind"]> = Extract<Report, { readonly kind: Kind }>;
+type WorkerReportOf<Kind extends WorkerReport["kind"]> = Extract<
+  WorkerReport,
+  { readonly kind: Kind }
+>;
 
-/** A running process. */
+/** A running worker. */
 export class Worker {
   readonly #child;
-  readonly #onProgress: (report: ReportOf<"handled">) => void;
-  readonly #ended: Promise<void>;
-  readonly #waiting = new Map<Report["kind"], (report: Report) => void>();
-  readonly #heard = new Map<Report["kind"], Report>();
+  readonly #onHandled: (report: WorkerReportOf<"handled">) => void;
+  readonly #end: Promise<void>;
+  readonly #waiting = new Map<WorkerReport["kind"], (report: WorkerReport) => void>();
+  readonly #unread = new Map<WorkerReport["kind"], WorkerReport>();
 
-  constructor(order: Order, onProgress: (report: ReportOf<"handled">) => void = () => {}) {
-    this.#onProgress = onProgress;
-    const peers = "open" in order ? order.open.peers : null;
-    const config = peers === null ? CONFIG : peersConfig(peers);
+  /** @param onHandled Called with each report of how many messages it has handled. */
+  constructor(task: Task, onHandled: (report: WorkerReportOf<"handled">) => void = () => {}) {
+    this.#onHandled = onHandled;
+    const peers = "openOptions" in task ? task.openOptions.peers : null;
+    const config = peers === null ? CONFIG : denoConfigOf(peers);
     this.#child = spawn(
       process.execPath,
-      ["run", "-A", "--no-check", "--config", config, CHILD, JSON.stringify(order)],
+      ["run", "-A", "--no-check", "--config", config, PROGRAM, JSON.stringify(task)],
       { stdio: ["pipe", "pipe", "inherit"] },
     );
-    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#hear(line));
-    this.#ended = new Promise((resolve, reject) => {
+    createInterface({ input: this.#child.stdout }).on("line", (line) => this.#receive(line));
+    this.#end = new Promise((resolve, reject) => {
       this.#child.once("exit", (code) => {
         if (code === 0) resolve();
-        else reject(new Error(`Cannot measure: the process ended with ${code}`));
+        else reject(new Error(`Cannot measure: the worker ended with exit code ${code}`));
       });
     });
-    this.#ended.catch(() => {});
+    this.#end.catch(() => {});
   }
 
-  /** Waits for the next report of a kind. Rejects when the process ends badly. */
-  async hears<Kind extends Report["kind"]>(kind: Kind): Promise<ReportOf<Kind>> {
-    const heard = new Promise<Report>((resolve) => {
-      const known = this.#heard.get(kind);
-      this.#heard.delete(kind);
-      if (known === undefined) this.#waiting.set(kind, resolve);
-      else resolve(known);
+  /** Waits for the next report of a kind. Rejects when the worker fails. */
+  async nextReport<Kind extends WorkerReport["kind"]>(kind: Kind): Promise<WorkerReportOf<Kind>> {
+    const next = new Promise<WorkerReport>((resolve) => {
+      const unread = this.#unread.get(kind);
+      this.#unread.delete(kind);
+      if (unread === undefined) this.#waiting.set(kind, resolve);
+      else resolve(unread);
     });
-    return await Promise.race([heard, this.failed()]) as ReportOf<Kind>;
+    return await Promise.race([next, this.failed()]) as WorkerReportOf<Kind>;
   }
 
-  /** Rejects when the process ends badly, and never resolves. */
+  /** Rejects when the worker ends with an error, and never resolves. */
   failed(): Promise<never> {
-    return this.#ended.then(() => new Promise<never>(() => {}));
+    return this.#end.then(() => new Promise<never>(() => {}));
   }
 
-  /** Says the word to go on. */
-  tell(): void {
+  /** Signals that the next step may begin. */
+  signal(): void {
     this.#child.stdin.write("\n");
   }
 
-  /** Waits for its end. */
-  async end(): Promise<void> {
-    await this.#ended;
+  /** Waits until the worker has ended. Rejects when it fails. */
+  async ended(): Promise<void> {
+    await this.#end;
   }
 
-  /** Ends it at once. */
+  /** Kills the worker. */
   kill(): void {
     this.#child.kill("SIGKILL");
   }
 
-  #hear(line: string): void {
-    // What a peer prints is not for us.
+  #receive(line: string): void {
+    // Other lines were printed by a peer.
     if (!line.startsWith('{"kind":')) return;
-    const report = JSON.parse(line) as Report;
-    if (report.kind === "handled") return this.#onProgress(report);
-    const waiting = this.#waiting.get(report.kind);
+    const report = JSON.parse(line) as WorkerReport;
+    if (report.kind === "handled") return this.#onHandled(report);
+    const resolve = this.#waiting.get(report.kind);
     this.#waiting.delete(report.kind);
-    if (waiting === undefined) this.#heard.set(report.kind, report);
-    else waiting(report);
+    if (resolve === undefined) this.#unread.set(report.kind, report);
+    else resolve(report);
   }
 }
 
-/** Runs a process that is told nothing, to its end. */
-export async function runWorker(order: Order): Promise<Worker> {
-  const worker = new Worker(order);
-  await worker.end();
+/** Runs a worker that needs no signal, and waits until it has ended. */
+export async function runWorkerToEnd(task: Task): Promise<Worker> {
+  const worker = new Worker(task);
+  await worker.ended();
   return worker;
+}
+
+/** Signals the end of the measurement to workers, and returns their reports when they have ended. */
+export async function stopWorkers(
+  workers: readonly Worker[],
+): Promise<readonly WorkerReportOf<"done">[]> {
+  for (const worker of workers) worker.signal();
+  const reports = await Promise.all(workers.map((worker) => worker.nextReport("done")));
+  await Promise.all(workers.map((worker) => worker.ended()));
+  return reports;
 }

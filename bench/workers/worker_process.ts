@@ -1,88 +1,76 @@
 /**
- * A measuring process: does one thing and says how it went. Commands come as arguments, the word to
- * start as a line on standard input, what is to be said goes as lines of JSON to standard output.
+ * The program of a worker process. `worker.ts` starts it with one task as its argument; it does the task,
+ * reports to the bench and ends.
  *
  * @module
  */
 import process from "node:process";
-import { createInterface } from "node:readline";
-import type { Order, Report } from "./protocol.ts";
-import { measureAllocation, measureCore } from "./tasks/core.ts";
-import { handle, publishEvenly, publishWhole } from "./tasks/handle.ts";
-import { prune } from "./tasks/prune.ts";
-import { prepare, publish, publishDelayed } from "./tasks/publish.ts";
 import { loadSubject } from "../subjects/registry.ts";
+import { openChannel } from "./channel.ts";
+import type { Task } from "./protocol.ts";
+import { measureAllocation, measureDecisionRate } from "./tasks/core.ts";
+import { handle, publishAndHandle, publishSteadily } from "./tasks/handle.ts";
+import { prune } from "./tasks/prune.ts";
+import { fillBox, publish, publishDelayed } from "./tasks/publish.ts";
 
-const order = JSON.parse(process.argv[2] as string) as Order;
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const channel = openChannel();
 
-/** Says something to whoever started this process. */
-function say(report: Report): void {
-  process.stdout.write(`${JSON.stringify(report)}\n`);
-}
+await run(JSON.parse(process.argv[2] as string) as Task);
+process.exit(0);
 
-function sayValue(value: number, second: number | null = null): void {
-  say({ kind: "value", value, second });
-}
-
-/** Waits for the next word of whoever started this process. */
-async function told(): Promise<void> {
-  await lines.next();
-}
-
-async function main(): Promise<void> {
-  switch (order.role) {
+async function run(task: Task): Promise<void> {
+  switch (task.kind) {
     case "core": {
-      if (order.what === "rate") return sayValue(measureCore(order.durationMs));
-      const { transition, nextAttempt } = measureAllocation(order.durationMs);
-      return sayValue(transition, nextAttempt);
+      if (task.figure === "rate") return sendValue(measureDecisionRate(task.durationMs));
+      const { transition, nextAttempt } = measureAllocation(task.durationMs);
+      return sendValue(transition, nextAttempt);
     }
+    // The next three are loaded only here: workers that run a peer lack the packages they import.
     case "edge": {
-      // Loaded here alone: peers run without the packages it needs.
       const { measureEdge } = await import("./tasks/edge.ts");
-      return sayValue(await measureEdge(order.bare, order.durationMs));
+      return sendValue(await measureEdge(task.verifyOnly, task.durationMs));
     }
     case "pglite": {
       const { measurePglite } = await import("./tasks/pglite.ts");
-      return sayValue(await measurePglite(order.durationMs));
+      return sendValue(await measurePglite(task.durationMs));
     }
     case "upstash-redis": {
-      const role = await import("./tasks/upstash_redis.ts");
-      if (order.what === "rate") {
-        return sayValue(await role.measureUpstashRate(order.redisPort, order.durationMs));
+      const upstash = await import("./tasks/upstash_redis.ts");
+      if (task.figure === "rate") {
+        return sendValue(await upstash.measureUpstashRate(task.redisPort, task.durationMs));
       }
-      const { message, idleTick } = await role.measureUpstashCommands(order.redisPort);
-      return sayValue(message, idleTick);
+      const { message, idleTick } = await upstash.measureUpstashCommands(task.redisPort);
+      return sendValue(message, idleTick);
     }
   }
-  const subject = await loadSubject(order.subject);
-  const session = await subject.open(order.open);
-  const talk = { say, told };
-  switch (order.role) {
-    case "prepare":
-      await prepare(session, order);
+  const subject = await loadSubject(task.subject);
+  const session = await subject.open(task.openOptions);
+  switch (task.kind) {
+    case "fill-box":
+      await fillBox(session, task);
       break;
     case "publish":
-      await publish(session, order, talk);
+      await publish(session, task, channel);
       break;
     case "handle":
-      await handle(session, order, talk);
+      await handle(session, task, channel);
       break;
-    case "whole":
-      await publishWhole(session, order, talk);
+    case "publish-and-handle":
+      await publishAndHandle(session, task, channel);
       break;
-    case "pace":
-      await publishEvenly(session, order, talk);
+    case "publish-steadily":
+      await publishSteadily(session, task, channel);
       break;
-    case "delayed":
-      await publishDelayed(session, order, talk);
+    case "publish-delayed":
+      await publishDelayed(session, task, channel);
       break;
     case "prune":
-      await prune(session, order, talk);
+      await prune(session, task, channel);
       break;
   }
   await session.close();
 }
 
-await main();
-process.exit(0);
+function sendValue(value: number, second: number | null = null): void {
+  channel.send({ kind: "value", value, second });
+}

@@ -258,7 +258,8 @@ export interface Store<Tx = unknown> {
   count(box: Box): Promise<StateCounts>;
 
   /**
-   * Deletes at most `limit` records that are past their expiry, and says how many it deleted.
+   * Deletes at most `limit` settled records that are past their expiry, and says how many it deleted. It never
+   * deletes an unsettled record, whatever its expiry.
    *
    * With `remembering` it keeps a memory of those of the inbox, in the same atomic step, and deletes at most
    * `limit` memories of messages that arrived before `sinceMs`, which it counts too. When it deletes a record of the

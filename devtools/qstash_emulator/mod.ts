@@ -29,8 +29,7 @@ export type { Clock } from "../../core/ports/platform.ts";
 // In a bundle the entry point is another one, whatever it has taken in.
 if (import.meta.main && /\/qstash_emulator\/mod\.[jt]s$/.test(import.meta.url)) {
   // Only here: the emulator itself needs neither arguments nor a process.
-  const { default: process } = await import("node:process");
-  const { runProgram } = await import("../server/program.ts");
+  const { runAsProcess } = await import("../server/program.ts");
   const { PROGRAM } = await import("./command_line.ts");
-  process.exitCode = await runProgram(PROGRAM, process.argv.slice(2));
+  await runAsProcess(PROGRAM);
 }

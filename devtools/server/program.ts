@@ -17,12 +17,12 @@ export interface Program {
   run(args: readonly string[]): Promise<void>;
 }
 
-/**
- * Runs a program and gives its exit code.
- *
- * @param args What was given after the program's name.
- */
-export async function runProgram(
+/** Runs a program with the arguments of this process, and sets the exit code of the process. */
+export async function runAsProcess(program: Program): Promise<void> {
+  process.exitCode = await runProgram(program, process.argv.slice(2));
+}
+
+async function runProgram(
   { usage, run }: Program,
   args: readonly string[],
 ): Promise<number> {

@@ -23,8 +23,7 @@ export type { Served, ServeOptions } from "../server/listen.ts";
 
 // In a bundle the entry point is another one, whatever it has taken in.
 if (import.meta.main && /\/upstash_redis_proxy\/mod\.[jt]s$/.test(import.meta.url)) {
-  const { default: process } = await import("node:process");
-  const { runProgram } = await import("../server/program.ts");
+  const { runAsProcess } = await import("../server/program.ts");
   const { PROGRAM } = await import("./command_line.ts");
-  process.exitCode = await runProgram(PROGRAM, process.argv.slice(2));
+  await runAsProcess(PROGRAM);
 }

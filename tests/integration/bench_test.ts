@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
-import { isLessBetter, SCENARIOS } from "../../bench/plan.ts";
+import { SCENARIOS } from "../../bench/plan.ts";
+import { isLessBetter } from "../../bench/scenario.ts";
 import { hasPostgres } from "../../tools/postgres_server.ts";
 import type { ResultsFile } from "../../bench/results/results.ts";
 import { redisProblem } from "../support/redis_server.ts";
@@ -41,7 +42,9 @@ describe("the bench", { skip: reasonToSkip() }, () => {
     assert.ok(machine.length > 0 && versions.includes("Postgres"));
     const lines = results.map(({ scenario, subject }) => `${scenario} ${subject}`);
     const hasRedis = redisProblem() === null;
-    const expected = SCENARIOS.filter(({ load }) => hasRedis || load.kind !== "upstash-redis")
+    const expected = SCENARIOS.filter(({ workload: load }) =>
+      hasRedis || load.kind !== "upstash-redis"
+    )
       .flatMap(({ name, second, subjects }) =>
         [name, ...(second === undefined ? [] : [second])].flatMap((scenario) =>
           subjects.filter((subject) => ["atlast", "ref"].includes(subject))

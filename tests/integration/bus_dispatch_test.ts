@@ -9,11 +9,13 @@ import { NOW_MS } from "../support/manual_clock.ts";
 import { wrapped } from "../support/wrapped_store.ts";
 
 const Stuck = defineMessage("order.stuck", { body: failureReport });
+const LEASE_MS = 30_000;
 const ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
 
 function setup(transport = new FakeTransport()) {
   const wrapping = wrapped(memoryStore());
-  return { ...fixture([], { transport, store: wrapping.store }), transport, wrapping };
+  const options = { transport, store: wrapping.store, leaseMs: LEASE_MS };
+  return { ...fixture([], options), transport, wrapping };
 }
 
 async function publishIds(bus: ReturnType<typeof setup>["bus"], ids: string[]): Promise<void> {
@@ -227,5 +229,32 @@ describe("bus: dispatch", () => {
     await observed.until("succeeded", {}, 4);
     assert.deepEqual(transport.ids, ["a", "b", "c", "d"]);
     await bus.stop();
+  });
+
+  it("is broken off once another worker has what is being sent", async () => {
+    const { bus, transport, wrapping, clock, observed, store } = setup();
+    const sending = Promise.withResolvers<void>();
+    transport.sender = (_message, signal) => {
+      sending.resolve();
+      return new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true })
+      );
+    };
+    wrapping.around = async (method, call) => {
+      if (method === "renew") {
+        const nowMs = clock.now() + LEASE_MS;
+        const times = { nowMs, leaseUntilMs: nowMs + LEASE_MS };
+        await store.claim({ box: "outbox", kind: "expired", limit: 1, ...times });
+      }
+      return await call();
+    };
+    await publishIds(bus, ["a"]);
+    const ticked = bus.tick();
+    await sending.promise;
+    clock.advance(LEASE_MS / 3);
+    assert.equal((await ticked).sent, 0);
+    assert.equal(observed.all("stale", { id: "a" }).length, 1);
+    const record = await store.find("outbox", { id: "a", group: "" });
+    assert.deepEqual([record?.state, record?.epoch, record?.attempts], ["scheduled", 2, 0]);
   });
 });

@@ -8,9 +8,12 @@ import {
   NonRetryable,
   subscribe,
 } from "../../mod.ts";
+import { memoryStore } from "../../adapters/memory/mod.ts";
 import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
+import { NOW_MS } from "../support/manual_clock.ts";
 
+const LEASE_MS = 20_000;
 const Stuck = defineMessage("order.stuck", { body: failureReport });
 const NEVER = { kind: "failed", reason: "410 gone", retryable: false, arrived: "no" } as const;
 
@@ -165,5 +168,22 @@ describe("bus: the failure callback of a message that could not be handled", () 
     assert.equal((await store.count("outbox")).scheduled, 0);
     const record = await store.find("inbox", { id: "m", group: "g" });
     assert.deepEqual([record?.state, record?.attempts], ["scheduled", 0]);
+  });
+
+  it("is not published by a worker whose message another has claimed since", async () => {
+    const store = memoryStore();
+    const { bus, observed } = fixture([
+      subscribe(Placed, { group: "g" }, async () => {
+        const atMs = NOW_MS + LEASE_MS;
+        const times = { nowMs: atMs, leaseUntilMs: atMs + LEASE_MS };
+        await store.claim({ box: "inbox", kind: "expired", limit: 1, ...times });
+        throw new NonRetryable("never");
+      }),
+    ], { store, transport: new FakeTransport(), leaseMs: LEASE_MS });
+    await bus.deliver([arriving("m", { headers })]);
+    assert.equal(observed.all("stale", { id: "m" }).length, 1);
+    assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
+    const record = await store.find("inbox", { id: "m", group: "g" });
+    assert.deepEqual([record?.state, record?.epoch], ["scheduled", 2]);
   });
 });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
 import { defineMessage, HEADER, NonRetryable, type Schema, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { Gate, quiet } from "../support/gate.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
+import { wrapped } from "../support/wrapped_store.ts";
 
 const ONCE = { kind: "fixed", delayMs: 1_000, maxAttempts: 2 } as const;
 
@@ -132,6 +134,28 @@ describe("bus: a handler's time", () => {
     assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
     assert.deepEqual(observed.all("succeeded"), []);
   });
+
+  for (const transaction of [true, false]) {
+    const where = transaction ? "in" : "without";
+    it(`a handler that ends after it is up, ${where} a transaction, settles nothing`, async () => {
+      const gate = new Gate();
+      const { store, calls } = wrapped(memoryStore());
+      const { bus, clock, observed } = fixture([
+        subscribe(Placed, { group: "g", timeoutMs: 100, retry: ONCE, transaction }, async () => {
+          await gate.pass();
+        }),
+      ], { store });
+      const delivery = bus.deliver([arriving("m")]);
+      await gate.reached();
+      clock.advance(100);
+      await delivery;
+      const settled = calls.get("settle");
+      gate.open();
+      await quiet();
+      assert.equal(calls.get("settle"), settled);
+      assert.equal(observed.all("retrying").length, 1);
+    });
+  }
 
   it("what a handler throws after it is up harms nothing", async () => {
     const { bus, clock, observed } = fixture([

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { newRecord } from "../../bus/records/new_record.ts";
-import { subscribe } from "../../mod.ts";
+import { subscribe, type SubscribeOptions } from "../../mod.ts";
 import { arriving, type Fixture, fixture, Placed } from "../support/bus_fixture.ts";
 import { Gate } from "../support/gate.ts";
 import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
@@ -18,7 +18,11 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
   });
 
   /** Two processes on one store, of which the first waits for the answer to one call until the gate opens. */
-  function two(method: StoreMethod) {
+  function two(
+    method: StoreMethod,
+    // What such a handler does, no transaction takes back.
+    own: Partial<SubscribeOptions> = { transaction: false },
+  ) {
     const clock = new ManualClock();
     const store = memoryStore();
     const slow = wrapped(store);
@@ -29,11 +33,10 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
       return result;
     };
     const handledBy: string[] = [];
-    const process = (name: string, own: typeof store): Fixture => {
-      // What such a handler does, no transaction takes back.
-      const options = { group: "mail", transaction: false };
+    const process = (name: string, view: typeof store): Fixture => {
+      const options = { group: "mail", ...own };
       const subscriber = subscribe(Placed, options, () => void handledBy.push(name));
-      const started = fixture([subscriber], { store: own, clock, leaseMs: LEASE_MS });
+      const started = fixture([subscriber], { store: view, clock, leaseMs: LEASE_MS });
       made.push(started);
       return started;
     };
@@ -62,6 +65,17 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
     gate.open();
     await ticked;
     assert.deepEqual(handledBy, ["other"]);
+  });
+
+  it("is handled by the one that took it over alone, where a batch was delivered", async () => {
+    const { clock, gate, handledBy, slow, other } = two("add", { maxBatch: 2 });
+    const delivered = slow.deliver([arriving("m-1"), arriving("m-2")]);
+    await gate.reached();
+    clock.advance(LEASE_MS);
+    await other.tick();
+    gate.open();
+    assert.deepEqual((await delivered).map(({ kind }) => kind), ["accepted", "accepted"]);
+    assert.deepEqual(handledBy, ["other", "other"]);
   });
 
   it("is handled later where nobody took it over", async () => {

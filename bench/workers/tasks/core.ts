@@ -1,5 +1,5 @@
 /**
- * How fast the pure core decides, and what that allocates.
+ * The tasks that measure the pure core: how many decisions it makes, and how much memory one allocates.
  *
  * @module
  */
@@ -32,32 +32,32 @@ const RECORD: Standing = {
   details: null,
   note: null,
 };
-/** Calls in one go, between two looks at the clock. */
+/** How many calls are made before the clock is read again. */
 const CALLS = 3_000;
 
-/** Decisions in a second, one `transition` and one `nextAttemptAt` counted as two. */
-export function measureCore(durationMs: number): number {
-  rate(durationMs / 5);
-  return rate(durationMs);
+/** Measures decisions a second. A call of `transition` and one of `nextAttemptAt` count as two. */
+export function measureDecisionRate(durationMs: number): number {
+  measureRate(durationMs / 5);
+  return measureRate(durationMs);
 }
 
-/** What one call of each allocates, in bytes: V8's count of all it ever allocated, before and after. */
+/** Measures the bytes that one call of each allocates, from V8's count of all bytes it ever allocated. */
 export function measureAllocation(durationMs: number): { transition: number; nextAttempt: number } {
-  // The results are kept, as callers keep them: V8 would leave out an object that nobody sees. A time
-  // is kept as a bare number, since a boxed one would be the list's allocation and not the call's.
+  // The results are kept: V8 optimizes objects away that nothing uses. Times are kept in a typed array,
+  // because in a plain one the array would allocate a boxed number for each.
   const patches = new Array<Patch | null>(CALLS).fill(null);
   const times = new Float64Array(CALLS);
   return {
-    transition: bytes(durationMs, () => {
+    transition: bytesPerCall(durationMs, () => {
       for (let i = 0; i < CALLS; i++) patches[i] = decide(i);
     }),
-    nextAttempt: bytes(durationMs, () => {
+    nextAttempt: bytesPerCall(durationMs, () => {
       for (let i = 0; i < CALLS; i++) times[i] = nextTime(i);
     }),
   };
 }
 
-function rate(durationMs: number): number {
+function measureRate(durationMs: number): number {
   const startMs = performance.now();
   let decisions = 0;
   let sum = 0;
@@ -69,22 +69,22 @@ function rate(durationMs: number): number {
     decisions += 2 * CALLS;
   }
   const elapsedMs = performance.now() - startMs;
-  // The results are used, or the compiler might leave the work out.
+  // The results are used, or the compiler might optimize the calls away.
   return sum === 0 ? 0 : decisions / elapsedMs * 1000;
 }
 
-/** The mean of many calls, compiled by then; what the loop itself allocates is far below a byte a call. */
-function bytes(durationMs: number, calls: () => void): number {
-  repeat(durationMs / 5, calls);
-  const before = allocated();
-  const times = repeat(durationMs, calls);
-  return Math.round((allocated() - before) / (times * CALLS));
+/** The mean over many compiled calls. The loop itself allocates far less than a byte for each. */
+function bytesPerCall(durationMs: number, callMany: () => void): number {
+  repeat(durationMs / 5, callMany);
+  const before = allocatedBytes();
+  const times = repeat(durationMs, callMany);
+  return Math.round((allocatedBytes() - before) / (times * CALLS));
 }
 
-function repeat(durationMs: number, calls: () => void): number {
+function repeat(durationMs: number, callMany: () => void): number {
   const startMs = performance.now();
   let times = 0;
-  for (; performance.now() - startMs < durationMs; times++) calls();
+  for (; performance.now() - startMs < durationMs; times++) callMany();
   return times;
 }
 
@@ -97,8 +97,10 @@ function nextTime(i: number): number {
   return nextAttemptAt(DEFAULT_RETRY, i % 60, NOW_MS + i, 0.5) ?? 0;
 }
 
-function allocated(): number {
+function allocatedBytes(): number {
   const { total_allocated_bytes: bytes } = getHeapStatistics() as unknown as Record<string, number>;
-  if (bytes === undefined) throw new Error("Cannot count what is allocated: this V8 does not say");
+  if (bytes === undefined) {
+    throw new Error("Cannot count allocated bytes: this version of V8 does not report them");
+  }
   return bytes;
 }

@@ -1,5 +1,6 @@
 /**
- * How fast the edge takes signed deliveries, beside a bare route that checks the same signature.
+ * The task that measures the edge app: how many signed requests its delivery route takes, and for
+ * comparison a route that only verifies the signature.
  *
  * @module
  */
@@ -9,30 +10,26 @@ import { Signer } from "../../../http/signature.ts";
 import { verifySignature } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
 import { createApp } from "../../../edge/mod.ts";
-import { createBus, defineMessage, type Schema, subscribe } from "../../../mod.ts";
-import { bodyOf } from "../../subjects/subject.ts";
+import { createBus, subscribe } from "../../../mod.ts";
+import { BenchMessage } from "../../subjects/atlast_message.ts";
+import { createBody } from "../../subjects/message_body.ts";
 
 const KEY = btoa("a key that is long enough for the bench");
-const AT_ONCE = 10;
-/** Requests are signed before the time is taken, and taken round and round: the inbox knows them again. */
+const CONCURRENCY = 10;
+/** How many requests are signed before the measurement. They are sent again and again: most are duplicates. */
 const REQUESTS = 2_000;
-
-const anything: Schema<unknown> = {
-  "~standard": { version: 1, vendor: "bench", validate: (value) => ({ value }) },
-};
-const Measured = defineMessage("bench.measured", { body: anything });
 
 type Fetch = (request: Request) => Response | Promise<Response>;
 
-/** Requests a second; of `bare`, the route that only verifies. */
-export async function measureEdge(bare: boolean, durationMs: number): Promise<number> {
-  const fetch = bare ? bareRoute() : deliveryRoute();
-  const signed = await Promise.all(Array.from({ length: REQUESTS }, (_, n) => signedRequest(n)));
-  await rate(fetch, signed, durationMs / 5);
-  return await rate(fetch, signed, durationMs);
+/** Measures requests a second. */
+export async function measureEdge(verifyOnly: boolean, durationMs: number): Promise<number> {
+  const fetch = verifyOnly ? createVerifyingRoute() : createDeliveryRoute();
+  const signed = await Promise.all(Array.from({ length: REQUESTS }, (_, n) => signRequest(n)));
+  await measureRate(fetch, signed, durationMs / 5);
+  return await measureRate(fetch, signed, durationMs);
 }
 
-function bareRoute(): Fetch {
+function createVerifyingRoute(): Fetch {
   const verify = verifySignature({ signingKeys: [KEY] });
   const app = new Hono();
   app.post("/deliver", async ({ req }) => {
@@ -46,39 +43,41 @@ function bareRoute(): Fetch {
   return app.fetch;
 }
 
-function deliveryRoute(): Fetch {
+function createDeliveryRoute(): Fetch {
   const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
-    subscribe(Measured, { group: "bench" }, () => {}),
+    subscribe(BenchMessage, { group: "bench" }, () => {}),
   ]);
   return createApp(bus, { verify: verifySignature({ signingKeys: [KEY] }) }).fetch;
 }
 
-async function rate(
+async function measureRate(
   fetch: Fetch,
   signed: readonly { headers: Headers; body: string }[],
   durationMs: number,
 ): Promise<number> {
   const startMs = performance.now();
   let count = 0;
-  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+  await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
     while (performance.now() - startMs < durationMs) {
       const { headers, body } = signed[count++ % signed.length] as typeof signed[number];
       const request = new Request("http://localhost/deliver", { method: "POST", headers, body });
       const response = await fetch(request);
       if (response.status !== 200) {
-        throw new Error(`Cannot measure the edge: got ${response.status} ${await response.text()}`);
+        throw new Error(
+          `Cannot measure the edge: the route answered ${response.status} ${await response.text()}`,
+        );
       }
     }
   }));
   return count / (performance.now() - startMs) * 1000;
 }
 
-async function signedRequest(n: number): Promise<{ headers: Headers; body: string }> {
-  const body = JSON.stringify(bodyOf(n));
+async function signRequest(n: number): Promise<{ headers: Headers; body: string }> {
+  const body = JSON.stringify(createBody(n));
   const headers = new Headers({
     "content-type": "application/json",
     "cap-msg-id": crypto.randomUUID(),
-    "cap-msg-name": Measured.name,
+    "cap-msg-name": BenchMessage.name,
     "cap-senttime": new Date().toISOString(),
   });
   const id = await messageRequestId(headers);

@@ -1,81 +1,85 @@
 /**
- * Processes that handle, and those that publish and handle.
+ * Tasks that handle messages, and tasks that publish and handle them.
  *
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { BULK } from "../../plan.ts";
-import { type Body, bodyOf, type Session, wallClock } from "../../subjects/subject.ts";
-import { bodiesFrom, type OrderFor, processorTime, stopwatch, type Talk } from "../channel.ts";
+import { BULK_SIZE } from "../../amounts.ts";
+import { wallClock } from "../../measurements/clock.ts";
+import { startProcessorTimer } from "../../measurements/processor_time.ts";
+import { createBodies, createBody, type MessageBody } from "../../subjects/message_body.ts";
+import type { Session } from "../../subjects/subject.ts";
+import type { Channel, TaskOf } from "../channel.ts";
+import { startStopwatch } from "../stopwatch.ts";
 
-/** How often a worker says how far it is, in milliseconds. */
-const TELL_EVERY_MS = 2;
-/** The pace of a measurement of latency. */
-const PACE_MS = 10;
-/** How long messages are published at that pace before those that count. */
+/** How often a worker reports how many messages it has handled. */
+const REPORT_EVERY_MS = 2;
+/** How often a message is published when latency is measured. */
+const PUBLISH_EVERY_MS = 10;
+/** How long messages are published before those that are measured. */
 const WARM_UP_MS = 1_000;
 
-/** Handles until told to stop. */
+/** Handles messages from one signal to the next. */
 export async function handle(
   session: Session,
-  order: OrderFor<"handle">,
-  { say, told }: Talk,
+  task: TaskOf<"handle">,
+  { send, nextSignal }: Channel,
 ): Promise<void> {
-  const { side, effect, batched, inTransaction, tellEvery } = order;
-  say({ kind: "ready" });
-  await told();
-  const end = stopwatch();
-  const counter = new Counter(session, say, tellEvery);
-  const onMessage = (body: Body) => counter.add(body);
-  await session.work({ side, effect, batched, inTransaction, onMessage });
+  const { box, writesRow, batched, inTransaction, reportEvery } = task;
+  send({ kind: "ready" });
+  await nextSignal();
+  const stopStopwatch = startStopwatch();
+  const counter = new HandledCounter(session, send, reportEvery);
+  const onMessage = (body: MessageBody) => counter.add(body);
+  await session.startHandling({ box, writesRow, batched, inTransaction, onMessage });
   counter.start();
-  await told();
+  await nextSignal();
   counter.stop();
-  say({ ...end(counter.handled), latenciesMs: counter.latenciesMs });
+  send({ ...stopStopwatch(counter.handled), latenciesMs: counter.latenciesMs });
 }
 
-/** Publishes while it handles what it publishes: once to warm up, once for the measurement. */
-export async function publishWhole(
+/** Handles what it publishes in bulk: once to warm up, once for the measurement. */
+export async function publishAndHandle(
   session: Session,
-  order: OrderFor<"whole">,
-  { say, told }: Talk,
+  task: TaskOf<"publish-and-handle">,
+  { send, nextSignal }: Channel,
 ): Promise<void> {
-  say({ kind: "ready" });
-  await told();
-  const counter = await working(session, say);
-  await publishAll(session, order.warmUp);
-  await told();
-  const end = stopwatch();
-  await publishAll(session, order.messages);
-  await told();
+  send({ kind: "ready" });
+  await nextSignal();
+  const counter = await startHandling(session, send);
+  await publishBulk(session, task.warmUp);
+  await nextSignal();
+  const stopStopwatch = startStopwatch();
+  await publishBulk(session, task.messages);
+  await nextSignal();
   counter.stop();
-  say(end(counter.handled));
+  send(stopStopwatch(counter.handled));
 }
 
-/** Publishes at an even pace, the time of publishing in each body that counts. */
-export async function publishEvenly(
+/** Publishes at a steady rate. The bodies of measured messages carry the time of their publish. */
+export async function publishSteadily(
   session: Session,
-  order: OrderFor<"pace">,
-  { say, told }: Talk,
+  task: TaskOf<"publish-steadily">,
+  { send, nextSignal }: Channel,
 ): Promise<void> {
-  say({ kind: "ready" });
-  await told();
-  const counter = order.handles ? await working(session, say) : null;
-  say({ kind: "published", count: await pace(session, WARM_UP_MS, () => 0) });
-  await told();
-  const end = stopwatch();
-  const count = await pace(session, order.durationMs, wallClock);
-  say({ kind: "published", count });
-  await told();
+  send({ kind: "ready" });
+  await nextSignal();
+  const counter = task.handles ? await startHandling(session, send) : null;
+  send({ kind: "published", count: await publishFor(session, WARM_UP_MS, () => 0) });
+  await nextSignal();
+  const stopStopwatch = startStopwatch();
+  const count = await publishFor(session, task.durationMs, wallClock);
+  send({ kind: "published", count });
+  await nextSignal();
   counter?.stop();
-  say({ ...end(counter?.handled ?? count), latenciesMs: counter?.latenciesMs ?? [] });
+  send({ ...stopStopwatch(counter?.handled ?? count), latenciesMs: counter?.latenciesMs ?? [] });
 }
 
-async function working(session: Session, say: Talk["say"]): Promise<Counter> {
-  const counter = new Counter(session, say, Infinity);
-  await session.work({
-    side: "both",
-    effect: false,
+async function startHandling(session: Session, send: Channel["send"]): Promise<HandledCounter> {
+  const counter = new HandledCounter(session, send, Infinity);
+  await session.startHandling({
+    box: "both",
+    writesRow: false,
     batched: true,
     inTransaction: true,
     onMessage: (body) => counter.add(body),
@@ -84,65 +88,70 @@ async function working(session: Session, say: Talk["say"]): Promise<Counter> {
   return counter;
 }
 
-async function publishAll(session: Session, count: number): Promise<void> {
-  for (let from = 0; from < count; from += BULK) {
-    await session.publishMany(bodiesFrom(from, Math.min(BULK, count - from)));
+async function publishBulk(session: Session, count: number): Promise<void> {
+  for (let from = 0; from < count; from += BULK_SIZE) {
+    await session.publishMany(createBodies(from, Math.min(BULK_SIZE, count - from)));
   }
 }
 
-async function pace(session: Session, durationMs: number, clock: () => number): Promise<number> {
+async function publishFor(
+  session: Session,
+  durationMs: number,
+  clock: () => number,
+): Promise<number> {
   const startMs = performance.now();
-  const under: Promise<unknown>[] = [];
-  for (let n = 0; n * PACE_MS < durationMs; n++) {
-    await sleep(Math.max(0, startMs + n * PACE_MS - performance.now()));
-    under.push(session.publish(bodyOf(n, clock())));
+  const publishes: Promise<unknown>[] = [];
+  for (let n = 0; n * PUBLISH_EVERY_MS < durationMs; n++) {
+    await sleep(Math.max(0, startMs + n * PUBLISH_EVERY_MS - performance.now()));
+    publishes.push(session.publish(createBody(n, clock())));
   }
-  await Promise.all(under);
-  return under.length;
+  await Promise.all(publishes);
+  return publishes.length;
 }
 
-/** Counts what is handled, and says how far it is. */
-class Counter {
+/** Counts handled messages, takes their latencies, and reports the counts to the bench. */
+class HandledCounter {
   readonly #session: Session;
-  readonly #say: Talk["say"];
-  readonly #tellEvery: number;
-  readonly #cpuMs = processorTime();
+  readonly #send: Channel["send"];
+  readonly #reportEvery: number;
+  readonly #processorMs = startProcessorTimer();
   readonly latenciesMs: number[] = [];
   #handled = 0;
-  #told = -1;
+  #reported = -1;
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(session: Session, say: Talk["say"], tellEvery: number) {
+  constructor(session: Session, send: Channel["send"], reportEvery: number) {
     this.#session = session;
-    this.#say = say;
-    this.#tellEvery = tellEvery;
+    this.#send = send;
+    this.#reportEvery = reportEvery;
   }
 
   get handled(): number {
     return this.#handled;
   }
 
-  add({ at }: Body): void {
+  add({ at }: MessageBody): void {
     this.#handled += 1;
     if (at > 0) this.latenciesMs.push(wallClock() - at);
-    // Whoever handles a thousand in one go lets no timer run meanwhile.
-    if (this.#handled % this.#tellEvery === 0) this.#tell();
+    // A subject that handles a thousand messages in one go lets no timer run meanwhile.
+    if (this.#handled % this.#reportEvery === 0) this.#report();
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#tell(), TELL_EVERY_MS);
+    this.#timer = setInterval(() => this.#report(), REPORT_EVERY_MS);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  #tell(): void {
+  #report(): void {
     const handled = this.#handled;
-    const settled = this.#session.settled?.() ?? null;
+    const settled = this.#session.settledCount?.() ?? null;
     const progress = handled + (settled ?? 0);
-    if (progress === this.#told) return;
-    this.#told = progress;
-    this.#say({ kind: "handled", handled, settled, atMs: wallClock(), cpuMs: this.#cpuMs() });
+    if (progress === this.#reported) return;
+    this.#reported = progress;
+    const cpuMs = this.#processorMs();
+    this.#send({ kind: "handled", handled, settled, atMs: wallClock(), cpuMs });
   }
 }

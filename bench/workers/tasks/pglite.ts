@@ -1,5 +1,5 @@
 /**
- * The whole way of a message on PGlite, in memory and in one process.
+ * The task that measures PGlite: one service in memory publishes messages and handles them.
  *
  * @module
  */
@@ -7,34 +7,34 @@ import { PGlite } from "@electric-sql/pglite";
 import { pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import { createBus, subscribe } from "../../../mod.ts";
-import { Measured } from "../../subjects/atlast_message.ts";
-import { bodyOf } from "../../subjects/subject.ts";
+import { BenchMessage } from "../../subjects/atlast_message.ts";
+import { createBodies } from "../../subjects/message_body.ts";
 
 const BATCH = 500;
 
-/** Messages a second, from `publishMany` to the end of their handler. */
+/** Measures messages a second, from `publishMany` until they are handled. */
 export async function measurePglite(durationMs: number): Promise<number> {
   const db = await PGlite.create();
   let handled = 0;
-  let done = () => {};
+  let onHandled = () => {};
   const bus = createBus({ store: pgliteStore(db), transport: sharedStoreTransport() }, [
-    subscribe(Measured, { group: "bench", maxBatch: BATCH }, () => {
+    subscribe(BenchMessage, { group: "bench", maxBatch: BATCH }, () => {
       handled += 1;
-      done();
+      onHandled();
     }),
   ]);
-  const pass = async () => {
+  const exchangeBatch = async () => {
     const wanted = handled + BATCH;
-    const all = new Promise<void>((resolve) => done = () => handled >= wanted && resolve());
-    await bus.publishMany(Measured, Array.from({ length: BATCH }, (_, n) => bodyOf(n)));
+    const all = new Promise<void>((resolve) => onHandled = () => handled >= wanted && resolve());
+    await bus.publishMany(BenchMessage, createBodies(0, BATCH));
     await all;
   };
   try {
     await bus.start();
-    await pass();
+    await exchangeBatch();
     const startMs = performance.now();
     const before = handled;
-    while (performance.now() - startMs < durationMs) await pass();
+    while (performance.now() - startMs < durationMs) await exchangeBatch();
     return (handled - before) / (performance.now() - startMs) * 1000;
   } finally {
     await bus.stop();

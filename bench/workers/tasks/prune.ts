@@ -1,23 +1,23 @@
 /**
- * A process that deletes what is past its expiry.
+ * The task that deletes expired messages.
  *
  * @module
  */
 import type { Session } from "../../subjects/subject.ts";
-import type { OrderFor, Talk } from "../channel.ts";
+import type { Channel, TaskOf } from "../channel.ts";
 
-/** Deletes for a slice of time at each word, until it is ended. */
+/** Prunes for a slice of time after each signal, until it is killed. */
 export async function prune(
   session: Session,
-  order: OrderFor<"prune">,
-  { say, told }: Talk,
+  task: TaskOf<"prune">,
+  { send, nextSignal }: Channel,
 ): Promise<never> {
-  // Connections are opened and code is compiled, in hardly enough time to delete anything.
+  // Opens connections and compiles code; the time is too short to delete much.
   let count = await session.prune?.(1) ?? 0;
-  say({ kind: "ready" });
+  send({ kind: "ready" });
   for (;;) {
-    await told();
-    count += await session.prune?.(order.sliceMs) ?? 0;
-    say({ kind: "pruned", count });
+    await nextSignal();
+    count += await session.prune?.(task.sliceMs) ?? 0;
+    send({ kind: "pruned", count });
   }
 }

@@ -1,89 +1,97 @@
 /**
- * Processes that publish.
+ * Tasks that publish: to fill a box, for a fixed time, or while another worker prunes.
  *
  * @module
  */
-import { BULK } from "../../plan.ts";
-import { bodyOf, type Session } from "../../subjects/subject.ts";
-import { bodiesFrom, type OrderFor, stopwatch, type Talk } from "../channel.ts";
+import { BULK_SIZE } from "../../amounts.ts";
+import { createBodies, createBody } from "../../subjects/message_body.ts";
+import type { Session } from "../../subjects/subject.ts";
+import type { Channel, TaskOf } from "../channel.ts";
+import { startStopwatch } from "../stopwatch.ts";
 
-/** Publishes before the time is taken: connections are opened and code is compiled. */
+/** How long it publishes before the measurement, so that connections are open and code is compiled. */
 const WARM_UP_MS = 300;
 
-/** Creates tables and fills a side. */
-export async function prepare(session: Session, order: OrderFor<"prepare">): Promise<void> {
-  if (order.create) await session.setUp();
-  for (let from = 0; from < order.count; from += BULK) {
-    const bodies = bodiesFrom(from, Math.min(BULK, order.count - from));
-    if (order.side === "inbox" && session.receiveMany) await session.receiveMany(bodies);
+/** Creates tables if asked to, and puts messages into a box. */
+export async function fillBox(session: Session, task: TaskOf<"fill-box">): Promise<void> {
+  if (task.create) await session.setUp();
+  for (let from = 0; from < task.count; from += BULK_SIZE) {
+    const bodies = createBodies(from, Math.min(BULK_SIZE, task.count - from));
+    if (task.box === "inbox" && session.receiveMany) await session.receiveMany(bodies);
     else await session.publishMany(bodies);
   }
 }
 
-/** Publishes for a time. */
+/** Publishes for a fixed time after a signal. */
 export async function publish(
   session: Session,
-  order: OrderFor<"publish">,
-  { say, told }: Talk,
+  task: TaskOf<"publish">,
+  { send, nextSignal }: Channel,
 ): Promise<void> {
-  const once = publishing(session, order.how);
-  await loop(order.concurrency, lasting(Math.min(WARM_UP_MS, order.durationMs)), once);
-  say({ kind: "ready" });
-  await told();
-  const end = stopwatch();
-  const count = await loop(order.concurrency, lasting(order.durationMs), once);
-  say(end(count));
+  const publishOnce = createPublisher(session, task.mode);
+  const { concurrency, durationMs } = task;
+  await repeatWhile(startTimer(Math.min(WARM_UP_MS, durationMs)), concurrency, publishOnce);
+  send({ kind: "ready" });
+  await nextSignal();
+  const stopStopwatch = startStopwatch();
+  const count = await repeatWhile(startTimer(durationMs), concurrency, publishOnce);
+  send(stopStopwatch(count));
 }
 
-/** Publishes what is due much later, from one word to the next, until it is ended. */
+/** Publishes messages that are due much later, from one signal to the next, until it is killed. */
 export async function publishDelayed(
   session: Session,
-  order: OrderFor<"delayed">,
-  { say, told }: Talk,
+  { concurrency }: TaskOf<"publish-delayed">,
+  { send, nextSignal }: Channel,
 ): Promise<never> {
   let n = 0;
-  const once = async () => (await session.publishDelayed?.(bodyOf(n++)), 1);
-  await loop(order.concurrency, lasting(WARM_UP_MS), once);
-  say({ kind: "ready" });
+  const publishOnce = async () => (await session.publishDelayed?.(createBody(n++)), 1);
+  await repeatWhile(startTimer(WARM_UP_MS), concurrency, publishOnce);
+  send({ kind: "ready" });
   for (;;) {
-    await told();
-    const end = stopwatch();
-    let isTold = false;
-    const untilTold = told().then(() => isTold = true);
-    say(end(await loop(order.concurrency, () => !isTold, once)));
-    await untilTold;
+    await nextSignal();
+    const stopStopwatch = startStopwatch();
+    let isSignaled = false;
+    const signaled = nextSignal().then(() => isSignaled = true);
+    send(stopStopwatch(await repeatWhile(() => !isSignaled, concurrency, publishOnce)));
+    await signaled;
   }
 }
 
-function publishing(session: Session, how: OrderFor<"publish">["how"]): () => Promise<number> {
-  const many = bodiesFrom(0, BULK);
+/** Creates a function that makes one call and returns how many messages it published. */
+function createPublisher(
+  session: Session,
+  mode: TaskOf<"publish">["mode"],
+): () => Promise<number> {
+  const many = createBodies(0, BULK_SIZE);
   let n = 0;
-  switch (how) {
+  switch (mode) {
     case "one":
-      return async () => (await session.publish(bodyOf(n++)), 1);
+      return async () => (await session.publish(createBody(n++)), 1);
     case "many":
-      return async () => (await session.publishMany(many), BULK);
+      return async () => (await session.publishMany(many), BULK_SIZE);
     case "transaction":
-      return async () => (await session.publishInTransaction?.(bodyOf(n++)), 1);
+      return async () => (await session.publishInTransaction?.(createBody(n++)), 1);
   }
 }
 
-/** Says yes for so long. */
-function lasting(durationMs: number): () => boolean {
-  const untilMs = performance.now() + durationMs;
-  return () => performance.now() < untilMs;
+/** Starts a timer. The function that it returns says whether the time is still running. */
+function startTimer(durationMs: number): () => boolean {
+  const endMs = performance.now() + durationMs;
+  return () => performance.now() < endMs;
 }
 
-async function loop(
+/** Repeats `publishOnce` in `concurrency` loops, and returns how many messages they published. */
+async function repeatWhile(
+  condition: () => boolean,
   concurrency: number,
-  goesOn: () => boolean,
-  once: () => Promise<number>,
+  publishOnce: () => Promise<number>,
 ): Promise<number> {
   let count = 0;
   await Promise.all(Array.from({ length: concurrency }, async () => {
-    while (goesOn()) {
-      // Not `count += await …`, which would add to what the count was before.
-      const published = await once();
+    while (condition()) {
+      // `count += await …` would add to the count from before the await.
+      const published = await publishOnce();
       count += published;
     }
   }));

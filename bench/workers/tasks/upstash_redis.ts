@@ -1,6 +1,6 @@
 /**
- * Store and streams in Upstash Redis, over the REST proxy before a Redis server: how fast messages go their
- * whole way, and how many commands Upstash would bill for that.
+ * The tasks that measure Upstash Redis: a store and a stream, through the REST proxy in front of a Redis
+ * server. Two services exchange messages; the figures are messages a second, or billed commands.
  *
  * @module
  */
@@ -9,47 +9,50 @@ import { serve } from "../../../devtools/server/serve.ts";
 import { upstashRedisStore, upstashStreamTransport } from "../../../adapters/upstash_redis/mod.ts";
 import { createRedisProxy } from "../../../devtools/upstash_redis_proxy/mod.ts";
 import { type Bus, createBus, subscribe } from "../../../mod.ts";
-import { Measured } from "../../subjects/atlast_message.ts";
-import { bodyOf } from "../../subjects/subject.ts";
+import { BenchMessage } from "../../subjects/atlast_message.ts";
+import { createBodies } from "../../subjects/message_body.ts";
 
-/** Messages published and fetched together where commands are counted: what a tick fetches at once. */
-export const UPSTASH_BATCH = 50;
-/** Where the rate is taken, so that a tick has more than one batch to do. */
+/** The batch in which commands are counted: as many messages as a tick fetches at once. */
+const COUNTED_BATCH = 50;
+/** The batch in which the rate is measured. A tick has to fetch several times. */
 const RATE_BATCH = 200;
 const TOKEN = "bench";
 
-/** Messages a second, from `publishMany` to the end of their handler in another service. */
+/** Measures messages a second, from `publishMany` until another service has handled them. */
 export async function measureUpstashRate(redisPort: number, durationMs: number): Promise<number> {
-  return await withServices(redisPort, async ({ pass }) => {
-    await pass(RATE_BATCH);
+  return await withServices(redisPort, async ({ exchange }) => {
+    await exchange(RATE_BATCH);
     const startMs = performance.now();
     let messages = 0;
-    while (performance.now() - startMs < durationMs) messages += await pass(RATE_BATCH);
+    while (performance.now() - startMs < durationMs) messages += await exchange(RATE_BATCH);
     return messages / (performance.now() - startMs) * 1000;
   });
 }
 
-/** What is billed for one message of a batch on its whole way, and for a tick that finds nothing. */
+/** Counts what is billed for one message from publish to handler, and for a tick that finds nothing. */
 export async function measureUpstashCommands(
   redisPort: number,
 ): Promise<{ message: number; idleTick: number }> {
-  return await withServices(redisPort, async ({ pass, receiver, billed }) => {
-    // The first makes streams and groups.
-    await pass(UPSTASH_BATCH);
-    const before = billed();
-    await pass(UPSTASH_BATCH);
-    const between = billed();
-    await receiver.tick();
-    return { message: (between - before) / UPSTASH_BATCH, idleTick: billed() - between };
-  });
+  return await withServices(
+    redisPort,
+    async ({ exchange, receiver, billedCommands }) => {
+      // The first batch creates streams and groups.
+      await exchange(COUNTED_BATCH);
+      const before = billedCommands();
+      await exchange(COUNTED_BATCH);
+      const between = billedCommands();
+      await receiver.tick();
+      return { message: (between - before) / COUNTED_BATCH, idleTick: billedCommands() - between };
+    },
+  );
 }
 
 interface Services {
   readonly receiver: Bus;
-  /** Has so many messages go their whole way. */
-  pass(count: number): Promise<number>;
-  /** All that was billed so far. */
-  billed(): number;
+  /** Publishes `count` messages and waits until they are handled. */
+  exchange(count: number): Promise<number>;
+  /** How many commands were billed so far. */
+  billedCommands(): number;
 }
 
 async function withServices<Result>(
@@ -60,28 +63,31 @@ async function withServices<Result>(
   const served = await serve(proxy.fetch, { port: 0 });
   const redis = new Redis({ url: served.url, token: TOKEN });
   const prefix = crypto.randomUUID();
-  const part = (group: string) => ({
+  const optionsFor = (group: string) => ({
     store: upstashRedisStore({ redis, prefix: `${prefix}.${group}` }),
     transport: upstashStreamTransport({ redis, prefix, group }),
   });
   let handled = 0;
-  const sender = createBus(part("sender"));
-  const receiver = createBus(part("receiver"), [
-    subscribe(Measured, { group: "bench" }, () => void handled++),
+  const sender = createBus(optionsFor("sender"));
+  const receiver = createBus(optionsFor("receiver"), [
+    subscribe(BenchMessage, { group: "bench" }, () => void handled++),
   ]);
   try {
-    // The stream is there once its subscriber has started.
+    // The first tick of its subscriber creates the stream.
     await receiver.tick();
     return await measure({
       receiver: receiver as Bus,
-      async pass(count) {
+      async exchange(count) {
         const wanted = handled + count;
-        await sender.publishMany(Measured, Array.from({ length: count }, (_, n) => bodyOf(n)));
+        await sender.publishMany(
+          BenchMessage,
+          createBodies(0, count),
+        );
         await sender.tick();
         while (handled < wanted) await receiver.tick();
         return count;
       },
-      billed: () => proxy.billed.total,
+      billedCommands: () => proxy.billed.total,
     });
   } finally {
     await Promise.all([sender.stop(), receiver.stop()]);

@@ -157,6 +157,21 @@ export const memoryCases: StoreCases = {
     assert.deepEqual(await ask(store, returning("m", later)), { added: true });
   },
 
+  "a memory is kept as long as it is asked for, and what came as late is not new after that":
+    async (
+      { store },
+    ) => {
+      // In the middle of a minute, as a store may keep no more than that.
+      const arrivedAtMs = NOW + 30_000;
+      await addOld(store, "m", arrivedAtMs);
+      await store.prune("inbox", arrivedAtMs, 100, since(NOW - DAY_MS));
+      await store.prune("inbox", arrivedAtMs, 100, since(arrivedAtMs - 1));
+      assert.ok("remembered" in (await ask(store, returning("m", NOW)) ?? {}));
+      const later = arrivedAtMs + 20 * DAY_MS;
+      await store.prune("inbox", later, 100, since(later - 8 * DAY_MS));
+      assert.deepEqual(await ask(store, returning("m", arrivedAtMs - 1)), FORGOTTEN);
+    },
+
   "the outbox remembers and forgets nothing": async ({ store }) => {
     const old = recordOf("m", { state: "succeeded", expiresAtMs: NOW - 1 });
     await store.add("outbox", [old], NOW - 9 * DAY_MS);

@@ -54,6 +54,23 @@ export const pruneCases: StoreCases = {
     assert.equal((await listAll(store, "outbox")).length, 4);
   },
 
+  "unsettled records are not deleted by mistake, where they were given an expiry": async (
+    { store },
+  ) => {
+    const states = ["scheduled", "prepared", "in_doubt"] as const;
+    for (const box of ["outbox", "inbox"] as const) {
+      await store.add(
+        box,
+        states.map((state) => recordOf(state, { state, expiresAtMs: NOW - 1 })),
+        NOW - 2,
+      );
+      assert.equal(await store.prune(box, NOW, 100), 0);
+      const entriesOf = () => Promise.resolve([]);
+      assert.equal(await store.prune(box, NOW, 100, { sinceMs: -Infinity, entriesOf }), 0);
+      assert.deepEqual(ids(await listAll(store, box)).sort(), [...states].sort());
+    }
+  },
+
   "a record that an operator retried is no longer deleted": async ({ store }) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
     await store.settle("outbox", [

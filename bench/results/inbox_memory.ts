@@ -1,10 +1,10 @@
 /**
- * The form of `inbox_memory.json`.
+ * The content of `inbox_memory.json`, which `bench/inbox_memory.ts` writes.
  *
  * @module
  */
 
-/** What the inbox's memory beyond its records takes. */
+/** What it costs to remember a handled message after its record is pruned. */
 export interface InboxMemoryResults {
   readonly machine: string;
   /** How many messages are remembered. */
@@ -15,7 +15,7 @@ export interface InboxMemoryResults {
     readonly heapBytesPerKey: number;
     readonly keyIndexBytesPerKey: number;
     readonly arrivalIndexBytesPerKey: number;
-    /** How long it takes to receive late messages: the median. */
+    /** The median time that it takes to receive late messages. */
     readonly addUnlessKnownMs: number;
   };
   readonly redis: {

@@ -1,0 +1,30 @@
+/**
+ * The preparation of tables, which a store or fence does before its first use.
+ *
+ * @module
+ */
+
+/** Prepares tables once; a preparation that failed is tried again by the next call. */
+export class Preparation {
+  readonly #prepare: () => Promise<void>;
+  #done: Promise<void> | null = null;
+
+  /** Takes what creates or checks the tables. */
+  constructor(prepare: () => Promise<void>) {
+    this.#prepare = prepare;
+  }
+
+  /** Resolves when the tables can be used. */
+  ready(): Promise<void> {
+    this.#done ??= this.#prepare().catch((error) => {
+      this.repeat();
+      throw error;
+    });
+    return this.#done;
+  }
+
+  /** Has the next call prepare the tables again. */
+  repeat(): void {
+    this.#done = null;
+  }
+}
