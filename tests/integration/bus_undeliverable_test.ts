@@ -115,10 +115,13 @@ for (const [name, open] of Object.entries(STORES)) {
         const unproved of [{ message }, { message, proof: "made up" }, {
           message: { ...message, name: "payment.refund" },
           proof: "proof of m",
+        }, {
+          message: { ...message, id: "other" },
+          proof: "proof of other",
         }]
       ) {
         assert.equal(await bus.undeliverable({ ...GONE, ...unproved }), "unknown");
-        assert.equal(await store.find("outbox", KEY), null);
+        assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
       }
       const proof = "proof of m";
       assert.equal(await bus.undeliverable({ ...GONE, message, proof }), "failed");

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { inProcessTransport, memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
+import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
 import { type Bus, createBus, type Store, subscribe } from "../../mod.ts";
+import { fixture, Placed } from "../support/bus_fixture.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
 import { faulty } from "../support/faulty.ts";
 import { ID, Paid } from "../support/half_world.ts";
-import { ManualClock } from "../support/manual_clock.ts";
+import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
 import { Observed } from "../support/observed.ts";
 
 const KEPT = { succeededMs: null, failedMs: null, cancelledMs: null };
@@ -66,5 +69,31 @@ describe("a half message that is parked", () => {
     assert.equal(observed.all("in_doubt", { id: ID }).length, 1);
     await bus.tick();
     assert.equal(observed.all("in_doubt", { id: ID }).length, 1);
+  });
+});
+
+describe("a half message of a bus with a fence", () => {
+  it("is left alone for its immunity, so that its operation can begin", async () => {
+    const asked: number[] = [];
+    const clock = new ManualClock();
+    const fence = memoryFence(() => clock.now());
+    const ask = fence.ask.bind(fence);
+    fence.ask = (question, signal) => {
+      asked.push(clock.now() - NOW_MS);
+      return ask(question, signal);
+    };
+    const { bus, store } = fixture([], { fence, clock, transport: new FakeTransport() });
+    const half = await bus.prepare(Placed, { n: 1 }, { id: "m" });
+    const { immunityMs } = DEFAULT_CHECK;
+    for (const atMs of [0, immunityMs - 1]) {
+      clock.advance(NOW_MS + atMs - clock.now());
+      assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + immunityMs);
+    }
+    assert.deepEqual(asked, []);
+    await fence.transaction((tx) => half.fence(tx));
+    clock.advance(1);
+    await bus.tick();
+    assert.deepEqual(asked, [immunityMs]);
+    assert.equal((await store.find("outbox", { id: "m", group: "" }))?.state, "succeeded");
   });
 });

@@ -182,6 +182,28 @@ describe("Upstash Redis store", { skip }, () => {
     assert.deepEqual(taken, { added: true });
   });
 
+  for (const change of ["retried", "deleted and added again"] as const) {
+    it(`prunes no record that was ${change} after it was read`, async () => {
+      const store = upstashRedisStore({ redis, prefix });
+      const old = recordOf("m", { group: "g", state: "failed", expiresAtMs: NOW - 1 });
+      await store.add("inbox", [old], NOW - 2);
+      const read = await found(store, "inbox", keyOf("m", "g"));
+      const entry = { key: "0".repeat(32), content: "1".repeat(32), principal: null };
+      const entriesOf = async () => {
+        if (change === "retried") {
+          const retry = settlement(read, { kind: "retry" }, { claimed: false });
+          assert.deepEqual(await store.settle("inbox", [retry]), [true]);
+        } else {
+          assert.equal(await store.prune("inbox", NOW, 1), 1);
+          await store.add("inbox", [old], NOW - 1);
+        }
+        return [{ ...entry, hasFailed: true }];
+      };
+      assert.equal(await store.prune("inbox", NOW, 1, { sinceMs: -Infinity, entriesOf }), 0);
+      assert.deepEqual(ids(await listAll(store, "inbox")), ["m"]);
+    });
+  }
+
   it("keeps a list of what failed, and only of that", async () => {
     const store = upstashRedisStore({ redis, prefix });
     await store.add("outbox", recordsOf("m", 300, { dueAtMs: NOW + 1 }), NOW);

@@ -8,6 +8,7 @@ import {
   DEFAULT_CHECK,
   firstCheckAt,
   type HalfStanding,
+  isAskedTooEarly,
 } from "../../core/lifecycle/check_back.ts";
 import { DEFAULT_POLICY, type LifecycleEvent, transition } from "../../core/lifecycle/lifecycle.ts";
 import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
@@ -181,6 +182,20 @@ describe("the next check", () => {
 });
 
 describe("immunity", () => {
+  it("has a question that comes before it is over count as too early, and one that is not dated", () => {
+    const isTooEarly = (preparedAtMs?: number, askedAtMs?: number) =>
+      isAskedTooEarly({
+        ...preparedAtMs === undefined ? {} : { preparedAtMs },
+        ...askedAtMs === undefined ? {} : { askedAtMs },
+      }, 10);
+    assert.ok(isTooEarly(NOW_MS, NOW_MS + 9));
+    assert.ok(!isTooEarly(NOW_MS, NOW_MS + 10));
+    assert.ok(isTooEarly(NOW_MS, Number.NaN));
+    assert.ok(isTooEarly(undefined, NOW_MS));
+    assert.ok(isTooEarly(NOW_MS));
+    assert.ok(isTooEarly());
+  });
+
   const young: HalfStanding = { checks: 0, unreachable: 0, sentAtMs: NOW_MS - 4_000 };
 
   it("puts the first check off", () => {
