@@ -11,7 +11,7 @@ import { serveQstashEmulator } from "../../devtools/qstash_emulator/mod.ts";
 import { createClient } from "../../client/mod.ts";
 import type { Message } from "../../core/message/message.ts";
 import { OrderPaid, ParcelLabelled, ReserveStock } from "../../examples/shop/contracts.ts";
-import { LABEL_CONTENT_TYPE, createLabel } from "../../examples/shop/label.ts";
+import { createLabel, LABEL_CONTENT_TYPE } from "../../examples/shop/label.ts";
 import { Gate } from "../support/gate.ts";
 import { signingKey, testMessage } from "../support/http.ts";
 import type { Runtime } from "../support/runtimes/runtime.ts";
