@@ -55,7 +55,7 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
   for (let i = 0; i < args.length; i++) {
     const [option, ...rest] = (args[i] as string).split("=");
     const name = option as string;
-    if (given.has(name)) throw new UsageError(`Cannot take ${name} twice: want it once`);
+    if (given.has(name)) throw new UsageError(`Cannot use ${name} twice: it may be given once`);
     if (FLAGS.includes(name) && rest.length === 0) {
       given.set(name, "");
     } else if (VALUED.includes(name)) {
@@ -66,16 +66,20 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
       given.set(name, value);
     } else {
       const options = [...FLAGS, ...VALUED].join(", ");
-      throw new UsageError(`Cannot use ${JSON.stringify(name)}: want one of ${options}`);
+      throw new UsageError(`Cannot use ${JSON.stringify(name)}: must be one of ${options}`);
     }
   }
   if (given.has("--help")) return null;
   const store = given.get("--store") ?? "sql";
   if (store !== "sql" && store !== "upstash-redis") {
-    throw new UsageError(`Cannot use --store ${JSON.stringify(store)}: want sql or upstash-redis`);
+    throw new UsageError(
+      `Cannot use --store ${JSON.stringify(store)}: must be sql or upstash-redis`,
+    );
   }
   if (store === "upstash-redis" && given.has("--database-url")) {
-    throw new UsageError("Cannot use --database-url with --store upstash-redis: want one of them");
+    throw new UsageError(
+      "Cannot use --database-url with --store upstash-redis: only one may be given",
+    );
   }
   return {
     once: given.has("--once"),
@@ -95,7 +99,7 @@ function readWholeNumber(option: string, text: string, least: number, most: numb
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new UsageError(
-    `Cannot use ${option} ${JSON.stringify(text)}: want a whole number from ${least} to ${most}`,
+    `Cannot use ${option} ${JSON.stringify(text)}: must be a whole number from ${least} to ${most}`,
   );
 }
 
@@ -104,5 +108,7 @@ function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined) return null;
   const protocol = URL.canParse(text) ? new URL(text).protocol : "";
   if (protocol === "postgres:" || protocol === "postgresql:") return text;
-  throw new UsageError("Cannot use this --database-url: want postgres://user@host:port/database");
+  throw new UsageError(
+    "Cannot use this --database-url: must be postgres://user@host:port/database",
+  );
 }

@@ -154,20 +154,20 @@ describe("the demo's arguments", () => {
 
   for (
     const [args, message] of [
-      [["--twice"], /Cannot use "--twice": want one of --once/],
+      [["--twice"], /Cannot use "--twice": must be one of --once/],
       [["60"], /Cannot use "60"/],
       [["--once=yes"], /Cannot use "--once"/],
       [["--seed"], /Cannot use --seed without a value/],
       [["--seed", "--once"], /Cannot use --seed without a value/],
-      [["--seed", "1", "--seed", "2"], /Cannot take --seed twice/],
-      [["--orders", "0"], /Cannot use --orders "0": want a whole number from 1/],
+      [["--seed", "1", "--seed", "2"], /Cannot use --seed twice/],
+      [["--orders", "0"], /Cannot use --orders "0": must be a whole number from 1/],
       [["--orders", "1.5"], /Cannot use --orders "1.5"/],
-      [["--store", "redis"], /Cannot use --store "redis": want sql or upstash-redis/],
+      [["--store", "redis"], /Cannot use --store "redis": must be sql or upstash-redis/],
       [
         ["--store=upstash-redis", "--database-url=postgres://me:secret@host/db"],
         /Cannot use --database-url with --store upstash-redis/,
       ],
-      [["--database-url", "mysql://me:secret@host"], /want postgres:/],
+      [["--database-url", "mysql://me:secret@host"], /must be postgres:/],
     ] as const
   ) {
     test(`refuse ${args.join(" ")}`, () => {

@@ -33,7 +33,7 @@ export interface Reconciliation {
   readonly holds: boolean;
 }
 
-/** Reconciles the databases after a run in which customers were told that `placed` orders are placed. */
+/** Reconciles the databases after a run in which `placed` orders were confirmed to customers. */
 export async function reconcile(
   all: Omit<OpenDatabases, "close">,
   placed: number,

@@ -42,7 +42,7 @@ export type ServiceEvent =
   | { readonly kind: "gave_up"; readonly order: number | null; readonly attempts: number }
   /** An order succeeded, or was compensated because there was not enough. */
   | { readonly kind: "succeeded" | "short"; readonly order: number }
-  /** An order was compensated because the other service gave up on it. */
+  /** An order was compensated because the other service failed to handle it. */
   | { readonly kind: "stuck" }
   /** An order that could not be paid was compensated: its goods are in stock again. */
   | { readonly kind: "returned"; readonly order: number }
