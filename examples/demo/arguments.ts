@@ -1,5 +1,5 @@
 /**
- * What the demo is asked for.
+ * Reads the command line of the demo.
  *
  * @module
  */
@@ -10,20 +10,20 @@ export interface DemoOptions {
   readonly once: boolean;
   /** How many orders it places. */
   readonly orders: number;
-  /** What decides orders and faults. */
+  /** Decides orders and faults. */
   readonly seed: number;
-  /** What keeps the services' data. */
+  /** Where the services keep their data. */
   readonly store: "sql" | "upstash-redis";
   /** A Postgres server; null for PGlite. */
   readonly databaseUrl: string | null;
 }
 
-/** A command line that says nothing sensible; its message is for whoever typed it. */
+/** The command line is invalid. The message says why. */
 export class UsageError extends Error {}
 
 /** What `--help` prints. */
 export const HELP =
-  `Orders and inventory: two services that agree in the end, whatever fails between them.
+  `Orders and inventory: two services that end up consistent, whatever fails between them.
 
 Usage: deno task demo [options]
 
@@ -31,9 +31,9 @@ Usage: deno task demo [options]
   --orders N            how many orders to place, 1 to 10000 (300)
   --seed N              a whole number that decides orders and faults (any)
   --database-url URL    use this Postgres server instead of PGlite; schemas of its own
-                        are made there and dropped afterwards
+                        are created there and dropped afterwards
   --store STORE         sql, or upstash-redis: everything in Upstash Redis, which is a Redis
-                        server of the demo's own behind the REST proxy (sql)
+                        server that the demo starts behind the REST proxy (sql)
   --help                show this
 
 Without --once both services stay up after the reconciliation until Ctrl-C.
@@ -45,9 +45,9 @@ const VALUED = ["--orders", "--seed", "--database-url", "--store"];
 const FLAGS = ["--once", "--help"];
 
 /**
- * Reads the command line; null when it asks for help.
+ * Reads the command line. Returns null if it asks for help.
  *
- * @param random A number in [0, 1), for the seed where none is given.
+ * @param random A number in [0, 1), for the seed if none is given.
  * @throws {UsageError}
  */
 export function readArguments(args: readonly string[], random: number): DemoOptions | null {
@@ -79,19 +79,19 @@ export function readArguments(args: readonly string[], random: number): DemoOpti
   }
   return {
     once: given.has("--once"),
-    orders: wholeNumber("--orders", given.get("--orders") ?? "300", 1, MAX_ORDERS),
-    seed: wholeNumber(
+    orders: readWholeNumber("--orders", given.get("--orders") ?? "300", 1, MAX_ORDERS),
+    seed: readWholeNumber(
       "--seed",
       given.get("--seed") ?? String(Math.floor(random * 1e6)),
       0,
       MAX_SEED,
     ),
     store,
-    databaseUrl: databaseUrl(given.get("--database-url")),
+    databaseUrl: readDatabaseUrl(given.get("--database-url")),
   };
 }
 
-function wholeNumber(option: string, text: string, least: number, most: number): number {
+function readWholeNumber(option: string, text: string, least: number, most: number): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   if (value >= least && value <= most) return value;
   throw new UsageError(
@@ -100,7 +100,7 @@ function wholeNumber(option: string, text: string, least: number, most: number):
 }
 
 /** The URL is not shown, as it may hold a password. */
-function databaseUrl(text: string | undefined): string | null {
+function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined) return null;
   const protocol = URL.canParse(text) ? new URL(text).protocol : "";
   if (protocol === "postgres:" || protocol === "postgresql:") return text;
