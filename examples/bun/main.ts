@@ -1,5 +1,5 @@
 /**
- * A service of the shop on Bun: one process that stays. Bun serves what a program exports.
+ * A service of the shop on Bun, in a process that keeps running. Bun serves the default export.
  *
  * @module
  */

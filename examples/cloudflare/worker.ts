@@ -16,7 +16,7 @@ interface Context {
 }
 
 export default {
-  /** Answers a request, and sends after the answer what it left to send. */
+  /** Answers a request, and sends pending messages after the response. */
   async fetch(request: Request, env: Env, context: Context): Promise<Response> {
     const service = open(env);
     try {
@@ -27,14 +27,14 @@ export default {
     }
   },
 
-  /** Does what is due: the cron of wrangler.jsonc calls it. */
+  /** Does the work that is due. The cron of wrangler.jsonc calls it. */
   async scheduled(_event: unknown, env: Env): Promise<void> {
     const service = open(env);
     await service.tick().finally(() => service.close());
   },
 };
 
-/** A connection lives as long as the request that made it, so each request opens the service anew. */
+/** Opens the service. A connection lives as long as the request that opened it, so each request opens its own. */
 function open(env: Env): Service {
   return openService({ ...env, DATABASE_URL: env.HYPERDRIVE.connectionString });
 }

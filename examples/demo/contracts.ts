@@ -17,10 +17,10 @@ export const DeductQty = defineMessage("place.order.qty.deducted", {
   reply: MarkStatus.body,
 });
 
-/** Tells the order service that the inventory service gave up on an order. */
+/** Tells the order service that the inventory service failed to handle an order: the failure callback. */
 export const OrderStuck = defineMessage("place.order.stuck", { body: failureReport });
 
-/** Tells the order service that the bank took the money for an order. A half message until it has. */
+/** Tells the order service that the bank took the money for an order. A half message until the payment commits. */
 export const PaymentTaken = defineMessage("pay.order.taken", {
   body: z.object({
     paymentId: z.string(),
@@ -30,7 +30,7 @@ export const PaymentTaken = defineMessage("pay.order.taken", {
   }),
 });
 
-/** Asks the inventory service to take back what was deducted for an order that cannot be paid. */
+/** Asks the inventory service to return the goods of an order that cannot be paid to stock. */
 export const ReturnQty = defineMessage("pay.order.qty.returned", {
   body: z.object({ orderId: z.int() }),
 });

@@ -1,23 +1,23 @@
 /**
- * The customers: they place orders over HTTP, a few at a time.
+ * The customers: place orders over HTTP, a few at the same time.
  *
  * @module
  */
 import type { PlannedOrder } from "./order_plan.ts";
-import { rest } from "./rest.ts";
+import { sleep } from "./sleep.ts";
 
 /** How many place an order at the same time. */
-const AT_ONCE = 6;
-/** How long each rests between two orders, in milliseconds: a shop, not a benchmark. */
-const REST_MS = 60;
-/** How long a customer tries in vain, in milliseconds: a service that was killed is soon up again. */
-const PATIENCE_MS = 30_000;
-const TRY_AGAIN_MS = 200;
+const CONCURRENCY = 6;
+/** How long each waits between two orders, in milliseconds, as this is no benchmark. */
+const PAUSE_MS = 60;
+/** How long a customer retries, in milliseconds. A service that was killed is soon up again. */
+const TIMEOUT_MS = 30_000;
+const RETRY_MS = 200;
 
-/** The service has trouble of its own, such as a database that is not there just now. */
-class ServiceTrouble extends Error {}
+/** The service cannot answer now, for example because its database is down. */
+class ServiceUnavailable extends Error {}
 
-/** Places all orders; `placed` is called for each when the service has said so. */
+/** Places all orders, and calls `placed` for each when the service has confirmed it. */
 export async function placeOrders(
   ordersUrl: string,
   plan: readonly PlannedOrder[],
@@ -29,24 +29,24 @@ export async function placeOrders(
     for (const order of left) {
       await place(ordersUrl, order, signal);
       placed(order);
-      await rest(REST_MS, signal);
+      await sleep(PAUSE_MS, signal);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, customer));
+  await Promise.all(Array.from({ length: CONCURRENCY }, customer));
 }
 
-/** Places an order, again and again while there is no answer: the order's number makes it the same order. */
+/** Places an order, and retries until there is an answer. The order's number makes it the same order. */
 async function place(ordersUrl: string, order: PlannedOrder, signal: AbortSignal): Promise<void> {
-  const untilMs = performance.now() + PATIENCE_MS;
+  const untilMs = performance.now() + TIMEOUT_MS;
   for (;;) {
     try {
       return await placeOnce(ordersUrl, order, signal);
     } catch (error) {
       signal.throwIfAborted();
-      // `fetch` throws a TypeError when nobody answers.
-      const mayPass = error instanceof TypeError || error instanceof ServiceTrouble;
+      // `fetch` throws a TypeError if no server answers.
+      const mayPass = error instanceof TypeError || error instanceof ServiceUnavailable;
       if (!mayPass || performance.now() > untilMs) throw error;
-      await rest(TRY_AGAIN_MS, signal);
+      await sleep(RETRY_MS, signal);
     }
   }
 }
@@ -64,7 +64,7 @@ async function placeOnce(
     signal,
   });
   const text = await response.text();
-  if (response.status >= 500) throw new ServiceTrouble(`order ${orderId}: ${response.status}`);
+  if (response.status >= 500) throw new ServiceUnavailable(`order ${orderId}: ${response.status}`);
   if (!response.ok) {
     throw new Error(`Cannot place order ${orderId}: got ${response.status} ${text}`);
   }

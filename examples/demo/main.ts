@@ -1,5 +1,6 @@
 /**
- * The demo: an order service and an inventory service that agree in the end. See `--help`.
+ * The program of `deno task demo`: an order service and an inventory service that end up consistent
+ * whatever fails between them. `--help` shows the options.
  *
  * @module
  */
@@ -7,7 +8,7 @@ import { type DemoOptions, HELP, readArguments, UsageError } from "./arguments.t
 import { runDemo } from "./run.ts";
 import { Terminal } from "./terminal.ts";
 
-/** What shells say of a program that Ctrl-C ended. */
+/** The exit code of shells for a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
 const MISUSED = 2;
 
@@ -27,24 +28,24 @@ async function main(): Promise<number> {
     return 0;
   }
   const terminal = new Terminal();
-  terminal.line(`seed ${options.seed}`);
+  terminal.printLine(`seed ${options.seed}`);
   const interrupt = new AbortController();
-  let hurry = () => {};
-  const asked = () => {
-    if (interrupt.signal.aborted) return hurry();
-    terminal.line("\n  Stopping.");
+  let killServices = () => {};
+  const onInterrupt = () => {
+    if (interrupt.signal.aborted) return killServices();
+    terminal.printLine("\n  Stopping.");
     interrupt.abort(new Error("Interrupted"));
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     if (Deno.build.os === "windows" && signal !== "SIGINT") continue;
-    Deno.addSignalListener(signal, asked);
+    Deno.addSignalListener(signal, onInterrupt);
   }
   try {
     const holds = await runDemo({
       options,
       terminal,
       interrupt: interrupt.signal,
-      onImpatience: (kill) => hurry = kill,
+      onSecondInterrupt: (kill) => killServices = kill,
     });
     return holds ? 0 : 1;
   } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * What customers order, and what is in stock for it.
+ * Plans what customers order, what is in stock and what customers have in their accounts.
  *
  * @module
  */
-import { chance } from "./chance.ts";
+import { seededRandom } from "./faults/seeded_random.ts";
 
 /** An order as a customer will place it. */
 export interface PlannedOrder {
@@ -43,25 +43,25 @@ const BROKE_CENTS = 120;
 const MAX_QTY = 3;
 const TOO_MANY = 50_000;
 
-/** What a piece of anything costs. */
+/** The price of a piece of any product. */
 export const UNIT_PRICE_CENTS = 500;
 
 /**
- * The kinds of orders come round: of fifty one is poison, two cannot be paid, four are for too many, nine
- * for what is scarce.
+ * The length of a cycle of orders: of 50, one is poison, two cannot be paid, four are for too many pieces
+ * and nine for the scarce product.
  */
-const ROUND = 50;
+const CYCLE = 50;
 
-/** Every order of a run, numbered from 1 on. */
-export function orderPlan(seed: number, orders: number): PlannedOrder[] {
-  const start = Math.floor(chance(seed, "start") * ROUND);
+/** Plans every order of a run, numbered from 1. */
+export function planOrders(seed: number, orders: number): PlannedOrder[] {
+  const start = Math.floor(seededRandom(seed, "start") * CYCLE);
   return Array.from({ length: orders }, (_, i) => {
     const orderId = i + 1;
-    const customerId = 1 + Math.floor(chance(seed, "customer", orderId) * CUSTOMERS);
-    const product = 1 + Math.floor(chance(seed, "product", orderId) * ORDINARY.length);
-    const qty = 1 + Math.floor(chance(seed, "qty", orderId) * MAX_QTY);
+    const customerId = 1 + Math.floor(seededRandom(seed, "customer", orderId) * CUSTOMERS);
+    const product = 1 + Math.floor(seededRandom(seed, "product", orderId) * ORDINARY.length);
+    const qty = 1 + Math.floor(seededRandom(seed, "qty", orderId) * MAX_QTY);
     const own = { orderId, customerId };
-    const kind = kindAt((start + i) % ROUND);
+    const kind = kindAt((start + i) % CYCLE);
     switch (kind) {
       case "ordinary":
         return { ...own, productId: product, qty, kind };
@@ -77,8 +77,8 @@ export function orderPlan(seed: number, orders: number): PlannedOrder[] {
   });
 }
 
-/** What is in stock for these orders. */
-export function stockFor(plan: readonly PlannedOrder[]): Product[] {
+/** The stock for these orders. */
+export function createStock(plan: readonly PlannedOrder[]): Product[] {
   const scarce = plan.filter(({ kind }) => kind === "scarce").length;
   const plenty = plan.length * MAX_QTY;
   return [
@@ -87,8 +87,8 @@ export function stockFor(plan: readonly PlannedOrder[]): Product[] {
   ];
 }
 
-/** What the customers have: more than enough for these orders, but for one of them. */
-export function accountsFor(plan: readonly PlannedOrder[]): Account[] {
+/** The accounts of the customers. All but one have more than these orders cost. */
+export function createAccounts(plan: readonly PlannedOrder[]): Account[] {
   const plenty = plan.length * MAX_QTY * UNIT_PRICE_CENTS;
   return [
     ...Array.from({ length: CUSTOMERS }, (_, i) => ({ customerId: i + 1, cents: plenty })),

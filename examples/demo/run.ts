@@ -1,125 +1,125 @@
 /**
- * A run of the demo, from the first order to the reconciliation.
+ * Runs the demo from the first order to the reconciliation.
  *
  * @module
  */
 import deno from "../../deno.json" with { type: "json" };
 import type { DemoOptions } from "./arguments.ts";
 import { placeOrders } from "./customers.ts";
-import { killsOf } from "./fault_plan.ts";
-import { accountsFor, orderPlan, stockFor } from "./order_plan.ts";
-import { closingLine, printReconciliation } from "./printed_reconciliation.ts";
-import { redisWorkplace } from "./redis/workplace.ts";
-import { reconcile, type Reconciliation } from "./reconciliation.ts";
-import { Services } from "./services.ts";
-import { settled } from "./settled.ts";
-import { Story } from "./story.ts";
+import { planKills } from "./faults/fault_plan.ts";
+import { createAccounts, createStock, planOrders } from "./order_plan.ts";
+import { formatTotals, printReconciliation } from "./reconciliation/print_reconciliation.ts";
+import { createRedisDatabases } from "./redis/run_databases.ts";
+import { reconcile, type Reconciliation } from "./reconciliation/reconcile.ts";
+import { Services } from "./services/services.ts";
+import { waitUntilSettled } from "./wait_until_settled.ts";
+import { EventLog } from "./event_log.ts";
 import type { Terminal } from "./terminal.ts";
-import { sqlWorkplace } from "./sql/workplace.ts";
-import type { Workplace } from "./workplace.ts";
+import { createSqlDatabases } from "./sql/run_databases.ts";
+import type { RunDatabases } from "./run_databases.ts";
 
-/** What a run is given. */
+/** The inputs of a run. */
 export interface RunParts {
   readonly options: DemoOptions;
   readonly terminal: Terminal;
-  /** Aborts when the user has had enough. */
+  /** Aborts on the first Ctrl-C: the run ends cleanly. */
   readonly interrupt: AbortSignal;
-  /** Calls back when the user does not even want to wait for a clean end. */
-  readonly onImpatience: (hurry: () => void) => void;
+  /** Takes the function that a second Ctrl-C calls: it kills the services. */
+  readonly onSecondInterrupt: (killServices: () => void) => void;
 }
 
-/** Runs the demo; says whether everything adds up. Leaves nothing behind unless something does not. */
+/** Runs the demo and returns whether every check holds. Deletes the databases unless one fails. */
 export async function runDemo(parts: RunParts): Promise<boolean> {
   const { options, terminal } = parts;
-  const workplace = options.store === "upstash-redis"
-    ? await redisWorkplace()
-    : await sqlWorkplace(options.databaseUrl);
+  const databases = options.store === "upstash-redis"
+    ? await createRedisDatabases()
+    : await createSqlDatabases(options.databaseUrl);
   let keep = false;
   try {
-    printHeader(terminal, options, workplace);
-    const holds = await runAt(workplace, parts);
-    keep = !holds && workplace.stays;
+    printHeader(terminal, options, databases);
+    const holds = await runOn(databases, parts);
+    keep = !holds && databases.canBeKept;
     return holds;
   } finally {
-    if (!keep) await workplace.remove();
+    if (!keep) await databases.remove();
   }
 }
 
-async function runAt(workplace: Workplace, parts: RunParts): Promise<boolean> {
-  const { options, terminal, interrupt, onImpatience } = parts;
+async function runOn(databases: RunDatabases, parts: RunParts): Promise<boolean> {
+  const { options, terminal, interrupt, onSecondInterrupt } = parts;
   const { seed, orders } = options;
-  const plan = orderPlan(seed, orders);
-  const story = new Story(terminal, orders);
+  const plan = planOrders(seed, orders);
+  const log = new EventLog(terminal, orders);
   const failure = new AbortController();
   const signal = AbortSignal.any([interrupt, failure.signal]);
   const services = new Services(
     {
       seed,
-      stock: stockFor(plan),
-      accounts: accountsFor(plan),
-      addresses: workplace.addresses,
+      stock: createStock(plan),
+      accounts: createAccounts(plan),
+      addresses: databases.addresses,
     },
-    story,
+    log,
     signal,
     (error) => failure.abort(error),
   );
-  onImpatience(() => services.kill());
+  onSecondInterrupt(() => services.kill());
   try {
-    story.moment(
+    log.announce(
       "dim",
       "demo",
       "starting both services, each a process with its own database, and the bank's database",
     );
-    await workplace.make();
-    await services.start(killsOf(seed, orders));
+    await databases.create();
+    await services.start(planKills(seed, orders));
     signal.throwIfAborted();
     let placed = 0;
     let crashing = Promise.resolve();
     await placeOrders(services.url("orders"), plan, () => {
-      story.placed();
-      if (++placed === Math.ceil(orders / 3)) crashing = crash(workplace, story);
+      log.addPlaced();
+      if (++placed === Math.ceil(orders / 3)) crashing = crashServer(databases, log);
     }, signal);
     await crashing;
-    story.moment("green", "customers", `all ${orders} orders are placed`);
-    await settled((name) => services.url(name), signal);
-    story.moment(
+    log.announce("green", "customers", `all ${orders} orders are placed`);
+    await waitUntilSettled((name) => services.url(name), signal);
+    log.announce(
       "dim",
       "demo",
       "nothing is left to do; stopping both services to compare databases",
     );
     await services.stop();
-    story.end();
-    const remark = workplace.remark(orders);
-    const reconciliation = await reconciled(workplace, orders);
+    log.end();
+    const cost = databases.describeCost(orders);
+    const reconciliation = await openAndReconcile(databases, orders);
     printReconciliation(terminal, reconciliation);
     if (!reconciliation.holds) {
-      const kept = workplace.stays ? ` The databases are kept: ${workplace.place}` : "";
-      terminal.line(`\n  It does not add up.${kept}`);
+      const kept = databases.canBeKept ? ` The databases are kept: ${databases.description}` : "";
+      terminal.printLine(`\n  Some checks failed.${kept}`);
     }
-    if (remark !== null) terminal.line(`\n  ${remark}`);
-    terminal.line();
-    terminal.line(closingLine(reconciliation, story.redelivered));
-    if (!options.once) await stayUp(services, terminal, signal, interrupt);
+    if (cost !== null) terminal.printLine(`\n  ${cost}`);
+    terminal.printLine();
+    terminal.printLine(formatTotals(reconciliation, log.redelivered));
+    if (!options.once) await keepRunning(services, terminal, signal, interrupt);
     return reconciliation.holds;
   } finally {
-    story.end();
+    log.end();
     await services.stop();
   }
 }
 
-/** Kills the databases' server in the middle of all, where it is the demo's own. */
-async function crash(workplace: Workplace, story: Story): Promise<void> {
-  if (workplace.crash === undefined) return;
-  await workplace.crash();
-  story.moment(
+/** Kills the database server in the middle of the run, if the demo started it. */
+async function crashServer(databases: RunDatabases, log: EventLog): Promise<void> {
+  if (databases.crash === undefined) return;
+  await databases.crash();
+  log.announce(
     "red",
     "redis",
     "SIGKILL of the Redis server; it is up again with what it wrote to disk",
   );
 }
 
-async function reconciled(workplace: Workplace, placed: number): Promise<Reconciliation> {
-  const all = await workplace.open();
+async function openAndReconcile(databases: RunDatabases, placed: number): Promise<Reconciliation> {
+  const all = await databases.open();
   try {
     return await reconcile(all, placed);
   } finally {
@@ -127,16 +127,16 @@ async function reconciled(workplace: Workplace, placed: number): Promise<Reconci
   }
 }
 
-async function stayUp(
+async function keepRunning(
   services: Services,
   terminal: Terminal,
   signal: AbortSignal,
   interrupt: AbortSignal,
 ): Promise<void> {
-  terminal.line();
+  terminal.printLine();
   await services.start([]);
   const [orders, inventory] = [services.url("orders"), services.url("inventory")];
-  terminal.line();
+  terminal.printLine();
   for (
     const line of [
       "Both services are up again. Try:",
@@ -147,7 +147,7 @@ async function stayUp(
       `  curl -X PUT ${orders}/orders/20001 -d '{"customerId":1,"productId":1,"qty":2}'`,
       "Ctrl-C ends the demo.",
     ]
-  ) terminal.line(`  ${line}`);
+  ) terminal.printLine(`  ${line}`);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();
     signal.addEventListener("abort", () => resolve(), { once: true });
@@ -158,23 +158,23 @@ async function stayUp(
 function printHeader(
   terminal: Terminal,
   { seed, orders }: DemoOptions,
-  { place }: Workplace,
+  { description }: RunDatabases,
 ): void {
   const rows = [
     ["orders", `${orders}, some for more than is in stock, a few that no handler can handle`],
     ["faults", "lost requests, lost answers, doubled messages, crashing handlers, a failing bank,"],
     ["", "lost outcomes of payments, and SIGKILLs"],
-    ["databases", place],
+    ["databases", description],
     ["versions", `Atlast ${deno.version}, Deno ${Deno.version.deno}`],
   ];
-  terminal.line(
+  terminal.printLine(
     `${terminal.paint("bold", "Atlast demo")}: an order service and an inventory service over HTTP`,
   );
   for (const [name = "", text = ""] of rows) {
-    terminal.line(`  ${terminal.paint("dim", name.padEnd(10))} ${text}`);
+    terminal.printLine(`  ${terminal.paint("dim", name.padEnd(10))} ${text}`);
   }
-  terminal.line(
+  terminal.printLine(
     `  ${terminal.paint("dim", "again".padEnd(10))} --seed ${seed} repeats these faults`,
   );
-  terminal.line();
+  terminal.printLine();
 }

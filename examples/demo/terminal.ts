@@ -1,5 +1,5 @@
 /**
- * Writing to the terminal: lines, colours, and one live line at the bottom where there is a terminal.
+ * Writes to the terminal: lines, colours, and a status line at the bottom if the output is a terminal.
  *
  * @module
  */
@@ -14,35 +14,37 @@ export class Terminal {
   readonly #isTerminal = Deno.stdout.isTerminal();
   readonly #hasColour = this.#isTerminal && !Deno.noColor && Deno.env.get("TERM") !== "dumb";
   readonly #startedAtMs = performance.now();
-  #live = "";
+  #statusLine = "";
 
-  /** Text in a colour, where there are colours. */
+  /** Colours a text, if the output has colours. */
   paint(style: Style, text: string): string {
     return this.#hasColour ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;
   }
 
-  /** Prints a line; the live line stays below it. */
-  line(text = ""): void {
-    this.#write(`${this.#clear()}${text}\n${this.#live}`);
+  /** Prints a line above the status line. */
+  printLine(text = ""): void {
+    this.#write(`${this.#clearStatusLine()}${text}\n${this.#statusLine}`);
   }
 
-  /** Prints what happened, with the time since the start and who it happened to. */
-  happened(style: Style, who: string, text: string): void {
+  /** Prints an event with the time since the start and its source. */
+  printEvent(style: Style, source: string, text: string): void {
     const seconds = ((performance.now() - this.#startedAtMs) / 1000).toFixed(1).padStart(5);
-    this.line(`${this.paint("dim", `${seconds}s`)}  ${this.paint(style, who.padEnd(10))}  ${text}`);
+    this.printLine(
+      `${this.paint("dim", `${seconds}s`)}  ${this.paint(style, source.padEnd(10))}  ${text}`,
+    );
   }
 
-  /** Replaces the live line; the empty text takes it away. Nothing where there is no terminal. */
-  live(text: string): void {
-    if (!this.#isTerminal || text === this.#live) return;
-    const clear = this.#clear();
-    this.#live = text;
+  /** Replaces the status line; an empty text removes it. Does nothing if the output is no terminal. */
+  setStatusLine(text: string): void {
+    if (!this.#isTerminal || text === this.#statusLine) return;
+    const clear = this.#clearStatusLine();
+    this.#statusLine = text;
     this.#write(`${clear}${text}`);
   }
 
-  /** The live line has no line break, so that it can be written over. */
-  #clear(): string {
-    return this.#live === "" ? "" : "\r\x1b[2K";
+  /** Erases the status line. It has no line break, so that it can be overwritten. */
+  #clearStatusLine(): string {
+    return this.#statusLine === "" ? "" : "\r\x1b[2K";
   }
 
   #write(text: string): void {

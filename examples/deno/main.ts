@@ -13,7 +13,7 @@ Deno.cron("tick", "* * * * *", () => service.tick());
 
 const server = Deno.serve({ port: Number(Deno.env.get("PORT") ?? 8000) }, async (request) => {
   const response = await service.fetch(request);
-  // Not waited for: should the platform stop the process before it ends, the cron sends the rest.
+  // Not awaited: if the platform stops the process before it ends, the cron sends the rest.
   if (request.method !== "GET") service.flush().catch(logError);
   return response;
 });
@@ -25,5 +25,5 @@ Deno.addSignalListener("SIGTERM", async () => {
 });
 
 function logError(error: unknown): void {
-  console.error(`The dispatch after an answer failed: ${error instanceof Error ? error.name : ""}`);
+  console.error(`Sending after a response failed: ${error instanceof Error ? error.name : ""}`);
 }

@@ -1,5 +1,5 @@
 /**
- * A service of the shop on Node: one process that stays.
+ * A service of the shop on Node, in a process that keeps running.
  *
  * @module
  */

@@ -22,7 +22,7 @@ export const OrderPaid = defineMessage("order.paid", {
   body: z.object({ orderId: z.int(), cents: z.int().positive() }),
 });
 
-/** Brings the order service the label of a parcel, an image. The header `order-id` says whose. */
+/** Sends the order service the label of a parcel, an image. The header `order-id` has the order. */
 export const ParcelLabelled = defineMessage("parcel.labelled", {
   body: z.instanceof(Uint8Array<ArrayBuffer>),
 });

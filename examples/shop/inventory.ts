@@ -7,17 +7,19 @@ import { createBus, subscribe } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
 import { postgresStore } from "@atlast/bus/postgres";
 import { OrderPaid, ParcelLabelled, ReserveStock } from "./contracts.ts";
-import { LABEL_CONTENT_TYPE, labelOf } from "./label.ts";
-import { retryOf, type ServiceApp, type ServiceParts } from "./parts.ts";
+import { createLabel, LABEL_CONTENT_TYPE } from "./label.ts";
+import { createRetryPolicy, type ServiceApp, type ServiceParts } from "./service_parts.ts";
 
-/** Makes the service. */
-export function inventoryService({ settings, sql, transport, verify }: ServiceParts): ServiceApp {
+/** Creates the service. */
+export function createInventoryService(
+  { settings, sql, transport, verify }: ServiceParts,
+): ServiceApp {
   const bus = createBus({
     store: postgresStore(sql, { migrate: false }),
     transport,
-    retry: retryOf(settings),
+    retry: createRetryPolicy(settings),
   }, [
-    // No handler asks whether it ran before: that its writes happen once is the bus's promise.
+    // No handler checks whether it ran before: the bus guarantees that its writes happen once.
     subscribe(ReserveStock, { group: "inventory" }, async ({ orderId, productId, qty }, { tx }) => {
       const rows = await tx`
         update stock set qty = qty - ${qty}
@@ -30,7 +32,7 @@ export function inventoryService({ settings, sql, transport, verify }: ServicePa
     }),
     subscribe(OrderPaid, { group: "inventory" }, async ({ orderId, cents }, { tx, publish }) => {
       await tx`insert into parcels (order_id, cents) values (${orderId}, ${cents})`;
-      await publish(ParcelLabelled, labelOf(orderId), {
+      await publish(ParcelLabelled, createLabel(orderId), {
         contentType: LABEL_CONTENT_TYPE,
         headers: { "order-id": String(orderId) },
       });

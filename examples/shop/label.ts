@@ -1,16 +1,16 @@
 /**
- * The label of a parcel.
+ * Creates the label of a parcel.
  *
  * @module
  */
 
-/** What a label is: a portable bitmap, raw. */
+/** A label is a raw portable bitmap. */
 export const LABEL_CONTENT_TYPE = "image/x-portable-bitmap";
 
 const [WIDTH, HEIGHT] = [64, 16];
 
-/** An order's number as bars, one for each bit, two dots wide. */
-export function labelOf(orderId: number): Uint8Array<ArrayBuffer> {
+/** Draws an order's number as bars, one for each bit, two dots wide. */
+export function createLabel(orderId: number): Uint8Array<ArrayBuffer> {
   const head = new TextEncoder().encode(`P4\n${WIDTH} ${HEIGHT}\n`);
   const line = new Uint8Array(WIDTH / 8);
   for (let bit = 0; bit < 32; bit++) {

@@ -19,7 +19,7 @@ create table orders (
   label bytea
 );
 `,
-  // No key keeps an order from being reserved or shipped twice: that is left to the bus.
+  // No key keeps an order from being reserved or shipped twice: the bus does.
   inventory: () =>
     `${migrationSql()}
 create table stock (product_id integer primary key, qty integer not null check (qty >= 0));
@@ -34,7 +34,9 @@ create table payments (order_id integer primary key, cents integer not null);
 
 const tables = TABLES[process.argv[2] ?? ""];
 if (tables === undefined) {
-  console.error(`Cannot print migrations: want one of ${Object.keys(TABLES).join(", ")}`);
+  console.error(
+    `Cannot print migrations: the argument must be one of ${Object.keys(TABLES).join(", ")}`,
+  );
   process.exitCode = 2;
 } else {
   console.log(tables());

@@ -1,6 +1,6 @@
 /**
- * The order service: takes orders, has the inventory service reserve the goods, and hears back. It also
- * keeps the half messages of the payment service, which has no bus.
+ * The order service: takes orders and asks the inventory service to reserve the goods, which replies. It is
+ * also the keeper of the half messages of the payment service, which has no bus.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import { Hono } from "hono";
 import * as z from "zod";
 import { ParcelLabelled, ReserveStock, StockReserved } from "./contracts.ts";
 import { LABEL_CONTENT_TYPE } from "./label.ts";
-import { retryOf, type ServiceApp, type ServiceParts } from "./parts.ts";
+import { createRetryPolicy, type ServiceApp, type ServiceParts } from "./service_parts.ts";
 
 const OrderId = z.coerce.number().pipe(z.int32().positive());
 const NewOrder = z.object({ productId: z.int32(), qty: z.int32().positive() });
 
-/** Makes the service. */
-export function orderService({ settings, sql, transport, verify }: ServiceParts): ServiceApp {
+/** Creates the service. */
+export function createOrderService({ settings, sql, transport, verify }: ServiceParts): ServiceApp {
   const signingKeys = settings.SIGNING_KEYS;
   const bus = createBus({
     store: postgresStore(sql, { migrate: false }),
     transport,
-    retry: retryOf(settings),
+    retry: createRetryPolicy(settings),
     check: { immunityMs: settings.CHECK_AFTER_MS },
     checkBacks: {
       payments: httpCheckBack({ url: `${settings.PAYMENTS_URL}/atlast/checkback`, signingKeys }),
@@ -31,7 +31,7 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   }, [
     subscribe(StockReserved, { group: "orders" }, async ({ orderId, isReserved }, { tx }) => {
       const status = isReserved ? "reserved" : "sold out";
-      // Messages come in any order: word of the label may have come before this one.
+      // Messages come in any order: the label may have come before this one.
       await tx`
         update orders set answers = answers + 1,
           status = case status when 'shipped' then status else ${status} end
@@ -49,9 +49,14 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
       OrderId.safeParse(c.req.param("id")),
       NewOrder.safeParse(await c.req.json().catch(() => null)),
     ];
-    if (!id.success || !order.success) return c.json({ error: "This is no order" }, 400);
+    if (!id.success || !order.success) {
+      return c.json({
+        error:
+          "Cannot place this order: its id and qty must be positive integers, productId an integer",
+      }, 400);
+    }
     const [orderId, { productId, qty }] = [id.data, order.data];
-    // The order and its message: both, or neither.
+    // The order and its message are written together or not at all.
     const isNew = await bus.transaction(async (tx) => {
       const rows = await tx`
         insert into orders (id, product_id, qty) values (${orderId}, ${productId}, ${qty})
@@ -70,10 +75,12 @@ export function orderService({ settings, sql, transport, verify }: ServiceParts)
   });
   app.get("/orders/:id{[0-9]{1,9}}/label", async (c) => {
     const [order] = await sql`select label from orders where id = ${c.req.param("id")}`;
-    if (!(order?.["label"] instanceof Uint8Array)) return c.json({ error: "There is none" }, 404);
+    if (!(order?.["label"] instanceof Uint8Array)) {
+      return c.json({ error: "There is no label" }, 404);
+    }
     return c.body(new Uint8Array(order["label"]), 200, { "content-type": LABEL_CONTENT_TYPE });
   });
-  // Who delivers messages may be another than who keeps half messages here.
+  // Half messages are always signed by the payment service, even if QStash delivers messages.
   const halfMessages = { verify: verifySignature({ signingKeys }), signingKeys };
   const atlast = createApp<Hono>(bus, { verify, halfMessages, deadLetters: { verify } });
   return { bus, app: app.route("/atlast", atlast) };

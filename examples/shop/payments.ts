@@ -1,6 +1,6 @@
 /**
- * The payment service: takes payments in a database where the order service's messages are not, by half
- * messages that the order service keeps. It has no bus.
+ * The payment service: takes payments in a database of its own. Its half messages are kept by the order
+ * service; it has no bus.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { verifySignature } from "@atlast/bus/http";
 import { postgresFence } from "@atlast/bus/postgres";
 import { Hono } from "hono";
 import { OrderPaid } from "./contracts.ts";
-import type { ServiceApp, ServiceParts } from "./parts.ts";
+import type { ServiceApp, ServiceParts } from "./service_parts.ts";
 
-/** By this name the order service knows whom to ask back. */
-const SIDE = "payments";
+/** The name of this participant, by which the order service finds its check-back. */
+const PARTICIPANT = "payments";
 
-/** Makes the service. */
-export function paymentService({ settings, sql }: ServiceParts): ServiceApp {
+/** Creates the service. */
+export function createPaymentService({ settings, sql }: ServiceParts): ServiceApp {
   const signingKeys = settings.SIGNING_KEYS;
   const fence = postgresFence(sql, { migrate: false });
   const url = `${settings.ORDERS_URL}/atlast/half`;
-  const client = createClient({ url, signingKeys, participant: SIDE, fence });
+  const client = createClient({ url, signingKeys, participant: PARTICIPANT, fence });
 
   const app = new Hono();
   app.post("/payments", async (c) => {
@@ -35,6 +35,10 @@ export function paymentService({ settings, sql }: ServiceParts): ServiceApp {
     return c.json({ outcome }, outcome === "committed" ? 201 : 202);
   });
   const verify = verifySignature({ signingKeys });
-  const checkBacks = createCheckBackApp<Hono>(fence, { participant: SIDE, signingKeys, verify });
+  const checkBacks = createCheckBackApp<Hono>(fence, {
+    participant: PARTICIPANT,
+    signingKeys,
+    verify,
+  });
   return { app: app.route("/atlast", checkBacks), prune: () => client.prune() };
 }

@@ -1,42 +1,46 @@
 /**
- * A service of the shop, for whatever platform runs it.
+ * Opens a service of the shop on any platform. `main.ts` and `worker.ts` of the platforms call it.
  *
  * @module
  */
 import postgres from "postgres";
-import { inventoryService } from "./inventory.ts";
-import { orderService } from "./orders.ts";
-import { paymentService } from "./payments.ts";
-import { settingsFrom } from "./settings.ts";
-import { transportOf, verifierOf } from "./transport.ts";
+import { createInventoryService } from "./inventory.ts";
+import { createOrderService } from "./orders.ts";
+import { createPaymentService } from "./payments.ts";
+import { readSettings } from "./settings.ts";
+import { createTransport, createVerifier } from "./transport.ts";
 
-/** What a platform does with a service. */
+/** What a platform calls on a service. */
 export interface Service {
   /** Answers a request. */
   fetch(request: Request): Promise<Response>;
-  /** Sends what requests left to send; for after an answer. */
+  /** Sends pending messages; called after a response. */
   flush(): Promise<void>;
-  /** Does all background work that is due; for a cron. */
+  /** Does all background work that is due; called by a cron. */
   tick(): Promise<void>;
-  /** Does that work from now on, as it falls due; for a process that stays. */
+  /** Does the background work from now on; called by a process that keeps running. */
   start(): Promise<void>;
-  /** Ends its work and its connections. */
+  /** Stops the work and closes the connections. */
   close(): Promise<void>;
 }
 
 const DAY_MS = 24 * 60 * 60_000;
 
-const SERVICES = { orders: orderService, inventory: inventoryService, payments: paymentService };
+const SERVICES = {
+  orders: createOrderService,
+  inventory: createInventoryService,
+  payments: createPaymentService,
+};
 
-/** Opens the service that the variables name. It connects to its database when it first has to. */
+/** Opens the service that the variables name. It connects to its database on first use. */
 export function openService(variables: object): Service {
-  const settings = settingsFrom(variables);
+  const settings = readSettings(variables);
   const sql = postgres(settings.DATABASE_URL, { max: 5, fetch_types: false });
   const { bus, app, prune } = SERVICES[settings.SERVICE]({
     settings,
     sql,
-    transport: transportOf(settings),
-    verify: verifierOf(settings),
+    transport: createTransport(settings),
+    verify: createVerifier(settings),
   });
   let pruning: ReturnType<typeof setInterval> | undefined;
   return {
@@ -59,5 +63,5 @@ export function openService(variables: object): Service {
 }
 
 function logError(error: unknown): void {
-  console.error(`The clean-up ended with ${error instanceof Error ? error.name : typeof error}`);
+  console.error(`Pruning failed: ${error instanceof Error ? error.name : typeof error}`);
 }

@@ -1,5 +1,5 @@
 /**
- * The settings of a service, from the platform's variables and secrets.
+ * Reads the settings of a service from the platform's variables and secrets.
  *
  * @module
  */
@@ -12,7 +12,7 @@ const Settings = z.object({
   DATABASE_URL: z.url(),
   /** The keys that the services sign their requests with, the newest first, with commas between. */
   SIGNING_KEYS: z.string().transform((keys) => keys.split(",")),
-  /** Where the services are. */
+  /** The URLs of the services. */
   ORDERS_URL: z.url(),
   INVENTORY_URL: z.url(),
   PAYMENTS_URL: z.url(),
@@ -21,17 +21,17 @@ const Settings = z.object({
   QSTASH_URL: z.url().default("https://qstash.upstash.io"),
   QSTASH_CURRENT_SIGNING_KEY: z.string().default(""),
   QSTASH_NEXT_SIGNING_KEY: z.string().default(""),
-  /** The pause after the first failed attempt; it doubles from one to the next. */
+  /** The delay after the first failed attempt; it doubles with each attempt. */
   RETRY_MS: z.coerce.number().positive().default(1_000),
-  /** How long a payment may take before the payment service is asked what became of it. */
+  /** How long a payment may take before the first check-back. */
   CHECK_AFTER_MS: z.coerce.number().positive().default(10_000),
 });
 
-/** What a service needs to know. */
+/** The settings of a service. */
 export type Settings = z.infer<typeof Settings>;
 
 /** Reads the settings; throws an error that names what is missing, and shows no value. */
-export function settingsFrom(variables: object): Settings {
+export function readSettings(variables: object): Settings {
   const read = Settings.safeParse(variables);
   if (read.success) return read.data;
   throw new Error(`Cannot read the settings:\n${z.prettifyError(read.error)}`);

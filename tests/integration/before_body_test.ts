@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import { HALF_CONTENT_TYPE, QUERY_CONTENT_TYPE, type Verify } from "../../core/wire/wire.ts";
+import {
+  CHECKBACK_CONTENT_TYPE,
+  HALF_CONTENT_TYPE,
+  QUERY_CONTENT_TYPE,
+  type Verify,
+} from "../../core/wire/wire.ts";
 import { createApp, createCheckBackApp, verifyAny, verifyBearer } from "../../edge/mod.ts";
 import { createStatelessApp } from "../../edge/stateless/mod.ts";
 import { memoryFence } from "../../adapters/memory/mod.ts";
 import { fixture } from "../support/bus_fixture.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
 import { KEY } from "../support/http.ts";
 
 const TOKEN = "0123456789abcdef";
@@ -115,4 +121,61 @@ describe("the body of a request without credentials", () => {
       assert.deepEqual(seen, [2]);
     }
   });
+});
+
+describe("a body that never ends, of a request that nobody has verified", () => {
+  const LIMIT = 1_000;
+  const CHUNK = new Uint8Array(512).fill(0x20);
+  const LIMITS: readonly (readonly [path: string, contentType: string, limit: number])[] = [
+    ["/deliver", "application/json", LIMIT],
+    ["/publish", "application/json", LIMIT],
+    ["/half", HALF_CONTENT_TYPE, LIMIT],
+    ["/dead-letter", "application/json", 3 * LIMIT],
+    ["/query", QUERY_CONTENT_TYPE, 4 * 1024],
+    ["/checkback", CHECKBACK_CONTENT_TYPE, 16 * 1024],
+    ["/tick", "application/json", 64 * 1024],
+    ["/stateless/deliver", "application/json", LIMIT],
+  ];
+
+  for (const [path, contentType, limit] of LIMITS) {
+    it(`is read up to the limit of ${path}, and no verifier sees it`, async () => {
+      let asked = 0;
+      const verify: Verify = () => {
+        asked += 1;
+        return { ok: true };
+      };
+      const fence = memoryFence();
+      const app = createApp(fixture([], { fence, transport: new FakeTransport() }).bus, {
+        verify,
+        publish: { verify, names: ["#"] },
+        tick: { verify },
+        halfMessages: { verify, signingKeys: [KEY] },
+        checkBack: { verify, participant: "orders", signingKeys: [KEY] },
+        query: { verify },
+        deadLetters: { verify },
+        maxBodyBytes: LIMIT,
+      });
+      const basePath = "/stateless";
+      const stateless = createStatelessApp([], { verify, basePath, maxBodyBytes: LIMIT });
+      let read = 0;
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          read += CHUNK.length;
+          // Whoever reads on past every limit is shown an end, so that the test has one.
+          read > 1_000_000 ? controller.close() : controller.enqueue(CHUNK);
+        },
+      }, { highWaterMark: 0 });
+      const init: RequestInit & { duplex: "half" } = {
+        method: "POST",
+        headers: { ...NAMED, "content-type": contentType },
+        body,
+        duplex: "half",
+      };
+      const to = path.startsWith(basePath) ? stateless : app;
+      const { status } = await to.fetch(new Request(`http://a.example${path}`, init));
+      assert.equal(status, 413);
+      assert.equal(asked, 0);
+      assert.ok(read > limit && read <= limit + 2 * CHUNK.length, `read ${read} bytes`);
+    });
+  }
 });

@@ -115,10 +115,13 @@ for (const [name, open] of Object.entries(STORES)) {
         const unproved of [{ message }, { message, proof: "made up" }, {
           message: { ...message, name: "payment.refund" },
           proof: "proof of m",
+        }, {
+          message: { ...message, id: "other" },
+          proof: "proof of other",
         }]
       ) {
         assert.equal(await bus.deadLetter({ ...GONE, ...unproved }), "unknown");
-        assert.equal(await store.find("outbox", KEY), null);
+        assert.deepEqual(await store.list({ box: "outbox", limit: 9 }), []);
       }
       const proof = "proof of m";
       assert.equal(await bus.deadLetter({ ...GONE, message, proof }), "failed");
@@ -139,6 +142,29 @@ for (const [name, open] of Object.entries(STORES)) {
 }
 
 describe("bus: what was sent and then given up", () => {
+  it("has its reason redacted, wherever that is kept or told", async () => {
+    const transport = Object.assign(new FakeTransport(), {
+      provesSent: () => Promise.resolve(true),
+    });
+    const { bus, store, clock, observed } = fixture([], {
+      transport,
+      redact: (text) => text.replaceAll("secret", "***"),
+    });
+    const reason = "gave it up: secret";
+    await bus.publish(Placed, { n: 1 }, { id: "m" });
+    await bus.tick();
+    assert.equal(await bus.deadLetter({ id: "m", reason }), "failed");
+    assert.equal(await bus.deadLetter({ id: "nobody", reason }), "unknown");
+    const message = { ...transport.messages[0]!, id: "forgotten" };
+    const report = { id: "forgotten", reason, message, proof: "any", saidAtMs: clock.now() };
+    assert.equal(await bus.deadLetter(report), "failed");
+    const records = await store.list({ box: "outbox", limit: 9 });
+    assert.deepEqual(records.map((record) => record.reason), Array(2).fill("gave it up: ***"));
+    const [event] = observed.all("error");
+    assert.match(String(event?.error), /\*\*\*/);
+    assert.doesNotMatch(JSON.stringify(observed.events) + String(event?.error), /secret/);
+  });
+
   it("is told of once where the receiver has told the publisher already", async () => {
     const transport = new FakeTransport();
     const { bus, store } = fixture([], { transport });

@@ -1,13 +1,26 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryStore } from "../../adapters/memory/mod.ts";
-import { type Message, type PublishMiddleware, subscribe } from "../../mod.ts";
-import type { AbortSignalLike } from "../../ports.ts";
-import { arriving, fixture, Placed } from "../support/bus_fixture.ts";
+import {
+  memoryFence,
+  type MemoryFenceTransaction,
+  memoryStore,
+} from "../../adapters/memory/mod.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
+import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
+import { type Fence, type Message, type PublishMiddleware, subscribe } from "../../mod.ts";
+import type { AbortSignalLike, ClaimRequest } from "../../ports.ts";
+import { arriving, type Fixture, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";
 import { Gate, quiet } from "../support/gate.ts";
-import { ManualClock } from "../support/manual_clock.ts";
-import { wrapped } from "../support/wrapped_store.ts";
+import { ManualClock, NOW_MS } from "../support/manual_clock.ts";
+import { wrapped, type WrappedStore } from "../support/wrapped_store.ts";
+
+/** A bus with all that it is made of. */
+interface Whole extends Pick<Fixture, "bus" | "clock" | "store"> {
+  readonly fence: Fence<MemoryFenceTransaction>;
+  readonly transport: FakeTransport;
+  readonly wrapping: WrappedStore<Tx>;
+}
 
 /** A bus whose one handler stands before a gate. */
 function gated() {
@@ -206,6 +219,77 @@ describe("bus: stopping", () => {
     assert.deepEqual([record?.leaseUntilMs, record?.details], [null, null]);
     assert.deepEqual(observed.all("unroutable"), []);
   });
+
+  /** What is held up at a gate while the bus stops, until which it must not close its store. */
+  const underWay: Readonly<Record<string, (gate: Gate, whole: Whole) => Promise<unknown>>> = {
+    "a claim": async (gate, { bus, store, wrapping }) => {
+      await store.add("outbox", [newRecord(arriving("m"), {})], NOW_MS);
+      wrapping.around = async (method, call, [request]) => {
+        const result = await call();
+        if (method === "claim" && (request as ClaimRequest).box === "outbox") await gate.pass();
+        return result;
+      };
+      await bus.start();
+    },
+    "a sending": async (gate, { bus, transport }) => {
+      transport.sender = async () => {
+        await gate.pass();
+        return SENT;
+      };
+      await bus.start();
+      await bus.publish(Placed, { n: 1 }, { id: "m" });
+    },
+    "a check-back": async (gate, { bus, clock, fence }) => {
+      const check = fence.check.bind(fence);
+      fence.check = async (...args) => {
+        await gate.pass();
+        return await check(...args);
+      };
+      await bus.start();
+      await bus.prepare(Placed, { n: 1 }, { id: "m" });
+      await clock.awaits(0, DEFAULT_CHECK.immunityMs);
+      clock.advance(DEFAULT_CHECK.immunityMs);
+    },
+    "a pruning": async (gate, { bus, wrapping }) => {
+      wrapping.around = async (method, call) => {
+        if (method === "prune") await gate.pass();
+        return await call();
+      };
+      await bus.start();
+    },
+    "a transaction of the user's": async (gate, { bus }) => {
+      await bus.start();
+      const work = bus.transaction(async (tx) => {
+        await bus.publish(Placed, { n: 1 }, { id: "m", tx });
+        await gate.pass();
+      });
+      work.catch(() => {});
+    },
+  };
+  for (const [what, begin] of Object.entries(underWay)) {
+    it(`closes its store only once ${what} has ended that was under way`, async () => {
+      const clock = new ManualClock();
+      const gate = new Gate();
+      const wrapping = wrapped(memoryStore());
+      const { store } = wrapping;
+      const fence = memoryFence(() => clock.now());
+      const transport = new FakeTransport();
+      const { bus } = fixture([], { store, clock, transport, fence });
+      await begin(gate, { bus, clock, fence, store, transport, wrapping });
+      await gate.reached();
+      const stopping = bus.stop();
+      await quiet();
+      assert.deepEqual([wrapping.calls.get("close"), transport.isClosed], [undefined, false]);
+      gate.open();
+      await stopping;
+      assert.deepEqual([wrapping.calls.get("close"), transport.isClosed], [1, true]);
+      const before = await store.find("outbox", { id: "m", group: "" });
+      assert.equal(before?.leaseUntilMs ?? null, null);
+      assert.equal(before === null, what === "a pruning");
+      await quiet();
+      assert.deepEqual(await store.find("outbox", { id: "m", group: "" }), before);
+    });
+  }
 
   it("does not wait for ever for a transaction of the user's", async () => {
     const { bus, clock } = fixture();

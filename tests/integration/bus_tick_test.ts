@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import { newRecord } from "../../bus/records/new_record.ts";
 import { NonRetryable, subscribe } from "../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
 import { Gate } from "../support/gate.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
+import { wrapped } from "../support/wrapped_store.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -162,6 +165,46 @@ describe("bus: tick", () => {
     assert.equal((await ticking).handled, 1);
     await stopping;
     assert.equal((await store.count("inbox")).scheduled, 2);
+  });
+
+  it("begins no batch once its budget is spent", async () => {
+    const runs: string[] = [];
+    const options = { group: "g", maxBatch: 2 };
+    const { bus, clock, store } = fixture([
+      subscribe(Placed, options, (_body, { message }) => {
+        runs.push(message.id);
+        clock.advance(50);
+      }),
+    ], { concurrency: 1 });
+    const rows = ["a", "b", "c", "d"].map((id) => newRecord(arriving(id), { group: "g" }));
+    await store.add("inbox", rows, clock.now());
+    const { handled, nextDueAtMs } = await bus.tick({ budgetMs: 100 });
+    assert.deepEqual([handled, runs], [2, ["a", "b"]]);
+    assert.ok(nextDueAtMs !== null && nextDueAtMs <= clock.now());
+    const left = await store.list({ box: "inbox", limit: 9, states: ["scheduled"] });
+    assert.deepEqual(left.map(({ leaseUntilMs }) => leaseUntilMs), [null, null]);
+  });
+
+  it("flush ends with its budget too, and gives back what it did not begin", async () => {
+    const transport = new FakeTransport(() => {
+      clock.advance(50);
+      return SENT;
+    }, 1);
+    const limited = wrapped(memoryStore());
+    // One that went on for ever would never be seen to.
+    limited.around = (method, call) => {
+      if (method === "claim" && (limited.calls.get(method) ?? 0) > 2) throw new Error("No end");
+      return call();
+    };
+    const { store, calls } = limited;
+    const { bus, clock } = fixture([], { transport, store, batchSize: 3 });
+    const bodies = [1, 2, 3, 4, 5].map((n) => ({ n }));
+    await bus.publishMany(Placed, bodies, { ids: ["a", "b", "c", "d", "e"] });
+    await bus.flush({ budgetMs: 100 });
+    assert.deepEqual(transport.ids, ["a", "b"]);
+    assert.equal(calls.get("claim"), 1);
+    const left = await store.list({ box: "outbox", limit: 9, states: ["scheduled"] });
+    assert.deepEqual(left.map(({ leaseUntilMs }) => leaseUntilMs), [null, null, null]);
   });
 
   it("flush sends what is due and leaves the rest", async () => {

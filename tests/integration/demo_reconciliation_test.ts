@@ -4,12 +4,12 @@ import type { SqlClient } from "@atlast/bus";
 import type { NewRecord } from "@atlast/bus/ports";
 import { pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { PGlite } from "@electric-sql/pglite";
-import { checksOf } from "../../examples/demo/checks.ts";
-import { reconcile, type Reconciliation } from "../../examples/demo/reconciliation.ts";
+import { createChecks } from "../../examples/demo/reconciliation/checks.ts";
+import { reconcile, type Reconciliation } from "../../examples/demo/reconciliation/reconcile.ts";
 import { BANK_SQL } from "../../examples/demo/sql/bank.ts";
 import { ORDERS_SQL } from "../../examples/demo/sql/order_book.ts";
 import { INVENTORY_SQL } from "../../examples/demo/sql/stock_room.ts";
-import { sqlSide } from "../../examples/demo/sql/workplace.ts";
+import { sqlTableReader } from "../../examples/demo/sql/run_databases.ts";
 
 const PLACED = 5;
 
@@ -181,11 +181,11 @@ describe("the demo's reconciliation", () => {
       await tx.exec(damage);
       const client: SqlClient = { query: (text, params) => tx.query(text, params) };
       const sides = {
-        orders: sqlSide(client, "orders"),
-        inventory: sqlSide(client, "inventory"),
-        bank: sqlSide(client, "bank"),
+        orders: sqlTableReader(client, "orders"),
+        inventory: sqlTableReader(client, "inventory"),
+        bank: sqlTableReader(client, "bank"),
       };
-      const result = await reconcile({ sides, scratch: client }, PLACED);
+      const result = await reconcile({ readers: sides, scratch: client }, PLACED);
       await tx.rollback();
       return result;
     });
@@ -200,7 +200,7 @@ describe("the demo's reconciliation", () => {
   });
 
   test("has damage for every check", () => {
-    assert.deepEqual(Object.keys(DAMAGE).sort(), Object.keys(checksOf(PLACED)).sort());
+    assert.deepEqual(Object.keys(DAMAGE).sort(), Object.keys(createChecks(PLACED)).sort());
   });
 
   for (const [key, damages] of Object.entries(DAMAGE)) {

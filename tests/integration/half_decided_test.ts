@@ -97,3 +97,17 @@ describe("a half message of a bus with a fence", () => {
     assert.equal((await store.find("outbox", { id: "m", group: "" }))?.state, "succeeded");
   });
 });
+
+describe("an id that a message was published under", () => {
+  it("is none for a half message, though both say the same: nobody decided an operation", async () => {
+    const fence = memoryFence();
+    const { bus } = fixture([], { fence, transport: new FakeTransport() });
+    await bus.publish(Placed, { n: 1 }, { id: "m" });
+    for (const isSent of [false, true]) {
+      if (isSent) await bus.tick();
+      await assert.rejects(bus.prepare(Placed, { n: 1 }, { id: "m" }), { code: "id_conflict" });
+    }
+    assert.equal((await bus.prepare(Placed, { n: 1 }, { id: "n" })).state, "prepared");
+    assert.equal((await bus.prepare(Placed, { n: 1 }, { id: "n" })).state, "prepared");
+  });
+});

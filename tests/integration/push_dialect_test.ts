@@ -15,8 +15,9 @@ import {
 import { createApp, verifyAny } from "../../edge/mod.ts";
 import { createStatelessApp, NonRetryable, subscribe } from "../../edge/stateless/mod.ts";
 import { openApiDocument } from "../../edge/openapi/mod.ts";
-import { Placed } from "../support/bus_fixture.ts";
+import { fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
 import { NOW_MS } from "../support/manual_clock.ts";
 
 /**
@@ -71,6 +72,42 @@ function task(attempt: number, body = `{"n":1}`): RequestInit {
     body,
   };
 }
+
+describe("an answer to a push provider", () => {
+  for (const deadLetters of [true, false]) {
+    it(`has no word of what failed, with dead letters ${deadLetters}`, async () => {
+      const result = { kind: "failed", duplicate: false, reason: "the secret words" } as const;
+      const verify: Verify = (request) => ({
+        ok: true,
+        principal: { name: "tasks", kind: "push_provider" },
+        push: { ...PUSH, url: request.url },
+        dialect: { ...cloudTasks, deadLetters },
+      });
+      const app = createApp(new FakeReceiver(() => result), { verify });
+      const response = await app.request("/deliver", task(1));
+      const said = `${JSON.stringify([...response.headers])} ${await response.text()}`;
+      assert.doesNotMatch(said, /secret/);
+    });
+  }
+});
+
+describe("a push provider that does not sign headers", () => {
+  it("publishes nothing, as anyone could have named it", async () => {
+    const { bus, store } = fixture([], { transport: new FakeTransport() });
+    const verifyWith = (bindsHeaders: boolean): Verify => (request) => ({
+      ok: true,
+      principal: { name: "tasks", kind: "push_provider" },
+      push: { ...PUSH, url: request.url, bindsHeaders },
+      dialect: cloudTasks,
+    });
+    for (const [bindsHeaders, status, stored] of [[false, 403, 0], [true, 201, 1]] as const) {
+      const verify = verifyWith(bindsHeaders);
+      const app = createApp(bus, { verify, publish: { verify, names: ["#"] } });
+      assert.equal((await app.request("/publish", task(1))).status, status);
+      assert.equal((await store.list({ box: "outbox", limit: 9 })).length, stored);
+    }
+  });
+});
 
 describe("the dialect of another push provider, Cloud Tasks", () => {
   const answers: [DeliveryResult, number][] = [

@@ -364,6 +364,30 @@ describe("what QStash gives up", () => {
     }]);
   });
 
+  it("comes with the message only if that is whole, and the one that was given up", async () => {
+    const none = [undefined, undefined, undefined];
+    const reports: DeadLetter[] = [];
+    const bus = Object.assign(new FakeReceiver(), {
+      deadLetter: (report: DeadLetter) => {
+        reports.push(report);
+        return Promise.resolve("unknown" as const);
+      },
+    });
+    const app = createApp(bus, { verify: () => ({ ok: true }), deadLetters: { verify: pushed } });
+    for (const [id, text] of [["m", "{}"], ["m", "{"], ["m", "{} "], ["other", "{}"]] as const) {
+      const sourceHeader = {
+        "X-Atlast-Sent": ["2 m"],
+        "Cap-Msg-Id": [id],
+        "Cap-Msg-Name": ["order.placed"],
+        "Content-Type": ["application/json"],
+      };
+      const body = JSON.stringify({ dlqId: "1-0", sourceHeader, sourceBody: btoa(text) });
+      await app.request("/dead-letter", { method: "POST", headers: AS_QSTASH, body });
+    }
+    assert.deepEqual(reports.map(({ id }) => id), ["m", "m", "m", "m"]);
+    assert.deepEqual(reports.map(({ message }) => message?.id), ["m", ...none]);
+  });
+
   it("is wanted again later while the message is being sent", async () => {
     const bus = Object.assign(new FakeReceiver(), {
       deadLetter: () => Promise.resolve("sending" as const),

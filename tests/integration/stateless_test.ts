@@ -485,3 +485,30 @@ describe("a bus and a subscriber without a store", () => {
 function answerOf(kind: "reply" | "failure", group: string): Promise<string> {
   return answerId({ kind, requestId: "m-1", responder: "stateless", group, round: 1 });
 }
+
+describe("the redact option of a subscriber without a store", () => {
+  it("holds for what its observer and the publisher are told", async () => {
+    const words = () => {
+      throw new NonRetryable("of secret");
+    };
+    const passing = () => {
+      throw new Error("of secret");
+    };
+    const Stuck = defineMessage("order.stuck", { body: failureReport });
+    for (const handler of [words, passing]) {
+      const { deliver, observed, transport } = stateless(
+        [subscribe(Placed, { group: "g" }, handler)],
+        {
+          redact: (text) => text.replaceAll("secret", "***"),
+          failureDetail: "reason",
+          callbackNames: ["#"],
+        },
+      );
+      await deliver(1, { "atlast-failure-callback-name": Stuck.name });
+      const kind = handler === words ? "failed" : "retrying";
+      assert.match(observed.all(kind)[0]?.reason ?? "", /of \*\*\*/);
+      assert.equal(transport.messages.length, handler === words ? 1 : 0);
+      assert.doesNotMatch(JSON.stringify([observed.events, transport.messages]), /secret/);
+    }
+  });
+});

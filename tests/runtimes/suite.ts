@@ -11,7 +11,7 @@ import { serveQstashEmulator } from "../../devtools/qstash_emulator/mod.ts";
 import { createClient } from "../../client/mod.ts";
 import type { Message } from "../../core/message/message.ts";
 import { OrderPaid, ParcelLabelled, ReserveStock } from "../../examples/shop/contracts.ts";
-import { LABEL_CONTENT_TYPE, labelOf } from "../../examples/shop/label.ts";
+import { createLabel, LABEL_CONTENT_TYPE } from "../../examples/shop/label.ts";
 import { Gate } from "../support/gate.ts";
 import { signingKey, testMessage } from "../support/http.ts";
 import type { Runtime } from "../support/runtimes/runtime.ts";
@@ -114,7 +114,7 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
       assert.deepEqual([paid.status, await paid.json()], [201, { outcome: "committed" }]);
       await shop.untilTicked("order 51 is shipped", () => isOrder(shop, 51, "shipped"));
       const label = await get(shop, "orders", "/orders/51/label");
-      assert.deepEqual(new Uint8Array(await label.arrayBuffer()), labelOf(51));
+      assert.deepEqual(new Uint8Array(await label.arrayBuffer()), createLabel(51));
     });
 
     check("keep every byte of a binary body", async () => {
@@ -173,7 +173,7 @@ export function runtimeSuite(runtime: Runtime, unavailable: string | false): voi
         await pay(shop, 71);
         await shop.untilTicked("order 71 is shipped", () => isOrder(shop, 71, "shipped"));
         const label = await get(shop, "orders", "/orders/71/label");
-        assert.deepEqual(new Uint8Array(await label.arrayBuffer()), labelOf(71));
+        assert.deepEqual(new Uint8Array(await label.arrayBuffer()), createLabel(71));
         await emulator.idle();
       } finally {
         await close();

@@ -4,33 +4,33 @@ import * as fc from "fast-check";
 import { readArguments, UsageError } from "../../examples/demo/arguments.ts";
 import { DeductQty, MarkStatus, PaymentTaken, ReturnQty } from "../../examples/demo/contracts.ts";
 import {
-  faultPlan,
   handlerFault,
-  killsOf,
+  listFaults,
   paymentFault,
+  planKills,
   transportFault,
-} from "../../examples/demo/fault_plan.ts";
+} from "../../examples/demo/faults/fault_plan.ts";
 import {
-  accountsFor,
-  orderPlan,
-  stockFor,
+  createAccounts,
+  createStock,
+  planOrders,
   UNIT_PRICE_CENTS,
 } from "../../examples/demo/order_plan.ts";
-import { paymentIdOf, paymentOf } from "../../examples/demo/payment_id.ts";
+import { createPaymentId, parsePaymentId } from "../../examples/demo/services/payment_id.ts";
 import { holds } from "../support/property.ts";
 
 const SEEDS = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 
 describe("the demo's fault plan", () => {
   test("is the same for the same seed, and another for another", () => {
-    assert.deepEqual(faultPlan(7, 300), faultPlan(7, 300));
-    assert.notDeepEqual(faultPlan(7, 300), faultPlan(8, 300));
+    assert.deepEqual(listFaults(7, 300), listFaults(7, 300));
+    assert.notDeepEqual(listFaults(7, 300), listFaults(8, 300));
   });
 
   test("has faults of every kind in a run of 300 orders", () => {
     holds(
       fc.property(SEEDS, (seed) => {
-        const plan = faultPlan(seed, 300).join("\n");
+        const plan = listFaults(seed, 300).join("\n");
         for (
           const kind of [
             "lost",
@@ -39,7 +39,7 @@ describe("the demo's fault plan", () => {
             "before",
             "after",
             "rolled_back",
-            "unheard",
+            "outcome_lost",
           ]
         ) {
           assert.match(plan, new RegExp(`^${kind} `, "m"));
@@ -50,9 +50,9 @@ describe("the demo's fault plan", () => {
   });
 
   test("does not depend on what was asked before", () => {
-    const backwards = orderPlan(7, 100).map(({ orderId }) => 101 - orderId)
+    const backwards = planOrders(7, 100).map(({ orderId }) => 101 - orderId)
       .map((orderId) => transportFault(7, DeductQty.name, orderId, 1)).reverse();
-    const forwards = orderPlan(7, 100)
+    const forwards = planOrders(7, 100)
       .map(({ orderId }) => transportFault(7, DeductQty.name, orderId, 1));
     assert.deepEqual(backwards, forwards);
   });
@@ -70,10 +70,10 @@ describe("the demo's fault plan", () => {
   test("kills at orders that get that far in their first attempt", () => {
     holds(
       fc.property(SEEDS, (seed) => {
-        const kills = killsOf(seed, 60);
+        const kills = planKills(seed, 60);
         assert.deepEqual(kills.map(({ step }) => step), ["prepared", "deducted", "paid"]);
         for (const { order, step } of kills) {
-          assert.equal(orderPlan(seed, 60)[order - 1]?.kind, "ordinary");
+          assert.equal(planOrders(seed, 60)[order - 1]?.kind, "ordinary");
           const fault = step === "deducted"
             ? handlerFault(seed, DeductQty.name, order, 1)
             : paymentFault(seed, order, 1);
@@ -86,19 +86,19 @@ describe("the demo's fault plan", () => {
 
   test("kills nobody where no order is fit for it", () => {
     const seed = 7;
-    const first = orderPlan(seed, 50).findIndex(({ kind }) => kind === "ordinary");
-    assert.deepEqual(killsOf(seed, first), []);
+    const first = planOrders(seed, 50).findIndex(({ kind }) => kind === "ordinary");
+    assert.deepEqual(planKills(seed, first), []);
   });
 });
 
 describe("the demo's orders", () => {
   test("are of every kind, and as many succeed whatever comes first", () => {
-    const plan = orderPlan(7, 300);
+    const plan = planOrders(7, 300);
     const count = (kind: string) => plan.filter((order) => order.kind === kind).length;
     assert.equal(count("poison"), 6);
     assert.equal(count("too_many"), 24);
     assert.equal(count("broke"), 12);
-    const stock = new Map(stockFor(plan).map(({ productId, qty }) => [productId, qty]));
+    const stock = new Map(createStock(plan).map(({ productId, qty }) => [productId, qty]));
     assert.equal(stock.get(4), Math.ceil(count("scarce") / 2));
     for (const { kind, productId, qty } of plan) {
       const inStock = stock.get(productId);
@@ -114,8 +114,8 @@ describe("the demo's orders", () => {
 
 describe("the demo's payments", () => {
   test("can be paid by every customer but the one who is broke", () => {
-    const plan = orderPlan(7, 300);
-    for (const { customerId, cents } of accountsFor(plan)) {
+    const plan = planOrders(7, 300);
+    for (const { customerId, cents } of createAccounts(plan)) {
       const own = plan.filter((order) => order.customerId === customerId);
       const payable = own.filter(({ kind }) => kind === "ordinary" || kind === "scarce");
       const broke = own.filter(({ kind }) => kind === "broke");
@@ -125,8 +125,8 @@ describe("the demo's payments", () => {
   });
 
   test("are known by their ids", () => {
-    assert.deepEqual(paymentOf(paymentIdOf(12, 3)), { orderId: 12, attempt: 3 });
-    assert.equal(paymentOf("return-12"), null);
+    assert.deepEqual(parsePaymentId(createPaymentId(12, 3)), { orderId: 12, attempt: 3 });
+    assert.equal(parsePaymentId("return-12"), null);
   });
 });
 
@@ -154,20 +154,20 @@ describe("the demo's arguments", () => {
 
   for (
     const [args, message] of [
-      [["--twice"], /Cannot use "--twice": want one of --once/],
+      [["--twice"], /Cannot use "--twice": must be one of --once/],
       [["60"], /Cannot use "60"/],
       [["--once=yes"], /Cannot use "--once"/],
       [["--seed"], /Cannot use --seed without a value/],
       [["--seed", "--once"], /Cannot use --seed without a value/],
-      [["--seed", "1", "--seed", "2"], /Cannot take --seed twice/],
-      [["--orders", "0"], /Cannot use --orders "0": want a whole number from 1/],
+      [["--seed", "1", "--seed", "2"], /Cannot use --seed twice/],
+      [["--orders", "0"], /Cannot use --orders "0": must be a whole number from 1/],
       [["--orders", "1.5"], /Cannot use --orders "1.5"/],
-      [["--store", "redis"], /Cannot use --store "redis": want sql or upstash-redis/],
+      [["--store", "redis"], /Cannot use --store "redis": must be sql or upstash-redis/],
       [
         ["--store=upstash-redis", "--database-url=postgres://me:secret@host/db"],
         /Cannot use --database-url with --store upstash-redis/,
       ],
-      [["--database-url", "mysql://me:secret@host"], /want postgres:/],
+      [["--database-url", "mysql://me:secret@host"], /must be postgres:/],
     ] as const
   ) {
     test(`refuse ${args.join(" ")}`, () => {

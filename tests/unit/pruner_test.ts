@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryStore } from "../../adapters/memory/mod.ts";
+import { memoryFence, memoryStore } from "../../adapters/memory/mod.ts";
 import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
+import { FENCE_RETENTION_MS } from "../../bus/half/prune_fence.ts";
 import { Pruner } from "../../bus/work/prune.ts";
 import { settingsOf } from "../../bus/settings/read_options.ts";
 import { FakeTransport } from "../support/fake_transport.ts";
@@ -57,5 +58,20 @@ describe("pruning", () => {
     const rest = pruner.run(clock.now() + BATCH_MS);
     assert.equal(await rest, BATCH);
     assert.equal(left(), BATCH);
+  });
+
+  it("keeps what a fence decided for a day, as no operation comes later than that", async () => {
+    const clock = new ManualClock();
+    const fence = memoryFence(() => clock.now());
+    for (const [id, ageMs] of [["old", 1], ["young", 0], ["new", -FENCE_RETENTION_MS]] as const) {
+      const atMs = clock.now() - FENCE_RETENTION_MS - ageMs;
+      await fence.transaction((tx) => fence.commit(id, atMs, tx));
+    }
+    const transport = new FakeTransport();
+    const settings = settingsOf({ store: memoryStore(), transport, clock, fence });
+    const keeper = { query: () => Promise.resolve(null) } as unknown as HalfKeeper;
+    await new Pruner(settings, keeper).run(Infinity);
+    const left = await fence.writtenBefore(Infinity, null, 9);
+    assert.deepEqual(left.map(({ id }) => id), ["young", "new"]);
   });
 });

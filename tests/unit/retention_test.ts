@@ -119,3 +119,12 @@ describe("the digest of a message", () => {
     }]);
   });
 });
+
+describe("the digest by which a message is known", () => {
+  it("is another one for each group and each id, however they are put together", async () => {
+    const keys = [["m", "g"], ["m", "h"], ["n", "g"], ["g", "m"], ["mg", ""], ["", "mg"]] as const;
+    const digests = await Promise.all(keys.map(([id, group]) => keyDigest({ id, group })));
+    assert.equal(new Set(digests).size, keys.length);
+    assert.equal(await keyDigest({ id: "m", group: "g" }), digests[0]);
+  });
+});

@@ -1,5 +1,5 @@
 /**
- * A run whose data is in Upstash Redis.
+ * Opens the databases of a run in Upstash Redis.
  *
  * @module
  */
@@ -10,41 +10,41 @@ import {
   type UpstashRedisTransaction,
 } from "@atlast/bus/upstash-redis";
 import { Redis } from "@upstash/redis";
-import type { Backend } from "../business.ts";
+import type { Backend } from "../services/business_data.ts";
 import { openAccounts, redisBank } from "./bank.ts";
 import { redisOrderBook } from "./order_book.ts";
 import { fillStock, redisStockRoom } from "./stock_room.ts";
 
-/** Where a database is, over REST. */
+/** The REST address of a database. */
 export interface RedisAddress {
   readonly url: string;
   readonly token: string;
 }
 
 /**
- * Each database is one of Redis. The store has no transactions that a handler could write in, so that each handler
- * sees to it that it writes once; see {@link ./once.ts}.
+ * Each database is a Redis database. The store has no transactions for handlers, so each handler makes its
+ * writes happen once by itself; see {@link ./once.ts}.
  */
 export const REDIS: Backend<RedisAddress, UpstashRedisTransaction | undefined, RedisTransaction> = {
   rollsBack: false,
   async orders(address) {
-    const redis = clientOf(address);
-    return { ...await serviceData(redis), book: redisOrderBook(redis) };
+    const redis = createRedis(address);
+    return { ...await serviceData(redis), orderBook: redisOrderBook(redis) };
   },
   async inventory(address, stock) {
-    const redis = clientOf(address);
+    const redis = createRedis(address);
     await fillStock(redis, stock);
-    return { ...await serviceData(redis), room: redisStockRoom(redis) };
+    return { ...await serviceData(redis), stockRoom: redisStockRoom(redis) };
   },
   async bank(address, accounts) {
-    const redis = clientOf(address);
+    const redis = createRedis(address);
     await openAccounts(redis, accounts);
     return { bank: redisBank, fence: upstashRedisFence({ redis }), close };
   },
 };
 
 /** The official client. */
-export function clientOf({ url, token }: RedisAddress): Redis {
+export function createRedis({ url, token }: RedisAddress): Redis {
   return new Redis({ url, token, enableTelemetry: false });
 }
 
@@ -54,7 +54,7 @@ async function serviceData(redis: Redis) {
   return { store: upstashRedisStore({ redis }), engine: `Redis ${version} over REST`, close };
 }
 
-/** Over HTTP nothing is held open. */
+/** HTTP keeps no connection open. */
 function close(): Promise<void> {
   return Promise.resolve();
 }

@@ -1,7 +1,7 @@
 /**
- * Writes that happen once for a message, on a store without transactions. A handler there may run again for
- * the same message: when its process died, or its lease ended, between its writes and the mark that the
- * message is handled. So the writes, and what is remembered of them, are one script.
+ * Makes the writes of a handler happen once for a message, on a store without transactions. The handler may
+ * run again for the same message if its process died, or its lease expired, after its writes and before the
+ * message was settled. So one script does the writes and records that they are done.
  *
  * @module
  */
@@ -17,10 +17,10 @@ export interface Writes {
   readonly args: readonly (string | number)[];
 }
 
-/** Longer than a message can come again. */
+/** How long the record is kept: longer than a message can be redelivered. */
 const REMEMBERED_S = 24 * 60 * 60;
 
-/** Runs the writes of a message's handler, or gives what they returned when they ran for it before. */
+/** Runs the writes of a message's handler, or returns what they returned when they ran for it before. */
 export async function once(redis: Redis, messageId: string, writes: Writes): Promise<string> {
   const { script, keys, args } = writes;
   const result = await redis.eval<(string | number)[], string | null>(

@@ -1,16 +1,17 @@
 /**
  * The order service's own data in Redis.
  *
- * An order is a hash `order:<id>`; `orders` lists their numbers, and `orders:counts` has how many stand where.
- * `orders:paying` has those that wait to be paid, with all that the cashier needs, so that its look is one command.
+ * An order is a hash `order:<id>`; `orders` lists their numbers, and `orders:counts` counts them by status.
+ * `orders:paying` has those that wait to be paid, with all that the payment loop needs, so that it reads them
+ * with one command.
  * `wallets:reserved` and `wallets:spent` have cents by customer.
  *
  * @module
  */
 import { redisTransaction, type UpstashRedisTransaction } from "@atlast/bus/upstash-redis";
 import type { Redis } from "@upstash/redis";
-import type { OrderBook, UnpaidOrder } from "../business.ts";
-import type { Row } from "../side.ts";
+import type { OrderBook, UnpaidOrder } from "../services/business_data.ts";
+import type { Row } from "../reconciliation/table_reader.ts";
 import { once, type Writes } from "./once.ts";
 
 const keyOf = (orderId: number): string => `order:${orderId}`;
@@ -44,12 +45,12 @@ const END = `
   redis.call("HINCRBY", KEYS[4], customer, "-" .. cents)
   if ARGV[2] == "succeeded" then redis.call("HINCRBY", KEYS[5], customer, cents) end`;
 
-/** Only one that still waits to be paid; its end and its message take place together. */
+/** Ends an order only if it still waits to be paid, in one transaction with the message. */
 const GIVE_UP = `
   if redis.call("HGET", KEYS[1], "status") ~= "paying" then return cancel("ended") end
   ${END}`;
 
-/** Nobody may have tried again in between. */
+/** Does nothing if another attempt was started meanwhile. */
 const PAY_AGAIN = `
   local paying = redis.call("HGET", KEYS[2], ARGV[1])
   if not paying then return 0 end
@@ -76,42 +77,42 @@ export function redisOrderBook(redis: Redis): OrderBook<UpstashRedisTransaction 
       });
       return committed;
     },
-    async toPay(orderId, { message }) {
+    async markPayable(orderId, { message }) {
       await once(redis, message.id, {
         script: TO_PAY,
         keys: [keyOf(orderId), "orders:paying", "orders:counts"],
         args: [orderId],
       });
     },
-    async end(orderId, failure, { message }) {
-      await once(redis, message.id, endOf(END, orderId, failure));
+    async endOrder(orderId, failure, { message }) {
+      await once(redis, message.id, createEnd(END, orderId, failure));
     },
-    async endOf(messageId, failure, { message }) {
+    async endOrderOf(messageId, failure, { message }) {
       const orderId = await redis.get<number>(keyOfMessage(messageId));
-      if (orderId !== null) await once(redis, message.id, endOf(END, orderId, failure));
+      if (orderId !== null) await once(redis, message.id, createEnd(END, orderId, failure));
     },
-    async unpaid() {
+    async listUnpaid() {
       const paying = await redis.hgetall<Record<string, UnpaidOrder>>("orders:paying");
       return Object.values(paying ?? {});
     },
-    async payAgain({ orderId, attempt }) {
+    async startNextPayment({ orderId, attempt }) {
       await redis.eval(PAY_AGAIN, [keyOf(orderId), "orders:paying"], [orderId, attempt]);
     },
-    async giveUp(_bus, { orderId }, failure, publish) {
+    async failUnpaid(_bus, { orderId }, failure, publish) {
       const tx = redisTransaction(redis);
       await publish(tx);
-      await tx.commit(endOf(GIVE_UP, orderId, failure));
+      await tx.commit(createEnd(GIVE_UP, orderId, failure));
     },
     get: (orderId) => redis.hgetall<Record<string, string | number>>(keyOf(orderId)),
-    async counts() {
+    async countByStatus() {
       const counts = await redis.hgetall<Record<string, number>>("orders:counts");
       return Object.entries(counts ?? {}).map(([status, orders]) => ({ status, orders }));
     },
   };
 }
 
-/** Every order there is. */
-export async function ordersOf(redis: Redis): Promise<Row[]> {
+/** Reads every order. */
+export async function readOrders(redis: Redis): Promise<Row[]> {
   const ids = await redis.lrange<number>("orders", 0, -1);
   if (ids.length === 0) return [];
   const pipeline = redis.pipeline();
@@ -120,7 +121,7 @@ export async function ordersOf(redis: Redis): Promise<Row[]> {
   return orders.filter((order) => order !== null);
 }
 
-function endOf(script: string, orderId: number, failure: string | null): Writes {
+function createEnd(script: string, orderId: number, failure: string | null): Writes {
   return {
     script,
     keys: [

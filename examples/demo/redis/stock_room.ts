@@ -2,16 +2,16 @@
  * The inventory service's own data in Redis.
  *
  * `stock:names`, `stock:initial` and `stock:qty` are hashes by product. What was deducted for an order is in the list
- * `deductions:<order>`, what came back below zero, and `deductions` is the set of those orders. Nothing there keeps an
- * order from being deducted twice: that is left to {@linkcode once}, so that the reconciliation can find out.
+ * `deductions:<order>`, returned goods as a negative deduction, and `deductions` is the set of those orders.
+ * Nothing here keeps an order from being deducted twice: {@linkcode once}, does, and the reconciliation finds out whether it did.
  *
  * @module
  */
 import type { UpstashRedisTransaction } from "@atlast/bus/upstash-redis";
 import type { Redis } from "@upstash/redis";
-import type { StockRoom } from "../business.ts";
+import type { StockRoom } from "../services/business_data.ts";
 import type { Product } from "../order_plan.ts";
-import type { Row } from "../side.ts";
+import type { Row } from "../reconciliation/table_reader.ts";
 import { once } from "./once.ts";
 
 const DEDUCT = `
@@ -45,18 +45,18 @@ export function redisStockRoom(redis: Redis): StockRoom<UpstashRedisTransaction 
       });
       return result === "deducted";
     },
-    async takeBack(orderId, { message }) {
+    async returnGoods(orderId, { message }) {
       await once(redis, message.id, {
         script: TAKE_BACK,
         keys: ["stock:qty", `deductions:${orderId}`],
         args: [],
       });
     },
-    list: () => stockOf(redis),
+    list: () => readStock(redis),
   };
 }
 
-/** Puts products into stock that are not there yet. */
+/** Puts the products that do not exist into stock. */
 export async function fillStock(redis: Redis, stock: readonly Product[]): Promise<void> {
   const pipeline = redis.pipeline();
   for (const { productId, name, qty } of stock) {
@@ -68,7 +68,7 @@ export async function fillStock(redis: Redis, stock: readonly Product[]): Promis
 }
 
 /** What is in stock. */
-export async function stockOf(redis: Redis): Promise<Row[]> {
+export async function readStock(redis: Redis): Promise<Row[]> {
   const [names, initial, qty] = await Promise.all([
     redis.hgetall<Record<string, string>>("stock:names"),
     redis.hgetall<Record<string, number>>("stock:initial"),
@@ -82,8 +82,8 @@ export async function stockOf(redis: Redis): Promise<Row[]> {
   }));
 }
 
-/** What was deducted, and what came back. */
-export async function deductionsOf(redis: Redis): Promise<Row[]> {
+/** Reads what was deducted and what was returned. */
+export async function readDeductions(redis: Redis): Promise<Row[]> {
   const orders = await redis.smembers<number[]>("deductions");
   if (orders.length === 0) return [];
   const pipeline = redis.pipeline();

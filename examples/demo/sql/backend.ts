@@ -1,24 +1,24 @@
 /**
- * A run whose data is in SQL.
+ * Opens the databases of a run in SQL.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { Backend } from "../business.ts";
+import type { Backend } from "../services/business_data.ts";
 import { BANK_SQL, sqlBank } from "./bank.ts";
 import { type Database, execute, openDatabase, type SqlAddress } from "./database.ts";
 import { ORDERS_SQL, sqlOrderBook } from "./order_book.ts";
 import { INVENTORY_SQL, sqlStockRoom } from "./stock_room.ts";
 
-/** Opens databases, and makes their tables. */
+/** Opens databases and creates their tables. */
 export const SQL: Backend<SqlAddress, SqlClient, SqlClient> = {
   rollsBack: true,
   async orders(address) {
-    const database = await opened(address, ORDERS_SQL);
-    return { ...await serviceData(database), book: sqlOrderBook(database) };
+    const database = await openWithTables(address, ORDERS_SQL);
+    return { ...await serviceData(database), orderBook: sqlOrderBook(database) };
   },
   async inventory(address, stock) {
-    const database = await opened(address, INVENTORY_SQL);
+    const database = await openWithTables(address, INVENTORY_SQL);
     for (const { productId, name, qty } of stock) {
       await database.query(
         `insert into stock (product_id, name, initial_qty, qty) values ($1, $2, $3, $3)
@@ -26,10 +26,10 @@ export const SQL: Backend<SqlAddress, SqlClient, SqlClient> = {
         [productId, name, qty],
       );
     }
-    return { ...await serviceData(database), room: sqlStockRoom(database) };
+    return { ...await serviceData(database), stockRoom: sqlStockRoom(database) };
   },
   async bank(address, accounts) {
-    const database = await opened(address, BANK_SQL);
+    const database = await openWithTables(address, BANK_SQL);
     for (const { customerId, cents } of accounts) {
       await database.query(
         `insert into accounts (customer_id, opening_cents, balance_cents) values ($1, $2, $2)
@@ -41,7 +41,7 @@ export const SQL: Backend<SqlAddress, SqlClient, SqlClient> = {
   },
 };
 
-async function opened(address: SqlAddress, tables: string): Promise<Database> {
+async function openWithTables(address: SqlAddress, tables: string): Promise<Database> {
   const database = await openDatabase(address);
   await execute(database, tables);
   return database;

@@ -1,15 +1,15 @@
 /**
- * The bank in SQL: the customers' accounts and what was taken from them, in a database of its own, which no
- * transaction of the order service's database reaches.
+ * The bank in SQL: the customers' accounts and what was taken from them, in a database of its own. No transaction of the
+ * order service's database includes it.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import { type Bank, NotEnoughMoney } from "../business.ts";
+import { type Bank, NotEnoughMoney } from "../services/business_data.ts";
 
 /**
- * The bank's own tables. No unique key keeps a payment from being taken twice: that is left to the
- * fence, so that the reconciliation can find out whether it was.
+ * The bank's own tables. No unique key keeps a payment from being taken twice: the fence does, and the
+ * reconciliation finds out whether it did.
  */
 export const BANK_SQL: string = `
 create table if not exists accounts (
@@ -24,7 +24,7 @@ create table if not exists payments (
   cents integer not null
 );`;
 
-/** The bank; all it needs is in the transaction. */
+/** The bank. It needs only the transaction. */
 export const sqlBank: Bank<SqlClient> = {
   async take(tx, { paymentId, orderId, customerId, cents }) {
     const taken = await tx.query(

@@ -1,6 +1,6 @@
 /**
- * A database, PGlite or Postgres, in one shape: `query(text, params)`, and a store and a fence whose
- * transactions have it too.
+ * Opens a database, PGlite or Postgres, with the same interface: `query(text, params)`, and a store and a
+ * fence whose transactions have it too.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { openPglite, pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { fromPostgresJs, postgresFence, postgresStore } from "@atlast/bus/postgres";
 import postgres from "postgres";
 
-/** Where a database is. Its own tables and those of the store or the fence are in the same schema. */
+/** The address of a database. Business tables and those of the store or the fence share a schema. */
 export type SqlAddress =
   | { readonly kind: "pglite"; readonly folder: string; readonly schema: string }
   | { readonly kind: "postgres"; readonly url: string; readonly schema: string };
@@ -26,7 +26,7 @@ export interface Database extends SqlClient {
 
 type Transactional = Pick<Store<postgres.TransactionSql>, "transaction">;
 
-/** Opens a database and makes its schema the one that unqualified names are looked up in. */
+/** Opens a database and sets its search path to the schema. */
 export async function openDatabase(
   address: SqlAddress,
   { connections = 10 }: { connections?: number } = {},
@@ -70,7 +70,7 @@ export async function execute(client: SqlClient, script: string): Promise<void> 
   }
 }
 
-/** The same store or fence, whose transactions are handed out in the shape that PGlite's have by themselves. */
+/** Wraps a store or fence of postgres.js so that its transactions are `SqlClient`s, as PGlite's are. */
 function withSqlClients<Part extends object>(part: Transactional): Part {
   return new Proxy(part, {
     get(target, name) {

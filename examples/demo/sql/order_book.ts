@@ -1,13 +1,14 @@
 /**
- * The order service's own tables. What a handler writes goes with its transaction, so it happens once.
+ * The order service's own tables. A handler writes in its transaction, so that its writes happen
+ * once.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { OrderBook, UnpaidOrder } from "../business.ts";
-import type { Row } from "../side.ts";
+import type { OrderBook, UnpaidOrder } from "../services/business_data.ts";
+import type { Row } from "../reconciliation/table_reader.ts";
 
-/** `payment_attempt` counts the tries to pay an order; 0 while none is due. */
+/** `payment_attempt` counts the attempts to pay an order; 0 before its payment is due. */
 export const ORDERS_SQL: string = `
 create table if not exists orders (
   order_id integer primary key,
@@ -46,20 +47,20 @@ export function sqlOrderBook(database: SqlClient): OrderBook<SqlClient> {
         await publish(tx);
         return true;
       }),
-    async toPay(orderId, { tx }) {
+    async markPayable(orderId, { tx }) {
       await tx.query(
         "update orders set status = 'paying', payment_attempt = 1 where order_id = $1",
         [orderId],
       );
     },
-    end: (orderId, failure, { tx }) => end(tx, orderId, failure),
-    async endOf(messageId, failure, { tx }) {
+    endOrder: (orderId, failure, { tx }) => end(tx, orderId, failure),
+    async endOrderOf(messageId, failure, { tx }) {
       const { rows } = await tx.query("select order_id from orders where message_id = $1", [
         messageId,
       ]);
       for (const { order_id } of rows as { order_id: number }[]) await end(tx, order_id, failure);
     },
-    async unpaid() {
+    async listUnpaid() {
       const { rows } = await database.query(
         `select order_id as "orderId", customer_id as "customerId", price_cents as "priceCents",
            payment_attempt as attempt
@@ -67,14 +68,14 @@ export function sqlOrderBook(database: SqlClient): OrderBook<SqlClient> {
       );
       return rows as UnpaidOrder[];
     },
-    async payAgain({ orderId, attempt }) {
+    async startNextPayment({ orderId, attempt }) {
       await database.query(
         `update orders set payment_attempt = payment_attempt + 1
          where order_id = $1 and payment_attempt = $2`,
         [orderId, attempt],
       );
     },
-    giveUp: (bus, { orderId }, failure, publish) =>
+    failUnpaid: (bus, { orderId }, failure, publish) =>
       bus.transaction(async (tx) => {
         await end(tx, orderId, failure);
         await publish(tx);
@@ -83,7 +84,7 @@ export function sqlOrderBook(database: SqlClient): OrderBook<SqlClient> {
       const { rows } = await database.query("select * from orders where order_id = $1", [orderId]);
       return (rows[0] as Row | undefined) ?? null;
     },
-    async counts() {
+    async countByStatus() {
       const { rows } = await database.query(
         "select status, count(*)::integer as orders from orders group by status order by status",
       );

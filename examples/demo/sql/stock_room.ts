@@ -1,15 +1,16 @@
 /**
- * The inventory service's own tables. What a handler writes goes with its transaction, so it happens once.
+ * The inventory service's own tables. A handler writes in its transaction, so that its writes
+ * happen once.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { StockRoom } from "../business.ts";
-import type { Row } from "../side.ts";
+import type { StockRoom } from "../services/business_data.ts";
+import type { Row } from "../reconciliation/table_reader.ts";
 
 /**
- * What comes back is a deduction below zero. No unique key keeps an order from being deducted twice: that is
- * left to the bus, so that the reconciliation can find out whether it was.
+ * Returned goods are a negative deduction. No unique key keeps an order from being deducted twice: the bus
+ * does, and the reconciliation finds out whether it did.
  */
 export const INVENTORY_SQL: string = `
 create table if not exists stock (
@@ -41,7 +42,7 @@ export function sqlStockRoom(database: SqlClient): StockRoom<SqlClient> {
       );
       return true;
     },
-    async takeBack(orderId, { tx }) {
+    async returnGoods(orderId, { tx }) {
       await tx.query(
         `with returned as (
            insert into deductions (order_id, product_id, qty)

@@ -1,16 +1,16 @@
 /**
  * What must hold of payments when a run has ended: the order service's database and the bank's agree,
- * though no transaction covers both. Queries as those of {@link ./checks.ts}.
+ * although no transaction covers both. The queries are like those of {@link ./checks.ts}.
  *
  * @module
  */
 import type { Check } from "./checks.ts";
-import { PaymentTaken } from "./contracts.ts";
+import { PaymentTaken } from "../contracts.ts";
 
-/** The message of a payment, in one of the order service's boxes. */
-const MESSAGE_IN = (box: string, paymentId: string) =>
-  `exists (select 1 from ${box} as told where told.id = ${paymentId}
-    and told.name = '${PaymentTaken.name}' and told.state = 'succeeded')`;
+/** Whether the message of a payment succeeded in one of the order service's boxes. */
+const DELIVERED_IN = (box: string, paymentId: string) =>
+  `exists (select 1 from ${box} as sent where sent.id = ${paymentId}
+    and sent.name = '${PaymentTaken.name}' and sent.state = 'succeeded')`;
 
 /** Every check. */
 export const PAYMENT_CHECKS: Record<string, Check> = {
@@ -18,8 +18,8 @@ export const PAYMENT_CHECKS: Record<string, Check> = {
     claim: "every payment that was taken has its message, delivered and handled",
     about: "select count(*) as n from payments",
     broken: `select payment_id as what from payments
-      where not ${MESSAGE_IN("orders_outbox", "payment_id")}
-        or not ${MESSAGE_IN("orders_inbox", "payment_id")}`,
+      where not ${DELIVERED_IN("orders_outbox", "payment_id")}
+        or not ${DELIVERED_IN("orders_inbox", "payment_id")}`,
   },
   paid: {
     claim: "every order that succeeded was paid, by its customer and at its price",
@@ -47,7 +47,7 @@ export const PAYMENT_CHECKS: Record<string, Check> = {
       and not exists (select 1 from payments where payment_id = id)`,
   },
   fenced: {
-    claim: "the fence says of every payment what the bank's books and the message say",
+    claim: "the fence has the same outcome for every payment as the bank and the message",
     about: "select count(*) as n from fence",
     broken: `select coalesce(message_id, payment_id) as what
       from fence full join payments on payment_id = message_id

@@ -1,5 +1,5 @@
 /**
- * What the services of the shop are made of, and what they make.
+ * What the services of the shop are created from, and what each gives back.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Transport, Verify } from "@atlast/bus/http";
 import type postgres from "postgres";
 import type { Settings } from "./settings.ts";
 
-/** What a service is made of. */
+/** What a service is created from. */
 export interface ServiceParts {
   readonly settings: Settings;
   readonly sql: postgres.Sql;
@@ -17,15 +17,15 @@ export interface ServiceParts {
   readonly verify: Verify;
 }
 
-/** A service: its bus, if it has one, and what answers its requests. */
+/** A service: its bus, if it has one, and its web app. */
 export interface ServiceApp {
   readonly bus?: Bus<postgres.TransactionSql>;
   readonly app: { fetch(request: Request): Response | Promise<Response> };
-  /** Clean-up that is not the bus's; to be called now and then. */
+  /** Prunes what the bus does not: the fence of a service without a bus. Called once a day. */
   readonly prune?: () => Promise<unknown>;
 }
 
-/** When the services try again: the pause doubles up to an hour, for about a day. */
-export function retryOf({ RETRY_MS }: Settings): RetryPolicy {
+/** When a failed attempt is retried: the delay doubles up to an hour, for about a day. */
+export function createRetryPolicy({ RETRY_MS }: Settings): RetryPolicy {
   return { kind: "exponential", baseMs: RETRY_MS, capMs: 3_600_000, jitter: 0.2, maxAttempts: 36 };
 }

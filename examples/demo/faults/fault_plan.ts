@@ -1,19 +1,18 @@
 /**
- * Which faults happen, as decisions: the same for the same seed, order and attempt, whatever happens
- * around them.
+ * Decides which faults happen. The same seed, order and attempt always have the same fault.
  *
  * @module
  */
-import { chance } from "./chance.ts";
-import { DeductQty, MarkStatus, PaymentTaken, ReturnQty } from "./contracts.ts";
-import { orderPlan } from "./order_plan.ts";
-import type { ServiceName } from "./service_event.ts";
+import { seededRandom } from "./seeded_random.ts";
+import { DeductQty, MarkStatus, PaymentTaken, ReturnQty } from "../contracts.ts";
+import { planOrders } from "../order_plan.ts";
+import type { ServiceName } from "../services/service_event.ts";
 
 /** What a transport does to a message. */
 export type TransportFault =
-  /** It never leaves. */
+  /** It is never sent. */
   | "lost"
-  /** It arrives, but the sender does not learn of it and sends it again. */
+  /** It arrives, but the answer is lost, so that the sender sends it again. */
   | "answer_lost"
   /** It arrives twice. */
   | "doubled";
@@ -25,8 +24,8 @@ export type HandlerFault = "before" | "after";
 export type PaymentFault =
   /** The bank fails after its writes, and rolls them back. */
   | "rolled_back"
-  /** Its outcome never reaches the store that keeps the message. */
-  | "unheard";
+  /** Its outcome does not reach the store that keeps the message. */
+  | "outcome_lost";
 
 /** A service that is killed once, in the middle of an order. */
 export interface Kill {
@@ -35,16 +34,16 @@ export interface Kill {
   /** At which order. */
   readonly order: number;
   /**
-   * `deducted`: its goods are deducted, and that is not committed. `prepared`: its payment is prepared
-   * and not begun. `paid`: its payment is committed in the bank and not confirmed.
+   * `deducted`: its goods are deducted and not yet committed. `prepared`: its payment is prepared and not
+   * yet started. `paid`: its payment is committed in the bank and not yet confirmed.
    */
   readonly step: "deducted" | "prepared" | "paid";
 }
 
-/** Later attempts go well: these are faults that pass, and no order fails for them alone. */
+/** How many attempts can have a fault. Later ones have none, so that no order fails because of faults. */
 const FAULTY_ATTEMPTS = 2;
 
-/** How many in a hundred messages have each fault. */
+/** The share of messages with each fault, in percent. */
 const PERCENT = {
   lost: 6,
   answer_lost: 5,
@@ -52,7 +51,7 @@ const PERCENT = {
   before: 4,
   after: 4,
   rolled_back: 5,
-  unheard: 5,
+  outcome_lost: 5,
 };
 
 /** What the transport does to the message `name` of an order when it is sent for the `attempt`th time. */
@@ -62,7 +61,7 @@ export function transportFault(
   orderId: number,
   attempt: number,
 ): TransportFault | null {
-  return drawn(["lost", "answer_lost", "doubled"], seed, "transport", name, orderId, attempt);
+  return drawFault(["lost", "answer_lost", "doubled"], seed, "transport", name, orderId, attempt);
 }
 
 /** What the handler of the message `name` of an order does in its `attempt`th attempt. */
@@ -72,27 +71,35 @@ export function handlerFault(
   orderId: number,
   attempt: number,
 ): HandlerFault | null {
-  return drawn(["before", "after"], seed, "handler", name, orderId, attempt);
+  return drawFault(["before", "after"], seed, "handler", name, orderId, attempt);
 }
 
 /** What happens to the `attempt`th payment of an order. */
 export function paymentFault(seed: number, orderId: number, attempt: number): PaymentFault | null {
-  return drawn(["rolled_back", "unheard"], seed, "bank", PaymentTaken.name, orderId, attempt);
+  return drawFault(
+    ["rolled_back", "outcome_lost"],
+    seed,
+    "bank",
+    PaymentTaken.name,
+    orderId,
+    attempt,
+  );
 }
 
 /**
- * Who is killed at which order, in the order of the run: the order service early and late, the inventory
- * service in the middle, each at an order that has no other fault there. None where there is no such order.
+ * Plans the kills of a run: the order service early and late, the inventory service in the middle, each at
+ * an order without another fault. A kill is left out if there is no such order.
  */
-export function killsOf(seed: number, orders: number): Kill[] {
-  const ordinary = orderPlan(seed, orders).filter(({ kind }) => kind === "ordinary")
+export function planKills(seed: number, orders: number): Kill[] {
+  const ordinary = planOrders(seed, orders).filter(({ kind }) => kind === "ordinary")
     .map(({ orderId }) => orderId);
   const deducted = ordinary.filter((order) =>
     handlerFault(seed, DeductQty.name, order, 1) === null
   );
   const payable = ordinary.filter((order) => paymentFault(seed, order, 1) === null);
   const at = (fit: readonly number[], from: number, kill: Omit<Kill, "order">): Kill[] => {
-    const order = fit[Math.floor(fit.length * (from + 0.15 * chance(seed, "kill", kill.step)))];
+    const order =
+      fit[Math.floor(fit.length * (from + 0.15 * seededRandom(seed, "kill", kill.step)))];
     return order === undefined ? [] : [{ ...kill, order }];
   };
   return [
@@ -102,15 +109,15 @@ export function killsOf(seed: number, orders: number): Kill[] {
   ];
 }
 
-/** Every fault of a run: what the seed repeats. */
-export function faultPlan(seed: number, orders: number): string[] {
-  const faults = killsOf(seed, orders).map(({ service, order, step }) =>
+/** Lists every fault of a run in words. The same seed gives the same list. */
+export function listFaults(seed: number, orders: number): string[] {
+  const faults = planKills(seed, orders).map(({ service, order, step }) =>
     `kill ${service} at order ${order}, ${step}`
   );
   const add = (fault: string | null, name: string, orderId: number, attempt: number) => {
     if (fault !== null) faults.push(`${fault} ${name} of order ${orderId}, attempt ${attempt}`);
   };
-  for (const { orderId } of orderPlan(seed, orders)) {
+  for (const { orderId } of planOrders(seed, orders)) {
     for (let attempt = 1; attempt <= FAULTY_ATTEMPTS; attempt++) {
       for (const { name } of [DeductQty, MarkStatus, PaymentTaken, ReturnQty]) {
         add(transportFault(seed, name, orderId, attempt), name, orderId, attempt);
@@ -122,7 +129,7 @@ export function faultPlan(seed: number, orders: number): string[] {
   return faults;
 }
 
-function drawn<Fault extends keyof typeof PERCENT>(
+function drawFault<Fault extends keyof typeof PERCENT>(
   faults: readonly Fault[],
   seed: number,
   where: string,
@@ -131,7 +138,7 @@ function drawn<Fault extends keyof typeof PERCENT>(
   attempt: number,
 ): Fault | null {
   if (attempt > FAULTY_ATTEMPTS) return null;
-  let left = chance(seed, where, name, orderId, attempt) * 100;
+  let left = seededRandom(seed, where, name, orderId, attempt) * 100;
   for (const fault of faults) {
     left -= PERCENT[fault];
     if (left < 0) return fault;

@@ -1,34 +1,34 @@
 /**
- * A Redis database as the reconciliation reads it.
+ * Reads a Redis database as tables, for the reconciliation.
  *
  * @module
  */
 import type { ListQuery } from "@atlast/bus/ports";
 import { upstashRedisFence, upstashRedisStore } from "@atlast/bus/upstash-redis";
 import type { Redis } from "@upstash/redis";
-import type { Row, Side } from "../side.ts";
-import { accountsOf } from "./bank.ts";
-import { ordersOf } from "./order_book.ts";
-import { deductionsOf, stockOf } from "./stock_room.ts";
+import type { Row, TableReader } from "../reconciliation/table_reader.ts";
+import { readAccounts } from "./bank.ts";
+import { readOrders } from "./order_book.ts";
+import { readDeductions, readStock } from "./stock_room.ts";
 
-/** How much is read at once. */
+/** How many records are read at once. */
 const PAGE = 200;
 
 /** The tables, by the names they have in SQL. */
 const TABLES: Readonly<Record<string, (redis: Redis) => Promise<readonly Row[]>>> = {
-  orders: ordersOf,
-  wallets: walletsOf,
-  stock: stockOf,
-  deductions: deductionsOf,
-  accounts: accountsOf,
+  orders: readOrders,
+  wallets: readWallets,
+  stock: readStock,
+  deductions: readDeductions,
+  accounts: readAccounts,
   payments: (redis) => redis.lrange<Row>("payments", 0, -1),
-  fence: fenceOf,
-  outbox: (redis) => recordsOf(redis, "outbox"),
-  inbox: (redis) => recordsOf(redis, "inbox"),
+  fence: readFence,
+  outbox: (redis) => readRecords(redis, "outbox"),
+  inbox: (redis) => readRecords(redis, "inbox"),
 };
 
-/** Reads what there is, as rows. */
-export function redisSide(redis: Redis): Side {
+/** Reads the tables of a Redis database. */
+export function redisTableReader(redis: Redis): TableReader {
   return {
     async readAll(table, columns) {
       const rows = await TABLES[table]!(redis);
@@ -41,7 +41,7 @@ export function redisSide(redis: Redis): Side {
   };
 }
 
-async function walletsOf(redis: Redis): Promise<Row[]> {
+async function readWallets(redis: Redis): Promise<Row[]> {
   const [reserved, spent] = await Promise.all([
     redis.hgetall<Record<string, number>>("wallets:reserved"),
     redis.hgetall<Record<string, number>>("wallets:spent"),
@@ -53,7 +53,7 @@ async function walletsOf(redis: Redis): Promise<Row[]> {
   }));
 }
 
-async function fenceOf(redis: Redis): Promise<Row[]> {
+async function readFence(redis: Redis): Promise<Row[]> {
   const fence = upstashRedisFence({ redis });
   const rows = await fence.writtenBefore(Number.MAX_SAFE_INTEGER, null, Number.MAX_SAFE_INTEGER);
   const { signal } = new AbortController();
@@ -63,7 +63,7 @@ async function fenceOf(redis: Redis): Promise<Row[]> {
   })));
 }
 
-async function recordsOf(redis: Redis, box: "outbox" | "inbox"): Promise<Row[]> {
+async function readRecords(redis: Redis, box: "outbox" | "inbox"): Promise<Row[]> {
   const store = upstashRedisStore({ redis });
   const rows: Row[] = [];
   let query: ListQuery = { box, limit: PAGE };

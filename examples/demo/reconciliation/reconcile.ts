@@ -1,26 +1,25 @@
 /**
- * The reconciliation: do the databases agree? Every number is a query's; nothing that a process
- * remembers counts.
+ * Reconciles the databases after a run. Every number comes from a query, none from the memory of a process.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import { bothSides } from "./both_sides.ts";
-import { checksOf, LISTINGS, TOTALS } from "./checks.ts";
-import type { Row } from "./side.ts";
-import type { AllSides } from "./workplace.ts";
+import { copyTables } from "./copy_tables.ts";
+import { createChecks, LISTINGS, TOTALS } from "./checks.ts";
+import type { Row } from "./table_reader.ts";
+import type { OpenDatabases } from "../run_databases.ts";
 
-/** What came of a check. */
+/** The result of a check. */
 export interface CheckResult {
   /** What holds, or should. */
   readonly claim: string;
   /** How many things it is about. */
   readonly about: number;
-  /** What breaks it, in words; none when it holds. */
+  /** What breaks it, in words; empty if it holds. */
   readonly broken: readonly string[];
 }
 
-/** What the databases say. */
+/** The result of the reconciliation. */
 export interface Reconciliation {
   /** Tables to show, by heading. */
   readonly listings: Readonly<Record<string, readonly Row[]>>;
@@ -34,27 +33,27 @@ export interface Reconciliation {
   readonly holds: boolean;
 }
 
-/** Reconciles the databases after a run in which customers were told that `placed` orders are placed. */
+/** Reconciles the databases after a run in which `placed` orders were confirmed to customers. */
 export async function reconcile(
-  all: Omit<AllSides, "close">,
+  all: Omit<OpenDatabases, "close">,
   placed: number,
 ): Promise<Reconciliation> {
-  const both = await bothSides(all);
+  const both = await copyTables(all);
   const listings: Record<string, readonly Row[]> = {};
   for (const [heading, query] of Object.entries(LISTINGS)) {
-    listings[heading] = await rowsOf(both, query);
+    listings[heading] = await queryRows(both, query);
   }
   const checks: Record<string, CheckResult> = {};
-  for (const [key, { claim, about, broken }] of Object.entries(checksOf(placed))) {
-    const [counted] = await rowsOf(both, about);
-    const rows = await rowsOf(both, broken);
+  for (const [key, { claim, about, broken }] of Object.entries(createChecks(placed))) {
+    const [counted] = await queryRows(both, about);
+    const rows = await queryRows(both, broken);
     checks[key] = {
       claim,
       about: Number(counted?.["n"]),
       broken: rows.map(({ what }) => String(what)),
     };
   }
-  const [totals] = await rowsOf(both, TOTALS);
+  const [totals] = await queryRows(both, TOTALS);
   const brokenIn = (...keys: string[]) =>
     keys.reduce((sum, key) => sum + (checks[key]?.broken.length ?? 0), 0);
   return {
@@ -71,7 +70,7 @@ export async function reconcile(
   };
 }
 
-async function rowsOf(client: SqlClient, query: string): Promise<Row[]> {
+async function queryRows(client: SqlClient, query: string): Promise<Row[]> {
   const { rows } = await client.query(query);
   return rows as Row[];
 }

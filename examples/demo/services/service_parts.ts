@@ -1,13 +1,13 @@
 /**
- * What the two services are made of.
+ * What the two services are created from, and the service that results.
  *
  * @module
  */
 import type { Bus, BusOptions, Fence, Store, Transport } from "@atlast/bus";
 import type { Hono } from "hono";
-import type { Bank, OrderBook, StockRoom } from "./business.ts";
+import type { Bank, OrderBook, StockRoom } from "./business_data.ts";
 
-/** What a service is given. */
+/** What both services are created from. */
 export interface ServiceParts<Tx> {
   /** Its outbox and inbox, in its own database. */
   readonly store: Store<Tx>;
@@ -15,25 +15,25 @@ export interface ServiceParts<Tx> {
   readonly peerUrl: string;
   /** The keys that both services sign and verify with, in base64. */
   readonly signingKeys: readonly string[];
-  /** What a demo has and a real service does not: faults, and eyes on what happens. */
+  /** What a real service does not have: faults, and an observer for the event log. */
   readonly demo: {
-    /** Short pauses, an observer, handlers that crash. */
+    /** Short retry delays, an observer, and handlers that crash. */
     readonly settings: Partial<BusOptions<Tx, never>>;
-    /** A transport that loses and repeats. */
-    readonly disturb: (transport: Transport) => Transport;
+    /** Adds lost and doubled messages to a transport. */
+    readonly addFaults: (transport: Transport) => Transport;
   };
 }
 
-/** What the inventory service is given beside. */
+/** What the inventory service is created from as well. */
 export interface InventoryParts<Tx> extends ServiceParts<Tx> {
   /** Its own data. */
-  readonly room: StockRoom<Tx>;
+  readonly stockRoom: StockRoom<Tx>;
 }
 
-/** What the order service is given beside. */
+/** What the order service is created from as well. */
 export interface OrderParts<Tx, BankTx> extends ServiceParts<Tx> {
   /** Its own data. */
-  readonly book: OrderBook<Tx>;
+  readonly orderBook: OrderBook<Tx>;
   /** The bank. */
   readonly bank: Bank<BankTx>;
   /** The fence in the bank's database. */
@@ -48,6 +48,6 @@ export interface Service<Tx> {
   readonly bus: Pick<Bus<Tx>, "store" | "start" | "stop">;
   /** Its web app. */
   readonly app: Hono;
-  /** What it does beside, until the signal says stop. */
+  /** Other work, which runs until the signal aborts. */
   readonly work?: (signal: AbortSignal) => Promise<void>;
 }

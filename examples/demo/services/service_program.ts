@@ -1,30 +1,30 @@
 /**
- * One service as a process of its own. It reads what it is from the environment, tells what happens on
- * its standard output, and stops when its standard input ends or on SIGTERM.
+ * The program of a service process. It reads its configuration from the environment, writes events to
+ * standard output, and stops when its standard input ends or on SIGTERM.
  *
  * @module
  */
 import type { Store } from "@atlast/bus";
-import type { Backend, DatabaseName, ServiceData } from "./business.ts";
-import { crashing, disturbed, watching } from "./disturbance.ts";
-import type { Kill } from "./fault_plan.ts";
-import { inventoryService } from "./inventory.ts";
-import type { Account, Product } from "./order_plan.ts";
-import { orderService } from "./orders.ts";
-import { disturbedFence, losingOutcomes } from "./payment_disturbance.ts";
-import { REDIS } from "./redis/backend.ts";
+import type { Backend, DatabaseName, ServiceData } from "./business_data.ts";
+import { addHandlerFaults, addTransportFaults, observeBus } from "../faults/message_faults.ts";
+import type { Kill } from "../faults/fault_plan.ts";
+import { createInventoryService } from "./inventory_service.ts";
+import type { Account, Product } from "../order_plan.ts";
+import { createOrderService } from "./order_service.ts";
+import { addFenceFaults, addLostOutcomes } from "../faults/payment_faults.ts";
+import { REDIS } from "../redis/backend.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import type { Service, ServiceParts } from "./service_parts.ts";
-import { SQL } from "./sql/backend.ts";
-import type { Addresses } from "./workplace.ts";
+import { SQL } from "../sql/backend.ts";
+import type { Addresses } from "../run_databases.ts";
 
-/** Where a service finds its configuration: it holds keys, so it is no argument that all can see. */
+/** The environment variable with the configuration. It has keys, which an argument would show to all. */
 export const CONFIG_VARIABLE = "ATLAST_DEMO_SERVICE";
 
-/** How long a claim holds: so long do the messages of a killed process wait. */
+/** How long a lease lasts. The messages of a killed process wait until it expires. */
 export const LEASE_MS = 3_000;
 
-/** What a service is started with. */
+/** The configuration of a service. */
 export interface ServiceConfig {
   readonly name: ServiceName;
   readonly port: number;
@@ -32,18 +32,18 @@ export interface ServiceConfig {
   readonly signingKeys: readonly string[];
   readonly addresses: Addresses;
   readonly seed: number;
-  /** Where this process will be killed. */
+  /** At which steps this process will be killed. */
   readonly kills: readonly Kill[];
-  /** What the inventory begins with. */
+  /** The initial stock. */
   readonly stock: readonly Product[];
-  /** What the bank begins with. */
+  /** The initial accounts. */
   readonly accounts: readonly Account[];
 }
 
 const DRAIN_MS = 5_000;
-/** How many messages are looked at to tell how many a killed process held. */
-const MAX_HELD = 1_000;
-/** While the other service is away, its messages are tried for about a quarter of a minute. */
+/** How many messages are read to count those that a killed process had leased. */
+const MAX_LEASED = 1_000;
+/** A message to a service that is down is retried for about 15 seconds. */
 const SEND_RETRY = {
   kind: "exponential",
   baseMs: 200,
@@ -51,7 +51,7 @@ const SEND_RETRY = {
   maxAttempts: 20,
 } as const;
 
-/** Half messages are soon asked about: no payment takes as long as a second. */
+/** Check-backs come soon, because no payment takes as long as a second. */
 const CHECK = { immunityMs: 1_200, intervalMs: 500, unreachableMs: 500 };
 
 if (import.meta.main) await main();
@@ -60,10 +60,10 @@ async function main(): Promise<void> {
   const config = JSON.parse(Deno.env.get(CONFIG_VARIABLE) ?? "null") as ServiceConfig;
   // Ctrl-C reaches every process of the terminal; the demo stops its services in its own order.
   Deno.addSignalListener("SIGINT", () => {});
-  const asked = askedToStop();
+  const stopped = waitForStop();
   const { addresses } = config;
-  if (addresses.kind === "redis") await runOn(REDIS, addresses.at, config, asked);
-  else await runOn(SQL, addresses.at, config, asked);
+  if (addresses.kind === "redis") await runOn(REDIS, addresses.at, config, stopped);
+  else await runOn(SQL, addresses.at, config, stopped);
   Deno.exit(0);
 }
 
@@ -71,31 +71,31 @@ async function runOn<Address, Tx, BankTx extends object>(
   backend: Backend<Address, Tx, BankTx>,
   at: Readonly<Record<DatabaseName, Address>>,
   config: ServiceConfig,
-  asked: Promise<void>,
+  stopped: Promise<void>,
 ): Promise<void> {
-  if (config.name === "orders") await runOrders(backend, at, config, asked);
-  else await runInventory(backend, at, config, asked);
+  if (config.name === "orders") await runOrders(backend, at, config, stopped);
+  else await runInventory(backend, at, config, stopped);
 }
 
 async function runOrders<Address, Tx, BankTx extends object>(
   backend: Backend<Address, Tx, BankTx>,
   at: Readonly<Record<DatabaseName, Address>>,
   config: ServiceConfig,
-  asked: Promise<void>,
+  stopped: Promise<void>,
 ): Promise<void> {
   const { accounts, seed, kills } = config;
   const { bank, fence, close } = await backend.bank(at.bank, accounts);
   try {
     const data = await backend.orders(at.orders);
-    const service = orderService({
-      ...partsOf(config, backend, data),
-      store: losingOutcomes(data.store, seed, tell),
-      book: data.book,
+    const service = createOrderService({
+      ...createParts(config, backend, data),
+      store: addLostOutcomes(data.store, seed, emit),
+      orderBook: data.orderBook,
       bank,
-      fence: disturbedFence(fence, seed, kills, tell, backend),
+      fence: addFenceFaults(fence, seed, kills, emit, backend),
       ownUrl: `http://127.0.0.1:${config.port}/atlast/deliver`,
     });
-    await serve(config, data, service, asked);
+    await serve(config, data, service, stopped);
   } finally {
     await close();
   }
@@ -105,18 +105,18 @@ async function runInventory<Address, Tx, BankTx>(
   backend: Backend<Address, Tx, BankTx>,
   at: Readonly<Record<DatabaseName, Address>>,
   config: ServiceConfig,
-  asked: Promise<void>,
+  stopped: Promise<void>,
 ): Promise<void> {
   const data = await backend.inventory(at.inventory, config.stock);
-  const parts = { ...partsOf(config, backend, data), room: data.room };
-  await serve(config, data, inventoryService(parts), asked);
+  const parts = { ...createParts(config, backend, data), stockRoom: data.stockRoom };
+  await serve(config, data, createInventoryService(parts), stopped);
 }
 
 async function serve<Tx>(
   config: ServiceConfig,
   { store, engine, close }: ServiceData<Tx>,
   { bus, app, work }: Service<Tx>,
-  asked: Promise<void>,
+  stopped: Promise<void>,
 ): Promise<void> {
   app.get("/messages", async (c) => {
     const { store } = bus;
@@ -124,7 +124,7 @@ async function serve<Tx>(
   });
   try {
     await store.ready();
-    const held = await countHeld(store);
+    const leased = await countLeased(store);
     const { prepared: undecided } = await store.count("outbox");
     await bus.start();
     const server = Deno.serve(
@@ -133,8 +133,8 @@ async function serve<Tx>(
     );
     const ending = new AbortController();
     const working = work?.(ending.signal);
-    tell({ kind: "ready", engine, held, undecided });
-    await asked;
+    emit({ kind: "ready", engine, leased, undecided });
+    await stopped;
     ending.abort();
     await working;
     await server.shutdown();
@@ -144,13 +144,13 @@ async function serve<Tx>(
   }
 }
 
-function partsOf<Tx>(
+function createParts<Tx>(
   config: ServiceConfig,
   backend: { readonly rollsBack: boolean },
   { store }: ServiceData<Tx>,
 ): ServiceParts<Tx> {
   const { seed, kills, peerUrl, signingKeys } = config;
-  const { observe, watch } = watching<Tx>(tell);
+  const { observe, watch } = observeBus<Tx>(emit);
   return {
     store,
     peerUrl,
@@ -161,38 +161,38 @@ function partsOf<Tx>(
         retry: SEND_RETRY,
         check: CHECK,
         observe,
-        onConsume: [watch, crashing<Tx>(seed, kills, tell, backend)],
+        onConsume: [watch, addHandlerFaults<Tx>(seed, kills, emit, backend)],
       },
-      disturb: (transport) => disturbed(transport, seed, tell),
+      addFaults: (transport) => addTransportFaults(transport, seed, emit),
     },
   };
 }
 
-/** Messages that a process before this one had claimed and did not finish. */
-async function countHeld<Tx>(store: Store<Tx>): Promise<number> {
-  let held = 0;
+/** Counts the messages that an earlier process had claimed and not settled. */
+async function countLeased<Tx>(store: Store<Tx>): Promise<number> {
+  let leased = 0;
   for (const box of ["outbox", "inbox"] as const) {
-    const scheduled = await store.list({ box, states: ["scheduled"], limit: MAX_HELD });
-    held += scheduled.filter(({ leaseUntilMs }) => leaseUntilMs !== null).length;
+    const scheduled = await store.list({ box, states: ["scheduled"], limit: MAX_LEASED });
+    leased += scheduled.filter(({ leaseUntilMs }) => leaseUntilMs !== null).length;
   }
-  return held;
+  return leased;
 }
 
-/** Whoever started this process holds its standard input open; when that process ends, so does this one. */
-async function askedToStop(): Promise<void> {
+/** Waits for SIGTERM or the end of standard input, which the process that started this one keeps open. */
+async function waitForStop(): Promise<void> {
   const terminated = new Promise<void>((resolve) => {
     if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => resolve());
   });
   const ended = (async () => {
     for await (const _ of Deno.stdin.readable) {
-      // Nothing is said there.
+      // The content does not matter.
     }
   })();
   await Promise.race([terminated, ended]);
 }
 
-/** Written at once and whole, so that a kill loses nothing that was told. */
-function tell(event: ServiceEvent): void {
+/** Writes an event synchronously, so that a kill loses none. */
+function emit(event: ServiceEvent): void {
   const bytes = new TextEncoder().encode(`${JSON.stringify(event)}\n`);
   for (let at = 0; at < bytes.length;) at += Deno.stdout.writeSync(bytes.subarray(at));
 }

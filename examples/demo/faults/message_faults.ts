@@ -1,28 +1,28 @@
 /**
- * Faults and eyes for a service: a transport that loses and repeats, handlers that crash, and an observer
- * that tells what happens.
+ * Adds faults to the messages of a service: a transport that loses and doubles them, and handlers that
+ * crash. An observer reports what happens.
  *
  * @module
  */
 import type { BusEvent, ConsumeMiddleware, Message, SendResult, Transport } from "@atlast/bus";
 import type * as z from "zod";
-import { DeductQty, type MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "./contracts.ts";
+import { DeductQty, type MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "../contracts.ts";
 import { handlerFault, type Kill, transportFault } from "./fault_plan.ts";
-import type { ServiceEvent } from "./service_event.ts";
+import type { ServiceEvent } from "../services/service_event.ts";
 
-type Tell = (event: ServiceEvent) => void;
+type Emit = (event: ServiceEvent) => void;
 
-/** A transport over another that does to each message what the plan says. */
-export function disturbed(inner: Transport, seed: number, tell: Tell): Transport {
+/** Wraps a transport in one with the faults of the plan. */
+export function addTransportFaults(inner: Transport, seed: number, emit: Emit): Transport {
   const attempts = new Map<string, number>();
 
   function faultOf(message: Message) {
-    const order = orderOf(message);
+    const order = readOrderId(message);
     if (order === null) return null;
     const attempt = (attempts.get(message.id) ?? 0) + 1;
     attempts.set(message.id, attempt);
     const fault = transportFault(seed, message.name, order, attempt);
-    if (fault !== null) tell({ kind: fault, order });
+    if (fault !== null) emit({ kind: fault, order });
     return fault;
   }
 
@@ -38,46 +38,47 @@ export function disturbed(inner: Transport, seed: number, tell: Tell): Transport
       if (again.length > 0) await inner.send(again, signal);
       return messages.map((message, i): SendResult => {
         const fault = faults[i];
-        if (fault === "lost") return failed("The request was lost");
-        if (fault === "answer_lost") return failed("The answer was lost");
+        if (fault === "lost") return createFailure("The request was lost");
+        if (fault === "answer_lost") return createFailure("The answer was lost");
         return results[leaving.indexOf(message)] as SendResult;
       });
     },
   };
 }
 
-/** Handlers that crash as planned, whose writes are rolled back or not. Where a deduction is among the kills, the process is to be killed. */
-export function crashing<Tx>(
+/** Creates the middleware that makes handlers crash as planned. At the deduction of a planned kill it waits to
+ * be killed. */
+export function addHandlerFaults<Tx>(
   seed: number,
   kills: readonly Kill[],
-  tell: Tell,
+  emit: Emit,
   { rollsBack }: { readonly rollsBack: boolean },
 ): ConsumeMiddleware<Tx> {
   return async (body, { message, attempt }, next) => {
-    const order = orderOf(message);
+    const order = readOrderId(message);
     if (order === null) return await next(body);
     const fault = handlerFault(seed, message.name, order, attempt);
     if (fault === "before") {
-      tell({ kind: "crashed_before", order });
+      emit({ kind: "crashed_before", order });
       throw new Error("The handler crashed before its writes");
     }
     const reply = await next(body);
     if (fault === "after") {
-      tell({ kind: rollsBack ? "crashed_after" : "crashed_kept", order });
+      emit({ kind: rollsBack ? "crashed_after" : "crashed_kept", order });
       throw new Error("The handler crashed after its writes");
     }
     const kill = kills.find((own) => own.step === "deducted" && own.order === order);
     if (kill !== undefined && message.name === DeductQty.name) {
-      tell({ kind: "to_be_killed", ...kill });
+      emit({ kind: "to_be_killed", ...kill });
       await new Promise(() => {});
     }
     return reply;
   };
 }
 
-/** Tells what happens in a bus. Its events have no bodies, so which order they are about is noted before. */
-export function watching<Tx>(
-  tell: Tell,
+/** Reports what happens in a bus. Its events have no bodies, so the middleware notes the orders before. */
+export function observeBus<Tx>(
+  emit: Emit,
 ): { observe: (event: BusEvent) => void; watch: ConsumeMiddleware<Tx> } {
   const bodies = new Map<string, Partial<z.infer<typeof MarkStatus.body>>>();
   return {
@@ -88,37 +89,37 @@ export function watching<Tx>(
     observe(event) {
       switch (event.kind) {
         case "redelivered":
-          return tell({ kind: "redelivered" });
+          return emit({ kind: "redelivered" });
         case "error":
-          return tell({ kind: "error", text: `${event.during}: ${event.error}` });
+          return emit({ kind: "error", text: `${event.during}: ${event.error}` });
         case "retrying":
-          if (/cannot reach|in time/i.test(event.reason)) tell({ kind: "unreachable" });
+          if (/cannot reach|in time/i.test(event.reason)) emit({ kind: "unreachable" });
           return;
         case "failed": {
           const order = bodies.get(event.id)?.orderId ?? null;
-          return tell({ kind: "gave_up", order, attempts: event.attempts });
+          return emit({ kind: "gave_up", order, attempts: event.attempts });
         }
         case "succeeded": {
           if (event.box === "outbox") return;
           const { orderId: order, isSuccess } = bodies.get(event.id) ?? {};
           bodies.delete(event.id);
-          if (event.name === OrderStuck.name) return tell({ kind: "stuck" });
+          if (event.name === OrderStuck.name) return emit({ kind: "stuck" });
           if (order === undefined) return;
-          if (event.name === PaymentTaken.name) return tell({ kind: "succeeded", order });
-          if (event.name === ReturnQty.name) return tell({ kind: "returned", order });
-          if (isSuccess === false) tell({ kind: "short", order });
+          if (event.name === PaymentTaken.name) return emit({ kind: "succeeded", order });
+          if (event.name === ReturnQty.name) return emit({ kind: "returned", order });
+          if (isSuccess === false) emit({ kind: "short", order });
         }
       }
     },
   };
 }
 
-/** The order a message is about; null for one that names none, such as a failure report. */
-function orderOf({ body }: Message): number | null {
+/** Reads the order of a message; null if it has none, as a failure report. */
+function readOrderId({ body }: Message): number | null {
   const { orderId } = JSON.parse(String(body)) as { orderId?: unknown };
   return typeof orderId === "number" ? orderId : null;
 }
 
-function failed(reason: string): SendResult {
+function createFailure(reason: string): SendResult {
   return { kind: "failed", reason, retryable: true };
 }

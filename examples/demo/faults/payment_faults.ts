@@ -1,41 +1,43 @@
 /**
- * Faults for payments: a fence in whose transactions the operation fails or the process stands still to
- * be killed, and a store that outcomes do not always reach.
+ * Adds faults to payments: a fence whose transactions fail or wait until the process is killed, and a store
+ * that does not receive every outcome.
  *
  * @module
  */
 import type { Fence, Store } from "@atlast/bus";
 import type { Settlement } from "@atlast/bus/ports";
 import { type Kill, paymentFault } from "./fault_plan.ts";
-import { paymentOf } from "./payment_id.ts";
-import type { ServiceEvent } from "./service_event.ts";
+import { parsePaymentId } from "../services/payment_id.ts";
+import type { ServiceEvent } from "../services/service_event.ts";
 
-type Tell = (event: ServiceEvent) => void;
+type Emit = (event: ServiceEvent) => void;
 
 /**
- * A fence over another that does to each payment what the plan says, and tells of check-backs.
+ * Wraps a fence in one with the faults of the plan, which also reports check-backs.
  *
- * @param rollsBack Whether the business database takes back what was written; where not, it fails before that.
+ * @param rollsBack Whether the business database rolls back; if not, the payment fails before its writes.
  */
-export function disturbedFence<BankTx extends object>(
+export function addFenceFaults<BankTx extends object>(
   inner: Fence<BankTx>,
   seed: number,
   kills: readonly Kill[],
-  tell: Tell,
+  emit: Emit,
   { rollsBack }: { readonly rollsBack: boolean },
 ): Fence<BankTx> {
   const ids = new WeakMap<object, string>();
 
   function failIf(id: string): void {
-    if (faultOf(id, seed) !== "rolled_back") return;
-    tell({ kind: "rolled_back", order: paymentOf(id)?.orderId ?? null });
+    if (drawFault(id, seed) !== "rolled_back") return;
+    emit({ kind: "rolled_back", order: parsePaymentId(id)?.orderId ?? null });
     throw new Error("The bank failed");
   }
 
-  async function killedIf(step: Kill["step"], id: string): Promise<void> {
-    const kill = kills.find((own) => own.step === step && own.order === paymentOf(id)?.orderId);
+  async function waitToBeKilled(step: Kill["step"], id: string): Promise<void> {
+    const kill = kills.find((own) =>
+      own.step === step && own.order === parsePaymentId(id)?.orderId
+    );
     if (kill === undefined) return;
-    tell({ kind: "to_be_killed", ...kill });
+    emit({ kind: "to_be_killed", ...kill });
     await new Promise(() => {});
   }
 
@@ -44,7 +46,7 @@ export function disturbedFence<BankTx extends object>(
     writtenBefore: (beforeMs, after, limit) => inner.writtenBefore(beforeMs, after, limit),
     prune: (ids) => inner.prune(ids),
     async commit(id, nowMs, tx) {
-      await killedIf("prepared", id);
+      await waitToBeKilled("prepared", id);
       ids.set(tx, id);
       await inner.commit(id, nowMs, tx);
       if (!rollsBack) failIf(id);
@@ -57,28 +59,28 @@ export function disturbedFence<BankTx extends object>(
         if (rollsBack) failIf(id);
         return result;
       });
-      await killedIf("paid", id);
+      await waitToBeKilled("paid", id);
       return result;
     },
     async check(question, signal) {
       const answer = await inner.check(question, signal);
-      const order = paymentOf(question.id)?.orderId ?? null;
-      // Epoch 0 is the cashier's own question after an error, not a check-back's.
-      if (question.epoch > 0 && answer === "committed") tell({ kind: "found_taken", order });
-      if (question.epoch > 0 && answer === "aborted") tell({ kind: "found_aborted", order });
+      const order = parsePaymentId(question.id)?.orderId ?? null;
+      // Epoch 0 is the question of `transact` after an error, not of a check-back.
+      if (question.epoch > 0 && answer === "committed") emit({ kind: "found_taken", order });
+      if (question.epoch > 0 && answer === "aborted") emit({ kind: "found_aborted", order });
       return answer;
     },
   };
 }
 
-/** A store over another that some outcomes of payments do not reach. */
-export function losingOutcomes<Tx>(inner: Store<Tx>, seed: number, tell: Tell): Store<Tx> {
+/** Wraps a store in one that some outcomes of payments do not reach. */
+export function addLostOutcomes<Tx>(inner: Store<Tx>, seed: number, emit: Emit): Store<Tx> {
   const settle: Store<Tx>["settle"] = async (box, settlements, ...rest) => {
     const lost = settlements.find((own) =>
-      isOutcome(own) && faultOf(own.key.id, seed) === "unheard"
+      isOutcome(own) && drawFault(own.key.id, seed) === "outcome_lost"
     );
     if (lost === undefined) return await inner.settle(box, settlements, ...rest);
-    tell({ kind: "unheard", order: paymentOf(lost.key.id)?.orderId ?? null });
+    emit({ kind: "outcome_lost", order: parsePaymentId(lost.key.id)?.orderId ?? null });
     throw new Error("The outcome did not reach the store");
   };
   return new Proxy(inner, {
@@ -90,12 +92,12 @@ export function losingOutcomes<Tx>(inner: Store<Tx>, seed: number, tell: Tell): 
   });
 }
 
-/** An outcome that the participant brings, whoever may hold a claim; a check-back settles its own claim. */
+/** Whether the participant reports an outcome. It needs no claim, whereas a check-back settles its own. */
 function isOutcome({ claimed }: Settlement): boolean {
   return claimed === "either";
 }
 
-function faultOf(id: string, seed: number) {
-  const payment = paymentOf(id);
+function drawFault(id: string, seed: number) {
+  const payment = parsePaymentId(id);
   return payment === null ? null : paymentFault(seed, payment.orderId, payment.attempt);
 }

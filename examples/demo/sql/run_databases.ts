@@ -1,6 +1,6 @@
 /**
- * Databases in SQL: a temporary folder with a PGlite database for each service and the bank, or a schema for each
- * on a Postgres server.
+ * The databases of a run in SQL: a PGlite database for each service and the bank in a temporary folder, or a
+ * schema for each on a Postgres server.
  *
  * @module
  */
@@ -9,39 +9,41 @@ import { cp } from "node:fs/promises";
 import type { SqlClient } from "@atlast/bus";
 import { openPglite } from "@atlast/bus/pglite";
 import postgres from "postgres";
-import type { DatabaseName } from "../business.ts";
-import type { Side } from "../side.ts";
-import type { AllSides, Workplace } from "../workplace.ts";
+import type { DatabaseName } from "../services/business_data.ts";
+import type { TableReader } from "../reconciliation/table_reader.ts";
+import type { OpenDatabases, RunDatabases } from "../run_databases.ts";
 import { openDatabase, type SqlAddress } from "./database.ts";
 
 type SqlAddresses = Readonly<Record<DatabaseName, SqlAddress>>;
 
-/** Finds a place for the databases, on the server at this URL if one is given. */
-export async function sqlWorkplace(databaseUrl: string | null): Promise<Workplace> {
-  return databaseUrl === null ? await folderPlace() : await serverPlace(databaseUrl);
+/** Chooses where the databases are: on the server at this URL, or in a folder without one. */
+export async function createSqlDatabases(databaseUrl: string | null): Promise<RunDatabases> {
+  return databaseUrl === null
+    ? await createPgliteDatabases()
+    : await createPostgresDatabases(databaseUrl);
 }
 
-async function folderPlace(): Promise<Workplace> {
+async function createPgliteDatabases(): Promise<RunDatabases> {
   const folder = await Deno.makeTempDir({ prefix: "atlast-demo-" });
   const address = (schema: DatabaseName) =>
     ({ kind: "pglite", folder: `${folder}/${schema}`, schema }) as const;
   const at = addressesBy(address);
   return {
-    ...placeOf(at),
-    place: `PGlite in ${folder}`,
-    stays: true,
-    make: () => makeFolders(Object.values(at).map(({ schema }) => `${folder}/${schema}`)),
+    ...databasesAt(at),
+    description: `PGlite in ${folder}`,
+    canBeKept: true,
+    create: () => createFolders(Object.values(at).map(({ schema }) => `${folder}/${schema}`)),
     remove: () => Deno.remove(folder, { recursive: true }),
   };
 }
 
-async function serverPlace(url: string): Promise<Workplace> {
+async function createPostgresDatabases(url: string): Promise<RunDatabases> {
   const run = crypto.randomUUID().slice(0, 8);
   const address = (name: DatabaseName) =>
     ({ kind: "postgres", url, schema: `atlast_demo_${name}_${run}` }) as const;
   const at = addressesBy(address);
   const schemas = Object.values(at).map(({ schema }) => schema);
-  // Finds out now, rather than in two processes, whether the server can be reached.
+  // Fails here, rather than in both services, if the server cannot be reached.
   try {
     await withServer(url, (sql) => sql`select 1`);
   } catch (error) {
@@ -49,10 +51,10 @@ async function serverPlace(url: string): Promise<Workplace> {
     throw new Error(`Cannot use the server of --database-url: ${why}`, { cause: error });
   }
   return {
-    ...placeOf(at),
-    place: `Postgres at ${new URL(url).host}, schemas ${schemas.join(", ")}`,
-    stays: false,
-    make: () => Promise.resolve(),
+    ...databasesAt(at),
+    description: `Postgres at ${new URL(url).host}, schemas ${schemas.join(", ")}`,
+    canBeKept: false,
+    create: () => Promise.resolve(),
     remove: () =>
       withServer(url, async (sql) => {
         for (const schema of schemas) await sql.unsafe(`drop schema if exists "${schema}" cascade`);
@@ -60,11 +62,11 @@ async function serverPlace(url: string): Promise<Workplace> {
   };
 }
 
-function placeOf(at: SqlAddresses): Pick<Workplace, "addresses" | "open" | "remark"> {
-  return { addresses: { kind: "sql", at }, open: () => openAll(at), remark: () => null };
+function databasesAt(at: SqlAddresses): Pick<RunDatabases, "addresses" | "open" | "describeCost"> {
+  return { addresses: { kind: "sql", at }, open: () => openAll(at), describeCost: () => null };
 }
 
-async function openAll(at: SqlAddresses): Promise<AllSides> {
+async function openAll(at: SqlAddresses): Promise<OpenDatabases> {
   const closes: (() => Promise<void>)[] = [];
   const open = async (name: DatabaseName) => {
     const { query, close } = await openDatabase(at[name], { connections: 1 });
@@ -77,10 +79,10 @@ async function openAll(at: SqlAddresses): Promise<AllSides> {
     await open("bank"),
   ];
   return {
-    sides: {
-      orders: sqlSide(orders, at.orders.schema),
-      inventory: sqlSide(inventory, at.inventory.schema),
-      bank: sqlSide(bank, at.bank.schema),
+    readers: {
+      orders: sqlTableReader(orders, at.orders.schema),
+      inventory: sqlTableReader(inventory, at.inventory.schema),
+      bank: sqlTableReader(bank, at.bank.schema),
     },
     scratch: orders,
     async close() {
@@ -89,8 +91,8 @@ async function openAll(at: SqlAddresses): Promise<AllSides> {
   };
 }
 
-/** A schema as the reconciliation reads it. */
-export function sqlSide({ query }: SqlClient, schema: string): Side {
+/** Reads the tables of a schema for the reconciliation. */
+export function sqlTableReader({ query }: SqlClient, schema: string): TableReader {
   return {
     async readAll(table, columns) {
       const { rows } = await query(
@@ -102,8 +104,8 @@ export function sqlSide({ query }: SqlClient, schema: string): Side {
   };
 }
 
-/** A new database of PGlite's takes seconds of work, a copy of one hardly any. */
-async function makeFolders([first, ...others]: readonly string[]): Promise<void> {
+/** Creates one PGlite database and copies it: a new one takes seconds, a copy does not. */
+async function createFolders([first, ...others]: readonly string[]): Promise<void> {
   if (first === undefined) return;
   const db = await openPglite(first);
   await db.close();

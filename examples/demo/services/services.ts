@@ -1,22 +1,22 @@
 /**
- * The two services as processes: started, killed in the middle, stopped.
+ * Starts the two services, kills them as planned, starts them again and stops them.
  *
  * @module
  */
-import type { Kill } from "./fault_plan.ts";
-import type { ServiceConfig } from "./service.ts";
+import type { Kill } from "../faults/fault_plan.ts";
+import type { ServiceConfig } from "./service_program.ts";
 import type { ServiceEvent, ServiceName } from "./service_event.ts";
 import { ServiceProcess } from "./service_process.ts";
-import type { Story } from "./story.ts";
+import type { EventLog } from "../event_log.ts";
 
 const NAMES = ["orders", "inventory"] as const;
 
-/** What both services are started with; each gets its own port and the other's address. */
+/** The configuration that both services share. */
 export type SharedConfig = Pick<ServiceConfig, "seed" | "stock" | "accounts" | "addresses">;
 
-/** What was under way when a process was killed. */
-const UNDER_WAY: Readonly<Record<Kill["step"], (order: number) => string>> = {
-  deducted: (order) => `with the deduction of order ${order} written and its end not yet`,
+/** What a process was doing when it was killed. */
+const KILL_TEXTS: Readonly<Record<Kill["step"], (order: number) => string>> = {
+  deducted: (order) => `with the deduction of order ${order} written and not yet committed`,
   prepared: (order) => `with the payment of order ${order} prepared and not yet begun`,
   paid: (order) => `with the payment of order ${order} committed in the bank and not yet confirmed`,
 };
@@ -24,7 +24,7 @@ const UNDER_WAY: Readonly<Record<Kill["step"], (order: number) => string>> = {
 /** Both services. */
 export class Services {
   readonly #config: SharedConfig;
-  readonly #story: Story;
+  readonly #log: EventLog;
   readonly #ports: Readonly<Record<ServiceName, number>>;
   readonly #signingKeys: readonly string[];
   readonly #signal: AbortSignal;
@@ -33,27 +33,27 @@ export class Services {
   #kills: readonly Kill[] = [];
   #replacing: Promise<void> = Promise.resolve();
 
-  /** `signal` gives up on services that still start; `fail` is called when one ends by itself. */
+  /** `signal` kills services that are still starting; `fail` is called when one ends unexpectedly. */
   constructor(
     config: SharedConfig,
-    story: Story,
+    log: EventLog,
     signal: AbortSignal,
     fail: (error: unknown) => void,
   ) {
     this.#config = config;
-    this.#story = story;
+    this.#log = log;
     this.#signal = signal;
     this.#fail = fail;
     this.#ports = { orders: freePort(), inventory: freePort() };
     this.#signingKeys = [btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))))];
   }
 
-  /** Where a service is. */
+  /** The URL of a service. */
   url(name: ServiceName): string {
     return `http://127.0.0.1:${this.#ports[name]}`;
   }
 
-  /** Starts both; they are to be killed as planned. */
+  /** Starts both, to be killed as planned. */
   async start(kills: readonly Kill[]): Promise<void> {
     this.#kills = kills;
     const started = await Promise.allSettled(NAMES.map((name) => this.#start(name)));
@@ -61,7 +61,7 @@ export class Services {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Stops both; says whether both ended well. */
+  /** Stops both and returns whether both succeeded. */
   async stop(): Promise<boolean> {
     await this.#replacing;
     const stopping = [...this.#running.values()];
@@ -70,7 +70,7 @@ export class Services {
     return ended.every((well) => well);
   }
 
-  /** Kills both, for one who does not want to wait. */
+  /** Kills both at once. */
   async kill(): Promise<void> {
     await Promise.all([...this.#running.values()].map((service) => service.kill()));
   }
@@ -85,8 +85,8 @@ export class Services {
       signingKeys: this.#signingKeys,
       kills: this.#kills.filter((kill) => kill.service === name),
     }, {
-      event: (event) => this.#told(name, event),
-      text: (line) => this.#story.moment("red", name, line),
+      event: (event) => this.#onEvent(name, event),
+      text: (line) => this.#log.announce("red", name, line),
     }, this.#signal);
     this.#running.set(name, service);
     service.status.then(({ code, signal }) => {
@@ -96,25 +96,25 @@ export class Services {
     });
   }
 
-  #told(name: ServiceName, event: ServiceEvent): void {
+  #onEvent(name: ServiceName, event: ServiceEvent): void {
     if (event.kind === "to_be_killed") {
       this.#replacing = this.#replacing.then(() => this.#replace(name, event)).catch(this.#fail);
     } else if (event.kind === "ready") {
-      this.#isUp(name, event);
+      this.#announceReady(name, event);
     }
-    this.#story.event(name, event);
+    this.#log.add(name, event);
   }
 
-  #isUp(name: ServiceName, event: Extract<ServiceEvent, { kind: "ready" }>): void {
-    const tell = (text: string) => this.#story.moment("green", name, text);
-    tell(`up at ${this.url(name)}, ${event.engine}`);
-    if (event.held > 0) {
-      const messages = event.held === 1 ? "1 message is" : `${event.held} messages are`;
-      tell(`${messages} held by the killed process, until the leases end`);
+  #announceReady(name: ServiceName, event: Extract<ServiceEvent, { kind: "ready" }>): void {
+    const print = (text: string) => this.#log.announce("green", name, text);
+    print(`up at ${this.url(name)}, ${event.engine}`);
+    if (event.leased > 0) {
+      const messages = event.leased === 1 ? "1 message is" : `${event.leased} messages are`;
+      print(`${messages} leased by the killed process until the leases expire`);
     }
     if (event.undecided > 0) {
       const payments = event.undecided === 1 ? "1 payment is" : `${event.undecided} payments are`;
-      tell(`${payments} undecided, until check-back asks the fence in the bank`);
+      print(`${payments} undecided, until check-back asks the fence in the bank`);
     }
   }
 
@@ -124,12 +124,12 @@ export class Services {
     this.#running.delete(name);
     await service.kill();
     this.#kills = this.#kills.filter((kill) => kill.step !== step);
-    this.#story.moment("red", name, `SIGKILL, ${UNDER_WAY[step](order)}`);
+    this.#log.announce("red", name, `SIGKILL, ${KILL_TEXTS[step](order)}`);
     await this.#start(name);
   }
 }
 
-/** A port that nothing listens on: each service must know the other's before it starts. */
+/** Finds a free port. Each service must know the other's before it starts. */
 function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr as Deno.NetAddr;

@@ -1,42 +1,42 @@
 /**
- * What must hold when a run has ended, as queries. They see all databases at once, as the tables that
- * {@link ./both_sides.ts} copies together.
+ * What must hold when a run has ended, as queries. They read all databases at once, from the tables that
+ * {@link ./copy_tables.ts} copies into one.
  *
  * @module
  */
-import { MarkStatus, OrderStuck } from "./contracts.ts";
+import { MarkStatus, OrderStuck } from "../contracts.ts";
 import { PAYMENT_CHECKS } from "./payment_checks.ts";
 
-/** Something that must hold. */
+/** A check. */
 export interface Check {
   /** What holds. */
   readonly claim: string;
-  /** How many things it is about. */
+  /** A query that counts what it covers, as `n`. */
   readonly about: string;
-  /** Those that break it, each in words as `what`. */
+  /** A query for what breaks it, in words as `what`. */
   readonly broken: string;
 }
 
-/** The order service heard that a message of its own failed for good, and handled that. */
-const HEARD_OF = (id: string) =>
-  `exists (select 1 from orders_inbox as word where word.name = '${OrderStuck.name}'
-    and word.state = 'succeeded' and word.headers::json ->> 'cap-corr-id' = ${id})`;
+/** Whether the order service received and handled the failure callback of a message. */
+const FAILURE_HANDLED = (id: string) =>
+  `exists (select 1 from orders_inbox as report where report.name = '${OrderStuck.name}'
+    and report.state = 'succeeded' and report.headers::json ->> 'cap-corr-id' = ${id})`;
 
 /** A half message is not sent until it is confirmed, and never when it is cancelled. */
 const CONFIRMED = "state not in ('prepared', 'in_doubt', 'cancelled')";
 
-/** Every check; the first one is about the orders that customers were told are placed, from 1 to `placed`. */
-export function checksOf(placed: number): Record<string, Check> {
+/** Creates every check. The first covers the orders 1 to `placed`, which the customers know to be placed. */
+export function createChecks(placed: number): Record<string, Check> {
   return {
     placed: {
-      claim: "every order that a customer placed is there, with its message",
+      claim: "every order that a customer placed exists, with its message",
       about: `select ${placed} as n`,
       broken: `select 'order ' || n as what from generate_series(1, ${placed}) as n
         where not exists (select 1 from orders join orders_outbox on id = message_id
           where order_id = n)`,
     },
     settled: {
-      claim: "every order is settled: succeeded or failed",
+      claim: "every order has ended: succeeded or failed",
       about: "select count(*) as n from orders",
       broken: `select 'order ' || order_id as what from orders
         where status not in ('succeeded', 'failed')`,
@@ -77,12 +77,12 @@ export function checksOf(placed: number): Record<string, Check> {
           where orders.customer_id = wallets.customer_id and status = 'succeeded')`,
     },
     requests_lost: {
-      claim: "every message of the order service arrived, or its failure was heard of",
+      claim: "every message of the order service arrived, or its failure callback did",
       about: `select count(*) as n from orders_outbox where ${CONFIRMED}`,
       broken: `select 'message ' || id as what from orders_outbox as sent where ${CONFIRMED}
         and not exists (select 1 from inventory_inbox where inventory_inbox.id = sent.id)
           and not exists (select 1 from orders_inbox where orders_inbox.id = sent.id)
-          and not (state = 'failed' and ${HEARD_OF("sent.id")})`,
+          and not (state = 'failed' and ${FAILURE_HANDLED("sent.id")})`,
     },
     replies_lost: {
       claim: "every message of the inventory service arrived",
@@ -91,11 +91,11 @@ export function checksOf(placed: number): Record<string, Check> {
         where not exists (select 1 from orders_inbox where orders_inbox.id = sent.id)`,
     },
     handled: {
-      claim: "every message that arrived was handled, or its sender heard that it failed",
+      claim: "every message that arrived was handled, or its sender got the failure callback",
       about: `select (select count(*) from inventory_inbox)
         + (select count(*) from orders_inbox) as n`,
       broken: `select 'message ' || id as what from inventory_inbox as got
-        where state <> 'succeeded' and not (state = 'failed' and ${HEARD_OF("got.id")})
+        where state <> 'succeeded' and not (state = 'failed' and ${FAILURE_HANDLED("got.id")})
         union all
         select 'message ' || id from orders_inbox where state <> 'succeeded'`,
     },
@@ -111,7 +111,7 @@ export function checksOf(placed: number): Record<string, Check> {
               and (answer.body::json ->> 'isSuccess')::boolean = (payment_attempt > 0))))`,
     },
     idle: {
-      claim: "nothing is left to do in any outbox or inbox",
+      claim: "no outbox or inbox has work left",
       about: `select count(*) as n from boxes`,
       broken: `select 'message ' || id as what from boxes where state = 'scheduled'`,
     },

@@ -1,11 +1,11 @@
 /**
- * Waiting a moment.
+ * Waits for a time.
  *
  * @module
  */
 
-/** Waits, unless `signal` says stop: then it throws the signal's reason. */
-export async function rest(delayMs: number, signal: AbortSignal): Promise<void> {
+/** Waits `delayMs`. When `signal` aborts, it throws the signal's reason. */
+export async function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const stop = () => {

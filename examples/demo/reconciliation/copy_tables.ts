@@ -1,17 +1,17 @@
 /**
- * The databases side by side: every table that counts, copied into temporary tables of one
- * connection, so that one query can see both services and the bank.
+ * Copies the tables of all databases into temporary tables of one connection, so that one query can read both
+ * services and the bank.
  *
  * @module
  */
 import type { SqlClient } from "@atlast/bus";
-import type { DatabaseName } from "./business.ts";
-import type { AllSides } from "./workplace.ts";
+import type { DatabaseName } from "../services/business_data.ts";
+import type { OpenDatabases } from "../run_databases.ts";
 
-const BOX =
+const BOX_COLUMNS =
   "id text, name text, state text, attempts integer, crashes integer, headers text, body text";
 
-/** Each copy: whose it is, what it is called there, and its columns. */
+/** Each copy: its database, the table there, and its columns. */
 const COPIES: Readonly<Record<string, readonly [DatabaseName, string, string]>> = {
   orders: [
     "orders",
@@ -37,22 +37,24 @@ const COPIES: Readonly<Record<string, readonly [DatabaseName, string, string]>> 
     "payment_id text, order_id integer, customer_id integer, cents integer",
   ],
   fence: ["bank", "fence", "message_id text, outcome text"],
-  orders_outbox: ["orders", "outbox", BOX],
-  orders_inbox: ["orders", "inbox", BOX],
-  inventory_outbox: ["inventory", "outbox", BOX],
-  inventory_inbox: ["inventory", "inbox", BOX],
+  orders_outbox: ["orders", "outbox", BOX_COLUMNS],
+  orders_inbox: ["orders", "inbox", BOX_COLUMNS],
+  inventory_outbox: ["inventory", "outbox", BOX_COLUMNS],
+  inventory_inbox: ["inventory", "inbox", BOX_COLUMNS],
 };
 
 const BOXES = ["orders_outbox", "inventory_inbox", "inventory_outbox", "orders_inbox"];
 
 /**
- * Copies everything into temporary tables of the scratch connection, and gives that. They hide its tables of the
- * same names.
+ * Copies all tables into temporary tables of the scratch connection, which it returns. They hide tables of
+ * the same name.
  */
-export async function bothSides({ sides, scratch }: Omit<AllSides, "close">): Promise<SqlClient> {
+export async function copyTables(
+  { readers, scratch }: Omit<OpenDatabases, "close">,
+): Promise<SqlClient> {
   for (const [copy, [service, table, columns]] of Object.entries(COPIES)) {
     const names = columns.split(", ").map((column) => column.split(" ")[0] as string);
-    const rows = await sides[service].readAll(table, names);
+    const rows = await readers[service].readAll(table, names);
     await scratch.query(`create temporary table ${copy} (${columns})`);
     await scratch.query(
       `insert into pg_temp.${copy} select * from json_to_recordset($1::text::json) as t (${columns})`,

@@ -1,17 +1,17 @@
 /**
- * A service's process, as the demo that starts, kills and stops it sees it.
+ * Starts, stops and kills the process of a service, and reads its events.
  *
  * @module
  */
-import { CONFIG_VARIABLE, type ServiceConfig } from "./service.ts";
+import { CONFIG_VARIABLE, type ServiceConfig } from "./service_program.ts";
 import type { ServiceEvent } from "./service_event.ts";
 
 /** How long a service may take to stop, in milliseconds, before it is killed. */
 const STOP_MS = 10_000;
 
-/** Who is told what a process says. */
+/** Receives what a process writes. */
 export interface Listener {
-  /** It told of an event. */
+  /** It wrote an event. */
   event(event: ServiceEvent): void;
   /** It wrote something else, such as an error's stack. */
   text(line: string): void;
@@ -35,7 +35,7 @@ export class ServiceProcess {
   /** How it ended, once it has. */
   readonly status: Promise<Deno.CommandStatus>;
 
-  /** Starts a service; resolves when it serves. One that `signal` no longer wants by then is killed. */
+  /** Starts a service and resolves when it serves. It is killed if `signal` aborts before. */
   static async start(
     config: ServiceConfig,
     listener: Listener,
@@ -43,7 +43,7 @@ export class ServiceProcess {
   ): Promise<ServiceProcess> {
     signal.throwIfAborted();
     const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--allow-all", new URL("service.ts", import.meta.url).href],
+      args: ["run", "--quiet", "--allow-all", new URL("service_program.ts", import.meta.url).href],
       env: { [CONFIG_VARIABLE]: JSON.stringify(config) },
       stdin: "piped",
       stdout: "piped",
@@ -70,20 +70,20 @@ export class ServiceProcess {
       await Promise.race([ready.promise, died]);
     } finally {
       signal.removeEventListener("abort", unwanted);
-      // From here on whoever started it looks at its status.
+      // From here on the caller watches `status`.
       died.catch(() => {});
     }
     return started;
   }
 
-  /** Kills it: it has no moment to finish anything. */
+  /** Kills it with SIGKILL. */
   async kill(): Promise<void> {
     if (!this.#ended) this.#child.kill("SIGKILL");
     await this.status;
     await this.#close();
   }
 
-  /** Asks it to stop, waits until it has, and says whether it did so well. */
+  /** Asks it to stop, waits until it has ended, and returns whether it succeeded. */
   async stop(): Promise<boolean> {
     await this.#child.stdin.close().catch(() => {});
     const timer = setTimeout(() => {

@@ -1,18 +1,18 @@
 /**
- * What the services keep beside their messages, and what they do with it; in SQL or in Redis.
+ * The business data of the services and the bank, as interfaces. `sql/` and `redis/` implement them.
  *
  * @module
  */
 import type { Bus, Fence, HandlerContext, Store } from "@atlast/bus";
 import type * as z from "zod";
-import type { DeductQty, PaymentTaken } from "./contracts.ts";
-import type { Account, Product } from "./order_plan.ts";
-import type { Row } from "./side.ts";
+import type { DeductQty, PaymentTaken } from "../contracts.ts";
+import type { Account, Product } from "../order_plan.ts";
+import type { Row } from "../reconciliation/table_reader.ts";
 
 /** Each database: one for each service, and that of the bank. */
 export type DatabaseName = "orders" | "inventory" | "bank";
 
-/** An order as it is placed. */
+/** A new order. */
 export interface NewOrder {
   readonly orderId: number;
   readonly customerId: number;
@@ -28,17 +28,17 @@ export interface UnpaidOrder {
   readonly orderId: number;
   readonly customerId: number;
   readonly priceCents: number;
-  /** Counts the tries to pay it, from 1 on. */
+  /** The number of the payment attempt, from 1. */
   readonly attempt: number;
 }
 
-/** A bus, whose transaction it is where its store has them. */
+/** A bus that runs transactions. */
 export type Transacting<Tx> = Pick<Bus<Tx>, "transaction">;
 
 /** Publishes within a transaction. */
 export type Publish<Tx> = (tx: Tx) => Promise<unknown>;
 
-/** What a handler's writes go with: its transaction, or the id of its message where there is none. */
+/** What makes a handler's writes happen once: its transaction, or without one the id of its message. */
 export type Handling<Tx> = Pick<HandlerContext<Tx>, "tx" | "message">;
 
 /**
@@ -46,38 +46,38 @@ export type Handling<Tx> = Pick<HandlerContext<Tx>, "tx" | "message">;
  * the end `succeeded` or `failed`. What is written for a message is written once, however often it is handled.
  */
 export interface OrderBook<Tx> {
-  /** The order, its reserved price and its message: all of them, or none. False if it was there before. */
+  /** Writes the order, its reserved price and its message, or none of them. False if the order exists. */
   place(bus: Transacting<Tx>, order: NewOrder, publish: Publish<Tx>): Promise<boolean>;
-  /** Its goods are deducted, so it waits to be paid. */
-  toPay(orderId: number, handling: Handling<Tx>): Promise<void>;
-  /** Ends an order, with the reason if it failed: what was reserved for it is spent, or free again. */
-  end(orderId: number, failure: string | null, handling: Handling<Tx>): Promise<void>;
+  /** The goods are deducted: the order waits to be paid. */
+  markPayable(orderId: number, handling: Handling<Tx>): Promise<void>;
+  /** Ends an order, with the reason if it failed: what was reserved for it is spent, or released. */
+  endOrder(orderId: number, failure: string | null, handling: Handling<Tx>): Promise<void>;
   /** Ends the order whose goods were asked for by this message. */
-  endOf(messageId: string, failure: string, handling: Handling<Tx>): Promise<void>;
-  /** The orders that wait to be paid. */
-  unpaid(): Promise<UnpaidOrder[]>;
-  /** Its payment was not taken and never will be, so another is tried. */
-  payAgain(order: UnpaidOrder): Promise<void>;
-  /** Ends an order that cannot be paid, with the message that says so. */
-  giveUp(
+  endOrderOf(messageId: string, failure: string, handling: Handling<Tx>): Promise<void>;
+  /** Lists the orders that wait to be paid. */
+  listUnpaid(): Promise<UnpaidOrder[]>;
+  /** Starts another payment attempt, after one that was not taken and never will be. */
+  startNextPayment(order: UnpaidOrder): Promise<void>;
+  /** Ends an order that cannot be paid, and publishes a message in the same transaction. */
+  failUnpaid(
     bus: Transacting<Tx>,
     order: UnpaidOrder,
     failure: string,
     publish: Publish<Tx>,
   ): Promise<void>;
-  /** An order as it stands; null if there is none. */
+  /** An order; null if it does not exist. */
   get(orderId: number): Promise<Row | null>;
-  /** How many orders stand where. */
-  counts(): Promise<{ readonly status: string; readonly orders: number }[]>;
+  /** How many orders have each status. */
+  countByStatus(): Promise<{ readonly status: string; readonly orders: number }[]>;
 }
 
 /** The inventory service's own data. */
 export interface StockRoom<Tx> {
-  /** Deducts what was ordered; false when there is not enough. Throws for a product that there is not. */
+  /** Deducts what was ordered. False if there is not enough. Throws for an unknown product. */
   deduct(order: z.infer<typeof DeductQty.body>, handling: Handling<Tx>): Promise<boolean>;
-  /** Takes back what was deducted for an order. */
-  takeBack(orderId: number, handling: Handling<Tx>): Promise<void>;
-  /** What is in stock. */
+  /** Puts what was deducted for an order back into stock. */
+  returnGoods(orderId: number, handling: Handling<Tx>): Promise<void>;
+  /** Lists the stock. */
   list(): Promise<readonly Row[]>;
 }
 
@@ -91,7 +91,7 @@ export interface Bank<BankTx> {
   take(tx: BankTx, payment: z.infer<typeof PaymentTaken.body>): Promise<void>;
 }
 
-/** An account has less than is asked of it. */
+/** An account has not enough money for a payment. */
 export class NotEnoughMoney extends Error {
   /** Names the customer. */
   constructor(customerId: number, cents: number) {
@@ -99,34 +99,34 @@ export class NotEnoughMoney extends Error {
   }
 }
 
-/** A database that is open. */
-export interface Opened {
+/** Something that is open. */
+export interface Closable {
   /** Closes it. */
   close(): Promise<void>;
 }
 
 /** The database of a service. */
-export interface ServiceData<Tx> extends Opened {
+export interface ServiceData<Tx> extends Closable {
   /** Its outbox and inbox. */
   readonly store: Store<Tx>;
-  /** What keeps it, for people. */
+  /** The database engine and its version, in words. */
   readonly engine: string;
 }
 
-/** What keeps the data of a run: SQL or Redis. */
+/** Opens the databases of a run, in SQL or in Redis. */
 export interface Backend<Address, Tx, BankTx> {
-  /** Whether what a handler wrote is taken back when it fails. Where not, it is written once all the same. */
+  /** Whether the writes of a failing handler are rolled back. If not, they happen once all the same. */
   readonly rollsBack: boolean;
   /** Opens the order service's database. */
-  orders(address: Address): Promise<ServiceData<Tx> & { readonly book: OrderBook<Tx> }>;
+  orders(address: Address): Promise<ServiceData<Tx> & { readonly orderBook: OrderBook<Tx> }>;
   /** Opens the inventory service's database, with this in stock if it is new. */
   inventory(
     address: Address,
     stock: readonly Product[],
-  ): Promise<ServiceData<Tx> & { readonly room: StockRoom<Tx> }>;
+  ): Promise<ServiceData<Tx> & { readonly stockRoom: StockRoom<Tx> }>;
   /** Opens the bank's database, with these accounts if it is new. */
   bank(
     address: Address,
     accounts: readonly Account[],
-  ): Promise<Opened & { readonly bank: Bank<BankTx>; readonly fence: Fence<BankTx> }>;
+  ): Promise<Closable & { readonly bank: Bank<BankTx>; readonly fence: Fence<BankTx> }>;
 }
