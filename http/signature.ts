@@ -96,7 +96,7 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
 }
 
 /** The keys and the clock that signing and checking share. */
-abstract class KeyHolder {
+abstract class KeyOwner {
   protected readonly keys: KeyRing;
   protected readonly clock: Pick<Clock, "now">;
 
@@ -113,7 +113,7 @@ abstract class KeyHolder {
 }
 
 /** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
-export class SignatureChecker extends KeyHolder {
+export class SignatureChecker extends KeyOwner {
   /** Why the headers can sign no body at all; null when they can. */
   problemOfHeaders(headers: HeaderReader): string | null {
     const { id, timestamp, signature } = signatureHeadersOf(headers);
@@ -139,7 +139,7 @@ export class SignatureChecker extends KeyHolder {
 }
 
 /** Signs requests with every key of a ring. */
-export class Signer extends KeyHolder {
+export class Signer extends KeyOwner {
   /** Whether another signer signs with one of these keys. */
   sharesKeyWith(other: Signer): boolean {
     return this.keys.sharesKeyWith(other.keys);

@@ -27,10 +27,11 @@ export function dialectsOf(...verifiers: readonly (Verify | undefined)[]): Deliv
 export function checkDialect(dialect: DeliveryDialect): void {
   try {
     const { markHeader, stoppingRetryMs, finalAnswer: { status, headers } } = dialect;
-    // The platform knows which names and values can stand in headers, and which statuses allow a body.
+    // The platform knows which names and values can stand in headers. It would know statuses too, but workerd allows no
+    // response with a body outside of a request.
     new Headers([[markHeader, ""]]);
-    new Response("", { status, headers });
-    if (stoppingRetryMs >= 0) return;
+    new Headers(headers);
+    if (stoppingRetryMs >= 0 && allowsBody(status)) return;
   } catch {
     // Said below.
   }
@@ -39,6 +40,12 @@ export function checkDialect(dialect: DeliveryDialect): void {
     "Cannot use a dialect: want a mark header, stoppingRetryMs of 0 or more, and a final answer with its " +
       "headers and a status that allows a body",
   );
+}
+
+/** Whether `Response` takes this status together with a body. */
+function allowsBody(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status <= 599 &&
+    ![204, 205, 304].includes(status);
 }
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
