@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { AtlastError } from "../core/errors.ts";
+import { type AllowedText, checkText } from "../core/check_text.ts";
 import { isObject, parsed } from "../core/json.ts";
 import type { HeaderReader } from "../core/ports/platform.ts";
 import { isSignedHeader, requestPrefix, toBase64 } from "../core/wire/wire.ts";
@@ -40,17 +40,18 @@ export function audienceOf(route: string, service?: string | null): string {
   return service === undefined || service === null ? route : `${service}/${route}`;
 }
 
+const AUDIENCE: AllowedText = {
+  pattern: /^[\x21-\x7e]{1,200}$/,
+  words: "1 to 200 printable ASCII characters",
+};
+
 /**
  * Checks the name of a service in an audience.
  *
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkAudience(service: string): string {
-  if (typeof service === "string" && /^[\x21-\x7e]{1,200}$/.test(service)) return service;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use audience ${JSON.stringify(service)}: want 1 to 200 printable ASCII characters`,
-  );
+  return checkText("an audience", service, AUDIENCE);
 }
 
 /** The id of a request that carries one message in its HTTP headers and body. */

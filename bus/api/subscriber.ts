@@ -11,6 +11,7 @@ import type {
   Schema,
 } from "../../core/message/contract.ts";
 import { checkNumber } from "../../core/check_option.ts";
+import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message, MessageHeaders } from "../../core/message/message.ts";
 import { checkPattern } from "../../core/message/name.ts";
@@ -171,7 +172,7 @@ export function subscribe<C extends Contract, Tx = unknown>(
 ): Subscriber<Tx> {
   const pattern = options.pattern ?? contract.name;
   checkPattern(pattern);
-  checkGroup(options.group);
+  checkText("a group", options.group, IDENTIFIER);
   if (typeof handler !== "function") {
     throw new AtlastError(
       "invalid_option",
@@ -202,13 +203,4 @@ export function subscribe<C extends Contract, Tx = unknown>(
     transaction,
     handle: (body, context) => handler(body as BodyOutput<C>, context),
   };
-}
-
-function checkGroup(group: unknown): void {
-  if (typeof group === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(group)) return;
-  const got = typeof group === "string" ? JSON.stringify(group.slice(0, 60)) : typeof group;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${got} as a group: want 1 to 100 letters, digits, "_", "-" and dots`,
-  );
 }

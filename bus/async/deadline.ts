@@ -46,6 +46,7 @@ export function timeLimit(
  * Does work within a time.
  *
  * @param what What did not happen in time, for the error: `The fence did not answer`.
+ * @param outer A signal whose abort ends the work too, with its reason; none if not given.
  * @throws {AtlastError} `timeout`; whatever the work itself throws passes through.
  */
 export async function withinTime<Result>(
@@ -53,12 +54,12 @@ export async function withinTime<Result>(
   timeoutMs: number,
   what: string,
   work: (signal: AbortSignal) => Promise<Result>,
+  outer: AbortSignalLike = new AbortController().signal,
 ): Promise<Result> {
-  const never = new AbortController().signal;
   const limit = timeLimit(
     clock,
     timeoutMs,
-    never,
+    outer,
     () => new AtlastError("timeout", `${what} within ${timeoutMs} ms`),
   );
   try {

@@ -12,7 +12,7 @@ import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { CheckBack } from "../../core/ports/fence.ts";
 import { checkAnswer } from "../settings/checked_answers.ts";
 import type { Settings } from "../settings/settings.ts";
-import { timeLimit } from "../async/deadline.ts";
+import { withinTime } from "../async/deadline.ts";
 
 /** Asks the participant of a record, within a time limit. Never throws: an error counts as `unreachable`. */
 export async function checkParticipant<Tx>(
@@ -21,12 +21,7 @@ export async function checkParticipant<Tx>(
   signal: AbortSignalLike,
 ): Promise<CheckAnswer> {
   const { clock, checkTimeoutMs, observe } = settings;
-  const limit = timeLimit(
-    clock,
-    checkTimeoutMs,
-    signal,
-    () => new AtlastError("timeout", `The participant did not answer within ${checkTimeoutMs} ms`),
-  );
+  const report = (error: unknown) => observe({ kind: "error", during: "check-back", error });
   try {
     const { id, epoch, message } = record;
     const participant = message.headers[HEADER.participant];
@@ -39,16 +34,17 @@ export async function checkParticipant<Tx>(
       preparedAtMs: message.sentAtMs,
       checkedAtMs: clock.now(),
     };
-    const answer = await limit.race(() => checkBack.check(question, limit.signal));
-    return checkAnswer(
-      answer,
-      (error) => observe({ kind: "error", during: "check-back", error }),
+    const answer = await withinTime(
+      clock,
+      checkTimeoutMs,
+      "The participant did not answer",
+      (limited) => checkBack.check(question, limited),
+      signal,
     );
+    return checkAnswer(answer, report);
   } catch (error) {
-    observe({ kind: "error", during: "check-back", error });
+    report(error);
     return "unreachable";
-  } finally {
-    limit.end();
   }
 }
 

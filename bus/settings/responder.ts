@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import type { Store } from "../../core/ports/store.ts";
 
 /**
@@ -13,12 +13,7 @@ import type { Store } from "../../core/ports/store.ts";
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkService(service: string): void {
-  if (typeof service === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(service)) return;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${JSON.stringify(service)?.slice(0, 60)} as the name of a service: want 1 to 100 ` +
-      `letters, digits, "_", "-" and dots`,
-  );
+  checkText("the name of a service", service, IDENTIFIER);
 }
 
 /** The name under which a bus answers. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNumber } from "../../../core/check_option.ts";
-import { AtlastError } from "../../../core/errors.ts";
+import { checkText, IDENTIFIER } from "../../../core/check_text.ts";
 import { checkName } from "../../../core/message/name.ts";
 import { checkRedisClient } from "../check_redis_client.ts";
 import { keyBase } from "../prefix.ts";
@@ -127,11 +127,11 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
   for (const name of names ?? []) checkName(name);
   let consumer = options.consumer === undefined
     ? undefined
-    : checkedName("consumer", options.consumer);
+    : checkText("a consumer", options.consumer, IDENTIFIER);
   return {
     redis: limitClient(redis, checkRequestTimeout(options.timeoutMs)),
     keys: keysUnder(keyBase(options.prefix)),
-    group: checkedName("group", options.group),
+    group: checkText("a group", options.group, IDENTIFIER),
     names: names === undefined ? null : new Set(names),
     // Not before it is used: Workers have no chance while a module is loaded.
     consumer: () => consumer ??= crypto.randomUUID(),
@@ -162,17 +162,6 @@ function limitClient(redis: StreamClient, timeoutMs: number): StreamClient {
       });
     },
   };
-}
-
-/** A word that is part of keys. */
-export function checkedName(option: string, value: string): string {
-  if (typeof value === "string" && /^[A-Za-z0-9_.-]{1,100}$/.test(value)) return value;
-  const got = typeof value === "string" ? JSON.stringify(value.slice(0, 60)) : typeof value;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${got} as a ${option}: want 1 to 100 letters, ` +
-      `digits, "_", "-" and "."`,
-  );
 }
 
 function positive(option: string, value: number | undefined, otherwise: number): number {

@@ -22,6 +22,7 @@
  *
  * @module
  */
+import { checkText, IDENTIFIER } from "../../../core/check_text.ts";
 import { HEADER } from "../../../core/message/headers.ts";
 import {
   MAX_BODY_BYTES,
@@ -36,12 +37,7 @@ import type {
   TransportCapabilities,
 } from "../../../core/ports/transport.ts";
 import type { PullRequest, PullResult } from "../../../core/ports/pull.ts";
-import {
-  checkedName,
-  settingsOf,
-  type StreamSettings,
-  type UpstashStreamTransportOptions,
-} from "./options.ts";
+import { settingsOf, type StreamSettings, type UpstashStreamTransportOptions } from "./options.ts";
 import { type ParkedMessage, Parking } from "./parking.ts";
 import { Pull } from "./pull.ts";
 import { removeGroup } from "./remove_group.ts";
@@ -130,7 +126,7 @@ class StreamTransport implements UpstashStreamTransport {
   }
 
   async removeGroup(group: string): Promise<void> {
-    checkedName("group", group);
+    checkText("a group", group, IDENTIFIER);
     await removeGroup(this.#settings, group);
   }
 

@@ -1,0 +1,32 @@
+/**
+ * Checks a text that is an option: the name of a group, a service or a queue.
+ *
+ * @module
+ */
+import { AtlastError } from "./errors.ts";
+
+/** Which texts are allowed. */
+export interface AllowedText {
+  /** What the whole text matches. */
+  readonly pattern: RegExp;
+  /** The same in words, for the error. */
+  readonly words: string;
+}
+
+/** What groups, services and consumers are named with. */
+export const IDENTIFIER: AllowedText = {
+  pattern: /^[A-Za-z0-9_.-]{1,100}$/,
+  words: `1 to 100 letters, digits, "_", "-" and dots`,
+};
+
+/**
+ * Checks a text.
+ *
+ * @param what What the text is to be, for the error: `a group`.
+ * @throws {AtlastError} `invalid_option` that says what was given and what is allowed.
+ */
+export function checkText(what: string, text: unknown, { pattern, words }: AllowedText): string {
+  if (typeof text === "string" && pattern.test(text)) return text;
+  const got = typeof text === "string" ? JSON.stringify(text.slice(0, 60)) : typeof text;
+  throw new AtlastError("invalid_option", `Cannot use ${got} as ${what}: want ${words}`);
+}
