@@ -24,7 +24,7 @@ describe("the threat model", () => {
       let file = "";
       for (const [, name, title] of named) {
         if (name !== undefined) {
-          file = `tests/${name}`;
+          file = name;
           assert.ok(FILES.has(file), `there is no ${file}`);
         } else if (title !== undefined) {
           assert.ok(readText(file).includes(title), `no test "${title}" in ${file}`);
