@@ -71,15 +71,22 @@ for (const runtime of ["Deno", "Node"] as const) {
       return cost;
     };
 
+    /** The least of three: what else runs on the machine only adds to it. */
+    const least = async (count: number, chunkBytes: number): Promise<Cost> => {
+      const costs: Cost[] = [];
+      for (let i = 0; i < 3; i++) costs.push(await taken(count, chunkBytes));
+      return costs.reduce((a, b) => a.cpuMs < b.cpuMs ? a : b);
+    };
+
     it("of 52,000 chunks of one byte is small, and it is taken", async () => {
       await taken(52_000, 1);
-      assertLinear(await taken(13_000, 1), await taken(52_000, 1));
+      assertLinear(await least(13_000, 1), await least(52_000, 1));
     });
 
     it("of 4 MiB in chunks of 128 bytes is a few times its size", async () => {
       const count = MAX_REQUEST_BYTES / 128;
       await taken(count, 128);
-      assertLinear(await taken(count / 4, 128), await taken(count, 128));
+      assertLinear(await least(count / 4, 128), await least(count, 128));
     });
 
     it("of more chunks than are taken ends with the limit", async () => {
