@@ -22,7 +22,7 @@ const bus = createBus({
   store: pgliteStore(orders),
   transport: inProcessTransport(),
   fence: pgliteFence(bank),
-  check: { immunityMs: 0 }, // ask at once in this program; 10 seconds by default
+  check: { immunityMs: 0 }, // check at once in this program; 10 seconds by default
 }, [
   subscribe(PaymentTaken, { group: "orders" }, ({ order }) => console.log(`${order} is paid`)),
 ]);
@@ -46,8 +46,8 @@ await bank.transaction(async (tx) => {
   await cup.fence(tx);
   await take(tx, 20);
 });
-console.log("cup: nobody confirmed it");
-await bus.tick(); // asks the fence, confirms, sends
+console.log("cup: not confirmed");
+await bus.tick(); // reads the fence, confirms, sends
 
 // Here the check-back comes before the operation. It writes `aborted`, and that is final.
 const jug = await bus.prepare(PaymentTaken, { order: "jug", cents: 10 });
