@@ -29,24 +29,19 @@ export function checkDialect(dialect: DeliveryDialect): void {
     const { markHeader, stoppingRetryMs, finalAnswer: { status, headers } } = dialect;
     // The platform knows which names and values can stand in headers. It would know statuses too, but workerd allows no
     // response with a body outside of a request.
-    new Headers([[markHeader, ""]]);
-    new Headers(headers);
-    if (stoppingRetryMs >= 0 && allowsBody(status)) return;
+    new Headers({ ...headers, [markHeader]: "" });
+    if (stoppingRetryMs >= 0 && WITH_BODY.test(String(status))) return;
   } catch {
     // Said below.
   }
   throw new AtlastError(
     "invalid_option",
-    "Cannot use a dialect: want a mark header, stoppingRetryMs of 0 or more, and a final answer with its " +
-      "headers and a status that allows a body",
+    "Cannot use a dialect: want a markHeader, stoppingRetryMs from 0 on, and a status that allows a body",
   );
 }
 
-/** Whether `Response` takes this status together with a body. */
-function allowsBody(status: number): boolean {
-  return Number.isInteger(status) && status >= 200 && status <= 599 &&
-    ![204, 205, 304].includes(status);
-}
+/** The statuses that `Response` takes together with a body. */
+const WITH_BODY = /^(?!20[45]|304)[2-5]\d\d$/;
 
 /** What would be refused each time: what cannot be read, is too large, or is no message at all. */
 const FINAL: readonly number[] = [400, 413, 415, 431];

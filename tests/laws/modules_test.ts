@@ -71,4 +71,31 @@ describe("the law of the layout", () => {
     const files = shipped.filter(({ path }) => /^bus\/[^/]+$/.test(path));
     assert.ok(files.length <= MAX_IN_BUS, files.map(({ path }) => path).join(", "));
   });
+
+  /** What is tested as a whole, or helps to test. */
+  const OTHER_TESTS = [
+    "config",
+    "conformance",
+    "laws",
+    "runtimes",
+    "simulation",
+    "support",
+  ];
+
+  it("has each test in the folder that its source is in", () => {
+    const folders = new Set(committedFiles().flatMap(parentsOf));
+    const stray = committedFiles()
+      .filter((path) => /^tests\/.*_test\.ts$/.test(path))
+      .map((path) => path.split("/").slice(1, -1).join("/"))
+      .filter((folder) =>
+        !OTHER_TESTS.includes(folder.split("/")[0] ?? "") && !folders.has(folder)
+      );
+    assert.deepEqual(stray, []);
+  });
 });
+
+/** The folders that a file is in, the innermost first. */
+function parentsOf(path: string): string[] {
+  const parts = path.split("/").slice(0, -1);
+  return parts.map((_, i) => parts.slice(0, parts.length - i).join("/"));
+}

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { newRecord } from "../../../bus/records/new_record.ts";
+import { subscribe, type Subscriber } from "../../../mod.ts";
+import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
+import { Gate } from "../../support/gate.ts";
+
+const AT_ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 3 } as const;
+
+/** A handler that counts how many of it run at once, and fails each message's first attempt. */
+function counting(group: string): { peak: () => number; subscriber: Subscriber<Tx> } {
+  let running = 0;
+  let peak = 0;
+  return {
+    peak: () => peak,
+    subscriber: subscribe(Placed, { group, retry: AT_ONCE }, async (_body, { attempt }) => {
+      running += 1;
+      peak = Math.max(peak, running);
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      running -= 1;
+      if (attempt === 1) throw new Error("once more");
+    }),
+  };
+}
+
+const messages = (count: number, prefix = "m") =>
+  Array.from({ length: count }, (_, i) => arriving(`${prefix}-${i}`));
+
+describe("bus: handlers at once", () => {
+  for (const mode of ["running", "ticking", "delivering"] as const) {
+    it(`are never more than their group allows, retries included, when ${mode}`, async () => {
+      const a = counting("a");
+      const b = counting("b");
+      const { bus, observed, store } = fixture([a.subscriber, b.subscriber], {
+        concurrency: 3,
+        groups: { b: { concurrency: 7 } },
+      });
+      if (mode === "running") await bus.start();
+      await bus.deliver(messages(40));
+      if (mode === "ticking") await Promise.all([bus.tick(), bus.tick()]);
+      if (mode === "delivering") {
+        await Promise.all([bus.deliver(messages(40, "n")), bus.tick()]);
+        await bus.tick();
+      }
+      if (mode === "running") await observed.until("succeeded", {}, 80);
+      assert.equal((await store.count("inbox")).scheduled, 0);
+      assert.deepEqual([a.peak(), b.peak()], [3, 7]);
+      await bus.stop();
+    });
+  }
+
+  it("a group that is stuck does not keep another from its messages", async () => {
+    const gate = new Gate();
+    const { bus, observed } = fixture([
+      subscribe(Placed, { group: "stuck" }, () => gate.pass()),
+      subscribe(Placed, { group: "quick", pattern: "order.quick" }, () => {}),
+    ]);
+    await bus.start();
+    for (let batch = 0; batch < 5; batch++) await bus.deliver(messages(100, `b${batch}`));
+    await gate.reached(5);
+    await bus.deliver([arriving("q", { name: "order.quick" })]);
+    await observed.until("succeeded", { id: "q" });
+    assert.equal(gate.arrived, 5);
+    gate.open();
+    await observed.until("succeeded", { group: "stuck" }, 500);
+    await bus.stop();
+  });
+
+  it("what another bus left is taken up the same way", async () => {
+    const gate = new Gate();
+    const { bus, observed, store } = fixture([
+      subscribe(Placed, { group: "stuck" }, () => gate.pass()),
+      subscribe(Placed, { group: "quick", pattern: "order.quick" }, () => {}),
+    ]);
+    const stuck = Array.from({ length: 450 }, (_, i) => arriving(`s-${i}`));
+    await store.add("inbox", [
+      ...stuck.map((message) => newRecord(message, { group: "stuck" })),
+      newRecord(arriving("q", { name: "order.quick" }), { group: "quick" }),
+    ], 0);
+    await bus.start();
+    await observed.until("succeeded", { id: "q" });
+    assert.ok(gate.arrived <= 5);
+    gate.open();
+    await observed.until("succeeded", { group: "stuck" }, 450);
+    await bus.stop();
+  });
+
+  it("counts that are none are refused", () => {
+    for (const n of [0, -1, 1.5, NaN, Infinity]) {
+      for (
+        const options of [{ concurrency: n }, { groups: { g: { concurrency: n } } }, {
+          batchSize: n,
+        }]
+      ) {
+        assert.throws(() => fixture([], options), { code: "invalid_option" });
+      }
+    }
+  });
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { memoryStore } from "../../../adapters/memory/mod.ts";
+import { newRecord } from "../../../bus/records/new_record.ts";
+import { subscribe, type SubscribeOptions } from "../../../mod.ts";
+import { arriving, type Fixture, fixture, Placed } from "../../support/bus_fixture.ts";
+import { Gate } from "../../support/gate.ts";
+import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
+import { type StoreMethod, wrapped } from "../../support/wrapped_store.ts";
+
+const LEASE_MS = 20_000;
+
+describe("bus: a claim whose lease is over when its answer comes", () => {
+  const made: Fixture[] = [];
+
+  afterEach(async () => {
+    await Promise.all(made.splice(0).map(({ bus }) => bus.stop()));
+  });
+
+  /** Two processes on one store, of which the first waits for the answer to one call until the gate opens. */
+  function two(
+    method: StoreMethod,
+    // What such a handler does, no transaction takes back.
+    own: Partial<SubscribeOptions> = { transaction: false },
+  ) {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    const slow = wrapped(store);
+    const gate = new Gate();
+    slow.around = async (called, call) => {
+      const result = await call();
+      if (called === method) await gate.pass();
+      return result;
+    };
+    const handledBy: string[] = [];
+    const process = (name: string, view: typeof store): Fixture => {
+      const options = { group: "mail", ...own };
+      const subscriber = subscribe(Placed, options, () => void handledBy.push(name));
+      const started = fixture([subscriber], { store: view, clock, leaseMs: LEASE_MS });
+      made.push(started);
+      return started;
+    };
+    const { bus } = process("slow", slow.store);
+    return { clock, gate, handledBy, store, slow: bus, other: process("other", store).bus };
+  }
+
+  it("is handled by the one that took it over alone, where it was delivered", async () => {
+    const { clock, gate, handledBy, slow, other } = two("add");
+    const delivered = slow.deliver([arriving("m-1")]);
+    await gate.reached();
+    clock.advance(LEASE_MS);
+    await other.tick();
+    gate.open();
+    assert.equal((await delivered)?.[0]?.kind, "accepted");
+    assert.deepEqual(handledBy, ["other"]);
+  });
+
+  it("is handled by the one that took it over alone, where it was claimed", async () => {
+    const { clock, gate, handledBy, slow, other, store } = two("claim");
+    await store.add("inbox", [newRecord(arriving("m-1"), { group: "mail" })], NOW_MS);
+    const ticked = slow.tick({ budgetMs: 2 * LEASE_MS });
+    await gate.reached();
+    clock.advance(LEASE_MS);
+    await other.tick();
+    gate.open();
+    await ticked;
+    assert.deepEqual(handledBy, ["other"]);
+  });
+
+  it("is handled by the one that took it over alone, where a batch was delivered", async () => {
+    const { clock, gate, handledBy, slow, other } = two("add", { maxBatch: 2 });
+    const delivered = slow.deliver([arriving("m-1"), arriving("m-2")]);
+    await gate.reached();
+    clock.advance(LEASE_MS);
+    await other.tick();
+    gate.open();
+    assert.deepEqual((await delivered).map(({ kind }) => kind), ["accepted", "accepted"]);
+    assert.deepEqual(handledBy, ["other", "other"]);
+  });
+
+  it("is handled later where nobody took it over", async () => {
+    const { clock, gate, handledBy, slow } = two("add");
+    const delivered = slow.deliver([arriving("m-1")]);
+    await gate.reached();
+    clock.advance(LEASE_MS);
+    gate.open();
+    assert.deepEqual((await delivered)?.[0], { kind: "accepted", retryAfterMs: 1_000 });
+    clock.advance(1_000);
+    await slow.tick();
+    assert.deepEqual(handledBy, ["slow"]);
+  });
+});

@@ -1,0 +1,140 @@
+import { describe, it } from "node:test";
+import assert from "node:assert/strict";
+import { guardPostgres, postgresFence, postgresStore } from "../../../adapters/postgres/mod.ts";
+import {
+  upstashRedisFence,
+  upstashRedisStore,
+  upstashStreamTransport,
+} from "../../../adapters/upstash_redis/mod.ts";
+import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
+import {
+  type BusOptions,
+  createBus,
+  defineMessage,
+  subscribe,
+  type SubscribeOptions,
+} from "../../../mod.ts";
+import { Placed } from "../../support/bus_fixture.ts";
+
+describe("a bus that is made without what it needs", () => {
+  const parts = { store: memoryStore(), transport: inProcessTransport() };
+
+  for (const port of ["store", "transport"] as const) {
+    for (const got of [undefined, null, "postgres://"]) {
+      it(`says that the ${port} is ${JSON.stringify(got)}`, () => {
+        const options = { ...parts, [port]: got } as unknown as BusOptions;
+        assert.throws(() => createBus(options), {
+          code: "invalid_option",
+          message: new RegExp(
+            `^Cannot make a bus with a ${port} that is ${got === null ? "null" : typeof got}: want`,
+          ),
+        });
+      });
+    }
+  }
+});
+
+describe("a subscriber", () => {
+  for (const group of [undefined, null, 7, "", "a b"]) {
+    it(`with the group ${JSON.stringify(group)} is refused`, () => {
+      const options = { group } as unknown as SubscribeOptions;
+      assert.throws(() => subscribe(Placed, options, () => {}), {
+        code: "invalid_option",
+        message: /^Cannot use .+ as a group: want 1 to 100 letters/,
+      });
+    });
+  }
+});
+
+describe("what a compiler would refuse", () => {
+  const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
+    subscribe(Placed, { group: "g" }, () => {}),
+  ]);
+
+  const options: Readonly<Record<string, [options: object, code: string, said: RegExp]>> = {
+    "an id that is a number": [{ id: 7 }, "invalid_id", /id of type number: want a string/],
+    "a callback that is a name": [
+      { callback: "order.marked" },
+      "invalid_option",
+      /a callback of type string: want a contract/,
+    ],
+    "a failure callback that is none": [
+      { failureCallback: null },
+      "invalid_option",
+      /a failureCallback of type object: want a contract/,
+    ],
+    "a delay that is a text": [{ delayMs: "1000" }, "invalid_option", /delayMs 1000: want/],
+    "a delay that is a date": [{ delayMs: new Date(5) }, "invalid_option", /delayMs .*: want/],
+    "a deadline that is a text": [{ deadlineMs: "1" }, "invalid_option", /deadlineMs 1: want/],
+  };
+  for (const [title, [given, code, message]] of Object.entries(options)) {
+    it(`is refused at publish: ${title}`, async () => {
+      await assert.rejects(bus.publish(Placed, { n: 1 }, given), { code, message });
+      assert.deepEqual(await bus.store.list({ box: "outbox", limit: 1 }), []);
+    });
+  }
+
+  for (const schema of [undefined, null, {}, { parse: () => 1 }, "number"]) {
+    it(`is refused as a schema: ${JSON.stringify(schema)}`, () => {
+      const define = (parts: object) => () => defineMessage("a.b", parts as typeof Placed);
+      const refused = { code: "invalid_option", message: /want a Standard Schema/ };
+      assert.throws(define({ body: schema }), refused);
+      if (schema !== undefined) {
+        assert.throws(define({ body: Placed.body, reply: schema }), refused);
+      }
+    });
+  }
+
+  it("is refused as a handler", () => {
+    for (const handler of [undefined, {}, "handle"]) {
+      assert.throws(() => subscribe(Placed, { group: "g" }, handler as unknown as () => void), {
+        code: "invalid_option",
+        message: /^Cannot subscribe to ".+" with a handler of type .+: want a function$/,
+      });
+    }
+  });
+});
+
+describe("what is no client of postgres.js", () => {
+  const uses: Readonly<Record<string, (client: never) => unknown>> = {
+    postgresStore,
+    postgresFence,
+    guardPostgres,
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    it(`is refused by ${name}`, () => {
+      for (const client of [undefined, null, "postgres://localhost", {}, () => {}]) {
+        assert.throws(() => use(client as never), {
+          code: "invalid_option",
+          message: /^Cannot use a Postgres client of type \w+: want one of postgres\.js/,
+        });
+      }
+    });
+  }
+});
+
+describe("what is no client of Upstash Redis", () => {
+  const uses: Readonly<Record<string, (redis: never) => unknown>> = {
+    upstashRedisStore: (redis) => upstashRedisStore({ redis }),
+    upstashRedisFence: (redis) => upstashRedisFence({ redis }),
+    upstashStreamTransport: (redis) => upstashStreamTransport({ redis, group: "g" }),
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    it(`is refused by ${name}`, () => {
+      for (const redis of [undefined, null, "https://eu1.upstash.io", {}]) {
+        assert.throws(() => use(redis as never), {
+          code: "invalid_option",
+          message: /^Cannot use a redis of type \w+: want a client of @upstash\/redis/,
+        });
+      }
+    });
+  }
+
+  it("nor is a stream's group one that is not given", () => {
+    const redis = { pipeline: () => {} } as never;
+    assert.throws(() => upstashStreamTransport({ redis } as never), {
+      code: "invalid_option",
+      message: /^Cannot use undefined as a group: want/,
+    });
+  });
+});
