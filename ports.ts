@@ -5,7 +5,7 @@
  * @module
  */
 export { type HalfDraft, type HalfKeeper, type HalfScope } from "./core/ports/half_keeper.ts";
-export { type RecordDetails } from "./core/lifecycle/details.ts";
+export { type RecordDetails } from "./core/lifecycle/record_details.ts";
 export {
   type EventKind,
   type Failure,

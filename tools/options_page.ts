@@ -39,6 +39,11 @@ const SECTIONS: readonly Section[] = [
     types: ["ContractOptions", "PublishOptions", "RawOptions", "SubscribeOptions"],
   },
   {
+    title: "The body of a failure callback",
+    intro: "What a contract with `body: failureReport` of `@atlast/bus` takes.",
+    types: ["FailureReport"],
+  },
+  {
     title: "The edge app",
     intro:
       "`createApp(bus, options)` and `createCheckBackApp(fence, options)` of `@atlast/bus/edge`.",

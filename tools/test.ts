@@ -7,7 +7,8 @@
  *
  * @module
  */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import { countTests, readReport, type TestCase } from "./report.ts";
@@ -20,6 +21,7 @@ interface Step {
 
 const IN_CI = process.env["CI"] === "true";
 const REPORT = ".tmp/junit.xml";
+const USER_CONFIG = ".tmp/user.json";
 /** Tests run in a zone with an odd offset and summer time, so that none rests on that of the machine. */
 const TEST_ZONE = "Pacific/Chatham";
 /** How a suite that is skipped says why; see tests/support/skip.ts. */
@@ -55,6 +57,10 @@ function steps(): Step[] {
       name: "purity of core",
       args: ["check", "--config", "tests/config/pure.json", ...globSync("core/**/*.ts").sort()],
     },
+    {
+      name: "types in a project of a user's",
+      args: ["check", "--no-lock", "--config", writeUserConfig(), ...entries],
+    },
     { name: "docs", args: ["doc", "--lint", ...entries] },
     { name: "examples in docs", args: ["check", "--doc-only", ...shippedFiles(), ...pages()] },
     {
@@ -63,6 +69,15 @@ function steps(): Step[] {
       args: ["publish", "--dry-run", ...(IN_CI ? [] : ["--allow-dirty"])],
     },
   ];
+}
+
+/** Writes a configuration without our compiler options: users of the sources have only Deno's default ones. */
+function writeUserConfig(): string {
+  const imports = Object.entries(deno.imports)
+    .map(([name, target]) => [name, target.replace(/^\.\//, "../")]);
+  mkdirSync(dirname(USER_CONFIG), { recursive: true });
+  writeFileSync(USER_CONFIG, JSON.stringify({ imports: Object.fromEntries(imports) }));
+  return USER_CONFIG;
 }
 
 /** Arguments as a person would say them: a long list of files is cut. */

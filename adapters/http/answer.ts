@@ -10,7 +10,7 @@ import type { Message } from "../../core/message/message.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import type { Arrival, SendResult } from "../../core/ports/transport.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
-import { arrivalOfRefusal } from "../../core/ports/send_result.ts";
+import { arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";

@@ -7,10 +7,10 @@ import { questionText, readAnswer, type WireQuestion } from "../../core/wire/che
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
-import { type HttpAnswer, sendRequest } from "../../http/request.ts";
+import { type HttpAnswer, sendRequest } from "../../http/send_request.ts";
 import { checkedUrl } from "../../http/url.ts";
 import type { Fetch } from "../../http/post.ts";
-import { checkAudience } from "../../http/request_id.ts";
+import { checkAudience } from "../../http/signature_id.ts";
 import { SignatureChecker, Signer } from "../../http/signature.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { CheckBack, CheckQuestion } from "../../core/ports/fence.ts";

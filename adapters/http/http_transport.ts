@@ -17,7 +17,7 @@ import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
-import { arrivalOf } from "../../core/ports/send_result.ts";
+import { arrivalOf } from "../../core/ports/arrival.ts";
 import { SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */

@@ -7,7 +7,7 @@ import { wireHeaders } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { fitsRawForm } from "../../http/raw_message.ts";
-import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
+import { batchRequestId, messageRequestId } from "../../http/signature_id.ts";
 
 /** The form of messages in requests: many in one body, or each as HTTP headers and a raw body. */
 export type HttpFormat = "batch" | "message";

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { audienceOf, checkAudience } from "../../http/request_id.ts";
+import { audienceOf, checkAudience } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { HEADER } from "../../core/message/headers.ts";
-import { arrivalOf, arrivalOfRefusal } from "../../core/ports/send_result.ts";
+import { arrivalOf, arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import {
   copyOfMessage,
   MAX_BODY_BYTES,

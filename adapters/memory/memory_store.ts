@@ -22,7 +22,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
-import { Memories } from "./memories.ts";
+import { Memories } from "./inbox_memory.ts";
 import { Records } from "./records.ts";
 import {
   type Boxes,

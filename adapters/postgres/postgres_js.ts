@@ -16,7 +16,7 @@ import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
-import { mustBeTransaction } from "../sql/joinable.ts";
+import { mustBeTransaction } from "../sql/must_be_transaction.ts";
 import { PgTransaction } from "../sql/pg_transaction.ts";
 import { Proof, Proofs } from "../sql/transaction_proof.ts";
 import { type Database, limited, runOnClient, sqlClientOf } from "../sql/database.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { digestText } from "../../http/request_id.ts";
+import { digestText } from "../../http/signature_id.ts";
 import { checkPattern } from "../../core/message/name.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { isBatch, type RequestToVerify } from "../../core/wire/wire.ts";

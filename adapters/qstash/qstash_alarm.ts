@@ -14,7 +14,7 @@ import type { Clock } from "../../core/ports/platform.ts";
 import { troubleOf } from "./answer.ts";
 import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
 import { checkedCount } from "./options.ts";
-import { type Waited, waited } from "./patience.ts";
+import { type Waited, waited } from "./time_limit.ts";
 import { deliverableUrl } from "./routes.ts";
 
 /** What {@linkcode qstashAlarm} takes. */

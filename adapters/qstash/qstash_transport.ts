@@ -28,7 +28,7 @@ import {
   requestBatches,
   type RequestLimits,
 } from "./request_batch.ts";
-import { type Waited, waited } from "./patience.ts";
+import { type Waited, waited } from "./time_limit.ts";
 import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
 import { retriesFor, retryExpression } from "./retry_expression.ts";
 import { deliverableUrl, type QstashTarget, routeTable } from "./routes.ts";

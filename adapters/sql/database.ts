@@ -7,7 +7,7 @@ import type { Run } from "./run.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { propertyOf } from "../../core/user_code/thrown.ts";
-import { mustBeTransaction } from "./joinable.ts";
+import { mustBeTransaction } from "./must_be_transaction.ts";
 import { PgTransaction } from "./pg_transaction.ts";
 import type { Proof } from "./transaction_proof.ts";
 import type { SentAhead } from "./pipelined.ts";

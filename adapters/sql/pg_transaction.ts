@@ -8,7 +8,7 @@
  * @module
  */
 import type { SqlClient } from "../../core/ports/platform.ts";
-import { noTransaction } from "./joinable.ts";
+import { noTransaction } from "./must_be_transaction.ts";
 
 /** The part of a client of node-postgres (8.20 or later) that is used. */
 interface PgClient {

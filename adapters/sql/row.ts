@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { detailsFromText, detailsText, type RecordDetails } from "../../core/lifecycle/details.ts";
+import {
+  detailsFromText,
+  detailsText,
+  type RecordDetails,
+} from "../../core/lifecycle/record_details.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import type { SqlClient } from "../../core/ports/platform.ts";
-import { noTransaction } from "./joinable.ts";
+import { noTransaction } from "./must_be_transaction.ts";
 import type { Run } from "./run.ts";
 import { unwrapped } from "./wrapped_clients.ts";
 

@@ -7,7 +7,7 @@
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
-import { answerToFailure, reportConflicts } from "../publish/answers.ts";
+import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";

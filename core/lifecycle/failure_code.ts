@@ -19,7 +19,7 @@ export type FailureCode =
    */
   | "timed_out"
   /**
-   * The body does not fit the subscriber's contract, or the reply does not fit its schema.
+   * The body does not fit the subscriber's contract.
    *
    * Fix: Deploy contracts that fit on both sides, then `bus.retry` the record.
    */

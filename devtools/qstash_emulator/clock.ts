@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../core/ports/platform.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./timers.ts";
 
 /** A clock whose time stands still until it is moved. */
 export interface VirtualTime extends Clock {

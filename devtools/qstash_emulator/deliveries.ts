@@ -4,7 +4,7 @@
  * @module
  */
 import type { Account } from "./account.ts";
-import type { Agenda } from "./agenda.ts";
+import type { Agenda } from "./timers.ts";
 import { deliveryRequest, noAnswer, sendRequest } from "./attempt.ts";
 import type { DeliveryFault } from "./faults.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 import type { Account } from "./account.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./timers.ts";
 import { isNonRetryable, noAnswer } from "./attempt.ts";
 import { callbackBody, callbackConfig } from "./callback.ts";
 import { Deliveries } from "./deliveries.ts";
-import { Lines } from "./lines.ts";
+import { Lines } from "./queues.ts";
 import type {
   AttemptResult,
   CallbackConfig,

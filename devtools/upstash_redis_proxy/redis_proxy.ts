@@ -7,7 +7,7 @@ import { isCrossSite } from "../../http/cross_site.ts";
 import { CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
 import { type Billed, Counter } from "./billed.ts";
 import { type RestCommand, SyntaxProblem } from "./command.ts";
-import { Gate } from "./gate.ts";
+import { Gate } from "./command_filter.ts";
 import { type CheckedOptions, checkedOptions, type RedisProxyOptions } from "./options.ts";
 import { NoRedis } from "./redis_connection.ts";
 import { type Ran, RedisLink } from "./redis_link.ts";
@@ -15,7 +15,7 @@ import { errorOf, type Reply } from "./reply.ts";
 import { readRestRequest, TOKEN_PARAMETER } from "./rest_request.ts";
 import { ChangedScripts, type OnItsWay } from "./script.ts";
 import { subscriptionOf, Subscriptions } from "./subscriptions.ts";
-import { writingOf } from "./writing.ts";
+import { writingOf } from "./response_encoding.ts";
 
 /** A proxy that speaks Upstash's REST protocol before one Redis server. */
 export interface RedisProxy {

@@ -172,6 +172,6 @@ export function never(
   isPublisherNotified = false,
   status: number = NOT_RETRYABLE,
 ): Refusal {
-  const headers = isPublisherNotified ? { [NOTIFIED_HEADER]: "true" } : {};
+  const headers: Record<string, string> = isPublisherNotified ? { [NOTIFIED_HEADER]: "true" } : {};
   return new Refusal(status, code, message, headers, undefined, true);
 }

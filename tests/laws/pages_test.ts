@@ -14,6 +14,17 @@ describe("a generated page", () => {
     });
   }
 
+  it("has each failure code that docs/retries-and-expiry.md has, and no other", () => {
+    const page = readText("docs/retries-and-expiry.md");
+    const table = page.slice(page.indexOf("| `code` of the failure"));
+    const rows = table.slice(0, table.indexOf("\n\n")).matchAll(/^\| `(\w+)` +\|/gm);
+    const codes = codesOf(readText("core/lifecycle/failure_code.ts"), "FailureCode");
+    assert.deepEqual(
+      [...rows].map(([, code]) => code).sort(),
+      codes.map(({ code }) => code).sort(),
+    );
+  });
+
   it("is refused when an option has no place on it", () => {
     assert.deepEqual(missingOptions(["BusOptions", "NewThingOptions"]), ["NewThingOptions"]);
   });

@@ -7,7 +7,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import type { HeaderReader } from "../../../core/ports/platform.ts";
-import { canonicalHeaders, digestText } from "../../../http/request_id.ts";
+import { canonicalHeaders, digestText } from "../../../http/signature_id.ts";
 
 /** The parameter with the digest. */
 const BOUND = "atlast-bound";

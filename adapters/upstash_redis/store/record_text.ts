@@ -7,7 +7,7 @@
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import type { RecordDetails } from "../../../core/lifecycle/details.ts";
+import type { RecordDetails } from "../../../core/lifecycle/record_details.ts";
 import type { Box, Patch, State } from "../../../core/lifecycle/lifecycle.ts";
 import type { Message, MessageBody } from "../../../core/message/message.ts";
 import type { StateCounts } from "../../../core/ports/store.ts";
