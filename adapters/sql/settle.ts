@@ -70,7 +70,7 @@ where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
   return { ...batch.with, sql, params: batch.params };
 }
 
-/** Who settles, where all settlements say the same. */
+/** The condition for each value of `claimed`, used if it is the same for all settlements. */
 const CLAIMS: readonly { readonly claimed: Settlement["claimed"]; readonly sql: string }[] = [
   { claimed: true, sql: "t.lease_until_ms is not null" },
   { claimed: false, sql: "t.lease_until_ms is null" },
