@@ -136,7 +136,7 @@ export class Dispatcher<Tx> {
    */
   async giveUp(decision: Decision, isPublisherNotified: boolean): Promise<boolean> {
     const applied = await this.#decisions.settle([decision], {
-      claimed: false,
+      guard: "anyone while free",
       isPublisherNotified,
     });
     return applied.length > 0;

@@ -6,7 +6,7 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
+import type { AddResult, Settlement, SettlementGuard, SettleStep } from "../../core/ports/store.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
@@ -32,9 +32,9 @@ interface DecisionSettlerParts<Tx> {
 
 /** How decisions are settled. */
 interface SettleOptions {
-  /** Who settles: see `Settlement.claimed`; the holder of the claim if not given. */
-  readonly claimed?: Settlement["claimed"];
-  /** Whether the leases of the records are held, which their settlement ends; as `claimed` if not given. */
+  /** Who settles: the holder of the claim if not given. */
+  readonly guard?: SettlementGuard;
+  /** Whether the leases of the records are held, which their settlement ends; those of the holder, if not given. */
   readonly hasLeases?: boolean;
   /** Whether publishers know of the failures already, so that no failure callback is sent. */
   readonly isPublisherNotified?: boolean;
@@ -51,8 +51,8 @@ export class DecisionSettler<Tx> {
   /** Settles decisions and gives back those that applied. */
   async settle(
     decisions: readonly Decision[],
-    { claimed = true, hasLeases = claimed === true, isPublisherNotified = false }: SettleOptions =
-      {},
+    { guard = "holder", hasLeases = guard === "holder", isPublisherNotified = false }:
+      SettleOptions = {},
   ): Promise<Decision[]> {
     const { settings, box, leases, settle } = this.#parts;
     if (hasLeases) { for (const { record } of decisions) leases.ending(record); }
@@ -68,9 +68,9 @@ export class DecisionSettler<Tx> {
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
     const [inOneStatement, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, claimed))),
+      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, guard))),
       ...[...callbacks].map(([decision, callback]) =>
-        this.#settleWith(settlementBy(decision, claimed), callback)
+        this.#settleWith(settlementBy(decision, guard), callback)
       ),
     ]);
     const applied: Decision[] = [];
@@ -101,18 +101,18 @@ export class DecisionSettler<Tx> {
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
-  { claimed = true, reportsStale = true }: Pick<SettleOptions, "claimed"> & {
+  { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
     /** False where a stale one is decided again, so that there is nothing to tell yet. */
     readonly reportsStale?: boolean;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, claimed)]);
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)]);
   const hasApplied = applied === true;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);
   return hasApplied;
 }
 
-function settlementBy(decision: Decision, claimed: Settlement["claimed"]): Settlement {
+function settlementBy(decision: Decision, guard: SettlementGuard): Settlement {
   const settlement = settlementOf(decision);
-  return claimed === true ? settlement : { ...settlement, claimed };
+  return guard === "holder" ? settlement : { ...settlement, guard };
 }
