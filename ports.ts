@@ -5,7 +5,7 @@
  * @module
  */
 export { type HalfDraft, type HalfKeeper, type HalfScope } from "./core/ports/half_keeper.ts";
-export { type RecordDetails } from "./core/lifecycle/details.ts";
+export { type RecordDetails } from "./core/lifecycle/record_details.ts";
 export {
   type EventKind,
   type Failure,
@@ -29,6 +29,7 @@ export {
   type ListQuery,
   type ReturnResult,
   type Settlement,
+  type SettlementGuard,
   type SettleStep,
   type StateCounts,
   type StoreCapabilities,

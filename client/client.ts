@@ -8,7 +8,7 @@ import type { HalfMessageOptions } from "../bus/api/bus.ts";
 import { compose, headersOf } from "../bus/publish/build_message.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "../bus/half/prune_fence.ts";
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
-import { type HalfParts, prepareHalf, transactHalf } from "../bus/half/half_message.ts";
+import { type HalfParts, prepareHalf, transactHalf } from "../bus/half/participant.ts";
 import type { HalfMessage, HalfOutcome } from "../bus/api/half_message.ts";
 import { idSource } from "../bus/settings/ids.ts";
 import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";

@@ -6,7 +6,7 @@
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
 import { type HalfRequest, halfRequestText, readHalfStatus } from "../core/wire/half_message.ts";
 import { AtlastError, type ErrorCode } from "../core/errors.ts";
-import { type Credentials, sendRequest } from "../http/request.ts";
+import { type Credentials, sendRequest } from "../http/send_request.ts";
 import type { Fetch, PostResult } from "../http/post.ts";
 import type { SignatureChecker } from "../http/signature.ts";
 import { readRetryAfter } from "../http/retry_after.ts";

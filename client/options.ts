@@ -5,9 +5,9 @@
  */
 import { checkNumber } from "../core/check_option.ts";
 import { AtlastError } from "../core/errors.ts";
-import type { Credentials } from "../http/request.ts";
+import type { Credentials } from "../http/send_request.ts";
 import { checkedUrl } from "../http/url.ts";
-import { checkAudience } from "../http/request_id.ts";
+import { checkAudience } from "../http/signature_id.ts";
 import { SignatureChecker, Signer } from "../http/signature.ts";
 import type { Clock } from "../core/ports/platform.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../core/lifecycle/retry.ts";

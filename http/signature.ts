@@ -14,7 +14,7 @@ import {
   type VerifyRefusal,
 } from "../core/wire/wire.ts";
 import { equalInConstantTime } from "./equal_bytes.ts";
-import { audienceOf, bindsRequest, checkAudience } from "./request_id.ts";
+import { audienceOf, bindsRequest, checkAudience } from "./signature_id.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
 /** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */

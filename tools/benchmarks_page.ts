@@ -13,7 +13,7 @@ import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdo
 
 const NONE = "";
 
-/** The page of benchmarks, of which the results are generated. */
+/** The page of benchmarks. Its results are generated. */
 export const benchmarksPage: GeneratedPage = {
   path: "docs/benchmarks.md",
   text: (current) => {

@@ -1,8 +1,8 @@
 /**
- * `deno task bundle-size`: measures how large a stateless subscriber is when it is deployed to a worker, with its
- * parts and with what others take for the same. Writes `tools/bundle/sizes.json` and the table in
- * `docs/stateless.md`. The last line is `bundle-size: N bytes`. With `--files` it first lists the largest files in
- * the bundle.
+ * `deno task bundle-size`: measures the deployed size of a stateless subscriber for a worker, of its parts,
+ * and of other packages for the same task. Writes `tools/bundle/sizes.json` and the table in
+ * `docs/stateless.md`. The last line is `bundle-size: N bytes`. With `--files` it first lists the largest
+ * files in the bundle.
  *
  * @module
  */
@@ -24,12 +24,12 @@ if (process.argv.includes("--files")) showFiles();
 console.log("minified and gzipped (level 9), for a worker:\n");
 const ownSizes = OWN.map((program) => measured(program, own));
 const peerSizes = measuredPeers();
-// Without the network nothing is written, because the table has both.
+// Without the network nothing is written, because the table needs both.
 if (peerSizes !== null) save([...ownSizes, ...peerSizes]);
 const { gzipBytes } = ownSizes.find(({ name }) => name === SUBSCRIBER.name)!;
 console.log(`\nbundle-size: ${gzipBytes} bytes`);
 
-/** The sizes of the programs of others; null if their packages cannot be installed. */
+/** The sizes of the programs for comparison; null if their packages cannot be installed. */
 function measuredPeers(): BundleSize[] | null {
   let packages: string;
   try {

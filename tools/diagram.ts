@@ -10,13 +10,13 @@ import { withPart } from "./docs/markdown.ts";
 
 const PAGE = new URL("../docs/concepts.md", import.meta.url);
 
-/** How a message comes into each box; the table holds only what happens to it afterwards. */
+/** How a message enters each box; the table has only the later steps. */
 const BIRTHS: Readonly<Record<Box, readonly (readonly [State, string])[]>> = {
   outbox: [["prepared", "prepare"], ["scheduled", "publish"]],
   inbox: [["scheduled", "deliver"], ["failed", "deliver, unreadable"]],
 };
 
-/** A page with its diagram as the table has it now. */
+/** A page with the current diagram of the table. */
 export function withDiagram(page: string): string {
   return withPart(page, "lifecycle", diagrams());
 }

@@ -9,7 +9,7 @@ import { errorsPage } from "./errors_page.ts";
 import { optionsPage } from "./options_page.ts";
 import { statelessPage } from "./stateless_page.ts";
 
-/** Every page that is generated, or has a part that is. */
+/** Every page that is generated, or has a generated part. */
 export const PAGES: readonly GeneratedPage[] = [
   optionsPage,
   errorsPage,

@@ -33,8 +33,8 @@ export const errorsPage: GeneratedPage = {
       '  if (error instanceof AtlastError && error.code === "outcome_unknown") {\n' +
       "    // Publish again with the same id.\n  } else throw error;\n}\n```",
       'The edge app answers a request that fails with `{"error":{"code":…,"message":…}}` and the status that ' +
-      "each code has below. A 503 has `Retry-After`, and says nothing of the service but the code. An error " +
-      "without a status is one of the service itself: it is answered with a bare 500, and `onError` gets it.",
+      "each code has below. A 503 has `Retry-After`, and only the code. An error without a " +
+      "status is an internal error: it is answered with a bare 500, and `onError` receives it.",
       "A handler may throw two more errors. `NonRetryable` fails the message at once. `RetryAfter` chooses when " +
       "it is tried again.",
       "## Error codes",
@@ -42,9 +42,9 @@ export const errorsPage: GeneratedPage = {
         codeText(code, statusLine(code.code))
       ),
       "## Classes of failure",
-      "A record that failed has a class, `code`, beside its reason. Failure callbacks and answers to other " +
-      'services carry the class and a fixed text, and the reason only with `failureDetail: "reason"`. Codes ' +
-      "that stand above too have the same name there.",
+      "A failed record has a class, `code`, and a reason. Failure callbacks and answers to other " +
+      'services carry the class and a fixed text, and the reason only with `failureDetail: "reason"`. A ' +
+      "class that is also an error code has the same name.",
       codesOf(readSource(FAILURES), "FailureCode")
         .map(({ code, cause, fix }) => `- **\`${code}\`**: ${cause} **Fix**: ${fix}`).join("\n"),
     ].join("\n\n"),

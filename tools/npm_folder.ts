@@ -1,5 +1,5 @@
 /**
- * Packages in a folder of their own, for comparison: no one who uses or tests Atlast installs them.
+ * Installs packages for comparison into a separate folder. Users and tests of Atlast do not need them.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { join } from "node:path";
 const FILE = "package.json";
 
 /**
- * Installs what `source` lists into `folder` if that was not done, and gives back `folder`.
+ * Installs the packages of `source` into `folder` at the first call, and returns `folder`.
  *
  * @param source The folder that has the `package.json`.
  */

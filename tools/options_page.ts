@@ -8,7 +8,7 @@ import { DEFAULT_CHECK, DEFAULT_EXPIRY } from "../mod.ts";
 import { type DocumentedType, documentedTypes, type Field } from "./docs/doc_json.ts";
 import { type GeneratedPage, paragraph } from "./docs/markdown.ts";
 
-/** A part of the page: what is called, and the types of its options in their order. */
+/** A part of the page: the function that is called, and the types of its options in their order. */
 interface Section {
   readonly title: string;
   readonly intro: string;
@@ -136,9 +136,9 @@ const SECTIONS: readonly Section[] = [
   },
 ];
 
-/** Options that no user of the package gives: adapters give them to the bus. */
+/** Options that users do not set: adapters pass them to the bus. */
 const FOR_ADAPTERS: readonly string[] = ["DeliverOptions"];
-/** Types that are another one's fields, which the page already has. */
+/** Types of fields of another type, which are already on the page. */
 const ALIASES: readonly string[] = ["HalfMessageOptions"];
 
 /** Defaults that are fields of a constant rather than a tag of a docstring. */
@@ -164,7 +164,7 @@ export function missingOptions(types: Iterable<string>): string[] {
 }
 
 /**
- * Checks that an option says its default by a tag, where JSR and this page find it, and not in its text.
+ * Checks that an option has its default as a tag, where JSR and this page find it, and not in its text.
  *
  * @throws {Error} Where it does not.
  */

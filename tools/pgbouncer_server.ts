@@ -1,5 +1,6 @@
 /**
- * Private PgBouncer servers in transaction mode, from what is installed on the machine.
+ * Starts private PgBouncer servers in transaction mode, with the installed program. Used by tests and
+ * benchmarks.
  *
  * @module
  */
@@ -27,7 +28,7 @@ export function hasPgBouncer(): boolean {
   return spawnSync("pgbouncer", ["--version"]).status === 0;
 }
 
-/** Starts a pooler before a server on this machine, with Debian's defaults but for the mode. */
+/** Starts a pooler in front of a server on this machine, with Debian's defaults except for the mode. */
 export async function startPgBouncer(postgresPort: number): Promise<Pooler> {
   const folder = mkdtempSync(join(tmpdir(), "atlast-pgbouncer-"));
   const user = process.getuid?.() === 0 ? serverUser() : null;

@@ -1,5 +1,5 @@
 /**
- * Private Postgres servers, from what is installed on the machine.
+ * Starts private Postgres servers, with the installed programs. Used by tests, the demo and the benchmarks.
  *
  * @module
  */
@@ -13,15 +13,15 @@ import process from "node:process";
 /** A running server. */
 export interface Server {
   readonly url: string;
-  /** Its first process, for its processor time; null when it is not ours. */
+  /** Its main process, for its processor time; null for an existing server. */
   readonly pid: number | null;
   stop(): void;
 }
 
-/** A running server of one's own. */
+/** A running private server. */
 export interface PrivateServer extends Server {
   readonly port: number;
-  /** Stops it as a crash would, and starts it again; resolves when it takes connections. */
+  /** Stops it as in a crash, and starts it again; resolves when it accepts connections. */
   crash(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export interface ServerOptions {
   readonly settings?: readonly string[];
 }
 
-/** What differs from the defaults: nothing that makes it faster. */
+/** Settings that differ from the defaults. None makes it faster. */
 const SETTINGS = ["shared_preload_libraries=pg_stat_statements", "listen_addresses=127.0.0.1"];
 
 /** Starts a server with a fresh folder on a free port. Durability is as installed: fsync on. */
@@ -83,7 +83,7 @@ export function hasPostgres(): boolean {
   }
 }
 
-/** Debian keeps the server's programs away from PATH; the newest version is taken. */
+/** Debian does not put the server's programs in PATH. The newest version is used. */
 function binFolder(): string {
   const found = spawnSync("pg_config", ["--bindir"], { encoding: "utf8" });
   const folders = [
@@ -104,13 +104,13 @@ function versionOf(bin: string): number {
   return Number(dirname(bin).split("/").at(-1));
 }
 
-/** Who runs a server. */
+/** The user that runs a server. */
 export interface User {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Whom to run a server as that refuses root. */
+/** The user to run a server that refuses root. */
 export function serverUser(): User {
   for (const name of ["postgres", "nobody"]) {
     const [uid, gid] = ["-u", "-g"].map((flag) =>

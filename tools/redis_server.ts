@@ -1,5 +1,6 @@
 /**
- * Private Redis servers, for tests, the demo and the bench: each on a free port with a folder of its own.
+ * Starts private Redis servers, for tests, the demo and the benchmarks: each on a free port with its own
+ * folder.
  *
  * @module
  */
@@ -11,25 +12,25 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** How often another free port is tried, when someone else took the one that was found. */
+/** How often another free port is tried when a different program took the found one. */
 const PORT_ATTEMPTS = 5;
 
 /** How a server is started. */
 export interface RedisServerOptions {
-  /** Whether every write is on disk before it is answered, so that a kill loses nothing. False if not given. */
+  /** Whether every write is on disk before it is answered, so that a kill loses nothing. By default false. */
   readonly appendOnly?: boolean;
-  /** More of redis-server's own arguments. */
+  /** Further arguments of redis-server. */
   readonly args?: readonly string[];
 }
 
-/** A Redis server of one's own. */
+/** A private Redis server. */
 export interface RedisServer {
   /** Such as `redis://127.0.0.1:40001`. */
   readonly url: string;
   readonly port: number;
   /** Its process. */
   readonly pid: number;
-  /** Ends it at once by SIGKILL; its data stays as far as it is on disk. */
+  /** Ends it at once by SIGKILL; data on disk remains. */
   kill(): Promise<void>;
   /** Starts it again after {@linkcode kill}, on the same port and data; resolves when it answers. */
   start(): Promise<void>;
@@ -37,7 +38,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** The version of the redis-server that is installed; null without one. */
+/** The version of the installed redis-server; null without one. */
 export function redisVersion(): string | null {
   const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
   return status === 0 ? /v=(\S+)/.exec(stdout)?.[1] ?? "unknown" : null;
@@ -104,7 +105,7 @@ async function killed(child: ChildProcess): Promise<void> {
   await ended;
 }
 
-/** A server that has said that it takes connections, its data loaded. */
+/** Resolves when the server has loaded its data and accepts connections. */
 async function launched(args: readonly string[]): Promise<ChildProcess> {
   const child = spawn("redis-server", [...args], { stdio: ["ignore", "pipe", "ignore"] });
   let log = "";

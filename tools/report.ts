@@ -6,15 +6,15 @@
 
 /** One test, group of tests or step of a test. */
 export interface TestCase {
-  /** Its full name, with those of its groups before it. */
+  /** Its full name, including those of its groups. */
   readonly name: string;
   /** How it ended. */
   readonly outcome: "passed" | "failed" | "skipped";
-  /** Whether it failed only because something within it did. */
+  /** Whether it failed only because a part of it failed. */
   readonly failedWithin: boolean;
 }
 
-/** How many tests ended how. */
+/** The counts of results. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -23,7 +23,7 @@ export interface Counts {
 
 const SEPARATOR = " > ";
 
-/** The cases of a report. Those without a time never began: a filter left them out. */
+/** The cases of a report. A case without a time was left out by a filter. */
 export function readReport(xml: string): TestCase[] {
   const cases = xml.matchAll(/<testcase name="([^"]*)"[^>]* time="[^>]*>([\s\S]*?)<\/testcase>/g);
   return Array.from(cases, ([, name, content]) => ({
@@ -38,8 +38,8 @@ export function readReport(xml: string): TestCase[] {
 }
 
 /**
- * Counts tests, not the groups they are in. A group that fails of itself, by a hook or a leak,
- * counts as a failure; one that is skipped whole counts as one skip.
+ * Counts tests, not their groups. A group that fails itself, by a hook or a leak, counts as a failure. A
+ * group that is skipped as a whole counts as one skip.
  */
 export function countTests(cases: readonly TestCase[]): Counts {
   const groups = new Set(cases.flatMap(({ name }) => groupsOf(name)));

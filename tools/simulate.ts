@@ -60,7 +60,7 @@ function add(sums: Record<string, number>, { digest: _, counts, ...findings }: S
   }
 }
 
-/** Each process takes its part of the seeds. */
+/** Each process runs its part of the seeds. */
 async function share(seeds: number, from: number, processes: number): Promise<number> {
   const size = Math.ceil(seeds / processes);
   const codes = await Promise.all(Array.from({ length: processes }, async (_, i) => {

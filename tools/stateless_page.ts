@@ -7,7 +7,7 @@
 import type { BundleSize } from "./bundle/sizes.ts";
 import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdown.ts";
 
-/** The page of stateless subscribers, of which the table of sizes is generated. */
+/** The page of stateless subscribers. Its table of sizes is generated. */
 export const statelessPage: GeneratedPage = {
   path: "docs/stateless.md",
   text: (current) => {

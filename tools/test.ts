@@ -1,7 +1,6 @@
 /**
- * `deno task test`: every check there is, in the order in which a failure is cheapest to learn, then
- * all tests. Stops at the first check that fails. The last line is `N passed, N failed, N skipped`,
- * counted from the report of the test run.
+ * `deno task test`: runs every check, the cheapest first, and then all tests. Stops at the first check that
+ * fails. The last line is `N passed, N failed, N skipped`, counted from the report of the test run.
  *
  * With arguments only the tests run: paths and flags go to `deno test`, anything else filters by name.
  *
@@ -13,7 +12,7 @@ import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import { countTests, readReport, type TestCase } from "./report.ts";
 
-/** One check: what it holds, and the arguments for `deno`. */
+/** One check: its name, and the arguments for `deno`. */
 interface Step {
   readonly name: string;
   readonly args: readonly string[];
@@ -22,9 +21,9 @@ interface Step {
 const IN_CI = process.env["CI"] === "true";
 const REPORT = ".tmp/junit.xml";
 const USER_CONFIG = ".tmp/user.json";
-/** Tests run in a zone with an odd offset and summer time, so that none rests on that of the machine. */
+/** Tests run in a time zone with an odd offset and summer time, so that none depends on the zone of the machine. */
 const TEST_ZONE = "Pacific/Chatham";
-/** How a suite that is skipped says why; see tests/support/skip.ts. */
+/** The form of the reason of a skipped suite; see tests/support/skip.ts. */
 const SKIP_LINE = /^skip: (.*)$/gm;
 
 process.chdir(new URL("..", import.meta.url).pathname);
@@ -48,7 +47,8 @@ async function main(args: string[]): Promise<number> {
 function steps(): Step[] {
   const entries = Object.values(deno.exports);
   return [
-    // A lock that does not fit deno.json means that other versions are tested than are committed.
+    // With a lock file that does not match deno.json, the tests would run other versions than the committed
+    // ones.
     ...(IN_CI ? [{ name: "lock file", args: ["ci"] }] : []),
     { name: "format", args: ["fmt", "--check"] },
     { name: "lint", args: ["lint"] },
@@ -65,7 +65,7 @@ function steps(): Step[] {
     { name: "examples in docs", args: ["check", "--doc-only", ...shippedFiles(), ...pages()] },
     {
       name: "package",
-      // Packing insists on a committed tree; while working there rarely is one.
+      // Packing requires a committed tree, which is rare during work.
       args: ["publish", "--dry-run", ...(IN_CI ? [] : ["--allow-dirty"])],
     },
   ];
@@ -80,7 +80,7 @@ function writeUserConfig(): string {
   return USER_CONFIG;
 }
 
-/** Arguments as a person would say them: a long list of files is cut. */
+/** The arguments for display: a long list of files is shortened. */
 function shortened(args: readonly string[]): string {
   return args.length <= 6 ? args.join(" ") : `${args.slice(0, 4).join(" ")} … (${args.length})`;
 }
@@ -93,7 +93,7 @@ function shippedFiles(): string[] {
   ];
 }
 
-/** The pages whose programs are checked: those that say `ts ignore` are not. */
+/** The pages whose programs are checked, except those marked `ts ignore`. */
 function pages(): string[] {
   return ["README.md", ...globSync("docs/**/*.md").sort()];
 }
@@ -115,7 +115,7 @@ async function runTests(args: readonly string[]): Promise<number> {
   const cases = existsSync(REPORT) ? readReport(readFileSync(REPORT, "utf8")) : [];
   reportSkips(cases, output);
   const { passed, failed, skipped } = countTests(cases);
-  // A file that cannot be loaded has no test in the report, but the run has failed all the same.
+  // A file that cannot be loaded has no test in the report, but the run still failed.
   const failures = code === 0 ? failed : Math.max(failed, 1);
   console.log(`\n${passed} passed, ${failures} failed, ${skipped} skipped`);
   return code !== 0 ? code : failures > 0 ? 1 : 0;
@@ -130,7 +130,7 @@ function reportSkips(cases: readonly TestCase[], output: string): void {
   for (const { name } of skipped) console.log(`- ${name}`);
 }
 
-/** Runs this same Deno, shows what it prints, and keeps it. */
+/** Runs the same Deno, shows its output, and returns it. */
 async function run(
   args: readonly string[],
   env: Record<string, string> = {},

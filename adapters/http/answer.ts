@@ -1,5 +1,6 @@
 /**
- * Turns the answer to a request into a result for each of its messages.
+ * Turns the answer to a request into a result for each of its messages. Called by the transport for each
+ * request.
  *
  * @module
  */
@@ -9,25 +10,25 @@ import type { Message } from "../../core/message/message.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import type { Arrival, SendResult } from "../../core/ports/transport.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
-import { arrivalOfRefusal } from "../../core/ports/send_result.ts";
+import { arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
 /**
- * What counts as taken. `atlast`: only what says so for each message, as a proxy's page does not. `webhook`:
- * any status of success, as receivers of webhooks answer, except with a page.
+ * Which answers count as accepted. `atlast`: only those with a result for each message, which excludes the
+ * page of a proxy. `webhook`: any success status, as receivers of webhooks answer, except with an HTML page.
  */
 export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
 
-/** What another attempt would not mend: unreadable, too large, headers too large, and one that can never be taken. */
+/** Statuses that another attempt would not change: unreadable, too large, headers too large, never acceptable. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
 
 /**
  * Statuses of a server that did not take the message, whoever answers: unauthenticated, forbidden, unknown,
- * too large, too many. All others may come after the message took effect.
+ * too large, too many. All other statuses may be sent after the message took effect.
  */
 const NOT_TAKEN_STATUSES: ReadonlySet<number> = new Set([
   401,
@@ -80,14 +81,14 @@ export function resultsOf(
   return messages.map(() => failure);
 }
 
-/** Whether the receiver of a webhook took it. An answer of Atlast's own that does not fit is none. */
+/** Whether the receiver of a webhook accepted it. An Atlast answer of the wrong shape does not count. */
 function isTakenWebhook(result: PostResult): boolean {
   return result.kind === "answered" && result.status >= 200 && result.status < 300 &&
     mediaType(result.headers.get("content-type")) !== "text/html" &&
     !saysResults(result.text ?? "");
 }
 
-/** A failure that another attempt may mend. */
+/** A failure after which another attempt may succeed. */
 export function retryable(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
   return {
     kind: "failed",
@@ -109,7 +110,7 @@ export function final(reason: string, arrived: Arrival, code?: FailureCode): Sen
   };
 }
 
-/** It was not taken because one of both sides is stopping. */
+/** It was not accepted because the sender or the receiver is stopping. */
 function stopping(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
   return {
     kind: "stopping",
@@ -132,7 +133,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
   switch (status) {
     case "accepted":
     case "handled":
-    // It is stored there as failed: it is theirs now.
+    // The receiver stored it as failed, and is responsible for it from now on.
     case "failed":
       return SENT;
     case "no_subscriber":
@@ -152,7 +153,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
   }
 }
 
-/** Whether a message may have taken effect although the answer is none of success. */
+/** Whether a message may have taken effect although the answer is not a success. */
 function mayBeTaken(status: number, code: string | undefined, headers: Headers): boolean {
   if (headers.has(ARRIVED_HEADER)) return true;
   return !(NOT_TAKEN_STATUSES.has(status) || NOT_TAKEN_CODES.has(code ?? ""));
@@ -204,7 +205,7 @@ function answeredFailure(
     ? " (does the route say where it takes deliveries, such as …/deliver?)"
     : "";
   const why = `${host} answered ${status}${meaning}${said}`;
-  // The same, to the millisecond, where an Atlast service answers.
+  // Atlast services answer the same in milliseconds.
   const waitMs = boundedRetryAfter(error?.retryAfterMs) ??
     readRetryAfter(headers.get("retry-after"), nowMs);
   return status === 503 && STOPPING_CODES.has(error?.code ?? "")

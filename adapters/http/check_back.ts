@@ -1,5 +1,5 @@
 /**
- * Check-back over HTTP: asks the participant of a half message at its edge app.
+ * Check-back over HTTP: the keeper asks the participant's edge app for the outcome of a half message.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import { questionText, readAnswer, type WireQuestion } from "../../core/wire/che
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
-import { type HttpAnswer, sendRequest } from "../../http/request.ts";
+import { type HttpAnswer, sendRequest } from "../../http/send_request.ts";
 import { checkedUrl } from "../../http/url.ts";
 import type { Fetch } from "../../http/post.ts";
-import { checkAudience } from "../../http/request_id.ts";
+import { checkAudience } from "../../http/signature_id.ts";
 import { SignatureChecker, Signer } from "../../http/signature.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { CheckBack, CheckQuestion } from "../../core/ports/fence.ts";
@@ -21,9 +21,9 @@ import { checkedInteger } from "./options.ts";
 export interface HttpCheckBackOptions {
   /** The check-back route of the participant's edge app, such as `https://orders.example/atlast/checkback`. */
   readonly url: string | URL;
-  /** The keys that sign questions, and any one of which must have signed the answer. */
+  /** The keys that sign requests. One of them must have signed the answer. */
   readonly signingKeys: readonly string[];
-  /** The name of the service that answers, where its verifier wants to be named; see `verifySignature`. */
+  /** The name of the service that answers, if its verifier requires one; see `verifySignature`. */
   readonly audience?: string;
   /**
    * How long the participant may take to answer, in milliseconds.
@@ -38,14 +38,14 @@ export interface HttpCheckBackOptions {
    */
   readonly fetch?: Fetch;
   /**
-   * Where the time is from.
+   * The source of the time.
    *
    * @default the system's clock
    */
   readonly clock?: Pick<Clock, "now">;
   /**
-   * Is told why an answer says nothing, which the bus takes for `unknown`: a page of a proxy's, a wrong
-   * key, an answer to something else.
+   * Called with the reason why an answer is unusable, such as a page of a proxy, a wrong key, or an answer to
+   * another request. The bus treats such an answer as `unknown`.
    */
   readonly onUnusable?: (reason: string, question: CheckQuestion) => void;
 }
@@ -56,15 +56,15 @@ const MAX_TIMEOUT_MS = 10 * 60_000;
 const MAX_ANSWER_BYTES = 4 * 1024;
 
 /**
- * Statuses of a request that came not so far as to whoever could answer: a wrong key or path, a service
- * that is being deployed, one that is busy. All can be mended, so they do not use up checks.
+ * Statuses of a request that did not reach the participant: a wrong key or path, or a service that is busy or
+ * being deployed. All can be repaired, so they do not use up checks.
  */
 const NOT_REACHED: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 429]);
 
 /**
- * Asks a participant over HTTP, for the option `checkBacks` of a bus. Its answer decides only if it is
- * signed, of the right type, and to this very request; any other answer is `unknown`. One that does
- * not answer, or refuses who asks, is unreachable.
+ * Makes a check-back over HTTP, for the option `checkBacks` of a bus. An answer decides only if it is signed,
+ * has the right type and answers this request; any other answer is `unknown`. A participant that does not
+ * answer, or refuses the keeper, is unreachable.
  *
  * @example
  * ```ts ignore
@@ -102,7 +102,7 @@ class HttpCheckBack implements CheckBack {
       MAX_TIMEOUT_MS,
     );
     this.#clock = options.clock ?? { now: () => Date.now() };
-    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    // Called as a plain function: Workers refuse a `fetch` that is called as a method.
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));
     this.#onUnusable = options.onUnusable ?? (() => {});
   }
@@ -133,7 +133,7 @@ class HttpCheckBack implements CheckBack {
     return "unknown";
   }
 
-  /** What an answer says, or why it says nothing. Throws when the participant was not reached. */
+  /** The content of an answer, or why it is unusable. Throws when the participant was not reached. */
   async #read(
     { answerId, result }: HttpAnswer,
     question: WireQuestion,

@@ -1,6 +1,7 @@
 /**
- * Destinations: URLs that publishes give instead of the route of the name. The receiver is an outsider, so
- * requests are signed with keys of its own, or not at all.
+ * Destinations: URLs that a publish gives instead of the route of its name. The receiver is external, so
+ * requests are signed with separate keys, or not at all. The transport uses this at publish and when it
+ * sends.
  *
  * @module
  */
@@ -10,35 +11,35 @@ import { checkedUrl } from "../../http/url.ts";
 import type { MessageHeaders } from "../../core/message/message.ts";
 import type { SigningKeys, Target } from "./target.ts";
 
-/** Destinations that messages may go to, and how what goes there is signed. */
+/** Allowed destinations, and how requests to them are signed. */
 export type HttpDestination =
   & {
     /**
      * Which URLs these are: an origin, or the beginning of a URL up to a `/` of its path, with `*.` before
-     * the host for all of its subdomains; or a function that decides. One that throws says no.
+     * the host for all of its subdomains; or a function that decides. If it throws, the URL is not allowed.
      */
     readonly url: string | ((url: URL) => boolean);
   }
   & (
     | {
-      /** The keys that sign what goes there. None of your own services accepts them. */
+      /** The keys that sign these requests. None of your own services may accept them. */
       readonly signingKeys: readonly string[];
       /**
-       * The name of the receiver in what is signed.
+       * The name of the receiver in the signed audience.
        *
-       * @default it is not named
+       * @default no name
        */
       readonly audience?: string;
     }
-    /** Nothing is signed. */
+    /** Requests are not signed. */
     | { readonly unsigned: true }
   );
 
-/** What the headers of a message say of its destination. */
+/** The destination that the headers of a message name. */
 type FoundDestination =
-  /** It has none, and goes by the route of its name. */
+  /** It has none, and is sent by the route of its name. */
   | { readonly kind: "none" }
-  /** It is no URL, or none that is allowed. */
+  /** It is not a URL, or not an allowed one. */
   | { readonly kind: "not_allowed" }
   | { readonly kind: "found"; readonly target: Target };
 
@@ -71,7 +72,7 @@ export class Destinations {
     });
   }
 
-  /** The destination that headers name. A message gets no further because the check of it broke. */
+  /** The destination that the headers name. If the check throws, the message is not sent. */
   find(headers: MessageHeaders): FoundDestination {
     const text = headers[HEADER.destination];
     if (text === undefined) return { kind: "none" };
@@ -80,13 +81,13 @@ export class Destinations {
       const entry = this.#entries.find(({ matches }) => matches(new URL(url)) === true);
       if (entry !== undefined) return { kind: "found", target: entry.targetAt(url) };
     } catch {
-      // As one that is not allowed.
+      // The same as a destination that is not allowed.
     }
     return { kind: "not_allowed" };
   }
 }
 
-/** Whether a URL begins as a pattern says. */
+/** Whether a URL matches a pattern. */
 function matcherOf(pattern: string, what: string): (url: URL) => boolean {
   const isWild = typeof pattern === "string" && /^https?:\/\/\*\.[^*]+$/.test(pattern);
   const begin = new URL(checkedUrl(isWild ? pattern.replace("*.", "") : pattern, what));

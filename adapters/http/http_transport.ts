@@ -17,30 +17,30 @@ import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
-import { arrivalOf } from "../../core/ports/send_result.ts";
+import { arrivalOf } from "../../core/ports/arrival.ts";
 import { SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
   /**
-   * Message names, or patterns with `*` and `#`, to the URL of the deliver route that takes their
-   * messages, or to a list of URLs that each get every message; instead of a URL also `{ url, audience,
-   * signingKeys }`. The most exact pattern that matches a name is its route: one without wildcards, then the one with the most tokens that are none.
+   * Message names, or patterns with `*` and `#`, to the URL of the deliver route that takes their messages,
+   * or to a list of URLs that each get every message; instead of a URL also `{ url, audience, signingKeys }`.
+   * The most exact pattern that matches a name is its route: first one without wildcards, then the one with
+   * the most tokens that are not wildcards.
    */
   readonly routes: HttpRoutes;
   /**
-   * The keys that sign requests, in base64 with or without `whsec_` before it, 24 to 64 bytes each.
-   * Each signs, so that a receiver that has any one of them accepts. To rotate: put the new key before
-   * the old one everywhere, in any order of services; then take the old one away.
+   * The keys that sign requests, in base64 with or without `whsec_` before it, 24 to 64 bytes each. Each key
+   * signs, so that a receiver with any one of them accepts the request. To rotate: put the new key before the
+   * old one in all services, in any order; then remove the old one.
    */
   readonly signingKeys: readonly string[];
   /**
-   * Where messages published with a `destination` of their own may go. Whoever is there is an outsider: each has
-   * keys of its own, or gets requests that are not signed. Allow only hosts you know: whoever can choose a
-   * destination could have requests made to what only this service can reach, such as `localhost` or a cloud's
-   * metadata.
+   * The URLs that a publish with `destination` may use. Their receivers are external: each has keys of its
+   * own, or gets unsigned requests. Allow only hosts you know: a caller who chooses the destination could
+   * otherwise make this service send requests to `localhost` or to a cloud's metadata service.
    *
-   * @default nowhere
+   * @default none
    */
   readonly destinations?: readonly HttpDestination[];
   /**
@@ -50,7 +50,7 @@ export interface HttpTransportOptions {
    */
   readonly fetch?: Fetch;
   /**
-   * How long a request may take until its whole answer is here, in milliseconds.
+   * How long a request may take until its whole answer has arrived, in milliseconds.
    *
    * @default 10_000
    */
@@ -78,7 +78,7 @@ export interface HttpTransportOptions {
   /** Further HTTP headers for each request, such as one that a gateway asks for. */
   readonly headers?: Readonly<Record<string, string>>;
   /**
-   * Where the time is from.
+   * The source of the time.
    *
    * @default the system's clock
    */
@@ -98,8 +98,8 @@ const MAX_TIMEOUT_MS = 10 * 60_000;
  * A transport that sends messages to the deliver routes of other services, signed after Standard
  * Webhooks.
  *
- * A message counts as sent when every URL of its route took it; if one did not, all get it again, and
- * those that have it know it by its id.
+ * A message counts as sent when every URL of its route accepted it. If one did not, the message is sent to
+ * all of them again, and those that have it recognise its id.
  *
  * @example
  * ```ts ignore
@@ -160,7 +160,7 @@ class HttpTransport implements Transport {
         MAX_TIMEOUT_MS,
       ),
       headers: checkedHeaders(options.headers ?? {}),
-      // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+      // Called as a plain function: Workers refuse a `fetch` that is called as a method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
       clock,
     };
@@ -193,7 +193,7 @@ class HttpTransport implements Transport {
     });
   }
 
-  /** Where messages go; those with the same destination have the same target, and share requests. */
+  /** The targets of messages. Messages with the same destination have the same target, and share requests. */
   #indexesByTarget(messages: readonly Message[]): Targets[] {
     const known = new Map<string, Targets>();
     return messages.map(({ name, headers }) => {
@@ -234,8 +234,8 @@ function byTarget(
 }
 
 /**
- * Sent when each URL took it; else the failures in one, worth another attempt if any of them is. No attempt
- * is counted where nothing but a stop was in the way.
+ * Sent if each URL accepted it. Otherwise one failure for all, which is retryable if any of them is. If a
+ * stop was the only reason, no attempt is counted.
  */
 function combined(results: readonly SendResult[]): SendResult {
   const [only] = results;

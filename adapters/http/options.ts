@@ -7,7 +7,7 @@ import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isMessageHeader } from "../../core/wire/wire.ts";
 
-/** What the transport itself decides: who is asked, what the body is, and what signs it. */
+/** Headers that the transport sets itself: host, body and signature. */
 const OWN = /^(host|content-.*|transfer-encoding|connection|webhook-.*)$/;
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Packs messages into requests.
+ * Packs messages into requests, within the limits of the transport.
  *
  * @module
  */
@@ -7,12 +7,12 @@ import { wireHeaders } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
 import { fitsRawForm } from "../../http/raw_message.ts";
-import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
+import { batchRequestId, messageRequestId } from "../../http/signature_id.ts";
 
-/** How messages stand in requests: many in one body, or each as HTTP headers and a raw body. */
+/** The form of messages in requests: many in one body, or each as HTTP headers and a raw body. */
 export type HttpFormat = "batch" | "message";
 
-/** How large parcels may get. */
+/** Limits of a request batch. */
 export interface RequestLimits {
   /** The most messages in one. */
   readonly maxBatch: number;
@@ -22,7 +22,7 @@ export interface RequestLimits {
 
 /** Messages that go in one request. */
 export type RequestBatch =
-  /** `items` are the messages as they stand in a batch. */
+  /** `items` are the encoded messages of a batch. */
   | { readonly form: "batch"; readonly messages: readonly Message[]; readonly items: string[] }
   | { readonly form: "message"; readonly messages: readonly [Message] };
 
@@ -36,7 +36,10 @@ interface Packed {
   readonly requestId: string;
 }
 
-/** Sorts messages into as few parcels as the limits allow; a message over them is in one alone. */
+/**
+ * Sorts messages into as few request batches as the limits allow. A message over the limits gets a batch of
+ * its own.
+ */
 export function requestBatches(
   messages: readonly Message[],
   format: HttpFormat,
@@ -52,7 +55,7 @@ export function requestBatches(
   return batches;
 }
 
-/** Two parcels with half of the messages each; null for what cannot be halved. */
+/** Two request batches with half of the messages each; null for a batch that cannot be split. */
 export function halved(batch: RequestBatch): [RequestBatch, RequestBatch] | null {
   if (batch.form === "message" || batch.messages.length < 2) return null;
   const { messages, items } = batch;
@@ -63,7 +66,7 @@ export function halved(batch: RequestBatch): [RequestBatch, RequestBatch] | null
   ];
 }
 
-/** The request that carries a parcel. */
+/** The request of a request batch. */
 export async function pack(batch: RequestBatch, audience: string): Promise<Packed> {
   if (batch.form === "batch") {
     const headers = new Headers({ "content-type": BATCH_CONTENT_TYPE });
@@ -78,7 +81,7 @@ export async function pack(batch: RequestBatch, audience: string): Promise<Packe
   return { headers, body, requestId: await messageRequestId(headers, audience) };
 }
 
-/** A function that puts a message into the last batch of `parcels`, or begins the next. */
+/** A function that adds a message to the last batch of `batches`, or begins the next. */
 function batchPacker(
   batches: RequestBatch[],
   maxMessages: number,
@@ -105,5 +108,5 @@ function batchPacker(
   };
 }
 
-/** What stands around the messages of a batch. */
+/** The text around the messages of a batch. */
 const ENVELOPE_BYTES = batchOf([]).length;

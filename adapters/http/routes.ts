@@ -8,13 +8,13 @@ import { checkedUrl } from "../../http/url.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
 import type { SigningKeys, Target } from "./target.ts";
 
-/** A deliver route, with what is said of who is there. */
+/** A deliver route and its receiver. */
 export interface HttpTarget {
   /** The URL of the deliver route. */
   readonly url: string | URL;
   /**
-   * The name of the service there, in what is signed. Its verifier must want the name: `verifySignature({
-   * signingKeys, audience })`.
+   * The name of the receiving service in the signed audience. Its verifier must require the name:
+   * `verifySignature({ signingKeys, audience })`.
    *
    * @default any service that has the key accepts it
    */

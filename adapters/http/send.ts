@@ -1,5 +1,5 @@
 /**
- * Sends messages to their URLs, several requests at once.
+ * Sends messages to their URLs, several requests at once. Called by `send` of the transport.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface Sending {
   readonly clock: Pick<Clock, "now">;
 }
 
-/** What became of the messages, for each target. */
+/** The results of the messages, for each target. */
 type Outcomes = ReadonlyMap<Target, ReadonlyMap<Message, SendResult>>;
 
 /** Sends every message to its target. Each has a result when this resolves. */
@@ -50,7 +50,7 @@ export async function sendAll(
     const destination = new Destination(target, results, signal, sending);
     return { destination, batches: requestBatches(messages, sending.format, sending.limits) };
   });
-  // In turns, so that a target with many parcels, or a slow one, does not keep the others back.
+  // Targets take turns, so that a slow one, or one with many batches, does not delay the others.
   const rounds = Math.max(0, ...destinations.map(({ batches }) => batches.length));
   const work: (() => Promise<void>)[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -63,7 +63,7 @@ export async function sendAll(
   return outcomes;
 }
 
-/** One target, and what became of the messages for it. */
+/** One target, and the results of its messages. */
 class Destination {
   readonly #target: Target;
   readonly #host: string;
@@ -98,7 +98,7 @@ class Destination {
         ),
       );
     }
-    // Else a silent server would cost a timeout for each parcel, and the leases would run out.
+    // Otherwise a silent server would cost a timeout for each batch, and the leases would expire.
     if (this.#isSilent) {
       return this.#settle(
         batch,

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { audienceOf, checkAudience } from "../../http/request_id.ts";
+import { audienceOf, checkAudience } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 
@@ -20,11 +20,11 @@ interface Signing {
 export interface Target {
   /** The URL. */
   readonly url: string;
-  /** How they are signed; null for not at all. */
+  /** How they are signed; null for unsigned requests. */
   readonly signing: Signing | null;
 }
 
-/** Makes what signs requests: with the keys of our own services, or with those of one outsider. */
+/** Makes the signers of requests: with the keys of our own services, or with those of one external receiver. */
 export class SigningKeys {
   readonly #own: Signer;
   readonly #clock: Pick<Clock, "now">;
@@ -49,7 +49,7 @@ export class SigningKeys {
   }
 
   /**
-   * Signs for an outsider, who must not be able to sign what our own services accept.
+   * Signs for an external receiver, which must not be able to sign requests that our own services accept.
    *
    * @param what What the keys are for, for the error.
    * @throws {AtlastError} `invalid_option`.

@@ -4,13 +4,13 @@
  * @module
  */
 
-/** What a heap holds. */
+/** An entry of a heap. */
 export interface HeapEntry {
-  /** By what the heap is ordered, in Unix milliseconds. */
+  /** The time that orders the heap, in Unix milliseconds. */
   atMs: number;
   /** Decides between entries of the same time; no two entries have the same. */
   readonly sequence: number;
-  /** Where in its heap it is; kept by the heap. */
+  /** Its position in its heap; the heap updates it. */
   index: number;
 }
 
@@ -19,7 +19,7 @@ export function isBefore(a: HeapEntry, b: HeapEntry): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.sequence < b.sequence);
 }
 
-/** Entries, of which the earliest is always at hand; adding and removing cost the logarithm of the size. */
+/** Entries with fast access to the earliest. Adding and removing cost the logarithm of the size. */
 export class Heap<Entry extends HeapEntry> {
   readonly #entries: Entry[] = [];
 

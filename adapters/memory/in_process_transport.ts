@@ -4,7 +4,7 @@
  * @module
  */
 import { HEADER } from "../../core/message/headers.ts";
-import { arrivalOf, arrivalOfRefusal } from "../../core/ports/send_result.ts";
+import { arrivalOf, arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import {
   copyOfMessage,
   MAX_BODY_BYTES,
@@ -22,7 +22,7 @@ import type {
 import { receiversAfterClose } from "../../core/ports/receivers.ts";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 
-/** How many messages one call takes: what an inbox comfortably stores in one statement. */
+/** How many messages one call takes: a number that an inbox stores well in one statement. */
 const MAX_BATCH = 1_000;
 
 /** The in-process transport, which a bus is always attached to. */
@@ -32,8 +32,8 @@ export interface InProcessTransport extends Transport {
 }
 
 /**
- * Makes a transport that delivers to the buses it is given to. Give one to several buses, and each
- * receives what any of them publishes. A message counts as sent when all that subscribe to it took it.
+ * Makes a transport that delivers to the buses that use it. If several buses use one transport, each receives
+ * the messages that any of them publishes. A message counts as sent when all subscribing buses accepted it.
  */
 export function inProcessTransport(): InProcessTransport {
   return new ReceiverTransport();
@@ -51,7 +51,7 @@ class ReceiverTransport implements InProcessTransport {
   }
 
   routes(name: string, headers: MessageHeaders = {}): boolean {
-    // A URL is nothing that a bus of this process could be.
+    // A bus of this process has no URL.
     return headers[HEADER.destination] === undefined &&
       [...this.#receivers].some((receiver) => receiver.subscribes(name));
   }
@@ -76,7 +76,7 @@ class ReceiverTransport implements InProcessTransport {
   }
 }
 
-/** One receiver's answers, in order; a receiver that throws fails its own share alone. */
+/** One receiver's answers, in order. A receiver that throws does not affect the others. */
 async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
   try {
     const results = await receiver.deliver(messages.map(copyOfMessage));
@@ -91,7 +91,7 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
   switch (result?.kind) {
     case "accepted":
     case "handled":
-    // It is stored as failed on the other side, which has it from here on.
+    // The receiver stored it as failed, and is responsible for it from now on.
     case "failed":
       return { kind: "sent" };
     case "no_subscriber":
@@ -121,8 +121,8 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
 }
 
 /**
- * What all receivers together made of a message. When one did not take it, it is sent to all again;
- * those that took it know it by its id.
+ * The combined result of all receivers. If one did not accept the message, it is sent to all of them again,
+ * and those that have it recognise its id.
  */
 function combined(results: readonly SendResult[], name: string): SendResult {
   const undone = results.find((result) => result.kind === "failed") ??
@@ -139,7 +139,7 @@ function unroutable(name: string): SendResult {
   };
 }
 
-/** Waits for `work` until the signal says to stop; what was begun then goes on unheeded. */
+/** Waits for `work` until the signal aborts. Work that has begun goes on, and its result is ignored. */
 function unlessAborted<Result>(
   signal: AbortSignalLike,
   work: () => Promise<Result>,

@@ -1,5 +1,5 @@
 /**
- * A fence in memory, for tests. It decides like a fence in a database, but ends with the process.
+ * A fence in memory, for tests. It decides like a fence in a database, but its data ends with the process.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export interface MemoryFenceTransaction {
   onRollback(undo: () => void): void;
 }
 
-/** Makes an empty fence. `now` is where the time comes from; the platform's clock if not given. */
+/** Makes an empty fence. `now` is the source of the time, by default the platform's clock. */
 export function memoryFence(now: () => number = Date.now): Fence<MemoryFenceTransaction> {
   return new MemoryFence(now);
 }

@@ -22,7 +22,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
-import { Memories } from "./memories.ts";
+import { Memories } from "./inbox_memory.ts";
 import { Records } from "./records.ts";
 import {
   type Boxes,
@@ -33,14 +33,13 @@ import {
 import { addTo, copyOf, settleIn } from "./writes.ts";
 
 /**
- * Makes an empty store. Its records end with the process, and only buses that are given this very
- * object share them.
+ * Makes an empty store. Its records end with the process, and only buses that use this object share them.
  */
 export function memoryStore(): Store<MemoryTransaction> {
   return new MemoryStore();
 }
 
-/** Each method does its work before it returns, so that no two of them ever mix. */
+/** Each method does its work before it returns, so that no two calls interleave. */
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
   readonly #serviceId = crypto.randomUUID();
@@ -175,7 +174,7 @@ class MemoryStore implements Store<MemoryTransaction> {
     const entries = kept.length === 0 ? [] : await remembering?.entriesOf(kept) ?? [];
     let deleted = 0;
     for (const record of expired) {
-      // Someone else may have deleted or retried it while the digests were made.
+      // Another call may have deleted or retried it while the digests were computed.
       if (records.get(record) !== record) continue;
       records.delete(record);
       deleted += 1;
@@ -291,7 +290,7 @@ interface Listed extends RecordKey {
   readonly createdAtMs: number;
 }
 
-/** Records of the same time are told apart by their keys, so that no page repeats or leaves out one. */
+/** Records with the same time are ordered by their keys, so that no page repeats or skips one. */
 function newestFirst(a: Listed, b: Listed): number {
   if (a.createdAtMs !== b.createdAtMs) return b.createdAtMs - a.createdAtMs;
   if (a.id !== b.id) return a.id < b.id ? 1 : -1;
@@ -299,7 +298,7 @@ function newestFirst(a: Listed, b: Listed): number {
   return 0;
 }
 
-/** What `work` returns, or throws, as a promise. */
+/** The result or error of `work`, as a promise. */
 function promiseOf<Result>(work: () => Result): Promise<Result> {
   return new Promise((resolve) => resolve(work()));
 }

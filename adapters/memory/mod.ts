@@ -1,5 +1,5 @@
 /**
- * Atlast in memory: a store and a transport for tests, and for work that may end with the process.
+ * A store, a fence and a transport in memory, for tests and for work that may end with the process.
  *
  * @example
  * ```ts

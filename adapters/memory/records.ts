@@ -1,5 +1,5 @@
 /**
- * The records of one box, indexed so that claims and pruning look only at the records they need.
+ * The records of one box, with indexes so that claims and pruning read only the records that they need.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { ClaimRequest } from "../../core/ports/store.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { Heap, type HeapEntry, isBefore } from "./heap.ts";
 
-/** What additions and settlements read and write: the records themselves, or a transaction's view. */
+/** The target of additions and settlements: the records themselves, or a transaction's view. */
 export interface RecordView {
   /** The record with this key. */
   get(key: RecordKey): StoredRecord | undefined;
-  /** Adds a record, or puts it in the place of the one with its key. */
+  /** Adds a record, or replaces the one with its key. */
   put(record: StoredRecord): void;
 }
 
@@ -31,10 +31,10 @@ interface DueRecord {
   readonly atMs: number;
 }
 
-/** Records that are never changed, only replaced, so that whoever has one keeps what it read. */
+/** Records are never changed, only replaced, so that a reader's copy stays as it was. */
 export class Records implements RecordView {
   readonly #slots = new Map<string, Slot>();
-  // Each group has its own heaps, so that a claim passes over no record of a group it did not ask for.
+  // Each group has its own heaps, so that a claim does not step over records of other groups.
   readonly #due: Record<ClaimRequest["kind"], Heaps> = {
     ready: new Map(),
     expired: new Map(),
@@ -85,7 +85,7 @@ export class Records implements RecordView {
     return first;
   }
 
-  /** The record with this key, if a claim of this kind can have it some time. */
+  /** The record with this key, if a claim of this kind can claim it now or later. */
   due(
     kind: ClaimRequest["kind"],
     key: RecordKey,
@@ -96,7 +96,7 @@ export class Records implements RecordView {
     return groups === undefined || groups.includes(key.group) ? slot : undefined;
   }
 
-  /** Settled records that have expired, the first one first, at most so many. */
+  /** Settled records that have expired, earliest first, at most `limit`. */
   expired(nowMs: number, limit: number): StoredRecord[] {
     const slots: Slot[] = [];
     while (slots.length < limit) {
@@ -126,14 +126,14 @@ export function keyText(key: RecordKey): string {
   return `${key.id.length}:${key.id}:${key.group}`;
 }
 
-/** Which kind of claim it is for; a suspect's lease has run out by the time it can be claimed. */
+/** The kind of claim that it is for. A record with a lease can be claimed when the lease has expired. */
 function claimedAs(record: StoredRecord): ClaimRequest["kind"] | null {
   if (record.state === "prepared") return "prepared";
   if (record.state !== "scheduled") return null;
   return record.leaseUntilMs !== null || record.crashes > 0 ? "expired" : "ready";
 }
 
-/** When there is something to do about a record: to claim it, or to delete it. */
+/** When a record needs work: a claim, or its deletion. */
 function wakesAtMs(record: StoredRecord): number {
   if (claimedAs(record) === null) return record.expiresAtMs ?? Infinity;
   return Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);

@@ -2,7 +2,7 @@
  * Transactions of the memory store.
  *
  * A transaction buffers its writes until it commits. The commit applies them to the current records in one
- * step, if each still takes effect, and none of them otherwise. So nothing waits for a lock, and a handler
+ * step if each of them can still be applied, and otherwise none. So nothing waits for a lock, and a handler
  * cannot block itself by using the store outside its transaction.
  *
  * @module
@@ -14,22 +14,22 @@ import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record
 import { keyText, type Records, type RecordView } from "./records.ts";
 import { addTo, copyOf, settleIn } from "./writes.ts";
 
-/** Both sides of a store. */
+/** Both boxes of a store. */
 export type Boxes = Readonly<Record<Box, Records>>;
 
-/** A transaction of the memory store, to be passed to what should happen in it. */
+/** A transaction of the memory store; pass it as `tx`. */
 export interface MemoryTransaction {
-  /** Whether it still takes writes. */
+  /** Whether it still accepts writes. */
   readonly isOpen: boolean;
 }
 
 /**
- * The error of a commit whose record another one added first. Whether it is the same message shows when the work is
- * done again.
+ * The error of a commit whose record another transaction added first. A second run of the work finds out
+ * whether it is the same message.
  */
 export class Overtaken extends AtlastError {}
 
-/** The transaction itself; its writes are the store's business alone. */
+/** The transaction itself; only the store reads its writes. */
 export class BufferedTransaction implements MemoryTransaction {
   readonly #base: Boxes;
   readonly #writes: Write[] = [];
@@ -95,9 +95,10 @@ export class BufferedTransaction implements MemoryTransaction {
   }
 
   /**
-   * Makes the writes the store's own.
+   * Applies the writes to the store.
    *
-   * @throws {AtlastError} `id_conflict` or `lease_lost` when one no longer takes effect; none is kept.
+   * @throws {AtlastError} `id_conflict` or `lease_lost` when one of them can no longer be applied; then none
+   * is kept.
    */
   commit(): void {
     this.#checkOpen();
@@ -110,7 +111,7 @@ export class BufferedTransaction implements MemoryTransaction {
     this.#views.inbox.flush();
   }
 
-  /** Forgets the writes. */
+  /** Drops the writes. */
   rollback(): void {
     this.#isOpen = false;
   }
@@ -135,7 +136,7 @@ function viewsOf(base: Boxes): Views {
   return { outbox: new Overlay(base.outbox), inbox: new Overlay(base.inbox) };
 }
 
-/** What a transaction sees: its own writes over the store's records. */
+/** The view of a transaction: its own writes over the store's records. */
 class Overlay implements RecordView {
   readonly #base: Records;
   readonly #written = new Map<string, StoredRecord>();

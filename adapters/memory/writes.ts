@@ -9,7 +9,7 @@ import type { Settlement } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { RecordView } from "./records.ts";
 
-/** Adds a record unless its key is taken; the answer is the record that has the key, if any. */
+/** Adds a record unless its key is taken; returns the record that has the key, if any. */
 export function addTo(
   view: RecordView,
   box: Box,
@@ -33,7 +33,7 @@ export function addTo(
   });
 }
 
-/** Applies a settlement unless it is stale; the answer is whether it was applied. */
+/** Applies a settlement unless it is stale; returns whether it was applied. */
 export function settleIn(view: RecordView, settlement: Settlement): boolean {
   const record = view.get(settlement.key);
   if (record === undefined || !passes(settlement, record)) return false;
@@ -51,17 +51,17 @@ export function settleIn(view: RecordView, settlement: Settlement): boolean {
   return true;
 }
 
-function passes({ epoch, from, claimed }: Settlement, record: StoredRecord): boolean {
+function passes({ epoch, from, guard }: Settlement, record: StoredRecord): boolean {
   return record.epoch === epoch && record.state === from &&
-    (claimed === "either" || claimed === (record.leaseUntilMs !== null));
+    (guard === "anyone" || (guard === "holder") === (record.leaseUntilMs !== null));
 }
 
-/** A record for the caller to keep, and to change: nothing that can be changed is shared. */
+/** A copy of a record that the caller may change: it shares no mutable part. */
 export function copyOf(record: StoredRecord): StoredRecord {
   return { ...record, ...copiesOf(record) };
 }
 
-/** Copies of what a record has that can be changed. */
+/** Copies of the mutable parts of a record. */
 function copiesOf(
   { message, retry, details }: Pick<NewRecord, "message" | "retry" | "details">,
 ): Pick<NewRecord, "message" | "retry" | "details"> {

@@ -14,7 +14,7 @@ export interface Pglite {
   transaction(work: (tx: any) => Promise<any>): Promise<any>;
 }
 
-/** What a PGlite database gives to the work of its transactions. */
+/** The transaction that a PGlite database passes to the work of its transactions. */
 export type PgliteTransactionOf<Db extends Pglite> = Parameters<
   Parameters<Db["transaction"]>[0]
 >[0];

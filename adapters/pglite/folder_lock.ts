@@ -1,5 +1,5 @@
 /**
- * Locks a folder for one process.
+ * Locks a folder for one process. `openPglite` calls it before it opens a database.
  *
  * The lock is a file beside the folder that names its owner. It is created complete, by a link, so that no
  * process reads part of it. A process that takes over the lock of a dead one locks the takeover too, so that of
@@ -12,29 +12,29 @@ import { hostname } from "node:os";
 import process from "node:process";
 import { AtlastError } from "../../core/errors.ts";
 
-/** How often the file may change under one attempt before it gives up. */
+/** How often the file may change during one attempt before the attempt fails. */
 const MAX_TRIES = 20;
 
-/** Who holds a lock. */
+/** The owner of a lock. */
 interface Owner {
   /** Its process. */
   readonly pid: number;
   /** The machine the process is on. */
   readonly host: string;
-  /** When the process began, so that another with the same number is not taken for it; null if unknown. */
+  /** When the process began, to distinguish it from a later one with the same number; null if unknown. */
   readonly birth: string | null;
-  /** This lock, and no other. */
+  /** Identifies this lock. */
   readonly token: string;
 }
 
-/** Who holds a lock that cannot be read. */
+/** The owner of a lock that cannot be read. */
 const NOBODY: Owner = { pid: 0, host: hostname(), birth: null, token: "unreadable" };
 
 /**
- * Takes the lock of a folder, making the folder if it is not there. A lock whose process is dead is
- * taken over.
+ * Takes the lock of a folder, and creates the folder if it is missing. A lock whose process is dead is taken
+ * over.
  *
- * @returns What gives it back.
+ * @returns A function that releases it.
  * @throws {AtlastError} `database_locked` when a living process, or one on another machine, has it.
  */
 export async function lockFolder(folder: string): Promise<() => Promise<void>> {
@@ -57,7 +57,7 @@ async function acquire(path: string, folder: string): Promise<() => Promise<void
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       if (await linked(draft, path)) return () => release(path, owner);
       const other = await ownerOf(path);
-      // It was given back in between.
+      // It was released in between.
       if (other === null) continue;
       if (await isAlive(other)) throw lockedBy(other, path, folder);
       if (await takenOver(draft, path, other, folder)) return () => release(path, owner);
@@ -72,8 +72,8 @@ async function acquire(path: string, folder: string): Promise<() => Promise<void
 }
 
 /**
- * Puts `draft` in the place of a dead holder's lock. Only who holds the lock on the takeover of this
- * very token may, and only while that token is still there.
+ * Replaces the lock of a dead owner with `draft`. Only the owner of the takeover lock of this token may do
+ * so, and only while that token is still there.
  */
 async function takenOver(
   draft: string,
@@ -110,28 +110,28 @@ async function ownerOf(path: string): Promise<Owner | null> {
     return JSON.parse(await readFile(path, "utf8")) as Owner;
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
-    // The file was put in place whole; only a machine that lost power can have left less of it.
+    // The file is always created complete; it can be incomplete only after a power failure.
     if (error instanceof SyntaxError) return NOBODY;
     throw error;
   }
 }
 
-/** A process of another machine cannot be looked at, so it counts as alive. */
+/** A process of another machine cannot be checked, so it counts as alive. */
 async function isAlive(owner: Owner): Promise<boolean> {
   if (owner.pid === NOBODY.pid) return false;
   if (owner.host !== hostname()) return true;
   try {
     process.kill(owner.pid, 0);
   } catch (error) {
-    // It is there, but someone else's.
+    // It exists, but belongs to another user.
     if (codeOf(error) !== "EPERM") return false;
   }
   return owner.birth === null || await birthOf(owner.pid) === owner.birth;
 }
 
 /**
- * When a process began, in the kernel's own count since this boot; null where there is no `/proc`. A
- * container that is started again often has the same process number as before.
+ * When a process began, counted by the kernel since boot; null without `/proc`. A restarted container often
+ * has the same process number as before.
  */
 async function birthOf(pid: number): Promise<string | null> {
   try {

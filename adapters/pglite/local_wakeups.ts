@@ -1,12 +1,12 @@
 /**
- * Notifications between stores of one database in one process.
+ * Notifications between stores of one database in one process. PGlite runs in one process only.
  *
  * @module
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Wakeups } from "../sql/wakeups.ts";
 
-/** Who listens, for each database and schema; forgotten with the database. */
+/** The listeners of each database and schema; they are collected with the database. */
 const listeners = new WeakMap<object, Map<string, Set<Listener>>>();
 
 interface Listener {
@@ -14,7 +14,7 @@ interface Listener {
   readonly wake: (box: Box) => void;
 }
 
-/** Wake-ups for one store; it wakes the other stores of the same database and schema, not itself. */
+/** Notifications of one store: it notifies the other stores of the same database and schema, not itself. */
 export function localWakeups(db: object, schema: string): Wakeups {
   const heard = listenersOf(db, schema);
   const wakeups: Wakeups = {

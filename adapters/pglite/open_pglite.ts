@@ -7,11 +7,11 @@ import { PGlite } from "@electric-sql/pglite";
 import { AtlastError } from "../../core/errors.ts";
 import { lockFolder } from "./folder_lock.ts";
 
-/** What a statement gave. */
+/** The result of a statement. */
 export interface PgliteResult<Row> {
   /** The rows. */
   readonly rows: Row[];
-  /** How many rows a statement that gives none changed. */
+  /** How many rows a statement without result rows changed. */
   readonly affectedRows?: number;
 }
 
@@ -31,18 +31,18 @@ export interface PgliteTransaction extends PgliteClient {
   rollback(): Promise<void>;
 }
 
-/** The part of PGlite that most programs use; what {@linkcode openPglite} gives is all of it. */
+/** The part of PGlite that most programs use; {@linkcode openPglite} returns the complete object. */
 export interface PgliteDatabase extends PgliteClient {
   /** Runs work in a transaction: commits when it resolves, rolls back when it rejects. */
   transaction<Result>(work: (tx: PgliteTransaction) => Promise<Result>): Promise<Result>;
-  /** Closes the database and gives the folder free. */
+  /** Closes the database and releases the folder. */
   close(): Promise<void>;
 }
 
 /**
- * Opens the PGlite database in a folder, making it if it is not there, and holds off every other
- * process, and a second opening in this one, until it is closed. The lock is a file beside the folder, with
- * `.lock` after its name; that of a process that died is taken over. On a file system that several
+ * Opens the PGlite database in a folder, and creates it if it is missing. Until it is closed, other
+ * processes, and a second call in this one, cannot open it. The lock is a file beside the folder, with
+ * `.lock` after its name. The lock of a process that died is taken over. On a file system that several
  * machines share, a lock of another machine is never taken over.
  *
  * See `pgliteStore` for what PGlite does not promise.
@@ -56,8 +56,8 @@ export interface PgliteDatabase extends PgliteClient {
  * const db = await openPglite("./data");
  * const store = pgliteStore(db);
  * ```
- * @throws {AtlastError} `database_locked` when it is open already, naming the process;
- * `invalid_option` when `dataDir` is no path.
+ * @throws {AtlastError} `database_locked` when it is open already, naming the process; `invalid_option` when
+ * `dataDir` is not a path.
  */
 export async function openPglite(
   dataDir: string,

@@ -34,7 +34,7 @@ export function databaseOf<Db extends Pglite>(
         begin();
         return endingWith(tx, guardedPglite, end, work);
       });
-      // There is one connection: a transaction of someone else that never ends holds up all others.
+      // There is one connection: a transaction that never ends blocks all others.
       const beginning = within(
         timeoutMs,
         "begin a transaction",

@@ -17,8 +17,8 @@ import type { Pglite, PgliteTransactionOf } from "./client.ts";
 /**
  * Makes a fence in a business database on PGlite. The database stays the caller's.
  *
- * PGlite has one connection: a check waits until an operation that is still running has ended, and
- * counts as unanswered when that takes longer than the check may.
+ * PGlite has one connection: a check waits until a running operation has ended, and counts as unanswered if
+ * that takes longer than the time limit of the check.
  *
  * @throws {AtlastError} `invalid_option` for a bad schema name or time.
  */
@@ -33,7 +33,7 @@ export function pgliteFence<Db extends Pglite>(
   return new SqlFence<PgliteTransactionOf<Db>>({
     database,
     schema,
-    // Nobody else can hold a lock while a check runs.
+    // No other transaction can have a lock while a check runs.
     waitMs: 1_000,
     now: Date.now,
     prepare: () =>

@@ -23,14 +23,14 @@ export interface PgliteStoreOptions {
    */
   readonly schema?: string;
   /**
-   * Whether the store creates and updates its tables by itself. When false, it only checks that they are there.
+   * Whether the store creates and updates its tables. When false, it only checks that they exist.
    *
    * @default true
    */
   readonly migrate?: boolean;
   /**
-   * How long one statement may take, in milliseconds: PGlite has one connection, which a transaction that never
-   * ends holds up for all others. Its outcome is unknown then, as it may still run.
+   * How long one statement may take, in milliseconds. PGlite has one connection, and a transaction that never
+   * ends blocks all others. After that time the outcome is unknown, because the statement may still run.
    *
    * @default 30_000
    */
@@ -44,10 +44,10 @@ export interface PgliteStoreOptions {
  * What PGlite does not promise:
  * - It does not sync to disk. What was acknowledged survives the death of the process, but may be lost
  *   when the machine loses power or its kernel dies.
- * - A folder is for one process. PGlite itself does not hold others off, and two processes destroy each
- *   other's data silently; open the folder with `openPglite`, which does.
- * - There is one connection. While a transaction is open everything else waits, so work inside a
- *   transaction must use its `tx` and nothing else of this database, or it waits for itself.
+ * - A folder is for one process. PGlite itself does not lock it, and two processes destroy each other's data
+ *   silently. Open the folder with `openPglite`, which locks it.
+ * - There is one connection. While a transaction is open everything else waits. Work inside a transaction
+ *   must use only its `tx`, or it waits for itself.
  *
  * @throws {AtlastError} `invalid_option` for a bad schema name or time.
  */
@@ -60,7 +60,7 @@ export function pgliteStore<Db extends Pglite>(
   quotedSchema(schema);
   const database = databaseOf(db, timeoutMs);
   return new SqlStore<PgliteTransactionOf<Db>>({
-    // No other process can be in the database; other stores of this one wake each other.
+    // No other process can use the database. Stores in this process notify each other.
     capabilities: { transactions: true, durable: true, shared: false },
     database,
     schema,

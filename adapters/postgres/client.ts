@@ -34,7 +34,7 @@ export interface PostgresJsTransaction {
   ): PostgresJsQuery;
 }
 
-/** What a postgres.js client gives to the work of its transactions. */
+/** The transaction that a postgres.js client passes to the work of its transactions. */
 export type TransactionOf<Client> = Client extends {
   // deno-lint-ignore no-explicit-any -- only `any` matches every signature of `begin`.
   begin(options: string, work: (tx: infer Tx) => any): any;

@@ -1,13 +1,13 @@
 /**
  * The parts of postgres.js 3.4 that its types do not show, and that the store relies on.
  *
- * They are needed because some things the driver does by itself would break what the store promises:
- * - It sends a prepared statement again when the server does not know it. One that nobody waited for
+ * They are needed because some behaviour of the driver would break the guarantees of the store:
+ * - It sends a prepared statement again when the server does not know it. A statement that was not awaited
  *   then runs after the COMMIT of its transaction, and a COMMIT that is sent again commits nothing.
  * - `begin` sends statements of a transaction on whatever connection replaced a lost one, and a write
  *   on a closed connection is an uncaught error.
  * - `begin` on a connection with a full pipeline leaves BEGIN behind on a connection of the pool.
- * - After a statement that failed midway, the next answer on its connection begins with holes.
+ * - After a statement that failed midway, the next answer on its connection begins with missing rows.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import type { PostgresJsTransaction } from "./client.ts";
 /** A query of postgres.js: it is sent through its handler when it is first waited for. */
 export interface DriverQuery extends Promise<DriverResult> {
   handler: ((query: DriverQuery) => unknown) & { debug?: unknown };
-  /** The backend it was sent to; null while it was not sent. */
+  /** The backend it was sent to; null before it is sent. */
   state: object | null;
   strings: readonly string[];
   args: readonly unknown[];
@@ -31,7 +31,7 @@ export interface DriverQuery extends Promise<DriverResult> {
   values(): DriverQuery;
 }
 
-/** What a query answers: rows, and the command the server says it ran. */
+/** The answer to a query: rows, and the command that the server ran. */
 export interface DriverResult extends Array<unknown[]> {
   readonly command?: string;
   readonly state?: { readonly pid: number | null };
@@ -48,11 +48,11 @@ export interface DriverQueue {
 export interface DriverConnection {
   /** The queue it is in. */
   queue: DriverQueue;
-  /** Ends it when it has nothing to do for long; started when it becomes free. */
+  /** Ends it after a long idle time; started when it becomes free. */
   readonly idleTimer: { start(): void; cancel(): void };
-  /** What the driver calls when the connection has nothing to do and belongs to someone. */
+  /** The driver calls it when a reserved connection becomes idle. */
   reserved?: ((() => void) & { release?: boolean }) | null;
-  /** What the driver calls when the connection is lost. */
+  /** The driver calls it when the connection is lost. */
   onclose?: ((error: unknown) => void) | null;
   /** Sends a query; false when the next has to wait until this one is answered. */
   execute(query: DriverQuery): unknown;
@@ -61,7 +61,7 @@ export interface DriverConnection {
 }
 
 /**
- * Makes a query that the driver does not send again by itself.
+ * Makes a query that the driver does not send a second time.
  *
  * @throws {AtlastError} `unsupported` when the client is not postgres.js 3.4.
  */
@@ -87,8 +87,8 @@ export function isDriverQuery(made: unknown): made is DriverQuery {
 }
 
 /**
- * The driver notes the error on a query just before it sends it again. So when it does, the query is
- * rejected with that error, and marked as one that is not to be sent.
+ * The driver sets the error on a query just before it sends it again. At that moment this code rejects the
+ * query with that error, and marks it so that it is not sent.
  */
 const NOT_REPEATED: PropertyDescriptor & ThisType<DriverQuery> = {
   configurable: true,
@@ -100,8 +100,8 @@ const NOT_REPEATED: PropertyDescriptor & ThisType<DriverQuery> = {
 };
 
 /**
- * The driver says on which connection a query goes, but not when it has to be described first. It looks at
- * that once to send the query, and once more to know whether to say it, before anything else can happen.
+ * The driver reports the connection of a query, except when the query must be described first. It reads that
+ * flag once to send the query, and synchronously once more to decide whether to report it.
  */
 const SAID_WHEN_DESCRIBED: PropertyDescriptor & ThisType<DescribedQuery> = {
   configurable: true,
@@ -123,7 +123,7 @@ interface DescribedQuery extends DriverQuery {
   looks: number;
 }
 
-/** The connections that queries went on, by their backends. */
+/** The connections of sent queries, by their backends. */
 const connections = new WeakMap<object, DriverConnection>();
 
 /** The `onexecute` of a query of the pool that others may follow on its connection. */
@@ -137,23 +137,23 @@ export function noteConnection(
   };
 }
 
-/** Has the driver say on which connection a query goes; see {@linkcode noteConnection}. */
+/** Makes the driver report the connection of a query; see {@linkcode noteConnection}. */
 export function followConnection(query: DriverQuery): DriverQuery {
   return Object.defineProperty(query, "describeFirst", SAID_WHEN_DESCRIBED);
 }
 
-/** The connection a query went on; undefined when it was not sent or the driver did not say. */
+/** The connection of a query; undefined when it was not sent or the driver did not report it. */
 export function connectionOf({ state }: DriverQuery): DriverConnection | undefined {
   return state === null ? undefined : connections.get(state);
 }
 
-/** Has a query fail where the driver would send it again. */
+/** Makes a query fail where the driver would send it again. */
 export function forbidRepeat(query: DriverQuery): DriverQuery {
   return Object.defineProperty(query, "retried", NOT_REPEATED);
 }
 
 /**
- * Removes the holes at the start of an answer. The driver counts the rows of a statement that failed
+ * Removes the missing rows at the start of an answer. The driver counts the rows of a statement that failed
  * midway into the next answer.
  */
 export function withoutHoles<Rows>(rows: Rows): Rows {
@@ -165,7 +165,7 @@ export function withoutHoles<Rows>(rows: Rows): Rows {
   return rows;
 }
 
-/** Whether an error says that the connection is lost, and not what became of a statement. */
+/** Whether an error means that the connection is lost, so that the outcome of the statement is unknown. */
 export function isConnectionError(error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
   const { code, severity } = error as { code?: unknown; severity?: unknown };
@@ -190,20 +190,20 @@ const NETWORK_ERRORS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Resolves a turn of the event loop later. Several connections are often lost at once, and the driver
- * learns of each on its own: a statement sent in between, on one that it still takes for open, would
- * block that connection for minutes.
+ * Resolves a turn of the event loop later. Several connections are often lost at once, and the driver learns
+ * of each on its own: a statement sent in between, on a connection that the driver still considers open,
+ * would block that connection for minutes.
  */
 export function aTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** How long a connection has to close by itself once it was asked to, in milliseconds. */
+/** How long a connection may take to close when requested, in milliseconds. */
 const CLOSE_GRACE_MS = 100;
 
 /**
- * Closes a connection that does not answer, so that the pool opens another in its place. What was sent on
- * it is rejected. `terminate` waits for the other end, which may never answer; connecting anew on the
+ * Closes a connection that does not answer, so that the pool opens another in its place. Queries that were
+ * sent on it are rejected. `terminate` waits for the server, which may never answer; connecting again on the
  * same socket drops it.
  */
 export function destroyConnection(connection: DriverConnection): void {
@@ -217,7 +217,7 @@ export function destroyConnection(connection: DriverConnection): void {
   setTimeout(() => isClosed || connection.connect(), CLOSE_GRACE_MS);
 }
 
-/** Does work after what this turn writes: the driver loses count of a write that terminating cuts off. */
+/** Runs work after the writes of this turn: the driver miscounts a write that termination interrupts. */
 export function afterWrites(work: () => void): void {
   const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => unknown };
   setImmediate === undefined ? setTimeout(work, 0) : setImmediate(work);

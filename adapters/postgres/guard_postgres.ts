@@ -22,15 +22,16 @@ export interface GuardPostgresOptions {
 }
 
 /**
- * Gives a postgres.js client whose `begin` is safe when the connection is lost. Use it wherever a message
- * is published in a transaction of your own; `bus.transaction` needs it not.
+ * Returns a postgres.js client whose `begin` is safe when the connection is lost. Use it if you publish in a
+ * transaction of your own. `bus.transaction` does not need it.
  *
- * `begin` of postgres.js itself goes on after that: its next statements run on another connection, outside
- * any transaction, and a message published there is stored although `begin` rejects. Here `begin` rejects
- * with `connection_lost` and nothing is committed, or with `outcome_unknown` when no answer to the commit
- * came. A commit that the server makes a rollback is an error, and no statement is sent a second time.
+ * `begin` of postgres.js itself continues after a lost connection: its next statements run on another
+ * connection, outside any transaction, and a message published there is stored although `begin` rejects. Here
+ * `begin` rejects with `connection_lost` and nothing is committed, or with `outcome_unknown` when no answer
+ * to the commit came. A commit that the server makes a rollback is an error, and no statement is sent a
+ * second time.
  *
- * What else the client can do is as before, and it ends with the client it was made of.
+ * Everything else works as in the original client, and it ends together with the original client.
  *
  * @example
  * ```ts ignore
@@ -75,7 +76,7 @@ export function guardPostgres<Client extends PostgresJs>(
 
 type Method = (...args: unknown[]) => unknown;
 
-/** A query outside a transaction that the driver sends again has done nothing before. */
+/** A query outside a transaction that the driver sends again had no effect before. */
 function guardQuery(made: unknown): unknown {
   if (!isDriverQuery(made)) return made;
   const { resolve, reject } = made;

@@ -8,7 +8,7 @@ import { AtlastError } from "../../core/errors.ts";
 
 const clients = new WeakMap<object, object>();
 
-/** Notes that `guarded` stands for `client`. */
+/** Notes that `guarded` was made from `client`. */
 export function noteGuarded(guarded: object, client: object): void {
   clients.set(guarded, client);
 }
@@ -16,7 +16,7 @@ export function noteGuarded(guarded: object, client: object): void {
 /**
  * The client itself, where `client` is a guarded one.
  *
- * @throws {AtlastError} `invalid_option` for what is no client of postgres.js.
+ * @throws {AtlastError} `invalid_option` for a value that is not a client of postgres.js.
  */
 export function clientOf<Client extends object>(client: Client): Client {
   if (typeof client !== "function" || !("unsafe" in client && "begin" in client)) {

@@ -10,7 +10,7 @@ import type { PostgresJsTransaction } from "./client.ts";
 
 type Prototype = { handle: (this: DriverQuery) => Promise<unknown> };
 
-/** Has the internal queries of the driver of a client fail without ending the process. */
+/** Makes failures of a client's internal driver queries harmless to the process. */
 export function guardInternalQueries(sql: PostgresJsTransaction): void {
   const prototype = Object.getPrototypeOf(sql.unsafe("")) as Prototype;
   const { handle } = prototype;

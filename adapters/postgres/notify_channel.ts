@@ -8,9 +8,9 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Wakeups } from "../sql/wakeups.ts";
 import { NotifyThrottle } from "./notify_throttle.ts";
 
-/** What of a database wake-ups need. */
+/** The part of a database that notifications need. */
 interface Notifier {
-  /** Sends a payload to all that listen on a channel. */
+  /** Sends a payload to all listeners of a channel. */
   notify(channel: string, payload: string): Promise<unknown>;
   /** Listens; `onListen` is called each time listening begins, also after a lost connection. */
   listen(
@@ -20,21 +20,21 @@ interface Notifier {
   ): Promise<{ unlisten(): Promise<unknown> }>;
 }
 
-/** Channel names are cut off at the length of an identifier. */
+/** Postgres truncates channel names to the length of an identifier. */
 const MAX_CHANNEL_LENGTH = 63;
 
 /**
- * Wake-ups on one channel.
+ * Notifications on one channel.
  *
- * NOTIFY is hardly ever part of a transaction that writes: its commit takes a lock of the whole server,
- * which was measured to cut commits at ten connections to a third. It goes by itself, and once for all
- * who asked within `intervalMs`; only one that comes after a lull may travel {@linkcode NotifyChannel.aboard}
- * the statement that writes.
+ * NOTIFY is rarely part of a transaction that writes: its commit takes a lock of the whole server, which was
+ * measured to cut commits at ten connections to a third. It is sent separately, once for all calls within
+ * `intervalMs`. Only the first one after a pause may be part of the statement that writes; see {@linkcode
+ * NotifyChannel.aboard}.
  */
 export class NotifyChannel implements Wakeups {
   readonly #notifier: Notifier;
   readonly #name: string;
-  /** Tells own notifications from those of others. */
+  /** Distinguishes this process's notifications from those of others. */
   readonly #sender = crypto.randomUUID();
   readonly #stops = new Set<() => Promise<void>>();
   readonly #throttles: Readonly<Record<Box, NotifyThrottle>>;
@@ -66,7 +66,7 @@ export class NotifyChannel implements Wakeups {
         if (sender !== this.#sender && (box === "outbox" || box === "inbox")) wake(box);
       },
       () => {
-        // What was sent while the connection was lost is lost too.
+        // Notifications sent while the connection was lost did not arrive.
         if (lost) { for (const box of ["outbox", "inbox"] as const) wake(box); }
         lost = true;
       },
@@ -87,7 +87,7 @@ export class NotifyChannel implements Wakeups {
     try {
       await this.#notifier.notify(this.#name, this.#payload(box));
     } catch {
-      // Best effort: the poll of whoever missed it finds the work.
+      // Best effort: a process that missed it finds the work when it polls.
     }
   }
 

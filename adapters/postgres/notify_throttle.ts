@@ -6,12 +6,12 @@
 
 /** How much longer than its interval a throttle pauses at the most. */
 const MAX_GROWTH = 8;
-/** How often it must be asked in one pause for the next to be twice as long. */
+/** How many calls in one pause double the next pause. */
 const BUSY_CALLS = 8;
 
 /**
- * Runs work at most once in each interval. While it is asked many times in each, the intervals double:
- * who has that much to tell keeps those who listen busy anyway, and need not tell them so often.
+ * Runs work at most once in each interval. While there are many calls in each interval, the intervals double:
+ * with so much work the listeners are busy anyway, and need fewer notifications.
  */
 export class NotifyThrottle {
   readonly #work: () => Promise<void>;
@@ -46,7 +46,7 @@ export class NotifyThrottle {
     return true;
   }
 
-  /** Does what waits, and leaves no timer behind. */
+  /** Runs waiting work, and clears the timer. */
   async end(): Promise<void> {
     this.#endPause();
     await this.#waiting;

@@ -2,8 +2,8 @@
  * Detects a pooler that loses prepared statements.
  *
  * A pooler in transaction mode sends each transaction to any server connection. If it does not carry prepared
- * statements along, postgres.js sends them again, and a statement may run outside its transaction. So the store
- * refuses such a client when it gets ready.
+ * statements along, postgres.js sends them again, and a statement may run outside its transaction. So `ready`
+ * of the store refuses such a client.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { answerOf, lostStatement } from "./statement.ts";
 /** How long the check waits for a second server connection, in milliseconds. */
 const SECOND_SERVER_MS = 1_000;
 /**
- * How often it tries to get one that it has not prepared its statement on. Beside other clients a transaction
- * may get the same again.
+ * How often it tries to get a connection on which it has not prepared its statement. With other clients
+ * active, a transaction may get the same one again.
  */
 const MAX_TRIES = 20;
 
@@ -40,7 +40,7 @@ export async function mustKeepStatements(
     await session.run(queryOf(sql, "commit", [], { simple: true }));
     last = "";
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      // A pooler gives the server connection that came free last to the next who asks.
+      // A pooler gives the most recently freed server connection to the next client.
       other = await Session.begin(sql, "begin", timeoutMs, () => {});
       const beginning = session.run(queryOf(sql, "begin", [], { simple: true }));
       const hasSecond = await isWithin(SECOND_SERVER_MS, beginning);
@@ -72,7 +72,7 @@ async function serverOf(sql: PostgresJsTransaction, session: Session): Promise<n
   return Number(row?.[0]);
 }
 
-/** A pooler answers for another server process than it said at the start. */
+/** A pooler reports another server process than at the start. */
 async function isPooled(sql: PostgresJsTransaction, timeoutMs: number): Promise<boolean> {
   const query = queryOf(sql, "select pg_backend_pid()", [], { prepare: false, simple: false });
   const answer: DriverResult = await answerOf(query.values(), { timeoutMs, destroy: () => {} });
@@ -83,7 +83,7 @@ function probe(sql: PostgresJsTransaction): DriverQuery {
   return queryOf(sql, "select 1 as atlast_probe", [], { prepare: true, simple: false });
 }
 
-/** Ends its transaction, if it has one, and gives the connection back. */
+/** Ends its transaction, if it has one, and releases the connection. */
 async function leave(
   sql: PostgresJsTransaction,
   session: Session,

@@ -13,7 +13,7 @@ import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
 import { SqlFence } from "../sql/fence.ts";
 import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 
-/** Long enough for most operations to end, short enough not to hold a connection for nothing. */
+/** Long enough for most operations to end, and short enough not to block a connection needlessly. */
 const WAIT_MS = 1_000;
 
 /** Options of {@linkcode postgresFence}. */
@@ -25,15 +25,14 @@ export interface PostgresFenceOptions {
    */
   readonly schema?: string;
   /**
-   * Whether the fence makes its table by itself. When false, it only checks that it is there: run what
-   * `fenceMigrationSql` prints.
+   * Whether the fence creates its table. When false, it only checks that it exists: run the SQL that
+   * `fenceMigrationSql` returns.
    *
    * @default true
    */
   readonly migrate?: boolean;
   /**
-   * How long a check waits for an operation that is still running before it answers that it cannot say, in
-   * milliseconds.
+   * How long a check waits for a running operation before it answers `unknown`, in milliseconds.
    *
    * @default 1_000
    */
@@ -48,7 +47,7 @@ export interface PostgresFenceOptions {
 }
 
 /**
- * Makes a fence in a business database, of a postgres.js client. The client stays the caller's.
+ * Makes a fence in a business database, from a postgres.js client. The fence does not close the client.
  *
  * @example
  * ```ts ignore

@@ -16,7 +16,7 @@ import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
-import { mustBeTransaction } from "../sql/joinable.ts";
+import { mustBeTransaction } from "../sql/must_be_transaction.ts";
 import { PgTransaction } from "../sql/pg_transaction.ts";
 import { Proof, Proofs } from "../sql/transaction_proof.ts";
 import { type Database, limited, runOnClient, sqlClientOf } from "../sql/database.ts";
@@ -67,7 +67,7 @@ export function databaseOf<Client extends PostgresJs>(
         try {
           return await work(tx);
         } finally {
-          // Whoever uses it from now on waits, and is told that it has ended.
+          // Later uses wait, and reject because the transaction has ended.
           aheads.delete(tx);
         }
       };
@@ -116,7 +116,7 @@ function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSett
   };
 }
 
-/** The transaction of postgres.js that was given, as it is or wrapped; null for that of another client. */
+/** The given transaction of postgres.js, plain or wrapped; null for a transaction of another client. */
 function postgresJsOf(tx: unknown): PostgresJsTransaction | null {
   const client = typeof tx === "object" && tx !== null ? unwrapped(tx) : tx;
   const isPostgresJs = typeof client === "function" &&

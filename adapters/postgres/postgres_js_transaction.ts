@@ -20,7 +20,7 @@ interface TransactionSettings {
 }
 
 /**
- * Runs work in a transaction. What work still does with it after that is refused.
+ * Runs work in a transaction. Using it after that is refused.
  *
  * @throws What work throws, or the first statement of it that failed.
  * @throws {AtlastError} `connection_lost` when the connection was lost before the commit was sent: nothing
@@ -53,13 +53,13 @@ async function workResult<Result>(work: () => unknown): Promise<Result> {
   return await settled(work()) as Result;
 }
 
-/** Says that the connection was lost, whatever work made of it. */
+/** Throws that the connection was lost, even if the work ignored the error. */
 async function lossOf({ loss }: Session): Promise<unknown> {
   await aTurn();
   return loss;
 }
 
-/** Whatever comes of it, the connection is rolled back or closed after it. */
+/** In any case the connection is rolled back or closed afterwards. */
 async function rollBack(sql: PostgresJsTransaction, session: Session): Promise<void> {
   try {
     await session.end(queryOf(sql, "rollback", [], { simple: true }));
@@ -90,7 +90,7 @@ async function commit(
       throw isUnknown(error) ? unknownCommit(error) : error;
     });
   if (command === wanted) return;
-  // A statement that nobody waited for has failed.
+  // A statement that was not awaited has failed.
   scope.mustNotHaveFailed();
   throw new AtlastError(
     "rolled_back",

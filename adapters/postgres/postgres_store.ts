@@ -14,7 +14,7 @@ import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
 import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
 
-/** One wake-up in this time wakes soon enough, and is cheap enough. */
+/** One notification in this time is soon enough and cheap enough. */
 const WAKE_INTERVAL_MS = 5;
 
 /** Options of {@linkcode postgresStore}. */
@@ -26,21 +26,21 @@ export interface PostgresStoreOptions {
    */
   readonly schema?: string;
   /**
-   * Whether the store creates and updates its tables by itself. When false, it only checks that they are there:
-   * run what `migrationSql` prints.
+   * Whether the store creates and updates its tables. When false, it only checks that they exist: run the SQL
+   * that `migrationSql` returns.
    *
    * @default true
    */
   readonly migrate?: boolean;
   /**
-   * The least time between two wake-ups sent to other processes, in milliseconds.
+   * The least time between two notifications of other processes, in milliseconds.
    *
    * @default 5
    */
   readonly wakeIntervalMs?: number;
   /**
-   * How long one statement of the store may take, in milliseconds. When the time is up, the server is asked
-   * to cancel it. If that gets no answer either, the connection is closed, and the call rejects with
+   * How long one statement of the store may take, in milliseconds. After that the store asks the server to
+   * cancel it. If the server does not answer, the store closes the connection, and the call rejects with
    * `outcome_unknown`.
    *
    * @default 30_000
@@ -49,12 +49,12 @@ export interface PostgresStoreOptions {
 }
 
 /**
- * Makes a store of a postgres.js client. Handlers get the client's own transactions, so they write
- * with ``tx`insert …` ``. The client stays the caller's: closing the store does not end it.
+ * Makes a store from a postgres.js client. Handlers get the client's own transactions, so they write with
+ * ``tx`insert …` ``. Closing the store does not end the client.
  *
  * Works with poolers (`prepare: false`, `fetch_types: false`); behind a pooler that shares connections
- * between transactions, wake-ups of other processes do not arrive, and work is found by polling. One that
- * loses prepared statements is refused with `prepared_statement_lost` where `prepare` is not false.
+ * between transactions, notifications of other processes do not arrive, and the bus finds work by polling. A
+ * pooler that loses prepared statements is refused with `prepared_statement_lost` unless `prepare` is false.
  *
  * @example
  * ```ts ignore

@@ -12,7 +12,7 @@ import type { PostgresJs } from "./client.ts";
 /** How long a statement of a migration may take, in milliseconds; it may rewrite a table. */
 const MIGRATION_TIMEOUT_MS = 600_000;
 
-/** What tables are to be ready, and how. */
+/** Which tables to prepare, and how. */
 interface TableSettings {
   readonly schema: string;
   /** Whether they are created and updated, or only checked. */

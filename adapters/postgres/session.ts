@@ -18,7 +18,7 @@ import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { answerOf } from "./statement.ts";
 
-/** A connection that was taken out of the pool, within a transaction. */
+/** A connection reserved from the pool, within a transaction. */
 export class Session {
   /** Rejects when the connection is lost, and never resolves. */
   readonly lost: Promise<never>;
@@ -48,7 +48,7 @@ export class Session {
    * Takes a connection and begins a transaction on it.
    *
    * @param begin The statement that begins it.
-   * @param onLost Is called at once when the connection is lost.
+   * @param onLost Called at once when the connection is lost.
    */
   static async begin(
     sql: PostgresJsTransaction,
@@ -62,7 +62,7 @@ export class Session {
     }
   }
 
-  /** Begins on a free connection, or on whichever the pool gives; false when it has to be asked again. */
+  /** Begins on a free connection, or on one that the pool gives; false when the caller must try again. */
   async #begin(text: string): Promise<boolean> {
     const begin = queryOf(this.#sql, text, [], { simple: true });
     begin.handler = noHandler;
@@ -78,15 +78,15 @@ export class Session {
       await this.#answerOf(begin);
     } catch (error) {
       await this.end(queryOf(this.#sql, "", [], { simple: true })).catch(() => {});
-      // Nothing can have been committed, whatever became of BEGIN.
+      // Nothing can have been committed, whether or not BEGIN succeeded.
       throw this.#loss ?? error;
     }
     return true;
   }
 
   /**
-   * The pool is asked for a connection by an empty query: the driver tells which connection it sends that
-   * on, unless the pipeline of that is full just then. So BEGIN goes only where the connection is known.
+   * An empty query gets a connection from the pool: the driver reports the connection that it is sent on,
+   * unless the pipeline of that connection is full. So BEGIN is sent only on a known connection.
    */
   async #reserve(begin: DriverQuery): Promise<boolean> {
     const reserving = queryOf(this.#sql, "", [], {
@@ -117,14 +117,14 @@ export class Session {
     else this.#execute(connection, query);
   }
 
-  /** Sends a query of the store's own, and gives its answer. */
+  /** Sends a query of the store itself, and returns its answer. */
   run(query: DriverQuery): Promise<DriverResult> {
     query.handler = noHandler;
     this.send(query);
     return this.#answerOf(query);
   }
 
-  /** Sends the last query, after which the connection goes back to the pool, and gives its answer. */
+  /** Sends the last query, after which the connection returns to the pool, and returns its answer. */
   end(query: DriverQuery): Promise<DriverResult> {
     this.#last = query;
     return this.run(query);
@@ -150,7 +150,7 @@ export class Session {
     connection.queue.remove(connection);
     connection.queue = NO_QUEUE;
     connection.idleTimer.cancel();
-    // With `release` the driver does not give it back by itself when a transaction has ended.
+    // With `release` the driver does not return the connection when a transaction has ended.
     connection.reserved = Object.assign(() => this.#continue(), { release: true });
     connection.onclose = (error) => {
       this.#isClosed = true;
@@ -166,13 +166,13 @@ export class Session {
   }
 
   #execute(connection: DriverConnection, query: DriverQuery): void {
-    // The driver sends nothing for it, and so no answer would come after it.
+    // The driver sends nothing for it, so no answer would arrive.
     if (query.cancelled) return;
     if (query === this.#last) connection.reserved = connection.onclose = null;
     if (!connection.execute(query)) this.#isFull = true;
   }
 
-  /** Takes the connection for lost. */
+  /** Marks the connection as lost. */
   lose(cause: unknown): void {
     if (this.#loss !== null) return;
     this.#loss = new AtlastError(
@@ -187,8 +187,8 @@ export class Session {
   }
 }
 
-/** Where a connection is that belongs to a session. */
+/** The connection that belongs to a session. */
 const NO_QUEUE = { remove: () => null, push: () => {}, shift: () => undefined, length: 0 };
 
-/** For queries that were sent already when they are first waited for. */
+/** For queries that were already sent when they are first awaited. */
 const noHandler = Object.assign(() => {}, { debug: false });

@@ -23,17 +23,15 @@ const UNKNOWN_STATEMENT = "26000";
 interface StatementLimit {
   /** How long it may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** Closes the connection that does not answer, where it is known. */
+  /** Closes the connection that does not answer, if it is known. */
   readonly destroy: () => void;
-  /** The backend it goes to, where it must be sent there or nowhere. */
+  /** The backend that it must be sent to, if there is only one. */
   readonly backend?: object | null;
 }
 
 /**
- * Sends a query and gives its answer.
- *
- * When the time is up, the server is asked to cancel the statement. When it does not answer that either,
- * the connection is closed.
+ * Sends a query and returns its answer. When the time is up, it asks the server to cancel the statement. If
+ * the server does not answer, it closes the connection.
  *
  * @throws {AtlastError} `outcome_unknown` when it was sent and no answer came; `timeout` when it was not
  * sent; `prepared_statement_lost` behind a pooler that cannot prepare statements.
@@ -61,7 +59,7 @@ export async function answerOf(query: DriverQuery, limit: StatementLimit): Promi
   }
 }
 
-/** What a statement failed with, in words that say what to make of it. */
+/** The error of a statement, with a text that says what it means. */
 async function explainFailure(query: DriverQuery, error: unknown): Promise<unknown> {
   if (isConnectionError(error)) {
     await aTurn();

@@ -34,9 +34,9 @@ interface TransactionParts {
 
 /** A transaction, or a savepoint within it. */
 export class TransactionScope {
-  /** What work gets. */
+  /** The value that the work receives. */
   readonly tx: unknown;
-  /** The name under which work had the transaction prepared for a second phase; null if it did not. */
+  /** The name under which the work prepared the transaction for a second phase; null if it did not. */
   preparedAs: string | null = null;
   readonly #parts: TransactionParts;
   readonly #outermost: TransactionScope;
@@ -50,13 +50,13 @@ export class TransactionScope {
   }
 
   /**
-   * Throws what the first statement failed with that did, also one that nobody waited for.
+   * Throws the error of the first statement that failed, even if it was not awaited.
    */
   mustNotHaveFailed(): void {
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  /** What failed before the server refused all that came after it, if `error` is such a refusal. */
+  /** The earlier failure that made the server refuse later statements, if `error` is such a refusal. */
   reason(error: unknown): unknown {
     const { code } = (error ?? {}) as { code?: unknown };
     return code === "25P02" && this.#failure !== null ? this.#failure.error : error;
@@ -82,7 +82,7 @@ export class TransactionScope {
     });
   }
 
-  /** Has a query go to the session. One may be made in time and waited for too late. */
+  /** Sends a query on the session. A query may be created in time and awaited too late. */
   #onSession(made: unknown): unknown {
     if (!isDriverQuery(made)) return made;
     const { session, end } = this.#parts;
@@ -131,7 +131,7 @@ export class TransactionScope {
   }
 }
 
-/** Whether a statement got no answer. Within a transaction that says that nothing is committed. */
+/** Whether a statement got no answer. Within a transaction that means that nothing is committed. */
 export function isUnknown(error: unknown): boolean {
   return error instanceof AtlastError && error.code === "outcome_unknown";
 }
@@ -149,12 +149,12 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
-/** What of `node:fs` is used. */
+/** The part of `node:fs` that is used. */
 interface FileSystem {
   readFileSync(path: string, encoding: "utf8"): string;
 }
 
-/** Not imported, because this module also runs where there are no files. */
+/** Not imported, because this module also runs on platforms without files. */
 function readFileSync(path: string): string {
   const { process } = globalThis as {
     process?: { getBuiltinModule?(name: string): FileSystem | undefined };

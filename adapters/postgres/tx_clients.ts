@@ -18,7 +18,7 @@ export function fromPostgresJs(tx: PostgresJsTransaction): SqlClient {
       rows: [...await tx.unsafe(text, params, { prepare: true })],
     }),
   };
-  // A publish through it belongs to the transaction, where that is one of a bus.
+  // A publish with it belongs to the transaction if that is one of a bus.
   if (isOwn(tx)) Object.assign(client, { [TRANSACTION]: tx[TRANSACTION] ?? tx });
   return wrapping(tx, client);
 }
@@ -57,7 +57,7 @@ export function fromDrizzle<Sql>(
   }
   return wrapping(tx, {
     query: async (text, params = []) => {
-      // "a $1 b $2" in the parts a template would have; odd ones are the numbers of parameters.
+      // "a $1 b $2" split into the parts of a template; the odd ones are the numbers of parameters.
       const parts = text.split(/\$(\d+)/);
       const strings = parts.filter((_, i) => i % 2 === 0);
       const values = parts.filter((_, i) => i % 2 === 1).map((nth) => params[Number(nth) - 1]);

@@ -10,28 +10,28 @@ import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
 import { isInstance, propertyOf } from "../../core/user_code/thrown.ts";
 
-/** A failure, with what it says of requests to come. */
+/** A failure, and what it means for later requests. */
 export interface Trouble {
-  /** What became of each message. */
+  /** The result of each message. */
   readonly result: SendResult & { readonly kind: "failed" };
-  /** Whether one message of a batch may have spoilt it for the others. */
+  /** Whether one message of a batch may have caused the failure of all. */
   readonly mayBeOne: boolean;
-  /** Until when no request would be taken, in Unix milliseconds; not given where another one may be. */
+  /** Until when QStash refuses every request, in Unix milliseconds; undefined if it may accept another one. */
   readonly closedUntilMs?: number;
 }
 
-/** How long to wait where a rate limit does not say, in milliseconds. */
+/** How long to wait if a rate limit has no reset time, in milliseconds. */
 const BURST_MS = 1_000;
 const DAILY_MS = 60 * 60_000;
-/** The longest that is waited for a limit to be reset, in milliseconds: the daily one takes no longer. */
+/** The longest wait for the reset of a limit, in milliseconds: that of the daily limit. */
 const MAX_RESET_MS = 25 * 60 * 60_000;
 
-/** What QStash gave back for one message: one that it has, or several of a URL group, or an error. */
+/** QStash's answer for one message: an accepted one, several of a URL group, or an error. */
 type Taken =
   | { readonly kind: "taken"; readonly duplicates: readonly string[] }
   | { readonly kind: "trouble"; readonly result: SendResult };
 
-/** Reads what stands for a message in an answer. */
+/** Reads the part of an answer that belongs to one message. */
 export function takenOf(answer: unknown): Taken {
   const all = Array.isArray(answer) ? answer : [answer];
   const duplicates: string[] = [];
@@ -40,7 +40,7 @@ export function takenOf(answer: unknown): Taken {
     if (one["deduplicated"] === true) duplicates.push(one["messageId"]);
   }
   if (all.length > 0) return { kind: "taken", duplicates };
-  // A URL group without endpoints: QStash has it, and delivers it to nobody.
+  // A URL group without endpoints: QStash accepts the message, but delivers it nowhere.
   return { kind: "trouble", result: notTaken(failed("The URL group has no endpoints", true)) };
 }
 
@@ -53,7 +53,7 @@ function refusedOne(answer: unknown): Taken {
 }
 
 /**
- * What it means that the client threw. An error is known by its name and status, as the client may be
+ * Interprets an error of the client. It is recognised by its name and status, because the client may come
  * from another copy of its package.
  */
 export function troubleOf(thrown: unknown, nowMs: number): Trouble {
@@ -61,9 +61,9 @@ export function troubleOf(thrown: unknown, nowMs: number): Trouble {
   if (typeof status !== "number") return unanswered(thrown);
   if (status === 429) return limited(thrown, nowMs);
   const said = sayingOf(propertyOf(thrown, "message"));
-  // A whole batch is refused for one message, and any of them may be that one.
+  // QStash refuses a whole batch because of one message, which may be any of them.
   if (status === 400 || status === 413 || status === 422) {
-    // A name that does not resolve now may do so later.
+    // A host name that does not resolve now may resolve later.
     const retryable = /unable to resolve/i.test(said);
     const refused = notTaken(failed(`QStash refused it (${status})${said}`, retryable));
     return { result: refused, mayBeOne: true };
@@ -74,7 +74,7 @@ export function troubleOf(thrown: unknown, nowMs: number): Trouble {
   return { result: isForbidden ? notTaken(result) : result, mayBeOne: false };
 }
 
-/** A failure of a message that QStash does not have. */
+/** A failure of a message that QStash did not accept. */
 export function notTaken<Result extends SendResult>(result: Result): Result {
   return { ...result, arrived: "no" };
 }
@@ -95,7 +95,7 @@ export function failed(
 
 function unanswered(thrown: unknown): Trouble {
   if (isInstance(thrown, SyntaxError)) {
-    // It may have taken the messages all the same: their ids keep them from being taken twice.
+    // It may have accepted the messages all the same. Their deduplication ids prevent duplicates.
     return { result: failed("QStash did not answer in JSON", true), mayBeOne: false };
   }
   const code = systemCode(thrown);
@@ -120,7 +120,7 @@ function limited(error: unknown, nowMs: number): Trouble {
   };
 }
 
-/** What QStash says is wrong, which names no secret of ours, in place of its JSON. */
+/** The error text of QStash, without its JSON. It contains no secret. */
 function sayingOf(message: unknown): string {
   if (typeof message !== "string") return "";
   const answer = parsed(message);

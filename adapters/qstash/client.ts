@@ -7,48 +7,48 @@ import { Client } from "@upstash/qstash";
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
 
-/** The part of the official `Client` of `@upstash/qstash` that is used; the client itself fits. */
+/** The part of the official `Client` of `@upstash/qstash` that is used. */
 export interface QstashClient {
   /** Publishes one message. */
   publish(request: never): Promise<unknown>;
   /** Publishes many. */
   batch(requests: never): Promise<unknown[]>;
-  /** Messages that QStash has given up. */
+  /** Dead-lettered messages of QStash. */
   readonly dlq: {
     /** Lists them. */
     listMessages(options: never): Promise<{ readonly messages: readonly { dlqId: string }[] }>;
     /** Has them delivered again. */
     retry(dlqIds: never): Promise<unknown>;
   };
-  /** Messages that come again and again. */
+  /** Schedules: messages that are sent repeatedly. */
   readonly schedules: {
-    /** Makes one, in the place of the one with its id. */
+    /** Creates one, or replaces the one with its id. */
     create(request: never): Promise<unknown>;
     /** Reads one. */
     get(scheduleId: string): Promise<unknown>;
   };
 }
 
-/** How QStash is reached: with the official client, or a token to make one with. */
+/** How to reach QStash: with the official client, or with a token to create one. */
 export interface QstashAccess {
-  /** The official client, as you made it. */
+  /** An instance of the official client. */
   readonly client?: QstashClient;
-  /** The token, from the QStash console; for those who bring no client. */
+  /** The token, from the QStash console; instead of a client. */
   readonly token?: string;
   /**
-   * Where QStash is.
+   * The URL of QStash.
    *
    * @default "https://qstash.upstash.io"
    */
   readonly baseUrl?: string | URL;
 }
 
-/** Where QStash is, in its first region. */
+/** The URL of QStash in its first region. */
 export const QSTASH_URL = "https://qstash.upstash.io";
 
 /**
- * The client that the options bring or ask for. Everything is said, so that no environment variable says
- * something else. It does not try again by itself: the outbox does.
+ * The client of the options, or a new one. A new one gets every option explicitly, so that no environment
+ * variable is used, and does not retry, because the outbox does.
  *
  * @throws {AtlastError} `invalid_option`, which never shows the token.
  */

@@ -5,12 +5,13 @@
  */
 import { toBase64 } from "../../core/wire/wire.ts";
 
-/** An id that is used as it is is not longer than this; there is no need to know QStash's own limit. */
+/** The longest id that is used unchanged, so that QStash's own limit need not be known. */
 const MAX_PLAIN_LENGTH = 100;
 
 /**
  * The deduplication id of a message for a destination: the same each time it is sent there. QStash refuses
- * colons, and its client any letter that is not Latin; what has others than the safest is hashed.
+ * colons, and its client refuses letters that are not Latin. An id with any but the safest characters is
+ * hashed.
  */
 export async function dedupId(messageId: string, destination: string): Promise<string> {
   const isPlain = messageId.length <= MAX_PLAIN_LENGTH && /^[\w.-]+$/.test(messageId) &&
@@ -19,7 +20,7 @@ export async function dedupId(messageId: string, destination: string): Promise<s
   return `${name}.${(await digest(destination)).slice(0, 16)}`;
 }
 
-/** No plain id begins so, that none can be taken for a hashed one. */
+/** No plain id begins with it, so that a plain id never equals a hashed one. */
 const HASHED = "sha256.";
 
 async function digest(text: string): Promise<string> {

@@ -15,7 +15,7 @@ import type { QstashRoutes } from "./routes.ts";
 export interface QstashFlowControl {
   /** What the messages share. */
   readonly key: string;
-  /** How many deliveries may be under way at once. */
+  /** How many deliveries may run at once. */
   readonly parallelism?: number;
   /** How many deliveries may begin within a period. */
   readonly rate?: number;
@@ -27,11 +27,11 @@ export interface QstashFlowControl {
   readonly periodS?: number;
 }
 
-/** How QStash delivers a message; what is not given is as the options of the transport say. */
+/** How QStash delivers a message. Missing fields are taken from the options of the transport. */
 export interface QstashChoices {
-  /** How long QStash waits before the delivery, in milliseconds, beyond what the outbox has waited. */
+  /** How long QStash waits before the delivery, in milliseconds, in addition to the wait in the outbox. */
   readonly delayMs?: number;
-  /** When QStash delivers it at the earliest, in Unix milliseconds; takes the place of `delayMs`. */
+  /** The earliest time of the delivery, in Unix milliseconds; replaces `delayMs`. */
   readonly notBeforeMs?: number;
   /** Labels to find it by in the console, the logs and the DLQ. */
   readonly labels?: readonly string[];
@@ -47,15 +47,15 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    */
   readonly routes: QstashRoutes;
   /**
-   * What a message chooses for itself.
+   * Returns the choices for one message.
    *
-   * @default nothing
+   * @default none
    */
   readonly choose?: (message: Message) => QstashChoices;
   /**
-   * The retry policy of the subscribers, or the longest of several. Subscribers say themselves when they want the
-   * next attempt, and when no more: QStash is told to try at least as often, and by these delays where a
-   * destination says nothing.
+   * The retry policy of the subscribers, or the longest of several. Subscribers answer when the next attempt
+   * should be, and when to stop. The policy sets how often QStash tries at least, and the delays if a
+   * destination does not answer.
    *
    * @default CAP's
    */
@@ -63,26 +63,26 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
   /**
    * How long a destination may take to answer, in seconds.
    *
-   * @default what the plan allows
+   * @default the limit of the plan
    */
   readonly answerTimeoutS?: number;
   /**
-   * The URL of the edge app's `/dead-letter` route. When QStash gives a message up, it is then failed in the
-   * outbox, and its publisher is told.
+   * The URL of the edge app's `/dead-letter` route. When QStash dead-letters a message, it calls this URL.
+   * The message then fails in the outbox, and its failure callback is published.
    *
-   * @default it shows only in QStash's own dead letter queue
+   * @default the message is only in QStash's dead letter queue
    */
   readonly failureCallback?: string | URL;
   /**
-   * Keys that prove, when a message comes back by the failure callback, that this service sent it: in base64,
-   * 24 to 64 bytes each, the current one first, the same in all instances. The `token` stands in for them.
-   * With a `client` and no keys, a message that the outbox has forgotten cannot be kept as failed.
+   * Keys that prove, when QStash reports a dead-lettered message, that this service sent it: in base64, 24 to
+   * 64 bytes each, the current one first, the same in all instances. Without them the `token` is used. With a
+   * `client` and no keys, a message that the outbox has pruned cannot be kept as failed.
    */
   readonly failureCallbackKeys?: readonly string[];
   /**
-   * `message`: CAP's headers as HTTP headers and the body as it is, with a digest of the headers in the query of
-   * the destination. `batch`: all of it in a body of Atlast's own form; what would be too large in that form goes
-   * in the other. What goes to a URL group is always a batch.
+   * `message`: CAP's headers as HTTP headers and the body as it is, with a digest of the headers in the query
+   * of the destination. `batch`: the whole message in a body of Atlast's own form. A message that would be
+   * too large in that form is sent in the other one. Messages to a URL group are always a batch.
    *
    * @default "message"
    */
@@ -112,7 +112,7 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
    */
   readonly timeoutMs?: number;
   /**
-   * Where the time is from.
+   * The source of the time.
    *
    * @default the system's clock
    */
@@ -129,7 +129,8 @@ export function checkedCount(option: string, value: number, most: number): numbe
 }
 
 /**
- * Checks choices; each message's own ones too, because QStash would refuse the whole batch for them.
+ * Checks choices, including those of each message, because QStash would refuse the whole batch for one of
+ * them.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -147,7 +148,7 @@ export function checkChoices(choices: QstashChoices): void {
   if (problem !== null) throw new AtlastError("invalid_option", `Cannot use ${problem}`);
 }
 
-/** Past the year 2200; what QStash allows is its plan's business. */
+/** Later than the year 2200; QStash itself checks the limit of the plan. */
 const MAX_WAIT_MS = 7.3e12;
 
 function problemOfFlow({ key, ...limits }: QstashFlowControl): string | null {

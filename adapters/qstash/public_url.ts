@@ -9,13 +9,13 @@ import { withoutParameters } from "./dialect/binding.ts";
 import type { RequestToVerify } from "../../core/wire/wire.ts";
 
 /**
- * The public URL that QStash was told to deliver to: of one route, which ends with its name, or what comes
- * before the path that this service sees in its requests, so that one verifier serves all routes. Where
+ * The public URL that QStash delivers to. Either the URL of one route, which ends with the route's name, or
+ * the part before the path that this service sees in its requests, so that one verifier serves all routes. If
  * a proxy gives routes other paths: the whole URL of each, by the name of the route.
  */
 export type QstashPublicUrl = string | URL | Readonly<Record<string, string | URL>>;
 
-/** Reads the option; what it gives says whether a signed URL is one of this service's, for this route. */
+/** Reads the option. Returns a function that checks whether a signed URL belongs to this service and this route. */
 export function publicUrl(
   option: QstashPublicUrl,
 ): (signed: string, request: RequestToVerify) => boolean {
@@ -41,7 +41,7 @@ function ownPart(signed: string): string | null {
   return URL.canParse(signed) ? withoutParameters(signed) : null;
 }
 
-/** The path of the request is that of the route that asks, whatever comes before it in public. */
+/** The public URL may have any prefix before the request's path. */
 function isBelow(url: string, signed: string, request: RequestToVerify): boolean {
   if (!URL.canParse(signed) || !URL.canParse(request.url)) return false;
   const { pathname, search } = new URL(request.url);

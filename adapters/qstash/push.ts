@@ -1,23 +1,23 @@
 /**
- * Reads a QStash delivery: which parts are signed, and which are only claimed.
+ * Reads a QStash delivery, and separates the signed parts from those that are not signed.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { digestText } from "../../http/request_id.ts";
+import { digestText } from "../../http/signature_id.ts";
 import { checkPattern } from "../../core/message/name.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { isBatch, type RequestToVerify } from "../../core/wire/wire.ts";
 import { attemptOf } from "./dialect/attempt.ts";
 import { headersDigest, parametersOf } from "./dialect/binding.ts";
 
-/** Which messages are taken from publishers that do not bind their headers. */
+/** Which messages are accepted from publishers that do not bind their headers. */
 export interface UnboundRaw {
   /** Their names, or patterns of names. */
   readonly names: readonly string[];
 }
 
-/** What a signature says, as far as it is used here. */
+/** The claims of a signature that are used here. */
 export interface SignedClaims {
   readonly url: string;
   readonly tokenId: string;
@@ -41,7 +41,7 @@ export function checkUnboundRaw(option: UnboundRaw | undefined): void {
   names.forEach(checkPattern);
 }
 
-/** What a delivery is worth; null when its headers are not those that its URL was signed with. */
+/** The trusted parts of a delivery; null when its headers differ from those that its URL was signed with. */
 export async function pushDelivery(
   { url, tokenId, signedAtMs }: SignedClaims,
   { headers }: RequestToVerify,
@@ -53,8 +53,8 @@ export async function pushDelivery(
     const isSame = bound === await headersDigest(headers);
     return isSame ? { ...said, bindsHeaders: true, unbound: null } : null;
   }
-  // A batch says all in its body. But where raw bodies are taken, one could be passed off as a batch, by
-  // whoever chose it, unless the URL says which of the two it is.
+  // A batch is self-contained. But if raw bodies are accepted, the author of a body could make it look like a
+  // batch, unless the URL says which of the two it is.
   if (isBatch(headers.get("content-type"))) {
     const bindsHeaders = isForBatches || acceptUnboundRaw === undefined;
     return { ...said, bindsHeaders, unbound: null };

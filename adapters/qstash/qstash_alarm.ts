@@ -14,7 +14,7 @@ import type { Clock } from "../../core/ports/platform.ts";
 import { troubleOf } from "./answer.ts";
 import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
 import { checkedCount } from "./options.ts";
-import { type Waited, waited } from "./patience.ts";
+import { type Waited, waited } from "./time_limit.ts";
 import { deliverableUrl } from "./routes.ts";
 
 /** What {@linkcode qstashAlarm} takes. */
@@ -22,27 +22,27 @@ export interface QstashAlarmOptions extends QstashAccess {
   /** The public URL of the edge app's `/tick` route. */
   readonly tickUrl: string | URL;
   /**
-   * What the bus is called, to tell its messages from those of other buses of the same account: 1 to 60
+   * The name of the bus, to distinguish its messages from those of other buses of the same account: 1 to 60
    * letters, digits, "-" and "_".
    */
   readonly name: string;
   /**
-   * Times are rounded up to a multiple of this, in milliseconds, and those that come out the same are one message.
+   * Times are rounded up to a multiple of this, in milliseconds. Equal times share one message.
    *
    * @default 10_000
    */
   readonly precisionMs?: number;
   /**
-   * How long whoever publishes has to send it by itself before the bus is woken for it, in milliseconds. Each
-   * message to the tick route is paid for: null leaves what is due at once to `flush()`, and what that leaves
-   * behind to the sweep.
+   * How long the publishing process may take to send a message before an alarm wakes the bus for it, in
+   * milliseconds. Each message to the tick route is billed. With null, `flush()` sends messages that are due
+   * at once, and the sweep finds the remaining ones.
    *
    * @default 60_000
    */
   readonly graceMs?: number | null;
   /**
-   * How often a sweep comes by, in minutes. It finds what nobody was woken for, and arms the times until the next
-   * one. With more than 10, a time may get several messages.
+   * The interval of sweeps, in minutes. A sweep finds work for which no alarm was sent, and sets the alarms
+   * until the next sweep. With more than 10, a time may get several messages.
    *
    * @default 10
    */
@@ -54,7 +54,7 @@ export interface QstashAlarmOptions extends QstashAccess {
    */
   readonly timeoutMs?: number;
   /**
-   * Where the time is from.
+   * The source of the time.
    *
    * @default the system's clock
    */
@@ -64,8 +64,8 @@ export interface QstashAlarmOptions extends QstashAccess {
 /** An alarm on QStash. */
 export interface QstashAlarm extends Alarm {
   /**
-   * Makes the schedule of the sweep, or puts it right. Call it when you deploy; an alarm that is first
-   * asked for a time after the next sweep makes sure of it too.
+   * Creates the schedule of the sweep, or corrects it. Call it when you deploy. The first alarm for a time
+   * after the next sweep calls it too.
    *
    * @throws {AtlastError} `unreachable`.
    */
@@ -73,23 +73,23 @@ export interface QstashAlarm extends Alarm {
 }
 
 /**
- * How far ahead a time must be to be armed, in milliseconds; one that is nearer is put off to the next. A
- * message that comes early by this clock would find nothing to do, and its time would count as armed.
+ * How far ahead a time must be to be armed, in milliseconds; a nearer one moves to the next. A message that
+ * arrives early by this clock would find nothing to do, and its time would count as armed.
  */
 const LEAD_MS = 3_000;
 
-/** How often QStash tries a message to the tick route; the sweep comes by after that. */
+/** How often QStash tries a message to the tick route; after that the sweep finds the work. */
 const PING_RETRIES = 3;
 
-/** The most times an alarm remembers that it has armed. */
+/** How many armed times an alarm remembers. */
 const MAX_REMEMBERED = 100;
 
 /** Minutes that divide an hour, so that sweeps come at even distances. */
 const SWEEPS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]);
 
 /**
- * An alarm that wakes a bus by one delayed message of QStash to its tick route, where nothing is resident
- * and a cron would poll in vain.
+ * An alarm that wakes a bus by one delayed message of QStash to its tick route. Use it where no process is
+ * resident, instead of a cron that polls.
  *
  * @example
  * ```ts ignore
@@ -111,7 +111,7 @@ class OnQstash implements QstashAlarm {
   readonly #sweepMinutes: number;
   readonly #timeoutMs: number;
   readonly #clock: Pick<Clock, "now">;
-  /** Times that this instance has armed, so that it need not ask again for each. */
+  /** Times that this instance has armed, to avoid a second request for each. */
   readonly #armed = new Set<number>();
   #isSwept = false;
 
@@ -130,7 +130,7 @@ class OnQstash implements QstashAlarm {
     this.#client = clientOf(options);
     this.#tickUrl = deliverableUrl(options.tickUrl, "the option tickUrl");
     this.#name = name;
-    // At least a second, which is how QStash counts; at most half a sweep, or it would arm nothing.
+    // At least a second, the unit of QStash; at most half a sweep, or it would never arm a time.
     this.#precisionMs = Math.max(1_000, checkedCount("precisionMs", precisionMs, 30_000));
     this.#sweepMinutes = sweepMinutes;
     this.#timeoutMs = checkedCount("timeoutMs", options.timeoutMs ?? 15_000, 10 * 60_000);
@@ -172,7 +172,7 @@ class OnQstash implements QstashAlarm {
     this.#isSwept = true;
   }
 
-  /** Not made anew each time: a schedule that is put in the place of itself may miss its next time. */
+  /** Not created again each time: a schedule that replaces itself may miss its next time. */
   async #ensureSweep(): Promise<void> {
     if (this.#isSwept) return;
     const isThere = await this.#request(

@@ -28,15 +28,15 @@ import {
   requestBatches,
   type RequestLimits,
 } from "./request_batch.ts";
-import { type Waited, waited } from "./patience.ts";
+import { type Waited, waited } from "./time_limit.ts";
 import { type QstashRequest, type RequestForm, requestOf } from "./request.ts";
 import { retriesFor, retryExpression } from "./retry_expression.ts";
 import { deliverableUrl, type QstashTarget, routeTable } from "./routes.ts";
 import { SentProof } from "./sent_proof.ts";
 
-/** The default of `maxMessageBytes`: what the free plan carries, and so every plan. */
+/** The default of `maxMessageBytes`: the limit of the free plan, which every plan allows. */
 const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
-/** The default of `maxRequestBytes`: far below what QStash takes, so that a request does not take long. */
+/** The default of `maxRequestBytes`: far below QStash's limit, so that a request does not take long. */
 const DEFAULT_REQUEST_BYTES = 8 * 1024 * 1024;
 /** The default of `timeoutMs`: well within a bus's lease. */
 const DEFAULT_TIMEOUT_MS = 15_000;
@@ -44,12 +44,11 @@ const DEFAULT_TIMEOUT_MS = 15_000;
 const DEFAULT_MAX_BATCH = 100;
 const MOST_MAX_BATCH = 1_000;
 
-/** A transport that hands messages to QStash. */
+/** A transport that sends messages through QStash. */
 export interface QstashTransport extends Transport {
   /**
-   * Has a message that QStash gave up delivered again, by the id it has in the DLQ, and gives back the
-   * message id it has from then on. A message that is still in the outbox is better retried there, with
-   * `bus.retry()`: then it does not stay there as failed.
+   * Delivers a dead-lettered message again, by its id in the DLQ, and returns its new QStash message id. For
+   * a message that is still in the outbox use `bus.retry()`, so that it does not stay there as failed.
    *
    * @throws {AtlastError} `not_found` when the DLQ has none with this id, `unreachable`.
    */
@@ -57,10 +56,10 @@ export interface QstashTransport extends Transport {
 }
 
 /**
- * A transport that hands messages to QStash, which delivers them to the edge apps of their subscribers.
+ * A transport that sends messages to QStash, which delivers them to the edge apps of their subscribers.
  *
- * A message counts as sent when QStash has taken it. QStash tries until the subscriber's own policy ends,
- * and with the option `failureCallback` says here when it gave a message up.
+ * A message counts as sent when QStash has accepted it. QStash tries until the subscriber's own policy ends,
+ * and with the option `failureCallback` it reports dead-lettered messages here.
  *
  * @example
  * ```ts ignore
@@ -80,7 +79,7 @@ export function qstashTransport(options: QstashTransportOptions): QstashTranspor
 interface Call {
   readonly signal: AbortSignalLike;
   readonly results: Map<number, SendResult>;
-  /** Messages that QStash says it has already, by its own ids. */
+  /** Messages that QStash already has, by its own ids. */
   readonly duplicates: { readonly index: number; readonly messageIds: readonly string[] }[];
   /** Why no further request is made. */
   end: SendResult | null;
@@ -97,7 +96,7 @@ class OnQstash implements QstashTransport {
   readonly #maxMessageBytes: number;
   readonly #timeoutMs: number;
   readonly #clock: Pick<Clock, "now">;
-  /** The limit that QStash said is reached, so that it is not asked before that is reset. */
+  /** The limit that is reached. No request is made before its reset. */
   #closed: { readonly reason: string; readonly untilMs: number } | null = null;
 
   constructor(options: QstashTransportOptions) {
@@ -188,7 +187,7 @@ class OnQstash implements QstashTransport {
   /** Nothing is kept open between calls. */
   async close(): Promise<void> {}
 
-  /** A destination of its own is for notifications by times that QStash does not keep. */
+  /** A destination is for notifications with a list of delays that QStash does not support. */
   #targetOf(name: string, headers: MessageHeaders): QstashTarget | undefined {
     return headers[HEADER.destination] === undefined ? this.#routes.find(name) : undefined;
   }
@@ -243,7 +242,7 @@ class OnQstash implements QstashTransport {
       await this.#send(smaller[0], call);
       return await this.#send(smaller[1], call);
     }
-    // Else a silent server would cost a timeout for each parcel, and the leases would run out.
+    // Otherwise a silent server would cost a timeout for each batch, and the leases would expire.
     if (response.kind !== "threw") call.end = notTaken(trouble.result);
     if (trouble.closedUntilMs !== undefined) {
       this.#closed = { reason: trouble.result.reason, untilMs: trouble.closedUntilMs };
@@ -264,8 +263,9 @@ class OnQstash implements QstashTransport {
   }
 
   /**
-   * What QStash has already was sent before, and only its answer was lost; or it was given up since, and an
-   * operator has it tried again. Then it is in the DLQ, and nobody delivers it unless it is taken out.
+   * If QStash already has it, either it was sent before and only the answer was lost, or it was dead-lettered
+   * since and an operator retries it. In the second case it is in the DLQ, and QStash delivers it only after
+   * it is removed from there.
    */
   async #revive(
     { index, messageIds }: Call["duplicates"][number],

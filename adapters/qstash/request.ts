@@ -13,7 +13,7 @@ import { boundUrl, urlWithProof } from "./dialect/binding.ts";
 import type { QstashChoices } from "./options.ts";
 import type { QstashTarget } from "./routes.ts";
 
-/** What the official client is given for a message. Made anew each time, as the client may change it. */
+/** The official client's argument for a message. It is built for each call, because the client may change it. */
 export interface QstashRequest {
   readonly url?: string;
   readonly urlGroup?: string;
@@ -36,7 +36,7 @@ export interface QstashRequest {
   };
 }
 
-/** What all requests of a transport have in common. */
+/** The settings that all requests of a transport share. */
 export interface RequestForm {
   readonly format: "message" | "batch";
   readonly retries: number;
@@ -48,7 +48,7 @@ export interface RequestForm {
 /**
  * The request that publishes a message.
  *
- * @param proof What proves that it was sent from here, for its failure callback; null for none.
+ * @param proof Proves in its failure callback that this service sent it; null for none.
  */
 export async function requestOf(
   given: Message,
@@ -63,7 +63,7 @@ export async function requestOf(
   const isRaw = format === "message" && target.url !== undefined && fitsRawForm(message);
   const { contentType, body, headers } = isRaw
     ? { ...message, headers: wireHeaders(message) }
-    // What cannot stand in HTTP headers goes in the body, in Atlast's own form.
+    // A message with headers that HTTP cannot carry goes in the body, in Atlast's own form.
     : { contentType: BATCH_CONTENT_TYPE, body: batchOf([batchItem(message)]), headers: {} };
   const own = { ...headers, "content-type": contentType };
   return {
@@ -83,13 +83,13 @@ export async function requestOf(
   };
 }
 
-/** One that an operator forces is not the one that QStash has already, whose headers do not say so. */
+/** A forced message differs from the one that QStash already has, whose headers lack the mark. */
 async function dedupIdOf({ id, isForced }: Message, destination: string): Promise<string> {
   const dedup = await dedupId(id, destination);
   return isForced === true ? `${dedup}.forced` : dedup;
 }
 
-/** A message that QStash is to hold back cannot have arrived before. */
+/** A message that QStash delays cannot have arrived before. */
 function deliveredLater(
   message: Message,
   { delayMs = 0, notBeforeMs = 0 }: QstashChoices,
@@ -100,12 +100,12 @@ function deliveredLater(
   return { ...message, firstAttemptAtMs: Math.max(firstAttemptAtMs, delayedMs) };
 }
 
-/** Whether a request can stand in a batch, which is JSON: bytes are carried byte for byte only alone. */
+/** Whether a request can be part of a batch, which is JSON. Bytes are only exact in a request of their own. */
 export function fitsBatch({ body }: QstashRequest): boolean {
   return typeof body === "string";
 }
 
-/** QStash counts in whole seconds; what is asked for must not come early. */
+/** QStash counts in whole seconds; the delivery must not be early. */
 function chosen(
   { delayMs, notBeforeMs, labels, flowControl }: QstashChoices,
 ): Partial<QstashRequest> {

@@ -6,9 +6,9 @@
 import { bodyBytes } from "../../core/message/message.ts";
 import { fitsBatch, type QstashRequest } from "./request.ts";
 
-/** A message on its way: which of the call's messages it is, and the request for it. */
+/** A message to send: its index in the call, and its request. */
 export interface Job {
-  /** Its place among the messages. */
+  /** Its index among the messages. */
   readonly index: number;
   /** The request. */
   readonly request: QstashRequest;
@@ -16,13 +16,13 @@ export interface Job {
 
 /** Messages that go in one call: a batch, or one alone. */
 export interface RequestBatch {
-  /** Whether they go as a batch. */
+  /** Whether they are sent as a batch. */
   readonly isBatch: boolean;
-  /** The messages; one, unless they go as a batch. */
+  /** The messages; one, unless they are sent as a batch. */
   readonly jobs: readonly Job[];
 }
 
-/** How large parcels may get. */
+/** Limits of a request batch. */
 export interface RequestLimits {
   /** The most messages in one. */
   readonly maxBatch: number;
@@ -30,7 +30,7 @@ export interface RequestLimits {
   readonly maxRequestBytes: number;
 }
 
-/** Sorts messages into parcels. */
+/** Sorts messages into request batches. */
 export function requestBatches(jobs: readonly Job[], limits: RequestLimits): RequestBatch[] {
   const batches: RequestBatch[] = [];
   let open: { jobs: Job[]; bytes: number } | null = null;
@@ -39,7 +39,7 @@ export function requestBatches(jobs: readonly Job[], limits: RequestLimits): Req
       batches.push({ isBatch: false, jobs: [job] });
       continue;
     }
-    // Its names differ in the request, but none of them is shorter here.
+    // The header names differ in the request, but none of them is shorter here.
     const bytes = bodyBytes(JSON.stringify(job.request));
     if (
       open === null || open.jobs.length >= limits.maxBatch ||
@@ -54,10 +54,10 @@ export function requestBatches(jobs: readonly Job[], limits: RequestLimits): Req
   return batches;
 }
 
-/** What the client makes longer: `upstash-forward-` before names, and the like. */
+/** The text that the client adds, such as `upstash-forward-` before names. */
 const HEADER_NAMES_BYTES = 1024;
 
-/** Two parcels with half of the messages each; null for what cannot be halved. */
+/** Two request batches with half of the messages each; null for a batch that cannot be split. */
 export function halved(
   { isBatch, jobs }: RequestBatch,
 ): readonly [RequestBatch, RequestBatch] | null {

@@ -8,12 +8,12 @@ import { maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 /** The most retries there can be. */
 const MAX_RETRIES = 999;
 
-/** Delays of a list that are written out; the last one stands for all that follow. */
+/** How many delays of a list are written out; the last one is used for all that follow. */
 const MAX_LISTED = 24;
 
 /**
- * How many retries QStash is asked for: twice as many attempts as the policy has, because QStash also
- * counts deliveries that find a service busy, or come early. The policy itself is what ends a message.
+ * The number of retries for QStash: twice as many attempts as the policy has, because QStash also counts
+ * deliveries that find a service busy or arrive early. The subscriber's policy ends the attempts.
  */
 export function retriesFor(policy: RetryPolicy): number {
   return Math.min(2 * maxAttempts(policy), MAX_RETRIES);
@@ -21,8 +21,8 @@ export function retriesFor(policy: RetryPolicy): number {
 
 /**
  * The policy's delays in milliseconds, as an expression of `retried`, which is 0 before the first retry.
- * It counts where a destination does not say itself when to come again. Jitter is left out: QStash has
- * no chance in its expressions.
+ * QStash uses it if a destination does not answer with a time. Jitter is left out: QStash's expressions have
+ * no random numbers.
  */
 export function retryExpression(policy: RetryPolicy): string {
   switch (policy.kind) {
@@ -30,7 +30,7 @@ export function retryExpression(policy: RetryPolicy): string {
       return text(policy.delayMs);
     case "exponential": {
       const { baseMs, capMs, factor = 2 } = policy;
-      // Grown no further than to the cap: a power that has no end may have no number either.
+      // The exponent stops at the cap, because a larger power may overflow.
       const steps = factor > 1 && baseMs > 0 ? Math.log(Math.max(1, capMs / baseMs)) : 0;
       const most = factor > 1 ? Math.ceil(steps / Math.log(factor)) : 0;
       return `min(${text(capMs)},${text(baseMs)}*pow(${factor},min(retried,${most})))`;
@@ -69,7 +69,7 @@ function sum(terms: readonly (string | null)[]): string {
   return terms.filter((each) => each !== null).join("+") || "0";
 }
 
-/** Digits alone: an exponent would be no number there. */
+/** Digits only: QStash does not read exponents. */
 function text(ms: number): string {
   return String(BigInt(Math.round(ms)));
 }

@@ -13,7 +13,7 @@ export type QstashRoutes = Readonly<
   Record<string, string | URL | { readonly urlGroup: string }>
 >;
 
-/** Where a message goes, in the words of the official client. */
+/** The destination of a message, as the official client takes it. */
 export type QstashTarget =
   | { readonly url: string; readonly urlGroup?: never }
   | { readonly urlGroup: string; readonly url?: never };
@@ -36,7 +36,7 @@ export function routeTable(routes: QstashRoutes): PatternTable<QstashTarget> {
 }
 
 /**
- * A URL that QStash takes as it is.
+ * A URL that QStash accepts unchanged.
  *
  * @param what What it is, for the error.
  * @throws {AtlastError} `invalid_option`.
@@ -44,7 +44,7 @@ export function routeTable(routes: QstashRoutes): PatternTable<QstashTarget> {
 export function deliverableUrl(text: string | URL, what: string): string {
   const href = checkedUrl(text, what);
   const url = new URL(href);
-  // QStash takes such parameters for its own, and acts on them.
+  // QStash treats such parameters as its own options.
   const owned = [...url.searchParams.keys()].find((key) => /^(upstash-|qstash_token$)/i.test(key));
   if (owned !== undefined || url.hash !== "") {
     throw new AtlastError(

@@ -15,7 +15,7 @@ export class SentProof {
   #imported: readonly CryptoKey[] | undefined;
 
   /**
-   * Takes the keys, the current one first; the token of QStash stands in for them.
+   * Takes the keys, the current one first, or else the token of QStash.
    *
    * @throws {AtlastError} `invalid_option`, which shows no key.
    */
@@ -38,7 +38,7 @@ export class SentProof {
     );
   }
 
-  /** Whether a proof is one of this very message. */
+  /** Whether a proof belongs to this message. */
   async matches(message: Message, proof: string): Promise<boolean> {
     const mac = fromBase64(`${proof.replaceAll("-", "+").replaceAll("_", "/")}=`);
     if (mac === null) return false;
@@ -62,7 +62,7 @@ export class SentProof {
   }
 }
 
-/** Everything that a message says, in a form that no two messages share. */
+/** The whole content of a message, in a form that differs for different messages. */
 async function contentOf(message: Message): Promise<Uint8Array<ArrayBuffer>> {
   const encoder = new TextEncoder();
   const { body, contentType } = message;

@@ -2,8 +2,8 @@
  * Verifies the signature on every QStash request with the platform's cryptography alone. It imports no client.
  *
  * The signature is a JSON Web Token (RFC 7519) in the header `Upstash-Signature`, an HMAC-SHA-256 of claims
- * that name the URL and the SHA-256 of the body's bytes. It covers no header: those of a message are bound
- * by a digest in the URL, see {@link ./dialect/binding.ts}.
+ * that name the URL and the SHA-256 of the body's bytes. It covers no header. A digest in the URL binds the
+ * headers of a message, see {@link ./dialect/binding.ts}.
  *
  * @module
  */
@@ -38,26 +38,26 @@ export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../..
 export interface VerifyQstashOptions {
   /** The current signing key, from the QStash console. */
   readonly currentSigningKey: string;
-  /** The next one, which QStash signs with once the keys are rotated. */
+  /** The next one, which QStash signs with after a rotation of the keys. */
   readonly nextSigningKey: string;
   /**
-   * The public URL that QStash was told to deliver to. It is compared with the URL that was signed, because
-   * a proxy may have changed the one in the request; so what is signed for one route passes at no other.
+   * The public URL that QStash delivers to. It is compared with the signed URL, because a proxy may have
+   * changed the URL of the request. So a delivery that was signed for one route is refused at every other.
    */
   readonly url: QstashPublicUrl;
   /**
-   * Takes messages of these names from publishers that do not bind the headers they send: all but Atlast's own
-   * transport. Whoever captures such a delivery can send it again under any of these names, and QStash's own
-   * retries are new messages. They have no callbacks.
+   * Accepts messages of these names from publishers that do not bind their headers, which are all except
+   * Atlast's own transport. A captured delivery can be sent again under any of these names, and a retry of
+   * QStash's whose first answer was lost is a new message. Such messages have no callbacks.
    *
    * @default none
    */
   readonly acceptUnboundRaw?: UnboundRaw;
   /**
-   * The names, or patterns of names, that messages may ask callbacks under, of publishers that bind what they
-   * send. Those who have the account's token are taken for your own services.
+   * The names, or patterns of names, of callbacks that messages with bound headers may ask for. Every owner
+   * of the account's token counts as one of your own services.
    *
-   * @default any for which there is a route
+   * @default any name with a route
    */
   readonly callbackNames?: readonly string[];
   /**
@@ -67,7 +67,7 @@ export interface VerifyQstashOptions {
    */
   readonly clockToleranceS?: number;
   /**
-   * Where the time is from.
+   * The source of the time.
    *
    * @default the system's clock
    */
@@ -77,14 +77,14 @@ export interface VerifyQstashOptions {
 /** The default of {@linkcode VerifyQstashOptions.clockToleranceS}. */
 export const DEFAULT_CLOCK_TOLERANCE_S = 10;
 
-/** A longer one is none of QStash's, whose tokens have some 400 characters and the URL. */
+/** QStash never sends a longer one: its tokens have about 400 characters and the URL. */
 const MAX_TOKEN_LENGTH = 8 * 1024;
 
 /**
- * A verifier that accepts what QStash signed with either key, for this URL and this very body.
+ * A verifier that accepts requests that QStash signed with either key, for this URL and this body.
  *
- * A request that is sent again before its token ends (five minutes) passes again at the same route: the
- * inbox knows its message by its id.
+ * A request that is repeated before its token expires (five minutes) is accepted again at the same route. The
+ * inbox recognises its message by the id.
  *
  * @example
  * ```ts ignore
@@ -111,7 +111,8 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
       `Cannot verify with clockToleranceS ${clockToleranceS}: want seconds from 0 to 3600`,
     );
   }
-  // Kept and not the promise of them, because a Worker's request must not wait for what another has begun.
+  // The keys are cached, not their promise, because a Worker's request must not await the work of another
+  // request.
   let imported: readonly CryptoKey[] | undefined;
   const verify: Verify = async (request, rawBody) => {
     imported ??= await Promise.all(keys.map(importKey));
@@ -153,7 +154,7 @@ interface Conditions {
   readonly clockToleranceS: number;
 }
 
-/** What the signature says, or why it does not hold. */
+/** The claims of the signature, or why it is not valid. */
 async function claimsOf(
   request: RequestToVerify,
   rawBody: Uint8Array,
@@ -164,7 +165,7 @@ async function claimsOf(
   const parts = token.length > MAX_TOKEN_LENGTH ? [] : token.split(".");
   const [header, claims, signature] = parts.map(fromBase64Url);
   if (parts.length !== 3 || !header || !claims || !signature) return "it is no token";
-  // Pinned: what chooses how a token is checked must not be the token.
+  // The algorithm is fixed: the token must not choose how it is checked.
   if (jsonOf(header)?.["alg"] !== "HS256") return "its algorithm is not HS256";
   const signed = new TextEncoder().encode(`${parts[0]}.${parts[1]}`);
   if (!await matchesAny(conditions.keys, signature, signed)) return "no key here made it";
@@ -185,7 +186,7 @@ async function checkedClaims(
   if (typeof iat !== "number" || typeof jti !== "string") return "it is no token of QStash's";
   const claimed = typeof body === "string" ? fromBase64Url(body.replace(/={1,2}$/, "")) : null;
   if (claimed === null) return "it says nothing of the body";
-  // A copy, because the bytes may be a view of a buffer that is shared.
+  // A copy, because the bytes may be a view of a shared buffer.
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(rawBody)));
   if (!equalInConstantTime(claimed, digest)) return "it is for another body";
   return { url: sub, tokenId: jti, signedAtMs: iat * 1000 };
@@ -196,7 +197,7 @@ async function matchesAny(
   signature: Uint8Array<ArrayBuffer>,
   signed: Uint8Array<ArrayBuffer>,
 ): Promise<boolean> {
-  // The platform's own comparison takes the same time wherever the first difference is.
+  // The comparison takes the same time wherever the first difference is.
   const matches = await Promise.all(
     keys.map((key) => crypto.subtle.verify("HMAC", key, signature, signed)),
   );

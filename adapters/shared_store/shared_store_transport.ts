@@ -14,24 +14,24 @@ import type {
   TransportCapabilities,
 } from "../../core/ports/transport.ts";
 
-/** How many messages are put into the inbox in one statement. */
+/** How many messages are added to the inbox in one statement. */
 const MAX_BATCH = 1_000;
 
 /** What {@linkcode sharedStoreTransport} takes. */
 export interface SharedStoreTransportOptions {
   /**
-   * The groups that take messages of a name in other processes, such as workers beside an API. What the
-   * buses of this process subscribe to need not be named.
+   * The groups of other processes that take messages of a name, such as the workers of an API. Subscribers of
+   * this process need not be listed.
    */
   readonly groups?: Readonly<Record<string, readonly string[]>>;
 }
 
 /**
- * Makes a transport for subscribers that use the publisher's own store, in this process or another. A
- * message is one record in the inbox of each group, added in the publisher's transaction, where another
- * transport needs a record in the outbox and one in the inbox. What follows from that: a message that is
- * published is delivered, so `cancel` does not find it, unless it is delayed; and `retry` of a publish,
- * which is for sending, says nothing. On a store without transactions it goes by the outbox all the same.
+ * Makes a transport for subscribers that use the publisher's own store, in this process or another. A message
+ * is one record in the inbox of each group, added in the publisher's transaction, where another transport
+ * needs a record in the outbox and one in the inbox. So a published message is already in the inbox, and
+ * `cancel` finds it only while it is delayed. The option `retry` of a publish, which is for sending, has no
+ * effect. On a store without transactions a message goes through the outbox.
  *
  * @example
  * ```ts ignore
@@ -62,7 +62,7 @@ class SharedStoreTransport implements Transport {
   }
 
   routes(name: string, headers: MessageHeaders = {}): boolean {
-    // A URL is nothing that a group of this store could be.
+    // A group of this store has no URL.
     return headers[HEADER.destination] === undefined && this.groupsHere(name) !== null;
   }
 
@@ -74,7 +74,7 @@ class SharedStoreTransport implements Transport {
     return groups.size === 0 ? null : [...groups];
   }
 
-  /** A bus has what it can route here stored, and never sends it. */
+  /** A bus stores messages that have a route here, and never sends them. */
   send(messages: readonly Message[]): Promise<SendResult[]> {
     return Promise.resolve(messages.map(({ name }) => ({
       kind: "unroutable",

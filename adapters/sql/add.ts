@@ -11,22 +11,23 @@ import type { Lookup } from "./select.ts";
 import type { Run } from "./run.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
 
-/** How often a key may be found taken and then free again, before something else must be wrong. */
+/** How often a key may be found taken and then free again before the call fails. */
 const MAX_INSERT_ROUNDS = 5;
 
 const ADDED: AddResult = { added: true };
 
-/** The answer for records that were all added. */
+/** The result for records that were all added. */
 export function allAdded(records: readonly NewRecord[]): AddResult[] {
   return records.map(() => ADDED);
 }
 
 /**
- * Adds records until each is either added or answered with the one that has its key. The record in the
- * way may be deleted between the insert that met it and the look at it; then its key is free again.
+ * Adds records until each is either added or has a result with the record of its key. That record may be
+ * deleted between the insert that found it and the read; then the key is free again, and another round
+ * follows.
  *
  * @param token Without it none is added; see `Proof`.
- * @returns null when nothing shows that the transaction has the token.
+ * @returns null if no row shows that the transaction has the token.
  */
 export function addPart(
   run: Run,
@@ -64,7 +65,7 @@ export async function addPart(
   let left = [...records.keys()];
   for (let round = 0; round < MAX_INSERT_ROUNDS; round++) {
     const seen = new KeySet();
-    // Of records with one key the first is added, and the others collide with it.
+    // Of several records with one key the first is added, and the others conflict with it.
     const indexes = left.filter((index) => seen.add(records[index] as NewRecord));
     const round = indexes.map((at) => records[at] as NewRecord);
     const reached = await insert(run, table, round, nowMs, token);

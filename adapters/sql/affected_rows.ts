@@ -13,12 +13,12 @@ import { sqlState } from "./database.ts";
 import type { Run } from "./run.ts";
 import { KeySet } from "./table.ts";
 
-/** Says of a key whether its row was reached. */
+/** Returns whether the row of a key was changed. */
 export type Reached = (key: RecordKey) => boolean;
 
 /** A statement that changes rows. */
 export interface Change {
-  /** What goes before it: nothing, or a common table expression. */
+  /** The text before it: empty, or a common table expression. */
   readonly with?: string;
   /** The statement, without RETURNING. */
   readonly sql: string;
@@ -41,7 +41,7 @@ export async function runReachingAll(
 ): Promise<void> {
   const ctes = [...before === undefined ? [] : [before], `reached as (\n${sql}\nreturning 1\n)`];
   try {
-    // What the server writes in its log then says what happened.
+    // The cast fails with this text, which the server also writes into its log.
     await run(
       `with ${ctes.join(", ")}
 select case when count(*) = ${count} then 1
@@ -60,7 +60,7 @@ from reached`,
   }
 }
 
-/** Runs a statement that is to change `count` rows. */
+/** Runs a statement that should change `count` rows. */
 export async function runReached(run: Run, count: number, change: Change): Promise<Reached> {
   const before = change.with === undefined ? [] : [change.with];
   if (count === 1) {

@@ -8,7 +8,7 @@
  * @module
  */
 
-/** Control characters that stand for the end of an element, and for an element that is null. */
+/** Control characters for the end of an element, and for an element that is null. */
 const SEPARATOR = "\x1f";
 const NULL = "\x1e";
 
@@ -26,9 +26,9 @@ export function booleanArray(values: readonly (boolean | null)[]): string {
 }
 
 /**
- * An array of texts: joined by separators for `string_to_array`, or where a text has one in it, or
- * there are not two, in Postgres's own notation for `::text[]`. The notation quotes every `"` of a JSON
- * body, which costs both sides several times as much.
+ * An array of texts: joined by separators for `string_to_array`. If a text contains a separator, or there are
+ * fewer than two texts, it uses Postgres's own notation for `::text[]`. That notation quotes every `"` of a
+ * JSON body, which costs client and server several times as much.
  */
 export function textArray(values: readonly (string | null)[]): { text: string; joined: boolean } {
   const joined = values.length > 1 && values.every(isPlain);

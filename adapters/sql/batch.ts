@@ -9,7 +9,7 @@
 import { booleanArray, numberArray, SEPARATOR_SQL, textArray } from "./array_param.ts";
 import { ColumnValues, type Value } from "./column_values.ts";
 
-/** A column of a batch: its name, its type and how a row gives its value. */
+/** A column of a batch: its name, its type and how its value is read from a row. */
 export type BatchColumn<Row> =
   & { readonly name: string }
   & (
@@ -34,7 +34,7 @@ export class Batch<Row> extends ColumnValues {
     }
   }
 
-  /** Where the rows come from. */
+  /** The source of the rows. */
   get from(): string {
     const arrays = this.#arrays.map(({ sql }) => sql).join(", ");
     const names = this.#arrays.map(({ name }) => name).join(", ");
@@ -63,8 +63,8 @@ export class Batch<Row> extends ColumnValues {
 }
 
 /**
- * A column that is the same in all rows, as it stands in the statement: a parameter, or a null;
- * undefined for one that differs.
+ * The expression of a column that is the same in all rows: a parameter, or null; undefined for one that
+ * differs.
  */
 export function uniform<Row>(
   rows: readonly Row[],

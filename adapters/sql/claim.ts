@@ -1,5 +1,5 @@
 /**
- * Claims records.
+ * Claims records. `SqlStore.claim` calls it.
  *
  * A claim changes no indexed column, and the tables' fillfactor leaves room beside each row, so that
  * Postgres writes it as a heap-only update: no index is touched.
@@ -18,28 +18,28 @@ import { isStorableKey } from "./text.ts";
 import { compareKeys, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
-/** How many records that are due and unclaimed are looked at for suspects, earliest first. */
+/** How many of the earliest due records are searched for expired leases. */
 const EXPIRED_WINDOW = 1_000;
 
-/** How often all of them are looked at, in milliseconds. */
+/** How often all due records are searched, in milliseconds. */
 const EXPIRED_FULL_SCAN_MS = 10_000;
 
-/** Nobody holds it, and no worker died with it. */
+/** It has no lease, and no worker died with it. */
 const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
-/** Nobody holds it now; the first parameter is the time. */
+/** It has no lease, or an expired one; the first parameter is the time. */
 const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
-/** A worker died with it, just now or before. */
+/** A worker died with it, now or before. */
 const EXPIRED = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
 const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
 
-/** What else must hold of a record that is due. */
+/** Further conditions for a due record. */
 const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
   ready: `state = 'scheduled' and ${UNTOUCHED}`,
   expired: `state = 'scheduled' and ${EXPIRED}`,
   prepared: `state = 'prepared' and ${FREE}`,
 };
 
-/** How many suspects one claim considers, so that several claimers at once find one each. */
+/** How many expired leases one claim considers, so that several concurrent claimers find one each. */
 const EXPIRED_CANDIDATES = 16;
 
 /** Claims records of a table. */
@@ -58,7 +58,7 @@ export class Claimer {
     if (limit <= 0 || groups?.length === 0) return [];
     if (key !== undefined && !isStorableKey(key)) return [];
     const records = await this.#claim(run, request);
-    // RETURNING promises no order.
+    // RETURNING guarantees no order.
     return records.sort((a, b) => a.dueAtMs - b.dueAtMs || compareKeys(a, b));
   }
 
@@ -103,9 +103,9 @@ export class Claimer {
   }
 
   /**
-   * Leases are in no index, or claims would be no heap-only updates, so a lease that ran out is found
-   * by looking. Claims go by due time, so it is nearly always among the earliest due; only there is
-   * looked each time, or every look beside a large backlog would walk all of it.
+   * Leases are in no index, because claims would then not be heap-only updates. So expired leases are found
+   * by a search. Claims are in order of due time, so an expired lease is nearly always among the earliest due
+   * records. Each claim searches only there, because with a large backlog a full search would read all of it.
    */
   async #expired(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
     const { nowMs, leaseUntilMs } = request;
@@ -202,7 +202,7 @@ function expiredSql(table: Table, { groups }: ClaimRequest): string {
   );
 }
 
-/** By `ctid`, because the rows were just found and locked: looking each up again by its key costs more. */
+/** By `ctid`, because the rows were just found and locked, and a second lookup by key costs more. */
 function claimSql(table: Table, partitions: string, alsoSet: string): string {
   return `update ${table.name}
 set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
@@ -212,7 +212,7 @@ where ctid = any(array(
 returning ${READ_COLUMNS}`;
 }
 
-/** Claims of other groups go their own way. */
+/** Claims of other groups have a cursor of their own. */
 function scopeOf({ groups }: ClaimRequest): string {
   return groups === undefined ? "" : textLiteral(groups);
 }

@@ -1,21 +1,21 @@
 /**
- * Where the next claim starts.
+ * The due time at which the next claim starts.
  *
  * A settled record leaves a dead index entry until vacuum removes it, and vacuum must wait while an older
- * snapshot is open: a dump, a long report, an idle replication slot. Claims that start at the earliest due time
- * walk over all dead entries. Claims that continue after the last claimed record do not.
+ * snapshot is open: a dump, a long report, an idle replication slot. A claim that starts at the earliest due
+ * time reads all dead entries. A claim that continues after the last claimed record does not.
  *
  * @module
  */
 import type { StoredRecord } from "../../core/ports/record.ts";
 
 /**
- * How long claims may go on from where they are, in milliseconds, before one starts from the
- * beginning: what became due behind them waits no longer than this.
+ * How long claims may continue from the cursor, in milliseconds, before one starts from the beginning. It is
+ * the longest that a record with an earlier due time waits.
  */
 const FULL_SCAN_MS = 1_000;
 
-/** The due time from which claims of one kind go on. */
+/** The due time at which claims of one kind continue. */
 export class ClaimPosition {
   #fromMs = 0;
   #fullScanAtMs = -Infinity;
@@ -29,8 +29,8 @@ export class ClaimPosition {
   }
 
   /**
-   * Remembers what a claim from {@linkcode start} gave. One that gave less than it might has reached
-   * the end, and the next starts from the beginning.
+   * Notes the result of a claim from {@linkcode start}. A claim with fewer records than its limit has reached
+   * the end, and the next one starts from the beginning.
    */
   claimed(records: readonly StoredRecord[], limit: number): void {
     this.#fromMs = records.length < limit

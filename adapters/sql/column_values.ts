@@ -4,16 +4,16 @@
  * @module
  */
 
-/** What a statement takes: plain values that every driver encodes alike. */
+/** A parameter of a statement: a plain value that every driver encodes alike. */
 export type Value = string | number | null;
 
-/** Parameters of a statement, and the expressions that give each column its value from them. */
+/** Parameters of a statement, and the expressions that compute each column's value from them. */
 export abstract class ColumnValues {
   /** The parameters, in order. */
   readonly params: Value[] = [];
   readonly #expressions = new Map<string, string>();
 
-  /** A column's value in the current row, as it stands in the statement. */
+  /** The expression of a column's value in the current row. */
   value(column: string): string {
     return this.#expressions.get(column) as string;
   }
@@ -23,7 +23,7 @@ export abstract class ColumnValues {
     return `$${this.params.push(value)}::text::${type}`;
   }
 
-  /** Sets what {@linkcode value} gives for a column. */
+  /** Sets the result of {@linkcode value} for a column. */
   protected setValue(column: string, expression: string): void {
     this.#expressions.set(column, expression);
   }

@@ -7,7 +7,7 @@ import type { Run } from "./run.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { propertyOf } from "../../core/user_code/thrown.ts";
-import { mustBeTransaction } from "./joinable.ts";
+import { mustBeTransaction } from "./must_be_transaction.ts";
 import { PgTransaction } from "./pg_transaction.ts";
 import type { Proof } from "./transaction_proof.ts";
 import type { SentAhead } from "./pipelined.ts";
@@ -16,29 +16,31 @@ import { within } from "./statement_timeout.ts";
 
 /** A database as the store sees it. */
 export interface Database<Tx> {
-  /** Runs a statement by itself. */
+  /** Runs a statement outside a transaction. */
   readonly run: Run;
   /** Runs `work` in a transaction of its own; `tx` refuses use once `work` has settled. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /**
-   * What stands for a transaction from the moment that it is used: that of a client which has one transaction
-   * after another is bound to the one it is in.
+   * Identifies a transaction from its first use. A client that runs one transaction after another is bound to
+   * its current one.
    *
-   * @throws {AtlastError} `no_transaction` for what is seen to be none, `unsupported` for what is no client.
+   * @throws {AtlastError} `no_transaction` for a client that is recognised as outside a transaction,
+   * `unsupported` for a value that is not a client.
    */
   joining(tx: Tx | SqlClient): Tx | SqlClient;
   /** Runs statements in a transaction: one of the driver's own, or any other client's. */
   runIn(tx: Tx | SqlClient): Run;
-  /** What writes in a transaction need to be sure that they are in it; null where they are anyway. */
+  /** The proof that writes run in the transaction; null if they always do. */
   proofIn(tx: Tx | SqlClient): Proof | null;
   /**
-   * The statements of a transaction of {@linkcode Database.transaction} that nobody waits for; undefined
-   * for any other, and where every statement is waited for. The transaction fails when one of them does.
+   * The statements of a transaction of {@linkcode Database.transaction} that are not awaited; undefined for
+   * any other transaction, and for a driver that awaits every statement. The transaction fails when one of
+   * them does.
    */
   ahead?(tx: Tx | SqlClient): SentAhead | undefined;
 }
 
-/** SQLSTATEs that say Atlast's tables are not there, or not as this version needs them. */
+/** SQLSTATEs of missing or outdated tables of Atlast. */
 const NOT_MIGRATED: ReadonlySet<unknown> = new Set([
   "42P01", // undefined_table
   "3F000", // invalid_schema_name
@@ -46,7 +48,7 @@ const NOT_MIGRATED: ReadonlySet<unknown> = new Set([
 ]);
 
 /**
- * Says what to do when the tables are missing; other errors of the driver pass as they are.
+ * Translates the error of missing tables to one that says what to do. Other errors are returned unchanged.
  *
  * @param of Whose tables they are.
  */
@@ -82,7 +84,7 @@ export function runOnClient(client: SqlClient): Run {
 }
 
 /**
- * Limits how long a statement of a client may take that cannot be cancelled.
+ * Limits the time of a client's statement that cannot be cancelled.
  *
  * @throws {AtlastError} `outcome_unknown` when the time is up.
  */
@@ -98,10 +100,11 @@ function isSqlClient(value: unknown): value is SqlClient {
 }
 
 /**
- * The transaction a caller gave, as a client. One of node-postgres is bound to the transaction that it is in now,
- * or is about to begin.
+ * The caller's transaction, as a client. A client of node-postgres is bound to the transaction that it is in
+ * now, or is about to begin.
  *
- * @throws {AtlastError} `no_transaction` for a pool or a root client, `unsupported` for what is no client.
+ * @throws {AtlastError} `no_transaction` for a pool or a root client, `unsupported` for a value that is not a
+ * client.
  */
 export function sqlClientOf(tx: unknown): SqlClient {
   mustBeTransaction(typeof tx === "object" && tx !== null ? unwrapped(tx) : tx);

@@ -5,7 +5,7 @@
  * @module
  */
 
-/** A limit that is under way. */
+/** A running time limit. */
 interface Deadline {
   /** On the clock of `performance.now()`. */
   readonly atMs: number;
@@ -32,7 +32,7 @@ class Deadlines {
   remove(deadline: Deadline): void {
     this.#underWay.delete(deadline);
     if (this.#underWay.size > 0) return;
-    // A timer that is left keeps a process from ending.
+    // A remaining timer would keep the process alive.
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -55,9 +55,9 @@ class Deadlines {
 const byLength = new Map<number, Deadlines>();
 
 /**
- * Calls `onPassed` when the time is up, unless the function that it gives is called before.
+ * Calls `onPassed` when the time is up, unless the returned function is called before.
  *
- * @param timeoutMs One of few lengths; what is known of a length is kept.
+ * @param timeoutMs Use few different lengths: the state of each length is kept.
  */
 export function startDeadline(timeoutMs: number, onPassed: () => void): () => void {
   let deadlines = byLength.get(timeoutMs);

@@ -13,17 +13,17 @@ import { AtlastError } from "../../core/errors.ts";
 export class TransactionEnd {
   #ended = false;
 
-  /** Whether it has. */
+  /** Whether it has ended. */
   get reached(): boolean {
     return this.#ended;
   }
 
-  /** From now on, it has. */
+  /** Marks it as ended. */
   reach(): void {
     this.#ended = true;
   }
 
-  /** What whoever still uses the transaction is told. */
+  /** The error of a later use of the transaction. */
   error(): AtlastError {
     return new AtlastError(
       "transaction_ended",
@@ -34,7 +34,7 @@ export class TransactionEnd {
 
 /**
  * Runs `work` with a transaction that `guard` guards. The transaction counts as ended when `work` has
- * settled, not only when its commit is done: what comes in between would run after the commit.
+ * settled, not only after its commit: statements in between would run after the commit.
  */
 export function endingWith<Tx, Result>(
   tx: Tx,

@@ -1,6 +1,6 @@
 /**
- * The fence in SQL, for every driver: one table in the business database, with one row for each half message
- * that was decided.
+ * The fence in SQL, for every driver: one table in the business database, with one row for each decided half
+ * message.
  *
  * @module
  */
@@ -15,16 +15,16 @@ import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { quotedSchema } from "./schema_name.ts";
 
-/** Another transaction holds the row for longer than this one may wait (`lock_not_available`). */
+/** Another transaction locks the row for longer than this one may wait (`lock_not_available`). */
 const LOCK_TIMEOUT = "55P03";
 
 /** What a {@linkcode SqlFence} is made of. */
 interface SqlFenceParts<Tx> {
   readonly database: Database<Tx>;
   readonly schema: string;
-  /** How long to wait for an operation that is still running, in milliseconds. */
+  /** How long to wait for a running operation, in milliseconds. */
   readonly waitMs: number;
-  /** Where the time comes from, in Unix milliseconds. */
+  /** The source of the time, in Unix milliseconds. */
   readonly now: () => number;
   /** Creates or checks the table. */
   readonly prepare: () => Promise<void>;
@@ -68,7 +68,7 @@ export class SqlFence<Tx> implements Fence<Tx> {
     );
   }
 
-  /** An operation that is still running holds the row: this waits for it a while, and then cannot say. */
+  /** A running operation locks the row. This waits for a while, and then answers `unknown`. */
   async check({ id }: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer> {
     await this.ready();
     if (signal.aborted) return "unknown";
@@ -119,7 +119,10 @@ where message_id in (select json_array_elements_text($1::text::json))`,
     );
   }
 
-  /** Writes an outcome where there is none, with a token only where the transaction has it; says whether it did. */
+  /**
+   * Writes an outcome if there is none, and with a token only if the transaction has it; returns whether it
+   * wrote.
+   */
   async #write(
     run: Run,
     id: string,
@@ -138,7 +141,7 @@ returning 1 as written`,
     return rows.length > 0;
   }
 
-  /** In a statement of its own, which sees what the write before it met. */
+  /** A separate statement, which sees the row that the write conflicted with. */
   async #read(run: Run, id: string): Promise<CheckAnswer> {
     const [row] = await run(`select outcome from ${this.#table} where message_id = $1::text`, [id]);
     const outcome = row?.[0];

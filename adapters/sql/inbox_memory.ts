@@ -1,6 +1,6 @@
 /**
- * What the inbox remembers of messages whose records were deleted, and the latest arrival that it has
- * forgotten.
+ * The digests that the inbox keeps of messages whose records were pruned, and the latest arrival without a
+ * digest. Pruning writes them, and late messages are looked up in them.
  *
  * A row has a fixed width: digests of the message's key, of its name and body and of its sender, and the minute
  * in which it arrived.
@@ -32,8 +32,8 @@ const MINUTE_MS = 60_000;
 const MAX_READ_BYTES = 4 * 1024 * 1024;
 
 /**
- * Deletes expired records of the inbox within a transaction, and keeps memories of them; see `Store.prune`. Rows
- * that someone else is changing are left to them.
+ * Deletes expired records of the inbox within a transaction, and keeps digests of them; see `Store.prune`.
+ * Rows that another transaction is changing are skipped.
  *
  * @returns How many were deleted, and whether there may be more.
  */
@@ -89,7 +89,7 @@ on conflict (key) do update set content = excluded.content, arrived_minute = exc
   return { deleted: expired.length, more: expired.length < found.length };
 }
 
-/** Deletes memories of what arrived before a time, at most `limit`; says how many. */
+/** Deletes digests of messages that arrived before a time, at most `limit`; returns their number. */
 export async function pruneMemoryBefore(
   run: Run,
   tables: MemoryTables,
@@ -116,9 +116,9 @@ select count(*) from gone`,
 }
 
 /**
- * Adds records within a transaction, and takes out again what is remembered or may be forgotten; see
- * `Store.addUnlessKnown`. In this order, because pruning turns a record into a memory: one that could be added
- * had its memory written before, and a look that comes after the adding sees it.
+ * Adds records within a transaction, and removes those again that have a digest or may have been pruned; see
+ * `Store.addUnlessKnown`. The order matters, because pruning replaces a record by a digest: if a record could
+ * be added, its digest was written before, and a lookup after the addition sees it.
  */
 export async function addUnlessKnown(
   run: Run,
@@ -127,7 +127,7 @@ export async function addUnlessKnown(
   returning: readonly ReturningRecord[],
   nowMs: number,
 ): Promise<ReturnResult[]> {
-  // Each look must see what was committed until then, whatever the database's own default is.
+  // Each lookup must see everything committed before it, whatever the database's default isolation level is.
   await run("set transaction isolation level read committed", []);
   const added: AddResult[] = [];
   for (const part of statementParts(returning.map(({ record }) => record))) {
@@ -202,7 +202,7 @@ select null, null, null, null, until_ms::text from ${pruned}`,
   return { memories, prunedUntilMs };
 }
 
-/** What most memories do not have is null, which takes no room. */
+/** Values that most digests do not have are null, which takes no space. */
 function entryArrays(
   entries: readonly MemoryEntry[],
   records: readonly StoredRecord[],

@@ -20,14 +20,14 @@ import type { Table } from "./table.ts";
 const MAX_ROWS = 5_000;
 const MAX_CHARACTERS = 8 * 1024 * 1024;
 
-/** Whether all keys are new, so that there is no need to look which of them are taken. */
+/** Whether all keys are new, so that no lookup of taken keys is needed. */
 export function haveNewKeys(records: readonly NewRecord[]): boolean {
   return records.every(({ hasNewKey }) => hasNewKey === true);
 }
 
 /**
- * Adds records whose keys are new, in one statement, which may tell others of it when it commits. To look
- * whether they are taken costs two fifths of it.
+ * Adds records whose keys are new, in one statement, which may also notify other processes at its commit. A
+ * lookup of taken keys would cost two fifths more.
  */
 export async function insertNew(
   run: Run,
@@ -49,7 +49,7 @@ export async function insertNew(
   ]);
 }
 
-/** Adds records whose keys are new where the transaction has a token; says whether it did. */
+/** Adds records whose keys are new if the transaction has a token; returns whether it did. */
 export async function insertNewWith(
   token: string,
   run: Run,
@@ -66,7 +66,7 @@ export async function insertNewWith(
 }
 
 /**
- * Adds records whose keys all differ, in one statement, and says which it added.
+ * Adds records whose keys all differ, in one statement, and returns which it added.
  *
  * @param token Without it none is added; see `Proof`.
  */
@@ -96,8 +96,8 @@ function insertion(
 const oneSql = new Map<string, Map<number, string>>();
 
 /**
- * A plain INSERT of one row is what a server does fastest, and single publishes are common. Columns
- * that are null are left out: half of them are, in most records.
+ * A plain INSERT of one row is the fastest for a server, and single publishes are common. Null columns are
+ * left out: in most records half of them are null.
  */
 function insertOne(table: Table, record: NewRecord, nowMs: number, token?: string): Change {
   const columns: Column[] = [];
@@ -148,7 +148,7 @@ from ${batch.from}${token === undefined ? "" : `\nwhere ${hasToken(batch.param(t
   return { sql, params: batch.params };
 }
 
-/** Cuts records into parts of which each fits a statement. */
+/** Splits records into parts that each fit into a statement. */
 export function statementParts(records: readonly NewRecord[]): NewRecord[][] {
   const parts: NewRecord[][] = [];
   let part: NewRecord[] = [];

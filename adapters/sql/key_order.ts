@@ -1,7 +1,7 @@
 /**
  * Sorts records by key.
  *
- * Two transactions that add the same keys in different orders can deadlock. In one order they cannot.
+ * Two transactions that add the same keys in different orders can deadlock. In the same order they cannot.
  *
  * @module
  */

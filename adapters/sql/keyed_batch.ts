@@ -13,7 +13,7 @@ import { type BatchColumn, singleValue, uniform } from "./batch.ts";
 import { ColumnValues } from "./column_values.ts";
 import { keyText } from "./table.ts";
 
-/** Something that is done to the row with a key. */
+/** A change of the row with a key. */
 export interface Keyed {
   /** Which row. */
   readonly key: RecordKey;

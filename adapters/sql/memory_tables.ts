@@ -1,5 +1,5 @@
 /**
- * The tables of what the inbox remembers beyond its records.
+ * The tables of the digests that the inbox keeps after it prunes records.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { quotedSchema } from "./schema_name.ts";
 
 /** The tables of a schema. */
 export interface MemoryTables {
-  /** The memories. */
+  /** The digests. */
   readonly memory: string;
-  /** One row at the most: when the latest message arrived that was forgotten. */
+  /** At most one row: the arrival time of the latest message that was pruned without a digest. */
   readonly pruned: string;
 }
 
@@ -20,8 +20,8 @@ export function memoryTables(schema: string): MemoryTables {
 }
 
 /**
- * The statements that make them. What an older version pruned was a day old, or older; its tables are older than this
- * transaction, and may be empty because of that.
+ * The statements that create them. An older version pruned only records that were at least a day old. Its
+ * tables existed before this transaction, and may be empty because of pruning.
  */
 export function memoryStatements(schema: string): string[] {
   const { memory, pruned } = memoryTables(schema);
@@ -47,7 +47,7 @@ where exists (select 1 from ${name}.inbox)
 }
 
 /**
- * A common table expression that keeps when the latest of some messages arrived, as forgotten.
+ * A common table expression that stores the latest arrival time of some pruned messages.
  *
  * @param latest A query for that time in milliseconds; no row, or null, where there are none.
  */

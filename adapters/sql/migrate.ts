@@ -32,9 +32,8 @@ export interface MigrationSqlOptions extends MigrationOptions {
 }
 
 /**
- * Creates or updates the tables. Call it within a transaction; several at once wait for each other.
- * Steps that were taken are left alone, and so are those of a newer version beside which this one can
- * run.
+ * Creates or updates the tables. Call it within a transaction; several at once wait for each other. It does
+ * not repeat applied steps, and accepts steps of a newer version beside which this one can run.
  *
  * @throws {AtlastError} `schema_too_new` when a newer version changed the tables beyond this one's
  * knowledge; `invalid_option` for a bad schema name.
@@ -44,8 +43,8 @@ export async function migrate(client: SqlClient, options: MigrationOptions = {})
 }
 
 /**
- * The statements of the migration, to print, review and run by other means, within one transaction: the
- * whole of it, or what follows on version `from`.
+ * The statements of the migration, to print, review and run by other means, within one transaction: all
+ * steps, or those after version `from`.
  *
  * @throws {AtlastError} `invalid_option` for a bad schema name.
  */
@@ -75,9 +74,9 @@ function printed(
     .join("\n");
 }
 
-/** A list of steps, and where it is written which of them were taken. */
+/** A list of steps, and the table of those that were applied. */
 export interface Ladder {
-  /** The table of steps that were taken. */
+  /** The table of applied steps. */
   readonly table: "migrations" | "fence_migrations";
   /** Every step, in order. */
   readonly steps: readonly Migration[];
@@ -98,7 +97,7 @@ export const FENCE: Ladder = {
 /** The steps themselves, for a transaction that is open already. */
 export async function migrateOn(run: Run, schema: string, ladder: Ladder = STORE): Promise<void> {
   const name = quotedSchema(schema);
-  // Two that start at once: the second waits here, and then finds the work done.
+  // If two start at once, the second waits here, and then finds the steps applied.
   await run("select pg_advisory_xact_lock(hashtextextended($1::text, 0))", [`atlast:${schema}`]);
   const [row] = await run("select to_regclass($1::text)::text", [`${name}.${ladder.table}`]);
   if (row?.[0] === null) {
@@ -132,7 +131,7 @@ export async function checkMigrated(
   );
 }
 
-/** The newest step that was taken, if this version can run on it. */
+/** The newest applied step, if this version can run on it. */
 async function checkedVersion(run: Run, schema: string, ladder: Ladder): Promise<number> {
   const rows = await run(
     `select version, breaking::text from ${quotedSchema(schema)}.${ladder.table} order by version`,
@@ -161,7 +160,7 @@ function bootstrap(schema: string, ladder: Ladder): string[] {
   return [`create schema if not exists ${quotedSchema(schema)}`, takenTable(schema, ladder)];
 }
 
-/** `create schema` asks for a right that a user with a ready-made schema may not have. */
+/** `create schema` requires a right that a user with an existing schema may not have. */
 async function bootstrapFor(run: Run, schema: string, ladder: Ladder): Promise<string[]> {
   const [found] = await run("select 1 as found from pg_namespace where nspname = $1::text", [
     schema,

@@ -8,7 +8,7 @@
  * @module
  */
 import type { SqlClient } from "../../core/ports/platform.ts";
-import { noTransaction } from "./joinable.ts";
+import { noTransaction } from "./must_be_transaction.ts";
 
 /** The part of a client of node-postgres (8.20 or later) that is used. */
 interface PgClient {
@@ -31,7 +31,7 @@ interface PgClient {
 }
 
 interface PgQuery {
-  /** Sends itself, or gives the error for which it does not. */
+  /** Sends itself, or returns the error that prevents it. */
   submit(connection: unknown): unknown;
 }
 
@@ -66,7 +66,7 @@ export class PgTransaction implements SqlClient {
     this.#endsBefore = ends.count;
   }
 
-  /** The transaction of a client; null for what is no such client. */
+  /** The transaction of a client; null for any other client. */
   static of(tx: unknown): PgTransaction | null {
     return isPgClient(tx) ? new PgTransaction(tx) : null;
   }
@@ -100,7 +100,10 @@ function isWithin(client: PgClient): boolean {
   return status === "T" || status === "E";
 }
 
-/** In a pipeline nobody knows where a query will run; there, and on a native client, the server is asked. */
+/**
+ * In a pipeline it is not known in which transaction a query will run. There, and on a native client, the
+ * store asks the server.
+ */
 function isPgClient(tx: unknown): tx is PgClient {
   if (typeof tx !== "object" || tx === null) return false;
   const { getTransactionStatus, connection, constructor, pipeline } = tx as Partial<PgClient>;

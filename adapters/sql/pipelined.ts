@@ -9,17 +9,17 @@
 import { isInstance } from "../../core/user_code/thrown.ts";
 
 /**
- * How many statements may be under way in one transaction. More than a few gain nothing, and what is
- * sent without waiting would else pile up in memory.
+ * How many statements may be in flight in one transaction. More than a few gain nothing, and unbounded
+ * statements would fill the memory.
  */
 const MAX_UNDER_WAY = 16;
 
-/** The statements of one transaction that nobody waits for. */
+/** The statements of one transaction that are not awaited. */
 export class SentAhead {
   readonly #answers = new Set<Promise<unknown>>();
   #failure: { readonly error: unknown } | null = null;
 
-  /** Takes a statement that was just sent; resolves at once while few are under way. */
+  /** Adds a statement that was just sent; resolves at once while few are in flight. */
   async take(answer: Promise<unknown>): Promise<void> {
     const settled = answer.then(
       () => void this.#answers.delete(settled),
@@ -33,16 +33,16 @@ export class SentAhead {
   }
 
   /**
-   * Waits for what is left, once the transaction has ended.
+   * Waits for the remaining statements after the transaction has ended.
    *
-   * @throws What the first statement failed with, if any did: then nothing was committed.
+   * @throws The error of the first statement that failed, if any did: then nothing was committed.
    */
   async answered(): Promise<void> {
     await Promise.all(this.#answers);
     if (this.#failure !== null) throw this.#failure.error;
   }
 
-  /** What a transaction failed with, in the words of the statement that failed first if that is why. */
+  /** The error of a transaction: that of the statement that failed first, if there is one. */
   async reason(error: unknown): Promise<unknown> {
     await Promise.all(this.#answers);
     if (this.#failure === null) return error;

@@ -1,5 +1,5 @@
 /**
- * The preparation of tables, which a store or fence does before its first use.
+ * The preparation of tables. A store or fence runs it before its first use.
  *
  * @module
  */
@@ -9,7 +9,7 @@ export class Preparation {
   readonly #prepare: () => Promise<void>;
   #done: Promise<void> | null = null;
 
-  /** Takes what creates or checks the tables. */
+  /** Takes the function that creates or checks the tables. */
   constructor(prepare: () => Promise<void>) {
     this.#prepare = prepare;
   }
@@ -23,7 +23,7 @@ export class Preparation {
     return this.#done;
   }
 
-  /** Has the next call prepare the tables again. */
+  /** Makes the next call prepare the tables again. */
   repeat(): void {
     this.#done = null;
   }

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { detailsFromText, detailsText, type RecordDetails } from "../../core/lifecycle/details.ts";
+import {
+  detailsFromText,
+  detailsText,
+  type RecordDetails,
+} from "../../core/lifecycle/record_details.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
@@ -20,9 +24,9 @@ import {
 
 /** A column that a new record fills. */
 export type Column = BatchColumn<NewRecord> & {
-  /** Makes the parameter what is stored. */
+  /** Converts the parameter to the stored value. */
   readonly stored?: (parameter: string) => string;
-  /** Makes the column what is read. */
+  /** Converts the column to the value that is read. */
   readonly read?: (column: string) => string;
 };
 
@@ -37,7 +41,7 @@ export const NEW_RECORD_COLUMNS: readonly Column[] = [
   {
     name: "body_bytes",
     type: "text",
-    // Base64 is the one form of bytes that all drivers carry alike.
+    // Base64 is the only form of bytes that all drivers transfer alike.
     stored: (parameter) => `decode(${parameter}, 'base64')`,
     read: (column) => `encode(${column}, 'base64')`,
     value: ({ message }) => bodyBase64(message.body),
@@ -67,8 +71,8 @@ export const NEW_RECORD_COLUMNS: readonly Column[] = [
 ];
 
 /**
- * What most records have in a column, in SQL. It is read as null, which costs the server, the network
- * and the driver next to nothing, where a value costs each of them as much as any other.
+ * The most common value of a column, in SQL. It is read as null, which costs the server, the network and the
+ * driver almost nothing, while a value has its full cost.
  */
 const USUAL: Readonly<Record<string, string>> = {
   subscriber_group: "''",
@@ -81,7 +85,7 @@ const USUAL: Readonly<Record<string, string>> = {
   unreachable: "0",
 };
 
-/** What is read of each record, in the order in which {@linkcode recordOf} takes it. */
+/** The columns that are read of each record, in the order in which {@linkcode recordOf} takes them. */
 export const READ_COLUMNS: string = [
   ...NEW_RECORD_COLUMNS,
   ...["attempts", "crashes", "created_at_ms", "reply", "checks", "unreachable", "note"]
@@ -90,9 +94,9 @@ export const READ_COLUMNS: string = [
   name in USUAL ? `nullif(${name}, ${USUAL[name]}) as ${name}` : `${read(name)} as ${name}`
 ).join(", ");
 
-/** A record from what {@linkcode READ_COLUMNS} read. */
+/** A record from the values of {@linkcode READ_COLUMNS}. */
 export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
-  // 64-bit integers come as text, numbers or bigints, as the driver likes.
+  // 64-bit integers arrive as text, numbers or bigints, depending on the driver.
   const [
     id,
     group,
@@ -150,13 +154,13 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
   };
 }
 
-/** Details as Postgres keeps them. */
+/** Details as they are stored. */
 export function storedDetails(details: RecordDetails | null): string | null {
   const text = detailsText(details);
   return text === null ? null : storable(text);
 }
 
-/** Most messages have no headers, and the empty object is said by null. */
+/** Most messages have no headers, so null stands for the empty object. */
 function headersText({ headers }: Message): string | null {
   for (const _ in headers) return JSON.stringify(headers);
   return null;

@@ -8,11 +8,11 @@ import { AtlastError } from "../../core/errors.ts";
 /** The schema when the user names none. */
 export const DEFAULT_SCHEMA = "atlast";
 
-/** Postgres cuts longer names off, so that two long ones could become one. */
+/** Postgres truncates longer names, so two long names could become equal. */
 const MAX_NAME_LENGTH = 63;
 
 /**
- * A schema's name as it stands in a statement.
+ * The quoted name of a schema.
  *
  * @throws {AtlastError} `invalid_option` when it is not a plain lower-case name.
  */

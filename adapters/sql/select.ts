@@ -20,7 +20,7 @@ import { UNHURRIED } from "./async_commit.ts";
 const BULK_STATES: readonly State[] = ["scheduled", "succeeded"];
 const NOT_BULK = "state not in ('scheduled', 'succeeded')";
 
-/** Of what has expired: no record is deleted that is still to be worked on, whatever its expiry says. */
+/** Restricts expired records to settled ones: an unsettled record is never deleted, whatever its expiry is. */
 export const SETTLED: string = expected("state in ('succeeded', 'failed', 'cancelled')");
 
 /** Reads records of a table. */
@@ -44,9 +44,9 @@ export class Lookup {
   }
 
   /**
-   * See `Store.list`. What failed or waits for a decision has an index. One over all records would
-   * serve the other lists, but every insert and settlement would pay for it (a fifth of the throughput):
-   * those lists read the table.
+   * See `Store.list`. Failed records and those that wait for a decision have an index. An index over all
+   * records would serve the other lists, but it would cost every insert and settlement a fifth of the
+   * throughput. So those lists read the table.
    */
   async list(run: Run, query: ListQuery): Promise<StoredRecord[]> {
     if (query.limit <= 0 || query.states?.length === 0) return [];
@@ -55,7 +55,7 @@ export class Lookup {
     const param = (value: Value, type: string) => `$${params.push(value)}::text::${type}`;
     const wanted: string[] = [];
     if (query.states !== undefined) {
-      // Said in the words of the index that has just these rows, or Postgres does not see that it fits.
+      // The condition repeats that of the partial index, or Postgres does not use the index.
       if (query.states.every((state) => !BULK_STATES.includes(state))) wanted.push(NOT_BULK);
       wanted.push(`state = any(${param(textLiteral(query.states), "text[]")})`);
     }
@@ -97,8 +97,8 @@ limit ${param(query.limit, "bigint")}`,
   }
 
   /**
-   * See `Store.nextDueAt`. The earliest record without a lease is found through its state's index; all
-   * due before it have one, and are as few as are being worked on.
+   * See `Store.nextDueAt`. The index of its state finds the earliest record without a lease. All records that
+   * are due before it have one, and are only those in progress.
    */
   async nextDueAt(
     run: Run,
@@ -130,8 +130,8 @@ select least(
   }
 
   /**
-   * See `Store.prune`. Rows that someone else is changing or deleting are left to them. In the inbox it keeps
-   * when the latest of what it deleted had arrived.
+   * See `Store.prune`. Rows that another transaction is changing or deleting are skipped. In the inbox it
+   * stores the latest arrival time of the deleted records.
    */
   async prune(
     run: Run,

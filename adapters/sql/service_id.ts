@@ -1,5 +1,5 @@
 /**
- * The id of the service that owns the tables.
+ * Reads the id of the service that owns the tables.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export async function readServiceId(run: Run, schema: string): Promise<string> {
   const read = async () => (await run(`select id from ${name}`, []))[0]?.[0];
   const id = await read();
   if (typeof id === "string") return id;
-  // Someone has emptied the table. Of several that find it so, one row gets in.
+  // The table was emptied by hand. If several processes find it empty, one row is added.
   await run(
     `insert into ${name} (id) values (gen_random_uuid()::text) on conflict (only_one) do nothing`,
     [],

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Patch } from "../../core/lifecycle/lifecycle.ts";
-import type { Lease, Settlement } from "../../core/ports/store.ts";
+import type { Lease, Settlement, SettlementGuard } from "../../core/ports/store.ts";
 import type { BatchColumn } from "./batch.ts";
 import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
 import { type Change, runReached, runReachingAll } from "./affected_rows.ts";
@@ -34,15 +34,15 @@ export async function settleAll(
 }
 
 /**
- * What no settlement changes stays out of the statement: each value costs the driver and the server, and
- * an indexed column costs most.
+ * Columns that no settlement changes are left out: each value costs time in the driver and the server, and an
+ * indexed column costs most.
  */
 function settlementChange(table: Table, round: readonly Settlement[]): Change {
   const patched = PATCH_COLUMNS.filter(({ field }) =>
     round.some(({ seen, patch }) => seen === undefined || seen[field] !== patch[field])
   );
   const replies = round.some(({ seen, reply }) => reply !== undefined && reply !== seen?.reply);
-  const claims = CLAIMS.find(({ claimed }) => round.every((each) => each.claimed === claimed));
+  const claims = GUARDS.find(({ guard }) => round.every((each) => each.guard === guard));
   const batch = new KeyedBatch(round, [
     EPOCH,
     FROM_STATE,
@@ -62,8 +62,7 @@ function settlementChange(table: Table, round: readonly Settlement[]): Change {
     `(t.lease_until_ms is not null) = coalesce(${
       batch.value(CLAIMED.name)
     }, t.lease_until_ms is not null)`;
-  // "is not false" keeps Postgres from finding the rows through the claim index, which has the whole
-  // backlog in it.
+  // "is not false" prevents Postgres from using the claim index, which contains the whole backlog.
   const sql = `update ${table.name} as t
 set ${[...set, "lease_until_ms = null"].join(", ")}
 where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
@@ -72,10 +71,10 @@ where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
 }
 
 /** Who settles, where all settlements say the same. */
-const CLAIMS: readonly { readonly claimed: Settlement["claimed"]; readonly sql: string }[] = [
-  { claimed: true, sql: "t.lease_until_ms is not null" },
-  { claimed: false, sql: "t.lease_until_ms is null" },
-  { claimed: "either", sql: "true" },
+const GUARDS: readonly { readonly guard: SettlementGuard; readonly sql: string }[] = [
+  { guard: "holder", sql: "t.lease_until_ms is not null" },
+  { guard: "anyone while free", sql: "t.lease_until_ms is null" },
+  { guard: "anyone", sql: "true" },
 ];
 
 /** See `Store.renew`. */
@@ -140,11 +139,11 @@ const FROM_STATE: BatchColumn<Settlement> = {
   value: ({ from }) => from,
 };
 
-/** Null settles either way. */
+/** Null settles in both cases. */
 const CLAIMED: BatchColumn<Settlement> = {
   name: "claimed",
   type: "boolean",
-  value: ({ claimed }) => claimed === "either" ? null : claimed,
+  value: ({ guard }) => guard === "anyone" ? null : guard === "holder",
 };
 
 const REPLIED: BatchColumn<Settlement> = {
@@ -160,8 +159,8 @@ const REPLY: BatchColumn<Settlement> = {
 };
 
 /**
- * Runs a statement over items with a key, and says of each whether its row was reached. A statement
- * applies one change to a row, so items with the same key go to rounds of their own, in order.
+ * Runs a statement over items with a key, and returns for each whether its row was changed. A statement
+ * applies one change to a row, so items with the same key run in separate rounds, in order.
  */
 async function inRounds<Item extends Keyed>(
   run: Run,
@@ -169,7 +168,7 @@ async function inRounds<Item extends Keyed>(
   change: (round: readonly Item[]) => Change,
 ): Promise<boolean[]> {
   const applied = items.map(() => false);
-  // A key that cannot be stored is that of no record.
+  // No record has a key that cannot be stored.
   let left = [...items.keys()].filter((index) => isStorableKey((items[index] as Item).key));
   while (left.length > 0) {
     const seen = new KeySet();

@@ -7,10 +7,10 @@ import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "./deadlines.ts";
 
-/** How long a statement may take if nothing else is said, in milliseconds. */
+/** The default of `statementTimeoutMs`, in milliseconds. */
 export const STATEMENT_TIMEOUT_MS = 30_000;
 
-/** The longest time a timer takes. */
+/** The longest time of a timer. */
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**

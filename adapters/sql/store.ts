@@ -113,7 +113,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     const parts = statementParts(records);
     if (tx !== undefined) return await this.#addIn(tx, box, parts, nowMs);
     await this.ready();
-    // One statement is atomic by itself, several need a transaction.
+    // One statement is atomic, several need a transaction.
     if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
     return await untilUncontended(() =>
       this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
@@ -258,7 +258,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     return this.#parts.wakeups.close();
   }
 
-  /** A pooler that showed by losing statements is looked for before the store is used again. */
+  /** If a pooler lost statements, the client is checked again before the next use of the store. */
   #isClaimDue(error: unknown): never {
     if (error instanceof AtlastError && error.code === "prepared_statement_lost") {
       this.#preparation.repeat();
@@ -270,7 +270,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     return explained(this.#parts.database.runIn(tx), this.#parts.schema);
   }
 
-  /** Records whose keys are new are all added or the transaction fails: their answer need not be waited for. */
+  /** Records whose keys are new are all added or the transaction fails, so their answer need not be awaited. */
   async #addIn(
     given: Tx | SqlClient,
     box: Box,
@@ -282,7 +282,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     const writer = { run: this.#runIn(tx), proof: database.proofIn(tx) };
     const adding = this.#add(writer, box, parts, nowMs);
     const [part, ...more] = parts;
-    // The second of several parts is sent when the first was answered, which might be after the commit.
+    // The second part is sent after the answer to the first, which might be after the commit.
     if (part === undefined || more.length > 0 || !haveNewKeys(part)) return await adding;
     const ahead = database.ahead?.(tx);
     if (ahead === undefined) return await adding;

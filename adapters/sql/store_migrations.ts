@@ -12,9 +12,9 @@ import { serviceTable, tableOf } from "./table.ts";
 
 /** One step of the schema. */
 export interface Migration {
-  /** Its number; steps count from 1 without gaps. */
+  /** Its number, from 1 without gaps. */
   readonly version: number;
-  /** Whether versions of Atlast that do not know this step cannot run once it is taken. */
+  /** Whether versions of Atlast that do not know this step cannot run after it was applied. */
   readonly breaking: boolean;
   /** Its statements for a schema. */
   readonly statements: (schema: string) => readonly string[];
@@ -28,7 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: (schema) => [...boxStatements(schema, "outbox"), ...boxStatements(schema, "inbox")],
   },
   {
-    // Half messages. A version that does not know them leaves them alone, so it can run beside.
+    // Half messages. A version that does not know them ignores them, so it can run at the same time.
     version: 2,
     breaking: false,
     statements: (schema) => [
@@ -49,7 +49,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ...detailsStatements(schema, "outbox"),
       ...detailsStatements(schema, "inbox"),
       ...serviceStatements(schema),
-      // Those that are decided are kept for days at most; these are told apart from now on.
+      // Decided ones are kept for days at most; they are distinguished from now on.
       `update ${tableOf(schema, "outbox").name} set details = '{"isHalf":true}'
 where state in ('prepared', 'in_doubt')`,
       ...memoryStatements(schema),
@@ -59,9 +59,9 @@ where state in ('prepared', 'in_doubt')`,
 ];
 
 /**
- * A box's table. Columns of fixed width come first, so that reading them need not step over text. The
- * fillfactor leaves every row room for the version its claim writes, on the same page: with no
- * indexed column changed, that is a heap-only update.
+ * A box's table. Columns of fixed width come first, so that reading them need not skip text. The fillfactor
+ * leaves space on each page for the row version that a claim writes. A claim changes no indexed column, so
+ * that is a heap-only update.
  */
 function boxStatements(schema: string, box: Box): string[] {
   const { name } = tableOf(schema, box);
@@ -110,7 +110,7 @@ function detailsStatements(schema: string, box: Box): string[] {
   return [`alter table ${tableOf(schema, box).name} add column details text`];
 }
 
-/** The id of the service, drawn once. The key lets one row in, whoever else would write another. */
+/** The id of the service, generated once. The key allows one row only. */
 function serviceStatements(schema: string): string[] {
   const name = serviceTable(schema);
   return [
@@ -123,8 +123,8 @@ function serviceStatements(schema: string): string[] {
 }
 
 /**
- * Of messages that an older version tried to send nobody knows whether they arrived: they may have, from when
- * they were published on.
+ * For messages that an older version tried to send it is unknown whether they arrived. They may have arrived
+ * from the time they were published.
  */
 function attemptedStatement(schema: string): string {
   return `update ${tableOf(schema, "outbox").name}

@@ -11,7 +11,7 @@ import { quotedSchema } from "./schema_name.ts";
 export interface Table {
   /** Which box it holds. */
   readonly box: Box;
-  /** Its name as it stands in a statement. */
+  /** Its quoted name. */
   readonly name: string;
 }
 
@@ -20,28 +20,28 @@ export function tableOf(schema: string, box: Box): Table {
   return { box, name: `${quotedSchema(schema)}.${box}` };
 }
 
-/** The table of the service's id as it stands in a statement. */
+/** The quoted name of the table of the service's id. */
 export function serviceTable(schema: string): string {
   return `${quotedSchema(schema)}.service`;
 }
 
-/** A key as one text, to find it in a map; ids have no control characters. */
+/** A key as one text, for lookups in a map; ids have no control characters. */
 export function keyText({ id, group }: RecordKey): string {
   return `${id}\n${group}`;
 }
 
-/** Which keys were seen. Ids are kept by group, because making one text of each key costs more than all the rest. */
+/** A set of keys. Ids are kept by group, because building one text of each key would be the largest cost. */
 export class KeySet {
   readonly #idsOfGroup = new Map<string, Set<string>>();
 
-  /** Takes a key in; false when it was seen before. */
+  /** Adds a key; false if it was in the set before. */
   add({ id, group }: RecordKey): boolean {
     let ids = this.#idsOfGroup.get(group);
     if (ids === undefined) this.#idsOfGroup.set(group, ids = new Set());
     return ids.size !== ids.add(id).size;
   }
 
-  /** Whether a key was seen. */
+  /** Whether a key is in the set. */
   has({ id, group }: RecordKey): boolean {
     return this.#idsOfGroup.get(group)?.has(id) === true;
   }

@@ -1,17 +1,17 @@
 /**
  * Text that Postgres can keep.
  *
- * A `text` value holds any Unicode text but U+0000, and a lone half of a surrogate pair is no Unicode
- * text. One such value fails its whole statement, and with it every record of the batch, so none may
- * get that far.
+ * A `text` value can be any Unicode text without U+0000, and a lone half of a surrogate pair is not Unicode
+ * text. One such value would fail its whole statement, and with it every record of the batch, so it is
+ * encoded first.
  *
  * @module
  */
 import type { RecordKey } from "../../core/ports/record.ts";
 
-/** Whether Postgres can keep this text as it is, and every driver gives it back so. */
+/** Whether Postgres stores this text unchanged, and every driver returns it unchanged. */
 export function isStorable(text: string): boolean {
-  // PGlite takes a byte-order mark at the start of a text for one of its own, and drops it.
+  // PGlite drops a byte-order mark at the start of a text.
   return text.isWellFormed() && !text.includes("\0") && !text.startsWith("\ufeff");
 }
 
@@ -20,7 +20,7 @@ export function isStorableKey({ id, group }: RecordKey): boolean {
   return isStorable(id) && isStorable(group);
 }
 
-/** Text for people, with U+FFFD in the place of what cannot be kept. */
+/** Text for people, with U+FFFD for characters that cannot be stored. */
 export function storable(text: string): string {
   return isStorable(text) ? text : text.toWellFormed().replaceAll("\0", "\ufffd");
 }
@@ -33,7 +33,7 @@ export function utf16Bytes(text: string): Uint8Array {
   return bytes;
 }
 
-/** The string that {@linkcode utf16Bytes} made bytes of. */
+/** The string from the bytes of {@linkcode utf16Bytes}. */
 export function textFromUtf16(bytes: Uint8Array): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const units: string[] = [];

@@ -14,11 +14,11 @@ import type { Run } from "./run.ts";
 import type { Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
-/** A quote in the text of another detail stands behind a backslash, so nothing else looks like this. */
+/** A quote in the text of another detail is escaped by a backslash, so no other text matches. */
 const WAITS = `details like '%"unroutableSinceMs":%'`;
 const SINCE = `substring(details from '"unroutableSinceMs":([0-9]{1,15})')::bigint`;
 const WINDOW = limitOf(`'${UNROUTABLE_WINDOW}'`);
-/** Nobody holds it. */
+/** It has no lease. */
 const FREE = "lease_until_ms is null";
 
 /** See `Store.makeUnroutableDue`. */
@@ -71,7 +71,7 @@ returning 1`,
   return changed.length;
 }
 
-/** See `Store.nextDueAt`: a record that rests while it waits for a route counts from when that wait ends. */
+/** See `Store.nextDueAt`: a record that waits for a route counts as due when that wait ends. */
 export async function nextDueAtTheLatest(
   run: Run,
   { name: table }: Table,
@@ -95,12 +95,12 @@ export async function nextDueAtTheLatest(
 )
 select least(
   (select min(latest_ms) from soonest),
-  -- What comes after those that were looked at is not known.
+  -- The records after those that were read are unknown.
   (select max(due_at_ms) from soonest having count(*) >= ${UNROUTABLE_WINDOW}),
   (
     select min(greatest(lease_until_ms, due_at_ms)) from ${table}
     where ${scheduled} and lease_until_ms is not null
-      -- What is held was due; a pause more is for clocks that differ.
+      -- A claimed record was due. The extra pause allows for clocks that differ.
       and due_at_ms <= $1::text::bigint + ${UNROUTABLE_PAUSE_MS}
   )
 )`,

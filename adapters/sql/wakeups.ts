@@ -5,22 +5,22 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 
-/** What others are told by NOTIFY. */
+/** The notification that is sent by NOTIFY. */
 export interface Notification {
-  /** Who listens there is told. */
+  /** The channel; its listeners are notified. */
   readonly channel: string;
-  /** Who tells, and of which box. */
+  /** The sender, and the box. */
   readonly payload: string;
 }
 
-/** How a store tells others of new work; see `Store.notify` and `Store.listen`. */
+/** How a store notifies other processes of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
   /** Tells. */
   notify(box: Box): Promise<void>;
-  /** What to tell in the very statement that writes; null when that is better told by itself. */
+  /** The notification to send in the statement that writes; null when it is better sent separately. */
   aboard?(box: Box): Notification | null;
   /** Listens. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
-  /** Stops telling and listening. */
+  /** Stops notifying and listening. */
   close(): Promise<void>;
 }

@@ -5,15 +5,15 @@
  */
 import type { SqlClient } from "../../core/ports/platform.ts";
 
-/** What each wrapper wraps. */
+/** The client behind each wrapper. */
 const wrapped = new WeakMap<object, object>();
 
-/** What a client wraps that was made here; the client itself where it is none of these. */
+/** The client behind a wrapper that was made here; for any other value the value itself. */
 export function unwrapped(client: object): object {
   return wrapped.get(client) ?? client;
 }
 
-/** Remembers what a client wraps. */
+/** Stores the client behind a wrapper. */
 export function wrapping(tx: object, client: SqlClient): SqlClient {
   wrapped.set(client, tx);
   return client;

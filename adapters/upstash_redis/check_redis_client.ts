@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 
-/** Checks the option `redis`, so that what is none is said when it is given, not when it is first used. */
+/** Checks the option `redis` when it is given, so that a wrong value fails there and not at first use. */
 export function checkRedisClient(redis: unknown): void {
   const client = redis as { readonly pipeline?: unknown } | null | undefined;
   if (typeof client?.pipeline === "function") return;

@@ -9,8 +9,8 @@ import { textOfThrown } from "../../core/user_code/thrown.ts";
 const MAX_LENGTH = 300;
 
 /**
- * What an error says, for reasons and logs. The client appends the whole command, with the body of the
- * message in it; and an answer that is no JSON may be any page of a server in between.
+ * The text of an error, for reasons and logs. The client's text contains the whole command with the body of
+ * the message, and an answer that is not JSON may be any page of a proxy. Both are removed.
  */
 export function plainError(error: unknown): string {
   const text = textOfThrown(error).message;

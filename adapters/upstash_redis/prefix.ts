@@ -6,7 +6,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 
-/** What keys begin with when the user says nothing else. */
+/** The default prefix. */
 const DEFAULT_PREFIX = "atlast";
 
 /** The longest prefix: far below the 32 KB that a key may have, and short enough to be read. */
@@ -15,8 +15,8 @@ const MAX_PREFIX_LENGTH = 100;
 /**
  * What keys begin with, such as `{atlast}:`.
  *
- * @throws {AtlastError} `invalid_option` when the prefix is no part of a key: braces would make another hash
- * tag of it, and spaces are lost on the way through some consoles.
+ * @throws {AtlastError} `invalid_option` when the prefix cannot be part of a key: braces would change the
+ * hash tag, and some consoles drop spaces.
  */
 export function keyBase(prefix: string = DEFAULT_PREFIX): string {
   if (!/^[A-Za-z0-9_.:-]+$/.test(prefix) || prefix.length > MAX_PREFIX_LENGTH) {

@@ -1,12 +1,12 @@
 /**
- * The time limit of a request to Upstash Redis, whatever the client's options say.
+ * The time limit of a request to Upstash Redis. It is independent of the client's options.
  *
  * @module
  */
 import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 
-/** How long a request may take if nothing else is said, in milliseconds; the client's own retries included. */
+/** The default time limit of a request, in milliseconds, including the client's own retries. */
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 600_000;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { MessageHeaders } from "../../core/message/message.ts";
-import { Begun } from "../async/begun.ts";
+import { Begun } from "../async/unawaited.ts";
 import type { HandlerContext } from "./subscriber.ts";
 import type { Receipt } from "./publish_options.ts";
 

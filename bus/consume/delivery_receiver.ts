@@ -12,7 +12,7 @@ import { admitting } from "./admission.ts";
 import { combined } from "../records/delivery_result.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./inbox_writer.ts";
-import { retry } from "../records/operator.ts";
+import { retry } from "../records/retry_by_hand.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** What a delivery receiver needs. */

@@ -7,7 +7,7 @@ import type { Contract } from "../../core/message/contract.ts";
 import { wireHeaders } from "../../core/message/headers.ts";
 import { copyOfMessage, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { Begun } from "../async/begun.ts";
+import { Begun } from "../async/unawaited.ts";
 import { transactionEnded } from "../publish/joined_transactions.ts";
 import {
   type CallbackChoices,

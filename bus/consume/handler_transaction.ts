@@ -10,7 +10,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { SettleStep } from "../../core/ports/store.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import type { TimeLimit } from "../async/deadline.ts";
-import { answerConflict, checkQuery } from "../publish/answers.ts";
+import { answerConflict, checkQuery } from "../publish/callback_records.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";

@@ -8,7 +8,7 @@ import { copyOfMessage, type Message } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
-import { failureAnswer, reportConflicts } from "../publish/answers.ts";
+import { failureAnswer, reportConflicts } from "../publish/callback_records.ts";
 import { detailsOnArrival } from "../records/delivery_result.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";

@@ -8,7 +8,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { answerConflict } from "../publish/answers.ts";
+import { answerConflict } from "../publish/callback_records.ts";
 import { type Handled, type HandlerRun, runHandler } from "./run_handler.ts";
 import type { StoredHandlers } from "./handler_transaction.ts";
 import { decodeBodySoon } from "../publish/body_codec.ts";

@@ -33,7 +33,7 @@ import {
   type HandlerRun,
   runHandler,
 } from "./run_handler.ts";
-import { DirectPublisher } from "./send_now.ts";
+import { DirectPublisher } from "./direct_publisher.ts";
 import { detailOf, type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";

@@ -41,7 +41,7 @@ export async function deadLettered<Tx>(
         return {
           record,
           event: { kind: "dead_letter", reason },
-          claimed: false,
+          guard: "anyone while free",
           settle: (decision) => dispatcher.giveUp(decision, isPublisherNotified),
           done: () => "failed",
         };

@@ -13,10 +13,10 @@ import type { AddResult } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
-import { answerToFailure, reportConflicts } from "../publish/answers.ts";
+import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
-import { hasRoute, sendResultAt } from "../settings/checked_answers.ts";
+import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
 import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
@@ -137,7 +137,7 @@ export class Dispatcher<Tx> {
    */
   async giveUp(decision: Decision, isPublisherNotified: boolean): Promise<boolean> {
     const applied = await this.#decisions.settle([decision], {
-      claimed: false,
+      guard: "anyone while free",
       isPublisherNotified,
     });
     return applied.length > 0;

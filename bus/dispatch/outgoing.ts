@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RecordDetails } from "../../core/lifecycle/details.ts";
+import type { RecordDetails } from "../../core/lifecycle/record_details.ts";
 import { firstAttemptAt } from "../../core/wire/first_attempt.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";

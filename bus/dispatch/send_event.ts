@@ -6,7 +6,7 @@
  */
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
-import { hasNotArrived, STOPPING_RETRY_MS } from "../../core/ports/send_result.ts";
+import { hasNotArrived, STOPPING_RETRY_MS } from "../../core/ports/arrival.ts";
 import type { Settings } from "../settings/settings.ts";
 import { unroutable } from "./unroutable.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { Box, Unroutable } from "../../core/lifecycle/lifecycle.ts";
 import { UNROUTABLE_PAUSE_MS } from "../../core/lifecycle/unroutable.ts";
-import { dueTime, hasRoute } from "../settings/checked_answers.ts";
+import { dueTime, hasRoute } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 

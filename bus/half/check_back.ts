@@ -7,7 +7,7 @@ import { decideCheck, type HalfStanding } from "../../core/lifecycle/check_back.
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import { checkParticipant } from "./check_participant.ts";
-import { contradictionOf, eventFor } from "./half_store.ts";
+import { contradictionOf, eventFor } from "./outbox_keeper.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, report } from "../records/decision.ts";
 import { settleDecision } from "../records/settle_decisions.ts";

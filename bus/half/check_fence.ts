@@ -6,7 +6,7 @@
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import type { CheckQuestion, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
-import { checkAnswer } from "../settings/checked_answers.ts";
+import { checkAnswer } from "../settings/check_answers.ts";
 import { withinTime } from "../async/deadline.ts";
 
 /** How long a fence may take to answer if nothing else is said, in milliseconds. */

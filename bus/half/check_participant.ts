@@ -10,7 +10,7 @@ import { HEADER } from "../../core/message/headers.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { CheckBack } from "../../core/ports/fence.ts";
-import { checkAnswer } from "../settings/checked_answers.ts";
+import { checkAnswer } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import { withinTime } from "../async/deadline.ts";
 

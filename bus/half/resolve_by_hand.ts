@@ -9,7 +9,7 @@ import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import { checkParticipant } from "./check_participant.ts";
 import type { HandDecision } from "../api/bus.ts";
-import type { HandNote, OutboxKeeper } from "./half_store.ts";
+import type { HandNote, OutboxKeeper } from "./outbox_keeper.ts";
 import type { HalfStatus } from "../../core/ports/half_keeper.ts";
 import type { Settings } from "../settings/settings.ts";
 

@@ -18,7 +18,7 @@ import {
   later,
   type RetryPolicy,
 } from "../../core/lifecycle/retry.ts";
-import { hasRoute } from "../settings/checked_answers.ts";
+import { hasRoute } from "../settings/check_answers.ts";
 import { type EncodeBody, encodeBody, type EncodedBody } from "./body_codec.ts";
 import type { Draft } from "../api/middleware.ts";
 import type { PublishOptions } from "../api/publish_options.ts";

@@ -9,7 +9,7 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import { TRANSACTION } from "../../core/ports/platform.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
-import { Begun } from "../async/begun.ts";
+import { Begun } from "../async/unawaited.ts";
 
 /** Messages stored in a transaction. */
 export interface Staged {

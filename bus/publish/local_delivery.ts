@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { withDetails } from "../../core/lifecycle/details.ts";
+import { withDetails } from "../../core/lifecycle/record_details.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
-import { hasRoute } from "../settings/checked_answers.ts";
+import { hasRoute } from "../settings/check_answers.ts";
 import { newRecord } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 

@@ -52,7 +52,7 @@ export async function cancel<Tx>(
       return {
         record,
         event: { kind: "cancel" },
-        claimed: own !== undefined,
+        guard: own === undefined ? "anyone while free" : "holder",
         done: () => "cancelled",
       };
     },

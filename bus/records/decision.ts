@@ -56,7 +56,7 @@ export function settlementOf({ record, patch, reply }: Decision): Settlement {
   return {
     key: { id: record.id, group: record.group },
     epoch: record.epoch,
-    claimed: true,
+    guard: "holder",
     from: record.state,
     seen: record,
     patch,

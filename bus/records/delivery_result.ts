@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { RecordDetails } from "../../core/lifecycle/details.ts";
+import type { RecordDetails } from "../../core/lifecycle/record_details.ts";
 import { failureText } from "../../core/lifecycle/failure_code.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult, SendResult } from "../../core/ports/transport.ts";

@@ -6,8 +6,8 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
-import { answerToFailure, reportConflicts } from "../publish/answers.ts";
+import type { AddResult, Settlement, SettlementGuard, SettleStep } from "../../core/ports/store.ts";
+import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";
@@ -33,15 +33,15 @@ interface DecisionSettlerParts<Tx> {
 /** How decisions are settled. */
 interface SettleOptions {
   /**
-   * Who settles; see `Settlement.claimed`.
+   * Who settles.
    *
-   * @default the worker that claimed the record
+   * @default "holder"
    */
-  readonly claimed?: Settlement["claimed"];
+  readonly guard?: SettlementGuard;
   /**
    * Whether this process renews the leases of the records; the settlement ends them.
    *
-   * @default the value of `claimed`
+   * @default true for the guard "holder"
    */
   readonly hasLeases?: boolean;
   /** Whether publishers were notified already, so that no failure callback is sent. */
@@ -59,8 +59,8 @@ export class DecisionSettler<Tx> {
   /** Settles decisions and returns those that applied. */
   async settle(
     decisions: readonly Decision[],
-    { claimed = true, hasLeases = claimed === true, isPublisherNotified = false }: SettleOptions =
-      {},
+    { guard = "holder", hasLeases = guard === "holder", isPublisherNotified = false }:
+      SettleOptions = {},
   ): Promise<Decision[]> {
     const { settings, box, leases, settle } = this.#parts;
     if (hasLeases) { for (const { record } of decisions) leases.ending(record); }
@@ -76,9 +76,9 @@ export class DecisionSettler<Tx> {
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
     const [inOneStatement, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, claimed))),
+      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, guard))),
       ...[...callbacks].map(([decision, callback]) =>
-        this.#settleWith(settlementBy(decision, claimed), callback)
+        this.#settleWith(settlementBy(decision, guard), callback)
       ),
     ]);
     const applied: Decision[] = [];
@@ -109,7 +109,7 @@ export class DecisionSettler<Tx> {
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
-  { claimed = true, reportsStale = true }: Pick<SettleOptions, "claimed"> & {
+  { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
     /**
      * False when the caller decides again after a stale settlement, so that nothing is reported
      * yet.
@@ -117,13 +117,13 @@ export async function settleDecision<Tx>(
     readonly reportsStale?: boolean;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, claimed)]);
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)]);
   const hasApplied = applied === true;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);
   return hasApplied;
 }
 
-function settlementBy(decision: Decision, claimed: Settlement["claimed"]): Settlement {
+function settlementBy(decision: Decision, guard: SettlementGuard): Settlement {
   const settlement = settlementOf(decision);
-  return claimed === true ? settlement : { ...settlement, claimed };
+  return guard === "holder" ? settlement : { ...settlement, guard };
 }

@@ -7,7 +7,7 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Box, LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
-import type { Settlement } from "../../core/ports/store.ts";
+import type { SettlementGuard } from "../../core/ports/store.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, type Decision } from "./decision.ts";
 import { settleDecision } from "./settle_decisions.ts";
@@ -24,8 +24,8 @@ interface Change<Result> {
   readonly record: StoredRecord;
   /** The lifecycle event to apply. */
   readonly event: LifecycleEvent;
-  /** Who changes it: see `Settlement.claimed`. */
-  readonly claimed: Settlement["claimed"];
+  /** Who changes it: see {@linkcode SettlementGuard}. */
+  readonly guard: SettlementGuard;
   /**
    * Settles and reports the decision, if more must be written with it; returns whether it applied.
    */
@@ -66,10 +66,10 @@ export async function updateRecord<Tx, Result>(
     const choice = await choose(await store.find(box, key));
     if (choice === undefined) continue;
     if ("result" in choice) return choice.result;
-    const { record, event, claimed, settle, done } = choice;
+    const { record, event, guard, settle, done } = choice;
     const decision = decide(settings, record, event, policyOf(settings, record));
     const applied = settle === undefined
-      ? await settleDecision(settings, decision, { claimed, reportsStale: false })
+      ? await settleDecision(settings, decision, { guard, reportsStale: false })
       : await settle(decision);
     if (applied) return done({ ...record, ...decision.patch });
   }

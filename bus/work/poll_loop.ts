@@ -6,7 +6,7 @@
  */
 import { later } from "../../core/lifecycle/retry.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import { dueTime } from "../settings/checked_answers.ts";
+import { dueTime } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Wake } from "./wake_signal.ts";
 import type { WorkSource } from "./work_source.ts";

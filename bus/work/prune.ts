@@ -5,7 +5,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
-import { deletedCount } from "../settings/checked_answers.ts";
+import { deletedCount } from "../settings/check_answers.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "../half/prune_fence.ts";
 import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
 import type { Settings } from "../settings/settings.ts";

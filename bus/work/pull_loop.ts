@@ -6,7 +6,7 @@
  */
 import type { Receiver } from "../../core/ports/transport.ts";
 import type { PullResult } from "../../core/ports/pull.ts";
-import { pullResult } from "../settings/checked_answers.ts";
+import { pullResult } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unlessAborted } from "../async/deadline.ts";

@@ -8,7 +8,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { PullResult } from "../../core/ports/pull.ts";
 import { admitting } from "../consume/admission.ts";
 import { combined } from "../records/delivery_result.ts";
-import { dueTime } from "../settings/checked_answers.ts";
+import { dueTime } from "../settings/check_answers.ts";
 import type { Consumer } from "../consume/consumer.ts";
 import type { Pruner } from "./prune.ts";
 import type { Settings } from "../settings/settings.ts";

@@ -7,14 +7,14 @@
  *
  * @module
  */
-import type { RecordDetails } from "./details.ts";
+import type { RecordDetails } from "./record_details.ts";
 import {
   detailsOfRelease,
   detailsOfRetry,
   withArrival,
   withDetails,
   withoutWaits,
-} from "./details.ts";
+} from "./record_details.ts";
 import { AtlastError } from "../errors.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import type {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RecordDetails } from "../lifecycle/details.ts";
+import type { RecordDetails } from "../lifecycle/record_details.ts";
 import type { Standing, State } from "../lifecycle/lifecycle.ts";
 import type { Message } from "../message/message.ts";
 import type { RetryPolicy } from "../lifecycle/retry.ts";

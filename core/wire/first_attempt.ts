@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { withDetails } from "../lifecycle/details.ts";
+import { withDetails } from "../lifecycle/record_details.ts";
 import type { Patch } from "../lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../ports/record.ts";
 

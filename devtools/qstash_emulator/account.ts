@@ -1,5 +1,5 @@
 /**
- * All that an account of QStash holds, in memory.
+ * The state of a QStash account, in memory.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { Refusal } from "./refusal.ts";
 /** An account. */
 export class Account {
   readonly settings: Settings;
-  /** Messages that are neither delivered nor given up, in the order they were taken. */
+  /** Messages that are neither delivered nor dead-lettered, in the order they were accepted. */
   readonly messages = new Map<string, MessageRecord>();
   readonly queues = new Map<string, QueueRecord>();
   readonly groups = new Map<string, UrlGroupRecord>();
@@ -35,7 +35,7 @@ export class Account {
   readonly #dlq = new Map<string, DlqRecord>();
   #sequence = 0;
 
-  /** Makes an account with nothing in it. */
+  /** Makes an empty account. */
   constructor(settings: Settings, keys: QstashKeys) {
     this.settings = settings;
     this.keys = keys;
@@ -48,7 +48,7 @@ export class Account {
     return this.settings.clock.now();
   }
 
-  /** The next number of anything that has an order. */
+  /** The next sequence number. */
   nextSequence(): number {
     return ++this.#sequence;
   }
@@ -64,7 +64,7 @@ export class Account {
     return this.keys;
   }
 
-  /** Keeps in mind what happened to a message, and tells it. */
+  /** Logs an event of a message, and reports it to `onEvent`. */
   record(
     message: MessageRecord,
     state: QstashState,
@@ -83,7 +83,7 @@ export class Account {
     });
   }
 
-  /** The DLQ, oldest first, without what was kept long enough. */
+  /** The DLQ, oldest first, without expired messages. */
   dlq(): ReadonlyMap<string, DlqRecord> {
     const fromMs = this.now() - this.settings.limits.dlqRetentionMs;
     for (const [id, { failedAtMs }] of this.#dlq) {
@@ -102,12 +102,12 @@ export class Account {
     return record;
   }
 
-  /** Takes a message out of the DLQ. */
+  /** Removes a message from the DLQ. */
   removeFromDlq(dlqId: string): boolean {
     return this.#dlq.delete(dlqId);
   }
 
-  /** The queue of this name, made if there is none. */
+  /** The queue of this name; created if it is missing. */
   queue(name: string): QueueRecord {
     const known = this.queues.get(name);
     if (known !== undefined) return known;
@@ -126,7 +126,7 @@ export class Account {
     return queue;
   }
 
-  /** The flow control key, made if there is none; a message brings its limits. */
+  /** The flow control key; created if it is missing. A message sets its limits. */
   flow(key: string, limits?: FlowControl): FlowRecord {
     let flow = this.flows.get(key);
     if (flow === undefined) this.flows.set(key, flow = new FlowRecord(key, this.now()));

@@ -1,27 +1,27 @@
 /**
- * What QStash's documentation leaves open, each with a named default. If your account behaves
- * otherwise, say so here, and please tell us.
+ * Behaviour that QStash's documentation does not specify, each with a named default. If your account behaves
+ * differently, set it here, and please report it.
  *
  * @module
  */
 
-/** How the emulator behaves where nobody says how QStash does. */
+/** How the emulator behaves where QStash's behaviour is not documented. */
 export interface QstashAssumptions {
   /** The `status` that callbacks and the DLQ show for a destination that did not answer. */
   readonly noAnswerStatus: number;
-  /** Who wins where a failed answer and the message's `Upstash-Retry-Delay` both name a time. */
+  /** Which time is used if a failed answer and the message's `Upstash-Retry-Delay` both name one. */
   readonly retryTimeFrom: "header" | "expression";
-  /** The most a deduplication id stands for: one message of the account, or one of each destination. */
+  /** The scope of a deduplication id: the account, or each destination. */
   readonly deduplicationScope: "account" | "destination";
   /** How long a deduplication id is remembered, in milliseconds. */
   readonly deduplicationWindowMs: number;
-  /** Whether a batch of one is answered by a list, or by its item alone. */
+  /** Whether a batch of one is answered with a list, or with its item alone. */
   readonly batchOfOne: "list" | "item";
   /** The `cursor` of a last page of the DLQ. */
   readonly lastCursor: "absent" | "empty";
   /** Whether a signature's `nbf` is 0, as since September 2024, or the time of the delivery. */
   readonly notBeforeClaim: "zero" | "issued_at";
-  /** Whether a delayed message in a queue stands in line from the start, and so holds up those behind it. */
+  /** Whether a delayed message joins its queue at once, and so blocks those behind it. */
   readonly delayInQueue: "joins_when_due" | "holds_the_line";
   /** Whether a bulk cancel stops after `count` messages. */
   readonly cancelCount: "ignored" | "honoured";
@@ -35,7 +35,7 @@ export interface QstashAssumptions {
   readonly maxBatchBytes: number;
 }
 
-/** What the emulator assumes if it is not told otherwise. */
+/** The default assumptions. */
 export const QSTASH_ASSUMPTIONS: QstashAssumptions = {
   noAnswerStatus: 0,
   retryTimeFrom: "header",

@@ -1,5 +1,5 @@
 /**
- * One attempt to deliver: the request, and what came of it.
+ * One attempt to deliver: the request, and its result.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { toHeaders } from "./headers.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";
 import type { Signer } from "./signer.ts";
 
-/** The request of an attempt. Its signature is new: one of an earlier attempt would have expired. */
+/** The request of an attempt. It is signed anew, because an earlier signature may have expired. */
 export async function deliveryRequest(
   account: Account,
   signer: Signer,
@@ -27,7 +27,7 @@ export async function deliveryRequest(
     nowMs: account.now(),
     notBefore: settings.assume.notBeforeClaim,
   });
-  // Set last, so that no message can bring its own.
+  // Set last, so that no message can set its own.
   headers.set("User-Agent", "Upstash-QStash");
   headers.set("Upstash-Signature", signature);
   headers.set("Upstash-Message-Id", message.id);
@@ -43,7 +43,7 @@ export async function deliveryRequest(
   return new Request(url, { method, headers, body, signal, redirect: "manual" });
 }
 
-/** Sends a request when it is its turn. Never throws: no answer is a result too. */
+/** Sends a request when it is its turn. Never throws: a missing answer is a result too. */
 export async function sendRequest(
   account: Account,
   turn: Promise<Request>,
@@ -58,15 +58,15 @@ export async function sendRequest(
   });
   ended.catch(() => {});
   try {
-    // An app in this process need not heed the signal, so it is not waited for after its time.
+    // An app in this process may ignore the signal, so its answer is not awaited after the time limit.
     const request = await turn;
     const answer = (async () => await fetch(request))();
     onSetOut();
     const response = await Promise.race([answer, ended]);
-    // As many of an answer as the plan lets messages have.
+    // The body of an answer, up to the plan's limit for messages.
     const read = readBytes(response.body, limits.maxMessageBytes, { truncates: true });
     const bytes = await Promise.race([read, ended]) ?? new Uint8Array();
-    // What was not read of it would keep the connection.
+    // An unread rest would keep the connection open.
     await response.body?.cancel().catch(() => {});
     return { status: response.status, headers: response.headers, body: bytes };
   } catch {
@@ -74,7 +74,7 @@ export async function sendRequest(
   }
 }
 
-/** What an attempt without an answer comes to. */
+/** The result of an attempt without an answer. */
 export function noAnswer(account: Account, error: string): AttemptResult {
   return {
     status: account.settings.assume.noAnswerStatus,
@@ -84,12 +84,12 @@ export function noAnswer(account: Account, error: string): AttemptResult {
   };
 }
 
-/** Whether an answer says that it is of no use to try again. */
+/** Whether an answer says not to try again. */
 export function isNonRetryable({ status, headers }: AttemptResult): boolean {
   return status === 489 && headers.get("upstash-nonretryable-error")?.toLowerCase() === "true";
 }
 
-/** The URL of a request, which may hold no user; Go, and so QStash, makes a header of it. */
+/** The URL of a request without user information; Go, and so QStash, converts that to a header. */
 function withoutCredentials(text: string, headers: Headers): string {
   const url = new URL(text);
   if (url.username === "" && url.password === "") return text;

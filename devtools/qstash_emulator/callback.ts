@@ -1,5 +1,5 @@
 /**
- * What QStash tells a callback.
+ * The callbacks and failure callbacks of a message.
  *
  * @module
  */

@@ -1,14 +1,14 @@
 /**
- * The two kinds of time an emulator can live in: the platform's, and one that a test moves.
+ * The two clocks of an emulator: the platform's, and a virtual one that a test advances.
  *
  * @module
  */
 import type { Clock } from "../../core/ports/platform.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./timers.ts";
 
-/** A clock whose time stands still until it is moved. */
+/** A clock whose time changes only when it is advanced. */
 export interface VirtualTime extends Clock {
-  /** Moves the time on, and rings what comes due on the way, earliest first. */
+  /** Advances the time, and calls the timers that become due on the way, earliest first. */
   advance(ms: number): void;
 }
 
@@ -32,7 +32,7 @@ export function virtualClock(startMs: number): VirtualTime {
   };
 }
 
-/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
+/** The longest timer of the platforms; a longer one would fire at once. Firing early does no harm. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The platform's time. */
@@ -44,7 +44,7 @@ export const REAL_TIME: Clock = {
   },
 };
 
-/** Whether a clock is one that can be moved. */
+/** Whether a clock is virtual. */
 export function isVirtual(clock: Clock): clock is VirtualTime {
   return "advance" in clock && typeof clock.advance === "function";
 }

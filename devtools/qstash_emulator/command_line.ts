@@ -9,7 +9,7 @@ import { DEV_KEYS, DEV_TOKEN, type QstashEvent } from "./options.ts";
 import { QSTASH_PLANS, type QstashPlan } from "./plans.ts";
 import { type QstashServerOptions, serveQstashEmulator } from "./server.ts";
 
-/** Where the official development server listens, so that its client's `devMode` finds this one. */
+/** The port of the official development server, so that the client's `devMode` finds this one. */
 const DEFAULT_PORT = "8080";
 
 const USAGE = `An emulator of QStash for development: all in memory, in real time.
@@ -27,7 +27,7 @@ A token or keys that are not given are those of the official development server,
 /** Serves until the process is asked to end. */
 export const PROGRAM: Program = { usage: USAGE, run: (args) => run(read(args)) };
 
-/** The line of a delivery: its id, its destination without what may hold a secret, and its status. */
+/** The line of a delivery: its id, its destination without parts that may contain a secret, and its status. */
 export function lineOf({ state, messageId, url, retried, status }: QstashEvent): string | null {
   if (state !== "DELIVERED" && state !== "ERROR" && state !== "FAILED") return null;
   const { origin, pathname } = new URL(url);
@@ -68,7 +68,7 @@ async function run(options: QstashServerOptions): Promise<void> {
       if (line !== null) console.error(line);
     },
   });
-  // Alone on standard output, so that a shell can read it from there.
+  // Only this is written to standard output, so that a shell can read it.
   for (const [name, value] of Object.entries(server.emulator.env(server.url))) {
     console.log(`${name}="${value}"`);
   }

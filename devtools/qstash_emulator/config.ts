@@ -1,5 +1,5 @@
 /**
- * What a request says of its message: the `Upstash-*` headers.
+ * Reads the configuration of a message from the `Upstash-*` headers of its request.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import { COLON_IN_DEDUPLICATION_ID, Refusal } from "./refusal.ts";
 /** The headers of a request, their names in lower case. */
 export type Fields = ReadonlyMap<string, string>;
 
-/** How often QStash retries if a message does not say. */
+/** The default number of retries of QStash. */
 const DEFAULT_RETRIES = 3;
 
 /** The longest period of a flow control rate, in milliseconds. */
@@ -31,7 +31,7 @@ const METHODS: ReadonlySet<string> = new Set(["GET", "POST", "PUT", "PATCH", "DE
  * Reads the configuration of a message.
  *
  * @param nowMs Unix time in milliseconds.
- * @throws {Refusal} 400 for what cannot be read or is over the plan's limits.
+ * @throws {Refusal} 400 for values that cannot be read or exceed the plan's limits.
  */
 export function readConfig(
   fields: Fields,

@@ -1,5 +1,5 @@
 /**
- * Messages that come again.
+ * Deduplication of published messages.
  *
  * @module
  */
@@ -17,7 +17,7 @@ interface Entry {
   readonly published: readonly Published[];
 }
 
-/** How many ids there are before those whose time is up are looked for. */
+/** The number of ids from which expired ones are removed. */
 const PRUNE_AT = 10_000;
 
 /** The deduplication ids of an account. */
@@ -28,21 +28,21 @@ export class Deduplication {
   readonly #now: () => number;
   #pruneAt = PRUNE_AT;
 
-  /** Makes a memory that lasts for a window. */
+  /** Makes an empty memory with a window. */
   constructor(windowMs: number, scope: "account" | "destination", now: () => number) {
     this.#windowMs = windowMs;
     this.#scope = scope;
     this.#now = now;
   }
 
-  /** What was published under an id within the window; undefined for nothing. */
+  /** The message that was published under an id within the window, or undefined. */
   find(id: string | null, destination: string): readonly Published[] | undefined {
     if (id === null) return undefined;
     const entry = this.#entries.get(this.#key(id, destination));
     return entry !== undefined && entry.untilMs > this.#now() ? entry.published : undefined;
   }
 
-  /** Keeps an id in mind. */
+  /** Stores an id. */
   remember(id: string | null, destination: string, published: readonly Published[]): void {
     if (id === null) return;
     const nowMs = this.#now();
@@ -61,8 +61,8 @@ export class Deduplication {
 }
 
 /**
- * The id of a message by its content: its destination, body, content type and forwarded headers. The
- * colon keeps it apart from the ids that publishers choose.
+ * The id of a message by its content: its destination, body, content type and forwarded headers. The colon
+ * distinguishes it from the ids that publishers choose.
  */
 export async function contentId(
   destination: string,

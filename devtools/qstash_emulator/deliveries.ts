@@ -1,16 +1,16 @@
 /**
- * The deliveries under way.
+ * The running deliveries.
  *
  * @module
  */
 import type { Account } from "./account.ts";
-import type { Agenda } from "./agenda.ts";
+import type { Agenda } from "./timers.ts";
 import { deliveryRequest, noAnswer, sendRequest } from "./attempt.ts";
 import type { DeliveryFault } from "./faults.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";
 import { Signer } from "./signer.ts";
 
-/** A fault that is of the delivery itself, and not of when it begins. */
+/** A fault of the delivery itself, not of its start time. */
 type FaultUnderWay = Exclude<DeliveryFault, { kind: "delay" | "hang" }>;
 
 /** A delivery that has begun. */
@@ -22,23 +22,23 @@ interface UnderWay {
   readonly ended: Promise<void>;
 }
 
-/** The deliveries of an account that are under way. */
+/** The running deliveries of an account. */
 export class Deliveries {
   readonly #account: Account;
   readonly #agenda: Agenda;
   readonly #signer = new Signer();
   readonly #underWay = new Set<UnderWay>();
   #begun = 0;
-  /** Deliveries set out in the order they begin, however long it takes to sign them. */
+  /** Requests are sent in the order in which deliveries begin, however long signing takes. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** Makes an empty set; an agenda tells when one is out of its time. */
+  /** Makes an empty set; the agenda ends deliveries that exceed their time. */
   constructor(account: Account, agenda: Agenda) {
     this.#account = account;
     this.#agenda = agenda;
   }
 
-  /** How many are under way. */
+  /** How many are running. */
   get size(): number {
     return this.#underWay.size;
   }
@@ -48,7 +48,7 @@ export class Deliveries {
     return this.#begun;
   }
 
-  /** Begins one. `onResult` is called with what comes of it, and `onEnd` when it is no longer under way. */
+  /** Begins one. `onResult` is called with its result, and `onEnd` when it no longer runs. */
   begin(
     message: MessageRecord,
     fault: FaultUnderWay | undefined,
@@ -68,12 +68,15 @@ export class Deliveries {
     this.#underWay.add(delivery);
   }
 
-  /** Resolves when those that are under way now have ended. */
+  /** Resolves when the deliveries that run now have ended. */
   async ended(): Promise<void> {
     await Promise.all([...this.#underWay].map(({ ended }) => ended));
   }
 
-  /** Resolves when those that are under way now have set out, and those out of their time have ended. */
+  /**
+   * Resolves when the deliveries that run now have sent their requests, and those over their time limit have
+   * ended.
+   */
   async setOut(): Promise<void> {
     await Promise.all(
       [...this.#underWay].map(({ controller, setOut, ended }) =>

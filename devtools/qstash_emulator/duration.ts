@@ -15,7 +15,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 /** A day, in milliseconds. */
 export const DAY_MS: number = 86_400_000;
 
-/** Reads a duration as milliseconds; undefined for what is none. A number needs its unit. */
+/** Reads a duration as milliseconds; undefined for any other text. A number needs its unit. */
 export function durationMs(text: string): number | undefined {
   let read = 0;
   let ms = 0;

@@ -17,7 +17,7 @@ import { OverQuota, rateLimited, type RateLimitKind } from "./quota.ts";
 import { INVALID_TOKEN, json, Refusal } from "./refusal.ts";
 import { readTarget } from "./target.ts";
 
-/** The variables by which QStash's clients know where it is, and who it is. */
+/** The environment variables with QStash's URL, token and signing keys. */
 export type QstashEnvironment = Readonly<
   Record<
     "QSTASH_URL" | "QSTASH_TOKEN" | "QSTASH_CURRENT_SIGNING_KEY" | "QSTASH_NEXT_SIGNING_KEY",
@@ -25,49 +25,52 @@ export type QstashEnvironment = Readonly<
   >
 >;
 
-/** An emulator of QStash: its API, and the deliveries that come of it. */
+/** An emulator of QStash: its API and its deliveries. */
 export interface QstashEmulator {
-  /** Answers a request to QStash's API. Needs no `this`, so it is a fetch handler as it is. */
+  /** Answers a request to QStash's API. It does not use `this`, so it can be passed as a fetch handler. */
   readonly fetch: (request: Request) => Promise<Response>;
-  /** The signing keys as they are now. */
+  /** The current signing keys. */
   readonly keys: QstashKeys;
-  /** The next key becomes the current one and a new one the next, as by `POST /v2/keys/rotate`. */
+  /**
+   * Rotates the keys: the next key becomes the current one, and a new key the next one, as by `POST
+   * /v2/keys/rotate`.
+   */
   rotateKeys(): QstashKeys;
   /** What a program needs to use this emulator at a URL, as environment variables. */
   env(url: string): QstashEnvironment;
   /**
-   * Delivers what is due now, with all that comes of it at once, and resolves when no delivery is under way.
+   * Makes the deliveries that are due now, and those that follow at once, and resolves when none is running.
    */
   settled(): Promise<void>;
-  /** Resolves when no message is left: each is delivered, given up or cancelled. */
+  /** Resolves when no message is left: each is delivered, dead-lettered or cancelled. */
   idle(): Promise<void>;
   /**
-   * Moves virtual time on and delivers what falls due on the way, each at its time. It waits for deliveries
-   * under way before it moves on; with `wait: false` it waits until they have set out, so that those that
-   * never end run out of their time.
+   * Advances virtual time and makes the deliveries that become due on the way, each at its time. It waits for
+   * running deliveries before it continues. With `wait: false` it only waits until their requests are sent,
+   * so that deliveries that never end reach their time limit.
    *
-   * @throws {AtlastError} `unsupported` if the clock is none of {@linkcode virtualClock}.
+   * @throws {AtlastError} `unsupported` if the clock was not made by {@linkcode virtualClock}.
    */
   advance(ms: number, options?: { readonly wait?: boolean }): Promise<void>;
   /**
-   * Moves virtual time on until no message is left, and returns by how many milliseconds.
+   * Advances virtual time until no message is left, and returns the number of milliseconds.
    *
-   * @param maxMs Where to stop at the latest; 30 days if not given.
+   * @param maxMs The most milliseconds to advance; by default 30 days.
    * @throws {AtlastError} `unsupported` as above; `timeout` if there are messages left at the end.
    */
   drain(maxMs?: number): Promise<number>;
-  /** Refuses the next requests to the API with 429, once if `times` is not given. */
+  /** Refuses the next requests to the API with 429: `times` of them, by default one. */
   rateLimit(kind: RateLimitKind, options?: { readonly times?: number }): void;
-  /** Ends what is under way; nothing is delivered after that. */
+  /** Ends running deliveries; nothing is delivered after that. */
   close(): Promise<void>;
 }
 
-/** What a burst limit says it allows: nobody says how much it is. */
+/** The burst limit that answers name; the real one is not documented. */
 const BURST_LIMIT = 100;
 
 /**
- * An emulator of QStash for development and tests, made after its documentation and its official
- * client. All is kept in memory.
+ * An emulator of QStash for development and tests, built from its documentation and its official client. It
+ * keeps everything in memory.
  *
  * @example A test in which no time passes and nothing leaves the process
  * ```ts ignore
@@ -204,7 +207,7 @@ class Emulator implements QstashEmulator {
     if (headerBytes > settings.assume.maxHeaderBytes) {
       throw new Refusal(431, "request headers too large");
     }
-    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    // Any web page knows the development tokens, and can do harm without reading an answer.
     if (isCrossSite(request.url, request.headers)) {
       throw new Refusal(403, "a page of another site may not use this");
     }

@@ -1,14 +1,15 @@
 /**
- * What makes deliveries happen: due messages are sent, and what came of it decides how they go on.
+ * Sends due messages, and decides by the result how each goes on. The emulator calls it after each API
+ * request and when its clock fires.
  *
  * @module
  */
 import type { Account } from "./account.ts";
-import { Agenda } from "./agenda.ts";
+import { Agenda } from "./timers.ts";
 import { isNonRetryable, noAnswer } from "./attempt.ts";
 import { callbackBody, callbackConfig } from "./callback.ts";
 import { Deliveries } from "./deliveries.ts";
-import { Lines } from "./lines.ts";
+import { Lines } from "./queues.ts";
 import type {
   AttemptResult,
   CallbackConfig,
@@ -19,19 +20,19 @@ import type {
 } from "./records.ts";
 import { retryDelayMs } from "./retry_time.ts";
 
-/** What a new message is made of. */
+/** The parts of a new message. */
 interface NewMessage extends MessageTarget {
   readonly config: MessageConfig;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly redacted: ReadonlyMap<string, string>;
   readonly kind?: MessageRecord["kind"];
-  /** The place in a queue that it shares with the message it comes from. */
+  /** The queue position that it shares with the message that it comes from. */
   readonly slot?: QueueSlot | null;
 }
 
 /** Delivers the messages of an account. */
 export class Engine {
-  /** What is to be done when, beside deliveries. */
+  /** Scheduled work other than deliveries. */
   readonly agenda: Agenda = new Agenda();
   readonly lines: Lines;
   readonly #account: Account;
@@ -41,7 +42,7 @@ export class Engine {
   #timer: { readonly atMs: number; readonly cancel: () => void } | null = null;
   #isClosed = false;
 
-  /** Makes an engine that does nothing until there is something due. */
+  /** Makes an engine that is idle until something is due. */
   constructor(account: Account) {
     this.#account = account;
     const { queues, flows, settings } = account;
@@ -56,7 +57,7 @@ export class Engine {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** Takes a message. */
+  /** Accepts a message. */
   accept(input: NewMessage): MessageRecord {
     const account = this.#account;
     const { config, queueName, kind = "message" } = input;
@@ -88,7 +89,7 @@ export class Engine {
     return message;
   }
 
-  /** Cancels a message; one that is being delivered, or waits for its retry, is cancelled when that ends. */
+  /** Cancels a message. If it is being delivered or waits for its retry, it is cancelled when that ends. */
   cancel(message: MessageRecord): void {
     if (message.state === "cancelled") return;
     const isActive = message.state === "active";
@@ -98,7 +99,7 @@ export class Engine {
     this.soon();
   }
 
-  /** Starts what may start now, and sees to it that the rest is started in time. */
+  /** Starts the deliveries that may start now, and sets the timer for the next ones. */
   pump(): void {
     if (this.#isClosed) return;
     const nowMs = this.#account.now();
@@ -109,13 +110,13 @@ export class Engine {
     this.wake();
   }
 
-  /** Has the clock look at once for what may start now, because something made room for it. */
+  /** Makes the clock check at once for deliveries that may start now, because capacity became free. */
   soon(): void {
     this.agenda.add(this.#account.now(), () => {});
     this.wake();
   }
 
-  /** Sets the timer for what is due next. */
+  /** Sets the timer for the next due time. */
   wake(): void {
     const nextAtMs = this.#isClosed ? undefined : this.nextAtMs;
     if (this.#timer?.atMs === nextAtMs) return;
@@ -130,7 +131,7 @@ export class Engine {
     this.#timer = { atMs: nextAtMs, cancel };
   }
 
-  /** Starts what is due, and waits until no delivery is under way. */
+  /** Starts due deliveries, and waits until none is running. */
   async settled(): Promise<void> {
     this.pump();
     while (this.#deliveries.size > 0) {
@@ -139,7 +140,7 @@ export class Engine {
     }
   }
 
-  /** Starts what is due, and waits until it has set out, and until what is out of time has ended. */
+  /** Starts due deliveries, and waits until their requests are sent and those over their time limit have ended. */
   async setOut(): Promise<void> {
     for (let begun = -1; begun !== this.#deliveries.begun;) {
       begun = this.#deliveries.begun;
@@ -154,7 +155,7 @@ export class Engine {
     await new Promise<void>((resolve) => this.#idle.push(resolve));
   }
 
-  /** Ends what is under way and starts nothing more. */
+  /** Ends running deliveries and starts no more. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.wake();

@@ -1,5 +1,5 @@
 /**
- * What happened to messages, newest first.
+ * The events of messages, newest first.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export class EventLog {
   #sequence = 0;
   readonly #retentionMs: number;
 
-  /** Makes a log that forgets after a time. */
+  /** Makes a log that deletes events after a time. */
   constructor(retentionMs: number) {
     this.#retentionMs = retentionMs;
   }
@@ -55,12 +55,12 @@ export class EventLog {
   }
 }
 
-/** Where an event stands: its time, and its number among those of the same time. */
+/** The position of an event: its time, and its number among those of the same time. */
 function position({ timeMs, sequence }: EventRecord): bigint {
   return BigInt(timeMs) * STEPS + BigInt(sequence) % STEPS;
 }
 
-/** A cursor of ours, or a time in Unix milliseconds, as the client's documentation starts with. */
+/** A cursor of the emulator, or a time in Unix milliseconds, with which the client's documentation begins. */
 function readCursor(text: string): bigint | null {
   if (!/^\d{1,24}$/.test(text)) return null;
   const number = BigInt(text);

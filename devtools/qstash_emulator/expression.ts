@@ -1,10 +1,10 @@
 /**
- * The expressions of `Upstash-Retry-Delay`: arithmetic on `retried`, which gives milliseconds.
+ * The expressions of `Upstash-Retry-Delay`: arithmetic on `retried`, with a result in milliseconds.
  *
  * @module
  */
 
-/** What an expression gives for a number of retries. */
+/** The result of an expression for a number of retries. */
 export type Expression = (retried: number) => number;
 
 const FUNCTIONS: Readonly<Record<string, (...values: number[]) => number>> = {
@@ -30,10 +30,10 @@ const ARITY: Readonly<Record<string, number>> = {
   round: 1,
 };
 
-/** A longer one is refused: it is read by recursion, and nobody means it. */
+/** A longer one is refused, because expressions are read by recursion. */
 const MAX_LENGTH = 1000;
 
-/** Reads an expression; undefined for what is none. */
+/** Reads an expression; undefined for any other text. */
 export function parseExpression(text: string): Expression | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const tokens = text.match(/\d+(?:\.\d+)?|[a-z]+|[-+*/%(),]|\S/g) ?? [];

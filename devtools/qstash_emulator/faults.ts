@@ -1,5 +1,5 @@
 /**
- * What can go wrong on purpose, on the way to a destination and on the way to QStash.
+ * Faults that a test injects into deliveries and into requests to the API.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export interface DeliveryAttempt {
   readonly kind: "message" | "callback" | "failure_callback";
 }
 
-/** What becomes of an attempt to deliver. */
+/** A fault of an attempt to deliver. */
 export type DeliveryFault =
   /** It never reaches its destination. */
   | { readonly kind: "request_lost" }
@@ -30,7 +30,7 @@ export type DeliveryFault =
   | { readonly kind: "delay"; readonly delayMs: number }
   /** It is not answered until its time is up. */
   | { readonly kind: "hang" }
-  /** It is answered by someone on the way. */
+  /** An intermediary answers it. */
   | {
     readonly kind: "answer";
     readonly status: number;
@@ -48,13 +48,13 @@ export interface ApiRequest {
   readonly count: number;
 }
 
-/** What becomes of a request to the API. */
+/** A fault of a request to the API. */
 export type ApiFault =
   /** It never arrives: `fetch` rejects, and a server ends the connection. */
   | { readonly kind: "request_lost" }
   /** It arrives and has its effect, and its answer is lost. */
   | { readonly kind: "answer_lost" }
-  /** It is answered by this, and has no effect. */
+  /** It gets this answer, and has no effect. */
   | {
     readonly kind: "answer";
     readonly status: number;
@@ -66,17 +66,17 @@ export type ApiFault =
 export interface BatchItem {
   /** Its destination. */
   readonly destination: string;
-  /** Its place in the batch, from 0. */
+  /** Its index in the batch, from 0. */
   readonly index: number;
 }
 
-/** The faults of an emulator. Each is asked every time and answers nothing for "no fault". */
+/** The faults of an emulator. Each function is called every time, and returns undefined for "no fault". */
 export interface QstashFaults {
-  /** Asked before each attempt to deliver. */
+  /** Called before each attempt to deliver. */
   readonly delivery?: (attempt: DeliveryAttempt) => DeliveryFault | undefined;
-  /** Asked before each request to the API. */
+  /** Called before each request to the API. */
   readonly api?: (request: ApiRequest) => ApiFault | undefined;
-  /** Asked for each item of a batch: the text of an error to answer instead of publishing it. */
+  /** Called for each item of a batch: returns the text of an error to answer instead of publishing it. */
   readonly batchItem?: (item: BatchItem) => string | undefined;
 }
 
@@ -87,7 +87,7 @@ export interface SeededFaultsOptions {
   /** The part of attempts that fail, from 0 to 1. */
   readonly rate: number;
   /**
-   * What may become of those, each as likely.
+   * The kinds of faults, with equal probability.
    *
    * @default lost requests and lost answers
    */
@@ -95,8 +95,8 @@ export interface SeededFaultsOptions {
 }
 
 /**
- * Faults by chance. They hang on the seed, the destination, the retry and how many such there were
- * before, and not on the order in which other destinations are reached.
+ * Random faults. They depend on the seed, the destination, the retry and the number of earlier such attempts,
+ * and not on the order in which other destinations are reached.
  */
 export function seededFaults(
   options: SeededFaultsOptions,

@@ -6,7 +6,7 @@
 import type { MessageRecord } from "./records.ts";
 import { Refusal } from "./refusal.ts";
 
-/** What a filter may ask of a message; each value is a reason to match. */
+/** The fields that a filter may test; a message matches if one of the values of a field does. */
 const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly unknown[]>> = {
   messageId: ({ id }) => [id],
   messageIds: ({ id }) => [id],
@@ -22,7 +22,7 @@ const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly u
   callerIp: ({ config }) => [config.callerIp],
 };
 
-/** Whether a message is asked for by all keys of a query that are about messages. */
+/** Whether a message matches all keys of a query that are about messages. */
 export function matchesMessage(message: MessageRecord, query: URLSearchParams): boolean {
   return Object.entries(OF_MESSAGE).every(([key, valuesOf]) => {
     const wanted = listOf(query, key);
@@ -43,9 +43,9 @@ export function listOf(query: URLSearchParams, key: string): string[] {
 }
 
 /**
- * `count`, kept within what a page holds.
+ * `count`, limited to the size of a page.
  *
- * @throws {Refusal} 400 for what is no number.
+ * @throws {Refusal} 400 for text that is not a number.
  */
 export function countOf(query: URLSearchParams, most: number): number {
   return Math.max(1, Math.min(most, number(query, "count", most)));

@@ -9,7 +9,7 @@ import type { FlowControl } from "./records.ts";
 export class FlowRecord {
   /** The key. */
   readonly key: string;
-  /** Whether nothing of it is delivered. */
+  /** Whether its deliveries are paused. */
   isPaused = false;
   #parallelism: number | undefined;
   #rate: number | undefined;
@@ -26,7 +26,7 @@ export class FlowRecord {
     this.#periodStartMs = nowMs;
   }
 
-  /** A message brings limits with it, which replace those of messages before it unless they are pinned. */
+  /** A message sets limits, which replace those of earlier messages unless they are pinned. */
   configure({ parallelism, rate, periodSeconds }: FlowControl): void {
     if (!this.#isPinnedParallelism) this.#parallelism = parallelism;
     if (!this.#isPinnedRate) {
@@ -35,7 +35,7 @@ export class FlowRecord {
     }
   }
 
-  /** Keeps limits whatever messages bring. */
+  /** Pins limits, so that messages do not change them. */
   pin(limits: { parallelism?: number; rate?: number; periodSeconds?: number }): void {
     if (limits.parallelism !== undefined) {
       this.#parallelism = limits.parallelism;
@@ -47,7 +47,7 @@ export class FlowRecord {
     this.#isPinnedRate = true;
   }
 
-  /** Lets messages bring limits again. */
+  /** Lets messages set limits again. */
   unpin(which: { parallelism: boolean; rate: boolean }): void {
     if (which.parallelism) this.#isPinnedParallelism = false;
     if (which.rate) this.#isPinnedRate = false;
@@ -65,7 +65,7 @@ export class FlowRecord {
     return this.#rate === undefined || this.#countAt(nowMs) < this.#rate;
   }
 
-  /** When the rate lets one through; undefined if something else is in the way, or nothing. */
+  /** When the rate allows the next one; undefined if another limit blocks it, or none. */
   opensAtMs(nowMs: number): number | undefined {
     if (this.isPaused || this.#isCrowded() || this.mayStart(nowMs)) return undefined;
     return this.#periodStartMs + this.#periodSeconds * 1000;
@@ -83,7 +83,7 @@ export class FlowRecord {
     this.#active -= 1;
   }
 
-  /** What the API shows of it. */
+  /** Its fields in the API. */
   shown(waitListSize: number, nowMs: number): Record<string, unknown> {
     return {
       flowControlKey: this.key,

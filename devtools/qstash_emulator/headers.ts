@@ -1,11 +1,11 @@
 /**
- * HTTP headers between what is published, what is shown and what is delivered.
+ * Converts HTTP headers between published, displayed and delivered form.
  *
  * @module
  */
 import type { HeaderMap } from "./records.ts";
 
-/** Headers of one connection, and what HTTP itself sets: never those of a message. */
+/** Headers of one connection, and those that HTTP itself sets: they never belong to a message. */
 const NOT_FORWARDED: ReadonlySet<string> = new Set([
   "connection",
   "content-length",
@@ -29,7 +29,7 @@ export function canonicalName(name: string): string {
   );
 }
 
-/** The headers that a message carries, from those of a request; `prefix` is cut off, in lower case. */
+/** The headers that a message carries, from those of a request; `prefix`, in lower case, is removed. */
 export function forwardedHeaders(
   headers: Iterable<readonly [string, string]>,
   prefix: string,

@@ -1,8 +1,8 @@
 /**
  * An emulator of QStash, for development and for tests.
  *
- * In a test it lives in the process, with a clock that the test moves; in development it is a server:
- * `deno run -A jsr:@atlast/bus/qstash/emulator`.
+ * In a test it runs in the process, with a clock that the test advances. In development it is a server: `deno
+ * run -A jsr:@atlast/bus/qstash/emulator`.
  *
  * @module
  */
@@ -26,9 +26,9 @@ export type { RateLimitKind } from "./quota.ts";
 export { type QstashServer, type QstashServerOptions, serveQstashEmulator } from "./server.ts";
 export type { Clock } from "../../core/ports/platform.ts";
 
-// In a bundle the entry point is another one, whatever it has taken in.
+// In a bundle another module is the entry point.
 if (import.meta.main && /\/qstash_emulator\/mod\.[jt]s$/.test(import.meta.url)) {
-  // Only here: the emulator itself needs neither arguments nor a process.
+  // Imported only here: the emulator itself needs neither arguments nor a process.
   const { runAsProcess } = await import("../server/program.ts");
   const { PROGRAM } = await import("./command_line.ts");
   await runAsProcess(PROGRAM);

@@ -1,5 +1,5 @@
 /**
- * What an emulator takes, and what it makes of it.
+ * The options of an emulator, and their defaults.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import type { QstashFaults } from "./faults.ts";
 import { QSTASH_PLANS, type QstashLimits, type QstashPlan } from "./plans.ts";
 import type { QstashState } from "./records.ts";
 
-/** The two keys that signatures are made with and checked against. */
+/** The two signing keys. */
 export interface QstashKeys {
   /** The key that signs. */
   readonly current: string;
@@ -19,11 +19,11 @@ export interface QstashKeys {
   readonly next: string;
 }
 
-/** Something that happened to a message; never with a body or a header of it. */
+/** An event of a message, without its body and headers. */
 export interface QstashEvent {
   /** When, in Unix milliseconds. */
   readonly atMs: number;
-  /** What the message came to. */
+  /** The new state of the message. */
   readonly state: QstashState;
   /** The id of the message. */
   readonly messageId: string;
@@ -33,14 +33,14 @@ export interface QstashEvent {
   readonly kind: "message" | "callback" | "failure_callback";
   /** How often it had been retried. */
   readonly retried: number;
-  /** The status of the answer; 0 for none. Only after an attempt. */
+  /** The status of the answer; 0 for none. Only for an attempt. */
   readonly status?: number;
 }
 
 /** What {@linkcode createQstashEmulator} takes. */
 export interface QstashEmulatorOptions {
   /**
-   * The token that clients show.
+   * The token that clients send.
    *
    * @default that of the official development server
    */
@@ -58,13 +58,13 @@ export interface QstashEmulatorOptions {
    */
   readonly signingKeys?: QstashKeys;
   /**
-   * How destinations are reached, such as an app in this process.
+   * Sends requests to destinations, such as an app in this process.
    *
    * @default the platform's `fetch`
    */
   readonly fetch?: (request: Request) => Response | Promise<Response>;
   /**
-   * Where the time is from. One of {@linkcode virtualClock} stands still until it is advanced.
+   * The source of the time. A {@linkcode virtualClock} changes only when it is advanced.
    *
    * @default the platform's clock
    */
@@ -76,7 +76,7 @@ export interface QstashEmulatorOptions {
    */
   readonly random?: () => number;
   /**
-   * Whose limits hold.
+   * The plan whose limits apply.
    *
    * @default "payg"
    */
@@ -84,12 +84,12 @@ export interface QstashEmulatorOptions {
   /** Limits that differ from the plan's. */
   readonly limits?: Partial<QstashLimits>;
   /**
-   * What goes wrong.
+   * Injected faults.
    *
-   * @default nothing
+   * @default none
    */
   readonly faults?: QstashFaults;
-  /** How it behaves where the documentation leaves it open. */
+  /** How it behaves where the documentation does not specify it. */
   readonly assume?: Partial<QstashAssumptions>;
   /**
    * The region that deliveries name.
@@ -98,12 +98,12 @@ export interface QstashEmulatorOptions {
    */
   readonly region?: "EU-CENTRAL-1" | "US-EAST-1";
   /**
-   * The address that publishers seem to have.
+   * The address that publishers appear to have.
    *
    * @default "127.0.0.1"
    */
   readonly callerIp?: string;
-  /** Told of everything that happens to messages. */
+  /** Called with each event of a message. */
   readonly onEvent?: (event: QstashEvent) => void;
 }
 
@@ -154,7 +154,7 @@ export function readOptions(options: QstashEmulatorOptions): Settings {
   return {
     token: options.token ?? DEV_TOKEN,
     readOnlyToken: options.readOnlyToken ?? null,
-    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    // Called as a plain function: Workers refuse a `fetch` that is called as a method.
     fetch: options.fetch ?? ((request) => fetch(request)),
     clock: options.clock ?? REAL_TIME,
     random: options.random ?? Math.random,

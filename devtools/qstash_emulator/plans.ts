@@ -1,5 +1,5 @@
 /**
- * What each of QStash's plans allows.
+ * The limits of QStash's plans.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { DAY_MS } from "./duration.ts";
 /** The plans of QStash. */
 export type QstashPlan = "free" | "payg" | "fixed_1m" | "fixed_10m";
 
-/** The limits of a plan; `Infinity` for what has none. */
+/** The limits of a plan; `Infinity` for none. */
 export interface QstashLimits {
   /** The most messages published in a day, by UTC. */
   readonly messagesPerDay: number;
@@ -32,7 +32,7 @@ export interface QstashLimits {
   readonly endpoints: number;
   /** The highest parallelism of one queue. */
   readonly queueParallelism: number;
-  /** The most deliveries under way at once. */
+  /** The most concurrent deliveries. */
   readonly parallelism: number;
   /** The highest `Upstash-Retries`. */
   readonly maxRetries: number;
@@ -57,7 +57,7 @@ const PAYG: QstashLimits = {
   maxRetries: 999,
 };
 
-/** The limits of each plan, as published in 2026; where a page says "custom", those of the plan below. */
+/** The limits of each plan, as published in 2026; if a page says "custom", those of the next lower plan. */
 export const QSTASH_PLANS: Readonly<Record<QstashPlan, QstashLimits>> = {
   free: {
     messagesPerDay: 1000,

@@ -1,5 +1,5 @@
 /**
- * Requests that are answered by 429: over the quota of a day, or because a test wants it.
+ * Requests that are answered with 429: over the quota of a day, or on request of a test.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export class DailyQuota {
   /**
    * Counts messages.
    *
-   * @throws {OverQuota} And then none is counted.
+   * @throws {OverQuota} Then none is counted.
    */
   spend(count: number, nowMs: number): void {
     const day = Math.floor(nowMs / DAY_MS);
@@ -53,7 +53,7 @@ export class DailyQuota {
   }
 }
 
-/** An answer to a request that comes too soon, as the official client tells them apart. */
+/** An answer to a request over a limit, in the form that the official client recognises. */
 export function rateLimited(kind: RateLimitKind, limit: number, resetSeconds: number): Response {
   const response = json({ error: `Exceeded ${kind} rate limit` }, 429);
   const set = (name: string, value: number) => response.headers.set(name, String(value));

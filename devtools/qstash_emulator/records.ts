@@ -1,5 +1,5 @@
 /**
- * What an account of QStash holds.
+ * The records of a QStash account.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export interface FlowControl {
   readonly periodSeconds: number;
 }
 
-/** How often and how soon something is retried. */
+/** The retries of a message: their number and their delay. */
 export interface RetryRule {
   readonly maxRetries: number;
   readonly expression?: Expression;
@@ -29,10 +29,10 @@ export interface CallbackConfig {
   readonly retry: RetryRule;
 }
 
-/** Headers as QStash shows them: by their canonical names. */
+/** Headers as QStash displays them: by their canonical names. */
 export type HeaderMap = Readonly<Record<string, readonly string[]>>;
 
-/** What of a message the API does not show. */
+/** The parts of a message that the API hides. */
 export interface Redaction {
   readonly body: boolean;
   readonly allHeaders: boolean;
@@ -40,7 +40,7 @@ export interface Redaction {
   readonly headers: ReadonlySet<string>;
 }
 
-/** What a request to publish says of its message, whatever it is sent to. */
+/** The configuration of a message in a publish request, for any destination. */
 export interface MessageConfig {
   readonly method: string;
   readonly header: HeaderMap;
@@ -68,29 +68,29 @@ export interface MessageTarget {
   readonly scheduleId?: string;
 }
 
-/** A message that is neither delivered nor given up. */
+/** A message that is neither delivered nor dead-lettered. */
 export interface MessageRecord extends MessageTarget {
   readonly id: string;
-  /** The order in which messages were taken. */
+  /** Its number in the order of acceptance. */
   readonly sequence: number;
   readonly kind: "message" | "callback" | "failure_callback";
   readonly config: MessageConfig;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly createdAtMs: number;
   readonly notBeforeMs: number;
-  /** Hashes that stand for what is redacted: of the body by "", of headers by their names. */
+  /** Hashes in place of redacted parts: of the body by "", of headers by their names. */
   readonly redacted: ReadonlyMap<string, string>;
-  /** What its queue waits for before the next one; shared with the callbacks. */
+  /** Its queue position; shared with its callbacks. */
   readonly slot: QueueSlot | null;
   retried: number;
   state: "waiting" | "active" | "cancelled";
   /** Whether a fault has been chosen for the coming attempt. */
   faultChosen: boolean;
-  /** Takes it off the agenda. */
+  /** Removes it from the agenda. */
   unschedule: () => void;
 }
 
-/** A place in a queue. It is given back when the message and its callbacks are all done with. */
+/** A position in a queue. It is released when the message and its callbacks have all finished. */
 export interface QueueSlot {
   readonly queueName: string;
   readonly sequence: number;
@@ -98,7 +98,7 @@ export interface QueueSlot {
   admitted: boolean;
 }
 
-/** A message that was given up. */
+/** A dead-lettered message. */
 export interface DlqRecord {
   readonly dlqId: string;
   readonly message: MessageRecord;
@@ -106,7 +106,7 @@ export interface DlqRecord {
   readonly result: AttemptResult;
 }
 
-/** What came of an attempt. */
+/** The result of an attempt. */
 export interface AttemptResult {
   /** 0 if there was no answer. */
   readonly status: number;
@@ -131,7 +131,7 @@ export interface UrlGroupRecord {
   readonly createdAtMs: number;
   updatedAtMs: number;
   readonly endpoints: { url: string; name?: string }[];
-  /** Headers for all its messages that do not bring their own. */
+  /** Default headers of its messages. */
   headers: ReadonlyMap<string, string>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the API shows in place of what a message has asked to hide.
+ * Hashes that the API shows in place of redacted parts of a message.
  *
  * @module
  */
@@ -11,7 +11,7 @@ function hidesHeader({ redaction }: MessageConfig, name: string): boolean {
   return redaction !== undefined && (redaction.allHeaders || redaction.headers.has(name));
 }
 
-/** What stands for each part that a message hides: the body by "", headers by their names. */
+/** The hash of each part that a message hides: the body by "", headers by their names. */
 export async function redactedParts(
   config: MessageConfig,
   body: Uint8Array<ArrayBuffer>,

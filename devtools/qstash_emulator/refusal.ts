@@ -1,10 +1,10 @@
 /**
- * Answers of the API that refuse something.
+ * The error answers of the API.
  *
  * @module
  */
 
-/** A request that is refused; the text is what QStash answers as `error`. */
+/** A refused request; the message is QStash's `error`. */
 export class Refusal extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "Refusal";
@@ -18,17 +18,17 @@ export class Refusal extends Error {
   }
 }
 
-/** What QStash answers for a token that it does not know. */
+/** QStash's answer for an unknown token. */
 export const INVALID_TOKEN = "unable to authenticate: invalid token";
 
-/** What QStash answers for a destination that is no URL and no URL group. */
+/** QStash's answer for a destination that is neither a URL nor a URL group. */
 export const INVALID_SCHEME =
   "invalid destination url: endpoint has invalid scheme, add http:// or https://";
 
-/** What QStash answers for a deduplication id with a colon. */
+/** QStash's answer for a deduplication id with a colon. */
 export const COLON_IN_DEDUPLICATION_ID = "DeduplicationId cannot contain ':'";
 
-/** A name that QStash takes for a queue, a URL group or a schedule. */
+/** A name that QStash accepts for a queue, a URL group or a schedule. */
 const NAME = /^[A-Za-z0-9._-]{1,256}$/;
 
 /** Checks the name of a queue, a URL group or a schedule. */
@@ -48,7 +48,7 @@ export function json(value: unknown, status = 200): Response {
   });
 }
 
-/** An answer without a body: what the client does not read. */
+/** An answer without a body, which the client does not read. */
 export function done(): Response {
   return new Response(null, { status: 200 });
 }

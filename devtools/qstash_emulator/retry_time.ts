@@ -1,12 +1,12 @@
 /**
- * When a failed delivery is tried again.
+ * Decides when a failed delivery is retried.
  *
  * @module
  */
 import { DAY_MS, durationMs } from "./duration.ts";
 import type { Expression } from "./expression.ts";
 
-/** The headers by which a destination says when to come again, in the order they are asked. */
+/** The headers with which a destination names the time of the next attempt, in the order of their priority. */
 const RESET_HEADERS = [
   "retry-after",
   "x-ratelimit-reset",
@@ -23,8 +23,8 @@ export function backoffMs(retry: number): number {
 }
 
 /**
- * What a destination asked for, in milliseconds from now: seconds, a date, or a duration such as `6m5s`.
- * Undefined if it asked for nothing, or for more than a day, which QStash does not follow.
+ * The delay that a destination asked for, in milliseconds: seconds, a date, or a duration such as `6m5s`.
+ * Undefined if it asked for none, or for more than a day, which QStash ignores.
  */
 function requestedDelayMs(headers: Headers, nowMs: number): number | undefined {
   for (const name of RESET_HEADERS) {
@@ -35,7 +35,7 @@ function requestedDelayMs(headers: Headers, nowMs: number): number | undefined {
   return undefined;
 }
 
-/** What decides about the next attempt. */
+/** The inputs for the time of the next attempt. */
 interface RetryChoice {
   /** The headers of the answer; none if there was no answer. */
   readonly headers: Headers;
@@ -43,7 +43,7 @@ interface RetryChoice {
   readonly retried: number;
   /** The message's own expression. */
   readonly expression: Expression | undefined;
-  /** Who wins where both the answer and the message say something. */
+  /** Which one is used if both the answer and the message name a time. */
   readonly precedence: "header" | "expression";
   /** Unix time in milliseconds. */
   readonly nowMs: number;

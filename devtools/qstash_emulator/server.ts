@@ -1,5 +1,5 @@
 /**
- * An emulator behind a real HTTP server.
+ * An emulator with an HTTP server.
  *
  * @module
  */
@@ -15,7 +15,7 @@ export interface QstashServerOptions extends QstashEmulatorOptions {
    */
   readonly port?: number;
   /**
-   * The address to listen at.
+   * The address to listen on.
    *
    * @default "127.0.0.1"
    */
@@ -28,22 +28,22 @@ export interface QstashServer {
   readonly url: string;
   /** The emulator behind it. */
   readonly emulator: QstashEmulator;
-  /** Ends the server and whatever is under way. */
+  /** Ends the server and running deliveries. */
   close(): Promise<void>;
 }
 
-/** How many bytes of headers the server reads: more than the emulator takes, so that it is what refuses. */
+/** How many bytes of headers the server reads: more than the emulator allows, so that the emulator refuses them. */
 const MAX_HEADER_BYTES = 1024 * 1024;
 
 /**
  * Starts an emulator as a server, on Deno, Node and Bun alike.
  *
- * @throws {AtlastError} `invalid_option`, or what the system says of a port that is taken.
+ * @throws {AtlastError} `invalid_option`, or the system's error for a port that is taken.
  */
 export async function serveQstashEmulator(
   options: QstashServerOptions = {},
 ): Promise<QstashServer> {
-  // Only here: the emulator itself needs no server, and runs where there is no node:http.
+  // Imported only here: the emulator itself needs no server, and runs on platforms without node:http.
   const { serve } = await import("../server/serve.ts");
   const { port = 0, hostname = "127.0.0.1" } = options;
   const emulator = createQstashEmulator(options);

@@ -1,14 +1,14 @@
 /**
- * The JWT that signs a delivery.
+ * Signs deliveries with a JWT, as QStash does.
  *
  * @module
  */
 import { sha256, toBase64Url } from "./ids.ts";
 
-/** How long a signature holds, in seconds. */
+/** How long a signature is valid, in seconds. */
 const LIFETIME_SECONDS = 300;
 
-/** What a signature says. */
+/** The content of a signature. */
 interface Claims {
   /** The signing key. */
   readonly key: string;
@@ -26,7 +26,7 @@ interface Claims {
 
 /** Makes the values of `Upstash-Signature`. */
 export class Signer {
-  /** Importing a key costs as much as signing, and it changes by rotation alone. */
+  /** Importing a key costs as much as signing, and the key only changes at a rotation. */
   #imported: { readonly text: string; readonly key: Promise<CryptoKey> } | null = null;
 
   /** Signs a delivery. */

@@ -1,23 +1,23 @@
 /**
- * The path of a request to the API, which may hold a whole URL.
+ * Parses the path of a request to the API, which may contain a whole URL.
  *
  * @module
  */
 
-/** Where a request goes. */
+/** The parsed path of a request. */
 export interface Target {
   /** The path up to a destination, as segments: `/v2/publish` or `/v2/enqueue/<queue>`. */
   readonly path: string;
-  /** What follows in a path that takes a destination, with the destination's own query. */
+  /** The rest of a path with a destination, including the destination's own query. */
   readonly destination: string | null;
-  /** The query, but for what belongs to the destination. */
+  /** The query, except for the part that belongs to the destination. */
   readonly query: URLSearchParams;
 }
 
 /**
- * Takes a URL apart as it was sent. The path is never normalised: in `/v2/publish/https://a.example//b`
- * the slashes belong to the destination. So does the query, but for `qstash_token` and what begins with
- * `upstash-`, which say how to publish.
+ * Parses a URL as it was sent. The path is never normalised: in `/v2/publish/https://a.example//b` the
+ * slashes belong to the destination. So does the query, except for `qstash_token` and parameters that begin
+ * with `upstash-`, which configure the publish.
  */
 export function readTarget(url: string): Target {
   const sent = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, "").replace(/#.*$/s, "");
@@ -40,7 +40,7 @@ export function readTarget(url: string): Target {
   };
 }
 
-/** `/v2/schedules/<id>` and what is done with one, beside `/v2/schedules/<destination>`. */
+/** `/v2/schedules/<id>` and its actions, as opposed to `/v2/schedules/<destination>`. */
 function isScheduleRoute(path: string, rest: string): boolean {
   return path === "/v2/schedules" && /^[A-Za-z0-9._-]+\/(pause|resume)$/.test(rest);
 }

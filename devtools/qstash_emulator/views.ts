@@ -1,5 +1,5 @@
 /**
- * What the API shows of what an account holds. JSON leaves out what is undefined.
+ * The JSON of an account's records in the API. Undefined fields are left out.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type {
 /** A JSON object. */
 type Shown = Record<string, unknown>;
 
-/** What stands for hidden parts: of the body by "", of headers by their names. */
+/** The hashes of hidden parts: of the body by "", of headers by their names. */
 type Redacted = ReadonlyMap<string, string>;
 
 /** A message. */
@@ -70,7 +70,7 @@ export function shownSchedule(schedule: ScheduleRecord): Shown {
 /** An event. */
 export function shownEvent({ timeMs, state, message, nextDeliveryMs, result }: EventRecord): Shown {
   const { config, redacted } = message;
-  // Events show a header as one text, where messages show a list.
+  // In events a header is one text, in messages a list.
   const header = Object.entries(shownHeader(config, redacted))
     .map(([name, values]) => [name, values.join(", ")] as const);
   return {
@@ -133,7 +133,7 @@ function shownResult({ status, headers, body }: AttemptResult): Shown {
   };
 }
 
-/** Bytes as text under one name if they are UTF-8, else as base64 under another. */
+/** Bytes as text under one name if they are UTF-8, otherwise as base64 under another. */
 function shownBytes(name: string, bytes: Uint8Array): Shown {
   try {
     return { [name]: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };

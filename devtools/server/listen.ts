@@ -1,12 +1,12 @@
 /**
- * A server of `node:http` at a port of this machine.
+ * Lets a `node:http` server listen on a port of this machine.
  *
  * @module
  */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Where to listen. */
+/** The address to listen on. */
 export interface ServeOptions {
   /** The port; a free one for 0. */
   readonly port: number;
@@ -24,7 +24,7 @@ export interface ServeOptions {
   readonly maxHeaderBytes?: number;
 }
 
-/** What listens. */
+/** A listening server. */
 export interface Served {
   /** Its origin, without a slash at the end. */
   readonly url: string;
@@ -35,7 +35,7 @@ export interface Served {
 /**
  * Lets a server listen.
  *
- * @throws What the system says of a port that is taken or not allowed.
+ * @throws The system's error for a port that is taken or not allowed.
  */
 export async function listen(
   server: Server,

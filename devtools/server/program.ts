@@ -1,19 +1,19 @@
 /**
- * A local server as a program of the command line.
+ * Runs a local server as a command line program.
  *
  * @module
  */
 import process from "node:process";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 
-/** What a shell is told of arguments that cannot be used. */
+/** The exit code for invalid arguments. */
 const MISUSED = 2;
 
 /** A program. */
 export interface Program {
-  /** What `--help` prints, and what follows what is wrong with the arguments. */
+  /** The text of `--help`, which is also printed after an error in the arguments. */
   readonly usage: string;
-  /** Runs until it is asked to end; what it throws is for whoever typed the arguments. */
+  /** Runs until the process is asked to end. It throws errors in the arguments. */
   run(args: readonly string[]): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ async function runProgram(
   }
 }
 
-/** The port that an argument says. */
+/** The port of an argument. */
 export function portOf(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text);
   throw new Error(`Cannot listen on port ${text}: want a number up to 65535`);

@@ -1,5 +1,5 @@
 /**
- * A fetch handler behind a port of this machine, for servers of development and tests. It is made of
+ * Serves a fetch handler on a port of this machine, for servers of development and tests. It uses
  * `node:http`, which Deno, Bun and Node all have.
  *
  * @module
@@ -13,10 +13,10 @@ import { listen, type Served, type ServeOptions } from "./listen.ts";
 export type Handle = (request: Request) => Response | Promise<Response>;
 
 /**
- * Serves a fetch handler. One that rejects has its connection broken off, without an answer, which is how a
- * test loses one.
+ * Serves a fetch handler. If the handler rejects, the connection is closed without an answer, which tests use
+ * to lose an answer.
  *
- * @throws What the system says of a port that is taken or not allowed.
+ * @throws The system's error for a port that is taken or not allowed.
  */
 export function serve(handle: Handle, options: ServeOptions): Promise<Served> {
   const { maxHeaderBytes } = options;
@@ -34,7 +34,7 @@ async function answer(
 ): Promise<void> {
   const request = requestOf(incoming);
   const response = await handle(request);
-  // What a handler did not read must leave the connection, or its next request waits behind it.
+  // The unread rest of a body must be read from the connection, or its next request waits behind it.
   if (request.body !== null && !incoming.complete) {
     await request.body.pipeTo(new WritableStream());
   }

@@ -1,11 +1,11 @@
 /**
- * Counting what Upstash would bill: each command, each command of a pipeline or transaction, and each call
- * inside a script.
+ * Counts the commands that Upstash would bill: each command, each command of a pipeline or transaction, and
+ * each call inside a script.
  *
  * @module
  */
 
-/** What was billed since the proxy was made, or since the last {@linkcode Billed.reset}. */
+/** The billed commands since the proxy was made, or since the last {@linkcode Billed.reset}. */
 export interface Billed {
   /** All billed commands. */
   readonly total: number;
@@ -15,11 +15,11 @@ export interface Billed {
   readonly byCommand: Readonly<Record<string, number>>;
   /** HTTP requests that reached Redis; they are not billed. */
   readonly requests: number;
-  /** Begins again from nothing. */
+  /** Sets all counts to zero. */
   reset(): void;
 }
 
-/** What Upstash's price page names as free. */
+/** The commands that Upstash's price page lists as free. */
 const FREE = new Set(["AUTH", "INFO", "PING", "QUIT", "COMMAND"]);
 
 /** The proxy's own count. */
@@ -55,17 +55,17 @@ export class Counter implements Billed {
     this.#requests = 0;
   }
 
-  /** A request that is passed on. */
+  /** Counts a request that is passed on. */
   countRequest(): void {
     this.#requests += 1;
   }
 
-  /** A command that is passed on, whatever becomes of it. */
+  /** Counts a command that is passed on, whatever its result. */
   countCommand(name: string): void {
     this.#add(name, 1);
   }
 
-  /** The calls of a script, by name. */
+  /** Counts the calls of a script, by name. */
   countCalls(calls: ReadonlyMap<string, number>): void {
     for (const [name, count] of calls) this.#inScripts += this.#add(name, count);
   }

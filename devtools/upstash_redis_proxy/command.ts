@@ -1,21 +1,21 @@
 /**
- * A command as it came over REST, before anything is known of it.
+ * A command as received over REST, before any check.
  *
  * @module
  */
 
-/** One argument: text, or bytes that may be no text. */
+/** One argument: text, or bytes that may not be text. */
 export type Argument = string | Uint8Array;
 
 /** A command's name in upper case, and its arguments. */
 export interface RestCommand {
   /** Such as `SET`. */
   readonly name: string;
-  /** What follows the name. */
+  /** The arguments after the name. */
   readonly args: readonly Argument[];
 }
 
-/** A request that holds no command that can be read; the message is the answer's. */
+/** A request without a readable command; the message is the text of the answer. */
 export class SyntaxProblem extends Error {}
 
 const utf8 = new TextDecoder();

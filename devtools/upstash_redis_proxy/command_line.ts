@@ -9,10 +9,10 @@ import { endRequested, portOf, type Program } from "../server/program.ts";
 import { serve } from "../server/serve.ts";
 import { createRedisProxy } from "./redis_proxy.ts";
 
-/** Where it listens if nothing else is said. */
+/** The default port. */
 const DEFAULT_PORT = "8079";
 const DEFAULT_REDIS_URL = "redis://127.0.0.1:6379";
-/** No secret: it only listens on this machine if nothing else is said. */
+/** Not a secret: by default the proxy only listens on this machine. */
 const DEFAULT_TOKEN = "atlast_development_token";
 
 const USAGE = `Upstash's REST protocol before a Redis server, for development and tests.
@@ -24,7 +24,7 @@ const USAGE = `Upstash's REST protocol before a Redis server, for development an
   --read-only-token <token>  may only read; none if not given
 `;
 
-/** What the arguments say. */
+/** The parsed arguments. */
 interface Arguments {
   readonly redisUrl: string;
   readonly port: number;

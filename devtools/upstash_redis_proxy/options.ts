@@ -11,12 +11,12 @@ export const DEFAULT_MAX_REQUEST_BYTES: number = 10 * 1024 * 1024;
 export const DEFAULT_MAX_KEY_BYTES: number = 32 * 1024;
 /** How many entries of a stream one consumer may hold unacknowledged, as at Upstash. */
 export const DEFAULT_PENDING_LIMIT = 1000;
-/** How long a request waits for a Redis server that is not there just now, in milliseconds. */
+/** How long a request waits for an unavailable Redis server, in milliseconds. */
 export const DEFAULT_WAIT_MS = 5000;
 
 /** Options of {@linkcode createRedisProxy}. */
 export interface RedisProxyOptions {
-  /** Where the Redis server is, such as `redis://127.0.0.1:6379` or `rediss://user:password@host:6380/1`. */
+  /** The URL of the Redis server, such as `redis://127.0.0.1:6379` or `rediss://user:password@host:6380/1`. */
   readonly redisUrl: string;
   /** The token that may do everything. */
   readonly token: string;
@@ -39,8 +39,8 @@ export interface RedisProxyOptions {
    */
   readonly maxKeyBytes?: number;
   /**
-   * How many entries of a stream one consumer may have pending; null for no limit. It holds what is read by
-   * `XREADGROUP` outside of scripts.
+   * How many entries of a stream one consumer may have pending; null for no limit. It applies to `XREADGROUP`
+   * outside of scripts.
    *
    * @default 1_000
    */
@@ -52,28 +52,29 @@ export interface RedisProxyOptions {
    */
   readonly waitMs?: number;
   /**
-   * Whether the commands of a pipeline go to Redis one after the other, so that those of other requests come in
-   * between, as they may at Upstash. False is faster, and hides what rests on a pipeline being atomic.
+   * Whether the commands of a pipeline go to Redis one after the other, so that commands of other requests
+   * may run in between, as at Upstash. False is faster, but hides code that relies on an atomic pipeline.
    *
    * @default true
    */
   readonly interleavePipelines?: boolean;
   /**
-   * Whether `OK` inside an array stays as it is when strings are base64. The official client then reads it as the
-   * number 8. What Upstash does is not known. A program that is right under both never returns `OK` in an array.
+   * Whether `OK` inside an array stays as it is when strings are base64. The official client then reads it as
+   * the number 8. The behaviour of Upstash is not known. A program that is correct in both cases never
+   * returns `OK` in an array.
    *
    * @default false
    */
   readonly plainNestedOk?: boolean;
   /**
-   * Whether the calls inside scripts are counted, which needs the right to `INFO commandstats`.
+   * Whether calls inside scripts are counted. This requires the right to run `INFO commandstats`.
    *
    * @default true
    */
   readonly countScripts?: boolean;
 }
 
-/** Options with nothing left open. */
+/** Options with all defaults filled in. */
 export type CheckedOptions = Required<Omit<RedisProxyOptions, "readOnlyToken">> & {
   /** See {@linkcode RedisProxyOptions.readOnlyToken}. */
   readonly readOnlyToken: string | null;
@@ -82,7 +83,7 @@ export type CheckedOptions = Required<Omit<RedisProxyOptions, "readOnlyToken">> 
 /**
  * Fills in the defaults.
  *
- * @throws {AtlastError} `invalid_option`, naming the option and never its value when that is secret.
+ * @throws {AtlastError} `invalid_option`, with the name of the option, and never a secret value.
  */
 export function checkedOptions(options: RedisProxyOptions): CheckedOptions {
   const { redisUrl, token, readOnlyToken = null } = options;

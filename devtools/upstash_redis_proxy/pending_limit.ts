@@ -1,5 +1,5 @@
 /**
- * Upstash's limit of entries that one consumer of a stream may hold unacknowledged.
+ * Upstash's limit of pending entries for one consumer of a stream.
  *
  * @module
  */
@@ -7,19 +7,19 @@ import { type Argument, argumentText, type RestCommand } from "./command.ts";
 import type { RedisCall } from "./permissions.ts";
 import type { Reply } from "./reply.ts";
 
-/** What an `XREADGROUP` for new entries asks for. */
+/** The parsed arguments of an `XREADGROUP` for new entries. */
 interface Reading {
   readonly group: Argument;
   readonly consumer: Argument;
-  /** Null for all there are. */
+  /** Null for all entries. */
   readonly count: number | null;
-  /** The streams of which new entries are wanted. */
+  /** The streams that it reads new entries of. */
   readonly keys: readonly Argument[];
 }
 
 /**
- * The error for an `XREADGROUP` that could bring its consumer to the limit; null for one that cannot, and for
- * every other command.
+ * The error for an `XREADGROUP` after which its consumer could reach the limit; null for one that cannot, and
+ * for every other command.
  */
 export async function pendingProblem(
   command: RestCommand,

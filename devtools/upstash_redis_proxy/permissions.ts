@@ -1,20 +1,20 @@
 /**
- * What the read-only token may do: what Redis itself marks as reading.
+ * The permissions of the read-only token: commands that Redis itself marks as reading.
  *
  * @module
  */
 import { argumentText, type RestCommand } from "./command.ts";
 import type { Reply } from "./reply.ts";
 
-/** Runs a command and gives the reply. */
+/** Runs a command and returns the reply. */
 export type RedisCall = (command: RestCommand) => Promise<Reply>;
 
-/** They read, but Upstash refuses them to this token, because they go through all keys. */
+/** Reading commands that Upstash refuses to this token, because they scan all keys. */
 const TOO_WIDE = new Set(["KEYS", "SCAN"]);
-/** They touch no key, so Redis does not call them reading. */
+/** Commands without keys, which Redis does not mark as reading. */
 const HARMLESS = new Set(["PING", "ECHO", "TIME", "COMMAND"]);
 
-/** The commands that only read, as the server tells them once. */
+/** The reading commands; the server is asked once. */
 export class Permissions {
   #reading: Promise<ReadonlySet<string>> | null = null;
   readonly #call: RedisCall;

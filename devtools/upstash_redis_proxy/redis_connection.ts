@@ -5,17 +5,17 @@
  */
 import { Redis } from "ioredis";
 
-/** Why there is no answer; what Redis did with the command is not known then. */
+/** Why there is no answer. It is then unknown whether Redis ran the command. */
 export class NoRedis extends Error {}
 
-/** How long after a lost connection the next is tried. */
+/** How long to wait after a lost connection before the next attempt. */
 const RECONNECT_MS = 50;
 
-/** A client that connects when it is told to, and again whenever the connection is lost. */
+/** A client that connects on request, and again whenever the connection is lost. */
 export function redisClient(url: string): Redis {
   const redis = new Redis(url, {
     lazyConnect: true,
-    // What Upstash answers is in the shapes of RESP2.
+    // Upstash's answers have the shapes of RESP2.
     protocol: 2,
     stringNumbers: true,
     disableClientInfo: true,
@@ -25,7 +25,7 @@ export function redisClient(url: string): Redis {
     autoResendUnfulfilledCommands: false,
     retryStrategy: () => RECONNECT_MS,
   });
-  // Whoever asks next is told; without a listener ioredis would write to the console.
+  // The next request gets the error; without a listener ioredis would write to the console.
   redis.on("error", () => {});
   return redis;
 }
@@ -33,7 +33,7 @@ export function redisClient(url: string): Redis {
 /**
  * Resolves when the client is connected.
  *
- * @throws {NoRedis} When it is not within `waitMs`, or was closed.
+ * @throws {NoRedis} When it does not connect within `waitMs`, or was closed.
  */
 export async function connected(redis: Redis, waitMs: number): Promise<void> {
   if (redis.status === "ready") return;

@@ -1,6 +1,6 @@
 /**
- * Commands to the Redis server: one at a time, several at once as a transaction, and scripts with the calls
- * they made.
+ * Runs commands on the Redis server: one at a time, several as a transaction, and scripts with a count of
+ * their calls.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { runsScript } from "./script.ts";
 
 /** A reply, and the calls of the script if it was one. */
 export interface Ran {
-  /** What Redis answered. */
+  /** The reply of Redis. */
   readonly reply: Reply;
   /** How often the script called each command. */
   readonly calls: ReadonlyMap<string, number>;
@@ -23,8 +23,8 @@ export interface Ran {
 
 const NO_CALLS: ReadonlyMap<string, number> = new Map();
 /**
- * The server itself counts what scripts call. Read before and after a script, in one transaction with it, the
- * difference is exact, whoever else uses the server.
+ * The server counts the calls of scripts. The counts are read before and after a script, in one transaction
+ * with it, so the difference is exact even if others use the server.
  */
 const COUNTS: RestCommand = { name: "INFO", args: ["commandstats"] };
 const MULTI: RestCommand = { name: "MULTI", args: [] };
@@ -52,7 +52,8 @@ export class RedisLink {
     await this.#connected();
     if (!this.#isCounted(command)) return { reply: await this.#send(command), calls: NO_CALLS };
     const { own, replies } = await this.#transaction([command]);
-    // A script that Redis did not even take has its own error; the transaction's says less.
+    // A script that Redis did not accept has its own error, which is more specific than that of the
+    // transaction.
     return replies === null ? { reply: own[0]!, calls: NO_CALLS } : replies[0]!;
   }
 
@@ -72,7 +73,7 @@ export class RedisLink {
     return disconnected(this.#redis);
   }
 
-  /** Sends all at once, so that nothing of another request comes between. */
+  /** Sends all at once, so that no command of another request runs in between. */
   async #transaction(commands: readonly RestCommand[]): Promise<{
     own: readonly Reply[];
     replies: readonly Ran[] | null;
@@ -96,7 +97,7 @@ export class RedisLink {
     return this.#countScripts && runsScript(command);
   }
 
-  /** What Redis answers, errors among it. */
+  /** The replies of Redis, including errors. */
   async #send(command: RestCommand): Promise<Reply> {
     try {
       const sent = new Command(command.name, command.args.map(toRedis), { replyEncoding: null });
@@ -107,7 +108,7 @@ export class RedisLink {
     }
   }
 
-  /** One wait for all who ask meanwhile. */
+  /** All concurrent requests share one wait. */
   #connected(): Promise<void> {
     if (this.#redis.status === "ready") return Promise.resolve();
     this.#connecting ??= connected(this.#redis, this.#waitMs).finally(() => {

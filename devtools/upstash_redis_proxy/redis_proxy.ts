@@ -1,5 +1,5 @@
 /**
- * The proxy: requests of Upstash's REST protocol in, commands to a Redis server out.
+ * The proxy: it reads requests of Upstash's REST protocol, and sends their commands to a Redis server.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { isCrossSite } from "../../http/cross_site.ts";
 import { CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
 import { type Billed, Counter } from "./billed.ts";
 import { type RestCommand, SyntaxProblem } from "./command.ts";
-import { Gate } from "./gate.ts";
+import { Gate } from "./command_filter.ts";
 import { type CheckedOptions, checkedOptions, type RedisProxyOptions } from "./options.ts";
 import { NoRedis } from "./redis_connection.ts";
 import { type Ran, RedisLink } from "./redis_link.ts";
@@ -15,23 +15,23 @@ import { errorOf, type Reply } from "./reply.ts";
 import { readRestRequest, TOKEN_PARAMETER } from "./rest_request.ts";
 import { ChangedScripts, type OnItsWay } from "./script.ts";
 import { subscriptionOf, Subscriptions } from "./subscriptions.ts";
-import { writingOf } from "./writing.ts";
+import { writingOf } from "./response_encoding.ts";
 
-/** A proxy that speaks Upstash's REST protocol before one Redis server. */
+/** A proxy with Upstash's REST protocol in front of one Redis server. */
 export interface RedisProxy {
   /** Answers one request; never rejects. */
   fetch(request: Request): Promise<Response>;
-  /** What Upstash would have billed for the requests so far. */
+  /** The commands that Upstash would have billed so far. */
   readonly billed: Billed;
   /** Ends the connection to Redis. */
   close(): Promise<void>;
 }
 
-/** Names in the answer what was last written; the client sends it back so that it reads its own writes. */
+/** The sync token of the last write; the client sends it back so that it reads its own writes. */
 const SYNC_TOKEN = "upstash-sync-token";
 const METHODS = ["GET", "HEAD", "POST", "PUT"];
 
-/** An answer that is no result: its status and its error. */
+/** An error answer: its status and its error. */
 class Refusal extends Error {
   readonly status: number;
 
@@ -42,11 +42,12 @@ class Refusal extends Error {
 }
 
 /**
- * Makes a proxy that speaks Upstash's REST protocol before a Redis server, for development and tests. It
+ * Makes a proxy with Upstash's REST protocol in front of a Redis server, for development and tests. It
  * connects at the first request.
  *
- * It refuses what Upstash refuses, holds Upstash's limits, and counts what Upstash bills. It cannot change what
- * the Redis server itself does: a script that fails keeps the writes it made before.
+ * It refuses the commands that Upstash refuses, enforces Upstash's limits, and counts the commands that
+ * Upstash bills. It cannot change the behaviour of the Redis server: a script that fails keeps its earlier
+ * writes.
  *
  * @example
  * ```ts ignore
@@ -107,7 +108,7 @@ class Answerer {
 
   async #answerTo(request: Request): Promise<Answer> {
     if (!METHODS.includes(request.method)) throw new Refusal(405, "ERR method is not allowed");
-    // A page that anyone's browser shows knows the tokens of development, and needs no answer to do harm.
+    // Any web page knows the development tokens, and can do harm without reading an answer.
     if (isCrossSite(request.url, request.headers)) {
       throw new Refusal(403, "ERR a page of another site may not use this");
     }
@@ -157,7 +158,7 @@ class Answerer {
     return await Promise.all(prepared.map((run) => run()));
   }
 
-  /** Looks at a command, and gives what runs it; so that many can go to Redis at once. */
+  /** Checks a command, and returns a function that runs it, so that many can go to Redis at once. */
   async #prepared(command: RestCommand, isReadOnly: boolean): Promise<() => Promise<Reply>> {
     const problem = await this.#gate.problemOf(command, isReadOnly);
     if (problem !== null) return () => Promise.resolve(new Error(problem));
@@ -207,7 +208,7 @@ function refused(error: unknown): Answer {
   }
   if (error instanceof CostlyBody) return { status: 408, type, body: errorOf(error.message) };
   if (error instanceof SyntaxProblem) return { status: 400, type, body: errorOf(error.message) };
-  // What the server did with the command is not known, so this is no error of the command.
+  // It is unknown whether the server ran the command, so this is not an error of the command.
   if (error instanceof NoRedis) return { status: 503, type, body: errorOf(error.message) };
   return { status: 500, type, body: errorOf("ERR the proxy failed") };
 }

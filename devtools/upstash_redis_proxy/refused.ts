@@ -1,6 +1,6 @@
 /**
- * What Upstash refuses and a Redis server would do. A program that passes on the proxy must not rest on a
- * command that it will not have.
+ * The commands that Upstash refuses and a Redis server would run. The proxy refuses them, so that a program
+ * that works with the proxy also works with Upstash.
  *
  * @module
  */
@@ -10,25 +10,25 @@ function names(text: string): ReadonlySet<string> {
   return new Set(text.split(/\s+/));
 }
 
-/** There is no connection for these to block, to change or to belong to. */
+/** Commands that block, change or need a connection, which REST does not have. */
 const NOT_OVER_REST = names(`BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP
   MULTI EXEC WATCH UNWATCH DISCARD AUTH HELLO RESET QUIT CLIENT SELECT
   SUBSCRIBE PSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE MONITOR`);
 
-/** Upstash's reference does not have these; the last three lines are a server's own business. */
+/** Upstash's reference does not have these; those in the last three lines administer a server. */
 const NOT_AVAILABLE = names(`SORT SORT_RO OBJECT MOVE SWAPDB MIGRATE LCS SUBSTR XSETID
   SPUBLISH SSUBSCRIBE SUNSUBSCRIBE DEBUG LATENCY SLOWLOG CLUSTER ROLE SAVE BGSAVE LASTSAVE
   REPLICAOF SLAVEOF MODULE LOLWUT PFDEBUG
   PFSELFTEST BGREWRITEAOF SHUTDOWN FAILOVER SYNC PSYNC REPLCONF READONLY READWRITE ASKING
   RESTORE-ASKING`);
 
-/** The subcommands that are not there, of commands that are. */
+/** Missing subcommands of existing commands. */
 const NOT_AVAILABLE_SUBCOMMANDS = names("FUNCTION|DUMP FUNCTION|RESTORE SCRIPT|DEBUG");
 
 /** The only setting that can be read and changed. */
 const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
 
-/** The error that Upstash answers to this command; null when it takes it. */
+/** Upstash's error for this command; null when it accepts it. */
 export function refusalOf(command: RestCommand): string | null {
   const { name, args } = command;
   const sub = `${name}|${argumentText(args[0])}`;
@@ -55,7 +55,7 @@ function notOverRest(name: string): string {
   return `ERR Command "${name}" is not allowed in REST or it has a special context path`;
 }
 
-/** `XREAD … BLOCK 0 …`; what Upstash does with it is not known, so nothing may rest on it. */
+/** `XREAD … BLOCK 0 …`; Upstash's behaviour is not known, so no program may rely on it. */
 function blocks({ name, args }: RestCommand): boolean {
   if (name !== "XREAD" && name !== "XREADGROUP") return false;
   const options = args.map(argumentText);

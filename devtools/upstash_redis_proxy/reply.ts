@@ -1,5 +1,5 @@
 /**
- * What Redis answers, and how it looks in JSON.
+ * Replies of Redis, and their JSON.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { Buffer } from "node:buffer";
  */
 export type Reply = Uint8Array | string | null | Error | readonly Reply[];
 
-/** How strings stand in the JSON: as text, or as base64 of their bytes. */
+/** The form of strings in the JSON: text, or base64 of their bytes. */
 type Encoding = "text" | "base64";
 
 /** How an answer is written. */
 interface Writing {
-  /** How its strings stand there. */
+  /** The form of its strings. */
   readonly encoding: Encoding;
-  /** Whether `OK` inside an array stays as it is under base64, as it does outside of one. */
+  /** Whether `OK` inside an array stays text under base64, as it does outside of one. */
   readonly plainNestedOk: boolean;
 }
 

@@ -7,7 +7,7 @@ import { Buffer } from "node:buffer";
 import type { Reply } from "./reply.ts";
 
 /**
- * A reply as RESP2. `OK` by itself is a status; every other string is a bulk string, as what was a status
+ * A reply as RESP2. A single `OK` is a status. Every other string is a bulk string, because its original type
  * is not known here.
  */
 export function resp2Of(reply: Reply): Uint8Array<ArrayBuffer> {

@@ -1,6 +1,6 @@
 /**
- * Reading a request of Upstash's REST protocol: the command in the body, or in path, query and body; one, or
- * many as a pipeline or a transaction.
+ * Reads a request of Upstash's REST protocol: one command, or many as a pipeline or a transaction. The
+ * command is in the body, or in path, query and body.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import {
   SyntaxProblem,
 } from "./command.ts";
 
-/** What a request asks for. */
+/** The commands of a request, and how to run them. */
 interface RestRequest {
   /** One command, many one after the other, or many as a transaction. */
   readonly kind: "one" | "pipeline" | "transaction";
@@ -20,14 +20,14 @@ interface RestRequest {
   readonly commands: readonly RestCommand[];
 }
 
-/** The query parameter that carries the token; it is no argument. */
+/** The query parameter with the token; it is not an argument. */
 export const TOKEN_PARAMETER = "_token";
 
 /**
  * The commands of a request.
  *
  * @param body The whole body; empty for a request without one.
- * @throws {SyntaxProblem} When there is none that can be read.
+ * @throws {SyntaxProblem} When no command can be read.
  */
 export function readRestRequest(request: Request, body: Uint8Array): RestRequest {
   const url = new URL(request.url);
@@ -74,7 +74,7 @@ function pairOf(pair: string): Argument[] {
   return value === null ? [decode(key)] : [decode(key), decode(value)];
 }
 
-/** Percent signs as the bytes they stand for, which need not be text. */
+/** Decodes percent signs to bytes, which need not be text. */
 function decoded(part: string): Argument {
   if (!part.includes("%")) return part;
   const source = new TextEncoder().encode(part);

@@ -1,6 +1,6 @@
 /**
- * Where Upstash's scripts are not those of a Redis server: the flag `allow-key-locking`, which a Redis
- * server rejects. It is taken out on the way, and the hash of what the user sent still finds the script.
+ * Adapts Upstash's scripts to a Redis server, which rejects the flag `allow-key-locking`. The proxy removes
+ * the flag, and the hash of the original text still finds the script.
  *
  * @module
  */
@@ -17,17 +17,17 @@ export function runsScript({ name }: RestCommand): boolean {
 
 /** A command on its way to Redis. */
 export interface OnItsWay {
-  /** As a Redis server takes it. */
+  /** The form for a Redis server. */
   readonly command: RestCommand;
-  /** What the user gets in place of the hash that `SCRIPT LOAD` answers. */
+  /** The hash for the user, in place of the one that `SCRIPT LOAD` answers. */
   readonly hash?: string;
 }
 
-/** The scripts whose text was changed on the way, by the hash of what the user sent. */
+/** The scripts whose text was changed, by the hash of the original text. */
 export class ChangedScripts {
   readonly #hashes = new Map<string, string>();
 
-  /** The command as a Redis server takes it. */
+  /** The command in the form for a Redis server. */
   async forRedis(command: RestCommand): Promise<OnItsWay> {
     const { name, args: [first, second, ...rest] } = command;
     if (first === undefined) return { command };
@@ -67,7 +67,7 @@ export class ChangedScripts {
   }
 }
 
-/** Takes the flag out of the first line, and `flags=` with it when no other is left. */
+/** Removes the flag from the first line, and also `flags=` when no other flag is left. */
 function withoutFlag(script: string): string {
   const [line] = script.split("\n", 1);
   if (!line!.startsWith("#!") || !line!.includes(FLAG)) return script;

@@ -1,5 +1,5 @@
 /**
- * `/subscribe` and `/psubscribe`: what is published, as a stream of server-sent events.
+ * `/subscribe` and `/psubscribe`: published messages as a stream of server-sent events.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Redis } from "ioredis";
 import type { CheckedOptions } from "./options.ts";
 import { connected, disconnected, redisClient } from "./redis_connection.ts";
 
-/** What a request wants to hear. */
+/** The subscription of a request. */
 interface Subscription {
   /** `subscribe` for a channel, `psubscribe` for a pattern. */
   readonly kind: "subscribe" | "psubscribe";
@@ -15,7 +15,7 @@ interface Subscription {
   readonly channel: string;
 }
 
-/** What the path `/subscribe/<channel>` or `/psubscribe/<pattern>` asks for; null for any other. */
+/** The subscription of the path `/subscribe/<channel>` or `/psubscribe/<pattern>`; null for any other path. */
 export function subscriptionOf(request: Request): Subscription | null {
   const [, kind, name] = /^\/(p?subscribe)\/([^/]+)$/.exec(new URL(request.url).pathname) ?? [];
   if (kind === undefined || request.method !== "POST") return null;
@@ -83,7 +83,7 @@ function eventsOf(
     },
   });
   const write = (event: string): void => {
-    // A line break would end the event, so each line says that it is one.
+    // A line break would end the event, so each line is marked as data.
     const lines = event.split("\n").map((line) => `data: ${line}\n`);
     controller?.enqueue(encoder.encode(`${lines.join("")}\n`));
   };

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { answerId } from "../../http/request_id.ts";
+import { answerId } from "../../http/signature_id.ts";
 import type { Signer } from "../../http/signature.ts";
 
 /**

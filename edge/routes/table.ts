@@ -25,7 +25,7 @@ import { ownVerifier } from "../auth/own_verifier.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
 import { checkMaxBodyBytes } from "../http/body.ts";
-import { pushReceiver } from "./push_receiver.ts";
+import { pushReceiver } from "../http/push_receiver.ts";
 import { tickBudget } from "./tick_budget.ts";
 import { deadLetterRoute } from "./dead_letter.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";

@@ -4,7 +4,7 @@ import * as z from "zod";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { CLIENT_RETRY, type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../bus/half/prune_fence.ts";
-import { answerId } from "../../http/request_id.ts";
+import { answerId } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import { maxAttempts } from "../../core/lifecycle/retry.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire/wire.ts";

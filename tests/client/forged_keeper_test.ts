@@ -4,7 +4,7 @@ import { verifySignature } from "../../adapters/http/mod.ts";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../bus/half/prune_fence.ts";
-import { answerId } from "../../http/request_id.ts";
+import { answerId } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import { verifyAny } from "../../edge/mod.ts";

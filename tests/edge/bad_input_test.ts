@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it, mock } from "node:test";
 import { verifySignature } from "../../adapters/http/mod.ts";
 import { verifyQstash } from "../../adapters/qstash/verify.ts";
-import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
+import { batchRequestId, messageRequestId } from "../../http/signature_id.ts";
 import { boundUrl } from "../../adapters/qstash/dialect/binding.ts";
 import { Signer } from "../../http/signature.ts";
 import { MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Webhook } from "standardwebhooks";
 import { httpTransport, verifySignature } from "../../adapters/http/mod.ts";
 import type { HttpFormat, Verify, VerifyResult } from "../../adapters/http/mod.ts";
-import { batchRequestId, messageRequestId } from "../../http/request_id.ts";
+import { batchRequestId, messageRequestId } from "../../http/signature_id.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import {

@@ -170,7 +170,7 @@ describe("the law of imports", () => {
     ["edge/x.ts", "../http/signature.ts"],
     ["http/x.ts", "../core/wire/wire.ts"],
     ["adapters/http/x.ts", "../../http/signature.ts"],
-    ["client/x.ts", "../bus/half/half_message.ts"],
+    ["client/x.ts", "../bus/half/participant.ts"],
     ["client/x.ts", "../http/post.ts"],
     ["client/x.ts", "../core/contract.ts"],
     ["mod.ts", "./bus/api/bus.ts"],

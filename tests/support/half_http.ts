@@ -11,7 +11,7 @@ import {
   memoryStore,
   type MemoryTransaction,
 } from "../../adapters/memory/mod.ts";
-import { sendRequest } from "../../http/request.ts";
+import { sendRequest } from "../../http/send_request.ts";
 import type { PostResult } from "../../http/post.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Store } from "../../core/ports/store.ts";

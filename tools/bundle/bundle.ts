@@ -1,5 +1,6 @@
 /**
- * Bundles as a worker is deployed, and how large they are.
+ * Bundles programs as for a worker, and measures their size. `deno task bundle-size` and the bundle tests
+ * call it.
  *
  * @module
  */
@@ -15,9 +16,9 @@ export interface Bundle {
   readonly text: string;
   /** Its size after minifying, in bytes. */
   readonly bytes: number;
-  /** Its size on the way to a platform, minified and gzipped (level 9), in bytes. */
+  /** Its size minified and gzipped (level 9), in bytes. */
   readonly gzipBytes: number;
-  /** Every file that something of is in it, with how many bytes of it. */
+  /** The files that are part of it, with their bytes in it. */
   readonly files: ReadonlyMap<string, number>;
 }
 
@@ -28,7 +29,7 @@ export interface Bundle {
  * @param packages The folder in which npm packages are, such as `node_modules`.
  */
 export function bundled(source: string, packages: string): Bundle {
-  // In one go, so that no process of esbuild's stays behind.
+  // In one call, so that no process of esbuild remains.
   const { outputFiles, metafile } = buildSync({
     stdin: { contents: source, resolveDir: ROOT, sourcefile: "program.ts", loader: "ts" },
     absWorkingDir: ROOT,

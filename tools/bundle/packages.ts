@@ -1,5 +1,5 @@
 /**
- * Where the packages that are bundled come from.
+ * Finds or installs the packages that are bundled.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:f
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-// So that Deno has it, also where nothing else asked for it yet.
+// So that Deno has it in its cache, even if nothing else imported it yet.
 import "hono/tiny";
 import { installed } from "../npm_folder.ts";
 
@@ -15,7 +15,7 @@ const OWN = fileURLToPath(new URL("../../.tmp/bundle/node_modules/", import.meta
 const PEERS = fileURLToPath(new URL("./peers/", import.meta.url));
 const PEERS_FOLDER = fileURLToPath(new URL("../../.tmp/bundle-peers/", import.meta.url));
 
-/** A folder with hono, the one package that comes along, in the version of the lock file. */
+/** A folder with hono, the only package in the bundle, in the version of the lock file. */
 export function ownPackages(): string {
   mkdirSync(OWN, { recursive: true });
   const link = join(OWN, "hono");
@@ -24,12 +24,12 @@ export function ownPackages(): string {
   return OWN;
 }
 
-/** A folder with what our bundle is compared with; installed by npm if that was not done. */
+/** A folder with the packages for comparison; npm installs them at the first call. */
 export function peerPackages(): string {
   return join(installed(PEERS, PEERS_FOLDER), "node_modules");
 }
 
-/** Where Deno keeps a package. */
+/** The folder in which Deno stores a package. */
 function folderOf(name: string): string {
   const entry = createRequire(import.meta.url).resolve(name);
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {

@@ -1,10 +1,10 @@
 /**
- * The programs whose size is measured: ours, its parts, and what it is compared with.
+ * The programs whose size is measured: ours, its parts, and programs for comparison.
  *
  * @module
  */
 
-/** What a program is measured for. */
+/** A measured program. */
 export interface Program {
   /** What it is. */
   readonly name: string;
@@ -12,7 +12,7 @@ export interface Program {
   readonly source: string;
 }
 
-/** A schema without a library, as what a contract checks is the user's own choice. */
+/** A schema without a library, because the schema library is the user's choice. */
 const SCHEMA = `const body = { "~standard": { version: 1, vendor: "own", validate(value) {
   return typeof value?.orderId === "number" ? { value } : { issues: [{ message: "No order" }] };
 } } };`;
@@ -38,13 +38,13 @@ const QSTASH = [
   `verifyQstash({ currentSigningKey: env.CURRENT, nextSigningKey: env.NEXT, url: env.URL })`,
 ] as const;
 
-/** The stateless subscriber on QStash, whole: the figure that is held. */
+/** The complete stateless subscriber on QStash: the size with a limit. */
 export const SUBSCRIBER: Program = {
   name: "a stateless subscriber on QStash, hono included",
   source: subscriber(SCHEMA, ...QSTASH),
 };
 
-/** What it is made of, and what else Atlast has for a worker. */
+/** Its parts, and Atlast's other programs for a worker. */
 export const OWN: readonly Program[] = [
   SUBSCRIBER,
   {
@@ -85,7 +85,7 @@ export const OWN: readonly Program[] = [
 
 const ZOD_BODY = "const body = z.object({ orderId: z.number() });";
 
-/** What others take for the same, or for a part of it; with packages that Atlast does not bring along. */
+/** The size of other packages for the same, or for a part of it. */
 export const PEERS: readonly Program[] = [
   {
     name: "hono alone",

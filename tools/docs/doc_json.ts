@@ -1,5 +1,5 @@
 /**
- * What `deno doc --json` says of the interfaces that the package exports.
+ * Reads the interfaces that the package exports from `deno doc --json`.
  *
  * @module
  */
@@ -8,13 +8,13 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deno } from "./markdown.ts";
 
-/** A field of an interface, as a page shows it. */
+/** A field of an interface, for a page. */
 export interface Field {
-  /** Its name; of a field of an object within another, such as `tick.verify`, the whole path. */
+  /** Its name; for a field of a nested object the whole path, such as `tick.verify`. */
   readonly name: string;
   readonly type: string;
   readonly isOptional: boolean;
-  /** What its `@default` says; null for none. */
+  /** The text of its `@default`; null for none. */
   readonly defaultValue: string | null;
   readonly doc: string;
 }
@@ -128,7 +128,7 @@ function defaultOf(jsDoc: JsDoc | undefined): string | null {
   return null;
 }
 
-/** The type of a property as its source writes it, on one line. */
+/** The type of a property as in its source, on one line. */
 function writtenType({ location, name }: Property): string {
   const lines = readFileSync(fileURLToPath(location.filename), "utf8").split("\n");
   const source = [

@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export interface GeneratedPage {
   /** Its path in the repository. */
   readonly path: string;
-  /** Makes its text. `current` is the text that is there now, for a page of which only a part is generated. */
+  /** Makes its text. `current` is the existing text, for a page with a generated part. */
   text(current: string): string;
 }
 
@@ -50,13 +50,13 @@ export function tableOf(heads: readonly string[], rows: readonly (readonly strin
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** Writes a page and says so. */
+/** Writes a page and prints its path. */
 export function write(page: GeneratedPage): void {
   let current = "";
   try {
     current = readSource(page.path);
   } catch {
-    // A page that is new.
+    // A new page.
   }
   writeFileSync(ROOT + page.path, generate(page, current));
   console.log(`Wrote ${page.path}`);

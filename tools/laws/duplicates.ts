@@ -1,6 +1,6 @@
 /**
- * The law of duplicates: a run of equal tokens may stand in one place only. Where the same code stands twice,
- * a later change will reach only one of the two. Comments, white space, imports and trailing commas do not
+ * The law of duplicates: a sequence of equal tokens may occur only once. If the same code occurs twice, a
+ * later change may reach only one of the two. Comments, white space, imports and trailing commas do not
  * count.
  *
  * @module
@@ -10,9 +10,9 @@ import { tokenize } from "@jscpd/tokenizer";
 /** How many equal tokens in a row are a duplicate. */
 export const MIN_TOKENS = 50;
 
-/** A run of tokens that stands in two places. */
+/** A sequence of tokens that occurs twice. */
 export interface Duplicate {
-  /** Where it stands first, and where again. */
+  /** Its first and its second occurrence. */
   readonly places: readonly [Place, Place];
   /** How many tokens are equal. */
   readonly tokens: number;
@@ -25,15 +25,15 @@ export interface Place {
   readonly lastLine: number;
 }
 
-/** A duplicate that may stay. */
+/** An allowed duplicate. */
 export interface Exception {
-  /** The two files that it is in; the same one twice for a duplicate inside it. */
+  /** Its two files; the same one twice for a duplicate inside one file. */
   readonly paths: readonly [string, string];
   /** Why the code is better apart. */
   readonly reason: string;
 }
 
-/** The duplicates that may stay, one for each entry. */
+/** The allowed duplicates, one for each entry. */
 export const EXCEPTIONS: readonly Exception[] = [
   {
     paths: ["bus/api/bus.ts", "client/client.ts"],
@@ -47,7 +47,7 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
 ];
 
-/** A token and where it stands; between two files there is one whose `id` is no other's. */
+/** A token and its position; between two files there is a token with a unique `id`. */
 interface Token {
   readonly id: number;
   readonly path: string;
@@ -57,7 +57,7 @@ interface Token {
 const IMPORT = /^(?:import|export)(?: type)? (?:[^;"'`]*? from )?"[^"\n]+"(?: with \{[^}]*\})?;$/gm;
 
 /**
- * Finds the duplicates in files, and of code that stands in many places the first with each other.
+ * Finds the duplicates in files. For code with many occurrences it reports the first one with each other one.
  *
  * @param files The text of each file by its path.
  */
@@ -83,7 +83,7 @@ export function findDuplicates(files: ReadonlyMap<string, string>): Duplicate[] 
   return duplicates;
 }
 
-/** Gives the duplicates that no exception allows, and the exceptions that allow none. */
+/** Returns the duplicates that no exception allows, and the exceptions that allow none. */
 export function judgeDuplicates(
   duplicates: readonly Duplicate[],
   exceptions: readonly Exception[],

@@ -1,11 +1,11 @@
 /**
- * The law of imports: who may import whom, so that the core stays free of everything, and a user
- * who imports one adapter pulls in no other's driver.
+ * The law of imports: which part may import which, so that the core imports nothing, and a user who imports
+ * one adapter does not load another adapter's driver.
  *
  * @module
  */
 
-/** What a part of the repository may import beside core and http. */
+/** The imports that a part of the repository may have beside core and http. */
 interface Reach {
   /** Packages, and modules of the platform. */
   readonly drivers: readonly string[];
@@ -13,7 +13,7 @@ interface Reach {
   readonly others: readonly string[];
 }
 
-/** What each adapter may import beside core and http: its driver, and what adapters share. */
+/** The imports of each adapter beside core and http: its driver, and the modules that adapters share. */
 export const ADAPTERS: Readonly<Record<string, Reach>> = {
   memory: { drivers: [], others: [] },
   // The store and the fence in SQL, which Postgres and PGlite share. No driver.
@@ -30,15 +30,15 @@ export const ADAPTERS: Readonly<Record<string, Reach>> = {
   upstash_redis: { drivers: ["@upstash/redis"], others: [] },
 };
 
-/** What each program for development and tests may import. */
+/** The imports of each program for development and tests. */
 export const DEVTOOLS: Readonly<Record<string, Reach>> = {
   qstash_emulator: { drivers: ["croner", "node:process", "node:util"], others: ["server"] },
-  // It talks TCP to a Redis server.
+  // It connects to a Redis server over TCP.
   upstash_redis_proxy: {
     drivers: ["ioredis", "node:buffer", "node:process", "node:util"],
     others: ["server"],
   },
-  // How they listen.
+  // The shared HTTP server.
   server: {
     drivers: ["node:http", "node:net", "node:process", "node:stream", "node:stream/promises"],
     others: [],
@@ -84,7 +84,7 @@ export function isShipped(room: Room): boolean {
 /**
  * Why the file at `path` may not import `specifier`; null when it may.
  *
- * @param path Where the importing file is in the repository, with forward slashes.
+ * @param path The path of the importing file in the repository, with forward slashes.
  */
 export function importProblem(path: string, specifier: string): string | null {
   const room = roomOf(path);
@@ -117,7 +117,7 @@ export function packagesOf(room: Room): readonly string[] {
       return DEVTOOLS[room.name]?.drivers ?? [];
     case "edge":
       return ["hono"];
-    // Apart from the edge, so that no app brings a schema library along.
+    // Separate from the edge, so that no app loads a schema library.
     case "openapi":
       return ["zod"];
     default:

@@ -1,12 +1,12 @@
 /**
- * Dead links in Markdown: a relative link to a file that is not there, or to a heading that its page does not have;
- * and the path of a file or folder of the repository, given as code, that is not there.
+ * Finds dead links in Markdown: a relative link to a missing file or heading, and the path of a missing file
+ * or folder of the repository, given as code.
  *
  * @module
  */
 import { posix } from "node:path";
 
-/** A link that leads nowhere. */
+/** A dead link. */
 export interface DeadLink {
   /** The page that has it. */
   readonly page: string;
@@ -36,7 +36,7 @@ export function deadLinks(
 const PATH =
   /`((?:core|bus|http|adapters|edge|client|devtools|docs|tests|tools|bench|examples)\/[\w./-]*)`/g;
 
-/** The paths of files and folders, given as code, that are not there. */
+/** The paths of missing files and folders, given as code. */
 export function stalePaths(
   pages: ReadonlyMap<string, string>,
   exists: (path: string) => boolean,
@@ -72,7 +72,7 @@ function anchorOf(heading: string): string {
     .replaceAll(" ", "-");
 }
 
-/** Where the links and images of a page lead, those of reference definitions included. */
+/** The targets of the links and images of a page, including reference definitions. */
 function linksOf(markdown: string): string[] {
   const text = withoutFences(markdown).replace(/`[^`\n]*`/g, "``");
   const found = [

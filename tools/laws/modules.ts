@@ -1,6 +1,6 @@
 /**
- * What the files of the package import from each other and export, for the laws of circles and of unused
- * exports. Files are formatted, so a statement that imports begins a line.
+ * Reads the imports and exports of the files of the package, for the laws of circles and of unused exports.
+ * Files are formatted, so an import statement begins a line.
  *
  * @module
  */
@@ -90,8 +90,8 @@ export function circlesOf(modules: readonly Module[]): string[][] {
 /**
  * The exports that no other file imports and no entry exports, as `path: name`.
  *
- * @param entries The files that users import: what they declare or export is used.
- * @param others Files outside the package that use it too, such as tests.
+ * @param entries The files that users import: their declarations and exports count as used.
+ * @param others Files outside the package that also use it, such as tests.
  */
 export function unusedExports(
   modules: readonly Module[],

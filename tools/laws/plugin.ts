@@ -1,6 +1,6 @@
 /**
- * The project's laws as lint rules, so that the editor, `deno lint` and the tests say the same.
- * `tests/laws/plugin_test.ts` shows each of them a broken example.
+ * The project's laws as lint rules, so that the editor, `deno lint` and the tests report the same.
+ * `tests/laws/plugin_test.ts` tests each rule on code that breaks it.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { providerIn } from "./providers.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
-/** Names whose value differs from one call to the next, or that start something. */
+/** Globals whose value differs between calls, or that start work. */
 const IMPURE_NAMES: ReadonlySet<string> = new Set([
   "performance",
   "crypto",
@@ -24,7 +24,7 @@ const IMPURE_NAMES: ReadonlySet<string> = new Set([
   "FinalizationRegistry",
 ]);
 
-/** Members that read the clock, chance, the time zone or the locale. */
+/** Members that read the clock, random numbers, the time zone or the locale. */
 const IMPURE_MEMBERS: ReadonlySet<string> = new Set(["Date.now", "Math.random"]);
 const AMBIENT_METHODS =
   /^(toLocale\w+|localeCompare|get(FullYear|Month|Date|Day|Hours|Minutes|Seconds|TimezoneOffset))$/;
@@ -35,15 +35,15 @@ const IMPURE_HINT = "Take the time, the random number or the answer as an argume
 const plugin: Deno.lint.Plugin = {
   name: "atlast",
   rules: {
-    /** `core/*.ts` decides from its arguments alone: no clock, chance, asynchrony or memory. */
+    /** `core/*.ts` decides from its arguments alone: no clock, random numbers, asynchrony or state. */
     "pure-core": { create: (context) => pathOf(context).kind === "core" ? pure(context) : {} },
-    /** Who may import whom; see imports.ts. */
+    /** Allowed imports; see imports.ts. */
     "imports": { create: imports },
-    /** No provider is named in what is the same for all of them; see providers.ts. */
+    /** Code for all providers names none of them; see providers.ts. */
     "no-provider": { create: noProvider },
-    /** Names are made of the project's terms; see terms.ts. */
+    /** Names use the project's terms; see terms.ts. */
     "terms": { create: terms },
-    /** What is public is said name by name. */
+    /** Public exports are listed by name. */
     "explicit-exports": {
       create: (context) => ({
         ExportAllDeclaration(node) {
@@ -76,7 +76,7 @@ const plugin: Deno.lint.Plugin = {
 
 export default plugin;
 
-/** Each declaration of a name, as far as its node says that it is one. */
+/** The AST nodes that declare a name. */
 function terms(context: Deno.lint.RuleContext): Deno.lint.LintVisitor {
   const path = relative(context.filename);
   if (!isShipped(roomOf(path)) && !path.startsWith("bench/")) return {};
@@ -205,18 +205,18 @@ function isNamed(node: Deno.lint.Node, name: string): boolean {
   return node.type === "Identifier" && node.name === name;
 }
 
-/** Whether what is used of an object cannot be seen: `const { now } = Date`, `Date["now"]()`. */
+/** Whether the used member of an object is hidden: `const { now } = Date`, `Date["now"]()`. */
 function hidesMember(node: Deno.lint.Identifier): boolean {
   const parent = node.parent;
   if (parent.type === "MemberExpression") return parent.computed;
   return parent.type !== "NewExpression" && parent.type !== "CallExpression";
 }
 
-/** Whether an identifier stands for a value: not in a type, and not the name of a property. */
+/** Whether an identifier is a value: not in a type, and not the name of a property. */
 function isValue(node: Deno.lint.Identifier): boolean {
   const parent = node.parent;
   if (parent.type.startsWith("TS")) {
-    // `x as T`, `x!` and the like hold a value in their first part.
+    // In `x as T`, `x!` and the like the first part is a value.
     return "expression" in parent && parent.expression === node;
   }
   if (parent.type === "MemberExpression") return parent.object === node || parent.computed;

@@ -1,6 +1,6 @@
 /**
- * The providers that the core, the bus, the edge and what both ends of HTTP share do not know: push providers,
- * platforms, and the brokers of CAP.
+ * The providers that `core`, `bus`, `edge` and `http` must not name: push providers, platforms, and the
+ * brokers of CAP.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 /** In any part of a name. */
 const ANYWHERE =
   /qstash|upstash|cloudflare|cloudtasks|rabbitmq|kafka|pulsar|azure|amazon|redisstreams/i;
-/** As a word of its own: parts of other words look like it. */
+/** Only as a whole word, because other words contain it. */
 const WHOLE_WORD = /(?:^|[^a-z])(nats|sqs|sns)(?:$|[^a-z])/i;
 
 /** The provider that an identifier or a text names; null for none. */

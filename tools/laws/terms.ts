@@ -1,11 +1,11 @@
 /**
- * Words that are no terms here, each with the term that is. They are refused as words of the names that shipped
- * files and the benchmarks declare.
+ * Words that the project does not use, each with the term to use instead. The lint rule refuses them in names
+ * that shipped files and the benchmarks declare.
  *
  * @module
  */
 
-/** The word, and the term for what it was used for. */
+/** The word, and the term to use instead. */
 const TERMS: Readonly<Record<string, string>> = {
   abandon: "crash_limit",
   ask: "check",
@@ -51,7 +51,7 @@ const TERMS: Readonly<Record<string, string>> = {
   word: "failure callback",
 };
 
-/** The word of a name that is no term, with the one that is; null for none. */
+/** The first refused word of a name, with the term to use instead; null for none. */
 export function wrongTermIn(name: string): { word: string; term: string } | null {
   const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase().split(/[_#]/);
   const word = words.find((each) => Object.hasOwn(TERMS, each));

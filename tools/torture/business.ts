@@ -1,5 +1,5 @@
 /**
- * The business of the torture run: contracts, and tables without any key that could hide a doubled effect.
+ * The business of the torture run: contracts, and tables without a key that could hide a duplicate effect.
  *
  * @module
  */
@@ -7,18 +7,18 @@ import * as z from "zod";
 import { defineMessage } from "@atlast/bus";
 import type { ServiceName } from "./worker_config.ts";
 
-/** What the stock service answers. */
+/** The reply of the stock service. */
 export const Deducted = defineMessage("stock.deducted", {
   body: z.object({ orderId: z.string() }),
 });
 
-/** Asks the stock service to deduct, with an answer. */
+/** Asks the stock service to deduct; it replies. */
 export const Deduct = defineMessage("stock.deduct", {
   body: z.object({ orderId: z.string() }),
   reply: Deducted.body,
 });
 
-/** Tells the stock service of an order; handled in batches, without an answer. */
+/** Notifies the stock service of an order; handled in batches, without a reply. */
 export const Audit = defineMessage("stock.audit", { body: z.object({ orderId: z.string() }) });
 
 /** The tables of each service. */

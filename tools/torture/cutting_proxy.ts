@@ -1,19 +1,19 @@
 /**
- * A TCP proxy that cuts connections at random bytes. It stands between the services and their database,
- * and before the processes of a service.
+ * A TCP proxy that cuts connections at random bytes. The torture run puts it between the services and their
+ * database, and in front of each service.
  *
  * @module
  */
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
 
-/** The most bytes that still pass on a connection that is to be cut. */
+/** The most bytes that still pass before a connection is cut. */
 const MAX_BYTES_LEFT = 3_000;
 
 interface Link {
   readonly client: Socket;
   readonly target: Socket;
-  /** How many bytes still pass; null while it is not to be cut. */
+  /** How many bytes still pass; null if no cut is planned. */
   bytesLeft: number | null;
   /** Whether the cut is a reset instead of an orderly end. */
   isReset: boolean;
@@ -35,7 +35,7 @@ export class CuttingProxy {
     this.#server = createServer((client) => this.#link(client));
   }
 
-  /** Starts a proxy before whatever ports `targets` names at the time. */
+  /** Starts a proxy in front of the ports that `targets` returns at the time. */
   static async start(
     targets: () => readonly number[],
     random: () => number,
@@ -46,12 +46,12 @@ export class CuttingProxy {
     return proxy;
   }
 
-  /** Where it listens. */
+  /** Its port. */
   get port(): number {
     return (this.#server.address() as { port: number }).port;
   }
 
-  /** Has one open connection cut some bytes from now. */
+  /** Cuts one open connection after some more bytes. */
   cut(): void {
     const open = [...this.#links].filter(({ bytesLeft }) => bytesLeft === null);
     const link = open[Math.floor(this.#random() * open.length)];
@@ -98,7 +98,7 @@ export class CuttingProxy {
       return;
     }
     this.cuts += 1;
-    // What passes must leave before the connection ends.
+    // The passed bytes must be sent before the connection ends.
     to.write(passing, () => this.#end(link));
   }
 

@@ -1,8 +1,8 @@
 /**
  * `deno task torture`: two services of several processes each, over a real Postgres, while processes are
  * killed, the server crashes and connections are cut at random bytes. At the end both databases are
- * reconciled. Exit code 0 means: nothing lost, nothing doubled, no process ended by an uncaught error, and
- * no pool hung.
+ * reconciled. Exit code 0 means: no message lost, no effect duplicated, no process ended by an uncaught
+ * error, and no pool hung.
  *
  * @module
  */
@@ -19,12 +19,15 @@ import { databaseOf, type ServiceName, type WorkerConfig } from "./worker_config
 import { type Ending, WorkerProcess } from "./worker_process.ts";
 
 const SERVICES: readonly ServiceName[] = ["orders", "stock"];
-/** A pool that got no answer for so long is hung, in milliseconds: a crash of the server takes a few seconds. */
+/**
+ * The time without an answer after which a pool counts as hung, in milliseconds. A crash of the server takes a
+ * few seconds.
+ */
 const HUNG_MS = 45_000;
-/** How long everything may take to settle once the faults have ended, in milliseconds. */
+/** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 240_000;
 
-/** Everything that runs. */
+/** All running parts. */
 class Torture {
   readonly #options: TortureOptions;
   readonly #random: () => number;
@@ -87,7 +90,7 @@ class Torture {
 
   #doors: { readonly service: ServiceName; readonly proxy: CuttingProxy }[] = [];
 
-  /** One address for each service, before whatever processes of it serve at the time. */
+  /** One address for each service, in front of its current processes. */
   async #frontDoors(): Promise<Record<ServiceName, string>> {
     for (const service of SERVICES) {
       const ports = () =>
@@ -121,7 +124,7 @@ class Torture {
     this.#workers.push(new WorkerProcess(config));
   }
 
-  /** Waits for every process to serve; the reason where all refused. */
+  /** Waits until every process serves; returns the reason if all refused. */
   async #allReady(): Promise<string | null> {
     for (;;) {
       const refused = this.#workers.filter(({ ending }) => ending === "refused");
@@ -143,7 +146,7 @@ class Torture {
     this.#revive();
   }
 
-  /** Starts another process in the place of each that ended. */
+  /** Replaces each process that ended. */
   #revive(): void {
     for (const worker of this.#workers.filter(({ ending }) => ending !== null)) {
       this.#workers.splice(this.#workers.indexOf(worker), 1);
@@ -159,7 +162,7 @@ class Torture {
     }
   }
 
-  /** Waits until nothing waits any more; says how many pools are hung. */
+  /** Waits until all records are settled; returns the number of hung pools. */
   async #settle(sqls: readonly postgres.Sql[]): Promise<number> {
     console.log("torture: the faults have ended");
     this.#revive();
@@ -171,7 +174,7 @@ class Torture {
       for (const worker of this.#workers) {
         if (worker.config.service === "orders") worker.pausePublishing();
       }
-      // A connection that a crash of the server ended fails once.
+      // A connection that a server crash ended fails once.
       const counts = await Promise.all(sqls.map((sql) => waiting(sql).catch(() => NaN)));
       const left = counts.reduce((a, b) => a + b);
       quietRounds = left === 0 ? quietRounds + 1 : 0;

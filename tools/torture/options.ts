@@ -12,7 +12,7 @@ export const MODES = ["direct", "pgbouncer", "pgbouncer-prepared"] as const;
 /** One of {@linkcode MODES}. */
 export type Mode = (typeof MODES)[number];
 
-/** What is to be run. */
+/** The parsed options. */
 export interface TortureOptions {
   readonly mode: Mode;
   readonly minutes: number;
@@ -31,7 +31,7 @@ const USAGE = `deno task torture [options]
   --seed N           the seed of the faults; another each time if not given
   --processes N      how many processes each service has; 3 if not given`;
 
-/** Reads the arguments; ends the process where they make no sense. */
+/** Reads the arguments; ends the process if they are invalid. */
 export function readOptions(args: readonly string[]): TortureOptions {
   try {
     const { values } = parseArgs({

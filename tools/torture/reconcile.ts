@@ -1,11 +1,11 @@
 /**
- * Reconciling both databases once the faults have ended: what happened is read from the tables alone.
+ * Reconciles both databases after the last fault, from the tables alone.
  *
  * @module
  */
 import type postgres from "postgres";
 
-/** What was found. */
+/** The result. */
 export interface Findings {
   /** Orders that were committed. */
   readonly orders: number;
@@ -13,17 +13,17 @@ export interface Findings {
   readonly messages: number;
   /** Messages that failed visibly, with a reason. */
   readonly failed: number;
-  /** Messages and records that still wait. */
+  /** Messages and records that are not settled. */
   readonly waiting: number;
   /** Committed orders without a message, and messages without their effect that are not failed visibly. */
   readonly lost: number;
-  /** Effects that are there more than once. */
+  /** Duplicate effects. */
   readonly doubled: number;
   /** Messages, and effects, of orders that were never committed. */
   readonly ghosts: number;
 }
 
-/** How many records of a service still wait. */
+/** How many records of a service are not settled. */
 export async function waiting(sql: postgres.Sql): Promise<number> {
   const [row] = await sql`
     select (select count(*) from atlast.outbox where state = 'scheduled')
@@ -31,7 +31,7 @@ export async function waiting(sql: postgres.Sql): Promise<number> {
   return Number(row?.["count"]);
 }
 
-/** Reads everything there is. */
+/** Reads both databases. */
 export async function reconcile(orders: postgres.Sql, stock: postgres.Sql): Promise<Findings> {
   const committed = new Set(await column(orders, "select id from orders"));
   const sent = await sentOf(orders);

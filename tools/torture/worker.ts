@@ -1,6 +1,6 @@
 /**
- * One process of a service under torture. It publishes orders or handles them until its standard input
- * ends, and never catches what it does not expect: an uncaught error must show.
+ * One process of a service under torture. It publishes orders or handles them until its standard input ends,
+ * and does not catch unexpected errors, so that they end the process visibly.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import {
   type WorkerLine,
 } from "./worker_config.ts";
 
-/** How many orders a process has under way at once. */
+/** How many orders a process publishes at once. */
 const PUBLISHERS = 6;
-/** How long a publisher rests after each order, in milliseconds, so that handlers keep up. */
+/** How long a publisher pauses after each order, in milliseconds, so that handlers keep up. */
 const REST_MS = 40;
-/** How long a publisher rests after an order that failed, in milliseconds. */
+/** How long a publisher pauses after a failed order, in milliseconds. */
 const FAILED_REST_MS = 200;
 /** The most audits in one transaction. */
 const TOGETHER = 20;
@@ -31,7 +31,7 @@ const TOGETHER = 20;
 const FAILING = 0.02;
 const ROLLED_BACK = 0.05;
 
-/** An end is never near: what is lost must be lost by a fault, not by a schedule. */
+/** Attempts never run out, so that only a fault can lose a message. */
 const RETRY = {
   kind: "exponential",
   baseMs: 200,
@@ -114,7 +114,7 @@ async function followOrders(): Promise<void> {
   isEnding = true;
 }
 
-/** Starts the bus, as often as the database is away; false when it refuses to work as it is set up. */
+/** Starts the bus, and retries while the database is down; false when the bus refuses its configuration. */
 async function started(): Promise<boolean> {
   while (!isEnding) {
     try {
@@ -131,10 +131,10 @@ async function started(): Promise<boolean> {
   return false;
 }
 
-/** Says each second how long the pool has been silent. */
+/** Reports each second how long the pool has not answered. */
 async function heartbeat(): Promise<void> {
   while (!isEnding) {
-    // Not waited for: one that is never answered must not keep the next back.
+    // Not awaited: a query without an answer must not delay the next one.
     sql`select 1`.then(() => answeredAt = performance.now(), () => {});
     await rest(1_000);
     say({ kind: "alive", silentMs: Math.round(performance.now() - answeredAt), published });
@@ -149,7 +149,7 @@ function publishers(bus: Bus<Tx>): Promise<void>[] {
         published += 2;
         await rest(REST_MS * 2 * random());
       } catch {
-        // Whether it was stored is read from the table of orders at the end.
+        // The table of orders shows at the end whether it was stored.
         await rest(FAILED_REST_MS);
       }
     }

@@ -1,10 +1,10 @@
 /**
- * What a process of the torture run is told, and how it answers.
+ * The configuration of a process of the torture run, and the lines that it writes.
  *
  * @module
  */
 
-/** Where a process finds its configuration. */
+/** The environment variable with the configuration. */
 export const CONFIG_VARIABLE = "ATLAST_TORTURE_WORKER";
 
 /** The line on its standard input after which a process publishes no more. */
@@ -13,12 +13,12 @@ export const PAUSE = "pause";
 /** One of the two services. */
 export type ServiceName = "orders" | "stock";
 
-/** What a process is started with. */
+/** The configuration of a process. */
 export interface WorkerConfig {
   readonly service: ServiceName;
   /** The port of its database. */
   readonly databasePort: number;
-  /** Where the other service's messages go. */
+  /** The URL of the other service. */
   readonly peerUrl: string;
   readonly signingKey: string;
   readonly seed: number;
@@ -29,9 +29,9 @@ export interface WorkerConfig {
 /** A line that a process writes. */
 export type WorkerLine =
   | { readonly kind: "ready"; readonly port: number }
-  /** The bus refused to start, and said why. */
+  /** The bus refused to start, with the reason. */
   | { readonly kind: "refused"; readonly reason: string }
-  /** How long ago a statement was answered last, and how many messages it has published. */
+  /** The time since the last answer to a statement, and the number of published messages. */
   | { readonly kind: "alive"; readonly silentMs: number; readonly published: number };
 
 /** The database of a service. */

@@ -1,5 +1,5 @@
 /**
- * A process under torture, as the run that starts, kills and stops it sees it.
+ * A process under torture: the run starts, kills and stops it with this.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 import { CONFIG_VARIABLE, PAUSE, type WorkerConfig, type WorkerLine } from "./worker_config.ts";
 
-/** How long a process may take to stop by itself, in milliseconds. */
+/** How long a process may take to stop, in milliseconds. */
 const STOP_MS = 30_000;
-/** How much of what a process says of an error is kept, in characters. */
+/** How much of a process's error output is kept, in characters. */
 const MAX_TEXT = 4_000;
 
 /** How a process ended. */
@@ -24,13 +24,13 @@ export class WorkerProcess {
   readonly #exited: Promise<unknown>;
   #wanted: "running" | "killed" | "stopped" = "running";
   #text = "";
-  /** Where it serves; null until it does. */
+  /** Its port; null until it serves. */
   port: number | null = null;
-  /** Why it refused to run; null when it did not. */
+  /** Why it refused to run; null if it did not. */
   refusal: string | null = null;
-  /** How long its pool had been silent when it last said so, in milliseconds. */
+  /** How long its pool had not answered at its last report, in milliseconds. */
   silentMs = 0;
-  /** The longest it was silent. */
+  /** The longest time without an answer. */
   longestSilenceMs = 0;
   /** How many messages it has published. */
   published = 0;
@@ -57,14 +57,14 @@ export class WorkerProcess {
     return this.#text;
   }
 
-  /** Kills it: it has no moment to finish anything. */
+  /** Kills it at once. */
   async kill(): Promise<void> {
     this.#wanted = "killed";
     this.#child.kill("SIGKILL");
     await this.#exited;
   }
 
-  /** Has it publish no more orders; it goes on handling. */
+  /** Makes it stop publishing; it continues handling. */
   pausePublishing(): void {
     if (this.ending === null) this.#child.stdin!.write(`${PAUSE}\n`, () => {});
   }

@@ -7,11 +7,11 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import type { HeaderReader } from "../../../core/ports/platform.ts";
-import { canonicalHeaders, digestText } from "../../../http/request_id.ts";
+import { canonicalHeaders, digestText } from "../../../http/signature_id.ts";
 
-/** The parameter that has the digest. */
+/** The parameter with the digest. */
 const BOUND = "atlast-bound";
-/** The parameter that says of a URL that only batches go there: for URL groups. */
+/** The parameter of a URL that receives only batches: for URL groups. */
 const FORM = "atlast-form";
 /** The parameter of a failure callback that proves that this service sent the message. */
 const PROOF = "atlast-proof";
@@ -19,17 +19,17 @@ const PROOF = "atlast-proof";
 /** The parameters that Atlast puts into URLs that QStash signs. */
 const OWN = new RegExp(`^(?:${BOUND}|${FORM}|${PROOF})(?:=|$)`);
 
-/** What the parameters of a URL say. */
+/** The parameters of a URL. */
 interface UrlParameters {
   /** The digest of the headers; null for none. */
   readonly bound: string | null;
-  /** Whether only batches go there. */
+  /** Whether it receives only batches. */
   readonly isForBatches: boolean;
   /** The proof that the message was sent; null for none. */
   readonly proof: string | null;
 }
 
-/** The URL of a destination, with the digest of the headers that go there. */
+/** The URL of a destination, with the digest of the headers that are sent there. */
 export async function boundUrl(url: string, headers: HeaderReader): Promise<string> {
   return withParameter(url, BOUND, await headersDigest(headers));
 }
@@ -44,7 +44,7 @@ export function headersDigest(headers: HeaderReader): Promise<string> {
   return digestText(canonicalHeaders(headers));
 }
 
-/** What the parameters of a URL say. */
+/** The parameters of a URL. */
 export function parametersOf(url: string): UrlParameters {
   const { searchParams } = new URL(url);
   return {
@@ -54,7 +54,7 @@ export function parametersOf(url: string): UrlParameters {
   };
 }
 
-/** A URL without Atlast's own parameters, all else as it was. */
+/** A URL without Atlast's own parameters, otherwise unchanged. */
 export function withoutParameters(url: string): string {
   const parsed = new URL(url);
   const left = parsed.search.slice(1).split("&").filter((part) => part !== "" && !OWN.test(part));

@@ -1,5 +1,6 @@
 /**
- * QStash's failure callbacks: its reports of messages that it gave up and put into its DLQ.
+ * Reads QStash's failure callbacks: its reports of messages that it put into its DLQ. `/dead-letter` calls
+ * this through the dialect.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import type { DeadLetterReport } from "../../../core/ports/dialect.ts";
 import type { PushDelivery } from "../../../core/ports/push_delivery.ts";
 import { parametersOf } from "./binding.ts";
 
-/** Reads a failure callback; null for what is none. */
+/** Reads a failure callback; null for any other body. */
 export function readDeadLetter(text: string, push: PushDelivery): DeadLetterReport | null {
   const callback = parsed(text);
   if (!isObject(callback)) return null;
@@ -32,7 +33,7 @@ function textOf(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** Headers as QStash shows them: values alone or in lists, with or without what forwards them. */
+/** Headers as QStash reports them: single values or lists, with or without the forwarding prefix. */
 function headersOf(value: unknown): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, given] of Object.entries(isObject(value) ? value : {})) {

@@ -5,12 +5,12 @@
  */
 import type { DialectDescription } from "../../../core/ports/dialect_description.ts";
 
-/** The value of a header as QStash shows it. */
+/** The value of a header as QStash reports it. */
 const HEADER_VALUE = {
   anyOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
 };
 
-/** What QStash's dialect says of itself, for the option `dialects` of `openApiDocument`. */
+/** The description of QStash's dialect, for the option `dialects` of `openApiDocument`. */
 export const qstashDescription: DialectDescription = {
   name: "QStash",
   security: {
@@ -25,23 +25,23 @@ export const qstashDescription: DialectDescription = {
   finalStatus: 489,
   finalHeaders: {
     "upstash-nonretryable-error": {
-      description: "Tells QStash that another attempt would be in vain.",
+      description: "Tells QStash not to try again.",
       schema: { type: "string", const: "true" },
     },
   },
   deadLetter: {
     type: "object",
-    description: "What QStash says of a message that it has given up; it says more than that.",
+    description: "QStash's report of a dead-lettered message. It may have more fields.",
     required: ["dlqId"],
     properties: {
-      dlqId: { type: "string", description: "By which QStash's DLQ has the message." },
+      dlqId: { type: "string", description: "The id of the message in QStash's DLQ." },
       sourceHeader: {
         type: "object",
-        description: "The headers it was published with, its id among them.",
+        description: "The headers it was published with, including its id.",
         additionalProperties: HEADER_VALUE,
       },
       sourceBody: { type: "string", description: "The body it was published with, in base64." },
-      status: { type: "number", description: "What its destination answered last." },
+      status: { type: "number", description: "The last status of its destination." },
       header: { type: "object", additionalProperties: HEADER_VALUE },
       body: { type: "string" },
       url: { type: "string" },

@@ -9,7 +9,7 @@ import { checkRedisClient } from "../check_redis_client.ts";
 import { answered, checkRequestTimeout } from "../time_limit.ts";
 import { refusal } from "./redis_error.ts";
 
-/** One request of its own, of the official client. */
+/** A separate request of the official client. */
 export interface UpstashPipeline {
   /** Queues a script by its source. */
   eval(script: string, keys: string[], args: string[]): { exec(): Promise<unknown[]> };
@@ -18,8 +18,8 @@ export interface UpstashPipeline {
 }
 
 /**
- * The part of the official client that is used: a `Redis` of `@upstash/redis`, of `@upstash/redis/cloudflare`, or
- * of any other entry of it, with whatever options.
+ * The part of the official client that is used: a `Redis` of `@upstash/redis`, of
+ * `@upstash/redis/cloudflare`, or of any other entry of it, with any options.
  */
 export interface UpstashRedisClient {
   /** EVAL. */
@@ -50,11 +50,11 @@ export interface UpstashRedisClient {
   zrem(key: string, ...members: string[]): Promise<number>;
   /** DEL. */
   del(...keys: string[]): Promise<number>;
-  /** Begins a request of its own. */
+  /** Begins a separate request. */
   pipeline(): UpstashPipeline;
 }
 
-/** A script: its source, and what the server calls it. */
+/** A script: its source and its digest. */
 export class Script {
   /** The source. */
   readonly text: string;
@@ -71,12 +71,12 @@ export class Script {
 }
 
 /**
- * A request from this many characters on goes by itself. The client joins calls of one moment into one
- * request, and two that each fit the database's limit might not fit it together.
+ * From this many characters on a call gets a request of its own. The client joins concurrent calls into one
+ * request, and two calls that each fit the database's limit may exceed it together.
  */
 const LONG_REQUEST = 512 * 1024;
 
-/** Redis as the store and the fence use it. What it refuses becomes an `AtlastError`. */
+/** The access of store and fence to Redis. Errors of Redis become an `AtlastError`. */
 export class Client {
   /** The official client, for plain commands. */
   readonly redis: UpstashRedisClient;
@@ -89,8 +89,8 @@ export class Client {
   }
 
   /**
-   * Runs a script by its digest; where the server does not know it (any more), by its source. Its answer is
-   * an array.
+   * Runs a script by its digest, or by its source if the server does not know it (any more). Its answer is an
+   * array.
    */
   async run(script: Script, keys: string[], args: string[]): Promise<unknown[]> {
     const sha = await script.sha;
@@ -128,7 +128,7 @@ async function alone(request: { exec(): Promise<unknown[]> }): Promise<unknown> 
   return result;
 }
 
-/** A client whose signal has aborted resolves with something else. */
+/** A client whose signal has aborted resolves with another value. */
 function arrayOf(answer: unknown): unknown[] {
   if (Array.isArray(answer)) return answer;
   throw new AtlastError(

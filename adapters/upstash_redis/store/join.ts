@@ -18,14 +18,14 @@ export interface RedisMulti {
   exec(): Promise<unknown>;
 }
 
-/** What a message can be published in, so that it is there if and only if the rest is. */
+/** The transactions that a message can join. */
 export type UpstashRedisTransaction = RedisTransaction | RedisMulti;
 
 /**
- * Queues additions in what the user will commit. A key that the same message has by then is left; one that another
- * message has is an error of the commit.
+ * Queues additions in a transaction that the user will commit. If the same message has the key by then,
+ * nothing is written. If another message has it, the commit fails.
  *
- * @throws {AtlastError} `unsupported` when it is nothing that could be joined.
+ * @throws {AtlastError} `unsupported` when it cannot be joined.
  */
 export function joinAdditions(
   tx: unknown,
@@ -48,7 +48,7 @@ export function joinAdditions(
   }
   const none = { box: "outbox", list: [] } as const;
   const call = writeCall(keys, "same", none, additions, nowMs, newToken());
-  // By its source: within a MULTI there is nobody to answer that the script is not known.
+  // By its source: within a MULTI the client cannot react to an unknown digest.
   tx.eval(WRITE_IN_MULTI, call.keys, [base, ...call.args]);
 }
 
@@ -59,7 +59,7 @@ export function isMulti(tx: unknown): tx is RedisMulti {
   return typeof run === "function" && typeof exec === "function" && multiExec === true;
 }
 
-/** What sends the requests of a client and of its MULTIs; undefined for one that does not show it. */
+/** The object that sends the requests of a client and its MULTIs; undefined if the client does not expose it. */
 function clientOf(of: object): unknown {
   return (of as { client?: unknown }).client;
 }

@@ -10,26 +10,26 @@ import { AtlastError } from "../../../core/errors.ts";
 import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
 import type { RecordKey } from "../../../core/ports/record.ts";
 
-/** States that have a list of their own; of the others there are too many for it to be worth its price. */
+/** States that have a list of their own. The others have too many records for a list to be worth its cost. */
 export const LISTED: readonly State[] = ["prepared", "failed", "cancelled", "in_doubt"];
 
-/** The names of the keys of one side of a store. */
+/** The names of the keys of one box of a store. */
 export class BoxKeys {
-  /** What the side's keys begin with. */
+  /** The beginning of the box's keys. */
   readonly base: string;
   /** How many records there are in each state, and which groups. */
   readonly totals: string;
-  /** Every record by when it was added. */
+  /** All records by the time they were added. */
   readonly all: string;
-  /** Records that a worker holds or died with, by when that lease ends. */
+  /** Records with a lease, or whose worker died, by the end of the lease. */
   readonly expired: string;
-  /** Prepared records by when their outcome is next asked for. */
+  /** Half messages by the time of the next check-back. */
   readonly prepared: string;
-  /** Settled records by when they may be deleted. */
+  /** Settled records by their expiry. */
   readonly expiring: string;
-  /** The buckets of what is remembered of deleted records, by when the last of each may have arrived. */
+  /** The buckets of digests of pruned records, by the latest possible arrival in each. */
   readonly memory: string;
-  /** When the latest message arrived whose record was deleted and that is not remembered. */
+  /** The arrival time of the latest message whose record was pruned and that has no digest. */
   readonly pruned: string;
   readonly #box: Box;
 
@@ -45,17 +45,17 @@ export class BoxKeys {
     this.pruned = `${this.base}pruned`;
   }
 
-  /** Records of a group that no worker died with, by when they are due; the outbox has one queue for all. */
+  /** Scheduled records of a group without a crash, by due time; the outbox has one queue for all. */
   ready(group: string): string {
     return this.#box === "outbox" ? `${this.base}ready` : `${this.base}ready:${groupName(group)}`;
   }
 
-  /** Records of a state that has a list, by when they were added. */
+  /** Records of a state that has a list, by the time they were added. */
   list(state: State): string {
     return `${this.base}list:${state}`;
   }
 
-  /** Where a record stands. */
+  /** The standing of a record. */
   standing(member: string): string {
     return `${this.base}s:${member}`;
   }
@@ -65,7 +65,7 @@ export class BoxKeys {
     return `${this.base}m:${member}`;
   }
 
-  /** Every key that the standing of records of these groups can be found through. */
+  /** All keys that index the records of these groups. */
   indexes(groups: Iterable<string>): string[] {
     return [
       this.totals,
@@ -79,12 +79,12 @@ export class BoxKeys {
   }
 }
 
-/** A group as it stands in the name of a key. */
+/** A group as part of the name of a key. */
 export function groupName(group: string): string {
   return encodeURIComponent(group);
 }
 
-/** Whether Redis would keep a key as it is; text with half a surrogate pair becomes another on the way. */
+/** Whether Redis would store a key unchanged. Text with half a surrogate pair is changed in the request. */
 export function isStorable({ id, group }: RecordKey): boolean {
   return id.isWellFormed() && group.isWellFormed();
 }
@@ -92,7 +92,7 @@ export function isStorable({ id, group }: RecordKey): boolean {
 /**
  * A key as a member of a sorted set: the group, a colon, the id.
  *
- * @throws {AtlastError} `invalid_id` when it has half a character, which Redis would not keep.
+ * @throws {AtlastError} `invalid_id` when it has half a surrogate pair, which Redis would not keep.
  */
 export function memberOf(key: RecordKey): string {
   if (isStorable(key)) return `${groupName(key.group)}:${key.id}`;
@@ -102,7 +102,7 @@ export function memberOf(key: RecordKey): string {
   );
 }
 
-/** The key that a member stands for. */
+/** The key of a member. */
 export function keyOfMember(member: string): RecordKey {
   const end = member.indexOf(":");
   return { id: member.slice(end + 1), group: decodeURIComponent(member.slice(0, end)) };

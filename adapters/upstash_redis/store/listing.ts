@@ -11,18 +11,18 @@ import { compareBytes } from "./byte_order.ts";
 import { recordOf } from "./record_text.ts";
 import { LIST_SCRIPT } from "./scripts.ts";
 
-/** The most that one page brings, in characters of messages. */
+/** The largest page, in characters of messages. */
 const MAX_PAGE = 4 * 1024 * 1024;
 
-/** A record with its place in the order. */
+/** A record with its position in the order. */
 interface Listed {
   readonly member: string;
   readonly record: StoredRecord;
 }
 
 /**
- * See `Store.list`. What failed, was cancelled or waits for an outcome has a set for its state; other lists look
- * at every record from the newest on until they have enough.
+ * See `Store.list`. Failed, cancelled and undecided records have a set for their state. Other lists read all
+ * records from the newest on until they have enough.
  */
 export async function listRecords(
   client: Client,
@@ -77,12 +77,12 @@ async function readSet(
   }
 }
 
-/** A page may go on from any text, even from what could not be stored. */
+/** A page may continue after any text, even one that cannot be a stored key. */
 function cursorOf({ id, group }: RecordKey): string {
   return memberOf({ id: id.toWellFormed(), group: group.toWellFormed() });
 }
 
-/** As the sets have it: by time, then by the bytes of the member. */
+/** The order of the sets: by time, then by the bytes of the member. */
 function newestFirst(a: Listed, b: Listed): number {
   const time = b.record.createdAtMs - a.record.createdAtMs;
   return time !== 0 ? time : compareBytes(b.member, a.member);

@@ -1,5 +1,5 @@
 /**
- * The text form of what the inbox remembers.
+ * The text form of the digests that the inbox keeps of pruned messages.
  *
  * @module
  */
@@ -12,16 +12,16 @@ import type {
 import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
 import { addResultsOf, type Call, type Keys, writeCall } from "./writes.ts";
 
-/** Into how many buckets the time is divided that is remembered; each is one call when something comes late. */
+/** The number of buckets for the remembered time; a late message costs one call for each. */
 const BUCKETS = 8;
-/** No bucket is for less: what is remembered for a short time need not be divided. */
+/** The shortest bucket: a short time needs no division. */
 const LEAST_WIDTH_MS = 60 * 60_000;
 
-/** Where a memory goes. */
+/** The bucket of a digest. */
 interface Bucket {
-  /** What it is called. */
+  /** Its name. */
   readonly name: string;
-  /** When the last of its messages may have arrived, as Redis writes it. */
+  /** The latest possible arrival of its messages, as Redis writes it. */
   readonly ends: string;
 }
 
@@ -33,7 +33,7 @@ export function bucketOf(arrivedAtMs: number, nowMs: number, sinceMs: number): B
   return { name: `${width}.${index}`, ends: String((index + 1) * width) };
 }
 
-/** A memory as text: its key in 22 characters, its content in 22, `f` or `h`, and who delivered it, if known. */
+/** Digests as text: the key in 22 characters, the content in 22, `f` or `h`, and the principal, if known. */
 export function memoryText({ key, content, principal, hasFailed }: MemoryEntry): string {
   return `${short(key)}${short(content)}${hasFailed ? "f" : "h"}${principal ?? ""}`;
 }
@@ -62,14 +62,14 @@ export function returningCall(
   };
 }
 
-/** What became of them, from the script's answer. */
+/** Their results, from the script's answer. */
 export function returnResultsOf(
   returning: readonly ReturningRecord[],
   answer: readonly unknown[],
 ): ReturnResult[] {
   const codes = answer.slice(0, returning.length).map(String);
   const left = returning.filter((_, i) => codes[i] === "-");
-  // After a word for settlements, of which there are none.
+  // After the entry for settlements, of which there are none.
   const added = addResultsOf(additionsOf(left), answer.slice(returning.length + 1));
   let next = 0;
   return codes.map((code): ReturnResult => {

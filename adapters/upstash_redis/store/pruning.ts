@@ -1,5 +1,5 @@
 /**
- * Deletes expired records.
+ * Deletes expired records. `Store.prune` calls it.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import { recordOf } from "./record_text.ts";
 import { EXPIRED_SCRIPT, PRUNE_MEMORY_SCRIPT, PRUNE_SCRIPT, REMEMBER_SCRIPT } from "./scripts.ts";
 import type { Keys } from "./writes.ts";
 
-/** Where the records are. */
+/** The Redis client. */
 interface Pruned {
   readonly client: Client;
   readonly keys: Keys;
-  /** What all keys begin with. */
+  /** The beginning of all keys. */
   readonly base: string;
 }
 
-/** How many records one script deletes at the most, so that it does not hold up others. */
+/** The most records that one script deletes, so that it does not block others. */
 const PRUNE_STEP = 1_000;
-/** How many are read at the most to be remembered, and how many characters of their messages. */
+/** The most records that are read to make digests, and the most characters of their messages. */
 const READ_STEP = 500;
 const MAX_READ = 4 * 1024 * 1024;
-/** How many buckets of memories one call deletes at the most. */
+/** The most buckets of digests that one call deletes. */
 const PRUNE_MEMORY_STEP = 10;
 
 /** See `Store.prune`. */
@@ -54,8 +54,8 @@ export async function prune(
 }
 
 /**
- * The same for the inbox, with a memory. What expired is read first, as digests are made here, and then deleted if it
- * is still what was read.
+ * The same for the inbox, with digests. Expired records are read first, because the digests are computed
+ * here, and then deleted if they did not change.
  */
 export async function pruneRemembering(
   pruned: Pruned,
@@ -104,7 +104,7 @@ async function rememberSome(
       string,
       string,
     ];
-    // Without a standing there is nothing, and without a message nothing to remember.
+    // Without a standing there is no record, and without a message no digest.
     if (standing === "" || message === "") {
       fields.push(member, standing.split(" ")[7] ?? "", "-", "", "");
     } else records.push(recordOf("inbox", member, standing, message));
@@ -128,7 +128,7 @@ async function rememberSome(
   return Number(String(said).slice(1));
 }
 
-/** Nearly always there is nothing: then one command has said so. */
+/** Nearly always nothing has expired: then one command is enough. */
 async function hasUpTo(client: Client, key: string, max: string): Promise<boolean> {
   return await client.plain((redis) => redis.zcount(key, "-inf", max)) > 0;
 }

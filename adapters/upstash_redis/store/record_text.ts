@@ -2,12 +2,12 @@
  * Records as text in Redis: one value for the standing, which scripts read and write, and one for the message,
  * which never changes.
  *
- * Neither begins like JSON, so that a client that parses JSON leaves them alone.
+ * Neither begins like JSON, so that a client that parses JSON does not change them.
  *
  * @module
  */
 import { AtlastError } from "../../../core/errors.ts";
-import type { RecordDetails } from "../../../core/lifecycle/details.ts";
+import type { RecordDetails } from "../../../core/lifecycle/record_details.ts";
 import type { Box, Patch, State } from "../../../core/lifecycle/lifecycle.ts";
 import type { Message, MessageBody } from "../../../core/message/message.ts";
 import type { StateCounts } from "../../../core/ports/store.ts";
@@ -17,8 +17,8 @@ import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
 import { keyOfMember } from "./keys.ts";
 
 /**
- * The first line of a standing, in the order in which scripts read it. After it come three lines that
- * scripts carry along: the rest of the patch, the reply, and the retry policy.
+ * The first line of a standing, in the order in which scripts read it. After it come three lines that scripts
+ * copy unchanged: the rest of the patch, the reply, and the retry policy.
  */
 interface Head {
   readonly state: State;
@@ -28,11 +28,11 @@ interface Head {
   readonly crashes: number;
   readonly expiresAtMs: number | null;
   readonly createdAtMs: number;
-  /** About how long the message is, so that a claim does not take more than one answer carries. */
+  /** The approximate length of the message, so that a claim does not exceed the size of an answer. */
   readonly size: number;
 }
 
-/** Who wrote last: a call that is sent twice finds itself there. */
+/** The token of the last write: a call that is sent twice finds its own. */
 const NOBODY = "-";
 
 /** The standing of a record that is added. */
@@ -64,7 +64,7 @@ export function standingText(
   return `s1 ${fields.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
 }
 
-/** What a patch sets beside the words of the first line. */
+/** The fields of a patch that are not in the first line. */
 export function patchLine(
   { state, attempts, deadlineMs, checks, unreachable, note, reason, details }: Pick<
     Patch,
@@ -77,8 +77,8 @@ export function patchLine(
 }
 
 /**
- * Whether a record that was tried and did not succeed says its details though there are none. One that says nothing
- * was written before there were details.
+ * Whether a record that was tried without success stores empty details. A record without details was written
+ * before details existed.
  */
 function mustSayDetails(state: State, attempts: number): boolean {
   return attempts > 0 && (state === "scheduled" || state === "failed");
@@ -89,12 +89,12 @@ export function replyLine(reply: string | null): string {
   return reply === null ? "" : JSON.stringify(reply);
 }
 
-/** A time as scripts read it: whole milliseconds, never early. */
+/** A time as scripts read it: whole milliseconds, rounded up. */
 export function timeField(timeMs: number | null): string {
   return timeMs === null ? "-" : String(Math.ceil(timeMs));
 }
 
-/** A message's text: how its body is written, its name, all else about it, and the body. */
+/** A message's text: the encoding of its body, its name, its other fields, and the body. */
 export function messageText({ name, headers, contentType, body, sentAtMs }: Message): string {
   const [form, text] = bodyText(body);
   return `m1 ${form}\n${JSON.stringify(name)}\n${
@@ -102,7 +102,7 @@ export function messageText({ name, headers, contentType, body, sentAtMs }: Mess
   }\n${text}`;
 }
 
-/** A record from what is stored under its member. */
+/** A record from the values of its member. */
 export function recordOf(
   box: Box,
   member: string,
@@ -116,7 +116,7 @@ export function recordOf(
   const [attempts, deadlineMs, checks, unreachable, note, reason, said] = JSON.parse(patch);
   const createdAtMs = Number(created);
   const isOld = said === undefined && box === "outbox" && mustSayDetails(state as State, attempts);
-  // Of what an older version tried to send nobody knows whether it arrived.
+  // For a message that an older version tried to send it is unknown whether it arrived.
   const details: RecordDetails | null = isOld
     ? { mayHaveArrived: true, firstAttemptAtMs: createdAtMs }
     : said ?? null;
@@ -154,7 +154,7 @@ const COUNTED: readonly State[] = [
   "in_doubt",
 ];
 
-/** How many records there are in each state, from what scripts keep of it. */
+/** How many records there are in each state, from the scripts' counts. */
 export function countsOf(totals: string | null): StateCounts {
   const [, ...fields] = (totals ?? "").split(" ");
   const counts = COUNTED.map((state, i) => [state, Number(fields[i] ?? 0)]);
@@ -199,7 +199,7 @@ function messageOf(id: string, text: string): Message {
   };
 }
 
-/** Text that is no well-formed UTF-16 is written as JSON, which has escapes for it; bytes are in base64. */
+/** Text that is not well-formed UTF-16 is written as JSON, which can escape it; bytes are in base64. */
 function bodyText(body: MessageBody): [form: "text" | "json" | "bytes", text: string] {
   if (typeof body !== "string") return ["bytes", toBase64(body)];
   return body.isWellFormed() ? ["text", body] : ["json", JSON.stringify(body)];

@@ -7,7 +7,7 @@ import { AtlastError, type ErrorCode } from "../../../core/errors.ts";
 import { isInstance } from "../../../core/user_code/thrown.ts";
 import { plainError } from "../plain_error.ts";
 
-/** What the server says, what it means, and what is wanted instead. */
+/** The server's text, the error code, and what to do. */
 const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
   [
     /WRONGPASS|invalid or missing auth token/i,
@@ -33,8 +33,8 @@ const KNOWN: readonly (readonly [RegExp, ErrorCode, string])[] = [
 ];
 
 /**
- * The error of a call that failed. The official client's own error shows the whole command, the body of a
- * message included.
+ * The error of a failed call. The official client's own error contains the whole command, including the body
+ * of a message.
  */
 export function refusal(error: unknown): AtlastError {
   if (isInstance(error, AtlastError)) return error;

@@ -13,9 +13,9 @@ import { type Addition, type Keys, writeCall } from "./writes.ts";
 /** The user's own part of a transaction, as Lua. */
 export interface OwnScript {
   /**
-   * The body of a function of `KEYS`, `ARGV` and `cancel`. It reads and checks before it writes, because Redis
-   * takes nothing back: what it wrote stays when it fails later. `return cancel(value)` before any write ends the
-   * transaction without messages, fences and queued commands.
+   * The body of a function of `KEYS`, `ARGV` and `cancel`. It must read and check before it writes, because
+   * Redis does not roll back: earlier writes stay if it fails later. `return cancel(value)` before any write
+   * ends the transaction without messages, fences and queued commands.
    */
   readonly script: string;
   /** Its keys. */
@@ -26,21 +26,21 @@ export interface OwnScript {
 
 /** How a transaction ended. */
 export interface RedisTransactionEnd {
-  /** Whether it took place; false when its own script cancelled it. */
+  /** Whether it committed; false when its own script cancelled it. */
   readonly committed: boolean;
   /**
-   * What its own script returned; null when it returned nothing, or when only a second sending of the same
-   * request was answered.
+   * The result of its own script; null when it returned nothing, or when the first answer was lost and the
+   * request was sent again.
    */
   readonly result: unknown;
 }
 
 /**
- * Writes that take place together, in one script: what is published with it, the fences of half messages,
- * and the user's own commands or script. Nothing is written before it commits.
+ * Writes that are applied together, in one script: the messages published with it, the fences of half
+ * messages, and the user's own commands or script. Nothing is written before it commits.
  */
 export interface RedisTransaction {
-  /** Queues a command of Redis, which runs when the transaction commits. Its reply is not given back. */
+  /** Queues a command of Redis, which runs when the transaction commits. Its reply is not returned. */
   call(command: string, ...args: (string | number)[]): void;
   /**
    * Runs everything, once.
@@ -77,7 +77,7 @@ export function redisTransaction(redis: UpstashRedisClient): RedisTransaction {
   return new ScriptTransaction(redis);
 }
 
-/** A row of a fence that a transaction is to write. */
+/** A row of a fence that a transaction will write. */
 interface FenceWrite {
   readonly id: string;
   /** The keys of the row and of the set of all rows. */
@@ -120,7 +120,7 @@ export class ScriptTransaction implements RedisTransaction {
     );
   }
 
-  /** Ends it where it has not run. */
+  /** Ends it if it has not run. */
   close(): void {
     if (this.#end === "open") this.#end = "running";
   }
@@ -195,7 +195,7 @@ export class ScriptTransaction implements RedisTransaction {
   }
 }
 
-/** Why an operation may not pass a fence. */
+/** Why the fence refuses an operation. */
 function fencedOff(id: string, row: string): AtlastError {
   const why = row.startsWith("aborted")
     ? ": the message was cancelled meanwhile"

@@ -6,10 +6,10 @@
 import { bodyBytes } from "../../../core/message/message.ts";
 import type { Addition } from "./writes.ts";
 
-/** The most bytes of bodies in one request: with all around them, within the 10 MB of the smallest plan. */
+/** The most bytes of bodies in one request: with everything else, within the 10 MB of the smallest plan. */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
-/** Parts of additions that each go in one request; one that is too long for any goes by itself. */
+/** Parts of additions that each fit into one request; an addition that is too long gets a request of its own. */
 export function inParts(additions: readonly Addition[]): Addition[][] {
   const parts: Addition[][] = [];
   let bytes = Infinity;

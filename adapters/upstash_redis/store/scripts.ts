@@ -18,27 +18,27 @@ export const WRITE_SCRIPT: Script = new Script(WRITE);
 export const CLAIM_SCRIPT: Script = new Script(CLAIM);
 /** Renews claims. */
 export const RENEW_SCRIPT: Script = new Script(RENEW);
-/** Says when something is due. */
+/** Returns when the next record is due. */
 export const DUE_SCRIPT: Script = new Script(DUE);
 /** Lists. */
 export const LIST_SCRIPT: Script = new Script(LIST);
-/** Deletes what expired. */
+/** Deletes expired records. */
 export const PRUNE_SCRIPT: Script = new Script(PRUNE);
-/** Asks a fence. */
+/** Checks a fence. */
 export const CHECK_SCRIPT: Script = new Script(CHECK_FENCE);
-/** Draws the id of the service. */
+/** Creates the id of the service. */
 export const SERVICE_ID_SCRIPT: Script = new Script(SERVICE_ID);
-/** Reads what expired. */
+/** Reads expired records. */
 export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
-/** Deletes what expired and remembers it. */
+/** Deletes expired records and keeps their digests. */
 export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
-/** Deletes what was remembered long enough. */
+/** Deletes old digests. */
 export const PRUNE_MEMORY_SCRIPT: Script = new Script(PRUNE_MEMORY);
-/** Adds what is not known. */
+/** Adds records that are not known. */
 export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
-/** Says when something is due, unless it rests while it waits for a route. */
+/** Returns when the next record is due, where a record that waits for a route counts from the end of its wait. */
 export const DUE_AT_THE_LATEST_SCRIPT: Script = new Script(DUE_AT_THE_LATEST);
-/** Reads what waits for a route. */
+/** Reads records that wait for a route. */
 export const WAITING_SCRIPT: Script = new Script(WAITING);
-/** Makes due what waits for a route. */
+/** Makes records due that wait for a route. */
 export const MAKE_DUE_SCRIPT: Script = new Script(MAKE_DUE);

@@ -14,7 +14,7 @@ import type { Call, Keys } from "./writes.ts";
 /** The most records that one call makes due. */
 const MOST = 1_000;
 
-/** See `Store.makeUnroutableDue`. `queues` lead to the records, `words` say of which groups. */
+/** See `Store.makeUnroutableDue`. `queues` index the records, `words` select their groups. */
 export async function makeUnroutableDue(
   run: (script: Script, call: Call) => Promise<unknown[]>,
   keys: Keys[Box],

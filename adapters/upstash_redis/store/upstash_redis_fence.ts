@@ -1,9 +1,9 @@
 /**
  * The fence in Upstash Redis, for half messages whose business data is there.
  *
- * A script decides a half message: the operation's script writes `committed` with the user's own writes, and a
- * check-back's script writes `aborted`. The first one excludes the other. A script is atomic, so an operation
- * is never seen half done: one that has not run when the check-back does is aborted.
+ * A script decides a half message: the operation's script writes `committed` with the user's own writes, and
+ * a check-back's script writes `aborted`. The first one excludes the other. A script is atomic, so a
+ * check-back never finds an operation half done: an operation that has not run by then is aborted.
  *
  * @module
  */
@@ -19,10 +19,10 @@ import { type RedisTransaction, ScriptTransaction } from "./redis_transaction.ts
 import { CHECK_SCRIPT } from "./scripts.ts";
 import type { UpstashRedisOptions } from "./upstash_redis_store.ts";
 
-/** Where a fence keeps its keys, and where its time comes from. */
+/** The options of a fence. */
 export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
   /**
-   * Unix time in milliseconds. It says when a check wrote a row, no more.
+   * Unix time in milliseconds. It is stored with a row that a check writes, and has no other use.
    *
    * @default the platform's
    */
@@ -30,8 +30,8 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
 }
 
 /**
- * Makes a fence in Upstash Redis. Use the database and the prefix of the business data's own choice; a fence serves
- * one keeper of half messages.
+ * Makes a fence in Upstash Redis. Use the database of the business data, with any prefix. A fence serves one
+ * keeper of half messages.
  *
  * @example
  * ```ts
@@ -62,7 +62,7 @@ export function upstashRedisFence(options: UpstashRedisFenceOptions): Fence<Redi
   return new UpstashRedisFence(options);
 }
 
-/** How many rows are read at once while those of one time are passed over. */
+/** How many rows are read at once while skipping those of one time. */
 const PAGE = 100;
 
 class UpstashRedisFence implements Fence<RedisTransaction> {
@@ -80,7 +80,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
     this.#now = now;
   }
 
-  /** There is nothing to make. */
+  /** There is nothing to create. */
   ready(): Promise<void> {
     return Promise.resolve();
   }
@@ -103,7 +103,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
     return said === "*committed" ? "committed" : said === "*aborted" ? "aborted" : "unknown";
   }
 
-  /** `work` queues what is to be written; it is written, all or nothing of it, once `work` resolves. */
+  /** `work` queues writes. They are applied, all or none, when `work` resolves. */
   async transaction<Result>(work: (tx: RedisTransaction) => Promise<Result>): Promise<Result> {
     const tx = new ScriptTransaction(this.#redis);
     try {
@@ -150,7 +150,8 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
 
   async prune(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
-    // A row without its place in the set would never be found again; the other way round it is tried again.
+    // In this order: a row without its member in the set would never be found again, but a member without a
+    // row is removed by the next run.
     await this.#client.plain((redis) => redis.del(...ids.map((id) => this.#row(id))));
     await this.#client.plain((redis) => redis.zrem(this.#rows, ...ids.map(memberOf)));
   }
@@ -160,7 +161,7 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
   }
 }
 
-/** An id as a member of a set, which no client takes for a number. */
+/** An id as a member of a set, which no client reads as a number. */
 function memberOf(id: string): string {
   return `=${id}`;
 }

@@ -1,27 +1,27 @@
 /**
  * The store in Upstash Redis.
  *
- * Each operation is one script, so it is atomic and one request; the calls that a script makes are variadic, so
- * that a batch costs as much as one record. Billed commands of each, for a batch of any size in one group:
+ * Each operation is one script, so it is atomic and one request. The calls of a script are variadic, so that
+ * a batch costs as much as one record. Billed commands of each, for a batch of any size in one group:
  *
  * | operation | billed |
  * |---|---|
  * | `add`, `addAll` | 5 |
  * | `claim` that finds something; nothing | 7; 2 |
- * | `settle`; with what is added to it (`settleAndAdd`) | 5; 7 |
+ * | `settle`; with additions (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
  * | `serviceId`, once for each process; the very first time | 1; 4 |
- * | `nextDueAt` with nothing there; with something | 1; 4 |
+ * | `nextDueAt` of an empty box; otherwise | 1; 4 |
  * | `makeUnroutableDue` that finds nothing; something to do | 3; 9 |
  * | `prune` that finds nothing; something | 1; 8 |
- * | `prune` with a memory: nothing; up to 500 records; a bucket that is forgotten | 2; 14; 6 more |
+ * | `prune` with digests: nothing; up to 500 records; an old bucket | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
- * In the inbox a claim costs 1 more for each further group, and 1 more where it finds something in it; `nextDueAt`
- * costs 1 more for each. What is prepared, failed, cancelled or in doubt costs 1 more, for the list of its state.
- * A record whose key is taken costs 1 more, and nothing is written for it.
+ * In the inbox a claim costs 1 more for each further group, and 1 more if it finds a record in it;
+ * `nextDueAt` costs 1 more for each. A record that is prepared, failed, cancelled or in doubt costs 1 more,
+ * for the list of its state. A record whose key is taken costs 1 more, and nothing is written for it.
  *
  * @module
  */
@@ -74,27 +74,27 @@ import {
 } from "./writes.ts";
 import { newToken } from "./token.ts";
 
-/** Where a store or fence keeps its keys. */
+/** The options of a store or a fence. */
 export interface UpstashRedisOptions {
   /** The official client, of `@upstash/redis` or of one of its entries for other platforms. */
   readonly redis: UpstashRedisClient;
   /**
-   * What all keys begin with, in braces. Letters, digits, `_`, `-`, `.` and `:`. Buses with the same prefix share
-   * their records.
+   * The beginning of all keys, in braces. Letters, digits, `_`, `-`, `.` and `:`. Buses with the same prefix
+   * share their records.
    *
    * @default "atlast"
    */
   readonly prefix?: string;
   /**
-   * How long one request may take, in milliseconds, the retries of the client included. Its outcome is unknown
-   * then, and the call rejects with `outcome_unknown`.
+   * How long one request may take, in milliseconds, including the retries of the client. After that its
+   * outcome is unknown, and the call rejects with `outcome_unknown`.
    *
    * @default 30_000
    */
   readonly timeoutMs?: number;
 }
 
-/** The most that one claim brings, in characters of messages: an answer that any plan carries. */
+/** The most that one claim returns, in characters of messages: an answer that every plan allows. */
 const MAX_CLAIM = 4 * 1024 * 1024;
 
 /**
@@ -108,15 +108,15 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * const redis = new Redis({ url: "https://….upstash.io", token: "…" });
  * const store = upstashRedisStore({ redis, prefix: "orders" });
  * ```
- * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
+ * @throws {AtlastError} `invalid_option` for a bad prefix or time.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
   return new RedisStore(options);
 }
 
 /**
- * A store in Upstash Redis. What a handler gets as `tx` is undefined: a message can be published in the user's own
- * transaction, but a handler has none.
+ * A store in Upstash Redis. The `tx` of a handler is undefined: a message can be published in the user's own
+ * transaction, but handlers run in none.
  */
 export type UpstashRedisStore =
   & Store<UpstashRedisTransaction | undefined>
@@ -134,12 +134,12 @@ class RedisStore implements UpstashRedisStore {
     this.#keys = keysOf(this.#base);
   }
 
-  /** There is nothing to make: keys come with what is in them. */
+  /** There is nothing to create: keys exist with their values. */
   ready(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** Read once by each process; drawn by the first of all. */
+  /** Each process reads it once; the first process creates it. */
   async serviceId(): Promise<string> {
     const key = `${this.#base}service`;
     const known = await this.#client.plain((redis) => redis.get(key));
@@ -151,7 +151,7 @@ class RedisStore implements UpstashRedisStore {
     return unmarked(String(drawn));
   }
 
-  /** More than one request carries is added in several, each of them one step. */
+  /** Additions that exceed the size of a request are sent in several, each of them atomic. */
   async add(
     box: Box,
     records: readonly NewRecord[],
@@ -315,7 +315,7 @@ class RedisStore implements UpstashRedisStore {
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
     const queues = this.#queues(box, state, groups);
-    // Without groups only the script knows which queues of the inbox there are.
+    // Without groups only the script knows the queues of the inbox.
     if (box === "outbox" || groups !== undefined || state === "prepared") {
       const there = await this.#client.plain((redis) => redis.exists(...queues));
       if (there === 0) return null;
@@ -366,7 +366,7 @@ class RedisStore implements UpstashRedisStore {
     return this.#client.run(script, keys, [this.#base, ...args]);
   }
 
-  /** The sets that lead to what can be claimed. */
+  /** The sets that index claimable records. */
   #queues(
     box: Box,
     state: "scheduled" | "prepared",
@@ -382,7 +382,7 @@ class RedisStore implements UpstashRedisStore {
   }
 }
 
-/** Stands before the id, so that the official client does not read it as a number. */
+/** A mark before the id, so that the official client does not read it as a number. */
 const SERVICE_ID_MARK = "*";
 
 function unmarked(text: string): string {
@@ -393,7 +393,7 @@ function groupFields(groups: readonly string[] | undefined): string[] {
   return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
 }
 
-/** Redis gives null for what is not there; a client that gives anything else has read what is not ours. */
+/** Redis returns null for a missing value. Any other type means that the value is not Atlast's. */
 function isText(value: unknown): value is string {
   return typeof value === "string";
 }

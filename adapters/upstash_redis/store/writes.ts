@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box, Patch } from "../../../core/lifecycle/lifecycle.ts";
-import type { AddResult, Settlement } from "../../../core/ports/store.ts";
+import type { AddResult, Settlement, SettlementGuard } from "../../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { BoxKeys, memberOf } from "./keys.ts";
 import {
@@ -17,14 +17,14 @@ import {
 } from "./record_text.ts";
 
 /**
- * What becomes of additions whose key is taken: each is left out by itself, all are left out, or the one that
- * is there must be the same message.
+ * How to treat additions whose key is taken: skip each of them, skip all additions, or require that the
+ * existing record is the same message.
  */
 export type AddMode = "each" | "all" | "same";
 
 /** A record to add. */
 export interface Addition {
-  /** On which side. */
+  /** Its box. */
   readonly box: Box;
   /** The record. */
   readonly record: NewRecord;
@@ -32,26 +32,33 @@ export interface Addition {
   readonly with: number;
 }
 
-/** What a script is run with. */
+/** The keys and arguments of a script. */
 export interface Call {
   /** The keys it uses. */
   readonly keys: string[];
-  /** Its arguments after the first, which is what keys begin with. */
+  /** Its arguments after the first, which is the prefix of the keys. */
   readonly args: string[];
 }
 
-/** Both sides' keys. */
+/** The keys of both boxes. */
 export type Keys = Readonly<Record<Box, BoxKeys>>;
 
-/** The keys of both sides. */
+/** The keys of both boxes. */
 export function keysOf(base: string): Keys {
   return { outbox: new BoxKeys(base, "outbox"), inbox: new BoxKeys(base, "inbox") };
 }
 
+/** How the script has each guard. */
+const GUARD_CODE: Readonly<Record<SettlementGuard, string>> = {
+  "holder": "y",
+  "anyone while free": "n",
+  "anyone": "e",
+};
+
 /**
  * A call that settles and adds.
  *
- * @param token Of this very call, so that it is known when it comes twice.
+ * @param token Identifies this call, so that the script recognises a repeated request.
  */
 export function writeCall(
   keys: Keys,
@@ -64,14 +71,14 @@ export function writeCall(
   const used = new UsedKeys(keys);
   const args = [mode, String(settlements.list.length)];
   settlements.list.forEach((settlement, i) => {
-    const { key, epoch, claimed, from, patch, reply } = settlement;
+    const { key, epoch, guard, from, patch, reply } = settlement;
     const member = memberOf(key);
     used.standing(settlements.box, member, key.group);
     args.push(
       settlements.box,
       member,
       String(epoch),
-      claimed === "either" ? "e" : claimed ? "y" : "n",
+      GUARD_CODE[guard],
       from,
       ...patchFields(patch),
       reply === undefined ? "=" : `+${replyLine(reply)}`,
@@ -94,12 +101,12 @@ export function writeCall(
   return { keys: used.all(), args };
 }
 
-/** What became of settlements, from the script's answer. */
+/** The results of settlements, from the script's answer. */
 export function bitsOf(bits: unknown): boolean[] {
   return [...String(bits).slice(1)].map((bit) => bit === "1");
 }
 
-/** What became of additions, from the rest of the answer; null for one that was left out for another's sake. */
+/** The results of additions, from the rest of the answer; null for one that was skipped because of another. */
 export function addResultsOf(
   additions: readonly Addition[],
   answer: readonly unknown[],

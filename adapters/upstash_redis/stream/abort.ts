@@ -5,7 +5,7 @@
  */
 import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 
-/** What `work` comes to, or the reason of the abort if that comes first; not begun once aborted. */
+/** The result of `work`, or the reason of the abort if that is first. If already aborted, `work` does not start. */
 export async function unlessAborted<Result>(
   work: () => Promise<Result>,
   signal: AbortSignalLike,

@@ -7,7 +7,7 @@ import type { StreamSettings } from "./options.ts";
 import type { Entry } from "./reading.ts";
 import { type Command, runAll, valuesOf } from "./run.ts";
 
-/** Acknowledgements that have not gone out yet. */
+/** Acknowledgements that were not sent yet. */
 export class Acks {
   readonly #settings: StreamSettings;
   readonly #waiting = new Map<string, Set<string>>();
@@ -22,7 +22,7 @@ export class Acks {
     this.#waiting.set(key, ids.add(id));
   }
 
-  /** Sends them. What fails is kept for the next time: an entry may be acknowledged twice. */
+  /** Sends them. Failed ones are kept for the next time, because an entry may be acknowledged twice. */
   async flush(): Promise<void> {
     if (this.#waiting.size === 0) return;
     const { redis, group } = this.#settings;

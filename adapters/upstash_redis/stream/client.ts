@@ -4,15 +4,15 @@
  * @module
  */
 
-/** What became of one command of a pipeline. */
+/** The result of one command of a pipeline. */
 export interface CommandResult {
   /** The answer. */
   readonly result?: unknown;
-  /** Why there is none. */
+  /** The error, if there is no answer. */
   readonly error?: string | undefined;
 }
 
-/** Commands that go in one request. */
+/** Commands that are sent in one request. */
 export interface StreamPipeline {
   /** Adds `XADD`. */
   xadd(
@@ -56,13 +56,13 @@ export interface StreamPipeline {
   xtrim(key: string, options: { strategy: "MINID"; exactness: "="; threshold: string }): unknown;
   /** Adds `SADD`. */
   sadd(key: string, member: string, ...members: string[]): unknown;
-  /** Sends them; an error of one leaves the others alone. */
+  /** Sends them. An error of one does not affect the others. */
   exec(options: { keepErrors: true }): Promise<readonly CommandResult[]>;
 }
 
 /** The official client, `Redis` of `@upstash/redis` or of `@upstash/redis/cloudflare`. */
 export interface StreamClient {
-  /** Sends one command as it is. */
+  /** Sends one command unchanged. */
   exec<Result>(command: [command: string, ...args: (string | number | boolean)[]]): Promise<Result>;
   /** Begins a pipeline. */
   pipeline(): StreamPipeline;

@@ -25,7 +25,7 @@ export function fieldsOf(message: Message): EntryFields {
   const { contentType, body } = message;
   return {
     h: TEXT + JSON.stringify({ headers: wireHeaders(message), contentType }),
-    // What is no Unicode would not survive the way; this is what any encoding to UTF-8 makes of it.
+    // Invalid Unicode cannot be transferred. This converts it as every encoder to UTF-8 does.
     b: typeof body === "string" ? TEXT + body.toWellFormed() : BYTES + toBase64(body),
   };
 }
@@ -33,8 +33,8 @@ export function fieldsOf(message: Message): EntryFields {
 /**
  * Reads an entry, given as names and values in turns.
  *
- * @param nowMs Stands in for a sending time that is missing or cannot be read.
- * @throws {AtlastError} `malformed_message` and the like, for what is no message.
+ * @param nowMs Used if the sending time is missing or cannot be read.
+ * @throws {AtlastError} `malformed_message` and similar codes, for an entry that is not a message.
  */
 export function messageOf(entry: readonly string[], nowMs: number): Message {
   const fields = new Map<string, string>();
@@ -55,7 +55,7 @@ export function messageOf(entry: readonly string[], nowMs: number): Message {
   );
 }
 
-/** The fields of an entry, for a receiver that is to take the message although it may have forgotten it. */
+/** The fields of an entry, marked so that the receiver takes the message although it may have pruned it. */
 export function forcedFields(fields: readonly string[]): string[] {
   return fields.map((value, i) => {
     const head = i % 2 === 1 && fields[i - 1] === "h"
@@ -67,7 +67,7 @@ export function forcedFields(fields: readonly string[]): string[] {
   });
 }
 
-/** The names of fields come from outside, so only some of them are shown. */
+/** Field names are untrusted input, so only some of them are shown. */
 function shown(names: readonly string[]): string {
   return JSON.stringify(names.slice(0, 5).map((name) => name.slice(0, 20)));
 }

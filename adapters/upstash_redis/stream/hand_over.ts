@@ -1,5 +1,5 @@
 /**
- * Passes messages to the receiver. One that fails does not hold up the others.
+ * Passes messages to the receiver. A message that fails does not delay the others.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 import type { DeliveryResult, Receiver } from "../../../core/ports/transport.ts";
 import { unlessAborted } from "./abort.ts";
 
-/** After how many failures in a row it is the receiver that fails, not the messages. */
+/** After this many failures in a row the receiver counts as failing, not the messages. */
 const FAILURES_IN_A_ROW = 3;
 
-/** What a receiver made of a message. */
+/** The receiver's result for a message. */
 export type Handed =
   | DeliveryResult
-  /** It threw, or was not asked. `alone` when it was about this message and no other. */
+  /** The receiver threw, or was not called. `alone` means that the call had this message only. */
   | { readonly kind: "unanswered"; readonly alone: boolean; readonly reason: string };
 
-/** Hands over all at once and, where that fails, one by one. */
+/** Passes all at once and, if that fails, one by one. */
 export async function handOver(
   messages: readonly Message[],
   deliver: Receiver["deliver"],
@@ -59,7 +59,7 @@ async function call(
       ),
     };
   } catch {
-    // Its words are for its own log: what is parked is kept in a database that services share.
+    // The text of its error is not stored, because services share the database with parked messages.
     return { kind: "failed", reason: "The receiver failed" };
   }
 }

@@ -17,7 +17,7 @@ export function streamKey(keys: Keys, name: string): string {
   return keys("stream", name);
 }
 
-/** What was put back by hand, for one group alone: the others have had it. */
+/** The stream of requeued messages of one group; the other groups have already read them. */
 export function requeuedKey(keys: Keys, group: string): string {
   return keys("requeued", group);
 }

@@ -17,69 +17,69 @@ export interface UpstashStreamTransportOptions {
   /** The official client; see there for the one that fits your platform. */
   readonly redis: StreamClient;
   /**
-   * The service that receives: every group gets each message once, and its processes share them. Also where a
-   * service only sends.
+   * The service that receives: every group gets each message once, and its processes share them. Required
+   * also for a service that only sends.
    */
   readonly group: string;
   /**
-   * What all keys begin with, as in `{atlast}:stream:order.placed`.
+   * The beginning of all keys, as in `{atlast}:stream:order.placed`.
    *
    * @default "atlast"
    */
   readonly prefix?: string;
   /**
-   * The names that are carried. Then a typing error in one does not show at publish: the message waits in the
-   * outbox as unroutable.
+   * The names that the transport carries; publish refuses any other. With the default, a message with a
+   * misspelt name waits in the outbox as unroutable.
    *
    * @default all
    */
   readonly names?: readonly string[];
   /**
-   * What this process is called among those of its group. It must be unique.
+   * The name of this process within its group. It must be unique.
    *
-   * @default a name of its own
+   * @default a random name
    */
   readonly consumer?: string;
   /**
-   * Where a group begins that is new to a stream: at the `beginning`, so that it gets what was sent before it
-   * first looked, as far as `keepMs` goes; or with what comes from `now` on.
+   * Where a new group begins to read a stream: at the `beginning`, so that it also gets messages that were
+   * sent earlier, as far as `keepMs` goes; or `now`, with later messages only.
    *
    * @default "beginning"
    */
   readonly from?: "beginning" | "now";
   /**
-   * How long a process may keep what it fetched before others take it over.
+   * How long a process may keep fetched messages before others take them over.
    *
    * @default 60_000
    */
   readonly minIdleMs?: number;
   /**
-   * How often what dead processes left behind is looked for, by all processes of a group together.
+   * How often a group looks for messages that dead processes left, counted for all its processes together.
    *
    * @default 60_000
    */
   readonly takeOverEveryMs?: number;
   /**
-   * How often streams are trimmed and dead consumers removed, likewise.
+   * How often a group trims streams and removes dead consumers, counted likewise.
    *
    * @default 600_000
    */
   readonly pruneEveryMs?: number;
   /**
-   * How long entries are kept that all groups have read, for groups that are still to come: those begin with what
-   * is there.
+   * How long entries that all groups have read are kept for later groups, which begin with the existing
+   * entries.
    *
    * @default 3_600_000
    */
   readonly keepMs?: number;
   /**
-   * After how long without a sign of life a consumer is removed that holds nothing.
+   * After how long an inactive consumer without pending entries is removed.
    *
    * @default 3_600_000
    */
   readonly removeConsumerAfterMs?: number;
   /**
-   * How often a message is handed over before it is parked.
+   * How often a message is passed to the receiver before it is parked.
    *
    * @default 10
    */
@@ -91,14 +91,14 @@ export interface UpstashStreamTransportOptions {
    */
   readonly maxRequestBytes?: number;
   /**
-   * How long one request may take, in milliseconds, the retries of the client included.
+   * How long one request may take, in milliseconds, including the retries of the client.
    *
    * @default 30_000
    */
   readonly timeoutMs?: number;
 }
 
-/** Options with nothing left open. */
+/** Options with all defaults filled in. */
 export interface StreamSettings {
   readonly redis: StreamClient;
   readonly keys: Keys;
@@ -133,7 +133,7 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     keys: keysUnder(keyBase(options.prefix)),
     group: checkText("a group", options.group, IDENTIFIER),
     names: names === undefined ? null : new Set(names),
-    // Not before it is used: Workers have no chance while a module is loaded.
+    // Created at first use: Workers have no random numbers while a module is loaded.
     consumer: () => consumer ??= crypto.randomUUID(),
     from: options.from === "now" ? "$" : "0",
     minIdleMs: positive("minIdleMs", options.minIdleMs, 60_000),

@@ -1,5 +1,5 @@
 /**
- * Parking: entries that were rejected are moved to a stream where an operator can see them and put them back.
+ * Parking: rejected entries are moved to a hash, where an operator can list, requeue or discard them.
  *
  * @module
  */
@@ -11,18 +11,18 @@ import type { Entry } from "./reading.ts";
 import { listOf, runOne } from "./run.ts";
 import { requeuedKey } from "./keys.ts";
 
-/** So that the client does not read it as JSON: see `entry.ts`. */
+/** A mark, so that the client does not read the value as JSON: see `entry.ts`. */
 const MARK = "~";
 
-/** An entry that was set aside. */
+/** A parked entry. */
 export interface ParkedMessage {
-  /** What it is called here; it is put back under this. */
+  /** Its id for `requeue` and `discard`. */
   readonly parkedId: string;
   /** Its stream. */
   readonly stream: string;
   /** The message's id; null for an entry that is no message. */
   readonly id: string | null;
-  /** Why it is here. */
+  /** Why it was parked. */
   readonly reason: string;
   /** How often it was fetched. */
   readonly deliveries: number;
@@ -30,14 +30,14 @@ export interface ParkedMessage {
   readonly parkedAtMs: number;
 }
 
-/** An entry to be set aside, and why. */
+/** An entry to park, and why. */
 export interface ToPark {
   readonly entry: Entry;
   readonly id: string | null;
   readonly reason: string;
 }
 
-/** What a group has set aside. */
+/** The parked entries of a group. */
 export class Parking {
   readonly #settings: StreamSettings;
   readonly #key: string;
@@ -47,7 +47,7 @@ export class Parking {
     this.#key = settings.keys("parked", settings.group);
   }
 
-  /** Sets entries aside, by one command. Setting one aside twice is once. */
+  /** Parks entries, by one command. Parking an entry twice has the effect of once. */
   async park(entries: readonly ToPark[], nowMs: number): Promise<void> {
     if (entries.length === 0) return;
     const fields = entries.flatMap(({ entry, id, reason }) => {
@@ -76,7 +76,7 @@ export class Parking {
   }
 
   /**
-   * Puts one back: this group gets it again, as it was, or with word that it is to be taken anyway.
+   * Requeues one: this group gets it again, unchanged, or marked so that the receiver takes it anyway.
    *
    * @throws {AtlastError} `not_found`.
    */
@@ -84,13 +84,14 @@ export class Parking {
     const { redis, keys, group } = this.#settings;
     const parked = parkedOf(String(await runOne(redis, ["HGET", this.#key, parkedId])));
     if (parked === null) throw notFound(parkedId);
-    // In this order, for whoever dies in between: twice is harmless, never is not.
+    // In this order, because the process may die in between: a second delivery is harmless, a lost one is
+    // not.
     const fields = force ? forcedFields(parked.fields) : parked.fields;
     await runOne(redis, ["XADD", requeuedKey(keys, group), "*", ...fields]);
     await this.discard(parkedId);
   }
 
-  /** Drops one for good; false when it is not there. */
+  /** Deletes one; false when it does not exist. */
   async discard(parkedId: string): Promise<boolean> {
     return Number(await runOne(this.#settings.redis, ["HDEL", this.#key, parkedId])) > 0;
   }

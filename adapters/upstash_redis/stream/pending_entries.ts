@@ -1,5 +1,5 @@
 /**
- * Entries that this consumer has fetched and the receiver has not taken yet. Trying them again costs no
+ * Entries that this consumer has fetched and the receiver has not accepted yet. Trying them again costs no
  * command. If this process dies, other consumers take them over.
  *
  * @module
@@ -7,7 +7,10 @@
 import type { Message } from "../../../core/message/message.ts";
 import type { Entry } from "./reading.ts";
 
-/** How many are held before no new ones are fetched: half of what Upstash lets one consumer hold of a stream. */
+/**
+ * The number of pending entries from which no new ones are fetched: half of Upstash's limit for one consumer
+ * and stream.
+ */
 const MAX_PENDING = 500;
 /** How long one waits for its next try, in milliseconds: twice as long each time, up to the longest. */
 const FIRST_WAIT_MS = 1_000;
@@ -17,9 +20,9 @@ const LONGEST_WAIT_MS = 60_000;
 export interface Fetched {
   readonly entry: Entry;
   readonly message: Message;
-  /** How often it alone was not taken, by this process. */
+  /** How often a call with this message alone failed in this process. */
   readonly tries: number;
-  /** How many entries this process had handed over with success when this one first was not taken. */
+  /** How many entries this process had passed with success when this one first failed. */
   readonly keptBefore: number;
 }
 
@@ -28,22 +31,22 @@ interface Waiting {
   readonly retryAtMs: number;
 }
 
-/** The entries held by this consumer. */
+/** The pending entries of this consumer. */
 export class PendingEntries {
   readonly #waiting = new Map<string, Waiting>();
   readonly #handing = new Set<string>();
 
-  /** Whether there is room for more. */
+  /** Whether there is capacity for more. */
   get hasCapacity(): boolean {
     return this.#waiting.size + this.#handing.size < MAX_PENDING;
   }
 
-  /** Whether it is held already. */
+  /** Whether it is already pending. */
   has(entry: Entry): boolean {
     return this.#waiting.has(indexOfFirst(entry)) || this.#handing.has(indexOfFirst(entry));
   }
 
-  /** Marks entries as being handed over. */
+  /** Marks entries as being passed to the receiver. */
   begin(entries: readonly Entry[]): void {
     for (const entry of entries) {
       this.#waiting.delete(indexOfFirst(entry));
@@ -51,7 +54,7 @@ export class PendingEntries {
     }
   }
 
-  /** Takes what is due and has one of these names, to be handed over again. */
+  /** Takes due entries with one of these names, for another try. */
   due(names: ReadonlySet<string>, nowMs: number): Fetched[] {
     const due = [...this.#waiting.values()]
       .filter(({ fetched, retryAtMs }) => retryAtMs <= nowMs && names.has(fetched.message.name))
@@ -66,12 +69,12 @@ export class PendingEntries {
     this.#waiting.set(indexOfFirst(fetched.entry), { fetched, retryAtMs });
   }
 
-  /** Forgets one that is done with. */
+  /** Removes a finished one. */
   remove(entry: Entry): void {
     this.#handing.delete(indexOfFirst(entry));
   }
 
-  /** When the next of these names is due, in Unix milliseconds; null when none is held. */
+  /** When the next entry of these names is due, in Unix milliseconds; null when none is pending. */
   nextAtMs(names: ReadonlySet<string>): number | null {
     const times = [...this.#waiting.values()]
       .filter(({ fetched }) => names.has(fetched.message.name))
@@ -80,7 +83,7 @@ export class PendingEntries {
   }
 }
 
-/** How long to wait after so many tries in vain, in milliseconds. */
+/** How long to wait after this many failed tries, in milliseconds. */
 export function waitMs(tries: number): number {
   return Math.min(FIRST_WAIT_MS * 2 ** Math.max(0, tries - 1), LONGEST_WAIT_MS);
 }

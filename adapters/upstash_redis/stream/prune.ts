@@ -1,5 +1,6 @@
 /**
- * Prunes streams: trims entries that every group has had, and removes consumers that are gone.
+ * Prunes streams: trims entries that every group has read, and removes dead consumers. `pull` calls it at
+ * intervals.
  *
  * @module
  */
@@ -8,8 +9,8 @@ import { type Command, listOf, mapOf, runAll, runOne } from "./run.ts";
 import { Turn } from "./turn.ts";
 
 /**
- * Removes consumers that hold nothing, and looks in the same step: one that came back to life meanwhile, and
- * holds entries again, would lose them for its group.
+ * Removes consumers without pending entries, and checks that in the same step: a consumer that became active
+ * meanwhile has entries again, which its group would lose.
  */
 const REMOVE_CONSUMERS = `
 local gone = {}
@@ -35,7 +36,7 @@ const MAX_REMOVED = 100;
 export class StreamPruner {
   readonly #settings: StreamSettings;
   readonly #turn: Turn;
-  /** Up to where each stream was trimmed, so that nothing is done where nothing moved. */
+  /** Up to which id each stream was trimmed, to skip streams without progress. */
   readonly #trimmed = new Map<string, string>();
 
   constructor(settings: StreamSettings) {
@@ -61,8 +62,8 @@ export class StreamPruner {
   }
 
   /**
-   * Deletes what is older than `recent` and every group has read and acknowledged. Groups only ever move on, so what was seen of them a
-   * moment ago can keep too much, never too little.
+   * Deletes what is older than `recent` and every group has read and acknowledged. Groups only advance, so
+   * slightly old positions can keep too much, never too little.
    */
   async #trim(
     streams: readonly { key: string; groups: readonly Group[] }[],
@@ -132,7 +133,7 @@ function groupsOf(answer: unknown): Group[] {
   }));
 }
 
-/** The smallest of some ids; null when there are none, or one of them is not known. */
+/** The smallest of some ids; null when there are none, or one of them is unknown. */
 function smallest(ids: readonly (string | null)[]): string | null {
   let least: string | null = null;
   for (const id of ids) {
@@ -148,7 +149,7 @@ function isBefore(a: string, b: string): boolean {
   return aMs === bMs ? aSeq < bSeq : aMs < bMs;
 }
 
-/** The id right after another; null for what is none. */
+/** The id right after another; null for text that is not an id. */
 function after(id: string): string | null {
   if (!ID.test(id)) return null;
   const [ms, seq] = partsOf(id);

@@ -1,5 +1,6 @@
 /**
- * Pulling: fetches entries, passes them to the receiver, and acknowledges those that it took.
+ * Pulling: fetches entries, passes them to the receiver, and acknowledges those that it accepted. The bus
+ * calls it from `tick()` and while it runs.
  *
  * @module
  */
@@ -20,9 +21,9 @@ import { requeuedKey, streamKey } from "./keys.ts";
 import { TakeOver } from "./take_over.ts";
 import { StreamPruner } from "./prune.ts";
 
-/** How many entries of a stream are fetched at once at the most; with what is held, below Upstash's limit. */
+/** The most entries of a stream that one call fetches; together with the pending ones below Upstash's limit. */
 const MAX_COUNT = 250;
-/** From this delivery on an entry is handed over alone: it may be what its consumers died of. */
+/** From this delivery on an entry is passed alone, because it may be the reason why its consumers died. */
 const SLOW_FROM = 3;
 
 /** Fetches for one group. */
@@ -34,9 +35,9 @@ export class Pull {
   readonly #acks: Acks;
   readonly #takeOver: TakeOver;
   readonly #prune: StreamPruner;
-  /** Until when streams are left alone of which this consumer may hold no more, by key. */
+  /** Until when streams are skipped because this consumer has reached its limit there, by key. */
   readonly #full = new Map<string, number>();
-  /** How many calls in a row the receiver has taken nothing of, and when it is asked again. */
+  /** How many calls in a row the receiver accepted nothing, and when it is tried again. */
   #refusals = 0;
   #resumeAtMs = 0;
   /** How many messages were ever kept. */
@@ -57,7 +58,7 @@ export class Pull {
     const round = new Round(request, deliver);
     const names = await round.wait(() => this.#names.matching(patterns, nowMs));
     if (names.length === 0) return { received: 0, more: false, nextAtMs: null };
-    // Acknowledgements that got lost on their way go first.
+    // Acknowledgements that were lost are sent first.
     await round.wait(() => this.#acks.flush());
     const own = new Set(names);
     await this.#hand(this.#pending.due(own, nowMs), round);
@@ -68,12 +69,12 @@ export class Pull {
     return { received: round.kept, more, nextAtMs: this.#nextAtMs(own) };
   }
 
-  /** Fetches and hands over what others may have; says whether there is more. */
+  /** Takes over idle entries of other consumers and passes them on; returns whether there is more. */
   async #fetch(names: readonly string[], round: Round): Promise<boolean> {
     const { keys, group } = this.#settings;
     const { nowMs, limit } = round.request;
     const isTrying = this.#refusals > 0;
-    // A receiver that took nothing lately is tried with one message.
+    // A receiver that accepted nothing recently is tried with one message.
     const count = isTrying ? 1 : Math.min(limit, MAX_COUNT);
     const streams = [...names.map((name) => streamKey(keys, name)), requeuedKey(keys, group)];
     const open = streams.filter((key) => (this.#full.get(key) ?? 0) <= nowMs);
@@ -91,7 +92,7 @@ export class Pull {
     return more || this.#takeOver.hasMore(streams);
   }
 
-  /** Reads entries and hands them over; those that are no messages, or were fetched too often, are parked. */
+  /** Reads entries and passes them on. Entries that are not messages, or were fetched too often, are parked. */
   async #open(entries: readonly Entry[], round: Round): Promise<void> {
     const { maxDeliveries } = this.#settings;
     this.#pending.begin(entries);
@@ -112,7 +113,7 @@ export class Pull {
     }
   }
 
-  /** Hands entries over, and settles each by what came of it. */
+  /** Passes entries on, and settles each by its result. */
   async #hand(fetched: readonly Fetched[], round: Round): Promise<void> {
     if (fetched.length === 0) return;
     const { request: { nowMs, signal }, deliver } = round;
@@ -122,7 +123,7 @@ export class Pull {
     this.#kept += keptNow;
     const hasTaken = keptNow > 0 || handed.some(({ kind }) => kind === "rejected");
     if (hasTaken) this.#refusals = 0;
-    // That what failed before fails again says nothing about the receiver.
+    // A second failure of the same entry says nothing about the receiver.
     else if (fetched.some(({ tries }) => tries === 0)) {
       this.#refusals += 1;
       this.#resumeAtMs = nowMs + waitMs(this.#refusals);
@@ -142,12 +143,12 @@ export class Pull {
       else this.#pending.keep(next, nowMs + this.#wait(next, result));
     });
     await this.#park(toPark, round);
-    // Also when the bus has stopped waiting: what was taken need not be fetched again.
+    // Also when the bus no longer waits: accepted entries need not be fetched again.
     await round.attempt(() => this.#acks.flush());
   }
 
   #afterTry(one: Fetched, result: Handed): Fetched {
-    // A bus that stops has not tried it: what it fetched is for the other processes of its group.
+    // A stopping bus has not tried it, so another process of the group takes it over.
     if (result.kind === "refused" && result.code === "stopping") return one;
     if (result.kind === "unanswered" && !result.alone) return one;
     return {
@@ -157,7 +158,7 @@ export class Pull {
     };
   }
 
-  /** Null for one that is tried again. An outage parks nothing: others must have been taken meanwhile. */
+  /** Null for one that is tried again. An outage parks nothing: others must have been accepted meanwhile. */
   #reasonToPark({ tries, keptBefore }: Fetched, result: Handed): string | null {
     if (result.kind === "rejected") return result.reason;
     if (tries < this.#settings.maxDeliveries || this.#kept === keptBefore) return null;
@@ -176,7 +177,7 @@ export class Pull {
       await this.#parking.park(toPark, round.request.nowMs);
       for (const { entry } of toPark) this.#acks.add(entry);
     });
-    // One that could not be parked stays with the server as fetched, and is found again.
+    // One that could not be parked stays pending on the server, and is found again.
     for (const { entry } of toPark) this.#pending.remove(entry);
     await round.attempt(() => this.#acks.flush());
   }
@@ -194,7 +195,7 @@ class Round {
   readonly deliver: Receiver["deliver"];
   /** How many messages were kept. */
   kept = 0;
-  /** What went wrong first, while the rest went on. */
+  /** The first error; the other work continued. */
   failure: { readonly error: unknown } | null = null;
 
   constructor(request: PullRequest, deliver: Receiver["deliver"]) {
@@ -202,12 +203,12 @@ class Round {
     this.deliver = deliver;
   }
 
-  /** Waits until the bus stops waiting. */
+  /** Waits until the bus no longer waits. */
   wait<Result>(work: () => Promise<Result>): Promise<Result> {
     return unlessAborted(work, this.request.signal);
   }
 
-  /** Does something whose failure must not keep the rest from being done. */
+  /** Runs work whose failure must not prevent the other work. */
   async attempt(work: () => Promise<void>): Promise<void> {
     try {
       await work();

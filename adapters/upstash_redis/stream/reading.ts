@@ -10,7 +10,7 @@ import { listOf, runAll, runOne, valuesOf } from "./run.ts";
 import type { StreamSettings } from "./options.ts";
 import { namesKey, requeuedKey, streamKey } from "./keys.ts";
 
-/** An entry of a stream that this consumer holds. */
+/** An entry of a stream that is pending for this consumer. */
 export interface Entry {
   /** The key of its stream. */
   readonly key: string;
@@ -25,13 +25,13 @@ export interface Entry {
 /** What was read. */
 interface Reading {
   readonly entries: Entry[];
-  /** Whether some stream may have more. */
+  /** Whether a stream may have more. */
   readonly more: boolean;
-  /** The streams in which this consumer may hold no more. */
+  /** The streams in which this consumer has reached its limit. */
   readonly full: readonly string[];
 }
 
-/** Reads up to `count` new entries of each stream. Groups that are not there yet are made. */
+/** Reads up to `count` new entries of each stream. Missing groups are created. */
 export async function readNew(
   settings: StreamSettings,
   names: readonly string[],
@@ -77,7 +77,7 @@ async function read(
   };
 }
 
-/** Entries as the server gives them: `[[id, [name, value, …]], …]`. One that was deleted has no fields. */
+/** Entries as the server returns them: `[[id, [name, value, …]], …]`. A deleted one has no fields. */
 export function entriesOf(key: string, answer: unknown): Entry[] {
   return listOf(answer).flatMap((entry) => {
     const [id, fields] = listOf(entry);
@@ -86,14 +86,14 @@ export function entriesOf(key: string, answer: unknown): Entry[] {
   });
 }
 
-/** Which streams a server meant that lets this consumer hold no more there. */
+/** The streams in which this consumer has reached the server's limit. */
 function fullStreams(said: string, keys: readonly string[]): string[] {
   if (!/pending entries list limit/i.test(said)) return [];
   const named = keys.filter((key) => said.includes(`Key: ${key},`));
   return named.length > 0 ? named : [...keys];
 }
 
-/** Makes the group in each of its streams, and the streams with it. Many may do so at once. */
+/** Creates the group in each of its streams, and missing streams. Several processes may do so at once. */
 async function makeGroups(settings: StreamSettings, names: readonly string[]): Promise<void> {
   const { redis, keys, group, from } = settings;
   const make = (key: string, id: string): Command => (pipeline) =>

@@ -1,5 +1,6 @@
 /**
- * Removes a group that will not read again.
+ * Removes a group that will not read again. An operator calls it through
+ * `UpstashStreamTransport.removeGroup`.
  *
  * @module
  */
@@ -9,7 +10,7 @@ import { type Command, listOf, runAll, runOne, valuesOf } from "./run.ts";
 import { patternMember, patternsKey, readPatterns } from "./streams.ts";
 import { namesKey, requeuedKey, streamKey } from "./keys.ts";
 
-/** Deletes a stream that no group reads, and looks in the same step: one may have begun just now. */
+/** Deletes a stream that no group reads, and checks that in the same step, because a group may just have begun. */
 const DELETE_UNREAD = `
 if redis.call('EXISTS', KEYS[1]) == 0 or #redis.call('XINFO', 'GROUPS', KEYS[1]) > 0 then return 0 end
 redis.call('SREM', KEYS[2], ARGV[1])

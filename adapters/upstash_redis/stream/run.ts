@@ -7,16 +7,16 @@ import { AtlastError } from "../../../core/errors.ts";
 import { plainError } from "../plain_error.ts";
 import type { CommandResult, StreamClient, StreamPipeline } from "./client.ts";
 
-/** The most commands of one pipeline, which is what the client itself keeps to. */
+/** The most commands of one pipeline: the client's own limit. */
 const MAX_COMMANDS = 1000;
 
 /** One command of a pipeline. */
 export type Command = (pipeline: StreamPipeline) => unknown;
 
 /**
- * Runs one command as it is.
+ * Runs one command unchanged.
  *
- * @throws {AtlastError} `unreachable`, with what the server said.
+ * @throws {AtlastError} `unreachable`, with the text of the server.
  */
 export async function runOne(
   redis: StreamClient,
@@ -30,7 +30,7 @@ export async function runOne(
 }
 
 /**
- * Runs commands in as few requests as can be. An error of one leaves the others alone.
+ * Runs commands in as few requests as possible. An error of one does not affect the others.
  *
  * @throws {AtlastError} `unreachable` when a request as a whole fails.
  */
@@ -60,12 +60,12 @@ export function valuesOf(what: string, results: readonly CommandResult[]): unkno
   });
 }
 
-/** A list as the server gave it; empty for anything else. */
+/** A list of the server's answer; empty for anything else. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** A map that the server gave as names and values in turns; values that look like numbers may be some. */
+/** A map that the server returned as alternating names and values; values that look like numbers may be numbers. */
 export function mapOf(value: unknown): ReadonlyMap<string, unknown> {
   const items = listOf(value);
   const map = new Map<string, unknown>();

@@ -18,10 +18,10 @@ import { namesKey, streamKey } from "./keys.ts";
 
 /** The most commands of one request. */
 const MAX_COMMANDS = 500;
-/** What stands around the values of one command in a request, in bytes, with room for the key. */
+/** The bytes around the values of one command in a request, including the key. */
 const COMMAND_BYTES = 500;
 
-/** An `XADD` on its way. */
+/** An `XADD` to send. */
 interface Adding {
   readonly index: number;
   readonly name: string;
@@ -44,7 +44,7 @@ export async function send(
       const sent = await unlessAborted(() => addAll(settings, some), signal);
       some.forEach(({ index }, i) => results[index] = sent[i] as SendResult);
     } catch (error) {
-      // Whether it arrived nobody knows; sent again, it is known by its id.
+      // It is unknown whether it arrived. If it is sent again, the inbox recognises its id.
       const failed = failure(plainError(error), some.length > 1);
       for (const { index } of some) results[index] = failed;
     }
@@ -62,7 +62,7 @@ async function addAll(
   addings: readonly Adding[],
 ): Promise<SendResult[]> {
   const { redis } = settings;
-  // A stream is there once a group takes its name; to find out costs nothing this way.
+  // A stream exists once a group takes its name. `XADD` without creation finds that out at no cost.
   const first = await runAll(redis, "XADD", addings.map(addTo(settings, true)));
   const missing = addings.filter((_, i) => isMissing(first[i]));
   if (missing.length === 0) return addings.map((_, i) => resultOf(first[i]));
@@ -70,7 +70,7 @@ async function addAll(
   return addings.map((adding, i) => retries.get(adding) ?? resultOf(first[i]));
 }
 
-/** Adds messages to streams that are not there: makes those that some group takes by a pattern. */
+/** Adds messages to missing streams: creates those that some group takes by a pattern. */
 async function addNew(
   settings: StreamSettings,
   missing: readonly Adding[],
@@ -83,7 +83,7 @@ async function addNew(
   );
   const [name, ...others] = new Set(wanted.map(({ name }) => name));
   if (name === undefined) return results;
-  // A stream is made known before it is made, for those who look for it.
+  // The name is added to the set before the stream exists, so that subscribers find it.
   const made: Command = (pipeline) => pipeline.sadd(namesKey(keys), name, ...others);
   const [, ...added] = await runAll(redis, "XADD", [made, ...wanted.map(addTo(settings, false))]);
   wanted.forEach((adding, i) => results.set(adding, resultOf(added[i])));
@@ -100,7 +100,7 @@ function addTo({ keys }: StreamSettings, onlyIfThere: boolean): (adding: Adding)
     );
 }
 
-/** There was no such stream, and none was made. */
+/** There was no such stream, and none was created. */
 function isMissing(result: CommandResult | undefined): boolean {
   return result !== undefined && !result.error && result.result === null;
 }
@@ -112,7 +112,7 @@ function resultOf(result: CommandResult | undefined): SendResult {
   return { ...failure(plainError(result.error)), arrived: "no" };
 }
 
-/** One that is too large by itself is so every time. */
+/** A message that is too large on its own is too large every time. */
 function failure(reason: string, isOneOfMany = true): SendResult & { kind: "failed" } {
   const retryable = isOneOfMany || !/max request size exceeded/i.test(reason);
   return { kind: "failed", reason, retryable };
@@ -144,7 +144,7 @@ function jsonBytes(text: string): number {
   return bodyBytes(JSON.stringify(text));
 }
 
-/** Sorts commands into as few requests as the limits allow; one over the limit is in one alone. */
+/** Sorts commands into as few requests as the limits allow; a command over the limit gets a request of its own. */
 function requestsOf(addings: readonly Adding[], maxBytes: number): Adding[][] {
   const requests: Adding[][] = [];
   let bytes = Infinity;

@@ -9,16 +9,17 @@
  * | messages without a stream, for all of one `send` together | 1 more |
  * | the first message of a name that some group takes by a pattern | 2 more |
  * | `pull`, of all streams together, with something or with nothing | 1 |
- * | acknowledging what came, for each stream | 1 |
- * | the first `pull` of a process, which asks whose turn it is | 1 more |
- * | looking for what the dead left behind, once in `takeOverEveryMs` for the whole group | 1, and 1 a stream |
+ * | acknowledging, for each stream | 1 |
+ * | the first `pull` of a process, which checks whose turn it is | 1 more |
+ * | looking for entries of dead processes, once in `takeOverEveryMs` for the whole group | 1, and 1 a stream
+ * |
  * | a pattern among the subscriptions, once a minute and process | 2 |
  * | trimming and removing consumers, once in `pruneEveryMs` for the whole group | 1, and about 3 a stream |
  *
- * There is one stream for each name that a group takes, from when a subscriber of it has first fetched, and one for
- * what was put back by hand. A message of a name that no group takes is unroutable: it makes no stream. At a batch of
- * 50 that makes 1.04 commands for a message. What is sent twice, because the client's first request had
- * effect and its answer was lost, is in the stream twice with the same id, and the inbox takes it once.
+ * There is one stream for each name that a group takes, created at the first fetch of a subscriber, and one
+ * for requeued messages. A message of a name that no group takes is unroutable and creates no stream. In
+ * batches of 50 a message costs 1.04 commands. A message that is sent twice, because the first answer was
+ * lost, is in the stream twice with the same id, and the inbox takes it once.
  *
  * @module
  */
@@ -43,36 +44,36 @@ import { Pull } from "./pull.ts";
 import { removeGroup } from "./remove_group.ts";
 import { carries, send } from "./send.ts";
 
-/** How many messages one call takes: what one pipeline comfortably carries. */
+/** How many messages one call takes: a number that fits well into one pipeline. */
 const MAX_BATCH = 500;
 
 /** The transport over Redis Streams. */
 export interface UpstashStreamTransport extends Transport {
-  /** Fetches what has come for this group; see {@linkcode PullRequest}. */
+  /** Fetches new messages of this group; see {@linkcode PullRequest}. */
   pull(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
-  /** What this group has set aside, in no order: up to about `limit`, 100 if not given. */
+  /** The parked messages of this group, in no order: up to about `limit`, by default 100. */
   parked(limit?: number): Promise<ParkedMessage[]>;
   /**
-   * Puts back what was set aside, by its place: this group, and no other, gets it again. With `force` it takes what it
-   * refused as `too_old_to_deduplicate`.
+   * Requeues a parked message, by its id: this group, and no other, gets it again. With `force` it accepts a
+   * message that it refused as `too_old_to_deduplicate`.
    *
    * @throws {AtlastError} `not_found`.
    */
   requeue(parkedId: string, options?: { readonly force?: boolean }): Promise<void>;
-  /** Drops what was set aside for good; false when it is not there. */
+  /** Deletes a parked message; false when it does not exist. */
   discard(parkedId: string): Promise<boolean>;
   /**
-   * Removes a group that will never fetch again: streams are kept for it as long as it is there. Everything
-   * that it has not fetched is lost to it, and what it set aside is deleted. A stream of which it was the last group
-   * is deleted: from then on its name is unroutable, until a group takes it again.
+   * Removes a group that will never fetch again; until then, entries are kept for it. It loses everything
+   * that it has not fetched, and its parked messages are deleted. Streams without another group are deleted:
+   * their names are unroutable until a group takes them again.
    */
   removeGroup(group: string): Promise<void>;
 }
 
 /**
  * Makes a transport over Redis Streams at Upstash: one stream for each name, one consumer group for each
- * service. Nothing blocks and nothing runs by itself: a bus fetches in its `tick`, or now and then once it is
- * started.
+ * service. The transport makes no blocking calls and has no background work: a bus fetches in `tick`, or
+ * periodically while it runs.
  *
  * @throws {AtlastError} `invalid_option` or `invalid_name`.
  */
@@ -98,7 +99,7 @@ class StreamTransport implements UpstashStreamTransport {
   }
 
   routes(name: string, headers: MessageHeaders = {}): boolean {
-    // A URL is no stream.
+    // A URL has no stream.
     return headers[HEADER.destination] === undefined && carries(this.#settings, name);
   }
 
@@ -130,7 +131,7 @@ class StreamTransport implements UpstashStreamTransport {
     await removeGroup(this.#settings, group);
   }
 
-  /** There is nothing to give back: what this process holds, others take over. */
+  /** There is nothing to release: other processes take over the pending entries of this one. */
   close(): Promise<void> {
     return Promise.resolve();
   }

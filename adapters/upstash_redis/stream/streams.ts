@@ -8,10 +8,10 @@ import { isWildcard, matchesName } from "../../../core/message/name.ts";
 import type { StreamSettings } from "./options.ts";
 import { listOf, runOne } from "./run.ts";
 
-/** How often the names of all streams are read, where patterns ask for that, in milliseconds. */
+/** How often the names of all streams are read if there are patterns, in milliseconds. */
 const NAMES_EVERY_MS = 60_000;
 
-/** The set of all patterns that groups take, each behind its group and a space. */
+/** The set of all patterns that groups take: each is the group, a space and the pattern. */
 export function patternsKey(keys: Keys): string {
   return keys("patterns");
 }
@@ -32,14 +32,14 @@ export async function readPatterns(
   });
 }
 
-/** A pattern of a group as it stands in the set. */
+/** A pattern of a group as a member of the set. */
 export function patternMember({ group, pattern }: GroupPattern): string {
   return `${group} ${pattern}`;
 }
 
 /**
- * Knows the names that have a stream. With the names it reads it makes known which patterns this group takes, so that
- * senders make streams for them.
+ * Reads the names that have a stream. At the same time it registers the patterns of this group, so that
+ * senders create streams for them.
  */
 export class Names {
   readonly #settings: StreamSettings;
@@ -50,7 +50,7 @@ export class Names {
     this.#settings = settings;
   }
 
-  /** The names that these patterns mean, each once. */
+  /** The names that match these patterns, each once. */
   async matching(patterns: readonly string[], nowMs: number): Promise<string[]> {
     const { names } = this.#settings;
     const exact = patterns.filter((pattern) => !isWildcard(pattern));
@@ -66,7 +66,7 @@ export class Names {
     if (nowMs >= this.#readAtMs + NAMES_EVERY_MS) {
       const { redis, keys, group } = this.#settings;
       const members = wildcards.map((pattern) => patternMember({ group, pattern }));
-      // In this order: what is sent by the patterns from here on is found by the next look at the latest.
+      // In this order, so that streams that senders create from now on are found by the next read.
       await runOne(redis, ["SADD", patternsKey(keys), ...members]);
       this.#known = listOf(await runOne(redis, ["SMEMBERS", namesKey(keys)])).map(String);
       this.#readAtMs = nowMs;

@@ -10,11 +10,11 @@ import { Turn } from "./turn.ts";
 
 const BEGINNING = "0-0";
 
-/** Takes over what others left behind. */
+/** Takes over entries that other consumers left. */
 export class TakeOver {
   readonly #settings: StreamSettings;
   readonly #turn: Turn;
-  /** Where to go on in streams that had more than could be taken at once. */
+  /** Where to continue in streams that had more entries than one call takes. */
   readonly #cursors = new Map<string, string>();
 
   constructor(settings: StreamSettings) {
@@ -22,14 +22,14 @@ export class TakeOver {
     this.#turn = new Turn(settings, "takeover", settings.takeOverEveryMs);
   }
 
-  /** Whether there is more of these streams to take over at once. */
+  /** Whether these streams have more to take over. */
   hasMore(keys: readonly string[]): boolean {
     return keys.some((key) => this.#cursors.has(key));
   }
 
   /**
-   * Up to `count` entries of each stream that are idle, now this consumer's; nothing when it is not this
-   * process's turn. `won` says whether it was.
+   * Takes up to `count` idle entries of each stream for this consumer, if it is this process's turn. `won`
+   * says whether it was.
    */
   async run(
     keys: readonly string[],
@@ -61,7 +61,7 @@ export class TakeOver {
       ),
     );
     return keys.flatMap((key, i) => {
-      // Without the group, or with an error that a later turn may not meet, there is nothing here now.
+      // Without the group, or after an error that may be temporary, there is nothing to take now.
       const [cursor, entries] = listOf(results[i]?.result);
       if (cursor === undefined || String(cursor) === BEGINNING) this.#cursors.delete(key);
       else this.#cursors.set(key, String(cursor));
@@ -69,7 +69,7 @@ export class TakeOver {
     });
   }
 
-  /** How often each was fetched, which a claim does not say: one more command for each stream that has some. */
+  /** How often each was fetched, which a claim does not return: one more command for each stream with entries. */
   async #withDeliveries(entries: readonly Entry[]): Promise<Entry[]> {
     const { redis, group, consumer } = this.#settings;
     const byKey = new Map<string, Entry[]>();
@@ -102,5 +102,5 @@ export class TakeOver {
   }
 }
 
-/** As many as Upstash lets one consumer hold. */
+/** Upstash's limit of pending entries for one consumer. */
 const MAX_PENDING = 1000;

@@ -1,12 +1,13 @@
 /**
- * Turns: work that one process does at intervals for the whole group.
+ * Turns: work that one process does at intervals for the whole group. `pull` asks before it prunes or takes
+ * over.
  *
  * @module
  */
 import type { StreamSettings } from "./options.ts";
 import { runOne } from "./run.ts";
 
-/** Something that is done once in a period, by whichever process of the group comes first. */
+/** Work that the first process of the group in each period does. */
 export class Turn {
   readonly #settings: StreamSettings;
   readonly #what: string;
@@ -20,8 +21,8 @@ export class Turn {
   }
 
   /**
-   * Whether it is this process's turn. Asks the server once in a period, so that a process that lives on
-   * asks no more often than that, and many that live for one pull do the work no more often either.
+   * Whether it is this process's turn. It asks the server at most once in a period. Short-lived processes
+   * share the period, because the server decides.
    */
   async taken(nowMs: number): Promise<boolean> {
     if (nowMs < this.#readAtMs) return false;

@@ -5,7 +5,7 @@
  * @module
  */
 import { Hono } from "hono";
-import { messageRequestId } from "../../../http/request_id.ts";
+import { messageRequestId } from "../../../http/signature_id.ts";
 import { Signer } from "../../../http/signature.ts";
 import { verifySignature } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";

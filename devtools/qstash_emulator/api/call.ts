@@ -1,5 +1,5 @@
 /**
- * A request to the API, as its routes see it.
+ * A request to the API, as its routes receive it.
  *
  * @module
  */
@@ -16,13 +16,13 @@ export interface Call extends Target {
   readonly method: string;
   /** The headers, and the `upstash-*` keys of the query as such. */
   readonly fields: Fields;
-  /** What the route's pattern found in the path, decoded. */
+  /** The parts of the path that match the route's wildcards, decoded. */
   readonly params: readonly string[];
   /** Reads the body, up to a limit. */
   body(maxBytes: number): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** The largest JSON that the API takes beside messages. */
+/** The largest JSON body that the API accepts, except for messages. */
 const MAX_JSON_BYTES = 1024 * 1024;
 
 /** Reads a body that must be a JSON object. */
@@ -34,7 +34,7 @@ export async function jsonBody(call: Call): Promise<Record<string, unknown>> {
   throw new Refusal(400, "invalid request body: want a JSON object");
 }
 
-/** Reads JSON; undefined for what is none. */
+/** Reads JSON; undefined for any other text. */
 export function parsedJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -43,7 +43,7 @@ export function parsedJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** What QStash answers for what it does not have. */
+/** QStash's answer for a missing resource. */
 export function notFound(what: string): Refusal {
   return new Refusal(404, `${what} not found`);
 }

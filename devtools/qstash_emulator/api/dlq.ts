@@ -1,5 +1,5 @@
 /**
- * The DLQ: messages that were given up.
+ * The routes of the DLQ.
  *
  * @module
  */
@@ -92,7 +92,7 @@ function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecor
   return again.id;
 }
 
-/** The messages that a query asks for, oldest first, and the cursor of the next page if there is one. */
+/** The messages that match a query, oldest first, and the cursor of the next page if there is one. */
 function pageOf({ account, query }: Call): { records: DlqRecord[]; cursor?: string } {
   for (const key of ["host", "path"]) {
     if (query.has(key)) throw new Refusal(400, `invalid filter: ${key} is not supported here`);
@@ -108,7 +108,7 @@ function pageOf({ account, query }: Call): { records: DlqRecord[]; cursor?: stri
     (statuses.length === 0 || statuses.includes(result.status)) &&
     matchesMessage(message, query) && isInDates(message.createdAtMs, query)
   );
-  // Ids are named one by one, so there is no next page of them.
+  // A query by ids has no next page.
   const count = ids.length > 0 ? matching.length : countOf(query, MAX_COUNT);
   const records = matching.slice(0, count);
   const last = records.at(-1);

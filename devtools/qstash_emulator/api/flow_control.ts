@@ -1,5 +1,5 @@
 /**
- * Flow control keys.
+ * The routes of flow control keys.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export function getFlow(call: Call): Response {
   return json(shown(call, flow));
 }
 
-/** `POST /v2/flowControl/<key>/<action>`, which makes a key that is not there. */
+/** `POST /v2/flowControl/<key>/<action>`, which creates a missing key. */
 export function changeFlow(call: Call): Response {
   const { account, engine, params, query } = call;
   const flow = account.flow(params[0]!);

@@ -1,5 +1,5 @@
 /**
- * The signing keys.
+ * The routes of the signing keys.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What happened to messages.
+ * The routes of events.
  *
  * @module
  */
@@ -11,13 +11,13 @@ import type { Call } from "./call.ts";
 /** The most events in one answer. */
 const MAX_COUNT = 1000;
 
-/** How many there are if nobody asks for a count. */
+/** The default of `count`. */
 const DEFAULT_COUNT = 100;
 
 /** States that the filter `IN_PROGRESS` stands for. */
 const IN_PROGRESS: ReadonlySet<string> = new Set(["CREATED", "ACTIVE", "RETRY", "ERROR"]);
 
-/** `GET /v2/events`, which the client asks and gives `events`, and `GET /v2/logs`, which gives `logs`. */
+/** `GET /v2/events`, which the client uses and which returns `events`, and `GET /v2/logs`, which returns `logs`. */
 export function listEvents({ account, query, path }: Call): Response {
   const states = listOf(query, "state").map((state) => state.replace("CANCELLED", "CANCELED"));
   const statuses = listOf(query, "responseStatus").map(Number);

@@ -1,5 +1,5 @@
 /**
- * Messages that are neither delivered nor given up.
+ * The routes of messages that are neither delivered nor dead-lettered.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export function cancelMessage({ account, engine, params }: Call): Response {
   return json({ cancelled: 1 });
 }
 
-/** `DELETE /v2/messages`: by ids, by filters, or without any of them all. */
+/** `DELETE /v2/messages`: by ids, by filters, or all messages without either. */
 export function cancelMessages({ account, engine, query }: Call): Response {
   const matching = [...account.messages.values()].filter((message) =>
     message.state !== "cancelled" && matchesMessage(message, query) &&

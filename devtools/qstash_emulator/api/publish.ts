@@ -22,11 +22,11 @@ interface Publication {
   readonly config: MessageConfig;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly redacted: ReadonlyMap<string, string>;
-  /** The id by which it is known if it comes again; null for one that has none. */
+  /** Its deduplication id; null for none. */
   readonly deduplicationId: string | null;
 }
 
-/** What is answered for one message. */
+/** The answer for one message. */
 interface Receipt {
   readonly messageId: string;
   readonly url?: string;
@@ -62,7 +62,7 @@ export async function publishBatch(call: Call, deduplication: Deduplication): Pr
 }
 
 /**
- * Reads and checks all there is to a message, and publishes nothing.
+ * Reads and checks a message completely, without publishing it.
  *
  * @throws {Refusal}
  */
@@ -174,7 +174,7 @@ function prepareItem(account: Account, item: unknown, index: number): Promise<Pu
     Object.entries(headers as Record<string, string>)
       .map(([name, value]) => [name.toLowerCase(), value]),
   );
-  // An empty name of a queue is none, as for the official client.
+  // An empty queue name means no queue, as for the official client.
   const queueName = queue === "" ? undefined : queue;
   return prepare(account, fields, destination, new TextEncoder().encode(body), queueName);
 }

@@ -36,7 +36,7 @@ export function getQueue(call: Call): Response {
   return json(shown(call.account, find(call)));
 }
 
-/** `DELETE /v2/queues/<name>`: what is in it is cancelled. */
+/** `DELETE /v2/queues/<name>`: cancels its messages. */
 export function deleteQueue(call: Call): Response {
   const { account, engine } = call;
   const { name } = find(call);

@@ -47,7 +47,7 @@ import {
 /** Answers a request to one route. */
 type Handler = (call: Call, deduplication: Deduplication) => Response | Promise<Response>;
 
-/** The routes: method, path with `*` for a segment, handler. A destination is no part of the path. */
+/** The routes: method, path with `*` for a segment, handler. A destination is not part of the path. */
 const ROUTES: readonly (readonly [method: string, path: string, handler: Handler])[] = [
   ["POST", "/v2/publish", publish],
   ["POST", "/v2/enqueue/*", publish],
@@ -92,7 +92,7 @@ const ROUTES: readonly (readonly [method: string, path: string, handler: Handler
   ["GET", "/v2/globalParallelism", getGlobalParallelism],
 ];
 
-/** What follows `/v2/schedules/`: a destination for POST, an id for the others. */
+/** The part after `/v2/schedules/`: a destination for POST, an id for the others. */
 const SCHEDULE_HANDLERS: Readonly<Record<string, Handler>> = {
   POST: createSchedule,
   GET: getSchedule,
@@ -105,7 +105,7 @@ const COMPILED = ROUTES.map(([method, path, handler]) => {
   return { method, pattern: new RegExp(`^${rest}$`), handler };
 });
 
-/** What answers a request, and what its path names. */
+/** The handler of a request, and the parts of its path. */
 interface Match {
   readonly handler: Handler;
   readonly params: readonly string[];
@@ -114,7 +114,7 @@ interface Match {
 /**
  * Finds the route of a request.
  *
- * @throws {Refusal} 404 for no such path, 405 for one that does not take this method.
+ * @throws {Refusal} 404 for an unknown path, 405 for a path without this method.
  */
 export function matchRoute(method: string, path: string, destination: string | null): Match {
   if (path === "/v2/schedules" && destination !== null) {

@@ -1,5 +1,5 @@
 /**
- * Schedules: messages that are published again and again.
+ * Schedules: messages that are published repeatedly.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { shownSchedule } from "../views.ts";
 import { type Call, notFound } from "./call.ts";
 import { commit, prepare } from "./publish.ts";
 
-/** `POST /v2/schedules/<destination>`: makes one, or puts it in the place of that with the same id. */
+/** `POST /v2/schedules/<destination>`: creates one, or replaces the one with the same id. */
 export async function createSchedule(call: Call, deduplication: Deduplication): Promise<Response> {
   const { account, engine, fields, destination } = call;
   const { limits } = account.settings;
@@ -133,7 +133,7 @@ function trigger(
 /**
  * The next time of a cron expression after a time, in Unix milliseconds; undefined if there is none.
  *
- * @throws {Refusal} 400 for what is no expression of five fields, with or without a `CRON_TZ=` before it.
+ * @throws {Refusal} 400 for anything but five fields, with or without a `CRON_TZ=` before them.
  */
 function nextTime(expression: string, afterMs: number): number | undefined {
   const [, timezone = "UTC", pattern = ""] = /^(?:CRON_TZ=(\S+)\s+)?(.*)$/s.exec(expression) ?? [];

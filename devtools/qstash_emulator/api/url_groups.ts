@@ -13,7 +13,7 @@ interface Endpoint {
   readonly name?: string;
 }
 
-/** `POST /v2/topics/<name>/endpoints`: adds endpoints, or renames those that are there. */
+/** `POST /v2/topics/<name>/endpoints`: adds endpoints, or renames existing ones. */
 export async function addEndpoints(call: Call): Promise<Response> {
   const { account } = call;
   const { limits } = account.settings;
@@ -48,7 +48,7 @@ export async function addEndpoints(call: Call): Promise<Response> {
   return done();
 }
 
-/** `DELETE /v2/topics/<name>/endpoints`: by name or URL; a group without endpoints is none. */
+/** `DELETE /v2/topics/<name>/endpoints`: by name or URL; a group without endpoints is deleted. */
 export async function removeEndpoints(call: Call): Promise<Response> {
   const group = find(call);
   const removed = await endpointsOf(call);

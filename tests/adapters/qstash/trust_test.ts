@@ -4,7 +4,7 @@ import * as z from "zod";
 import { verifySignature } from "../../../adapters/http/mod.ts";
 import { qstashTransport } from "../../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../../adapters/qstash/verify.ts";
-import { messageRequestId } from "../../../http/request_id.ts";
+import { messageRequestId } from "../../../http/signature_id.ts";
 import { Signer } from "../../../http/signature.ts";
 import type { Principal } from "../../../core/principal.ts";
 import { createApp, verifyAny } from "../../../edge/mod.ts";

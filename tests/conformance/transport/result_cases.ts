@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import type { AbortSignalLike } from "../../../core/ports/platform.ts";
 import type { DeliveryResult, Receiver } from "../../../core/ports/transport.ts";
-import { hasNotArrived } from "../../../core/ports/send_result.ts";
+import { hasNotArrived } from "../../../core/ports/arrival.ts";
 import { Gate } from "../../support/gate.ts";
 import {
   isRetried,

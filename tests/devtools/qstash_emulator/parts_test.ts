@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { Agenda } from "../../../devtools/qstash_emulator/agenda.ts";
+import { Agenda } from "../../../devtools/qstash_emulator/timers.ts";
 import { durationMs } from "../../../devtools/qstash_emulator/duration.ts";
 import { parseExpression } from "../../../devtools/qstash_emulator/expression.ts";
 import { canonicalName } from "../../../devtools/qstash_emulator/headers.ts";

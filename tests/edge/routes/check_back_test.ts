@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { httpCheckBack, type HttpCheckBackOptions } from "../../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { answerText, readQuestion } from "../../../core/wire/check_back.ts";
-import { answerId } from "../../../http/request_id.ts";
+import { answerId } from "../../../http/signature_id.ts";
 import { Signer } from "../../../http/signature.ts";
 import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
 import type { CheckQuestion } from "../../../core/ports/fence.ts";

@@ -4,7 +4,7 @@ import { httpCheckBack, httpTransport } from "../../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { halfRequestText } from "../../../core/wire/half_message.ts";
 import { newRecord } from "../../../bus/records/new_record.ts";
-import { sendRequest } from "../../../http/request.ts";
+import { sendRequest } from "../../../http/send_request.ts";
 import { Signer } from "../../../http/signature.ts";
 import type { Message } from "../../../core/message/message.ts";
 import type { RetryPolicy } from "../../../core/lifecycle/retry.ts";

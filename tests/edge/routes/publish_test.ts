@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { inProcessTransport } from "../../../adapters/memory/mod.ts";
 import { verifySignature } from "../../../adapters/http/mod.ts";
 import { HEADER } from "../../../core/message/headers.ts";
-import { messageRequestId } from "../../../http/request_id.ts";
+import { messageRequestId } from "../../../http/signature_id.ts";
 import { Signer } from "../../../http/signature.ts";
 import type { Transport } from "../../../core/ports/transport.ts";
 import { BATCH_CONTENT_TYPE } from "../../../core/wire/wire.ts";

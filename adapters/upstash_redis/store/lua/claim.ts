@@ -5,11 +5,11 @@
  */
 import { RECORDS } from "./records.ts";
 
-/** Which sets a question is about, and which of their members. */
+/** Lua source: which sets a claim reads, and which of their members. */
 export const QUEUES: string = String.raw`
 local PAGE = 200
 
--- The groups from the place on in the arguments, where there is a "="; nil for all of them.
+-- The groups from an index on in the arguments, after a "="; nil for all of them.
 local function wantedGroups(at)
   if ARGV[at] ~= "=" then return nil end
   local wanted = { list = {} }
@@ -20,7 +20,7 @@ local function wantedGroups(at)
   return wanted
 end
 
--- The sets of a kind of record; of those that hold several groups, "filter" says which are wanted.
+-- The sets of a kind of record. If a set has several groups, "filter" selects the requested ones.
 local function queuesOf(box, kind, wanted)
   if kind ~= "ready" or box == "outbox" then return { { key = keyOf(box, kind), filter = wanted } } end
   local groups = wanted and wanted.list
@@ -54,9 +54,8 @@ end
 `;
 
 /**
- * Arguments: box, kind, limit, now, lease, the most characters of messages, `=` and the one member that is
- * wanted or `*`, then `*`, or `=` and groups.
- * Answer: for each claimed record its member, standing and message.
+ * Arguments: box, kind, limit, now, lease, the most characters of messages, `=` and the one requested member
+ * or `*`, then `*`, or `=` and groups. Answer: for each claimed record its member, standing and message.
  */
 export const CLAIM: string = `${RECORDS}${QUEUES}${String.raw`
 local box, kind, limit, now, lease = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5], ARGV[6]
@@ -87,7 +86,7 @@ for i = 1, count do
   local key, at
   if s then key, at = placeOf(box, member, s) end
   if isStrange then
-    -- It is left for those who can read it.
+    -- A process that can read it will claim it.
   elseif key ~= found[i].key or tonumber(at) > tonumber(now) then
     if not only then mend(found[i].key, box, member, s) end
   else
@@ -103,7 +102,7 @@ if #chosen > 0 then messages = readAll(messageKeys) end
 local answer, values = {}, {}
 for i, each in ipairs(chosen) do
   if not messages[i] then
-    -- Someone else deleted it: there is nothing to work on.
+    -- It was deleted in between: there is nothing to claim.
     drop((placeOf(box, each.member, each.before)), each.member)
   else
     local after = copyOf(each.before)

@@ -1,12 +1,12 @@
 /**
- * The script that decides a half message when it is asked.
+ * The script of a check-back: it reads the fence, and writes `aborted` if there is no outcome.
  *
  * @module
  */
 
 /**
  * Keys: the row, the set of all rows. Arguments: the row's member, now. Answer: `*` and the outcome, which is
- * `aborted` from here on where there was none.
+ * `aborted` from now on if there was none.
  */
 export const CHECK_FENCE: string = String.raw`
 local row = redis.call("GET", KEYS[1])

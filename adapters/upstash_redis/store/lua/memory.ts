@@ -1,5 +1,5 @@
 /**
- * The scripts for what the inbox remembers of messages whose records were deleted.
+ * The scripts for the digests that the inbox keeps of messages whose records were pruned.
  *
  * Messages that arrived at about the same time share a hash, a bucket, which maps the digest of the key to the
  * other digests. A sorted set orders the buckets by the latest arrival in each. So a whole bucket is pruned
@@ -10,10 +10,13 @@
 import { RECORDS } from "./records.ts";
 import { ADDITION_FIELDS, WRITING } from "./write.ts";
 
-/** How many arguments a memory has in {@linkcode REMEMBER}. */
+/** How many arguments a digest has in {@linkcode REMEMBER}. */
 const MEMORY_CODES = 5;
 
-/** Arguments: now, limit, the most characters of messages. Answer: of each expired record its member, standing and message. */
+/**
+ * Arguments: now, limit, the most characters of messages. Answer: the member, standing and message of each
+ * expired record.
+ */
 export const EXPIRED: string = `${RECORDS}${String.raw`
 local now, limit, room = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local members = redis.call("ZRANGEBYSCORE", keyOf("inbox", "expiring"), "-inf", now, "LIMIT", 0, limit)
@@ -37,8 +40,8 @@ return answer
 `}`;
 
 /**
- * Arguments: now, then of each record its member, when it was added, its bucket or "-" for one that is pruned, when
- * the bucket ends, its memory. Each is deleted only if it is the one that was read, and has expired still.
+ * Arguments: now, then of each record its member, when it was added, its bucket or "-" for none, when the
+ * bucket ends, its digests. A record is deleted only if it is still the one that was read, and still expired.
  * Answer: `*` and how many were deleted.
  */
 export const REMEMBER: string = `${RECORDS}${String.raw`
@@ -106,9 +109,9 @@ return { "*" .. #names }
 `}`;
 
 /**
- * Arguments: how many additions there are, now, of each the digest of its key and the time since when nothing may
- * be pruned or "-", then what `plan` takes. Answer: for each addition `?` and what is remembered, or `!` where
- * it may be pruned, or "-"; then what `plan` answers for those that were left.
+ * Arguments: how many additions there are, now, of each the digest of its key and the time since which no
+ * message may have been pruned or "-", then the arguments of `plan`. Answer: for each addition `?` and its
+ * digests, or `!` if it may have been pruned, or "-"; then the answer of `plan` for the remaining ones.
  */
 export const ADD_UNLESS_KNOWN: string = `${WRITING}${String.raw`
 local count, now, args = tonumber(ARGV[2]), ARGV[3], {}
@@ -139,7 +142,7 @@ for i = 1, count do
   end
 end
 for _, word in ipairs((plan(args, 1))) do answer[#answer + 1] = word end
--- Said once, or what was a day ago would move on with the clock.
+-- Written once, because the time of a day ago would otherwise move with the clock.
 if not values[1] and pruned ~= "-1" then redis.call("SET", keyOf("inbox", "pruned"), pruned) end
 write()
 return answer

@@ -94,7 +94,7 @@ return answer
 
 /**
  * Arguments: box, now, limit. Answer: `*` and how many were deleted, a space, how many were looked at. In the
- * inbox it keeps when the latest of what it deleted had arrived.
+ * inbox it stores the latest arrival time of the deleted records.
  */
 export const PRUNE: string = `${RECORDS}${String.raw`
 local box, now, limit = ARGV[2], ARGV[3], tonumber(ARGV[4])

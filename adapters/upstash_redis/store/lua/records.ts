@@ -1,9 +1,10 @@
 /**
- * What the scripts share: reading and writing a record's standing, and keeping the sorted sets in step.
+ * The Lua source that the scripts share: reading and writing a record's standing, and updating the sorted
+ * sets.
  *
- * The standing is authoritative; the sets are indexes. Each script reads and decides, then adds to sets, writes
- * standings, and removes from sets. If the server interrupts it, a set has at most a member too many. Every
- * reader checks the standing of a member.
+ * The standing is authoritative; the sets are indexes. Each script reads and decides, then adds to sets,
+ * writes standings, and removes from sets. If the server interrupts a script, a set has at most one member
+ * too many. Every reader checks the standing of a member.
  *
  * The first argument of each script is the prefix of all keys. Times are whole milliseconds as text, which Lua
  * never rounds; "-" is none.
@@ -65,7 +66,7 @@ local function copyOf(s)
   return copy
 end
 
--- The set that leads to a record, and where in it; nothing for one that nobody waits for.
+-- The set that indexes a record, and its score; nothing for a record that needs no work.
 local function placeOf(box, member, s)
   if s.state == "scheduled" or s.state == "prepared" then
     local at = s.due
@@ -107,7 +108,7 @@ end
 local function putAll() for key, list in pairs(puts) do inSlices("ZADD", key, list) end end
 local function dropAll() for key, list in pairs(drops) do inSlices("ZREM", key, list) end end
 
--- A member that leads nowhere, or to a record that stands elsewhere, goes to where it belongs.
+-- A member without a record is removed, and a member in the wrong set is moved.
 local function mend(key, box, member, s)
   local to, at
   if s then to, at = placeOf(box, member, s) end
@@ -115,7 +116,7 @@ local function mend(key, box, member, s)
   if to ~= key then drop(key, member) end
 end
 
--- Takes a record out of everything; its keys go to gone.
+-- Removes a record from all sets; its keys are added to gone.
 local function forget(box, from, member, s, totals, gone)
   drop(from, member)
   drop(keyOf(box, "all"), member)
@@ -126,7 +127,7 @@ local function forget(box, from, member, s, totals, gone)
   totals[s.state] = totals[s.state] - 1
 end
 
--- The mark is t1 where an older version made the store, and so may have deleted records without a trace.
+-- The mark is t1 if an older version created the store, which may have pruned records without digests.
 local function parseTotals(text)
   local totals, words = { groups = {} }, {}
   for word in string.gmatch(text or "t2", "%S+") do words[#words + 1] = word end
@@ -143,8 +144,8 @@ local function totalsText(totals)
   return table.concat(words, " ")
 end
 
--- When the latest message arrived that is pruned; "-1" for none. What an older version deleted was a day old, or
--- older.
+-- The arrival time of the latest pruned message; "-1" for none. An older version pruned only records that
+-- were at least a day old.
 local function prunedUntil(text, totals, now)
   if text then return text end
   if totals.mark == "t1" then return string.format("%.0f", tonumber(now) - 86400000) end

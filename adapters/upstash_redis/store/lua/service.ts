@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Keys: the service's id. Arguments: an id. Answer: the one that is there from here on, with its mark. */
+/** Keys: the service's id. Arguments: an id. Answer: the id that is stored from now on, with its mark. */
 export const SERVICE_ID: string = String.raw`
 redis.call("SET", KEYS[1], ARGV[2], "NX")
 return { redis.call("GET", KEYS[1]) }

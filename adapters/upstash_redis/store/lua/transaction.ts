@@ -20,15 +20,15 @@ return answer
 `;
 
 /**
- * The script of a transaction; `own` is the user's part, which stands first so that it sees nothing of ours.
+ * The script of a transaction. `own` is the user's part, which comes first so that it cannot see Atlast's
+ * variables.
  *
  * Arguments: how many keys and arguments are the user's, how many fences and commands there are; the user's
- * arguments; of each fence its row, its set, its member, when, and a token; of each command how many words it has,
- * and the words; then what `plan` takes. Keys: the user's first.
+ * arguments; of each fence its row, its set, its member, when, and a token; of each command how many words it
+ * has, and the words; then the arguments of `plan`. Keys: the user's first.
  *
- * Answer: `*done`, `*again` when it has taken place before, or `*cancelled`, with what the user's part gave back;
- * or `*taken` with the member whose key another message has; or `*fenced` with the member and the row that is
- * there.
+ * Answer: `*done`, `*again` when it has run before, or `*cancelled`, with the result of the user's part; or
+ * `*taken` with the member whose key another message has; or `*fenced` with the member and the existing row.
  */
 export function transactionLua(own: string): string {
   return `local function own(KEYS, ARGV, cancel)
@@ -75,7 +75,7 @@ local result = own(ownKeys, ownArgs, function(value)
   isCancelled = true
   return value
 end)
--- A status within an array is not what it seems to every client.
+-- Some clients misread a status within an array.
 if type(result) == "table" and result.ok then result = result.ok end
 if isCancelled then return { "*cancelled", result } end
 for _, words in ipairs(commands) do redis.call(unpack(words)) end

@@ -7,7 +7,7 @@ import { UNROUTABLE_WINDOW } from "../../../../core/lifecycle/unroutable.ts";
 import { QUEUES } from "./claim.ts";
 import { RECORDS } from "./records.ts";
 
-/** A quote in the text of another detail stands behind a backslash, so nothing else looks like this. */
+/** A quote in the text of another detail is escaped by a backslash, so no other text matches. */
 const SINCE = String.raw`
 local WINDOW = ${UNROUTABLE_WINDOW}
 
@@ -16,15 +16,15 @@ local function sinceOf(text)
   return s and tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')), s
 end
 
--- The second of what a patch says is the deadline.
+-- The second value of a patch is the deadline.
 local function deadlineOf(s)
   return tonumber(string.match(s.patch, "^%[[^,]*,(%d+)")) or math.huge
 end
 `;
 
 /**
- * Arguments: box, now, how long records wait in all, then `*`, or `=` and groups. Answer: `*` and the earliest time,
- * if any: of a record that rests while it waits the time at which that ends.
+ * Arguments: box, now, how long records wait in all, then `*`, or `=` and groups. Answer: `*` and the
+ * earliest time, if any. For a record that waits for a route it is the end of that wait.
  */
 export const DUE_AT_THE_LATEST: string = `${RECORDS}${QUEUES}${SINCE}${String.raw`
 local box, now, waits, wanted = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), wantedGroups(5)
@@ -42,7 +42,7 @@ local function look(queue)
     for i = 1, #page, 2 do
       local at, since, s = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
       if isWanted(queue, page[i]) then
-        -- All others come later than the first that does not wait.
+        -- All other records are due later than the first one that does not wait.
         if not since or s.lease ~= "-" or at <= now then return take(at) end
         take(math.max(at, math.min(since + waits, deadlineOf(s))))
       end
@@ -89,7 +89,7 @@ local function look(queue)
     local since, s = sinceOf(standings[i])
     local isWanted = not queue.filter or queue.filter[groupOf(member)]
     if since and s.lease == "-" and isWanted then
-      -- A name is read with its body, of which there may be many.
+      -- A name is read together with its body, and there may be many.
       if size + tonumber(s.size) > MOST_READ then readNames() end
       keys[#keys + 1] = messageKey(box, member)
       members[#members + 1] = member

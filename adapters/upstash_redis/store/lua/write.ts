@@ -1,8 +1,8 @@
 /**
  * The script that settles and adds: every change of a standing except claims.
  *
- * A call that is repeated because its first answer was lost finds its own token in what it wrote, and answers
- * as it did the first time.
+ * A call that is repeated because its first answer was lost finds its own token in the records, and answers
+ * as the first time.
  *
  * @module
  */
@@ -15,23 +15,23 @@ const SETTLEMENT_FIELDS = 12;
 export const ADDITION_FIELDS = 5;
 
 /**
- * Lua source: `plan(args, at)` reads and decides, and gives the answer; `write()` does it.
+ * Lua source: `plan(args, at)` reads and decides, and returns the answer; `write()` applies it.
  *
  * Arguments: how to add, how many settlements, the settlements, the additions.
  *
- * - `each` adds what is free; `all` adds all or none; `same` wants what is taken to be the same message, and
- *   has `plan` give the member of one that is not.
+ * - `each` adds records whose keys are free; `all` adds all or none; `same` requires that a taken key has the
+ *   same message, and makes `plan` return the member of one that has not.
  * - A settlement: box, member, epoch, whether claimed (`y`, `n`, or `e` for either), from which state; the new
  *   state, due time, crashes and expiry, the rest of the patch, the reply (`=` keeps it, else `+` and a line),
  *   its token.
- * - An addition: box, member, the place of the settlement it goes with or 0, its standing, its message.
+ * - An addition: box, member, the index of its settlement or 0, its standing, its message.
  *
  * Answer: `*` and a digit for each settlement, then for each addition `+` when it was added, `-` when it was
- * not, or `=` with the standing and the message that have its key.
+ * not, or `=` with the standing and the message of its key.
  */
 export const WRITING: string = `${RECORDS}${String.raw`
 local tracked, order, totalsOf, boxes = {}, {}, {}, {}
--- Whether something was found that this very call wrote when it came the first time.
+-- Whether this call finds its own write, because it is sent a second time.
 local isAgain = false
 
 local function track(box, member)
@@ -81,7 +81,7 @@ local function messageOf(record)
   return record.message or ""
 end
 
--- The same message has the same name and body; when it was sent may differ.
+-- The same message has the same name and body; the sending time may differ.
 local function isSame(a, b)
   local pattern = "^(m1 [^\n]*\n[^\n]*\n)[^\n]*\n(.*)$"
   local headA, bodyA = string.match(a, pattern)
@@ -173,7 +173,7 @@ local function write()
 end
 `}`;
 
-/** Lua source of the script by itself. */
+/** Lua source of the complete script. */
 export const WRITE: string = `${WRITING}
 local answer = plan(ARGV, 2)
 write()

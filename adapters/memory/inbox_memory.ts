@@ -1,5 +1,6 @@
 /**
- * What the memory store remembers of messages whose records were deleted.
+ * The digests that the memory store keeps of messages whose records were pruned. Written when the store
+ * prunes, and read when a late message arrives.
  *
  * @module
  */
@@ -12,7 +13,7 @@ interface Memory extends RememberedMessage {
 /** Memories by their key. */
 export class Memories {
   readonly #memories = new Map<string, Memory>();
-  /** When the latest message arrived that was forgotten, in Unix milliseconds. */
+  /** The arrival time of the latest message without a digest, in Unix milliseconds. */
   #prunedUntilMs = -Infinity;
 
   /** The memory with this key. */
@@ -28,17 +29,17 @@ export class Memories {
     this.#memories.set(key, { ...remembered, arrivedAtMs });
   }
 
-  /** Keeps that a message was forgotten. */
+  /** Notes that a message was pruned without a digest. */
   forgot(arrivedAtMs: number): void {
     this.#prunedUntilMs = Math.max(this.#prunedUntilMs, arrivedAtMs);
   }
 
-  /** Whether nothing was forgotten that arrived after this. */
+  /** Whether no message that arrived after this time was pruned. */
   knowsAllSince(sinceMs: number): boolean {
     return this.#prunedUntilMs <= sinceMs;
   }
 
-  /** Deletes memories of what arrived before, at most so many; gives back how many. */
+  /** Deletes digests of messages that arrived before a time, at most `limit`; returns their number. */
   pruneBefore(beforeMs: number, limit: number): number {
     let deleted = 0;
     for (const [key, { arrivedAtMs }] of this.#memories) {

@@ -1,5 +1,5 @@
 /**
- * What does not pass: commands that Upstash refuses, that the token may not run, or that are over a limit.
+ * Refuses commands: those that Upstash refuses, that the token may not run, or that are over a limit.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { isMissing, notAvailable, refusalOf } from "./refused.ts";
 import type { Ran } from "./redis_link.ts";
 import type { Reply } from "./reply.ts";
 
-/** Looks at each command before it goes to Redis, and at what comes back. */
+/** Checks each command before it goes to Redis, and its reply. */
 export class Gate {
   readonly #options: CheckedOptions;
   readonly #call: RedisCall;
@@ -24,7 +24,7 @@ export class Gate {
     this.#permissions = new Permissions(call);
   }
 
-  /** The error for a command that must not pass; null for one that may. */
+  /** The error for a refused command; null for an allowed one. */
   async problemOf(command: RestCommand, isReadOnly: boolean): Promise<string | null> {
     const { maxKeyBytes, pendingLimit } = this.#options;
     return refusalOf(command) ??
@@ -34,8 +34,8 @@ export class Gate {
   }
 
   /**
-   * What Redis answered, in Upstash's words where it has its own. A script that called what Upstash does not have
-   * fails too, though Redis has run it.
+   * The reply of Redis, with Upstash's text where it differs. A script that called a command that Upstash
+   * does not have fails too, although Redis has run it.
    */
   replyOf({ name }: RestCommand, { reply, calls }: Ran): Reply {
     const called = [...calls.keys()].find(isMissing);
@@ -60,6 +60,6 @@ function keysOf({ name, args }: RestCommand): readonly Argument[] {
     const keys = new Command(name, [...args] as string[]).getKeys() as (Argument | undefined)[];
     return keys.filter((key) => key !== undefined);
   } catch {
-    return []; // Redis itself says what is wrong with such a command.
+    return []; // Redis itself answers with the error of such a command.
   }
 }

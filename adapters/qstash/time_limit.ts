@@ -1,5 +1,5 @@
 /**
- * Time limits for a client that supports neither signals nor timeouts.
+ * Time limits for the official client, which supports neither signals nor timeouts.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export type Waited<Result> =
   | { readonly kind: "timed_out" }
   | { readonly kind: "stopped" };
 
-/** Waits for `work`, until its time is up or the signal aborts. Never rejects; no listener stays behind. */
+/** Waits for `work`, until its time is up or the signal aborts. Never rejects, and removes its listeners. */
 export async function waited<Result>(
   work: () => Promise<Result>,
   timeoutMs: number,

@@ -5,7 +5,7 @@
  */
 import type { AbortSignalLike } from "../core/ports/platform.ts";
 import { type Fetch, post, type PostResult } from "./post.ts";
-import { answerId, newRequestId } from "./request_id.ts";
+import { answerId, newRequestId } from "./signature_id.ts";
 import type { Signer } from "./signature.ts";
 
 /** How a service knows who asks. */

@@ -1,5 +1,5 @@
 /**
- * How an answer is written, as the request's headers say.
+ * Chooses the form of an answer by the request's headers.
  *
  * @module
  */
@@ -18,9 +18,9 @@ interface Writing {
 }
 
 /**
- * The writing that a request wants: JSON, its strings as text or as base64, or RESP2.
+ * The writer for a request: JSON with strings as text or as base64, or RESP2.
  *
- * @throws {SyntaxProblem} When it wants what does not go together.
+ * @throws {SyntaxProblem} When the headers contradict each other.
  */
 export function writingOf(
   headers: Headers,

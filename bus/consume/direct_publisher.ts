@@ -8,7 +8,7 @@ import { AtlastError, NonRetryable, RetryAfter } from "../../core/errors.ts";
 import { checkBodySize, MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
-import { sendResultAt } from "../settings/checked_answers.ts";
+import { sendResultAt } from "../settings/check_answers.ts";
 import { compose, headersOf, mustRoute } from "../publish/build_message.ts";
 import type { HandlerPublisher } from "./handler_context.ts";
 import { idSource } from "../settings/ids.ts";

@@ -1,5 +1,5 @@
 /**
- * What is to be done when: the earliest first, and of the same time in the order it was added.
+ * A queue of scheduled work: the earliest first, and for equal times in the order of addition.
  *
  * @module
  */
@@ -9,12 +9,12 @@ interface Entry {
   readonly run: () => void;
 }
 
-/** Things to do, by the time they are due. */
+/** Scheduled work, by due time. */
 export class Agenda {
-  /** The latest first, so that the earliest is taken off the end. */
+  /** The latest first, so that the earliest can be removed from the end. */
   readonly #entries: Entry[] = [];
 
-  /** When the earliest is due, in Unix milliseconds; undefined for an empty agenda. */
+  /** The due time of the earliest, in Unix milliseconds; undefined for an empty agenda. */
   get nextAtMs(): number | undefined {
     return this.#entries.at(-1)?.atMs;
   }
@@ -24,7 +24,7 @@ export class Agenda {
     return this.#entries.length;
   }
 
-  /** Adds what is to be done; the returned function takes it off again. */
+  /** Adds work; the returned function removes it again. */
   add(atMs: number, run: () => void): () => void {
     const entry = { atMs, run };
     let low = 0;
@@ -41,7 +41,7 @@ export class Agenda {
     };
   }
 
-  /** Takes the earliest off, if it is due. */
+  /** Removes and returns the earliest, if it is due. */
   take(nowMs: number): (() => void) | undefined {
     const next = this.nextAtMs;
     return next !== undefined && next <= nowMs ? this.#entries.pop()!.run : undefined;

@@ -6,7 +6,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 
-/** The error of what is not written because it would not be within its transaction. */
+/** The error of a write that would not be within its transaction. */
 export function noTransaction(): AtlastError {
   return new AtlastError(
     "no_transaction",
@@ -21,7 +21,7 @@ interface NoTransaction {
   readonly is: (tx: object) => boolean;
 }
 
-/** Of a transaction of each of these at least one part is missing, or there is one more. */
+/** A transaction of each of these clients lacks one of these parts, or has a further one. */
 const NO_TRANSACTIONS: readonly NoTransaction[] = [
   {
     what: "a client of postgres.js",
@@ -52,7 +52,7 @@ const NO_TRANSACTIONS: readonly NoTransaction[] = [
 ];
 
 /**
- * Refuses what is seen to be no transaction.
+ * Refuses a client that is recognised as not being in a transaction.
  *
  * @throws {AtlastError} `no_transaction`.
  */

@@ -1,8 +1,8 @@
 /**
- * Who may be delivered next: queues, flow control keys and the account's parallelism.
+ * Decides which message may be delivered next, by queues, flow control keys and the account's parallelism.
  *
- * A message that is due first waits for its place in its queue, then for its flow control key, then
- * for one of the account's deliveries to end.
+ * A due message first waits for its turn in its queue, then for its flow control key, then for one of the
+ * account's deliveries to end.
  *
  * @module
  */
@@ -49,7 +49,7 @@ export class Lines {
     this.#parallelism = parallelism;
   }
 
-  /** How many deliveries are under way. */
+  /** How many deliveries are running. */
   get active(): number {
     return this.#active;
   }
@@ -59,7 +59,7 @@ export class Lines {
     return this.#waiting.get(flowKey)?.length ?? 0;
   }
 
-  /** A message that is not due yet takes its place in the line of its queue. */
+  /** A message that is not due yet joins the line of its queue. */
   reserve(message: MessageRecord): void {
     if (message.queueName === undefined || message.slot === null) return;
     this.#enter(message.queueName, { message, slot: message.slot, due: false });
@@ -76,7 +76,7 @@ export class Lines {
     this.admit(queueName);
   }
 
-  /** Lets through what the queue has room for. */
+  /** Lets through as many messages as the queue has capacity for. */
   admit(queueName: string): void {
     const queue = this.#queues.get(queueName);
     const line = this.#inQueues.get(queueName);
@@ -95,7 +95,7 @@ export class Lines {
     this.#inQueues.set(queueName, left);
   }
 
-  /** Takes what has not begun back into the line of a queue that was paused. */
+  /** Moves messages that have not begun back into the line of a paused queue. */
   pauseHead(queueName: string): void {
     for (const line of [this.#open, ...this.#waiting.values()]) {
       for (const { message } of line.filter((entry) => entry.message.queueName === queueName)) {
@@ -105,7 +105,7 @@ export class Lines {
     }
   }
 
-  /** Takes the next message that may be delivered now out of its line, and counts its delivery. */
+  /** Removes the next message that may be delivered now from its line, and counts its delivery. */
   take(nowMs: number): MessageRecord | undefined {
     if (this.#active >= this.#parallelism) return undefined;
     let best: Line | undefined = this.#open.length > 0 ? this.#open : undefined;
@@ -127,7 +127,7 @@ export class Lines {
     this.#flowOf(message)?.ended();
   }
 
-  /** When a rate lets the next one through, in Unix milliseconds; undefined if none waits for that. */
+  /** When a rate allows the next one, in Unix milliseconds; undefined if none waits for that. */
   nextRateMs(nowMs: number): number | undefined {
     const times = [...this.#waiting].filter(([, line]) => line.length > 0)
       .map(([key]) => this.#flows.get(key)?.opensAtMs(nowMs))
@@ -135,7 +135,7 @@ export class Lines {
     return times.length === 0 ? undefined : Math.min(...times);
   }
 
-  /** One of those that share a place in a queue is done with. */
+  /** One of the messages that share a queue position has finished. */
   release(slot: QueueSlot | null): void {
     if (slot === null || --slot.holders > 0 || !slot.admitted) return;
     slot.admitted = false;
@@ -144,7 +144,7 @@ export class Lines {
     this.admit(queueName);
   }
 
-  /** Takes a message out of every line. */
+  /** Removes a message from every line. */
   remove(message: MessageRecord): void {
     removeFrom(this.#open, message);
     for (const line of this.#waiting.values()) removeFrom(line, message);
@@ -161,7 +161,7 @@ export class Lines {
     line.push({ message, arrival: ++this.#arrivals });
   }
 
-  /** In the order of their enqueuing: one that is tried again stands before those behind it. */
+  /** In the order of their enqueuing: a message that is retried stays before later ones. */
   #enter(queueName: string, entry: InQueue): void {
     const line = this.#inQueues.get(queueName) ?? [];
     this.#inQueues.set(queueName, line);

@@ -46,7 +46,12 @@ export async function retry<Tx>(
           `Cannot retry message "${key.id}" of the ${box}: it is ${record.state}, want one that is failed`,
         );
       }
-      return { record, event: { kind: "retry", force }, claimed: false, done: () => {} };
+      return {
+        record,
+        event: { kind: "retry", force },
+        guard: "anyone while free",
+        done: () => {},
+      };
     },
   });
 }
