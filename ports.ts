@@ -29,6 +29,7 @@ export {
   type ListQuery,
   type ReturnResult,
   type Settlement,
+  type SettlementGuard,
   type SettleStep,
   type StateCounts,
   type StoreCapabilities,

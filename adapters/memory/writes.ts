@@ -51,9 +51,9 @@ export function settleIn(view: RecordView, settlement: Settlement): boolean {
   return true;
 }
 
-function passes({ epoch, from, claimed }: Settlement, record: StoredRecord): boolean {
+function passes({ epoch, from, guard }: Settlement, record: StoredRecord): boolean {
   return record.epoch === epoch && record.state === from &&
-    (claimed === "either" || claimed === (record.leaseUntilMs !== null));
+    (guard === "anyone" || (guard === "holder") === (record.leaseUntilMs !== null));
 }
 
 /** A copy of a record that the caller may change: it shares no mutable part. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Patch } from "../../core/lifecycle/lifecycle.ts";
-import type { Lease, Settlement } from "../../core/ports/store.ts";
+import type { Lease, Settlement, SettlementGuard } from "../../core/ports/store.ts";
 import type { BatchColumn } from "./batch.ts";
 import { type Keyed, KeyedBatch } from "./keyed_batch.ts";
 import { type Change, runReached, runReachingAll } from "./affected_rows.ts";
@@ -42,7 +42,7 @@ function settlementChange(table: Table, round: readonly Settlement[]): Change {
     round.some(({ seen, patch }) => seen === undefined || seen[field] !== patch[field])
   );
   const replies = round.some(({ seen, reply }) => reply !== undefined && reply !== seen?.reply);
-  const claims = CLAIMS.find(({ claimed }) => round.every((each) => each.claimed === claimed));
+  const claims = GUARDS.find(({ guard }) => round.every((each) => each.guard === guard));
   const batch = new KeyedBatch(round, [
     EPOCH,
     FROM_STATE,
@@ -70,11 +70,11 @@ where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
   return { ...batch.with, sql, params: batch.params };
 }
 
-/** The condition for each value of `claimed`, used if it is the same for all settlements. */
-const CLAIMS: readonly { readonly claimed: Settlement["claimed"]; readonly sql: string }[] = [
-  { claimed: true, sql: "t.lease_until_ms is not null" },
-  { claimed: false, sql: "t.lease_until_ms is null" },
-  { claimed: "either", sql: "true" },
+/** The condition for each guard, used if it is the same for all settlements. */
+const GUARDS: readonly { readonly guard: SettlementGuard; readonly sql: string }[] = [
+  { guard: "holder", sql: "t.lease_until_ms is not null" },
+  { guard: "anyone while free", sql: "t.lease_until_ms is null" },
+  { guard: "anyone", sql: "true" },
 ];
 
 /** See `Store.renew`. */
@@ -143,7 +143,7 @@ const FROM_STATE: BatchColumn<Settlement> = {
 const CLAIMED: BatchColumn<Settlement> = {
   name: "claimed",
   type: "boolean",
-  value: ({ claimed }) => claimed === "either" ? null : claimed,
+  value: ({ guard }) => guard === "anyone" ? null : guard === "holder",
 };
 
 const REPLIED: BatchColumn<Settlement> = {

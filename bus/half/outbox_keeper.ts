@@ -116,7 +116,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         return {
           record,
           event: eventFor(record, kind, hand),
-          claimed: "either",
+          guard: "anyone",
           done: (changed) => {
             if (kind === "confirm") this.#confirmed();
             return statusOf(changed);
@@ -143,7 +143,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
             unreachable: 0,
             reason: "Parked, and asked about again by hand",
           },
-          claimed: "either",
+          guard: "anyone",
           done: (changed) => {
             this.#prepared(changed.dueAtMs);
             return statusOf(changed);

@@ -6,41 +6,49 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { AddResult, Settlement, SettleStep } from "../../core/ports/store.ts";
+import type { AddResult, Settlement, SettlementGuard, SettleStep } from "../../core/ports/store.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";
 import type { StepSettler } from "./settle_step.ts";
 
-/** A failure callback as it is to be added. */
+/** The rows in which a failure callback is added. */
 export type CallbackRows = Pick<SettleStep, "box" | "records">;
 
-/** What settling works with. */
+/** What a settler needs. */
 interface DecisionSettlerParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly box: Box;
   readonly leases: LeaseRenewal;
   readonly settler: StepSettler<Tx>;
-  /** Writes settlements that nothing goes with. */
+  /** Writes settlements without a failure callback. */
   readonly settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
-  /** Where a failure callback is added. */
+  /** Returns the rows in which a failure callback is added. */
   readonly callbackRows: (callback: Message) => CallbackRows;
-  /** Is told of a failure callback that was added, to have it worked on. */
+  /** Called after a failure callback was added, so that it is sent. */
   readonly added: (rows: CallbackRows, results: readonly AddResult[]) => void;
 }
 
 /** How decisions are settled. */
 interface SettleOptions {
-  /** Who settles: see `Settlement.claimed`; the holder of the claim if not given. */
-  readonly claimed?: Settlement["claimed"];
-  /** Whether the leases of the records are held, which their settlement ends; as `claimed` if not given. */
+  /**
+   * Who settles.
+   *
+   * @default "holder"
+   */
+  readonly guard?: SettlementGuard;
+  /**
+   * Whether this process renews the leases of the records; the settlement ends them.
+   *
+   * @default true for the guard "holder"
+   */
   readonly hasLeases?: boolean;
-  /** Whether publishers know of the failures already, so that no failure callback is sent. */
+  /** Whether publishers were notified already, so that no failure callback is sent. */
   readonly isPublisherNotified?: boolean;
 }
 
-/** Settles what was decided on the records of one side. */
+/** Settles decisions on the records of one box. */
 export class DecisionSettler<Tx> {
   readonly #parts: DecisionSettlerParts<Tx>;
 
@@ -48,11 +56,11 @@ export class DecisionSettler<Tx> {
     this.#parts = parts;
   }
 
-  /** Settles decisions and gives back those that applied. */
+  /** Settles decisions and returns those that applied. */
   async settle(
     decisions: readonly Decision[],
-    { claimed = true, hasLeases = claimed === true, isPublisherNotified = false }: SettleOptions =
-      {},
+    { guard = "holder", hasLeases = guard === "holder", isPublisherNotified = false }:
+      SettleOptions = {},
   ): Promise<Decision[]> {
     const { settings, box, leases, settle } = this.#parts;
     if (hasLeases) { for (const { record } of decisions) leases.ending(record); }
@@ -68,14 +76,14 @@ export class DecisionSettler<Tx> {
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
     const [inOneStatement, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, claimed))),
+      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, guard))),
       ...[...callbacks].map(([decision, callback]) =>
-        this.#settleWith(settlementBy(decision, claimed), callback)
+        this.#settleWith(settlementBy(decision, guard), callback)
       ),
     ]);
     const applied: Decision[] = [];
     const note = (decision: Decision, given: boolean | undefined) => {
-      // A store may give anything.
+      // A store may return a value that is not a boolean.
       const hasApplied = given === true;
       report(settings.observe, decision, hasApplied);
       if (hasApplied) applied.push(decision);
@@ -85,7 +93,7 @@ export class DecisionSettler<Tx> {
     return applied;
   }
 
-  /** The failure and its callback are one step: the publisher always learns. */
+  /** Writes the failure and its callback in one step, so that the publisher is always notified. */
   async #settleWith(settlement: Settlement, callback: Message): Promise<boolean> {
     const { settings, settler, callbackRows, added } = this.#parts;
     const rows = callbackRows(callback);
@@ -97,22 +105,25 @@ export class DecisionSettler<Tx> {
   }
 }
 
-/** Settles one decision that no callback goes with; false when it was stale. */
+/** Settles one decision that has no callback; false when it was stale. */
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
-  { claimed = true, reportsStale = true }: Pick<SettleOptions, "claimed"> & {
-    /** False where a stale one is decided again, so that there is nothing to tell yet. */
+  { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
+    /**
+     * False when the caller decides again after a stale settlement, so that nothing is reported
+     * yet.
+     */
     readonly reportsStale?: boolean;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, claimed)]);
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)]);
   const hasApplied = applied === true;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);
   return hasApplied;
 }
 
-function settlementBy(decision: Decision, claimed: Settlement["claimed"]): Settlement {
+function settlementBy(decision: Decision, guard: SettlementGuard): Settlement {
   const settlement = settlementOf(decision);
-  return claimed === true ? settlement : { ...settlement, claimed };
+  return guard === "holder" ? settlement : { ...settlement, guard };
 }

@@ -57,15 +57,21 @@ export interface Lease {
   readonly epoch: number;
 }
 
+/**
+ * Who may settle a record, beside the epoch and the state that it must have. A settlement whose guard does not hold
+ * is stale: it changes nothing, and the answer for it is false.
+ *
+ * - `holder`: the worker that holds the claim. It applies only while the record has a lease, expired or not, so that a
+ *   settlement that comes twice applies once.
+ * - `anyone while free`: an operator or a provider. It applies only while the record has no lease.
+ * - `anyone`: the outcome of a half message, which is the same whoever brings it. It applies with and without a lease.
+ */
+export type SettlementGuard = "holder" | "anyone while free" | "anyone";
+
 /** A change of a record's standing under the epoch it was seen with. */
 export interface Settlement extends Lease {
-  /**
-   * Who settles. True for the worker that holds the claim: applies only while the record has a lease,
-   * run out or not, so that a settlement that comes twice applies once. False for everyone else, such
-   * as an operator: applies only while nobody has claimed it. `either` for the outcome of a half
-   * message, which is the same whoever brings it.
-   */
-  readonly claimed: boolean | "either";
+  /** Who may settle. */
+  readonly guard: SettlementGuard;
   /** Where the record must stand for the change to apply. */
   readonly from: State;
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box, Patch } from "../../../core/lifecycle/lifecycle.ts";
-import type { AddResult, Settlement } from "../../../core/ports/store.ts";
+import type { AddResult, Settlement, SettlementGuard } from "../../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { BoxKeys, memberOf } from "./keys.ts";
 import {
@@ -48,6 +48,13 @@ export function keysOf(base: string): Keys {
   return { outbox: new BoxKeys(base, "outbox"), inbox: new BoxKeys(base, "inbox") };
 }
 
+/** How the script has each guard. */
+const GUARD_CODE: Readonly<Record<SettlementGuard, string>> = {
+  "holder": "y",
+  "anyone while free": "n",
+  "anyone": "e",
+};
+
 /**
  * A call that settles and adds.
  *
@@ -64,14 +71,14 @@ export function writeCall(
   const used = new UsedKeys(keys);
   const args = [mode, String(settlements.list.length)];
   settlements.list.forEach((settlement, i) => {
-    const { key, epoch, claimed, from, patch, reply } = settlement;
+    const { key, epoch, guard, from, patch, reply } = settlement;
     const member = memberOf(key);
     used.standing(settlements.box, member, key.group);
     args.push(
       settlements.box,
       member,
       String(epoch),
-      claimed === "either" ? "e" : claimed ? "y" : "n",
+      GUARD_CODE[guard],
       from,
       ...patchFields(patch),
       reply === undefined ? "=" : `+${replyLine(reply)}`,

@@ -93,8 +93,8 @@ export function addLostOutcomes<Tx>(inner: Store<Tx>, seed: number, emit: Emit):
 }
 
 /** Whether the participant reports an outcome. It needs no claim, whereas a check-back settles its own. */
-function isOutcome({ claimed }: Settlement): boolean {
-  return claimed === "either";
+function isOutcome({ guard }: Settlement): boolean {
+  return guard === "anyone";
 }
 
 function drawFault(id: string, seed: number) {

@@ -432,7 +432,7 @@ describe("the query route", () => {
       await bus.store.settle("outbox", [{
         key: { id, group: "" },
         epoch: 0,
-        claimed: false,
+        guard: "anyone while free",
         from: "scheduled",
         patch: {
           ...{ state, attempts, dueAtMs, deadlineMs, crashes, checks, unreachable, note, details },

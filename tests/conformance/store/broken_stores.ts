@@ -23,12 +23,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   }),
   "takes any settlement": settlingAs((now) => ({
     epoch: now.epoch,
-    claimed: now.leaseUntilMs !== null,
+    guard: now.leaseUntilMs === null ? "anyone while free" : "holder",
     from: now.state,
   })),
   "takes settlements of any epoch": settlingAs(({ epoch }) => ({ epoch })),
   "takes settlements whoever has the claim": settlingAs(({ leaseUntilMs }) => ({
-    claimed: leaseUntilMs !== null,
+    guard: leaseUntilMs === null ? "anyone while free" : "holder",
   })),
   "takes settlements from any state": settlingAs(({ state }) => ({ from: state })),
   "lets one stale settlement keep the others back": (good) => ({

@@ -80,7 +80,7 @@ export const halfCases: StoreCases = {
     { store },
   ) => {
     const claimed = await addPreparedClaimed(store);
-    const brought = settlement(claimed, CONFIRM, { claimed: "either" });
+    const brought = settlement(claimed, CONFIRM, { guard: "anyone" });
     assert.deepEqual(await store.settle("outbox", [brought]), [true]);
     assert.deepEqual(await store.settle("outbox", [settlement(claimed, CANCEL)]), [false]);
     const { state, leaseUntilMs } = await found(store, "outbox", KEY);
@@ -91,7 +91,7 @@ export const halfCases: StoreCases = {
   "an outcome applies while nobody has the record": async ({ store }) => {
     await store.add("outbox", [prepared("m-1")], NOW);
     const record = await found(store, "outbox", KEY);
-    const brought = settlement(record, CANCEL, { claimed: "either" });
+    const brought = settlement(record, CANCEL, { guard: "anyone" });
     assert.deepEqual(await store.settle("outbox", [brought]), [true]);
     assert.equal((await found(store, "outbox", KEY)).state, "cancelled");
   },
@@ -100,7 +100,7 @@ export const halfCases: StoreCases = {
     await store.add("outbox", [prepared("m-1")], NOW);
     const record = await found(store, "outbox", KEY);
     await claimOne(store, { kind: "prepared" });
-    const brought = settlement(record, CONFIRM, { claimed: "either" });
+    const brought = settlement(record, CONFIRM, { guard: "anyone" });
     assert.deepEqual(await store.settle("outbox", [brought]), [false]);
     assert.equal((await found(store, "outbox", KEY)).state, "prepared");
   },
@@ -109,8 +109,8 @@ export const halfCases: StoreCases = {
     await store.add("outbox", [prepared("m-1")], NOW);
     const record = await found(store, "outbox", KEY);
     const [confirmed, cancelled] = await Promise.all([
-      store.settle("outbox", [settlement(record, CONFIRM, { claimed: "either" })]),
-      peer.settle("outbox", [settlement(record, CANCEL, { claimed: "either" })]),
+      store.settle("outbox", [settlement(record, CONFIRM, { guard: "anyone" })]),
+      peer.settle("outbox", [settlement(record, CANCEL, { guard: "anyone" })]),
     ]);
     assert.equal([...confirmed, ...cancelled].filter(Boolean).length, 1);
     const { state } = await found(store, "outbox", KEY);
@@ -131,7 +131,7 @@ export const halfCases: StoreCases = {
       null,
     ]);
     const byHand = { kind: "confirm", note: 'Confirmed by "Ann": paid 💥' } as const;
-    const brought = settlement(parked, byHand, { claimed: "either" });
+    const brought = settlement(parked, byHand, { guard: "anyone" });
     assert.deepEqual(await store.settle("outbox", [brought]), [true]);
     const { state, note } = await found(store, "outbox", KEY);
     assert.deepEqual([state, note], ["scheduled", byHand.note]);

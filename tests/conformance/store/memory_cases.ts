@@ -209,7 +209,7 @@ export const memoryCases: StoreCases = {
         retried = store.settle("inbox", [{
           key: keyOf("m", "g"),
           epoch: record.epoch,
-          claimed: false,
+          guard: "anyone while free",
           from: "failed",
           patch: { ...record, state: "scheduled", expiresAtMs: null },
         }]);

@@ -65,10 +65,12 @@ export class StoreModel {
 
   /** What `settle` must answer. */
   settle(box: Box, settlements: readonly Settlement[]): boolean[] {
-    return settlements.map(({ key, epoch, claimed, from, patch, reply }) => {
+    return settlements.map(({ key, epoch, guard, from, patch, reply }) => {
       const record = this.#find(box, key);
       if (record?.epoch !== epoch || record.state !== from) return false;
-      if (claimed !== "either" && (record.leaseUntilMs !== null) !== claimed) return false;
+      if (guard !== "anyone" && (record.leaseUntilMs !== null) !== (guard === "holder")) {
+        return false;
+      }
       const kept = reply === undefined ? record.reply : reply;
       this.#replace({ ...record, ...patch, reply: kept, leaseUntilMs: null });
       return true;

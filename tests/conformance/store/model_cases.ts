@@ -123,11 +123,11 @@ class Run {
   }
 
   async #settle({ box, picks, reply }: Step & { kind: "settle" }): Promise<void> {
-    const settlements = picks.flatMap(({ back, event, claimed }) =>
+    const settlements = picks.flatMap(({ back, event, guard }) =>
       this.#pick(box, back).flatMap((record) =>
         eventsFor(record, event).map((happened) => ({
           ...settlement(record, happened, {
-            claimed,
+            guard,
             patch: transition(record, happened, POLICY, this.#nowMs, 0),
           }),
           ...(reply === undefined ? {} : { reply }),
@@ -225,7 +225,7 @@ async function empty(store: Store): Promise<void> {
       box,
       records.map((record) => ({
         ...leaseOf(record),
-        claimed: record.leaseUntilMs !== null,
+        guard: record.leaseUntilMs === null ? "anyone while free" : "holder",
         from: record.state,
         patch: patchOf(record),
       })),

@@ -78,7 +78,9 @@ export const pruneCases: StoreCases = {
     ]);
     const [failed] = await listAll(store, "outbox");
     assert.ok(failed?.expiresAtMs);
-    await store.settle("outbox", [settlement(failed, { kind: "retry" }, { claimed: false })]);
+    await store.settle("outbox", [
+      settlement(failed, { kind: "retry" }, { guard: "anyone while free" }),
+    ]);
     assert.equal(await store.prune("outbox", FAR, 100), 0);
     assert.equal((await claim(store)).length, 1);
   },

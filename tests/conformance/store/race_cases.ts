@@ -102,7 +102,9 @@ const takeovers: StoreCases = {
   "a cancellation and a claim at the same time: one of them has the record": async (subject) => {
     await eachOf(20, subject, {}, async (record, mine, other) => {
       const [cancelled, claimed] = await Promise.all([
-        mine.settle("inbox", [settlement(record, { kind: "succeed" }, { claimed: false })]),
+        mine.settle("inbox", [
+          settlement(record, { kind: "succeed" }, { guard: "anyone while free" }),
+        ]),
         claim(other, { box: "inbox", groups: [record.group] }),
       ]);
       assert.deepEqual(cancelled, [claimed.length === 0]);

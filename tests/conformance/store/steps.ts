@@ -54,7 +54,9 @@ export const step = fc.oneof(
         fc.record({
           back: fc.nat(7),
           event: fc.nat(),
-          claimed: fc.constantFrom(true, true, true, false, "either" as const),
+          guard: fc.constantFrom(
+            ...(["holder", "holder", "holder", "anyone while free", "anyone"] as const),
+          ),
         }),
         {
           minLength: 1,

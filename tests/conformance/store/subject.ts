@@ -150,7 +150,7 @@ export function settlement(
   const { nowMs = NOW, ...rest } = changes;
   return {
     ...leaseOf(record),
-    claimed: true,
+    guard: "holder",
     from: record.state,
     patch: transition(record, event, DEFAULT_POLICY, nowMs, 0),
     ...rest,
@@ -159,7 +159,7 @@ export function settlement(
 
 /** The same by someone who has not claimed it, such as an operator. */
 export function intervention(record: StoredRecord, event: LifecycleEvent): Settlement {
-  return settlement(record, event, { claimed: false });
+  return settlement(record, event, { guard: "anyone while free" });
 }
 
 /** The claim by which a record is held. */

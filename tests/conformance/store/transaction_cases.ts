@@ -46,7 +46,9 @@ const commit: StoreCases = {
       await store.add("outbox", [half], NOW, tx);
       const [again] = await store.add("outbox", [recordOf("m-1")], NOW, tx);
       assert.deepEqual(again, { added: false, existing: stored(half, "outbox") });
-      const confirmed = settlement(stored(half, "outbox"), { kind: "confirm" }, { claimed: false });
+      const confirmed = settlement(stored(half, "outbox"), { kind: "confirm" }, {
+        guard: "anyone while free",
+      });
       assert.deepEqual(await store.settle("outbox", [confirmed], tx), [true]);
       assert.deepEqual(await store.settle("outbox", [confirmed], tx), [false]);
     });

@@ -238,7 +238,7 @@ describe("half messages of several participants", () => {
     const { epoch, state, ...standing } = record;
     const patch = { ...standing, state, reason: "password=hunter2", note: "Ann: hunter2" };
     const key = { id: "m-1", group: "" };
-    await store.settle("outbox", [{ key, epoch, from: state, claimed: "either", patch }]);
+    await store.settle("outbox", [{ key, epoch, from: state, guard: "anyone", patch }]);
     const { text } = await askRoute(
       `${server.origin}/half`,
       HALF_CONTENT_TYPE,

@@ -195,7 +195,7 @@ describe("Upstash Redis store", { skip }, () => {
       const entry = { key: "0".repeat(32), content: "1".repeat(32), principal: null };
       const entriesOf = async () => {
         if (change === "retried") {
-          const retry = settlement(read, { kind: "retry" }, { claimed: false });
+          const retry = settlement(read, { kind: "retry" }, { guard: "anyone while free" });
           assert.deepEqual(await store.settle("inbox", [retry]), [true]);
         } else {
           assert.equal(await store.prune("inbox", NOW, 1), 1);
@@ -222,7 +222,9 @@ describe("Upstash Redis store", { skip }, () => {
     });
     assert.ok(upstash.proxy.billed.total < 10, "it looked at every record");
     assert.equal(listed?.id, "bad");
-    await store.settle("outbox", [settlement(listed, { kind: "retry" }, { claimed: false })]);
+    await store.settle("outbox", [
+      settlement(listed, { kind: "retry" }, { guard: "anyone while free" }),
+    ]);
     assert.equal(await redis.exists(`{${prefix}}:outbox:list:failed`), 0);
   });
 
