@@ -46,7 +46,7 @@ import {
   type SubscribeOptions,
   type Subscriber,
 } from "./api/subscriber.ts";
-import { Subscriptions } from "./settings/subscriptions.ts";
+import type { Subscriptions } from "./settings/subscriptions.ts";
 import { tick } from "./work/tick.ts";
 import type { TickReport } from "./api/tick_report.ts";
 import { deadLettered } from "./dispatch/dead_letter.ts";
@@ -65,7 +65,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
   readonly #probe: StoreProbe<Tx>;
-  readonly #subscriptions = new Subscriptions<Tx>();
+  readonly #subscriptions: Subscriptions<Tx>;
   readonly #leases: LeaseRenewal;
   readonly #semaphore: KeyedSemaphore;
   protected readonly publisher: Publisher<Tx>;
@@ -99,6 +99,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
     this.#prunerWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
@@ -197,10 +198,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   subscribes(name: string): boolean {
     return this.#subscriptions.of(name).size > 0;
-  }
-
-  groupsOf(name: string): readonly string[] {
-    return [...this.#subscriptions.of(name).keys()];
   }
 
   async deliver(

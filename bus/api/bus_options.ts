@@ -14,14 +14,26 @@ import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "./failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
+import type { SharedStoreOptions } from "./shared_store_options.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** What a bus is made of. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** Where outbox and inbox live. */
   readonly store: Store<Tx>;
-  /** What carries messages to their subscribers. */
-  readonly transport: Transport;
+  /** What carries messages to their subscribers. May be left out with `sharedStore`. */
+  readonly transport?: Transport;
+  /**
+   * For subscribers that use the store of this bus, in this process or another, such as the workers of an API:
+   * `true` for the subscribers of this bus, `{ groups }` to name those of other processes too. A message for them is
+   * one record in the inbox of each group, added in the publisher's transaction, and is not sent. So it is already in
+   * the inbox when it was published: `cancel` finds it only while it is delayed, and the option `retry` of a publish,
+   * which is for sending, has no effect. On a store without transactions it goes through the outbox. Messages that no
+   * group takes from the store, and those to a destination of their own, are sent by the transport.
+   *
+   * @default false
+   */
+  readonly sharedStore?: boolean | SharedStoreOptions;
   /**
    * The name of this service: 1 to 100 letters, digits, `_`, `-` and dots, and no other service's. The ids of its
    * answers (replies and failure callbacks) are derived from it, so that those of two services differ. Do not change

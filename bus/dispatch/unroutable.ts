@@ -126,7 +126,7 @@ export class NewRoutes<Tx> {
   #isTaken(box: Box, name: string, group: string): boolean {
     if (box === "inbox") return this.#subscriptions.of(name).has(group);
     try {
-      return !this.#refused.has(name) && hasRoute(this.#settings.transport, name, {});
+      return !this.#refused.has(name) && hasRoute(this.#settings.routing, name, {});
     } catch {
       // The record is tried when it is due, and the attempt reports the error.
       return false;

@@ -155,7 +155,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
 
   /** Refuses a message that could only wait for ever. */
   #mustBeOfUse({ name, headers, body }: Message): void {
-    const { transport, checkBacks, fence } = this.#settings;
+    const { routing, checkBacks, fence } = this.#settings;
     const participant = headers[HEADER.participant];
     if (participant === undefined ? fence === undefined : !checkBacks.has(participant)) {
       throw new AtlastError(
@@ -174,7 +174,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         `Cannot use header "${HEADER.delayTime}": want milliseconds, or hh:mm:ss`,
       );
     }
-    mustRoute(transport, "prepare", name, headers);
+    mustRoute(routing, "prepare", name, headers);
     checkBodySize(body, largestBody(this.#settings));
   }
 }

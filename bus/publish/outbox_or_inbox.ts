@@ -22,12 +22,10 @@ interface Addition<Tx> {
  * that record.
  */
 export async function addOnce<Tx>(
-  { store, clock, transport }: Settings<Tx>,
+  { store, clock, sharedStore }: Settings<Tx>,
   { box, rows, tx }: Addition<Tx>,
 ): Promise<AddResult[]> {
-  const found = transport.groupsHere === undefined
-    ? null
-    : await findElsewhere(store, { box, rows, tx });
+  const found = sharedStore === null ? null : await findElsewhere(store, { box, rows, tx });
   if (found === null) return await store.add(box, rows, clock.now(), tx);
   const isElsewhere = ({ id }: NewRecord) => found.has(id);
   const left = rows.filter((row) => !isElsewhere(row));

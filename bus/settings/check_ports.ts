@@ -4,23 +4,38 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import type { Store } from "../../core/ports/store.ts";
 import type { Transport } from "../../core/ports/transport.ts";
+import type { BusOptions } from "../api/bus_options.ts";
+import { noTransport } from "./no_transport.ts";
 
 const EXAMPLES = {
   store: "postgresStore(sql) or memoryStore()",
   transport: "httpTransport({ routes, signingKeys }) or inProcessTransport()",
 };
 
-/** Checks the store and the transport of a bus. */
-export function checkPorts(
-  { store, transport }: { readonly store: unknown; readonly transport: Transport },
-): void {
+/**
+ * The store and the transport of a bus. A bus whose subscribers use its store needs no transport.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function portsOf<Tx>(
+  { store, transport, sharedStore = false }: Pick<
+    BusOptions<Tx>,
+    "store" | "transport" | "sharedStore"
+  >,
+): { readonly store: Store<Tx>; readonly transport: Transport } {
   checkIsThere("store", store);
+  if (transport === undefined && sharedStore !== false) return { store, transport: noTransport };
   checkIsThere("transport", transport);
   checkLimits(transport);
+  return { store, transport };
 }
 
-function checkIsThere(port: keyof typeof EXAMPLES, value: unknown): void {
+function checkIsThere<Port>(
+  port: keyof typeof EXAMPLES,
+  value: Port | undefined,
+): asserts value is Port {
   if (typeof value === "object" && value !== null) return;
   throw new AtlastError(
     "invalid_option",

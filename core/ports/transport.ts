@@ -69,12 +69,6 @@ export interface Transport {
    * the inbox knows it by its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
-  /**
-   * For a transport whose subscribers use the publisher's own store: the groups that take messages of
-   * this name from it. The bus then stores a message in their inbox, with no record in the outbox where the
-   * store has transactions, and never sends it. Null, or no such method, for what must be sent.
-   */
-  groupsHere?(name: string): readonly string[] | null;
   /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
   attach?(receiver: Receiver): void;
   /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
@@ -162,8 +156,6 @@ export interface DeliverOptions {
 export interface Receiver {
   /** Whether anything here subscribes to this name. */
   subscribes(name: string): boolean;
-  /** The groups here that take this name. */
-  groupsOf?(name: string): readonly string[];
   /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
   deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

@@ -8,7 +8,7 @@ import { Placed, type Tx } from "../support/bus_fixture.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MISBEHAVIOURS, Switch } from "../support/misbehaving.ts";
 
-type Options = BusOptions<Tx>;
+type Options = BusOptions<Tx> & Required<Pick<BusOptions, "transport">>;
 /** Every option that is, or holds, code of the user's, and how it is broken. */
 type Breaking = (broken: Switch, options: Options) => Partial<Options>;
 
