@@ -31,7 +31,7 @@ export const PROGRAM: Program = { usage: USAGE, run: (args) => run(read(args)) }
 export function lineOf({ state, messageId, url, retried, status }: QstashEvent): string | null {
   if (state !== "DELIVERED" && state !== "ERROR" && state !== "FAILED") return null;
   const { origin, pathname } = new URL(url);
-  const end = state === "FAILED" ? "given up" : status === 0 ? "no answer" : `${status}`;
+  const end = state === "FAILED" ? "dead-lettered" : status === 0 ? "no answer" : `${status}`;
   return `${messageId} ${origin}${pathname} ${end}${retried === 0 ? "" : `, retry ${retried}`}`;
 }
 
