@@ -20,7 +20,7 @@ import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
 import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
-import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
+import { detailsOfSent, outgoing, withoutSendingFields } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { StepSettler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
@@ -152,7 +152,7 @@ export class Dispatcher<Tx> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
-      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
+      ...newRecord(withoutSendingFields(message), { details: detailsOfSent(message) }),
       state: "failed",
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),

@@ -30,7 +30,7 @@ export function detailsOfSent({ firstAttemptAtMs, sentAtMs }: Message): RecordDe
 }
 
 /** The message as it is stored, without the fields that only a sent message has. */
-export function withoutWay(message: Message): Message {
+export function withoutSendingFields(message: Message): Message {
   if (message.firstAttemptAtMs === undefined && message.isForced === undefined) return message;
   const { id, name, headers, contentType, body, sentAtMs } = message;
   return { id, name, headers, contentType, body, sentAtMs };
