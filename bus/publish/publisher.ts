@@ -155,7 +155,7 @@ export class Publisher<Tx> {
 
   /** See `Store.joining`. */
   joining(tx: Tx | SqlClient): Tx | SqlClient {
-    return this.#settings.store.joining?.(tx) ?? tx;
+    return this.#settings.store.hints?.joining?.(tx) ?? tx;
   }
 
   /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */

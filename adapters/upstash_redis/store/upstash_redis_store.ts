@@ -37,8 +37,9 @@ import type {
   SettleStep,
   StateCounts,
   Store,
-  StoreCapabilities,
+  StoreHints,
 } from "../../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
@@ -123,7 +124,15 @@ export type UpstashRedisStore =
   & Required<Pick<Store, "settleAndAdd" | "addAll">>;
 
 class RedisStore implements UpstashRedisStore {
-  readonly capabilities: StoreCapabilities = { transactions: false, durable: true, shared: true };
+  readonly capabilities: StoreCapabilities = {
+    transactions: false,
+    durable: true,
+    shared: true,
+    atomicSettleAndAdd: true,
+  };
+  readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
+    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+  };
   readonly #client: Client;
   readonly #base: string;
   readonly #keys: Keys;
@@ -333,7 +342,7 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
     const { groups } = request;
     if (groups?.length === 0) return 0;
     const run = (script: Script, call: Call) => this.#run(script, call);
