@@ -10,7 +10,8 @@ import type { Subscriber } from "./api/subscriber.ts";
 import type { Bus } from "./api/bus.ts";
 
 /**
- * Makes a bus. Nothing runs until it is asked to: `start()` on a server, `tick()` elsewhere.
+ * Creates a bus. It does no background work until you call `start()` on a server, or `tick()`
+ * elsewhere.
  *
  * @example
  * ```ts

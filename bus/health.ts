@@ -1,5 +1,5 @@
 /**
- * Answers `health()`.
+ * Computes the result of `Bus.health`.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Health } from "./api/health.ts";
 import type { Phase } from "./run_state.ts";
 import type { StoreProbe } from "./store_probe.ts";
 
-/** Asks the store whether it answers, unless the bus takes no more work anyway. */
+/** Checks whether the store answers, unless the bus is stopping. */
 export async function healthOf<Tx>(
   probe: StoreProbe<Tx>,
   phase: Phase,
@@ -18,6 +18,6 @@ export async function healthOf<Tx>(
     return { ready: false, store: "up", running, reason: "The bus is stopping" };
   }
   if (await probe.isUp(maxAgeMs)) return { ready: true, store: "up", running };
-  // The driver's own words may hold an address or a user name.
+  // The driver's error text may contain an address or a user name.
   return { ready: false, store: "down", running, reason: "The store does not answer" };
 }

@@ -5,11 +5,11 @@
  */
 import { AtlastError } from "../core/errors.ts";
 
-/** What a bus does: rests until started, runs, drains, and is then stopped for good. */
+/** A bus rests until it is started, runs, drains, and is then stopped for good. */
 export type Phase = "resting" | "running" | "draining" | "stopped";
 
 /**
- * Refuses what a bus that stops takes no more: it lets go on what it has begun.
+ * Throws if the bus is stopping or has stopped, for calls that begin new work.
  *
  * @throws {AtlastError} `stopped`.
  */
@@ -19,7 +19,7 @@ export function mustTakeWork(phase: Phase, action: string): void {
 }
 
 /**
- * Refuses what a bus that has stopped cannot do.
+ * Throws if the bus has stopped, for calls that a draining bus still accepts.
  *
  * @throws {AtlastError} `stopped`.
  */

@@ -58,7 +58,7 @@ import { Waker } from "./work/alarm_scheduler.ts";
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
-/** A bus. What it does in each phase: rests until started, runs, drains, and is then stopped for good. */
+/** The implementation of {@linkcode Bus}. */
 export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
   readonly halfMessages: HalfKeeper;
@@ -82,11 +82,11 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   readonly #checks: WorkLoop<Tx>;
   readonly #prunerWake: Wake;
   readonly #waker: Waker<Tx>;
-  /** Aborts what is under way when draining takes too long. */
+  /** Aborts work in flight when draining takes too long. */
   readonly #abort = new AbortController();
-  /** Calls that handle or send messages: they end soon once aborted. */
+  /** Calls that handle or send messages. They end soon after an abort. */
   readonly #rounds = new InFlight(() => this.#waker.arm());
-  /** Calls that wait for the user's own code, which nobody can abort. */
+  /** Calls that wait for user code, which cannot be aborted. */
   readonly #calls = new InFlight(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
@@ -148,7 +148,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
         this.#checks.wake.by(firstCheckAtMs);
         this.#waker.left(firstCheckAtMs);
       },
-      // Its next check is due soon, and the alarm is armed for that.
+      // The alarm need not be armed: it is armed for the next check already.
       confirmed: () => this.#added(true),
     });
     this.halfMessages = keeper;
@@ -183,7 +183,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#inbox.wake.now();
     if (this.#phase !== "running") return;
     this.#puller.wake.now();
-    // A transport within this process may have got a route by it.
+    // The in-process transport may have a new route.
     this.#outbox.wake.now();
   }
 
@@ -314,7 +314,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     mustTakeWork(this.#phase, "take back a message");
     return await this.#rounds.during(async () => {
       const standing = await deadLettered(this.#settings, this.#dispatcher, report);
-      // Word of the failure may be there to be sent.
+      // There may be a failure callback to send.
       if (standing === "failed") this.#madeDue("outbox");
       return standing;
     });
@@ -347,7 +347,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
       await Promise.race([this.#calls.idle(), aborted]);
-      // What was handled, published or confirmed until now may have handed over more to send.
+      // Handlers, publishes and check-backs that have just ended may have added messages to send.
       await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
       await waiting.for(this.#outbox.finish());
       this.#phase = "stopped";
@@ -381,7 +381,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       : 0;
   }
 
-  /** Whether this bus works on what is there for a group, and so has nobody else to tell. */
+  /** Whether this bus itself works on records of a group, so that no other process is notified. */
   #worksOn(box: Box, group: string): boolean {
     return this.#phase === "running" && (box === "outbox" || this.#handles(group));
   }

@@ -6,11 +6,14 @@
 import { withinTime } from "./async/deadline.ts";
 import type { Settings } from "./settings/settings.ts";
 
-/** How long the store may take, and how long a request waits for the answer of another, in milliseconds. */
+/**
+ * How long the store may take to answer, and how long a call waits for the check of another call,
+ * in milliseconds.
+ */
 const LOOK_TIMEOUT_MS = 5_000;
 const NO_ANSWER = "The store did not answer";
 
-/** Asks the store with one statement, and remembers what came of it. */
+/** Checks the store with one statement, and caches the result. */
 export class StoreProbe<Tx> {
   readonly #settings: Pick<Settings<Tx>, "store" | "clock">;
   #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
@@ -21,8 +24,8 @@ export class StoreProbe<Tx> {
   }
 
   /**
-   * Whether the store answers, from a look at most `maxAgeMs` milliseconds old; 0 looks again. However many ask for
-   * an old look at once, the store is asked once.
+   * Whether the store answers, by a check at most `maxAgeMs` milliseconds old; 0 always checks.
+   * Concurrent calls that accept an older result share one check.
    */
   async isUp(maxAgeMs: number): Promise<boolean> {
     if (maxAgeMs <= 0) return await this.#probe();
@@ -55,14 +58,14 @@ export class StoreProbe<Tx> {
   }
 
   /**
-   * What another one's look comes to. Not waited for longer than it should take, as on Workers a request may
-   * end in the middle of it.
+   * Waits for the check of another call, within the same time limit: on Cloudflare Workers that
+   * call's request may end before the check does.
    */
   async #joined(pending: Promise<boolean>): Promise<boolean> {
     try {
       return await withinTime(this.#settings.clock, LOOK_TIMEOUT_MS, NO_ANSWER, () => pending);
     } catch {
-      // Given up, so that the next one looks for itself.
+      // Drop the pending check, so that the next call starts its own.
       if (this.#pending === pending) this.#pending = null;
       return false;
     }

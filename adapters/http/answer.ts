@@ -27,7 +27,7 @@ const SENT: SendResult = { kind: "sent" };
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
 
 /**
- * Statuses of a server that did not take the message, whoever answers: unauthenticated, forbidden, unknown,
+ * Statuses that mean that the message was not accepted, even from a proxy: unauthenticated, forbidden, unknown,
  * too large, too many. All other statuses may be sent after the message took effect.
  */
 const NOT_TAKEN_STATUSES: ReadonlySet<number> = new Set([
@@ -62,7 +62,7 @@ const STOPPING_CODES: ReadonlySet<string> = new Set(["stopping", "stopped"]);
 /**
  * The result of each message.
  *
- * @param host Where the request went, for the reasons.
+ * @param host The host of the request, for the reasons.
  * @param nowMs Unix time in milliseconds.
  */
 export function resultsOf(
@@ -149,7 +149,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
     case "malformed":
       return final(`${host} cannot read it${said}`, "no", "malformed_message");
     default:
-      return retryable(`${host} answered with a status this version does not know`, "unknown");
+      return retryable(`${host} answered with an unknown status`, "unknown");
   }
 }
 
@@ -162,7 +162,7 @@ function mayBeTaken(status: number, code: string | undefined, headers: Headers):
 function failureOf(result: PostResult, host: string, nowMs: number): SendResult {
   switch (result.kind) {
     case "stopped":
-      return stopping(`Stopped before ${host} answered`, result.begun ? "unknown" : "no");
+      return stopping(`The bus stopped before ${host} answered`, result.begun ? "unknown" : "no");
     case "timed_out":
       return retryable(`${host} did not answer in time`, "unknown");
     case "unreachable":
@@ -200,7 +200,7 @@ function answeredFailure(
     return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));
   }
   const meaning = status === 401 || status === 403
-    ? " (are the keys the same there?)"
+    ? " (does it have the same keys?)"
     : status === 404
     ? " (does the route say where it takes deliveries, such as …/deliver?)"
     : "";

@@ -151,7 +151,7 @@ class HttpCheckBack implements CheckBack {
     if (headers.get("webhook-id") !== answerId) {
       return { problem: "answered another request" };
     }
-    return readAnswer(body, question) ?? { problem: "answered something else than was asked" };
+    return readAnswer(body, question) ?? { problem: "answered another request" };
   }
 
   #unreachable(

@@ -120,7 +120,7 @@ interface Targets {
   readonly own: boolean;
 }
 
-const NOT_ALLOWED = "Its destination is not among those that the transport allows";
+const NOT_ALLOWED = "The transport does not allow its destination";
 
 class HttpTransport implements Transport {
   readonly capabilities: Transport["capabilities"];

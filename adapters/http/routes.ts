@@ -27,7 +27,7 @@ export interface HttpTarget {
   readonly signingKeys?: readonly string[];
 }
 
-/** Where the messages of a route go. */
+/** The destination of a route. */
 export type HttpRoute = string | URL | HttpTarget;
 
 /** A message name or pattern to the URL, or all the URLs, that take its messages. */

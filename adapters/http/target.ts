@@ -8,7 +8,7 @@ import { audienceOf, checkAudience } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 
-/** Who signs a request, and for whom. */
+/** The signer and the audience of a request. */
 interface Signing {
   /** Signs. */
   readonly signer: Signer;
@@ -51,7 +51,7 @@ export class SigningKeys {
   /**
    * Signs for an external receiver, which must not be able to sign requests that our own services accept.
    *
-   * @param what What the keys are for, for the error.
+   * @param what The purpose of the keys, for the error.
    * @throws {AtlastError} `invalid_option`.
    */
   foreign(signingKeys: readonly string[], audience: string | undefined, what: string): Signing {

@@ -116,7 +116,7 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         ...(result.code === undefined ? {} : { code: result.code }),
       };
     case undefined:
-      return { kind: "failed", reason: "The receiver gave no answer for it", retryable: true };
+      return { kind: "failed", reason: "The receiver returned no result for it", retryable: true };
   }
 }
 

@@ -10,13 +10,13 @@ interface Memory extends RememberedMessage {
   readonly arrivedAtMs: number;
 }
 
-/** Memories by their key. */
+/** The digests by their key. */
 export class Memories {
   readonly #memories = new Map<string, Memory>();
   /** The arrival time of the latest message without a digest, in Unix milliseconds. */
   #prunedUntilMs = -Infinity;
 
-  /** The memory with this key. */
+  /** The digests with this key. */
   get(key: string): RememberedMessage | undefined {
     const found = this.#memories.get(key);
     if (found === undefined) return undefined;
@@ -24,7 +24,7 @@ export class Memories {
     return remembered;
   }
 
-  /** Keeps a memory of a message. */
+  /** Stores the digests of a message. */
   keep({ key, ...remembered }: MemoryEntry, arrivedAtMs: number): void {
     this.#memories.set(key, { ...remembered, arrivedAtMs });
   }

@@ -64,7 +64,7 @@ async function acquire(path: string, folder: string): Promise<() => Promise<void
     }
     throw new AtlastError(
       "database_locked",
-      `Cannot open ${folder}: got a lock that changed hands ${MAX_TRIES} times, want it free`,
+      `Cannot open ${folder}: the lock changed its owner ${MAX_TRIES} times, want it free`,
     );
   } finally {
     await unlink(draft).catch(() => {});

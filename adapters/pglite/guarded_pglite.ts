@@ -1,6 +1,6 @@
 /**
- * The guard of the Postgres adapter for transactions of PGlite. PGlite refuses use of an ended
- * transaction itself, with an error of its own and only once the commit is under way.
+ * The guard of the Postgres adapter for transactions of PGlite. PGlite itself also refuses an ended
+ * transaction, but with its own error and only after the commit has begun.
  *
  * @module
  */

@@ -15,7 +15,7 @@ export interface PgliteResult<Row> {
   readonly affectedRows?: number;
 }
 
-/** What runs statements: a database, or a transaction in it. */
+/** Runs statements: a database, or a transaction in it. */
 export interface PgliteClient {
   /** Runs one statement with `$1` placeholders. */
   query<Row>(text: string, params?: unknown[]): Promise<PgliteResult<Row>>;

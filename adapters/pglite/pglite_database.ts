@@ -30,7 +30,9 @@ export function databaseOf<Db extends Pglite>(
       let begin = () => {};
       const begun = new Promise<void>((resolve) => begin = resolve);
       const transaction = db.transaction((tx) => {
-        if (isGivenUp) throw new AtlastError("timeout", "Given up before it began");
+        if (isGivenUp) {
+          throw new AtlastError("timeout", "The time limit passed before the statement began");
+        }
         begin();
         return endingWith(tx, guardedPglite, end, work);
       });

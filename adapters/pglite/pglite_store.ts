@@ -42,8 +42,8 @@ export interface PgliteStoreOptions {
  * caller's: closing the store does not close it.
  *
  * What PGlite does not promise:
- * - It does not sync to disk. What was acknowledged survives the death of the process, but may be lost
- *   when the machine loses power or its kernel dies.
+ * - It does not sync to disk. Acknowledged writes survive the death of the process, but may be lost when the
+ *   machine loses power or its kernel dies.
  * - A folder is for one process. PGlite itself does not lock it, and two processes destroy each other's data
  *   silently. Open the folder with `openPglite`, which locks it.
  * - There is one connection. While a transaction is open everything else waits. Work inside a transaction

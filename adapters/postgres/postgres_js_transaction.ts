@@ -13,7 +13,7 @@ import { isUnknown, settled, TransactionScope } from "./transaction_sql.ts";
 
 /** How a transaction is run. */
 interface TransactionSettings {
-  /** What follows `begin`, such as `isolation level serializable`. */
+  /** The options of `begin`, such as `isolation level serializable`. */
   readonly options: string;
   /** How long BEGIN, COMMIT and ROLLBACK may take, in milliseconds. */
   readonly timeoutMs: number;
@@ -22,7 +22,7 @@ interface TransactionSettings {
 /**
  * Runs work in a transaction. Using it after that is refused.
  *
- * @throws What work throws, or the first statement of it that failed.
+ * @throws The error of the work, or of its first statement that failed.
  * @throws {AtlastError} `connection_lost` when the connection was lost before the commit was sent: nothing
  * is committed. `outcome_unknown` when no answer to the commit came.
  */

@@ -65,7 +65,7 @@ async function explainFailure(query: DriverQuery, error: unknown): Promise<unkno
     await aTurn();
     return query.state === null ? error : new AtlastError(
       "outcome_unknown",
-      "Cannot tell what became of a statement: the connection was lost before its answer came",
+      "Cannot tell whether a statement took effect: the connection was lost before its answer came",
       { cause: error },
     );
   }
@@ -106,6 +106,6 @@ function notSent(timeoutMs: number): AtlastError {
 function unanswered(timeoutMs: number): AtlastError {
   return new AtlastError(
     "outcome_unknown",
-    `Cannot tell what became of a statement: got no answer within ${timeoutMs} ms`,
+    `Cannot tell whether a statement took effect: got no answer within ${timeoutMs} ms`,
   );
 }

@@ -22,7 +22,7 @@ import { lostStatement } from "./statement.ts";
 
 type Method = (...args: unknown[]) => unknown;
 
-/** What a transaction is made of. */
+/** The parts of a transaction. */
 interface TransactionParts {
   /** The client. */
   readonly sql: PostgresJsTransaction;

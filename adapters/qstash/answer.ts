@@ -47,7 +47,7 @@ export function takenOf(answer: unknown): Taken {
 function refusedOne(answer: unknown): Taken {
   const said = isObject(answer) && typeof answer["error"] === "string" ? answer["error"] : null;
   const result = said === null
-    ? failed("QStash gave no id for it", true)
+    ? failed("QStash returned no id for it", true)
     : notTaken(failed(`QStash did not take it: ${said}`, true));
   return { kind: "trouble", result };
 }

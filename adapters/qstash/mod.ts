@@ -1,5 +1,5 @@
 /**
- * QStash: a transport that sends messages through it, and an alarm that wakes a bus that has not been started.
+ * QStash: a transport that sends messages through it, and an alarm that starts a tick of a bus that is not running.
  * `verifyQstash` of `@atlast/bus/qstash/verify` verifies what it delivers.
  *
  * @module

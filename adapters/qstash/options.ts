@@ -13,7 +13,7 @@ import type { QstashRoutes } from "./routes.ts";
 
 /** Limits on how fast QStash delivers messages that share a key. */
 export interface QstashFlowControl {
-  /** What the messages share. */
+  /** The key that the messages share. */
   readonly key: string;
   /** How many deliveries may run at once. */
   readonly parallelism?: number;

@@ -1,5 +1,5 @@
 /**
- * The alarm that wakes a bus through QStash messages to its tick route.
+ * The alarm that starts ticks of a bus through QStash messages to its tick route.
  *
  * Rule: no alarm is set for a time after the next sweep, which sets those that follow. So alarms are at most
  * ten minutes ahead, which is how long QStash remembers their deduplication ids, and a time gets one message

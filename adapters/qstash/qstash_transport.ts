@@ -205,7 +205,7 @@ class OnQstash implements QstashTransport {
       checkChoices(choices);
     } catch (error) {
       const { message: problem } = textOfThrown(error);
-      return notTaken(failed(`Its choices for QStash do not hold: ${problem}`, false));
+      return notTaken(failed(`Its options for QStash are not valid: ${problem}`, false));
     }
     // JSON can make a body six times as long; the form of headers and body never makes it longer.
     let bytes = 0;
@@ -302,7 +302,7 @@ class OnQstash implements QstashTransport {
       case "timed_out":
         return { result: failed("QStash did not answer in time", true), mayBeOne: false };
       case "stopped":
-        return { result: failed("Stopped before QStash answered", true), mayBeOne: false };
+        return { result: failed("The bus stopped before QStash answered", true), mayBeOne: false };
     }
   }
 }

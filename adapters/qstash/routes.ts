@@ -38,7 +38,7 @@ export function routeTable(routes: QstashRoutes): PatternTable<QstashTarget> {
 /**
  * A URL that QStash accepts unchanged.
  *
- * @param what What it is, for the error.
+ * @param what The name of the URL, for the error.
  * @throws {AtlastError} `invalid_option`.
  */
 export function deliverableUrl(text: string | URL, what: string): string {

@@ -124,7 +124,7 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
     });
     if (typeof claims === "string") return refused(claims);
     const push = await pushDelivery(claims, request, acceptUnboundRaw);
-    if (push === null) return refused("it is for other headers");
+    if (push === null) return refused("it was made for other headers");
     const principal: Principal = {
       name: "qstash",
       kind: "push_provider",
@@ -183,9 +183,9 @@ async function checkedClaims(
   if (typeof exp !== "number" || !(exp + clockToleranceS > nowS)) return "it has expired";
   if (typeof nbf !== "number" || !(nbf - clockToleranceS <= nowS)) return "it is not valid yet";
   if (typeof sub !== "string" || !isForHere(sub, request)) return "it is for another URL";
-  if (typeof iat !== "number" || typeof jti !== "string") return "it is no token of QStash's";
+  if (typeof iat !== "number" || typeof jti !== "string") return "it is not a QStash token";
   const claimed = typeof body === "string" ? fromBase64Url(body.replace(/={1,2}$/, "")) : null;
-  if (claimed === null) return "it says nothing of the body";
+  if (claimed === null) return "it has no digest of the body";
   // A copy, because the bytes may be a view of a shared buffer.
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(rawBody)));
   if (!equalInConstantTime(claimed, digest)) return "it is for another body";

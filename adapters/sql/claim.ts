@@ -1,7 +1,7 @@
 /**
  * Claims records. `SqlStore.claim` calls it.
  *
- * A claim changes no indexed column, and the tables' fillfactor leaves room beside each row, so that
+ * A claim changes no indexed column, and the tables' fillfactor leaves space beside each row, so that
  * Postgres writes it as a heap-only update: no index is touched.
  *
  * @module

@@ -18,7 +18,7 @@ import { quotedSchema } from "./schema_name.ts";
 /** Another transaction locks the row for longer than this one may wait (`lock_not_available`). */
 const LOCK_TIMEOUT = "55P03";
 
-/** What a {@linkcode SqlFence} is made of. */
+/** The parts of a {@linkcode SqlFence}. */
 interface SqlFenceParts<Tx> {
   readonly database: Database<Tx>;
   readonly schema: string;

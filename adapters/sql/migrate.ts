@@ -80,7 +80,7 @@ export interface Ladder {
   readonly table: "migrations" | "fence_migrations";
   /** Every step, in order. */
   readonly steps: readonly Migration[];
-  /** What prints them, for errors. */
+  /** The name of the function that prints them, for errors. */
   readonly printedBy: "migrationSql" | "fenceMigrationSql";
 }
 

@@ -10,7 +10,7 @@ import { AtlastError } from "../../core/errors.ts";
 export function noTransaction(): AtlastError {
   return new AtlastError(
     "no_transaction",
-    "Cannot write in this transaction: its client is in none, or in another by now, and nothing " +
+    "Cannot write in this transaction: its client is outside a transaction, or already in another one; nothing " +
       "was written; want BEGIN before it, and each publish awaited before COMMIT or ROLLBACK",
   );
 }
@@ -62,7 +62,7 @@ export function mustBeTransaction(tx: unknown): void {
   if (none === undefined) return;
   throw new AtlastError(
     "no_transaction",
-    `Cannot use ${none.what} as a transaction: what is written through it commits by itself; ` +
+    `Cannot use ${none.what} as a transaction: its writes would commit separately; ` +
       `want ${none.want}`,
   );
 }

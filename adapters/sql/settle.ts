@@ -70,7 +70,7 @@ where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
   return { ...batch.with, sql, params: batch.params };
 }
 
-/** Who settles, where all settlements say the same. */
+/** The condition for each guard, used if it is the same for all settlements. */
 const GUARDS: readonly { readonly guard: SettlementGuard; readonly sql: string }[] = [
   { guard: "holder", sql: "t.lease_until_ms is not null" },
   { guard: "anyone while free", sql: "t.lease_until_ms is null" },

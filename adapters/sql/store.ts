@@ -40,7 +40,7 @@ import { renew, settle, settleAll } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
-/** What a {@linkcode SqlStore} is made of. */
+/** The parts of a {@linkcode SqlStore}. */
 interface SqlStoreParts<Tx> {
   readonly capabilities: StoreCapabilities;
   readonly database: Database<Tx>;

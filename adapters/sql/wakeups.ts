@@ -15,11 +15,11 @@ export interface Notification {
 
 /** How a store notifies other processes of new work; see `Store.notify` and `Store.listen`. */
 export interface Wakeups {
-  /** Tells. */
+  /** Notifies other processes. */
   notify(box: Box): Promise<void>;
   /** The notification to send in the statement that writes; null when it is better sent separately. */
   aboard?(box: Box): Notification | null;
-  /** Listens. */
+  /** Listens for notifications of other processes. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Stops notifying and listening. */
   close(): Promise<void>;

@@ -37,7 +37,7 @@ export type { UpstashStreamTransportOptions } from "./stream/options.ts";
 export type { ParkedMessage } from "./stream/parking.ts";
 export { type UpstashStreamTransport, upstashStreamTransport } from "./stream/stream_transport.ts";
 
-// What the types above are made of
+// Types that the types above use
 export type { Message, MessageBody, MessageHeaders } from "../../core/message/message.ts";
 export type { Store } from "../../core/ports/store.ts";
 export type { AbortSignalLike } from "../../core/ports/platform.ts";

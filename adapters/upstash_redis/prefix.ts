@@ -13,7 +13,7 @@ const DEFAULT_PREFIX = "atlast";
 const MAX_PREFIX_LENGTH = 100;
 
 /**
- * What keys begin with, such as `{atlast}:`.
+ * The beginning of all keys, such as `{atlast}:`.
  *
  * @throws {AtlastError} `invalid_option` when the prefix cannot be part of a key: braces would change the
  * hash tag, and some consoles drop spaces.

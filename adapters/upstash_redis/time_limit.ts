@@ -25,7 +25,7 @@ export async function answered<Result>(
       reject(
         new AtlastError(
           "outcome_unknown",
-          `Cannot tell what became of a request to Upstash Redis: got no answer within ${timeoutMs} ms`,
+          `Cannot tell whether a request to Upstash Redis took effect: got no answer within ${timeoutMs} ms`,
         ),
       );
     }, timeoutMs);

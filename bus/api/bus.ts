@@ -20,38 +20,40 @@ import type { Handler, SubscribeOptions } from "./subscriber.ts";
 import type { TickReport } from "./tick_report.ts";
 import type { DeadLetter, DeadLetterStanding } from "./dead_letter.ts";
 
-/** How a half message is prepared; see {@linkcode PublishOptions}. */
+/** The options of a half message; see {@linkcode PublishOptions}. */
 export type HalfMessageOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
 
-/** Who decided by hand, and why. */
+/** Who decides a half message by hand, and why. */
 export interface HandDecision {
-  /** Who decided. */
+  /** Who decides. */
   readonly by: string;
   /** Why. */
   readonly reason: string;
   /**
-   * Whether to decide without the participant, which could not be reached in the last hour of asking: its
-   * first check in a row without an answer is an hour ago or more, and it does not answer now either. The
-   * record says so, and a later contrary outcome is the event `contradicted`.
+   * Whether to decide without the participant. This is allowed only if the participant does not
+   * answer now and has not answered any check for at least an hour. The record notes it. A later
+   * contrary outcome is reported as the event `contradicted`.
    *
    * @default false
    */
   readonly force?: boolean;
 }
 
-/** Reliable messages for one service. */
+/** The bus of one service: publishes messages, receives them and runs their handlers. */
 export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
-  /** The store it was made with, to look at messages. */
+  /** The store of the bus, to look at messages. */
   readonly store: Store<Tx>;
 
   /**
-   * Publishes a message. With `tx` it exists if and only if that transaction commits; without, it is
-   * durable when the promise resolves. A transport that fails does not fail the publish.
+   * Publishes a message. With `tx`, the message exists if and only if that transaction commits.
+   * Without it, the message is durable when the promise resolves. A failing transport does not fail
+   * the publish.
    *
    * @throws {ContractError} When the body does not fit the contract.
    * @throws {AtlastError} `no_route`, `too_large`, `invalid_header`, `invalid_id`, `invalid_option`,
    * `id_conflict`, `stopped`, or `not_migrated` within a `tx`.
-   * @throws {OutcomeUnknown} When the store did not answer: to publish again with its `ids` is safe.
+   * @throws {OutcomeUnknown} When the store did not answer. Publishing again with its `ids` is
+   * safe.
    */
   publish<C extends Contract>(
     contract: C,
@@ -67,8 +69,8 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   ): Promise<Receipt[]>;
 
   /**
-   * Publishes a message whose body is encoded already, byte for byte, such as one that another service
-   * wrote. Its body is checked only where a contract is given.
+   * Publishes a message whose body is already encoded, byte for byte, such as one that another
+   * service wrote. The body is validated only if a contract is given.
    *
    * @throws {ContractError} When the body does not fit the contract.
    * @throws {AtlastError} As {@linkcode Bus.publish}, and `invalid_name`.
@@ -76,7 +78,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   publishRaw(message: RawMessage, options?: RawOptions<Tx>): Promise<Receipt>;
 
   /**
-   * Subscribes a handler to a running or resting bus.
+   * Adds a subscriber. The bus may be running or not.
    *
    * @throws {AtlastError} `duplicate_subscriber`, `invalid_name` or `invalid_option`.
    */
@@ -87,35 +89,41 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   ): void;
 
   /**
-   * Runs business work in a transaction of the store; what it publishes with `tx` is sent once it commits.
+   * Runs business work in a transaction of the store. Messages published with `tx` are sent after
+   * the commit.
    *
-   * @throws {AtlastError} On Postgres `connection_lost` when nothing is committed, `outcome_unknown` when no answer
-   * to the commit came.
+   * @throws {AtlastError} On Postgres `connection_lost` when nothing is committed,
+   * `outcome_unknown` when the commit got no answer.
    */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
 
   /**
-   * Sends what is due now and waits for it, for processes without loops: call it after the transaction
-   * of a publish has committed, for instance in `waitUntil`.
+   * Sends the messages that are due now, and waits until they are sent. It is for processes that do
+   * not call `start()`: call it after the transaction of a publish has committed, for instance in
+   * `waitUntil`. `budgetMs` limits its time in milliseconds.
    */
   flush(options?: { readonly budgetMs?: number }): Promise<void>;
 
-  /** Does all background work that is due until none is, or the budget (10,000 ms if not given) is spent. */
+  /**
+   * Does all due background work, until none is left or the budget of `budgetMs` milliseconds is
+   * spent (10,000 by default).
+   */
   tick(options?: { readonly budgetMs?: number }): Promise<TickReport>;
 
-  /** Starts the loops that send, handle and clean up. Resolves when the store is ready. */
+  /** Starts the loops that send, handle, check back and prune. Resolves when the store is ready. */
   start(): Promise<void>;
 
   /**
-   * Stops: takes no more, finishes what it has begun, gives back what it holds, and closes store and
-   * transport. What is not finished after `drainMs` (30,000 if not given) is aborted and given back.
+   * Stops the bus: it takes no more work, finishes work in flight, releases the other claimed
+   * records, and closes store and transport. After `drainMs` milliseconds (30,000 by default),
+   * unfinished work is aborted and released.
    */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
 
   /**
-   * Stores a half message, for a business operation whose data lives elsewhere than the store. It is
-   * sent once its outcome is known to be `committed`. If this throws, the operation must not start. The
-   * same `id` again is the same message.
+   * Stores a half message, for a business operation whose data is not in the store. The message is
+   * sent once the operation is known to be `committed`. If this throws, the operation must not
+   * start. A second call with the same `id` refers to the same message.
    *
    * @throws {ContractError} When the body does not fit the contract.
    * @throws {AtlastError} As {@linkcode Bus.publish}, and `unsupported` without a fence.
@@ -127,9 +135,9 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   ): Promise<HalfMessage<BusinessTx>>;
 
   /**
-   * Prepares a half message, runs `work` in a transaction of the business database behind the fence, and
-   * brings the outcome. Throws only what {@linkcode Bus.prepare} throws, before `work` has begun; all else is
-   * in the outcome.
+   * Prepares a half message, runs `work` in a transaction of the business database behind the
+   * fence, and settles the message by the outcome. It throws only the errors of
+   * {@linkcode Bus.prepare}, before `work` has begun. Later errors are in the result.
    */
   transact<C extends Contract, Result>(
     contract: C,
@@ -138,53 +146,58 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     options?: HalfMessageOptions<ReplyInput<C>>,
   ): Promise<HalfOutcome<Result>>;
 
-  /** The half messages this bus keeps, for participants that are not this bus. */
+  /** The keeper of half messages, for participants other than this bus. */
   readonly halfMessages: HalfKeeper;
 
   /**
-   * Decides a parked half message by hand; who and why is recorded in its note. The participant is asked first
-   * (the fence of this bus for its own messages, its check-back for another's). What it says stands: a decision
-   * that contradicts it is refused, forced or not. One that answers without knowing leaves it to you. One that
-   * does not answer keeps the message, unless it is forced; see {@linkcode HandDecision.force}.
+   * Decides a parked half message by hand. Its note records who decided and why. The bus first asks
+   * the participant: its own fence for its own messages, a check-back for those of others. A
+   * decision that contradicts the participant's answer is refused, even with `force`. If the
+   * participant answers that it does not know, your decision applies. If it does not answer, the
+   * decision is refused unless it is forced; see {@linkcode HandDecision.force}.
    *
-   * @throws {AtlastError} `not_found`; `wrong_state` when it is not `in_doubt` (or `prepared` with a silent
-   * participant and `force`), or the participant says otherwise; `unreachable` when the participant does not
-   * answer and the decision cannot be forced; `invalid_option`.
+   * @throws {AtlastError} `not_found`; `wrong_state` when it is not `in_doubt` (or, with `force`,
+   * `prepared` and its participant unreachable), or when the participant's answer contradicts the
+   * decision; `unreachable` when the participant does not answer and the decision cannot be forced;
+   * `invalid_option`.
    */
   resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus>;
 
   /**
-   * Has a parked half message asked about again, with all its checks before it: by a running bus at once, else
-   * by the next tick.
+   * Schedules new check-backs for a parked half message, with the full number of checks. A running
+   * bus starts at once, otherwise the next tick does.
    *
    * @throws {AtlastError} `not_found`, or `wrong_state` when it is not `in_doubt`.
    */
   checkAgain(id: string): Promise<HalfStatus>;
 
   /**
-   * Answers for the participant: what became of the operation of a half message. Writes `aborted` where there
-   * is nothing, so that the answer stays true. A question that comes within the immunity of this bus (option
-   * `check`), counted from when the message was prepared, is answered `unknown`, and nothing is written.
+   * Answers a check-back as the participant: returns the outcome of the operation of a half
+   * message. If the fence has no row for it, this writes `aborted`, so that the answer stays true.
+   * Within the immunity of this bus (option `check`), which counts from the time the message was
+   * prepared, the answer is `unknown` and nothing is written.
    *
    * @throws {AtlastError} `unsupported` when this bus has no fence.
    */
   checkBack(question: CheckQuestion): Promise<CheckAnswer>;
 
   /**
-   * Withdraws a message that was not sent. `too_late` is the answer for one that is being sent, was sent, or may
-   * have arrived: an attempt to send it got no answer, or a worker that had claimed it never came back.
+   * Cancels a message that was not sent. The result is `too_late` if it is being sent, was sent, or
+   * may have arrived because an attempt got no answer or a worker that had claimed it never came
+   * back.
    *
-   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message that is undecided, or was confirmed and
-   * waits to be sent: its operation took place.
+   * @throws {AtlastError} `not_found`, or `wrong_state` for a half message that is undecided, or
+   * that was confirmed and is not yet sent, because its operation took place.
    */
   cancel(id: string): Promise<Cancellation>;
 
   /**
-   * Has a failed message tried again from the start. With `force` receivers take a message of the outbox although they
-   * may have forgotten that they had it (`too_old_to_deduplicate`): its effect may happen twice.
+   * Schedules a failed message again, from its first attempt. With `force`, receivers take a
+   * message of the outbox that they would refuse with `too_old_to_deduplicate`, because they may
+   * have received it before and pruned its id. Its effect may then happen twice.
    *
-   * @throws {AtlastError} `not_found`, `wrong_state` for one that is not failed, `invalid_option` for `force` in the
-   * inbox.
+   * @throws {AtlastError} `not_found`, `wrong_state` if it is not failed, `invalid_option` for
+   * `force` in the inbox.
    */
   retry(
     message: { readonly box: Box; readonly id: string; readonly group?: string },
@@ -192,11 +205,12 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   ): Promise<void>;
 
   /**
-   * Learns that a message this bus has sent was given up by the push provider that had taken it, and keeps it
-   * as failed with the reason; its failure callback is published. Safe to say many times.
+   * Records that the push provider has dead-lettered a message of this bus: the message is marked
+   * as failed with the reason, and its failure callback is published. Repeated calls change
+   * nothing.
    */
   deadLetter(report: DeadLetter): Promise<DeadLetterStanding>;
 
-  /** How the bus stands. */
+  /** Returns whether the bus is ready and its store answers. */
   health(options?: HealthOptions): Promise<Health>;
 }

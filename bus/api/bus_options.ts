@@ -16,69 +16,74 @@ import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
 import type { Subscriber } from "./subscriber.ts";
 
-/** What a bus is made of. Times are in milliseconds. */
+/** The options of a bus. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
-  /** Where outbox and inbox live. */
+  /** The store of outbox and inbox. */
   readonly store: Store<Tx>;
-  /** What carries messages to their subscribers. */
+  /** Carries messages to their subscribers. */
   readonly transport: Transport;
   /**
-   * The name of this service: 1 to 100 letters, digits, `_`, `-` and dots, and no other service's. The ids of its
-   * answers (replies and failure callbacks) are derived from it, so that those of two services differ. Do not change
-   * it: a message that is handled again would then be answered under another id.
+   * The name of this service: 1 to 100 letters, digits, `_`, `-` and dots, unique among your
+   * services. The ids of its replies and failure callbacks are derived from it, so that those of
+   * two services differ. Do not change it: a message that is handled again would then be answered
+   * with another id.
    *
-   * @default a random id that the store keeps from its first start
+   * @default a random id, which the store keeps from the first start
    */
   readonly service?: string;
   /**
-   * The names, or patterns of names, that messages may ask callbacks and failure callbacks under, whoever sends
-   * them. A message that asks for another one is rejected when it arrives.
+   * The callback names, or patterns of them, that messages from any sender may request for
+   * callbacks and failure callbacks. A message that requests another name is rejected when it
+   * arrives.
    *
-   * @default any that its sender may ask for
+   * @default any name that its sender may request
    */
   readonly callbackNames?: readonly string[];
   /**
-   * What a failure callback tells another service of a failure: the class of it alone (`code`, and a fixed text), or
-   * the words of the error too. Those may hold anything, such as the URL of a database.
+   * How much a failure callback tells another service about a failure: only its class (`code` and a
+   * fixed text), or also the text of the error. The text may contain anything, such as the URL of a
+   * database.
    *
    * @default "class"
    */
   readonly failureDetail?: FailureDetail;
   /**
-   * Takes out of a text what must not be kept or logged. It is given the reasons of failures before they are stored
-   * and observed, and the messages and stacks of errors that are observed. What it throws away is replaced whole.
+   * Removes text that must not be stored or logged. It gets the reasons of failures before they are
+   * stored and observed, and the messages and stacks of errors before they are observed. If it
+   * throws, the whole text is withheld.
    *
-   * @default nothing is taken out
+   * @default nothing is removed
    */
   readonly redact?: (text: string) => string;
   /**
-   * The handlers. Given as the second argument of `createBus` instead, they learn the type of `tx` from
-   * the store.
+   * The subscribers. If you pass them as the second argument of `createBus` instead, TypeScript
+   * infers the type of `tx` from the store.
    */
   // deno-lint-ignore no-explicit-any -- within one object literal TypeScript cannot infer Tx for them.
   readonly subscribers?: readonly Subscriber<any>[];
   /**
-   * When failed attempts are tried again.
+   * When failed attempts are retried.
    *
    * @default CAP's schedule
    */
   readonly retry?: RetryPolicy;
   /**
-   * How long settled messages are kept. Fields that are left out keep the defaults of `DEFAULT_EXPIRY`.
+   * How long settled messages are kept. Omitted fields have the defaults of `DEFAULT_EXPIRY`.
    *
    * @default CAP's: 1 day after success, 15 days after failure
    */
   readonly expiry?: Partial<ExpiryPolicy>;
   /**
-   * How long the inbox knows a message from its arrival on, in milliseconds; null for ever. Beyond what `expiry` keeps,
-   * it is of each message a few digests. A message whose first attempt began earlier, and that is not known, is
-   * rejected with `too_old_to_deduplicate`. A longer time holds for what arrives from then on.
+   * How long after its arrival the inbox recognises a message, in milliseconds; null for ever.
+   * After `expiry` has passed, it stores only a few digests of each message. An unknown message
+   * whose first attempt began earlier than this is rejected with `too_old_to_deduplicate`. A longer
+   * time applies only to messages that arrive after the change.
    *
    * @default the longer of `expiry.succeededMs` and the longest schedule of `retry` plus a day, at most 90 days more
    */
   readonly dedupMs?: number | null;
   /**
-   * How long a claim holds without renewal. A dead worker's messages wait this long.
+   * How long a claim lasts without renewal. The messages of a worker that died wait this long.
    *
    * @default 60_000
    */
@@ -90,12 +95,12 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly handlerTimeoutMs?: number;
   /**
-   * How many handlers of one group run at once. The default fits a pool of 10 connections.
+   * How many handlers of one group run at once. The default suits a pool of 10 connections.
    *
    * @default 5
    */
   readonly concurrency?: number;
-  /** Other concurrencies for some groups. */
+  /** The concurrency of single groups. */
   readonly groups?: Readonly<Record<string, { readonly concurrency: number }>>;
   /**
    * How many messages are claimed at once for sending.
@@ -104,14 +109,14 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly batchSize?: number;
   /**
-   * How often a running bus looks for work that nobody told it of.
+   * How often a running bus polls for work of which it was not notified.
    *
    * @default 1_000; 30_000 with a store that notifies
    */
   readonly pollMs?: number;
   /**
-   * How long a running bus rests at the most before it asks a transport again that it must fetch messages from. It
-   * asks sooner after something came.
+   * The longest pause of a running bus between two pulls from a transport that does not push. The
+   * pause is shorter after a pull that returned messages.
    *
    * @default 5_000
    */
@@ -123,8 +128,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly pruneEveryMs?: number;
   /**
-   * For how long a message is tried, every 30 seconds and by every instance, that has no route or no
-   * subscriber, in milliseconds; then it fails. No attempt is counted.
+   * How long a message without a route or subscriber is tried, in milliseconds. Every instance
+   * tries it every 30 seconds; then it fails. These tries do not count as attempts.
    *
    * @default 3_600_000
    */
@@ -135,43 +140,48 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    * @default 1 MiB
    */
   readonly maxBodyBytes?: number;
-  /** Wraps every publish, the first one outermost. */
+  /** Middleware around every publish; the first one is outermost. */
   readonly onPublish?: readonly PublishMiddleware[];
-  /** Wraps every handler, the first one outermost. */
+  /** Middleware around every handler; the first one is outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<Tx>[];
   /**
-   * The fence in the business database, for half messages whose business data lives elsewhere than the
-   * store. A fence serves one keeper of half messages: rows of messages that this bus's store does not
-   * have are taken for those of messages long decided, and deleted after a day. Give a second keeper a
-   * fence in a schema of its own.
+   * The fence in the business database, for half messages whose business data is not in the store.
+   * A fence serves one keeper of half messages: a row whose message is not in this bus's store
+   * counts as decided long ago, and is deleted after a day. Give a second keeper its own fence in
+   * another schema.
    */
   readonly fence?: Fence<BusinessTx>;
-  /** How to ask other participants, by name, for the outcome of half messages they prepared here. */
+  /**
+   * The check-backs to other participants, by name, for the half messages that they prepared here.
+   */
   readonly checkBacks?: Readonly<Record<string, CheckBack>>;
   /**
-   * When check-backs ask about half messages. Fields that are left out keep the defaults.
+   * When half messages are checked back. Omitted fields have the defaults.
    *
    * @default DEFAULT_CHECK
    */
   readonly check?: Partial<CheckPolicy>;
   /**
-   * How long a participant may take to answer.
+   * How long a participant may take to answer a check-back.
    *
    * @default 5_000
    */
   readonly checkTimeoutMs?: number;
-  /** Wakes the bus where nothing is resident: without it only a cron that ticks does. A running bus needs none. */
+  /**
+   * Wakes a bus that is not running, where no process is resident. Without it, only a cron job that
+   * ticks does. A running bus needs none.
+   */
   readonly alarm?: Alarm;
-  /** Is told what happens. */
+  /** Called with every event of the bus. */
   readonly observe?: Observer;
   /**
-   * Where the time comes from.
+   * The clock.
    *
    * @default the platform's
    */
   readonly clock?: Clock;
   /**
-   * Where chance comes from, as numbers in [0, 1). It decides jitter, never safety.
+   * The source of random numbers in [0, 1). It is used for jitter, never for safety.
    *
    * @default the platform's
    */

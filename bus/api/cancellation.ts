@@ -4,9 +4,9 @@
  * @module
  */
 
-/** What became of a cancellation. */
+/** The result of a cancellation. */
 export type Cancellation =
-  /** The message is withdrawn. It was not sent, and will not be. */
+  /** The message is cancelled. It was not sent, and will not be. */
   | "cancelled"
   /** It is being sent, was sent, or may have arrived: an attempt got no answer, or its worker died. */
   | "too_late";

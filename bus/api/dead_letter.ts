@@ -1,46 +1,47 @@
 /**
- * A push provider's report that it has given a message up.
+ * A push provider's report that it has dead-lettered a message.
  *
  * @module
  */
 import type { Message } from "../../core/message/message.ts";
 
-/** A message that was sent and then given up. */
+/** A message that was sent and then dead-lettered. */
 export interface DeadLetter {
   /** Its id. */
   readonly id: string;
-  /** Why it was given up, in words an operator can use. */
+  /** Why it was dead-lettered, for an operator. */
   readonly reason: string;
   /**
-   * Whether its publisher has had word of it already, from the receiver.
+   * Whether the receiver has notified its publisher already.
    *
    * @default false
    */
   readonly isPublisherNotified?: boolean;
   /**
-   * The message itself, to be kept as failed if the outbox has forgotten it by now and `proof` shows that it
-   * was sent from here.
+   * The message itself. It is stored as failed if the outbox has pruned it and `proof` shows that
+   * it was sent from here.
    */
   readonly message?: Message;
-  /** What proves to the transport that this service sent `message`. */
+  /** Proves to the transport that this service sent `message`. */
   readonly proof?: string;
   /**
-   * When whoever gave it up said so, in Unix milliseconds. What was sent again after that is left alone.
+   * When the provider reported it, in Unix milliseconds. A message that was sent again after that
+   * is not changed.
    *
    * @default now
    */
   readonly saidAtMs?: number;
 }
 
-/** How a dead-lettered message stands. */
+/** The state of a dead-lettered message. */
 export type DeadLetterStanding =
-  /** It is kept as failed. */
+  /** It is stored as failed. */
   | "failed"
-  /** It is being sent just now, so that this may be news of that very sending: say it again later. */
+  /** It is being sent now, and the report may be about that send: report it again later. */
   | "sending"
-  /** It will be sent again anyway, so this news is old. */
+  /** It will be sent again anyway, so the report is outdated. */
   | "scheduled"
-  /** It was sent again since, so this news is old. */
+  /** It was sent again since, so the report is outdated. */
   | "succeeded"
-  /** The outbox has no such message that could fail, and nothing proves that it ever had. */
+  /** The outbox has no such message that could fail, and `proof` does not show that it ever had. */
   | "unknown";

@@ -18,31 +18,34 @@ export interface FailureReport {
   readonly messageId: string;
   /** Its name. */
   readonly name: string;
-  /** The group that could not handle it; the empty string when it could not even be sent. */
+  /** The group that could not handle it; the empty string when it could not be sent. */
   readonly group: string;
-  /** The class of the failure; `unknown` where a service of another version does not say it. */
+  /** The class of the failure; `unknown` if a service of another version does not send it. */
   readonly code: FailureCode;
   /**
-   * What the class means, in fixed words. Where the service that failed has `failureDetail: "reason"`, why the last
-   * attempt failed, in its own words.
+   * The meaning of the class, as a fixed text. If the service that failed has `failureDetail:
+   * "reason"`, the error text of the last attempt.
    */
   readonly reason: string;
   /** How many attempts were made. */
   readonly attempts: number;
-  /** Which final failure of the message it is: 1, and one more each time that an operator had it tried again. */
+  /**
+   * Which final failure of the message this is: 1, and one more after each retry by an operator.
+   */
   readonly round: number;
   /**
-   * Whether the message may have taken effect all the same: an attempt to send it got no answer, or a worker died
-   * with it. Do not compensate blindly then. Not given where that is not so, and by versions that cannot tell.
+   * Whether the message may have taken effect nevertheless, because an attempt to send it got no
+   * answer or a worker died while handling it. Do not compensate blindly then. Omitted if that is
+   * not so, and by versions that cannot tell.
    */
   readonly mayHaveArrived?: boolean;
 }
 
-/** How much of a failure another party is told: its class, or the words of whoever failed too. */
+/** How much of a failure another party gets: its class, or also the error text. */
 export type FailureDetail = "class" | "reason";
 
 /**
- * Checks how much of a failure another party is told.
+ * Checks the option `failureDetail`.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -54,7 +57,7 @@ export function detailOf(detail: FailureDetail = "class"): FailureDetail {
   );
 }
 
-/** What another party is told of the reason of a failure. */
+/** The reason of a failure as another party gets it. */
 export function reportedReason(
   detail: FailureDetail,
   code: FailureCode,
@@ -63,7 +66,7 @@ export function reportedReason(
   return detail === "reason" && reason !== null ? reason : failureText(code);
 }
 
-/** The class of what made a message fail for good. */
+/** The class of the event that made a message fail for good. */
 export function failureCodeOf(event: LifecycleEvent, box: "outbox" | "inbox"): FailureCode {
   switch (event.kind) {
     case "fail":

@@ -4,23 +4,23 @@
  * @module
  */
 
-/** How a bus stands. */
+/** The health of a bus. */
 export interface Health {
-  /** Whether it can take and do work. */
+  /** Whether it can take work. */
   readonly ready: boolean;
   /** Whether the store answers. */
   readonly store: "up" | "down";
-  /** Whether its loops run; a bus on the edge works without. */
+  /** Whether its loops run. A bus on an edge platform works without loops. */
   readonly running: boolean;
   /** Why it is not ready. */
   readonly reason?: string;
 }
 
-/** How old what is said may be. */
+/** The options of `health()`. */
 export interface HealthOptions {
   /**
-   * How old what is said of the store may be, in milliseconds. However many ask in that time, the store is
-   * asked once.
+   * The greatest age of the store's result, in milliseconds. Within that time, the store is queried
+   * at most once for any number of calls.
    *
    * @default 0
    */

@@ -20,16 +20,16 @@ export interface Draft {
   readonly headers: MessageHeaders;
 }
 
-/** Wraps a publish: may change the draft it passes on, refuse by throwing, or see what came of it. */
+/** Wraps a publish. It may change the draft, refuse it by throwing, or inspect the receipt. */
 export type PublishMiddleware = (
   draft: Draft,
   next: (draft: Draft) => Promise<Receipt>,
 ) => Promise<Receipt>;
 
 /**
- * Wraps a handler: may do work before and after, or return a reply without calling `next`. It runs in
- * the handler's transaction and within its time; what it throws fails the attempt. What `next` does is
- * waited for, also by a middleware that does not; then its failure fails the attempt too.
+ * Wraps a handler. It may work before and after it, or return a reply without calling `next`. It
+ * runs in the handler's transaction and within its time limit; an error that it throws fails the
+ * attempt. If it does not await `next`, the attempt still waits for `next` and fails with it.
  */
 export type ConsumeMiddleware<Tx = unknown> = (
   body: unknown,
@@ -37,7 +37,7 @@ export type ConsumeMiddleware<Tx = unknown> = (
   next: (body: unknown) => Promise<unknown>,
 ) => Promise<unknown>;
 
-/** The layers around a publish as one function. */
+/** Combines publish middleware into one function. */
 export function wrapPublish(
   layers: readonly PublishMiddleware[],
   publish: (draft: Draft) => Promise<Receipt>,
@@ -48,13 +48,13 @@ export function wrapPublish(
       const receipt = await layer(draft, (changed) => begun.start(() => next(changed)));
       await begun.finished();
       if (typeof receipt?.id === "string") return receipt;
-      throw new TypeError("Cannot use what a middleware of onPublish gave: want a receipt");
+      throw new TypeError("Cannot use the result of a middleware of onPublish: want a receipt");
     },
     publish,
   );
 }
 
-/** The layers around a handler as one function. */
+/** Combines handler middleware into one function. */
 export function wrapHandler<Tx>(
   layers: readonly ConsumeMiddleware<Tx>[],
   context: HandlerContext<Tx>,

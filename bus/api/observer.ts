@@ -6,24 +6,28 @@
 import { callGuarded } from "../../core/user_code/guard.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 
-/** Something that happened. */
+/** An event of a bus. */
 export type BusEvent =
-  /** A message was stored for sending, and is committed. */
+  /** A message was stored and committed. */
   | MessageEvent<"published">
   /**
-   * A message was stored in a transaction that had not committed by then. `published` follows where the
-   * transaction is one of this bus and commits; of one that others began nobody here knows the end.
+   * A message was stored in a transaction that has not committed yet. `published` follows if this
+   * bus began the transaction and it commits. The bus does not see the end of other transactions.
    */
   | MessageEvent<"staged">
   /** A half message was stored. */
   | MessageEvent<"prepared">
-  /** The participant of a half message was asked and could not say, or did not answer; `reason` tells which. */
+  /**
+   * The participant of a half message does not know the outcome, or did not answer; `reason` says
+   * which.
+   */
   | MessageEvent<"undecided"> & { readonly reason: string; readonly dueAtMs: number }
-  /** A half message was parked: an alarm, because it waits for an operator or a late answer. */
+  /** A half message was parked. Alert on this: it waits for an operator or a late answer. */
   | MessageEvent<"in_doubt"> & { readonly reason: string }
   /**
-   * The outcome of a half message contradicts how the message was decided, and changes nothing: an alarm,
-   * because only a person can mend it. `forced` says whether an operator had decided it without the participant.
+   * The outcome of a half message contradicts the decision on the message, and changes nothing.
+   * Alert on this: only a person can correct it. `forced` says whether an operator decided without
+   * the participant.
    */
   | MessageEvent<"contradicted"> & {
     readonly state: State;
@@ -32,9 +36,11 @@ export type BusEvent =
   }
   /** A message arrived and was stored. */
   | MessageEvent<"received">
-  /** A message arrived that was here before. */
+  /** A message arrived that had arrived before. */
   | MessageEvent<"redelivered">
-  /** A message arrived that can never be taken, such as a different one with the id of one that is here. */
+  /**
+   * A message arrived that can never be accepted, such as one with the id of a different message.
+   */
   | MessageEvent<"rejected"> & { readonly reason: string }
   /** A message was sent, or handled. */
   | MessageEvent<"succeeded"> & { readonly attempts: number }
@@ -47,26 +53,26 @@ export type BusEvent =
   /** A message failed for good and waits for an operator. */
   | MessageEvent<"failed"> & { readonly attempts: number; readonly reason: string }
   /**
-   * There is no route or subscriber for a message here. It is said once; the message is tried again until it can
-   * be taken or fails.
+   * This instance has no route or subscriber for a message. Reported once; the message is tried
+   * again until an instance takes it or it fails.
    */
   | MessageEvent<"unroutable"> & { readonly reason: string }
-  /** A message was given back, and no attempt was counted. */
+  /** A claimed message was released, and no attempt was counted. */
   | MessageEvent<"released"> & { readonly reason: string }
-  /** A worker's claim was taken over, and its work was not kept. */
+  /** Another worker has taken over a claim, and the work of the first was not kept. */
   | MessageEvent<"stale">
-  /** A half message was decided, a message withdrawn, or one tried again by hand. */
+  /** A half message was decided, or a message was cancelled or retried by hand. */
   | MessageEvent<"changed"> & { readonly state: State }
   /** Expired messages were deleted. */
   | { readonly kind: "pruned"; readonly box: Box; readonly count: number }
-  /** Background work met an error and goes on after a pause. */
+  /** Background work had an error and continues after a pause. */
   | { readonly kind: "error"; readonly during: string; readonly error: unknown };
 
-/** Something that happened to one message. */
+/** An event of one message. */
 export interface MessageEvent<Kind extends string> {
-  /** What happened. */
+  /** The kind of event. */
   readonly kind: Kind;
-  /** On which side. */
+  /** The box of the message. */
   readonly box: Box;
   /** The message's id. */
   readonly id: string;
@@ -76,10 +82,10 @@ export interface MessageEvent<Kind extends string> {
   readonly group: string;
 }
 
-/** Is told what happens. What it throws is ignored: watching must not change what is watched. */
+/** Called with every event. An error that it throws is ignored. */
 export type Observer = (event: BusEvent) => void;
 
-/** An observer that cannot harm the bus. */
+/** Wraps an observer so that its errors are ignored. */
 export function guarded(observe: Observer | undefined): Observer {
   if (observe === undefined) return () => {};
   return (event) => {
@@ -87,7 +93,7 @@ export function guarded(observe: Observer | undefined): Observer {
   };
 }
 
-/** Does work that nobody else waits for, and observes its error. Never rejects. */
+/** Runs background work, and reports its error to the observer. Never rejects. */
 export async function observed(
   observe: Observer,
   during: string,

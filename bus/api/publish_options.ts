@@ -9,25 +9,29 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureReport } from "./failure_report.ts";
 
-/** How a message is published. */
+/** The options of a publish. */
 export interface PublishOptions<Tx = unknown, Reply = never> {
   /**
-   * The transaction the message is stored in: it exists if and only if that commits. The store's own
-   * transaction, or any other of the same database as a {@linkcode SqlClient}. In the store's own, a store
-   * may not wait until a message without an `id` is stored: should storing fail, the transaction fails.
+   * The transaction in which the message is stored: the message exists if and only if it commits.
+   * Pass a transaction of the store, or any other transaction of the same database as a
+   * {@linkcode SqlClient}. In its own transaction, a store need not wait until a message without an
+   * `id` is stored; if storing fails, the transaction fails.
    */
   readonly tx?: Tx | SqlClient;
   /**
-   * The id, for a caller that may publish the same message twice: the second time changes nothing.
+   * The id, for a caller that may publish the same message twice: the second publish changes
+   * nothing.
    *
    * @default a new UUIDv7
    */
   readonly id?: string;
-  /** Headers to carry along. The object is not changed. */
+  /** Further headers. The object is not changed. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
-  /** The contract under which handlers' replies come back. */
+  /** The contract under which the handlers' replies are published. */
   readonly callback?: CallbackContract<Reply>;
-  /** The contract under which the publisher learns that all attempts are used up. */
+  /**
+   * The contract of the failure callback, which is published when the message has failed for good.
+   */
   readonly failureCallback?: CallbackContract<FailureReport>;
   /**
    * How long to wait before delivery, in milliseconds.
@@ -36,21 +40,22 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
    */
   readonly delayMs?: number;
   /**
-   * After how many milliseconds the message is no longer worth delivering.
+   * After how many milliseconds the message is not delivered any more.
    *
    * @default never
    */
   readonly deadlineMs?: number;
   /**
-   * When a failed sending is tried again.
+   * When a failed send is retried.
    *
    * @default the contract's policy, or the bus's
    */
   readonly retry?: RetryPolicy;
   /**
-   * A URL that the message goes to instead of the route of its name, for best-effort notification: it is
-   * sent there by the times of `retry` (such as `NOTIFY_RETRY`) until it is taken or `deadlineMs` has
-   * passed, and the receiver may ask for it at the edge app's query route. Wants a transport that allows it.
+   * A URL to send the message to instead of the route of its name, for best-effort notification. It
+   * is sent there by the schedule of `retry` (such as `NOTIFY_RETRY`) until it is accepted or
+   * `deadlineMs` has passed. The receiver can also query it at the edge app's query route. The
+   * transport must allow the URL.
    */
   readonly destination?: string | URL;
   /**
@@ -61,15 +66,15 @@ export interface PublishOptions<Tx = unknown, Reply = never> {
   readonly contentType?: string;
 }
 
-/** What a publish gives back. */
+/** The result of a publish. */
 export interface Receipt {
   /** The message's id. */
   readonly id: string;
-  /** Whether this very message was there already. Then nothing changed. */
+  /** Whether the same message was already stored. Then nothing changed. */
   readonly duplicate: boolean;
   /**
-   * Of a duplicate: where the first one stands. Where several groups take it from the same store, that is
-   * where the one stands that is least done.
+   * Of a duplicate: the state of the first one. If several groups receive it from the same store,
+   * the state of the least advanced group.
    */
   readonly state?: State;
   /** Of a duplicate: when the first one is or was due, in Unix milliseconds. */

@@ -7,7 +7,7 @@ import type { Contract } from "../../core/message/contract.ts";
 import type { MessageBody } from "../../core/message/message.ts";
 import type { PublishOptions } from "./publish_options.ts";
 
-/** A message to be published byte for byte. */
+/** A message that is published byte for byte. */
 export interface RawMessage
   extends Pick<PublishOptions<unknown>, "id" | "headers" | "contentType"> {
   /** Its name. */
@@ -16,13 +16,13 @@ export interface RawMessage
   readonly body: MessageBody;
 }
 
-/** How a message whose body is encoded already is published; see {@linkcode PublishOptions}. */
+/** The options of publishing an encoded message; see {@linkcode PublishOptions}. */
 export interface RawOptions<Tx = unknown>
   extends Pick<PublishOptions<Tx>, "tx" | "delayMs" | "deadlineMs" | "retry"> {
   /**
-   * What the body must fit, with its own retry policy.
+   * The contract that the body must fit; its retry policy applies too.
    *
-   * @default anything goes
+   * @default any body is allowed
    */
   readonly contract?: Contract;
 }

@@ -19,10 +19,13 @@ import { checkRetryPolicy, type RetryPolicy } from "../../core/lifecycle/retry.t
 import type { PublishOptions } from "./publish_options.ts";
 import type { Receipt } from "./publish_options.ts";
 
-/** The most messages in one transaction: more gain nothing, and hold locks and delay the pruning of others. */
+/**
+ * The most messages in one transaction. More gain nothing, and long transactions keep locks and
+ * delay pruning.
+ */
 const MAX_BATCH = 1_000;
 
-/** How a subscriber takes messages. */
+/** The options of a subscriber. */
 export interface SubscribeOptions {
   /**
    * The group: each group gets every message once, and its members share them. Letters, digits,
@@ -30,12 +33,12 @@ export interface SubscribeOptions {
    */
   readonly group: string;
   /**
-   * A pattern to match names by instead of the contract's own name: `*` stands for one token, `#` for
-   * any number of them. The contract's schemas hold for every name that matches.
+   * A pattern of message names, instead of the contract's name: `*` matches one token, `#` any
+   * number of tokens. The contract's schemas apply to every name that matches.
    */
   readonly pattern?: string;
   /**
-   * When a failed message is tried again.
+   * When a failed message is retried.
    *
    * @default the bus's own policy
    */
@@ -47,33 +50,36 @@ export interface SubscribeOptions {
    */
   readonly timeoutMs?: number;
   /**
-   * How many messages may be handled in one transaction. More are several times as fast where handlers are short.
-   * They run one after another, and their writes commit together with their marks. If one fails, nothing of the
-   * transaction is kept and each message is handled again by itself: what a handler does outside `tx` may then
-   * happen twice. On a store without transactions each is handled by itself.
+   * How many messages may be handled in one transaction. With short handlers, several are several
+   * times as fast. The handlers run one after another, and their writes and settlements commit
+   * together. If one fails, the transaction rolls back and each message is handled again on its
+   * own, so effects of a handler outside `tx` may happen twice. On a store without transactions
+   * each message is handled on its own.
    *
    * @default 1
    */
   readonly maxBatch?: number;
   /**
-   * Whether the handler runs in a transaction of the store. A handler whose work lies elsewhere has nothing to
-   * write with `tx`: with `false` it gets none, no connection is held while it runs, and its mark and reply are
-   * written after it, in statements it shares with others, which is many times as fast. If the worker dies in
-   * between, the handler runs again, as it does for all that a handler does outside `tx`.
+   * Whether the handler runs in a transaction of the store. Use `false` for a handler that writes
+   * nothing with `tx`: it occupies no connection while it runs, and its settlement and reply are
+   * written afterwards in statements shared with others, which is many times as fast. If the worker
+   * dies in between, the handler runs again; that is also true for effects outside `tx` of a
+   * handler with a transaction.
    *
    * @default true
    */
   readonly transaction?: boolean;
 }
 
-/** Where a handler's return value goes. Changes hold for this attempt only. */
+/** Controls where a handler's return value is published. Changes apply to this attempt only. */
 export interface CallbackControl {
   /** The name under which the return value is published; null when it is not. */
   readonly name: string | null;
   /**
    * Adds a header to the callback.
    *
-   * @throws {AtlastError} `invalid_header`, or `invalid_name` for a callback header that is no name.
+   * @throws {AtlastError} `invalid_header`, or `invalid_name` for a callback header whose value is
+   * not a valid name.
    */
   addHeader(name: string, value: string): void;
   /** Publishes the return value under another name. */
@@ -82,29 +88,32 @@ export interface CallbackControl {
   remove(): void;
 }
 
-/** What a handler is given beside the body. */
+/** The second argument of a handler, beside the body. */
 export interface HandlerContext<Tx = unknown> {
-  /** The message as it arrived: a copy for this attempt alone, so that changes of it reach nobody. */
+  /** The message as it arrived. It is a copy for this attempt; changes of it have no effect. */
   readonly message: Message;
-  /** The message's headers, those with fields of their own included. */
+  /** The message's headers, including those that have fields of their own. */
   readonly headers: MessageHeaders;
   /** The group that handles it. */
   readonly group: string;
   /** Which attempt this is, from 1 on. */
   readonly attempt: number;
   /**
-   * The transaction in which the message is marked as handled and its reply is written: what the
-   * handler writes with it happens once. Undefined on a store without transactions, and for a subscriber
-   * that asked for none.
+   * The transaction in which the message is settled and its reply is written. Writes with it take
+   * effect exactly once. Undefined on a store without transactions, and with the option
+   * `transaction: false`.
    */
   readonly tx: Tx;
-  /** Aborts when the handler's time is up, its claim was lost, or the bus stops without waiting longer. */
+  /**
+   * Aborts when the handler's time is up, its claim is lost, or the drain time of a stopping bus
+   * has passed.
+   */
   readonly signal: AbortSignal;
-  /** Where the return value goes. */
+  /** Controls the callback. */
   readonly callback: CallbackControl;
   /**
-   * Publishes in the handler's transaction: the message exists if and only if the handler's effect does.
-   * Where there is no transaction, at once.
+   * Publishes in the handler's transaction: the message exists if and only if the transaction
+   * commits. Without a transaction it is published at once.
    */
   publish<C extends Contract>(
     contract: C,
@@ -113,13 +122,13 @@ export interface HandlerContext<Tx = unknown> {
   ): Promise<Receipt>;
 }
 
-/** A handler: does the work, and returns the reply if the contract has one. */
+/** A handler. It does the work, and returns the reply if the contract has one. */
 export type Handler<C extends Contract, Tx> = (
   body: BodyOutput<C>,
   context: HandlerContext<Tx>,
 ) => ReplyInput<C> | Promise<ReplyInput<C>>;
 
-/** A handler with what it subscribes to. */
+/** A handler and its subscription. */
 export interface Subscriber<in Tx = unknown> {
   /** The name or pattern it takes. */
   readonly pattern: string;
@@ -127,7 +136,7 @@ export interface Subscriber<in Tx = unknown> {
   readonly group: string;
   /** The schema of the bodies it takes. */
   readonly body: Schema;
-  /** The schema of what it returns; undefined when it returns nothing. */
+  /** The schema of its return value; undefined when it returns nothing. */
   readonly reply: Schema | undefined;
   /** When a failed message is tried again; undefined for the bus's own policy. */
   readonly retry: RetryPolicy | undefined;
@@ -145,7 +154,7 @@ export interface Subscriber<in Tx = unknown> {
    * @default true
    */
   readonly transaction?: boolean;
-  /** Does the work. */
+  /** Handles one message. */
   readonly handle: (body: unknown, context: HandlerContext<Tx>) => unknown;
 }
 

@@ -6,19 +6,25 @@
  * @module
  */
 
-/** How calls are joined. */
+/** The work and the limits of a batcher. */
 interface BatcherOptions<Item, Result> {
-  /** Does the work for many items; results are in the order of `items`. */
+  /** Does the work for many items, and returns results in the order of `items`. */
   readonly run: (items: Item[]) => Promise<Result[]>;
-  /** How many items go in one run at the most. */
+  /** The most items in one run. */
   readonly maxItems: number;
-  /** How many runs may be under way at once, beside those that take longer than {@linkcode SLOW_RUN_MS}. */
+  /**
+   * How many runs may be in flight at once. Runs that take longer than {@linkcode SLOW_RUN_MS} do
+   * not count.
+   */
   readonly maxRuns: number;
   /** The time, in milliseconds. */
   readonly now: () => number;
 }
 
-/** From when on a run keeps no other back, in milliseconds: the connection it is on may never answer. */
+/**
+ * After how long a run no longer counts towards the limit, in milliseconds: its connection may
+ * never answer.
+ */
 export const SLOW_RUN_MS = 1_000;
 
 interface Waiting<Item, Result> {
@@ -27,16 +33,16 @@ interface Waiting<Item, Result> {
   readonly reject: (error: unknown) => void;
 }
 
-/** Makes a function that does for one item what `run` does for many. */
+/** Creates a function that does for one item what `run` does for many. */
 export function batcher<Item, Result>(
   { run, maxItems, maxRuns, now }: BatcherOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
-  /** When each run that is under way began. */
+  /** When each run in flight began. */
   const runs = new Set<{ readonly sinceMs: number }>();
   let scheduled = false;
 
-  /** Looked at when a call comes: a timer for each run would cost every call. */
+  /** Evaluated when a call comes; a timer for each run would cost every call. */
   function isFull(): boolean {
     if (runs.size < maxRuns) return false;
     const slowSinceMs = now() - SLOW_RUN_MS;
@@ -62,7 +68,10 @@ export function batcher<Item, Result>(
     }
   }
 
-  /** Rejects for what is no result for each: those who wait would take it for one, or wait for ever. */
+  /**
+   * Rejects unless there is one result for each item. Otherwise a caller would get another's
+   * result, or wait for ever.
+   */
   async function runAll(items: Item[]): Promise<Result[]> {
     const results: unknown = await run(items);
     if (Array.isArray(results) && results.length === items.length) return results;
@@ -72,7 +81,8 @@ export function batcher<Item, Result>(
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject });
-      // Calls made in one turn of the event loop travel together; a microtask costs a lone one nothing.
+      // Calls made in one turn of the event loop form one batch. The microtask does not delay a
+      // single call.
       if (!scheduled && !isFull()) {
         scheduled = true;
         queueMicrotask(pump);

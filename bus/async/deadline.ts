@@ -1,6 +1,6 @@
 /**
- * Time limits, driven by the platform's clock or a test's: for one piece of work, for several in turn, and for
- * work that was aborted and should end soon.
+ * Time limits: for one piece of work, for several in turn, and for the end of aborted work. All use
+ * the clock they are given.
  *
  * @module
  */
@@ -12,15 +12,15 @@ export interface TimeLimit {
   /** Aborts when the time is up, or when the outer signal does. */
   readonly signal: AbortSignal;
   /**
-   * Does work unless the time is up, and leaves it alone once it is: what `work` comes to, or the reason
-   * of the abort if that comes first.
+   * Runs work unless the time is up. Settles like `work`, or rejects with the reason of the abort
+   * if that comes first; the work is then no longer awaited.
    */
   race<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Ends the limit. */
   end(): void;
 }
 
-/** Starts a limit; `reason` makes the error it aborts with. */
+/** Starts a limit; `reason` creates the error it aborts with. */
 export function timeLimit(
   clock: Clock,
   timeoutMs: number,
@@ -43,10 +43,10 @@ export function timeLimit(
 }
 
 /**
- * Does work within a time.
+ * Runs work within a time limit.
  *
- * @param what What did not happen in time, for the error: `The fence did not answer`.
- * @param outer A signal whose abort ends the work too, with its reason; none if not given.
+ * @param what What did not happen in time, for the error text: `The fence did not answer`.
+ * @param outer A signal whose abort ends the work too, with its reason.
  * @throws {AtlastError} `timeout`; whatever the work itself throws passes through.
  */
 export async function withinTime<Result>(
@@ -79,7 +79,10 @@ export class TurnLimit {
   #untilMs = Infinity;
   #cancel: (() => void) | null = null;
 
-  /** Starts a limit that also aborts with `outer`; `reason` makes the error it aborts with when a time is up. */
+  /**
+   * Creates a limit that also aborts with `outer`; `reason` creates the error it aborts with when a
+   * time is up.
+   */
   constructor(clock: Clock, outer: AbortSignal, reason: () => Error) {
     this.#clock = clock;
     this.#outer = outer;
@@ -93,7 +96,7 @@ export class TurnLimit {
     return this.#controller.signal;
   }
 
-  /** From now on the time of the next one counts. */
+  /** Starts the time of the next piece of work. */
   begin(timeoutMs: number): void {
     this.#untilMs = this.#clock.now() + timeoutMs;
     if (this.#cancel === null) this.#arm(timeoutMs);
@@ -110,7 +113,10 @@ export class TurnLimit {
     this.#outer.removeEventListener("abort", this.#abort);
   }
 
-  /** A timer for each would cost more than a small handler does. */
+  /**
+   * Moves the single timer on only when it fires: a timer for each piece of work would cost more
+   * than a small handler.
+   */
   #arm(delayMs: number): void {
     this.#cancel = this.#clock.after(delayMs, () => {
       const leftMs = this.#untilMs - this.#clock.now();
@@ -120,7 +126,10 @@ export class TurnLimit {
   }
 }
 
-/** What `work` comes to, or the reason of the abort if that comes first; not begun once aborted. */
+/**
+ * Settles like `work`, or rejects with the reason of the abort if that comes first. Work is not
+ * begun after an abort.
+ */
 export function unlessAborted<Result>(
   work: () => Promise<Result>,
   signal: AbortSignal,
@@ -143,22 +152,22 @@ export function unlessAborted<Result>(
   });
 }
 
-/** Also for work that throws, or gives what is no promise, or one of another realm. */
+/** Calls work that may throw, or return a value that is not a promise of this realm. */
 async function begun<Result>(work: () => Promise<Result>): Promise<Result> {
   return await work();
 }
 
-/** How long what was aborted has to end, in milliseconds. */
+/** How long aborted work may take to end, in milliseconds. */
 export const ABORT_GRACE_MS = 5_000;
 
-/** Waits for the steps of a stop; gives up some time after they were aborted. */
+/** Waits for the steps of a stop, at most {@linkcode ABORT_GRACE_MS} after the abort. */
 export class AbortedWait {
-  /** Resolves when waiting is given up. */
+  /** Resolves when that time has passed. */
   readonly #givenUp: Promise<void>;
   #isGivenUp = false;
   #end: () => void = () => {};
 
-  /** Begins to count when `signal` aborts. */
+  /** Creates a wait whose time starts when `signal` aborts. */
   constructor(clock: Clock, signal: AbortSignal) {
     this.#givenUp = new Promise((resolve) => {
       const count = () => {
@@ -173,14 +182,14 @@ export class AbortedWait {
     });
   }
 
-  /** Waits for a step until it ends or waiting is given up. */
+  /** Waits for a step until it ends or the time has passed. */
   async for(step: Promise<unknown>): Promise<void> {
     if (!this.#isGivenUp) await Promise.race([step, this.#givenUp]);
-    // Nobody waits for it any more, should it fail later.
+    // The step is no longer awaited: ignore a later failure.
     if (this.#isGivenUp) step.catch(() => {});
   }
 
-  /** Ends counting; what was given up, as an error for the observer, or null. */
+  /** Ends the wait. Returns an error for the observer if the time had passed, otherwise null. */
   end(): AtlastError | null {
     this.#end();
     if (!this.#isGivenUp) return null;

@@ -8,8 +8,8 @@ import { callGuarded } from "../../core/user_code/guard.ts";
 type Listener = EventListenerOrEventListenerObject | null;
 
 /**
- * The signal itself, whose listeners cannot hurt from here on: platforms report what a listener throws as an
- * uncaught error, which ends the process. What it throws, or rejects with, is ignored.
+ * Returns the same signal, with listeners guarded from now on: what a listener throws or rejects
+ * with is ignored. Platforms report it as an uncaught error, which ends the process.
  */
 export function guardListeners(signal: AbortSignal): AbortSignal {
   if (Object.hasOwn(signal, "addEventListener")) return signal;

@@ -4,18 +4,20 @@
  * @module
  */
 
-/** Calls that are under way. */
+/** A counter of calls in flight. */
 export class InFlight {
   #count = 0;
   #idle: (() => void)[] = [];
   readonly #after: () => Promise<void> | null;
 
-  /** Makes a count; `after` is done at the end of each call that did not fail, and belongs to it. */
+  /**
+   * Creates a counter. `after` runs at the end of each call that succeeded, as part of that call.
+   */
   constructor(after: () => Promise<void> | null) {
     this.#after = after;
   }
 
-  /** Counts a call until it ends. */
+  /** Runs a call and counts it until it ends. */
   async during<Result>(call: () => Promise<Result>): Promise<Result> {
     this.#count += 1;
     try {
@@ -29,7 +31,7 @@ export class InFlight {
     }
   }
 
-  /** Resolves when none is under way. */
+  /** Resolves when no call is in flight. */
   async idle(): Promise<void> {
     if (this.#count > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
   }

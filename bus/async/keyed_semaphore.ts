@@ -4,21 +4,21 @@
  * @module
  */
 
-/** A place taken in a group; given back when the work is done. */
+/** Releases the place of one handler in its group. */
 type Permit = () => void;
 
-/** Counts what runs in each group, and lets the rest wait in line. */
+/** Counts the running handlers of each group; further ones wait in order. */
 export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
   readonly #running = new Map<string, number>();
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** Makes a limiter; `limitOf` says how many may run at once in a group. */
+  /** Creates a semaphore; `limitOf` returns how many handlers of a group may run at once. */
   constructor(limitOf: (group: string) => number) {
     this.#limitOf = limitOf;
   }
 
-  /** How many more could start in a group now; below zero when some wait already. */
+  /** How many more handlers of a group could start now; below zero when some are waiting. */
   capacityFor(group: string): number {
     const waiting = this.#waiting.get(group)?.length ?? 0;
     return this.#limitOf(group) - (this.#running.get(group) ?? 0) - waiting;
@@ -31,7 +31,7 @@ export class KeyedSemaphore {
     } else {
       const line = this.#waiting.get(group) ?? [];
       this.#waiting.set(group, line);
-      // Whoever leaves hands the place over, so that the count stays as it is.
+      // The handler that ends passes its place on, so the count does not change.
       await new Promise<void>((resolve) => line.push(resolve));
     }
     return () => this.#leave(group);

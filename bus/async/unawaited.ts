@@ -1,15 +1,17 @@
 /**
- * Promises that user code starts and may forget to await, such as the `next` of a middleware, or a publish in a
- * handler or a transaction. The handler or transaction that started one ends only after it, and fails if it
- * fails.
+ * Tracks promises that user code starts and may forget to await, such as the `next` of a
+ * middleware, or a publish in a handler or a transaction. The handler or transaction ends only
+ * after them, and fails if one of them fails.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
 
-/** A promise that knows whether anyone waits for it. `await` asks for `then`, as it is no plain promise. */
+/**
+ * A promise that records whether it was awaited. `await` calls `then`, because this is a subclass.
+ */
 class Watched<Result> extends Promise<Result> {
-  /** What `then` and the like give is a promise as any other. */
+  /** `then`, `catch` and `finally` return plain promises. */
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -24,7 +26,7 @@ class Watched<Result> extends Promise<Result> {
     return super.then(onFulfilled, onRejected);
   }
 
-  /** Learns how it ends without being counted as one who waits. */
+  /** Like `then`, but does not mark the promise as awaited. */
   settled(onFulfilled: () => void, onRejected: (error: unknown) => void): Promise<void> {
     return super.then(onFulfilled, onRejected);
   }
@@ -33,40 +35,43 @@ class Watched<Result> extends Promise<Result> {
 interface Failure {
   readonly promise: Watched<unknown>;
   readonly error: unknown;
-  /** Whether it failed when the code that began it had ended, and could not react to it. */
+  /** Whether it failed after the code that began it had ended and could not react. */
   readonly wasLate: boolean;
 }
 
-/** What is done with what is begun too late. */
+/** What happens to work that is begun too late. */
 interface TooLate {
   /** The error it fails with. */
   readonly error: () => AtlastError;
-  /** Is told of it, because nobody may wait for it. */
+  /** Called with that error, because the caller may not await the promise. */
   readonly refused: (error: AtlastError) => void;
 }
 
-/** What one piece of user code has begun. */
+/** The promises that one piece of user code has begun. */
 export class Begun {
   readonly #late: TooLate;
   readonly #underWay = new Set<Watched<unknown>>();
   readonly #failed: Failure[] = [];
-  /** Whether the code itself has ended; what it began may still be under way. */
+  /** Whether the code itself has ended; promises that it began may still be pending. */
   #isDone = false;
   #isOver = false;
 
-  /** Collects what is begun; of what comes too late `late` is told, or it is said to be a call of that name. */
+  /**
+   * Creates a collection. `late` says how to refuse work that comes too late; a string is the name
+   * of the call in the default error.
+   */
   constructor(late: string | TooLate) {
     this.#late = typeof late === "string"
       ? { error: () => tooLate(late), refused: () => {} }
       : late;
   }
 
-  /** Begins work. The promise may be left alone: it is waited for at the end. */
+  /** Begins work. The caller need not await the promise: {@linkcode Begun.finished} does. */
   start<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#isOver) return this.#refuse();
     const promise = new Watched<Result>((resolve) => resolve(work()));
     this.#underWay.add(promise);
-    // Heard of here, or a failure would end the process.
+    // This handler keeps a rejection from ending the process.
     promise.settled(
       () => void this.#underWay.delete(promise),
       (error) => {
@@ -78,9 +83,10 @@ export class Begun {
   }
 
   /**
-   * Waits for all that was begun; nothing can be begun after that. The code that begins it has ended.
+   * Waits for all promises; nothing can be begun afterwards. Called when the user code has ended.
    *
-   * @throws What the first of it failed with that nobody waited for, or that failed only now.
+   * @throws The error of the first promise that failed without being awaited, or after the code had
+   * ended.
    */
   async finished(): Promise<void> {
     this.#isDone = true;
@@ -92,7 +98,7 @@ export class Begun {
     if (failure !== undefined) throw failure.error;
   }
 
-  /** Takes no more, because the code that begins it has failed. */
+  /** Refuses further work. Called when the user code has failed. */
   close(): void {
     this.#isDone = true;
     this.#isOver = true;
@@ -110,5 +116,5 @@ export class Begun {
 function ignore(): void {}
 
 function tooLate(what: string): AtlastError {
-  return new AtlastError("stopped", `Cannot call ${what}: whoever was given it has ended`);
+  return new AtlastError("stopped", `Cannot call ${what}: the function that received it has ended`);
 }

@@ -17,17 +17,18 @@ import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.
 import { isDerivedId } from "../settings/ids.ts";
 import type { Observer } from "../api/observer.ts";
 
-/** What admission works with. */
+/** The settings of admission. */
 interface AdmissionParts {
-  /** The patterns of callback names that anyone may ask for here; null for any. */
+  /** The patterns of callback names that any sender may request; null for all names. */
   readonly callbackNames: readonly string[] | null;
-  /** Learns of what is rejected. */
+  /** Called with each rejection. */
   readonly observe: Observer;
 }
 
 /**
- * Delivers what may be let in and rejects the rest. A message may be rejected for its id, when that has the form
- * of an answer's and is not derived from its own headers, or for the names of its callbacks.
+ * Delivers the messages that are admitted and rejects the others. A message is rejected if its
+ * callback names are not allowed, or if its id has the form of an answer's id and is not derived
+ * from its headers.
  */
 export async function admitting(
   parts: AdmissionParts,
@@ -35,9 +36,9 @@ export async function admitting(
   { principal }: Pick<DeliverOptions, "principal">,
   deliver: (admitted: readonly Message[]) => Promise<DeliveryResult[]>,
 ): Promise<DeliveryResult[]> {
-  // Most messages are no answers and ask for none: they cost a look.
+  // Most messages are no answers and request none, so they skip the checks.
   if (!messages.some(mustBeChecked)) return await deliver(messages);
-  // Checking takes time, in which the caller may go on to change what it delivered.
+  // The checks are asynchronous, and the caller may change its messages meanwhile.
   const own = messages.map(copyOfMessage);
   const rejected = await Promise.all(own.map(async (message) => {
     const problem = mustBeChecked(message) ? await problemOf(parts, message, principal) : null;

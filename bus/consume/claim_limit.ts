@@ -4,5 +4,5 @@
  * @module
  */
 
-/** How many inbox messages are claimed at once; no more wait for a place in a group than that. */
+/** The most records of one group that are claimed and wait for a free handler. */
 export const GROUP_CLAIM_LIMIT = 200;

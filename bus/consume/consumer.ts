@@ -1,5 +1,6 @@
 /**
- * Consuming: takes deliveries into the inbox, and has every due message of the inbox handled.
+ * Stores deliveries in the inbox, and handles the due messages of the inbox. Deliveries, the inbox
+ * loop and ticks call it.
  *
  * @module
  */
@@ -26,18 +27,18 @@ import { unroutable } from "../dispatch/unroutable.ts";
 
 const ACCEPTED: DeliveryResult = { kind: "accepted" };
 
-/** What the consumer works with. */
+/** What the consumer needs. */
 interface ConsumerParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly subscriptions: Subscriptions<Tx>;
   readonly publisher: Publisher<Tx>;
   readonly leases: LeaseRenewal;
   readonly semaphore: KeyedSemaphore;
-  /** Whether the bus takes no more work, so that what waited for its turn is given back. */
+  /** Whether the bus takes no more work. Records that wait for their turn are then released. */
   readonly draining: () => boolean;
 }
 
-/** Takes messages in and handles them. */
+/** Receives messages and handles them. */
 export class Consumer<Tx> {
   readonly #parts: ConsumerParts<Tx>;
   readonly #decisions: DecisionSettler<Tx>;
@@ -54,7 +55,8 @@ export class Consumer<Tx> {
       ...parts,
       box: "inbox",
       settler,
-      // They share a statement with others that come meanwhile, as when a bus stops and gives all back.
+      // Concurrent settlements share a statement, for instance when a stopping bus releases all
+      // records.
       settle: (settlements) => settler.all(settlements),
       callbackRows: (callback) => ({ box: "outbox", records: [publisher.answer(callback)] }),
       added: ({ records }, results) =>
@@ -74,12 +76,12 @@ export class Consumer<Tx> {
   }
 
   /**
-   * Handles a record that was stored before, if it is due and nobody else has it; says when it will be
-   * if not.
+   * Handles a record that was stored before, if it is due and not claimed. Otherwise the result
+   * says when it will be.
    */
   async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
     const { settings: { store, clock }, leases } = this.#parts;
-    // Twice, because another may take it between the look and the claim.
+    // Try twice, because another worker may claim the record after the look.
     for (let look = 0; look < 2; look++) {
       const record = await store.find("inbox", key);
       if (record === null) break;
@@ -105,26 +107,31 @@ export class Consumer<Tx> {
     return this.#parts.subscriptions.groups.length;
   }
 
-  /** How many records of a group are held more, as counted in transactions that wait or are under way. */
+  /**
+   * How many more records of a group this bus takes: some that wait, and one batch for each free
+   * handler.
+   */
   capacityFor(group: string): number {
     const { subscriptions, semaphore } = this.#parts;
     const maxBatch = subscriptions.maxBatch(group);
     return Math.max(GROUP_CLAIM_LIMIT, 2 * maxBatch) + semaphore.capacityFor(group) * maxBatch;
   }
 
-  /** The groups in which another handler could start now. */
+  /** The groups whose concurrency limit allows another handler now. */
   groupsWithCapacity(): string[] {
     const { subscriptions, semaphore } = this.#parts;
     return subscriptions.groups.filter((group) => semaphore.capacityFor(group) > 0);
   }
 
-  /** How many records to claim at once: `least`, or what some group handles in one transaction. */
+  /**
+   * How many records to claim at once: `least`, or more if a group handles more in one transaction.
+   */
   claimSize(least: number): number {
     const { subscriptions } = this.#parts;
     return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
   }
 
-  /** Claims due records of groups that have room, and handles them. */
+  /** Claims due records of groups that have capacity. */
   async claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]> {
     const { settings, leases } = this.#parts;
     const groups = this.groupsWithCapacity();
@@ -139,10 +146,10 @@ export class Consumer<Tx> {
   }
 
   /**
-   * Handles one claimed record and settles it; one that is not begun by `untilMs`, in Unix milliseconds,
-   * is given back. Never rejects: a record that cannot be settled keeps its lease.
+   * Handles one claimed record and settles it. A record not begun by `untilMs`, in Unix
+   * milliseconds, is released. Never rejects: a record that cannot be settled keeps its lease.
    *
-   * @param attemptFailed Is told when an attempt was made and failed.
+   * @param attemptFailed Called when an attempt failed.
    */
   async handle(
     record: StoredRecord,
@@ -181,7 +188,7 @@ export class Consumer<Tx> {
    * Handles claimed records, those of one group that allow it in one transaction, and settles them; see
    * {@linkcode Consumer.handle}. Never rejects.
    *
-   * @returns How each ended, in the order of `records`.
+   * @returns The results, in the order of `records`.
    */
   async handleAll(
     records: readonly StoredRecord[],
@@ -192,7 +199,7 @@ export class Consumer<Tx> {
     const handle = async (batch: readonly StoredRecord[]): Promise<DeliveryResult[]> =>
       (batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs)) ??
         await Promise.all(batch.map((record) => this.handle(record, stop, untilMs, attemptFailed)));
-    // A loop divides what it holds before.
+    // A loop has divided its records already.
     if (this.batchSize(records) === records.length) return await handle(records);
     const ends = new Map<StoredRecord, DeliveryResult>();
     const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
@@ -203,13 +210,16 @@ export class Consumer<Tx> {
     return records.map((record) => ends.get(record) as DeliveryResult);
   }
 
-  /** Gives back a record that will not be handled by this bus any more. */
+  /** Releases a record that this bus will not handle. */
   async release(record: StoredRecord): Promise<void> {
     const event = { kind: "release", delayMs: 0, reason: record.reason } as const;
     await this.#decisions.settle([this.#decide(record, event)], { hasLeases: false });
   }
 
-  /** Null when nothing was kept, and each record is to be handled by itself. */
+  /**
+   * Handles records in one transaction; null when it was rolled back, and each record must be
+   * handled alone.
+   */
   async #handleBatch(
     records: readonly StoredRecord[],
     stop: AbortSignal,
@@ -245,8 +255,9 @@ export class Consumer<Tx> {
   }
 
   /**
-   * One that a worker died with, or whose handler failed before, is handled by itself. So is each where
-   * there is no transaction to take back the handlers that came before one that fails.
+   * The most records in one transaction with this one. A record whose worker crashed or whose
+   * handler failed before is handled alone. So is every record if there is no transaction that can
+   * be rolled back.
    */
   #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
@@ -267,7 +278,8 @@ export class Consumer<Tx> {
       const { reason } = record;
       const early = draining() || nowMs >= untilMs
         ? { kind: "release", delayMs: 0, reason } as const
-        // The claim took long to be answered, or the message waited long: others may handle it by now.
+        // The lease has expired, because the claim was answered late or the record waited long.
+        // Another worker may handle it.
         : !leases.isLeased(record)
         ? { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason } as const
         : eventBeforeAttempt(record, nowMs);
@@ -305,7 +317,7 @@ export class Consumer<Tx> {
     }
   }
 
-  /** Says what was settled with the handler's own writes. */
+  /** Reports a record that was settled together with the handler's writes. */
   #kept({ decision, answer }: Handled): DeliveryResult {
     const { settings, publisher } = this.#parts;
     if (decision !== null) report(settings.observe, decision, true);
@@ -313,7 +325,7 @@ export class Consumer<Tx> {
     return { kind: "handled", duplicate: false, reply: decision?.reply ?? null };
   }
 
-  /** Settles a record whose handler left nothing behind. */
+  /** Settles a record whose handler's writes were not kept. */
   async #settle(
     record: StoredRecord,
     event: LifecycleEvent,

@@ -19,21 +19,23 @@ import type { Settings } from "../settings/settings.ts";
 interface DeliveryReceiverParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly consumer: Consumer<Tx>;
-  /** Aborts what is under way when the bus stops. */
+  /** Aborts handlers in flight when the bus stops. */
   readonly signal: AbortSignal;
-  /** Whether loops handle what is in the inbox. */
+  /** Whether the bus is running, so that loops handle the inbox. */
   readonly running: () => boolean;
-  /** How many more records of a group the loops take without a claim. */
+  /** How many more records of a group the loops take directly, without a claim. */
   readonly capacityFor: (group: string) => number;
   /** Hands a claimed record to the loops. */
   readonly push: (record: StoredRecord) => void;
-  /** Tells the loops that there is something to claim. */
+  /** Wakes the loops to claim records. */
   readonly wake: () => void;
-  /** Is told in how many milliseconds something is due that nobody here sees to. */
+  /**
+   * Called with the delay, in milliseconds, until a record is due that only an alarm will handle.
+   */
   readonly left: (afterMs: number) => void;
 }
 
-/** Takes deliveries in. */
+/** Receives deliveries. */
 export class DeliveryReceiver<Tx> {
   readonly #parts: DeliveryReceiverParts<Tx>;
 
@@ -65,7 +67,8 @@ export class DeliveryReceiver<Tx> {
       (group) => running ? this.#parts.capacityFor(group) : Infinity,
       options,
     );
-    // A running bus answers as soon as the message is stored; a resting one has only this request to work in.
+    // A running bus answers when the message is stored. A resting bus handles it now, because it
+    // works only within calls.
     const results = running
       ? await this.#handOver(received.flat(), options)
       : await this.#handle(received.flat(), options);
@@ -82,7 +85,7 @@ export class DeliveryReceiver<Tx> {
     const { push, wake } = this.#parts;
     for (const { claimed } of received) if (claimed !== null) push(claimed);
     const revived = await Promise.all(received.map((each) => this.#revived(each, options)));
-    // What found no room here, or was revived, is there for the loop to claim.
+    // Records beyond the capacity of the loops, and revived ones, must be claimed.
     const isLeft = ({ claimed, result }: Received, i: number) =>
       (claimed === null && result === null) || revived[i] === true;
     if (received.some(isLeft)) wake();
@@ -101,11 +104,12 @@ export class DeliveryReceiver<Tx> {
     const firsts = received.map((each) =>
       each.claimed === null ? null : ends[claimed.indexOf(each.claimed)] ?? null
     );
-    // After the first ones, as the same message may have come twice.
+    // Duplicates come second, because one delivery may contain the same message twice.
     return await Promise.all(received.map(async (each, i) => {
       const result = firsts[i] ?? await this.#handledAgain(each, options);
       if (result.kind !== "accepted") return result;
-      // Another has it now, or it could not be settled: it is free again when the lease is over.
+      // Another worker has claimed it, or it could not be settled: it can be claimed when the lease
+      // expires.
       const { retryAfterMs = settings.leaseMs } = result;
       if (options.redelivers !== true) left(retryAfterMs);
       return { ...result, retryAfterMs };
@@ -119,25 +123,26 @@ export class DeliveryReceiver<Tx> {
     return await this.#parts.consumer.handleAgain({ id, group }, this.#parts.signal);
   }
 
-  /** Whether it had failed, and is to be tried from the start because the sender means it so. */
+  /** Retries a failed record from the start if the sender asks for it; returns whether it did. */
   async #revived({ record, result }: Received, { afreshAtMs }: DeliverOptions): Promise<boolean> {
     if (result?.kind !== "failed" || afreshAtMs === undefined) return false;
     const { id, group } = record;
     const { store, expiry } = this.#parts.settings;
     const stored = await store.find("inbox", { id, group });
-    // A delivery from before the failure is no retry: it is the one that failed, or a copy of it.
+    // A delivery sent before the failure is no request to retry: it is the delivery that failed, or
+    // a copy of it.
     if (stored === null || afreshAtMs < failedAt(stored, expiry.inbox.failedMs)) return false;
     try {
       await retry(this.#parts.settings, "inbox", { id, group });
     } catch (error) {
-      // Someone else was first, and has it tried already.
+      // Another process has already scheduled the retry.
       if (!hasCode(error, "wrong_state")) throw error;
     }
     return true;
   }
 }
 
-/** When a record failed, in Unix milliseconds; when it was added, at the earliest, where that is not known. */
+/** When a record failed, in Unix milliseconds. If that is unknown, when it was added. */
 function failedAt({ expiresAtMs, createdAtMs }: StoredRecord, failedMs: number | null): number {
   if (expiresAtMs === null || failedMs === null) return createdAtMs;
   return Math.max(createdAtMs, expiresAtMs - failedMs);

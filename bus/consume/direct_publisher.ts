@@ -1,5 +1,6 @@
 /**
- * Publishes without a store: the message is sent at once, or the publish fails.
+ * Publishes without a store: sends the message at once, or the publish fails. The stateless
+ * receiver uses it.
  *
  * @module
  */
@@ -15,15 +16,15 @@ import { idSource } from "../settings/ids.ts";
 import type { PublishOptions } from "../api/publish_options.ts";
 import type { Receipt } from "../api/publish_options.ts";
 
-/** Sends what is published, and keeps nothing. */
+/** Sends published messages and stores nothing. */
 export class DirectPublisher implements HandlerPublisher<undefined> {
   readonly #transport: Transport | undefined;
   readonly #clock: Clock;
   readonly #newId = idSource();
-  /** The largest body that it sends, in bytes. */
+  /** The largest body, in bytes. */
   readonly maxBodyBytes: number;
 
-  /** Makes a publisher; without a transport it sends nothing. */
+  /** Creates a publisher; without a transport it cannot send. */
   constructor(transport: Transport | undefined, clock: Clock) {
     this.#transport = transport;
     this.#clock = clock;
@@ -33,7 +34,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     );
   }
 
-  /** Whether there is anything to send with. */
+  /** Whether there is a transport. */
   get canSend(): boolean {
     return this.#transport !== undefined;
   }
@@ -59,7 +60,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     return { id, duplicate: false };
   }
 
-  /** Sends a message, and throws when it does not arrive: there is nowhere to keep it. */
+  /** Sends a message, and throws when it does not arrive, because it cannot be stored. */
   async send(message: Message): Promise<void> {
     const { name, headers } = message;
     const transport = this.#transport;

@@ -19,26 +19,29 @@ import type { Receipt } from "../api/publish_options.ts";
 import { guardListeners } from "../async/guarded_signal.ts";
 import type { CallbackControl, HandlerContext } from "../api/subscriber.ts";
 
-/** What is handled, and how often it was before. */
+/** The part of a record that the context needs. */
 type InHand = Pick<StoredRecord, "message" | "group" | "attempts">;
 
-/** What publishes what a handler publishes. */
+/** Publishes the messages of a handler. */
 export interface HandlerPublisher<Tx> {
   /** Publishes one message. */
   publish(contract: Contract, body: unknown, options: PublishOptions<Tx>): Promise<Receipt>;
-  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  /**
+   * Called with the error of a publish that was refused because the handler had ended; its caller
+   * may not await it.
+   */
   refused?(error: unknown): void;
 }
 
 /**
- * The context of one attempt. A class, and what few handlers ask for is made when it is asked for: with
- * closures for all of it the context cost more than a small handler does.
+ * The context of one attempt. It is a class, and rarely used parts are created on first use: with
+ * closures, creating the context cost more than a small handler.
  */
 export class Handling<Tx> implements HandlerContext<Tx> {
   readonly group: string;
   readonly attempt: number;
   readonly tx: Tx;
-  /** As it is stored. It decides what becomes of the reply, so no handler is given it. */
+  /** The stored message. It decides where the reply goes, so handlers get a copy. */
   readonly #message: Message;
   #copy: Message | undefined;
   readonly #signal: AbortSignal;
@@ -57,7 +60,9 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     this.#publisher = publisher;
   }
 
-  /** A copy of its own for each attempt: other groups, and the next attempt, see none of its changes. */
+  /**
+   * A copy for each attempt, so that changes are not visible to other groups or the next attempt.
+   */
   get message(): Message {
     return this.#copy ??= copyOfMessage(this.#message);
   }
@@ -74,7 +79,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return this.choices.control;
   }
 
-  /** A getter, so that a handler may take it out of the context. */
+  /** A getter that returns a bound function, so that handlers can destructure it. */
   get publish(): HandlerContext<Tx>["publish"] {
     return (contract: Contract, value: unknown, options = {}) => {
       const { tx } = this;
@@ -83,24 +88,24 @@ export class Handling<Tx> implements HandlerContext<Tx> {
           this.#publisher.publish(contract, value, { ...options, tx })
         );
       }
-      // What is stored by itself may be published later too; nothing waits for it then.
+      // A publish outside the handler's transaction may come after the handler has ended.
       const publish = () => this.#publisher.publish(contract, value, options);
       return this.#isOver ? publish() : this.#scope().start(publish);
     };
   }
 
-  /** Waits for what the handler has begun to publish; null where it has not. */
+  /** Waits for the publishes that the handler has begun; null when there are none. */
   finished(): Promise<void> | null {
     return this.#begun?.finished() ?? null;
   }
 
-  /** The handler has ended: what it publishes from now on is refused, if it is to be in its transaction. */
+  /** Called when the handler has ended: further publishes in its transaction are refused. */
   close(): void {
     this.#isOver = true;
     this.#begun?.close();
   }
 
-  /** What the handler chose for its callback. */
+  /** The handler's choices for its callback. */
   get choices(): CallbackChoices {
     return this.#choices ??= callbackChoices(this.#message);
   }
@@ -116,7 +121,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return this.#begun;
   }
 
-  /** Where the return value goes; null when nowhere. */
+  /** The name under which the return value is published; null when it is not published. */
   get callbackName(): string | null {
     return this.#choices === undefined
       ? requestedCallback(this.#message)

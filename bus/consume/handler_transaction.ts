@@ -26,10 +26,10 @@ import {
   runHandler,
 } from "./run_handler.ts";
 
-/** A message of the inbox, and the subscriber that is to handle it. */
+/** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
 
-/** What the handlers of a bus run with. */
+/** What running stored handlers needs. */
 interface StoredHandlersParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly publisher: Publisher<Tx>;
@@ -37,7 +37,7 @@ interface StoredHandlersParts<Tx> {
   readonly leases: LeaseRenewal;
 }
 
-/** Runs the handlers of a bus with a store. */
+/** Runs handlers on a bus with a store. */
 export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   readonly claims = true;
   readonly clock: Clock;
@@ -64,7 +64,10 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return largestBody(this.#settings);
   }
 
-  /** What to wait for before a transaction begins, which may hold the store's only connection; null for nothing. */
+  /**
+   * What to await before a transaction begins, because that may occupy the store's only connection;
+   * null for nothing.
+   */
   prepare(): Promise<unknown> | null {
     const { store, responder } = this.#settings;
     return store.capabilities.transactions && !responder.isKnown ? responder.name() : null;
@@ -92,7 +95,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     const { decided, step } = this.#decide(run, done, signal);
     const added = await this.#settler.within(own.tx, step);
     const conflict = this.#conflictOf(decided, added);
-    // Thrown inside the transaction, this takes back everything in it, and fails the message.
+    // Thrown inside the transaction, this rolls it back and fails the attempt.
     if (conflict !== null && this.#settings.store.capabilities.transactions) throw conflict;
     return kept(decided, added);
   }
@@ -109,14 +112,14 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return kept(decided, added);
   }
 
-  /** Decides on a message, and ends its claim. */
+  /** Decides the settlement of a handled message, and notes that its claim ends. */
   #decide(
     run: StoredRun<Tx>,
     done: Handled,
     signal: AbortSignal,
   ): { decided: Handled; step: SettleStep } {
     const decided = this.decide(run, done);
-    // A handler that went on after its time was up must not settle what it no longer holds.
+    // A handler that continued after its timeout must not settle the record.
     signal.throwIfAborted();
     this.#leases.ending(run.record);
     const { decision, answer } = decided;
@@ -125,7 +128,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   }
 
   /**
-   * What a run is to be kept with.
+   * Adds the decision on its record, and the record of its reply, to the result of a handler.
    *
    * @param nowMs See {@linkcode decideHandled}.
    */
@@ -144,7 +147,10 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     };
   }
 
-  /** Says that a reply could not be published because another message has its id; null when it was. */
+  /**
+   * Reports a reply that could not be published because another message has its id; null if it was
+   * published.
+   */
   #conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
     const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
     if (conflict !== null) {
@@ -155,11 +161,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
 }
 
 function kept(decided: Handled, added: StepEnd): Handled {
-  // Thrown inside the transaction, this takes back everything in it.
+  // Thrown inside the transaction, this rolls it back.
   if (added === null) {
     throw new AtlastError(
       "lease_lost",
-      "Cannot keep this attempt: got a message that another worker claimed meanwhile",
+      "Cannot commit this attempt: another worker has claimed the message",
     );
   }
   return decided.answer === null || added[0]?.added ? decided : { ...decided, answer: null };

@@ -12,7 +12,7 @@ import { failureAnswer, reportConflicts } from "../publish/callback_records.ts";
 import { detailsOnArrival } from "../records/delivery_result.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
-import { withoutWay } from "../dispatch/outgoing.ts";
+import { withoutSendingFields } from "../dispatch/outgoing.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 
@@ -20,17 +20,17 @@ import type { Subscriptions } from "../settings/subscriptions.ts";
 export interface Received {
   /** The record, new or not. */
   readonly record: NewRecord;
-  /** What became of it; null when it was new. */
+  /** The result; null when it was new. */
   readonly result: DeliveryResult | null;
-  /** The record as this bus has it claimed, to be handled now; null when it has not. */
+  /** The record if this bus has claimed it, to be handled now; otherwise null. */
   readonly claimed: StoredRecord | null;
 }
 
-/** What became of the messages of a delivery. */
+/** The result of storing a delivery. */
 export interface Taken {
-  /** For each message, in order, what became of it in each group. */
+  /** For each message, in order, its result in each group. */
   readonly received: readonly (readonly Received[])[];
-  /** The records that are new and claimed, to be handled by the caller. */
+  /** The new records that are claimed, which the caller handles. */
   readonly claimed: readonly StoredRecord[];
 }
 
@@ -50,8 +50,8 @@ export class InboxWriter<Tx> {
   }
 
   /**
-   * Stores deliveries. Records that were new come back claimed, to be handled by the caller; `roomFor` says
-   * how many the caller will take of a group, and the rest are left for anyone to claim.
+   * Stores deliveries. New records are returned claimed, for the caller to handle. `capacityFor`
+   * says how many it takes of a group; further ones are stored without a claim.
    */
   async receive(
     messages: readonly Message[],
@@ -63,9 +63,9 @@ export class InboxWriter<Tx> {
     const details = detailsOnArrival(options);
     const taken = new Map<string, number>();
     const leaseUntilMs = nowMs + settings.leaseMs;
-    // Copies, as whoever delivers them may go on with them, and change them.
+    // Copies, because the caller may change its messages afterwards.
     const arrivals = messages.map(copyOfMessage).map((message) => {
-      const stored = withoutWay(message);
+      const stored = withoutSendingFields(message);
       return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
         const before = taken.get(group) ?? 0;
         const record = newRecord(stored, { group, dueAtMs: nowMs, details });
@@ -102,8 +102,9 @@ export class InboxWriter<Tx> {
   }
 
   /**
-   * Sends the failure callbacks of rejected messages whose publisher does not learn from the answer. Done
-   * before the answer, so that a message is not set aside without it; done again, it changes nothing.
+   * Sends the failure callbacks of rejected messages whose publisher does not get the result of the
+   * delivery. This happens before the result is returned, so that no message is parked without its
+   * callback. Repeating it changes nothing.
    */
   async #reportRejections(received: readonly Received[]): Promise<void> {
     const { settings, publisher } = this.#parts;

@@ -21,63 +21,69 @@ import { decide, type Decision } from "../records/decision.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { type HandlerPublisher, Handling } from "./handler_context.ts";
 
-/** What a run of a handler made of its message. The set is closed: an abort or a timeout is never a success. */
+/** The result of an attempt. The set is closed: an abort or a timeout is never a success. */
 export type HandlerResult =
   | Handled
   /** The handler failed, or its message could not be read. */
   | Failure
-  /** The handler was stopped because the bus stops; the message is given back. */
+  /** The handler was stopped because the bus stops; the message is released. */
   | { readonly kind: "released" }
   /** Another worker claimed the message while the handler ran; nothing of this run was kept. */
   | { readonly kind: "stale" };
 
-/** The handler did its work. */
+/** The handler succeeded. */
 export interface Handled {
   readonly kind: "handled";
   /** What it returned. */
   readonly value: unknown;
-  /** The message that goes back to the publisher; null when none does. */
+  /** The reply to the publisher; null when there is none. */
   readonly reply: Message | null;
-  /** What becomes of the record; null where nothing is stored. */
+  /** The decision on the record; null without a store. */
   readonly decision: Decision | null;
-  /** The reply as it goes to the outbox; null when there is none, or an earlier run added it. */
+  /**
+   * The record of the reply for the outbox; null when there is none, or an earlier run added it.
+   */
   readonly answer: NewRecord | null;
 }
 
-/** What a handler needs to know of the record of its message. */
+/** The part of a record that an attempt needs. */
 type InHand = Pick<StoredRecord, "message" | "group" | "attempts" | "details">;
 
-/** A message, and the subscriber that is to handle it. */
+/** A message, and its subscriber. */
 export interface HandlerRun<Tx, Claimed extends InHand = InHand> {
   readonly record: Claimed;
   readonly subscriber: Subscriber<Tx>;
 }
 
-/** What runs handlers: a bus with a store, or a receiver without one. */
+/** The environment of handlers: a bus with a store, or a receiver without one. */
 export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
   readonly clock: Clock;
   /** Wraps every handler, the first one outermost. */
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
-  /** How long a handler may take whose subscriber does not say, in milliseconds. */
+  /** How long a handler may take unless its subscriber says otherwise, in milliseconds. */
   readonly handlerTimeoutMs: number;
   /** The largest body of a reply, in bytes. */
   readonly maxBodyBytes: number;
-  /** Publishes what handlers publish. */
+  /** Publishes the messages of handlers. */
   readonly publisher: HandlerPublisher<Tx>;
   /** The name under which replies are sent. */
   readonly responder: () => Promise<string>;
-  /** Whether messages are claimed, so that a claim can be lost while a handler runs; false if not given. */
+  /**
+   * Whether messages are claimed, so that a claim can be lost while a handler runs.
+   *
+   * @default false
+   */
   readonly claims?: boolean;
-  /** Checks that a message may be handled here; throws what its attempt fails with. */
+  /** Checks that a message may be handled here; throws the error that its attempt fails with. */
   check(run: HandlerRun<Tx, Claimed>): void;
-  /** Calls {@linkcode runHandler} within the limit, and keeps what it gives. */
+  /** Calls {@linkcode runHandler} within the limit, and keeps its result. */
   complete(run: HandlerRun<Tx, Claimed>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
 }
 
 /**
- * Makes one attempt to handle a message. Never rejects: what goes wrong is the result.
+ * Makes one attempt to handle a message. Never rejects: errors are part of the result.
  *
- * @param signal Aborts when the claim was lost or the bus stops.
+ * @param signal Aborts when the claim is lost or the bus stops.
  */
 export async function attempt<Tx, Claimed extends InHand>(
   host: HandlerHost<Tx, Claimed>,
@@ -107,7 +113,7 @@ export async function attempt<Tx, Claimed extends InHand>(
   }
 }
 
-/** Runs the handler on a body that was decoded, and makes its reply; writes nothing itself. */
+/** Runs the handler on a decoded body, and builds its reply; writes nothing itself. */
 export async function runHandler<Tx>(
   host: Omit<HandlerHost<Tx>, "check" | "complete">,
   { record, subscriber }: HandlerRun<Tx>,
@@ -128,12 +134,12 @@ export async function runHandler<Tx>(
     const begun = context.finished();
     if (begun !== null) await begun;
   } catch (thrown) {
-    // It goes through the transaction of a driver, which may want to read it.
+    // The error passes through the transaction of a driver, which may read its properties.
     throw readableThrown(thrown);
   } finally {
     context.close();
   }
-  // Nothing returned, nothing promised and nowhere to send it: most handlers.
+  // Most handlers return nothing, have no reply contract and no callback.
   const isSilent = value === undefined && subscriber.reply === undefined &&
     context.callbackName === null;
   const reply = isSilent ? null : await replyMessage(
@@ -153,7 +159,7 @@ export async function runHandler<Tx>(
 }
 
 /**
- * Decides what becomes of the stored message of a handler that did its work.
+ * The decision on a stored message whose handler succeeded.
  *
  * @param nowMs When it counts as handled, in Unix milliseconds.
  */
@@ -164,7 +170,7 @@ export function decideHandled<Tx>(
   nowMs?: number,
 ): Decision {
   const policy = policyOf(settings, record, subscriber.retry);
-  // What a redelivery is answered with.
+  // Stored for the answer to redeliveries.
   const reply = value === undefined ? null : JSON.stringify(value);
   return decide(settings, record, { kind: "succeed" }, policy, reply, nowMs);
 }

@@ -17,20 +17,20 @@ import { settlementOf } from "../records/decision.ts";
 import type { Settings } from "../settings/settings.ts";
 import { TurnLimit } from "../async/deadline.ts";
 
-/** What a batch is handled with. */
+/** What batch handling needs. */
 interface BatchParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly handlers: StoredHandlers<Tx>;
 }
 
-/** Thrown to take a transaction back when some of its messages are not ours any more. */
+/** Thrown to roll back a transaction when another worker has claimed some of its messages. */
 class NotAllOurs extends Error {}
 
 /**
  * Runs an attempt for each message in one transaction.
  *
- * @param signal Aborts when a claim was lost or the bus stops.
- * @returns How they ended, in the order of `runs`; null when nothing was kept.
+ * @param signal Aborts when a claim is lost or the bus stops.
+ * @returns The results, in the order of `runs`; null when the transaction was rolled back.
  */
 export async function attemptBatch<Tx>(
   parts: BatchParts<Tx>,
@@ -50,7 +50,7 @@ export async function attemptBatch<Tx>(
       limit.race(() => inOneTransaction(parts, runs, own, limit))
     );
   } catch {
-    // Each is handled by itself now, and tells what is wrong with it.
+    // Each message is now handled alone, which shows the failing one.
     return null;
   } finally {
     limit.end();
@@ -64,10 +64,10 @@ async function inOneTransaction<Tx>(
   limit: TurnLimit,
 ): Promise<Handled[]> {
   const { store, clock, handlerTimeoutMs } = settings;
-  // As in SQL, what happens in one transaction happens at one time.
+  // As in SQL, everything in one transaction has the same time.
   const nowMs = clock.now();
   const done: ReturnType<typeof handlers.decide>[] = [];
-  // One after another: two handlers at once in one transaction would not be kept apart by its locks.
+  // One after another: the locks of a transaction would not isolate two concurrent handlers in it.
   const { tx } = own;
   await own.during(async () => {
     for (const run of runs) {
@@ -88,7 +88,7 @@ async function inOneTransaction<Tx>(
   ]);
   const isKept = applied.length === done.length && applied.every((one) => one === true);
   if (!isKept) throw new NotAllOurs();
-  // Its own attempt then fails, and says why.
+  // The message is then handled alone, and its attempt reports the conflict.
   if (answers.some((answer, i) => answerConflict(answer, added[i]) !== null)) {
     throw new NotAllOurs();
   }
@@ -98,7 +98,7 @@ async function inOneTransaction<Tx>(
   );
 }
 
-/** How many records from the front of a queue go into one transaction; at least one. */
+/** How many records, from the front of a queue, go into one transaction; at least one. */
 export function batchFrom(
   records: readonly StoredRecord[],
   mostOf: (record: StoredRecord) => number,
@@ -115,7 +115,10 @@ export function batchFrom(
   return count;
 }
 
-/** Divides records into what is handled in one transaction each; `sizeOf` says how many from the front. */
+/**
+ * Divides records into batches for one transaction each; `sizeOf` returns how many from the front
+ * form one.
+ */
 export function batchesOf(
   records: readonly StoredRecord[],
   sizeOf: (waiting: readonly StoredRecord[]) => number,

@@ -1,6 +1,7 @@
 /**
- * Receives messages without a store. A message is handled within its delivery; if that fails, the sender
- * delivers it again. Messages are handled at least once: nothing remembers a delivery whose answer was lost.
+ * Receives messages without a store. A message is handled within its delivery; if that fails, the
+ * sender delivers it again. Messages are handled at least once, because a delivery whose answer was
+ * lost is not remembered.
  *
  * @module
  */
@@ -45,31 +46,32 @@ import type { Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
 
-/** What a subscriber without a store is made of. Times are in milliseconds. */
+/** The options of a receiver without a store. Times are in milliseconds. */
 export interface StatelessOptions {
   /**
-   * What carries callbacks and whatever handlers publish, within the delivery. Without it no handler may
-   * publish, and a message that wants a callback is refused for good before it is handled.
+   * Sends callbacks and the messages that handlers publish, within the delivery. Without it
+   * handlers cannot publish, and a message that requests a callback is rejected before it is
+   * handled.
    */
   readonly transport?: Transport;
   /**
-   * The name of this service, which a `transport` wants: see `BusOptions.service`. There is no store here that could
-   * keep a random one.
+   * The name of this service, required with a `transport`: see `BusOptions.service`. There is no
+   * store that could keep a random one.
    */
   readonly service?: string;
-  /** The names that messages may ask callbacks under: see `BusOptions.callbackNames`. */
+  /** The callback names that messages may request: see `BusOptions.callbackNames`. */
   readonly callbackNames?: readonly string[];
   /**
-   * What a failure callback tells of a failure: see `BusOptions.failureDetail`.
+   * How much a failure callback says about a failure: see `BusOptions.failureDetail`.
    *
    * @default "class"
    */
   readonly failureDetail?: FailureDetail;
-  /** Takes out of reasons and errors what must not be logged: see `BusOptions.redact`. */
+  /** Removes text from reasons and errors that must not be logged: see `BusOptions.redact`. */
   readonly redact?: (text: string) => string;
   /**
-   * When failed messages are to be delivered again. It holds where whoever delivers counts its attempts, as a push
-   * provider does, and should ask for no more of them than that is set to.
+   * When failed messages are delivered again. It applies if the sender counts attempts, as a push
+   * provider does. Do not allow more attempts here than the sender makes.
    *
    * @default CAP's schedule
    */
@@ -88,23 +90,23 @@ export interface StatelessOptions {
   readonly concurrency?: number;
   /** Wraps every handler, the first one outermost. */
   readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
-  /** Is told what happens. */
+  /** Called with every event. */
   readonly observe?: Observer;
   /**
-   * Where the time comes from.
+   * The clock.
    *
    * @default the platform's
    */
   readonly clock?: Clock;
   /**
-   * Where chance comes from, as numbers in [0, 1). It decides jitter alone.
+   * The source of random numbers in [0, 1). Only jitter uses it.
    *
    * @default the platform's
    */
   readonly random?: () => number;
 }
 
-/** Handles what is delivered, and keeps nothing. */
+/** Handles deliveries and stores nothing. */
 export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
   readonly #retry: RetryPolicy;
@@ -120,7 +122,7 @@ export class StatelessReceiver {
   readonly #host: HandlerHost<undefined>;
 
   /**
-   * Makes a receiver.
+   * Creates a receiver.
    *
    * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
    */
@@ -155,12 +157,13 @@ export class StatelessReceiver {
   }
 
   /**
-   * The receiver of one delivery.
+   * Returns the receiver of one delivery.
    *
-   * @param attempt Which one it is, from 1 on; null where whoever delivers keeps the schedule.
+   * @param attempt The number of the attempt, from 1 on; null if the sender keeps the retry
+   * schedule.
    */
   during(attempt: number | null): Receiver {
-    // Of this delivery alone: on Workers no request may wait for another.
+    // One semaphore per delivery: on Cloudflare Workers a request must not wait for another.
     const semaphore = new KeyedSemaphore(() => this.#concurrency);
     return {
       subscribes: (name) => this.#subscriptions.of(name).size > 0,
@@ -220,12 +223,15 @@ export class StatelessReceiver {
       this.#observe({ kind: "succeeded", ...about, attempts: nth ?? 1 });
       return { kind: "handled", duplicate: false, reply: null };
     }
-    // Nothing is claimed here, and nothing is stopped.
+    // Without claims and without a stop, the only other result is a failure.
     const policy = subscriber.retry ?? this.#retry;
     return await this.#failed(message, subscriber.group, policy, nth, result as Failure);
   }
 
-  /** What whoever delivers is told of a failure; its publisher is told where it asked to be. */
+  /**
+   * Returns the result of a failed attempt. Sends the failure callback if the failure is final and
+   * the sender does not notify the publisher.
+   */
   async #failed(
     message: Message,
     group: string,
@@ -238,7 +244,7 @@ export class StatelessReceiver {
     const reason = this.#redact?.(failure.reason) ?? failure.reason;
     const result: DeliveryResult & { kind: "refused" | "rejected" } = {
       ...resultOfFailure(failure, policy, nth, this.#random()),
-      // A handler that ran out of its time may still be at work.
+      // A handler that timed out may still be running.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
     const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
@@ -248,16 +254,19 @@ export class StatelessReceiver {
       return result;
     }
     this.#observe({ kind: "failed", ...about });
-    // Whoever keeps the schedule learns of the failure from the answer, and tells the publisher itself. That
-    // the attempts are used up is only said by whoever delivers, and signed by nobody: with a made-up count
-    // anyone could have the publisher told of a failure.
+    // A sender that keeps the schedule gets the failure as the answer, and notifies the publisher
+    // itself. The count of attempts is not signed: with a forged count, anyone could cause a
+    // failure callback, so none is sent when only the count says that attempts are used up.
     const isUsedUp = failure.retryable || (nth ?? 0) > maxAttempts(policy);
     if (nth === null || isUsedUp) return result;
     const isPublisherNotified = await this.#reported(message, { ...about, code });
     return isPublisherNotified ? { ...result, isPublisherNotified } : UNREPORTED;
   }
 
-  /** Refuses a message before its handler runs that cannot be answered, or whose attempts are used up. */
+  /**
+   * Before the handler runs, refuses a message whose reply cannot be sent, or whose attempts are
+   * used up.
+   */
   #check({ record: { message, attempts }, subscriber }: HandlerRun<undefined>): void {
     if (attempts + 1 > maxAttempts(subscriber.retry ?? this.#retry)) {
       throw new NonRetryable("The attempts were used up before this one");
@@ -270,7 +279,7 @@ export class StatelessReceiver {
     }
   }
 
-  /** Runs a handler, and sends its reply: there is nowhere to keep it. */
+  /** Runs a handler, and sends its reply at once, because it cannot be stored. */
   async #complete(
     run: HandlerRun<undefined>,
     body: unknown,
@@ -281,7 +290,7 @@ export class StatelessReceiver {
     return done;
   }
 
-  /** Tells the publisher of a failure for good; false when that could not be done now. */
+  /** Sends the failure callback; false when that failed. */
   async #reported(
     request: Message,
     { group, attempts, code, reason }: {
@@ -313,8 +322,8 @@ export class StatelessReceiver {
   }
 
   /**
-   * Sends an answer. Where the publisher has another one under its id, that is the answer of an earlier run, and
-   * stands: nothing here remembers whether there was one.
+   * Sends an answer. An `id_conflict` means that an earlier run has sent a different answer, which
+   * remains valid: the error is only observed.
    */
   async #sendAnswer(during: string, answer: Message): Promise<void> {
     try {
@@ -327,7 +336,7 @@ export class StatelessReceiver {
 }
 
 /**
- * The name under which a receiver answers; the empty string for one that cannot.
+ * The service name for answers; the empty string if the receiver cannot send any.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -343,13 +352,16 @@ function serviceOf({ service, transport }: StatelessOptions): string {
   return service ?? "";
 }
 
-/** The failure stands, but whoever asked to learn of it has not. */
+/**
+ * The answer when the message failed but its failure callback could not be sent: the sender must
+ * deliver it again.
+ */
 const UNREPORTED: DeliveryResult = {
   kind: "refused",
   reason: `The message of header "${HEADER.failureCallbackName}" could not be sent`,
 };
 
-/** What all groups together make of a delivery: the one that wants it again comes first. */
+/** Combines the results of all groups. A group that needs a redelivery comes first. */
 function combined(results: readonly DeliveryResult[]): DeliveryResult {
   const refused = results.filter((result) => result.kind === "refused");
   const [soonest] = refused.sort((a, b) => (a.retryAfterMs ?? 0) - (b.retryAfterMs ?? 0));
@@ -358,7 +370,7 @@ function combined(results: readonly DeliveryResult[]): DeliveryResult {
   return results.some(mayHaveEffect) ? { ...undone, arrived: "unknown" } : undone;
 }
 
-/** Whether a handler did its work, or may have. */
+/** Whether a handler has succeeded, or may have. */
 function mayHaveEffect(result: DeliveryResult): boolean {
   if (result.kind === "handled") return true;
   return (result.kind === "refused" || result.kind === "rejected") && result.arrived === "unknown";

@@ -1,5 +1,6 @@
 /**
- * Settles messages that a transport accepted and later gave up, such as those in QStash's DLQ.
+ * Settles messages that a push provider accepted and later dead-lettered. `Bus.deadLetter` calls it
+ * with the provider's report.
  *
  * @module
  */
@@ -10,10 +11,10 @@ import type { Dispatcher } from "./dispatcher.ts";
 import type { Settings } from "../settings/settings.ts";
 import { updateRecord } from "../records/update_record.ts";
 
-/** How far the clock of whoever says so may be behind, in milliseconds. */
+/** How far the clock of the provider may be behind, in milliseconds. */
 const MAX_CLOCK_ERROR_MS = 10_000;
 
-/** Fails it in the outbox. */
+/** Marks the reported message as failed in the outbox; see `Bus.deadLetter`. */
 export async function deadLettered<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,

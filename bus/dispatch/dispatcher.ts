@@ -1,5 +1,5 @@
 /**
- * Dispatch: hands due messages of the outbox to the transport and settles them by what came of it.
+ * Hands due messages of the outbox to the transport, and settles each by the transport's result.
  *
  * @module
  */
@@ -20,7 +20,7 @@ import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
 import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
-import { detailsOfSent, outgoing, withoutWay } from "./outgoing.ts";
+import { detailsOfSent, outgoing, withoutSendingFields } from "./outgoing.ts";
 import { eventAfterSending } from "./send_event.ts";
 import { StepSettler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
@@ -32,15 +32,15 @@ import { unroutable } from "./unroutable.ts";
 
 const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
-/** What became of records that were to be sent. */
+/** The results of a call of {@linkcode Dispatcher.send}. */
 interface DispatchCounts {
-  /** How many messages arrived where they must. */
+  /** How many messages were sent. */
   readonly sent: number;
   /** How many attempts failed. */
   readonly failed: number;
 }
 
-/** Hands messages to the transport. */
+/** Sends the messages of the outbox. */
 export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #leases: LeaseRenewal;
@@ -50,8 +50,8 @@ export class Dispatcher<Tx> {
   readonly #decisions: DecisionSettler<Tx>;
 
   /**
-   * Makes a dispatcher; `received` is told when it put something into the inbox of a group, and `refused` of a name
-   * that the transport has no route for, although it said so before.
+   * Creates a dispatcher. It calls `received` after it added a record to the inbox of a group, and
+   * `refused` with a name that the transport refused as unroutable although `routes` returned true.
    */
   constructor(
     settings: Settings<Tx>,
@@ -83,8 +83,8 @@ export class Dispatcher<Tx> {
   }
 
   /**
-   * Sends claimed records and settles each by what came of it. What is not begun by `untilMs`, in Unix
-   * milliseconds, is given back.
+   * Sends claimed records and settles each by its result. Records not begun by `untilMs`, in Unix
+   * milliseconds, are released.
    */
   async send(
     records: readonly StoredRecord[],
@@ -96,7 +96,7 @@ export class Dispatcher<Tx> {
     const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(LEASE_LOST));
     const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
-      // A bus that has stopped has no routes any more, which says nothing of the message.
+      // The routes of a bus that is stopping do not count: the records are released instead.
       const { sendable, decisions } = signal.aborted
         ? { sendable: records, decisions: [] }
         : this.#sort(records);
@@ -104,7 +104,8 @@ export class Dispatcher<Tx> {
       const settled: Promise<Decision[]>[] = [];
       const settle = (some: Decision[]): void => {
         const settling = this.#decisions.settle(some);
-        // Waited for below, when the last batch is sent: a failure until then is not unheard of.
+        // `settling` is awaited below, after the last batch is sent. This handler keeps an earlier
+        // rejection from ending the process.
         settling.catch(() => {});
         settled.push(settling);
       };
@@ -123,16 +124,16 @@ export class Dispatcher<Tx> {
     }
   }
 
-  /** Gives records back that will not be sent by this bus any more. */
+  /** Releases records that this bus will not send. */
   async release(records: readonly StoredRecord[]): Promise<void> {
     await this.#decisions.settle(this.#giveBack(records), { hasLeases: false });
   }
 
   /**
-   * Settles that a message failed which was sent, and then given up by what had taken it; false when it stands
-   * elsewhere by now.
+   * Settles a message as failed that was sent and then dead-lettered by the provider; false when
+   * its record has changed meanwhile.
    *
-   * @param isPublisherNotified Whether its publisher has had word of it already.
+   * @param isPublisherNotified Whether its publisher was notified already.
    */
   async giveUp(decision: Decision, isPublisherNotified: boolean): Promise<boolean> {
     const applied = await this.#decisions.settle([decision], {
@@ -142,7 +143,7 @@ export class Dispatcher<Tx> {
     return applied.length > 0;
   }
 
-  /** Keeps a message that was given up and is not in the store any more, as failed. */
+  /** Stores a dead-lettered message as failed whose record was pruned. */
   async keepFailed(
     message: Message,
     reason: string,
@@ -151,7 +152,7 @@ export class Dispatcher<Tx> {
     const { store, clock, expiry, observe } = this.#settings;
     const nowMs = clock.now();
     const record: NewRecord = {
-      ...newRecord(withoutWay(message), { details: detailsOfSent(message) }),
+      ...newRecord(withoutSendingFields(message), { details: detailsOfSent(message) }),
       state: "failed",
       reason,
       expiresAtMs: expiresAt(nowMs, expiry.outbox.failedMs),
@@ -177,7 +178,10 @@ export class Dispatcher<Tx> {
     return added;
   }
 
-  /** Without a transaction an earlier try may have kept the message and died before its failure callback. */
+  /**
+   * Without a transaction, an earlier call may have stored the message and crashed before it added
+   * the failure callback.
+   */
   #mayLackCallback(result: AddResult | undefined, reason: string): boolean {
     if (this.#settings.store.capabilities.transactions) return false;
     if (result === undefined || result.added) return false;
@@ -190,7 +194,7 @@ export class Dispatcher<Tx> {
     );
   }
 
-  /** Sets apart what must not be sent, or cannot be sent from here. */
+  /** Separates the records that can be sent from those that are settled without an attempt. */
   #sort(records: readonly StoredRecord[]): { sendable: StoredRecord[]; decisions: Decision[] } {
     const nowMs = this.#settings.clock.now();
     const sendable: StoredRecord[] = [];
@@ -211,13 +215,13 @@ export class Dispatcher<Tx> {
     try {
       if (hasRoute(this.#settings.transport, name, headers)) return null;
     } catch (thrown) {
-      // It is the transport's fault, and must not keep back the others of the batch.
+      // An error of the transport's `routes` must not block the other records of the batch.
       return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
     }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
-  /** Sends messages, or has the inbox of this very store keep those of groups that take them from it. */
+  /** Sends messages. Those whose groups use this store are added to its inbox instead. */
   async #carry(
     batch: readonly StoredRecord[],
     startedAtMs: number,
@@ -250,7 +254,8 @@ export class Dispatcher<Tx> {
 
   async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
     if (signal.aborted) return this.#giveBack(all);
-    // Not before: this process may have been paused since the claim, and others may have it by now.
+    // Check the leases only now: this process may have been paused since the claim, and others may
+    // have claimed the records.
     const now = this.#leases.now();
     const over = all.filter((record) => !this.#leases.isLeased(record, now));
     const batch = over.length === 0 ? all : all.filter((record) => !over.includes(record));
@@ -259,7 +264,7 @@ export class Dispatcher<Tx> {
     let results: readonly SendResult[];
     const startedAtMs = this.#settings.clock.now();
     try {
-      // A transport that does not heed the signal must not keep the bus from stopping.
+      // The bus must be able to stop even if the transport ignores the signal.
       results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
@@ -290,11 +295,11 @@ export class Dispatcher<Tx> {
   }
 
   /**
-   * The rows of a failure callback. Where this very bus subscribes to it, it goes straight to the inbox: the
-   * transport that just failed need not carry it.
+   * The rows of a failure callback. If this bus subscribes to it, it goes directly to the inbox, so
+   * that the transport that just failed is not needed.
    */
   #locate(message: Message): CallbackRows {
-    // In a store that is shared, groups of other processes take it too.
+    // In a shared store, groups of other processes receive it too.
     const groups = groupsHere(this.#settings, { message }) ??
       [...this.#subscriptions.of(message.name).keys()];
     return {

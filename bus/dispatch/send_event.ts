@@ -1,5 +1,6 @@
 /**
- * Turns the result of a sending into the event that changes the record.
+ * Turns the result of a send into the lifecycle event of its record. The dispatcher calls it for
+ * each message.
  *
  * @module
  */
@@ -10,9 +11,9 @@ import type { Settings } from "../settings/settings.ts";
 import { unroutable } from "./unroutable.ts";
 
 /**
- * The event of a sending.
+ * The event of a send.
  *
- * @param isAborted Whether this bus broke the sending off, because it stops.
+ * @param isAborted Whether this bus aborted the send because it is stopping.
  */
 export function eventAfterSending<Tx>(
   settings: Pick<Settings<Tx>, "unroutableForMs">,
@@ -22,7 +23,7 @@ export function eventAfterSending<Tx>(
   if (result?.kind === "sent") return { kind: "succeed" };
   if (result?.kind === "unroutable") return unroutable(settings, result.reason);
   const mayHaveArrived = result === undefined || !hasNotArrived(result);
-  // A sending that the bus itself broke off says nothing about the receiver.
+  // A send that the bus aborted says nothing about the receiver.
   if (isAborted) return { kind: "release", delayMs: 0, mayHaveArrived };
   if (result === undefined) {
     const reason = "The transport gave no result";
@@ -33,7 +34,7 @@ export function eventAfterSending<Tx>(
     return { ...failure, kind: "fail", mayHaveArrived };
   }
   const { reason, retryAfterMs = 0 } = result;
-  // A receiver that says "at once" again and again must not keep this bus busy.
+  // A receiver that always asks for an immediate retry must not keep this bus busy.
   const delayMs = Math.max(retryAfterMs, STOPPING_RETRY_MS);
   return { kind: "stopping", reason, delayMs, mayHaveArrived };
 }

@@ -1,5 +1,6 @@
 /**
- * Messages without a route: how often and for how long they are tried, and when they are due again.
+ * Messages without a route or subscriber: how often and for how long they are tried, and when they
+ * are due again.
  *
  * @module
  */
@@ -9,10 +10,16 @@ import { dueTime, hasRoute } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 
-/** Within which time what waits for a route is due, in milliseconds; a pause more is for clocks that differ. */
+/**
+ * Within which time a record that waits for a route is due, in milliseconds: one pause, and one
+ * more because clocks differ.
+ */
 const SOON_MS = 2 * UNROUTABLE_PAUSE_MS;
 
-/** How often an instance looks at the most. No part of a pause: it must not always find them held by another. */
+/**
+ * The least time between two looks of an instance, in milliseconds. It does not divide the pause
+ * evenly, so that a look does not always coincide with another instance's claim.
+ */
 const LOOK_PAUSE_MS = 20_000;
 
 /** The event of a message that has no route or subscriber here. */
@@ -23,7 +30,10 @@ export function unroutable<Tx>(
   return { kind: "unroutable", reason, delayMs: UNROUTABLE_PAUSE_MS, forMs };
 }
 
-/** When records are due that this bus works on, to be told to the alarm: nobody is woken for a try without a route. */
+/**
+ * The time for which the alarm is to be armed, given the next due time of a box. The alarm is not
+ * armed for a record that only waits for a route, until that record is due to fail.
+ */
 export async function nextAlarmAt<Tx>(
   { store, clock, alarm, unroutableForMs }: Settings<Tx>,
   box: Box,
@@ -38,16 +48,19 @@ export async function nextAlarmAt<Tx>(
 }
 
 /**
- * Has messages that wait for a route tried by an instance that has it: at once when it has just come to have it, and
- * then as long as it works. Without that one that lacks the route might be first each time that they are due, because
- * its clock is a little ahead.
+ * Makes messages that wait for a route due early on an instance that has the route: at once when
+ * the route is new there, and repeatedly while that instance works. Otherwise an instance without
+ * the route, whose clock is slightly ahead, could claim them first each time.
  */
 export class NewRoutes<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #subscriptions: Subscriptions<Tx>;
-  /** From when this instance looks again for what it has a route for, in Unix milliseconds. */
+  /** When this instance may look for such records again, in Unix milliseconds. */
   readonly #looksAtMs: Record<Box, number> = { outbox: -Infinity, inbox: -Infinity };
-  /** Names that the transport refused although it says that it takes them, and when, in Unix milliseconds. */
+  /**
+   * Names that the transport refused although `routes` returned true, and when, in Unix
+   * milliseconds.
+   */
   readonly #refused = new Map<string, number>();
 
   constructor(settings: Settings<Tx>, subscriptions: Subscriptions<Tx>) {
@@ -55,28 +68,31 @@ export class NewRoutes<Tx> {
     this.#subscriptions = subscriptions;
   }
 
-  /** There is a subscriber more. */
+  /** Notes that a subscriber was added: the next call looks at once. */
   added(): void {
     this.#looksAtMs.outbox = -Infinity;
     this.#looksAtMs.inbox = -Infinity;
     this.#refused.clear();
   }
 
-  /** The transport had no route for a message of this name after all. */
+  /** Notes that the transport refused a message of this name as unroutable. */
   refused(name: string): void {
     this.#refused.set(name, this.#settings.clock.now());
   }
 
-  /** Makes due what waits for a route that is here, once for each start and each subscriber; null after that. */
+  /**
+   * Makes records due that wait for a route this instance has, once after the start and after each
+   * new subscriber; null otherwise.
+   */
   makeDue(box: Box): Promise<number> | null {
     return this.#looksAtMs[box] === -Infinity ? this.#makeDue(box) : null;
   }
 
   /**
-   * The same for one that has done what was due, and again after a pause. It looks only where something is due soon,
-   * which is so wherever a message waits; null where it does not look.
+   * Does the same when all due work is done, and again after a pause. It looks only if a record is
+   * due soon, which is true whenever a message waits for a route; null when it does not look.
    *
-   * @param dueAtMs When something is due, in Unix milliseconds; null for never.
+   * @param dueAtMs When the next record is due, in Unix milliseconds; null for never.
    */
   makeDueAgain(box: Box, dueAtMs: number | null): Promise<number> | null {
     const nowMs = this.#settings.clock.now();
@@ -101,7 +117,7 @@ export class NewRoutes<Tx> {
         ...(groups === undefined ? {} : { groups }),
       });
     } catch (error) {
-      // They are tried when they are due, and nothing else must wait for this.
+      // The records are tried when they are due anyway; other work must not fail with this.
       observe({ kind: "error", during: "unroutable", error });
       return 0;
     }
@@ -112,13 +128,13 @@ export class NewRoutes<Tx> {
     try {
       return !this.#refused.has(name) && hasRoute(this.#settings.transport, name, {});
     } catch {
-      // It is tried when it is due, and the error shows there.
+      // The record is tried when it is due, and the attempt reports the error.
       return false;
     }
   }
 }
 
-/** Whether something is due later than now, and by `untilMs`. */
+/** Whether a record is due later than now, but by `untilMs`. */
 function isResting(dueAtMs: number | null, nowMs: number, untilMs: number): boolean {
   return dueAtMs !== null && dueAtMs > nowMs && dueAtMs <= untilMs;
 }

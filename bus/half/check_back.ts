@@ -1,5 +1,6 @@
 /**
- * Check-back: asks for the outcome of half messages that were neither confirmed nor cancelled in time.
+ * Runs check-backs: asks participants for the outcome of half messages that were neither confirmed
+ * nor cancelled in time. The work source of check-backs calls it.
  *
  * @module
  */
@@ -12,18 +13,24 @@ import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, report } from "../records/decision.ts";
 import { settleDecision } from "../records/settle_decisions.ts";
 
-/** Asks, and settles by what it is told. */
+/**
+ * Claims half messages whose check is due, asks their participants, and settles them by the
+ * answers.
+ */
 export class CheckBacks<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #confirmed: () => void;
 
-  /** Makes a recovery; `confirmed` is told when a message is there to be sent. */
+  /** Creates it; `confirmed` is called when a message was confirmed and can be sent. */
   constructor(settings: Settings<Tx>, confirmed: () => void) {
     this.#settings = settings;
     this.#confirmed = confirmed;
   }
 
-  /** Whether this bus has anyone to ask; if not, half messages are left to one that has. */
+  /**
+   * Whether this bus can ask a participant. If not, it leaves half messages to an instance that
+   * can.
+   */
   get canCheck(): boolean {
     const { fence, checkBacks } = this.#settings;
     return fence !== undefined || checkBacks.size > 0;
@@ -47,7 +54,7 @@ export class CheckBacks<Tx> {
   async check(record: StoredRecord, signal: AbortSignal): Promise<void> {
     const { clock, check, random, observe } = this.#settings;
     const answer = await checkParticipant(this.#settings, record, signal);
-    // That this bus broke the question off says nothing about the participant.
+    // An abort by this bus says nothing about the participant.
     if (answer === "unreachable" && signal.aborted) return await this.release(record);
     const event = decideCheck(
       standingOf(record),
@@ -59,7 +66,8 @@ export class CheckBacks<Tx> {
     const full = event.kind === "confirm" ? eventFor(record, "confirm") : event;
     const decision = decide(this.#settings, record, full, policyOf(this.#settings, record));
     const applied = await settleDecision(this.#settings, decision).catch((error) => {
-      // If only the answer was lost, nobody comes by again: better an alarm too many than none.
+      // The record may be parked although its settlement failed, and is then not checked again.
+      // Report it as parked, even if that is wrong.
       if (event.kind === "park") report(observe, decision, true);
       throw error;
     });
@@ -67,7 +75,7 @@ export class CheckBacks<Tx> {
     if (!applied && isOutcome(event)) await this.#compare(record, event.kind);
   }
 
-  /** Gives back a half message that was not asked about. */
+  /** Releases a half message that was not checked. */
   async release(record: StoredRecord): Promise<void> {
     const decision = decide(this.#settings, record, {
       kind: "check_again",
@@ -80,7 +88,7 @@ export class CheckBacks<Tx> {
     await settleDecision(this.#settings, decision);
   }
 
-  /** Tells of an answer that came too late, where the message was decided otherwise meanwhile. */
+  /** Reports an answer that came too late and contradicts the decision made meanwhile. */
   async #compare({ id, group }: StoredRecord, kind: "confirm" | "cancel"): Promise<void> {
     const { store, observe } = this.#settings;
     const record = await store.find("outbox", { id, group });

@@ -9,13 +9,13 @@ import type { Clock } from "../../core/ports/platform.ts";
 import { checkAnswer } from "../settings/check_answers.ts";
 import { withinTime } from "../async/deadline.ts";
 
-/** How long a fence may take to answer if nothing else is said, in milliseconds. */
+/** How long a fence may take to answer by default, in milliseconds. */
 const FENCE_TIMEOUT_MS = 5_000;
 
 /**
- * What a fence says, once it is ready.
+ * Makes the fence ready and asks it for the outcome.
  *
- * @throws {AtlastError} `timeout`; whatever the fence itself throws passes through.
+ * @throws {AtlastError} `timeout`; errors of the fence pass through.
  */
 export async function checkFence(
   fence: Fence,

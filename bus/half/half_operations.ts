@@ -1,5 +1,6 @@
 /**
- * Everything a bus does with half messages, as participant and as keeper.
+ * The half-message operations of a bus, as participant and as keeper. The methods of `Bus` call
+ * them.
  *
  * @module
  */
@@ -39,7 +40,7 @@ export class HalfOperations<Tx, BusinessTx> {
     body: unknown,
     options: HalfMessageOptions,
   ): Promise<HalfMessage<BusinessTx>> {
-    // The fence first: an operation that starts without one could never be asked about.
+    // Make the fence ready first: without it, the outcome of an operation could never be found out.
     await this.#fence().ready();
     const draft = await this.#draft(contract, body, options);
     return await namingIds(() => [draft.message.id], () => prepareHalf(this.#parts, draft));

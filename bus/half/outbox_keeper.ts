@@ -28,7 +28,7 @@ import { updateRecord } from "../records/update_record.ts";
 export interface HandNote {
   /** Who decided, what and why. */
   readonly note: string;
-  /** Whether the participant was not asked, because it could not be reached. */
+  /** Whether the decision was made without the participant, which could not be reached. */
   readonly forced: boolean;
 }
 
@@ -38,7 +38,10 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   readonly #prepared: (firstCheckAtMs: number) => void;
   readonly #confirmed: () => void;
 
-  /** Makes a keeper; it tells when a check will be due, and when a message is there to be sent. */
+  /**
+   * Creates a keeper. It calls `prepared` with the time of a first check, and `confirmed` when a
+   * message can be sent.
+   */
   constructor(
     settings: Settings<Tx>,
     notify: { readonly prepared: (firstCheckAtMs: number) => void; readonly confirmed: () => void },
@@ -52,7 +55,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     const { store, clock, check, observe } = this.#settings;
     const { message, deadlineMs, retry } = dated(draft, clock.now());
     const dueAtMs = firstCheckAt(check, clock.now());
-    // That of a participant is known by its header.
+    // A half message of another participant is recognised by its header.
     const details = message.headers[HEADER.participant] === undefined ? { isHalf: true } : null;
     const record: NewRecord = {
       ...withGroups(
@@ -63,7 +66,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     };
     checkCallerId(message.id);
     checkCallbackNames(message.headers);
-    this.#mustBeOfUse(message);
+    this.#mustBeUsable(message);
     await store.ready();
     const [result] = await store.add("outbox", [record], clock.now());
     if (result !== undefined && !result.added) return statusOfSame(message, result.existing);
@@ -85,13 +88,13 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     return record === null ? null : statusOf(record);
   }
 
-  /** The record of a half message within a scope; null when there is none. */
+  /** The record of a half message in a scope; null when there is none. */
   async find(id: string, scope: HalfScope = {}): Promise<StoredRecord | null> {
     await this.#settings.store.ready();
     return within(scope, id, await this.#settings.store.find("outbox", { id, group: "" }));
   }
 
-  /** Carries an outcome out, whoever else may be asking for it at the moment. */
+  /** Applies an outcome. Safe while other calls apply one at the same time. */
   async decide(
     id: string,
     kind: "confirm" | "cancel",
@@ -126,7 +129,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     });
   }
 
-  /** Has a parked half message asked about again from the start, by any bus that can. */
+  /** Schedules a parked half message for new checks, by any instance that can check it. */
   async checkAgain(id: string): Promise<HalfStatus> {
     return await updateRecord<Tx, HalfStatus>(this.#settings, {
       what: `ask again about half message "${id}"`,
@@ -153,8 +156,8 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     });
   }
 
-  /** Refuses a message that could only wait for ever. */
-  #mustBeOfUse({ name, headers, body }: Message): void {
+  /** Refuses a message that could never be checked or sent. */
+  #mustBeUsable({ name, headers, body }: Message): void {
     const { transport, checkBacks, fence } = this.#settings;
     const participant = headers[HEADER.participant];
     if (participant === undefined ? fence === undefined : !checkBacks.has(participant)) {
@@ -180,8 +183,8 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
 }
 
 /**
- * A draft of another participant as of now: its immunity, delay and deadline must count by one clock, and
- * that of another service may be wrong.
+ * Moves the times of a draft to this service's clock. Immunity, delay and deadline must count by
+ * one clock, and that of another service may be wrong.
  */
 function dated(draft: HalfDraft, nowMs: number): HalfDraft {
   const { message, deadlineMs } = draft;
@@ -193,7 +196,7 @@ function dated(draft: HalfDraft, nowMs: number): HalfDraft {
   };
 }
 
-/** The event of an outcome; a delayed message waits from when it was prepared. */
+/** The event of an outcome. The delay of a delayed message counts from its preparation. */
 export function eventFor(
   record: StoredRecord,
   kind: "confirm" | "cancel",
@@ -204,7 +207,10 @@ export function eventFor(
   return { kind, dueAtMs: later(record.message.sentAtMs, delayMs), ...hand };
 }
 
-/** What there is to tell of an outcome that contradicts how a half message was decided; null for nothing. */
+/**
+ * The event `contradicted` if an outcome contradicts the decision on a half message; otherwise
+ * null.
+ */
 export function contradictionOf(
   record: StoredRecord,
   kind: "confirm" | "cancel",
@@ -220,7 +226,7 @@ export function contradictionOf(
   };
 }
 
-/** The record of a half message for whoever may see those of a scope; null when there is none. */
+/** The record if it is a half message in the scope; null when there is none. */
 function within(
   { participant }: HalfScope,
   id: string,
@@ -236,13 +242,15 @@ function within(
   );
 }
 
-/** How a record stands, as its keeper tells it. */
+/** The status of a record. */
 function statusOf(record: StoredRecord): HalfStatus {
   const { id, state, reason, note } = record;
   return { id, name: record.message.name, state, reason, note };
 }
 
-/** Whether an outcome was brought before. One that contradicts it is refused by the lifecycle's table. */
+/**
+ * Whether the same outcome was applied before. The lifecycle table refuses one that contradicts it.
+ */
 function isDecided(state: State, kind: "confirm" | "cancel"): boolean {
   if (kind === "cancel") return state === "cancelled";
   return state === "scheduled" || state === "succeeded" || state === "failed";
@@ -257,7 +265,10 @@ function notParked(id: string, record: StoredRecord | null): AtlastError {
   );
 }
 
-/** An ordinary message can be withdrawn until it is sent; a half message that was confirmed cannot. */
+/**
+ * Refuses a decided message: an ordinary message can be cancelled until it is sent, but not a
+ * confirmed half message.
+ */
 function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"): void {
   if (state === "prepared" || state === "in_doubt") return;
   throw new AtlastError(
@@ -271,7 +282,7 @@ function statusOfSame(message: Message, existing: StoredRecord): HalfStatus {
   const [participant, otherParticipant] = [message, other].map(({ headers }) =>
     headers[HEADER.participant]
   );
-  // One that was published, or cancelled as such, says nothing of an operation.
+  // A message that was published, or cancelled after that, is no half message with an outcome.
   if (participant !== otherParticipant || !isSamePublish(other, message) || !isHalf(existing)) {
     throw conflict("prepare", message.name, message.id);
   }

@@ -13,7 +13,7 @@ import { hasCode } from "../../core/user_code/thrown.ts";
 import { checkFence } from "./check_fence.ts";
 import type { HalfDraft, HalfKeeper } from "../../core/ports/half_keeper.ts";
 
-/** What half messages are handled with. */
+/** What the participant needs. */
 export interface HalfParts<BusinessTx> {
   readonly keeper: HalfKeeper;
   /** The fence in the business database; undefined for a participant that has none. */
@@ -32,7 +32,8 @@ export async function prepareHalf<BusinessTx>(
   const earlier = earlierOutcome(state);
   const confirm = () => settled(parts, id, "committed");
   if (earlier !== null) {
-    // The fence may have forgotten it by now, and would let the operation through.
+    // The fence's row may have been pruned, so the fence would let the operation commit. Do not ask
+    // it.
     const cancel = () => Promise.resolve(outcomeOf(id, earlier));
     return { id, state, fence: () => Promise.reject(tooLate(id, state)), confirm, cancel };
   }
@@ -45,7 +46,10 @@ export async function prepareHalf<BusinessTx>(
   };
 }
 
-/** Runs the business operation of a half message in the right order. Throws nothing once it is prepared. */
+/**
+ * Runs the business operation of a prepared half message behind the fence, and settles the message.
+ * Never throws.
+ */
 export async function transactHalf<BusinessTx, Result>(
   parts: HalfParts<BusinessTx>,
   half: HalfMessage<BusinessTx>,
@@ -60,19 +64,20 @@ export async function transactHalf<BusinessTx, Result>(
       return await work(tx);
     });
   } catch (error) {
-    // An error says nothing of the outcome: the commit may have gone through and its answer been lost.
+    // An error does not mean that the operation failed: it may have committed, and only the answer
+    // was lost. The fence decides.
     return { ...await half.cancel(), error };
   }
   return { ...await half.confirm(), result } as HalfOutcome<Result>;
 }
 
-/** The outcome of a message that was decided before; null for one that is undecided. */
+/** The outcome of a message that was decided before; null if it is undecided. */
 function earlierOutcome(state: State): "committed" | "aborted" | null {
   if (state === "prepared" || state === "in_doubt") return null;
   return state === "cancelled" ? "aborted" : "committed";
 }
 
-/** An outcome that the keeper knows already. */
+/** The result for an outcome that the keeper knows already. */
 function outcomeOf(
   id: string,
   outcome: "committed" | "aborted",
@@ -88,7 +93,7 @@ function tooLate(id: string, state: State): AtlastError {
   );
 }
 
-/** The fence of a participant that wants to write to it. */
+/** The fence of the participant. */
 function fenceOf<BusinessTx>({ fence }: HalfParts<BusinessTx>): Fence<BusinessTx> {
   if (fence === undefined) {
     throw new AtlastError(
@@ -99,7 +104,7 @@ function fenceOf<BusinessTx>({ fence }: HalfParts<BusinessTx>): Fence<BusinessTx
   return fence;
 }
 
-/** Lets the fence decide, and tells the keeper. */
+/** Asks the fence for the outcome, and sends it to the keeper. */
 async function decided<BusinessTx>(
   parts: HalfParts<BusinessTx>,
   question: CheckQuestion,
@@ -133,7 +138,10 @@ async function settled<BusinessTx>(
   return outcome === "committed" ? { outcome, result: undefined, ...end } : { outcome, ...end };
 }
 
-/** Whether a keeper refuses an outcome for good: it has the message decided otherwise, or has it no more. */
+/**
+ * Whether the keeper refuses an outcome for good: it decided the message otherwise, or no longer
+ * has it.
+ */
 function isForGood(error: unknown): error is AtlastError {
   return hasCode(error, "wrong_state") || hasCode(error, "not_found");
 }

@@ -1,26 +1,30 @@
 /**
- * Prunes the fence. A row may be deleted once no half message can ask for it.
+ * Prunes the fence. A row may be deleted when its half message is decided or gone. Pruning of the
+ * bus calls this.
  *
  * @module
  */
 import type { Fence, FenceRow } from "../../core/ports/fence.ts";
 import type { HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
 
-/** How many rows are looked at in one step. */
+/** How many rows are read at once. */
 const BATCH = 100;
 
-/** How many are asked about at once: a keeper over HTTP gets no more requests together than Workers make. */
+/**
+ * How many queries run at once: Cloudflare Workers open at most 6 connections to a keeper over
+ * HTTP.
+ */
 const MAX_CONCURRENT_CHECKS = 6;
 
 /**
- * How long a row is kept at the least, in milliseconds: a row `aborted` holds off an operation that
- * comes late, and no transaction lasts for a day.
+ * The least time a row is kept, in milliseconds. A row `aborted` must outlive a late operation, and
+ * no transaction lasts a day.
  */
 export const FENCE_RETENTION_MS = 24 * 60 * 60_000;
 
 /**
- * Deletes rows written before `beforeMs` whose half message is decided or gone, until none is left or
- * `stop` says so. Gives back how many it deleted.
+ * Deletes rows written before `beforeMs` whose half message is decided or gone, until none is left
+ * or `stop` returns true. Returns how many were deleted.
  */
 export async function pruneFence(
   fence: Fence,

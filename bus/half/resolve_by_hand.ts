@@ -17,7 +17,7 @@ import type { Settings } from "../settings/settings.ts";
 const MAX_BY_LENGTH = 200;
 const MAX_REASON_LENGTH = 1000;
 
-/** A decision on a record, for its errors. */
+/** A decision on a record, for error texts. */
 interface Attempt {
   readonly record: StoredRecord;
   readonly decision: "confirm" | "cancel";
@@ -47,7 +47,10 @@ export async function resolveByHand<Tx>(
   return await keeper.decide(id, decision, { hand: note });
 }
 
-/** A message that is still asked about is the participant's to decide, unless that does not answer. */
+/**
+ * Whether an operator may decide: a parked message, or with `force` one whose participant does not
+ * answer.
+ */
 function isResolvable({ state, details }: StoredRecord, { force }: HandDecision): boolean {
   if (state === "in_doubt") return true;
   return state === "prepared" && force === true && details?.unreachableSinceMs !== undefined;

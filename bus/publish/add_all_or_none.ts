@@ -1,5 +1,5 @@
 /**
- * Adds all of several records or none of them, on a store without transactions.
+ * Adds several records, all or none, on a store without transactions. `publishMany` uses it there.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import type { AddResult, Store } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import { storedFromBirth } from "../records/new_record.ts";
 
-/** `Store.addAll` of a store that needs it; undefined where a transaction serves. */
+/** `Store.addAll` of a store without transactions; undefined on a store with them. */
 export function addAllOf<Tx>(store: Store<Tx>): NonNullable<Store<Tx>["addAll"]> | undefined {
   const { transactions, atomicSettleAndAdd } = store.capabilities;
   return !transactions && atomicSettleAndAdd ? store.addAll?.bind(store) : undefined;
 }
 
 /**
- * Adds records to the outbox, all or none, but for those that are there already and that `accept` lets
- * pass: it throws for what keeps the others out. Results are in the order of `records`.
+ * Adds records to the outbox, all or none. Records that exist already are passed to `accept`, which
+ * throws if none may be added. Results are in the order of `records`.
  *
- * @param addAll Of the store.
+ * @param addAll `Store.addAll` of that store.
  */
 export async function addAllOrNone(
   addAll: NonNullable<Store["addAll"]>,
@@ -25,7 +25,7 @@ export async function addAllOrNone(
   nowMs: number,
   accept: (record: NewRecord, existing: StoredRecord) => void,
 ): Promise<AddResult[]> {
-  // Of two with one id the first is added, and the second is measured by it.
+  // Of two records with the same id the first is added, and the second is compared with it.
   const first = new Map<string, NewRecord>();
   for (const record of records) {
     const other = first.get(record.id);
@@ -38,7 +38,7 @@ export async function addAllOrNone(
     if (left.length === 0) break;
     const taken = await addAll("outbox", left, nowMs);
     if (taken.every((found) => found === null)) break;
-    // Each round takes at least one away, so that this ends.
+    // Each round removes at least one record, so the loop ends.
     left.forEach((record, i) => {
       const found = taken[i] ?? null;
       if (found === null) return;

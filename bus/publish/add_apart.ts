@@ -7,10 +7,10 @@
 import type { AddResult, StoreHints } from "../../core/ports/store.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
 
-/** How often work is done that another got in the way of, before its error stands. */
+/** How often contended work is tried before its error is thrown. */
 const MAX_TRIES = 5;
 
-/** What became of a record: it was added or not, or the store refused it. */
+/** The result for a record: added, already there, or refused by the store. */
 export type Added = AddResult | { readonly error: unknown };
 
 interface Errors {
@@ -18,9 +18,9 @@ interface Errors {
 }
 
 /**
- * Adds records that have nothing to do with one another. When the store refuses them all, each half is added
- * by itself, until those are found that it refuses. An error that leaves open whether they were added is
- * that of all.
+ * Adds unrelated records in one statement. If the store refuses the statement, each half of the
+ * records is added separately, down to the single records that it refuses. An error that leaves
+ * open whether records were added applies to all of them.
  */
 export async function addApart(
   store: Errors,
@@ -41,7 +41,7 @@ export async function addApart(
   ];
 }
 
-/** Does work of our own, and does it again when it got in the way of others and nothing came of it. */
+/** Runs work, and runs it again if it failed because of contention and changed nothing. */
 export async function untilUncontended<Result>(
   store: Errors,
   work: () => Promise<Result>,

@@ -23,14 +23,14 @@ export interface EncodedBody {
   readonly body: MessageBody;
 }
 
-/** Makes a body of a value and checks it; see {@linkcode encodeBody} and {@linkcode keepBody}. */
+/** Encodes a value as a body and checks it; see {@linkcode encodeBody} and {@linkcode keepBody}. */
 export type EncodeBody = typeof encodeBody;
 
 /**
- * Encodes a value and checks it as its receivers will read it: a body that would not survive the
- * journey, such as a `Date` under a schema that wants one, is refused here.
+ * Encodes a value, decodes it again and checks the result as its receivers will. This refuses a
+ * value that encoding changes, such as a `Date` if the schema requires one.
  *
- * @param what What it is, for errors: `body of "order.placed"`.
+ * @param what What the value is, for error texts: `body of "order.placed"`.
  * @throws {ContractError} When the schema finds problems.
  */
 export function encodeBody(
@@ -43,10 +43,10 @@ export function encodeBody(
 }
 
 /**
- * The same for what is encoded already: it is checked, and kept byte for byte.
+ * Checks a body that is encoded already, and keeps it byte for byte.
  *
  * @throws {ContractError} When the schema finds problems.
- * @throws {AtlastError} `invalid_body` for what is neither text nor bytes.
+ * @throws {AtlastError} `invalid_body` if it is neither text nor bytes.
  */
 export function keepBody(
   schema: Schema | undefined,
@@ -67,21 +67,21 @@ export function keepBody(
 }
 
 /**
- * Decodes a message's body and reads it by a schema.
+ * Decodes a message's body and validates it with a schema.
  *
  * @throws {ContractError} When the schema finds problems.
- * @throws {AtlastError} `invalid_body` when the body is not what its content type says.
+ * @throws {AtlastError} `invalid_body` when the body does not match its content type.
  */
 export async function decodeBody(schema: Schema, message: Message): Promise<unknown> {
   return await decodeBodySoon(schema, message);
 }
 
-/** The same, without a promise where the schema needs none. */
+/** The same, but returns a promise only if the schema does. */
 export function decodeBodySoon(schema: Schema, message: Message): unknown {
   return read(schema, message, `body of "${message.name}"`);
 }
 
-/** A promise only where the schema needs one: a batch goes several times as fast without. */
+/** Returns a promise only if the schema does: a batch is several times as fast without promises. */
 function read(schema: Schema, { contentType, body }: EncodedBody, what: string): unknown {
   const result = schema["~standard"].validate(decode(contentType, body, what));
   return isThenable(result)
@@ -89,7 +89,7 @@ function read(schema: Schema, { contentType, body }: EncodedBody, what: string):
     : valueOf(result, what);
 }
 
-/** Whether it is a promise, of this realm or of another. */
+/** Whether a value is a promise, of this realm or another. */
 function isThenable<Value>(value: Value | PromiseLike<Value>): value is PromiseLike<Value> {
   return typeof (value as { then?: unknown } | null | undefined)?.then === "function";
 }
@@ -105,7 +105,7 @@ function fitting(
 
 function encode(value: unknown, contentType: string | undefined, what: string): EncodedBody {
   if (value instanceof Uint8Array) {
-    // Bytes can be changed: the message keeps those of this moment.
+    // Copied, so that later changes of the caller's bytes do not change the message.
     return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: new Uint8Array(value) };
   }
   if (contentType !== undefined && !isJson(contentType)) {
@@ -118,7 +118,7 @@ function encode(value: unknown, contentType: string | undefined, what: string): 
   return { contentType: contentType ?? JSON_CONTENT_TYPE, body: toJson(value, what) };
 }
 
-/** Nothing is the empty body, as in CAP. */
+/** `undefined` becomes the empty body, as in CAP. */
 function toJson(value: unknown, what: string): string {
   try {
     return JSON.stringify(value) ?? "";
@@ -134,7 +134,7 @@ function toJson(value: unknown, what: string): string {
 }
 
 function decode(contentType: string, body: MessageBody, what: string): unknown {
-  // Each reader gets bytes of its own, for they can be changed.
+  // Each reader gets its own copy of the bytes, because it may change them.
   if (!isText(contentType)) return typeof body === "string" ? body : new Uint8Array(body);
   if (typeof body !== "string") {
     throw new AtlastError("invalid_body", `Cannot read the ${what} as ${contentType}: want UTF-8`);
@@ -144,7 +144,7 @@ function decode(contentType: string, body: MessageBody, what: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    // The parser's own message quotes the body, which does not belong in an error.
+    // The parser's message quotes the body, which must not appear in an error.
     throw new AtlastError(
       "invalid_body",
       `Cannot read the ${what}: got ${body.length} characters that are not JSON`,

@@ -1,5 +1,5 @@
 /**
- * Builds a message and its sending options from a contract, a body and the options of a publish.
+ * Builds a message and its send options from a contract, a body and the options of a publish.
  *
  * @module
  */
@@ -23,40 +23,43 @@ import { type EncodeBody, encodeBody, type EncodedBody } from "./body_codec.ts";
 import type { Draft } from "../api/middleware.ts";
 import type { PublishOptions } from "../api/publish_options.ts";
 
-/** A message that was checked, with how it is to be sent. */
+/** A checked message with its send options. */
 export type Composed = Pick<NewRecord, "message" | "dueAtMs" | "deadlineMs" | "retry">;
 
-/** What holds for a message of its name; every contract fits. */
+/** The rules for messages of one name; every contract has this shape. */
 export interface Rules {
-  /** The schema of its body; undefined for one that may be anything. */
+  /** The schema of the body; undefined if any body is allowed. */
   readonly body: Schema | undefined;
-  /** When a failed sending is tried again, if its own options say nothing. */
+  /** When a failed send is tried again, unless the options of the publish say otherwise. */
   readonly retry?: RetryPolicy;
 }
 
-/** What a message is composed within. */
+/** The limits and checks of composing a message. */
 interface Bounds {
   /** When it is composed, in Unix milliseconds. */
   readonly nowMs: number;
   /** The largest body, in bytes. */
   readonly maxBodyBytes: number;
   /**
-   * From the draft's body to the message's.
+   * Encodes the body of the draft.
    *
-   * @default as its content type wants it
+   * @default {@linkcode encodeBody}
    */
   readonly encode?: EncodeBody;
-  /** Refuses by throwing what could not be sent; asked before the body is looked at. */
+  /** Throws for a message that cannot be sent. Called before the body is encoded. */
   readonly admit?: (name: string, headers: MessageHeaders) => void;
-  /** The participant whose half message it is, for a keeper elsewhere; not given for any other message. */
+  /**
+   * The participant of a half message whose keeper is another service; omitted for all other
+   * messages.
+   */
   readonly participant?: string;
 }
 
-/** Makes messages that differ in their id and their body. */
+/** Builds messages that differ only in id and body. */
 export type Composer = (id: string, body: unknown) => Composed | Promise<Composed>;
 
 /**
- * Checks all there is to check of a message and makes it.
+ * Checks and builds a message.
  *
  * @throws {ContractError} When the body does not fit the contract.
  * @throws {AtlastError} `too_large`, `invalid_header`, `invalid_id`, `invalid_name`, `invalid_option`.
@@ -70,7 +73,7 @@ export async function compose(
   return await composer(draft, rules, options, bounds)(draft.id, draft.body);
 }
 
-/** The same for many messages, of which what they have in common is checked once. */
+/** Returns a builder for many messages. What they have in common is checked once. */
 export function composer(
   { name, headers: given }: Pick<Draft, "name" | "headers">,
   rules: Rules,
@@ -102,8 +105,9 @@ export function composer(
 }
 
 /**
- * Headers with what the bus alone says of a message. A caller who passes on those of the message in hand, as for
- * tracing, does not mean that the new one is a half message too, or was sent after a failure.
+ * Sets the headers that only the bus may set, and removes them from the given ones. A caller may
+ * pass on the headers of the message it handles; that does not make the new one a half message, or
+ * one sent after a failure.
  */
 function ownHeaders(headers: MessageHeaders, participant: string | undefined): MessageHeaders {
   const own = { [HEADER.participant]: participant, [HEADER.afterFailure]: undefined };
@@ -111,7 +115,7 @@ function ownHeaders(headers: MessageHeaders, participant: string | undefined): M
   return isPlain ? headers : normalizeHeaders({ ...headers, ...own });
 }
 
-/** The headers that options ask for, with those the caller brings. */
+/** The headers of the options, together with the caller's. */
 export function headersOf(options: PublishOptions): Record<string, string> {
   const headers: Record<string, string | undefined> = { ...options.headers };
   const { callback, failureCallback } = options;
@@ -126,7 +130,7 @@ export function headersOf(options: PublishOptions): Record<string, string> {
   return normalizeHeaders(headers);
 }
 
-/** Without its name the callback would silently never be sent. */
+/** Checks the contract: without a name the callback would silently never be sent. */
 function nameOf(option: string, contract: { readonly name: string }): string {
   if (typeof contract?.name === "string") return contract.name;
   throw new AtlastError(
@@ -136,10 +140,10 @@ function nameOf(option: string, contract: { readonly name: string }): string {
 }
 
 /**
- * Refuses what a transport would not know where to send.
+ * Refuses a message that the transport has no route or destination for.
  *
- * @param action What is done with it, for the error: `publish` or `prepare`.
- * @throws {AtlastError} `no_route`, which never shows a URL, as it may hold a secret.
+ * @param action The action, for the error text: `publish` or `prepare`.
+ * @throws {AtlastError} `no_route`. Its text never shows a URL, which may contain a secret.
  */
 export function mustRoute(
   transport: Transport,
@@ -157,7 +161,7 @@ export function mustRoute(
   );
 }
 
-/** A URL as it can stand in a header; what is none is left for the transport to refuse. */
+/** A URL in the form that a header allows. Any other text is left for the transport to refuse. */
 function destinationText(destination: string | URL): string {
   return typeof destination === "string" && !URL.canParse(destination)
     ? destination
@@ -168,7 +172,9 @@ function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | nul
   return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
 }
 
-/** A content type becomes a header on the way, so what could split one is refused. */
+/**
+ * Refuses characters that could split a header, because transports send the content type as one.
+ */
 function checkContentType(contentType: string | undefined): void {
   if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(contentType)) {
     throw new AtlastError(

@@ -21,28 +21,31 @@ import type { FailureReport } from "../api/failure_report.ts";
 import { answerId } from "../settings/ids.ts";
 import type { CallbackControl } from "../api/subscriber.ts";
 
-/** Far above what W3C's trace context takes. */
+/** Far above the length of a W3C trace context. */
 const MAX_TRACEPARENT_LENGTH = 512;
 
-/** A handler's choices for its callback, and the reading of them. */
+/** A handler's choices for its callback. */
 export interface CallbackChoices {
-  /** What the handler is given. */
+  /** The control that the handler gets. */
   readonly control: CallbackControl;
-  /** The headers it added. */
+  /** Returns the headers it added. */
   readonly headers: () => MessageHeaders;
 }
 
-/** The name under which the publisher wants the reply; null when it wants none. */
+/** The name under which the publisher requested the reply; null if it requested none. */
 export function requestedCallback(request: Message): string | null {
   return request.headers[HEADER.callbackName] || null;
 }
 
-/** Whether the publisher wants to learn of a final failure. */
+/** Whether the publisher requested a failure callback. */
 export function wantsFailureCallback({ headers }: Message): boolean {
   return (headers[HEADER.failureCallbackName] ?? "") !== "";
 }
 
-/** The choices for one attempt. They live outside the message, so that a failed attempt leaves no trace. */
+/**
+ * Creates the choices of one attempt. They are not stored in the message, so a failed attempt does
+ * not affect the next.
+ */
 export function callbackChoices(request: Message): CallbackChoices {
   let name = requestedCallback(request);
   const added: Record<string, string> = {};
@@ -68,27 +71,27 @@ export function callbackChoices(request: Message): CallbackChoices {
   };
 }
 
-/** Who answers a message, and after how much. */
+/** The origin of an answer. */
 interface Answering {
-  /** The message. */
+  /** The message that is answered. */
   readonly request: Message;
   /** The group that answers; the empty string where the publisher could not send the message. */
   readonly group: string;
   /** The name of the service that answers. */
   readonly responder: string;
-  /** Which time it is that the message was tried from the start, from 1 on. */
+  /** The round of the message; see {@linkcode roundOf}. */
   readonly round: number;
-  /** Of a conflict of ids: the digest of the message. */
+  /** For a conflict of ids: the digest of the message. */
   readonly content?: string;
 }
 
-/** Which time it is that a record is tried from the start, from 1 on: one more after each retry by an operator. */
+/** The round of a record: 1, and one more after each retry by an operator. */
 export function roundOf({ details }: Pick<StoredRecord, "details">): number {
   return details?.round ?? 1;
 }
 
 /**
- * The reply to a request, under the name its callback goes to.
+ * Builds the reply to a request, under the requested callback name.
  *
  * @throws {ContractError} When the value does not fit the reply's schema.
  * @throws {AtlastError} `too_large` when it has more than `maxBytes`, or too many headers were added.
@@ -122,10 +125,10 @@ export async function replyMessage(
 }
 
 /**
- * Word to the publisher that `request` failed for good; null when it did not ask for it.
+ * Builds the failure callback of `request`; null if its publisher requested none.
  *
- * @param kind `conflict` for one that was rejected on arrival, so that its failure callback is none of the message
- * that has its id.
+ * @param kind `conflict` for a message that was rejected because another has its id. The failure
+ * callbacks of the two then differ in their ids.
  */
 export async function failureMessage(
   by: Answering,
@@ -148,8 +151,8 @@ export async function failureMessage(
 }
 
 /**
- * Whether the publisher of a message may have learnt of a final failure of it before: an operator had it tried
- * again, here or where it was sent from.
+ * Whether the publisher may have been notified of an earlier failure of this message: an operator
+ * retried it here, or at the service that sent it.
  */
 function isAfterFailure(request: Message, round: number): boolean {
   const { headers } = request;
@@ -157,7 +160,10 @@ function isAfterFailure(request: Message, round: number): boolean {
   return round > 1 && wantsFailureCallback(request);
 }
 
-/** A message as it is sent in a round: from the second on it says that a failure callback came before. */
+/**
+ * The message as it is sent in its round. From the second round on, a header says that a failure
+ * callback may have come before.
+ */
 export function messageOfRound({ message, details }: StoredRecord): Message {
   if (details?.round === undefined || !isAfterFailure(message, details.round)) return message;
   return { ...message, headers: { ...message.headers, [HEADER.afterFailure]: "true" } };
@@ -171,8 +177,9 @@ function answerIdBy(
 }
 
 /**
- * CAP's correlation: an answer points at its request, and counts one more. With the responder, and the round after the
- * first, that is all that its id is derived from: what a handler set of these does not count.
+ * The correlation headers of an answer, as in CAP: the request's id, and its sequence number plus
+ * one. The id of the answer is derived from these, the responder and a round after the first.
+ * Values that a handler set for these headers are ignored.
  */
 function answerHeaders(
   { request, group, responder, round, content }: Answering,
@@ -185,7 +192,8 @@ function answerHeaders(
     [HEADER.responder]: responder,
     [HEADER.round]: round === 1 ? undefined : String(round),
     [HEADER.content]: content,
-    // One that is no trace context could be so long that the answer's own headers find no room.
+    // A longer value is no trace context, and could exceed the header limit together with the
+    // answer's headers.
     [HEADER.traceparent]: (traceparent ?? "").length > MAX_TRACEPARENT_LENGTH
       ? undefined
       : traceparent,

@@ -1,5 +1,6 @@
 /**
- * Replies and failure callbacks as records: when one is made, and what it means that its id is stored already.
+ * Failure callbacks of failed messages, and conflicts between an answer and a message that has its
+ * id.
  *
  * @module
  */
@@ -27,17 +28,17 @@ interface FailedMessage {
   /** The group that could not handle it; the empty string when it could not be sent. */
   readonly group: string;
   readonly code: FailureCode;
-  /** In the words of whoever failed; null where there are none. */
+  /** Why it failed; null if unknown. */
   readonly reason: string | null;
   readonly attempts: number;
   readonly round: number;
-  /** Whether it may have taken effect all the same. */
+  /** Whether it may have taken effect nevertheless. */
   readonly mayHaveArrived: boolean;
 }
 
 /**
- * The failure callback of a message; null where its publisher did not ask for one, or asked for one that it may not
- * have.
+ * The failure callback of a message; null if its publisher did not request one, or requested one
+ * that is not allowed.
  *
  * @param kind See {@linkcode failureMessage}.
  */
@@ -65,12 +66,13 @@ export async function failureAnswer<Tx>(
   };
   const responder = await settings.responder.name();
   const own = { request: message, group, responder, round };
-  // Another message with its id may be in conflict too, and has a callback of its own.
+  // Several messages may conflict with the same id, and each has its own callback: the digest tells
+  // them apart.
   const by = kind === "conflict" ? { ...own, content: await contentDigest(message) } : own;
   return await failureMessage(by, report, settings.clock.now(), kind);
 }
 
-/** The failure callback of a record that a decision made fail for good. */
+/** The failure callback of a record that a decision sets to failed. */
 export async function answerToFailure<Tx>(
   settings: Settings<Tx>,
   box: Box,
@@ -86,8 +88,8 @@ export async function answerToFailure<Tx>(
 }
 
 /**
- * An answer that could not be added because a different message has its id; null when it was added, or was there
- * already.
+ * The error for an answer that could not be added because a different message has its id; null if
+ * it was added now or before.
  */
 export function answerConflict(
   { id, message }: NewRecord,
@@ -99,7 +101,7 @@ export function answerConflict(
   return new AnswerConflict(message.name, id);
 }
 
-/** Says which failure callbacks could not be added, because other messages have their ids. */
+/** Reports failure callbacks that could not be added because other messages have their ids. */
 export function reportConflicts<Tx>(
   { observe }: Pick<Settings<Tx>, "observe">,
   callbacks: readonly NewRecord[],
@@ -112,8 +114,8 @@ export function reportConflicts<Tx>(
 }
 
 /**
- * Checks what a message in the store asks for. It was checked when it was published and when it arrived, but
- * perhaps by another version, or with other options.
+ * Checks the callback names of a stored message. They were checked when it was published and when
+ * it arrived, but possibly by another version or with other options.
  *
  * @throws {AtlastError} `invalid_name` or `forbidden`.
  */

@@ -1,5 +1,6 @@
 /**
- * The transactions that this bus publishes in, and the messages published in each.
+ * Tracks the transactions of this bus and the messages published in each, so that these are sent
+ * after the commit.
  *
  * @module
  */
@@ -12,30 +13,30 @@ import { Begun } from "../async/unawaited.ts";
 
 /** Messages stored in a transaction. */
 export interface Staged {
-  /** On which side. */
+  /** The box. */
   readonly box: Box;
-  /** The groups that get them; in the outbox the empty string alone. */
+  /** The groups that receive them; in the outbox only the empty string. */
   readonly groups: readonly string[];
-  /** Which messages. */
+  /** The messages. */
   readonly messages: readonly { readonly id: string; readonly name: string }[];
 }
 
-/** A transaction that this bus began, and what is published in it. */
+/** A transaction that this bus began, and the messages published in it. */
 export class OwnTransaction<Tx> {
   readonly tx: Tx;
-  /** What was published in it, to be worked on once it has committed. */
+  /** The messages published in it, to be sent after the commit. */
   readonly staged: Staged[] = [];
   readonly #refused: (error: unknown) => void;
   #begun: Begun | undefined;
   #isOver = false;
 
-  /** `refused` is told of publishes that come when its work has ended. */
+  /** Calls `refused` with the error of a publish that comes after its work has ended. */
   constructor(tx: Tx, refused: (error: unknown) => void) {
     this.tx = tx;
     this.#refused = refused;
   }
 
-  /** Makes a publish as part of its work. */
+  /** Runs a publish as part of its work. */
   publish<Result>(publish: () => Promise<Result>): Promise<Result> {
     if (this.#begun === undefined) {
       this.#begun = new Begun({ error: transactionEnded, refused: this.#refused });
@@ -45,10 +46,10 @@ export class OwnTransaction<Tx> {
   }
 
   /**
-   * Runs its work, and what that publishes.
+   * Runs its work, and waits for the publishes in it.
    *
-   * @throws What the work fails with, or a publish of it that it did not wait for: the transaction must not
-   * commit then.
+   * @throws The error of the work, or of a publish that the work did not await. The transaction
+   * must roll back.
    */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
@@ -63,14 +64,18 @@ export class OwnTransaction<Tx> {
 }
 
 /**
- * The transactions of a bus. Those that others began are none of them: nobody here knows their end. They are known by
- * what the driver gave, as that is what a publish names.
+ * The transactions that a bus began, keyed by the driver's transaction object, which a publish
+ * passes as `tx`. Transactions begun elsewhere are not tracked, because the bus does not see their
+ * end.
  */
 export class JoinedTransactions<Tx> {
   readonly #own = new WeakMap<object, OwnTransaction<Tx>>();
   readonly #refused: (error: unknown) => void;
 
-  /** `refused` is told of publishes in a transaction whose work has ended, or that is none. */
+  /**
+   * Calls `refused` with the error of a publish in a transaction whose work has ended, or in a
+   * value that is no transaction.
+   */
   constructor(refused: (error: unknown) => void) {
     this.#refused = refused;
   }
@@ -78,7 +83,7 @@ export class JoinedTransactions<Tx> {
   /**
    * Runs a transaction of a store.
    *
-   * @param committed Is told what was published in it, once it has committed.
+   * @param committed Called after the commit with the messages published in it.
    */
   async run<Result>(
     store: Pick<Store<Tx>, "transaction">,
@@ -95,23 +100,24 @@ export class JoinedTransactions<Tx> {
     return result;
   }
 
-  /** Makes a publish in a transaction, as part of its work where this bus began it. */
+  /** Runs a publish in a transaction; as part of its work if this bus began it. */
   publish<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
     const own = this.#of(tx);
     if (own !== undefined) return own.publish(publish);
     const published = publish();
-    // Nobody may wait for it: a publish that was left alone can come after the end of its transaction.
+    // The caller may not await the publish, and it can fail after the end of its transaction.
     published.catch((error) => {
       if (hasCode(error, "no_transaction")) this.#refused(error);
     });
     return published;
   }
 
-  /** Keeps what was published in a transaction of this bus until its commit. */
+  /** Notes messages published in a transaction of this bus until its commit. */
   staged(tx: unknown, staged: Staged): void {
     const own = this.#of(tx);
     if (own === undefined) return;
-    // What was published in a savepoint is gone if that is rolled back, which nobody here sees.
+    // A savepoint may be rolled back without the bus noticing, so its messages are not reported as
+    // published.
     own.staged.push(this.#own.has(tx as object) ? staged : { ...staged, messages: [] });
   }
 

@@ -1,5 +1,6 @@
 /**
- * Delivers messages to subscribers that use the publisher's own store: it stores only the inbox record.
+ * Delivers messages to subscribers that use the publisher's store: only their inbox records are
+ * stored.
  *
  * @module
  */
@@ -10,19 +11,19 @@ import { hasRoute } from "../settings/check_answers.ts";
 import { newRecord } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** Where records are to be stored. */
+/** The rows to store, and where. */
 export interface Insertion {
-  /** On which side. */
+  /** The box. */
   readonly box: Box;
-  /** The groups that get it; in the outbox the empty string alone. */
+  /** The groups that receive it; in the outbox only the empty string. */
   readonly groups: readonly string[];
-  /** What is to be stored: of each record one row for each group, one after another. */
+  /** One row for each group of each record; the rows of a record are adjacent. */
   readonly rows: readonly NewRecord[];
 }
 
 /**
- * Where records of the outbox are to be stored: there, or in the inbox of the groups that take them
- * from this very store. A delayed one stays in the outbox, where it can be cancelled, until it is due.
+ * Decides where published records are stored: in the outbox, or in the inbox of the groups that use
+ * this store. A delayed record stays in the outbox, where it can be cancelled, until it is due.
  */
 export function insertionOf<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Insertion {
   const groups = groupsOfAll(settings, records);
@@ -31,7 +32,7 @@ export function insertionOf<Tx>(settings: Settings<Tx>, records: readonly NewRec
     : { box: "inbox", groups, rows: records.flatMap((record) => inboxRows(record, groups)) };
 }
 
-/** Records in the outbox. */
+/** The insertion of records into the outbox. */
 export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Insertion {
   const rows = settings.transport.groupsHere === undefined
     ? records
@@ -40,15 +41,15 @@ export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord
 }
 
 /**
- * A record of the outbox with the groups that take it from this very store, as its publisher knows them.
- * Whoever sends it may know others, or only some of them.
+ * Adds to an outbox record the groups that use this store, as this process knows them. The process
+ * that sends the record may have other subscribers.
  */
 export function withGroups<Tx>(settings: Settings<Tx>, record: NewRecord): NewRecord {
   const groups = groupsHere(settings, record);
   return groups === null ? record : { ...record, details: withDetails(record.details, { groups }) };
 }
 
-/** The groups whose inbox in this very store a record of the outbox goes to; null when it must be sent. */
+/** The groups in this store that an outbox record goes to; null when the transport must send it. */
 export function groupsOf<Tx>(
   settings: Settings<Tx>,
   record: Pick<NewRecord, "message" | "details">,
@@ -56,7 +57,7 @@ export function groupsOf<Tx>(
   return record.details?.groups ?? groupsHere(settings, record);
 }
 
-/** The groups that take this message from this very store; null when it must be sent. */
+/** The groups in this store that receive the message; null when the transport must send it. */
 export function groupsHere<Tx>(
   { transport }: Settings<Tx>,
   { message }: Pick<NewRecord, "message">,
@@ -67,7 +68,10 @@ export function groupsHere<Tx>(
   return groups === null || groups.length === 0 ? null : groups;
 }
 
-/** A record of the outbox as it is in the inbox of each group. Its retry policy was one for sending. */
+/**
+ * The inbox rows of an outbox record, one for each group. Its retry policy is left out, because
+ * that is for sending.
+ */
 export function inboxRows(
   { message, deadlineMs, hasNewKey = false }: Pick<
     NewRecord,
@@ -78,14 +82,17 @@ export function inboxRows(
   return groups.map((group) => newRecord(message, { group, deadlineMs, hasNewKey }));
 }
 
-/** Messages of one call have one name, unless a middleware gave them others; those go by the outbox. */
+/**
+ * The groups of several records of one call. They have the same name unless a middleware changed
+ * it; then they go to the outbox.
+ */
 function groupsOfAll<Tx>(
   settings: Settings<Tx>,
   records: readonly NewRecord[],
 ): readonly string[] | null {
   const [first] = records;
   if (first === undefined || settings.transport.groupsHere === undefined) return null;
-  // Without a transaction what one call publishes could be stored in part.
+  // Without a transaction, some messages of one call could be stored and others not.
   if (!settings.store.capabilities.transactions) return null;
   const { name } = first.message;
   const isAlike = ({ message, dueAtMs }: NewRecord) =>

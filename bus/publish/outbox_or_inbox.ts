@@ -10,14 +10,17 @@ import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** What is added, and where. */
+/** The rows to add, and the box. */
 interface Addition<Tx> {
   readonly box: Box;
   readonly rows: readonly NewRecord[];
   readonly tx?: Tx | SqlClient | undefined;
 }
 
-/** Adds rows as `Store.add` does, but for those whose message is in the other box: these are answered with it. */
+/**
+ * Adds rows like `Store.add`. A row whose message is in the other box is not added; its result is
+ * that record.
+ */
 export async function addOnce<Tx>(
   { store, clock, transport }: Settings<Tx>,
   { box, rows, tx }: Addition<Tx>,
@@ -35,7 +38,7 @@ export async function addOnce<Tx>(
   });
 }
 
-/** The messages that are in the other box, by id; null when there are none. */
+/** The records of these messages in the other box, by id; null when there are none. */
 async function findElsewhere<Tx>(
   store: Store<Tx>,
   { box, rows, tx }: Addition<Tx>,
@@ -49,7 +52,10 @@ async function findElsewhere<Tx>(
   return found.length === 0 ? null : new Map(found.map((record) => [record.id, record]));
 }
 
-/** Only what goes to groups of this store can be in both. */
+/**
+ * The keys under which a message may be in the other box. Only messages to groups of this store can
+ * be there.
+ */
 function keysElsewhere(box: Box, { id, details }: NewRecord): RecordKey[] {
   return box === "inbox"
     ? [{ id, group: "" }]

@@ -1,5 +1,5 @@
 /**
- * Stores published messages in the outbox, and notifies the loops that send them.
+ * Stores published messages, and notifies the loops and processes that send or handle them.
  *
  * @module
  */
@@ -18,39 +18,42 @@ import { receiptOf, receiptsOfNew } from "./receipt.ts";
 import type { Receipt } from "../api/publish_options.ts";
 import { inOutbox, type Insertion, insertionOf } from "./local_delivery.ts";
 
-/** What depositing needs of the rest of the bus. */
+/** What the writer needs of the rest of the bus. */
 export interface Outlet {
-  /** How many more records of a side and group the bus works on without their being claimed. */
+  /** How many more records of a box and group the bus can take directly, without a claim. */
   capacity(box: Box, group: string): number;
-  /** Takes a record born with a lease, to work on it now. */
+  /** Takes a record that was stored with a lease, to work on it now. */
   handOver(record: StoredRecord): void;
-  /** Whether this bus finds by itself what is committed for a group by someone else. */
+  /** Whether the loops of this bus find records of a group that another transaction commits. */
   finds(box: Box, group: string): boolean;
-  /** Is told that a record is there to claim, or will be once its transaction has committed. */
+  /** Called when a record can be claimed, now or after its transaction has committed. */
   added(box: Box, group: string, committed: boolean): void;
-  /** Whether others are told of what is there for a group. */
+  /** Whether other processes must be notified of records of a group. */
   notifies(box: Box, group: string): boolean;
-  /** Is told when something that was stored is due, in Unix milliseconds. */
+  /** Called with the due time of a stored record, in Unix milliseconds. */
   due(atMs: number): void;
 }
 
-/** Inserts that travel together at the most: enough to spread the cost of a round trip thin. */
+/** The most records in one insert: enough to make the cost of the round trip per record small. */
 const MAX_JOINED = 500;
-/** Inserts under way at once: a second keeps the database busy while the first one's answer travels. */
+/**
+ * How many inserts are in flight at once: a second keeps the database busy during the first one's
+ * round trip.
+ */
 const MAX_INSERTS = 2;
 
-/** Inserts that join others of their kind. */
+/** The batchers of one box. */
 interface Joined {
   readonly newKeys: (record: NewRecord) => Promise<Added>;
   readonly otherKeys: (record: NewRecord) => Promise<Added>;
 }
 
-/** Stores what is published. */
+/** Stores published messages. */
 export class OutboxWriter<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #outlet: Outlet;
   readonly #joinedIn: Readonly<Record<Box, Joined>>;
-  /** The transactions of this bus, and what is published in each. */
+  /** The transactions of this bus, and the messages published in each. */
   readonly transactions: JoinedTransactions<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
@@ -66,7 +69,8 @@ export class OutboxWriter<Tx> {
         maxRuns: MAX_INSERTS,
         now: () => settings.clock.now(),
       });
-    // A key that is not new may have to wait for whoever has it; the others do not wait with it.
+    // An insert with a given id may have to wait for another transaction with the same id, so it
+    // does not share a statement with new ids.
     const both = (box: Box): Joined => ({ newKeys: joined(box), otherKeys: joined(box) });
     this.#joinedIn = { outbox: both("outbox"), inbox: both("inbox") };
   }
@@ -90,7 +94,7 @@ export class OutboxWriter<Tx> {
     return receipt;
   }
 
-  /** Inserts what travels together, and tells others of it, once for all. */
+  /** Inserts a batch of records, and notifies other processes once. */
   async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
     const { store, clock } = this.#settings;
     const [first, second] = records;
@@ -135,7 +139,7 @@ export class OutboxWriter<Tx> {
       if (row.leaseUntilMs === null) free.add(row.group);
       else this.committed(row, box);
     });
-    // Said once for all: each word may cost a wake-up of other processes.
+    // Notify once per group: each notification may wake other processes.
     for (const group of groups) if (free.has(group)) this.#outlet.added(box, group, true);
     return receipts;
   }
@@ -145,7 +149,8 @@ export class OutboxWriter<Tx> {
     records: readonly NewRecord[],
     direct: Insertion,
   ): Promise<Receipt[]> {
-    // Nobody here hears of the commit. What this bus would not look for itself goes by its outbox.
+    // The bus does not see this commit. Messages that its loops would not find in the inbox go to
+    // the outbox.
     const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
     const insertion = isFound ? direct : inOutbox(this.#settings, records);
     const { box, groups } = insertion;
@@ -159,13 +164,16 @@ export class OutboxWriter<Tx> {
     return receipts;
   }
 
-  /** A record for the outbox that the caller adds in a transaction of its own. */
+  /**
+   * Prepares an outbox record that the caller adds in its own transaction: with a lease if this bus
+   * has capacity.
+   */
   bornLeased(record: NewRecord): NewRecord {
     const [born = record] = this.#bornLeased("outbox", [record]);
     return born;
   }
 
-  /** Is told that a record of this bus was committed. */
+  /** Called after a record that this bus added was committed. */
   committed(record: NewRecord, box: Box = "outbox"): void {
     this.#stored(record, box);
     const { leaseUntilMs, group } = record;
@@ -174,7 +182,10 @@ export class OutboxWriter<Tx> {
     }
   }
 
-  /** Sees to it that this bus works on a record, if it is for it; others were told. */
+  /**
+   * Passes a stored record to the loops of this bus, if it is theirs. Other processes were notified
+   * before.
+   */
   #stored(record: NewRecord, box: Box): void {
     this.#outlet.due(record.dueAtMs);
     if (record.leaseUntilMs !== null) {
@@ -183,13 +194,13 @@ export class OutboxWriter<Tx> {
     if (!this.#outlet.notifies(box, record.group)) this.#outlet.added(box, record.group, true);
   }
 
-  /** Runs a transaction of this bus; what is published in it can be worked on once it has committed. */
+  /** Runs a transaction of this bus. The messages published in it are sent after the commit. */
   transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
     const { store } = this.#settings;
     return this.transactions.run(store, work, this.#committedIn);
   }
 
-  /** What was published in a transaction of this bus has been committed. */
+  /** Reports and notifies the messages of a transaction that has committed. */
   readonly #committedIn = (staged: readonly Staged[]): void => {
     if (staged.length === 0) return;
     const groupsOf: Record<Box, Set<string>> = { outbox: new Set(), inbox: new Set() };
@@ -231,8 +242,8 @@ export class OutboxWriter<Tx> {
   }
 
   /**
-   * Records this bus will work on itself are stored with a lease, and need not be claimed from the
-   * database again. Those that are delayed, or find no room, are left for anyone to claim.
+   * Adds a lease to the records that this bus will work on itself, which saves a claim. Delayed
+   * records, and those beyond its capacity, are stored without one, for any worker to claim.
    */
   #bornLeased(box: Box, rows: readonly NewRecord[]): readonly NewRecord[] {
     const nowMs = this.#settings.clock.now();

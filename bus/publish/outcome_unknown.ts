@@ -8,8 +8,8 @@ import { AtlastError } from "../../core/errors.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 
 /**
- * A store did not answer whether it has stored messages. Publishing them again with the same ids is safe: what
- * is there already is answered as a duplicate.
+ * The store did not confirm whether it stored the messages. Publishing them again with the same ids
+ * is safe: messages that were stored are answered as duplicates.
  */
 export class OutcomeUnknown extends AtlastError {
   /** The name of the class, as in a stack trace. */
@@ -17,7 +17,7 @@ export class OutcomeUnknown extends AtlastError {
   /** The ids of the messages. */
   readonly ids: readonly string[];
 
-  /** Makes an error for messages, from what the store failed with. */
+  /** Creates the error for messages, with the store's error as its cause. */
   constructor(ids: readonly string[], cause: unknown) {
     const [id] = ids;
     super(
@@ -33,9 +33,10 @@ export class OutcomeUnknown extends AtlastError {
 }
 
 /**
- * Stores messages outside a transaction of the caller's.
+ * Runs a publish outside a transaction of the caller, and adds the ids to its `outcome_unknown`
+ * error.
  *
- * @throws {OutcomeUnknown} When the store did not answer; whatever else it throws passes through.
+ * @throws {OutcomeUnknown} When the store did not answer; other errors pass through.
  */
 export async function namingIds<Result>(
   ids: () => readonly string[],

@@ -42,7 +42,7 @@ export abstract class PublishCalls<Tx> {
     return this.#publishing(options, (joined) => this.publisher.publishRaw(message, joined));
   }
 
-  /** A publish counts as part of its transaction from the moment it is asked for. */
+  /** Adds a publish to its transaction when it is called, before it is stored. */
   #publishing<Options extends { readonly tx?: Tx | SqlClient }, Result>(
     options: Options,
     publish: (joined: Options) => Promise<Result>,

@@ -6,7 +6,7 @@
 import type { NewRecord } from "../../core/ports/record.ts";
 import type { Receipt } from "../api/publish_options.ts";
 
-/** What the publishes of one call have come to. */
+/** The records of one `publishMany` call. */
 export class PublishBatch {
   readonly #count: number;
   readonly #storeMany: (records: NewRecord[]) => Promise<Receipt[]>;
@@ -16,18 +16,19 @@ export class PublishBatch {
   #settle: (receipts: Promise<Receipt[]>) => void = () => {};
   #isClosed = false;
 
-  /** Gathers from `count` publishes; `storeMany` stores all of their records, or none. */
+  /** Collects records from `count` publishes; `storeMany` stores all of them, or none. */
   constructor(count: number, storeMany: (records: NewRecord[]) => Promise<Receipt[]>) {
     this.#count = count;
     this.#storeMany = storeMany;
     this.#stored = new Promise((resolve) => this.#settle = resolve);
-    // Those who wait hear of a failure themselves; a gathering nobody waits for must not report it again.
+    // Each publish rejects with a failure. This handler keeps the shared promise from reporting it
+    // as unhandled.
     this.#stored.catch(() => {});
   }
 
   /**
-   * Takes a record of the publish at `index`, and resolves once all are stored. What a middleware
-   * publishes beside the first is stored with them, or after them.
+   * Takes a record of the publish at `index`, and resolves when all are stored. Further records
+   * that a middleware publishes are stored with them, or after them.
    */
   async take(record: NewRecord, index: number): Promise<Receipt> {
     if (this.#isClosed) {
@@ -39,7 +40,7 @@ export class PublishBatch {
     return (await this.#stored)[position] as Receipt;
   }
 
-  /** Is told that the publish at `index` has a record, or ended without one. */
+  /** Called when the publish at `index` has a record, or ended without one. */
   end(index: number): void {
     this.#arrived.add(index);
     if (this.#arrived.size < this.#count || this.#isClosed) return;
@@ -47,7 +48,7 @@ export class PublishBatch {
     this.#settle(this.#storeAll());
   }
 
-  /** Is told that the publish at `index` failed. If it had no record yet, none is stored. */
+  /** Called when the publish at `index` failed. If it had no record yet, none is stored. */
   fail(index: number, error: unknown): void {
     if (!this.#arrived.has(index)) this.#settle(Promise.reject(error));
   }

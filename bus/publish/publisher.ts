@@ -1,5 +1,6 @@
 /**
- * Publishing: from a contract and a body to a stored record.
+ * Turns a contract and a body into a stored record. Every publish of a bus and its handlers passes
+ * through here.
  *
  * @module
  */
@@ -50,7 +51,7 @@ export class Publisher<Tx> {
     return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
   }
 
-  /** Publishes a message whose body is encoded already. */
+  /** Publishes a message whose body is already encoded. */
   publishRaw(message: RawMessage, { contract, ...options }: RawOptions<Tx>): Promise<Receipt> {
     const { name, body, ...own } = message;
     return this.#publish(
@@ -86,7 +87,7 @@ export class Publisher<Tx> {
     return await publish({ id, name, body, headers: headersOf(options) });
   }
 
-  /** Makes the record of a message, through all that wraps a publish, without storing it. */
+  /** Runs the publish middleware and returns the record of a message without storing it. */
   async compose(
     contract: Contract,
     body: unknown,
@@ -138,7 +139,7 @@ export class Publisher<Tx> {
     }));
   }
 
-  /** The record of an answer that the caller adds to the outbox in a transaction of its own. */
+  /** The record of an answer, which the caller adds to the outbox in its own transaction. */
   answer(message: Message): NewRecord {
     return this.#outboxWriter.bornLeased(withGroups(this.#settings, newRecord(message, {})));
   }
@@ -158,17 +159,20 @@ export class Publisher<Tx> {
     return this.#settings.store.hints?.joining?.(tx) ?? tx;
   }
 
-  /** Is told of a publish that was refused because its work had ended, and that nobody may wait for. */
+  /**
+   * Reports a publish that was refused because its transaction or handler had ended; its caller may
+   * not await it.
+   */
   refused(error: unknown): void {
     this.#settings.observe({ kind: "error", during: "publish", error });
   }
 
-  /** Is told that a record of the outbox was committed. */
+  /** Called after a record of the outbox was committed. */
   committed(record: NewRecord): void {
     this.#outboxWriter.committed(record);
   }
 
-  /** The records of many messages that nothing wraps, which goes faster without a promise for each. */
+  /** The records of many messages without middleware. It is faster without a promise for each. */
   async #records(
     contract: Contract,
     bodies: readonly unknown[],
@@ -188,7 +192,10 @@ export class Publisher<Tx> {
     return records;
   }
 
-  /** An id from elsewhere may be taken. So may one that passed a middleware, which may publish it twice. */
+  /**
+   * Whether ids are certainly new. A given id may exist already, and a middleware may publish one
+   * id twice.
+   */
   #makesKeys(given: unknown): boolean {
     return given === undefined && this.#settings.onPublish.length === 0;
   }

@@ -1,5 +1,5 @@
 /**
- * Makes the receipt of a publish from what the store answered.
+ * Builds the receipt of a publish from the results of the store.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { AddResult } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import { isSamePublish } from "../../core/message/same_message.ts";
 
-/** What publishers are given when every row was added. */
+/** The receipts when every row was added. */
 export function receiptsOfNew(rows: readonly NewRecord[], each: number): Receipt[] {
   const receipts: Receipt[] = [];
   for (let at = 0; at < rows.length; at += each) {
@@ -20,11 +20,11 @@ export function receiptsOfNew(rows: readonly NewRecord[], each: number): Receipt
 }
 
 /**
- * What its publisher is given for a message.
+ * The receipt of a message.
  *
- * @param results Of each row it was stored in.
- * @throws {AtlastError} `id_conflict` when another message has its id. It says nothing of that one, which
- * may be somebody else's.
+ * @param results The results of its rows.
+ * @throws {AtlastError} `id_conflict` when another message has its id. The error says nothing about
+ * that message, which may belong to another publisher.
  */
 export function receiptOf({ message }: NewRecord, results: readonly AddResult[]): Receipt {
   const { id } = message;
@@ -46,7 +46,7 @@ export function receiptOf({ message }: NewRecord, results: readonly AddResult[])
     : { id, duplicate: true, state: first.state, dueAtMs: first.dueAtMs };
 }
 
-/** The error for an id that another message has. */
+/** The error for an id that belongs to another message. */
 export function conflict(action: "publish" | "prepare", name: string, id: string): AtlastError {
   return new AtlastError(
     "id_conflict",
@@ -56,18 +56,22 @@ export function conflict(action: "publish" | "prepare", name: string, id: string
   );
 }
 
-/** Whether a record is a half message, whatever has become of it. */
+/** Whether a record is a half message, in any state. */
 export function isHalf({ state, details, message }: StoredRecord): boolean {
   return state === "prepared" || state === "in_doubt" || details?.isHalf === true ||
     message.headers[HEADER.participant] !== undefined;
 }
 
-/** Whether a message was published to be sent. What was cancelled, and a half message, may never be. */
+/**
+ * Whether a message will be or was sent. A cancelled message and a half message may never be sent.
+ */
 function isSent(record: StoredRecord): boolean {
   return record.state !== "cancelled" && !isHalf(record);
 }
 
-/** One message may be in several groups: what still waits in one of them is not done. */
+/**
+ * The rank of a state, to report the least advanced group of a message that several groups receive.
+ */
 function toGo({ state }: StoredRecord): number {
   return state === "scheduled" ? 2 : state === "failed" ? 1 : 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Adds received messages to the inbox, unless it has or remembers them.
+ * Adds received messages to the inbox, unless it has their record or remembers their id.
  *
  * @module
  */
@@ -18,11 +18,11 @@ import { conflictWith, ID_CONFLICT, type Rejection, resultOf } from "./delivery_
 import { contentDigest, keyDigest, principalDigest } from "../settings/digests.ts";
 import type { Settings } from "../settings/settings.ts";
 
-/** A record to add, and the message as it came. */
+/** A record to add, and the message as it arrived. */
 export interface Arrival {
   /** The record. */
   readonly record: NewRecord;
-  /** The message with what its sender says of its way. */
+  /** The message with the fields that its sender added, such as the time of its first attempt. */
   readonly message: Message;
 }
 
@@ -39,10 +39,11 @@ const FAILED_BEFORE: DeliveryResult = {
 };
 
 /**
- * Adds records to the inbox. The answer for each is null where it was added, else what its sender is answered:
- * a duplicate's outcome, a conflict of ids, or that nobody knows any more whether it was here.
+ * Adds records to the inbox. The result for each is null if it was added, otherwise the answer to
+ * its sender: the outcome of a duplicate, a conflict of ids, or `too_old_to_deduplicate`.
  *
- * Only what comes so late that its record may have been deleted takes more than one statement.
+ * This takes one statement, and more only for messages so late that their record may have been
+ * pruned.
  */
 export async function addToInbox<Tx>(
   settings: Settings<Tx>,
@@ -82,8 +83,9 @@ async function addAll<Tx>(
 }
 
 /**
- * Whether a message comes so late that its record may have been deleted since. Of one whose sender does not say
- * when it was first sent, that may be wherever the inbox remembers more than its records.
+ * Whether a message is so late that its record may have been pruned. If its sender does not say
+ * when it was first sent, this is true whenever the inbox remembers ids for longer than it keeps
+ * records.
  */
 function isLate<Tx>(
   { memory: { recordMs, rememberMs } }: Settings<Tx>,
@@ -95,7 +97,10 @@ function isLate<Tx>(
   return firstAttemptAtMs <= nowMs - Math.max(recordMs - CLOCK_MARGIN_MS, 0);
 }
 
-/** When a message says that it was first sent; undefined where it does not, or names a time that has yet to come. */
+/**
+ * When the message was first sent, according to its sender; undefined if that is missing or in the
+ * future.
+ */
 function firstAttemptOf({ firstAttemptAtMs }: Message, nowMs: number): number | undefined {
   const isPast = firstAttemptAtMs !== undefined && firstAttemptAtMs <= nowMs + CLOCK_MARGIN_MS;
   return isPast ? firstAttemptAtMs : undefined;
@@ -117,7 +122,10 @@ function answerTo({ record }: Arrival, result: AddResult): DeliveryResult | null
   return conflictWith(record, result.existing) ?? resultOf(result.existing);
 }
 
-/** `again` for one that failed and was deleted, and that its sender wants tried again from the start. */
+/**
+ * The answer to a late message; `again` if it failed and was pruned, and its sender asks for a
+ * retry from the start.
+ */
 async function answerToLate(
   arrival: Arrival,
   result: ReturnResult,
@@ -140,7 +148,10 @@ async function isSame(record: NewRecord, remembered: RememberedMessage): Promise
   return isRemembered({ content, principal }, remembered);
 }
 
-/** Whether an operator of one of our own services, or what delivers for them, wants a message taken anyway. */
+/**
+ * Whether an operator forced the message (see `Bus.retry`), and the sender is one of our own
+ * services or its push provider.
+ */
 function isForced({ isForced }: Message, { principal }: DeliverOptions): boolean {
   if (isForced !== true) return false;
   return principal === undefined || principal.kind === "service" ||

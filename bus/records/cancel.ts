@@ -10,9 +10,12 @@ import type { Settings } from "../settings/settings.ts";
 import { isHalf } from "../publish/receipt.ts";
 import { updateRecord } from "./update_record.ts";
 
-/** What this process holds to send. */
+/** The records that this process has claimed for sending. */
 interface ClaimedToSend {
-  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  /**
+   * Removes a record that was claimed under this epoch and not begun; returns undefined when there
+   * is none.
+   */
   takeBack(record: StoredRecord): StoredRecord | undefined;
 }
 
@@ -40,11 +43,12 @@ export async function cancel<Tx>(
       mustBeNoHalf(record);
       if (record.state === "cancelled") return { result: "cancelled" };
       if (record.state !== "scheduled" || mayHaveArrived(record)) return { result: "too_late" };
-      // Whoever else has claimed it may be sending it; a lease that ran out says that its worker may have.
+      // Another worker that has claimed it may be sending it; if the lease has expired, it may have
+      // been sent.
       const own = record.leaseUntilMs === null ? undefined : claimed.takeBack(record);
       if (record.leaseUntilMs !== null && own === undefined) return { result: "too_late" };
-      // If settling fails, it may have been withdrawn all the same, so that what was taken back must not be sent
-      // any more from here. If it was not, it is claimed again when its lease is over.
+      // If settling fails, the record may be cancelled all the same, so this process must not send
+      // it any more. If it is not cancelled, it is claimed again when its lease expires.
       return {
         record,
         event: { kind: "cancel" },
@@ -60,8 +64,9 @@ function mayHaveArrived({ crashes, details }: StoredRecord): boolean {
 }
 
 /**
- * Whether the operation of a half message took place is for its fence to say. Once it has, whoever asks again is told
- * by the record what became of it, so that one that was confirmed must not read as one that was not.
+ * Refuses half messages. Only the fence decides an undecided one; and the record of a confirmed one
+ * must not become `cancelled`, because a participant that asks again would take that for an aborted
+ * operation.
  */
 function mustBeNoHalf(record: StoredRecord): void {
   const { id, state } = record;

@@ -1,5 +1,6 @@
 /**
- * Decides what an event changes in a record.
+ * Applies a lifecycle event to a record, and reports the result. Everything that settles a record
+ * calls `decide` first.
  *
  * @module
  */
@@ -19,19 +20,20 @@ import type { Settings } from "../settings/settings.ts";
 export interface Decision {
   /** The record as it was claimed. */
   readonly record: StoredRecord;
-  /** What happened to it. */
+  /** The lifecycle event. */
   readonly event: LifecycleEvent;
-  /** What becomes of it. */
+  /** The change to the record. */
   readonly patch: Patch;
   /** What the handler returned, as JSON; null when it returned nothing. */
   readonly reply: string | null;
 }
 
 /**
- * Decides what an event makes of a record. Where many are decided at once, `nowMs` is the same for all:
- * stores write changes that are alike several times as fast.
+ * Decides what an event changes in a record. Pass one `nowMs` for records decided together: stores
+ * write equal changes several times as fast.
  *
- * @param startedAtMs When the attempt to send it began that has ended now, in Unix milliseconds; not given for none.
+ * @param startedAtMs When the send attempt that has now ended began, in Unix milliseconds; omitted
+ * when there was no attempt.
  */
 export function decide<Tx>(
   settings: Settings<Tx>,
@@ -49,7 +51,7 @@ export function decide<Tx>(
   return { record, event, patch: { ...patch, reason: redact(patch.reason) }, reply };
 }
 
-/** The settlement that carries out a decision, by whoever claimed the record. */
+/** The settlement that applies a decision under the claim of the record. */
 export function settlementOf({ record, patch, reply }: Decision): Settlement {
   return {
     key: { id: record.id, group: record.group },
@@ -62,17 +64,17 @@ export function settlementOf({ record, patch, reply }: Decision): Settlement {
   };
 }
 
-/** Tells the observer what became of a record; `applied` says whether its settlement was not stale. */
+/** Reports a decision to the observer; `applied` is false if its settlement was stale. */
 export function report(observe: Observer, decision: Decision, applied: boolean): void {
   const { event, record, patch } = decision;
-  // Said once: a message without a route is tried again every so often.
+  // Report it once, although a message without a route is tried again after each pause.
   const isOld = applied && event.kind === "unroutable" && patch.state === "scheduled" &&
     record.details?.unroutableSinceMs !== undefined;
   if (isOld) return;
   observe(applied ? eventOf(decision) : { kind: "stale", ...identityOf(record) });
 }
 
-/** Which message an event of the observer is about. */
+/** The fields of an observer event that identify the message. */
 export function identityOf(
   record: Pick<StoredRecord, "box" | "id" | "group" | "message">,
 ): { box: StoredRecord["box"]; id: string; name: string; group: string } {
@@ -84,7 +86,7 @@ function eventOf(decision: Decision): BusEvent {
   const { attempts } = patch;
   const reason = patch.reason ?? "";
   if (patch.state === "succeeded") {
-    // Written out: it is what becomes of most records, and copying would cost as much as the decision.
+    // Written out, because most records succeed and a copy would cost as much as the decision.
     const { box, id, message, group } = record;
     return { kind: "succeeded", box, id, name: message.name, group, attempts };
   }

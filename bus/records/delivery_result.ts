@@ -1,5 +1,6 @@
 /**
- * The result of a delivery whose id the inbox already has or remembers.
+ * The results of deliveries: for redelivered messages, conflicts of ids, and several groups
+ * together.
  *
  * @module
  */
@@ -12,22 +13,22 @@ import { isSameMessage } from "../../core/message/same_message.ts";
 /** A delivery that can never be taken. */
 export type Rejection = DeliveryResult & { readonly kind: "rejected" };
 
-/** The answer to a different message that has the id of one that is known. */
+/** The answer to a message whose id belongs to a different message. */
 export const ID_CONFLICT: Rejection = {
   kind: "rejected",
   code: "id_conflict",
   reason: failureText("id_conflict"),
 };
 
-/** What a record keeps of who delivered it. */
+/** The details of a new record: the principal that delivered it, if it has a name. */
 export function detailsOnArrival({ principal }: DeliverOptions): RecordDetails | null {
   const name = principal?.name ?? "";
   return name === "" ? null : { principal: name };
 }
 
 /**
- * The answer to a different message that has the id of one that is here; null for the same one again.
- * Publishers are told apart only where a verifier named a principal for both.
+ * The answer to a message whose id is stored already: a conflict if the stored message differs,
+ * null if it is the same. Publishers are compared only if a verifier named a principal for both.
  */
 export function conflictWith(
   { message, details }: Pick<NewRecord, "message" | "details">,
@@ -39,13 +40,13 @@ export function conflictWith(
   return ID_CONFLICT;
 }
 
-/** What a rejection means for whoever sends. */
+/** The send result that corresponds to a rejection. */
 export function failureOfRejection({ reason, code }: Rejection): SendResult {
   const failed = { kind: "failed", retryable: false, reason } as const;
   return code === undefined ? failed : { ...failed, code };
 }
 
-/** What a redelivery is answered by the record that is there. */
+/** The answer to a redelivery, according to the stored record. */
 export function resultOf(
   { state, reply, reason }: Pick<StoredRecord, "state" | "reply" | "reason">,
 ): DeliveryResult {
@@ -55,9 +56,9 @@ export function resultOf(
 }
 
 /**
- * What a message's groups together make of its delivery: the answer that leaves most to do wins. A message
- * that one group rejects is answered so, even where another group still works on it, unless whoever delivers
- * comes again for that: then it is answered so in the end.
+ * Combines the results of all groups of a message into one: `accepted` before `failed` before
+ * `handled`. A rejection by one group wins over the others. If the sender redelivers for a group
+ * that is still at work, that group is answered first, and the rejection with the last delivery.
  *
  * @param redelivers See `DeliverOptions.redelivers`.
  */
@@ -72,14 +73,16 @@ export function combined(
   const order = ["accepted", "failed", "handled"] as const;
   for (const kind of order) {
     const found = results.filter((result) => result.kind === kind).reduce(sooner, undefined);
-    // With several groups there is no one reply.
+    // Several groups have no single reply.
     if (found?.kind === "handled") return results.length === 1 ? found : { ...found, reply: null };
     if (found !== undefined) return found;
   }
   return { kind: "no_subscriber" };
 }
 
-/** Of two results of a kind the first one; of two that wait the one that is due first. */
+/**
+ * The first of two results of the same kind; of two that are accepted, the one that is due first.
+ */
 function sooner(first: DeliveryResult | undefined, second: DeliveryResult): DeliveryResult {
   if (first?.kind !== "accepted" || second.kind !== "accepted") return first ?? second;
   return (second.retryAfterMs ?? Infinity) < (first.retryAfterMs ?? Infinity) ? second : first;

@@ -1,5 +1,6 @@
 /**
- * Renews the leases of what is being worked on, so that slow work is not taken for a dead worker.
+ * Renews the leases of claimed records while this bus works on them. Without renewal, other workers
+ * would claim the records of slow work.
  *
  * @module
  */
@@ -10,18 +11,18 @@ import type { Clock } from "../../core/ports/platform.ts";
 import type { Observer } from "../api/observer.ts";
 
 /**
- * How long a message rests whose lease ran out before its work began, in milliseconds: a clock that is wrong must not
- * keep this bus busy.
+ * The delay of a message whose lease expired before its work began, in milliseconds. It keeps a bus
+ * with a wrong clock from claiming the message in a loop.
  */
 export const LOST_LEASE_PAUSE_MS = 1_000;
 
-/** Leases that are renewed until they are released. */
+/** A handle on leases that are being renewed. */
 interface RenewedLeases {
-  /** Renews them no more. */
+  /** Ends the renewal. */
   release(): void;
 }
 
-/** What both clocks say. */
+/** A reading of both clocks. */
 interface Now {
   /** Unix time in milliseconds. */
   readonly nowMs: number;
@@ -29,16 +30,16 @@ interface Now {
   readonly monotonicMs: number;
 }
 
-/** Until when a claim holds, by both clocks. */
+/** When a claim ends, by both clocks. */
 interface Term {
   readonly untilMs: number;
   readonly monotonicUntilMs: number;
 }
 
-/** A claim that another worker has taken over. */
+/** The end of a claim that another worker has taken over. */
 const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
 
-/** How many leases long the end of a claim by the monotonic clock is known. */
+/** For how many lease durations a claim's end on the monotonic clock is kept. */
 const KNOWN_LEASES = 2;
 
 interface RenewedLease {
@@ -56,13 +57,16 @@ export class LeaseRenewal {
   readonly #leases = new Set<RenewedLease>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   /**
-   * When claims end by the monotonic clock, by when they end in Unix time: records that were claimed together
-   * have one entry, and an entry for each would be a good part of what sending a message costs.
+   * When claims end on the monotonic clock, keyed by their end in Unix time. Records claimed
+   * together share one entry; an entry for each record would add noticeably to the cost of sending.
    */
   readonly #terms = new Map<number, number>();
-  /** Those of records whose leases were renewed. */
+  /** The ends of renewed claims. */
   readonly #renewed = new WeakMap<StoredRecord, Term>();
-  /** Held records whose settlement was begun: that their claim is over soon is no loss. */
+  /**
+   * Records whose settlement has begun. Their claim ends with it, so a failed renewal is no lost
+   * lease.
+   */
   readonly #ending = new Set<StoredRecord>();
   #cancel: (() => void) | null = null;
 
@@ -79,7 +83,7 @@ export class LeaseRenewal {
     return { nowMs, monotonicMs: this.#clock.monotonic?.() ?? nowMs };
   }
 
-  /** The times of a claim that is about to be asked for: it holds from now on. */
+  /** The times of a new claim, which starts now. */
   claiming(): { readonly nowMs: number; readonly leaseUntilMs: number } {
     const now = this.now();
     const leaseUntilMs = now.nowMs + this.#leaseMs;
@@ -87,16 +91,17 @@ export class LeaseRenewal {
     return { nowMs: now.nowMs, leaseUntilMs };
   }
 
-  /** Remembers until when the lease holds of a record that was stored with one. */
+  /** Notes the lease of a record that was stored with one. */
   born({ leaseUntilMs }: StoredRecord): void {
     if (leaseUntilMs !== null) this.#note(leaseUntilMs, this.now());
   }
 
   /**
-   * Whether the lease of a claimed record still holds, by the clocks of this process. A process that was paused
-   * for longer than a lease must not go on with what another may have claimed meanwhile.
+   * Whether the lease of a claimed record is still valid by the clocks of this process. A process
+   * that was paused for longer than a lease must not continue with records that another may have
+   * claimed meanwhile.
    *
-   * @param now What the clocks say, where many records are asked about at once.
+   * @param now A reading of the clocks, to share when many records are checked.
    */
   isLeased(record: StoredRecord, now: Now = this.now()): boolean {
     const { nowMs, monotonicMs } = now;
@@ -106,17 +111,20 @@ export class LeaseRenewal {
     return nowMs < term.untilMs && monotonicMs < term.monotonicUntilMs;
   }
 
-  /** Is told that the settlement of a held record begins, which ends its claim. */
+  /** Notes that the settlement of a record begins, which ends its claim. */
   ending(record: StoredRecord): void {
     this.#ending.add(record);
   }
 
-  /** Also keeps the leases of what waits behind the held records of this side. */
+  /** Also renews the leases of claimed records that wait for their turn in this box. */
   keepWaiting(box: Box, records: () => readonly StoredRecord[]): void {
     this.#waiting.push({ box, records });
   }
 
-  /** Keeps the leases of `records`; `lost` is called when one of them was taken over. */
+  /**
+   * Renews the leases of `records` until released; calls `lost` when another worker has claimed one
+   * of them.
+   */
   renewUntilReleased(
     box: Box,
     records: readonly StoredRecord[],
@@ -137,7 +145,7 @@ export class LeaseRenewal {
     };
   }
 
-  /** Two renewals may be lost before a lease is. */
+  /** Renews at a third of the lease, so that two renewals may fail before a lease expires. */
   #arm(): void {
     this.#cancel ??= this.#clock.after(this.#leaseMs / 3, () => {
       this.#cancel = null;
@@ -157,7 +165,7 @@ export class LeaseRenewal {
       if (monotonicUntilMs > monotonicMs - KNOWN_LEASES * this.#leaseMs) break;
       this.#terms.delete(untilMs);
     }
-    // As stores keep it: in whole milliseconds.
+    // Stores keep whole milliseconds.
     const key = Math.ceil(leaseUntilMs);
     if (!this.#terms.has(key)) this.#terms.set(key, monotonicMs + (leaseUntilMs - nowMs));
   }
@@ -176,7 +184,7 @@ export class LeaseRenewal {
       const term = { untilMs, monotonicUntilMs: monotonicMs + this.#leaseMs };
       const lost = new Set<StoredRecord>();
       all.forEach((record, i) => {
-        // Settled by this very bus while the renewal was under way.
+        // This bus settled the record while the renewal was in flight.
         if (this.#ending.has(record) && renewed[i] !== true) return;
         this.#renewed.set(record, renewed[i] === true ? term : OVER);
         if (renewed[i] === false) lost.add(record);

@@ -7,7 +7,7 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 
-/** A record for a message, scheduled and free to be claimed. */
+/** A new record for a message: scheduled, without a claim. */
 export function newRecord(
   message: Message,
   {
@@ -37,7 +37,7 @@ export function newRecord(
   };
 }
 
-/** A record as the store now has it, known without asking because this bus just added it with a lease. */
+/** The stored form of a record that this bus has just added, without reading it from the store. */
 export function storedFromBirth(record: NewRecord, box: Box, nowMs: number): StoredRecord {
   return {
     box,

@@ -10,11 +10,12 @@ import type { Settings } from "../settings/settings.ts";
 import { updateRecord } from "./update_record.ts";
 
 /**
- * Has a failed message tried again from the start.
+ * Schedules a failed message again from its first attempt; see `Bus.retry`.
  *
- * @param force Whether receivers are to take it although they may have forgotten it; of the outbox alone.
- * @throws {AtlastError} `not_found`; `wrong_state` for one that is not failed; `invalid_option` for a message of the
- * inbox that is to be forced.
+ * @param force Whether receivers must take it although they may have pruned its id; only in the
+ * outbox.
+ * @throws {AtlastError} `not_found`; `wrong_state` if it is not failed; `invalid_option` for
+ * `force` in the inbox.
  */
 export async function retry<Tx>(
   settings: Settings<Tx>,

@@ -13,34 +13,42 @@ import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";
 import type { StepSettler } from "./settle_step.ts";
 
-/** A failure callback as it is to be added. */
+/** The rows in which a failure callback is added. */
 export type CallbackRows = Pick<SettleStep, "box" | "records">;
 
-/** What settling works with. */
+/** What a settler needs. */
 interface DecisionSettlerParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly box: Box;
   readonly leases: LeaseRenewal;
   readonly settler: StepSettler<Tx>;
-  /** Writes settlements that nothing goes with. */
+  /** Writes settlements without a failure callback. */
   readonly settle: (settlements: readonly Settlement[]) => Promise<readonly boolean[]>;
-  /** Where a failure callback is added. */
+  /** Returns the rows in which a failure callback is added. */
   readonly callbackRows: (callback: Message) => CallbackRows;
-  /** Is told of a failure callback that was added, to have it worked on. */
+  /** Called after a failure callback was added, so that it is sent. */
   readonly added: (rows: CallbackRows, results: readonly AddResult[]) => void;
 }
 
 /** How decisions are settled. */
 interface SettleOptions {
-  /** Who settles: the holder of the claim if not given. */
+  /**
+   * Who settles.
+   *
+   * @default "holder"
+   */
   readonly guard?: SettlementGuard;
-  /** Whether the leases of the records are held, which their settlement ends; those of the holder, if not given. */
+  /**
+   * Whether this process renews the leases of the records; the settlement ends them.
+   *
+   * @default true for the guard "holder"
+   */
   readonly hasLeases?: boolean;
-  /** Whether publishers know of the failures already, so that no failure callback is sent. */
+  /** Whether publishers were notified already, so that no failure callback is sent. */
   readonly isPublisherNotified?: boolean;
 }
 
-/** Settles what was decided on the records of one side. */
+/** Settles decisions on the records of one box. */
 export class DecisionSettler<Tx> {
   readonly #parts: DecisionSettlerParts<Tx>;
 
@@ -48,7 +56,7 @@ export class DecisionSettler<Tx> {
     this.#parts = parts;
   }
 
-  /** Settles decisions and gives back those that applied. */
+  /** Settles decisions and returns those that applied. */
   async settle(
     decisions: readonly Decision[],
     { guard = "holder", hasLeases = guard === "holder", isPublisherNotified = false }:
@@ -75,7 +83,7 @@ export class DecisionSettler<Tx> {
     ]);
     const applied: Decision[] = [];
     const note = (decision: Decision, given: boolean | undefined) => {
-      // A store may give anything.
+      // A store may return a value that is not a boolean.
       const hasApplied = given === true;
       report(settings.observe, decision, hasApplied);
       if (hasApplied) applied.push(decision);
@@ -85,7 +93,7 @@ export class DecisionSettler<Tx> {
     return applied;
   }
 
-  /** The failure and its callback are one step: the publisher always learns. */
+  /** Writes the failure and its callback in one step, so that the publisher is always notified. */
   async #settleWith(settlement: Settlement, callback: Message): Promise<boolean> {
     const { settings, settler, callbackRows, added } = this.#parts;
     const rows = callbackRows(callback);
@@ -97,12 +105,15 @@ export class DecisionSettler<Tx> {
   }
 }
 
-/** Settles one decision that no callback goes with; false when it was stale. */
+/** Settles one decision that has no callback; false when it was stale. */
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
   { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
-    /** False where a stale one is decided again, so that there is nothing to tell yet. */
+    /**
+     * False when the caller decides again after a stale settlement, so that nothing is reported
+     * yet.
+     */
     readonly reportsStale?: boolean;
   } = {},
 ): Promise<boolean> {

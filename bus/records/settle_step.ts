@@ -9,15 +9,17 @@ import type { AddResult, Settlement, SettleStep, Store } from "../../core/ports/
 import type { Clock } from "../../core/ports/platform.ts";
 import { batcher } from "../async/batcher.ts";
 
-/** What became of the records of a step; null when its settlement was stale, and nothing was added. */
+/**
+ * The results of adding a step's records; null when its settlement was stale and nothing was added.
+ */
 export type StepEnd = readonly AddResult[] | null;
 
-/** Steps that travel together at the most. */
+/** The most steps in one statement. */
 const MAX_JOINED = 100;
-/** Requests under way at once: steps that come meanwhile share the next one, which costs no more than one. */
+/** How many requests are in flight at once. Steps that come meanwhile share the next request. */
 const MAX_REQUESTS = 2;
 
-/** Takes steps on one side of a store. */
+/** Writes steps to one box of a store. */
 export class StepSettler<Tx> {
   readonly #store: Store<Tx>;
   readonly #box: Box;
@@ -45,7 +47,10 @@ export class StepSettler<Tx> {
       });
   }
 
-  /** Settles by itself, in a statement shared with others that come meanwhile; gives whether each applied. */
+  /**
+   * Settles outside a transaction. Concurrent calls share a statement. Returns whether each
+   * settlement applied.
+   */
   async all(settlements: readonly Settlement[]): Promise<boolean[]> {
     return await Promise.all(
       settlements.map(async (settlement) =>
@@ -54,7 +59,10 @@ export class StepSettler<Tx> {
     );
   }
 
-  /** Takes a step by itself; one that only settles shares a statement with others that come meanwhile. */
+  /**
+   * Writes a step on its own, in a transaction or one call of the store. A step without records
+   * shares a statement with concurrent calls.
+   */
   async alone(step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);
     if (step.records.length === 0) return await this.#joined(step.settlement) ? [] : null;
@@ -66,9 +74,10 @@ export class StepSettler<Tx> {
   }
 
   /**
-   * Takes a step as the last of a transaction, which the caller takes back when the answer is null.
+   * Writes a step as the last of a transaction. The caller rolls back when the result is null.
    *
-   * @throws {AtlastError} `lease_lost`, here or where the transaction ends, for a store that does so.
+   * @throws {AtlastError} `lease_lost`, here or at the end of the transaction, from a store with
+   * that capability.
    */
   async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);

@@ -12,30 +12,37 @@ import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, type Decision } from "./decision.ts";
 import { settleDecision } from "./settle_decisions.ts";
 
-/** More often than others can be faster in a row. A store that never applies a change must not keep us busy. */
+/**
+ * The most looks at a record. Other writers cannot be faster this often in a row; a store that
+ * never applies a change must not cause an endless loop.
+ */
 const MAX_LOOKS = 100;
 
 /** A change of a record. */
 interface Change<Result> {
   /** The record as it was found. */
   readonly record: StoredRecord;
-  /** What happens to it. */
+  /** The lifecycle event to apply. */
   readonly event: LifecycleEvent;
   /** Who changes it: see {@linkcode SettlementGuard}. */
   readonly guard: SettlementGuard;
-  /** Settles and reports the decision, where more goes with it; gives whether it applied. */
+  /**
+   * Settles and reports the decision, if more must be written with it; returns whether it applied.
+   */
   readonly settle?: (decision: Decision) => Promise<boolean>;
-  /** The answer once it was changed. */
+  /** Returns the result after the change. */
   readonly done: (changed: StoredRecord) => Result;
 }
 
-/** Which record is looked for, and what is done with it. */
+/** Which record to change, and how. */
 interface Update<Result> {
-  /** What is done, for the error: `cancel message "order-7"`. */
+  /** The action, for the error text: `cancel message "order-7"`. */
   readonly what: string;
   readonly box: Box;
   readonly key: RecordKey;
-  /** Chooses what to do with what was found: a change, an answer without one, or undefined to look again. */
+  /**
+   * Decides by the record found: a change, a result without a change, or undefined to look again.
+   */
   readonly choose: (
     found: StoredRecord | null,
   ) => UpdateChoice<Result> | Promise<UpdateChoice<Result>>;
@@ -44,7 +51,7 @@ interface Update<Result> {
 type UpdateChoice<Result> = Change<Result> | { readonly result: Result } | undefined;
 
 /**
- * Looks for a record and changes it, until that is done.
+ * Finds a record and changes it, until the change applies.
  *
  * @throws What `choose` throws; {@linkcode AtlastError} `timeout` when no change was applied in
  * {@linkcode MAX_LOOKS} looks.

@@ -1,6 +1,6 @@
 /**
- * Checks what stores, transports and participants return, where an invalid value would keep a bus busy or make
- * it confuse messages.
+ * Checks return values of stores, transports and participants where an invalid value would make a
+ * bus loop or mix up messages.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import type { PullResult } from "../../core/ports/pull.ts";
 
 /**
- * What a transport gave for the message at `index`, in an object of our own; undefined for what is no result, or
- * cannot be read. What is wrong with one result must not keep the other messages of the batch unsettled.
+ * The send result of the message at `index`, copied; undefined if it is missing, invalid or cannot
+ * be read. Never throws, so that one invalid result does not affect the other messages of the
+ * batch.
  *
- * @param results What it gave for all of them.
+ * @param results What the transport returned for the whole batch.
  */
 export function sendResultAt(results: unknown, index: number): SendResult | undefined {
   try {
@@ -40,7 +41,7 @@ function readSendResult(result: unknown): SendResult | undefined {
   };
   if (kind === "stopping") return { kind, ...said };
   const known = readFailureCode(code);
-  // Only what says so is final.
+  // A failure is final only if the transport says so.
   const failed = { kind, ...said, retryable: retryable !== false } as const;
   return known === undefined ? failed : { ...failed, code: known };
 }
@@ -48,7 +49,8 @@ function readSendResult(result: unknown): SendResult | undefined {
 /**
  * Whether a transport has a route.
  *
- * @throws {TypeError} For what is neither true nor false, such as the promise of an asynchronous function.
+ * @throws {TypeError} If `routes` returned no boolean, for instance the promise of an async
+ * function.
  */
 export function hasRoute(
   transport: Pick<Transport, "routes">,
@@ -58,33 +60,34 @@ export function hasRoute(
   const isRouted: unknown = transport.routes(name, headers);
   if (typeof isRouted === "boolean") return isRouted;
   ignoreRejection(isRouted);
-  throw new TypeError("Cannot use what routes gave: want true or false");
+  throw new TypeError("Cannot use the result of routes: want true or false");
 }
 
 /**
- * How many records a store says that it deleted.
+ * Checks the number of records that a store reports as deleted.
  *
- * @throws {TypeError} For what is no count: a loop that goes on until there are few would go on for ever.
+ * @throws {TypeError} If it is not a count: the pruning loop, which ends with a small batch, would
+ * not end.
  */
 export function deletedCount(count: number): number {
   if (Number.isSafeInteger(count) && count >= 0) return count;
-  throw new TypeError("Cannot use what prune gave: want how many records it deleted");
+  throw new TypeError("Cannot use the result of prune: want the number of records deleted");
 }
 
 /**
- * When a store says that something is due.
+ * Checks a due time that a store returned.
  *
- * @throws {TypeError} For what is no time. A loop that slept until then would not sleep at all.
+ * @throws {TypeError} If it is not a time: a loop would not sleep at all.
  */
 export function dueTime(dueAtMs: number | null): number | null {
   if (dueAtMs === null || (typeof dueAtMs === "number" && !Number.isNaN(dueAtMs))) return dueAtMs;
-  throw new TypeError("Cannot use what nextDueAt gave: want Unix milliseconds, or null");
+  throw new TypeError("Cannot use the result of nextDueAt: want Unix milliseconds, or null");
 }
 
 /**
- * What came of a pull.
+ * Checks the result of a pull.
  *
- * @throws {TypeError} For what is no result of one.
+ * @throws {TypeError} If it is not a pull result.
  */
 export function pullResult(result: PullResult): PullResult {
   if (typeof result === "object" && result !== null) {
@@ -93,7 +96,7 @@ export function pullResult(result: PullResult): PullResult {
     const isTime = nextAtMs === null || (typeof nextAtMs === "number" && !Number.isNaN(nextAtMs));
     if (isCount && isTime && typeof more === "boolean") return result;
   }
-  throw new TypeError("Cannot use what pull gave: want { received, more, nextAtMs }");
+  throw new TypeError("Cannot use the result of pull: want { received, more, nextAtMs }");
 }
 
 const ANSWERS: ReadonlySet<unknown> = new Set<CheckAnswer>([
@@ -103,7 +106,7 @@ const ANSWERS: ReadonlySet<unknown> = new Set<CheckAnswer>([
   "unreachable",
 ]);
 
-/** What a participant says became of an operation; `unknown` for what is no answer. */
+/** Checks the answer of a participant to a check-back; an invalid one counts as `unknown`. */
 export function checkAnswer(answer: CheckAnswer, report: (error: unknown) => void): CheckAnswer {
   if (ANSWERS.has(answer)) return answer;
   report(

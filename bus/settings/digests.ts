@@ -8,11 +8,11 @@ import type { MemoryEntry } from "../../core/ports/inbox_memory.ts";
 import { isJson, type Message, type MessageBody } from "../../core/message/message.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 
-/** How many bytes of a digest are kept of what tells messages apart, and of who delivered one. */
+/** How many bytes are kept of the digest of a message, and of the digest of its principal. */
 const MESSAGE_BYTES = 16;
 const PRINCIPAL_BYTES = 4;
 
-/** What pruning keeps of records, in their order. */
+/** The memory entries that pruning keeps of records, in the same order. */
 export function entriesOf(records: readonly StoredRecord[]): Promise<MemoryEntry[]> {
   return Promise.all(records.map(async (record): Promise<MemoryEntry> => {
     const [key, content, principal] = await Promise.all([
@@ -24,14 +24,18 @@ export function entriesOf(records: readonly StoredRecord[]): Promise<MemoryEntry
   }));
 }
 
-/** The digest of a message's id and group. A group has no line break in it. */
+/**
+ * The digest of a message's id and group. A line break separates them, because a group contains
+ * none.
+ */
 export function keyDigest({ id, group }: RecordKey): Promise<string> {
   return digest(utf8(`${group}\n${id}`), MESSAGE_BYTES);
 }
 
 /**
- * The digest of a message's name and body, as the body was before any encoding: text is its UTF-8, and JSON its
- * canonical text, so that the same message has the same digest however it was written. A name has no line break.
+ * The digest of a message's name and body. Text is taken as UTF-8 and JSON as its canonical text,
+ * so that the same message has the same digest in any encoding. A line break separates name and
+ * body, because a name contains none.
  */
 export function contentDigest(
   { name, contentType, body }: Pick<Message, "name" | "contentType" | "body">,
@@ -46,7 +50,7 @@ export function contentDigest(
   return digest(input, MESSAGE_BYTES);
 }
 
-/** The digest of who delivered a message; null where nobody is named. */
+/** The digest of the principal that delivered a message; null if it has no name. */
 export async function principalDigest(name: string | undefined): Promise<string | null> {
   return name === undefined ? null : await digest(utf8(name), PRINCIPAL_BYTES);
 }

@@ -1,6 +1,6 @@
 /**
- * Guards a clock and a random source that the user provides. If one throws or returns nonsense, the platform's
- * own is used and the observer gets an error.
+ * Guards the clock and the random source that the user provides. If one throws or returns an
+ * invalid value, the platform's is used and the observer gets an error.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { ignoreRejection } from "../../core/user_code/guard.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { SYSTEM_CLOCK } from "./system_clock.ts";
 
-/** Learns of what is wrong; once, until it is right again. */
+/** Called with the first error of a series; again only after a valid reading. */
 type Report = (error: unknown) => void;
 
-/** The clock of the options, or the platform's own. */
+/** The clock of the options, guarded, or the platform's. */
 export function guardedClock(clock: Clock | undefined, report: Report): Clock {
   return clock === undefined ? SYSTEM_CLOCK : new GuardedClock(clock, report);
 }
 
-/** The source of chance of the options, or the platform's own. */
+/** The random source of the options, guarded, or the platform's. */
 export function guardedRandom(random: (() => number) | undefined, report: Report): () => number {
   if (random === undefined) return Math.random;
   let isBroken = false;
@@ -28,7 +28,7 @@ export function guardedRandom(random: (() => number) | undefined, report: Report
         return value;
       }
       ignoreRejection(value);
-      throw new TypeError("Cannot use what random gave: want a number from 0 to 1, without 1");
+      throw new TypeError("Cannot use the result of random: want a number from 0 to 1, without 1");
     } catch (error) {
       if (!isBroken) report(error);
       isBroken = true;
@@ -37,7 +37,7 @@ export function guardedRandom(random: (() => number) | undefined, report: Report
   };
 }
 
-/** Later than any reading of another clock, so that no lease holds that was timed by that one. */
+/** Later than any reading of another clock, so that leases timed by that clock count as expired. */
 const STAND_IN_START_MS = 1e15;
 
 function standIn(): number {
@@ -63,7 +63,7 @@ class GuardedClock implements Clock {
         return nowMs as number;
       }
       ignoreRejection(nowMs);
-      throw new TypeError("Cannot use what clock.now gave: want Unix milliseconds");
+      throw new TypeError("Cannot use the result of clock.now: want Unix milliseconds");
     } catch (error) {
       this.#reportOnce(error);
       return SYSTEM_CLOCK.now();
@@ -73,16 +73,16 @@ class GuardedClock implements Clock {
   monotonic(): number {
     if (this.#hasStandIn) return standIn();
     try {
-      // As for a clock that has none.
+      // A clock without `monotonic` uses `now`.
       const readMs: unknown = this.#clock.monotonic === undefined
         ? this.#clock.now()
         : this.#clock.monotonic();
       if (Number.isFinite(readMs)) return readMs as number;
       ignoreRejection(readMs);
-      throw new TypeError("Cannot use what clock.monotonic gave: want milliseconds");
+      throw new TypeError("Cannot use the result of clock.monotonic: want milliseconds");
     } catch (error) {
       this.#reportOnce(error);
-      // For good: readings of two clocks must not be compared once the first one is right again.
+      // Permanent: readings of two clocks must not be compared, even if the first works again.
       this.#hasStandIn = true;
       return standIn();
     }
@@ -93,10 +93,10 @@ class GuardedClock implements Clock {
       const cancel: unknown = this.#clock.after(delayMs, wake);
       if (typeof cancel === "function") return () => this.#cancel(cancel as () => void);
       ignoreRejection(cancel);
-      throw new TypeError("Cannot use what clock.after gave: want a function that cancels it");
+      throw new TypeError("Cannot use the result of clock.after: want a function that cancels it");
     } catch (error) {
       this.#reportOnce(error);
-      // It may wake twice, which does no harm.
+      // The callback may run twice, which is harmless.
       return SYSTEM_CLOCK.after(delayMs, wake);
     }
   }

@@ -17,10 +17,10 @@ import {
 import type { Message } from "../../core/message/message.ts";
 import { toBase64 } from "../../core/wire/wire.ts";
 
-/** Random bytes are fetched for this many ids at once: a call for each is a fifth of a publish. */
+/** For how many ids random bytes are fetched at once. One call per id cost a fifth of a publish. */
 const IDS_PER_FETCH = 256;
 
-/** Makes ids that ascend within this bus. */
+/** Creates a function that makes ascending ids within this bus. */
 export function idSource(): (nowMs: number) => string {
   const pool = new Uint8Array(IDS_PER_FETCH * UUID_V7_RANDOM_BYTES);
   let used = pool.length;
@@ -38,8 +38,8 @@ export function idSource(): (nowMs: number) => string {
 }
 
 /**
- * The id of an answer: always the same for the same origin, so that a handler that runs again cannot publish its
- * answer twice.
+ * The id of a reply or failure callback. It is the same each time for the same origin, so that a
+ * handler that runs again cannot publish its answer twice.
  */
 export async function answerId(origin: AnswerOrigin): Promise<string> {
   const source = new TextEncoder().encode(answerIdSource(origin));

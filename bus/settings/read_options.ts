@@ -21,9 +21,9 @@ import { retentionOf } from "./retention.ts";
 import { count, positive, type Settings } from "./settings.ts";
 
 /**
- * Checks options and fills in what was not given.
+ * Checks options and fills in the defaults.
  *
- * @throws {AtlastError} `invalid_option` that names the option.
+ * @throws {AtlastError} `invalid_option`, which names the option.
  */
 export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>): Settings<Tx> {
   const retry = options.retry ?? DEFAULT_RETRY;

@@ -7,13 +7,13 @@ import { AtlastError } from "../../core/errors.ts";
 import { isInstance, propertyOf, textOfThrown } from "../../core/user_code/thrown.ts";
 import type { Observer } from "../api/observer.ts";
 
-/** Takes out of a text what must not be kept. Never throws. */
+/** Removes secrets from a text. Never throws. */
 export type Redact = (text: string) => string;
 
-/** What stands for a text that could not be redacted. */
-const WITHHELD = "Withheld: the redact option did not give a text";
+/** Replaces a text that could not be redacted. */
+const WITHHELD = "Withheld: the redact option did not return a text";
 
-/** A user's function that cannot harm the bus: what it fails on is withheld as a whole. */
+/** Wraps the user's function: a text on which it fails is withheld as a whole. */
 export function redacting(redact: (text: string) => string): Redact {
   return (text) => {
     try {
@@ -25,7 +25,10 @@ export function redacting(redact: (text: string) => string): Redact {
   };
 }
 
-/** An observer that is given errors in redacted form. Reasons are redacted before they are stored. */
+/**
+ * Wraps an observer so that errors reach it redacted. Reasons are redacted earlier, before they are
+ * stored.
+ */
 export function redacted(observe: Observer, redact: Redact | null): Observer {
   if (redact === null) return observe;
   return (event) => {
@@ -34,7 +37,7 @@ export function redacted(observe: Observer, redact: Redact | null): Observer {
   };
 }
 
-/** The same error with its message and stack redacted, and without what else it carries. */
+/** A copy of the error with redacted message and stack, and without its other properties. */
 function redactedError(error: unknown, redact: Redact): unknown {
   try {
     const { name, message } = textOfThrown(error);
@@ -50,7 +53,7 @@ function redactedError(error: unknown, redact: Redact): unknown {
     });
     return copy;
   } catch {
-    // An error whose own properties throw.
+    // A property of the error threw.
     return new Error(WITHHELD);
   }
 }

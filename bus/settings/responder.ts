@@ -16,15 +16,15 @@ export function checkService(service: string): void {
   checkText("the name of a service", service, IDENTIFIER);
 }
 
-/** The name under which a bus answers. */
+/** Provides the name under which a bus sends replies and failure callbacks. */
 export class Responder {
   readonly #store: Pick<Store, "serviceId">;
   #name: string | null;
 
   /**
-   * Makes a responder.
+   * Creates a responder.
    *
-   * @param service The name; the random id that the store keeps if not given.
+   * @param service The name; undefined for the random id that the store keeps.
    * @throws {AtlastError} `invalid_option`.
    */
   constructor(service: string | undefined, store: Pick<Store, "serviceId">) {
@@ -33,14 +33,14 @@ export class Responder {
     this.#store = store;
   }
 
-  /** Whether the name is known without asking the store. */
+  /** Whether the name is known without a call to the store. */
   get isKnown(): boolean {
     return this.#name !== null;
   }
 
   /**
-   * The name. Asks the store once; ask before a transaction begins, because a store with a single connection would
-   * wait for itself.
+   * The name. Reads it from the store once. Call it before a transaction begins: on a store with a
+   * single connection, a read within the transaction would deadlock.
    */
   async name(): Promise<string> {
     return this.#name ??= await this.#store.serviceId();

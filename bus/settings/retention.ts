@@ -1,5 +1,5 @@
 /**
- * How long records are kept, and how long the inbox remembers beyond them.
+ * How long records are kept, and how long the inbox remembers ids beyond that.
  *
  * @module
  */
@@ -13,33 +13,33 @@ import { entriesOf } from "./digests.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** The longest that is remembered by default beyond a day: a schedule that never ends would have no end. */
+/** The longest retry schedule that the default of `dedupMs` covers: a schedule may be endless. */
 const MAX_DEFAULT_SCHEDULE_MS = 90 * DAY_MS;
 
 /**
- * A memory that is longer than the records' by this share at most is not worth a second place: the records
- * are kept longer instead.
+ * If the inbox must remember ids for at most this share longer than it keeps records, records are
+ * kept longer instead, and there are no separate memory entries.
  */
 const SMALL_SHARE = 0.1;
 
-/** How far the inbox knows messages, in milliseconds; Infinity for ever. */
+/** How long the inbox knows messages, in milliseconds; Infinity for ever. */
 export interface InboxMemory {
-  /** For how long from its arrival on the record of every message is there. */
+  /** For how long after its arrival every message has a record. */
   readonly recordMs: number;
-  /** For how long from its arrival on every message is known. */
+  /** For how long after its arrival every message is known, by its record or a memory entry. */
   readonly rememberMs: number;
 }
 
-/** How long records are kept and known. */
+/** The retention of both boxes. */
 interface Retention {
-  /** When settled records of each side expire. */
+  /** When settled records of each box expire. */
   readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
-  /** How far the inbox knows messages. */
+  /** How long the inbox knows messages. */
   readonly memory: InboxMemory;
 }
 
 /**
- * How long records of both sides are kept, and how far the inbox knows messages.
+ * Computes the retention from the options `expiry` and `dedupMs` and the retry policy.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -61,7 +61,9 @@ export function retentionOf(
   return { expiry: { outbox: expiry, inbox }, memory: { recordMs, rememberMs } };
 }
 
-/** What pruning remembers; undefined where records are kept as long as the inbox must remember. */
+/**
+ * What pruning must remember; undefined if records are kept as long as the inbox must know them.
+ */
 export function rememberingOf(
   { recordMs, rememberMs }: InboxMemory,
   nowMs: number,

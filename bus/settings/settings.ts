@@ -21,12 +21,12 @@ import type { Redact } from "./redact.ts";
 import type { Responder } from "./responder.ts";
 import type { InboxMemory } from "./retention.ts";
 
-/** What the parts of a bus share. */
+/** The settings that the parts of a bus share. */
 export interface Settings<Tx> {
   readonly responder: Responder;
   readonly callbackNames: readonly string[] | null;
   readonly failureDetail: FailureDetail;
-  /** Takes out of a reason what must not be kept; null where nothing must. */
+  /** Removes secrets from a reason; null without the option `redact`. */
   readonly redact: Redact | null;
   readonly fence: Fence | undefined;
   readonly checkBacks: ReadonlyMap<string, CheckBack>;
@@ -60,7 +60,7 @@ export function largestBody<Tx>({ maxBodyBytes, transport }: Settings<Tx>): numb
   return Math.min(maxBodyBytes, transport.capabilities.maxBodyBytes);
 }
 
-/** How a record of a side is tried and kept. */
+/** The retry and expiry policy of a record. */
 export function policyOf<Tx>(
   settings: Settings<Tx>,
   record: Pick<StoredRecord, "box" | "retry">,
@@ -69,13 +69,13 @@ export function policyOf<Tx>(
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
 }
 
-/** An option of a bus that is a whole number above zero. */
+/** Checks an option that is a whole number above zero. */
 export function count(option: string, value: number | undefined, otherwise: number): number {
   const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
   return checkNumber(option, value === undefined ? otherwise : value, allowed, "make a bus with");
 }
 
-/** An option of a bus that is a number above zero. */
+/** Checks an option that is a number above zero. */
 export function positive(option: string, value: number | undefined, otherwise: number): number {
   return checkNumber(
     option,

@@ -7,13 +7,15 @@ import { AtlastError } from "../../core/errors.ts";
 import { isWildcard, matchesName } from "../../core/message/name.ts";
 import type { Subscriber } from "../api/subscriber.ts";
 
-/** Which subscriber of which group takes a message. */
+/** Finds the subscriber of each group that takes a message. */
 export class Subscriptions<Tx> {
   readonly #groups = new Map<string, Subscriber<Tx>[]>();
-  /** Names seen so far, so that patterns are matched once for each; cleared when it grows. */
+  /**
+   * A cache by message name, so that patterns are matched once per name. Cleared when it is full.
+   */
   readonly #found = new Map<string, ReadonlyMap<string, Subscriber<Tx>>>();
 
-  /** How many messages the group handles in one transaction at the most. */
+  /** The most messages that the group handles in one transaction. */
   maxBatch(group: string): number {
     const members = this.#groups.get(group) ?? [];
     return Math.max(1, ...members.map(({ maxBatch = 1 }) => maxBatch));
@@ -29,7 +31,7 @@ export class Subscriptions<Tx> {
     return this.#groups.has(group);
   }
 
-  /** The names and patterns that are subscribed to, each once. */
+  /** The distinct names and patterns of all subscribers. */
   get patterns(): string[] {
     return [...new Set([...this.#groups.values()].flat().map(({ pattern }) => pattern))];
   }
@@ -37,7 +39,8 @@ export class Subscriptions<Tx> {
   /**
    * Adds a subscriber.
    *
-   * @throws {AtlastError} `duplicate_subscriber` when its group already takes that very name or pattern.
+   * @throws {AtlastError} `duplicate_subscriber` when its group already takes the same name or
+   * pattern.
    */
   add(subscriber: Subscriber<Tx>): void {
     const members = this.#groups.get(subscriber.group) ?? [];
@@ -52,7 +55,10 @@ export class Subscriptions<Tx> {
     this.#found.clear();
   }
 
-  /** For each group that takes this name, its subscriber: the exact one first, else the pattern that came first. */
+  /**
+   * For each group that takes this name, its subscriber: the one for the exact name, otherwise the
+   * first one whose pattern matches.
+   */
   of(name: string): ReadonlyMap<string, Subscriber<Tx>> {
     const known = this.#found.get(name);
     if (known !== undefined) return known;
@@ -62,7 +68,7 @@ export class Subscriptions<Tx> {
         members.find(({ pattern }) => isWildcard(pattern) && matchesName(pattern, name));
       if (subscriber !== undefined) found.set(group, subscriber);
     }
-    // Names come from outside, so what is remembered of them is bounded.
+    // Names come from outside, so the cache must be bounded.
     if (this.#found.size >= 1000) this.#found.clear();
     this.#found.set(name, found);
     return found;

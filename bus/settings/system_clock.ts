@@ -15,5 +15,8 @@ export const SYSTEM_CLOCK: Clock = {
   },
 };
 
-/** The longest timer platforms keep; a longer one would fire at once. Waking early does no harm. */
+/**
+ * The longest timer that platforms support, in milliseconds; a longer one would fire at once.
+ * Firing early is harmless.
+ */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -8,17 +8,26 @@ import { observed } from "../api/observer.ts";
 import type { Settings } from "../settings/settings.ts";
 import { withinTime } from "../async/deadline.ts";
 
-/** How long an alarm may take to be armed, in milliseconds. */
+/** How long arming the alarm may take, in milliseconds. */
 const ALARM_TIMEOUT_MS = 10_000;
 
-/** Collects when something is due, and arms the alarm for the earliest: its tick arms the next. */
+/**
+ * Collects the times at which work is due, and arms the alarm for the earliest. The tick that the
+ * alarm causes arms it again.
+ */
 export class Waker<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #isResting: () => boolean;
   #atMs = Infinity;
-  /** For what is due at once, and left to whoever asked for it until then. */
+  /**
+   * The alarm time for work that is due at once. Until then the caller has time to do that work,
+   * for instance with `flush()`.
+   */
   #graceAtMs = Infinity;
-  /** For when it was armed last: each tick finds a message that waits for its time to end, and need not say so. */
+  /**
+   * The time the alarm was armed for last. Each tick finds the same future due time, and need not
+   * arm the alarm for it again.
+   */
   #armedAtMs = -Infinity;
 
   constructor(settings: Settings<Tx>, isResting: () => boolean) {
@@ -26,7 +35,10 @@ export class Waker<Tx> {
     this.#isResting = isResting;
   }
 
-  /** Something is due at `atMs`, or at once, which leaves whoever asked for it time to do it. */
+  /**
+   * Notes that work is due at `atMs`. If that is now, the alarm is armed for the end of its grace
+   * period, so that the caller can do the work first.
+   */
   due(atMs: number = 0): void {
     const { alarm, clock } = this.#settings;
     if (alarm === undefined) return;
@@ -36,29 +48,31 @@ export class Waker<Tx> {
     else if (graceMs !== null) this.#graceAtMs = Math.min(this.#graceAtMs, nowMs + graceMs);
   }
 
-  /** Something is left to be done at `atMs`; nobody but the alarm sees to it. */
+  /** Notes that work is due at `atMs` which only a tick of the alarm will do. */
   left(atMs: number | null): void {
     this.#atMs = Math.min(this.#atMs, atMs ?? Infinity);
   }
 
-  /** Everything that is due was done, and what is left is due at `atMs`; null for nothing. */
+  /** Notes that all due work was done, and that the next is due at `atMs`; null for none. */
   done(atMs: number | null): void {
     this.#graceAtMs = Infinity;
     const isArmed = atMs === this.#armedAtMs && atMs > this.#settings.clock.now();
     if (!isArmed) this.left(atMs);
   }
 
-  /** Arms the alarm for what was collected; null when there is nothing to arm it for. Never rejects. */
+  /**
+   * Arms the alarm for the earliest time collected; returns null when there is none. Never rejects.
+   */
   arm(): Promise<void> | null {
     const { alarm } = this.#settings;
     const atMs = Math.min(this.#atMs, this.#graceAtMs);
     this.#atMs = this.#graceAtMs = Infinity;
-    // A bus that runs needs no alarm.
+    // A running bus needs no alarm.
     if (alarm === undefined || atMs === Infinity || !this.#isResting()) return null;
     return observed(this.#settings.observe, "alarm", () => this.#armed(alarm, atMs));
   }
 
-  /** A call waits for the alarm that it arms, so one that does not answer must not keep it for ever. */
+  /** Calls of the bus wait for this, so an alarm that does not answer is given up after a time. */
   async #armed(alarm: Alarm, atMs: number): Promise<void> {
     await withinTime(
       this.#settings.clock,

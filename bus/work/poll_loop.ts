@@ -1,5 +1,6 @@
 /**
- * The background loops of a started bus. They claim work while there is capacity, and wait otherwise.
+ * The background loops of a started bus. They claim work while there is capacity, and sleep
+ * otherwise.
  *
  * @module
  */
@@ -10,26 +11,31 @@ import type { Settings } from "../settings/settings.ts";
 import type { Wake } from "./wake_signal.ts";
 import type { WorkSource } from "./work_source.ts";
 
-/** How often a loop looks for work by itself, in milliseconds, where it is told of new work and where not. */
+/** How often a loop polls, in milliseconds, with and without notifications of new work. */
 const POLL_NOTIFIED_MS = 30_000;
 const POLL_ALONE_MS = 1_000;
-/** How long a loop rests after an error, in milliseconds: from the first in a row to the longest. */
+/**
+ * How long a loop rests after an error, in milliseconds: after the first of a series, and at most.
+ */
 const FIRST_REST_MS = 100;
 const LONGEST_REST_MS = 30_000;
-/** How long a loop rests, in milliseconds, when what is due is being claimed by another worker. */
+/** How long a loop rests, in milliseconds, when another worker is claiming the due records. */
 const CONTENDED_REST_MS = 50;
 /**
- * How long a loop that found some work, and no more, rests before it asks when there is more, in
- * milliseconds. Where work keeps coming, whoever brings it wakes the loop before, and the question, a
- * statement for each piece of work, is never asked.
+ * How long a loop that has claimed everything due waits before it asks the store for the next due
+ * time, in milliseconds. While new work keeps arriving, its publisher wakes the loop sooner, and
+ * the statement is saved.
  */
 const LULL_MS = 20;
-/** How often suspects are looked for while there is always fresh work: four times a lease. */
+/**
+ * How often a loop that always finds ready records also claims an expired one: four times per
+ * lease.
+ */
 const EXPIRED_PER_LEASE = 4;
 
 /** What a loop works with. */
 export interface LoopParts {
-  /** Where it claims. */
+  /** Where it claims records. */
   readonly source: WorkSource;
   /** What wakes it. */
   readonly wake: Wake;
@@ -37,24 +43,30 @@ export interface LoopParts {
   capacity(): number;
   /** Takes a claimed record. */
   push(record: StoredRecord): void;
-  /** Claims one suspect and takes it, to be worked on alone; false when there is none, or one is held. */
+  /**
+   * Claims one expired record, to be worked on alone; false when there is none, or the last one is
+   * still under way.
+   */
   claimExpired(): Promise<boolean>;
 }
 
 /**
- * What a loop does next: claim at once, or sleep. It sleeps until something is due, Infinity until woken, or
- * through a lull, after which it asks when that is.
+ * What a loop does next: claim at once, or sleep until `untilMs` (Infinity: until woken). After a
+ * lull (see {@linkcode LULL_MS}) it asks the store for the next due time.
  */
 type Next = "at once" | { readonly untilMs: number; readonly isLull?: true };
 
-/** How often the loops of a bus look for work that nobody told them of, in milliseconds. */
+/** How often the loops of a bus poll for work they were not notified of, in milliseconds. */
 export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isNotified: boolean): number {
   if (pollMs !== undefined) return pollMs;
   if (!store.capabilities.shared) return Infinity;
   return isNotified ? POLL_NOTIFIED_MS : POLL_ALONE_MS;
 }
 
-/** Runs a loop until `stopped` says so. Errors are observed, and the loop goes on after a rest. */
+/**
+ * Runs a loop until `stopped` returns true. Errors are observed, and the loop continues after a
+ * rest.
+ */
 export async function runLoop<Tx>(
   settings: Settings<Tx>,
   parts: LoopParts,
@@ -93,7 +105,7 @@ export async function runLoop<Tx>(
   }
 }
 
-/** One look for work. */
+/** Claims once, and returns what the loop does next. */
 async function round(parts: LoopParts, now: () => number): Promise<Next> {
   const { source } = parts;
   const limit = Math.min(source.claimSize(), parts.capacity());
@@ -104,11 +116,14 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = await whenDue(parts, now);
   if (next !== "at once" || await parts.claimExpired()) return next;
-  // What is due and no suspect is just being claimed by another worker.
+  // A record is due but could not be claimed: another worker is claiming it.
   return { untilMs: now() + CONTENDED_REST_MS };
 }
 
-/** When the next piece of work is due, once what waits for a route that is here has been made due. */
+/**
+ * Makes records due that waited for a route this instance has, then returns when the next record is
+ * due.
+ */
 async function whenDue({ source }: LoopParts, now: () => number): Promise<Next> {
   const dueAtMs = dueTime(await source.nextDueAt());
   if (dueAtMs === null) return { untilMs: Infinity };

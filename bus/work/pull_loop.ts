@@ -1,5 +1,6 @@
 /**
- * Pulls messages from a transport that does not push them.
+ * Pulls messages from a transport that does not push them: in a loop on a running bus, once in each
+ * round of a tick.
  *
  * @module
  */
@@ -13,14 +14,17 @@ import { Wake } from "./wake_signal.ts";
 
 /** How many messages of each name a running bus fetches at once. */
 const PULL_BATCH = 100;
-/** How long a loop rests after something came, in milliseconds; twice as long after each pull that brought nothing. */
+/**
+ * How long the loop rests after a pull that returned messages, in milliseconds. Each empty pull
+ * doubles the rest.
+ */
 const FIRST_REST_MS = 100;
-/** When a transport that failed is asked again, in milliseconds. */
+/** How long after a failed pull the next one follows, in milliseconds. */
 const FAILED_REST_MS = 5_000;
 
 const NOTHING: PullResult = { received: 0, more: false, nextAtMs: null };
 
-/** Fetches messages for a bus, where its transport wants that. */
+/** Pulls messages for a bus whose transport has `pull`. */
 export class Puller<Tx> {
   /** What wakes its loop. */
   readonly wake: Wake;
@@ -29,7 +33,7 @@ export class Puller<Tx> {
   readonly #signal: AbortSignal;
   #loop: Promise<void> = Promise.resolve();
 
-  /** Makes a puller; `signal` aborts what it waits for when the bus stops. */
+  /** Creates a puller; `signal` aborts a pull when the bus stops. */
   constructor(settings: Settings<Tx>, subscriptions: Subscriptions<Tx>, signal: AbortSignal) {
     this.wake = new Wake(settings.clock);
     this.#settings = settings;
@@ -38,8 +42,8 @@ export class Puller<Tx> {
   }
 
   /**
-   * Fetches once, up to `limit` messages of each name. Never rejects: an error is observed, and the
-   * transport asked again after a rest.
+   * Pulls once, up to `limit` messages of each name. Never rejects: an error is observed, and the
+   * next pull follows after a rest.
    */
   async pull(limit: number, deliver: Receiver["deliver"]): Promise<PullResult> {
     const { transport, clock, observe } = this.#settings;
@@ -52,12 +56,13 @@ export class Puller<Tx> {
         try {
           return await deliver(messages, { publisherLearns: false });
         } catch (error) {
-          // The transport may keep what it is told where others can read it, so it is told no more than that.
+          // The transport may store the error where others can read it, so it gets one without
+          // details.
           observe({ kind: "error", during: "deliver", error });
           throw error;
         }
       };
-      // A transport that does not heed the signal must not keep the bus from stopping.
+      // The bus must be able to stop even if the transport ignores the signal.
       const pulled = await unlessAborted(
         async () => await transport.pull?.(request, taking),
         signal,
@@ -69,12 +74,12 @@ export class Puller<Tx> {
     }
   }
 
-  /** Starts its loop, which ends once `stopped` says so and it is woken. */
+  /** Starts the loop. It ends once `stopped` returns true and it is woken. */
   start(deliver: Receiver["deliver"], stopped: () => boolean): void {
     if (this.#settings.transport.pull !== undefined) this.#loop = this.#run(deliver, stopped);
   }
 
-  /** Wakes the loop to its end, and waits for it. */
+  /** Wakes the loop so that it ends, and waits for the end. */
   async drain(): Promise<void> {
     this.wake.now();
     await this.#loop;
@@ -87,7 +92,7 @@ export class Puller<Tx> {
       const { received, more, nextAtMs } = await this.pull(PULL_BATCH, deliver);
       if (stopped()) return;
       restMs = Math.min(received > 0 ? FIRST_REST_MS : restMs * 2, pullMs);
-      // One that says "more" and brings nothing must not keep the process busy.
+      // A transport that reports more messages but returns none must not make this loop spin.
       if (more && received > 0) continue;
       await this.wake.sleep(Math.min(clock.now() + restMs, nextAtMs ?? Infinity));
     }

@@ -11,16 +11,21 @@ import type { CheckBacks } from "../half/check_back.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { WorkSource } from "./work_source.ts";
 
-/** How many batches a loop holds for sending: one under way, one next to it, and as much waiting. */
+/**
+ * How many batches a loop has claimed for sending at most: those being sent, and as many waiting.
+ */
 const CLAIMED_BATCHES = 4;
 /** How many batches are being sent at once. */
 const SENDS_AT_ONCE = 2;
-/** How many inbox messages a round of a tick claims, or what some group handles in one transaction. */
+/**
+ * How many inbox messages a round of a tick claims, unless some group handles more in one
+ * transaction.
+ */
 const HANDLED_IN_A_ROUND = 50;
-/** How many participants are asked at once. */
+/** How many check-backs run at once. */
 const CHECKS_AT_ONCE = 10;
 
-/** Sends what is in the outbox. */
+/** The work source that sends the messages of the outbox. */
 export function outboxSource<Tx>(
   { store, clock, batchSize }: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
@@ -47,7 +52,7 @@ export function outboxSource<Tx>(
   };
 }
 
-/** Handles what is in the inbox. */
+/** The work source that handles the messages of the inbox. */
 export function inboxSource<Tx>(
   { store, clock }: Settings<Tx>,
   consumer: Consumer<Tx>,
@@ -56,12 +61,12 @@ export function inboxSource<Tx>(
 ): WorkSource {
   return {
     name: "consume",
-    // What is held is bounded for each group by itself, so that a slow group does not keep others out.
+    // Claims are limited per group instead, so that a slow group does not block the others.
     capacity: Infinity,
     worksAtOnce: Infinity,
     claimSize: () => consumer.claimSize(GROUP_CLAIM_LIMIT),
     roundSize: () => consumer.claimSize(HANDLED_IN_A_ROUND),
-    // How many run at once is the business of their group.
+    // The semaphore of each group limits how many run at once.
     batchSize: (waiting) => consumer.batchSize(waiting),
     claim: (kind, limit) => consumer.claim(kind, limit),
     work: async (records, untilMs) => {
@@ -82,7 +87,7 @@ export function inboxSource<Tx>(
   };
 }
 
-/** Asks for the outcome of half messages. */
+/** The work source that checks half messages back. */
 export function checkBackSource<Tx>(
   { store, clock }: Settings<Tx>,
   checkBacks: CheckBacks<Tx>,
@@ -95,7 +100,7 @@ export function checkBackSource<Tx>(
     claimSize: () => CHECKS_AT_ONCE,
     roundSize: () => CHECKS_AT_ONCE,
     batchSize: () => 1,
-    // One whose worker died is asked about as any other: asking again does no harm.
+    // A record whose lease expired is checked like any other: checking back twice does no harm.
     claim: (kind, limit) => kind === "ready" ? checkBacks.claim(limit) : Promise.resolve([]),
     work: async (records) => {
       await Promise.all(records.map((record) => checkBacks.check(record, signal)));

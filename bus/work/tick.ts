@@ -16,10 +16,10 @@ import type { Puller } from "./pull_loop.ts";
 import { type RoundEnd, workOnce, type WorkSource } from "./work_source.ts";
 import { nextAlarmAt } from "../dispatch/unroutable.ts";
 
-/** How many messages of each name a tick fetches at once. */
+/** How many messages of each name a tick pulls at once. */
 const PULLED_AT_ONCE = 50;
 
-/** What a tick works with. */
+/** The parts of the bus that a tick uses. */
 interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
@@ -32,7 +32,7 @@ interface TickParts<Tx> {
   readonly draining: () => boolean;
 }
 
-/** Does what is due until nothing is, or the budget is spent. Safe to run many times at once. */
+/** Does all due work until none is left or the budget is spent. Several ticks may run at once. */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
   const { settings, sources, pruner, draining } = parts;
   const { clock, store } = settings;
@@ -45,7 +45,8 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     if (pulled.more) pulled = await pullSome(parts, done, untilMs);
     due = await look(parts);
     const isDue = (dueAtMs: number | null) => dueAtMs !== null && dueAtMs <= clock.now();
-    // Sending last: what the checks confirmed and the handlers replied goes out in the same round.
+    // Send last, so that messages confirmed by check-backs and replies of handlers go out in the
+    // same round.
     const checks = isDue(due.check) ? await workOnce(sources.check, untilMs) : NOTHING;
     const handles = isDue(due.inbox) ? await workOnce(sources.inbox, untilMs) : NOTHING;
     const hasNew = checks.claimed > 0 || handles.claimed > 0;
@@ -55,7 +56,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     done.sent += sends.done;
     done.failed += sends.failed;
     const sent = sends.claimed > 0;
-    // What was sent may be for this very bus.
+    // A message that was sent may be addressed to this bus.
     if (sent) pulled = { ...pulled, more: true };
     found = hasNew || sent || pulled.more || await makeDue(parts, due);
     if (found) due = null;
@@ -73,7 +74,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
 
 type Done = { received: number; sent: number; handled: number; checked: number; failed: number };
 
-/** When there is something to do next, in Unix milliseconds; null where nothing is scheduled. */
+/** When work of each source is due next, in Unix milliseconds; null when nothing is scheduled. */
 type Due = Record<"outbox" | "check" | "inbox", number | null>;
 
 const NOTHING: RoundEnd = { claimed: 0, done: 0, failed: 0 };
@@ -83,19 +84,25 @@ function handled(done: Done, end: Pick<RoundEnd, "done" | "failed">): void {
   done.failed += end.failed;
 }
 
-/** Looks before it claims: where nothing is due a look costs less, and it is due to be told anyway. */
+/**
+ * Reads the due times before anything is claimed. When nothing is due this costs less than a claim,
+ * and the tick reports the due times anyway.
+ */
 async function look<Tx>({ settings, sources, groups }: TickParts<Tx>): Promise<Due> {
   const { store, clock } = settings;
   const [outbox, check, inbox] = await Promise.all([
     sources.outbox.nextDueAt(),
     sources.check.nextDueAt(),
-    // Also that of groups which are at their limit: when it is due is to be told.
+    // This includes groups at their concurrency limit, because the tick reports when they are due.
     store.nextDueAt("inbox", clock.now(), groups()),
   ]);
   return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
 }
 
-/** Makes due what waits for a route that is here, on both sides; says whether there was any. */
+/**
+ * In both boxes, makes records due that waited for a route this instance has; returns whether there
+ * were any.
+ */
 async function makeDue<Tx>({ sources }: TickParts<Tx>, due: Due): Promise<boolean> {
   const made = await Promise.all((["outbox", "inbox"] as const).map((box) => {
     const dueAtMs = due[box];
@@ -104,7 +111,9 @@ async function makeDue<Tx>({ sources }: TickParts<Tx>, due: Due): Promise<boolea
   return made.some((count) => count !== null && count > 0);
 }
 
-/** Fetches messages into the inbox, and handles them once the transport knows that they are there. */
+/**
+ * Pulls messages into the inbox, and handles them after they were acknowledged to the transport.
+ */
 async function pullSome<Tx>(
   parts: TickParts<Tx>,
   done: Done,

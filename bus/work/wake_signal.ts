@@ -1,22 +1,30 @@
 /**
- * Waits until there may be work, without polling all the time.
+ * The sleep of a background loop, which other code can end early. A loop sleeps when it has nothing
+ * to claim; publishing, deliveries and notifications wake it.
  *
  * @module
  */
 import type { Clock } from "../../core/ports/platform.ts";
 
 /**
- * How long to wait, in milliseconds, before each look for a record whose transaction is someone else's
- * to commit: most commit at once, a few take longer, and the poll finds the rest.
+ * How long to wait, in milliseconds, before each look for a record that was published in a
+ * transaction this bus did not begin, because the bus does not see the commit. Most such
+ * transactions commit at once and a few take longer; the poll finds the rest.
  */
 const LOOKS_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
-/** A sleep that ends within this time, in milliseconds, is not cut short for a look. */
+/** A sleep that ends within this time, in milliseconds, is not interrupted for a look. */
 const SHORT_SLEEP_MS = 8;
 
-/** How long a sleep is, in milliseconds, whose end is no time: a loop that did not sleep would spin. */
+/**
+ * The length of a sleep whose end is not a valid time, in milliseconds. Without a sleep the loop
+ * would spin.
+ */
 const UNKNOWN_MS = 1_000;
 
-/** A sleeper that others can wake; a wake-up that comes while nobody sleeps is kept for the next. */
+/**
+ * Lets a loop sleep until it is woken. A wake-up that comes while the loop is awake ends its next
+ * sleep.
+ */
 export class Wake {
   readonly #clock: Clock;
   #pending = false;
@@ -28,26 +36,30 @@ export class Wake {
     this.#clock = clock;
   }
 
-  /** There is work now. */
+  /** Wakes the loop: there is work now. */
   now(): void {
     this.#pending = true;
     this.#wakeUp?.();
   }
 
-  /** There may be work soon. */
+  /** Starts the schedule of {@linkcode LOOKS_MS}: there may be work soon. */
   soon(): void {
     this.#looks = 0;
-    // Whoever sleeps has reckoned with less; waking it makes it reckon again.
+    // A longer sleep was computed without these looks: wake the loop, so that it computes a new
+    // one.
     if (this.#wakesAtMs > this.#clock.now() + SHORT_SLEEP_MS) this.#wakeUp?.();
   }
 
-  /** There is work at `atMs`: whoever would sleep longer reckons again. */
+  /** There is work at `atMs`: wakes the loop if it would sleep longer than that. */
   by(atMs: number): void {
     if (this.#wakeUp === null) this.#pending = true;
     else if (this.#wakesAtMs > atMs) this.#wakeUp();
   }
 
-  /** Sleeps until there is work, or may be, or `untilMs` has come. Says whether it was for work. */
+  /**
+   * Sleeps until it is woken, a look is due or `untilMs` has come. Returns whether there may be
+   * work, that is, whether the sleep ended before `untilMs`.
+   */
   async sleep(untilMs: number): Promise<boolean> {
     const lookMs = LOOKS_MS[this.#looks];
     if (lookMs !== undefined) this.#looks += 1;

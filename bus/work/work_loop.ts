@@ -1,6 +1,6 @@
 /**
- * The loop of one work source on a started bus: what it has claimed, what wakes it, and what it releases when
- * the bus stops.
+ * The loop of one work source on a started bus: its claimed records, its wake-up, and the release
+ * of records when the bus stops.
  *
  * @module
  */
@@ -11,16 +11,19 @@ import { Wake } from "./wake_signal.ts";
 import { WorkQueue } from "./work_queue.ts";
 import type { WorkSource } from "./work_source.ts";
 
-/** The loop of one source, with the records that it holds. */
+/** The loop of one source, with the records that it has claimed. */
 export class WorkLoop<Tx> {
   /** What wakes it. */
   readonly wake: Wake;
   readonly #settings: Settings<Tx>;
   readonly #source: WorkSource;
   readonly #queue: WorkQueue<StoredRecord>;
-  /** Whether there may be something to claim once work that is under way has ended. */
+  /** Whether the loop must claim again once work in flight has ended. */
   #look = false;
-  /** One at a time: if it kills this process, it must not take other suspects with it each time. */
+  /**
+   * The expired record in work. The loop claims one at a time: if its work crashes this process, no
+   * other expired record counts that crash.
+   */
   #expired: StoredRecord | undefined;
   #loop: Promise<void> = Promise.resolve();
 
@@ -34,7 +37,7 @@ export class WorkLoop<Tx> {
       maxRuns: source.worksAtOnce,
       work: async (records) => {
         const end = await this.#observed(source.name, source.work(records));
-        // The next suspect waits for this one to end.
+        // The next expired record is claimed only after this one.
         const wasExpired = records.some((record) => record === this.#expired);
         if (end?.isFinal !== true || wasExpired) this.#look = true;
       },
@@ -46,17 +49,17 @@ export class WorkLoop<Tx> {
     });
   }
 
-  /** How many more records it takes; none while it does not run. */
+  /** How many more records it takes; none while it is not running. */
   capacity(): number {
     return this.#queue.capacity();
   }
 
-  /** Takes a record that is claimed already. */
+  /** Takes a record that is already claimed. */
   push(record: StoredRecord): void {
     this.#queue.push(record);
   }
 
-  /** Starts it; it ends once `stopped` says so and it is woken. */
+  /** Starts the loop. It ends once `stopped` returns true and it is woken. */
   start(pollMs: number, stopped: () => boolean): void {
     this.#queue.open();
     const source: WorkSource = {
@@ -82,7 +85,7 @@ export class WorkLoop<Tx> {
     );
   }
 
-  /** Looks for work; what is left out for lack of capacity is looked for again once there is some. */
+  /** Runs a claim. If capacity was short, the loop claims again once there is capacity. */
   #looking<Result>(look: () => Result): Result {
     if (this.#source.isShort()) this.#look = true;
     return look();
@@ -96,7 +99,9 @@ export class WorkLoop<Tx> {
     return true;
   }
 
-  /** A suspect is worked on alone. */
+  /**
+   * How many waiting records, from the front, form one batch. An expired record is a batch of one.
+   */
   #batchOf(waiting: readonly StoredRecord[]): number {
     if (waiting[0] === this.#expired) return 1;
     const size = this.#source.batchSize(waiting);
@@ -104,35 +109,38 @@ export class WorkLoop<Tx> {
     return expiredAt < 0 ? size : Math.min(size, expiredAt);
   }
 
-  /** What is claimed and not begun yet. */
+  /** The records that are claimed and not begun. */
   get waiting(): readonly StoredRecord[] {
     return this.#queue.waiting;
   }
 
-  /** Takes a record out that was not begun, under this very claim; undefined when there is none. */
+  /**
+   * Removes a record that was claimed under this epoch and not begun; returns undefined when there
+   * is none.
+   */
   takeBack({ id, group, epoch }: StoredRecord): StoredRecord | undefined {
     return this.#queue.takeBack((claimed) =>
       claimed.id === id && claimed.group === group && claimed.epoch === epoch
     );
   }
 
-  /** Takes no more, and gives back what was not begun. */
+  /** Takes no more records, and releases those that were not begun. */
   async drain(): Promise<void> {
     const left = this.#queue.close();
     this.wake.now();
     await this.#loop;
-    // What the loop claimed in its last round is held too.
+    // The last round of the loop may have claimed more.
     left.push(...this.#queue.close());
     await this.#giveBack(left);
   }
 
-  /** Gives back what was handed over since, and waits for what was begun. */
+  /** Releases records pushed since {@linkcode WorkLoop.drain}, and waits for the work in flight. */
   async finish(): Promise<void> {
     await this.#giveBack(this.#queue.close());
     await this.idle();
   }
 
-  /** Resolves when nothing is held. */
+  /** Resolves when no claimed record is left. */
   async idle(): Promise<void> {
     await this.#queue.idle();
   }
@@ -141,7 +149,7 @@ export class WorkLoop<Tx> {
     if (records.length > 0) await this.#observed("release", this.#source.release(records));
   }
 
-  /** Work that nobody waits for; its errors are observed. */
+  /** Waits for background work; its errors go to the observer. */
   async #observed<Result>(during: string, work: Promise<Result>): Promise<Result | undefined> {
     try {
       return await work;

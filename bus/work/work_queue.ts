@@ -1,24 +1,25 @@
 /**
- * A bounded queue of claimed records that this bus works off.
+ * A bounded queue of claimed records. It starts work on them itself, up to a limit of concurrent
+ * calls.
  *
  * @module
  */
 
-/** How a queue is worked off. */
+/** The limits and the work of a queue. */
 interface WorkQueueOptions<Item> {
-  /** How many may be held, those under way included. */
+  /** How many items the queue takes, those in work included. */
   readonly capacity: number;
-  /** How many of those waiting, from the front, go to one call of `work`; at least one. */
+  /** How many waiting items, from the front, go to one call of `work`; at least one. */
   readonly batchOf: (waiting: readonly Item[]) => number;
-  /** How many calls of `work` may be under way at once. */
+  /** How many calls of `work` may run at once. */
   readonly maxRuns: number;
-  /** Works off some. Must not reject. */
+  /** Works on a batch of items. Must not reject. */
   readonly work: (items: Item[]) => Promise<unknown>;
-  /** Is told whenever there is room again. */
+  /** Called whenever there is capacity again. */
   readonly onCapacity: () => void;
 }
 
-/** A bounded queue that works itself off. */
+/** A bounded queue that starts work on its items. */
 export class WorkQueue<Item> {
   readonly #options: WorkQueueOptions<Item>;
   #waiting: Item[] = [];
@@ -32,33 +33,33 @@ export class WorkQueue<Item> {
     this.#options = options;
   }
 
-  /** What is held and not begun yet. */
+  /** The items that are not begun. */
   get waiting(): readonly Item[] {
     return this.#waiting;
   }
 
-  /** Whether an item waits or is under way. */
+  /** Whether an item waits or is in work. */
   has(item: Item): boolean {
     return this.#waiting.includes(item) ||
       [...this.#underWay].some((batch) => batch.includes(item));
   }
 
-  /** How many more it takes; none while it is closed. */
+  /** How many more items it takes; none while it is closed. */
   capacity(): number {
     if (!this.#open) return 0;
     return Math.max(0, this.#options.capacity - this.#waiting.length - this.#claimed);
   }
 
-  /** Lets items in. */
+  /** Opens the queue. */
   open(): void {
     this.#open = true;
   }
 
-  /** Takes an item, even over its capacity: it is held already, and would be lost sight of otherwise. */
+  /** Takes an item, even over capacity: it is already claimed, and nobody else would work on it. */
   push(item: Item): void {
     this.#waiting.push(item);
     if (this.#scheduled) return;
-    // What is handed over in one turn of the event loop travels together.
+    // Items pushed in one turn of the event loop form one batch.
     this.#scheduled = true;
     queueMicrotask(() => {
       this.#scheduled = false;
@@ -66,13 +67,13 @@ export class WorkQueue<Item> {
     });
   }
 
-  /** Takes one out that was not begun; undefined when there is none. */
+  /** Removes an item that was not begun; returns undefined when there is none. */
   takeBack(isWanted: (item: Item) => boolean): Item | undefined {
     const index = this.#waiting.findIndex(isWanted);
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0];
   }
 
-  /** Lets nothing more in, and gives back what was not begun. */
+  /** Closes the queue, and returns the items that were not begun. */
   close(): Item[] {
     this.#open = false;
     const left = this.#waiting;
@@ -80,7 +81,7 @@ export class WorkQueue<Item> {
     return left;
   }
 
-  /** Resolves when nothing is under way or waiting. */
+  /** Resolves when no item waits or is in work. */
   async idle(): Promise<void> {
     if (this.#isIdle() && !this.#scheduled) return;
     await new Promise<void>((resolve) => this.#idle.push(resolve));

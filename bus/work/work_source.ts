@@ -1,55 +1,63 @@
 /**
- * Background work as a bus sees it: records are claimed, worked on, and given back. The loops of a running bus
- * and the rounds of a tick drive the same sources.
+ * The interface of background work: claim records, work on them, release them. The loops of a
+ * running bus and the rounds of a tick drive the same sources.
  *
  * @module
  */
 import type { StoredRecord } from "../../core/ports/record.ts";
 
-/** How work on some records ended. */
+/** The result of work on some records. */
 interface WorkEnd {
-  /** How many are done with: sent, handled, or asked about. */
+  /** How many were sent, handled or checked. */
   readonly done: number;
   /** How many attempts failed. */
   readonly failed: number;
-  /** Whether none of them is to be claimed again. */
+  /** Whether none of them will be claimed again. */
   readonly isFinal: boolean;
 }
 
 /** One kind of background work. */
 export interface WorkSource {
-  /** What it is called in the observer's errors. */
+  /** Its name in errors that go to the observer. */
   readonly name: string;
-  /** How many records a loop holds at the most; Infinity where claims see to that. */
+  /**
+   * How many records a loop has claimed at most; Infinity when each claim applies its own limit.
+   */
   readonly capacity: number;
-  /** How many calls of `work` a loop has under way at once. */
+  /** How many calls of `work` a loop runs at once. */
   readonly worksAtOnce: number;
   /** How many records a loop claims at once. */
   claimSize(): number;
   /** How many records a round of a tick claims at once. */
   roundSize(): number;
-  /** How many of those that a loop holds, from the front, go to one call of `work`; at least one. */
+  /** How many waiting records, from the front, go to one call of `work`; at least one. */
   batchSize(waiting: readonly StoredRecord[]): number;
-  /** Claims records that are due; of `suspect` ones, whose worker never came back, one at the most. */
+  /** Claims due records; of `expired` ones, whose worker never came back, at most one. */
   claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]>;
   /**
-   * Works on claimed records and settles them. What is not begun by `untilMs`, in Unix milliseconds, is given
-   * back.
+   * Works on claimed records and settles them. Records not begun by `untilMs`, in Unix
+   * milliseconds, are released.
    */
   work(records: readonly StoredRecord[], untilMs?: number): Promise<WorkEnd>;
-  /** Gives back claimed records that were not begun. */
+  /** Releases claimed records that were not begun. */
   release(records: readonly StoredRecord[]): Promise<unknown>;
-  /** When there is something to claim, in Unix milliseconds; null when there is nothing. */
+  /** When the next record is due, in Unix milliseconds; null when there is none. */
   nextDueAt(): Promise<number | null>;
-  /** Whether claims leave something out at the moment, because it could not be begun. */
+  /** Whether claims currently skip records for lack of capacity. */
   isShort(): boolean;
-  /** Makes due what waits for a route that has come to be here; null where none has. */
+  /**
+   * Makes records due that waited for a route this instance now has; null when no route is new. See
+   * `NewRoutes`.
+   */
   makeUnroutableDue?(): Promise<unknown> | null;
-  /** The same again, where what is due next is due at `dueAtMs`; says how many. Null where it is not the time. */
+  /**
+   * Repeats that after a pause, given that the next record is due at `dueAtMs`; resolves to how
+   * many records it made due. Null when the pause has not passed.
+   */
   makeUnroutableDueAgain?(dueAtMs: number): Promise<number> | null;
 }
 
-/** What a round of a source did. */
+/** The result of one round of a source. */
 export interface RoundEnd {
   /** How many records were claimed. */
   readonly claimed: number;
@@ -60,9 +68,9 @@ export interface RoundEnd {
 }
 
 /**
- * Claims what is due once, and works on it; a suspect comes last, alone.
+ * Claims due records once and works on them. An expired record comes last, alone.
  *
- * @param kinds What is claimed.
+ * @param kinds Which kinds of records are claimed, in order.
  */
 export async function workOnce(
   source: WorkSource,

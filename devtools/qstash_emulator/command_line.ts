@@ -14,12 +14,14 @@ const DEFAULT_PORT = "8080";
 
 const USAGE = `An emulator of QStash for development: all in memory, in real time.
 
-  --port <port>        where to listen; ${DEFAULT_PORT} if not given, a free one for 0
-  --hostname <address> 127.0.0.1 if not given, which only this machine reaches
-  --token <token>      what clients show
+  --port <port>        the port to listen on, 0 for a free one (default ${DEFAULT_PORT})
+  --hostname <address> the address to listen on (default 127.0.0.1, only this machine)
+  --token <token>      the token of clients
   --current-key <key>  the signing key; together with --next-key
   --next-key <key>     the signing key after the next rotation
-  --plan <plan>        whose limits hold: ${Object.keys(QSTASH_PLANS).join(", ")}; payg if not given
+  --plan <plan>        the plan whose limits apply: ${
+  Object.keys(QSTASH_PLANS).join(", ")
+} (default payg)
 
 A token or keys that are not given are those of the official development server, which are public.
 `;
@@ -31,7 +33,7 @@ export const PROGRAM: Program = { usage: USAGE, run: (args) => run(read(args)) }
 export function lineOf({ state, messageId, url, retried, status }: QstashEvent): string | null {
   if (state !== "DELIVERED" && state !== "ERROR" && state !== "FAILED") return null;
   const { origin, pathname } = new URL(url);
-  const end = state === "FAILED" ? "given up" : status === 0 ? "no answer" : `${status}`;
+  const end = state === "FAILED" ? "dead-lettered" : status === 0 ? "no answer" : `${status}`;
   return `${messageId} ${origin}${pathname} ${end}${retried === 0 ? "" : `, retry ${retried}`}`;
 }
 

@@ -36,7 +36,7 @@ export interface QstashEmulator {
    * /v2/keys/rotate`.
    */
   rotateKeys(): QstashKeys;
-  /** What a program needs to use this emulator at a URL, as environment variables. */
+  /** The environment variables for a program that uses this emulator at a URL. */
   env(url: string): QstashEnvironment;
   /**
    * Makes the deliveries that are due now, and those that follow at once, and resolves when none is running.
@@ -259,7 +259,7 @@ class Emulator implements QstashEmulator {
     if (isVirtual(clock)) return clock;
     throw new AtlastError(
       "unsupported",
-      `Cannot ${what}: got a clock that runs by itself, want one of virtualClock()`,
+      `Cannot ${what}: got a real clock, want a virtualClock()`,
     );
   }
 }

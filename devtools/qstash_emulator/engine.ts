@@ -50,7 +50,7 @@ export class Engine {
     this.#deliveries = new Deliveries(account, this.agenda);
   }
 
-  /** When the next thing is due, in Unix milliseconds; undefined if nothing is. */
+  /** The next due time, in Unix milliseconds; undefined for none. */
   get nextAtMs(): number | undefined {
     const times = [this.agenda.nextAtMs, this.lines.nextRateMs(this.#account.now())]
       .filter((ms) => ms !== undefined);

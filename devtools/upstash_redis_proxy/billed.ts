@@ -78,8 +78,8 @@ export class Counter implements Billed {
 }
 
 /**
- * The calls between two readings of `INFO commandstats`, by name in upper case. The first reading itself is
- * among them, as `INFO`, and so is the script, as its own name.
+ * The calls between two readings of `INFO commandstats`, by name in upper case. They include the first
+ * reading itself, as `INFO`, and the script, by its own name.
  */
 export function callsBetween(before: string, after: string): Map<string, number> {
   const earlier = callsOf(before);

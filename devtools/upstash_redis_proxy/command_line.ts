@@ -18,10 +18,10 @@ const DEFAULT_TOKEN = "atlast_development_token";
 const USAGE = `Upstash's REST protocol before a Redis server, for development and tests.
 
   --redis-url <url>          where Redis is; $REDIS_URL, or ${DEFAULT_REDIS_URL}
-  --port <port>              where to listen; ${DEFAULT_PORT} if not given, a free one for 0
-  --hostname <address>       127.0.0.1 if not given, which only this machine reaches
-  --token <token>            may do everything; ${DEFAULT_TOKEN} if not given
-  --read-only-token <token>  may only read; none if not given
+  --port <port>              the port to listen on, 0 for a free one (default ${DEFAULT_PORT})
+  --hostname <address>       the address to listen on (default 127.0.0.1, only this machine)
+  --token <token>            the token with all rights (default ${DEFAULT_TOKEN})
+  --read-only-token <token>  a token that may only read (default none)
 `;
 
 /** The parsed arguments. */

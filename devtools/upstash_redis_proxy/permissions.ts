@@ -14,7 +14,7 @@ const TOO_WIDE = new Set(["KEYS", "SCAN"]);
 /** Commands without keys, which Redis does not mark as reading. */
 const HARMLESS = new Set(["PING", "ECHO", "TIME", "COMMAND"]);
 
-/** The reading commands; the server is asked once. */
+/** The reading commands; the proxy fetches the list from the server once. */
 export class Permissions {
   #reading: Promise<ReadonlySet<string>> | null = null;
   readonly #call: RedisCall;

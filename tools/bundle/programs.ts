@@ -6,7 +6,7 @@
 
 /** A measured program. */
 export interface Program {
-  /** What it is. */
+  /** Its description. */
   readonly name: string;
   /** Its source; relative imports start at the root of the repository. */
   readonly source: string;

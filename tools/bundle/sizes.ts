@@ -6,7 +6,7 @@
 
 /** The size of a bundled program. */
 export interface BundleSize {
-  /** What the program is. */
+  /** The description of the program. */
   readonly name: string;
   /** Its size minified and gzipped, in bytes. */
   readonly gzipBytes: number;

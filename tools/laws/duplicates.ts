@@ -125,7 +125,7 @@ function countedTokens(text: string): { readonly value: string; readonly line: n
 
 /**
  * Numbers the windows of `MIN_TOKENS` tokens, so that two have one number exactly if all their tokens are
- * equal: the number of a window stands for those of its halves.
+ * equal: the number of a window is made of those of its two parts.
  */
 function numberWindows(ids: readonly number[]): number[] {
   let numbers = [...ids];

@@ -55,7 +55,7 @@ export type Room =
 
 type NamedRoom = Extract<Room, { readonly name: string }>;
 
-/** The room of a file, from its path in the repository. */
+/** The part of the repository of a file, from its path in the repository. */
 export function roomOf(path: string): Room {
   if (path === "mod.ts" || path === "ports.ts") return { kind: "entry" };
   if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
@@ -76,7 +76,7 @@ export function roomOf(path: string): Room {
   }
 }
 
-/** Whether a room is part of the published package. */
+/** Whether it is in the published package. */
 export function isShipped(room: Room): boolean {
   return room.kind !== "other";
 }
@@ -108,7 +108,7 @@ function packageProblem(room: Room, specifier: string): string | null {
     : `${describe(room)} may import ${allowed.join(", ") || "no package"}, not ${name}`;
 }
 
-/** The packages that a room may import, beside those of rooms it may reach. */
+/** The packages that a part may import, beside those of parts that it may import. */
 export function packagesOf(room: Room): readonly string[] {
   switch (room.kind) {
     case "adapter":

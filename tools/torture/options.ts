@@ -26,10 +26,10 @@ export interface TortureOptions {
 }
 
 const USAGE = `deno task torture [options]
-  --mode MODE        ${MODES.join(", ")}; direct if not given
-  --minutes N        how long faults go on; 10 if not given
-  --seed N           the seed of the faults; another each time if not given
-  --processes N      how many processes each service has; 3 if not given`;
+  --mode MODE        ${MODES.join(", ")} (default direct)
+  --minutes N        how long faults are injected (default 10)
+  --seed N           the seed of the faults (default random)
+  --processes N      how many processes each service has (default 3)`;
 
 /** Reads the arguments; ends the process if they are invalid. */
 export function readOptions(args: readonly string[]): TortureOptions {

@@ -65,7 +65,7 @@ export function withoutParameters(url: string): string {
 /**
  * Checks that a URL has no parameter that Atlast sets itself.
  *
- * @param what What it is, for the error.
+ * @param what The name of the URL, for the error.
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkNoParameters(url: string, what: string): void {

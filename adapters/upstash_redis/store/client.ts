@@ -133,7 +133,7 @@ function arrayOf(answer: unknown): unknown[] {
   if (Array.isArray(answer)) return answer;
   throw new AtlastError(
     "unreachable",
-    "Cannot use Upstash Redis: got an answer that is none of a script",
+    "Cannot use Upstash Redis: got an answer that no script returns",
   );
 }
 

@@ -43,7 +43,7 @@ export function joinAdditions(
     throw new AtlastError(
       "unsupported",
       "Cannot join this transaction: want one of redisTransaction(), or a redis.multi(), of the client that " +
-        "the store was made with; a pipeline keeps nothing together",
+        "the store was made with; a pipeline is not atomic",
     );
   }
   const none = { box: "outbox", list: [] } as const;

@@ -55,7 +55,8 @@ async function call(
     return {
       kind: "answered",
       results: messages.map((_, i) =>
-        results[i] ?? { kind: "unanswered", alone: false, reason: "The receiver gave no answer" }
+        results[i] ??
+          { kind: "unanswered", alone: false, reason: "The receiver returned no result" }
       ),
     };
   } catch {

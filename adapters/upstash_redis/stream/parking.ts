@@ -118,6 +118,6 @@ function parkedOf(
 function notFound(parkedId: string): AtlastError {
   return new AtlastError(
     "not_found",
-    `Cannot put back ${JSON.stringify(parkedId.slice(0, 100))}: nothing is parked there`,
+    `Cannot requeue ${JSON.stringify(parkedId.slice(0, 100))}: no message is parked under this id`,
   );
 }

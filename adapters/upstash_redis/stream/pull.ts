@@ -102,7 +102,7 @@ export class Pull {
       const read = readEntry(entry, round.request.nowMs);
       if (typeof read === "string") toPark.push({ entry, id: null, reason: read });
       else if (entry.deliveries > maxDeliveries) {
-        const reason = `It was fetched ${entry.deliveries} times and never taken`;
+        const reason = `It was fetched ${entry.deliveries} times and never accepted`;
         toPark.push({ entry, id: read.id, reason });
       } else fetched.push({ entry, message: read, tries: 0, keptBefore: this.#kept });
     }
@@ -163,7 +163,7 @@ export class Pull {
     if (result.kind === "rejected") return result.reason;
     if (tries < this.#settings.maxDeliveries || this.#kept === keptBefore) return null;
     const why = "reason" in result ? result.reason : result.kind;
-    return `It was not taken ${tries} times: ${why}`;
+    return `It was not accepted ${tries} times: ${why}`;
   }
 
   #wait({ tries }: Fetched, result: Handed): number {

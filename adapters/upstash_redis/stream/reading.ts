@@ -22,7 +22,7 @@ export interface Entry {
   readonly deliveries: number;
 }
 
-/** What was read. */
+/** The result of a read. */
 interface Reading {
   readonly entries: Entry[];
   /** Whether a stream may have more. */

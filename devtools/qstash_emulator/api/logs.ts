@@ -14,7 +14,7 @@ const MAX_COUNT = 1000;
 /** The default of `count`. */
 const DEFAULT_COUNT = 100;
 
-/** States that the filter `IN_PROGRESS` stands for. */
+/** The states of the filter `IN_PROGRESS`. */
 const IN_PROGRESS: ReadonlySet<string> = new Set(["CREATED", "ACTIVE", "RETRY", "ERROR"]);
 
 /** `GET /v2/events`, which the client uses and which returns `events`, and `GET /v2/logs`, which returns `logs`. */

@@ -465,7 +465,7 @@ describe("over a real connection", () => {
     controller.abort();
     const [broken] = await sending;
     assert.ok(broken?.kind === "stopping");
-    assert.match(broken.reason, /^Stopped/);
+    assert.match(broken.reason, /^The bus stopped/);
     const [again] = await transport.send([testMessage()], controller.signal);
     assert.ok(again?.kind === "stopping");
     assert.equal(again.arrived, "no");

@@ -162,8 +162,8 @@ describe("verifyQstash refuses", () => {
     "no URL": [() => tokenFor(BODY, { sub: undefined }), /another URL/],
     "a body claim of something else": [() => tokenFor(Uint8Array.of(1)), /another body/],
     "a body claim that is too short": [() => tokenFor(BODY, { body: "AA" }), /another body/],
-    "no body claim": [() => tokenFor(BODY, { body: undefined }), /nothing of the body/],
-    "a body claim that is no text": [() => tokenFor(BODY, { body: 7 }), /nothing of the body/],
+    "no body claim": [() => tokenFor(BODY, { body: undefined }), /no digest of the body/],
+    "a body claim that is no text": [() => tokenFor(BODY, { body: 7 }), /no digest of the body/],
   };
   for (const [name, [make, reason]] of Object.entries(refused)) {
     it(name, async () => {

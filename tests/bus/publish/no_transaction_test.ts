@@ -232,7 +232,7 @@ describe("what is no transaction is refused on Postgres", { skip }, () => {
   it("a pool of node-postgres, and a client without BEGIN", () =>
     withRoom(async () => {
       await refuses(parts, pool, /a pool of node-postgres.*on which BEGIN was sent/s);
-      await withPgClient((client) => refuses(parts, client, /its client is in none/));
+      await withPgClient((client) => refuses(parts, client, /its client is outside a transaction/));
       await joins(parts, inPg);
       await withPgClient((client) =>
         assert.rejects(

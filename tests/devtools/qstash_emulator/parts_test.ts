@@ -155,7 +155,7 @@ describe("small parts of the emulator", () => {
     );
     assert.equal(
       lineOf({ ...event, state: "FAILED" }),
-      "msg_1 https://a.example:8443/hook given up",
+      "msg_1 https://a.example:8443/hook dead-lettered",
     );
     assert.equal(lineOf({ ...event, state: "ACTIVE" }), null);
   });

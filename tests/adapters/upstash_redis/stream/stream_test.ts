@@ -408,7 +408,7 @@ describe("Upstash streams", { skip: problem === null ? false : skipFor(problem) 
       }
       const [parked] = await transport.parked();
       assert.deepEqual([parked?.id, parked?.stream], ["bad", streams.key(A)]);
-      assert.match(parked?.reason ?? "", /not taken 3 times: The receiver failed/);
+      assert.match(parked?.reason ?? "", /not accepted 3 times: The receiver failed/);
       assert.deepEqual(await streams.pending(A, "g"), []);
     });
 
