@@ -1,5 +1,5 @@
 /**
- * The edge app: a bus behind HTTP, on any runtime that has `fetch`.
+ * Creates the edge app: the HTTP interface of a bus, on any runtime that has `fetch`.
  *
  * @module
  */
@@ -12,30 +12,33 @@ import { mounted } from "./http/mount.ts";
 import { busRoutes } from "./routes/table.ts";
 
 /**
- * An app with the routes of a bus:
+ * Creates an app with the routes of a bus:
  *
- * - `POST /deliver` takes messages, one or a batch. Callbacks are messages and come here too.
- * - `POST /publish` (option `publish`) puts a message into the outbox, byte for byte.
- * - `POST /tick?budgetMs=` (option `tick`) does what background work is due; `GET` does the same, for crons that can
- *   do no other.
- * - `POST /checkback` (option `checkBack`) tells what became of the operation of a half message.
+ * - `POST /deliver` receives one message or a batch. Callbacks are messages and arrive here too.
+ * - `POST /publish` (option `publish`) publishes a message, byte for byte.
+ * - `POST /tick?budgetMs=` (option `tick`) does the due background work. `GET` does the same, for
+ * cron services that cannot send `POST`.
+ * - `POST /checkback` (option `checkBack`) answers with the outcome of the operation of a half
+ * message.
  * - `POST /half` (option `halfMessages`) prepares, confirms, cancels and queries half messages.
- * - `POST /query` (option `query`) tells how a message stands, and on request what it says.
- * - `POST /dead-letter` (option `deadLetters`) takes what a push provider reports of messages it gave up.
- * - `GET /health` says that the process is alive and touches no store.
- * - `GET /ready` says with 200 or 503 whether the bus can take messages.
- * - `GET /openapi.json` (option `openApi`) describes all of this.
+ * - `POST /query` (option `query`) answers with the state of a message, and on request with the
+ * message.
+ * - `POST /dead-letter` (option `deadLetters`) receives a push provider's reports of dead-lettered
+ * messages.
+ * - `GET /health` answers that the process is alive. It does not use the store.
+ * - `GET /ready` answers 200 if the bus can take messages, otherwise 503.
+ * - `GET /openapi.json` (option `openApi`) answers with the OpenAPI document.
  *
- * Every answer has the header `x-request-id`: the caller's, or a new one.
+ * Every response has the header `x-request-id`: the caller's, or a new one.
  *
- * To put it into another Hono app, `mount("/atlast", app.fetch)` it, or ask for its type and
- * `route("/atlast", createApp<Hono>(bus, options))` it.
+ * To mount it in another Hono app, use `mount("/atlast", app.fetch)`, or `route("/atlast",
+ * createApp<Hono>(bus, options))`.
  *
  * @example
  * ```ts ignore
  * export default createApp(bus, { verify: verifySignature({ signingKeys: [key] }) });
  * ```
- * @typeParam Kind As what the app is seen: {@linkcode App}, or `Hono`, which it is too.
+ * @typeParam Kind The type of the app: {@linkcode App}, or `Hono`, which it is too.
  * @throws {AtlastError} `invalid_option`.
  */
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
@@ -47,7 +50,7 @@ export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOpti
   );
 }
 
-/** The dialects of all verifiers: a provider may call any route. */
+/** The dialects of all verifiers. A provider may call any route. */
 function verifiersDialects(options: AppOptions): DeliveryDialect[] {
   const {
     verify,

@@ -11,40 +11,46 @@ import type { PublishRouteOptions } from "./routes/publish.ts";
 import type { QueryOptions } from "./routes/query.ts";
 import type { DeadLetterRouteOptions } from "./routes/dead_letter.ts";
 
-/** What {@linkcode createApp} takes. */
+/** The options of {@linkcode createApp}. */
 export interface AppOptions {
   /**
-   * Decides whether a request may deliver messages. Required: there is no anonymous way in. Normally
-   * `verifySignature` of `@atlast/bus/http`.
+   * Decides whether a request may deliver messages. It is required, because anonymous deliveries
+   * are not allowed. Normally `verifySignature` of `@atlast/bus/http`.
    */
   readonly verify: Verify;
   /**
-   * Lets a cron or an alarm have the bus do what work is due, with a verifier of its own; without this option
-   * none can.
+   * Lets a cron job or an alarm make the bus do due work. It has its own verifier. Without this
+   * option the route does not exist.
    */
   readonly tick?: { readonly verify: Verify };
   /**
-   * Has this service answer check-backs for its half messages that other buses keep. A question that comes within
-   * the immunity of the bus (its option `check`) is answered `unknown`.
+   * Lets this service answer check-backs for its half messages that other services keep. Within the
+   * immunity of the bus (its option `check`), the answer is `unknown`.
    *
-   * @default it answers none
+   * @default no check-backs are answered
    */
   readonly checkBack?: CheckBackOptions;
-  /** Lets other services keep half messages here; without this option none can. */
+  /** Lets other services keep half messages here. Without this option the route does not exist. */
   readonly halfMessages?: HalfMessageRouteOptions;
-  /** Lets others ask how messages of the outbox stand; without this option none can. */
+  /** Lets others query messages of the outbox. Without this option the route does not exist. */
   readonly query?: QueryOptions;
   /**
-   * Lets a push provider report messages that it has given up, so that they are failed in the outbox; without
-   * this option they stay there as sent.
+   * Lets a push provider report dead-lettered messages, which are then marked as failed in the
+   * outbox. Without this option they stay marked as sent.
    */
   readonly deadLetters?: DeadLetterRouteOptions;
-  /** Lets services in other languages publish messages here; without this option none can. */
+  /**
+   * Lets services in other languages publish messages here. Without this option the route does not
+   * exist.
+   */
   readonly publish?: PublishRouteOptions;
-  /** What `GET /openapi.json` answers, from `openApiDocument` of `@atlast/bus/edge/openapi`. */
+  /**
+   * The document that `GET /openapi.json` returns, from `openApiDocument` of
+   * `@atlast/bus/edge/openapi`.
+   */
   readonly openApi?: object;
   /**
-   * The path under which the routes are.
+   * The base path of the routes.
    *
    * @default "/"
    */
@@ -56,17 +62,17 @@ export interface AppOptions {
    */
   readonly maxBodyBytes?: number;
   /**
-   * Learns of errors that were answered with a bare 500.
+   * Called with errors that were answered with a 500 without details.
    *
-   * @default prints the error's name and the request's id, and nothing that could hold a secret
+   * @default prints the error's name and the request's id, and nothing that could contain a secret
    */
   readonly onError?: OnError;
 }
 
-/** A web app, in the shape that every runtime takes as `export default`; made of Hono. */
+/** A web app in the form that every runtime accepts as `export default`. It is a Hono app. */
 export interface App {
   /** Answers a request. Needs no `this`. */
   fetch(request: Request, env?: unknown, ctx?: unknown): Response | Promise<Response>;
-  /** Answers a request made from a path, for tests. */
+  /** Answers a request to a path, for tests. */
   request(path: string, init?: RequestInit): Response | Promise<Response>;
 }

@@ -1,5 +1,5 @@
 /**
- * The check-back app: for participants that have a fence and no bus.
+ * The check-back app, for participants that have a fence and no bus.
  *
  * @module
  */
@@ -17,18 +17,18 @@ import { type CheckBackOptions, checkBackRoute } from "./routes/check_back.ts";
 import { alive, guardWith, type OnError } from "./http/error_boundary.ts";
 import { mounted } from "./http/mount.ts";
 
-/** What {@linkcode createCheckBackApp} takes. */
+/** The options of {@linkcode createCheckBackApp}. */
 export interface CheckBackAppOptions extends CheckBackOptions {
   /**
-   * How long an operation may take after its message was prepared, in milliseconds. A question that comes
-   * sooner is answered `unknown`, and the fence stays as it is. Not longer than the keeper's own immunity, or
-   * that asks in vain at first.
+   * How long an operation may take after its message was prepared, in milliseconds. Earlier
+   * check-backs are answered `unknown`, and the fence does not change. Choose no longer time than
+   * the keeper's immunity, otherwise its first check-backs get no outcome.
    *
    * @default 10_000
    */
   readonly immunityMs?: number;
   /**
-   * The path under which the routes are.
+   * The base path of the routes.
    *
    * @default "/"
    */
@@ -39,14 +39,14 @@ export interface CheckBackAppOptions extends CheckBackOptions {
    * @default 5_000
    */
   readonly timeoutMs?: number;
-  /** Learns of errors that were answered with a bare 500; see `AppOptions.onError`. */
+  /** Called with errors that were answered with a 500 without details; see `AppOptions.onError`. */
   readonly onError?: OnError;
 }
 
 /**
- * An app for a service that prepares half messages with a client (`@atlast/bus/client`) and has no bus:
- * `POST /checkback` answers from its fence as a bus would, and `GET /health` says that the process is
- * alive.
+ * Creates an app for a service that prepares half messages with a client (`@atlast/bus/client`) and
+ * has no bus. `POST /checkback` answers from its fence, as a bus would. `GET /health` answers that
+ * the process is alive.
  *
  * @example
  * ```ts ignore
@@ -56,7 +56,7 @@ export interface CheckBackAppOptions extends CheckBackOptions {
  *   verify: verifySignature({ signingKeys: [key] }),
  * });
  * ```
- * @typeParam Kind As what the app is seen: `App`, or `Hono`, which it is too.
+ * @typeParam Kind The type of the app: `App`, or `Hono`, which it is too.
  * @throws {AtlastError} `invalid_option`.
  */
 export function createCheckBackApp<Kind extends App = App>(

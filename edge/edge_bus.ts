@@ -12,33 +12,33 @@ import type { Store } from "../core/ports/store.ts";
 import type { CheckQuestion } from "../core/ports/fence.ts";
 import type { Receiver } from "../core/ports/transport.ts";
 
-/** What a tick did; answered as it is. */
+/** The report of a tick, which is the body of the response. */
 export interface EdgeTickReport {
-  /** When there is work again, in Unix milliseconds; null when nothing is scheduled. */
+  /** When the next work is due, in Unix milliseconds; null when nothing is scheduled. */
   readonly nextDueAtMs: number | null;
 }
 
-/** How a bus is; answered as it is, to anyone who asks. */
+/** The health of a bus, which is the body of the response. Anyone may request it. */
 export interface EdgeHealthReport {
   /** Whether it can take messages. */
   readonly ready: boolean;
   /** Whether its store answers. */
   readonly store: "up" | "down";
-  /** Whether its loop runs; false is well where ticks come from outside. */
+  /** Whether its loops run; false is normal where a cron job ticks. */
   readonly running: boolean;
-  /** Why it is not ready, in words that name no host, user or the like. */
+  /** Why it is not ready, without names of hosts or users. */
   readonly reason?: string;
 }
 
-/** The part of a bus that the edge app uses; every bus fits. */
+/** The part of a bus that the edge app uses. Every bus has it. */
 export interface EdgeBus extends Receiver {
-  /** Does what background work is due, for about `budgetMs` milliseconds at the most. */
+  /** Does due background work, for at most about `budgetMs` milliseconds. */
   tick(options: { budgetMs: number }): Promise<EdgeTickReport>;
   /**
-   * Says how it is.
+   * Returns the health of the bus.
    *
-   * @param options `maxAgeMs`: how old what it says of its store may be, so that requests of anyone cost it
-   * no more than one look in that time.
+   * @param options `maxAgeMs` is the greatest age of the store's result: within that time, any
+   * number of requests causes one query of the store.
    */
   health(options?: { readonly maxAgeMs?: number }): Promise<EdgeHealthReport>;
   /** Publishes a message byte for byte; for the option `publish`. */
@@ -46,14 +46,17 @@ export interface EdgeBus extends Receiver {
     message: RawMessage,
     options: Pick<RawOptions, "contract" | "delayMs">,
   ): Promise<Receipt>;
-  /** Sends what is due now; for the option `publish`, where the platform lets work end after the answer. */
+  /**
+   * Sends the messages that are due now; for the option `publish`, if the platform lets work
+   * continue after the response.
+   */
   flush?(): Promise<void>;
-  /** Fails a message that was sent and then given up; for the option `deadLetters`. */
+  /** Marks a message as failed that was dead-lettered; for the option `deadLetters`. */
   deadLetter?(report: DeadLetter): Promise<DeadLetterStanding>;
-  /** Says what became of the operation of a half message; for the option `checkBack`. */
+  /** Returns the outcome of the operation of a half message; for the option `checkBack`. */
   checkBack?(question: CheckQuestion): Promise<CheckAnswer>;
-  /** The half messages it keeps; for the option `halfMessages`. */
+  /** The keeper of half messages; for the option `halfMessages`. */
   readonly halfMessages?: HalfKeeper;
-  /** Where its messages are; for the option `query`. */
+  /** The store of its messages; for the option `query`. */
   readonly store?: Pick<Store, "ready" | "find">;
 }

@@ -1,6 +1,5 @@
 /**
- * A verifier that accepts what any of several verifiers accepts, such as one's own services and a push
- * provider.
+ * Combines several verifiers into one, for example for own services and a push provider.
  *
  * @module
  */
@@ -10,18 +9,18 @@ import { checkVerify } from "./authenticate.ts";
 import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
 /**
- * A verifier that accepts what any of the given ones accepts. What none accepts is refused with all their
- * reasons; if one of them knows who asks, and says that they may not, that is the answer.
+ * Creates a verifier that accepts a request if any of the given ones does. Otherwise it refuses
+ * with all their reasons; with `forbidden` if one of them knows the caller and forbids the request.
  *
- * One that throws, or gives no result of a verifier, accepts nothing and does not keep the others from
- * being asked. What it threw is in the `errors` of the result, for the app's `onError`; where no other
- * accepts the request it is thrown, as who asks is then not known.
+ * A verifier that throws or returns an invalid result accepts nothing, and the others still run.
+ * Its error is in the `errors` of the result, for the app's `onError`. If no other verifier accepts
+ * the request, the error is thrown, because the caller is then unknown.
  *
  * @example
  * ```ts ignore
  * verifyAny(verifySignature({ signingKeys }), verifyQstash({ currentSigningKey, nextSigningKey, url }))
  * ```
- * @throws {AtlastError} `invalid_option` for what is no verifier, or none at all.
+ * @throws {AtlastError} `invalid_option` if there is no verifier, or a value is not a verifier.
  */
 export function verifyAny(...verifiers: readonly [Verify, ...Verify[]]): Verify {
   checkVerify(verifiers[0], ...verifiers);
@@ -51,7 +50,7 @@ export function verifyAny(...verifiers: readonly [Verify, ...Verify[]]): Verify 
           if (refusal === null) return null;
           refusals.push(refusal);
         } catch {
-          // It failed, and cannot say what it would say of a body. verify reports it.
+          // It failed, so it cannot refuse without the body. `verify` reports the error.
           return null;
         }
       }

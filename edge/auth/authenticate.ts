@@ -14,7 +14,7 @@ import { readBody } from "../http/body.ts";
 import { Refusal } from "../http/status.ts";
 import { checkRefusal, checkVerifyResult } from "./verify_result.ts";
 
-/** The name of a route, which signatures cover. */
+/** The name of a route. Signatures cover it. */
 type RouteName =
   | "deliver"
   | "publish"
@@ -24,34 +24,34 @@ type RouteName =
   | "query"
   | "dead-letter";
 
-/** A request that may do what it asks. */
+/** An authenticated and authorized request. */
 interface VerifiedRequest {
   /** Its body. */
   readonly body: Uint8Array;
-  /** Who asks. */
+  /** The caller. */
   readonly principal: Principal;
-  /** What a push provider says of its delivery; null for everyone else. */
+  /** The push provider's data about its delivery; null for other callers. */
   readonly push: DialectDelivery | null;
 }
 
-/** A delivery of a push provider, with the dialect in which it is answered. */
+/** A delivery of a push provider, with the dialect of its response. */
 export interface DialectDelivery extends PushDelivery {
   /** The provider's dialect. */
   readonly dialect: DeliveryDialect;
 }
 
-/** What a verifier's result is made known to. */
+/** The parts of the surroundings that authentication uses. */
 type AuthenticationRequest = Pick<Surroundings, "report" | "speaks">;
 
-/** Whoever asks where a verifier names nobody: it may ask no callbacks. */
+/** The caller if the verifier names no principal. It may not request callbacks. */
 const UNNAMED: Principal = { name: "", kind: "publisher" };
 
 /**
- * A request that may do what it asks, at this route. A verifier that can refuse it whatever its body is does
- * so before the body is read.
+ * Authenticates a request and checks the right to use this route. A verifier that can refuse a
+ * request without its body does so before the body is read.
  *
- * @param around Learns what verifiers threw that were not the one that let it in, and in which dialect the request
- * is refused from here on.
+ * @param around Gets the errors of verifiers other than the one that accepted, and the dialect of
+ * later refusals.
  */
 export async function verified(
   request: Request,
@@ -72,7 +72,8 @@ export async function verified(
   for (const error of result.errors ?? []) around.report(error);
   const { principal, push, dialect } = result;
   if (principal?.kind !== "push_provider") {
-    // Anyone can send a provider's header; where nobody is named, it may still be the provider.
+    // Anyone can send a provider's header, so a named principal is refused without a dialect.
+    // Without a name, the caller may still be the provider.
     if (principal !== undefined) around.speaks(null);
     return { body, principal: principal ?? UNNAMED, push: null };
   }
@@ -85,7 +86,9 @@ function refusedBy({ kind, reason }: VerifyRefusal): Refusal {
   return new Refusal(kind === "forbidden" ? 403 : 401, kind, reason);
 }
 
-/** The same for a request of one of Atlast's own content types, which is what its signature binds. */
+/**
+ * The same for a request with one of Atlast's content types, whose signature covers only the body.
+ */
 export async function verifiedText(
   request: Request,
   contentType: string,
@@ -108,7 +111,7 @@ export async function verifiedText(
 }
 
 /**
- * Checks what verifies requests.
+ * Checks that verifiers are functions.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -116,6 +119,6 @@ export function checkVerify(...verifiers: readonly unknown[]): void {
   if (verifiers.every((verify) => typeof verify === "function")) return;
   throw new AtlastError(
     "invalid_option",
-    "Cannot use verify: want a function, such as verifySignature({ signingKeys }) gives",
+    "Cannot use verify: want a function, such as the result of verifySignature({ signingKeys })",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Bearer tokens, for callers that cannot sign, such as a platform's cron.
+ * A verifier of bearer tokens, for callers that cannot sign, such as a platform's cron service.
  *
  * @module
  */
@@ -7,21 +7,21 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Principal } from "../../core/principal.ts";
 import type { RequestToVerify, Verify, VerifyRefusal } from "../../core/wire/wire.ts";
 
-/** The shortest token, in characters: shorter ones can be guessed over a network. */
+/** The shortest token, in characters. Shorter ones can be guessed over a network. */
 const MIN_TOKEN_LENGTH = 16;
 
-/** Who has a token, where nothing else is said. */
+/** The default principal of a token. */
 const TOKEN_BEARER: Principal = { name: "bearer", kind: "publisher" };
 
 /**
- * A verifier that accepts any of the tokens in `Authorization: Bearer …`, as Vercel's cron sends the
- * environment's `CRON_SECRET`. A token says who asks, but does not protect the body: for messages
- * prefer signatures.
+ * Creates a verifier that accepts any of the tokens in `Authorization: Bearer …`. For example,
+ * Vercel's cron sends the environment's `CRON_SECRET`. A token authenticates the caller, but does
+ * not protect the body: prefer signatures for messages.
  *
- * @param tokens One token, or several so that they can be changed without a gap.
- * @param principal Who has the tokens; `{ name: "bearer", kind: "publisher" }` if not given, who may ask no
- * callbacks.
- * @throws {AtlastError} `invalid_option` for none, or one that is short or not there.
+ * @param tokens One token, or several so that they can be rotated without a gap.
+ * @param principal The principal that has the tokens; by default `{ name: "bearer", kind:
+ * "publisher" }`, which may not request callbacks.
+ * @throws {AtlastError} `invalid_option` if there is no token, or one is too short or not a string.
  */
 export function verifyBearer(
   tokens: string | readonly string[],
@@ -47,8 +47,8 @@ export function verifyBearer(
 }
 
 /**
- * Compares by the platform's verification of a MAC under a key that nobody knows: it takes the same
- * time wherever the first difference is.
+ * Compares tokens in constant time: it signs the given one with a random HMAC key and lets the
+ * platform verify that MAC for each accepted token.
  */
 async function isOneOf(given: string, accepted: readonly string[]): Promise<boolean> {
   const key = await crypto.subtle.generateKey({ name: "HMAC", hash: "SHA-256" }, false, [

@@ -1,5 +1,5 @@
 /**
- * What a principal may do with the half messages of this keeper.
+ * Checks what a principal may do with the half messages of this keeper.
  *
  * @module
  */
@@ -11,19 +11,20 @@ import type { Principal } from "../../core/principal.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { Refusal } from "../http/status.ts";
 
-/** Names, or patterns of names: for every participant, or for each its own. */
+/** Names or patterns of names: one list for all participants, or one for each. */
 export type HalfNames =
   | readonly string[]
   | Readonly<Record<string, readonly string[]>>;
 
-/** The rights of principals by a list of names. */
+/** The rights of principals, by a list of names. */
 export class HalfRights {
   readonly #names: HalfNames | undefined;
 
   /**
-   * Takes the list.
+   * Creates the rights from the list.
    *
-   * @throws {AtlastError} `invalid_name` for what is no pattern, `invalid_option` for what is no list.
+   * @throws {AtlastError} `invalid_name` for an invalid pattern, `invalid_option` for an invalid
+   * list.
    */
   constructor(names: HalfNames | undefined) {
     this.#names = names;
@@ -55,7 +56,7 @@ export class HalfRights {
   }
 
   /**
-   * Refuses a message that a principal may not have kept here.
+   * Refuses a half message that a principal may not prepare here.
    *
    * @throws {Refusal} 403.
    */
@@ -68,7 +69,7 @@ export class HalfRights {
       throw forbidden(`prepare "${name}": it is not open to participant "${participant}" here`);
     }
     if (isOwn) return;
-    // The reply goes out with our routes and our keys.
+    // The reply is sent with our routes and keys.
     for (const header of [HEADER.callbackName, HEADER.failureCallbackName]) {
       const callback = headers[header] ?? "";
       if (callback !== "" && !isListed(principal.callbackNames ?? [], callback)) {
@@ -81,9 +82,9 @@ export class HalfRights {
   }
 
   /**
-   * Does what asks for a message, and answers a participant of its own as if the messages of others were not
-   * there. Among our own services it is said: who asks under another name than before must not take that for
-   * the end of the message.
+   * Runs an operation on a message. For a participant, messages of others appear not to exist. Our
+   * own services get `forbidden` instead: a service that has changed its participant name must not
+   * conclude that the message is gone.
    *
    * @throws {AtlastError} `not_found` in place of `forbidden`.
    */

@@ -1,5 +1,5 @@
 /**
- * Finds the verifier of a route. A route never falls back on another's.
+ * Returns the verifier of a route. A route never uses another route's verifier.
  *
  * @module
  */
@@ -7,9 +7,9 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Verify } from "../../core/wire/wire.ts";
 
 /**
- * The verifier that an option brings for its own route.
+ * The verifier in the option of a route.
  *
- * @throws {AtlastError} `invalid_option` where it brings none.
+ * @throws {AtlastError} `invalid_option` if it has none.
  */
 export function ownVerifier(option: string, { verify }: { readonly verify: Verify }): Verify {
   if (typeof verify === "function") return verify;

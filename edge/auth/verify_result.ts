@@ -8,9 +8,9 @@ import { checkDialect } from "../http/dialect.ts";
 import type { VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 
 /**
- * Checks a verifier's result. What has not the form of one lets nobody in.
+ * Checks a verifier's result. An invalid one never accepts a request.
  *
- * @throws {AtlastError} `invalid_option`, which is a fault of the service and not of the request.
+ * @throws {AtlastError} `invalid_option`, because the service is at fault, not the request.
  */
 export function checkVerifyResult(result: VerifyResult): VerifyResult {
   if (typeof result === "object" && result !== null) {
@@ -26,13 +26,13 @@ export function checkVerifyResult(result: VerifyResult): VerifyResult {
   }
   throw new AtlastError(
     "invalid_option",
-    "Cannot use what verify gave: want { ok: true }, any push with its dialect, or { ok: false } with a " +
+    "Cannot use the result of verify: want { ok: true }, any push with its dialect, or { ok: false } with a " +
       "kind and a reason",
   );
 }
 
 /**
- * The same for what a verifier says before the body is read: null where the body decides.
+ * The same for the result of `beforeBody`: null if the decision needs the body.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -42,6 +42,6 @@ export function checkRefusal(refusal: VerifyRefusal | null): VerifyRefusal | nul
   if (checked.ok === false) return checked;
   throw new AtlastError(
     "invalid_option",
-    "Cannot use what beforeBody gave: want null, or { ok: false } with a kind and a reason",
+    "Cannot use the result of beforeBody: want null, or { ok: false } with a kind and a reason",
   );
 }

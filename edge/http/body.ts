@@ -9,11 +9,11 @@ import { isInstance } from "../../core/user_code/thrown.ts";
 import { Refusal } from "./status.ts";
 
 /**
- * The raw body of a request.
+ * Reads the raw body of a request.
  *
- * @throws {Refusal} 408 for one that breaks off, comes too slowly or in too many
- * pieces, 413 for one over the limit, 415 for one that is
- * compressed: what it unpacks to has no limit, and its signature is of what it was before.
+ * @throws {Refusal} 408 for a body that is cut off, arrives too slowly or in too many pieces; 413
+ * for one over the limit; 415 for a compressed one, because its unpacked size is unlimited and its
+ * signature covers the uncompressed body.
  */
 export async function readBody(
   request: Request,
@@ -36,13 +36,13 @@ export async function readBody(
     throw isInstance(error, CostlyBody) ? costly(error.kind, pace) : brokenOff();
   });
   if (body === null) throw tooLarge(maxBytes);
-  // Not every server sees by itself that a caller hung up in the middle.
+  // Some servers do not notice that the caller closed the connection in the middle.
   if (body.length < announced) throw brokenOff();
   return body;
 }
 
 /**
- * Checks a limit on bodies.
+ * Checks the option `maxBodyBytes`.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -50,12 +50,15 @@ export function checkMaxBodyBytes(maxBodyBytes: number): void {
   checkNumber("maxBodyBytes", maxBodyBytes, { whole: true, least: 1 });
 }
 
-/** Not 400, which tells a sender that its message is at fault: it was lost on the way, and may come again. */
+/**
+ * 408 and not 400: the message was lost in transit and should be sent again, while 400 means that
+ * the message is invalid.
+ */
 function brokenOff(): Refusal {
   return new Refusal(408, "truncated", "Cannot read the body: it broke off, want all of it");
 }
 
-/** 408 like one that broke off: the message is not at fault, and the next way it takes may be better. */
+/** 408, as for a body that was cut off: the message is valid, and another try may succeed. */
 function costly(kind: CostlyBody["kind"], { bytesPerSecond, graceMs }: BodyPace): Refusal {
   const want = kind === "too_slow"
     ? `${bytesPerSecond} bytes a second or more after ${graceMs / 1_000} seconds`

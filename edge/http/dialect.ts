@@ -1,5 +1,5 @@
 /**
- * Writes a refusal in the dialect of the sender.
+ * Translates refusals into the dialect of a push provider.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Verify } from "../../core/wire/wire.ts";
 import type { Refusal } from "./status.ts";
 
 /**
- * The dialects that these verifiers know, each once.
+ * The distinct dialects of these verifiers.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -20,19 +20,19 @@ export function dialectsOf(...verifiers: readonly (Verify | undefined)[]): Deliv
 }
 
 /**
- * Checks a dialect, which may be user code: a refusal must not fail for the answer it asks for.
+ * Checks a dialect, which may be user code, so that building a refusal with it cannot fail.
  *
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkDialect(dialect: DeliveryDialect): void {
   try {
     const { markHeader, stoppingRetryMs, finalAnswer: { status, headers } } = dialect;
-    // The platform knows which names and values can stand in headers. It would know statuses too, but workerd allows no
-    // response with a body outside of a request.
+    // `Headers` checks the names and values. Statuses are checked by a pattern instead of a
+    // `Response`, because workerd allows no response with a body outside a request.
     new Headers({ ...headers, [markHeader]: "" });
     if (stoppingRetryMs >= 0 && WITH_BODY.test(String(status))) return;
   } catch {
-    // Said below.
+    // The error is thrown below.
   }
   throw new AtlastError(
     "invalid_option",
@@ -43,10 +43,12 @@ export function checkDialect(dialect: DeliveryDialect): void {
 /** The statuses that `Response` takes together with a body. */
 const WITH_BODY = /^(?!20[45]|304)[2-5]\d\d$/;
 
-/** What would be refused each time: what cannot be read, is too large, or is no message at all. */
+/**
+ * The statuses of requests that would be refused each time: unreadable, too large, or no message.
+ */
 const FINAL: readonly number[] = [400, 413, 415, 431];
 
-/** The first dialect whose mark a request has that nobody has verified; null for none. */
+/** The first dialect whose mark header an unverified request has; null for none. */
 export function claimedDialect(
   headers: Headers,
   dialects: readonly DeliveryDialect[],
@@ -55,9 +57,10 @@ export function claimedDialect(
 }
 
 /**
- * The refusal as it is, or one for good in a dialect: a push provider has to be told which refusals are final.
+ * Returns the refusal unchanged, or a final refusal in a dialect, by which a push provider knows
+ * that it is final.
  *
- * @param dialect That of the sender; null for one that speaks none.
+ * @param dialect The dialect of the sender; null if it has none.
  */
 export function inDialect(refusal: Refusal, dialect: DeliveryDialect | null): Refusal {
   if (dialect === null || !(refusal.isFinal || FINAL.includes(refusal.status))) return refusal;

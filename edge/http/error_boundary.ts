@@ -1,5 +1,5 @@
 /**
- * Wraps every route: the request id, the limit on headers, and the answer to a thrown error.
+ * Wraps every route: sets the request id, limits the headers, and answers thrown errors.
  *
  * @module
  */
@@ -14,37 +14,40 @@ import { REQUEST_ID_HEADER, requestIdOf } from "./request_id.ts";
 import { Refusal, refusalOf } from "./status.ts";
 
 /**
- * Learns of errors that were answered with a bare 500. It may be asynchronous, and is not waited for. What it
- * throws, or rejects with, is ignored.
+ * Called with errors that were answered with a 500 without details. It may be asynchronous and is
+ * not awaited. Its own errors are ignored.
  */
 export type OnError = (error: unknown, request: { readonly requestId: string }) => void;
 
-/** What a route knows beside the request. */
+/** What a route gets besides the request. */
 export interface Surroundings {
   /** The request's id. */
   readonly requestId: string;
-  /** Tells `onError` of an error that the answer says nothing of. Never throws. */
+  /** Passes an error to `onError` that the response does not mention. Never throws. */
   readonly report: (error: unknown) => void;
-  /** Has the request refused in this dialect from here on, whatever its headers claim; null for in none. */
+  /** Sets the dialect of later refusals, whatever the request's headers say; null for none. */
   readonly speaks: (dialect: DeliveryDialect | null) => void;
-  /** Has the platform let work end after the answer; undefined where it needs, or knows, no such thing. */
+  /**
+   * Lets work continue after the response; undefined if the platform has no such function or needs
+   * none.
+   */
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined;
 }
 
 /** Answers a request. */
 export type Route = (request: Request, around: Surroundings) => Response | Promise<Response>;
 
-/** Puts a guard around a route that answers with a content type of its own, `application/json` if not given. */
+/** Wraps a route whose refusals have the given content type, `application/json` by default. */
 export type Guard = (
   route: Route,
   contentType?: string,
 ) => (context: Context) => Promise<Response>;
 
 /**
- * Answers for whatever a route throws, with its own content type. Not left to Hono's own `onError`,
- * which takes only instances of `Error` and is another's when the app is part of a larger one.
+ * Creates the wrapper that answers errors of a route, in its content type. Hono's `onError` is not
+ * used: it takes only instances of `Error`, and belongs to the outer app when this app is mounted.
  *
- * @param known The dialects in which requests are refused that no verifier has seen yet.
+ * @param known The dialects for refusals of requests that no verifier has seen yet.
  */
 export function guardWith(
   onError: OnError = logError,
@@ -66,7 +69,8 @@ export function guardWith(
           requestId,
           report,
           speaks: (verified) => void (dialect = verified),
-          // A getter, because asking where there is none costs an error, and few routes ask.
+          // A getter, because the lookup throws and catches an error where there is none, and few
+          // routes need it.
           get waitUntil() {
             return waitUntilOf(context, report);
           },
@@ -89,7 +93,7 @@ export function guardWith(
   };
 }
 
-/** The answer to a method that a path does not have; `GET` brings `HEAD` along. */
+/** The response to a method that a path does not have. `GET` includes `HEAD`. */
 export function methodNotAllowed(methods: readonly string[]): Route {
   const allow = methods.flatMap((method) => method === "GET" ? ["GET", "HEAD"] : method).join(", ");
   return () => {
@@ -97,12 +101,12 @@ export function methodNotAllowed(methods: readonly string[]): Route {
   };
 }
 
-/** The answer where there is no path. */
+/** The response to an unknown path. */
 export function pathNotFound(): never {
   throw new Refusal(404, "not_found", "Cannot find this path");
 }
 
-/** Says that the process is alive. */
+/** The response of `/health`. */
 export function alive(): Response {
   return answer({ status: "alive" }, 200);
 }
@@ -111,7 +115,8 @@ function waitUntilOf(
   context: Context,
   report: Surroundings["report"],
 ): Surroundings["waitUntil"] {
-  // Hono throws where there is none, and servers other than Workers pass other things in its place.
+  // Hono throws if there is no execution context, and servers other than Workers pass other values
+  // in its place.
   try {
     const platform: { waitUntil?: unknown } = context.executionCtx;
     if (typeof platform.waitUntil !== "function") return undefined;
@@ -121,7 +126,7 @@ function waitUntilOf(
   }
 }
 
-/** Says that something went wrong, and nothing that could hold a secret. */
+/** Prints that a request failed, and nothing that could contain a secret. */
 export function logError(error: unknown, { requestId }: { requestId: string }): void {
   const name = isInstance(error, Error) ? textOfThrown(error).name : typeof error;
   console.error(`Atlast: request ${requestId} ended with ${name}; pass onError to see it`);

@@ -1,5 +1,5 @@
 /**
- * The headers of a request: their limit, and those that belong to a message.
+ * Limits the headers of a request, and selects those of a message.
  *
  * @module
  */
@@ -8,14 +8,17 @@ import { hasCode } from "../../core/user_code/thrown.ts";
 import { isMessageHeader, requestPrefix } from "../../core/wire/wire.ts";
 import { Refusal } from "./status.ts";
 
-/** The most headers of a request: those of a message, and as many again of all who pass it on. */
+/** The most headers of a request: those of a message, and as many again from proxies. */
 const MAX_REQUEST_HEADERS: number = 2 * MAX_HEADERS;
 
-/** The most characters in all of them together: what Node's HTTP server takes, the least of the servers. */
+/**
+ * The most characters in all headers together: the limit of Node's HTTP server, the lowest among
+ * the servers.
+ */
 const MAX_REQUEST_HEADER_CHARACTERS: number = 16 * 1024;
 
 /**
- * Holds the limit.
+ * Checks the limits.
  *
  * @throws {Refusal} 431.
  */
@@ -35,12 +38,13 @@ export function checkRequestHeaders(headers: Headers): void {
 }
 
 /**
- * The HTTP headers that are the message's own: never a cookie, a token or what a proxy adds.
+ * The HTTP headers that belong to the message, without cookies, tokens or headers of proxies.
  *
- * @throws {Refusal} 415 when the request is none with a message in its headers and body.
+ * @throws {Refusal} 415 when the request is not a message in headers and body.
  */
 export function messageFields(headers: Headers): Record<string, string> {
-  // The signature of a request of Atlast's own types does not cover the message's headers.
+  // The signature of a request with one of Atlast's content types does not cover the message's
+  // headers.
   const isOther = requestPrefix(headers.get("content-type")) !== null;
   if (isOther || (!headers.has(HEADER.id) && !headers.has(HEADER.name))) {
     throw new Refusal(
@@ -58,9 +62,10 @@ export function messageFields(headers: Headers): Record<string, string> {
 }
 
 /**
- * What `read` makes of a message's headers, and of nothing else that could be too large.
+ * Runs `read`, which may throw `too_large` only for a message's headers, and turns that into a
+ * refusal.
  *
- * @throws {Refusal} 431 where they are over their limit.
+ * @throws {Refusal} 431 when the headers exceed their limit.
  */
 export function withinHeaderLimit<Result>(read: () => Result): Result {
   try {

@@ -8,24 +8,25 @@ import { AtlastError } from "../../core/errors.ts";
 import type { App } from "../app_options.ts";
 import { type Guard, methodNotAllowed, pathNotFound, type Route } from "./error_boundary.ts";
 
-/** A route with where it stands. */
+/** A route with its path and methods. */
 export interface MountedRoute {
   /** Its path, below the base path. */
   readonly path: string;
-  /** The methods it takes; `GET` brings `HEAD` along. */
+  /** Its methods. `GET` includes `HEAD`. */
   readonly methods: readonly ("GET" | "POST")[];
   /**
-   * What it answers with when it refuses.
+   * The content type of its refusals.
    *
    * @default "application/json"
    */
   readonly contentType?: string;
-  /** What it does. */
+  /** The handler. */
   readonly route: Route;
 }
 
 /**
- * An app of routes, each within the guard, which also says what is wrong with other methods and paths.
+ * Creates an app of routes, each wrapped by the guard. Other methods and paths are refused with 405
+ * and 404.
  *
  * @throws {AtlastError} `invalid_option`.
  */

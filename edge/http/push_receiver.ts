@@ -1,21 +1,22 @@
 /**
- * The receiver for push providers. A message that is not handled yet is refused until it is due, if the
- * provider redelivers. A message that failed for good is refused for good, if the provider dead-letters. So the
- * provider follows the bus's own schedule.
+ * Wraps a receiver for push providers, so that the provider follows the retry schedule of the bus.
+ * If the provider redelivers, a message that is not handled yet is refused until it is due. If it
+ * dead-letters, a message that failed for good is refused for good.
  *
  * @module
  */
 import type { DeliveryResult, Receiver } from "../../core/ports/transport.ts";
 import type { DialectDelivery } from "../auth/authenticate.ts";
 
-/** The receiver, for one delivery of a push provider. */
+/** Wraps the receiver for one delivery of a push provider. */
 export function pushReceiver(receiver: Receiver, push: DialectDelivery): Receiver {
   const { attempt, signedAtMs, bindsHeaders, dialect } = push;
-  // Another attempt of a message without a signed id would be another message: what is stored is ours.
+  // Without a signed id, another attempt would be a different message. The stored message is then
+  // retried by the bus.
   const redelivers = bindsHeaders && dialect.redelivers;
   const deadLetters = bindsHeaders && dialect.deadLetters;
-  // What is tried for the first time was sent just now: if it had failed before, somebody wants it tried
-  // again, from the outbox or from the provider's dead letters.
+  // A first attempt was just sent. If the message failed before, an operator has sent it again,
+  // from the outbox or from the provider's dead letters.
   const afresh = bindsHeaders && attempt === 1 ? { afreshAtMs: signedAtMs } : {};
   return {
     subscribes: (name) => receiver.subscribes(name),
@@ -29,7 +30,7 @@ export function pushReceiver(receiver: Receiver, push: DialectDelivery): Receive
     switch (result.kind) {
       case "accepted": {
         const { retryAfterMs } = result;
-        // A bus that runs gives no time: it handles the message on its own.
+        // A running bus returns no time, because it handles the message itself.
         if (!redelivers || retryAfterMs === undefined) return result;
         return { kind: "refused", reason: "It is not handled yet", retryAfterMs };
       }
@@ -39,7 +40,7 @@ export function pushReceiver(receiver: Receiver, push: DialectDelivery): Receive
         return { ...result, retryAfterMs };
       }
       case "failed":
-        // A bus with a store publishes the failure callback itself.
+        // A bus with a store publishes the failure callback.
         return deadLetters
           ? {
             kind: "rejected",

@@ -1,16 +1,19 @@
 /**
- * Request ids, by which the logs of caller and service can be matched.
+ * Request ids, which link the logs of caller and service.
  *
  * @module
  */
 
-/** In which HTTP header a request's id comes and goes. */
+/** The HTTP header of the request id, in requests and responses. */
 export const REQUEST_ID_HEADER = "x-request-id";
 
-/** What proxies and callers use as ids: no spaces or quotes, which could pass for more than an id in a log. */
+/**
+ * The form of ids that proxies and callers use. Spaces and quotes are not allowed, because they
+ * could forge log entries.
+ */
 const WELL_FORMED = /^[\w.:=+/@~-]{1,128}$/;
 
-/** The id that the caller gave the request, or a new one where it gave none that is well-formed. */
+/** The caller's request id if it is well-formed, otherwise a new one. */
 export function requestIdOf(headers: Headers): string {
   const given = headers.get(REQUEST_ID_HEADER) ?? "";
   return WELL_FORMED.test(given) ? given : crypto.randomUUID();

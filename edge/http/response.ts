@@ -1,11 +1,11 @@
 /**
- * Makes JSON responses.
+ * Builds JSON responses.
  *
  * @module
  */
 import { NOT_RETRYABLE, type Refusal } from "./status.ts";
 
-/** A value as an answer. */
+/** A response with a value as JSON. */
 export function answer(
   value: unknown,
   status: number,
@@ -13,18 +13,18 @@ export function answer(
 ): Response {
   return new Response(JSON.stringify(value), {
     status,
-    // What a bus says is of the moment: nothing on the way should keep it.
+    // Responses are valid only now, so nothing may cache them.
     headers: { "content-type": "application/json", ...headers, "cache-control": "no-store" },
   });
 }
 
-/** A refusal as an answer, with what is wrong and nothing of the request itself. */
+/** A response for a refusal. It repeats nothing of the request. */
 export function answerRefusal(
   refusal: Refusal,
   contentType: string = "application/json",
 ): Response {
   const { status, code, message, retryAfterMs, headers, isFinal } = refusal;
-  // The one status says so itself.
+  // The status 489 itself says that the refusal is final.
   const saysFinal = isFinal && status !== NOT_RETRYABLE;
   const error = { code, message, retryAfterMs, ...(saysFinal ? { final: true } : {}) };
   return answer({ error }, status, { ...headers, "content-type": contentType });

@@ -1,5 +1,5 @@
 /**
- * Signs responses, so that the caller knows which service answered, and to which request.
+ * Signs responses, so that the caller can verify which service answered, and which request.
  *
  * @module
  */
@@ -7,8 +7,8 @@ import { answerId } from "../../http/signature_id.ts";
 import type { Signer } from "../../http/signature.ts";
 
 /**
- * An answer, signed under an id made of the request's id and body: it answers nothing else. A request without an
- * id gets an answer that its sender can bind to nothing.
+ * A signed response. Its id is derived from the request's id and body, which binds it to that
+ * request. The response to a request without an id is bound to nothing.
  *
  * @param requestText The body of the request.
  */

@@ -1,5 +1,5 @@
 /**
- * HTTP statuses: the only place that assigns them to errors and results.
+ * Maps errors and results to HTTP statuses. No other file does.
  *
  * @module
  */
@@ -9,20 +9,20 @@ import type { DeliveryResult } from "../../core/ports/transport.ts";
 import { NOTIFIED_HEADER } from "../../core/wire/redelivery.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 
-/** A request that is refused, with all that its answer says. */
+/** The error that refuses a request, with the parts of its response. */
 export class Refusal extends Error {
   /** The HTTP status. */
   readonly status: number;
-  /** What kind of refusal it is. */
+  /** The error code. */
   readonly code: string;
-  /** Further HTTP headers of the answer. */
+  /** Further HTTP headers of the response. */
   readonly headers: Readonly<Record<string, string>>;
-  /** When to come again, in milliseconds from now; undefined when that is all the same. */
+  /** When to try again, in milliseconds from now; undefined if it does not matter. */
   readonly retryAfterMs: number | undefined;
-  /** Whether the same would be refused each time, which an answer to a delivery says to its sender. */
+  /** Whether the same request would be refused each time. The response to a delivery says so. */
   readonly isFinal: boolean;
 
-  /** Makes a refusal; the message is shown to the caller. */
+  /** Creates a refusal. The message is sent to the caller. */
   constructor(
     status: number,
     code: string,
@@ -46,7 +46,7 @@ export class Refusal extends Error {
   }
 }
 
-/** Errors of the service, or of what it depends on, that pass: the request may come again. */
+/** Temporary errors of the service or its dependencies: the request may be tried again. */
 type Passing =
   | "lease_lost"
   | "timeout"
@@ -59,7 +59,9 @@ type Passing =
   | "outcome_unknown"
   | "prepared_statement_lost";
 
-/** The status of each error but those that pass; null for one that says nothing of the request. */
+/**
+ * The status of each error that is not temporary; null for errors that the request did not cause.
+ */
 const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, Passing>, number | null>> = {
   invalid_body: 400,
   invalid_header: 400,
@@ -83,26 +85,26 @@ const STATUS_OF_ERROR: Readonly<Record<Exclude<ErrorCode, Passing>, number | nul
   unsupported: null,
 };
 
-/** How long a service that cannot take messages now asks to be left alone, in milliseconds. */
+/** After how long a caller should retry while the service is unavailable, in milliseconds. */
 const UNAVAILABLE_RETRY_MS = 5_000;
 
-/** The refusal that a thrown value stands for; null for one that is nobody's business outside. */
+/** The refusal for a thrown value; null for an error that must not be shown to the caller. */
 export function refusalOf(thrown: unknown): Refusal | null {
   if (isInstance(thrown, Refusal)) return thrown;
   if (!isInstance(thrown, AtlastError)) return null;
   const statuses: Partial<Record<ErrorCode, number | null>> = STATUS_OF_ERROR;
   const { [thrown.code]: status = 503 } = statuses;
   if (status === null) return null;
-  // What ails the service itself is for its own log.
+  // Errors of the service itself belong in its own log.
   if (status === 503) return unavailable(thrown.code, UNAVAILABLE_RETRY_MS);
   return new Refusal(status, thrown.code, thrown.message);
 }
 
-/** The status of what became of a message that came alone. */
+/** The status of the result of a message that was delivered alone. */
 export function statusOf(result: DeliveryResult): number {
   switch (result.kind) {
     case "handled":
-    // It is stored as failed: it is ours now, and must not come again.
+    // The message is stored here as failed, and must not be sent again.
     case "failed":
       return 200;
     case "accepted":
@@ -117,37 +119,37 @@ export function statusOf(result: DeliveryResult): number {
 }
 
 /**
- * The status of a message that can never be taken, whatever its class. No server on the way gives it, so that
- * senders can rely on it.
+ * The status of a message that can never be accepted, whatever its class. No proxy uses this
+ * status, so senders can rely on it.
  */
 export const NOT_RETRYABLE = 489;
 
 /**
- * The longest wait that is asked for, in seconds: there are senders that take no notice of one of more than a
- * day, and come back by a schedule of their own.
+ * The longest `Retry-After`, in seconds. Some senders ignore more than a day and use their own
+ * schedule.
  */
 const MAX_RETRY_AFTER_SECONDS = 24 * 60 * 60;
 
-/** A refusal for now; without `retryAfterMs` it is up to the caller when to come again. */
+/** A temporary refusal. Without `retryAfterMs`, the caller decides when to retry. */
 export function unavailable(
   code: string,
   retryAfterMs: number | undefined,
   message = "Cannot take messages now: want them again later",
 ): Refusal {
   if (retryAfterMs === undefined) return new Refusal(503, code, message);
-  // The header knows only whole seconds; the body says it to the millisecond.
+  // The header has whole seconds; the body has milliseconds.
   const seconds = Math.min(Math.ceil(Math.max(0, retryAfterMs) / 1000), MAX_RETRY_AFTER_SECONDS);
   return new Refusal(503, code, message, { "retry-after": String(seconds) }, retryAfterMs);
 }
 
-/** The status of a rejection by its class; all others have that of {@linkcode never}. */
+/** The status of a rejection by its class; all others have the status of {@linkcode never}. */
 const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
   malformed_message: 400,
   forbidden: 403,
   id_conflict: 409,
 };
 
-/** The refusal of a message that came alone and can never be taken. */
+/** The refusal of a message that was delivered alone and can never be accepted. */
 export function rejection(
   { reason, code = "rejected", isPublisherNotified = false }:
     & DeliveryResult
@@ -162,9 +164,9 @@ export function rejection(
 }
 
 /**
- * A refusal for good: the sender keeps the message as failed.
+ * A final refusal: the sender marks the message as failed.
  *
- * @param isPublisherNotified Whether the publisher has had word of it, if it asked for one.
+ * @param isPublisherNotified Whether the publisher was notified, if it requested that.
  */
 export function never(
   message: string,

@@ -5,63 +5,62 @@
  */
 import { type JsonSchema, schemaRef } from "./schemas.ts";
 
-/** What each status of a refusal means. */
+/** The meaning of each status of a refusal. */
 const REFUSALS = {
-  400: "It cannot be read, or does not fit its contract; it would not do so next time either.",
-  401:
-    "Nobody knows who asks: unsigned, wrongly signed, signed too long ago, or without a known token.",
-  403: "Who asks may not do this.",
-  404: "There is no such thing here: no subscriber, no route or no message of this name or id.",
-  408: "The body broke off on the way, or came too slowly or in too many pieces; send it again.",
-  409:
-    "It contradicts what is there: the id is taken by another message, or it was decided otherwise.",
-  413: "The body is too large, or there are too many messages in it.",
-  415: "Its content type is none that is taken here, or it is compressed.",
+  400: "The request is malformed or does not fit its contract. A retry would fail too.",
+  401: "The caller is not authenticated: no signature, a wrong or expired one, or no known token.",
+  403: "The caller may not do this.",
+  404: "Not found: no subscriber, no route, or no message of this name or id.",
+  408: "The body was cut off, or arrived too slowly or in too many pieces. Send it again.",
+  409: "Conflict: another message has the id, or the message was decided otherwise.",
+  413: "The body is too large, or has too many messages.",
+  415: "The content type is not supported, or the body is compressed.",
   431: "There are too many headers, or they are too long.",
-  489: "It can never be taken: another attempt would end the same way.",
-  500: "Something went wrong in the service; its log has more under the request's id.",
-  503: "Not now; come again, when Retry-After says if it is there.",
+  489: "The message can never be accepted. A retry would fail too.",
+  500: "Internal error. The service's log has more under the request's id.",
+  503: "Temporarily unavailable. Retry after the time in Retry-After, if given.",
 } as const;
 
 /** The status of a refusal. */
 export type RefusalStatus = keyof typeof REFUSALS;
 
-/** The headers that answers may have, for the document's components. */
+/** The headers that responses may have, for the document's components. */
 export const ANSWER_HEADERS: Readonly<Record<string, JsonSchema>> = {
   RequestId: {
-    description: "The request's id: the caller's own if it sent one, a new one if not.",
+    description: "The request's id: the caller's if it sent one, otherwise a new one.",
     required: true,
     schema: { type: "string" },
   },
   AcceptEncoding: {
-    description: "How bodies are taken, for one that was compressed.",
+    description: "The encoding of bodies that is accepted, after a compressed one.",
     schema: { type: "string" },
   },
   RetryAfter: {
-    description: "When to come again, in seconds.",
+    description: "When to retry, in seconds.",
     schema: { type: "string", pattern: "^[0-9]+$" },
   },
   Arrived: {
-    description: "The message may have taken effect all the same.",
+    description: "The message may have taken effect nevertheless.",
     schema: { type: "string", const: "unknown" },
   },
   PublisherNotified: {
-    description: "The message's publisher has had word of it from here, if it asked for one.",
+    description: "This service has notified the message's publisher, if it requested that.",
     schema: { type: "string", const: "true" },
   },
   Signed: {
-    description: "The answer is signed after Standard Webhooks, under an id made of the request's.",
+    description:
+      "The response is signed by Standard Webhooks, with an id derived from the request's.",
     required: true,
     schema: { type: "string" },
   },
   SignedIfVerified: {
     description:
-      "The same, on a refusal of a request that was verified and on other answers that may be signed.",
+      "The same, on refusals of verified requests and on other responses that may be signed.",
     schema: { type: "string" },
   },
 };
 
-/** Which headers beside the request's id an answer of a status may have. */
+/** Which headers besides the request's id a response of a status may have. */
 const HEADERS_OF: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   415: { "accept-encoding": "AcceptEncoding" },
   // In place of 415 for a push provider.
@@ -69,7 +68,7 @@ const HEADERS_OF: Readonly<Record<number, Readonly<Record<string, string>>>> = {
   503: { "retry-after": "RetryAfter" },
 };
 
-/** An answer with a body of a schema. */
+/** A response whose body has a schema. */
 export function answerOf(
   description: string,
   contentType: string,
@@ -81,7 +80,7 @@ export function answerOf(
   return { description, headers: Object.fromEntries(refs), content: { [contentType]: { schema } } };
 }
 
-/** The refusals that an operation may answer with, in a content type of its own. */
+/** The refusals of an operation, in its content type. */
 export function refusals(
   statuses: readonly RefusalStatus[],
   contentType: string,
@@ -96,10 +95,10 @@ export function refusals(
   ]));
 }
 
-/** By status, the headers that push providers read on a refusal for good, as references by name. */
+/** By status, the headers that push providers read on a final refusal, as references by name. */
 export type FinalHeaders = Readonly<Record<number, Readonly<Record<string, string>>>>;
 
-/** The refusals for good that only push providers are answered. */
+/** The final refusals that only push providers get. */
 export function finalRefusals(
   finalHeaders: FinalHeaders,
   contentType: string,

@@ -7,7 +7,7 @@ import type { DialectDescription } from "../../core/ports/dialect_description.ts
 import type { FinalHeaders } from "./answers.ts";
 import type { JsonSchema } from "./schemas.ts";
 
-/** What several dialects add together. */
+/** What all dialects together add to the document. */
 interface DialectParts {
   /** The names of the security schemes. */
   readonly providers: readonly string[];
@@ -15,13 +15,15 @@ interface DialectParts {
   readonly securitySchemes: Readonly<Record<string, JsonSchema>>;
   /** Headers of answers, for the document's components. */
   readonly headers: Readonly<Record<string, JsonSchema>>;
-  /** Which of them stand on a refusal for good, by its status. */
+  /** Which of them a final refusal has, by its status. */
   readonly finalHeaders: FinalHeaders;
-  /** What the providers report of dead-lettered messages. */
+  /** The schemas of the providers' dead-letter reports. */
   readonly reports: readonly JsonSchema[];
 }
 
-/** What these dialects add. A refusal for good that is answered as a success is no status of its own. */
+/**
+ * What these dialects add to the document. A final refusal with a success status adds no status.
+ */
 export function dialectParts(dialects: readonly DialectDescription[]): DialectParts {
   const headers: Record<string, JsonSchema> = {};
   const finalHeaders: Record<number, Record<string, string>> = {};

@@ -1,5 +1,5 @@
 /**
- * Makes the document that describes the edge app.
+ * Builds the OpenAPI document of the edge app.
  *
  * @module
  */
@@ -12,25 +12,25 @@ import { type OperationPath, operations, reportOperations } from "./operations.t
 import { SECURITY_SCHEMES } from "./parameters.ts";
 import { jsonSchemas } from "./schemas.ts";
 
-/** What {@linkcode openApiDocument} takes. */
+/** The options of {@linkcode openApiDocument}. */
 export interface OpenApiOptions {
-  /** Where the app is, its base path included. */
+  /** The URL of the app, including its base path. */
   readonly serverUrl: string | URL;
   /**
-   * Which routes it has. `/dead-letter` wants a dialect that reports dead-lettered messages.
+   * The routes it has. `/dead-letter` needs a dialect that reports dead-lettered messages.
    *
-   * @default all that the dialects allow
+   * @default all routes that the dialects allow
    */
   readonly paths?: readonly OperationPath[];
   /**
-   * What the dialects of the push providers that deliver to it say of themselves, which come with
-   * their verifiers.
+   * The descriptions of the dialects of the push providers that deliver to it. They are exported
+   * with their verifiers.
    *
    * @default none
    */
   readonly dialects?: readonly DialectDescription[];
   /**
-   * What the service is called.
+   * The name of the service.
    *
    * @default "Atlast"
    */
@@ -41,7 +41,7 @@ export interface OpenApiOptions {
    * @default that of Atlast
    */
   readonly version?: string;
-  /** What else there is to say of it, in CommonMark. */
+  /** A further description, in CommonMark. */
   readonly description?: string;
 }
 
@@ -49,29 +49,29 @@ export interface OpenApiOptions {
 export interface OpenApiDocument {
   /** The version of OpenAPI. */
   readonly openapi: string;
-  /** What is described. */
+  /** The description of the service. */
   readonly info: {
-    /** What it is called. */
+    /** Its name. */
     readonly title: string;
     /** Its version. */
     readonly version: string;
-    /** What else there is to say of it. */
+    /** A further description. */
     readonly description?: string;
   };
-  /** Where it is. */
+  /** Its URL. */
   readonly servers: readonly { readonly url: string }[];
-  /** What can be done there, by path and method. */
+  /** The operations, by path and method. */
   readonly paths: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** What the paths refer to. */
+  /** The components that the paths refer to. */
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** The version of Atlast, whose interface this is. */
+/** The version of Atlast. */
 const VERSION = "0.1.0";
 
 /**
- * The OpenAPI document of an edge app, as a plain object: serve it with the option `openApi` of
- * `createApp`, or write it to a file for whoever generates a client from it.
+ * Returns the OpenAPI document of an edge app as a plain object. Serve it with the option `openApi`
+ * of `createApp`, or write it to a file to generate clients.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * The OpenAPI document of the edge app, made from zod schemas. No other part of the edge imports zod.
+ * The OpenAPI document of the edge app, built from zod schemas. No other part of the edge imports
+ * zod.
  *
  * @module
  */

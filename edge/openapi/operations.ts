@@ -34,7 +34,7 @@ export type OperationPath =
 
 const JSON_TYPE = "application/json";
 
-/** What any request with a body may be refused with. */
+/** The statuses with which any request with a body may be refused. */
 const COMMON: readonly RefusalStatus[] = [400, 401, 403, 408, 413, 415, 431, 500, 503];
 
 /** Any body with any content type, byte for byte. */
@@ -93,18 +93,18 @@ function tick(
 ): JsonSchema {
   return {
     operationId,
-    summary: "Do what background work is due.",
+    summary: "Do the due background work.",
     security: anyOf("bearer", "signature", ...providers),
     parameters: [BUDGET, REQUEST_ID],
     responses: {
-      200: answerOf("What was done.", JSON_TYPE, schemaRef("TickReport")),
+      200: answerOf("What the tick did.", JSON_TYPE, schemaRef("TickReport")),
       ...refusals(refuses, JSON_TYPE),
       ...finalRefusals(finalHeaders, JSON_TYPE),
     },
   };
 }
 
-/** A look that anyone may have. */
+/** A read operation without authentication. */
 function look(
   operationId: string,
   summary: string,
@@ -125,19 +125,19 @@ function look(
   };
 }
 
-/** What a refusal says of a message that was read. */
+/** The headers of a refusal of a message that could be read. */
 const REJECTED = { "atlast-publisher-notified": "PublisherNotified", "atlast-arrived": "Arrived" };
 
 const DELIVERED = schemaRef("DeliveryResults");
 
-/** Every path but that of the reports of push providers. */
+/** Every path except that for reports of push providers. */
 type CommonPath = Exclude<OperationPath, "/dead-letter">;
 
 /**
- * Every operation but those of {@linkcode reportOperations}, by path and method.
+ * Every operation except those of {@linkcode reportOperations}, by path and method.
  *
  * @param providers The security schemes of push providers.
- * @param finalHeaders By status, which headers push providers read on a refusal for good.
+ * @param finalHeaders By status, which headers push providers read on a final refusal.
  */
 export function operations(
   providers: readonly string[],
@@ -150,9 +150,9 @@ export function operations(
         summary: "Deliver messages, callbacks among them.",
         description:
           "One message as headers and a raw body, or a batch by its content type. A message " +
-          "that comes again is known by its id.",
+          "that is delivered again is recognised by its id.",
         security: anyOf("signature", ...providers, "bearer"),
-        // A batch has them in its body.
+        // A batch has the message headers in its body.
         parameters: [...messageHeaders([]), REQUEST_ID],
         requestBody: {
           required: true,
@@ -162,8 +162,8 @@ export function operations(
           },
         },
         responses: {
-          200: answerOf("What became of each message.", JSON_TYPE, DELIVERED),
-          202: answerOf("It is stored, and handled later.", JSON_TYPE, DELIVERED),
+          200: answerOf("The result of each message.", JSON_TYPE, DELIVERED),
+          202: answerOf("It is stored and will be handled later.", JSON_TYPE, DELIVERED),
           ...refusals([...COMMON, 404], JSON_TYPE),
           ...refusals([400, 403, 409, 489, 503], JSON_TYPE, REJECTED),
           ...finalRefusals(finalHeaders, JSON_TYPE, REJECTED),
@@ -175,8 +175,8 @@ export function operations(
         operationId: "publish",
         summary: "Publish a message, byte for byte.",
         description:
-          "It is durable once this is answered, and is sent to its subscribers from then on. " +
-          "With an id of one's own it may be said again: the same message is published once.",
+          "It is durable when the response arrives, and is sent to its subscribers from then on. " +
+          "With your own id you may repeat the request: the message is published once.",
         security: anyOf("bearer", "signature"),
         parameters: [...messageHeaders(["name"]), REQUEST_ID],
         requestBody: { required: true, ...RAW_BODY },
@@ -189,13 +189,13 @@ export function operations(
     },
     "/tick": {
       post: tick("tick", providers, finalHeaders),
-      // It has no body that could break off.
+      // It has no body that could be cut off.
       get: tick("tickByGet", providers, finalHeaders, COMMON.filter((status) => status !== 408)),
     },
     "/checkback": {
       post: own(
         "checkBack",
-        "Ask what became of the business operation of a half message.",
+        "Ask for the outcome of the business operation of a half message.",
         CHECKBACK_CONTENT_TYPE,
         { requests: "CheckQuestion", answers: "CheckAnswer" },
         { signs: { answer: "Signed" } },
@@ -204,7 +204,7 @@ export function operations(
     "/half": {
       post: own(
         "half",
-        "Prepare a half message, bring its outcome, or ask how it stands.",
+        "Prepare, confirm, cancel or query a half message.",
         HALF_CONTENT_TYPE,
         { requests: "HalfRequest", answers: "HalfStatus" },
         { refuses: [404, 409], signs: { answer: "Signed", refusal: "SignedIfVerified" } },
@@ -213,7 +213,7 @@ export function operations(
     "/query": {
       post: own(
         "query",
-        "Ask how a message stands, and what it says.",
+        "Query the state of a message, and the message itself.",
         QUERY_CONTENT_TYPE,
         { requests: "Query", answers: "Outcome" },
         { refuses: [404], signs: { answer: "SignedIfVerified" } },
@@ -222,7 +222,7 @@ export function operations(
     "/health": { get: look("health", "Whether the process is alive.", schemaRef("Alive")) },
     "/ready": {
       get: look("ready", "Whether the bus can take messages.", schemaRef("Health"), [431, 500], {
-        503: answerOf("It cannot.", JSON_TYPE, schemaRef("Health")),
+        503: answerOf("The bus cannot take messages.", JSON_TYPE, schemaRef("Health")),
       }),
     },
     "/openapi.json": { get: look("openApi", "This document.", { type: "object" }) },
@@ -230,7 +230,7 @@ export function operations(
 }
 
 /**
- * The operation by which push providers report what they have dead-lettered.
+ * The operation with which push providers report dead-lettered messages.
  *
  * @param reports Their reports, as JSON Schemas.
  */
@@ -243,9 +243,9 @@ export function reportOperations(
   return {
     post: {
       operationId: "deadLetter",
-      summary: "Say that a push provider has given a message up.",
+      summary: "Report that a push provider has dead-lettered a message.",
       description:
-        "What the provider sends of its own accord. The transport names this address to it.",
+        "The provider sends this request by itself. The transport gives it this address.",
       security: anyOf(...providers),
       parameters: [REQUEST_ID],
       requestBody: {
@@ -253,8 +253,8 @@ export function reportOperations(
         content: { [JSON_TYPE]: { schema: reports.length === 1 ? report : { anyOf: reports } } },
       },
       responses: {
-        200: answerOf("How the message stands.", JSON_TYPE, schemaRef("DeadLetterStanding")),
-        // What only a verified push provider is refused is answered in its dialect.
+        200: answerOf("The state of the message.", JSON_TYPE, schemaRef("DeadLetterStanding")),
+        // Refusals that only a verified push provider gets are in its dialect.
         ...refusals(COMMON.filter((status) => status !== 400), JSON_TYPE),
         ...finalRefusals(finalHeaders, JSON_TYPE),
       },

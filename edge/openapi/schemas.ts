@@ -1,6 +1,6 @@
 /**
- * The bodies of requests and responses as zod schemas. They only describe: the app has parsers of its own, with
- * better error messages.
+ * The bodies of requests and responses as zod schemas. They are only for the document; the app has
+ * its own parsers with better error messages.
  *
  * @module
  */
@@ -17,9 +17,9 @@ const attempts = z.int().min(1).describe("How many attempts in all.");
 
 const message = z.object({
   headers: z.record(z.string(), z.string().nullable()).describe(
-    "The message's headers, cap-msg-id and cap-msg-name among them.",
+    "The message's headers, including cap-msg-id and cap-msg-name.",
   ),
-  contentType: z.string().nullish().describe("Of the body; JSON if not given."),
+  contentType: z.string().nullish().describe("The content type of the body, by default JSON."),
   body: z.string().optional().describe("The body as text; either this or bodyBase64."),
   bodyBase64: z.string().optional().describe("The body as bytes, in base64."),
 }).describe("A message in JSON.");
@@ -37,19 +37,19 @@ const deliveryResult = z.object({
     "rejected",
     "malformed",
   ]).describe(
-    "accepted: stored, and handled later. handled: by this delivery or an earlier one. failed: stored " +
-      "as failed, and not to be sent again. no_subscriber: nothing here takes its name now. refused: " +
-      "not taken now, to be sent again. rejected: never to be taken, and not kept here. malformed: " +
+    "accepted: stored and handled later. handled: by this delivery or an earlier one. failed: stored " +
+      "as failed, do not send it again. no_subscriber: no subscriber takes its name now. refused: " +
+      "not accepted now, send it again. rejected: never accepted, and not stored here. malformed: " +
       "cannot be read.",
   ),
-  reason: z.string().optional().describe("Why it was not taken."),
+  reason: z.string().optional().describe("Why it was not accepted."),
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
   code: z.string().optional().describe(
-    "What kind of refusal it is, for a program. stopping: the service is shutting down, and the sender " +
-      "counts no attempt.",
+    "The error code, for programs. stopping: the service is shutting down, and the sender " +
+      "does not count the attempt.",
   ),
   arrived: z.string().optional().describe(
-    "unknown for one that was not taken, but may have taken effect all the same.",
+    "unknown for a message that was not accepted, but may have taken effect nevertheless.",
   ),
 });
 
@@ -59,23 +59,23 @@ const deliveryResults = z.object({
 
 const receipt = z.object({
   id,
-  duplicate: z.boolean().describe("Whether this very message was there already."),
-  state: z.string().optional().describe("Where the first one stands, of a duplicate."),
-  dueAtMs: z.number().optional().describe("When the first one is or was due, of a duplicate."),
+  duplicate: z.boolean().describe("Whether the same message was already stored."),
+  state: z.string().optional().describe("Of a duplicate: the state of the first one."),
+  dueAtMs: z.number().optional().describe("Of a duplicate: when the first one is or was due."),
 });
 
 const count = z.int().min(0);
 const tickReport = z.object({
   received: count.describe(
-    "Messages fetched, from a transport that does not bring them by itself.",
+    "Messages pulled from a transport that does not push.",
   ),
   sent: count.describe("Messages of the outbox that were sent."),
   handled: count.describe("Messages of the inbox that were handled."),
-  checked: count.describe("Half messages that were asked about."),
-  failed: count.describe("Attempts that failed, on both sides."),
+  checked: count.describe("Half messages that were checked."),
+  failed: count.describe("Attempts that failed, in both boxes."),
   pruned: count.describe("Expired messages that were deleted."),
   nextDueAtMs: z.number().nullable().describe(
-    "When there is work again, in Unix milliseconds; null when nothing is scheduled.",
+    "When the next work is due, in Unix milliseconds; null when nothing is scheduled.",
   ),
 });
 
@@ -84,7 +84,7 @@ const health = z.object({
   ready: z.boolean().describe("Whether it can take messages."),
   store: z.enum(["up", "down"]).describe("Whether its store answers."),
   running: z.boolean().describe(
-    "Whether its loops run; false is well where ticks come from outside.",
+    "Whether its loops run; false is normal where a cron job ticks.",
   ),
   reason: z.string().optional().describe("Why it is not ready."),
 });
@@ -96,22 +96,22 @@ const state = z.enum([
   "succeeded",
   "failed",
   "cancelled",
-]).describe("Where a message of the outbox stands.");
+]).describe("The state of a message of the outbox.");
 
 const question = z.object({
   id,
   name,
-  epoch: z.int().min(0).describe("The answer is to this one alone."),
+  epoch: z.int().min(0).describe("The epoch of the question; the answer applies only to it."),
   participant: z.string().min(1).describe("The participant that is asked."),
   preparedAtMs: milliseconds.describe("When the message was prepared, by the keeper's clock."),
-  checkedAtMs: milliseconds.describe("When this is asked, by the same clock."),
+  checkedAtMs: milliseconds.describe("When the question is asked, by the same clock."),
 });
 
 const checkAnswer = z.object({
   id,
   epoch: z.int().min(0),
   answer: z.enum(["committed", "aborted", "unknown"]).describe(
-    "What became of the operation. committed and aborted are final.",
+    "The outcome of the operation. committed and aborted are final.",
   ),
 });
 
@@ -138,9 +138,11 @@ const retryPolicy = z.discriminatedUnion("kind", [
 const halfRequest = z.discriminatedUnion("operation", [
   z.object({
     operation: z.literal("prepare"),
-    message: message.describe("With the header atlast-participant, which says who decides it."),
+    message: message.describe(
+      "The message, with the header atlast-participant, which names its participant.",
+    ),
     deadlineMs: milliseconds.nullish().describe(
-      "How long it is worth sending, from its sending time.",
+      "For how long after its sending time it may be delivered.",
     ),
     retry: retryPolicy.nullish(),
   }),
@@ -160,24 +162,24 @@ const halfStatus = z.object({
 const query = z.object({
   operation: z.literal("query"),
   id,
-  message: z.boolean().optional().describe("Whether the message itself is wanted too."),
+  message: z.boolean().optional().describe("Whether to return the message itself too."),
 });
 
 const outcome = z.object({
   id,
   name,
   state,
-  message: message.optional().describe("If it was asked for, and was sent or tried."),
+  message: message.optional().describe("The message, if it was requested and was sent or tried."),
 });
 
 const deadLetterStanding = z.object({
   id,
   standing: z.enum(["failed", "scheduled", "succeeded", "unknown"]).describe(
-    "How the message stands now.",
+    "The state of the message now.",
   ),
 });
 
-/** What a refusal may be; a later version may have more. */
+/** The codes of refusals. Later versions may have more. */
 const CODES = [
   "invalid_body",
   "invalid_header",
@@ -207,17 +209,17 @@ const CODES = [
 const error = z.object({
   error: z.object({
     code: z.string().meta({
-      description: "What kind of refusal it is, for a program.",
+      description: "The error code, for programs.",
       examples: [...CODES],
     }),
-    message: z.string().describe("What was done, what was got and what is wanted."),
-    retryAfterMs: milliseconds.optional().describe("When to come again, from now."),
+    message: z.string().describe("What was attempted, the value, and what is allowed."),
+    retryAfterMs: milliseconds.optional().describe("After how many milliseconds to retry."),
     final: z.boolean().optional().describe("Whether the same message would be refused each time."),
-    requestId: z.string().optional().describe("By which the service's own log tells more."),
+    requestId: z.string().optional().describe("The request's id in the service's log."),
   }),
 });
 
-/** Every schema by the name it has in the document. */
+/** Every schema by its name in the document. */
 const SCHEMAS = {
   Message: message,
   Batch: batch,
@@ -241,10 +243,10 @@ const SCHEMAS = {
 /** The name of a schema of the document. */
 export type SchemaName = keyof typeof SCHEMAS;
 
-/** A schema in JSON. */
+/** A JSON schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** Where a schema stands in the document. */
+/** A reference to a schema of the document. */
 export function schemaRef(schema: SchemaName): JsonSchema {
   return { $ref: refOf(schema) };
 }
@@ -253,7 +255,8 @@ export function schemaRef(schema: SchemaName): JsonSchema {
 export function jsonSchemas(): Record<string, JsonSchema> {
   const registry = z.registry<{ id: string }>();
   for (const [id, schema] of Object.entries(SCHEMAS)) registry.add(schema, { id });
-  // As input, so that objects are open: a later version may say more, and readers must let it.
+  // As input schemas, so that objects are open: a later version may add fields, which readers must
+  // allow.
   const { schemas } = z.toJSONSchema(registry, { io: "input", uri: refOf });
   return Object.fromEntries(
     Object.entries(schemas).map(([id, { $schema: _, $id: __, ...schema }]) => [id, schema]),

@@ -1,5 +1,6 @@
 /**
- * The check-back route: the participant answers what became of the business operation of a half message.
+ * The check-back route: the participant answers with the outcome of the business operation of a
+ * half message.
  *
  * @module
  */
@@ -15,29 +16,29 @@ import { signedAnswer } from "../http/signed_response.ts";
 import { Refusal, unavailable } from "../http/status.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
-/** How a participant answers check-backs. */
+/** The options of the check-back route. */
 export interface CheckBackOptions {
   /**
-   * Decides whether a request may ask, and says who asks: the keeper of this service's half messages. A
-   * principal of another kind than `keeper` or `service` is refused.
+   * Authenticates the keeper of this service's half messages. A principal of another kind than
+   * `keeper` or `service` is refused.
    */
   readonly verify: Verify;
   /**
-   * The name under which this service prepares half messages. A question for another is refused: a fence
-   * that has never heard of a message would say that its operation can never take place.
+   * The name under which this service prepares half messages. A check-back for another name is
+   * refused, because the fence would abort a message that it does not know.
    */
   readonly participant: string;
-  /** The keys that sign answers; those of whoever asks. */
+  /** The keys that sign responses; the keeper has the same. */
   readonly signingKeys: readonly string[];
 }
 
-/** A question is an id, two names and a number. */
+/** The largest request, in bytes: a question has an id, two names and a few numbers. */
 const MAX_QUESTION_BYTES = 16 * 1024;
-/** When a fence that does not answer is to be asked again, in milliseconds. */
+/** After how long the keeper should retry when the fence does not answer, in milliseconds. */
 const UNREACHABLE_RETRY_MS = 1_000;
 
 /**
- * Makes the route.
+ * Creates the route.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -50,7 +51,7 @@ export function checkBackRoute(
   if (typeof participant !== "string" || participant === "") {
     throw new AtlastError(
       "invalid_option",
-      "Cannot answer check-backs without a side: want the name this service prepares messages under",
+      "Cannot answer check-backs without a participant: want the name under which this service prepares messages",
     );
   }
   const signer = new Signer(signingKeys);

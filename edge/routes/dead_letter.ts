@@ -1,5 +1,5 @@
 /**
- * The dead-letter route: a push provider reports messages that it gave up.
+ * The dead-letter route: a push provider reports messages that it has dead-lettered.
  *
  * @module
  */
@@ -24,25 +24,28 @@ import { kept, textOf } from "../http/message_body.ts";
 import { Refusal, unavailable } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
 
-/** How a publisher hears of messages that a push provider has given up. */
+/** The options of the dead-letter route. */
 export interface DeadLetterRouteOptions {
   /**
-   * Decides whether a request may say so: the verifier of a push provider. Only that may, whomever else it
-   * lets in, and never for the reason that it may deliver messages.
+   * The verifier of a push provider. Any other principal that it accepts is refused. The right to
+   * deliver messages does not include the right to report them.
    */
   readonly verify: Verify;
   /**
-   * Whether the reason of the failure quotes what the destination answered last.
+   * Whether the reason of the failure quotes the last response of the destination.
    *
    * @default false
    */
   readonly quotesAnswer?: boolean;
 }
 
-/** When news of a message that is being sent just now is wanted again, in milliseconds. */
+/**
+ * After how long the provider should repeat a report about a message that is being sent, in
+ * milliseconds.
+ */
 const SENDING_RETRY_MS = 5_000;
 
-/** Makes the route. */
+/** Creates the route. */
 export function deadLetterRoute(
   deadLetter: (report: DeadLetter) => Promise<DeadLetterStanding>,
   { verify, quotesAnswer = false }: DeadLetterRouteOptions,
@@ -54,7 +57,7 @@ export function deadLetterRoute(
       throw new Refusal(
         403,
         "forbidden",
-        "Cannot fail a message: want whoever took it to deliver it, and gave it up",
+        "Cannot fail a message: want the push provider that dead-lettered it",
       );
     }
     const report = push.dialect.readDeadLetter(textOf(body) ?? "", push);
@@ -90,7 +93,7 @@ export function deadLetterRoute(
   };
 }
 
-/** The message itself; null where the provider does not give it back whole. */
+/** The message itself; null if the provider does not return it completely. */
 function messageOf(
   { request: { headers, body: base64 } }: DeadLetterReport,
   sent: { readonly id: string; readonly bytes: number },
@@ -109,16 +112,16 @@ function messageOf(
   }
 }
 
-/** Why it was given up, in words an operator can use: who answered what, and where the message is now. */
+/** The reason for the operator: who answered what, and where the message is now. */
 function reasonOf(
   provider: string,
   { attempts, url, answer, reference }: DeadLetterReport,
 ): string {
   const tried = attempts === null ? "" : ` after ${attempts} attempts`;
-  // Not the whole URL: a path or a query may hold a secret.
+  // Only the host, because a path or query may contain a secret.
   const host = url !== null && URL.canParse(url) ? new URL(url).host : "its destination";
   const said = answer.status === null ? "did not answer" : `answered ${answer.status}`;
-  return `${provider} gave it up${tried}: ${host} ${said} (${reference})`;
+  return `${provider} dead-lettered it${tried}: ${host} ${said} (${reference})`;
 }
 
 function bytesOf(base64: string | null): Uint8Array | null {

@@ -1,5 +1,5 @@
 /**
- * The deliver route: takes one message as HTTP headers and a raw body, or a batch.
+ * The deliver route: receives one message as HTTP headers and a raw body, or a batch.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { unboundMessage } from "./unbound_message.ts";
 import { Refusal, rejection, statusOf, unavailable } from "../http/status.ts";
 
-/** Who delivers. */
+/** The authenticated sender. */
 interface Sender {
   readonly principal: Principal;
   readonly push: PushDelivery | null;
 }
 
 /**
- * Hands the messages of a request to the bus and says what became of them.
+ * Passes the messages of a request to the bus, and answers with their results.
  *
- * @param sender Who delivers, and what it says if it is a push provider; `push` is null for everyone else.
+ * @param sender The sender; `push` has the data of a push provider, and is null for others.
  */
 export function deliver(
   receiver: Receiver,
@@ -46,7 +46,7 @@ export function deliver(
     );
   }
   const entries = entriesOf(rawBody, nowMs);
-  // A push provider reads the status alone, so that can stand for one message only.
+  // A push provider reads only the status, which can describe only one message.
   return principal.kind === "push_provider"
     ? deliverOne(receiver, onlyMessageOf(entries))
     : deliverBatch(receiver, entries);
@@ -74,7 +74,7 @@ async function deliverOne(receiver: Receiver, whole: Message): Promise<Response>
   return answer({ results: [wireResult(message.id, result!)] }, status);
 }
 
-/** A refusal that also says whether the message may have taken effect. */
+/** Adds to a refusal that the message may have taken effect. */
 function withArrival(refusal: Refusal, arrived: Arrival | undefined): Refusal {
   if (arrived !== "unknown") return refusal;
   return refusal.with({ headers: { ...refusal.headers, [ARRIVED_HEADER]: arrived } });
@@ -110,7 +110,10 @@ async function deliverBatch(
   return answer({ results: answers }, 200);
 }
 
-/** The bus's results, which a receiver must give in full: a missing one would look like a success. */
+/**
+ * Delivers the messages and checks that there is a result for each: a missing one would look like a
+ * success.
+ */
 async function deliverAll(
   receiver: Receiver,
   messages: readonly Message[],
@@ -122,7 +125,10 @@ async function deliverAll(
   return results;
 }
 
-/** A failure's reason stays here: it is what a handler said, and may hold anything. */
+/**
+ * The result for the sender, without the reason of a failure: that is a handler's error text and
+ * may contain anything.
+ */
 function wireResult(id: string, result: DeliveryResult): WireResult {
   switch (result.kind) {
     case "refused": {

@@ -1,5 +1,6 @@
 /**
- * The half-message route: participants prepare half messages, confirm or cancel them, and ask for their state.
+ * The half-message route: participants prepare half messages, confirm or cancel them, and query
+ * their state.
  *
  * @module
  */
@@ -19,26 +20,27 @@ import { signedAnswer } from "../http/signed_response.ts";
 import { refusalOf } from "../http/status.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
-/** Who may keep half messages here. */
+/** The options of the half-message route. */
 export interface HalfMessageRouteOptions {
   /**
-   * Decides whether a request may prepare half messages and decide them, and says whose. A principal of the
-   * kind `participant` touches only the messages of the participant that has its name; our own services are
-   * one principal, for every participant of the bus's `checkBacks`. Any other is refused.
+   * Authenticates the caller. A principal of the kind `participant` may use only the messages of
+   * the participant with its name. One of the kind `service` may act for every participant of the
+   * bus's `checkBacks`. Other kinds are refused.
    */
   readonly verify: Verify;
-  /** The keys that sign answers; those of the participants. */
+  /** The keys that sign responses; the participants have the same. */
   readonly signingKeys: readonly string[];
   /**
-   * The names that may be prepared, or patterns of such: one list for all, or one for each participant.
+   * The names that may be prepared, or patterns of names: one list for all participants, or one for
+   * each.
    *
-   * @default every name that has a route for our own services, and none for others
+   * @default every name with a route for principals of the kind `service`, none for others
    */
   readonly names?: HalfNames;
 }
 
 /**
- * Makes the route.
+ * Creates the route.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -67,7 +69,8 @@ export function halfRoute(
         contentType: HALF_CONTENT_TYPE,
       });
     } catch (error) {
-      // Signed too: a forged "there is none" would have a participant forget what it still needs.
+      // Refusals are signed too: a forged `not_found` would make a participant prune a fence row
+      // that is still needed.
       const refusal = refusalOf(error);
       if (refusal === null) throw error;
       const answer = answerRefusal(refusal, HALF_CONTENT_TYPE);
@@ -100,7 +103,10 @@ async function carriedOut(
   throw new AtlastError("not_found", `Cannot find half message "${id}": there is none such here`);
 }
 
-/** A draft of another service. Without its name the fence here would be asked, and would abort it. */
+/**
+ * Checks a draft of another service. Without a participant name, check-backs would go to this
+ * service's fence, which would abort the message.
+ */
 function acceptable(draft: HalfDraft): HalfDraft {
   const { message } = draft;
   if ((message.headers[HEADER.participant] ?? "") === "") {

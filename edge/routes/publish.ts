@@ -1,5 +1,5 @@
 /**
- * The publish route: services in other languages publish through this service's outbox.
+ * The publish route: services in other languages publish through the outbox of this service.
  *
  * @module
  */
@@ -22,23 +22,26 @@ import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { Refusal } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
 
-/** Who may publish what. */
+/** The options of the publish route. */
 export interface PublishRouteOptions {
   /**
-   * Decides whether a request may publish. Not the app's own, and best by keys or tokens of its own: who
-   * may deliver to this service may not for that reason publish in its name, and a delivery must not be
-   * passed off as a publish.
+   * Decides whether a request may publish. Use other keys or tokens than for deliveries: the right
+   * to deliver to this service does not include the right to publish in its name, and a delivery
+   * must not be replayed as a publish.
    */
   readonly verify: Verify;
-  /** What may be published, and is checked against its schema. */
+  /** The contracts that may be published. Bodies are validated with their schemas. */
   readonly contracts?: readonly Contract[];
-  /** Names that may be published without a check, or patterns of such: `order.*`, `#` for all. */
+  /**
+   * Names that may be published without validation, or patterns of names: `order.*`, `#` for all.
+   */
   readonly names?: readonly string[];
   /**
-   * The names, or patterns of names, that callbacks and failure callbacks may be asked under: replies go out with
-   * this service's routes and keys. Where the verifier's principal has a list too, a name must be on both.
+   * The names, or patterns of names, that may be requested for callbacks and failure callbacks.
+   * Replies are sent with this service's routes and keys. If the principal of `verify` has a list
+   * too, a name must be in both.
    *
-   * @default those of the principal that `verify` names; none where it has no list
+   * @default the list of the principal of `verify`; no names if it has none
    */
   readonly callbackNames?: readonly string[];
 }
@@ -46,14 +49,14 @@ export interface PublishRouteOptions {
 /** The longest content type that a message has. */
 const MAX_CONTENT_TYPE_LENGTH = 255;
 
-/** What the route does its work with. */
+/** What the route needs. */
 interface PublishParts {
   readonly publish: NonNullable<EdgeBus["publishRaw"]>;
   readonly flush: EdgeBus["flush"];
   readonly maxBodyBytes: number;
 }
 
-/** Makes the route. */
+/** Creates the route. */
 export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
   const { publish, flush, maxBodyBytes } = parts;
   const allowed = allowList(options);
@@ -79,7 +82,7 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
       ...(delayMs === null ? {} : { delayMs }),
     });
     const { report, waitUntil } = around;
-    // It is stored: what goes wrong from here on is made good by the next tick.
+    // The message is stored. If sending fails now, the next tick sends it.
     if (flush !== undefined && waitUntil !== undefined && !receipt.duplicate) {
       waitUntil(flush().catch(report));
     }
@@ -91,14 +94,17 @@ function answerReceipt(receipt: Receipt): Response {
   return answer(receipt, receipt.duplicate ? 200 : 201);
 }
 
-/** The contract that a name must fit, null for one that is free; throws for one that is not on the list. */
+/**
+ * Returns a function that finds the contract of a name: null for a name without validation. It
+ * throws for a name that is not listed.
+ */
 function allowList({ contracts = [], names = [] }: PublishRouteOptions): (
   name: string,
 ) => Contract | null {
   if (contracts.length === 0 && names.length === 0) {
     throw new AtlastError(
       "invalid_option",
-      `Cannot offer publishing of nothing: want contracts, or names such as "order.*"`,
+      `Cannot offer the publish route without names: want contracts, or names such as "order.*"`,
     );
   }
   names.forEach(checkPattern);
@@ -130,7 +136,10 @@ function readMessage(
   };
 }
 
-/** Platforms differ in how they read other bytes, and an id must come out the same on all of them. */
+/**
+ * Allows only printable ASCII: platforms decode other bytes differently, and an id must be the same
+ * on all.
+ */
 function checkPlain(fields: Readonly<Record<string, string>>): void {
   for (const [name, value] of Object.entries(fields)) {
     if (!/^[\x20-\x7e]*$/.test(value)) throw badHeader(name, "printable ASCII");
@@ -162,7 +171,7 @@ function delayOf(headers: MessageHeaders): number | null {
   return delayMs;
 }
 
-/** The header's value stays out of it: a URL may hold a secret. */
+/** The error does not show the value, because a URL may contain a secret. */
 function badHeader(name: string, want: string): AtlastError {
   return new AtlastError("invalid_header", `Cannot use header "${name}": want ${want}`);
 }

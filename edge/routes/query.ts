@@ -1,5 +1,5 @@
 /**
- * The query route: a service that waits for a message asks for its state, for example after it missed a
+ * The query route: another service queries the state of a message, for example after it missed a
  * notification.
  *
  * @module
@@ -23,20 +23,21 @@ import { ownVerifier } from "../auth/own_verifier.ts";
 import { signedAnswer } from "../http/signed_response.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
-/** Who may ask for what. */
+/** The options of the query route. */
 export interface QueryOptions {
-  /** Decides whether a request may ask at all. */
+  /** Decides whether a request may query at all. */
   readonly verify: Verify;
   /**
-   * The keys that sign answers, for who wants to know that they are from here.
+   * The keys that sign responses.
    *
    * @default unsigned
    */
   readonly signingKeys?: readonly string[];
   /**
-   * Whether whoever asks may know of this message. What one may not know of is answered as if it were not there.
+   * Whether the caller may see this message. A message that it may not see is answered as if it did
+   * not exist.
    *
-   * @default our own services and operators
+   * @default principals of the kinds `service` and `operator`
    */
   readonly allows?: (
     message: Message,
@@ -45,11 +46,11 @@ export interface QueryOptions {
   ) => boolean | Promise<boolean>;
 }
 
-/** A question is an id and a wish. */
+/** The largest request, in bytes. */
 const MAX_QUERY_BYTES = 4 * 1024;
 
 /**
- * Makes the route.
+ * Creates the route.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -100,7 +101,7 @@ function readQuery(text: string): { id: string; wantsMessage: boolean } {
   );
 }
 
-/** The reason of a failure stays here: it may be another receiver's words. */
+/** The response, without the reason of a failure: that may be another receiver's error text. */
 function outcomeText(record: StoredRecord, wantsMessage: boolean): string {
   const { id, state, message } = record;
   const outcome = JSON.stringify({ id, name: message.name, state });
@@ -109,8 +110,8 @@ function outcomeText(record: StoredRecord, wantsMessage: boolean): string {
 }
 
 /**
- * Whether a message was sent, or tried, or given up. One that waits, was withdrawn, or is not decided
- * is nobody's to have: what it says may never come true.
+ * Whether a message was sent, tried or failed. The content of a message that waits, was cancelled
+ * or is undecided is not returned, because it may never be sent.
  */
 function isOut({ state, attempts }: StoredRecord): boolean {
   return state === "succeeded" || state === "failed" || (state === "scheduled" && attempts > 0);

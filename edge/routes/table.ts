@@ -1,5 +1,5 @@
 /**
- * The routes of a bus: those that are always there, and those that an option adds.
+ * The routes of a bus: the fixed ones, and those that an option adds.
  *
  * @module
  */
@@ -30,11 +30,11 @@ import { tickBudget } from "./tick_budget.ts";
 import { deadLetterRoute } from "./dead_letter.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
 
-/** A tick's request says all in its URL; this leaves room for what a cron service puts in a body. */
+/** The largest body of a tick request, in bytes. It is ignored, but some cron services send one. */
 const MAX_TICK_BODY_BYTES = 64 * 1024;
 
 /**
- * The routes that the options ask for.
+ * Creates the routes for the options.
  *
  * @throws {AtlastError} `invalid_option`.
  */
@@ -76,7 +76,7 @@ export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
   if (deadLetters !== undefined) {
     const deadLetter = offered("deadLetter", bus.deadLetter?.bind(bus));
     ownVerifier("deadLetters", deadLetters);
-    // The message and the last answer are both in it, in base64.
+    // A report contains the message and the last response, both in base64.
     const route = deadLetterRoute(deadLetter, deadLetters, 3 * maxBodyBytes);
     routes.push({ path: "/dead-letter", methods: ["POST"], route });
   }
@@ -108,7 +108,7 @@ function deliverRoute(bus: EdgeBus, verify: Verify, maxBodyBytes: number): Route
   };
 }
 
-/** The bus, told who delivers. */
+/** A receiver that passes the principal with each delivery. */
 function deliveredBy(bus: EdgeBus, principal: Principal): Receiver {
   return {
     subscribes: (name) => bus.subscribes(name),
@@ -124,7 +124,10 @@ function tickRoute(bus: EdgeBus, verify: Verify): Route {
   };
 }
 
-/** How old what anyone is told of the store may be, in milliseconds: anyone may ask as often as they like. */
+/**
+ * The greatest age of the store's state in `/ready`, in milliseconds. Anyone may request it, at any
+ * rate.
+ */
 const READY_MAX_AGE_MS = 5_000;
 
 function readyRoute(bus: EdgeBus): Route {

@@ -5,20 +5,22 @@
  */
 import { Refusal } from "../http/status.ts";
 
-/** The budget of a tick that names none, in milliseconds: within what every platform gives a request. */
+/**
+ * The default budget of a tick, in milliseconds: less than every platform's limit for a request.
+ */
 export const DEFAULT_TICK_BUDGET_MS = 10_000;
 
 /**
- * The longest budget, in milliseconds: under the minute after which platforms and proxies cut a
- * request off, and after which a cron calls again.
+ * The longest budget, in milliseconds: less than a minute, after which platforms and proxies end a
+ * request, and cron services call again.
  */
 export const MAX_TICK_BUDGET_MS = 55_000;
 
 /**
- * Reads the budget of a request. A longer one than the longest counts as that: a cron that asks for
- * too much should still do its work.
+ * Reads the budget of a request. A budget over the limit is reduced to it, so that a wrongly
+ * configured cron job still works.
  *
- * @throws {Refusal} 400 for what is no budget.
+ * @throws {Refusal} 400 for an invalid budget.
  */
 export function tickBudget(text: string | undefined): number {
   if (text === undefined) return DEFAULT_TICK_BUDGET_MS;

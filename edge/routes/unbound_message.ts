@@ -1,5 +1,5 @@
 /**
- * Messages whose headers nobody signed.
+ * Messages in deliveries whose headers are not signed.
  *
  * @module
  */
@@ -12,10 +12,11 @@ import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { never } from "../http/status.ts";
 
 /**
- * The message of such a delivery: its name, its body and its content type, under an id made of what is
- * signed. All other headers could be anybody's, and are left out.
+ * The message of such a delivery: its name, body and content type, with an id derived from the
+ * signed data. All other headers could be forged, and are dropped.
  *
- * @throws {Refusal} For good, unless the verifier takes messages of this name.
+ * @throws {Refusal} A final one, unless the verifier accepts messages of this name without signed
+ * headers.
  */
 export function unboundMessage(
   headers: Headers,

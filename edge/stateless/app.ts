@@ -1,5 +1,5 @@
 /**
- * The app of a subscriber without a store.
+ * The app of subscribers without a store.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { checkMaxBodyBytes } from "../http/body.ts";
 import { dialectsOf } from "../http/dialect.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
 
-/** What {@linkcode createStatelessApp} takes. */
+/** The options of {@linkcode createStatelessApp}. */
 export interface StatelessAppOptions extends StatelessOptions {
   /**
    * Decides whether a request may deliver messages: `verifyQstash` of `@atlast/bus/qstash/verify`, or
@@ -23,7 +23,7 @@ export interface StatelessAppOptions extends StatelessOptions {
    */
   readonly verify: Verify;
   /**
-   * The path under which the routes are.
+   * The base path of the routes.
    *
    * @default "/"
    */
@@ -34,22 +34,22 @@ export interface StatelessAppOptions extends StatelessOptions {
    * @default 4 MiB
    */
   readonly maxBodyBytes?: number;
-  /** Learns of errors that were answered with a bare 500; see `AppOptions.onError`. */
+  /** Called with errors that were answered with a 500 without details; see `AppOptions.onError`. */
   readonly onError?: OnError;
 }
 
 /**
- * An app for subscribers that have no store: `POST /deliver` handles messages within the request, and
- * `GET /health` says that the process is alive.
+ * Creates an app for subscribers without a store. `POST /deliver` handles messages within the
+ * request. `GET /health` answers that the process is alive.
  *
- * Messages are handled **at least once**: nothing here remembers a message, so one that is delivered
- * again, because the answer was lost for instance, is handled again. Make what handlers do idempotent, by
- * the message's id for instance, or give the service a store and `createApp`.
+ * Messages are handled **at least once**. The app does not remember messages, so one that is
+ * delivered again, for example because the response was lost, is handled again. Make handlers
+ * idempotent, for example by the message's id, or use a store and `createApp`.
  *
- * A handler that fails is answered for with 503 and the time of the next attempt by the retry policy, in
- * `Retry-After`; one whose attempts are used up, or that cannot succeed, with 489, or as the dialect of
- * the push provider has it. Its reply is sent before the answer, under an id that is the same
- * each time.
+ * When a handler fails, the response is 503 with the time of the next attempt by the retry policy
+ * in `Retry-After`. When attempts are used up, or an attempt cannot succeed, the response is 489,
+ * or the one of the push provider's dialect. The handler's reply is sent before the response, with
+ * the same id each time.
  *
  * @example
  * ```ts ignore
@@ -57,7 +57,7 @@ export interface StatelessAppOptions extends StatelessOptions {
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => sendMail(orderId)),
  * ], { verify: verifyQstash({ signingKeys, url: "https://mail.example/deliver" }) });
  * ```
- * @typeParam Kind As what the app is seen: `App`, or `Hono`, which it is too.
+ * @typeParam Kind The type of the app: `App`, or `Hono`, which it is too.
  * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
  */
 export function createStatelessApp<Kind extends App = App>(

@@ -217,7 +217,7 @@ describe("what QStash gives up", () => {
         assert.equal(record?.state, "failed");
         assert.match(
           record?.reason ?? "",
-          /^QStash gave it up after \d attempts: inventory\.example answered 489 \(DLQ id \S+\)$/,
+          /^QStash dead-lettered it after \d attempts: inventory\.example answered 489 \(DLQ id \S+\)$/,
         );
         // Inventory tells, as it keeps the failure; orders does not tell a second time.
         await world.inventory.bus.flush();
@@ -358,7 +358,7 @@ describe("what QStash gives up", () => {
     assert.deepEqual(await response.json(), { id: "a:b", standing: "failed" });
     assert.deepEqual(reports, [{
       id: "a:b",
-      reason: "QStash gave it up: its destination answered 500 (DLQ id 1-0): no  room",
+      reason: "QStash dead-lettered it: its destination answered 500 (DLQ id 1-0): no  room",
       isPublisherNotified: false,
       saidAtMs: SIGNED_AT_MS,
     }]);
