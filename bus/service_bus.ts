@@ -276,7 +276,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await store.ready();
-    this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+    if (store.capabilities.notifications) {
+      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+    }
     if (this.#phase !== "resting") return;
     this.#phase = "running";
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
@@ -359,7 +361,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { observe, store } = this.#settings;
     const { wake } = this.#loopOf(box);
     if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
-    else if (committed) observed(observe, "notify", () => store.notify?.(box));
+    else if (committed && store.capabilities.notifications) {
+      observed(observe, "notify", () => store.notify?.(box));
+    }
   }
 
   #madeDue(box: Box, group = ""): void {

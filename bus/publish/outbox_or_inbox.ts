@@ -41,10 +41,11 @@ async function findElsewhere<Tx>(
   store: Store<Tx>,
   { box, rows, tx }: Addition<Tx>,
 ): Promise<Map<string, StoredRecord> | null> {
-  if (!store.capabilities.transactions || store.findMany === undefined) return null;
+  if (!store.capabilities.transactions) return null;
   const keys = rows.flatMap((row) => row.hasNewKey ? [] : keysElsewhere(box, row));
   if (keys.length === 0) return null;
-  const found = (await store.findMany(box === "outbox" ? "inbox" : "outbox", keys, tx))
+  const elsewhere = box === "outbox" ? "inbox" : "outbox";
+  const found = (await store.findMany?.(elsewhere, keys, tx) ?? [])
     .filter((record) => record !== null);
   return found.length === 0 ? null : new Map(found.map((record) => [record.id, record]));
 }

@@ -156,7 +156,7 @@ export class Publisher<Tx> {
 
   /** See `Store.joining`. */
   joining(tx: Tx | SqlClient): Tx | SqlClient {
-    return this.#settings.store.joining?.(tx) ?? tx;
+    return this.#settings.store.hints?.joining?.(tx) ?? tx;
   }
 
   /**

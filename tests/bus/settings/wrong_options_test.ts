@@ -119,6 +119,25 @@ describe("what a compiler would refuse", () => {
     });
   }
 
+  const METHODS = {
+    transactions: "findMany",
+    atomicSettleAndAdd: "settleAndAdd",
+    deferredSettle: "settleAsLast",
+    notifications: "notify",
+  };
+  for (const [capability, method] of Object.entries(METHODS)) {
+    it(`is refused as a store that declares ${capability} and has no ${method}`, () => {
+      const store = Object.assign(memoryStore(), {
+        capabilities: { transactions: false, durable: false, shared: false, [capability]: true },
+        [method]: undefined,
+      });
+      assert.throws(() => createBus({ store, transport: inProcessTransport() }), {
+        code: "invalid_option",
+        message: new RegExp(`capability ${capability} but has no method ${method}: want`),
+      });
+    });
+  }
+
   it("is refused as a handler", () => {
     for (const handler of [undefined, {}, "handle"]) {
       assert.throws(() => subscribe(Placed, { group: "g" }, handler as unknown as () => void), {
