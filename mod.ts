@@ -69,10 +69,7 @@ export {
 
 // Messages
 export type { Message, MessageBody, MessageHeaders } from "./core/message/message.ts";
-export { MAX_BODY_BYTES } from "./core/message/message.ts";
-export { HEADER, MAX_HEADER_CHARACTERS, MAX_HEADERS } from "./core/message/headers.ts";
-export { MAX_ID_LENGTH } from "./core/message/id.ts";
-export { matchesName, MAX_NAME_LENGTH } from "./core/message/name.ts";
+export { HEADER } from "./core/message/headers.ts";
 
 // The life of a message
 export { type Box, type State } from "./core/lifecycle/lifecycle.ts";
@@ -85,7 +82,7 @@ export {
   NOTIFY_RETRY,
   type RetryPolicy,
 } from "./core/lifecycle/retry.ts";
-export { type CheckAnswer, type CheckPolicy, DEFAULT_CHECK } from "./core/lifecycle/check_back.ts";
+export { type CheckPolicy, DEFAULT_CHECK } from "./core/lifecycle/check_back.ts";
 export { DEFAULT_EXPIRY, type ExpiryPolicy } from "./core/lifecycle/expiry.ts";
 
 // Errors
@@ -98,17 +95,5 @@ export {
   RetryAfter,
 } from "./core/errors.ts";
 
-// Ports, for those who write adapters
-export type { Alarm } from "./core/ports/alarm.ts";
-export type { Store } from "./core/ports/store.ts";
-export type { StoredRecord } from "./core/ports/record.ts";
+// The clock of a bus, and the transactions of other drivers. The ports are in `@atlast/bus/ports`.
 export type { Clock, SqlClient } from "./core/ports/platform.ts";
-export type {
-  DeliverOptions,
-  DeliveryResult,
-  Receiver,
-  SendResult,
-  Transport,
-} from "./core/ports/transport.ts";
-export type { CheckBack, CheckQuestion, Fence } from "./core/ports/fence.ts";
-export type { HalfStatus } from "./core/ports/half_keeper.ts";

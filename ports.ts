@@ -1,10 +1,19 @@
 /**
- * What authors of stores and transports need beside `@atlast/bus`: the records, requests and results of the
- * ports, and the table of a message's life. The ports themselves, `Store` and `Transport`, are in `@atlast/bus` too.
+ * The ports, for authors of stores, transports, fences and alarms: `Store`, `Transport`, `Fence` and `Alarm` with their
+ * records, requests and results, the limits of messages, and the table of a message's life.
  *
  * @module
  */
-export { type HalfDraft, type HalfKeeper, type HalfScope } from "./core/ports/half_keeper.ts";
+export { MAX_BODY_BYTES } from "./core/message/message.ts";
+export { MAX_HEADER_CHARACTERS, MAX_HEADERS } from "./core/message/headers.ts";
+export { MAX_ID_LENGTH } from "./core/message/id.ts";
+export { matchesName, MAX_NAME_LENGTH } from "./core/message/name.ts";
+export {
+  type HalfDraft,
+  type HalfKeeper,
+  type HalfScope,
+  type HalfStatus,
+} from "./core/ports/half_keeper.ts";
 export { type RecordDetails } from "./core/lifecycle/record_details.ts";
 export {
   type EventKind,
@@ -21,7 +30,7 @@ export {
   type Unroutable,
 } from "./core/lifecycle/lifecycle.ts";
 export { maxAttempts, nextAttemptAt } from "./core/lifecycle/retry.ts";
-export { decideCheck, type HalfStanding } from "./core/lifecycle/check_back.ts";
+export { type CheckAnswer, decideCheck, type HalfStanding } from "./core/lifecycle/check_back.ts";
 export {
   type AddResult,
   type ClaimRequest,
@@ -54,7 +63,8 @@ export {
 } from "./core/ports/inbox_memory.ts";
 export { type UnroutableRequest } from "./core/lifecycle/unroutable.ts";
 export { type PullRequest, type PullResult } from "./core/ports/pull.ts";
-export type { CheckBack, Fence } from "./core/ports/fence.ts";
+export type { Alarm } from "./core/ports/alarm.ts";
+export type { CheckBack, CheckQuestion, Fence } from "./core/ports/fence.ts";
 export type { Clock, SqlClient } from "./core/ports/platform.ts";
 export type {
   DeliverOptions,

@@ -8,15 +8,8 @@ import postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
 import { idSource } from "../../bus/settings/ids.ts";
-import {
-  type Bus,
-  type BusEvent,
-  type BusOptions,
-  createBus,
-  MAX_BODY_BYTES,
-  subscribe,
-  type Transport,
-} from "../../mod.ts";
+import { type Bus, type BusEvent, type BusOptions, createBus, subscribe } from "../../mod.ts";
+import { MAX_BODY_BYTES, type Transport } from "../../ports.ts";
 import { BUSINESS_NOTE } from "../fixtures/tables.ts";
 import { BenchMessage } from "./atlast_message.ts";
 import type { MessageBody } from "./message_body.ts";

@@ -1,6 +1,6 @@
 import { after } from "node:test";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
-import type { Fence } from "../../mod.ts";
+import type { Fence } from "../../ports.ts";
 import { fenceSuite } from "../conformance/fence_suite.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";

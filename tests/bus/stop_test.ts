@@ -7,7 +7,8 @@ import {
 } from "../../adapters/memory/mod.ts";
 import { newRecord } from "../../bus/records/new_record.ts";
 import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
-import { type Fence, type Message, type PublishMiddleware, subscribe } from "../../mod.ts";
+import { type Message, type PublishMiddleware, subscribe } from "../../mod.ts";
+import type { Fence } from "../../ports.ts";
 import type { AbortSignalLike, ClaimRequest } from "../../ports.ts";
 import { arriving, type Fixture, fixture, Placed, type Tx } from "../support/bus_fixture.ts";
 import { FakeTransport, SENT } from "../support/fake_transport.ts";

@@ -9,7 +9,8 @@ import { Signer } from "../../http/signature.ts";
 import { maxAttempts } from "../../core/lifecycle/retry.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import { verifyBearer } from "../../edge/mod.ts";
-import { type AtlastError, defineMessage, type Fence } from "../../mod.ts";
+import { type AtlastError, defineMessage } from "../../mod.ts";
+import type { Fence } from "../../ports.ts";
 import { type Fault, faultyFetch } from "../support/faulty_fetch.ts";
 import { fetchFrom, KEY, signingKey } from "../support/http.ts";
 import {

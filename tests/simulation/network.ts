@@ -5,7 +5,8 @@
  * @module
  */
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import type { Message, Receiver, SendResult, Transport } from "../../mod.ts";
+import type { Message } from "../../mod.ts";
+import type { Receiver, SendResult, Transport } from "../../ports.ts";
 import type { DeliveryResult } from "../../core/ports/transport.ts";
 import { FakeStream } from "../support/fake_stream.ts";
 import { type ServiceName, TAKEN } from "./contracts.ts";

@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { MAX_CRASHES } from "../../core/lifecycle/lifecycle.ts";
-import { type Box, type FailureReport, HEADER, type StoredRecord } from "../../mod.ts";
+import { type Box, type FailureReport, HEADER } from "../../mod.ts";
+import type { StoredRecord } from "../../ports.ts";
 import type { Story } from "./chaos.ts";
 import { Deduct, Effect, GROUPS, isPoison, Marked, Stuck } from "./contracts.ts";
 import { RETRY, type Service, type World } from "./world.ts";

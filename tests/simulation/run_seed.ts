@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Store } from "../../mod.ts";
+import type { Store } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
 import { calm, chaos } from "./chaos.ts";
 import { type Plan, planOf } from "./plan.ts";

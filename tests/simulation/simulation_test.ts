@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { Store } from "../../mod.ts";
+import type { Store } from "../../ports.ts";
 import type { Carrier, Mode, Plan } from "./plan.ts";
 import { runSeed } from "./run_seed.ts";
 import type { Tx } from "../support/bus_fixture.ts";

@@ -8,7 +8,8 @@ import {
   type MemoryFenceTransaction,
   memoryStore,
 } from "../../adapters/memory/mod.ts";
-import { type Bus, type BusEvent, createBus, type Fence, type Store } from "../../mod.ts";
+import { type Bus, type BusEvent, createBus } from "../../mod.ts";
+import type { Fence, Store } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
 import { randomFrom } from "../support/random.ts";
 import { wrapped } from "../support/wrapped_store.ts";

@@ -7,7 +7,8 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import { type Bus, createBus, HEADER, type Store, subscribe, type Subscriber } from "../../mod.ts";
+import { type Bus, createBus, HEADER, subscribe, type Subscriber } from "../../mod.ts";
+import type { Store } from "../../ports.ts";
 import { arriving, Deduct, Marked, Placed } from "./bus_fixture.ts";
 import { Gate } from "./gate.ts";
 import { Observed } from "./observed.ts";

@@ -22,7 +22,7 @@ import {
   type HalfOutcome,
   subscribe,
 } from "../../mod.ts";
-import type { HalfStatus } from "../../mod.ts";
+import type { HalfStatus } from "../../ports.ts";
 import { type Faulty, faulty, type Loss } from "./faulty.ts";
 import { ManualClock } from "./manual_clock.ts";
 import { Observed } from "./observed.ts";

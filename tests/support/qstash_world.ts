@@ -17,7 +17,8 @@ import {
   type VerifyQstashOptions,
 } from "../../adapters/qstash/verify.ts";
 import { type App, createApp, type Verify } from "../../edge/mod.ts";
-import { type Bus, type BusOptions, createBus, type Store, type Subscriber } from "../../mod.ts";
+import { type Bus, type BusOptions, createBus, type Subscriber } from "../../mod.ts";
+import type { Store } from "../../ports.ts";
 import type { Tx } from "./bus_fixture.ts";
 import { signingKey } from "./http.ts";
 import { Observed } from "./observed.ts";

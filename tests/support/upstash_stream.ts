@@ -9,7 +9,8 @@ import {
   upstashStreamTransport,
   type UpstashStreamTransportOptions,
 } from "../../adapters/upstash_redis/mod.ts";
-import type { DeliveryResult, Message } from "../../mod.ts";
+import type { Message } from "../../mod.ts";
+import type { DeliveryResult } from "../../ports.ts";
 import type { PullResult } from "../../ports.ts";
 import type { UpstashRedis } from "./upstash_redis.ts";
 

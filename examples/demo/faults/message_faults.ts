@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { BusEvent, ConsumeMiddleware, Message, SendResult, Transport } from "@atlast/bus";
+import type { BusEvent, ConsumeMiddleware, Message } from "@atlast/bus";
+import type { SendResult, Transport } from "@atlast/bus/ports";
 import type * as z from "zod";
 import { DeductQty, type MarkStatus, OrderStuck, PaymentTaken, ReturnQty } from "../contracts.ts";
 import { handlerFault, type Kill, transportFault } from "./fault_plan.ts";

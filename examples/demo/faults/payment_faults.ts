@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Fence, Store } from "@atlast/bus";
+import type { Fence, Store } from "@atlast/bus/ports";
 import type { Settlement } from "@atlast/bus/ports";
 import { type Kill, paymentFault } from "./fault_plan.ts";
 import { parsePaymentId } from "../services/payment_id.ts";

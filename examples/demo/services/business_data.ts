@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Bus, Fence, HandlerContext, Store } from "@atlast/bus";
+import type { Bus, HandlerContext } from "@atlast/bus";
+import type { Fence, Store } from "@atlast/bus/ports";
 import type * as z from "zod";
 import type { DeductQty, PaymentTaken } from "../contracts.ts";
 import type { Account, Product } from "../order_plan.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Bus, BusOptions, Fence, Store, Transport } from "@atlast/bus";
+import type { Bus, BusOptions } from "@atlast/bus";
+import type { Fence, Store, Transport } from "@atlast/bus/ports";
 import type { Hono } from "hono";
 import type { Bank, OrderBook, StockRoom } from "./business_data.ts";
 

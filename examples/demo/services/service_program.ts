@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Store } from "@atlast/bus";
+import type { Store } from "@atlast/bus/ports";
 import type { Backend, DatabaseName, ServiceData } from "./business_data.ts";
 import { addHandlerFaults, addTransportFaults, observeBus } from "../faults/message_faults.ts";
 import type { Kill } from "../faults/fault_plan.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Fence, SqlClient, Store } from "@atlast/bus";
+import type { SqlClient } from "@atlast/bus";
+import type { Fence, Store } from "@atlast/bus/ports";
 import { openPglite, pgliteFence, pgliteStore } from "@atlast/bus/pglite";
 import { fromPostgresJs, postgresFence, postgresStore } from "@atlast/bus/postgres";
 import postgres from "postgres";

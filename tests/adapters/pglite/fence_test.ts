@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import type { PGlite } from "@electric-sql/pglite";
 import { pgliteFence, pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { fenceMigrationSql } from "../../../adapters/postgres/mod.ts";
-import type { Fence } from "../../../mod.ts";
+import type { Fence } from "../../../ports.ts";
 import { ask, NOW } from "../../conformance/fence/subject.ts";
 import { Gate, quiet } from "../../support/gate.ts";
 import { newPglite } from "../../support/pglite.ts";

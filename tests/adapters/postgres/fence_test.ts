@@ -7,7 +7,7 @@ import {
   postgresFence,
   postgresStore,
 } from "../../../adapters/postgres/mod.ts";
-import type { Fence } from "../../../mod.ts";
+import type { Fence } from "../../../ports.ts";
 import { ask, NOW } from "../../conformance/fence/subject.ts";
 import { Gate } from "../../support/gate.ts";
 import {

@@ -9,13 +9,8 @@ import { Signer } from "../../../http/signature.ts";
 import type { Principal } from "../../../core/principal.ts";
 import { createApp, verifyAny } from "../../../edge/mod.ts";
 import { createStatelessApp } from "../../../edge/stateless/mod.ts";
-import {
-  defineMessage,
-  type DeliverOptions,
-  failureReport,
-  NonRetryable,
-  subscribe,
-} from "../../../mod.ts";
+import { defineMessage, failureReport, NonRetryable, subscribe } from "../../../mod.ts";
+import type { DeliverOptions } from "../../../ports.ts";
 import { FakeReceiver } from "../../support/fake_receiver.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { KEY, testMessage } from "../../support/http.ts";

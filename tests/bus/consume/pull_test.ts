@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { HEADER, subscribe, type Transport } from "../../../mod.ts";
+import { HEADER, subscribe } from "../../../mod.ts";
+import type { Transport } from "../../../ports.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../../support/bus_fixture.ts";
 import { FakeStream, MIN_IDLE_MS } from "../../support/fake_stream.ts";
 import { Gate, quiet } from "../../support/gate.ts";

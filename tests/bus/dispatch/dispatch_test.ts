@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
-import { defineMessage, failureReport, type SendResult } from "../../../mod.ts";
+import { defineMessage, failureReport } from "../../../mod.ts";
+import type { SendResult } from "../../../ports.ts";
 import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../../support/fake_transport.ts";
 import { Gate } from "../../support/gate.ts";

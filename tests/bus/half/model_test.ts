@@ -11,7 +11,7 @@ import {
   type MemoryFenceTransaction,
   memoryStore,
 } from "../../../adapters/memory/mod.ts";
-import type { Fence, Store } from "../../../mod.ts";
+import type { Fence, Store } from "../../../ports.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { newPglite } from "../../support/pglite.ts";
 import { SEED } from "../../support/property.ts";

@@ -9,12 +9,14 @@ import {
   type AtlastError,
   ContractError,
   defineMessage,
+  type PublishMiddleware,
+} from "../../../mod.ts";
+import {
   MAX_BODY_BYTES,
   MAX_HEADER_CHARACTERS,
   MAX_HEADERS,
   MAX_ID_LENGTH,
-  type PublishMiddleware,
-} from "../../../mod.ts";
+} from "../../../ports.ts";
 import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal } from "../../support/fake_transport.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { newRecord } from "../../../bus/records/new_record.ts";
-import { type Alarm, type BusOptions, subscribe } from "../../../mod.ts";
+import { type BusOptions, subscribe } from "../../../mod.ts";
+import type { Alarm } from "../../../ports.ts";
 import { arriving, Deduct, fixture, Marked, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal } from "../../support/fake_transport.ts";
 

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { upstashRedisFence, upstashRedisStore } from "../../../../adapters/upstash_redis/mod.ts";
 import type { Store } from "../../../../core/ports/store.ts";
-import { AtlastError, MAX_BODY_BYTES } from "../../../../mod.ts";
+import { AtlastError } from "../../../../mod.ts";
+import { MAX_BODY_BYTES } from "../../../../ports.ts";
 import {
   addClaimed,
   claim,

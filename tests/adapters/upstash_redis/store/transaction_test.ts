@@ -9,7 +9,8 @@ import {
   upstashRedisStore,
   type UpstashRedisTransaction,
 } from "../../../../adapters/upstash_redis/mod.ts";
-import { type Bus, createBus, type Fence } from "../../../../mod.ts";
+import { type Bus, createBus } from "../../../../mod.ts";
+import type { Fence } from "../../../../ports.ts";
 import { ask } from "../../../conformance/fence/subject.ts";
 import { keyOf, NOW, recordOf } from "../../../conformance/store/subject.ts";
 import { Placed } from "../../../support/bus_fixture.ts";

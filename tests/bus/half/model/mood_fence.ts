@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { CheckAnswer, Fence, Store } from "../../../../mod.ts";
+import type { CheckAnswer, Fence, Store } from "../../../../ports.ts";
 import { type Faulty, faulty } from "../../../support/faulty.ts";
 import type { ManualClock } from "../../../support/manual_clock.ts";
 

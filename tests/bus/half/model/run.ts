@@ -10,10 +10,9 @@ import {
   createBus,
   type HalfMessage,
   type HalfOutcome,
-  type Store,
-  type StoredRecord,
   subscribe,
 } from "../../../../mod.ts";
+import type { Store, StoredRecord } from "../../../../ports.ts";
 import { FORCE_AFTER_MS } from "../../../../core/lifecycle/check_back.ts";
 import { type Faulty, faulty, Lost } from "../../../support/faulty.ts";
 import { Gate } from "../../../support/gate.ts";
