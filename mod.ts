@@ -29,6 +29,7 @@ export { type Health, type HealthOptions } from "./bus/api/health.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
 export type { BusOptions } from "./bus/api/bus_options.ts";
+export type { SharedStoreOptions } from "./bus/api/shared_store_options.ts";
 export { OutcomeUnknown } from "./bus/publish/outcome_unknown.ts";
 export type { PublishOptions } from "./bus/api/publish_options.ts";
 export type { Receipt } from "./bus/api/publish_options.ts";

@@ -32,8 +32,9 @@ export {
   type SettlementGuard,
   type SettleStep,
   type StateCounts,
-  type StoreCapabilities,
+  type StoreHints,
 } from "./core/ports/store.ts";
+export { type StoreCapabilities } from "./core/ports/store_capabilities.ts";
 export {
   type DeadLetterReport,
   type DeliveryDialect,

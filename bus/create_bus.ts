@@ -36,6 +36,6 @@ export function createBus<Tx, BusinessTx = unknown>(
 ): Bus<Tx, BusinessTx> {
   const bus = new ServiceBus<Tx, BusinessTx>(settingsOf(options));
   for (const subscriber of [...options.subscribers ?? [], ...subscribers]) bus.add(subscriber);
-  options.transport.attach?.(bus);
+  options.transport?.attach?.(bus);
   return bus;
 }

@@ -46,7 +46,7 @@ import {
   type SubscribeOptions,
   type Subscriber,
 } from "./api/subscriber.ts";
-import { Subscriptions } from "./settings/subscriptions.ts";
+import type { Subscriptions } from "./settings/subscriptions.ts";
 import { tick } from "./work/tick.ts";
 import type { TickReport } from "./api/tick_report.ts";
 import { deadLettered } from "./dispatch/dead_letter.ts";
@@ -65,7 +65,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   protected readonly half: HalfOperations<Tx, BusinessTx>;
   readonly #settings: Settings<Tx>;
   readonly #probe: StoreProbe<Tx>;
-  readonly #subscriptions = new Subscriptions<Tx>();
+  readonly #subscriptions: Subscriptions<Tx>;
   readonly #leases: LeaseRenewal;
   readonly #semaphore: KeyedSemaphore;
   protected readonly publisher: Publisher<Tx>;
@@ -99,6 +99,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
     this.#settings = settings;
+    this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
     this.#prunerWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
@@ -199,10 +200,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     return this.#subscriptions.of(name).size > 0;
   }
 
-  groupsOf(name: string): readonly string[] {
-    return [...this.#subscriptions.of(name).keys()];
-  }
-
   async deliver(
     messages: readonly Message[],
     options?: DeliverOptions,
@@ -279,7 +276,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await store.ready();
-    this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+    if (store.capabilities.notifications) {
+      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+    }
     if (this.#phase !== "resting") return;
     this.#phase = "running";
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
@@ -362,7 +361,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { observe, store } = this.#settings;
     const { wake } = this.#loopOf(box);
     if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
-    else if (committed) observed(observe, "notify", () => store.notify?.(box));
+    else if (committed && store.capabilities.notifications) {
+      observed(observe, "notify", () => store.notify?.(box));
+    }
   }
 
   #madeDue(box: Box, group = ""): void {

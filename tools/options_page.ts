@@ -19,9 +19,10 @@ const SECTIONS: readonly Section[] = [
   {
     title: "The bus",
     intro:
-      "`createBus(options, subscribers)` of `@atlast/bus`. Only `store` and `transport` are required. A value " +
+      "`createBus(options, subscribers)` of `@atlast/bus`. Only `store` and `transport` are required, " +
+      "and with `sharedStore` only `store`. A value " +
       "outside what an option allows throws `invalid_option` when the bus is made.",
-    types: ["BusOptions", "ExpiryPolicy", "CheckPolicy", "HealthOptions"],
+    types: ["BusOptions", "SharedStoreOptions", "ExpiryPolicy", "CheckPolicy", "HealthOptions"],
   },
   {
     title: "Retry policies",
@@ -114,11 +115,6 @@ const SECTIONS: readonly Section[] = [
       "QstashAlarmOptions",
       "VerifyQstashOptions",
     ],
-  },
-  {
-    title: "Shared store",
-    intro: "`sharedStoreTransport(options)` of `@atlast/bus/shared-store`.",
-    types: ["SharedStoreTransportOptions"],
   },
   {
     title: "The QStash emulator",

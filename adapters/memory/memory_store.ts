@@ -14,8 +14,9 @@ import type {
   Settlement,
   StateCounts,
   Store,
-  StoreCapabilities,
+  StoreHints,
 } from "../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
@@ -42,6 +43,10 @@ export function memoryStore(): Store<MemoryTransaction> {
 /** Each method does its work before it returns, so that no two calls interleave. */
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
+  readonly hints: StoreHints<MemoryTransaction> = {
+    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    failureOf: (error) => this.#failureOf(error),
+  };
   readonly #serviceId = crypto.randomUUID();
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
   readonly #memories = new Memories();
@@ -219,7 +224,7 @@ class MemoryStore implements Store<MemoryTransaction> {
     return Promise.resolve(nextMs === Infinity ? null : nextMs);
   }
 
-  makeUnroutableDue(
+  #makeUnroutableDue(
     box: Box,
     { nowMs, untilMs, groups, isTaken }: UnroutableRequest,
   ): Promise<number> {
@@ -271,7 +276,7 @@ class MemoryStore implements Store<MemoryTransaction> {
     return nextMs === Infinity ? null : nextMs;
   }
 
-  failureOf(error: unknown): "contention" | null {
+  #failureOf(error: unknown): "contention" | null {
     return isInstance(error, Overtaken) ? "contention" : null;
   }
 

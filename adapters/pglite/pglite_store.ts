@@ -61,7 +61,13 @@ export function pgliteStore<Db extends Pglite>(
   const database = databaseOf(db, timeoutMs);
   return new SqlStore<PgliteTransactionOf<Db>>({
     // No other process can use the database. Stores in this process notify each other.
-    capabilities: { transactions: true, durable: true, shared: false },
+    capabilities: {
+      transactions: true,
+      durable: true,
+      shared: false,
+      deferredSettle: true,
+      notifications: true,
+    },
     database,
     schema,
     wakeups: localWakeups(db, schema),

@@ -80,7 +80,13 @@ export function postgresStore<Client extends PostgresJs>(
   }
   const database = databaseOf(sql, { timeoutMs, prepare: true });
   return new SqlStore<TransactionOf<Client>>({
-    capabilities: { transactions: true, durable: true, shared: true },
+    capabilities: {
+      transactions: true,
+      durable: true,
+      shared: true,
+      deferredSettle: true,
+      notifications: true,
+    },
     database,
     schema,
     wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),

@@ -15,8 +15,9 @@ import type {
   Settlement,
   StateCounts,
   Store,
-  StoreCapabilities,
+  StoreHints,
 } from "../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
@@ -58,6 +59,12 @@ interface BoxParts {
 /** Outbox and inbox in two tables. */
 export class SqlStore<Tx> implements Store<Tx> {
   readonly capabilities: StoreCapabilities;
+  readonly hints: StoreHints<Tx> = {
+    joining: (tx) => this.#parts.database.joining(tx),
+    addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
+    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    failureOf,
+  };
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
@@ -85,10 +92,6 @@ export class SqlStore<Tx> implements Store<Tx> {
   async serviceId(): Promise<string> {
     await this.ready();
     return await readServiceId(this.#run, this.#parts.schema);
-  }
-
-  joining(tx: Tx | SqlClient): Tx | SqlClient {
-    return this.#parts.database.joining(tx);
   }
 
   async add(
@@ -120,7 +123,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     );
   }
 
-  addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
+  #addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
     const notification = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
     return notification === null ? null : this.#addWith(notification, box, record, nowMs);
   }
@@ -233,17 +236,13 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await lookup.nextDueAt(this.#run, groups, state);
   }
 
-  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
     await this.ready();
     return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
-  }
-
-  failureOf(error: unknown): "contention" | "refused" | null {
-    return failureOf(error);
   }
 
   notify(box: Box): Promise<void> {

@@ -6,12 +6,12 @@
  */
 import postgres from "postgres";
 import { inProcessTransport } from "../../adapters/memory/mod.ts";
-import { sharedStoreTransport } from "../../adapters/shared_store/mod.ts";
 import { postgresStore, type TransactionOf } from "../../adapters/postgres/mod.ts";
 import { idSource } from "../../bus/settings/ids.ts";
 import {
   type Bus,
   type BusEvent,
+  type BusOptions,
   createBus,
   MAX_BODY_BYTES,
   subscribe,
@@ -63,6 +63,9 @@ export const subject: Subject = {
   open: (options) => Promise.resolve(new AtlastSession(options)),
 };
 
+/** How messages reach their subscribers. */
+type Route = Partial<Pick<BusOptions, "transport" | "sharedStore">>;
+
 class AtlastSession implements Session {
   readonly #sql: Sql;
   readonly #store;
@@ -79,7 +82,7 @@ class AtlastSession implements Session {
     const groups = { [BenchMessage.name]: [GROUP] };
     this.#bus = this.#newBus(
       IDLE,
-      lowRate ? sharedStoreTransport({ groups }) : createSink(() => {}),
+      lowRate ? { sharedStore: { groups } } : { transport: createSink(() => {}) },
     );
   }
 
@@ -144,12 +147,12 @@ class AtlastSession implements Session {
   }
 
   async startHandling(handling: HandleOptions): Promise<void> {
-    const transport = handling.box === "outbox"
-      ? createSink(handling.onMessage)
+    const route: Route = handling.box === "outbox"
+      ? { transport: createSink(handling.onMessage) }
       : this.#usesTwoRecords
-      ? inProcessTransport()
-      : sharedStoreTransport();
-    this.#bus = this.#newBus(handling, transport);
+      ? { transport: inProcessTransport() }
+      : { sharedStore: true };
+    this.#bus = this.#newBus(handling, route);
     await this.#bus.start();
   }
 
@@ -162,7 +165,7 @@ class AtlastSession implements Session {
     await this.#sql.end();
   }
 
-  #newBus(handling: HandleOptions, transport: Transport): Bus<Tx> {
+  #newBus(handling: HandleOptions, route: Route): Bus<Tx> {
     const box = handling.box === "outbox" ? "outbox" : "inbox";
     const observe = (event: BusEvent) => {
       if (event.kind === "succeeded" && event.box === box) this.#settled += 1;
@@ -186,7 +189,7 @@ class AtlastSession implements Session {
     ];
     return createBus({
       store: this.#store,
-      transport,
+      ...route,
       observe,
       batchSize: 1000,
       concurrency: !handling.batched ? CONNECTIONS : handling.writesRow ? BATCH_TRANSACTIONS : 2,

@@ -14,14 +14,27 @@ import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "./failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
 import type { Observer } from "./observer.ts";
+import type { SharedStoreOptions } from "./shared_store_options.ts";
 import type { Subscriber } from "./subscriber.ts";
 
 /** The options of a bus. Times are in milliseconds. */
 export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** The store of outbox and inbox. */
   readonly store: Store<Tx>;
-  /** Carries messages to their subscribers. */
-  readonly transport: Transport;
+  /** Carries messages to their subscribers. May be left out with `sharedStore`. */
+  readonly transport?: Transport;
+  /**
+   * For subscribers that use the store of this bus, in this process or another, such as the workers
+   * of an API: `true` for the subscribers of this bus, `{ groups }` to name those of other processes
+   * too. A message for them is one record in the inbox of each group, added in the publisher's
+   * transaction, and is not sent. So a published message is already in the inbox: `cancel` finds it
+   * only while it is delayed, and the option `retry` of a publish, which is for sending, has no
+   * effect. On a store without transactions it goes through the outbox. The transport sends the
+   * messages that no group takes from the store, and those with a `destination`.
+   *
+   * @default false
+   */
+  readonly sharedStore?: boolean | SharedStoreOptions;
   /**
    * The name of this service: 1 to 100 letters, digits, `_`, `-` and dots, unique among your
    * services. The ids of its replies and failure callbacks are derived from it, so that those of

@@ -213,7 +213,7 @@ export class Dispatcher<Tx> {
     const { message: { name, headers }, details } = record;
     if (details?.groups !== undefined) return null;
     try {
-      if (hasRoute(this.#settings.transport, name, headers)) return null;
+      if (hasRoute(this.#settings.routing, name, headers)) return null;
     } catch (thrown) {
       // An error of the transport's `routes` must not block the other records of the batch.
       return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };

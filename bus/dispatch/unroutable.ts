@@ -105,12 +105,12 @@ export class NewRoutes<Tx> {
     const groups = box === "inbox" ? this.#subscriptions.groups : undefined;
     const nowMs = clock.now();
     this.#looksAtMs[box] = nowMs + LOOK_PAUSE_MS;
-    if (store.makeUnroutableDue === undefined || groups?.length === 0) return 0;
+    if (store.hints?.makeUnroutableDue === undefined || groups?.length === 0) return 0;
     for (const [name, atMs] of this.#refused) {
       if (nowMs - atMs >= UNROUTABLE_PAUSE_MS) this.#refused.delete(name);
     }
     try {
-      return await store.makeUnroutableDue(box, {
+      return await store.hints.makeUnroutableDue(box, {
         nowMs,
         untilMs: nowMs + SOON_MS,
         isTaken: (name, group) => this.#isTaken(box, name, group),
@@ -126,7 +126,7 @@ export class NewRoutes<Tx> {
   #isTaken(box: Box, name: string, group: string): boolean {
     if (box === "inbox") return this.#subscriptions.of(name).has(group);
     try {
-      return !this.#refused.has(name) && hasRoute(this.#settings.transport, name, {});
+      return !this.#refused.has(name) && hasRoute(this.#settings.routing, name, {});
     } catch {
       // The record is tried when it is due, and the attempt reports the error.
       return false;

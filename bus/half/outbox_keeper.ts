@@ -158,7 +158,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
 
   /** Refuses a message that could never be checked or sent. */
   #mustBeUsable({ name, headers, body }: Message): void {
-    const { transport, checkBacks, fence } = this.#settings;
+    const { routing, checkBacks, fence } = this.#settings;
     const participant = headers[HEADER.participant];
     if (participant === undefined ? fence === undefined : !checkBacks.has(participant)) {
       throw new AtlastError(
@@ -177,7 +177,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
         `Cannot use header "${HEADER.delayTime}": want milliseconds, or hh:mm:ss`,
       );
     }
-    mustRoute(transport, "prepare", name, headers);
+    mustRoute(routing, "prepare", name, headers);
     checkBodySize(body, largestBody(this.#settings));
   }
 }

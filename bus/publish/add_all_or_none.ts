@@ -9,7 +9,8 @@ import { storedFromBirth } from "../records/new_record.ts";
 
 /** `Store.addAll` of a store without transactions; undefined on a store with them. */
 export function addAllOf<Tx>(store: Store<Tx>): NonNullable<Store<Tx>["addAll"]> | undefined {
-  return store.capabilities.transactions ? undefined : store.addAll?.bind(store);
+  const { transactions, atomicSettleAndAdd } = store.capabilities;
+  return !transactions && atomicSettleAndAdd ? store.addAll?.bind(store) : undefined;
 }
 
 /**

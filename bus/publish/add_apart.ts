@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { AddResult, StoreHints } from "../../core/ports/store.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
 
 /** How often contended work is tried before its error is thrown. */
@@ -13,7 +13,9 @@ const MAX_TRIES = 5;
 /** The result for a record: added, already there, or refused by the store. */
 export type Added = AddResult | { readonly error: unknown };
 
-type Errors = Pick<Store<never>, "failureOf">;
+interface Errors {
+  readonly hints?: Pick<StoreHints<never>, "failureOf">;
+}
 
 /**
  * Adds unrelated records in one statement. If the store refuses the statement, each half of the
@@ -28,7 +30,7 @@ export async function addApart(
   try {
     return await add(records);
   } catch (error) {
-    if (records.length === 1 || (store.failureOf?.(error) ?? null) === null) {
+    if (records.length === 1 || (store.hints?.failureOf?.(error) ?? null) === null) {
       return records.map(() => ({ error }));
     }
   }
@@ -48,7 +50,7 @@ export async function untilUncontended<Result>(
     try {
       return await work();
     } catch (error) {
-      if (tries === MAX_TRIES || store.failureOf?.(error) !== "contention") throw error;
+      if (tries === MAX_TRIES || store.hints?.failureOf?.(error) !== "contention") throw error;
     }
   }
 }

@@ -142,16 +142,17 @@ function nameOf(option: string, contract: { readonly name: string }): string {
 /**
  * Refuses a message that the transport has no route or destination for.
  *
+ * @param routing The routes of the bus, or of its transport.
  * @param action The action, for the error text: `publish` or `prepare`.
  * @throws {AtlastError} `no_route`. Its text never shows a URL, which may contain a secret.
  */
 export function mustRoute(
-  transport: Transport,
+  routing: Pick<Transport, "routes">,
   action: string,
   name: string,
   headers: MessageHeaders,
 ): void {
-  if (hasRoute(transport, name, headers)) return;
+  if (hasRoute(routing, name, headers)) return;
   throw new AtlastError(
     "no_route",
     headers[HEADER.destination] === undefined

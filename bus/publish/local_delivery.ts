@@ -7,7 +7,6 @@
 import { withDetails } from "../../core/lifecycle/record_details.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
-import { hasRoute } from "../settings/check_answers.ts";
 import { newRecord } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 
@@ -34,7 +33,7 @@ export function insertionOf<Tx>(settings: Settings<Tx>, records: readonly NewRec
 
 /** The insertion of records into the outbox. */
 export function inOutbox<Tx>(settings: Settings<Tx>, records: readonly NewRecord[]): Insertion {
-  const rows = settings.transport.groupsHere === undefined
+  const rows = settings.sharedStore === null
     ? records
     : records.map((record) => withGroups(settings, record));
   return { box: "outbox", groups: [""], rows };
@@ -59,13 +58,10 @@ export function groupsOf<Tx>(
 
 /** The groups in this store that receive the message; null when the transport must send it. */
 export function groupsHere<Tx>(
-  { transport }: Settings<Tx>,
+  { sharedStore }: Settings<Tx>,
   { message }: Pick<NewRecord, "message">,
 ): readonly string[] | null {
-  if (transport.groupsHere === undefined) return null;
-  if (!hasRoute(transport, message.name, message.headers)) return null;
-  const groups = transport.groupsHere(message.name);
-  return groups === null || groups.length === 0 ? null : groups;
+  return sharedStore?.groupsOf(message.name, message.headers) ?? null;
 }
 
 /**
@@ -91,7 +87,7 @@ function groupsOfAll<Tx>(
   records: readonly NewRecord[],
 ): readonly string[] | null {
   const [first] = records;
-  if (first === undefined || settings.transport.groupsHere === undefined) return null;
+  if (first === undefined || settings.sharedStore === null) return null;
   // Without a transaction, some messages of one call could be stored and others not.
   if (!settings.store.capabilities.transactions) return null;
   const { name } = first.message;

@@ -22,12 +22,10 @@ interface Addition<Tx> {
  * that record.
  */
 export async function addOnce<Tx>(
-  { store, clock, transport }: Settings<Tx>,
+  { store, clock, sharedStore }: Settings<Tx>,
   { box, rows, tx }: Addition<Tx>,
 ): Promise<AddResult[]> {
-  const found = transport.groupsHere === undefined
-    ? null
-    : await findElsewhere(store, { box, rows, tx });
+  const found = sharedStore === null ? null : await findElsewhere(store, { box, rows, tx });
   if (found === null) return await store.add(box, rows, clock.now(), tx);
   const isElsewhere = ({ id }: NewRecord) => found.has(id);
   const left = rows.filter((row) => !isElsewhere(row));
@@ -43,10 +41,11 @@ async function findElsewhere<Tx>(
   store: Store<Tx>,
   { box, rows, tx }: Addition<Tx>,
 ): Promise<Map<string, StoredRecord> | null> {
-  if (!store.capabilities.transactions || store.findMany === undefined) return null;
+  if (!store.capabilities.transactions) return null;
   const keys = rows.flatMap((row) => row.hasNewKey ? [] : keysElsewhere(box, row));
   if (keys.length === 0) return null;
-  const found = (await store.findMany(box === "outbox" ? "inbox" : "outbox", keys, tx))
+  const elsewhere = box === "outbox" ? "inbox" : "outbox";
+  const found = (await store.findMany?.(elsewhere, keys, tx) ?? [])
     .filter((record) => record !== null);
   return found.length === 0 ? null : new Map(found.map((record) => [record.id, record]));
 }

@@ -102,7 +102,7 @@ export class OutboxWriter<Tx> {
       record.leaseUntilMs === null && this.#outlet.notifies(box, record.group)
     );
     if (notified !== undefined && notified === first && second === undefined) {
-      const notifying = store.addAndNotify?.(box, notified, clock.now()) ?? null;
+      const notifying = store.hints?.addAndNotify?.(box, notified, clock.now()) ?? null;
       if (notifying !== null) return [await notifying];
     }
     const results = await addApart(

@@ -156,7 +156,7 @@ export class Publisher<Tx> {
 
   /** See `Store.joining`. */
   joining(tx: Tx | SqlClient): Tx | SqlClient {
-    return this.#settings.store.joining?.(tx) ?? tx;
+    return this.#settings.store.hints?.joining?.(tx) ?? tx;
   }
 
   /**
@@ -207,12 +207,12 @@ export class Publisher<Tx> {
     nowMs: number,
     encode: EncodeBody,
   ): Composer {
-    const { transport } = this.#settings;
+    const { routing } = this.#settings;
     return composer(draft, rules, options, {
       nowMs,
       encode,
       maxBodyBytes: largestBody(this.#settings),
-      admit: (name, headers) => mustRoute(transport, "publish", name, headers),
+      admit: (name, headers) => mustRoute(routing, "publish", name, headers),
     });
   }
 }

@@ -37,7 +37,7 @@ export class StepSettler<Tx> {
       maxRuns: MAX_REQUESTS,
       now: () => clock.now(),
     });
-    this.#inStore = store.capabilities.transactions || store.settleAndAdd === undefined
+    this.#inStore = store.capabilities.transactions || !store.capabilities.atomicSettleAndAdd
       ? null
       : batcher({
         run: (steps) => store.settleAndAdd?.(box, steps, clock.now()) ?? Promise.resolve([]),
@@ -81,10 +81,10 @@ export class StepSettler<Tx> {
    */
   async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
     if (this.#inStore !== null) return await this.#inStore(step);
-    if (this.#store.settleAsLast !== undefined) {
+    if (this.#store.capabilities.deferredSettle) {
       const [added] = await Promise.all([
         this.#add(step, tx),
-        this.#store.settleAsLast(this.#box, [step.settlement], tx),
+        this.#store.settleAsLast?.(this.#box, [step.settlement], tx),
       ]);
       return added;
     }

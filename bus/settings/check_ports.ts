@@ -1,26 +1,70 @@
 /**
- * Checks that a bus has a store and a transport, and that the transport's limits are valid.
+ * Checks that a bus has a store and a transport, that the store has the methods of the capabilities that it declares,
+ * and that the transport's limits are valid.
  *
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
+import type { Store } from "../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { Transport } from "../../core/ports/transport.ts";
+import type { BusOptions } from "../api/bus_options.ts";
+import { noTransport } from "./no_transport.ts";
 
 const EXAMPLES = {
   store: "postgresStore(sql) or memoryStore()",
   transport: "httpTransport({ routes, signingKeys }) or inProcessTransport()",
 };
 
-/** Checks the store and the transport of a bus. */
-export function checkPorts(
-  { store, transport }: { readonly store: unknown; readonly transport: Transport },
-): void {
+/**
+ * The store and the transport of a bus. A bus whose subscribers use its store needs no transport.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function portsOf<Tx>(
+  { store, transport, sharedStore = false }: Pick<
+    BusOptions<Tx>,
+    "store" | "transport" | "sharedStore"
+  >,
+): { readonly store: Store<Tx>; readonly transport: Transport } {
   checkIsThere("store", store);
+  checkCapabilities(store as Store);
+  if (transport === undefined && sharedStore !== false) return { store, transport: noTransport };
   checkIsThere("transport", transport);
   checkLimits(transport);
+  return { store, transport };
 }
 
-function checkIsThere(port: keyof typeof EXAMPLES, value: unknown): void {
+/** The methods that come with a capability of a store. */
+const METHODS: Readonly<Partial<Record<keyof StoreCapabilities, readonly (keyof Store)[]>>> = {
+  transactions: ["findMany"],
+  atomicSettleAndAdd: ["settleAndAdd", "addAll"],
+  deferredSettle: ["settleAsLast"],
+  notifications: ["notify", "listen"],
+};
+
+/** A capability whose method is missing would fail only when the bus first needs it. */
+function checkCapabilities(store: Store): void {
+  const { capabilities } = store;
+  if (typeof capabilities !== "object" || capabilities === null) {
+    throw new AtlastError("invalid_option", "Cannot make a bus with a store without capabilities");
+  }
+  for (const [capability, methods] of Object.entries(METHODS)) {
+    if (capabilities[capability as keyof StoreCapabilities] !== true) continue;
+    const missing = methods.find((method) => typeof store[method] !== "function");
+    if (missing === undefined) continue;
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot make a bus with a store that declares the capability ${capability} but has no method ${missing}: ` +
+        "want the method, or the capability false",
+    );
+  }
+}
+
+function checkIsThere<Port>(
+  port: keyof typeof EXAMPLES,
+  value: Port | undefined,
+): asserts value is Port {
   if (typeof value === "object" && value !== null) return;
   throw new AtlastError(
     "invalid_option",

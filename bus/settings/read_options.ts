@@ -13,12 +13,14 @@ import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 import { detailOf } from "../api/failure_report.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
-import { checkPorts } from "./check_ports.ts";
+import { portsOf } from "./check_ports.ts";
 import { guarded } from "../api/observer.ts";
 import { redacted, redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
 import { retentionOf } from "./retention.ts";
+import { routingOf, sharedStoreOf } from "./shared_store.ts";
 import { count, positive, type Settings } from "./settings.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /**
  * Checks options and fills in the defaults.
@@ -44,14 +46,19 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   const observe = redacted(guarded(options.observe), redact);
   const reportOn = (during: string) => (error: unknown) =>
     observe({ kind: "error", during, error });
-  checkPorts(options);
+  const { store, transport } = portsOf(options);
+  const subscriptions = new Subscriptions<Tx>();
+  const sharedStore = sharedStoreOf(options.sharedStore, subscriptions);
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
     failureDetail: detailOf(options.failureDetail),
     redact,
-    store: options.store,
-    transport: options.transport,
+    store,
+    transport,
+    subscriptions,
+    sharedStore,
+    routing: routingOf(transport, sharedStore),
     retry,
     ...retentionOf(expiry, options.dedupMs, retry),
     fence: options.fence as Fence | undefined,

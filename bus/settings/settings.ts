@@ -20,6 +20,8 @@ import type { Observer } from "../api/observer.ts";
 import type { Redact } from "./redact.ts";
 import type { Responder } from "./responder.ts";
 import type { InboxMemory } from "./retention.ts";
+import type { SharedStore } from "./shared_store.ts";
+import type { Subscriptions } from "./subscriptions.ts";
 
 /** The settings that the parts of a bus share. */
 export interface Settings<Tx> {
@@ -33,7 +35,13 @@ export interface Settings<Tx> {
   readonly check: CheckPolicy;
   readonly checkTimeoutMs: number;
   readonly store: Store<Tx>;
+  /** {@linkcode noTransport} where the bus has none. */
   readonly transport: Transport;
+  readonly subscriptions: Subscriptions<Tx>;
+  /** Null where subscribers do not use the store of this bus. */
+  readonly sharedStore: SharedStore<Tx> | null;
+  /** Where messages can go: to the groups that use the store, and by the transport. */
+  readonly routing: Pick<Transport, "routes">;
   readonly retry: RetryPolicy;
   readonly expiry: Readonly<Record<Box, ExpiryPolicy>>;
   readonly memory: InboxMemory;

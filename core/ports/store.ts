@@ -8,6 +8,7 @@
  * @module
  */
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
@@ -114,20 +115,43 @@ export interface ListQuery {
 /** How many records a side has in each state. */
 export type StateCounts = Readonly<Record<State, number>>;
 
-/** What a store can do. */
-export interface StoreCapabilities {
+/**
+ * What saves a store work or its users time, together so that the store itself stays narrow. A store may leave out each
+ * of them, and stays correct without.
+ *
+ * @typeParam Tx What the store calls a transaction.
+ */
+export interface StoreHints<Tx = unknown> {
   /**
-   * Whether a handler's writes, its inbox mark and its reply can commit together. Default is false:
-   * then the effect of a handler that dies between its work and its mark may happen twice.
+   * Is asked at once when a publish in `tx` begins, before anything else is done: gives what is passed on as `tx`
+   * for it. So a store can tell later whether the transaction is still the one it was then. Stores for which
+   * that gains nothing need not have it.
+   *
+   * @throws {AtlastError} `no_transaction` for what is seen to be none.
    */
-  readonly transactions: boolean;
-  /** Whether records outlive the process. Default is true. */
-  readonly durable: boolean;
+  joining?(tx: Tx | SqlClient): Tx | SqlClient;
+
   /**
-   * Whether other processes can add to the store, so that a bus must look for work it did not make.
-   * Default is true.
+   * Adds a record and tells others of it, as `Store.add` and then `Store.notify` do, for
+   * stores that can do both at once. Null when they had better be done one after the other, and nothing
+   * was done.
    */
-  readonly shared: boolean;
+  addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+
+  /**
+   * Makes records due that nobody holds and that rest while they wait for a route or a subscriber, where `isTaken`
+   * says that there is one now; says how many. It changes nothing else of them. A store may leave some out, and one
+   * that does not have it leaves out all: they are tried when they are due, which is soon.
+   */
+  makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
+   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
+   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
+   * says null.
+   */
+  failureOf?(error: unknown): "contention" | "refused" | null;
 }
 
 /**
@@ -141,6 +165,8 @@ export interface StoreCapabilities {
 export interface Store<Tx = unknown> {
   /** What this store can do. */
   readonly capabilities: StoreCapabilities;
+  /** What saves work, if the store has it. */
+  readonly hints?: StoreHints<Tx>;
 
   /**
    * Makes the store ready for use, creating or migrating what it needs. Safe to call many times and
@@ -154,15 +180,6 @@ export interface Store<Tx = unknown> {
    * its bus has no `service`. At most 100 letters, digits, `_`, `-` and dots.
    */
   serviceId(): Promise<string>;
-
-  /**
-   * Is asked at once when a publish in `tx` begins, before anything else is done: gives what is passed on as `tx`
-   * for it. So a store can tell later whether the transaction is still the one it was then. Stores for which
-   * that gains nothing need not have it.
-   *
-   * @throws {AtlastError} `no_transaction` for what is seen to be none.
-   */
-  joining?(tx: Tx | SqlClient): Tx | SqlClient;
 
   /**
    * Adds records, in one atomic step, within `tx` where given. A record whose key is taken is left
@@ -203,17 +220,10 @@ export interface Store<Tx = unknown> {
   settle(box: Box, settlements: readonly Settlement[], tx?: Tx | SqlClient): Promise<boolean[]>;
 
   /**
-   * Adds a record and tells others of it, as {@linkcode Store.add} and then {@linkcode Store.notify} do, for
-   * stores that can do both at once. Null when they had better be done one after the other, and nothing
-   * was done.
-   */
-  addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
-
-  /**
    * Settles records, each with a key of its own, as the last that is done in a transaction of
    * {@linkcode Store.transaction}: it rejects or the transaction does, with `lease_lost`, unless every
    * settlement applies. So a store need not wait for the answer before it commits, which spares a round
-   * trip. Stores for which that gains nothing need not have it.
+   * trip. For stores with the capability `deferredSettle`.
    */
   settleAsLast?(box: Box, settlements: readonly Settlement[], tx: Tx): Promise<void>;
 
@@ -222,8 +232,8 @@ export interface Store<Tx = unknown> {
    * {@linkcode Store.add} does if and only if its settlement applies: all in one atomic step. Results are
    * in the order of `steps`: null for a settlement that is stale, else what became of its records.
    *
-   * For stores without transactions, whose word of a failure or reply could otherwise be lost between two
-   * steps. Stores that have transactions need not have it.
+   * For stores with the capability `atomicSettleAndAdd`, so that a failure callback or reply is not lost between two
+   * steps.
    */
   settleAndAdd?(
     box: Box,
@@ -248,8 +258,8 @@ export interface Store<Tx = unknown> {
   find(box: Box, key: RecordKey): Promise<StoredRecord | null>;
 
   /**
-   * The records with these keys, each null where there is none, as seen within `tx` where given. Stores that
-   * have no transactions need not have it.
+   * The records with these keys, each null where there is none, as seen within `tx` where given. For stores
+   * with the capability `transactions`.
    */
   findMany?(
     box: Box,
@@ -299,13 +309,6 @@ export interface Store<Tx = unknown> {
   ): Promise<number | null>;
 
   /**
-   * Makes records due that nobody holds and that rest while they wait for a route or a subscriber, where `isTaken`
-   * says that there is one now; says how many. It changes nothing else of them. A store may leave some out, and one
-   * that does not have it leaves out all: they are tried when they are due, which is soon.
-   */
-  makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
-
-  /**
    * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
    * settles, `tx` refuses further use with `transaction_ended`. Stores whose capability
    * `transactions` is false have none, and pass `undefined`.
@@ -320,14 +323,6 @@ export interface Store<Tx = unknown> {
    * function is called. Best effort: a lost wake-up only delays work until the next poll.
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
-
-  /**
-   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
-   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
-   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
-   * says null.
-   */
-  failureOf?(error: unknown): "contention" | "refused" | null;
 
   /** Gives back what the store itself opened; the user's own connections stay open. */
   close(): Promise<void>;

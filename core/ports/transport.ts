@@ -74,13 +74,6 @@ export interface Transport {
    * twice is harmless, because the inbox recognises its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
-  /**
-   * For a transport whose subscribers use the publisher's store: the groups that receive messages
-   * of this name there. The bus then stores a message in their inbox and does not send it. On a
-   * store with transactions it has no record in the outbox. Null, or no such method, for messages
-   * that must be sent.
-   */
-  groupsHere?(name: string): readonly string[] | null;
   /** Lets an in-process transport deliver to the bus. Called once, when the bus is created. */
   attach?(receiver: Receiver): void;
   /** Pulls messages, for a transport that does not push; see {@linkcode PullRequest}. */
@@ -174,8 +167,6 @@ export interface DeliverOptions {
 export interface Receiver {
   /** Whether there is a subscriber for this name. */
   subscribes(name: string): boolean;
-  /** The groups that have a subscriber for this name. */
-  groupsOf?(name: string): readonly string[];
   /**
    * Receives messages. Results are in the order of `messages`; a failure of one does not affect the
    * others.

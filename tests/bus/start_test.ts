@@ -47,6 +47,8 @@ describe("bus: starting", () => {
     const gate = new Gate();
     const log: string[] = [];
     const store = Object.assign(memoryStore(), {
+      capabilities: { transactions: true, durable: false, shared: false, notifications: true },
+      notify: () => Promise.resolve(),
       listen: async () => {
         await gate.pass();
         log.push("listening");

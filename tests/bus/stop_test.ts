@@ -327,6 +327,8 @@ describe("bus: stopping", () => {
   it("a listener that cannot be ended, or a transport that cannot be closed, does not keep it", async () => {
     const log: string[] = [];
     const store = Object.assign(memoryStore(), {
+      capabilities: { transactions: true, durable: false, shared: false, notifications: true },
+      notify: () => Promise.resolve(),
       listen: () => Promise.resolve(() => Promise.reject(new Error("connection lost"))),
       close: () => Promise.resolve(void log.push("closed")),
     });

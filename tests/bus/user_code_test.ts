@@ -8,13 +8,22 @@ import { Placed, type Tx } from "../support/bus_fixture.ts";
 import { ManualClock } from "../support/manual_clock.ts";
 import { MISBEHAVIOURS, Switch } from "../support/misbehaving.ts";
 
-type Options = BusOptions<Tx>;
+type Options = BusOptions<Tx> & Required<Pick<BusOptions, "transport">>;
 /** Every option that is, or holds, code of the user's, and how it is broken. */
 type Breaking = (broken: Switch, options: Options) => Partial<Options>;
 
 const inStore = (method: keyof Store<Tx>): Breaking => (broken, { store }) => ({
   store: broken.in(store, method),
 });
+/** A method that the bus calls only with the capability `notifications`. */
+const inNotifications = (method: "notify" | "listen"): Breaking => (broken, { store }) => {
+  const notifying = Object.assign(store, {
+    capabilities: { ...store.capabilities, notifications: true },
+    notify: () => Promise.resolve(),
+    listen: () => Promise.resolve(() => Promise.resolve()),
+  });
+  return { store: broken.in(notifying, method) };
+};
 
 const OPTIONS: Record<string, Breaking> = {
   "observe": (broken) => ({ observe: broken.breaking(() => {}) }),
@@ -41,8 +50,8 @@ const OPTIONS: Record<string, Breaking> = {
   "store.prune": inStore("prune"),
   "store.nextDueAt": inStore("nextDueAt"),
   "store.transaction": inStore("transaction"),
-  "store.notify": inStore("notify"),
-  "store.listen": inStore("listen"),
+  "store.notify": inNotifications("notify"),
+  "store.listen": inNotifications("listen"),
   "store.close": inStore("close"),
 };
 

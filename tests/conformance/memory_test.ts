@@ -15,7 +15,7 @@ storeSuite("memory store", {
 });
 
 storeSuite("memory store without its transactions", {
-  capabilities: { transactions: false, durable: false, shared: false },
+  capabilities: { transactions: false, durable: false, shared: false, atomicSettleAndAdd: true },
   open() {
     const store = storeWithoutTransactions();
     return Promise.resolve({ subject: { store, peer: store }, close: () => store.close() });

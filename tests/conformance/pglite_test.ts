@@ -8,7 +8,13 @@ const db = await newPglite();
 after(() => db.close());
 
 storeSuite("PGlite store", {
-  capabilities: { transactions: true, durable: true, shared: false },
+  capabilities: {
+    transactions: true,
+    durable: true,
+    shared: false,
+    deferredSettle: true,
+    notifications: true,
+  },
   settlesAsLast: true,
   async open() {
     const schema = freshSchema();

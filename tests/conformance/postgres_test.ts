@@ -6,7 +6,13 @@ const url = await postgresUrl();
 
 storeSuite("Postgres store", {
   unavailable: url === null ? NO_POSTGRES : null,
-  capabilities: { transactions: true, durable: true, shared: true },
+  capabilities: {
+    transactions: true,
+    durable: true,
+    shared: true,
+    deferredSettle: true,
+    notifications: true,
+  },
   settlesAsLast: true,
   async open() {
     const [sql, other] = [connect(url as string), connect(url as string)];

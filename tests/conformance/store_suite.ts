@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { StoreCapabilities } from "../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import { addCases } from "./store/add_cases.ts";
 import { claimCases } from "./store/claim_cases.ts";
 import { crashCases } from "./store/crash_cases.ts";

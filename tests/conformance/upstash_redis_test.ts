@@ -20,7 +20,7 @@ describe("Upstash Redis", () => {
 
   storeSuite("Upstash Redis store", {
     unavailable,
-    capabilities: { transactions: false, durable: true, shared: true },
+    capabilities: { transactions: false, durable: true, shared: true, atomicSettleAndAdd: true },
     open() {
       const prefix = `store-${++prefixes}`;
       const [store, peer] = [

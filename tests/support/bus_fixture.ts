@@ -52,8 +52,17 @@ export function fixture(
   const observed = new Observed();
   const store = options.store ?? memoryStore();
   const transport = options.transport ?? inProcessTransport();
+  // With a shared store nothing is sent, unless the test brings a transport.
+  const needsTransport = options.sharedStore === undefined;
   const bus = createBus(
-    { observe: observed.observe, random: () => 0, ...options, store, transport, clock },
+    {
+      observe: observed.observe,
+      random: () => 0,
+      ...options,
+      ...(needsTransport ? { transport } : {}),
+      store,
+      clock,
+    },
     subscribers,
   );
   return { bus, store, clock, observed, transport };

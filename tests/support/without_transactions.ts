@@ -21,7 +21,7 @@ export function storeWithoutTransactions(): Store {
     return done;
   }
   return {
-    capabilities: { ...store.capabilities, transactions: false },
+    capabilities: { ...store.capabilities, transactions: false, atomicSettleAndAdd: true },
     ready: () => store.ready(),
     serviceId: () => store.serviceId(),
     add: (box, records, nowMs) => store.add(box, records, nowMs),
@@ -34,7 +34,9 @@ export function storeWithoutTransactions(): Store {
     prune: (...args) => store.prune(...args),
     addUnlessKnown: (...args) => store.addUnlessKnown(...args),
     nextDueAt: (...args) => store.nextDueAt(...args),
-    makeUnroutableDue: async (...args) => await store.makeUnroutableDue?.(...args) ?? 0,
+    hints: {
+      makeUnroutableDue: async (...args) => await store.hints?.makeUnroutableDue?.(...args) ?? 0,
+    },
     transaction: (work) => work(undefined),
     close: () => store.close(),
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Store } from "../../core/ports/store.ts";
+import type { Store, StoreHints } from "../../core/ports/store.ts";
 
 /** A method of a store. */
-export type StoreMethod = Exclude<keyof Store, "capabilities">;
+export type StoreMethod = Exclude<keyof Store, "capabilities" | "hints"> | keyof StoreHints;
 
 /** Stands around each call; `call` does what was asked for, with other arguments if it is given some. */
 export type Around = (
@@ -32,9 +32,16 @@ export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
   const wrapping: WrappedStore<Tx> = {
     calls: new Map(),
     around: (_method, call) => call(),
-    store: new Proxy(store, {
+    store: counting(store),
+  };
+  return wrapping;
+
+  /** The methods of the store, and those of its hints, with what stands around them. */
+  function counting<Part extends object>(part: Part): Part {
+    return new Proxy(part, {
       get(target, property) {
         const value: unknown = Reflect.get(target, property);
+        if (property === "hints" && value !== undefined) return counting(value as object);
         if (typeof value !== "function") return value;
         if (AT_ONCE.has(property)) return value.bind(target);
         const method = property as StoreMethod;
@@ -45,7 +52,6 @@ export function wrapped<Tx>(store: Store<Tx>): WrappedStore<Tx> {
           return wrapping.around(method, call, args);
         };
       },
-    }),
-  };
-  return wrapping;
+    });
+  }
 }

@@ -25,7 +25,6 @@ export const ADAPTERS: Readonly<Record<string, Reach>> = {
     others: ["sql"],
   },
   http: { drivers: [], others: [] },
-  shared_store: { drivers: [], others: [] },
   qstash: { drivers: ["@upstash/qstash"], others: [] },
   upstash_redis: { drivers: ["@upstash/redis"], others: [] },
 };

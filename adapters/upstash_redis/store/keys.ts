@@ -107,3 +107,23 @@ export function keyOfMember(member: string): RecordKey {
   const end = member.indexOf(":");
   return { id: member.slice(end + 1), group: decodeURIComponent(member.slice(0, end)) };
 }
+
+/** How scripts are given groups: all, or these. */
+export function groupFields(groups: readonly string[] | undefined): string[] {
+  return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
+}
+
+/** The sets that index claimable records. */
+export function queuesOf(
+  keys: BoxKeys,
+  box: Box,
+  state: "scheduled" | "prepared",
+  groups: readonly string[] | undefined,
+): [string, ...string[]] {
+  if (state === "prepared") return [keys.prepared];
+  if (box === "inbox" && groups === undefined) return [keys.expired, keys.totals];
+  const ready = box === "outbox"
+    ? [keys.ready("")]
+    : (groups ?? []).map((each) => keys.ready(each));
+  return [keys.expired, ...ready];
+}

@@ -37,8 +37,9 @@ import type {
   SettleStep,
   StateCounts,
   Store,
-  StoreCapabilities,
+  StoreHints,
 } from "../../../core/ports/store.ts";
+import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
@@ -46,7 +47,7 @@ import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
-import { groupName, isStorable, memberOf } from "./keys.ts";
+import { groupFields, isStorable, memberOf, queuesOf } from "./keys.ts";
 import { listRecords } from "./listing.ts";
 import { returningCall, returnResultsOf } from "./memory.ts";
 import { prune, pruneRemembering } from "./pruning.ts";
@@ -123,7 +124,15 @@ export type UpstashRedisStore =
   & Required<Pick<Store, "settleAndAdd" | "addAll">>;
 
 class RedisStore implements UpstashRedisStore {
-  readonly capabilities: StoreCapabilities = { transactions: false, durable: true, shared: true };
+  readonly capabilities: StoreCapabilities = {
+    transactions: false,
+    durable: true,
+    shared: true,
+    atomicSettleAndAdd: true,
+  };
+  readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
+    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+  };
   readonly #client: Client;
   readonly #base: string;
   readonly #keys: Keys;
@@ -187,7 +196,7 @@ class RedisStore implements UpstashRedisStore {
     if (limit <= 0 || groups?.length === 0 || (key && !isStorable(key))) return [];
     const among = key === undefined ? groups : [key.group];
     const answer = await this.#run(CLAIM_SCRIPT, {
-      keys: this.#queues(box, kind === "prepared" ? "prepared" : "scheduled", among),
+      keys: queuesOf(this.#keys[box], box, kind === "prepared" ? "prepared" : "scheduled", among),
       args: [
         box,
         kind,
@@ -314,7 +323,7 @@ class RedisStore implements UpstashRedisStore {
     unroutableForMs?: number,
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
-    const queues = this.#queues(box, state, groups);
+    const queues = queuesOf(this.#keys[box], box, state, groups);
     // Without groups only the script knows the queues of the inbox.
     if (box === "outbox" || groups !== undefined || state === "prepared") {
       const there = await this.#client.plain((redis) => redis.exists(...queues));
@@ -333,11 +342,11 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  async makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
+  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
     const { groups } = request;
     if (groups?.length === 0) return 0;
     const run = (script: Script, call: Call) => this.#run(script, call);
-    const queues = this.#queues(box, "scheduled", groups);
+    const queues = queuesOf(this.#keys[box], box, "scheduled", groups);
     return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupFields(groups));
   }
 
@@ -365,21 +374,6 @@ class RedisStore implements UpstashRedisStore {
   #run(script: Script, { keys, args }: Call): Promise<unknown[]> {
     return this.#client.run(script, keys, [this.#base, ...args]);
   }
-
-  /** The sets that index claimable records. */
-  #queues(
-    box: Box,
-    state: "scheduled" | "prepared",
-    groups: readonly string[] | undefined,
-  ): [string, ...string[]] {
-    const keys = this.#keys[box];
-    if (state === "prepared") return [keys.prepared];
-    if (box === "inbox" && groups === undefined) return [keys.expired, keys.totals];
-    const ready = box === "outbox"
-      ? [keys.ready("")]
-      : (groups ?? []).map((each) => keys.ready(each));
-    return [keys.expired, ...ready];
-  }
 }
 
 /** A mark before the id, so that the official client does not read it as a number. */
@@ -387,10 +381,6 @@ const SERVICE_ID_MARK = "*";
 
 function unmarked(text: string): string {
   return text.slice(SERVICE_ID_MARK.length);
-}
-
-function groupFields(groups: readonly string[] | undefined): string[] {
-  return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
 }
 
 /** Redis returns null for a missing value. Any other type means that the value is not Atlast's. */

@@ -5,7 +5,6 @@
  */
 import { PGlite } from "@electric-sql/pglite";
 import { pgliteStore } from "../../../adapters/pglite/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import { createBus, subscribe } from "../../../mod.ts";
 import { BenchMessage } from "../../subjects/atlast_message.ts";
 import { createBodies } from "../../subjects/message_body.ts";
@@ -17,7 +16,7 @@ export async function measurePglite(durationMs: number): Promise<number> {
   const db = await PGlite.create();
   let handled = 0;
   let onHandled = () => {};
-  const bus = createBus({ store: pgliteStore(db), transport: sharedStoreTransport() }, [
+  const bus = createBus({ store: pgliteStore(db), sharedStore: true }, [
     subscribe(BenchMessage, { group: "bench", maxBatch: BATCH }, () => {
       handled += 1;
       onHandled();

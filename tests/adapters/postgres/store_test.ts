@@ -210,15 +210,15 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       const { promise, resolve } = Promise.withResolvers<string>();
       await peer.listen?.(resolve);
       const taken = recordOf("taken");
-      assert.equal(store.addAndNotify?.("inbox", taken, NOW), null);
+      assert.equal(store.hints?.addAndNotify?.("inbox", taken, NOW), null);
       await store.add("inbox", [taken], NOW);
       const record = { ...recordOf("m-1"), hasNewKey: true };
-      assert.deepEqual(await store.addAndNotify?.("inbox", record, NOW), { added: true });
+      assert.deepEqual(await store.hints?.addAndNotify?.("inbox", record, NOW), { added: true });
       assert.equal(await promise, "inbox");
       const want = stored(recordOf("m-1"), "inbox");
       assert.deepEqual(await store.find("inbox", keyOf("m-1")), want);
       // The next word waits for its interval, so that records do not wait for one another's.
-      assert.equal(store.addAndNotify?.("inbox", { ...record, id: "m-2" }, NOW), null);
+      assert.equal(store.hints?.addAndNotify?.("inbox", { ...record, id: "m-2" }, NOW), null);
       await Promise.all([peer.close(), store.close()]);
     }));
 

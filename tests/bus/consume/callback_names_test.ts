@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import * as z from "zod";
 import { httpTransport, verifySignature } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import type { Message } from "../../../core/message/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf, type Verify } from "../../../core/wire/wire.ts";
 import { type App, createApp, type Principal, verifyBearer } from "../../../edge/mod.ts";
@@ -279,7 +278,7 @@ describe("the callbackNames of a bus", () => {
         runs++;
         return { n, ok: true };
       }),
-    ], { transport: sharedStoreTransport(), callbackNames: ["order.*"] });
+    ], { sharedStore: true, callbackNames: ["order.*"] });
     const headers = {
       [HEADER.callbackName]: "payment.refund",
       [HEADER.failureCallbackName]: "payment.refund",

@@ -3,7 +3,6 @@ import { describe, it } from "node:test";
 import * as z from "zod";
 import { httpTransport, verifySignature } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import type { DeliverOptions } from "../../../core/ports/transport.ts";
 import type { Principal } from "../../../core/principal.ts";
 import { batchItem, batchOf } from "../../../core/wire/wire.ts";
@@ -351,7 +350,7 @@ describe("whoever publishes a different message with a known id", () => {
 
   it("on a shared store is refused, delayed or not", async () => {
     const { bus, store } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
-      transport: sharedStoreTransport(),
+      sharedStore: true,
     });
     await bus.publish(Placed, { n: 1 }, { id: "order-7" });
     await assert.rejects(bus.publish(Placed, { n: 2 }, { id: "order-7" }), {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryFence } from "../../../adapters/memory/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import { type AtlastError, HEADER, type PublishOptions, subscribe } from "../../../mod.ts";
 import { fixture, Marked, Placed, type Tx } from "../../support/bus_fixture.ts";
@@ -182,7 +181,7 @@ describe("the same message, published again, with its subscribers in the same st
       subscribe<typeof Placed, Tx>(Placed, { group: "stock" }, ({ n }) => {
         if (n < 0) throw new Error("no");
       }),
-    ], { transport: sharedStoreTransport() });
+    ], { sharedStore: true });
     return { store, ...rest };
   }
 

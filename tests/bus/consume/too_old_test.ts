@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport, verifySignature } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import type { DeliverOptions, Transport } from "../../../core/ports/transport.ts";
 import type { PrincipalKind } from "../../../core/principal.ts";
@@ -486,7 +485,7 @@ describe("what is sent says when its first attempt began", () => {
     const runs: number[] = [];
     const { bus, store } = fixture([
       subscribe(Placed, { group: "g" }, ({ n }) => void runs.push(n)),
-    ], { transport: sharedStoreTransport(), clock, retry: ONCE });
+    ], { sharedStore: true, clock, retry: ONCE });
     await bus.publish(Placed, { n: 1 }, { id: "m", delayMs: 1_000 });
     clock.advance(1_000);
     await bus.tick();

@@ -117,7 +117,8 @@ describe("bus: a running bus with nothing to do", () => {
 
   it("asks twice in 30 seconds where it is told of others' work", async () => {
     const store = Object.assign(memoryStore(), {
-      capabilities: { transactions: true, durable: false, shared: true },
+      capabilities: { transactions: true, durable: false, shared: true, notifications: true },
+      notify: () => Promise.resolve(),
       listen: () => Promise.resolve(() => Promise.resolve()),
     });
     const calls = new Map(await idleCalls(store));
@@ -142,7 +143,7 @@ describe("bus: a running bus with nothing to do", () => {
   it("is woken by what others tell it", async () => {
     let wake = (_box: Box): void => {};
     const store = Object.assign(memoryStore(), {
-      capabilities: { transactions: true, durable: false, shared: true },
+      capabilities: { transactions: true, durable: false, shared: true, notifications: true },
       listen: (told: (box: Box) => void) => {
         wake = told;
         return Promise.resolve(() => Promise.resolve());

@@ -334,8 +334,7 @@ describe("unroutable: what it costs", () => {
     for (const lacks of [true, false]) {
       const wrapping = wrapped(fixture().store);
       const store = new Proxy(wrapping.store, {
-        get: (target, name) =>
-          lacks && name === "makeUnroutableDue" ? undefined : Reflect.get(target, name),
+        get: (target, name) => lacks && name === "hints" ? undefined : Reflect.get(target, name),
       });
       wrapping.around = (method, call) =>
         method === "makeUnroutableDue" ? Promise.reject(new Error("no")) : call();

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postgresStore, type TransactionOf } from "../../../adapters/postgres/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import type { Transport } from "../../../core/ports/transport.ts";
-import { type Bus, createBus } from "../../../mod.ts";
+import { type Bus, type BusOptions, createBus } from "../../../mod.ts";
 import type postgres from "postgres";
 import { Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
@@ -33,8 +31,7 @@ interface Rooms {
 /** Two buses on one schema, each with a pool of its own, as two processes have. */
 async function withTwo(
   test: (rooms: Rooms) => Promise<void>,
-  { transport = () => new FakeTransport(), deadlockMs = 20 }: {
-    readonly transport?: () => Transport;
+  { sharedStore = false, deadlockMs = 20 }: Pick<BusOptions, "sharedStore"> & {
     /** After what time a statement that waits looks for a deadlock, once. */
     readonly deadlockMs?: number;
   } = {},
@@ -44,8 +41,8 @@ async function withTwo(
     const second = connect(await postgresUrl() as string, options);
     const stores = [postgresStore(first, { schema }), postgresStore(second, { schema })] as const;
     const buses = [
-      createBus({ store: stores[0], transport: transport() }),
-      createBus({ store: stores[1], transport: transport() }),
+      createBus({ store: stores[0], sharedStore, transport: new FakeTransport() }),
+      createBus({ store: stores[1], sharedStore, transport: new FakeTransport() }),
     ] as const;
     try {
       for (const store of stores) await store.ready();
@@ -105,8 +102,7 @@ describe("publishing the same messages in opposite order", { skip }, () => {
         assert.equal((await store.count("inbox")).scheduled, ROUNDS * SHARED * 2);
       },
       {
-        transport: () =>
-          sharedStoreTransport({ groups: { [Placed.name]: ["z", "a"] } }),
+        sharedStore: { groups: { [Placed.name]: ["z", "a"] } },
       },
     ));
 

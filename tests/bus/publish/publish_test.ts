@@ -65,10 +65,15 @@ describe("bus: publish", () => {
         transport: new FakeTransport(),
         store: Object.assign(store, {
           notify: (box: string) => Promise.resolve(void told.push(`notify ${box}`)),
-          addAndNotify: (box: Box, record: NewRecord, nowMs: number) => {
-            if (!isAboard) return null;
-            told.push(`aboard ${box}`);
-            return store.add(box, [record], nowMs).then(([result]) => result as AddResult);
+          capabilities: { ...store.capabilities, notifications: true },
+          listen: () => Promise.resolve(() => Promise.resolve()),
+          hints: {
+            ...store.hints,
+            addAndNotify: (box: Box, record: NewRecord, nowMs: number) => {
+              if (!isAboard) return null;
+              told.push(`aboard ${box}`);
+              return store.add(box, [record], nowMs).then(([result]) => result as AddResult);
+            },
           },
         }),
       });

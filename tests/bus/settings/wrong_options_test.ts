@@ -34,6 +34,40 @@ describe("a bus that is made without what it needs", () => {
   }
 });
 
+describe("the option sharedStore", () => {
+  const store = memoryStore();
+  const wrong: Readonly<Record<string, [given: unknown, code: string, said: RegExp]>> = {
+    "null": [null, "invalid_option", /with this sharedStore: want true, or \{ groups \}/],
+    "a list": [["mail"], "invalid_option", /with this sharedStore: want true/],
+    "groups that are a list": [{ groups: ["mail"] }, "invalid_option", /this sharedStore/],
+    "a group for a list": [
+      { groups: { "order.placed": "mail" } },
+      "invalid_option",
+      /sharedStore\.groups\["order\.placed"\] of type string: want a list of groups/,
+    ],
+    "no name of a group": [{ groups: { "a.b": ["a b"] } }, "invalid_option", /as a group: want/],
+    "no name of a message": [{ groups: { "": ["mail"] } }, "invalid_name", /./],
+  };
+  for (const [title, [sharedStore, code, message]] of Object.entries(wrong)) {
+    it(`is refused if it is ${title}`, () => {
+      const options = { store, sharedStore } as unknown as BusOptions;
+      assert.throws(() => createBus(options), { code, message });
+    });
+  }
+
+  it("does not take the place of a transport where it is false", () => {
+    assert.throws(() => createBus({ store, sharedStore: false }), {
+      code: "invalid_option",
+      message: /^Cannot make a bus with a transport that is undefined: want/,
+    });
+  });
+
+  it("does not let a wrong transport pass", () => {
+    const options = { store, sharedStore: true, transport: "http" } as unknown as BusOptions;
+    assert.throws(() => createBus(options), { code: "invalid_option" });
+  });
+});
+
 describe("a subscriber", () => {
   for (const group of [undefined, null, 7, "", "a b"]) {
     it(`with the group ${JSON.stringify(group)} is refused`, () => {
@@ -82,6 +116,25 @@ describe("what a compiler would refuse", () => {
       if (schema !== undefined) {
         assert.throws(define({ body: Placed.body, reply: schema }), refused);
       }
+    });
+  }
+
+  const METHODS = {
+    transactions: "findMany",
+    atomicSettleAndAdd: "settleAndAdd",
+    deferredSettle: "settleAsLast",
+    notifications: "notify",
+  };
+  for (const [capability, method] of Object.entries(METHODS)) {
+    it(`is refused as a store that declares ${capability} and has no ${method}`, () => {
+      const store = Object.assign(memoryStore(), {
+        capabilities: { transactions: false, durable: false, shared: false, [capability]: true },
+        [method]: undefined,
+      });
+      assert.throws(() => createBus({ store, transport: inProcessTransport() }), {
+        code: "invalid_option",
+        message: new RegExp(`capability ${capability} but has no method ${method}: want`),
+      });
     });
   }
 

@@ -22,19 +22,19 @@ import {
 const FOR_MS = 3_600_000;
 const REST_MS = 30_000;
 
-/** What a store does for records that wait for a route. A store may leave `makeUnroutableDue` out. */
+/** What a store does for records that wait for a route. A store may leave the hint `makeUnroutableDue` out. */
 export const unroutableCases: StoreCases = {
   "records that wait for a route that is there are due now, and otherwise as they were": async (
     { store, peer },
   ) => {
-    if (store.makeUnroutableDue === undefined) return;
+    if (store.hints?.makeUnroutableDue === undefined) return;
     await store.add("outbox", [
       waiting("here", { reason: "No route" }, "order.placed"),
       waiting("elsewhere", {}, 'bill."sent"'),
     ], NOW);
     const before = await found(store, "outbox", keyOf("here"));
     const asked: string[] = [];
-    const made = await peer.makeUnroutableDue?.("outbox", {
+    const made = await peer.hints?.makeUnroutableDue?.("outbox", {
       nowMs: NOW,
       untilMs: NOW + REST_MS,
       isTaken: (name, group) => {
@@ -51,7 +51,7 @@ export const unroutableCases: StoreCases = {
   },
 
   "one that a worker died with is made due too, and its wait counts": async ({ store }) => {
-    if (store.makeUnroutableDue === undefined) return;
+    if (store.hints?.makeUnroutableDue === undefined) return;
     const groups = ["mail", "bill"];
     for (const group of groups) {
       await store.add("inbox", [recordOf("m", { group, dueAtMs: NOW - 1 })], NOW - 1);
@@ -76,7 +76,7 @@ export const unroutableCases: StoreCases = {
   },
 
   "only what waits for a route, rests and is free is made due": async ({ store }) => {
-    if (store.makeUnroutableDue === undefined) return;
+    if (store.hints?.makeUnroutableDue === undefined) return;
     const principal = 'x"unroutableSinceMs":1,';
     await store.add("outbox", [
       recordOf("delayed", { dueAtMs: NOW + 10 }),
@@ -92,7 +92,7 @@ export const unroutableCases: StoreCases = {
   },
 
   "in the inbox only records of the groups asked for are made due": async ({ store }) => {
-    if (store.makeUnroutableDue === undefined) return;
+    if (store.hints?.makeUnroutableDue === undefined) return;
     const groups = ["mail", "bill", "stock"];
     await store.add("inbox", groups.map((group) => waiting("m-1", { group })), NOW);
     const isTaken = (_name: string, group: string) => group !== "bill";
@@ -108,7 +108,7 @@ export const unroutableCases: StoreCases = {
   },
 
   "many records are made due at once": async ({ store }) => {
-    if (store.makeUnroutableDue === undefined) return;
+    if (store.hints?.makeUnroutableDue === undefined) return;
     const many = Array.from({ length: 1_200 }, (_, i) => waiting(`m-${i}`));
     await store.add("outbox", many, NOW);
     assert.equal(await makeDue(store, "outbox"), 1_200);
@@ -165,7 +165,7 @@ async function makeDue(
   box: "outbox" | "inbox",
   changes: Partial<UnroutableRequest> = {},
 ): Promise<number | undefined> {
-  return await store.makeUnroutableDue?.(box, {
+  return await store.hints?.makeUnroutableDue?.(box, {
     nowMs: NOW,
     untilMs: NOW + REST_MS,
     isTaken: () => true,

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postgresStore } from "../../../adapters/postgres/mod.ts";
-import { sharedStoreTransport } from "../../../adapters/shared_store/mod.ts";
 import { inProcessTransport, memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import type { NewRecord } from "../../../core/ports/record.ts";
@@ -15,6 +14,7 @@ import {
   subscribe,
 } from "../../../mod.ts";
 import { Deduct, fixture, Marked, Placed, type Tx } from "../../support/bus_fixture.ts";
+import { FakeTransport } from "../../support/fake_transport.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { quiet } from "../../support/gate.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -38,7 +38,7 @@ function setup(groups: string[], fails = false) {
       if (fails) throw new Error("Out of stock");
     })
   );
-  const parts = fixture(subscribers, { transport: sharedStoreTransport() });
+  const parts = fixture(subscribers, { sharedStore: true });
   const stored = async () => ({
     outbox: (await parts.store.list({ box: "outbox", limit: 10 })).map(({ id }) => id),
     inbox: (await parts.store.list({ box: "inbox", limit: 10 }))
@@ -70,7 +70,7 @@ describe("bus: subscribers in the publisher's own store", () => {
     };
     const { bus, observed } = fixture(
       [subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, () => {})],
-      { store: wrapping.store, transport: sharedStoreTransport() },
+      { store: wrapping.store, sharedStore: true },
     );
     await bus.start();
     await bus.publish(Placed, { n: 1 });
@@ -95,7 +95,7 @@ describe("bus: subscribers in the publisher's own store", () => {
     const tellings = () => told.splice(0).filter((box) => box === "inbox").length;
     const { bus, observed } = fixture([], {
       store: Object.assign(memoryStore(), { notify }),
-      transport: sharedStoreTransport({ groups: { [Placed.name]: ["mail"] } }),
+      sharedStore: { groups: { [Placed.name]: ["mail"] } },
     });
     for (const phase of ["resting", "running"]) {
       if (phase === "running") await bus.start();
@@ -110,7 +110,7 @@ describe("bus: subscribers in the publisher's own store", () => {
 
   it("in a transaction that others commit, what is for groups elsewhere goes by the outbox", async () => {
     const groups = { [Placed.name]: ["mail"] };
-    const { bus, store } = fixture([], { transport: sharedStoreTransport({ groups }) });
+    const { bus, store } = fixture([], { sharedStore: { groups } });
     await bus.start();
     await store.transaction(async (tx) => {
       await bus.publish(Placed, { n: 1 }, { id: "a", tx });
@@ -131,7 +131,7 @@ describe("bus: subscribers in the publisher's own store", () => {
     const mail = subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, () => {});
     const { bus, clock, observed } = fixture([mail], {
       store: wrapping.store,
-      transport: sharedStoreTransport(),
+      sharedStore: true,
     });
     await bus.start();
     await bus.transaction(async (tx) => {
@@ -211,12 +211,32 @@ describe("bus: subscribers in the publisher's own store", () => {
     });
   });
 
+  it("what no group takes from the store is sent, if the bus has a transport", async () => {
+    const transport = new FakeTransport();
+    const handled: number[] = [];
+    const { bus, store } = fixture(
+      [subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, ({ n }) => void handled.push(n))],
+      { sharedStore: { groups: { [Deduct.name]: ["stock"] } }, transport },
+    );
+    await bus.publish(Placed, { n: 1 }, { id: "here" });
+    await bus.publish(Placed, { n: 2 }, { id: "there", destination: "https://example.com/" });
+    await bus.publish(Deduct, { n: 3 }, { id: "named" });
+    await bus.publish(Marked, { n: 4, ok: true }, { id: "sent" });
+    const ids = async (box: "outbox" | "inbox") =>
+      (await store.list({ box, limit: 10 })).map(({ id }) => id).toSorted();
+    assert.deepEqual(await ids("outbox"), ["sent", "there"]);
+    assert.deepEqual(await ids("inbox"), ["here", "named"]);
+    await bus.tick();
+    assert.deepEqual(transport.ids.toSorted(), ["sent", "there"]);
+    assert.deepEqual(handled, [1]);
+  });
+
   it("a store without transactions goes by the outbox", async () => {
     const store = storeWithoutTransactions() as Store<Tx>;
     const handled: number[] = [];
     const { bus } = fixture(
       [subscribe<typeof Placed, Tx>(Placed, { group: "mail" }, ({ n }) => void handled.push(n))],
-      { store, transport: sharedStoreTransport() },
+      { store, sharedStore: true },
     );
     await bus.publish(Placed, { n: 1 }, { id: "a" });
     assert.ok(await store.find("outbox", { id: "a", group: "" }));
@@ -233,13 +253,13 @@ describe("bus: subscribers in the publisher's own store", () => {
         const other = connect(url as string);
         const worker = createBus({
           store: postgresStore(other, { schema }),
-          transport: sharedStoreTransport(),
+          sharedStore: true,
           observe: observed.observe,
           pollMs: NEVER_MS,
         }, [subscribe(Placed, { group: "mail" }, () => {})]);
         await worker.start();
-        const transport = sharedStoreTransport({ groups: { [Placed.name]: ["mail"] } });
-        const api: Bus<unknown> = createBus({ store, transport, pollMs: NEVER_MS });
+        const sharedStore = { groups: { [Placed.name]: ["mail"] } };
+        const api: Bus<unknown> = createBus({ store, sharedStore, pollMs: NEVER_MS });
         const handled = (id: string) => observed.until("succeeded", { id, box: "inbox" });
         try {
           for (const phase of ["resting", "running"]) {
@@ -276,11 +296,11 @@ describeOnEveryStore(
       const worker = (group: string) =>
         fixture([subscribe<typeof Placed, Tx>(Placed, { group }, ({ n }) => {
           handled.push(`${group} ${n}`);
-        })], { store: peer as Store<Tx>, transport: sharedStoreTransport(), clock });
+        })], { store: peer as Store<Tx>, sharedStore: true, clock });
       const fence = memoryFence();
       const api = fixture([], {
         store: store as Store<Tx>,
-        transport: sharedStoreTransport(KNOWN),
+        sharedStore: KNOWN,
         clock,
         fence,
         ...options,
@@ -388,12 +408,12 @@ describeOnEveryStore(
       const groups = { [Placed.name]: ["mail"], [Reported.name]: ["there"] };
       const api = fixture([here], {
         store: store as Store<Tx>,
-        transport: sharedStoreTransport({ groups }),
+        sharedStore: { groups },
         clock,
       });
       const other = fixture([there], {
         store: peer as Store<Tx>,
-        transport: sharedStoreTransport(),
+        sharedStore: true,
         clock,
       });
       await api.bus.publish(Placed, { n: 1 }, {
@@ -414,7 +434,7 @@ function fixtureWithReplies(replies: boolean[]) {
   const parts = fixture([
     subscribe<typeof Deduct, Tx>(Deduct, { group: "stock" }, ({ n }) => ({ n, ok: true })),
     subscribe<typeof Marked, Tx>(Marked, { group: "orders" }, ({ ok }) => void replies.push(ok)),
-  ], { transport: sharedStoreTransport() });
+  ], { sharedStore: true });
   const stored = () => parts.store.list({ box: "inbox", limit: 10 });
   return { ...parts, stored };
 }
