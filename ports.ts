@@ -1,6 +1,7 @@
 /**
- * What authors of stores and transports need beside `@atlast/bus`: the records, requests and results of the
- * ports, and the table of a message's life. The ports themselves, `Store` and `Transport`, are in `@atlast/bus` too.
+ * The types for authors of stores and transports, besides `@atlast/bus`: the records, requests and
+ * results of the ports, and the lifecycle table. The ports themselves, `Store` and `Transport`, are
+ * in `@atlast/bus` too.
  *
  * @module
  */
