@@ -29,9 +29,9 @@ interface ReadBytesOptions {
    */
   readonly pace?: BodyPace;
   /**
-   * Whether to return the first bytes of a body that exceeds the limit.
+   * Whether to return the first bytes of a body that exceeds the limit, and not null.
    *
-   * @default null
+   * @default false
    */
   readonly truncates?: boolean;
 }

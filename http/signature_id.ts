@@ -8,7 +8,7 @@
  *   its canonical headers: a line `audience:…\n`, then a line `name:value\n` for `content-type` and each
  *   `cap-` and `atlast-` header, names in lower case, in the order of their names.
  * - A request with all its data in the body has the prefix of its content type (`atlast_batch_` and
- * so on), the base64url SHA-256 of its audience, `_`, and an id of its own.
+ *   so on), the base64url SHA-256 of its audience, `_`, and an id of its own.
  *
  * Any other id comes from a foreign service that signs with a library of Standard Webhooks. Its
  * request must have all its data in the body, a JSON object with `"audience"`.
