@@ -93,8 +93,13 @@ describe("bus: subscribers in the publisher's own store", () => {
     const told: string[] = [];
     const notify = (box: string) => Promise.resolve(void told.push(box));
     const tellings = () => told.splice(0).filter((box) => box === "inbox").length;
+    const store = memoryStore();
     const { bus, observed } = fixture([], {
-      store: Object.assign(memoryStore(), { notify }),
+      store: Object.assign(store, {
+        capabilities: { ...store.capabilities, notifications: true },
+        notify,
+        listen: () => Promise.resolve(() => Promise.resolve()),
+      }),
       sharedStore: { groups: { [Placed.name]: ["mail"] } },
     });
     for (const phase of ["resting", "running"]) {
