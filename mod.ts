@@ -1,8 +1,8 @@
 /**
- * Atlast: reliable messages between services that agree in the end.
+ * Atlast: reliable messages between services, with eventual consistency.
  *
- * A transactional outbox, an idempotent inbox, callbacks that complete or compensate, retries,
- * expiry and pruning, on Deno, Bun, Node and edge platforms.
+ * It has a transactional outbox, an idempotent inbox, half messages, callbacks for completion or
+ * compensation, retries, expiry and pruning. It runs on Deno, Bun, Node and edge platforms.
  *
  * @example
  * ```ts

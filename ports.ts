@@ -1,6 +1,6 @@
 /**
- * The ports, for authors of stores, transports, fences and alarms: `Store`, `Transport`, `Fence` and `Alarm` with their
- * records, requests and results, the limits of messages, and the table of a message's life.
+ * The ports, for authors of stores, transports, fences and alarms: `Store`, `Transport`, `Fence` and
+ * `Alarm` with their records, requests and results, the limits of messages, and the lifecycle table.
  *
  * @module
  */

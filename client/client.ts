@@ -1,5 +1,5 @@
 /**
- * The client: half messages for a service that has no bus of its own.
+ * The client of half messages, for a service that has no bus.
  *
  * @module
  */
@@ -19,16 +19,17 @@ import type { Fence } from "../core/ports/fence.ts";
 import { HttpKeeper } from "./http_keeper.ts";
 import { callingOf } from "./options.ts";
 
-/** Half messages, kept by another service. */
+/** Prepares half messages that another service keeps. */
 export interface Client<BusinessTx = unknown> {
   /**
-   * Has a half message stored; it is sent once its outcome is known to be `committed`. If this throws, the
-   * operation must not start. The same `id` again is the same message.
+   * Stores a half message at the keeper. The message is sent once the operation is known to be
+   * `committed`. If this throws, the operation must not start. A second call with the same `id`
+   * refers to the same message.
    *
    * @throws {ContractError} When the body does not fit the contract.
-   * @throws {AtlastError} `no_route`, `too_large`, `invalid_header`, `invalid_id`, `invalid_option`,
-   * `id_conflict`, `unauthenticated`, `forbidden`, or `unreachable` when the keeper did not answer: it may
-   * have the message then, and check-back will cancel it.
+   * @throws {AtlastError} `no_route`, `too_large`, `invalid_header`, `invalid_id`,
+   * `invalid_option`, `id_conflict`, `unauthenticated`, `forbidden`, or `unreachable` when the
+   * keeper did not answer. It may have stored the message, and a check-back will cancel it.
    */
   prepare<C extends Contract>(
     contract: C,
@@ -37,9 +38,9 @@ export interface Client<BusinessTx = unknown> {
   ): Promise<HalfMessage<BusinessTx>>;
 
   /**
-   * Prepares a half message, runs `work` in a transaction of the business database behind the fence, and
-   * brings the outcome. Throws only what {@linkcode Client.prepare} throws, before `work` has begun; all
-   * else is in the outcome.
+   * Prepares a half message, runs `work` in a transaction of the business database behind the
+   * fence, and sends the outcome to the keeper. It throws only the errors of
+   * {@linkcode Client.prepare}, before `work` has begun. Later errors are in the result.
    */
   transact<C extends Contract, Result>(
     contract: C,
@@ -49,24 +50,24 @@ export interface Client<BusinessTx = unknown> {
   ): Promise<HalfOutcome<Result>>;
 
   /**
-   * How a half message stands; null when the keeper has none, or has it no more.
+   * The status of a half message; null when the keeper does not have it, or no longer has it.
    *
    * @throws {AtlastError} `unreachable`, `unauthenticated` or `forbidden`.
    */
   query(id: string): Promise<HalfStatus | null>;
 
   /**
-   * Deletes rows of the fence that no half message can need any more, and says how many. Call it now and
-   * then, such as once a day.
+   * Deletes rows of the fence that no half message needs any more, and returns how many. Call it
+   * regularly, for example once a day.
    *
-   * @throws {AtlastError} `unreachable`, `unauthenticated` or `forbidden`; what is left waits for the next call.
+   * @throws {AtlastError} `unreachable`, `unauthenticated` or `forbidden`; the next call continues.
    */
   prune(): Promise<number>;
 }
 
 /**
- * Makes a client. The service that uses it must answer check-backs: with `createCheckBackApp` of
- * `@atlast/bus/edge` over the same fence.
+ * Creates a client. The service that uses it must answer check-backs, with `createCheckBackApp` of
+ * `@atlast/bus/edge` and the same fence.
  *
  * @example
  * ```ts ignore
@@ -105,7 +106,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
     options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfMessage<BusinessTx>> {
     const draft = await this.#draft(contract, body, options);
-    // The fence first: an operation that starts without one could never be asked about.
+    // Make the fence ready first: without it, the outcome of an operation could never be found out.
     await this.#fence.ready();
     return await prepareHalf(this.#parts, draft);
   }
@@ -129,7 +130,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
     return await pruneFence(this.#fence as Fence, this.#keeper, beforeMs);
   }
 
-  /** The id is made before the first request, so that each repetition is the same message. */
+  /** Creates the id before the first request, so that each repetition has the same id. */
   async #draft(contract: Contract, body: unknown, options: HalfMessageOptions): Promise<HalfDraft> {
     const nowMs = this.#clock.now();
     const draft = {

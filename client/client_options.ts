@@ -1,5 +1,5 @@
 /**
- * What a client is made of.
+ * The options of a client.
  *
  * @module
  */
@@ -8,37 +8,40 @@ import type { Clock } from "../core/ports/platform.ts";
 import type { Fence } from "../core/ports/fence.ts";
 import type { RetryPolicy } from "../core/lifecycle/retry.ts";
 
-/** What {@linkcode createClient} takes. Times are in milliseconds. */
+/** The options of {@linkcode createClient}. Times are in milliseconds. */
 export interface ClientOptions<BusinessTx = unknown> {
   /** The half-message route of the keeper's edge app, such as `https://bus.example/atlast/half`. */
   readonly url: string | URL;
-  /** The keys that sign requests, and any one of which must have signed the answer; either these or a token. */
+  /**
+   * The keys that sign requests. The answer must be signed with any one of them. Use either these
+   * or a token.
+   */
   readonly signingKeys?: readonly string[];
   /**
-   * The bearer token of a keeper that takes one; over HTTPS only, as it does not protect the body, and without
-   * `answerKeys` HTTPS alone says who answers.
+   * A bearer token, if the keeper accepts one. It requires HTTPS, because it does not protect the
+   * body, and without `answerKeys` only HTTPS authenticates the keeper.
    */
   readonly token?: string;
   /**
-   * The keys any one of which must have signed the answer.
+   * The keys for answers: an answer must be signed with any one of them.
    *
    * @default signingKeys
    */
   readonly answerKeys?: readonly string[];
-  /** The name of the keeper, where its verifier wants to be named; see `verifySignature`. */
+  /** The name of the keeper, if its verifier requires one; see `verifySignature`. */
   readonly audience?: string;
-  /** The name under which the keeper has this service among its `checkBacks`. */
+  /** The name of this service in the keeper's `checkBacks`. */
   readonly participant: string;
   /** The fence in the business database, which also answers the keeper's check-backs. */
   readonly fence: Fence<BusinessTx>;
   /**
-   * How requests are made.
+   * Sends requests.
    *
-   * @default the platform's own `fetch`
+   * @default the platform's `fetch`
    */
   readonly fetch?: Fetch;
   /**
-   * When a request that was not answered is repeated.
+   * When a request without an answer is repeated.
    *
    * @default CLIENT_RETRY
    */
@@ -50,19 +53,19 @@ export interface ClientOptions<BusinessTx = unknown> {
    */
   readonly timeoutMs?: number;
   /**
-   * How long a call may take, with all its requests and the waits between.
+   * How long a call may take, including all its requests and the pauses between them.
    *
    * @default 15_000
    */
   readonly timeLimitMs?: number;
   /**
-   * Where the time comes from.
+   * The clock.
    *
    * @default the platform's
    */
   readonly clock?: Clock;
   /**
-   * Where chance comes from, as numbers in [0, 1).
+   * The source of random numbers in [0, 1), for jitter.
    *
    * @default the platform's
    */

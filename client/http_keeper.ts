@@ -1,5 +1,5 @@
 /**
- * A keeper of half messages that is another service, over HTTP.
+ * Calls the keeper of half messages in another service over HTTP.
  *
  * @module
  */
@@ -15,15 +15,15 @@ import { nextAttemptAt, type RetryPolicy } from "../core/lifecycle/retry.ts";
 import { hasCode } from "../core/user_code/thrown.ts";
 import { HALF_CONTENT_TYPE, mediaType, parseError, type WireError } from "../core/wire/wire.ts";
 
-/** How requests are made. */
+/** What the calls to the keeper need. */
 export interface Calling {
   readonly url: string;
   readonly credentials: Credentials;
-  /** Checks the signatures of answers; null where the connection alone says who answers. */
+  /** Checks the signatures of answers; null if only the connection authenticates the keeper. */
   readonly checker: SignatureChecker | null;
-  /** The name that this service prepares messages under. */
+  /** The name under which this service prepares messages. */
   readonly participant: string;
-  /** The name of the keeper in the audience that is signed. */
+  /** The name of the keeper in the signed audience. */
   readonly service: string | undefined;
   readonly fetch: Fetch;
   readonly retry: RetryPolicy;
@@ -33,10 +33,10 @@ export interface Calling {
   readonly random: () => number;
 }
 
-/** A status has an id, a name and a state; an error a few words. */
+/** The largest answer, in bytes: a status or an error is short. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 
-/** What the service says of a request that it understood and will not carry out, now or later. */
+/** The codes of final refusals: the keeper understood the request and will never carry it out. */
 const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   "id_conflict",
   "wrong_state",
@@ -51,15 +51,15 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   "forbidden",
 ]);
 
-/** What came of one request. */
+/** The result of one request. */
 type Attempt =
   | { readonly kind: "answered"; readonly status: HalfStatus }
   | { readonly kind: "failed"; readonly error: AtlastError }
   | { readonly kind: "again"; readonly error: AtlastError; readonly retryAfterMs?: number };
 
 /**
- * Keeps half messages at a service that has a bus. Every call carries an id, so that one whose answer was
- * lost can be repeated.
+ * A keeper in another service. Every call has an id, so it can be repeated when the answer was
+ * lost.
  */
 export class HttpKeeper implements HalfKeeper {
   readonly #calling: Calling;
@@ -96,7 +96,7 @@ export class HttpKeeper implements HalfKeeper {
     return await this.#call({ operation, id, participant }, id);
   }
 
-  /** Makes requests until one is answered, refused, or there is no time for another. */
+  /** Repeats a request until it is answered or refused, or the time is up. */
   async #call(request: HalfRequest, id: string): Promise<HalfStatus> {
     const { clock, retry, random, timeLimitMs } = this.#calling;
     const untilMs = clock.now() + timeLimitMs;
@@ -139,7 +139,7 @@ export class HttpKeeper implements HalfKeeper {
     };
   }
 
-  /** Only what has the right content type and signature comes from the keeper; all else could be anybody's. */
+  /** Reads an answer. Only one with the right content type and signature comes from the keeper. */
   async #read(
     { status, headers, text }: PostResult & { kind: "answered" },
     answerId: string,
@@ -176,12 +176,12 @@ export class HttpKeeper implements HalfKeeper {
     return { kind: "failed", error: this.#unreachable(`answered ${status}, ${want}`, code) };
   }
 
-  /** Why an answer is not one of the keeper's to this request; null when it is. */
+  /** Why an answer is not from the keeper, or not for this request; null when it is valid. */
   async #problemOf(headers: Headers, text: string, answerId: string): Promise<string | null> {
     const { checker } = this.#calling;
     if (checker === null) return null;
     const problem = await checker.problemOf(headers, new TextEncoder().encode(text));
-    if (problem !== null) return `answered without a signature that holds: ${problem}`;
+    if (problem !== null) return `answered without a valid signature: ${problem}`;
     return headers.get("webhook-id") === answerId ? null : "answered another request";
   }
 
@@ -191,8 +191,8 @@ export class HttpKeeper implements HalfKeeper {
 }
 
 /**
- * Whether a refusal says how the message stands, so that the participant acts on it. Any other only keeps an
- * operation from beginning, whoever said it.
+ * Whether a refusal states a fact about the message, on which the participant acts, so that it must
+ * be signed. A forged refusal of another kind can only prevent an operation from starting.
  */
 function isFactOfMessage(error: WireError | null): boolean {
   return error?.code === "wrong_state" || error?.code === "not_found";

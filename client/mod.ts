@@ -1,5 +1,5 @@
 /**
- * Half messages for a service that does not embed the bus: a small client of the service that keeps them.
+ * Half messages for a service without a bus: a small client of the service that keeps them.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Checks of the client's options.
+ * Checks the options of a client and fills in defaults.
  *
  * @module
  */
@@ -15,8 +15,9 @@ import type { ClientOptions } from "./client_options.ts";
 import type { Calling } from "./http_keeper.ts";
 
 /**
- * When a request that was not answered is repeated: after 100 ms, doubling up to 2 s, 6 attempts in all.
- * A user may be waiting, and check-back heals what is not told.
+ * When a request without an answer is repeated: after 100 ms, doubling up to 2 s, 6 attempts in
+ * all. The schedule is short because a user may be waiting, and a check-back finds outcomes that
+ * were not sent.
  */
 export const CLIENT_RETRY: RetryPolicy = {
   kind: "exponential",
@@ -29,14 +30,14 @@ export const CLIENT_RETRY: RetryPolicy = {
 const TIMEOUT_MS = 5_000;
 const TIME_LIMIT_MS = 15_000;
 
-/** What comes before the first use of an option that is wrong. */
+/** Checks the options of a client and fills in the defaults. `createClient` calls it first. */
 export function callingOf<BusinessTx>(
   options: ClientOptions<BusinessTx>,
   clock: Clock,
 ): Calling {
   const { participant, fence, retry = CLIENT_RETRY } = options;
   if (typeof participant !== "string" || participant === "") {
-    throw unfit("no side", "the name that the keeper has this service by among its checkBacks");
+    throw unfit("no participant", "the name of this service in the keeper's checkBacks");
   }
   if (typeof fence?.commit !== "function") throw unfit("no fence", "one in the business database");
   checkRetryPolicy(retry);
@@ -46,7 +47,7 @@ export function callingOf<BusinessTx>(
     checker: checkerOf(options, clock),
     participant,
     service: options.audience === undefined ? undefined : checkAudience(options.audience),
-    // Called as a plain function: Workers refuse a fetch that is called as somebody's method.
+    // Called as a plain function, because Workers refuse `fetch` as a method of another object.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     retry,
     timeoutMs: positive("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
@@ -68,10 +69,13 @@ function credentialsOf<BusinessTx>(
   }
   if (token === undefined) return { signer: new Signer(signingKeys ?? [], clock) };
   if (typeof token === "string" && /^[\x21-\x7e]+$/.test(token)) return { token };
-  throw unfit("a token that cannot stand in a header", "printable ASCII without spaces");
+  throw unfit("a token that is not allowed in a header", "printable ASCII without spaces");
 }
 
-/** What checks answers. A token proves nothing of who answers, so then the connection has to. */
+/**
+ * The checker of answers. With a token and no `answerKeys` it is null, and HTTPS must authenticate
+ * the keeper.
+ */
 function checkerOf<BusinessTx>(
   { url, signingKeys, token, answerKeys }: ClientOptions<BusinessTx>,
   clock: Clock,

@@ -1,5 +1,5 @@
 /**
- * Checks a number that is an option or a field of a policy.
+ * Checks options and policy fields that are numbers.
  *
  * @module
  */
@@ -9,21 +9,33 @@ import { AtlastError } from "./errors.ts";
 export interface Allowed {
   /** Whether it must be a whole number. */
   readonly whole?: boolean;
-  /** What it is, for the error: `milliseconds`; a number or a whole number if not given. */
+  /**
+   * The unit for the error text, such as `milliseconds`.
+   *
+   * @default "a number" or "a whole number"
+   */
   readonly unit?: string;
-  /** The least that it may be; anything above zero if not given. */
+  /**
+   * The least allowed value.
+   *
+   * @default anything above zero
+   */
   readonly least?: number;
-  /** The most that it may be; Infinity where that is allowed too, and any finite number if not given. */
+  /**
+   * The greatest allowed value; Infinity if Infinity itself is allowed.
+   *
+   * @default any finite number
+   */
   readonly most?: number;
-  /** What is allowed beside numbers, for the error: `, or null for never`. */
+  /** What is allowed besides numbers, for the error text: `, or null for never`. */
   readonly or?: string;
 }
 
 /**
  * Checks a number.
  *
- * @param attempt What was attempted, for the error, up to the option: `make a bus with`.
- * @throws {AtlastError} `invalid_option` that says what was attempted, what was given, and what is allowed.
+ * @param attempt What was attempted, for the error text: `make a bus with`.
+ * @throws {AtlastError} `invalid_option` with what was attempted, the value, and what is allowed.
  */
 export function checkNumber(
   option: string,

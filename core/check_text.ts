@@ -1,5 +1,5 @@
 /**
- * Checks a text that is an option: the name of a group, a service or a queue.
+ * Checks options that are texts: the name of a group, a service or a queue.
  *
  * @module
  */
@@ -7,13 +7,13 @@ import { AtlastError } from "./errors.ts";
 
 /** Which texts are allowed. */
 export interface AllowedText {
-  /** What the whole text matches. */
+  /** The pattern of the whole text. */
   readonly pattern: RegExp;
-  /** The same in words, for the error. */
+  /** The same in words, for the error text. */
   readonly words: string;
 }
 
-/** What groups, services and consumers are named with. */
+/** The names of groups, services and consumers. */
 export const IDENTIFIER: AllowedText = {
   pattern: /^[A-Za-z0-9_.-]{1,100}$/,
   words: `1 to 100 letters, digits, "_", "-" and dots`,
@@ -22,8 +22,8 @@ export const IDENTIFIER: AllowedText = {
 /**
  * Checks a text.
  *
- * @param what What the text is to be, for the error: `a group`.
- * @throws {AtlastError} `invalid_option` that says what was given and what is allowed.
+ * @param what What the text is, for the error text: `a group`.
+ * @throws {AtlastError} `invalid_option` with the value and what is allowed.
  */
 export function checkText(what: string, text: unknown, { pattern, words }: AllowedText): string {
   if (typeof text === "string" && pattern.test(text)) return text;

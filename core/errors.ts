@@ -4,7 +4,10 @@
  * @module
  */
 
-/** Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to do: `docs/errors.md` is made of them. */
+/**
+ * Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to
+ * do. `docs/errors.md` is generated from them.
+ */
 export type ErrorCode =
   /**
    * A body or a reply does not fit its contract, or cannot be encoded or read as its content type says. A
@@ -28,7 +31,8 @@ export type ErrorCode =
    */
   | "invalid_header"
   /**
-   * A message id is empty, too long, has control characters, or begins as only the ids of answers do.
+   * A message id is empty, too long, has control characters, or begins with a prefix that is
+   * reserved for answers.
    *
    * Fix: Use 1 to 200 characters without control characters, or leave `id` out: the bus makes a UUIDv7.
    */
@@ -109,8 +113,8 @@ export type ErrorCode =
    * Another worker claimed the record because this one did not renew its lease in time. Nothing that this
    * worker did in the transaction is kept.
    *
-   * Fix: Nothing, where it is rare: the other worker handles the message. Otherwise look for an event loop that
-   * is blocked for longer than `leaseMs`, or a database that does not answer.
+   * Fix: Nothing, if it is rare: the other worker handles the message. Otherwise look for an event
+   * loop that is blocked for longer than `leaseMs`, or a database that does not answer.
    */
   | "lease_lost"
   /**
@@ -121,8 +125,8 @@ export type ErrorCode =
    */
   | "fenced_off"
   /**
-   * Something took longer than it was given: a handler, a fence, a participant, an alarm, or a statement that
-   * waited for a connection.
+   * Something exceeded its time limit: a handler, a fence, a participant, an alarm, or a statement
+   * that waited for a connection.
    *
    * Fix: Make it faster, or raise its limit (`handlerTimeoutMs`, `timeoutMs` of the subscriber,
    * `checkTimeoutMs`). If statements wait for connections, raise the size of the pool or lower `concurrency`.
@@ -135,7 +139,8 @@ export type ErrorCode =
    */
   | "unreachable"
   /**
-   * The bus, or the context that a handler was given, has stopped and takes no more calls.
+   * The bus has stopped, or the handler that a context belongs to has ended, and the call is
+   * refused.
    *
    * Fix: Do not use a bus after `stop()`, nor a handler's context after the handler ended. Await every
    * `publish` within a handler.
@@ -156,8 +161,8 @@ export type ErrorCode =
   /**
    * Another process has the folder of the embedded database open.
    *
-   * Fix: Use one process for a PGlite folder. If the machine that held it is gone, delete the lock that the
-   * message names.
+   * Fix: Use one process for a PGlite folder. If the machine that had it open is gone, delete the
+   * lock that the error names.
    */
   | "database_locked"
   /**
@@ -167,11 +172,11 @@ export type ErrorCode =
    */
   | "transaction_ended"
   /**
-   * What was given as `tx` is not an open transaction: a pool, a root client, or a client without BEGIN.
+   * The value of `tx` is not an open transaction: a pool, a root client, or a client without BEGIN.
    * Nothing was stored.
    *
-   * Fix: Give the transaction itself: the argument of `bus.transaction`, of `guardPostgres(sql).begin`, or of
-   * the ORM, wrapped with `fromDrizzle` or `fromKysely`.
+   * Fix: Pass the transaction itself: the argument of `bus.transaction`, of
+   * `guardPostgres(sql).begin`, or of the ORM, wrapped with `fromDrizzle` or `fromKysely`.
    */
   | "no_transaction"
   /**
@@ -188,7 +193,7 @@ export type ErrorCode =
    */
   | "rolled_back"
   /**
-   * The store did not answer, so it may or may not have done what was asked.
+   * The store did not answer, so the call may or may not have taken effect.
    *
    * Fix: Repeat the call with the same id; `OutcomeUnknown` has the `ids`. A transaction of your own has to be
    * checked first: read what it would have written.
@@ -201,32 +206,38 @@ export type ErrorCode =
    */
   | "prepared_statement_lost"
   /**
-   * The store or the transport cannot do what was asked, such as joining a transaction of another kind.
+   * The store or the transport does not support the call, such as joining a transaction of another
+   * kind.
    *
    * Fix: Use a store that has the capability; the page of each store lists what it cannot do.
    */
   | "unsupported";
 
-/** An error with a {@linkcode ErrorCode}, so that a caller can act on it without reading prose. */
+/**
+ * An error with an {@linkcode ErrorCode}, so that a program can act on it without parsing the text.
+ */
 export class AtlastError extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AtlastError";
-  /** What kind of refusal this is. */
+  /** The code of the error. */
   readonly code: ErrorCode;
 
-  /** Makes an error; the message says what was done, what was got and what is wanted. */
+  /** Creates an error. The message has what was attempted, the value, and what is allowed. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
 }
 
-/** An answer could not be published, because a different message has its id. */
+/**
+ * The error for a reply or failure callback that could not be published because a different message
+ * has its id.
+ */
 export class AnswerConflict extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AnswerConflict";
 
-  /** Makes an error for the answer under a name. */
+  /** Creates the error for the answer with this name. */
   constructor(name: string, id: string) {
     super(
       "id_conflict",
@@ -235,30 +246,30 @@ export class AnswerConflict extends AtlastError {
   }
 }
 
-/** One problem of a body: where it is and what is wrong there. */
+/** One problem of a body: its place and its description. */
 export interface Problem {
   /** The place in the body, such as `items[2].qty`; empty for the body itself. */
   readonly path: string;
-  /** What the schema says of it, which may quote the body. */
+  /** The schema's description, which may quote the body. */
   readonly message: string;
 }
 
-/** How many places an error's message names: enough to act on. */
+/** The most places that an error's message names. */
 const MAX_PATHS = 20;
 
 /**
  * A body or reply that does not fit its contract.
  *
- * Its message says where the problems are, and nothing of the body: messages are kept and logged, and schemas
- * quote what they refuse.
+ * Its message has the places of the problems, but nothing of the body: error messages are stored
+ * and logged, and schemas quote invalid values.
  */
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "ContractError";
-  // Not a property of the object, so that no log that prints it shows what schemas quote.
+  // A private field, so that a log that prints the error does not show quoted values.
   readonly #problems: readonly Problem[];
 
-  /** Makes an error for `what` (such as `body of "order.placed"`) from its problems. */
+  /** Creates an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
     const paths = problems.slice(0, MAX_PATHS).map(({ path }) => path === "" ? "the top" : path);
     const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
@@ -271,28 +282,28 @@ export class ContractError extends AtlastError {
   }
 
   /**
-   * Every problem the schema found, in the schema's own words. They may quote the body: they are for whoever has
-   * it, and not for a log.
+   * Every problem that the schema found, in the schema's words. They may quote the body, so do not
+   * log them.
    */
   get problems(): readonly Problem[] {
     return this.#problems;
   }
 }
 
-/** Thrown by a handler to say that trying again cannot help: the message fails at once. */
+/** Thrown by a handler when a retry cannot help: the message fails at once. */
 export class NonRetryable extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "NonRetryable";
 }
 
-/** Thrown by a handler to choose when it is tried again; the attempt still counts. */
+/** Thrown by a handler to choose the time of the next attempt. The failed attempt counts. */
 export class RetryAfter extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 
-  /** Makes an error that asks for the next attempt after `retryAfterMs` milliseconds. */
+  /** Creates an error that requests the next attempt after `retryAfterMs` milliseconds. */
   constructor(
     retryAfterMs: number,
     message = `Retry after ${retryAfterMs} ms`,

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** What JSON says; undefined for what is none, or is nested deeper than the platform reads. */
+/** Parses JSON; undefined for invalid text, or if it is nested too deeply for the platform. */
 export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,37 +1,37 @@
 /**
- * The principal: who a verifier says a request is from.
+ * The principal: the authenticated sender of a request.
  *
  * @module
  */
 
-/** What a principal is to this service. */
+/** The kind of a principal. */
 export type PrincipalKind =
   /** One of our own services. Services that share a key are one principal. */
   | "service"
-  /** The participant of half messages that are kept here. */
+  /** The participant of half messages that this service keeps. */
   | "participant"
   /** The keeper of half messages of this service. */
   | "keeper"
-  /** What takes messages and delivers them for others. */
+  /** A provider that accepts messages and delivers them. */
   | "push_provider"
-  /** Someone outside who publishes here. */
+  /** An outside publisher. */
   | "publisher"
   /** A person who operates this service. */
   | "operator";
 
-/** Who asks. */
+/** The authenticated sender of a request. */
 export interface Principal {
   /**
-   * Tells principals apart; empty where the verifier names nobody. It never depends on the name of a key, so
+   * The unique name; empty if the verifier names no principal. It does not depend on the key, so
    * that keys can be rotated.
    */
   readonly name: string;
-  /** What it is to this service. */
+  /** Its kind. */
   readonly kind: PrincipalKind;
   /**
-   * The names, or patterns of names, that it may ask callbacks under.
+   * The callback names, or patterns of names, that it may request.
    *
-   * @default any for which there is a route if it is one of our own services, else none
+   * @default any name with a route for the kind `service`, otherwise none
    */
   readonly callbackNames?: readonly string[];
 }

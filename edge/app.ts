@@ -17,14 +17,14 @@ import { busRoutes } from "./routes/table.ts";
  * - `POST /deliver` receives one message or a batch. Callbacks are messages and arrive here too.
  * - `POST /publish` (option `publish`) publishes a message, byte for byte.
  * - `POST /tick?budgetMs=` (option `tick`) does the due background work. `GET` does the same, for
- * cron services that cannot send `POST`.
+ *   cron services that cannot send `POST`.
  * - `POST /checkback` (option `checkBack`) answers with the outcome of the operation of a half
- * message.
+ *   message.
  * - `POST /half` (option `halfMessages`) prepares, confirms, cancels and queries half messages.
  * - `POST /query` (option `query`) answers with the state of a message, and on request with the
- * message.
+ *   message.
  * - `POST /dead-letter` (option `deadLetters`) receives a push provider's reports of dead-lettered
- * messages.
+ *   messages.
  * - `GET /health` answers that the process is alive. It does not use the store.
  * - `GET /ready` answers 200 if the bus can take messages, otherwise 503.
  * - `GET /openapi.json` (option `openApi`) answers with the OpenAPI document.

@@ -1,13 +1,13 @@
 /**
- * Requests that failed before anything of them was sent.
+ * Recognises requests that failed before anything was sent.
  *
  * @module
  */
 import { isInstance, propertyOf } from "../core/user_code/thrown.ts";
 
 /**
- * What runtimes call a connection that was never made. Codes that an open connection can end with too, such
- * as `EHOSTUNREACH`, are not among them.
+ * The error codes of connections that were never established. Codes that an open connection can end
+ * with too, such as `EHOSTUNREACH`, are not included.
  */
 const CODES: ReadonlySet<string> = new Set([
   "ECONNREFUSED",
@@ -18,12 +18,14 @@ const CODES: ReadonlySet<string> = new Set([
   "FailedToOpenSocket",
 ]);
 
-/** Whether an error of `fetch` says that no connection was made, so that nothing was sent. */
+/**
+ * Whether an error of `fetch` means that no connection was established, so that nothing was sent.
+ */
 export function isConnectFailure(error: unknown): boolean {
   for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
     const code = propertyOf(cause, "code");
     if (typeof code === "string" && CODES.has(code)) return true;
-    // Deno gives no code.
+    // Deno has no code.
     const message = propertyOf(cause, "message");
     if (typeof message === "string" && message.includes("client error (Connect)")) return true;
     cause = propertyOf(cause, "cause");

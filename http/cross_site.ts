@@ -1,13 +1,13 @@
 /**
- * Requests that a browser makes for a page of somebody else's.
+ * Recognises requests that a browser sends for a page of another site.
  *
  * @module
  */
 import type { HeaderReader } from "../core/ports/platform.ts";
 
 /**
- * Whether a browser sent a request for a page of another site. Programs send none of these headers, and a
- * person who types the URL makes one that comes from no page.
+ * Whether a browser sent a request for a page of another site. Programs send none of these headers,
+ * and a URL that a person types has no origin.
  */
 export function isCrossSite(url: string, headers: HeaderReader): boolean {
   const site = headers.get("sec-fetch-site");

@@ -1,5 +1,5 @@
 /**
- * One POST request: no redirects, bounded in time and in what it reads of the answer.
+ * Sends one POST request, without redirects, with limits on time and response size.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { isInstance, propertyOf } from "../core/user_code/thrown.ts";
 import { isConnectFailure } from "./connect_failure.ts";
 import { readBytes } from "./read_body.ts";
 
-/** The part of `fetch` the transport uses; the platform's own fits. */
+/** The part of `fetch` that requests use. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** What came of a request. */
+/** The result of a request. */
 export type PostResult =
-  /** `text` is null for a body that is too long or no UTF-8. */
+  /** `text` is null for a body that is too long or not UTF-8. */
   | {
     readonly kind: "answered";
     readonly status: number;
@@ -21,30 +21,30 @@ export type PostResult =
     readonly text: string | null;
   }
   | { readonly kind: "timed_out" }
-  /** `begun` says whether anything of it may have been sent. */
+  /** `begun` says whether anything may have been sent. */
   | { readonly kind: "stopped"; readonly begun: boolean }
-  /** `code` is what the system calls it, if that is known; `begun` as above. */
+  /** `code` is the system's error code, if known; `begun` as above. */
   | { readonly kind: "unreachable"; readonly code: string | null; readonly begun: boolean };
 
-/** What {@linkcode post} takes. */
+/** The request of {@linkcode post}. */
 interface PostRequest {
-  /** How to send it. */
+  /** Sends the request. */
   readonly fetch: Fetch;
-  /** Where to. */
+  /** The URL. */
   readonly url: string;
   /** The HTTP headers. */
   readonly headers: Headers;
   /** The HTTP body. */
   readonly body: Uint8Array<ArrayBuffer>;
-  /** How long it may take until the whole answer is here, in milliseconds. */
+  /** How long it may take until the response is complete, in milliseconds. */
   readonly timeoutMs: number;
-  /** The most bytes read of the answer. */
+  /** The most bytes of the response that are read. */
   readonly maxResponseBytes: number;
-  /** Stops it. */
+  /** Aborts the request. */
   readonly signal: AbortSignalLike;
 }
 
-/** Sends a request. Never throws: whatever goes wrong is in the result. */
+/** Sends a request. Never throws: errors are in the result. */
 export async function post(request: PostRequest): Promise<PostResult> {
   const { signal, timeoutMs } = request;
   if (signal.aborted) return { kind: "stopped", begun: false };
@@ -65,7 +65,7 @@ export async function post(request: PostRequest): Promise<PostResult> {
   } finally {
     clearTimeout(timer);
     signal.removeEventListener("abort", stop);
-    // Ends what is still open, such as an answer that was read only in part.
+    // Ends the connection if it is still open, for example after a partially read response.
     controller.abort();
   }
 }
@@ -78,17 +78,19 @@ async function exchange(
     method: "POST",
     headers,
     body,
-    // A redirect could lead the messages, and who they are signed by, anywhere.
+    // A redirect could send signed messages to any server.
     redirect: "manual",
     signal,
   });
-  // Nobody waits for it any more, and it must not stay open.
+  // The response is no longer awaited, and must not stay open.
   if (signal.aborted) await response.body?.cancel();
   const text = await readText(response.body, maxResponseBytes);
   return { kind: "answered", status: response.status, headers: response.headers, text };
 }
 
-/** Waits for no longer than that: a `fetch` of the user's own may not heed the signal, nor may its answer. */
+/**
+ * Waits until the signal aborts, because a user's `fetch` or its response may ignore the signal.
+ */
 async function unlessAborted<Result>(
   work: Promise<Result>,
   signal: AbortSignal,
@@ -99,7 +101,10 @@ async function unlessAborted<Result>(
   return await Promise.race([work, aborted]);
 }
 
-/** Null for a body that is too long or no UTF-8. What is left of it ends with the request. */
+/**
+ * Reads the response body; null if it is too long or not UTF-8. An unread rest ends with the
+ * request.
+ */
 async function readText(
   body: ReadableStream<Uint8Array> | null,
   maxBytes: number,
@@ -113,7 +118,10 @@ async function readText(
   }
 }
 
-/** `ECONNREFUSED` and the like. Not the error's text: some runtimes put the whole URL in it. */
+/**
+ * The system's error code, such as `ECONNREFUSED`. The error's text is not used, because some
+ * runtimes include the URL.
+ */
 export function systemCode(error: unknown): string | null {
   for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
     const code = propertyOf(cause, "code");

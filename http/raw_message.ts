@@ -8,8 +8,8 @@ import type { Message } from "../core/message/message.ts";
 import { isMessageHeader, requestPrefix } from "../core/wire/wire.ts";
 
 /**
- * Whether a message comes out of HTTP headers and a raw body as it went in. Only printable ASCII
- * does: platforms differ in how they read other bytes, and cut spaces off the ends.
+ * Whether HTTP headers and a raw body preserve a message exactly. Only printable ASCII is
+ * preserved: platforms decode other bytes differently, and trim spaces.
  */
 export function fitsRawForm(message: Message): boolean {
   return Object.entries(wireHeaders(message)).every(([name, value]) =>

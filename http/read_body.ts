@@ -1,47 +1,49 @@
 /**
- * Reading a body, never more of it than a limit, at a cost that does not depend on how it is cut into
- * chunks.
+ * Reads a body up to a limit, at a cost that does not depend on how it is divided into chunks.
  *
  * @module
  */
 
-/** How slowly a body may come. */
+/** The least pace of a body. */
 export interface BodyPace {
-  /** The least, in bytes per second, as an average from the start. */
+  /** The least average from the start, in bytes per second. */
   readonly bytesPerSecond: number;
-  /** How long a body may come at any pace, in milliseconds. */
+  /** For how long any pace is allowed, in milliseconds. */
   readonly graceMs: number;
 }
 
-/** For the bodies of requests: no network that works is slower, and whoever is holds a place for as long. */
+/**
+ * The pace for bodies of requests. Working networks are faster, and a slower sender would occupy a
+ * connection.
+ */
 export const REQUEST_PACE: BodyPace = { bytesPerSecond: 1024, graceMs: 10_000 };
 
-/** What {@linkcode readBytes} takes. */
+/** The options of {@linkcode readBytes}. */
 interface ReadBytesOptions {
-  /** How many bytes there will be, as far as that is known: `content-length`. A hint, and not believed. */
+  /** The expected number of bytes, from `content-length`. It is only a hint. */
   readonly expected?: number;
   /**
-   * How slowly they may come.
+   * The least pace.
    *
-   * @default as slowly as they like
+   * @default any pace
    */
   readonly pace?: BodyPace;
   /**
-   * Gives the first bytes of a body that has more than the limit.
+   * Whether to return the first bytes of a body that exceeds the limit, and not null.
    *
-   * @default null
+   * @default false
    */
   readonly truncates?: boolean;
 }
 
-/** Thrown when a body costs more than its bytes are worth. */
+/** Thrown when a body arrives too slowly or in too many chunks. */
 export class CostlyBody extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "CostlyBody";
-  /** What is wrong with how it comes. */
+  /** The problem. */
   readonly kind: "too_slow" | "too_fragmented";
 
-  /** Makes an error. */
+  /** Creates an error. */
   constructor(kind: "too_slow" | "too_fragmented") {
     super(`A body is ${kind.replace("_", " ")}`);
     this.kind = kind;
@@ -49,26 +51,31 @@ export class CostlyBody extends Error {
 }
 
 /**
- * The most chunks of a body whose limit is not above 4 MiB. Each costs some 5 to 10 microseconds, whatever
- * is in it. A network packet holds a thousand bytes and more, so an ordinary body has far fewer.
+ * The most chunks of a body whose limit is not above 4 MiB. Each costs 5 to 10 microseconds,
+ * regardless of its size. A network packet has a thousand bytes and more, so an ordinary body has
+ * far fewer chunks.
  */
 export const MAX_CHUNKS: number = 64 * 1024;
-/** Where the limit is higher, this many bytes to a chunk on average are enough for a body that is as large. */
+/** With a higher limit, the least average size of a chunk, in bytes. */
 const LEAST_CHUNK_BYTES = 64;
-/** A first buffer that many bodies fit into, and that costs little. */
+/** The size of the first buffer, in bytes. Many bodies fit in it. */
 const FIRST_BYTES = 4 * 1024;
-/** The largest buffer that is made because a caller announces so much. Beyond it the bytes must come first. */
+/**
+ * The largest first buffer for an announced size. A larger buffer is only created when that many
+ * bytes arrive.
+ */
 const MAX_FIRST_BYTES = 64 * 1024;
-/** How often the pace is looked at, in milliseconds. */
+/** How often the pace is checked, in milliseconds. */
 const LOOK_MS = 1_000;
 
 /**
- * The bytes of a body; null when there are more than the limit. What is over it stays unread, and the body is not
- * cancelled: on some servers that would close the connection before the answer is out.
+ * Reads the bytes of a body; null when there are more than the limit. The rest stays unread, and
+ * the body is not cancelled, because on some servers that would close the connection before the
+ * response is sent.
  *
- * Each chunk is copied and let go: one of a single byte may be a view of a buffer of 64 KiB.
+ * Each chunk is copied, because a chunk of one byte may be a view of a buffer of 64 KiB.
  *
- * @throws {CostlyBody} When the body comes more slowly than `pace` allows, or in too many chunks.
+ * @throws {CostlyBody} When the body arrives more slowly than `pace` allows, or in too many chunks.
  */
 export async function readBytes(
   body: ReadableStream<Uint8Array> | null,
@@ -98,15 +105,15 @@ export async function readBytes(
   }
 }
 
-/** Reads chunk after chunk. A chunk is to be copied before the next one is read. */
+/** Reads chunks. A chunk must be copied before the next one is read. */
 interface ChunkReader {
   read(): Promise<ReadableStreamReadResult<Uint8Array>>;
   releaseLock(): void;
 }
 
 /**
- * A reader that fills one buffer again and again, where the stream can do that: Deno makes a new one of
- * 64 KiB for each chunk otherwise.
+ * A reader that reuses one buffer, if the stream supports that. Otherwise Deno creates a buffer of
+ * 64 KiB for each chunk.
  */
 function chunkReader(body: ReadableStream<Uint8Array>, expected: number): ChunkReader {
   let reader: ReadableStreamBYOBReader;
@@ -120,7 +127,7 @@ function chunkReader(body: ReadableStream<Uint8Array>, expected: number): ChunkR
   return {
     async read() {
       const result = await reader.read(view);
-      // The buffer was taken from the view, and comes back with what was read.
+      // The buffer was transferred to the stream, and is returned with the result.
       if (!result.done) view = new Uint8Array(result.value.buffer);
       return result as ReadableStreamReadResult<Uint8Array>;
     },
@@ -128,11 +135,11 @@ function chunkReader(body: ReadableStream<Uint8Array>, expected: number): ChunkR
   };
 }
 
-/** The buffer of a body whose length is not known, and the least one, in bytes. */
+/** The size of the read buffer for a body of unknown length, and the least size, in bytes. */
 const DEFAULT_VIEW_BYTES = 16 * 1024;
 const MIN_VIEW_BYTES = 1024;
 
-/** A buffer that doubles when it is full, up to a limit. */
+/** A buffer that doubles its size when it is full, up to a limit. */
 class GrowingBytes {
   readonly #maxBytes: number;
   readonly #expected: number;
@@ -146,7 +153,7 @@ class GrowingBytes {
     this.#bytes = new Uint8Array(Math.min(first, maxBytes));
   }
 
-  /** Adds a chunk; false when that would be over the limit. */
+  /** Adds a chunk; false when that would exceed the limit. */
   add(chunk: Uint8Array): boolean {
     const length = this.length + chunk.byteLength;
     if (length > this.#maxBytes) return false;
@@ -160,19 +167,19 @@ class GrowingBytes {
     return true;
   }
 
-  /** The next size: twice as large, or what was announced once a good part of that is there. */
+  /** The next size: twice as large, or the announced size when a good part of it has arrived. */
   #next(length: number): number {
     const doubled = Math.max(2 * this.#bytes.length, length);
     return this.#expected >= length && this.#expected <= 2 * doubled ? this.#expected : doubled;
   }
 
-  /** All of them, in a buffer that has no room left over. */
+  /** All bytes, in a buffer of exactly that size. */
   whole(): Uint8Array<ArrayBuffer> {
     return this.length === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.length);
   }
 }
 
-/** Rejects what waits for a body once that comes too slowly. */
+/** Rejects a pending read when the body is too slow. */
 class PaceWatch {
   readonly #pace: BodyPace;
   readonly #received: () => number;
@@ -186,7 +193,7 @@ class PaceWatch {
     this.#timer = setTimeout(this.#look, pace.graceMs);
   }
 
-  /** What a read comes to, unless the body is too slow before. */
+  /** Settles like `read`, or rejects when the body is too slow. */
   race<Result>(read: Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.#reject = reject;

@@ -1,13 +1,16 @@
 /**
- * Several requests at once.
+ * Runs several requests at once, up to a limit.
  *
  * @module
  */
 
-/** The most requests under way at once: Workers wait with a seventh until one of six has answered. */
+/**
+ * The most requests in flight at once: Cloudflare Workers delay a seventh until one of six is
+ * answered.
+ */
 const MAX_PARALLEL_REQUESTS = 6;
 
-/** Runs work, a few at once, in its order. */
+/** Starts work in order, a few pieces at once. */
 export async function inParallel(work: readonly (() => Promise<void>)[]): Promise<void> {
   let next = 0;
   const worker = async () => {

@@ -1,18 +1,18 @@
 /**
- * When a server wants to be asked again.
+ * Reads the delay after which a server requests a retry.
  *
  * @module
  */
 
 /**
- * The longest wait a server can ask for, in milliseconds: an hour. A server that says a year, by
- * mistake or by malice, must not park a message.
+ * The longest delay that a server can request, in milliseconds. A server that requests a year, by
+ * mistake or malice, must not block a message.
  */
 const MAX_RETRY_AFTER_MS = 60 * 60_000;
 
 /**
- * Reads a `Retry-After` header: seconds, or a date as HTTP writes it (RFC 9110, section 10.2.3).
- * Undefined for none, or for one that says neither.
+ * Reads a `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3). Undefined if
+ * it is missing or invalid.
  *
  * @param nowMs Unix time in milliseconds.
  */
@@ -24,7 +24,7 @@ export function readRetryAfter(header: string | null, nowMs: number): number | u
   return isDate ? boundedRetryAfter(Date.parse(text) - nowMs) : undefined;
 }
 
-/** A wait from now on, kept between nothing and {@linkcode MAX_RETRY_AFTER_MS}; undefined for none. */
+/** Limits a delay to between 0 and {@linkcode MAX_RETRY_AFTER_MS}; undefined for none. */
 export function boundedRetryAfter(delayMs: number | undefined): number | undefined {
   if (delayMs === undefined || Number.isNaN(delayMs)) return undefined;
   return Math.min(Math.max(0, delayMs), MAX_RETRY_AFTER_MS);

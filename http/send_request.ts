@@ -1,5 +1,6 @@
 /**
- * Asking a service something: a request whose body says everything, with who asks.
+ * Sends a request with all its data in the body, with credentials. Check-backs and the client use
+ * it.
  *
  * @module
  */
@@ -8,44 +9,44 @@ import { type Fetch, post, type PostResult } from "./post.ts";
 import { answerId, newRequestId } from "./signature_id.ts";
 import type { Signer } from "./signature.ts";
 
-/** How a service knows who asks. */
+/** The credentials of the caller. */
 export type Credentials = { readonly signer: Signer } | { readonly token: string };
 
-/** What {@linkcode sendRequest} takes. */
+/** The request of {@linkcode sendRequest}. */
 interface HttpRequest {
-  /** How to send it. */
+  /** Sends the request. */
   readonly fetch: Fetch;
-  /** Where to. */
+  /** The URL. */
   readonly url: string;
   /** One of Atlast's own content types. */
   readonly contentType: string;
   /**
    * The name of the service that the signature is for.
    *
-   * @default any that has the key
+   * @default any service that has the key
    */
   readonly service?: string | undefined;
   /** The body. */
   readonly text: string;
-  /** Who asks. */
+  /** The credentials of the caller. */
   readonly credentials: Credentials;
-  /** How long it may take until the whole answer is here, in milliseconds. */
+  /** How long it may take until the response is complete, in milliseconds. */
   readonly timeoutMs: number;
-  /** The most bytes read of the answer. */
+  /** The most bytes of the response that are read. */
   readonly maxResponseBytes: number;
-  /** Stops it. */
+  /** Aborts the request. */
   readonly signal: AbortSignalLike;
 }
 
-/** What came of it, and the id that the request had: another one each time. */
+/** The result, and the id that a signed answer to this request must have. */
 export interface HttpAnswer {
   /** The signed id of its answer. */
   readonly answerId: string;
-  /** What came of it. */
+  /** The result of the request. */
   readonly result: PostResult;
 }
 
-/** Asks. Never throws: whatever goes wrong is in the result. */
+/** Sends a request. Never throws: errors are in the result. */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const { contentType, service, credentials, text, ...rest } = request;
   const requestId = await newRequestId(contentType, service);
@@ -53,7 +54,7 @@ export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const headers = new Headers({ "content-type": contentType, accept: contentType });
   if ("token" in credentials) {
     headers.set("authorization", `Bearer ${credentials.token}`);
-    // An answer is bound to the request by it.
+    // The answer is bound to the request by this id.
     headers.set("webhook-id", requestId);
   } else {
     const signature = await credentials.signer.headersFor(requestId, body);

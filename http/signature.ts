@@ -1,6 +1,6 @@
 /**
- * Signatures after Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over id,
- * timestamp and body. What else is signed is bound through the id: see {@link ./request_id.ts}.
+ * Signatures by Standard Webhooks (https://www.standardwebhooks.com): HMAC-SHA-256 over id,
+ * timestamp and body. The id binds other data of the request: see {@link ./signature_id.ts}.
  *
  * @module
  */
@@ -17,52 +17,55 @@ import { equalInConstantTime } from "./equal_bytes.ts";
 import { audienceOf, bindsRequest, checkAudience } from "./signature_id.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
-/** How far a timestamp may be from the receiver's clock, both ways: what Standard Webhooks says. */
+/**
+ * How far a timestamp may differ from the receiver's clock, in seconds, as Standard Webhooks
+ * recommends.
+ */
 const TOLERANCE_SECONDS = 5 * 60;
 /** The length of an HMAC-SHA-256, in bytes. */
 const HMAC_BYTES = 32;
 
 const SYSTEM_CLOCK: Pick<Clock, "now"> = { now: () => Date.now() };
 
-/** What {@linkcode verifySignature} takes. */
+/** The options of {@linkcode verifySignature}. */
 export interface VerifySignatureOptions {
-  /** Every key that may have signed, in base64, with or without `whsec_` before it. */
+  /** The keys that are accepted, in base64, with or without the prefix `whsec_`. */
   readonly signingKeys: readonly string[];
   /**
-   * The name of this service, where senders sign for it by that name. A list takes any of several; null in it
-   * stands for what is signed for no service.
+   * The name of this service, if senders sign for it by name. A list accepts any of several names;
+   * null in it accepts requests that are signed without a service name.
    *
-   * @default only what is signed for no service passes
+   * @default only requests that are signed without a service name
    */
   readonly audience?: string | readonly (string | null)[];
   /**
-   * Who has the keys. Services that share keys are one principal. Give another for the keys of a partner: then
-   * callbacks need a list.
+   * The principal that has the keys. Services that share keys are one principal. Use another
+   * principal for a partner's keys; its callback names then need a list.
    *
    * @default { name: "services", kind: "service" }
    */
   readonly principal?: Principal;
   /**
-   * Where the time is from.
+   * The clock.
    *
    * @default the system's clock
    */
   readonly clock?: Pick<Clock, "now">;
 }
 
-/** Who signs with the keys that our own services share. */
+/** The default principal: the services that share the keys. */
 const OWN_SERVICES: Principal = { name: "services", kind: "service" };
 
-/** The route that a request is verified for where nobody says which: what `httpTransport` sends to. */
+/** The route of a request that has no route name: the one that `httpTransport` sends to. */
 const DEFAULT_ROUTE = "deliver";
 
 /**
- * A verifier that accepts what any of the keys signed within the last five minutes for the route that
- * asks.
+ * Creates a verifier that accepts requests signed with any of the keys within the last five
+ * minutes, for the route that calls it.
  *
- * A request that is sent again within that time passes again at the same route: the inbox knows its
- * messages by their ids, so a replay has no effect. Services that share a key accept what was signed for
- * one another, unless sender and receiver name an audience.
+ * A replay within that time is accepted again at the same route. It has no effect, because the
+ * inbox recognises the ids of its messages. Services that share a key accept requests signed for
+ * each other, unless sender and receiver name an audience.
  *
  * @example
  * ```ts ignore
@@ -95,13 +98,13 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
   });
 }
 
-/** The keys and the clock that signing and checking share. */
+/** The keys and the clock, for signing and checking. */
 abstract class KeyOwner {
   protected readonly keys: KeyRing;
   protected readonly clock: Pick<Clock, "now">;
 
   /**
-   * Reads the keys: a signer signs with each of them, a checker accepts any. The clock is that of the
+   * Reads the keys: a signer signs with each of them, a checker accepts any. The clock is used for
    * timestamps.
    *
    * @throws {AtlastError} `invalid_option` when a key is none.
@@ -112,9 +115,9 @@ abstract class KeyOwner {
   }
 }
 
-/** Checks signatures over an id, a time and a body; what the id stands for is the caller's to check. */
+/** Checks signatures over an id, a time and a body. The caller must check what the id binds. */
 export class SignatureChecker extends KeyOwner {
-  /** Why the headers can sign no body at all; null when they can. */
+  /** Why the headers cannot be a valid signature of any body; null when they can. */
   problemOfHeaders(headers: HeaderReader): string | null {
     const { id, timestamp, signature } = signatureHeadersOf(headers);
     if (id === "" || timestamp === "" || signature === "") {
@@ -126,7 +129,7 @@ export class SignatureChecker extends KeyOwner {
     return null;
   }
 
-  /** Why the signature in the headers does not hold for a body; null when it does. */
+  /** Why the signature in the headers is not valid for a body; null when it is. */
   async problemOf(headers: HeaderReader, body: Uint8Array): Promise<string | null> {
     const problem = this.problemOfHeaders(headers);
     if (problem !== null) return problem;
@@ -138,16 +141,16 @@ export class SignatureChecker extends KeyOwner {
   }
 }
 
-/** Signs requests with every key of a ring. */
+/** Signs requests with every key. */
 export class Signer extends KeyOwner {
-  /** Whether another signer signs with one of these keys. */
+  /** Whether another signer has one of these keys. */
   sharesKeyWith(other: Signer): boolean {
     return this.keys.sharesKeyWith(other.keys);
   }
 
   /**
-   * The headers that sign a request. One signature for each key: a receiver that has any one of them
-   * accepts, so a rotation needs no order in which senders and receivers are changed.
+   * The headers that sign a request, with one signature for each key. A receiver that has any of
+   * the keys accepts it, so keys can be rotated on senders and receivers in any order.
    */
   async headersFor(id: string, body: Uint8Array): Promise<Record<string, string>> {
     const timestamp = String(Math.floor(this.clock.now() / 1000));
@@ -165,7 +168,7 @@ export class Signer extends KeyOwner {
   }
 }
 
-/** The headers of a signature; empty for one that is missing. */
+/** The headers of a signature; empty strings for missing ones. */
 function signatureHeadersOf(
   headers: HeaderReader,
 ): { readonly id: string; readonly timestamp: string; readonly signature: string } {
@@ -176,7 +179,7 @@ function signatureHeadersOf(
   };
 }
 
-/** One HMAC for each key at the most, however many signatures a request brings. */
+/** Computes at most one HMAC for each key, whatever the number of signatures in the request. */
 async function matchesAny(
   ring: KeyRing,
   header: string,

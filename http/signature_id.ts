@@ -1,20 +1,20 @@
 /**
- * The ids of signed requests: what the signature covers beside the time and the body.
+ * The ids of signed requests, which bind headers, route and content type to the signature.
  *
- * Standard Webhooks signs an id, a time and the body. It signs no HTTP header, no path and not the content
- * type, so Atlast's own senders bind these through the id:
+ * Standard Webhooks signs an id, a time and the body, but no HTTP header, path or content type.
+ * Atlast's senders bind these through the id:
  *
  * - A request with one message in its HTTP headers and body has `atlast_msg_` and the base64url SHA-256 of
  *   its canonical headers: a line `audience:…\n`, then a line `name:value\n` for `content-type` and each
  *   `cap-` and `atlast-` header, names in lower case, in the order of their names.
- * - A request whose body says everything has the prefix of its content type (`atlast_batch_` and so on), the
- *   base64url SHA-256 of its audience, `_`, and an id of its own.
+ * - A request with all its data in the body has the prefix of its content type (`atlast_batch_` and
+ *   so on), the base64url SHA-256 of its audience, `_`, and an id of its own.
  *
- * Any other id is that of a foreign service that signs with a library of Standard Webhooks. It says the
- * audience in its body, a JSON object with `"audience"`, in one of the forms whose body says everything.
+ * Any other id comes from a foreign service that signs with a library of Standard Webhooks. Its
+ * request must have all its data in the body, a JSON object with `"audience"`.
  *
- * The audience is the name of the route (`deliver`, `half`), after the name of a service and a slash where
- * the sender names one (`inventory/deliver`). So a request passes at no other route.
+ * The audience is the name of the route (`deliver`, `half`), with the name of the service before it
+ * if the sender names one (`inventory/deliver`). So a request is valid at one route only.
  *
  * @module
  */
@@ -23,18 +23,22 @@ import { isObject, parsed } from "../core/json.ts";
 import type { HeaderReader } from "../core/ports/platform.ts";
 import { isSignedHeader, requestPrefix, toBase64 } from "../core/wire/wire.ts";
 
-/** How every id of Atlast's own begins; a foreign id that does is refused. */
+/** The prefix of Atlast's ids. Foreign ids with it are refused. */
 const OWN = "atlast_";
 const MESSAGE_PREFIX = `${OWN}msg_`;
 
-/** Routes whose requests say nothing in their headers: JSON with the audience is all there is to sign. */
+/**
+ * Routes whose requests have no data in headers, so that a JSON body with the audience is enough to
+ * sign.
+ */
 const BODY_ONLY: ReadonlySet<string> = new Set(["tick"]);
 
 /**
  * The audience of a request.
  *
  * @param route The name of the route, such as `deliver`.
- * @param service The name of the service it is meant for; not given, or null, for any that has the key.
+ * @param service The name of the service that the request is for; omitted or null for any service
+ * that has the key.
  */
 export function audienceOf(route: string, service?: string | null): string {
   return service === undefined || service === null ? route : `${service}/${route}`;
@@ -54,7 +58,7 @@ export function checkAudience(service: string): string {
   return checkText("an audience", service, AUDIENCE);
 }
 
-/** The id of a request that carries one message in its HTTP headers and body. */
+/** The id of a request with one message in its HTTP headers and body. */
 export async function messageRequestId(
   headers: HeaderReader,
   audience: string = "deliver",
@@ -64,7 +68,9 @@ export async function messageRequestId(
   )}`;
 }
 
-/** The id of a request that carries a batch: the same for the same batch, as the standard asks. */
+/**
+ * The id of a request with a batch. It is the same for the same batch, as the standard requires.
+ */
 export async function batchRequestId(
   body: Uint8Array<ArrayBuffer>,
   audience: string = "deliver",
@@ -73,9 +79,10 @@ export async function batchRequestId(
 }
 
 /**
- * The id of a request of one of Atlast's own content types; another one each time.
+ * A new id for a request with one of Atlast's content types.
  *
- * @param service The name of the service it is meant for; not given for any that has the key.
+ * @param service The name of the service that the request is for; omitted for any service that has
+ * the key.
  */
 export async function newRequestId(contentType: string, service?: string): Promise<string> {
   const prefix = requestPrefix(contentType) ?? OWN;
@@ -84,8 +91,9 @@ export async function newRequestId(contentType: string, service?: string): Promi
 }
 
 /**
- * The signed id of the answer to a request: never one that a request could have. It is made of the body too,
- * because whoever may ask chooses the id: the same one on another question gets the id of another answer.
+ * The signed id of the answer to a request. No request can have such an id. It is derived from the
+ * body too: the caller chooses the request's id, and a different question with the same id must get
+ * a different answer id.
  *
  * @param requestText The body of the request.
  */
@@ -93,16 +101,16 @@ export async function answerId(requestId: string, requestText: string): Promise<
   return `${OWN}re_${requestId}_${await digestText(requestText)}`;
 }
 
-/** The route that takes requests with this prefix. */
+/** The route for requests with this prefix. */
 function routeOf(prefix: string): string {
   const form = prefix.slice(OWN.length, -1);
   return form === "batch" ? "deliver" : form;
 }
 
 /**
- * Whether a signed id stands for the audience and the headers of its request.
+ * Whether a signed id binds the audience and the headers of its request.
  *
- * @param rawBody The body, which is read where the id is a foreign one.
+ * @param rawBody The body, which is parsed only for a foreign id.
  */
 export async function bindsRequest(
   id: string,
@@ -125,13 +133,13 @@ export async function bindsRequest(
   return false;
 }
 
-/** The headers of a message that a signature binds, and its content type, as one text. */
+/** The headers of a message that a signature covers, and its content type, as one text. */
 export function canonicalHeaders(headers: HeaderReader): string {
   const values = new Map<string, string>();
   headers.forEach((value, name) => {
     if (name === "content-type" || isSignedHeader(name)) values.set(name, value);
   });
-  // No name holds a colon and no value a line break, so no two lists come out the same.
+  // Names contain no colon and values no line break, so different headers give different texts.
   return [...values.keys()].sort().map((name) => `${name}:${values.get(name)}\n`).join("");
 }
 

@@ -1,5 +1,5 @@
 /**
- * Signing keys as Standard Webhooks writes them: base64, with an optional `whsec_` before it.
+ * Signing keys in the form of Standard Webhooks: base64, with an optional prefix `whsec_`.
  *
  * @module
  */
@@ -11,12 +11,12 @@ const MIN_KEY_BYTES = 24;
 const MAX_KEY_BYTES = 64;
 
 /**
- * The most keys at once. A rotation needs two; each is a signature more to make and to check, and a
- * header line has room for about this many signatures.
+ * The most keys at once. A rotation needs two. Each key adds a signature to make and check, and
+ * about this many signatures fit in a header.
  */
 export const MAX_KEYS = 8;
 
-/** Signing keys, imported into the platform's cryptography when they are first used. */
+/** Signing keys, imported into Web Crypto on first use. */
 export class KeyRing {
   readonly #keys: readonly Uint8Array<ArrayBuffer>[];
   #imported: readonly CryptoKey[] | undefined;
@@ -45,9 +45,9 @@ export class KeyRing {
   }
 
   /**
-   * The keys as the platform takes them. Not imported in the constructor: Workers allow no such work
-   * outside a request. The keys are kept and not the promise of them, because a Worker's request
-   * must not wait for what another has begun.
+   * The imported keys. They are not imported in the constructor, because Workers allow no such work
+   * outside a request. The keys are cached and not the promise, because a Worker's request must not
+   * wait for another request's promise.
    */
   async imported(): Promise<readonly CryptoKey[]> {
     this.#imported ??= await Promise.all(

@@ -1,15 +1,15 @@
 /**
- * URLs that requests go to.
+ * Checks the URLs of requests.
  *
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
 
 /**
- * An absolute http(s) URL without credentials, in its normal form.
+ * Checks an absolute http(s) URL without credentials, and returns its normal form.
  *
- * @param what What it is, for the error: `the route for "order.placed"`.
- * @throws {AtlastError} `invalid_option`; the URL is never shown, as it may hold a secret.
+ * @param what What it is, for the error text: `the route for "order.placed"`.
+ * @throws {AtlastError} `invalid_option`. The text never shows the URL, which may contain a secret.
  */
 export function checkedUrl(text: string | URL, what: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

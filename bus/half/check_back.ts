@@ -83,7 +83,7 @@ export class CheckBacks<Tx> {
       checks: record.checks,
       unreachable: record.unreachable,
       ...unreachableSince(record),
-      reason: record.reason ?? "Given back before it was asked about",
+      reason: record.reason ?? "Released before it was checked",
     }, policyOf(this.#settings, record));
     await settleDecision(this.#settings, decision);
   }

@@ -1,11 +1,12 @@
 /**
- * Decides whether a message may be tried once more. Sending and handling use the same rules.
+ * Decides whether a claimed message may be tried again. The dispatcher and the consumer use the
+ * same rules.
  *
  * @module
  */
 import { type LifecycleEvent, MAX_CRASHES, type Standing } from "./lifecycle.ts";
 
-/** The event of a claimed message that must not be tried any more; null for one that may be. */
+/** The event of a claimed message that must not be tried again; null if it may be. */
 export function eventBeforeAttempt(
   { deadlineMs, crashes }: Pick<Standing, "crashes"> & { readonly deadlineMs: number | null },
   nowMs: number,

@@ -1,5 +1,5 @@
 /**
- * Check-back: how an answer about the business operation changes the half message.
+ * Check-back: decides how a participant's answer changes the half message.
  *
  * A half message is never confirmed or cancelled by default. Only the two decisions of a fence do that. Any
  * other answer, and no answer, leave it as it is.
@@ -10,26 +10,26 @@ import { checkNumber } from "../check_option.ts";
 import type { LifecycleEvent } from "./lifecycle.ts";
 import { later } from "./retry.ts";
 
-/** What the participant can say of the business operation of a half message. */
+/** The answer of a participant about the business operation of a half message. */
 export type CheckAnswer =
-  /** It took place: the fence says so. */
+  /** It committed, according to the fence. */
   | "committed"
-  /** It did not, and never can: the fence says so. */
+  /** It did not commit and never can, according to the fence. */
   | "aborted"
-  /** The participant answered, but cannot say yet: the operation may still be running. */
+  /** The participant answered, but does not know yet: the operation may still be running. */
   | "unknown"
   /** The participant did not answer. */
   | "unreachable";
 
-/** When the participant is asked. Times are in milliseconds. */
+/** When the participant of a half message is asked. Times are in milliseconds. */
 export interface CheckPolicy {
-  /** How long a half message is left alone first, so that the operation can end. */
+  /** The time before the first check, so that the operation can end. */
   readonly immunityMs: number;
   /** The time to the second check; each after it is twice as long. */
   readonly intervalMs: number;
   /** The longest time between checks. */
   readonly intervalCapMs: number;
-  /** How often the participant may answer that it cannot say, before the message is parked. */
+  /** How often the participant may answer `unknown` before the message is parked. */
   readonly maxChecks: number;
   /** The time to the next try after the participant did not answer; each after it is twice as long. */
   readonly unreachableMs: number;
@@ -38,9 +38,9 @@ export interface CheckPolicy {
 }
 
 /**
- * 10 seconds of immunity, then checks 10 seconds apart, doubling up to 10 minutes, 15 in all: about an
- * hour and three quarters in which the participant answers without knowing. One that does not answer is tried
- * for ever, at least each minute, so that its return is soon noticed.
+ * 10 seconds of immunity, then 15 checks, first 10 seconds apart and doubling up to 10 minutes:
+ * about an hour and three quarters of `unknown` answers. A participant that does not answer is
+ * tried for ever, at least once a minute, so that its recovery is noticed soon.
  */
 export const DEFAULT_CHECK: CheckPolicy = {
   immunityMs: 10_000,
@@ -51,33 +51,35 @@ export const DEFAULT_CHECK: CheckPolicy = {
   unreachableCapMs: 60_000,
 };
 
-/** How much of each interval is left to chance, so that checks of many messages spread out. */
+/** The random share of each interval, which spreads the checks of many messages. */
 const JITTER = 0.2;
 
-/** What the decision needs to know of a half message. */
+/** The part of a half message's standing that the decision needs. */
 export interface HalfStanding {
-  /** How often the participant answered that it cannot say. */
+  /** How often the participant answered `unknown`. */
   readonly checks: number;
   /** How often in a row the participant did not answer. */
   readonly unreachable: number;
-  /** When the first check of that row was, in Unix milliseconds; not given when there is none. */
+  /**
+   * When the first of these unanswered checks was, in Unix milliseconds; omitted if there is none.
+   */
   readonly unreachableSinceMs?: number;
   /** When the message was prepared, in Unix milliseconds. */
   readonly sentAtMs: number;
 }
 
 /**
- * How long a participant must have been silent before an operator may decide without it, in milliseconds.
- * It counts from the first unanswered check of an unbroken row.
+ * How long a participant must have been unreachable before an operator may decide without it, in
+ * milliseconds. It counts from the first of the consecutive unanswered checks.
  */
 export const FORCE_AFTER_MS: number = 60 * 60_000;
 
 /**
- * Whether a participant is asked before the operation had its time to end: then it answers `unknown`, so that
- * it never fences off an operation that may still begin. Both times are the keeper's, so that clocks need not
- * agree. A question that does not say when the message was prepared counts as too early.
+ * Whether a check-back comes within the time that the operation may take. The participant then
+ * answers `unknown`, so that it does not abort an operation that may still begin. Both times are
+ * the keeper's, so clocks need not agree. A question without these times counts as too early.
  *
- * @param immunityMs How long an operation may take, by the participant's own policy.
+ * @param immunityMs How long an operation may take, by the participant's policy.
  */
 export function isCheckedTooEarly(
   { preparedAtMs, checkedAtMs }: { readonly preparedAtMs?: number; readonly checkedAtMs?: number },
@@ -93,10 +95,9 @@ export function firstCheckAt(policy: CheckPolicy, nowMs: number): number {
 }
 
 /**
- * What an answer makes of a half message: the event to carry out on it.
+ * The event that an answer causes for a half message.
  *
- * @param answer A {@linkcode CheckAnswer}; anything else counts as `unknown`, because an answer that
- * cannot be understood decides nothing.
+ * @param answer A {@linkcode CheckAnswer}. Any other value counts as `unknown`.
  * @param random A number in [0, 1) for the jitter.
  */
 export function decideCheck(
@@ -126,7 +127,7 @@ export function decideCheck(
 /**
  * Checks a policy when it is defined.
  *
- * @throws {AtlastError} `invalid_option` that names the field.
+ * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkCheckPolicy(policy: CheckPolicy): void {
   for (const [field, value] of Object.entries(policy)) {
@@ -143,7 +144,7 @@ function unknown(
 ): LifecycleEvent {
   const immuneUntilMs = firstCheckAt(policy, half.sentAtMs);
   if (nowMs < immuneUntilMs) {
-    const reason = "Asked before the operation had its time to end";
+    const reason = "Checked within the time that the operation may take";
     return {
       kind: "check_again",
       atMs: immuneUntilMs,
@@ -156,7 +157,7 @@ function unknown(
   if (checks >= policy.maxChecks) {
     return {
       kind: "park",
-      reason: `The participant could not say what became of it, ${checks} times`,
+      reason: `The participant did not know the outcome, ${checks} times`,
     };
   }
   return {
@@ -164,7 +165,7 @@ function unknown(
     atMs: later(nowMs, doubled(policy.intervalMs, checks, policy.intervalCapMs, random)),
     checks,
     unreachable: 0,
-    reason: `The participant could not say what became of it, ${checks} times so far`,
+    reason: `The participant did not know the outcome, ${checks} times so far`,
   };
 }
 

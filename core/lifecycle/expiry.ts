@@ -18,14 +18,17 @@ export interface ExpiryPolicy {
   readonly cancelledMs: number | null;
 }
 
-/** CAP's default: a success is kept for 1 day, a failure for 15; a cancellation counts as settled well. */
+/**
+ * CAP's default: a success is kept for 1 day, a failure for 15 days. A cancellation is kept like a
+ * success.
+ */
 export const DEFAULT_EXPIRY: ExpiryPolicy = {
   succeededMs: DAY_MS,
   failedMs: 15 * DAY_MS,
   cancelledMs: DAY_MS,
 };
 
-/** When something settled at `nowMs` and kept for `retentionMs` expires; null means never. */
+/** When a message settled at `nowMs` and kept for `retentionMs` expires; null means never. */
 export function expiresAt(nowMs: number, retentionMs: number | null): number | null {
   return retentionMs === null ? null : later(nowMs, retentionMs);
 }
@@ -33,7 +36,7 @@ export function expiresAt(nowMs: number, retentionMs: number | null): number | n
 /**
  * Checks a policy when it is defined.
  *
- * @throws {AtlastError} `invalid_option` that names the field.
+ * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkExpiryPolicy(policy: ExpiryPolicy): void {
   for (const [field, value] of Object.entries(policy)) {

@@ -9,7 +9,8 @@ export type FailureCode =
   /**
    * The handler threw, or rejected.
    *
-   * Fix: Read the record's reason in the inbox of the subscriber; the other service is not told its words.
+   * Fix: Read the record's reason in the inbox of the subscriber. Other services do not get its
+   * text.
    */
   | "handler_failed"
   /**
@@ -31,7 +32,7 @@ export type FailureCode =
    */
   | "too_large"
   /**
-   * A worker claimed the message and died with it, as often as is allowed (5 times).
+   * Workers that had claimed the message died, as often as is allowed (5 times).
    *
    * Fix: Find what kills the process: memory, an endless loop, a call of `process.exit`.
    */
@@ -39,7 +40,7 @@ export type FailureCode =
   /**
    * The deadline of the message passed before it was delivered.
    *
-   * Fix: Give a longer `deadlineMs`, or see why it waited.
+   * Fix: Use a longer `deadlineMs`, or find out why it waited.
    */
   | "deadline_exceeded"
   /**
@@ -49,7 +50,7 @@ export type FailureCode =
    */
   | "unroutable"
   /**
-   * A push provider that had accepted the message gave it up.
+   * A push provider that had accepted the message dead-lettered it.
    *
    * Fix: Look at the provider's dead letter queue; then `bus.retry` the record.
    */
@@ -62,13 +63,13 @@ export type FailureCode =
    */
   | "send_failed"
   /**
-   * The receiver will never take it, or says that its handler gave it up.
+   * The receiver will never accept it, or its handler has failed for good.
    *
    * Fix: Read the reason; correct the message or the receiver.
    */
   | "rejected"
   /**
-   * The receiver knows a different message with this id.
+   * The receiver has a different message with this id.
    *
    * Fix: Publish under another id.
    */
@@ -80,20 +81,21 @@ export type FailureCode =
    */
   | "malformed_message"
   /**
-   * The receiver does not allow what the message asks for, such as its callback name.
+   * The receiver does not allow what the message requests, such as its callback name.
    *
    * Fix: Add the callback name to the list of the receiver's verifier.
    */
   | "forbidden"
   /**
-   * The message may have arrived before, so long ago that the receiver may have forgotten it. Nothing was run.
+   * The message may have arrived so long ago that the receiver has pruned its id. No handler was
+   * run.
    *
-   * Fix: If you know that it had no effect, or that a second one does no harm: `bus.retry(key, { force: true
-   * })`.
+   * Fix: If you know that it had no effect, or that a second effect is harmless, call
+   * `bus.retry(key, { force: true })`.
    */
   | "too_old_to_deduplicate"
   /**
-   * The receiver was shutting down for longer than is believable (10 minutes).
+   * The receiver reported for more than 10 minutes that it is shutting down.
    *
    * Fix: Check the receiver's deployment; then `bus.retry` the record.
    */
@@ -105,7 +107,7 @@ export type FailureCode =
    */
   | "unknown";
 
-/** Each class with its fixed text, which holds nothing of a message or of user code. */
+/** The fixed text of each class. It contains nothing of a message or of user code. */
 const TEXTS: Readonly<Record<FailureCode, string>> = {
   handler_failed: "The handler failed",
   timed_out: "The handler did not finish in its time",
@@ -114,13 +116,13 @@ const TEXTS: Readonly<Record<FailureCode, string>> = {
   crash_limit: "Workers claimed it and never came back, as often as is allowed",
   deadline_exceeded: "Its deadline passed",
   unroutable: "There is no route or subscriber for it",
-  dead_lettered: "What had accepted it for delivery gave it up",
+  dead_lettered: "The push provider that accepted it dead-lettered it",
   send_failed: "It could not be sent",
-  rejected: "Its receiver will never take it",
+  rejected: "Its receiver will never accept it",
   id_conflict: "A different message has its id",
   malformed_message: "Its receiver cannot read it",
-  forbidden: "Its sender may not ask for this",
-  too_old_to_deduplicate: "It is older than what its receiver remembers",
+  forbidden: "Its sender may not request this",
+  too_old_to_deduplicate: "Its receiver may have pruned its id",
   stopping: "The service is stopping",
   unknown: "It failed",
 };
@@ -130,7 +132,7 @@ export function failureText(code: FailureCode): string {
   return TEXTS[code];
 }
 
-/** A class as another service says it; undefined for anything that this version does not know. */
+/** Reads a class that another service sent; undefined if this version does not know it. */
 export function readFailureCode(code: unknown): FailureCode | undefined {
   return typeof code === "string" && Object.hasOwn(TEXTS, code) ? code as FailureCode : undefined;
 }

@@ -1,20 +1,21 @@
 /**
- * Retry policies that another service sends. They are bounded, because this service makes the attempts.
+ * Checks retry policies that another service sends. They are limited, because this service makes
+ * the attempts.
  *
  * @module
  */
 import { AtlastError } from "../errors.ts";
 import { maxAttempts, nextAttemptAt, type RetryPolicy } from "./retry.ts";
 
-/** The most attempts that a policy of another service may ask for. */
+/** The most attempts in a policy of another service. */
 const MAX_FOREIGN_ATTEMPTS = 100;
-/** The shortest delay between its attempts, in milliseconds, but for the first few. */
+/** The shortest delay between its attempts, in milliseconds, except for a few. */
 const MIN_FOREIGN_DELAY_MS = 1_000;
 /** How many of its delays may be shorter. */
 const MAX_SHORT_DELAYS = 5;
 
 /**
- * Checks a policy that came from elsewhere against the limits. Delays count with half of their jitter.
+ * Checks a policy of another service against the limits. Delays count with half of their jitter.
  *
  * @throws {AtlastError} `malformed_message`.
  */

@@ -28,10 +28,10 @@ import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.t
 
 export type { EventKind, Failure, LifecycleEvent, Stopping, Unroutable };
 
-/** Which side of a service a message is on: published by it, or received by it. */
+/** The box of a message: `outbox` if this service published it, `inbox` if it received it. */
 export type Box = "outbox" | "inbox";
 
-/** Where a message stands. */
+/** The state of a message. */
 export type State =
   /** A half message: stored before the business operation, whose outcome decides it. */
   | "prepared"
@@ -39,11 +39,11 @@ export type State =
   | "scheduled"
   /** Sent, or handled. */
   | "succeeded"
-  /** Given up; an operator may retry it. */
+  /** Failed for good; an operator may retry it. */
   | "failed"
-  /** Withdrawn before it was sent. */
+  /** Cancelled before it was sent. */
   | "cancelled"
-  /** A half message whose outcome could not be learnt; parked for an operator or a late answer. */
+  /** A half message with unknown outcome, parked for an operator or a late answer. */
   | "in_doubt";
 
 /** The shape of {@linkcode TRANSITIONS}. */
@@ -51,7 +51,7 @@ export type Transitions = Readonly<
   Record<Box, Readonly<Record<State, Readonly<Partial<Record<EventKind, readonly State[]>>>>>>
 >;
 
-/** Every step there is: for each side, from each state, where each event may lead. */
+/** Every transition: for each box and state, the states to which each event may lead. */
 export const TRANSITIONS: Transitions = {
   outbox: {
     prepared: {
@@ -92,31 +92,31 @@ export const TRANSITIONS: Transitions = {
   },
 };
 
-/** What a decision needs to know of a message. */
+/** The standing of a message, from which transitions are decided. */
 export interface Standing {
-  /** Which side it is on. */
+  /** Its box. */
   readonly box: Box;
-  /** Where it stands. */
+  /** Its state. */
   readonly state: State;
   /** How many attempts have ended. */
   readonly attempts: number;
-  /** How many claims never ended, because their worker died. */
+  /** How many claims never ended because their worker died. */
   readonly crashes: number;
   /** When it is next due, in Unix milliseconds. */
   readonly dueAtMs: number;
-  /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
+  /** After which it is not tried any more, in Unix milliseconds; null means no deadline. */
   readonly deadlineMs: number | null;
-  /** How often the participant of a half message answered that it cannot say what became of it. */
+  /** How often the participant of a half message answered `unknown`. */
   readonly checks: number;
   /** How often in a row the participant did not answer. */
   readonly unreachable: number;
-  /** Who decided something about it by hand, and why; null when nobody did. */
+  /** Who decided it by hand, and why; null if nobody did. */
   readonly note: string | null;
-  /** What is known of it beyond the ordinary; null for nothing. */
+  /** Facts that only some records have; null for none. */
   readonly details: RecordDetails | null;
 }
 
-/** How a message is tried and kept. */
+/** The policies for retries and expiry. */
 export interface LifecyclePolicy {
   /** When to try again. */
   readonly retry: RetryPolicy;
@@ -127,32 +127,29 @@ export interface LifecyclePolicy {
 /** CAP's defaults. */
 export const DEFAULT_POLICY: LifecyclePolicy = { retry: DEFAULT_RETRY, expiry: DEFAULT_EXPIRY };
 
-/**
- * How often workers may die with a message before it is taken for the cause: a restart or two is
- * bad luck, five in a row is the message.
- */
+/** How many workers may die with a message before it fails: so many are no accident. */
 export const MAX_CRASHES = 5;
 
 /**
- * How long a receiver may be stopping before that counts as a failed attempt, in milliseconds. One that stops
- * is gone or replaced by then; one that still says so has not been taken out of service.
+ * How long a receiver may report that it is stopping before that counts as a failed attempt, in
+ * milliseconds. By then it should be gone or replaced.
  */
 export const MAX_STOPPING_MS = 10 * 60_000;
 
-/** The change of a message's standing; stores write it as it is. */
+/** The change of a message's standing. Stores write it unchanged. */
 export interface Patch extends Omit<Standing, "box"> {
   /** When it may be deleted, in Unix milliseconds; null means never. */
   readonly expiresAtMs: number | null;
-  /** Why the last attempt failed; null when there is nothing to explain. */
+  /** Why the last attempt failed; null for no reason. */
   readonly reason: string | null;
 }
 
 /**
- * What an event makes of a message.
+ * Decides the change that an event makes to a message.
  *
  * @param nowMs Unix time in milliseconds.
  * @param random A number in [0, 1) for the jitter of the retry policy.
- * @throws {AtlastError} `wrong_state` when {@linkcode TRANSITIONS} has no such step.
+ * @throws {AtlastError} `wrong_state` when {@linkcode TRANSITIONS} has no such transition.
  */
 export function transition(
   message: Standing,
@@ -166,7 +163,7 @@ export function transition(
       "wrong_state",
       `Cannot ${event.kind} a message of the ${message.box} that is ${message.state}: ` +
         `want one that is ${
-          statesThatTake(message.box, event.kind).join(" or ") || "on the other side"
+          statesThatTake(message.box, event.kind).join(" or ") || "in the other box"
         }`,
     );
   }
@@ -217,10 +214,10 @@ export function transition(
         message,
         policy,
         nowMs,
-        `Abandoned: ${message.crashes} workers claimed it and never came back`,
+        `Crash limit reached: ${message.crashes} workers claimed it and never came back`,
       );
     case "deadline_exceeded":
-      return givenUp(message, policy, nowMs, "Overdue: its deadline passed");
+      return givenUp(message, policy, nowMs, "Deadline exceeded");
     case "dead_letter":
       return {
         ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
@@ -239,7 +236,7 @@ export function transition(
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
     case "retry":
-      // From the start: attempts, crashes and the deadline that ended it would end it again at once.
+      // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
         ...unsettled(message),
         state: "scheduled",
@@ -252,7 +249,7 @@ export function transition(
   }
 }
 
-/** Whether a message in this state still has something to wait for. */
+/** Whether a state is settled: the message waits for nothing. */
 export function isSettled(state: State): boolean {
   return state === "succeeded" || state === "failed" || state === "cancelled";
 }
@@ -283,7 +280,7 @@ function failed(
   };
 }
 
-/** A receiver that never ends to stop must not keep a message from ever failing. */
+/** After {@linkcode MAX_STOPPING_MS}, a stopping receiver counts as a failed attempt. */
 function stopping(
   message: Standing,
   event: Stopping,
@@ -327,21 +324,21 @@ function unroutable(
   return {
     ...unsettled(message),
     state: "scheduled",
-    // The last try is when its time is up.
+    // The last try is at the end of the time.
     dueAtMs: Math.min(later(nowMs, delayMs), untilMs),
     reason,
     details,
   };
 }
 
-/** Failed, and says so if the message may have taken effect all the same. */
+/** Fails a message for good. The reason says if it may have taken effect. */
 function givenUp(message: Standing, policy: LifecyclePolicy, nowMs: number, reason: string): Patch {
   const details = withArrival(message.details, message.crashes > 0);
   const text = details?.mayHaveArrived === true ? `${reason}; it may have taken effect` : reason;
   return { ...settled(message, "failed", policy.expiry.failedMs, nowMs, text), details };
 }
 
-/** A patch that changes nothing but clears what only settled records have. */
+/** A patch that changes nothing except clearing the fields of settled records. */
 function unsettled(message: Standing): Patch {
   return patchOf(message, message.state, message.attempts, null, null);
 }
@@ -356,7 +353,7 @@ function settled(
   return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
 }
 
-/** The details of a half message that is decided; since when its participant is silent matters no more. */
+/** The details of a decided half message, without `unreachableSinceMs`. */
 function decidedDetails(
   { details }: Standing,
   { forced }: { readonly forced?: boolean },
@@ -368,7 +365,7 @@ function decidedDetails(
   });
 }
 
-/** Written out in full: most messages get exactly one patch, and copies of objects would be half its cost. */
+/** Written out in full, because copying objects would double the cost of a patch. */
 function patchOf(
   { crashes, dueAtMs, deadlineMs, checks, unreachable, note, details }: Standing,
   state: State,

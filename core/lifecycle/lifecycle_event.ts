@@ -6,9 +6,9 @@
 
 import type { FailureCode } from "./failure_code.ts";
 
-/** What can happen to a message. */
+/** An event in the life of a message. */
 export type LifecycleEvent =
-  /** The business operation of a half message took place. */
+  /** The business operation of a half message committed. */
   | {
     readonly kind: "confirm";
     /**
@@ -22,7 +22,7 @@ export type LifecycleEvent =
     /** Whether it was decided by hand without the participant, which could not be reached. */
     readonly forced?: boolean;
   }
-  /** The business operation did not take place, or the publisher withdrew the message. */
+  /** The business operation did not commit, or the publisher cancelled the message. */
   | {
     readonly kind: "cancel";
     /** Who decided it by hand, and why. */
@@ -30,82 +30,84 @@ export type LifecycleEvent =
     /** Whether it was decided by hand without the participant, which could not be reached. */
     readonly forced?: boolean;
   }
-  /** A check of a half message decided nothing, or a parked one is to be asked about again. */
+  /** A check of a half message decided nothing, or a parked one is to be checked again. */
   | {
     readonly kind: "check_again";
     /** When the next check is due, in Unix milliseconds. */
     readonly atMs: number;
-    /** How often the participant answered without knowing. */
+    /** How often the participant answered `unknown`. */
     readonly checks: number;
     /** How often in a row it did not answer. */
     readonly unreachable: number;
-    /** When the first of these checks in a row was, in Unix milliseconds; not given when it answered. */
+    /**
+     * When the first of these unanswered checks was, in Unix milliseconds; omitted if it answered.
+     */
     readonly unreachableSinceMs?: number;
-    /** What was learnt, in words an operator can use. */
+    /** The result of the check, for an operator. */
     readonly reason: string;
   }
   /** The checks of a half message are used up. */
   | { readonly kind: "park"; readonly reason: string }
   /** It was sent, or handled. */
   | { readonly kind: "succeed" }
-  /** An attempt ended badly. */
+  /** An attempt failed. */
   | Failure
-  /** Workers claimed it and never came back, as often as is allowed. */
+  /** The crash limit was reached: workers claimed it and never came back. */
   | { readonly kind: "crash_limit" }
   /** Its deadline passed before it succeeded. */
   | { readonly kind: "deadline_exceeded" }
-  /** What had taken it, to deliver it by itself, gave it up. */
+  /** The push provider that had accepted it dead-lettered it. */
   | { readonly kind: "dead_letter"; readonly reason: string }
-  /** A worker gives it back; no attempt is counted. */
+  /** A worker releases it; no attempt is counted. */
   | {
     readonly kind: "release";
     /** When it is due again, in milliseconds from now. */
     readonly delayMs: number;
     /**
-     * Why it stands where it does.
+     * The reason to store.
      *
      * @default nothing
      */
     readonly reason?: string | null;
     /**
-     * Whether it may have arrived: its sending was broken off.
+     * Whether it may have arrived, because its send was aborted.
      *
      * @default false
      */
     readonly mayHaveArrived?: boolean;
   }
-  /** Its receiver is stopping. No attempt is counted, unless that goes on for `MAX_STOPPING_MS`. */
+  /** Its receiver is stopping. No attempt is counted, unless this lasts for `MAX_STOPPING_MS`. */
   | Stopping
-  /** There is no route or subscriber for it here. No attempt is counted. */
+  /** This instance has no route or subscriber for it. No attempt is counted. */
   | Unroutable
-  /** An operator wants it tried again from the start. */
+  /** An operator retries it from the start. */
   | {
     readonly kind: "retry";
     /**
-     * Whether receivers are to take it although they may have forgotten it.
+     * Whether receivers must accept it although they may have pruned its id.
      *
      * @default false
      */
     readonly force?: boolean;
   };
 
-/** An attempt that ended badly. */
+/** A failed attempt. */
 export interface Failure {
   /** Tells the events apart. */
   readonly kind: "fail";
-  /** Why, in words an operator can use. */
+  /** The reason, for an operator. */
   readonly reason: string;
-  /** Whether another attempt could end otherwise. */
+  /** Whether another attempt could succeed. */
   readonly retryable: boolean;
-  /** When the next attempt should be, in milliseconds from now, if the failure said so. */
+  /** When the next attempt should be, in milliseconds from now, if the failure requests a time. */
   readonly retryAfterMs?: number;
   /**
-   * Whether the message may have arrived all the same: no answer came.
+   * Whether the message may have arrived nevertheless, because no answer came.
    *
    * @default false
    */
   readonly mayHaveArrived?: boolean;
-  /** What kind of failure it is, where that is known. */
+  /** The class of the failure, if it is known. */
   readonly code?: FailureCode;
 }
 
@@ -113,27 +115,27 @@ export interface Failure {
 export interface Stopping {
   /** Tells the events apart. */
   readonly kind: "stopping";
-  /** What it said, in words an operator can use. */
+  /** The receiver's reason, for an operator. */
   readonly reason: string;
-  /** When it is to be sent again, in milliseconds from now. */
+  /** When to send it again, in milliseconds from now. */
   readonly delayMs: number;
   /**
-   * Whether another receiver may have taken the message.
+   * Whether another receiver may have accepted the message.
    *
    * @default false
    */
   readonly mayHaveArrived?: boolean;
 }
 
-/** A message that nobody here can take. */
+/** A message without a route or subscriber. */
 export interface Unroutable {
   /** Tells the events apart. */
   readonly kind: "unroutable";
-  /** What is missing, in words an operator can use. */
+  /** What is missing, for an operator. */
   readonly reason: string;
-  /** When it is to be tried again, in milliseconds from now. */
+  /** When to try it again, in milliseconds from now. */
   readonly delayMs: number;
-  /** For how long it is tried in all before it fails, in milliseconds. */
+  /** How long it is tried in total before it fails, in milliseconds. */
   readonly forMs: number;
 }
 

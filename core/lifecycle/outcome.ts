@@ -1,5 +1,5 @@
 /**
- * Decides what a thrown value means for the message, and makes the reason from it.
+ * Turns a thrown value into the failure of an attempt, with its reason.
  *
  * @module
  */
@@ -8,19 +8,19 @@ import type { FailureCode } from "./failure_code.ts";
 import type { Failure } from "./lifecycle.ts";
 import { hasCode, isInstance, propertyOf, textOfThrown } from "../user_code/thrown.ts";
 
-/** The longest reason kept, in characters: enough to act on, not a log. */
+/** The longest reason that is stored, in characters. */
 export const MAX_REASON_LENGTH = 1000;
 
 /**
- * What a thrown value means for the message.
+ * The failure that a thrown value means for its message.
  *
- * @param isRead Whether its body had been read by then, so that it is the handler that failed.
+ * @param isRead Whether its body had been read, so that the handler failed.
  */
 export function failureOf(thrown: unknown, isRead = true): Failure {
   const failure = { kind: "fail", reason: reasonOf(thrown), code: codeOf(thrown, isRead) } as const;
   if (isInstance(thrown, RetryAfter)) {
     const retryAfterMs = propertyOf(thrown, "retryAfterMs");
-    // A field that was overwritten asks for nothing.
+    // Ignore a field that user code has overwritten with an invalid value.
     const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0;
     return { ...failure, retryable: true, ...(isTime ? { retryAfterMs } : {}) };
   }
@@ -33,7 +33,9 @@ function codeOf(thrown: unknown, isRead: boolean): FailureCode {
   return isRead ? "handler_failed" : unreadCode(thrown) ?? "handler_failed";
 }
 
-/** What is wrong with a message whose handler has not begun; each would be the same the next time. */
+/**
+ * The class of an error before the handler began. Such an error would be the same the next time.
+ */
 function unreadCode(thrown: unknown): FailureCode | undefined {
   return UNREAD.find(([code]) => hasCode(thrown, code))?.[1];
 }
@@ -45,8 +47,8 @@ const UNREAD: readonly (readonly [ErrorCode, FailureCode])[] = [
 ];
 
 /**
- * A thrown value in words, in the form of CAP's `cap-exception`: the kind of error, `-->`, what it
- * says.
+ * A thrown value as text, in the form of CAP's `cap-exception`: the name of the error, `-->`, its
+ * message.
  */
 export function reasonOf(thrown: unknown): string {
   const { name, message } = textOfThrown(thrown);
@@ -54,16 +56,19 @@ export function reasonOf(thrown: unknown): string {
   const kept = reason.length <= MAX_REASON_LENGTH
     ? reason
     : `${reason.slice(0, MAX_REASON_LENGTH - 1)}…`;
-  // It becomes a header, which half of a surrogate pair cannot be in.
+  // The reason becomes a header, which must not contain a lone surrogate.
   return kept.toWellFormed();
 }
 
-/** Another side's words as a reason: on one line, and kept short. */
+/** Another service's text as a reason: on one line, and shortened. */
 export function quotedReason(text: string): string {
   return text.replace(/\p{C}+/gu, " ").slice(0, MAX_REASON_LENGTH).toWellFormed();
 }
 
-/** A body that breaks its contract does so every time; so does what a handler declares final. */
+/**
+ * Whether a retry cannot help: an invalid body stays invalid, and a handler may declare its error
+ * final.
+ */
 function isFinal(thrown: unknown, isRead: boolean): boolean {
   return isInstance(thrown, NonRetryable) || isInstance(thrown, AnswerConflict) ||
     hasCode(thrown, "invalid_body") || hasCode(thrown, "too_large") ||

@@ -5,30 +5,34 @@
  */
 
 /**
- * Facts that only some records have. A record without any has null in their place, so that the ordinary
- * life of a message costs nothing.
+ * Facts that only some records have. Records without any have null, so that ordinary messages cost
+ * nothing.
  */
 export interface RecordDetails {
-  /** In the outbox: the groups that take the message from this very store. */
+  /** In the outbox: the groups that receive the message from this store. */
   readonly groups?: readonly string[];
-  /** Whether it was stored as a half message of this bus's own, whatever has become of it. */
+  /** Whether it was stored as a half message of this bus, in any state. */
   readonly isHalf?: boolean;
-  /** In the inbox: the principal that delivered the message, where its verifier names one. */
+  /** In the inbox: the principal that delivered the message, if the verifier named one. */
   readonly principal?: string;
   /** When the first attempt to send it that may have arrived began, in Unix milliseconds. */
   readonly firstAttemptAtMs?: number;
-  /** Whether an operator wants receivers to take it although they may have forgotten it. */
+  /** Whether an operator forced it: receivers accept it although they may have pruned its id. */
   readonly sentForced?: boolean;
   /** Since when there is no route or no subscriber for it, in Unix milliseconds. */
   readonly unroutableSinceMs?: number;
   /** Since when its receiver has been stopping, in Unix milliseconds. */
   readonly stoppingSinceMs?: number;
   /**
-   * Whether it may have taken effect although no attempt succeeded: one ended without an answer, or a worker
-   * died with it.
+   * Whether it may have taken effect although no attempt succeeded, because one got no answer or a
+   * worker died.
    */
   readonly mayHaveArrived?: boolean;
-  /** Which time it is that it is tried from the start: 2 after the first retry by an operator. Not given: 1. */
+  /**
+   * The round: 2 after the first retry by an operator, and so on.
+   *
+   * @default 1
+   */
   readonly round?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
@@ -36,7 +40,7 @@ export interface RecordDetails {
   readonly forced?: boolean;
 }
 
-/** Details with some of them changed: null where none are left. A value of undefined takes one away. */
+/** Details with changes: a value of undefined removes a field. Null when none are left. */
 export function withDetails(
   details: RecordDetails | null,
   changes: { readonly [Name in keyof RecordDetails]: RecordDetails[Name] | undefined },
@@ -47,21 +51,27 @@ export function withDetails(
   return entries.length === 0 ? null : Object.fromEntries(entries);
 }
 
-/** Details of a message that may have arrived, if `mayHave` says so; else as they are. */
+/**
+ * Notes that the message may have arrived if `mayHave` is true; otherwise returns the details
+ * unchanged.
+ */
 export function withArrival(details: RecordDetails | null, mayHave: boolean): RecordDetails | null {
   return !mayHave || details?.mayHaveArrived === true
     ? details
     : withDetails(details, { mayHaveArrived: true });
 }
 
-/** Details of a message that someone takes: it waits for a route or a receiver no more. */
+/** The details of a message that no longer waits for a route or a receiver. */
 export function withoutWaits(details: RecordDetails | null): RecordDetails | null {
   return details?.unroutableSinceMs === undefined && details?.stoppingSinceMs === undefined
     ? details
     : withDetails(details, { unroutableSinceMs: undefined, stoppingSinceMs: undefined });
 }
 
-/** Details of a message that is given back: where it may have arrived there was a route, so that it waits for none. */
+/**
+ * The details of a released message. If it may have arrived, there was a route, so it no longer
+ * waits for one.
+ */
 export function detailsOfRelease(
   before: RecordDetails | null,
   mayHaveArrived: boolean,
@@ -70,7 +80,7 @@ export function detailsOfRelease(
   return withDetails(before, { mayHaveArrived: true, unroutableSinceMs: undefined });
 }
 
-/** Details of a message that an operator has tried again: its next round begins. */
+/** The details of a message that an operator retries: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,
   mayHaveArrived: boolean,
@@ -82,12 +92,12 @@ export function detailsOfRetry(
   });
 }
 
-/** Details as text, for stores that keep them so. */
+/** Details as text, for stores that keep them as text. */
 export function detailsText(details: RecordDetails | null): string | null {
   return details === null ? null : JSON.stringify(details);
 }
 
-/** Details from what {@linkcode detailsText} gave. */
+/** Details from the result of {@linkcode detailsText}. */
 export function detailsFromText(text: string | null): RecordDetails | null {
   return text === null ? null : JSON.parse(text) as RecordDetails;
 }

@@ -1,5 +1,5 @@
 /**
- * Retry policies as data, and the function that reads them.
+ * Retry policies as data, and the function that computes the next attempt.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { AtlastError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
 /**
- * When to try again after a failed attempt. A policy is plain data, so it can be kept with a
+ * When to try again after a failed attempt. A policy is plain data, so it can be stored with a
  * message and read by any version.
  */
 export type RetryPolicy =
@@ -48,7 +48,7 @@ export interface ExponentialRetry {
   /** The delay after the first attempt, in milliseconds. */
   readonly baseMs: number;
   /**
-   * What each delay is multiplied by to get the next.
+   * The factor from each delay to the next.
    *
    * @default 2
    */
@@ -56,8 +56,8 @@ export interface ExponentialRetry {
   /** The longest delay, in milliseconds. */
   readonly capMs: number;
   /**
-   * How much of the delay is left to chance, from 0 (none) to 1 (anything from nothing to the whole delay, "full
-   * jitter"). Chance keeps many failures from returning together.
+   * The random share of the delay, from 0 (none) to 1 (a random time up to the whole delay, "full
+   * jitter"). It keeps many failed messages from being retried at the same time.
    *
    * @default 0
    */
@@ -74,7 +74,7 @@ export interface ListedRetry {
   readonly delaysMs: readonly number[];
 }
 
-/** CAP's default: 3 attempts at once, then from 4 minutes on one a minute, 50 in all. */
+/** CAP's default: 3 attempts at once, then one a minute after a pause of 4 minutes, 50 in all. */
 export const DEFAULT_RETRY: RetryPolicy = {
   kind: "cap",
   immediateAttempts: 3,
@@ -84,8 +84,8 @@ export const DEFAULT_RETRY: RetryPolicy = {
 };
 
 /**
- * For best-effort notification: at once, then after 15 seconds, 1, 5, 15 and 30 minutes, 1, 2, 6 and 15
- * hours, about a day in all. After that it is the receiver's turn to ask.
+ * For best-effort notification: at once, then after 15 seconds, 1, 5, 15 and 30 minutes, 1, 2, 6
+ * and 15 hours, about a day in all. After that the receiver must query the message.
  */
 export const NOTIFY_RETRY: ListedRetry = {
   kind: "list",
@@ -95,7 +95,10 @@ export const NOTIFY_RETRY: ListedRetry = {
   ],
 };
 
-/** The latest time there is (ECMA-262, the time value range), so that no sum leaves the calendar. */
+/**
+ * The latest time of JavaScript dates (ECMA-262, time value range). Sums of times are limited to
+ * it.
+ */
 export const END_OF_TIME_MS = 8.64e15;
 
 /** How many attempts a policy allows in all. */
@@ -104,8 +107,8 @@ export function maxAttempts(policy: RetryPolicy): number {
 }
 
 /**
- * When the next attempt is due, or null when the attempts are used up. Total: any attempt number
- * gives a time that is never earlier than `nowMs` and never past {@linkcode END_OF_TIME_MS}.
+ * When the next attempt is due; null when the attempts are used up. For any attempt number the time
+ * is not earlier than `nowMs` and not later than {@linkcode END_OF_TIME_MS}.
  *
  * @param attempt How many attempts have ended, this failed one included (1 after the first).
  * @param nowMs Unix time in milliseconds.
@@ -121,15 +124,15 @@ export function nextAttemptAt(
   return later(nowMs, delayAfter(policy, attempt, random));
 }
 
-/** `nowMs` plus a delay, kept within the calendar; a delay that makes no sense counts as none. */
+/** `nowMs` plus a delay, limited to {@linkcode END_OF_TIME_MS}. An invalid delay counts as 0. */
 export function later(nowMs: number, delayMs: number): number {
   return Math.min(nowMs + (delayMs > 0 ? delayMs : 0), Math.max(nowMs, END_OF_TIME_MS));
 }
 
 /**
- * Checks a policy when it is defined, so that a wrong one is refused before a message depends on it.
+ * Checks a policy when it is defined, before a message uses it.
  *
- * @throws {AtlastError} `invalid_option` that names the field.
+ * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkRetryPolicy(policy: RetryPolicy): void {
   switch (policy.kind) {
@@ -159,7 +162,10 @@ export function checkRetryPolicy(policy: RetryPolicy): void {
   }
 }
 
-/** The longest list of delays that is taken from elsewhere: a policy is stored with its message. */
+/**
+ * The longest list of delays in a policy of another service, because a policy is stored with its
+ * message.
+ */
 const MAX_LISTED_DELAYS = 1000;
 
 /** The fields of each policy. */
@@ -171,9 +177,9 @@ const FIELDS: Readonly<Record<RetryPolicy["kind"], readonly string[]>> = {
 };
 
 /**
- * Reads a policy that came from elsewhere, and leaves out what is none of it.
+ * Reads a policy from another service, and drops unknown fields.
  *
- * @throws {AtlastError} `malformed_message` that names the field.
+ * @throws {AtlastError} `malformed_message`, which names the field.
  */
 export function readRetryPolicy(value: unknown): RetryPolicy {
   const kind = isObject(value) ? value["kind"] : undefined;
@@ -210,7 +216,7 @@ function delayAfter(policy: RetryPolicy, attempt: number, random: number): numbe
     case "fixed":
       return policy.delayMs;
     case "exponential": {
-      // A power too large for a number is Infinity, which the cap then bounds.
+      // A power that is too large is Infinity, which the cap limits.
       const grown = Math.min(policy.capMs, policy.baseMs * (policy.factor ?? 2) ** (attempt - 1));
       return grown * (1 - (policy.jitter ?? 0) * random);
     }

@@ -5,7 +5,7 @@
  */
 import { END_OF_TIME_MS, type RetryPolicy } from "./retry.ts";
 
-/** The time from the first attempt to the last that a policy makes by itself, in milliseconds, at the longest. */
+/** The longest time from the first to the last automatic attempt of a policy, in milliseconds. */
 export function scheduleLength(policy: RetryPolicy): number {
   return Math.min(lengthOf(policy), END_OF_TIME_MS);
 }
@@ -27,12 +27,13 @@ function lengthOf(policy: RetryPolicy): number {
   }
 }
 
-/** The sum of so many delays, of which each is the factor times the one before, up to the cap. */
+/** The sum of `count` delays, each the factor times the previous one, up to the cap. */
 function grown(baseMs: number, factor: number, capMs: number, count: number): number {
   let sum = 0;
   let delayMs = baseMs;
   let left = count;
-  // A factor of 1 never reaches the cap, and one just above it not soon: then the delays are alike.
+  // A factor of 1 never reaches the cap, and one slightly above it takes long. The remaining delays
+  // then count as equal.
   for (let i = 0; i < 10_000 && left > 0 && delayMs < capMs && factor > 1; i++) {
     sum += delayMs;
     delayMs *= factor;

@@ -1,9 +1,10 @@
 /**
- * The callback names of a message: whether they are valid, and whether the sender may use them.
+ * Checks the callback names of a message: whether they are valid, and whether the sender may use
+ * them.
  *
- * The service that handles a message publishes the callback, with its own routes and keys. Services that share
- * keys could deliver the callback themselves, so they may name any. For every other sender it would be a new
- * right.
+ * The service that handles a message publishes the callback, with its own routes and keys. Services
+ * that share keys could deliver the callback themselves, so they may request any name. For any
+ * other sender it would be an additional right.
  *
  * @module
  */
@@ -15,13 +16,13 @@ import type { Principal } from "../principal.ts";
 
 const CALLBACK_HEADERS = [HEADER.callbackName, HEADER.failureCallbackName] as const;
 
-/** Whether a message asks for a callback at all. */
+/** Whether a message requests a callback. */
 export function wantsCallback(headers: MessageHeaders): boolean {
   return CALLBACK_HEADERS.some((header) => (headers[header] ?? "") !== "");
 }
 
 /**
- * Checks that what a message asks its callbacks under are names. An empty header asks for none.
+ * Checks that the requested callback names are valid. An empty header requests none.
  *
  * @throws {AtlastError} `invalid_name`.
  */
@@ -33,8 +34,8 @@ export function checkCallbackNames(headers: MessageHeaders): void {
 }
 
 /**
- * The patterns of callback names that a principal may ask for; null for any. A principal that nobody names is
- * one of this process.
+ * The patterns of callback names that a principal may request; null for any. Without a principal,
+ * the message comes from this process.
  */
 export function callbackNamesOf(principal: Principal | undefined): readonly string[] | null {
   if (principal === undefined) return null;
@@ -42,7 +43,7 @@ export function callbackNamesOf(principal: Principal | undefined): readonly stri
 }
 
 /**
- * Checks that a message asks for callbacks under allowed names only.
+ * Checks that all requested callback names are allowed.
  *
  * @param allowed Lists of patterns; a name must match one of each. Null allows any.
  * @throws {AtlastError} `forbidden`.
@@ -60,8 +61,8 @@ export function checkCallbacksAllowed(
     if (isAllowed) continue;
     throw new AtlastError(
       "forbidden",
-      `Cannot ask for the callback "${name}" in header "${header}": want a name that is allowed here ` +
-        `to whoever asks (callbackNames)`,
+      `Cannot request the callback "${name}" in header "${header}": want a name that is allowed here ` +
+        `to this sender (callbackNames)`,
     );
   }
 }

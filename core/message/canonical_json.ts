@@ -4,9 +4,9 @@
  * @module
  */
 
-/** Arrays and objects within one another that are looked into; deeper ones are compared byte for byte. */
+/** The greatest nesting that is canonicalised. Deeper texts are compared byte for byte. */
 const MAX_DEPTH = 500;
-/** Exponents are whole numbers of JavaScript up to this many characters. */
+/** Exponents with up to this many characters are exact integers in JavaScript. */
 const MAX_EXPONENT_LENGTH = 15;
 
 const NUMBER = /(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y;
@@ -14,9 +14,10 @@ const BARE_KEY = /true|false|null/y;
 const SPACE = /[ \t\n\r]*/y;
 
 /**
- * The canonical text of a JSON value: without white space, with sorted names, and with strings and numbers
- * each written in one way. Numbers are compared as decimals of any length: JavaScript would read two large
- * ones that differ as the same. Of a name that comes twice the last counts, as in `JSON.parse`.
+ * The canonical text of a JSON value: without white space, with sorted names, and with strings and
+ * numbers each written in one way. Numbers are compared as decimals of any length, because
+ * JavaScript would read different large numbers as equal. Of duplicate names the last counts, as in
+ * `JSON.parse`.
  *
  * @returns Null for a text that is not JSON, or is too deep.
  */
@@ -83,7 +84,7 @@ class Reader {
     return `[${values.join(",")}]`;
   }
 
-  /** Steps over an opening bracket or a comma; false once the closing bracket is behind. */
+  /** Skips an opening bracket or a comma; returns false after the closing bracket. */
   #goesOn(closing: string): boolean {
     this.#match(SPACE);
     const isEnd = this.#text[this.#at] === closing;

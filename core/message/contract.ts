@@ -10,38 +10,38 @@ import { checkRetryPolicy, type RetryPolicy } from "../lifecycle/retry.ts";
 
 /** The part of Standard Schema (https://standardschema.dev, version 1) that contracts use. */
 export interface Schema<Input = unknown, Output = Input> {
-  /** The schema's standard face. */
+  /** The standard interface of the schema. */
   readonly "~standard": {
     /** The version of the standard. */
     readonly version: 1;
-    /** Which library made the schema. */
+    /** The library of the schema. */
     readonly vendor: string;
-    /** Reads a value. */
+    /** Validates a value. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
-    /** The schema's types; never there at run time. */
+    /** The schema's types; absent at run time. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
   };
 }
 
-/** What a schema says of a value: the value as read, or what is wrong with it. */
+/** The result of a validation: the parsed value, or the issues. */
 export type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
 
-/** One thing that is wrong with a value. */
+/** One issue of a value. */
 export interface SchemaIssue {
   /** What is wrong. */
   readonly message: string;
-  /** Where. */
+  /** Its place in the value. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** What a schema takes. */
+/** The input type of a schema. */
 export type InputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
   ? NonNullable<T> extends { readonly input: infer I } ? I : never
   : never;
 
-/** What a schema gives. */
+/** The output type of a schema. */
 export type OutputOf<S> = S extends { readonly "~standard": { readonly types?: infer T } }
   ? NonNullable<T> extends { readonly output: infer O } ? O : never
   : never;
@@ -50,7 +50,7 @@ export type OutputOf<S> = S extends { readonly "~standard": { readonly types?: i
  * A message name with its schemas.
  *
  * @typeParam Body The body's schema.
- * @typeParam Reply The reply's schema; `undefined` for a message that asks for none.
+ * @typeParam Reply The reply's schema; `undefined` for a message without a reply.
  */
 export interface Contract<
   // deno-lint-ignore no-explicit-any -- a contract of any body, which unknown would not let in: bodies are also taken.
@@ -69,28 +69,28 @@ export interface Contract<
    * @default the bus's own policy
    */
   readonly retry?: RetryPolicy;
-  /** Never there at run time: lets the compiler check that a callback takes the reply. */
+  /** Absent at run time: lets the compiler check that a callback accepts the reply. */
   readonly accepts?: (body: InputOf<Body>) => void;
 }
 
-/** What a publisher gives as a contract's body. */
+/** The type of a contract's body for publishers. */
 export type BodyInput<C extends Contract> = InputOf<C["body"]>;
 
-/** What a handler gets as a contract's body. */
+/** The type of a contract's body for handlers. */
 export type BodyOutput<C extends Contract> = OutputOf<C["body"]>;
 
-/** What a handler of a contract returns. */
+/** The return type of a contract's handlers. */
 export type ReplyInput<C extends Contract> = C["reply"] extends Schema ? InputOf<C["reply"]> : void;
 
-/** A contract whose body takes the value `Reply`. */
+/** A contract whose body accepts the type `Reply`. */
 export interface CallbackContract<Reply> {
   /** The name under which the reply is published. */
   readonly name: string;
-  /** Checked by the compiler alone. */
+  /** For the compiler only. */
   readonly accepts?: (body: Reply) => void;
 }
 
-/** What {@linkcode defineMessage} takes beside the name. */
+/** The options of {@linkcode defineMessage}. */
 export interface ContractOptions<Body extends Schema, Reply extends Schema | undefined> {
   /** The body's schema. */
   readonly body: Body;
@@ -138,20 +138,20 @@ function checkSchema(name: string, part: string, schema: Schema | undefined): vo
 }
 
 /**
- * The value a schema read.
+ * Returns the value of a schema's result.
  *
- * @param what What was read, for the error: `body of "order.placed"`.
+ * @param what What was validated, for the error text: `body of "order.placed"`.
  * @throws {ContractError} With every problem, when the schema found any.
  */
 export function valueOf<Output>(result: SchemaResult<Output>, what: string): Output {
   if (typeof result !== "object" || result === null) {
-    throw new TypeError(`Cannot read the ${what}: the schema gave no result`);
+    throw new TypeError(`Cannot read the ${what}: the schema returned no result`);
   }
   if (result.issues !== undefined) throw new ContractError(what, result.issues.map(problemOf));
   return result.value;
 }
 
-/** The longest place that is named, in characters: names of fields come from the body. */
+/** The longest place in an error, in characters, because field names come from the body. */
 const MAX_PATH_LENGTH = 200;
 
 function problemOf(issue: SchemaIssue): Problem {

@@ -6,8 +6,8 @@
 import { END_OF_TIME_MS } from "../lifecycle/retry.ts";
 
 /**
- * Reads how long a message is to wait: milliseconds as Atlast writes them, or a .NET `TimeSpan` as CAP
- * does, `[d.]hh:mm:ss[.fffffff]`. Milliseconds; null for what is neither.
+ * Reads the delay of a message: milliseconds as Atlast writes them, or a .NET `TimeSpan` as CAP
+ * writes it, `[d.]hh:mm:ss[.fffffff]`. Returns milliseconds; null for other texts.
  */
 export function readDelayTime(text: string): number | null {
   if (/^\d{1,16}$/.test(text)) return bounded(Number(text));

@@ -16,23 +16,23 @@ import {
 } from "./message.ts";
 import { checkName } from "./name.ts";
 
-/** The headers Atlast knows, by what they mean. */
+/** The headers that Atlast uses, by their meaning. */
 export const HEADER = {
   /** The message's id. */
   id: "cap-msg-id",
   /** The message's name. */
   name: "cap-msg-name",
-  /** The body's type, for receivers that choose a deserialiser by it; carried, never read. */
+  /** The body's type, for receivers that choose a deserialiser by it. Atlast never reads it. */
   type: "cap-msg-type",
   /** When it was published. */
   sentTime: "cap-senttime",
   /** The id of the message this one answers; its own id when it answers none. */
   correlationId: "cap-corr-id",
-  /** How many answers deep this message is; 0 for one that answers none. */
+  /** The position in a chain of answers; 0 for a message that answers none. */
   correlationSequence: "cap-corr-seq",
   /** The name under which the handler's return value is published. */
   callbackName: "cap-callback-name",
-  /** How long it was asked to wait before delivery, in milliseconds. */
+  /** The delay before delivery, in milliseconds. */
   delayTime: "cap-delaytime",
   /** Why it failed, on a failure callback. */
   exception: "cap-exception",
@@ -40,35 +40,44 @@ export const HEADER = {
   group: "cap-msg-group",
   /** W3C trace context. */
   traceparent: "traceparent",
-  /** Under which name the publisher wants to learn that all attempts are used up. Atlast's own. */
+  /** The name of the failure callback. Atlast's own. */
   failureCallbackName: "atlast-failure-callback-name",
   /** On an answer: the service that answers; its id is derived from it. Atlast's own. */
   responder: "atlast-responder",
-  /** On an answer: which time it is that its request was tried from the start; 1 if not given. Atlast's own. */
+  /** On an answer: the round of its request, by default 1. Atlast's own. */
   round: "atlast-round",
   /** On the failure callback of a conflict of ids: the digest of the message it is about. Atlast's own. */
   content: "atlast-content",
-  /** `true` on what is sent or answered after a failure callback for the same message. Atlast's own. */
+  /**
+   * `true` on messages and answers that follow a failure callback for the same message. Atlast's
+   * own.
+   */
   afterFailure: "atlast-after-failure",
-  /** Which participant knows the outcome of a half message; not given means the bus that has it. Atlast's own. */
+  /**
+   * The participant of a half message; omitted for a half message of the keeper itself. Atlast's
+   * own.
+   */
   participant: "atlast-participant",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",
   /** When the first attempt to send the message that may have arrived began. Atlast's own. */
   firstAttempt: "atlast-first-attempt",
-  /** `true` where an operator wants the message taken although it may be forgotten. Atlast's own. */
+  /**
+   * `true` if an operator forced the message: receivers accept it although they may have pruned its
+   * id. Atlast's own.
+   */
   forced: "atlast-forced",
 } as const;
 
 /**
- * The most headers on one message, and the most characters in all of them together: half of the
- * 16 KiB that Node's HTTP server takes, so that a proxy's own headers still fit.
+ * The most headers of a message. {@linkcode MAX_HEADER_CHARACTERS} is the most characters in all of
+ * them: half of the 16 KiB that Node's HTTP server accepts, which leaves the rest to proxies.
  */
 export const MAX_HEADERS = 64;
 /** See {@linkcode MAX_HEADERS}. */
 export const MAX_HEADER_CHARACTERS: number = 8 * 1024;
 
-/** Headers that are fields of a {@linkcode Message}, and so are not kept among its headers. */
+/** Headers that are fields of a {@linkcode Message}, and are not among its `headers`. */
 const FIELDS: ReadonlySet<string> = new Set([
   HEADER.id,
   HEADER.name,
@@ -79,10 +88,11 @@ const FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Checks and copies the headers a caller brings: names in lower case, fields of the message and
- * `undefined` values left out. The caller's object is not changed.
+ * Checks and copies a caller's headers: names in lower case, without fields of the message and
+ * `undefined` values. The caller's object is not changed.
  *
- * @throws {AtlastError} `invalid_header` or `too_large`, naming the header but never its value.
+ * @throws {AtlastError} `invalid_header` or `too_large`, with the name of the header but never its
+ * value.
  */
 export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): MessageHeaders {
   // Entries, because assigning to a header named __proto__ would lose it.
@@ -120,7 +130,7 @@ export function normalizeHeaders(headers: Readonly<Record<string, unknown>>): Me
   return Object.fromEntries(kept);
 }
 
-/** Every header of a message as it goes on the wire, beside the content type. */
+/** Every header of a message on the wire, except the content type. */
 export function wireHeaders(message: Message): Record<string, string> {
   const headers: Record<string, string> = {
     [HEADER.id]: message.id,
@@ -138,10 +148,10 @@ export function wireHeaders(message: Message): Record<string, string> {
 }
 
 /**
- * Reads a message from what came over a wire.
+ * Reads a message from the wire.
  *
  * @param headers Any case; null and undefined values count as missing.
- * @param nowMs Stands in for a sending time that is missing or cannot be read.
+ * @param nowMs Used as sending time if that is missing or invalid.
  * @throws {AtlastError} `malformed_message`, `invalid_id`, `invalid_name`, `invalid_header` or
  * `too_large`.
  */
@@ -171,15 +181,15 @@ export function messageFromWire(
   };
 }
 
-/** The correlation sequence of a message; 0 when it says none that can be read. */
+/** The correlation sequence of a message; 0 if it is missing or invalid. */
 export function correlationSequence(message: Message): number {
   const sequence = Number(message.headers[HEADER.correlationSequence] ?? 0);
   return Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0;
 }
 
 /**
- * Reads ISO 8601, and CAP's own `MM/dd/yyyy HH:mm:ss`. A time that says no zone is taken for UTC: the
- * reader's zone is not the sender's either, and would make the answer depend on the machine.
+ * Reads ISO 8601, and CAP's `MM/dd/yyyy HH:mm:ss`. A time without a zone counts as UTC, so that the
+ * result does not depend on the machine.
  */
 function parseSentTime(text: unknown): number | null {
   if (typeof text !== "string") return null;
@@ -214,7 +224,7 @@ function required(fields: Record<string, unknown>, name: string): string {
   return value;
 }
 
-/** Whether text can be encoded: a lone half of a surrogate pair cannot. */
+/** Whether text can be encoded, that is, has no lone surrogate. */
 function isWellFormed(text: string): boolean {
   return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 }

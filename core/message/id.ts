@@ -6,19 +6,22 @@
  */
 import { AtlastError } from "../errors.ts";
 
-/** The longest id a caller may bring; long enough for any known scheme, short enough for an index. */
+/** The longest id of a caller: enough for any known scheme, and short enough for an index. */
 export const MAX_ID_LENGTH = 200;
 
 /** How many random bytes {@linkcode uuidV7} takes. */
 export const UUID_V7_RANDOM_BYTES = 8;
 
-/** What a generator remembers, so that ids of one millisecond still sort in the order they were made. */
+/**
+ * The state of a generator, so that ids of one millisecond sort in the order in which they were
+ * made.
+ */
 export interface UuidV7State {
   /** The time of the last id, in Unix milliseconds. */
   readonly timeMs: number;
   /** The last id's 12-bit counter. */
   readonly counter: number;
-  /** The time as it stands in an id; kept so that it is written once for all ids of a millisecond. */
+  /** The text of the time in an id, cached for all ids of a millisecond. */
   readonly timeText?: string;
 }
 
@@ -30,10 +33,10 @@ const MAX_COUNTER = 0xfff;
 
 /**
  * The next UUIDv7: a 48-bit time, a 12-bit counter (RFC 9562, section 6.2, method 1) and 62 random
- * bits. Ids of one generator always ascend: a clock that stands still or goes back counts on, and a
- * full counter borrows the next millisecond.
+ * bits. Ids of one generator always ascend: while the clock does not advance, the counter is
+ * incremented, and a full counter uses the next millisecond.
  *
- * @param state What the generator remembered.
+ * @param state The state of the generator.
  * @param nowMs Unix time in milliseconds.
  * @param random {@linkcode UUID_V7_RANDOM_BYTES} random bytes from `offset` on.
  */
@@ -59,12 +62,15 @@ export function timeOfUuidV7(id: string): number | null {
   return found === null ? null : parseInt(`${found[1]}${found[2]}`, 16);
 }
 
-/** What an answer is: a handler's reply, word of a final failure, or of a conflict of ids on arrival. */
+/**
+ * The kind of an answer: a handler's reply, a failure callback, or a failure callback for a
+ * conflict of ids on arrival.
+ */
 export type AnswerKind = "reply" | "failure" | "conflict";
 
-/** What the id of an answer is derived from; all of it stands in the answer's own headers. */
+/** What the id of an answer is derived from. The answer's headers contain all of it. */
 export interface AnswerOrigin {
-  /** What the answer is. */
+  /** The kind of answer. */
   readonly kind: AnswerKind;
   /** The id of the message that it answers. */
   readonly requestId: string;
@@ -72,15 +78,17 @@ export interface AnswerOrigin {
   readonly responder: string;
   /** The group that answers; the empty string where the publisher could not send the message. */
   readonly group: string;
-  /** Which time it is that the message was tried from the start, from 1 on. */
+  /** The round of the message, from 1 on. */
   readonly round: number;
-  /** Of a conflict: the digest of the message, as others with its id may be in conflict too. */
+  /**
+   * For a conflict: the digest of the message, because several messages with its id may conflict.
+   */
   readonly content?: string;
 }
 
-/** The form of ids that a bus derives for answers. Nobody else's messages may have an id that begins so. */
+/** The prefixes of ids that a bus derives for answers. Other messages may not use them. */
 const RESERVED = /^atlast-(reply|failure|conflict)-/;
-/** The same in whole: the hash is SHA-256 in base64url. */
+/** The complete form: the hash is SHA-256 in base64url. */
 const ANSWER_ID = /^atlast-(reply|failure|conflict)-[A-Za-z0-9_-]{43}$/;
 
 /** Whether an id has the form that is reserved for answers. */
@@ -88,12 +96,12 @@ export function isReservedId(id: string): boolean {
   return id.startsWith("atlast-") && RESERVED.test(id);
 }
 
-/** What an id of the reserved form says it is the id of; null for one that no bus derives. */
+/** The kind of answer that an id of this form belongs to; null for other ids. */
 export function answerKindOf(id: string): AnswerKind | null {
   return ANSWER_ID.exec(id)?.[1] as AnswerKind | undefined ?? null;
 }
 
-/** The text whose hash is in the id of an answer. JSON keeps the parts apart. */
+/** The text whose hash is part of the id of an answer. JSON separates the parts unambiguously. */
 export function answerIdSource(
   { kind, requestId, responder, group, round, content }: AnswerOrigin,
 ): string {
@@ -107,8 +115,8 @@ export function answerIdOf(kind: AnswerKind, hash: string): string {
 }
 
 /**
- * Checks the id of a message that a caller publishes or prepares: as {@linkcode checkId}, and not of the form that
- * is reserved for answers.
+ * Checks the id of a message that a caller publishes or prepares: like {@linkcode checkId}, and
+ * also that it has no prefix that is reserved for answers.
  *
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
@@ -129,7 +137,7 @@ export function checkCallerId(id: string): void {
 }
 
 /**
- * Checks an id a caller brings: any printable text of 1 to {@linkcode MAX_ID_LENGTH} characters.
+ * Checks an id: any printable text of 1 to {@linkcode MAX_ID_LENGTH} characters.
  *
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
@@ -143,7 +151,7 @@ export function checkId(id: string): void {
   }
 }
 
-/** Most ids are ASCII, for which the plain expression takes a fraction of the other's time. */
+/** Most ids are ASCII, for which the first expression is several times as fast. */
 function isPrintable(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text) || /^[^\p{C}]+$/u.test(text);
 }

@@ -9,33 +9,31 @@ import { AtlastError } from "../errors.ts";
 export type MessageHeaders = Readonly<Record<string, string>>;
 
 /**
- * A body as it is kept and carried: text for JSON and other text, bytes for everything else. What
- * goes in comes out byte for byte.
+ * A body as it is stored and sent: text for JSON and other text, bytes for everything else. It is
+ * preserved byte for byte.
  */
 export type MessageBody = string | Uint8Array;
 
-/** The content type of a body that says nothing else. */
+/** The default content type of a body. */
 export const JSON_CONTENT_TYPE = "application/json";
 
-/** The content type of bytes that say nothing else. */
+/** The default content type of bytes. */
 export const BYTES_CONTENT_TYPE = "application/octet-stream";
 
 /**
- * The largest body, in bytes of UTF-8: what QStash's free plan carries, so that a message accepted
- * here can be carried anywhere. Larger things belong in object storage, with a reference here.
+ * The largest body, in bytes of UTF-8. It is the smallest limit of the supported transports, so
+ * that any transport can send an accepted message. Store larger data elsewhere and publish a
+ * reference.
  */
 export const MAX_BODY_BYTES: number = 1024 * 1024;
 
 /** A message, as published and as delivered. */
 export interface Message {
-  /** Unique for ever; a redelivery has the same id. */
+  /** The id, which is never reused. A redelivery has the same id. */
   readonly id: string;
-  /** What it is about, such as `order.placed`. */
+  /** The name, such as `order.placed`. */
   readonly name: string;
-  /**
-   * Headers beside the id, the name and the time, which have fields of their own. Never changed
-   * after the message was made.
-   */
+  /** The headers, except id, name and time, which have fields of their own. They never change. */
   readonly headers: MessageHeaders;
   /** The media type of the body. */
   readonly contentType: string;
@@ -44,11 +42,15 @@ export interface Message {
   /** When it was published, in Unix milliseconds. */
   readonly sentAtMs: number;
   /**
-   * On its way: when the first attempt to send it that may have arrived began, in Unix milliseconds. A receiver
-   * tells by it whether the message can have been there and be forgotten. Not part of what is stored.
+   * Only on a sent message: when the first attempt that may have arrived began, in Unix
+   * milliseconds. A receiver uses it to decide whether it may have received the message before and
+   * pruned its id. It is not stored.
    */
   readonly firstAttemptAtMs?: number;
-  /** On its way: whether an operator wants it taken although it may be forgotten there. Not part of what is stored. */
+  /**
+   * Only on a sent message: whether an operator forced it, so that receivers accept it although
+   * they may have pruned its id. It is not stored.
+   */
   readonly isForced?: boolean;
 }
 
@@ -74,13 +76,13 @@ export function checkBodySize(body: MessageBody, maxBytes: number = MAX_BODY_BYT
   }
 }
 
-/** Whether a content type says JSON, `application/problem+json` and the like included. */
+/** Whether a content type is JSON, including types such as `application/problem+json`. */
 export function isJson(contentType: string): boolean {
   return contentType === JSON_CONTENT_TYPE ||
     /^\s*(application|text)\/([\w.-]+\+)?json\s*(;|$)/i.test(contentType);
 }
 
-/** Whether a content type says text, so that a UTF-8 body may be kept as a string. */
+/** Whether a content type is text, so that a UTF-8 body may be stored as a string. */
 export function isText(contentType: string): boolean {
   return isJson(contentType) || /^\s*text\//i.test(contentType);
 }
@@ -97,12 +99,12 @@ function utf8Length(text: string): number {
   return bytes;
 }
 
-/** Whether two UTF-16 units are the halves of one character; a lone half is encoded as U+FFFD. */
+/** Whether two UTF-16 units form a surrogate pair. A lone surrogate is encoded as U+FFFD. */
 function isPair(first: number, second: number): boolean {
   return first >= 0xd800 && first < 0xdc00 && second >= 0xdc00 && second < 0xe000;
 }
 
-/** The same message, for someone who may change what it is given: nothing that can be changed is shared. */
+/** A copy of a message that shares nothing mutable with it. */
 export function copyOfMessage(message: Message): Message {
   const { body, headers } = message;
   return {

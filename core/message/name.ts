@@ -5,7 +5,9 @@
  */
 import { AtlastError } from "../errors.ts";
 
-/** The longest name: CAP keeps names in a column of this width, so longer ones cannot interoperate. */
+/**
+ * The longest name. CAP's column for names has this width, so longer names would not interoperate.
+ */
 export const MAX_NAME_LENGTH = 200;
 
 const TOKEN = /^[A-Za-z0-9_-]+$/;
@@ -13,7 +15,7 @@ const TOKEN = /^[A-Za-z0-9_-]+$/;
 /**
  * Checks a message name: dot-separated tokens of letters, digits, `_` and `-`.
  *
- * @param what What it is, for the error.
+ * @param what What it is, for the error text.
  * @throws {AtlastError} `invalid_name` when it is not one.
  */
 export function checkName(name: string, what: string = "message name"): void {
@@ -34,17 +36,19 @@ export function checkPattern(pattern: string): void {
   );
 }
 
-/** Whether a pattern has a wildcard in it. */
+/** Whether a pattern has a wildcard. */
 export function isWildcard(pattern: string): boolean {
   return /(^|\.)[*#](\.|$)/.test(pattern);
 }
 
-/** Whether the whole of `name` matches `pattern`; a match is never partial. */
+/** Whether `pattern` matches the whole of `name`. */
 export function matchesName(pattern: string, name: string): boolean {
   return pattern === name || matchTokens(pattern.split("."), name.split("."));
 }
 
-/** Matches by keeping the set of pattern positions reached, so that many `#` cost no backtracking. */
+/**
+ * Matches by tracking the set of reached pattern positions, so that many `#` cause no backtracking.
+ */
 function matchTokens(pattern: readonly string[], name: readonly string[]): boolean {
   let reached = skipManys(pattern, new Set([0]));
   for (const token of name) {
@@ -59,7 +63,7 @@ function matchTokens(pattern: readonly string[], name: readonly string[]): boole
   return reached.has(pattern.length);
 }
 
-/** A `#` may stand for no token at all, so being at one is also being past it. */
+/** Adds the position after each `#`, because a `#` may match no token. */
 function skipManys(pattern: readonly string[], positions: Set<number>): Set<number> {
   for (const position of positions) {
     if (pattern[position] === "#") positions.add(position + 1);

@@ -1,17 +1,17 @@
 /**
- * A table that is looked up by message name or by name pattern.
+ * A table of values by message name or name pattern.
  *
  * @module
  */
 import { checkPattern, isWildcard, matchesName } from "./name.ts";
 
-/** Values by name or pattern, the most exact pattern that matches a name first. */
+/** Values by name or pattern. The most exact matching pattern wins. */
 export class PatternTable<Value> {
   readonly #exact: ReadonlyMap<string, Value>;
   readonly #wildcards: readonly { readonly pattern: string; readonly value: Value }[];
 
   /**
-   * Makes a table.
+   * Creates a table.
    *
    * @throws {AtlastError} `invalid_name`.
    */
@@ -28,8 +28,8 @@ export class PatternTable<Value> {
   }
 
   /**
-   * The value of the best match for a name: one without wildcards, then the one with the most tokens
-   * that are none; undefined when none matches.
+   * The value of the best match for a name: a pattern without wildcards, otherwise the one with the
+   * most tokens that are not wildcards. Undefined when none matches.
    */
   find(name: string): Value | undefined {
     return this.#exact.get(name) ??
@@ -37,7 +37,7 @@ export class PatternTable<Value> {
   }
 }
 
-/** More tokens that are no wildcard first, then fewer `#`; else as they were given. */
+/** Sorts patterns with more literal tokens first, then with fewer `#`, then in the given order. */
 function compareExactness(a: string, b: string): number {
   return literals(b) - literals(a) || manys(a) - manys(b);
 }

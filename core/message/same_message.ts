@@ -7,16 +7,16 @@ import { canonicalJson } from "./canonical_json.ts";
 import { HEADER } from "./headers.ts";
 import { isJson, type Message, type MessageBody } from "./message.ts";
 
-/** What of a message its content is. */
+/** The content of a message. */
 type Content = Pick<Message, "body" | "contentType">;
 
-/** Headers that say what else becomes of a message: with other ones it is another publish. */
+/** Headers that change what happens to a message. With other values it is another publish. */
 const PURPOSE = [HEADER.callbackName, HEADER.failureCallbackName, HEADER.destination] as const;
 
 /**
- * Whether two bodies are the same: the same bytes, where a string stands for its UTF-8, or the same JSON
- * value. A sender that writes its JSON again, with other white space or another order of names, sends the
- * same message. What else is said of a body, such as its charset, does not count.
+ * Whether two bodies are the same: the same bytes, where a string stands for its UTF-8, or the same
+ * JSON value. JSON with other white space or another order of names is the same. Parameters of the
+ * content type, such as the charset, do not count.
  */
 export function isSameContent(a: Content, b: Content): boolean {
   if (isSameBytes(a.body, b.body)) return true;
@@ -32,8 +32,8 @@ export function isSameMessage(a: Pick<Message, "name" | keyof Content>, b: typeo
 }
 
 /**
- * Whether two publishes are the same: a message with the same name and body, the same callback and failure
- * callback, and the same destination. When it was sent and how long it waits does not count.
+ * Whether two publishes are the same: a message with the same name and body, the same callback and
+ * failure callback, and the same destination. Sending time and delay do not count.
  */
 export function isSamePublish(a: Message, b: Message): boolean {
   return PURPOSE.every((name) => a.headers[name] === b.headers[name]) && isSameMessage(a, b);

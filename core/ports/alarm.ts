@@ -4,16 +4,18 @@
  * @module
  */
 
-/** Wakes a bus that rests: sees to it that its tick is called at a time. */
+/** Calls the tick of a bus that is not running, at a given time. */
 export interface Alarm {
   /**
-   * How long whoever publishes has to send it by itself, with `flush` or `tick`, before the bus is woken
-   * for it, in milliseconds. Null leaves what is due at once to them, and wakes for the rest alone.
+   * How long the publisher has to send due messages with `flush` or `tick`, before the alarm wakes
+   * the bus for them, in milliseconds. With null, the alarm never wakes the bus for messages that
+   * are due at once, only for later ones.
    */
   readonly graceMs: number | null;
   /**
-   * Has the bus ticked at `atMs`, in Unix milliseconds, or soon after. It is asked often, and several
-   * times for the same time: that must come to one tick. A rejection is observed, and fails nothing.
+   * Arranges a tick at `atMs`, in Unix milliseconds, or soon after. It is called often, and several
+   * times for the same time, which must cause only one tick. A rejection goes to the observer and
+   * fails nothing else.
    */
   arm(atMs: number): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /**
- * Whether a message may have arrived, judged from the results of sending it.
+ * Decides from the results of sending whether a message may have arrived.
  *
  * @module
  */
@@ -7,14 +7,14 @@ import type { FailureCode } from "../lifecycle/failure_code.ts";
 import type { Arrival, SendResult } from "./transport.ts";
 
 /**
- * Whether a message that not every destination took may have taken effect: `no` only if each of them says
- * that it has none of it.
+ * Whether a message that not every destination accepted may have taken effect: `no` only if no
+ * destination can have received it.
  */
 export function arrivalOf(results: readonly SendResult[]): Arrival {
   return results.every(hasNotArrived) ? "no" : "unknown";
 }
 
-/** Whether the result says that the message did not arrive. */
+/** Whether a result means that the message did not arrive. */
 export function hasNotArrived(result: SendResult): boolean {
   switch (result.kind) {
     case "sent":
@@ -28,8 +28,9 @@ export function hasNotArrived(result: SendResult): boolean {
 }
 
 /**
- * Whether a message may have taken effect that a receiver did not take: it says so, or another group there
- * may have taken it, where only one of them has another message with its id, or has forgotten it.
+ * Whether a message that a receiver refused may have taken effect: the receiver says so, or the
+ * refusal concerns only one group (`id_conflict` or `too_old_to_deduplicate`) and another may have
+ * accepted it.
  */
 export function arrivalOfRefusal(
   { code, arrived }: { readonly code?: FailureCode | undefined; readonly arrived?: string },
@@ -38,5 +39,5 @@ export function arrivalOfRefusal(
   return (arrived === undefined || arrived === "no") && !isOfOneGroup ? "no" : "unknown";
 }
 
-/** What a receiver that is not there any more, or not yet, is asked to be left alone for, in milliseconds. */
+/** The delay after which to retry a receiver that is stopping or not ready, in milliseconds. */
 export const STOPPING_RETRY_MS = 1_000;

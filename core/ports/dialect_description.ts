@@ -4,21 +4,21 @@
  * @module
  */
 
-/** A dialect, described. Schemas are JSON Schemas (2020-12). */
+/** The description of a dialect. Schemas are JSON Schemas (2020-12). */
 export interface DialectDescription {
-  /** The provider's name, as it is written for people. */
+  /** The provider's name, for people. */
   readonly name: string;
-  /** How the provider's requests are known: a security scheme of OpenAPI, by its name. */
+  /** How the provider's requests are authenticated: a security scheme of OpenAPI, with its name. */
   readonly security: {
     /** The name of the scheme. */
     readonly scheme: string;
     /** The scheme itself. */
     readonly definition: Readonly<Record<string, unknown>>;
   };
-  /** The status of a refusal for good. */
+  /** The status of a final refusal. */
   readonly finalStatus: number;
-  /** The headers of a refusal for good, by their names in lower case, as header objects of OpenAPI. */
+  /** The headers of a final refusal, by their names in lower case, as header objects of OpenAPI. */
   readonly finalHeaders: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** The body of a report of a dead-lettered message; not given for a provider that sends none. */
+  /** The schema of a dead-letter report; omitted for a provider that sends none. */
   readonly deadLetter?: Readonly<Record<string, unknown>>;
 }

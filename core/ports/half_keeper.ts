@@ -7,63 +7,69 @@ import type { State } from "../lifecycle/lifecycle.ts";
 import type { Message } from "../message/message.ts";
 import type { RetryPolicy } from "../lifecycle/retry.ts";
 
-/** A message to be kept until its outcome is known. */
+/** A half message to store until its outcome is known. */
 export interface HalfDraft {
-  /** The message; its `sentAtMs` is when it is prepared. */
+  /** The message. Its `sentAtMs` is the time of the prepare. */
   readonly message: Message;
-  /** After which it is no longer worth sending, in Unix milliseconds; null means always. */
+  /** After which it is not sent any more, in Unix milliseconds; null means no deadline. */
   readonly deadlineMs: number | null;
-  /** When a failed sending is tried again; null for the policy of whoever sends it. */
+  /** When a failed send is retried; null for the policy of the keeper. */
   readonly retry: RetryPolicy | null;
 }
 
-/** How a half message stands. */
+/** The status of a half message. */
 export interface HalfStatus {
   /** Its id. */
   readonly id: string;
   /** Its name. */
   readonly name: string;
-  /** Where it stands: `prepared` and `in_doubt` are undecided, `cancelled` is cancelled, all else confirmed. */
+  /**
+   * Its state: `prepared` and `in_doubt` are undecided, `cancelled` is cancelled, all others are
+   * confirmed.
+   */
   readonly state: State;
-  /** Why it stands there, if there is something to explain; null where another service keeps it. */
+  /** The reason of its state, if there is one; null if another service keeps it. */
   readonly reason: string | null;
-  /** Who decided it by hand, and why; null where another service keeps it. */
+  /** Who decided it by hand, and why; null if another service keeps it. */
   readonly note: string | null;
 }
 
-/** Whose half messages a call is about. */
+/** The participant whose half messages a call may use. */
 export interface HalfScope {
   /**
-   * Only those of this participant, by the name it prepares them under: the bus's own and what is no half
-   * message are not there for it. All if not given.
+   * Only the half messages that this participant prepared. Others, and messages that are not half
+   * messages, do not exist for it.
+   *
+   * @default all half messages
    */
   readonly participant?: string;
 }
 
 /**
- * Where half messages are kept: the store of this bus, or a service that has one. Every call may be
- * repeated. Each throws `forbidden` for a message of another participant than its scope says.
+ * The keeper of half messages: the store of this bus, or another service. Every call may be
+ * repeated. Each throws `forbidden` for a message of a participant outside its scope.
  */
 export interface HalfKeeper {
   /**
-   * Keeps a half message. The same id again is the same message.
+   * Stores a half message. A second call with the same id refers to the same message.
    *
-   * @throws {AtlastError} `id_conflict` when the id is taken by a message with another name, body or
-   * participant; `no_route` when it could not be sent, or its participant could not be asked; `too_large`.
+   * @throws {AtlastError} `id_conflict` when a message with another name, body or participant has
+   * the id; `no_route` when it could not be sent, or its participant could not be asked;
+   * `too_large`.
    */
   prepare(draft: HalfDraft): Promise<HalfStatus>;
   /**
-   * Brings the outcome: the operation took place.
+   * Confirms the message: the operation committed.
    *
    * @throws {AtlastError} `wrong_state` when it was cancelled, `not_found` when there is none.
    */
   confirm(id: string, scope?: HalfScope): Promise<HalfStatus>;
   /**
-   * Brings the outcome: the operation did not take place.
+   * Cancels the message: the operation did not commit.
    *
    * @throws {AtlastError} `wrong_state` when it was confirmed, `not_found` when there is none.
    */
   cancel(id: string, scope?: HalfScope): Promise<HalfStatus>;
-  /** How a half message stands; null when there is none. */
+  /** The status of a half message; null when there is none. */
   query(id: string, scope?: HalfScope): Promise<HalfStatus | null>;
 }

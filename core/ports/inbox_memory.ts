@@ -1,18 +1,18 @@
 /**
- * What the inbox remembers of a message after its record was deleted: its identity, not its content.
+ * What the inbox remembers of a message after its record was pruned: its identity, not its content.
  *
- * A record is deleted some time after it is settled. If the inbox must remember longer, pruning writes a small
- * digest, so that a late redelivery is recognised. When digests expire, the store keeps the arrival time of the
- * latest one that it forgot. A message whose first attempt began after that time and that is not known cannot
- * have been here.
+ * A record is deleted some time after it is settled. If the inbox must remember longer, pruning
+ * writes a small digest, so that a late redelivery is recognised. When digests are pruned, the
+ * store keeps the latest arrival time of a pruned one. An unknown message whose first attempt began
+ * after that time cannot have arrived before.
  *
  * @module
  */
 import type { NewRecord, StoredRecord } from "./record.ts";
 
 /**
- * How far the clocks of two services may differ, in milliseconds, and still agree whether a message can have
- * been forgotten. Signatures allow half of it.
+ * How far the clocks of two services may differ when they decide whether a message may have been
+ * pruned, in milliseconds. Signatures allow half of it.
  */
 export const CLOCK_MARGIN_MS = 10 * 60_000;
 
@@ -20,9 +20,9 @@ export const CLOCK_MARGIN_MS = 10 * 60_000;
 export interface RememberedMessage {
   /** The digest of its name and body: 32 digits. */
   readonly content: string;
-  /** The digest of who delivered it: 8 digits; null where no principal was named. */
+  /** The digest of the principal that delivered it: 8 digits; null if none was named. */
   readonly principal: string | null;
-  /** Whether it failed; else it was handled. */
+  /** Whether it failed; otherwise it was handled. */
   readonly hasFailed: boolean;
 }
 
@@ -32,31 +32,31 @@ export interface MemoryEntry extends RememberedMessage {
   readonly key: string;
 }
 
-/** How pruning remembers. */
+/** The instructions for pruning to remember messages. */
 export interface Remembering {
   /**
-   * What arrived before this is forgotten, and its record deleted without a trace, in Unix milliseconds;
-   * `-Infinity` where nothing ever is.
+   * Messages that arrived before this time are not remembered, in Unix milliseconds; `-Infinity` to
+   * remember all.
    */
   readonly sinceMs: number;
-  /** What is kept of records, in their order. */
+  /** The memory entries of records, in the same order. */
   readonly entriesOf: (records: readonly StoredRecord[]) => Promise<readonly MemoryEntry[]>;
 }
 
-/** A record that may be that of a message that was here before, and whose record was deleted. */
+/** A record of a message that may have arrived before, and whose record may have been pruned. */
 export interface ReturningRecord {
   /** The record. */
   readonly record: NewRecord;
   /** The digest of its id and group, as in {@linkcode MemoryEntry.key}. */
   readonly key: string;
   /**
-   * It is added only if nothing was forgotten that arrived after this, in Unix milliseconds; null adds it
-   * whatever was forgotten.
+   * It is added only if no digest of a message that arrived after this time was pruned, in Unix
+   * milliseconds; null adds it in any case.
    */
   readonly sinceMs: number | null;
 }
 
-/** Whether a message was the one that is remembered. */
+/** Whether a message is the remembered one. */
 export function isRemembered(
   { content, principal }: Omit<RememberedMessage, "hasFailed">,
   remembered: RememberedMessage,

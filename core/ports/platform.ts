@@ -4,25 +4,27 @@
  * @module
  */
 
-/** The part of `AbortSignal` the ports need; the platform's own fits. */
+/** The part of `AbortSignal` that the ports need. */
 export interface AbortSignalLike {
   /** Whether the work should stop. */
   readonly aborted: boolean;
-  /** Why. */
+  /** The reason. */
   readonly reason: unknown;
   /** Calls `listener` once when the work should stop. */
   addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
-  /** Takes the listener away. */
+  /** Removes the listener. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** Where a bus gets the time. */
+/** The clock of a bus. */
 export interface Clock {
   /** Unix time in milliseconds. */
   now(): number;
   /**
-   * A reading in milliseconds that goes on with the time that passes, whatever is done to the system's clock. A
-   * sender knows by it that its claim ran out. Not given: `now`.
+   * A monotonic reading in milliseconds, which changes of the system clock do not affect. The bus
+   * uses it to notice that its claims have expired.
+   *
+   * @default `now`
    */
   monotonic?(): number;
   /** Calls `wake` once after `delayMs` milliseconds, unless the returned function is called before. */
@@ -30,9 +32,9 @@ export interface Clock {
 }
 
 /**
-/**
- * How a part of a transaction, such as a savepoint or a wrapper of it, names the handle of the whole transaction
- * of a store: what is published in the part belongs to the whole. One symbol for all copies of the library.
+ * /** The property in which a savepoint or a wrapper of a transaction has the store's transaction,
+ * so that messages published in it belong to that transaction. The symbol is the same for all
+ * copies of the library.
  */
 export const TRANSACTION: unique symbol = Symbol.for("atlast.transaction");
 
@@ -48,7 +50,7 @@ export interface SqlClient {
   ): Promise<{ readonly rows: readonly unknown[] }>;
 }
 
-/** What reads the headers of a request; the platform's own `Headers` fits. */
+/** Reads the headers of a request. The platform's `Headers` is one. */
 export interface HeaderReader {
   /** The value of a header, in any case; null when there is none. */
   get(name: string): string | null;

@@ -1,5 +1,5 @@
 /**
- * Pulling: how messages are fetched from a transport that does not push them.
+ * The request and result of pulling messages from a transport that does not push them.
  *
  * A bus calls `pull` in each tick and, while it is started, in a loop. The transport passes messages to
  * `deliver` in batches. It acknowledges those with the results `accepted`, `handled` and `failed`. It parks
@@ -11,27 +11,27 @@
  */
 import type { AbortSignalLike } from "./platform.ts";
 
-/**
- * What to fetch from a transport. What it hands over and the receiver keeps (`accepted`, `handled` or
- * `failed`) it acknowledges, what is `rejected` it sets aside where it can be seen, and all else comes again.
- */
+/** What to pull from a transport. */
 export interface PullRequest {
   /** The names that are subscribed to, and patterns of names (see `matchesName`). */
   readonly patterns: readonly string[];
-  /** How many new messages of each name at the most. */
+  /** The most new messages of each name. */
   readonly limit: number;
   /** Unix time in milliseconds. */
   readonly nowMs: number;
-  /** Ends the wait, for the transport's server and for `deliver`; what was fetched by then comes again. */
+  /** Aborts the pull. Messages that are not acknowledged by then are pulled again later. */
   readonly signal: AbortSignalLike;
 }
 
-/** What a transport fetched. */
+/** The result of a pull. */
 export interface PullResult {
-  /** How many messages were handed over and kept. */
+  /** How many messages were delivered and acknowledged. */
   readonly received: number;
-  /** Whether there may be more to fetch at once. */
+  /** Whether there may be more messages to pull now. */
   readonly more: boolean;
-  /** When something that was left behind can be fetched, in Unix milliseconds; null when nothing is known of. */
+  /**
+   * When a message that was left in the transport can be pulled, in Unix milliseconds; null if none
+   * is known.
+   */
   readonly nextAtMs: number | null;
 }

@@ -1,25 +1,25 @@
 /**
- * What a push provider says about a delivery.
+ * The data of a push provider about a delivery.
  *
  * @module
  */
 
-/** A delivery of a push provider, as its verifier found it. */
+/** A delivery of a push provider, as its verifier read it. */
 export interface PushDelivery {
   /**
-   * Which attempt the provider says this is, from 1 on; null where it does not say. Its signature does not
-   * cover it: it may decide when an attempt comes, and never that a message has failed.
+   * The provider's number of the attempt, from 1 on; null if unknown. The signature does not cover
+   * it, so it may decide when the next attempt is, but never that a message has failed.
    */
   readonly attempt: number | null;
   /** When the provider signed the delivery, in Unix milliseconds. */
   readonly signedAtMs: number;
   /** The URL that was signed. */
   readonly url: string;
-  /** Whether what is signed says which message this is: its name, its headers and its content type. */
+  /** Whether the signature covers the message's name, headers and content type. */
   readonly bindsHeaders: boolean;
   /**
-   * How to take a message whose headers nobody signed: under this id, made of what is signed, if its name is
-   * one of these names or patterns; null for not at all.
+   * How to accept a message whose headers are not signed: with this id, which is derived from the
+   * signed data, if its name matches one of these names or patterns; null to refuse it.
    */
   readonly unbound: { readonly id: string; readonly names: readonly string[] } | null;
 }

@@ -8,7 +8,10 @@ import type { Standing, State } from "../lifecycle/lifecycle.ts";
 import type { Message } from "../message/message.ts";
 import type { RetryPolicy } from "../lifecycle/retry.ts";
 
-/** Which message, on one side: the outbox has one record for each id, the inbox one for each (id, group). */
+/**
+ * The key of a record in a box: the outbox has one record for each id, the inbox one for each (id,
+ * group).
+ */
 export interface RecordKey {
   /** The message's id. */
   readonly id: string;
@@ -16,37 +19,39 @@ export interface RecordKey {
   readonly group: string;
 }
 
-/** A record as it is added. */
+/** A record to add. */
 export interface NewRecord extends RecordKey {
   /** The message. */
   readonly message: Message;
-  /** Where it starts: `scheduled`, `prepared`, or `failed` for one that arrived unreadable. */
+  /**
+   * Its first state: `scheduled`, `prepared`, or `failed` for a message that arrived unreadable.
+   */
   readonly state: State;
   /** When it is first due, in Unix milliseconds. */
   readonly dueAtMs: number;
-  /** After which it is no longer worth trying, in Unix milliseconds; null means always. */
+  /** After which it is not tried any more, in Unix milliseconds; null means no deadline. */
   readonly deadlineMs: number | null;
   /** When it may be deleted, in Unix milliseconds; null means never. */
   readonly expiresAtMs: number | null;
-  /** Why it starts as it does; null when there is nothing to explain. */
+  /** The reason of its first state; null for no reason. */
   readonly reason: string | null;
-  /** The retry policy it carries; null for that of whoever works on it. */
+  /** Its own retry policy; null for the policy of the bus that works on it. */
   readonly retry: RetryPolicy | null;
-  /** What is known of it beyond the ordinary; null for nothing. */
+  /** Facts that only some records have; null for none. */
   readonly details: RecordDetails | null;
   /**
-   * Until when whoever adds it holds it, in Unix milliseconds; null for a record that anyone may
-   * claim. A record born with a lease has epoch 1.
+   * The end of the lease of the process that adds it, in Unix milliseconds; null for a record that
+   * any worker may claim. A record that is added with a lease has epoch 1.
    */
   readonly leaseUntilMs: number | null;
   /**
-   * Whether its id was made for it just now, so that no record can have its key yet: a store may add it
-   * without looking. Should there be one all the same, adding may fail, and never replaces it.
+   * Whether its id is new, so that no record can have its key yet and a store need not look for
+   * one. If there is one nevertheless, the store may fail, but must never replace it.
    */
   readonly hasNewKey?: boolean;
 }
 
-/** A record as it stands. */
+/** A record as a store keeps it. */
 export interface StoredRecord extends Omit<NewRecord, "hasNewKey">, Standing {
   /** How many times it was claimed. */
   readonly epoch: number;

@@ -1,5 +1,5 @@
 /**
- * The transport port: what carries messages, and what receives them.
+ * The ports that send and receive messages: `Transport` and `Receiver`.
  *
  * @module
  */
@@ -9,39 +9,44 @@ import type { AbortSignalLike } from "./platform.ts";
 import type { Principal } from "../principal.ts";
 import type { PullRequest, PullResult } from "./pull.ts";
 
-/** What became of one message that a transport was to carry. */
+/** The result of sending one message. */
 export type SendResult =
-  /** It arrived where it must: the other side keeps it from here on. */
+  /** It was sent: the receiver is responsible for it now. */
   | { readonly kind: "sent" }
-  /** It did not. */
+  /** It was not sent. */
   | {
     readonly kind: "failed";
     readonly reason: string;
-    /** Whether another attempt could end otherwise. */
+    /** Whether another attempt could succeed. */
     readonly retryable: boolean;
-    /** When the other side wants the next attempt, in milliseconds from now. */
+    /** When the receiver requests the next attempt, in milliseconds from now. */
     readonly retryAfterMs?: number;
     /** See {@linkcode Arrival}. */
     readonly arrived?: Arrival;
-    /** What kind of failure it is, where that is known. */
+    /** The class of the failure, if it is known. */
     readonly code?: FailureCode;
   }
-  /** It was not taken because the other side is stopping, or this one. No attempt is counted. */
+  /**
+   * It was not accepted because the receiver or this service is stopping. No attempt is counted.
+   */
   | {
     readonly kind: "stopping";
     readonly reason: string;
-    /** When the other side wants it again, in milliseconds from now. */
+    /** When the receiver requests it again, in milliseconds from now. */
     readonly retryAfterMs?: number;
     /** See {@linkcode Arrival}. */
     readonly arrived?: Arrival;
   }
-  /** Nobody here takes this name now; an instance that knows its destination may. No attempt is counted. */
+  /**
+   * The transport of this instance has no destination for this name; another instance may have one.
+   * No attempt is counted.
+   */
   | { readonly kind: "unroutable"; readonly reason: string };
 
 /**
- * Whether a message that was not sent may have taken effect all the same. `no`: nothing of it was sent, or
- * the receiver says that it did not take it. `unknown`, if not given: it was sent, and the answer was lost or
- * says neither.
+ * Whether a message that was not sent successfully may have taken effect nevertheless. `no`:
+ * nothing of it was sent, or the receiver says that it did not accept it. `unknown`, the default:
+ * it was sent, and the answer was lost or does not say.
  */
 export type Arrival = "no" | "unknown";
 
@@ -53,66 +58,71 @@ export interface TransportCapabilities {
   readonly maxBodyBytes: number;
 }
 
-/** What carries messages to their subscribers. */
+/** Carries messages to their subscribers. */
 export interface Transport {
   /** What this transport can do. */
   readonly capabilities: TransportCapabilities;
   /**
-   * Whether there is a destination for a message with this name and these headers. Asked at publish, so
-   * that a typing error shows there. `HEADER.destination` among the headers takes the place of the name;
-   * a transport that cannot send there says no.
+   * Whether there is a destination for a message with this name and these headers. Every publish
+   * calls it, so that a wrong name fails at once. The header `HEADER.destination` replaces the name
+   * as destination; a transport that cannot send there returns false.
    */
   routes(name: string, headers?: MessageHeaders): boolean;
   /**
-   * Sends messages; results are in the order of `messages`, and one that fails does so alone. A call
-   * that throws counts as a retryable failure of every message. Sending a message twice is harmless:
-   * the inbox knows it by its id.
+   * Sends messages. Results are in the order of `messages`; a failure of one does not affect the
+   * others. A call that throws counts as a retryable failure of every message. Sending a message
+   * twice is harmless, because the inbox recognises its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
-  /** Lets a transport inside this process deliver to the bus. Called once, when the bus is made. */
+  /** Lets an in-process transport deliver to the bus. Called once, when the bus is created. */
   attach?(receiver: Receiver): void;
-  /** Fetches what has come, where messages do not come by themselves; see {@linkcode PullRequest}. */
+  /** Pulls messages, for a transport that does not push; see {@linkcode PullRequest}. */
   pull?(request: PullRequest, deliver: Receiver["deliver"]): Promise<PullResult>;
   /**
-   * For a transport that hands messages to a provider which delivers them by itself: whether a proof, which
-   * came back with a message that the provider gave up, shows that this service sent that very message.
+   * For a transport of a push provider: whether the proof in a dead-letter report shows that this
+   * service sent the message.
    */
   provesSent?(message: Message, proof: string): Promise<boolean>;
-  /** Gives back what the transport opened, and forgets the receiver. */
+  /** Closes what the transport opened, and detaches the receiver. */
   close(receiver?: Receiver): Promise<void>;
 }
 
-/** What became of a delivered message. */
+/** The result of delivering one message. */
 export type DeliveryResult =
   /**
-   * It is stored, and is handled later by this service. `retryAfterMs`, in milliseconds from now, is given
-   * by a bus that rests: after that the message can be handled by a tick, or by delivering it again.
+   * It is stored, and this service handles it later. A bus that is not running sets `retryAfterMs`,
+   * in milliseconds from now: after that time a tick or a redelivery can handle the message.
    */
   | { readonly kind: "accepted"; readonly retryAfterMs?: number }
   /** It was handled, in this delivery or an earlier one; `reply` is what the handler returned, as JSON. */
   | { readonly kind: "handled"; readonly duplicate: boolean; readonly reply: string | null }
-  /** It is stored as failed, in this delivery or an earlier one, and is not tried again by itself. */
+  /**
+   * It is stored as failed, in this delivery or an earlier one, and is not retried automatically.
+   */
   | { readonly kind: "failed"; readonly duplicate: boolean; readonly reason: string }
   /** Nothing here subscribes to its name; it was not stored. */
   | { readonly kind: "no_subscriber" }
-  /** It could not be taken now; nothing was stored. When to come again is up to the sender if not given. */
+  /**
+   * It could not be accepted now, and nothing was stored. Without `retryAfterMs`, the sender
+   * chooses when to retry.
+   */
   | {
     readonly kind: "refused";
     readonly reason: string;
     readonly retryAfterMs?: number;
-    /** `stopping`: this service is shutting down, and the sender is to count no attempt. */
+    /** `stopping`: this service is shutting down, and the sender must not count an attempt. */
     readonly code?: "stopping";
     /**
-     * `unknown` where it may have taken effect all the same.
+     * `unknown` if it may have taken effect nevertheless.
      *
      * @default "no"
      */
     readonly arrived?: Arrival;
   }
   /**
-   * It can never be taken, and nothing was stored: the sender keeps it as failed. `isPublisherNotified` says whether
-   * its publisher has had word of that from here, if it asked for one; false if not given. `arrived` as for
-   * one that is refused.
+   * It can never be accepted, and nothing was stored: the sender marks it as failed.
+   * `isPublisherNotified` says whether this service has sent the failure callback, if one was
+   * requested; by default false. `arrived` is as for a refused message.
    */
   | {
     readonly kind: "rejected";
@@ -120,42 +130,46 @@ export type DeliveryResult =
     readonly isPublisherNotified?: boolean;
     readonly arrived?: Arrival;
     /**
-     * What kind of refusal it is.
+     * The class of the failure.
      *
      * @default "rejected"
      */
     readonly code?: FailureCode;
   };
 
-/** What whoever delivers lets the receiver count on. */
+/** The options of a delivery. */
 export interface DeliverOptions {
   /**
-   * Whether it delivers again what was `accepted`, after `retryAfterMs`, so that nobody else need be woken for it.
+   * Whether the sender redelivers an `accepted` message after `retryAfterMs`, so that no alarm is
+   * needed for it.
    *
    * @default false
    */
   readonly redelivers?: boolean;
   /**
-   * When the sender meant what is stored as failed to be tried again from the start, as by an operator's
-   * retry, in Unix milliseconds. Holds for what had failed before then, so that the same delivery again
-   * changes nothing. Not given, what has failed is answered with its failure.
+   * When the sender requested a retry from the start, for example by an operator, in Unix
+   * milliseconds. It applies to a message that had failed before that time, so a repeated delivery
+   * changes nothing. If omitted, a failed message is answered with its failure.
    */
   readonly afreshAtMs?: number;
   /**
-   * Whether the publisher learns from the answer what became of its message. Where it does not, because the
-   * message was fetched, the receiver itself sends the failure callback of what it rejects.
+   * Whether the publisher gets the result of the delivery. If not, because the message was pulled,
+   * the receiver sends the failure callbacks of rejected messages.
    *
    * @default true
    */
   readonly publisherLearns?: boolean;
-  /** Who delivers, where the verifier says so. */
+  /** The principal that delivers, if the verifier names one. */
   readonly principal?: Principal;
 }
 
-/** The receiving side of a bus. */
+/** Receives messages. Every bus is a receiver. */
 export interface Receiver {
-  /** Whether anything here subscribes to this name. */
+  /** Whether there is a subscriber for this name. */
   subscribes(name: string): boolean;
-  /** Takes messages in; results are in the order of `messages`, and one that fails does so alone. */
+  /**
+   * Receives messages. Results are in the order of `messages`; a failure of one does not affect the
+   * others.
+   */
   deliver(messages: readonly Message[], options?: DeliverOptions): Promise<DeliveryResult[]>;
 }

@@ -5,9 +5,9 @@
  */
 
 /**
- * Calls it. What it throws, or what the promise it gives rejects with, goes to `onError` and no further: a
- * promise that rejects where nobody listens would end the process. Any object with a method `then` is taken
- * for a promise, so that promises of another realm count too.
+ * Calls a function. An error that it throws, or that its promise rejects with, goes to `onError`:
+ * an unhandled rejection would end the process. Any object with a method `then` counts as a
+ * promise, including promises of another realm.
  */
 export function callGuarded(
   call: () => unknown,
@@ -23,7 +23,7 @@ export function callGuarded(
   }
 }
 
-/** Has a value that was not to be a promise hurt nobody if it is one, and rejects. */
+/** Ignores the rejection of a value that should not be a promise, but may be one. */
 export function ignoreRejection(value: unknown): void {
   callGuarded(() => value);
 }

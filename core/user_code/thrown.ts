@@ -11,7 +11,7 @@ import { AtlastError, type ErrorCode, NonRetryable } from "../errors.ts";
 interface ThrownText {
   /** The name of the error; `Error` for a value that has none. */
   readonly name: string;
-  /** What it says. */
+  /** The message. */
   readonly message: string;
 }
 
@@ -21,8 +21,8 @@ export function hasCode(thrown: unknown, code: ErrorCode): thrown is AtlastError
 }
 
 /**
- * The value itself where all who meet it can read it, such as a database driver through whose transaction it
- * passes; else an error that says as much of it as can be read.
+ * Returns the thrown value if its properties can be read, for example by a database driver whose
+ * transaction it passes through. Otherwise returns an error with the readable parts.
  */
 export function readableThrown(thrown: unknown): unknown {
   if ((typeof thrown !== "object" || thrown === null) && typeof thrown !== "function") {
@@ -31,11 +31,11 @@ export function readableThrown(thrown: unknown): unknown {
   try {
     const { name, message, code, cause, stack } = thrown as Partial<Error> & { code?: unknown };
     const texts = [name, message, stack].filter((text) => text !== undefined);
-    // Only read: a getter that throws does so here.
+    // Read the properties here, so that a getter that throws does so now.
     void [thrown instanceof Error, code, cause];
     if (texts.every((text) => typeof text === "string")) return thrown;
   } catch {
-    // It cannot be read.
+    // The value cannot be read.
   }
   const { name, message } = textOfThrown(thrown);
   const error = isInstance(thrown, NonRetryable) ? new NonRetryable(message) : new Error(message);
@@ -45,7 +45,9 @@ export function readableThrown(thrown: unknown): unknown {
 const NO_ERROR = "A value that is no Error was thrown";
 const UNREADABLE = "An error was thrown that cannot be read";
 
-/** The name and the message of a thrown value as text. A string that was thrown is its own message. */
+/**
+ * The name and the message of a thrown value as text. The message of a thrown string is the string.
+ */
 export function textOfThrown(thrown: unknown): ThrownText {
   if (typeof thrown === "string") return { name: "Error", message: thrown };
   if (!isError(thrown)) return { name: "Error", message: NO_ERROR };
@@ -64,7 +66,7 @@ function isError(thrown: unknown): thrown is Error {
   }
 }
 
-/** Whether a value is an instance of a class; false where that cannot be found out. */
+/** Whether a value is an instance of a class; false if the check throws. */
 export function isInstance<Instance>(
   value: unknown,
   type: abstract new (...args: never[]) => Instance,
@@ -76,7 +78,7 @@ export function isInstance<Instance>(
   }
 }
 
-/** A property of a value; undefined where it has none, or it cannot be read. */
+/** A property of a value; undefined if it is missing or cannot be read. */
 export function propertyOf(value: unknown, key: string): unknown {
   try {
     return (value as Record<string, unknown> | null | undefined)?.[key];
@@ -85,7 +87,7 @@ export function propertyOf(value: unknown, key: string): unknown {
   }
 }
 
-/** Text from a property that may be anything; undefined for what cannot become text. */
+/** The text of a property with any value; undefined if it cannot be converted. */
 function textOf(read: () => unknown): string | undefined {
   try {
     const value = read();

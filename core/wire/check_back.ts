@@ -1,5 +1,6 @@
 /**
- * Check-back over HTTP: the question and its answer, for the keeper and the participant.
+ * Check-back over HTTP: encodes and reads the question and its answer. The keeper and the
+ * participant use it.
  *
  * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an answer is
  * derived from its request, so that it answers no other request.
@@ -14,10 +15,13 @@ import { checkName } from "../message/name.ts";
 import type { CheckQuestion } from "../ports/fence.ts";
 import { END_OF_TIME_MS } from "../lifecycle/retry.ts";
 
-/** A question as it goes over the wire: it always says which participant it is for. */
+/** A question on the wire. It always has the name of the participant. */
 export type WireQuestion = Required<CheckQuestion>;
 
-/** What a participant can say; `unreachable` is what it is when it says nothing. */
+/**
+ * An answer on the wire. `unreachable` is not among them, because it means that there was no
+ * answer.
+ */
 type WireCheckAnswer = Exclude<CheckAnswer, "unreachable">;
 
 /** A question in JSON. */
@@ -59,12 +63,12 @@ export function readQuestion(text: string): WireQuestion {
   );
 }
 
-/** The answer to a question in JSON. */
+/** An answer to a question, in JSON. */
 export function answerText({ id, epoch }: WireQuestion, answer: WireCheckAnswer): string {
   return JSON.stringify({ id, epoch, answer });
 }
 
-/** What an answer says; null when it is not one to this question. */
+/** Reads an answer; null if it does not belong to this question. */
 export function readAnswer(text: string, question: WireQuestion): WireCheckAnswer | null {
   const said = parsed(text);
   if (!isObject(said) || said["id"] !== question.id || said["epoch"] !== question.epoch) {

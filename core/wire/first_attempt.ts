@@ -1,9 +1,9 @@
 /**
- * The time at which the first attempt began that may have delivered a message.
+ * Computes when the first attempt that may have delivered a message began.
  *
- * Each send carries it. A receiver that does not know the message and has forgotten what came after that time
- * cannot tell whether it has handled it. Usually the first attempt is the current one, and nothing needs to be
- * stored for it.
+ * Each send carries this time. A receiver that does not know the message, and has pruned ids of
+ * messages that arrived after that time, cannot tell whether it has handled it. Usually the first
+ * attempt is the current one, and nothing is stored for it.
  *
  * @module
  */
@@ -11,15 +11,15 @@ import { withDetails } from "../lifecycle/record_details.ts";
 import type { Patch } from "../lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../ports/record.ts";
 
-/** What of a record tells when it was first sent. */
+/** The fields of a record from which the time is computed. */
 type Attempted = Pick<
   StoredRecord,
   "box" | "state" | "details" | "crashes" | "dueAtMs" | "createdAtMs"
 >;
 
 /**
- * When the first attempt to send a record began, in Unix milliseconds: `nowMs` if none may have arrived before. Where
- * a worker died with it nobody wrote that down; it was not before the record was due.
+ * When the first attempt that may have arrived began, in Unix milliseconds; `nowMs` if there was
+ * none. If a worker died, the time was not stored, but it was not before the record was due.
  */
 export function firstAttemptAt(record: Attempted, nowMs: number): number {
   const kept = record.details?.firstAttemptAtMs;
@@ -28,10 +28,11 @@ export function firstAttemptAt(record: Attempted, nowMs: number): number {
 }
 
 /**
- * A patch that keeps when the first attempt began, where that is not kept yet and the message may have arrived:
- * a patch may change when the record is due, by which alone it could be told until then.
+ * Adds the time of the first attempt to a patch, if the message may have arrived and the time is
+ * not stored yet. The time is derived from the due time, which the patch may change.
  *
- * @param startedAtMs When the attempt began that led to the patch, in Unix milliseconds; not given for none.
+ * @param startedAtMs When the attempt that led to the patch began, in Unix milliseconds; omitted
+ * when there was none.
  */
 export function keepingFirstAttempt(
   record: Attempted,

@@ -1,5 +1,6 @@
 /**
- * Half messages over HTTP: the requests of a participant and the answers of the keeper.
+ * Half messages over HTTP: encodes and reads the requests of a participant and the answers of the
+ * keeper.
  *
  * All of it is JSON of the type `application/vnd.atlast.half+json`. The operation and the id are in the
  * body, because the body is what a signature covers.
@@ -15,13 +16,13 @@ import { END_OF_TIME_MS, later, readRetryPolicy } from "../lifecycle/retry.ts";
 import { batchItem, messageOfItem } from "./wire.ts";
 import type { HalfDraft, HalfStatus } from "../ports/half_keeper.ts";
 
-/** What a client asks for. */
+/** A request of a participant. */
 export type HalfRequest =
   | { readonly operation: "prepare"; readonly draft: HalfDraft }
   | {
     readonly operation: "confirm" | "cancel" | "query";
     readonly id: string;
-    /** Whose half message it is: the name that it was prepared under. */
+    /** The participant that prepared the half message. */
     readonly participant: string;
   };
 
@@ -38,10 +39,11 @@ export function halfRequestText(request: HalfRequest): string {
 }
 
 /**
- * Reads a request. A deadline counts from when the message was sent, so that clocks need not agree.
+ * Reads a request. A deadline counts from the sending time of the message, so that clocks need not
+ * agree.
  *
- * @param nowMs Stands in for a sending time that is missing or cannot be read.
- * @throws {AtlastError} `malformed_message`, or what else is wrong with the message.
+ * @param nowMs Used as sending time if that is missing or invalid.
+ * @throws {AtlastError} `malformed_message`, or the error of an invalid message.
  */
 export function readHalfRequest(text: string, nowMs: number): HalfRequest {
   const request = parsed(text);
@@ -64,14 +66,14 @@ export function readHalfRequest(text: string, nowMs: number): HalfRequest {
 }
 
 /**
- * How a half message stands, in JSON. Reason and note stay here: they may hold what a receiver answered, or
- * what an operator wrote.
+ * The status of a half message, in JSON. Reason and note are not included: they may contain a
+ * receiver's answer or an operator's text.
  */
 export function halfStatusText({ id, name, state }: HalfStatus): string {
   return JSON.stringify({ id, name, state });
 }
 
-/** Reads how the half message `id` stands; null for anything else. */
+/** Reads the status of the half message `id`; null for any other text. */
 export function readHalfStatus(text: string, id: string): HalfStatus | null {
   const said = parsed(text);
   if (!isObject(said) || said["id"] !== id) return null;

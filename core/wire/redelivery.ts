@@ -1,6 +1,6 @@
 /**
- * Redelivery: a receiver applies its own retry policy to the sender. Its answer says when the next attempt
- * should be, or that there must be none.
+ * Redelivery: a receiver without a store applies its own retry policy to the sender. Its result
+ * says when the next attempt should be, or that there must be none.
  *
  * @module
  */
@@ -9,22 +9,22 @@ import type { DeliveryResult } from "../ports/transport.ts";
 import { nextAttemptAt, type RetryPolicy } from "../lifecycle/retry.ts";
 
 /**
- * The header of an answer that refuses a message for good, by which the sender knows that the message's
- * publisher has had word of it from the receiver, if it asked for one.
+ * The response header of a final refusal, which says that the receiver has sent the failure
+ * callback, if one was requested.
  */
 export const NOTIFIED_HEADER = "atlast-publisher-notified";
 
 /**
- * The header of an answer that refuses a message, by which the sender knows that it may have taken effect all
- * the same. Its value is `unknown`.
+ * The response header of a refusal, which says that the message may have taken effect nevertheless.
+ * Its value is `unknown`.
  */
 export const ARRIVED_HEADER = "atlast-arrived";
 
 /**
- * What a receiver that keeps nothing says of a failed attempt. The handler's own words are left out:
- * they may hold anything.
+ * The result of a failed attempt at a receiver without a store. It does not include the handler's
+ * error text, which may contain anything.
  *
- * @param attempt Which one it was, from 1 on; null where whoever delivers keeps the schedule.
+ * @param attempt The number of the attempt, from 1 on; null if the sender keeps the retry schedule.
  * @param random A number in [0, 1) for the jitter of the policy.
  */
 export function resultOfFailure(
@@ -34,7 +34,7 @@ export function resultOfFailure(
   random: number,
 ): DeliveryResult & { kind: "refused" | "rejected" } {
   if (!retryable) return { kind: "rejected", reason: "The handler failed for good" };
-  // From the beginning of time, so that what is due is what is to be waited.
+  // With `nowMs` 0, the due time is the delay.
   const delayMs = attempt === null ? undefined : nextAttemptAt(policy, attempt, 0, random);
   if (delayMs === null) return { kind: "rejected", reason: "The attempts are used up" };
   const wishMs = retryAfterMs ?? delayMs;

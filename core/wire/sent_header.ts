@@ -1,6 +1,6 @@
 /**
- * A header that a transport adds for a push provider that reports given-up messages with the original request.
- * It has the message's id and the length of the body. Subscribers do not see it.
+ * A header that a transport adds for a push provider whose dead-letter reports contain the original
+ * request. It has the message's id and the length of the body. Subscribers do not see it.
  *
  * @module
  */
@@ -13,7 +13,7 @@ export function sentHeader(id: string, bytes: number): string {
   return `${bytes} ${encodeURIComponent(id.toWellFormed())}`;
 }
 
-/** Reads a value of {@linkcode SENT_HEADER}; null for what is none. */
+/** Reads a value of {@linkcode SENT_HEADER}; null if it is invalid. */
 export function readSentHeader(text: string): { id: string; bytes: number } | null {
   const [, bytes, id = ""] = /^(\d{1,12}) (\S{1,2000})$/.exec(text) ?? [];
   try {

@@ -23,8 +23,9 @@ export const HALF_CONTENT_TYPE = "application/vnd.atlast.half+json";
 export const QUERY_CONTENT_TYPE = "application/vnd.atlast.query+json";
 
 /**
- * How the signed ids of requests begin whose body says everything. A signature covers neither the
- * content type nor the path, so without this one request could be passed off as another.
+ * The prefixes of the signed ids of requests that have all data in the body. A signature covers
+ * neither the content type nor the path, so without a prefix a request could be replayed as another
+ * kind.
  */
 const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
   [BATCH_CONTENT_TYPE, "atlast_batch_"],
@@ -34,18 +35,21 @@ const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The largest request, in bytes: below the 4.5 MB that Vercel's functions take, the least of the
- * platforms an edge app is put on, and above the largest body with base64's third on top.
+ * The largest request, in bytes. It is below the 4.5 MB limit of Vercel's functions, the lowest of
+ * the platforms, and above the largest body in base64.
  */
 export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 
-/** The most messages in a request: what a receiver can handle before its platform's time is up. */
+/**
+ * The most messages in a request: as many as a receiver can handle within its platform's time
+ * limit.
+ */
 export const MAX_BATCH_MESSAGES = 1000;
 
-/** Headers of a message that tracing proxies rewrite on the way, as they are meant to. */
+/** Headers of a message that tracing proxies may rewrite. */
 const TRACING: ReadonlySet<string> = new Set(["traceparent", "tracestate", "baggage"]);
 
-/** A request as its verifier sees it; the body is given beside it. */
+/** A request as its verifier gets it. The body is a separate argument. */
 export interface RequestToVerify {
   /** The HTTP method. */
   readonly method: string;
@@ -54,71 +58,75 @@ export interface RequestToVerify {
   /** The HTTP headers. */
   readonly headers: HeaderReader;
   /**
-   * The name of the route of the edge app that asks, such as `deliver` or `half`, so that what is signed
-   * for one passes at no other; not given outside of the edge app.
+   * The route of the edge app, such as `deliver` or `half`, so that a signature is valid for one
+   * route only. Omitted outside of the edge app.
    */
   readonly route?: string;
 }
 
-/** Whether a request may do what it asks, and if not, why. */
+/** Whether a request is accepted, and if not, why. */
 export type VerifyResult =
   | {
     readonly ok: true;
-    /** What verifiers threw that were asked before the one that accepted the request, for the log. */
+    /** The errors of verifiers that ran before the one that accepted the request, for the log. */
     readonly errors?: readonly unknown[];
-    /** Who asks; not given where the verifier does not tell its callers apart. */
+    /** The caller; omitted if the verifier does not distinguish callers. */
     readonly principal?: Principal;
-    /** What a push provider says of its delivery; only of a principal of kind `push_provider`. */
+    /**
+     * The push provider's data about its delivery; only for a principal of kind `push_provider`.
+     */
     readonly push?: PushDelivery;
     /**
-     * How this provider is told what became of the delivery; required with `push`, and only of a principal of kind
-     * `push_provider`.
+     * The dialect of the response to this provider; required with `push`, and only for a principal
+     * of kind `push_provider`.
      */
     readonly dialect?: DeliveryDialect;
   }
   | {
     readonly ok: false;
-    /** Whether nobody knows who asks, or who asks may not. */
+    /** Whether the caller is unknown, or known but not allowed. */
     readonly kind: "unauthenticated" | "forbidden";
-    /** Why, without the secret or any part of it; it is told to the caller. */
+    /** The reason, which is sent to the caller. It must not contain any part of a secret. */
     readonly reason: string;
   };
 
 /** A refusal of a {@linkcode Verify}. */
 export type VerifyRefusal = VerifyResult & { readonly ok: false };
 
-/** Decides whether a request may do what it asks. */
+/** Authenticates and authorizes requests. */
 export interface Verify {
   /** Decides by the request and its body. */
   (request: RequestToVerify, rawBody: Uint8Array): VerifyResult | Promise<VerifyResult>;
   /**
-   * Refuses a request that the function would refuse whatever its body is, for instance one without a
-   * signature; null for any other. It is called before the body is read, so that strangers cannot make a
-   * service read one. Without it every body is read, up to the limit.
+   * Refuses a request that the function would refuse with any body, for instance one without a
+   * signature; returns null for others. It is called before the body is read, so that strangers
+   * cannot make a service read bodies. Without it every body is read, up to the limit.
    */
   readonly beforeBody?: (
     request: RequestToVerify,
   ) => VerifyRefusal | null | Promise<VerifyRefusal | null>;
   /**
-   * The dialects of the push providers that this verifier knows. By them the edge app answers a request that it
-   * refuses before the verifier was asked, for instance one that is too large.
+   * The dialects of the push providers that this verifier knows. The edge app uses them to answer
+   * requests that it refuses before it calls the verifier, for instance because they are too large.
    *
    * @default none
    */
   readonly dialects?: readonly DeliveryDialect[];
 }
 
-/** Whether an HTTP header (its name in lower case) belongs to the message rather than to the request. */
+/**
+ * Whether an HTTP header, by its name in lower case, belongs to the message and not to the request.
+ */
 export function isMessageHeader(name: string): boolean {
   return isSignedHeader(name) || TRACING.has(name);
 }
 
-/** Whether a header of a message is bound by the request's signature: all but those of tracing. */
+/** Whether the request's signature covers a header of a message: all except those of tracing. */
 export function isSignedHeader(name: string): boolean {
   return name.startsWith("cap-") || name.startsWith("atlast-");
 }
 
-/** Whether a request's content type says that it carries a batch. */
+/** Whether a request's content type is that of a batch. */
 export function isBatch(contentType: string | null): boolean {
   return mediaType(contentType) === BATCH_CONTENT_TYPE;
 }
@@ -128,12 +136,14 @@ export function mediaType(contentType: string | null): string {
   return contentType?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-/** How the id of a request of this content type begins; null for one whose headers are a message's. */
+/**
+ * The prefix of the id of a request with this content type; null for a message in headers and body.
+ */
 export function requestPrefix(contentType: string | null): string | null {
   return REQUEST_PREFIXES.get(mediaType(contentType)) ?? null;
 }
 
-/** One message as it stands in a batch. */
+/** One message as an item of a batch. */
 export function batchItem(message: Message): string {
   const { contentType, body } = message;
   const headers = wireHeaders(message);
@@ -144,7 +154,7 @@ export function batchItem(message: Message): string {
   );
 }
 
-/** The body of a batch request, from what {@linkcode batchItem} gave. */
+/** The body of a batch request, from results of {@linkcode batchItem}. */
 export function batchOf(items: readonly string[]): string {
   return `{"messages":[${items.join(",")}]}`;
 }
@@ -152,14 +162,14 @@ export function batchOf(items: readonly string[]): string {
 /** A message of a batch, or why it cannot be read. */
 export type BatchEntry =
   | { readonly id: string; readonly message: Message }
-  /** `id` is what it says it is called, null if nothing. */
+  /** `id` is the id in its headers; null if there is none. */
   | { readonly id: string | null; readonly message: null; readonly problem: AtlastError };
 
 /**
- * Reads the body of a batch request. A message that cannot be read does not keep the others back.
+ * Reads the body of a batch request. A message that cannot be read does not affect the others.
  *
  * @param nowMs Stands in for a sending time that is missing or cannot be read.
- * @throws {AtlastError} `malformed_message` or `too_large`, for what is wrong with the batch itself.
+ * @throws {AtlastError} `malformed_message` or `too_large`, for an invalid batch.
  */
 export function parseBatch(text: string, nowMs: number): BatchEntry[] {
   const batch = parsed(text);
@@ -180,8 +190,8 @@ export function parseBatch(text: string, nowMs: number): BatchEntry[] {
 }
 
 /**
- * What a receiver says of a message. `malformed` is one that it could not read, `rejected` one that it
- * could, but can never handle and does not keep.
+ * The status of a message in a batch answer. `malformed`: the receiver could not read it.
+ * `rejected`: it could, but can never handle it and does not store it.
  */
 type WireStatus =
   | "accepted"
@@ -192,24 +202,27 @@ type WireStatus =
   | "rejected"
   | "malformed";
 
-/** What a receiver says of one message. */
+/** The result of one message in a batch answer. */
 export interface WireResult {
-  /** The message's id; null for a message that had none that could be read. */
+  /** The message's id; null if it could not be read. */
   readonly id: string | null;
-  /** A {@linkcode WireStatus}, or what a newer version says instead. */
+  /** A {@linkcode WireStatus}, or a status of a newer version. */
   readonly status: WireStatus | (string & Record<never, never>);
-  /** Why, for a message that was not taken. */
+  /** The reason, for a message that was not accepted. */
   readonly reason?: string;
-  /** The class of the failure, for a message that was not taken; a {@linkcode FailureCode}, or a newer one. */
+  /**
+   * The class of the failure, for a message that was not accepted: a {@linkcode FailureCode}, or
+   * one of a newer version.
+   */
   readonly code?: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
-  /** `unknown` for one that was not taken, but may have taken effect all the same. */
+  /** `unknown` for a message that was not accepted, but may have taken effect nevertheless. */
   readonly arrived?: string;
 }
 
 /**
- * Reads an answer, `{"results":[…]}`; null for anything but one result for each of `ids`, in their
+ * Reads an answer, `{"results":[…]}`; null unless it has one result for each of `ids`, in their
  * order.
  */
 export function parseAnswer(text: string, ids: readonly string[]): WireResult[] | null {
@@ -219,11 +232,11 @@ export function parseAnswer(text: string, ids: readonly string[]): WireResult[] 
   return results.every((result, i) => isResult(result) && result.id === ids[i]) ? results : null;
 }
 
-/** What a receiver says of a request that it did not take. */
+/** The error in the answer to a refused request. */
 export interface WireError {
-  /** A code that a program can act on. */
+  /** The code, for programs. */
   readonly code: string;
-  /** What is wrong, in words. */
+  /** The description. */
   readonly message: string;
   /** When to come again, in milliseconds from now. */
   readonly retryAfterMs?: number;
@@ -235,7 +248,7 @@ export interface WireError {
   readonly final?: boolean;
 }
 
-/** Reads the body of an answer that says why; null for anything else. */
+/** Reads the error of an answer; null for any other body. */
 export function parseError(text: string): WireError | null {
   const answer = parsed(text);
   const error = isObject(answer) ? answer["error"] : undefined;
@@ -244,7 +257,10 @@ export function parseError(text: string): WireError | null {
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/** Bytes as base64 (RFC 4648, section 4), which no platform-independent global writes yet. */
+/**
+ * Encodes bytes as base64 (RFC 4648, section 4). There is no platform-independent global for it
+ * yet.
+ */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";
   for (let i = 0; i < bytes.length; i += 3) {
@@ -256,7 +272,7 @@ export function toBase64(bytes: Uint8Array): string {
   return text;
 }
 
-/** Reads base64 with its padding; null for anything else. */
+/** Decodes base64 with padding; null for any other text. */
 export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
@@ -264,7 +280,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   for (let i = 0, at = 0; i < text.length; i += 4) {
     const bits = (SIXTET[text.charCodeAt(i)]! << 18) | (SIXTET[text.charCodeAt(i + 1)]! << 12) |
       (SIXTET[text.charCodeAt(i + 2)]! << 6) | SIXTET[text.charCodeAt(i + 3)]!;
-    // Writing past the end of a typed array does nothing, which drops what the padding stands for.
+    // Writes past the end of a typed array are ignored, which drops the bytes of the padding.
     bytes[at++] = bits >> 16;
     bytes[at++] = bits >> 8;
     bytes[at++] = bits;
@@ -272,7 +288,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
   return bytes;
 }
 
-/** What each character stands for; the padding and all others for 0. */
+/** The value of each character; 0 for the padding and all others. */
 const SIXTET: Uint8Array = Uint8Array.from(
   { length: 128 },
   (_, code) => Math.max(0, ALPHABET.indexOf(String.fromCharCode(code))),
@@ -292,7 +308,7 @@ function readEntry(item: unknown, nowMs: number): BatchEntry {
 }
 
 /**
- * Reads a message from what {@linkcode batchItem} wrote, once it is parsed.
+ * Reads a message from the parsed text of {@linkcode batchItem}.
  *
  * @param nowMs Stands in for a sending time that is missing or cannot be read.
  * @throws {AtlastError} As {@linkcode messageFromWire}.
@@ -314,12 +330,12 @@ export function messageOfItem(item: unknown, nowMs: number): Message {
   if (isNamed && !isPlainType(contentType)) throw badContentType();
   const typed = isNamed ? { ...headers, "content-type": contentType } : headers;
   const message = messageFromWire(typed, content, nowMs);
-  // It may also stand among the headers.
+  // The content type may also be among the headers.
   if (!isPlainType(message.contentType)) throw badContentType();
   return message;
 }
 
-/** A content type may become a header again on the way on, so what could split one is refused. */
+/** Whether a content type can be sent as a header again, without characters that could split it. */
 function isPlainType(contentType: unknown): boolean {
   return typeof contentType === "string" && /^[\x20-\x7e]{1,255}$/.test(contentType);
 }

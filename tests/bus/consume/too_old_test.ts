@@ -23,7 +23,7 @@ const ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 1 } as const;
 const TOO_OLD = {
   kind: "rejected",
   code: "too_old_to_deduplicate",
-  reason: "It is older than what its receiver remembers",
+  reason: "Its receiver may have pruned its id",
 } as const;
 
 /** A receiver and what it ran. */

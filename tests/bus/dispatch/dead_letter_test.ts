@@ -68,7 +68,7 @@ for (const [name, open] of Object.entries(STORES)) {
         name: Placed.name,
         group: "",
         code: "dead_lettered",
-        reason: "What had accepted it for delivery gave it up",
+        reason: "The push provider that accepted it dead-lettered it",
         attempts: 1,
         round: 1,
         mayHaveArrived: true,

@@ -29,7 +29,7 @@ describe("bus: the failure callback of a message that could not be sent", () => 
     name: "order.placed",
     group: "",
     code: "rejected",
-    reason: "Its receiver will never take it",
+    reason: "Its receiver will never accept it",
     attempts: 1,
     round: 1,
   };
@@ -66,7 +66,7 @@ describe("bus: the failure callback of a message that could not be sent", () => 
     assert.equal(word?.name, Stuck.name);
     assert.deepEqual(JSON.parse(String(word?.body)), expected);
     assert.equal(word?.headers[HEADER.correlationId], "m");
-    assert.equal(word?.headers[HEADER.exception], "rejected-->Its receiver will never take it");
+    assert.equal(word?.headers[HEADER.exception], "rejected-->Its receiver will never accept it");
   });
 
   it("tells of a deadline that passed", async () => {

@@ -290,7 +290,7 @@ describe("bus: a failure of what may have arrived", () => {
       world.clock.advance(LEASE_MS);
     });
     assert.deepEqual(told, {
-      reason: "Overdue: its deadline passed; it may have taken effect",
+      reason: "Deadline exceeded; it may have taken effect",
       mayHaveArrived: true,
     });
   });
@@ -309,7 +309,7 @@ describe("bus: a failure of what may have arrived", () => {
       return Promise.resolve();
     });
     assert.deepEqual(overdue, {
-      reason: "Overdue: its deadline passed",
+      reason: "Deadline exceeded",
       mayHaveArrived: undefined,
     });
     const refused = await toldOf(() => Promise.resolve(), () => refusal("busy"));

@@ -150,7 +150,7 @@ describe("every state with every event", () => {
       const [, want] = error.message.split("want one that is ");
       assert.deepEqual(
         want?.split(" or ").sort(),
-        wanted.length === 0 ? ["on the other side"] : wanted.toSorted(),
+        wanted.length === 0 ? ["in the other box"] : wanted.toSorted(),
       );
       assert.ok(
         error.message.startsWith(`Cannot ${kind} a message of the ${box} that is ${state}`),
