@@ -43,9 +43,9 @@ export interface ClaimRequest {
   /** Only the record with this key; all when not given. */
   readonly key?: RecordKey;
   /**
-   * `fresh`: `scheduled` records that no worker has died with. `suspect`: one `scheduled` record, alone,
-   * whose lease ran out or that has such a claim behind it. `half`: `prepared` records, whose outcome is
-   * to be asked for.
+   * - `ready`: `scheduled` records that no worker has died with.
+   * - `expired`: one `scheduled` record, alone, whose lease expired, or that had such a claim before.
+   * - `prepared`: half messages whose participant is to be checked.
    */
   readonly kind: "ready" | "expired" | "prepared";
 }

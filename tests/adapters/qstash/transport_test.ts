@@ -315,7 +315,7 @@ describe("QStash transport: what goes wrong", () => {
     const stop = new AbortController();
     const stopped = patient.send(testMessages(1), stop.signal);
     stop.abort();
-    assert.match(reasonOf((await stopped)[0]), /^Stopped/);
+    assert.match(reasonOf((await stopped)[0]), /^The bus stopped/);
   });
 });
 

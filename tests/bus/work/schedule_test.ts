@@ -61,7 +61,7 @@ describe("bus: delays and deadlines", () => {
       nextDueAtMs: null,
     });
     assert.deepEqual(transport.ids, ["just"]);
-    assert.match(observed.all("failed", { id: "m" })[0]?.reason ?? "", /deadline/);
+    assert.match(observed.all("failed", { id: "m" })[0]?.reason ?? "", /^Deadline exceeded/);
     assert.equal((await store.find("outbox", { id: "m", group: "" }))?.attempts, 0);
   });
 

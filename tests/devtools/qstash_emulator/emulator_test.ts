@@ -161,7 +161,7 @@ describe("the QStash emulator", () => {
     it("real time cannot be moved", async () => {
       const clock = { now: () => 0, after: () => () => {} };
       for (const move of ["advance", "drain"] as const) {
-        await assert.rejects(world({ clock }).emulator[move](1), /want one of virtualClock\(\)/);
+        await assert.rejects(world({ clock }).emulator[move](1), /want a virtualClock\(\)/);
       }
     });
   });

@@ -473,7 +473,7 @@ describe("a bus and a subscriber without a store", () => {
         { n: 0, ok: true },
         { n: 1, ok: true },
       ]);
-      assert.match(String(replies.find((reply) => typeof reply === "string")), /never take it/);
+      assert.match(String(replies.find((reply) => typeof reply === "string")), /never accept it/);
       await bus.stop();
     } finally {
       await server.close();
