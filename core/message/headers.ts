@@ -48,24 +48,15 @@ export const HEADER = {
   round: "atlast-round",
   /** On the failure callback of a conflict of ids: the digest of the message it is about. Atlast's own. */
   content: "atlast-content",
-  /**
-   * `true` on messages and answers that follow a failure callback for the same message. Atlast's
-   * own.
-   */
+  /** `true` on what follows a failure callback for the same message. Atlast's own. */
   afterFailure: "atlast-after-failure",
-  /**
-   * The participant of a half message; omitted for a half message of the keeper itself. Atlast's
-   * own.
-   */
+  /** The participant of a half message; omitted for one of the keeper itself. Atlast's own. */
   participant: "atlast-participant",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",
   /** When the first attempt to send the message that may have arrived began. Atlast's own. */
   firstAttempt: "atlast-first-attempt",
-  /**
-   * `true` if an operator forced the message: receivers accept it although they may have pruned its
-   * id. Atlast's own.
-   */
+  /** `true` if an operator wants the message accepted although its id may be pruned. Atlast's own. */
   forced: "atlast-forced",
 } as const;
 
