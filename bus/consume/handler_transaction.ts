@@ -10,7 +10,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { SettleStep } from "../../core/ports/store.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import type { TimeLimit } from "../async/deadline.ts";
-import { answerConflict, checkQuery } from "../publish/callback_records.ts";
+import { answerConflict, checkRequestedCallbacks } from "../publish/callback_records.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
@@ -74,7 +74,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   }
 
   check({ record: { message } }: StoredRun<Tx>): void {
-    checkQuery(this.#settings, message);
+    checkRequestedCallbacks(this.#settings, message);
   }
 
   complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {

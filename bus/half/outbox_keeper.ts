@@ -132,7 +132,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   /** Schedules a parked half message for new checks, by any instance that can check it. */
   async checkAgain(id: string): Promise<HalfStatus> {
     return await updateRecord<Tx, HalfStatus>(this.#settings, {
-      what: `ask again about half message "${id}"`,
+      what: `check half message "${id}" again`,
       box: "outbox",
       key: { id, group: "" },
       choose: (record) => {
@@ -144,7 +144,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
             atMs: this.#settings.clock.now(),
             checks: 0,
             unreachable: 0,
-            reason: "Parked, and asked about again by hand",
+            reason: "Parked, and checked again by hand",
           },
           guard: "anyone",
           done: (changed) => {
@@ -259,7 +259,7 @@ function isDecided(state: State, kind: "confirm" | "cancel"): boolean {
 function notParked(id: string, record: StoredRecord | null): AtlastError {
   return new AtlastError(
     record === null ? "not_found" : "wrong_state",
-    `Cannot ask again about half message "${id}": got ${
+    `Cannot check half message "${id}" again: got ${
       record === null ? "none with this id" : `one that is ${record.state}`
     }, want one in_doubt`,
   );

@@ -126,8 +126,8 @@ async function settled<BusinessTx>(
   id: string,
   outcome: "committed" | "aborted",
 ): Promise<HalfOutcome> {
-  const notified = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
-  const error = await notified.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
+  const settling = outcome === "committed" ? keeper.confirm(id) : keeper.cancel(id);
+  const error = await settling.then(() => undefined, (thrown: unknown) => thrown ?? "unknown");
   const contradicted = isForGood(error);
   const end = {
     id,

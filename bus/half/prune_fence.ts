@@ -14,7 +14,7 @@ const BATCH = 100;
  * How many queries run at once: Cloudflare Workers open at most 6 connections to a keeper over
  * HTTP.
  */
-const MAX_CONCURRENT_CHECKS = 6;
+const MAX_CONCURRENT_QUERIES = 6;
 
 /**
  * The least time a row is kept, in milliseconds. A row `aborted` must outlive a late operation, and
@@ -37,10 +37,10 @@ export async function pruneFence(
   while (!stop()) {
     const rows: FenceRow[] = await fence.writtenBefore(beforeMs, after, BATCH);
     const needless: string[] = [];
-    for (let i = 0; i < rows.length; i += MAX_CONCURRENT_CHECKS) {
-      const checked = rows.slice(i, i + MAX_CONCURRENT_CHECKS).map(({ id }) => id);
-      const statuses = await Promise.all(checked.map((id) => keeper.query(id)));
-      needless.push(...checked.filter((_, n) => !isUndecided(statuses[n] ?? null)));
+    for (let i = 0; i < rows.length; i += MAX_CONCURRENT_QUERIES) {
+      const queried = rows.slice(i, i + MAX_CONCURRENT_QUERIES).map(({ id }) => id);
+      const statuses = await Promise.all(queried.map((id) => keeper.query(id)));
+      needless.push(...queried.filter((_, n) => !isUndecided(statuses[n] ?? null)));
     }
     await fence.prune(needless);
     deleted += needless.length;

@@ -67,12 +67,12 @@ function mustNotContradict({ record, decision }: Attempt, answer: CheckAnswer): 
 
 function mustBeForced({ record, decision, hand }: Attempt, nowMs: number): void {
   const sinceMs = record.details?.unreachableSinceMs;
-  const isPastDeadline = sinceMs !== undefined && nowMs - sinceMs >= FORCE_AFTER_MS;
-  if (hand.force === true && isPastDeadline) return;
+  const isForceable = sinceMs !== undefined && nowMs - sinceMs >= FORCE_AFTER_MS;
+  if (hand.force === true && isForceable) return;
   const silent = sinceMs === undefined
     ? "does not answer"
     : `does not answer since ${new Date(sinceMs).toISOString()}`;
-  const want = isPastDeadline
+  const want = isForceable
     ? "force: true"
     : `it in reach, or force: true after ${
       FORCE_AFTER_MS / 60_000

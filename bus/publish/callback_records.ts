@@ -49,7 +49,7 @@ export async function failureAnswer<Tx>(
 ): Promise<Message | null> {
   if (!wantsFailureCallback(message)) return null;
   try {
-    checkQuery(settings, message);
+    checkRequestedCallbacks(settings, message);
   } catch (error) {
     settings.observe({ kind: "error", during: "failure callback", error });
     return null;
@@ -119,7 +119,7 @@ export function reportConflicts<Tx>(
  *
  * @throws {AtlastError} `invalid_name` or `forbidden`.
  */
-export function checkQuery<Tx>(
+export function checkRequestedCallbacks<Tx>(
   { callbackNames }: Pick<Settings<Tx>, "callbackNames">,
   { headers }: Message,
 ): void {

@@ -63,13 +63,13 @@ export async function addToInbox<Tx>(
   await add(inTime);
   const returning = await Promise.all(late.map((arrival) => returningOf(arrival, options, nowMs)));
   const found = await settings.store.addUnlessKnown(returning, nowMs);
-  const remaining: Arrival[] = [];
+  const wanted: Arrival[] = [];
   for (const [i, arrival] of late.entries()) {
     const answer = await answerToLate(arrival, found[i] as ReturnResult, options);
-    if (answer === "again") remaining.push(arrival);
+    if (answer === "again") wanted.push(arrival);
     else answers.set(arrival, answer);
   }
-  await add(remaining);
+  await add(wanted);
   return arrivals.map((arrival) => answers.get(arrival) ?? null);
 }
 

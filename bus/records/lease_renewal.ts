@@ -172,10 +172,10 @@ export class LeaseRenewal {
 
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
-      const lease = [...this.#leases].filter((each) => each.box === box);
+      const leases = [...this.#leases].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
-      const all = [...lease.flatMap(({ records }) => records), ...waiting]
+      const all = [...leases.flatMap(({ records }) => records), ...waiting]
         .filter((record) => !this.#ending.has(record));
       if (all.length === 0) continue;
       const { nowMs, monotonicMs } = this.now();
@@ -190,7 +190,7 @@ export class LeaseRenewal {
         if (renewed[i] === false) lost.add(record);
       });
       if (lost.size === 0) continue;
-      for (const each of lease) if (each.records.some((record) => lost.has(record))) each.lost();
+      for (const each of leases) if (each.records.some((record) => lost.has(record))) each.lost();
     }
   }
 }

@@ -10,7 +10,7 @@ const MAX_DEPTH = 500;
 const MAX_EXPONENT_LENGTH = 15;
 
 const NUMBER = /(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?/y;
-const BARE_KEY = /true|false|null/y;
+const LITERAL = /true|false|null/y;
 const SPACE = /[ \t\n\r]*/y;
 
 /**
@@ -53,7 +53,7 @@ class Reader {
       case "t":
       case "f":
       case "n":
-        return this.#match(BARE_KEY)[0];
+        return this.#match(LITERAL)[0];
       default:
         return this.#number();
     }

@@ -116,40 +116,39 @@ export interface ListQuery {
 export type StateCounts = Readonly<Record<State, number>>;
 
 /**
- * What saves a store work or its users time, together so that the store itself stays narrow. A store may leave out each
- * of them, and stays correct without.
+ * Optional methods that save work or find mistakes early. A store may leave out each of them, and stays correct; each
+ * says what that costs.
  *
  * @typeParam Tx What the store calls a transaction.
  */
 export interface StoreHints<Tx = unknown> {
   /**
-   * Is asked at once when a publish in `tx` begins, before anything else is done: gives what is passed on as `tx`
-   * for it. So a store can tell later whether the transaction is still the one it was then. Stores for which
-   * that gains nothing need not have it.
+   * The bus calls it first when a publish in `tx` begins, and uses the result as `tx` from then on. So the store can
+   * tell later whether the transaction is still the same one. Without it, a publish that begins in one transaction
+   * and runs in the next one of the same client is not noticed.
    *
-   * @throws {AtlastError} `no_transaction` for what is seen to be none.
+   * @throws {AtlastError} `no_transaction` if `tx` is visibly none.
    */
   joining?(tx: Tx | SqlClient): Tx | SqlClient;
 
   /**
-   * Adds a record and tells others of it, as `Store.add` and then `Store.notify` do, for
-   * stores that can do both at once. Null when they had better be done one after the other, and nothing
-   * was done.
+   * Adds a record and notifies others, as `Store.add` and then `Store.notify` do, in one statement. Null if two are
+   * better, and nothing was done. Without it, each such publish costs one more request.
    */
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
-   * Makes records due that nobody holds and that rest while they wait for a route or a subscriber, where `isTaken`
-   * says that there is one now; says how many. It changes nothing else of them. A store may leave some out, and one
-   * that does not have it leaves out all: they are tried when they are due, which is soon.
+   * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
+   * one now. Returns how many. It changes nothing else of them, and may leave some out. Without it, they wait for
+   * their next try, half a minute at most.
    */
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
 
   /**
-   * What an error of a call says: `contention` when the call did nothing because it got in the way of others,
-   * and may succeed when it is made again; `refused` when it did nothing because the store does not take what
-   * it was given, or had to wait too long for it; null when neither is certain. A store that does not have it
-   * says null.
+   * What an error of a call means: `contention` if the call did nothing because it conflicted with others, and may
+   * succeed when it is made again; `refused` if it did nothing because the store does not accept what it was given, or
+   * waited too long for it; null if neither is certain. Without it, an error of a shared statement is the error of
+   * all records in it.
    */
   failureOf?(error: unknown): "contention" | "refused" | null;
 }

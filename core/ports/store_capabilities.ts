@@ -7,15 +7,15 @@
 /** What a store can do. */
 export interface StoreCapabilities {
   /**
-   * Whether a handler's writes, its inbox mark and its reply can commit together. Default is false:
-   * then the effect of a handler that dies between its work and its mark may happen twice.
+   * Whether a handler's writes, its inbox mark and its reply can commit together: the store has `Store.findMany`, and
+   * `Store.transaction` runs one. If false, the effect of a handler that dies between its work and its mark may happen
+   * twice.
    */
   readonly transactions: boolean;
-  /** Whether records outlive the process. Default is true. */
+  /** Whether records outlive the process. */
   readonly durable: boolean;
   /**
    * Whether other processes can add to the store, so that a bus must look for work it did not make.
-   * Default is true.
    */
   readonly shared: boolean;
   /**

@@ -61,13 +61,13 @@ export async function verified(
   around: AuthenticationRequest,
 ): Promise<VerifiedRequest> {
   const { method, url, headers } = request;
-  const verdict = { method, url, headers, route };
+  const toVerify = { method, url, headers, route };
   if (verify.beforeBody !== undefined) {
-    const refusal = checkRefusal(await verify.beforeBody(verdict));
+    const refusal = checkRefusal(await verify.beforeBody(toVerify));
     if (refusal !== null) throw refusedBy(refusal);
   }
   const body = await readBody(request, maxBytes);
-  const result = checkVerifyResult(await verify(verdict, body));
+  const result = checkVerifyResult(await verify(toVerify, body));
   if (result.ok === false) throw refusedBy(result);
   for (const error of result.errors ?? []) around.report(error);
   const { principal, push, dialect } = result;

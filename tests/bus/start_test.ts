@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { subscribe } from "../../mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";
+import { FakeTransport } from "../support/fake_transport.ts";
 import { Gate } from "../support/gate.ts";
 import { wrapped } from "../support/wrapped_store.ts";
 
@@ -41,6 +42,22 @@ describe("bus: starting", () => {
     await bus.start();
     assert.deepEqual(await bus.health(), { ready: true, store: "up", running: true });
     await bus.stop();
+  });
+
+  it("neither listens nor notifies where the store does not declare that, though it has the methods", async () => {
+    const log: string[] = [];
+    const store = Object.assign(memoryStore(), {
+      notify: () => Promise.resolve(void log.push("notify")),
+      listen: () => {
+        log.push("listen");
+        return Promise.resolve(() => Promise.resolve());
+      },
+    });
+    const { bus } = fixture([], { store, transport: new FakeTransport() });
+    await bus.publish(Placed, { n: 1 });
+    await bus.start();
+    await bus.stop();
+    assert.deepEqual(log, []);
   });
 
   it("a stop that comes meanwhile ends what it opened", async () => {

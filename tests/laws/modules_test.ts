@@ -66,33 +66,44 @@ describe("the law of unused exports", () => {
   });
 });
 
+/** What is tested as a whole, or helps to test. */
+const OTHER_TESTS = [
+  "config",
+  "conformance",
+  "laws",
+  "runtimes",
+  "simulation",
+  "support",
+];
+
 describe("the law of the layout", () => {
   it(`leaves no more than ${MAX_IN_BUS} files in bus itself`, () => {
     const files = shipped.filter(({ path }) => /^bus\/[^/]+$/.test(path));
     assert.ok(files.length <= MAX_IN_BUS, files.map(({ path }) => path).join(", "));
   });
 
-  /** What is tested as a whole, or helps to test. */
-  const OTHER_TESTS = [
-    "config",
-    "conformance",
-    "laws",
-    "runtimes",
-    "simulation",
-    "support",
-  ];
+  it("finds a test whose folder is none of the source", () => {
+    const paths = ["bus/publish/x.ts", "tests/bus/publish/x_test.ts", "tests/laws/y_test.ts"];
+    assert.deepEqual(strayTests([...paths, "tests/bus/z/x_test.ts", "tests/unit/x_test.ts"]), [
+      "tests/bus/z/x_test.ts",
+      "tests/unit/x_test.ts",
+    ]);
+  });
 
   it("has each test in the folder that its source is in", () => {
-    const folders = new Set(committedFiles().flatMap(parentsOf));
-    const stray = committedFiles()
-      .filter((path) => /^tests\/.*_test\.ts$/.test(path))
-      .map((path) => path.split("/").slice(1, -1).join("/"))
-      .filter((folder) =>
-        !OTHER_TESTS.includes(folder.split("/")[0] ?? "") && !folders.has(folder)
-      );
-    assert.deepEqual(stray, []);
+    assert.deepEqual(strayTests(committedFiles()), []);
   });
 });
+
+/** The tests whose folder is none of the source. */
+function strayTests(paths: readonly string[]): string[] {
+  const folders = new Set(paths.flatMap(parentsOf));
+  return paths.filter((path) => {
+    if (!/^tests\/.*_test\.ts$/.test(path)) return false;
+    const folder = path.split("/").slice(1, -1).join("/");
+    return !OTHER_TESTS.includes(folder.split("/")[0] ?? "") && !folders.has(folder);
+  });
+}
 
 /** The folders that a file is in, the innermost first. */
 function parentsOf(path: string): string[] {

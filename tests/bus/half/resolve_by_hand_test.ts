@@ -180,13 +180,13 @@ describe("a half message of another service, decided by hand", () => {
     assert.equal(pair.asked, 2);
   });
 
-  it("is asked about again with all its checks, and only when it is parked", async () => {
+  it("is checked again with all its checks, and only when it is parked", async () => {
     await assert.rejects(pair.bus.checkAgain("m-1"), { code: "wrong_state" });
     await assert.rejects(pair.bus.checkAgain("m-9"), { code: "not_found" });
     await pair.park();
     await pair.commit(pair.theirs);
     const { state, reason } = await pair.bus.checkAgain("m-1");
-    assert.deepEqual([state, reason], ["prepared", "Parked, and asked about again by hand"]);
+    assert.deepEqual([state, reason], ["prepared", "Parked, and checked again by hand"]);
     assert.equal((await pair.record()).checks, 0);
     await pair.bus.tick();
     assert.deepEqual(pair.transport.ids, ["m-1"]);
