@@ -66,7 +66,7 @@ export function routingOf<Tx>(
 }
 
 function checkOptions(options: SharedStoreOptions): void {
-  const groups: unknown = isObject(options) ? options.groups ?? {} : null;
+  const { groups = {} }: { groups?: unknown } = isObject(options) ? options : { groups: null };
   if (!isObject(groups)) {
     throw new AtlastError(
       "invalid_option",

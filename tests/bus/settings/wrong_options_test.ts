@@ -40,6 +40,7 @@ describe("the option sharedStore", () => {
     "null": [null, "invalid_option", /with this sharedStore: want true, or \{ groups \}/],
     "a list": [["mail"], "invalid_option", /with this sharedStore: want true/],
     "groups that are a list": [{ groups: ["mail"] }, "invalid_option", /this sharedStore/],
+    "groups of null": [{ groups: null }, "invalid_option", /this sharedStore/],
     "a group for a list": [
       { groups: { "order.placed": "mail" } },
       "invalid_option",
