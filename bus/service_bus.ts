@@ -135,6 +135,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#deliveries = new DeliveryReceiver({
       settings,
       consumer: this.#consumer,
+      subscriptions: this.#subscriptions,
       signal,
       running: () => this.#phase === "running",
       capacityFor: (group) => this.#consumer.capacityFor(group),
