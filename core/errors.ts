@@ -273,13 +273,13 @@ export class ContractError extends AtlastError {
 
   /** Creates an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const places = problems.slice(0, MAX_PATHS).map((
+    const wishes = problems.slice(0, MAX_PATHS).map((
       { path, expected = "what its schema takes" },
     ) => `want ${expected} at ${path === "" ? "the top" : path}`);
     const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
     super(
       "invalid_body",
-      `Cannot accept the ${what}: ${places.join("; ")}${more}`,
+      `Cannot accept the ${what}: ${wishes.join("; ")}${more}`,
     );
     this.#problems = problems;
   }
