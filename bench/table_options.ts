@@ -167,7 +167,8 @@ where schemaname = 'atlast' and relname in ('outbox', 'inbox')`;
 async function sizesOf(sql: postgres.Sql): Promise<readonly TableSize[]> {
   // The statistics of other sessions arrive late.
   await sleep(2_000);
-  const rows = await sql`select relname as table, n_live_tup::float8 as live, n_dead_tup::float8 as dead,
+  const rows =
+    await sql`select relname as table, n_live_tup::float8 as live, n_dead_tup::float8 as dead,
   pg_table_size(relid)::float8 as table_bytes, pg_indexes_size(relid)::float8 as index_bytes
 from pg_stat_user_tables where schemaname = 'atlast' and relname in ('outbox', 'inbox') order by relname`;
   return rows.map((row) => ({
@@ -191,7 +192,9 @@ from pg_stat_statements where toplevel and ${condition}`,
   return {
     claimMs: await meanOf("query ilike 'update%skip locked%'"),
     settleMs: await meanOf("query ilike '%update%set%state%' and query not ilike '%skip locked%'"),
-    insertMs: await meanOf("query ilike '%insert into%outbox%' or query ilike '%insert into%inbox%'"),
+    insertMs: await meanOf(
+      "query ilike '%insert into%outbox%' or query ilike '%insert into%inbox%'",
+    ),
     pruneMs: await meanOf("query ilike '%delete from%'"),
   };
 }
@@ -200,7 +203,9 @@ function numberOf(flag: string, otherwise: number): number {
   const at = process.argv.indexOf(flag);
   const value = at < 0 ? otherwise : Number(process.argv[at + 1]);
   if (!(value > 0)) {
-    throw new Error(`Cannot measure: ${flag} must be a positive number, got ${process.argv[at + 1]}`);
+    throw new Error(
+      `Cannot measure: ${flag} must be a positive number, got ${process.argv[at + 1]}`,
+    );
   }
   return value;
 }
