@@ -15,9 +15,15 @@
  * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
  * ]);
- * await bus.start();
  * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.tick(); // does all work that is due; a server calls bus.start() instead
  * await bus.stop();
+ * ```
+ *
+ * It prints:
+ *
+ * ```text
+ * placed 1
  * ```
  *
  * @module

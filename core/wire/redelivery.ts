@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { failureText } from "../lifecycle/failure_code.ts";
 import type { Failure } from "../lifecycle/lifecycle.ts";
 import type { DeliveryResult } from "../ports/transport.ts";
 import { MAX_POSTPONED, nextAttempt } from "../lifecycle/next_attempt.ts";
@@ -37,8 +38,12 @@ export function resultOfFailure(
   attempt: number | null,
   random: number,
 ): DeliveryResult & { kind: "refused" | "rejected" } {
-  const { retryable, retryAfterMs, delayedBy } = failure;
-  if (!retryable) return { kind: "rejected", reason: "The handler failed for good" };
+  const { retryable, retryAfterMs, delayedBy, code } = failure;
+  if (!retryable) {
+    return code === "invalid_body"
+      ? { kind: "rejected", reason: failureText(code), code }
+      : { kind: "rejected", reason: "The handler failed for good" };
+  }
   const reason = "The handler failed";
   if (attempt === null) {
     return {
