@@ -50,6 +50,7 @@ export {
   type Subscriber,
 } from "./bus/api/subscriber.ts";
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
+export type { Logger } from "./bus/api/logger.ts";
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";
