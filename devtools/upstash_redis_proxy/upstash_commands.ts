@@ -74,6 +74,6 @@ export function newOptionOf({ name, args }: RestCommand): string | null {
   const options = OPTIONS.get(name);
   if (options === undefined) return null;
   // The first argument is a key or a cursor, except for BITOP, whose first one is the operation.
-  const words: readonly Argument[] = name === "BITOP" ? args.slice(0, 1) : args.slice(1);
-  return words.map(argumentText).find((word) => options.has(word)) ?? null;
+  const candidates: readonly Argument[] = name === "BITOP" ? args.slice(0, 1) : args.slice(1);
+  return candidates.map(argumentText).find((text) => options.has(text)) ?? null;
 }
