@@ -20,6 +20,10 @@ const aPattern: OptionCheck = (_option, value) => checkPattern(value as string);
 const aService: OptionCheck = (_option, value) =>
   void checkText("the name of a service", value, IDENTIFIER);
 
+const aLogger: OptionCheck = (option, value, attempt) => {
+  if (value !== false) withMethods("error", "warn")(option, value, attempt);
+};
+
 /** The checks of the options that both have. */
 export const COMMON_OPTIONS = {
   service: aService,
@@ -30,6 +34,7 @@ export const COMMON_OPTIONS = {
   handlerTimeoutMs: aNumber(),
   onConsume: aList(aFunction),
   observe: aFunction,
+  logger: aLogger,
   clock: withMethods("now", "after"),
   random: aFunction,
 };

@@ -76,12 +76,13 @@ describe("a call with a value of another type", () => {
     "the question of checkBack": (question) => bus.checkBack(question),
     "the work of a transaction": (work) => bus.transaction(work),
     "the work of an operation": (work) => bus.transact(Placed, { n: 1 }, work),
-    "the contract of publish": (contract) => bus.publish(contract, { n: 1 }),
-    "the contract of publishMany": (contract) => bus.publishMany(contract, [{ n: 1 }]),
+    "the contract of publish": (contract) => bus.publish(contract as typeof Placed, { n: 1 }),
+    "the contract of publishMany": (contract) =>
+      bus.publishMany(contract as typeof Placed, [{ n: 1 }]),
     "the bodies of publishMany": (bodies) => bus.publishMany(Placed, bodies),
     "the ids of publishMany": (ids) => bus.publishMany(Placed, [{ n: 1 }], { ids }),
     "the message of publishRaw": (message) => bus.publishRaw(message),
-    "the contract of prepare": (contract) => bus.prepare(contract, { n: 1 }),
+    "the contract of prepare": (contract) => bus.prepare(contract as typeof Placed, { n: 1 }),
     "the contract of subscribe": (contract) =>
       Promise.resolve().then(() => bus.subscribe(contract, { group: "h" }, () => {})),
     "the options of subscribe": (options) =>
