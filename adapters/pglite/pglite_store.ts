@@ -13,6 +13,7 @@ import { SQL_OPTIONS } from "../sql/check_options.ts";
 import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
 import { STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { vacuumAfterPruning } from "./vacuum.ts";
 import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
@@ -74,6 +75,7 @@ export function pgliteStore<Db extends Pglite>(
     database,
     schema,
     wakeups: localWakeups(db, schema),
+    pruned: vacuumAfterPruning(database.run, schema),
     prepare: () =>
       migrate
         ? database.transaction((tx) => migrateOn(runOnClient(tx as SqlClient), schema))

@@ -13,6 +13,7 @@ import type { Database } from "../sql/database.ts";
 import { SQL_OPTIONS } from "../sql/check_options.ts";
 import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
+import { vacuumWarnings } from "../sql/vacuum_warnings.ts";
 import { STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
 
 /** One notification in this time is soon enough and cheap enough. */
@@ -89,6 +90,7 @@ export function postgresStore<Client extends PostgresJs>(
     schema,
     wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
+    warnings: (run) => vacuumWarnings(run, schema),
   });
 }
 
