@@ -95,13 +95,17 @@ export function chartLines(results: readonly Result[]): ChartLine[] {
 function lineOf(name: string, results: readonly Result[]): ChartLine | null {
   const all = results.filter(({ scenario }) => scenario === name);
   const own = all.find(({ subject }) => subject === "atlast");
-  if (own === undefined || !(own.median > 0) || all.length < 2) return null;
-  const others = all.filter((result) => result !== own && result.median > 0)
-    .map(({ subject, median, unit }) => ({
-      subject,
-      ratio: isLessBetter(unit) ? own.median / median : median / own.median,
-    }));
+  if (own === undefined || all.length < 2) return null;
+  const others = all.filter((result) => result !== own).map(({ subject, median, unit }) => ({
+    subject,
+    ratio: isLessBetter(unit) ? divide(own.median, median) : divide(median, own.median),
+  }));
   return { name, own, others };
+}
+
+/** Two zeros are equal, and a zero is infinitely far from anything else. */
+function divide(a: number, b: number): number {
+  return a === b ? 1 : a / b;
 }
 
 /** How far the fastest other subject is ahead. A peer counts more than the loop that was written by hand. */
@@ -169,9 +173,9 @@ function renderLine({ name, own, others }: ChartLine, y: number): string {
   const title = TITLES[name] ?? name;
   const marks = others.toSorted((a, b) => b.ratio - a.ratio)
     .map(({ subject, ratio }) =>
-      `<g><title>${displayName(subject)}: ${formatNumber(ratio)} times as fast</title>${
-        renderMark(subject, xOf(ratio), middle)
-      }</g>`
+      `<g><title>${displayName(subject)}: ${
+        Number.isFinite(ratio) ? formatNumber(ratio) : "infinitely many"
+      } times as fast</title>${renderMark(subject, xOf(ratio), middle)}</g>`
     );
   return `<text x="${MARGIN}" y="${middle + 4}">${title}<title>${
     scenario?.title ?? name
