@@ -4,6 +4,7 @@
  * @module
  */
 import type { BusOptions } from "../api/bus_options.ts";
+import { checkNumber } from "../../core/check_option.ts";
 import { checkCheckPolicy, DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
 import { checkExpiryPolicy, DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
 import { MAX_BODY_BYTES } from "../../core/message/message.ts";
@@ -73,6 +74,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: positive("pullMs", options.pullMs, 5_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
     unroutableForMs: positive("unroutableForMs", options.unroutableForMs, 60 * 60_000),
+    invalidBodyForMs: checkNumber(
+      "invalidBodyForMs",
+      options.invalidBodyForMs ?? 0,
+      { least: 0 },
+      "make a bus with",
+    ),
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],

@@ -67,6 +67,7 @@ export const TRANSITIONS: Transitions = {
       release: ["scheduled"],
       stopping: ["scheduled", "failed"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
@@ -81,6 +82,7 @@ export const TRANSITIONS: Transitions = {
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
     },
@@ -235,6 +237,12 @@ export function transition(
       return stopping(message, event, policy, nowMs, random);
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
+    case "send_now":
+      return {
+        ...unsettled(message),
+        dueAtMs: Math.min(message.dueAtMs, nowMs),
+        reason: event.reason,
+      };
     case "retry":
       // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
