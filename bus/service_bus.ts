@@ -12,6 +12,7 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
+import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -51,9 +52,6 @@ import type { DeadLetter, DeadLetterStanding } from "./api/dead_letter.ts";
 import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
-
-const DEFAULT_BUDGET_MS = 10_000;
-const DEFAULT_DRAIN_MS = 30_000;
 
 /** The implementation of {@linkcode Bus}. */
 export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, BusinessTx>
@@ -223,6 +221,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     mustNotBeStopped(this.#phase, "begin a transaction");
+    checkWork(work, "begin a transaction with");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
       const result = await this.publisher.transaction((own) =>
@@ -233,10 +232,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     });
   }
 
-  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+  async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    const untilMs = clock.now() + budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
@@ -250,8 +249,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     });
   }
 
-  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+  async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
+    const budgetMs = budgetOf("tick", options);
     const parts = {
       settings: this.#settings,
       sources: this.#sources,
@@ -262,7 +262,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       draining: () => this.#isStopping(),
     };
     return await this.#rounds.during(async () => {
-      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      const report = await tick(parts, budgetMs);
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -294,9 +294,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
   }
 
-  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
-    return this.#stopping;
+  async stop(options?: { readonly drainMs?: number }): Promise<void> {
+    const drainMs = drainOf(options);
+    await (this.#stopping ??= this.#stop(drainMs));
   }
 
   async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
@@ -309,8 +309,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     });
   }
 
-  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, maxAgeMs);
+  async health(options?: HealthOptions): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {

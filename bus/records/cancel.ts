@@ -6,6 +6,7 @@
 import type { Cancellation } from "../api/cancellation.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
+import { checkId } from "../../core/message/id.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Settings } from "../settings/settings.ts";
 import { isHalf } from "../publish/receipt.ts";
@@ -32,6 +33,7 @@ export async function cancel<Tx>(
   id: string,
   tx?: Tx | SqlClient,
 ): Promise<Cancellation> {
+  checkId(id);
   if (tx !== undefined && !settings.store.capabilities.transactions) {
     throw new AtlastError(
       "unsupported",

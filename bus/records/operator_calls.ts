@@ -8,6 +8,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { WhichMessage } from "../api/bus.ts";
 import type { Cancellation } from "../api/cancellation.ts";
 import { HalfCalls } from "../half/half_calls.ts";
+import { retryOf, sendNowOf, transactionOf } from "../settings/call_options.ts";
 import type { Settings } from "../settings/settings.ts";
 import { cancel, type ClaimedToSend } from "./cancel.ts";
 import { retry } from "./retry_by_hand.ts";
@@ -22,7 +23,8 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
   /** Called after records were made due. */
   protected abstract madeDue(box: Box, group?: string): void;
 
-  async cancel(id: string, { tx }: { readonly tx?: Tx | SqlClient } = {}): Promise<Cancellation> {
+  async cancel(id: string, options?: { readonly tx?: Tx | SqlClient }): Promise<Cancellation> {
+    const tx = transactionOf(options);
     return await this.publisher.runIn(tx, async () => {
       const joined = tx === undefined ? tx : this.publisher.joining(tx);
       return await this.calls.during(() => cancel(this.settings, this.claimedToSend, id, joined));
@@ -30,16 +32,18 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
   }
 
   async sendNow(message: WhichMessage | string): Promise<void> {
+    const which = sendNowOf(message);
     await this.calls.during(async () => {
-      const { box, group } = await sendNow(this.settings, message);
-      this.madeDue(box, group);
+      await sendNow(this.settings, which);
+      this.madeDue(which.box, which.group);
     });
   }
 
   async retry(
-    { box, id, group = "" }: WhichMessage,
-    { force = false }: { readonly force?: boolean } = {},
+    message: WhichMessage,
+    options?: { readonly force?: boolean },
   ): Promise<void> {
+    const { box, id, group, force } = retryOf(message, options);
     await this.calls.during(async () => {
       await retry(this.settings, box, { id, group }, force);
       this.madeDue(box, group);

@@ -4,7 +4,6 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
 import type { WhichMessage } from "../api/bus.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -12,17 +11,14 @@ import { whatIsMissing } from "./retry_by_hand.ts";
 import { updateRecord } from "./update_record.ts";
 
 /**
- * Makes a scheduled message due, and returns where it is; see `Bus.sendNow`.
+ * Makes a scheduled message due; see `Bus.sendNow`.
  *
  * @throws {AtlastError} `not_found`; `wrong_state` if it is not scheduled.
  */
 export async function sendNow<Tx>(
   settings: Settings<Tx>,
-  message: WhichMessage | string,
-): Promise<{ readonly box: Box; readonly group: string }> {
-  const { box, id, group = "" } = typeof message === "string"
-    ? { box: "outbox" as const, id: message }
-    : message;
+  { box, id, group }: Required<WhichMessage>,
+): Promise<void> {
   const key: RecordKey = { id, group };
   await updateRecord<Tx, void>(settings, {
     what: `send message "${key.id}" now`,
@@ -54,5 +50,4 @@ export async function sendNow<Tx>(
       };
     },
   });
-  return { box, group };
 }
