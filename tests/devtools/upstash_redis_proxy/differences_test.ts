@@ -136,6 +136,12 @@ describe("a Redis server behind the proxy is not Upstash", {
     assert.deepEqual([cursor === "0", keys], [false, []]);
   });
 
+  it("there is no stream of commands at /monitor", async () => {
+    const [status, { error }] = await post("/monitor", "") as [number, { error: string }];
+    assert.equal(status, 400);
+    assert.match(error, /"MONITOR" is not allowed in REST/);
+  });
+
   it("COPY of a key to itself is an error, and not 0", async () => {
     await redis.set("k", "v");
     await assert.rejects(run("COPY", "k", "k"), /ERR source and destination objects are the same/);
