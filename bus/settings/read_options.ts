@@ -63,6 +63,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: options.pullMs ?? 5_000,
     pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
+    invalidBodyForMs: options.invalidBodyForMs ?? 0,
     maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
