@@ -19,7 +19,7 @@ import { redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
 import { retentionOf } from "./retention.ts";
 import { routingOf, sharedStoreOf } from "./shared_store.ts";
-import { count, positive, type Settings } from "./settings.ts";
+import { clockTolerance, count, positive, type Settings } from "./settings.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /**
@@ -73,6 +73,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: positive("pullMs", options.pullMs, 5_000),
     pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
     unroutableForMs: positive("unroutableForMs", options.unroutableForMs, 60 * 60_000),
+    clockToleranceMs: clockTolerance(options.clockToleranceMs),
     maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],

@@ -13,7 +13,8 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { CheckBack, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
-import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
+import { END_OF_TIME_MS, type RetryPolicy } from "../../core/lifecycle/retry.ts";
+import { CLOCK_TOLERANCE_MS } from "../../core/message/deadline.ts";
 import type { FailureDetail } from "../api/failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
@@ -53,6 +54,7 @@ export interface Settings<Tx> {
   readonly pullMs: number;
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
+  readonly clockToleranceMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
@@ -91,4 +93,10 @@ export function positive(option: string, value: number | undefined, otherwise: n
     {},
     "make a bus with",
   );
+}
+
+/** Checks the option `clockToleranceMs`. */
+export function clockTolerance(value: number | undefined): number {
+  const allowed = { unit: "milliseconds", least: 0, most: END_OF_TIME_MS };
+  return checkNumber("clockToleranceMs", value ?? CLOCK_TOLERANCE_MS, allowed);
 }
