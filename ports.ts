@@ -74,5 +74,6 @@ export type {
   SendResult,
   Transport,
 } from "./core/ports/transport.ts";
+export type { HealthWarning } from "./core/ports/health_warning.ts";
 export type { Store } from "./core/ports/store.ts";
 export type { StoredRecord } from "./core/ports/record.ts";

@@ -14,6 +14,7 @@ import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
 import { cancel } from "./records/cancel.ts";
 import type { Cancellation } from "./api/cancellation.ts";
+import { budgetOf, checkWork, drainOf, retryOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -54,9 +55,6 @@ import type { DeadLetter, DeadLetterStanding } from "./api/dead_letter.ts";
 import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
-
-const DEFAULT_BUDGET_MS = 10_000;
-const DEFAULT_DRAIN_MS = 30_000;
 
 /** The implementation of {@linkcode Bus}. */
 export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
@@ -218,6 +216,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     mustNotBeStopped(this.#phase, "begin a transaction");
+    checkWork(work, "begin a transaction with");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
       const result = await this.publisher.transaction((own) =>
@@ -228,10 +227,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+  async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    const untilMs = clock.now() + budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
@@ -245,8 +244,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+  async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
+    const budgetMs = budgetOf("tick", options);
     const parts = {
       settings: this.#settings,
       sources: this.#sources,
@@ -257,7 +257,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       draining: () => this.#isStopping(),
     };
     return await this.#rounds.during(async () => {
-      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      const report = await tick(parts, budgetMs);
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -289,9 +289,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
   }
 
-  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
-    return this.#stopping;
+  async stop(options?: { readonly drainMs?: number }): Promise<void> {
+    const drainMs = drainOf(options);
+    await (this.#stopping ??= this.#stop(drainMs));
   }
 
   async cancel(id: string): Promise<Cancellation> {
@@ -299,9 +299,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   }
 
   async retry(
-    { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
-    { force = false }: { readonly force?: boolean } = {},
+    message: { readonly box: Box; readonly id: string; readonly group?: string },
+    options?: { readonly force?: boolean },
   ): Promise<void> {
+    const { box, id, group, force } = retryOf(message, options);
     await this.#calls.during(async () => {
       await retry(this.#settings, box, { id, group }, force);
       this.#madeDue(box, group);
@@ -318,8 +319,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, maxAgeMs);
+  async health(options?: HealthOptions): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {

@@ -5,6 +5,7 @@
  */
 import type { Cancellation } from "../api/cancellation.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { checkId } from "../../core/message/id.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Settings } from "../settings/settings.ts";
 import { isHalf } from "../publish/receipt.ts";
@@ -29,6 +30,7 @@ export async function cancel<Tx>(
   claimed: ClaimedToSend,
   id: string,
 ): Promise<Cancellation> {
+  checkId(id);
   return await updateRecord<Tx, Cancellation>(settings, {
     what: `cancel message "${id}"`,
     box: "outbox",

@@ -5,7 +5,6 @@
  */
 import type { CheckPolicy } from "../../core/lifecycle/check_back.ts";
 import type { Alarm } from "../../core/ports/alarm.ts";
-import { checkNumber } from "../../core/check_option.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Box, LifecyclePolicy } from "../../core/lifecycle/lifecycle.ts";
 import type { Store } from "../../core/ports/store.ts";
@@ -13,8 +12,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { CheckBack, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
-import { END_OF_TIME_MS, type RetryPolicy } from "../../core/lifecycle/retry.ts";
-import { CLOCK_TOLERANCE_MS } from "../../core/message/deadline.ts";
+import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "../api/failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
@@ -77,26 +75,4 @@ export function policyOf<Tx>(
   own?: RetryPolicy,
 ): LifecyclePolicy {
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
-}
-
-/** Checks an option that is a whole number above zero. */
-export function count(option: string, value: number | undefined, otherwise: number): number {
-  const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
-  return checkNumber(option, value === undefined ? otherwise : value, allowed, "make a bus with");
-}
-
-/** Checks an option that is a number above zero. */
-export function positive(option: string, value: number | undefined, otherwise: number): number {
-  return checkNumber(
-    option,
-    value === undefined ? otherwise : value,
-    {},
-    "make a bus with",
-  );
-}
-
-/** Checks the option `clockToleranceMs`. */
-export function clockTolerance(value: number | undefined): number {
-  const allowed = { unit: "milliseconds", least: 0, most: END_OF_TIME_MS };
-  return checkNumber("clockToleranceMs", value ?? CLOCK_TOLERANCE_MS, allowed);
 }
