@@ -12,13 +12,11 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { cancel } from "./records/cancel.ts";
-import type { Cancellation } from "./api/cancellation.ts";
-import { budgetOf, checkWork, drainOf, retryOf } from "./settings/call_options.ts";
+import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
-import { HalfCalls } from "./half/half_calls.ts";
+import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
 import { AbortedWait } from "./async/deadline.ts";
@@ -33,7 +31,6 @@ import { LeaseRenewal } from "./records/lease_renewal.ts";
 import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
 import { InFlight } from "./async/in_flight.ts";
 import { observed } from "./api/observer.ts";
-import { retry } from "./records/retry_by_hand.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
@@ -57,7 +54,7 @@ import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
 
 /** The implementation of {@linkcode Bus}. */
-export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
   readonly halfMessages: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
@@ -167,6 +164,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   protected get calls(): InFlight {
     return this.#calls;
+  }
+
+  protected get settings(): Settings<Tx> {
+    return this.#settings;
+  }
+
+  protected get claimedToSend(): WorkLoop<Tx> {
+    return this.#outbox;
   }
 
   protected get phase(): Phase {
@@ -294,21 +299,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     await (this.#stopping ??= this.#stop(drainMs));
   }
 
-  async cancel(id: string): Promise<Cancellation> {
-    return await this.#calls.during(() => cancel(this.#settings, this.#outbox, id));
-  }
-
-  async retry(
-    message: { readonly box: Box; readonly id: string; readonly group?: string },
-    options?: { readonly force?: boolean },
-  ): Promise<void> {
-    const { box, id, group, force } = retryOf(message, options);
-    await this.#calls.during(async () => {
-      await retry(this.#settings, box, { id, group }, force);
-      this.#madeDue(box, group);
-    });
-  }
-
   async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
     mustTakeWork(this.#phase, "take back a message");
     return await this.#rounds.during(async () => {
@@ -367,6 +357,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     else if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(box));
     }
+  }
+
+  protected madeDue(box: Box, group?: string): void {
+    this.#madeDue(box, group);
   }
 
   #madeDue(box: Box, group = ""): void {

@@ -16,7 +16,7 @@ import {
 } from "../../core/check_options.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { CheckQuestion } from "../../core/ports/fence.ts";
-import type { HandDecision } from "../api/bus.ts";
+import type { HandDecision, WhichMessage } from "../api/bus.ts";
 import type { DeadLetter } from "../api/dead_letter.ts";
 import type { HealthOptions } from "../api/health.ts";
 
@@ -69,7 +69,7 @@ interface Retry {
  * @throws {AtlastError} `invalid_option` or `invalid_id`.
  */
 export function retryOf(
-  message: { readonly box: Box; readonly id: string; readonly group?: string },
+  message: WhichMessage,
   options: { readonly force?: boolean } = {},
 ): Retry {
   const required = { box: oneOf("outbox", "inbox"), id: anId };
@@ -81,6 +81,28 @@ export function retryOf(
     group: message.group ?? "",
     force: options.force ?? false,
   };
+}
+
+/**
+ * The transaction in which a message is cancelled; undefined for none.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function transactionOf<Tx>(options: { readonly tx?: Tx } = {}): Tx | undefined {
+  checkOptions("cancel a message with", options, {});
+  return options.tx;
+}
+
+/**
+ * Reads what `Bus.sendNow` was called with.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_id`.
+ */
+export function sendNowOf(message: WhichMessage | string): Required<WhichMessage> {
+  const which = typeof message === "string" ? { box: "outbox", id: message } as const : message;
+  const required = { box: oneOf("outbox", "inbox"), id: anId };
+  checkOptions("send a message now with", which, { group: aText }, required);
+  return { box: which.box, id: which.id, group: which.group ?? "" };
 }
 
 /**

@@ -38,8 +38,8 @@ function loggerOf(logger: Logger | false | undefined): Logger | null {
   return logger;
 }
 
-function levelOf({ kind }: BusEvent): keyof Logger | null {
-  switch (kind) {
+function levelOf(event: BusEvent): keyof Logger | null {
+  switch (event.kind) {
     case "failed":
     case "rejected":
     case "in_doubt":
@@ -49,6 +49,8 @@ function levelOf({ kind }: BusEvent): keyof Logger | null {
     case "retrying":
     case "unroutable":
       return "warn";
+    case "released":
+      return event.error === undefined ? null : "warn";
     default:
       return null;
   }

@@ -64,6 +64,12 @@ export interface Message {
   readonly timeLeftMs?: number;
 }
 
+/** Whether a value is bytes, of this realm or of another, such as those of a test runner's sandbox. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
+
 /** How many bytes a body takes in UTF-8, counted without encoding it. */
 export function bodyBytes(body: MessageBody): number {
   return typeof body === "string" ? utf8Length(body) : body.byteLength;
