@@ -68,6 +68,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf,

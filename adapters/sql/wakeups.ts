@@ -22,6 +22,8 @@ export interface Wakeups {
   aboard?(box: Box): Notification | null;
   /** The notification to send in a transaction of the user; null when one was sent in another a moment ago. */
   atCommit?(box: Box): Notification | null;
+  /** See `StoreHints.isNotified`. */
+  isNotified?(): Promise<boolean>;
   /** Listens for notifications of other processes. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Sends what waits to be sent. Listening ends by the function that {@linkcode Wakeups.listen} returned. */

@@ -146,6 +146,12 @@ export interface StoreHints<Tx = unknown> {
   notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
 
   /**
+   * Sends a notification to this process, by the way that `Store.notify` uses, and resolves to whether it arrived at
+   * `Store.listen` in time. Rejects if that is not known. Without it, the bus trusts that notifications arrive.
+   */
+  isNotified?(): Promise<boolean>;
+
+  /**
    * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
    * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
    * after its publish is found by the next poll.
