@@ -66,6 +66,7 @@ export function pgliteStore<Db extends Pglite>(
       durable: true,
       shared: false,
       deferredSettle: true,
+      atomicSettleAndAdd: true,
       notifications: true,
     },
     database,

@@ -85,6 +85,8 @@ export function postgresStore<Client extends PostgresJs>(
       durable: true,
       shared: true,
       deferredSettle: true,
+      atomicSettleAndAdd: true,
+      lazyTransactions: true,
       notifications: true,
     },
     database,

@@ -9,10 +9,13 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
   ClaimRequest,
+  FirstUse,
+  LazyTransaction,
   Lease,
   ListQuery,
   ReturnResult,
   Settlement,
+  SettleStep,
   StateCounts,
   Store,
   StoreHints,
@@ -36,7 +39,9 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
+import { locking } from "./lock.ts";
 import { renew, settle, settleAll } from "./settle.ts";
+import { settleAndAdd } from "./settle_and_add.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
@@ -157,6 +162,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     await (this.#parts.database.ahead?.(tx)?.take(settled) ?? settled);
   }
 
+  async settleAndAdd(
+    box: Box,
+    steps: readonly SettleStep[],
+    nowMs: number,
+  ): Promise<(readonly AddResult[] | null)[]> {
+    await this.ready();
+    return await untilUncontended(() =>
+      this.transaction((tx) => settleAndAdd(this, box, steps, nowMs, tx))
+    );
+  }
+
   async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {
     await this.ready();
     const found = await this.#boxes[box].lookup.byKeys(this.#run, [key]);
@@ -243,6 +259,20 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  transactionOnUse<Result>(
+    { box, lease, changed }: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    const { database } = this.#parts;
+    const begun = database.transactionOnUse?.({
+      ...locking(this.#boxes[box].table, lease),
+      changed,
+    }, work);
+    const transaction = begun ??
+      database.transaction((tx) => work(tx, { close: () => false }));
+    return transaction.catch((error) => this.#isClaimDue(error));
   }
 
   notify(box: Box): Promise<void> {

@@ -310,8 +310,10 @@ export class Consumer<Tx> {
       case "stale":
         this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
-      case "released":
-        return await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
+      case "released": {
+        const { delayMs = 0 } = result;
+        return await this.#settle(record, { kind: "release", delayMs, reason: record.reason });
+      }
       case "fail":
         return await this.#settle(record, result, attemptFailed);
     }

@@ -1,5 +1,6 @@
 /**
- * Settles a record and adds its callbacks in one step: in a transaction where the store has them, otherwise in
+ * Writes settlement steps. A step is a settlement and the records that are added if it applies. A
+ * step is atomic: on a store with transactions it is written within one, on others in
  * one call of the store.
  *
  * @module
@@ -31,20 +32,12 @@ export class StepSettler<Tx> {
     this.#store = store;
     this.#box = box;
     this.#clock = clock;
-    this.#joined = batcher({
-      run: (settlements) => store.settle(box, settlements),
-      maxItems: MAX_JOINED,
-      maxRuns: MAX_REQUESTS,
-      now: () => clock.now(),
-    });
-    this.#inStore = store.capabilities.transactions || !store.capabilities.atomicSettleAndAdd
-      ? null
-      : batcher({
-        run: (steps) => store.settleAndAdd?.(box, steps, clock.now()) ?? Promise.resolve([]),
-        maxItems: MAX_JOINED,
-        maxRuns: MAX_REQUESTS,
-        now: () => clock.now(),
-      });
+    this.#joined = this.#sharing((settlements) => store.settle(box, settlements));
+    this.#inStore = store.capabilities.atomicSettleAndAdd
+      ? this.#sharing((steps) =>
+        store.settleAndAdd?.(box, steps, clock.now()) as Promise<StepEnd[]> ?? Promise.resolve([])
+      )
+      : null;
   }
 
   /**
@@ -60,12 +53,15 @@ export class StepSettler<Tx> {
   }
 
   /**
-   * Writes a step on its own, in a transaction or one call of the store. A step without records
-   * shares a statement with concurrent calls.
+   * Writes a step outside a transaction of the caller. Concurrent steps share a call of the store, and those
+   * without records a statement.
    */
   async alone(step: SettleStep): Promise<StepEnd> {
+    const { transactions } = this.#store.capabilities;
+    if (step.records.length === 0 && (transactions || this.#inStore === null)) {
+      return await this.#joined(step.settlement) ? [] : null;
+    }
     if (this.#inStore !== null) return await this.#inStore(step);
-    if (step.records.length === 0) return await this.#joined(step.settlement) ? [] : null;
     return await this.#store.transaction(async (tx) => {
       const [applied] = await this.#store.settle(this.#box, [step.settlement], tx);
       if (applied !== true) return null;
@@ -80,8 +76,9 @@ export class StepSettler<Tx> {
    * that capability.
    */
   async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
-    if (this.#inStore !== null) return await this.#inStore(step);
-    if (this.#store.capabilities.deferredSettle) {
+    const { transactions, deferredSettle } = this.#store.capabilities;
+    if (this.#inStore !== null && !transactions) return await this.#inStore(step);
+    if (deferredSettle) {
       const [added] = await Promise.all([
         this.#add(step, tx),
         this.#store.settleAsLast?.(this.#box, [step.settlement], tx),
@@ -97,5 +94,20 @@ export class StepSettler<Tx> {
 
   async #add({ box, records }: SettleStep, tx: Tx): Promise<AddResult[]> {
     return records.length === 0 ? [] : await this.#store.add(box, records, this.#clock.now(), tx);
+  }
+
+  /**
+   * Joins concurrent calls of the store. If the store refuses a call because of one item, each is written apart.
+   */
+  #sharing<Item, Result>(
+    write: (items: Item[]) => Promise<Result[]>,
+  ): (item: Item) => Promise<Result> {
+    return batcher({
+      run: write,
+      maxItems: MAX_JOINED,
+      maxRuns: MAX_REQUESTS,
+      now: () => this.#clock.now(),
+      divides: (error) => this.#store.hints?.failureOf?.(error) === "refused",
+    });
   }
 }

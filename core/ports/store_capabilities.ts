@@ -19,8 +19,8 @@ export interface StoreCapabilities {
    */
   readonly shared: boolean;
   /**
-   * Whether a settlement and what goes with it can be one atomic step without a transaction: the store has
-   * `Store.settleAndAdd` and `Store.addAll`. The bus uses it where `transactions` is false.
+   * Whether many settlements and what goes with each can be one call and one atomic step: the store has
+   * `Store.settleAndAdd`, and where `transactions` is false also `Store.addAll`. A store without transactions needs it.
    *
    * @default false
    */
@@ -32,6 +32,13 @@ export interface StoreCapabilities {
    * @default false
    */
   readonly deferredSettle?: boolean;
+  /**
+   * Whether a transaction can begin when it is first used, so that handlers that do not use it cost none: the store has
+   * `Store.transactionOnUse`.
+   *
+   * @default false
+   */
+  readonly lazyTransactions?: boolean;
   /**
    * Whether processes that use the store learn of new work in it: the store has `Store.notify` and
    * `Store.listen`. Without it a bus polls.

@@ -13,6 +13,7 @@ storeSuite("PGlite store", {
     durable: true,
     shared: false,
     deferredSettle: true,
+    atomicSettleAndAdd: true,
     notifications: true,
   },
   settlesAsLast: true,

@@ -11,6 +11,8 @@ storeSuite("Postgres store", {
     durable: true,
     shared: true,
     deferredSettle: true,
+    atomicSettleAndAdd: true,
+    lazyTransactions: true,
     notifications: true,
   },
   settlesAsLast: true,

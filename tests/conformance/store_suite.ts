@@ -12,6 +12,7 @@ import { fieldCases } from "./store/field_cases.ts";
 import { halfCases } from "./store/half_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lastCases } from "./store/last_cases.ts";
+import { lazyCases } from "./store/lazy_cases.ts";
 import { lifeCases } from "./store/life_cases.ts";
 import { memoryCases } from "./store/memory_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
@@ -22,7 +23,7 @@ import { renewCases } from "./store/renew_cases.ts";
 import { serviceCases } from "./store/service_cases.ts";
 import { settleCases } from "./store/settle_cases.ts";
 import { staleCases } from "./store/stale_cases.ts";
-import { stepCases } from "./store/step_cases.ts";
+import { settleAndAddCases, stepCases } from "./store/step_cases.ts";
 import type { StoreCases, StoreSubject } from "./store/subject.ts";
 import { unroutableCases } from "./store/unroutable_cases.ts";
 import { transactionCases } from "./store/transaction_cases.ts";
@@ -73,6 +74,10 @@ export function storeSuite(name: string, options: StoreSuiteOptions): void {
     capabilities: declared(capabilities),
     ...STORE_TOPICS,
     ...(capabilities.transactions ? {} : STEP_TOPICS),
+    ...(capabilities.transactions && capabilities.atomicSettleAndAdd
+      ? { step: settleAndAddCases }
+      : {}),
+    ...(capabilities.lazyTransactions ? { lazy: lazyCases } : {}),
     ...(options.settlesAsLast ? { last: lastCases } : {}),
   };
   runSuite(name, topics, { ...options, skip });

@@ -26,7 +26,8 @@ import {
 const LATER = NOW + LEASE_MS + 1;
 const FAILED = { kind: "fail", reason: "no", retryable: false } as const;
 
-const settling: StoreCases = {
+/** What `settleAndAdd` does. */
+export const settleAndAddCases: StoreCases = {
   "a settlement that applies brings its records, on the other side or its own": async (
     { store },
   ) => {
@@ -136,7 +137,7 @@ const adding: StoreCases = {
 };
 
 /** What `settleAndAdd` and `addAll` do. */
-export const stepCases: StoreCases = { ...settling, ...adding };
+export const stepCases: StoreCases = { ...settleAndAddCases, ...adding };
 
 /** A failure and what is to be added with it; on the same side if nothing else is said. */
 function step(
