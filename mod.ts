@@ -15,9 +15,15 @@
  * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
  * ]);
- * await bus.start();
  * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.tick(); // does all work that is due; a server calls bus.start() instead
  * await bus.stop();
+ * ```
+ *
+ * It prints:
+ *
+ * ```text
+ * placed 1
  * ```
  *
  * @module
@@ -43,6 +49,7 @@ export {
   type Subscriber,
 } from "./bus/api/subscriber.ts";
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
+export type { Logger } from "./bus/api/logger.ts";
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";

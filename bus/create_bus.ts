@@ -24,9 +24,15 @@ import type { Bus } from "./api/bus.ts";
  * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
  * ]);
- * await bus.start();
  * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.tick(); // does all work that is due; a server calls bus.start() instead
  * await bus.stop();
+ * ```
+ *
+ * It prints:
+ *
+ * ```text
+ * placed 1
  * ```
  * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
  */

@@ -252,6 +252,8 @@ export interface Problem {
   readonly path: string;
   /** The schema's description, which may quote the body. */
   readonly message: string;
+  /** What the schema wanted there, such as `number`, if it said so; it never quotes the body. */
+  readonly expected?: string;
 }
 
 /** The most places that an error's message names. */
@@ -260,8 +262,8 @@ const MAX_PATHS = 20;
 /**
  * A body or reply that does not fit its contract.
  *
- * Its message has the places of the problems, but nothing of the body: error messages are stored
- * and logged, and schemas quote invalid values.
+ * Its message has the places of the problems and what the schema wanted there, but no value of the
+ * body: error messages are stored and logged, and schemas quote invalid values.
  */
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
@@ -271,12 +273,13 @@ export class ContractError extends AtlastError {
 
   /** Creates an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const paths = problems.slice(0, MAX_PATHS).map(({ path }) => path === "" ? "the top" : path);
+    const wishes = problems.slice(0, MAX_PATHS).map((
+      { path, expected = "what its schema takes" },
+    ) => `want ${expected} at ${path === "" ? "the top" : path}`);
     const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
     super(
       "invalid_body",
-      `Cannot accept the ${what}: want what its schema takes, got something else at ` +
-        `${paths.join(", ")}${more}`,
+      `Cannot accept the ${what}: ${wishes.join("; ")}${more}`,
     );
     this.#problems = problems;
   }

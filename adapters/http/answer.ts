@@ -11,7 +11,13 @@ import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import type { Arrival, SendResult } from "../../core/ports/transport.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import { arrivalOfRefusal } from "../../core/ports/arrival.ts";
-import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire/wire.ts";
+import {
+  BODY_READ_BEFORE,
+  mediaType,
+  parseAnswer,
+  parseError,
+  type WireResult,
+} from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
@@ -22,6 +28,12 @@ import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
+
+/**
+ * Statuses of answers with a result for each message: handled, accepted, none readable, stored as
+ * failed.
+ */
+const WITH_RESULTS: ReadonlySet<number> = new Set([200, 202, 400, 422]);
 
 /** Statuses that another attempt would not change: unreadable, too large, headers too large, never acceptable. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
@@ -72,7 +84,7 @@ export function resultsOf(
   nowMs: number,
   form: AnswerForm,
 ): SendResult[] {
-  if (result.kind === "answered" && (result.status === 200 || result.status === 202)) {
+  if (result.kind === "answered" && WITH_RESULTS.has(result.status)) {
     const answers = parseAnswer(result.text ?? "", messages.map(({ id }) => id));
     if (answers !== null) return answers.map((answer) => resultOf(answer, host));
   }
@@ -195,6 +207,9 @@ function answeredFailure(
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
+  if (error?.code === BODY_READ_BEFORE) {
+    return { kind: "unroutable", reason: quotedReason(`${host} answered ${status}${said}`) };
+  }
   const arrived = mayBeTaken(status, error?.code, headers) ? "unknown" : "no";
   if (FINAL_STATUSES.has(status) || error?.final === true) {
     return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));

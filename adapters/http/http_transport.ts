@@ -240,11 +240,17 @@ function byTarget(
 function combined(results: readonly SendResult[]): SendResult {
   const [only] = results;
   if (only !== undefined && results.length === 1) return only;
+  if (only !== undefined && results.every(({ kind }) => kind === "unroutable")) return only;
   const failures = results.filter((result) => result.kind === "failed");
-  const stops = results.filter((result) => result.kind === "stopping");
+  const stops = results.filter((result) =>
+    result.kind === "stopping" || result.kind === "unroutable"
+  );
   const undone = [...failures, ...stops];
   if (undone.length === 0) return { kind: "sent" };
-  const waits = undone.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
+  const waits = undone.map((result) =>
+    result.kind === "unroutable" ? undefined : result.retryAfterMs
+  )
+    .filter((ms) => ms !== undefined);
   const reason = undone.map(({ reason }) => reason).join("; ").slice(0, MAX_REASON_LENGTH);
   const rest = {
     ...(arrivalOf(results) === "no" ? { arrived: "no" as const } : {}),

@@ -51,6 +51,8 @@ class MemoryStore implements Store<MemoryTransaction> {
     lazyTransactions: true,
   };
   readonly hints: StoreHints<MemoryTransaction> = {
+    haveBeenAdded: (box, keys) =>
+      Promise.resolve(keys.map((key) => this.#boxes[box].get(key) !== undefined)),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf: (error) => this.#failureOf(error),
   };

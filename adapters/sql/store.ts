@@ -28,7 +28,7 @@ import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import type { Notification } from "./wakeups.ts";
+import { type Notification, notifyIn } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -67,6 +67,8 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly hints: StoreHints<Tx> = {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
+    notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf,
   };
@@ -250,6 +252,19 @@ export class SqlStore<Tx> implements Store<Tx> {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
     }
     return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
+    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
+    if (notification === null) return false;
+    // A failure shows in the transaction itself: its next statement fails too.
+    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+  }
+
+  async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
+    await this.ready();
+    const found = await this.#boxes[box].lookup.existing(this.#run, keys);
+    return keys.map((key) => found.has(key));
   }
 
   async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {

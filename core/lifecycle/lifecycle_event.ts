@@ -109,6 +109,8 @@ export interface Failure {
   readonly mayHaveArrived?: boolean;
   /** The class of the failure, if it is known. */
   readonly code?: FailureCode;
+  /** The thrown value, if one was thrown, for the observer and the log. It is not stored. */
+  readonly error?: unknown;
 }
 
 /** A receiver that is stopping. */

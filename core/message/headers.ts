@@ -7,7 +7,7 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
-import { checkId } from "./id.ts";
+import { checkId, withText } from "./id.ts";
 import {
   JSON_CONTENT_TYPE,
   type Message,
@@ -141,7 +141,7 @@ export function wireHeaders(message: Message): Record<string, string> {
 /**
  * Reads a message from the wire.
  *
- * @param headers Any case; null and undefined values count as missing.
+ * @param headers Any case; null and undefined values count as missing, and whole numbers as text.
  * @param nowMs Used as sending time if that is missing or invalid.
  * @throws {AtlastError} `malformed_message`, `invalid_id`, `invalid_name`, `invalid_header` or
  * `too_large`.
@@ -200,7 +200,9 @@ function lowerCased(headers: Readonly<Record<string, unknown>>): Record<string, 
   return Object.fromEntries(
     Object.entries(headers)
       .filter(([, value]) => value !== null && value !== undefined)
-      .map(([name, value]) => [name.toLowerCase(), value]),
+      .map((
+        [name, value],
+      ) => [name.toLowerCase(), withText(`header "${name.toLowerCase()}"`, value)]),
   );
 }
 

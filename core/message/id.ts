@@ -151,6 +151,23 @@ export function checkId(id: string): void {
   }
 }
 
+/**
+ * The text of a whole number from JSON; any other value unchanged. Larger numbers than JSON's
+ * readers keep exactly, such as 64-bit ids, are refused: different ones would become the same.
+ *
+ * @param what What the value is, for the error text: `header "cap-msg-id"`.
+ * @throws {AtlastError} `malformed_message` for a number that is not a safe integer.
+ */
+export function withText(what: string, value: unknown): unknown {
+  if (typeof value !== "number") return value;
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new AtlastError(
+    "malformed_message",
+    `Cannot read ${what}: got a number that JSON does not carry exactly, want a safe integer; ` +
+      `send ${/\bid\b/.test(what) ? "the id" : "it"} as a string`,
+  );
+}
+
 /** Most ids are ASCII, for which the first expression is several times as fast. */
 function isPrintable(text: string): boolean {
   return /^[\x20-\x7e]+$/.test(text) || /^[^\p{C}]+$/u.test(text);

@@ -87,6 +87,21 @@ export function isText(contentType: string): boolean {
   return isJson(contentType) || /^\s*text\//i.test(contentType);
 }
 
+/**
+ * The content types that HTTP clients set when their caller sets none: `curl -d`, `fetch` with a
+ * string, and libraries that send bytes.
+ */
+const CLIENT_DEFAULT =
+  /^\s*(text\/plain|application\/(x-www-form-urlencoded|octet-stream))\s*(;|$)/i;
+
+/**
+ * Whether a content type may be the default of an HTTP client, so that a body of this type may be
+ * JSON.
+ */
+export function mayBeJson(contentType: string): boolean {
+  return CLIENT_DEFAULT.test(contentType);
+}
+
 function utf8Length(text: string): number {
   let bytes = 0;
   for (let i = 0; i < text.length; i++) {

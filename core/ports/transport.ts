@@ -161,6 +161,13 @@ export interface DeliverOptions {
   readonly publisherLearns?: boolean;
   /** The principal that delivers, if the verifier names one. */
   readonly principal?: Principal;
+  /**
+   * Whether a receiver that handles messages later checks their bodies before it answers, so that a
+   * sender who reads only the answer learns that a message fails. It is stored all the same.
+   *
+   * @default false
+   */
+  readonly readsBodies?: boolean;
 }
 
 /** Receives messages. Every bus is a receiver. */

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { failureText } from "../lifecycle/failure_code.ts";
 import type { Failure } from "../lifecycle/lifecycle.ts";
 import type { DeliveryResult } from "../ports/transport.ts";
 import { nextAttemptAt, type RetryPolicy } from "../lifecycle/retry.ts";
@@ -28,12 +29,16 @@ export const ARRIVED_HEADER = "atlast-arrived";
  * @param random A number in [0, 1) for the jitter of the policy.
  */
 export function resultOfFailure(
-  { retryable, retryAfterMs }: Failure,
+  { retryable, retryAfterMs, code }: Failure,
   policy: RetryPolicy,
   attempt: number | null,
   random: number,
 ): DeliveryResult & { kind: "refused" | "rejected" } {
-  if (!retryable) return { kind: "rejected", reason: "The handler failed for good" };
+  if (!retryable) {
+    return code === "invalid_body"
+      ? { kind: "rejected", reason: failureText(code), code }
+      : { kind: "rejected", reason: "The handler failed for good" };
+  }
   // With `nowMs` 0, the due time is the delay.
   const delayMs = attempt === null ? undefined : nextAttemptAt(policy, attempt, 0, random);
   if (delayMs === null) return { kind: "rejected", reason: "The attempts are used up" };

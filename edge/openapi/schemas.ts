@@ -217,6 +217,9 @@ const error = z.object({
     final: z.boolean().optional().describe("Whether the same message would be refused each time."),
     requestId: z.string().optional().describe("The request's id in the service's log."),
   }),
+  results: z.array(deliveryResult).optional().describe(
+    "The result of each message, for a batch of which none can be read.",
+  ),
 });
 
 /** Every schema by its name in the document. */
