@@ -66,7 +66,6 @@ export function pgliteStore<Db extends Pglite>(
       durable: true,
       shared: false,
       deferredSettle: true,
-      atomicSettleAndAdd: true,
       notifications: true,
     },
     database,

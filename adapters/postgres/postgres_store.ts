@@ -85,7 +85,6 @@ export function postgresStore<Client extends PostgresJs>(
       durable: true,
       shared: true,
       deferredSettle: true,
-      atomicSettleAndAdd: true,
       lazyTransactions: true,
       notifications: true,
     },

@@ -15,7 +15,6 @@ import type {
   ListQuery,
   ReturnResult,
   Settlement,
-  SettleStep,
   StateCounts,
   Store,
   StoreHints,
@@ -41,7 +40,6 @@ import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { locking } from "./lock.ts";
 import { renew, settle, settleAll } from "./settle.ts";
-import { settleAndAdd } from "./settle_and_add.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
@@ -162,17 +160,6 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<void> {
     const settled = settleAll(this.#runIn(tx), this.#boxes[box].table, settlements);
     await (this.#parts.database.ahead?.(tx)?.take(settled) ?? settled);
-  }
-
-  async settleAndAdd(
-    box: Box,
-    steps: readonly SettleStep[],
-    nowMs: number,
-  ): Promise<(readonly AddResult[] | null)[]> {
-    await this.ready();
-    return await untilUncontended(() =>
-      this.transaction((tx) => settleAndAdd(this, box, steps, nowMs, tx))
-    );
   }
 
   async find(box: Box, key: RecordKey): Promise<StoredRecord | null> {

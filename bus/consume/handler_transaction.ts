@@ -121,7 +121,12 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await own.during(() => runHandler(this, run, body, own.tx, signal));
     const { decided, step } = this.#decide(run, done, signal);
-    if (lazy?.close() === true) return await this.#settled(decided, step);
+    if (lazy?.close() === true) {
+      // A reply that cannot be added fails the attempt.
+      return await this.#settled(decided, step, (conflict) => {
+        throw conflict;
+      });
+    }
     const added = await this.#settler.within(own.tx, step);
     const conflict = this.#conflictOf(decided, added);
     // Thrown inside the transaction, this rolls it back and fails the attempt.
@@ -139,10 +144,16 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return await this.#settled(decided, step);
   }
 
-  /** Settles in a statement that others share. */
-  async #settled(decided: Handled, step: SettleStep): Promise<Handled> {
-    const added = await this.#settler.alone(step);
-    this.#conflictOf(decided, added);
+  /** Settles in a statement or transaction that others share. */
+  async #settled(
+    decided: Handled,
+    step: SettleStep,
+    onConflict: (conflict: AtlastError) => void = () => {},
+  ): Promise<Handled> {
+    const added = await this.#settler.alone(step, (added) => {
+      const conflict = this.#conflictOf(decided, added);
+      if (conflict !== null) onConflict(conflict);
+    });
     return kept(decided, added);
   }
 

@@ -20,24 +20,34 @@ const MAX_JOINED = 100;
 /** How many requests are in flight at once. Steps that come meanwhile share the next request. */
 const MAX_REQUESTS = 2;
 
+/** A step that shares a transaction with others. */
+interface JoinedStep {
+  readonly step: SettleStep;
+  readonly check: (added: readonly AddResult[]) => void;
+}
+
+/** Thrown to roll back a transaction of several steps, because one of them cannot be written. */
+class NotAllSteps extends Error {}
+
 /** Writes steps to one box of a store. */
 export class StepSettler<Tx> {
   readonly #store: Store<Tx>;
   readonly #box: Box;
   readonly #clock: Clock;
   readonly #inStore: ((step: SettleStep) => Promise<StepEnd>) | null;
+  readonly #inTransaction: (joined: JoinedStep) => Promise<StepEnd>;
   readonly #joined: (settlement: Settlement) => Promise<boolean>;
 
   constructor(store: Store<Tx>, box: Box, clock: Clock) {
+    const { transactions, atomicSettleAndAdd } = store.capabilities;
     this.#store = store;
     this.#box = box;
     this.#clock = clock;
     this.#joined = this.#sharing((settlements) => store.settle(box, settlements));
-    this.#inStore = store.capabilities.atomicSettleAndAdd
-      ? this.#sharing((steps) =>
-        store.settleAndAdd?.(box, steps, clock.now()) as Promise<StepEnd[]> ?? Promise.resolve([])
-      )
-      : null;
+    this.#inTransaction = this.#sharing((steps) => this.#writeAll(steps));
+    this.#inStore = transactions || !atomicSettleAndAdd ? null : this.#sharing(async (
+      steps,
+    ) => [...await store.settleAndAdd?.(box, steps, clock.now()) ?? []]);
   }
 
   /**
@@ -53,20 +63,23 @@ export class StepSettler<Tx> {
   }
 
   /**
-   * Writes a step outside a transaction of the caller. Concurrent steps share a call of the store, and those
-   * without records a statement.
+   * Writes a step outside a transaction of the caller. Concurrent steps without records share a statement; others share
+   * a transaction, or a call of the store.
+   *
+   * @param check Called with the results of adding the records. On a store with transactions nothing is written if it
+   * throws.
    */
-  async alone(step: SettleStep): Promise<StepEnd> {
-    const { transactions } = this.#store.capabilities;
-    if (step.records.length === 0 && (transactions || this.#inStore === null)) {
-      return await this.#joined(step.settlement) ? [] : null;
+  async alone(
+    step: SettleStep,
+    check: (added: readonly AddResult[]) => void = () => {},
+  ): Promise<StepEnd> {
+    if (this.#inStore !== null) {
+      const end = await this.#inStore(step);
+      if (end !== null) check(end);
+      return end;
     }
-    if (this.#inStore !== null) return await this.#inStore(step);
-    return await this.#store.transaction(async (tx) => {
-      const [applied] = await this.#store.settle(this.#box, [step.settlement], tx);
-      if (applied !== true) return null;
-      return await this.#add(step, tx);
-    });
+    if (step.records.length > 0) return await this.#inTransaction({ step, check });
+    return await this.#joined(step.settlement) ? [] : null;
   }
 
   /**
@@ -76,8 +89,8 @@ export class StepSettler<Tx> {
    * that capability.
    */
   async within(tx: Tx, step: SettleStep): Promise<StepEnd> {
-    const { transactions, deferredSettle } = this.#store.capabilities;
-    if (this.#inStore !== null && !transactions) return await this.#inStore(step);
+    const { deferredSettle } = this.#store.capabilities;
+    if (this.#inStore !== null) return await this.#inStore(step);
     if (deferredSettle) {
       const [added] = await Promise.all([
         this.#add(step, tx),
@@ -96,6 +109,36 @@ export class StepSettler<Tx> {
     return records.length === 0 ? [] : await this.#store.add(box, records, this.#clock.now(), tx);
   }
 
+  /** Writes steps in one transaction. */
+  #writeAll(joined: readonly JoinedStep[]): Promise<StepEnd[]> {
+    return this.#store.transaction(async (tx) => {
+      const settlements = joined.map(({ step }) => step.settlement);
+      const applied = await this.#store.settle(this.#box, settlements, tx);
+      const ends = joined.map((_, i): AddResult[] | null => applied[i] === true ? [] : null);
+      for (const box of ["outbox", "inbox"] as const) {
+        const rows = joined.flatMap(({ step }, i) => {
+          const end = ends[i];
+          if (end === null || end === undefined || step.box !== box) return [];
+          return step.records.map((record) => ({ record, end }));
+        });
+        if (rows.length === 0) continue;
+        const records = rows.map(({ record }) => record);
+        const added = await this.#store.add(box, records, this.#clock.now(), tx);
+        rows.forEach(({ end }, i) => end.push(added[i] as AddResult));
+      }
+      joined.forEach(({ check }, i) => {
+        const end = ends[i];
+        if (end === null || end === undefined) return;
+        try {
+          check(end);
+        } catch (error) {
+          throw joined.length === 1 ? error : new NotAllSteps();
+        }
+      });
+      return ends;
+    });
+  }
+
   /**
    * Joins concurrent calls of the store. If the store refuses a call because of one item, each is written apart.
    */
@@ -107,7 +150,8 @@ export class StepSettler<Tx> {
       maxItems: MAX_JOINED,
       maxRuns: MAX_REQUESTS,
       now: () => this.#clock.now(),
-      divides: (error) => this.#store.hints?.failureOf?.(error) === "refused",
+      divides: (error) =>
+        error instanceof NotAllSteps || this.#store.hints?.failureOf?.(error) === "refused",
     });
   }
 }

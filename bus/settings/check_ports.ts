@@ -38,7 +38,7 @@ export function portsOf<Tx>(
 /** The methods that come with a capability of a store. */
 const METHODS: Readonly<Partial<Record<keyof StoreCapabilities, readonly (keyof Store)[]>>> = {
   transactions: ["findMany"],
-  atomicSettleAndAdd: ["settleAndAdd"],
+  atomicSettleAndAdd: ["settleAndAdd", "addAll"],
   deferredSettle: ["settleAsLast"],
   lazyTransactions: ["transactionOnUse"],
   notifications: ["notify", "listen"],
@@ -50,10 +50,8 @@ function checkCapabilities(store: Store): void {
   if (typeof capabilities !== "object" || capabilities === null) {
     throw new AtlastError("invalid_option", "Cannot make a bus with a store without capabilities");
   }
-  const addsAll: readonly (keyof Store)[] = capabilities.transactions ? [] : ["addAll"];
-  for (const [capability, own] of Object.entries(METHODS)) {
+  for (const [capability, methods] of Object.entries(METHODS)) {
     if (capabilities[capability as keyof StoreCapabilities] !== true) continue;
-    const methods = capability === "atomicSettleAndAdd" ? [...own, ...addsAll] : own;
     const missing = methods.find((method) => typeof store[method] !== "function");
     if (missing === undefined) continue;
     throw new AtlastError(

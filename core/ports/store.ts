@@ -268,7 +268,7 @@ export interface Store<Tx = unknown> {
    * in the order of `steps`: null for a settlement that is stale, else what became of its records.
    *
    * For stores with the capability `atomicSettleAndAdd`, so that a failure callback or reply is not lost between two
-   * steps, and concurrent steps share one call.
+   * steps.
    */
   settleAndAdd?(
     box: Box,

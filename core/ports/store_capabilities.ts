@@ -19,8 +19,8 @@ export interface StoreCapabilities {
    */
   readonly shared: boolean;
   /**
-   * Whether many settlements and what goes with each can be one call and one atomic step: the store has
-   * `Store.settleAndAdd`, and where `transactions` is false also `Store.addAll`. A store without transactions needs it.
+   * Whether a settlement and what goes with it can be one atomic step without a transaction: the store has
+   * `Store.settleAndAdd` and `Store.addAll`. The bus uses it where `transactions` is false.
    *
    * @default false
    */

@@ -13,7 +13,6 @@ storeSuite("PGlite store", {
     durable: true,
     shared: false,
     deferredSettle: true,
-    atomicSettleAndAdd: true,
     notifications: true,
   },
   settlesAsLast: true,

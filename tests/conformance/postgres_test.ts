@@ -11,7 +11,6 @@ storeSuite("Postgres store", {
     durable: true,
     shared: true,
     deferredSettle: true,
-    atomicSettleAndAdd: true,
     lazyTransactions: true,
     notifications: true,
   },

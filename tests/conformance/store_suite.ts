@@ -23,7 +23,7 @@ import { renewCases } from "./store/renew_cases.ts";
 import { serviceCases } from "./store/service_cases.ts";
 import { settleCases } from "./store/settle_cases.ts";
 import { staleCases } from "./store/stale_cases.ts";
-import { settleAndAddCases, stepCases } from "./store/step_cases.ts";
+import { stepCases } from "./store/step_cases.ts";
 import type { StoreCases, StoreSubject } from "./store/subject.ts";
 import { unroutableCases } from "./store/unroutable_cases.ts";
 import { transactionCases } from "./store/transaction_cases.ts";
@@ -74,9 +74,6 @@ export function storeSuite(name: string, options: StoreSuiteOptions): void {
     capabilities: declared(capabilities),
     ...STORE_TOPICS,
     ...(capabilities.transactions ? {} : STEP_TOPICS),
-    ...(capabilities.transactions && capabilities.atomicSettleAndAdd
-      ? { step: settleAndAddCases }
-      : {}),
     ...(capabilities.lazyTransactions ? { lazy: lazyCases } : {}),
     ...(options.settlesAsLast ? { last: lastCases } : {}),
   };

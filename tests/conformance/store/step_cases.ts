@@ -26,8 +26,7 @@ import {
 const LATER = NOW + LEASE_MS + 1;
 const FAILED = { kind: "fail", reason: "no", retryable: false } as const;
 
-/** What `settleAndAdd` does. */
-export const settleAndAddCases: StoreCases = {
+const settling: StoreCases = {
   "a settlement that applies brings its records, on the other side or its own": async (
     { store },
   ) => {
@@ -137,7 +136,7 @@ const adding: StoreCases = {
 };
 
 /** What `settleAndAdd` and `addAll` do. */
-export const stepCases: StoreCases = { ...settleAndAddCases, ...adding };
+export const stepCases: StoreCases = { ...settling, ...adding };
 
 /** A failure and what is to be added with it; on the same side if nothing else is said. */
 function step(
