@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { DelayedBy } from "./lifecycle/delayed_by.ts";
+
 /**
  * Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to
  * do. `docs/errors.md` is generated from them.
@@ -299,7 +301,29 @@ export class NonRetryable extends Error {
   override readonly name: string = "NonRetryable";
 }
 
-/** Thrown by a handler to choose the time of the next attempt. The failed attempt counts. */
+/**
+ * The error of a send within a handler that the receiver of the message put off. Unlike a handler's own
+ * {@linkcode RetryAfter}, its time only lengthens the schedule.
+ */
+export class SendDelayed extends AtlastError {
+  /** When to try again, in milliseconds from now. */
+  readonly retryAfterMs: number;
+  /** What put it off; omitted for any answer with a time. */
+  readonly delayedBy?: DelayedBy;
+
+  /** Creates the error of a send. */
+  constructor(message: string, retryAfterMs: number, delayedBy?: DelayedBy) {
+    super("unreachable", message);
+    this.retryAfterMs = retryAfterMs;
+    if (delayedBy !== undefined) this.delayedBy = delayedBy;
+  }
+}
+
+/**
+ * Thrown by a handler to choose the time of the next attempt, in 100 ms at the earliest.
+ *
+ * A time that is later than the schedule's counts no attempt, 100 times per message at most. Any other counts one.
+ */
 export class RetryAfter extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";

@@ -19,6 +19,7 @@ import {
   type WireResult,
 } from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
+import { type DelayedBy, readDelayedBy } from "../../core/lifecycle/delayed_by.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
 /**
@@ -60,6 +61,8 @@ const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
   "stopping",
   "stopped",
   "refused",
+  "retry_after",
+  "rate_limit",
   "rejected",
   "no_subscriber",
   "malformed_message",
@@ -101,13 +104,19 @@ function isTakenWebhook(result: PostResult): boolean {
 }
 
 /** A failure after which another attempt may succeed. */
-export function retryable(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
+export function retryable(
+  reason: string,
+  arrived: Arrival,
+  retryAfterMs?: number,
+  delayedBy?: DelayedBy,
+): SendResult {
   return {
     kind: "failed",
     reason: quotedReason(reason),
     retryable: true,
     ...(arrived === "no" ? { arrived } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(delayedBy === undefined ? {} : { delayedBy }),
   };
 }
 
@@ -154,7 +163,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
       const waitMs = boundedRetryAfter(retryAfterMs);
       const why = `${host} did not take it now${said}`;
       if (code === "stopping") return stopping(why, arrived, waitMs);
-      return retryable(why, arrived, waitMs);
+      return retryable(why, arrived, waitMs, readDelayedBy(answer.code));
     }
     case "rejected":
       return final(`${host} will never take it${said}`, arrived, code);
@@ -225,5 +234,5 @@ function answeredFailure(
     readRetryAfter(headers.get("retry-after"), nowMs);
   return status === 503 && STOPPING_CODES.has(error?.code ?? "")
     ? stopping(why, arrived, waitMs)
-    : retryable(why, arrived, waitMs);
+    : retryable(why, arrived, waitMs, status === 429 ? "rate_limit" : readDelayedBy(error?.code));
 }

@@ -21,6 +21,7 @@ import type {
 } from "../../core/ports/store.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
@@ -51,6 +52,10 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** Called after each pruning of a box, with how many records it deleted. */
+  readonly pruned?: (box: Box, deleted: number) => Promise<void>;
+  /** Reads what an operator should mend in the server. */
+  readonly warnings?: (run: Run) => Promise<readonly HealthWarning[]>;
 }
 
 interface BoxParts {
@@ -69,6 +74,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf,
+    warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
@@ -196,6 +202,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     remembering?: Remembering,
   ): Promise<number> {
     await this.ready();
+    const deleted = await this.#prune(box, nowMs, limit, remembering);
+    await this.#parts.pruned?.(box, deleted);
+    return deleted;
+  }
+
+  async #prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
     const { table, lookup } = this.#boxes[box];
     if (box !== "inbox" || remembering === undefined) {
       return await lookup.prune(this.#run, nowMs, limit, box === "inbox" ? this.#memory : null);

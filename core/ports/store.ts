@@ -10,6 +10,7 @@
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
+import type { HealthWarning } from "./health_warning.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
@@ -187,6 +188,12 @@ export interface StoreHints<Tx = unknown> {
    * all records in it.
    */
   failureOf?(error: unknown): "contention" | "refused" | null;
+
+  /**
+   * What an operator should mend in the server, such as a table that it does not vacuum. It reads statistics, never
+   * the records. `health()` calls it at most once a minute. Without it, `health()` has no such warnings.
+   */
+  warnings?(): Promise<readonly HealthWarning[]>;
 }
 
 /**

@@ -60,6 +60,7 @@ describe("what a thrown value means", () => {
       reason: "RetryAfter-->busy",
       retryable: true,
       retryAfterMs: 5000,
+      delayedBy: "retry_after",
       code: "handler_failed",
     });
     assert.equal(new RetryAfter(5).message, "Retry after 5 ms");
