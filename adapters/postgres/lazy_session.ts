@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import type { AtlastError } from "../../core/errors.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { type DriverQuery, type DriverResult, NO_HANDLER, queryOf } from "./driver.ts";
 import { Session, type TransactionSession } from "./session.ts";

@@ -281,14 +281,13 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   transactionOnUse<Result>(
-    { box, lease, changed }: FirstUse,
+    first: FirstUse,
     work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result> {
     const { database } = this.#parts;
-    const begun = database.transactionOnUse?.({
-      ...locking(this.#boxes[box].table, lease),
-      changed,
-    }, work);
+    const { box, changed } = first;
+    const lock = locking(this.#boxes[box].table, first);
+    const begun = database.transactionOnUse?.({ ...lock, changed }, work);
     const transaction = begun ??
       database.transaction((tx) => work(tx, { close: () => false }));
     return transaction.catch((error) => this.#isClaimDue(error));

@@ -92,6 +92,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     const first = {
       box,
       lease: { key: { id, group }, epoch },
+      limitMs: subscriber.timeoutMs ?? this.handlerTimeoutMs,
       changed: (state: BeginningState) => beginning.changed(state),
     };
     try {

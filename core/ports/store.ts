@@ -104,6 +104,11 @@ export interface FirstUse {
   /** The claim under which it is worked on. */
   readonly lease: Lease;
   /**
+   * How long the transaction may take, in milliseconds; Infinity for no limit. If its process is gone, the store may end
+   * it some time after that, so that the record can be claimed again.
+   */
+  readonly limitMs: number;
+  /**
    * Called with `waiting` when the first use waits for the transaction to begin, then with `begun`, or with `not begun`
    * if it could not begin.
    */

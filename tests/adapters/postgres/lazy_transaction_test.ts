@@ -262,6 +262,24 @@ describe("Postgres: a handler's transaction", { skip }, () => {
       await own.stop();
     }));
 
+  it("is ended by the server where its process is gone for longer than its time, unless there is another limit", () =>
+    withRoom(async ({ bus, sql }) => {
+      const seen: unknown[] = [];
+      const own = bus(async ({ tx, message }) => {
+        if (message.id === "own") {
+          await tx.unsafe("set local idle_in_transaction_session_timeout = 5000");
+        }
+        const [row] = await tx`show idle_in_transaction_session_timeout`;
+        seen.push(row?.["idle_in_transaction_session_timeout"]);
+      }, { timeoutMs: 20_000 });
+      await own.deliver([arriving("m")]);
+      await own.deliver([arriving("own")]);
+      assert.deepEqual(seen, ["30s", "5s"]);
+      const [after] = await sql`show idle_in_transaction_session_timeout`;
+      assert.equal(after?.["idle_in_transaction_session_timeout"], "0");
+      await own.stop();
+    }, { max: 1 }));
+
   it("does not use up the handler's time while it waits for a connection", () =>
     withRoom(async ({ bus, sql, store, insert, rows }) => {
       const clock = new ManualClock();

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type postgres from "postgres";
-import { guardPostgres, postgresFence, postgresStore } from "../../../adapters/postgres/mod.ts";
+import { guardPostgres, postgresFence } from "../../../adapters/postgres/mod.ts";
 import { createBus, type HandlerContext, subscribe, type SubscribeOptions } from "../../../mod.ts";
 import { arriving, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";

@@ -32,6 +32,7 @@ async function onUse<Result>(
   const first: FirstUse = {
     box,
     lease: { key: { id, group }, epoch },
+    limitMs: 60_000,
     changed: (state) => void states.push(state),
   };
   const done = store.transactionOnUse(first, work);
