@@ -8,7 +8,7 @@ import type { AttemptResult, MessageRecord } from "./records.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What a request names, by parameter: from its query, or from its JSON body. */
-export type Given = ReadonlyMap<string, readonly string[]>;
+type Given = ReadonlyMap<string, readonly string[]>;
 
 /** The filters of a message; it matches if one of its values is one of the given ones. */
 const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly unknown[]>> = {
@@ -17,6 +17,8 @@ const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly u
   host: ({ url }) => [new URL(url).host],
   path: ({ url }) => [new URL(url).pathname],
   topicName: ({ topicName }) => [topicName],
+  // Clients up to 2.9 send it in addition.
+  urlGroup: ({ topicName }) => [topicName],
   scheduleId: ({ scheduleId }) => [scheduleId],
   queueName: ({ queueName }) => [queueName],
   label: ({ config }) => config.labels,
@@ -29,6 +31,7 @@ const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly u
 const SHARED = [
   "url",
   "topicName",
+  "urlGroup",
   "queueName",
   "scheduleId",
   "label",
