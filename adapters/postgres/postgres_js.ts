@@ -16,6 +16,7 @@ import {
 import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inLazyTransaction, inTransaction } from "./postgres_js_transaction.ts";
+import { atReadCommitted, READ_COMMITTED } from "./isolation.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
 import { mustBeTransaction } from "../sql/must_be_transaction.ts";
 import { PgTransaction } from "../sql/pg_transaction.ts";
@@ -64,6 +65,7 @@ export function databaseOf<Client extends PostgresJs>(
       ? limited(runOnClient(joined as SqlClient), settings.timeoutMs)
       : runOn(client, settings);
   };
+  const { timeoutMs } = settings;
   /** Runs a transaction in which some statements of the store are not awaited. */
   const sendingAhead = async <Result, Rest extends unknown[]>(
     work: (tx: Tx, ...rest: Rest) => Promise<Result>,
@@ -87,13 +89,22 @@ export function databaseOf<Client extends PostgresJs>(
     }
   };
   return {
-    run: runOn(sql, settings),
-    transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-      return sendingAhead(
-        work,
-        (working) =>
-          inTransaction<Tx, Result>(sql, { options: "", timeoutMs: settings.timeoutMs }, working),
-      );
+    run: atReadCommitted(
+      sql,
+      runOn(sql, settings),
+      (text, params) =>
+        inTransaction(
+          sql,
+          { options: READ_COMMITTED, timeoutMs },
+          (tx: PostgresJsTransaction) => runOn(tx, settings)(text, params),
+        ),
+    ),
+    transaction<Result>(
+      work: (tx: Tx) => Promise<Result>,
+      isOwn = false,
+    ): Promise<Result> {
+      const start = { options: isOwn ? READ_COMMITTED : "", timeoutMs };
+      return sendingAhead(work, (working) => inTransaction<Tx, Result>(sql, start, working));
     },
     transactionOnUse<Result>(
       first: FirstStatement,
@@ -101,7 +112,7 @@ export function databaseOf<Client extends PostgresJs>(
     ): Promise<Result> {
       return sendingAhead(
         work,
-        (working) => inLazyTransaction<Tx, Result>(sql, settings.timeoutMs, first, working),
+        (working) => inLazyTransaction<Tx, Result>(sql, timeoutMs, first, working),
       );
     },
     joining,

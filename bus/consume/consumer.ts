@@ -312,10 +312,14 @@ export class Consumer<Tx> {
       case "stale":
         this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
-      case "released": {
-        const { delayMs = 0 } = result;
-        return await this.#settle(record, { kind: "release", delayMs, reason: record.reason });
-      }
+      case "released":
+        // Its handler may have begun.
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: result.delayMs ?? 0,
+          reason: record.reason,
+          mayHaveArrived: true,
+        });
       case "fail": {
         const released = releaseOfInvalidBody(this.#parts.settings, record, result);
         return released === null

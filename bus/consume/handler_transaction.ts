@@ -10,7 +10,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { FirstUse, LazyTransaction, SettleStep } from "../../core/ports/store.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
-import type { TimeLimit } from "../async/deadline.ts";
+import { type TimeLimit, unlessAborted } from "../async/deadline.ts";
 import { answerConflict, checkRequestedCallbacks } from "../publish/callback_records.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -18,6 +18,7 @@ import { type Decision, settlementOf } from "../records/decision.ts";
 import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
+import { untilSettled } from "../records/until_settled.ts";
 import {
   decideHandled,
   type Handled,
@@ -31,6 +32,13 @@ import {
  * The delay of a message whose transaction could not begin, in milliseconds: the store has no connection for it now.
  */
 const NOT_BEGUN_PAUSE_MS = 1_000;
+
+/**
+ * How long to wait before the second rerun of a handler at most, in milliseconds, and the longest wait. Each rerun
+ * doubles it, up to that.
+ */
+const RERUN_MS = 10;
+const LONGEST_RERUN_MS = 500;
 
 /** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
@@ -79,6 +87,29 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return store.capabilities.transactions && !responder.isKnown ? responder.name() : null;
   }
 
+  /** A conflict with other transactions is no fault of the handler's. Its own claim must still be valid. */
+  async rerun(
+    { record, subscriber }: StoredRun<Tx>,
+    thrown: unknown,
+    reruns: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, clock, random } = this.#settings;
+    const isConflict = subscriber.transaction !== false && store.capabilities.transactions &&
+      store.hints?.failureOf?.(thrown) === "contention";
+    if (!isConflict || !this.#leases.isLeased(record)) return false;
+    // The settlement may have begun.
+    this.#leases.continues(record);
+    if (reruns === 0) return true;
+    const pauseMs = random() * Math.min(RERUN_MS * 2 ** reruns, LONGEST_RERUN_MS);
+    let cancel = () => {};
+    await unlessAborted(
+      () => new Promise<void>((resolve) => cancel = clock.after(pauseMs, resolve)),
+      signal,
+    ).catch(() => {}).finally(() => cancel());
+    return this.#leases.isLeased(record);
+  }
+
   check({ record: { message } }: StoredRun<Tx>): void {
     checkRequestedCallbacks(this.#settings, message);
   }
@@ -106,7 +137,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
         })
       ));
     } catch (thrown) {
-      const isOther = limit.signal.aborted || hasCode(thrown, "lease_lost");
+      const isOther = limit.signal.aborted || hasCode(thrown, "lease_lost") ||
+        this.#settings.store.hints?.failureOf?.(thrown) === "contention";
       if (!beginning.hasFailed || isOther) throw thrown;
       this.#settings.observe({ kind: "error", during: "handle", error: thrown });
       return { kind: "released", delayMs: NOT_BEGUN_PAUSE_MS };
@@ -122,16 +154,14 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await own.during(() => runHandler(this, run, body, own.tx, signal));
     const { decided, step } = this.#decide(run, done, signal);
-    if (lazy?.close() === true) {
-      // A reply that cannot be added fails the attempt.
-      return await this.#settled(decided, step, (conflict) => {
-        throw conflict;
-      });
-    }
+    if (lazy?.close() === true) return await this.#settled(decided, step, true);
     const added = await this.#settler.within(own.tx, step);
-    const conflict = this.#conflictOf(decided, added);
-    // Thrown inside the transaction, this rolls it back and fails the attempt.
-    if (conflict !== null && this.#settings.store.capabilities.transactions) throw conflict;
+    const conflict = conflictOf(decided, added);
+    if (conflict !== null) {
+      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+      // Thrown inside the transaction, this rolls it back and fails the attempt.
+      if (this.#settings.store.capabilities.transactions) throw conflict;
+    }
     return kept(decided, added);
   }
 
@@ -142,19 +172,42 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await runHandler(this, run, body, undefined as Tx, signal);
     const { decided, step } = this.#decide(run, done, signal);
-    return await this.#settled(decided, step);
+    return await this.#settled(decided, step, false);
   }
 
-  /** Settles in a statement or transaction that others share. */
+  /**
+   * Settles in a statement or transaction that others share. What the handler did stays, so a settlement that fails is
+   * repeated.
+   *
+   * @param failsOnConflict Whether a reply that cannot be added fails the attempt; nothing is written then.
+   */
   async #settled(
-    decided: Handled,
+    decided: Handled & { decision: Decision },
     step: SettleStep,
-    onConflict: (conflict: AtlastError) => void = () => {},
+    failsOnConflict: boolean,
   ): Promise<Handled> {
-    const added = await this.#settler.alone(step, (added) => {
-      const conflict = this.#conflictOf(decided, added);
-      if (conflict !== null) onConflict(conflict);
-    });
+    let added: StepEnd = null;
+    let conflict = null as AtlastError | null;
+    const settling = async () => {
+      conflict = null;
+      try {
+        added = await this.#settler.alone(step, (results) => {
+          conflict = conflictOf(decided, results);
+          if (conflict !== null && failsOnConflict) throw conflict;
+        });
+      } catch (error) {
+        if (conflict === null || error !== conflict) throw error;
+      }
+      return [added !== null];
+    };
+    const decisions = [decided.decision];
+    const [applied] = await untilSettled(this.#settings, this.#leases, decisions, true, settling);
+    // Its answer was lost, and it added its records.
+    if (applied === true && added === null) added = step.records.map(() => ({ added: true }));
+    if (conflict !== null) {
+      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+      if (failsOnConflict) throw conflict;
+    }
     return kept(decided, added);
   }
 
@@ -163,7 +216,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     run: StoredRun<Tx>,
     done: Handled,
     signal: AbortSignal,
-  ): { decided: Handled; step: SettleStep } {
+  ): { decided: Handled & { decision: Decision }; step: SettleStep } {
     const decided = this.decide(run, done);
     // A handler that continued after its timeout must not settle the record.
     signal.throwIfAborted();
@@ -192,18 +245,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       answer: reply === null ? null : this.publisher.answer(reply),
     };
   }
+}
 
-  /**
-   * Reports a reply that could not be published because another message has its id; null if it was
-   * published.
-   */
-  #conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
-    const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
-    if (conflict !== null) {
-      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
-    }
-    return conflict;
-  }
+/** The error for a reply whose id a different message has; null if it was added. */
+function conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
+  return answer === null ? null : answerConflict(answer, added?.[0]);
 }
 
 type BeginningState = Parameters<FirstUse["changed"]>[0];

@@ -13,7 +13,10 @@ import {
   withMethods,
 } from "../../core/check_options.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
+import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
+import { deadlineReason } from "../../core/lifecycle/deadline_reason.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
+import { CLOCK_TOLERANCE_MS, deadlineOnArrival } from "../../core/message/deadline.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
@@ -79,6 +82,12 @@ export interface StatelessOptions {
    */
   readonly retry?: RetryPolicy;
   /**
+   * How far the clock of a publisher may differ: see `BusOptions.clockToleranceMs`.
+   *
+   * @default 60_000
+   */
+  readonly clockToleranceMs?: number;
+  /**
    * How long a handler may take.
    *
    * @default 30_000
@@ -125,6 +134,7 @@ export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
   readonly #retry: RetryPolicy;
   readonly #concurrency: number;
+  readonly #clockToleranceMs: number;
   readonly #observe: Observer;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -145,6 +155,7 @@ export class StatelessReceiver {
     checkOptions("make a stateless receiver with", options, STATELESS_OPTIONS);
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#clockToleranceMs = options.clockToleranceMs ?? CLOCK_TOLERANCE_MS;
     this.#concurrency = options.concurrency ?? 5;
     const service = serviceOf(options);
     this.#service = service;
@@ -227,7 +238,7 @@ export class StatelessReceiver {
       attempts: (nth ?? 1) - 1,
       details: null,
     };
-    const result = await attempt(
+    const result = this.#deadlineFailure(message, record.attempts) ?? await attempt(
       this.#host,
       { record, subscriber },
       new AbortController().signal,
@@ -260,7 +271,9 @@ export class StatelessReceiver {
       // A handler that timed out may still be running.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
-    const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
+    const isLate = code === "deadline_exceeded";
+    const attempts = (nth ?? 1) - (isLate ? 1 : 0);
+    const about = { box: "inbox", id, name, group, attempts, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
       this.#observe({ kind: "retrying", ...about, dueAtMs, error });
@@ -274,6 +287,15 @@ export class StatelessReceiver {
     if (nth === null || isUsedUp) return result;
     const isPublisherNotified = await this.#reported(message, { ...about, code });
     return isPublisherNotified ? { ...result, isPublisherNotified } : UNREPORTED;
+  }
+
+  /** The failure of a message that arrived after its deadline; null for any other. */
+  #deadlineFailure(message: Message, attempts: number): Failure | null {
+    const nowMs = this.#clock.now();
+    const deadlineMs = deadlineOnArrival(message, nowMs, this.#clockToleranceMs);
+    if (eventBeforeAttempt({ deadlineMs, crashes: 0 }, nowMs) === null) return null;
+    const reason = deadlineReason({ box: "inbox", attempts, crashes: 0, details: null });
+    return { kind: "fail", reason, retryable: false, code: "deadline_exceeded" };
   }
 
   /**
@@ -319,7 +341,9 @@ export class StatelessReceiver {
       name: request.name,
       group,
       code,
-      reason: reportedReason(this.#failureDetail, code, reason),
+      reason: code === "deadline_exceeded"
+        ? reason
+        : reportedReason(this.#failureDetail, code, reason),
       attempts,
       round: 1,
     };

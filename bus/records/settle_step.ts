@@ -136,7 +136,7 @@ export class StepSettler<Tx> {
         }
       });
       return ends;
-    });
+    }, { isOwn: true });
   }
 
   /**
