@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
@@ -13,12 +12,11 @@ import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
 import { checkedHeaders, checkedInteger } from "./options.ts";
-import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
 import { arrivalOf } from "../../core/ports/arrival.ts";
-import { SigningKeys, type Target } from "./target.ts";
+import { type HttpFormat, SigningKeys, styleOf, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
@@ -68,9 +66,9 @@ export interface HttpTransportOptions {
    */
   readonly maxRequestBytes?: number;
   /**
-   * `batch`: many messages in the body of one request, in Atlast's own form. `message`: a request for each, with
-   * CAP's headers as HTTP headers and the body as it is, for receivers in other languages. A message that does not
-   * fit HTTP headers goes as a batch of one all the same.
+   * The form of requests to routes that name none. `batch`: messages with their headers in a JSON body. `message`:
+   * a request for each message, with CAP's headers as HTTP headers and the body as it is; headers that HTTP cannot
+   * carry are in the header `atlast-headers`.
    *
    * @default "batch"
    */
@@ -127,16 +125,10 @@ class HttpTransport implements Transport {
   readonly #routes: PatternTable<readonly Target[]>;
   readonly #destinations: Destinations;
   readonly #sending: Sending;
-  readonly #notifying: Sending;
 
   constructor(options: HttpTransportOptions) {
-    const { format = "batch", clock = { now: () => Date.now() } } = options;
-    if (format !== "batch" && format !== "message") {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use format "${format}": want batch or message`,
-      );
-    }
+    const { clock = { now: () => Date.now() } } = options;
+    const style = styleOf(options, { format: "batch", answers: "atlast" }, "the transport");
     const maxBatch = checkedInteger(
       "maxBatch",
       options.maxBatch ?? DEFAULT_MAX_BATCH,
@@ -148,11 +140,9 @@ class HttpTransport implements Transport {
       Number.MAX_SAFE_INTEGER,
     );
     const keys = new SigningKeys(options.signingKeys, clock);
-    this.#routes = routeTable(options.routes, keys);
+    this.#routes = routeTable(options.routes, keys, style);
     this.#destinations = new Destinations(options.destinations ?? [], keys);
     this.#sending = {
-      format,
-      answers: "atlast",
       limits: { maxBatch, maxRequestBytes },
       timeoutMs: checkedInteger(
         "timeoutMs",
@@ -163,11 +153,6 @@ class HttpTransport implements Transport {
       // Called as a plain function: Workers refuse a `fetch` that is called as a method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
       clock,
-    };
-    this.#notifying = {
-      ...this.#sending,
-      format: "message",
-      answers: "webhook",
     };
     this.capabilities = { maxBatch, maxBodyBytes: Math.min(MAX_BODY_BYTES, maxRequestBytes) };
   }
@@ -180,7 +165,7 @@ class HttpTransport implements Transport {
     const indexes = this.#indexesByTarget(messages);
     const [routed, notified] = await Promise.all([
       sendAll(byTarget(messages, indexes, false), signal, this.#sending),
-      sendAll(byTarget(messages, indexes, true), signal, this.#notifying),
+      sendAll(byTarget(messages, indexes, true), signal, this.#sending),
     ]);
     return messages.map((message, i) => {
       const { targets, own } = indexes[i]!;
