@@ -32,6 +32,7 @@
 // The bus
 export { type Bus, type HalfMessageOptions, type HandDecision } from "./bus/api/bus.ts";
 export { type Health, type HealthOptions } from "./bus/api/health.ts";
+export { type HealthWarning } from "./core/ports/health_warning.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
 export type { BusOptions } from "./bus/api/bus_options.ts";
@@ -49,6 +50,7 @@ export {
   type Subscriber,
 } from "./bus/api/subscriber.ts";
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
+export type { Logger } from "./bus/api/logger.ts";
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";

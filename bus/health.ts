@@ -17,7 +17,10 @@ export async function healthOf<Tx>(
   if (phase === "draining" || phase === "stopped") {
     return { ready: false, store: "up", running, reason: "The bus is stopping" };
   }
-  if (await probe.isUp(maxAgeMs)) return { ready: true, store: "up", running };
+  if (await probe.isUp(maxAgeMs)) {
+    const warnings = await probe.warnings();
+    return { ready: true, store: "up", running, ...warnings.length > 0 ? { warnings } : {} };
+  }
   // The driver's error text may contain an address or a user name.
   return { ready: false, store: "down", running, reason: "The store does not answer" };
 }

@@ -278,7 +278,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { store } = this.#settings;
     await store.ready();
     if (store.capabilities.notifications) {
-      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.notified()) ?? null;
     }
     if (this.#phase !== "resting") return;
     this.#phase = "running";
@@ -349,6 +349,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
       await waiting.for(this.#outbox.finish());
       this.#phase = "stopped";
+      this.publisher.end();
       await waiting.for(observed(observe, "close", () => transport.close(this)));
       await waiting.for(store.close());
     } finally {

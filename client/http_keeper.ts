@@ -10,7 +10,7 @@ import { type Credentials, sendRequest } from "../http/send_request.ts";
 import type { Fetch, PostResult } from "../http/post.ts";
 import type { SignatureChecker } from "../http/signature.ts";
 import { answersRequest } from "../http/signature_id.ts";
-import { readRetryAfter } from "../http/retry_after.ts";
+import { boundedRetryAfter, readRetryAfter } from "../http/retry_after.ts";
 import type { Clock } from "../core/ports/platform.ts";
 import { nextAttemptAt, type RetryPolicy } from "../core/lifecycle/retry.ts";
 import { hasCode } from "../core/user_code/thrown.ts";
@@ -157,7 +157,7 @@ export class HttpKeeper implements HalfKeeper {
       if (said !== null) return { kind: "answered", status: said };
     }
     if (status >= 500 || status === 429) {
-      const retryAfterMs = error?.retryAfterMs ??
+      const retryAfterMs = boundedRetryAfter(error?.retryAfterMs) ??
         readRetryAfter(headers.get("retry-after"), this.#calling.clock.now());
       return {
         kind: "again",

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { DelayedBy } from "./lifecycle/delayed_by.ts";
+
 /**
  * Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to
  * do. `docs/errors.md` is generated from them.
@@ -252,6 +254,8 @@ export interface Problem {
   readonly path: string;
   /** The schema's description, which may quote the body. */
   readonly message: string;
+  /** What the schema wanted there, such as `number`, if it said so; it never quotes the body. */
+  readonly expected?: string;
 }
 
 /** The most places that an error's message names. */
@@ -260,8 +264,8 @@ const MAX_PATHS = 20;
 /**
  * A body or reply that does not fit its contract.
  *
- * Its message has the places of the problems, but nothing of the body: error messages are stored
- * and logged, and schemas quote invalid values.
+ * Its message has the places of the problems and what the schema wanted there, but no value of the
+ * body: error messages are stored and logged, and schemas quote invalid values.
  */
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
@@ -271,12 +275,13 @@ export class ContractError extends AtlastError {
 
   /** Creates an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const paths = problems.slice(0, MAX_PATHS).map(({ path }) => path === "" ? "the top" : path);
+    const wishes = problems.slice(0, MAX_PATHS).map((
+      { path, expected = "what its schema takes" },
+    ) => `want ${expected} at ${path === "" ? "the top" : path}`);
     const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
     super(
       "invalid_body",
-      `Cannot accept the ${what}: want what its schema takes, got something else at ` +
-        `${paths.join(", ")}${more}`,
+      `Cannot accept the ${what}: ${wishes.join("; ")}${more}`,
     );
     this.#problems = problems;
   }
@@ -296,7 +301,29 @@ export class NonRetryable extends Error {
   override readonly name: string = "NonRetryable";
 }
 
-/** Thrown by a handler to choose the time of the next attempt. The failed attempt counts. */
+/**
+ * The error of a send within a handler that the receiver of the message put off. Unlike a handler's own
+ * {@linkcode RetryAfter}, its time only lengthens the schedule.
+ */
+export class SendDelayed extends AtlastError {
+  /** When to try again, in milliseconds from now. */
+  readonly retryAfterMs: number;
+  /** What put it off; omitted for any answer with a time. */
+  readonly delayedBy?: DelayedBy;
+
+  /** Creates the error of a send. */
+  constructor(message: string, retryAfterMs: number, delayedBy?: DelayedBy) {
+    super("unreachable", message);
+    this.retryAfterMs = retryAfterMs;
+    if (delayedBy !== undefined) this.delayedBy = delayedBy;
+  }
+}
+
+/**
+ * Thrown by a handler to choose the time of the next attempt, in 100 ms at the earliest.
+ *
+ * A time that is later than the schedule's counts no attempt, 100 times per message at most. Any other counts one.
+ */
 export class RetryAfter extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";

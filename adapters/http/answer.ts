@@ -20,6 +20,7 @@ import {
 } from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
 import type { HttpAnswers } from "./target.ts";
+import { type DelayedBy, readDelayedBy } from "../../core/lifecycle/delayed_by.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
 const SENT: SendResult = { kind: "sent" };
@@ -55,6 +56,8 @@ const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
   "stopping",
   "stopped",
   "refused",
+  "retry_after",
+  "rate_limit",
   "rejected",
   "no_subscriber",
   "malformed_message",
@@ -95,13 +98,19 @@ function isTaken(result: PostResult): boolean {
 }
 
 /** A failure after which another attempt may succeed. */
-export function retryable(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
+export function retryable(
+  reason: string,
+  arrived: Arrival,
+  retryAfterMs?: number,
+  delayedBy?: DelayedBy,
+): SendResult {
   return {
     kind: "failed",
     reason: quotedReason(reason),
     retryable: true,
     ...(arrived === "no" ? { arrived } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(delayedBy === undefined ? {} : { delayedBy }),
   };
 }
 
@@ -149,7 +158,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
       const waitMs = boundedRetryAfter(retryAfterMs);
       const why = `${host} did not take it now${said}`;
       if (code === "stopping") return stopping(why, arrived, waitMs);
-      return retryable(why, arrived, waitMs);
+      return retryable(why, arrived, waitMs, readDelayedBy(answer.code));
     }
     case "rejected":
       return final(`${host} will never take it${said}`, arrived, code);
@@ -220,5 +229,5 @@ function answeredFailure(
     readRetryAfter(headers.get("retry-after"), nowMs);
   return status === 503 && STOPPING_CODES.has(error?.code ?? "")
     ? stopping(why, arrived, waitMs)
-    : retryable(why, arrived, waitMs);
+    : retryable(why, arrived, waitMs, status === 429 ? "rate_limit" : readDelayedBy(error?.code));
 }

@@ -243,5 +243,16 @@ function combined(results: readonly SendResult[]): SendResult {
   };
   if (failures.length === 0) return { kind: "stopping", reason, ...rest };
   const retryable = stops.length > 0 || failures.some((failure) => failure.retryable);
-  return { kind: "failed", reason, retryable, ...rest };
+  // Only what every receiver asks for holds for the message.
+  const [first] = failures;
+  const isCommon = stops.length === 0 &&
+    failures.every(({ delayedBy }) => delayedBy === first?.delayedBy);
+  const delayedBy = isCommon ? first?.delayedBy : undefined;
+  return {
+    kind: "failed",
+    reason,
+    retryable,
+    ...rest,
+    ...(delayedBy === undefined ? {} : { delayedBy }),
+  };
 }

@@ -103,9 +103,9 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         arrived: arrivalOfRefusal(result),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       };
-      return code === "stopping"
-        ? { kind: "stopping", ...rest }
-        : { kind: "failed", retryable: true, ...rest };
+      if (code === "stopping") return { kind: "stopping", ...rest };
+      const delayedBy = code === undefined ? {} : { delayedBy: code };
+      return { kind: "failed", retryable: true, ...rest, ...delayedBy };
     }
     case "rejected":
       return {

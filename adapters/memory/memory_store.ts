@@ -44,6 +44,8 @@ export function memoryStore(): Store<MemoryTransaction> {
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
   readonly hints: StoreHints<MemoryTransaction> = {
+    haveBeenAdded: (box, keys) =>
+      Promise.resolve(keys.map((key) => this.#boxes[box].get(key) !== undefined)),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf: (error) => this.#failureOf(error),
   };

@@ -11,6 +11,7 @@ import { runOnClient } from "../sql/database.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
 import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { vacuumAfterPruning } from "./vacuum.ts";
 import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
@@ -71,6 +72,7 @@ export function pgliteStore<Db extends Pglite>(
     database,
     schema,
     wakeups: localWakeups(db, schema),
+    pruned: vacuumAfterPruning(database.run, schema),
     prepare: () =>
       migrate
         ? database.transaction((tx) => migrateOn(runOnClient(tx as SqlClient), schema))

@@ -12,6 +12,7 @@ import { prepareTables } from "./prepare_tables.ts";
 import type { Database } from "../sql/database.ts";
 import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
+import { vacuumWarnings } from "../sql/vacuum_warnings.ts";
 import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
 
 /** One notification in this time is soon enough and cheap enough. */
@@ -91,6 +92,7 @@ export function postgresStore<Client extends PostgresJs>(
     schema,
     wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
+    warnings: (run) => vacuumWarnings(run, schema),
   });
 }
 

@@ -17,7 +17,7 @@ import type { PatternTable } from "../../core/message/name_table.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
-import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { failed, limitReached, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
 import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
@@ -285,7 +285,7 @@ class OnQstash implements QstashTransport {
   #limitOf(): SendResult | null {
     if (this.#closed === null) return null;
     const waitMs = this.#closed.untilMs - this.#clock.now();
-    return waitMs > 0 ? notTaken(failed(this.#closed.reason, true, waitMs)) : null;
+    return waitMs > 0 ? limitReached(this.#closed.reason, waitMs) : null;
   }
 
   #request<Result>(

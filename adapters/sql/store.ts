@@ -19,13 +19,14 @@ import type {
 } from "../../core/ports/store.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import type { Notification } from "./wakeups.ts";
+import { type Notification, notifyIn } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -48,6 +49,10 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** Called after each pruning of a box, with how many records it deleted. */
+  readonly pruned?: (box: Box, deleted: number) => Promise<void>;
+  /** Reads what an operator should mend in the server. */
+  readonly warnings?: (run: Run) => Promise<readonly HealthWarning[]>;
 }
 
 interface BoxParts {
@@ -62,8 +67,11 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly hints: StoreHints<Tx> = {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
+    notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     failureOf,
+    warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
@@ -191,6 +199,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     remembering?: Remembering,
   ): Promise<number> {
     await this.ready();
+    const deleted = await this.#prune(box, nowMs, limit, remembering);
+    await this.#parts.pruned?.(box, deleted);
+    return deleted;
+  }
+
+  async #prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
     const { table, lookup } = this.#boxes[box];
     if (box !== "inbox" || remembering === undefined) {
       return await lookup.prune(this.#run, nowMs, limit, box === "inbox" ? this.#memory : null);
@@ -234,6 +253,19 @@ export class SqlStore<Tx> implements Store<Tx> {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
     }
     return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
+    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
+    if (notification === null) return false;
+    // A failure shows in the transaction itself: its next statement fails too.
+    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+  }
+
+  async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
+    await this.ready();
+    const found = await this.#boxes[box].lookup.existing(this.#run, keys);
+    return keys.map((key) => found.has(key));
   }
 
   async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {

@@ -259,9 +259,10 @@ export class Consumer<Tx> {
    * handler failed before is handled alone. So is every record if there is no transaction that can
    * be rolled back.
    */
-  #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
+  #maxBatch({ message, group, crashes, attempts, details }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
-    if (crashes > 0 || attempts > 0 || !transactions) return 1;
+    const hasFailed = attempts > 0 || details?.postponed !== undefined;
+    if (crashes > 0 || hasFailed || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
   }
 

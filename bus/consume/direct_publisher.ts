@@ -5,7 +5,7 @@
  * @module
  */
 import type { Contract } from "../../core/message/contract.ts";
-import { AtlastError, NonRetryable, RetryAfter } from "../../core/errors.ts";
+import { AtlastError, NonRetryable, SendDelayed } from "../../core/errors.ts";
 import { checkBodySize, MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
@@ -76,7 +76,10 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     if (result?.kind !== "failed") throw new AtlastError("no_route", reason);
     if (result.code === "id_conflict") throw new AtlastError("id_conflict", reason);
     if (!result.retryable) throw new NonRetryable(reason);
-    if (result.retryAfterMs !== undefined) throw new RetryAfter(result.retryAfterMs, reason);
+    const { retryAfterMs, delayedBy } = result;
+    if (retryAfterMs !== undefined || delayedBy !== undefined) {
+      throw new SendDelayed(reason, retryAfterMs ?? 0, delayedBy);
+    }
     throw new AtlastError("unreachable", reason);
   }
 }

@@ -107,7 +107,7 @@ export async function attempt<Tx, Claimed extends InHand>(
   } catch (thrown) {
     if (host.claims && hasCode(thrown, "lease_lost")) return { kind: "stale" };
     if (signal.aborted) return { kind: "released" };
-    return failureOf(thrown, isRead);
+    return { ...failureOf(thrown, isRead), error: thrown };
   } finally {
     limit.end();
   }

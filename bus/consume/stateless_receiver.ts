@@ -39,8 +39,10 @@ import { detailOf, type FailureDetail, reportedReason } from "../api/failure_rep
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
-import { guarded, type Observer } from "../api/observer.ts";
-import { type Redact, redacted, redacting } from "../settings/redact.ts";
+import type { Logger } from "../api/logger.ts";
+import type { Observer } from "../api/observer.ts";
+import { observerOf } from "../settings/failure_log.ts";
+import { type Redact, redacting } from "../settings/redact.ts";
 import { checkService } from "../settings/responder.ts";
 import type { Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
@@ -93,6 +95,12 @@ export interface StatelessOptions {
   /** Called with every event. */
   readonly observe?: Observer;
   /**
+   * Where failures are logged: see `BusOptions.logger`.
+   *
+   * @default console
+   */
+  readonly logger?: Logger | false;
+  /**
    * The clock.
    *
    * @default the platform's
@@ -138,7 +146,7 @@ export class StatelessReceiver {
     this.#callbackNames = options.callbackNames ?? null;
     this.#failureDetail = detailOf(options.failureDetail);
     this.#redact = options.redact === undefined ? null : redacting(options.redact);
-    this.#observe = redacted(guarded(options.observe), this.#redact);
+    this.#observe = observerOf(options, this.#redact);
     const report = (error: unknown) =>
       this.#observe({ kind: "error", during: "clock or random", error });
     this.#clock = guardedClock(options.clock, report);
@@ -240,7 +248,7 @@ export class StatelessReceiver {
     failure: Failure,
   ): Promise<DeliveryResult> {
     const { id, name } = message;
-    const { code = "handler_failed" } = failure;
+    const { code = "handler_failed", error } = failure;
     const reason = this.#redact?.(failure.reason) ?? failure.reason;
     const result: DeliveryResult & { kind: "refused" | "rejected" } = {
       ...resultOfFailure(failure, policy, nth, this.#random()),
@@ -250,10 +258,10 @@ export class StatelessReceiver {
     const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
-      this.#observe({ kind: "retrying", ...about, dueAtMs });
+      this.#observe({ kind: "retrying", ...about, dueAtMs, error });
       return result;
     }
-    this.#observe({ kind: "failed", ...about });
+    this.#observe({ kind: "failed", ...about, error });
     // A sender that keeps the schedule gets the failure as the answer, and notifies the publisher
     // itself. The count of attempts is not signed: with a forged count, anyone could cause a
     // failure callback, so none is sent when only the count says that attempts are used up.

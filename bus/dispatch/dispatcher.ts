@@ -216,7 +216,8 @@ export class Dispatcher<Tx> {
       if (hasRoute(this.#settings.routing, name, headers)) return null;
     } catch (thrown) {
       // An error of the transport's `routes` must not block the other records of the batch.
-      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+      const reason = reasonOf(thrown);
+      return { kind: "fail", reason, retryable: true, mayHaveArrived: false, error: thrown };
     }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
@@ -262,11 +263,13 @@ export class Dispatcher<Tx> {
     const givenBack = this.#giveBack(over, LOST_LEASE_PAUSE_MS);
     if (batch.length === 0) return givenBack;
     let results: readonly SendResult[];
+    let error: unknown;
     const startedAtMs = this.#settings.clock.now();
     try {
       // The bus must be able to stop even if the transport ignores the signal.
       results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
+      error = thrown;
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
@@ -274,7 +277,8 @@ export class Dispatcher<Tx> {
       const result = sendResultAt(results, i);
       if (result?.kind === "unroutable") this.#refused(record.message.name);
       const event = eventAfterSending(this.#settings, result, signal.aborted);
-      return this.#decide(record, event, nowMs, startedAtMs);
+      const failed = event.kind === "fail" && error !== undefined ? { ...event, error } : event;
+      return this.#decide(record, failed, nowMs, startedAtMs);
     });
     return [...givenBack, ...sent];
   }

@@ -10,12 +10,14 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./add_apart.ts";
 import { addOnce } from "./outbox_or_inbox.ts";
+import { observed } from "../api/observer.ts";
 import { batcher } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
 import type { Settings } from "../settings/settings.ts";
 import { receiptOf, receiptsOfNew } from "./receipt.ts";
 import type { Receipt } from "../api/publish_options.ts";
+import { type Unseen, UnseenCommits } from "./unseen_commits.ts";
 import { inOutbox, type Insertion, insertionOf } from "./local_delivery.ts";
 
 /** What the writer needs of the rest of the bus. */
@@ -55,9 +57,12 @@ export class OutboxWriter<Tx> {
   readonly #joinedIn: Readonly<Record<Box, Joined>>;
   /** The transactions of this bus, and the messages published in each. */
   readonly transactions: JoinedTransactions<Tx>;
+  /** The messages published in transactions that this bus did not begin. */
+  readonly unseenCommits: UnseenCommits<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
+    this.unseenCommits = new UnseenCommits(settings, outlet);
     this.#outlet = outlet;
     this.transactions = new JoinedTransactions((error) =>
       settings.observe({ kind: "error", during: "publish", error })
@@ -154,14 +159,28 @@ export class OutboxWriter<Tx> {
     const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
     const insertion = isFound ? direct : inOutbox(this.#settings, records);
     const { box, groups } = insertion;
-    const { receipts } = await this.#add(insertion, tx);
+    const { receipts, added: isAdded } = await this.#add(insertion, tx);
     const added = records.filter((_, i) => receipts[i]?.duplicate === false);
     const messages = added.map(({ message: { id, name } }) => ({ id, name }));
-    this.transactions.staged(tx, { box, groups, messages });
+    const isOwn = this.transactions.staged(tx, { box, groups, messages });
+    const key = insertion.rows.find((_, i) => isAdded[i]);
+    if (!isOwn && key !== undefined) await this.#unseen(tx, { box, groups, key });
     for (const group of groups) this.#outlet.added(box, group, false);
     for (const message of messages) this.#observe("staged", box, message);
     for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
     return receipts;
+  }
+
+  /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */
+  async #unseen(tx: Tx | SqlClient, { box, groups, key: { id, group } }: Unseen): Promise<void> {
+    const { store, observe } = this.#settings;
+    let isNotified: unknown = false;
+    if (groups.some((each) => this.#outlet.notifies(box, each))) {
+      await observed(observe, "notify", async () => {
+        isNotified = await store.hints?.notifyAtCommit?.(box, tx);
+      });
+    }
+    if (isNotified !== true) this.unseenCommits.add({ box, groups, key: { id, group } });
   }
 
   /**

@@ -144,6 +144,11 @@ export class Publisher<Tx> {
     return this.#outboxWriter.bornLeased(withGroups(this.#settings, newRecord(message, {})));
   }
 
+  /** Called when the bus has stopped. */
+  end(): void {
+    this.#outboxWriter.unseenCommits.end();
+  }
+
   /** See {@linkcode OutboxWriter.transaction}. */
   transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
     return this.#outboxWriter.transaction(work);

@@ -91,7 +91,8 @@ function eventOf(decision: Decision): BusEvent {
     return { kind: "succeeded", box, id, name: message.name, group, attempts };
   }
   const about = { ...identityOf(record), attempts };
-  if (patch.state === "failed") return { kind: "failed", ...about, reason };
+  const thrown = event.kind === "fail" && event.error !== undefined ? { error: event.error } : {};
+  if (patch.state === "failed") return { kind: "failed", ...about, reason, ...thrown };
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
   if (event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry") {
     return { kind: "changed", ...identityOf(record), state: patch.state };
@@ -103,5 +104,5 @@ function eventOf(decision: Decision): BusEvent {
   if (event.kind === "release" || (event.kind === "stopping" && attempts === record.attempts)) {
     return { kind: "released", ...identityOf(record), reason };
   }
-  return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs };
+  return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs, ...thrown };
 }

@@ -14,8 +14,8 @@ import { detailOf } from "../api/failure_report.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
-import { guarded } from "../api/observer.ts";
-import { redacted, redacting } from "./redact.ts";
+import { observerOf } from "./failure_log.ts";
+import { redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
 import { retentionOf } from "./retention.ts";
 import { routingOf, sharedStoreOf } from "./shared_store.ts";
@@ -43,7 +43,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   );
   const redact = options.redact === undefined ? null : redacting(options.redact);
   options.callbackNames?.forEach(checkPattern);
-  const observe = redacted(guarded(options.observe), redact);
+  const observe = observerOf(options, redact);
   const reportOn = (during: string) => (error: unknown) =>
     observe({ kind: "error", during, error });
   const { store, transport } = portsOf(options);

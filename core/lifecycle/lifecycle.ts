@@ -24,7 +24,8 @@ import type {
   Stopping,
   Unroutable,
 } from "./lifecycle_event.ts";
-import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
+import { nextAttempt } from "./next_attempt.ts";
+import { DEFAULT_RETRY, later, type RetryPolicy } from "./retry.ts";
 
 export type { EventKind, Failure, LifecycleEvent, Stopping, Unroutable };
 
@@ -261,22 +262,21 @@ function failed(
   nowMs: number,
   random: number,
 ): Patch {
+  const postponed = message.details?.postponed ?? 0;
+  const ended = { attempts: message.attempts, postponed };
+  const { isCounted, atMs } = nextAttempt(event, ended, policy.retry, nowMs, random);
   const attempts = message.attempts + 1;
-  const scheduled = event.retryable ? nextAttemptAt(policy.retry, attempts, nowMs, random) : null;
-  const next = scheduled === null || event.retryAfterMs === undefined
-    ? scheduled
-    : later(nowMs, event.retryAfterMs);
   const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
-  if (next === null || (message.deadlineMs !== null && next > message.deadlineMs)) {
+  if (atMs === null || (message.deadlineMs !== null && atMs > message.deadlineMs)) {
     return { ...givenUp({ ...message, details }, policy, nowMs, event.reason), attempts };
   }
   return {
     ...unsettled(message),
     state: "scheduled",
-    attempts,
-    dueAtMs: next,
+    attempts: isCounted ? attempts : message.attempts,
+    dueAtMs: atMs,
     reason: event.reason,
-    details,
+    details: isCounted ? details : withDetails(details, { postponed: postponed + 1 }),
   };
 }
 

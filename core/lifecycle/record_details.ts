@@ -34,6 +34,8 @@ export interface RecordDetails {
    * @default 1
    */
   readonly round?: number;
+  /** How many failures counted no attempt, because they only asked for a later one. */
+  readonly postponed?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
   /** Whether an operator decided a half message without its participant, which could not be reached. */
@@ -88,6 +90,7 @@ export function detailsOfRetry(
 ): RecordDetails | null {
   return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
     round: (before?.round ?? 1) + 1,
+    postponed: undefined,
     sentForced: isForced ? true : undefined,
   });
 }

@@ -124,6 +124,18 @@ export function nextAttemptAt(
   return later(nowMs, delayAfter(policy, attempt, random));
 }
 
+/**
+ * The delay after an attempt by the schedule, in milliseconds, whether or not the policy allows
+ * another one. After the end of a list it is the last delay.
+ *
+ * @param attempt How many attempts have ended, this one included.
+ * @param random A number in [0, 1) for jitter.
+ */
+export function scheduledDelay(policy: RetryPolicy, attempt: number, random: number): number {
+  const isBeyond = policy.kind === "list" && attempt > policy.delaysMs.length;
+  return delayAfter(policy, isBeyond ? policy.delaysMs.length : attempt, random);
+}
+
 /** `nowMs` plus a delay, limited to {@linkcode END_OF_TIME_MS}. An invalid delay counts as 0. */
 export function later(nowMs: number, delayMs: number): number {
   return Math.min(nowMs + (delayMs > 0 ? delayMs : 0), Math.max(nowMs, END_OF_TIME_MS));

@@ -5,6 +5,7 @@
  * @module
  */
 import { AtlastError, ContractError, type Problem } from "../errors.ts";
+import { expectationOf } from "./expectation.ts";
 import { checkName } from "./name.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../lifecycle/retry.ts";
 
@@ -158,5 +159,7 @@ function problemOf(issue: SchemaIssue): Problem {
   const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
   const text = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
   const path = text.replace(/^\./, "").replace(/\p{C}/gu, " ").slice(0, MAX_PATH_LENGTH);
-  return { path: path.toWellFormed(), message: issue.message };
+  const expected = expectationOf(issue);
+  const problem = { path: path.toWellFormed(), message: issue.message };
+  return expected === undefined ? problem : { ...problem, expected };
 }

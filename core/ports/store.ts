@@ -10,6 +10,7 @@
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
+import type { HealthWarning } from "./health_warning.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
@@ -138,6 +139,20 @@ export interface StoreHints<Tx = unknown> {
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
+   * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
+   * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
+   * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
+   */
+  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
+
+  /**
+   * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
+   * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
+   * after its publish is found by the next poll.
+   */
+  haveBeenAdded?(box: Box, keys: readonly RecordKey[]): Promise<boolean[]>;
+
+  /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
    * one now. Returns how many. It changes nothing else of them, and may leave some out. Without it, they wait for
    * their next try, half a minute at most.
@@ -151,6 +166,12 @@ export interface StoreHints<Tx = unknown> {
    * all records in it.
    */
   failureOf?(error: unknown): "contention" | "refused" | null;
+
+  /**
+   * What an operator should mend in the server, such as a table that it does not vacuum. It reads statistics, never
+   * the records. `health()` calls it at most once a minute. Without it, `health()` has no such warnings.
+   */
+  warnings?(): Promise<readonly HealthWarning[]>;
 }
 
 /**

@@ -87,6 +87,9 @@ export function shownEvent({ timeMs, state, message, nextDeliveryMs, result }: E
     ...(result === undefined ? {} : shownResult(result)),
     timeout: config.timeoutMs,
     maxRetries: config.retry.maxRetries,
+    retryDelayExpression: config.retry.expressionText,
+    // The client in Python reads this name.
+    retryDelayExpr: config.retry.expressionText,
   };
 }
 
@@ -106,7 +109,7 @@ function shownConfig(config: MessageConfig): Shown {
     flowControlKey: flow?.key,
     parallelism: flow?.parallelism,
     rate: flow?.rate,
-    period: flow?.rate === undefined ? undefined : flow.periodSeconds,
+    period: flow?.periodSeconds,
   };
 }
 

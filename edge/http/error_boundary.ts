@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
-import { isInstance, textOfThrown } from "../../core/user_code/thrown.ts";
+import { isInstance, propertyOf, textOfThrown } from "../../core/user_code/thrown.ts";
 import { claimedDialect, inDialect } from "./dialect.ts";
 import { answer, answerRefusal } from "./response.ts";
 import { checkRequestHeaders } from "./headers.ts";
@@ -142,8 +142,11 @@ function waitUntilOf(
   }
 }
 
-/** Prints that a request failed, and nothing that could contain a secret. */
+/** Prints that a request failed and where, without the message, which could contain a secret. */
 export function logError(error: unknown, { requestId }: { requestId: string }): void {
   const name = isInstance(error, Error) ? textOfThrown(error).name : typeof error;
-  console.error(`Atlast: request ${requestId} ended with ${name}; pass onError to see it`);
+  const stack = propertyOf(error, "stack");
+  const frames = typeof stack === "string" ? stack.match(/^ +at .*/gm) ?? [] : [];
+  const said = `Atlast: request ${requestId} ended with ${name}; pass onError to see its message`;
+  console.error([said, ...frames].join("\n"));
 }

@@ -59,7 +59,8 @@ const deliveryResult = z.object({
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
   code: z.string().optional().describe(
     "The error code, for programs. stopping: the service is shutting down, and the sender " +
-      "does not count the attempt.",
+      "does not count the attempt. retry_after: a handler chose the time. rate_limit: a rate limit " +
+      "was reached.",
   ),
   arrived: z.string().optional().describe(
     "unknown for a message that was not accepted, but may have taken effect nevertheless.",
@@ -219,6 +220,8 @@ const CODES = [
   "wrong_state",
   "refused",
   "stopping",
+  "retry_after",
+  "rate_limit",
   "rejected",
   "sending",
   "unreachable",

@@ -18,6 +18,7 @@ describe("client.logs", () => {
       url: B,
       retries: 1,
       flowControl: { key: "fk", rate: 1 },
+      retryDelay: "12000 * (1 + retried)",
     })).messageId;
     await qstash.emulator.drain();
     ids["c"] = (await qstash.client.publish({ url: A, delay: 60 })).messageId;
@@ -51,6 +52,8 @@ describe("client.logs", () => {
       "POST",
       7_200_000,
     ]);
+    const expressions = [event["retryDelayExpression"], event["retryDelayExpr"]];
+    assert.deepEqual(expressions, ["12000 * (1 + retried)", "12000 * (1 + retried)"]);
     const { logs: [delivered] } = await qstash.client.logs({ filter: { state: "DELIVERED" } });
     assert.equal(atob(delivered!.body!), "hello");
     assert.deepEqual(delivered!.header, { "Content-Type": "text/plain;charset=UTF-8" });
@@ -66,7 +69,8 @@ describe("client.logs", () => {
     assert.equal(await count({ host: "a.example" }), 4);
     assert.equal(await count({ path: ["/x", "/z"] }), 4);
     assert.equal(await count({ state: "CREATED", url: [A, B] }), 3);
-    assert.equal(await count({ state: "IN_PROGRESS", url: A }), 3);
+    assert.equal(await count({ state: "IN_PROGRESS", url: [A, B] }), 6);
+    assert.equal(await count({ state: "CREATED,DELIVERED" as "CREATED" }), 4);
     assert.equal(await count({ messageId: ids["c"]! }), 1);
     assert.equal(await count({ fromDate: qstash.clock.now() + 1 }), 0);
     assert.equal(await count({ toDate: qstash.clock.now() }), 11);
