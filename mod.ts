@@ -30,7 +30,12 @@
  */
 
 // The bus
-export { type Bus, type HalfMessageOptions, type HandDecision } from "./bus/api/bus.ts";
+export {
+  type Bus,
+  type HalfMessageOptions,
+  type HandDecision,
+  type WhichMessage,
+} from "./bus/api/bus.ts";
 export { type Health, type HealthOptions } from "./bus/api/health.ts";
 export { type HealthWarning } from "./core/ports/health_warning.ts";
 export { createBus } from "./bus/create_bus.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Health } from "./api/health.ts";
+import type { Health, HealthOptions } from "./api/health.ts";
+import { maxAgeOf } from "./settings/call_options.ts";
 import type { Phase } from "./run_state.ts";
 import type { StoreProbe } from "./store_probe.ts";
 
@@ -11,8 +12,9 @@ import type { StoreProbe } from "./store_probe.ts";
 export async function healthOf<Tx>(
   probe: StoreProbe<Tx>,
   phase: Phase,
-  maxAgeMs: number,
+  options?: HealthOptions,
 ): Promise<Health> {
+  const maxAgeMs = maxAgeOf(options);
   const running = phase === "running";
   if (phase === "draining" || phase === "stopped") {
     return { ready: false, store: "up", running, reason: "The bus is stopping" };

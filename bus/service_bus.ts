@@ -12,12 +12,11 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { cancel } from "./records/cancel.ts";
-import type { Cancellation } from "./api/cancellation.ts";
+import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
-import { HalfCalls } from "./half/half_calls.ts";
+import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
 import { AbortedWait } from "./async/deadline.ts";
@@ -32,7 +31,6 @@ import { LeaseRenewal } from "./records/lease_renewal.ts";
 import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
 import { InFlight } from "./async/in_flight.ts";
 import { observed } from "./api/observer.ts";
-import { retry } from "./records/retry_by_hand.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
@@ -55,11 +53,8 @@ import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
 
-const DEFAULT_BUDGET_MS = 10_000;
-const DEFAULT_DRAIN_MS = 30_000;
-
 /** The implementation of {@linkcode Bus}. */
-export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
   readonly halfMessages: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
@@ -171,6 +166,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     return this.#calls;
   }
 
+  protected get settings(): Settings<Tx> {
+    return this.#settings;
+  }
+
+  protected get claimedToSend(): WorkLoop<Tx> {
+    return this.#outbox;
+  }
+
   protected get phase(): Phase {
     return this.#phase;
   }
@@ -218,6 +221,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     mustNotBeStopped(this.#phase, "begin a transaction");
+    checkWork(work, "begin a transaction with");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
       const result = await this.publisher.transaction((own) =>
@@ -228,10 +232,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+  async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    const untilMs = clock.now() + budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
@@ -245,8 +249,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+  async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
+    const budgetMs = budgetOf("tick", options);
     const parts = {
       settings: this.#settings,
       sources: this.#sources,
@@ -257,7 +262,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       draining: () => this.#isStopping(),
     };
     return await this.#rounds.during(async () => {
-      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      const report = await tick(parts, budgetMs);
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -289,23 +294,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
   }
 
-  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
-    return this.#stopping;
-  }
-
-  async cancel(id: string): Promise<Cancellation> {
-    return await this.#calls.during(() => cancel(this.#settings, this.#outbox, id));
-  }
-
-  async retry(
-    { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
-    { force = false }: { readonly force?: boolean } = {},
-  ): Promise<void> {
-    await this.#calls.during(async () => {
-      await retry(this.#settings, box, { id, group }, force);
-      this.#madeDue(box, group);
-    });
+  async stop(options?: { readonly drainMs?: number }): Promise<void> {
+    const drainMs = drainOf(options);
+    await (this.#stopping ??= this.#stop(drainMs));
   }
 
   async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
@@ -318,8 +309,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, maxAgeMs);
+  async health(options?: HealthOptions): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {
@@ -366,6 +357,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     else if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(box));
     }
+  }
+
+  protected madeDue(box: Box, group?: string): void {
+    this.#madeDue(box, group);
   }
 
   #madeDue(box: Box, group = ""): void {

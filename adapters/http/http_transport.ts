@@ -3,6 +3,15 @@
  *
  * @module
  */
+import {
+  aFunction,
+  aNumber,
+  aRecord,
+  checkOptions,
+  oneOf,
+  type OptionTable,
+  withMethods,
+} from "../../core/check_options.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
@@ -11,12 +20,12 @@ import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
-import { checkedHeaders, checkedInteger } from "./options.ts";
+import { checkedHeaders } from "./options.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
 import { arrivalOf } from "../../core/ports/arrival.ts";
-import { type HttpFormat, SigningKeys, styleOf, type Target } from "./target.ts";
+import { type HttpFormat, SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
@@ -92,6 +101,17 @@ export const DEFAULT_MAX_BATCH = 100;
 /** The longest that {@linkcode HttpTransportOptions.timeoutMs} may be: longer and leases run out. */
 const MAX_TIMEOUT_MS = 10 * 60_000;
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  fetch: aFunction,
+  timeoutMs: aNumber({ whole: true, least: 1, most: MAX_TIMEOUT_MS }),
+  maxBatch: aNumber({ whole: true, least: 1, most: MAX_BATCH_MESSAGES }),
+  maxRequestBytes: aNumber({ whole: true, least: 1, most: Number.MAX_SAFE_INTEGER }),
+  format: oneOf("batch", "message"),
+  headers: aRecord,
+  clock: withMethods("now"),
+};
+
 /**
  * A transport that sends messages to the deliver routes of other services, signed after Standard
  * Webhooks.
@@ -127,28 +147,19 @@ class HttpTransport implements Transport {
   readonly #sending: Sending;
 
   constructor(options: HttpTransportOptions) {
-    const { clock = { now: () => Date.now() } } = options;
-    const style = styleOf(options, { format: "batch", answers: "atlast" }, "the transport");
-    const maxBatch = checkedInteger(
-      "maxBatch",
-      options.maxBatch ?? DEFAULT_MAX_BATCH,
-      MAX_BATCH_MESSAGES,
-    );
-    const maxRequestBytes = checkedInteger(
-      "maxRequestBytes",
-      options.maxRequestBytes ?? MAX_REQUEST_BYTES,
-      Number.MAX_SAFE_INTEGER,
-    );
+    checkOptions("make a transport with", options, OPTIONS, { routes: aRecord });
+    const {
+      format = "batch",
+      clock = { now: () => Date.now() },
+      maxBatch = DEFAULT_MAX_BATCH,
+      maxRequestBytes = MAX_REQUEST_BYTES,
+    } = options;
     const keys = new SigningKeys(options.signingKeys, clock);
-    this.#routes = routeTable(options.routes, keys, style);
-    this.#destinations = new Destinations(options.destinations ?? [], keys);
+    this.#routes = routeTable(options.routes, keys, { format, answers: "atlast" });
+    this.#destinations = new Destinations(options.destinations, keys);
     this.#sending = {
       limits: { maxBatch, maxRequestBytes },
-      timeoutMs: checkedInteger(
-        "timeoutMs",
-        options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        MAX_TIMEOUT_MS,
-      ),
+      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       headers: checkedHeaders(options.headers ?? {}),
       // Called as a plain function: Workers refuse a `fetch` that is called as a method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { typeName } from "../../core/check_option.ts";
+import { aList, aSecret } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { checkAudience } from "../../http/signature_id.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
 import {
@@ -89,11 +92,13 @@ function targetOf(
     readonly targets: Map<string, Target>;
   },
 ): Target {
-  const isPlain = typeof route !== "object" || route === null || route instanceof URL;
+  const isPlain = typeof route !== "object" || route === null || typeName(route) === "URL";
   const { url: text, audience, signingKeys, ...own } = isPlain
     ? { url: route } as HttpTarget
-    : route;
+    : route as HttpTarget;
   const url = checkedUrl(text, what);
+  if (audience !== undefined) checkAudience(audience);
+  if (signingKeys !== undefined) aList(aSecret)(`signingKeys of ${what}`, signingKeys, "use");
   const { format, answers } = styleOf(own, style, what);
   const path = JSON.stringify([url, audience, signingKeys, format, answers]);
   const known = targets.get(path);

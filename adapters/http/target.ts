@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { oneOf } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { audienceOf, checkAudience } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
@@ -45,18 +46,9 @@ export function styleOf(
   what: string,
 ): HttpStyle {
   const style = { format: format ?? defaults.format, answers: answers ?? defaults.answers };
-  checkOneOf(`format of ${what}`, style.format, ["batch", "message"]);
-  checkOneOf(`answers of ${what}`, style.answers, ["atlast", "any_2xx"]);
+  oneOf("batch", "message")(`format of ${what}`, style.format, "use");
+  oneOf("atlast", "any_2xx")(`answers of ${what}`, style.answers, "use");
   return style;
-}
-
-function checkOneOf(what: string, value: unknown, allowed: readonly string[]): void {
-  if (allowed.includes(value as string)) return;
-  const got = typeof value === "string" ? JSON.stringify(value) : typeof value;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${what}: got ${got}, want ${allowed.join(" or ")}`,
-  );
 }
 
 /** Where requests go. */

@@ -37,7 +37,7 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
-import { renew, settle, settleAll } from "./settle.ts";
+import { renew, settle, settleAll, settleProven } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
@@ -151,9 +151,15 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    if (tx === undefined) await this.ready();
-    const run = tx === undefined ? this.#run : this.#runIn(tx);
-    return await settle(run, this.#boxes[box].table, settlements);
+    const { table } = this.#boxes[box];
+    if (tx === undefined) {
+      await this.ready();
+      return await settle(this.#run, table, settlements);
+    }
+    const proof = this.#parts.database.proofIn(tx);
+    return proof === null
+      ? await settle(this.#runIn(tx), table, settlements)
+      : await settleProven(this.#runIn(tx), table, settlements, proof);
   }
 
   async settleAsLast(

@@ -149,6 +149,15 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly unroutableForMs?: number;
   /**
+   * How long a message is tried whose body does not fit the contract of its subscriber, in
+   * milliseconds from its arrival; then it fails. Use it for rolling deploys, in which an old
+   * instance may get a body of the new version: each instance releases such a message for 30
+   * seconds, until one accepts it. These tries do not count as attempts.
+   *
+   * @default 0, which means that it fails at once
+   */
+  readonly invalidBodyForMs?: number;
+  /**
    * The largest body, in bytes.
    *
    * @default 1 MiB

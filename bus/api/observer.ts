@@ -68,11 +68,14 @@ export type BusEvent =
    * again until an instance takes it or it fails.
    */
   | MessageEvent<"unroutable"> & { readonly reason: string }
-  /** A claimed message was released, and no attempt was counted. */
-  | MessageEvent<"released"> & { readonly reason: string }
+  /**
+   * A claimed message was released, and no attempt was counted. `error` is why, if its body did not
+   * fit the contract: see `BusOptions.invalidBodyForMs`.
+   */
+  | MessageEvent<"released"> & { readonly reason: string; readonly error?: unknown }
   /** Another worker has taken over a claim, and the work of the first was not kept. */
   | MessageEvent<"stale">
-  /** A half message was decided, or a message was cancelled or retried by hand. */
+  /** A half message was decided, or a message was cancelled, retried or made due by hand. */
   | MessageEvent<"changed"> & { readonly state: State }
   /** Expired messages were deleted. */
   | { readonly kind: "pruned"; readonly box: Box; readonly count: number }

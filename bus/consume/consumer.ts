@@ -22,6 +22,7 @@ import { StepSettler } from "../records/settle_step.ts";
 import { DecisionSettler } from "../records/settle_decisions.ts";
 import { decide, type Decision, identityOf, report } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
+import { releaseOfInvalidBody } from "./invalid_body.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
@@ -313,8 +314,12 @@ export class Consumer<Tx> {
         return ACCEPTED;
       case "released":
         return await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
-      case "fail":
-        return await this.#settle(record, result, attemptFailed);
+      case "fail": {
+        const released = releaseOfInvalidBody(this.#parts.settings, record, result);
+        return released === null
+          ? await this.#settle(record, result, attemptFailed)
+          : await this.#settle(record, released);
+      }
     }
   }
 

@@ -10,6 +10,7 @@ import { checkBodySize, MAX_BODY_BYTES, type Message } from "../../core/message/
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
 import { sendResultAt } from "../settings/check_answers.ts";
+import { checkPublish } from "../publish/check_publish.ts";
 import { compose, headersOf, mustRoute } from "../publish/build_message.ts";
 import type { HandlerPublisher } from "./handler_context.ts";
 import { idSource } from "../settings/ids.ts";
@@ -45,6 +46,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     body: unknown,
     options: PublishOptions<undefined>,
   ): Promise<Receipt> {
+    checkPublish(contract, options, "publish");
     const nowMs = this.#clock.now();
     const { id = this.#newId(nowMs), tx, delayMs, deadlineMs, retry } = options;
     if ([tx, delayMs, deadlineMs, retry].some((option) => option !== undefined)) {

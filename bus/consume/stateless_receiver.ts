@@ -5,22 +5,22 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
+import {
+  aList,
+  aNumber,
+  checkOptions,
+  type OptionCheck,
+  withMethods,
+} from "../../core/check_options.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
-import { checkPattern } from "../../core/message/name.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
 import { resultOfFailure } from "../../core/wire/redelivery.ts";
-import {
-  checkRetryPolicy,
-  DEFAULT_RETRY,
-  maxAttempts,
-  type RetryPolicy,
-} from "../../core/lifecycle/retry.ts";
+import { DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 import { admitting } from "./admission.ts";
 import {
   failureMessage,
@@ -35,16 +35,16 @@ import {
   runHandler,
 } from "./run_handler.ts";
 import { DirectPublisher } from "./direct_publisher.ts";
-import { detailOf, type FailureDetail, reportedReason } from "../api/failure_report.ts";
+import { type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
+import { COMMON_OPTIONS } from "../settings/common_options.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
 import type { Logger } from "../api/logger.ts";
 import type { Observer } from "../api/observer.ts";
 import { observerOf } from "../settings/failure_log.ts";
 import { type Redact, redacting } from "../settings/redact.ts";
-import { checkService } from "../settings/responder.ts";
-import type { Subscriber } from "../api/subscriber.ts";
+import { aSubscriber, type Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
 
@@ -114,6 +114,12 @@ export interface StatelessOptions {
   readonly random?: () => number;
 }
 
+const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
+  ...COMMON_OPTIONS,
+  transport: withMethods("send", "routes"),
+  concurrency: aNumber(),
+};
+
 /** Handles deliveries and stores nothing. */
 export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
@@ -135,16 +141,15 @@ export class StatelessReceiver {
    * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
    */
   constructor(subscribers: readonly Subscriber<undefined>[], options: StatelessOptions) {
+    aList(aSubscriber)("subscribers", subscribers, "make a stateless receiver with");
+    checkOptions("make a stateless receiver with", options, STATELESS_OPTIONS);
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
-    checkRetryPolicy(this.#retry);
-    const handlerTimeoutMs = checkNumber("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
-    this.#concurrency = checkNumber("concurrency", options.concurrency ?? 5);
+    this.#concurrency = options.concurrency ?? 5;
     const service = serviceOf(options);
     this.#service = service;
-    options.callbackNames?.forEach(checkPattern);
     this.#callbackNames = options.callbackNames ?? null;
-    this.#failureDetail = detailOf(options.failureDetail);
+    this.#failureDetail = options.failureDetail ?? "class";
     this.#redact = options.redact === undefined ? null : redacting(options.redact);
     this.#observe = observerOf(options, this.#redact);
     const report = (error: unknown) =>
@@ -155,7 +160,7 @@ export class StatelessReceiver {
     this.#host = {
       clock: this.#clock,
       onConsume: options.onConsume ?? [],
-      handlerTimeoutMs,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? 30_000,
       maxBodyBytes: this.#publisher.maxBodyBytes,
       publisher: this.#publisher,
       responder: () => Promise.resolve(service),
@@ -349,7 +354,6 @@ export class StatelessReceiver {
  * @throws {AtlastError} `invalid_option`.
  */
 function serviceOf({ service, transport }: StatelessOptions): string {
-  if (service !== undefined) checkService(service);
   if (service === undefined && transport !== undefined) {
     throw new AtlastError(
       "invalid_option",

@@ -56,7 +56,8 @@ export async function retry<Tx>(
   });
 }
 
-function whatIsMissing(box: Box, { group }: RecordKey): string {
+/** Why a record was not found, for an error. */
+export function whatIsMissing(box: Box, { group }: RecordKey): string {
   if (box === "outbox") return "the outbox has none with this id";
   return group === ""
     ? "got no group, want the group of the inbox that has it"

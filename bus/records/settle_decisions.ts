@@ -6,6 +6,7 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import type { AddResult, Settlement, SettlementGuard, SettleStep } from "../../core/ports/store.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -109,16 +110,19 @@ export class DecisionSettler<Tx> {
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
-  { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
+  { guard = "holder", reportsStale = true, tx }: Pick<SettleOptions, "guard"> & {
     /**
      * False when the caller decides again after a stale settlement, so that nothing is reported
      * yet.
      */
     readonly reportsStale?: boolean;
+    /** The transaction of the settlement. It may roll back, so nothing is reported. */
+    readonly tx?: Tx | SqlClient | undefined;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)]);
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)], tx);
   const hasApplied = applied === true;
+  if (tx !== undefined) return hasApplied;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);
   return hasApplied;
 }

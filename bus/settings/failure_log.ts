@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
 import { propertyOf, textOfThrown } from "../../core/user_code/thrown.ts";
 import type { Logger } from "../api/logger.ts";
@@ -15,11 +14,7 @@ const MAX_CAUSES = 3;
 /** The longest text about one failure, in characters. */
 const MAX_LENGTH = 10_000;
 
-/**
- * The observer of a bus: the one of its options, and the log of failures.
- *
- * @throws {AtlastError} `invalid_option` when the logger is none.
- */
+/** The observer of a bus: the one of its options, and the log of failures. */
 export function observerOf(
   { observe, logger }: { readonly observe?: Observer; readonly logger?: Logger | false },
   redact: Redact | null,
@@ -40,18 +35,11 @@ function loggerOf(logger: Logger | false | undefined): Logger | null {
     return { error: (text) => console.error(text), warn: (text) => console.warn(text) };
   }
   if (logger === false) return null;
-  const isLogger = typeof logger === "object" && typeof logger?.error === "function" &&
-    typeof logger.warn === "function";
-  if (isLogger) return logger;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot make a bus with a logger of type ${logger === null ? "null" : typeof logger}: ` +
-      "want an object with the methods error and warn, such as console, or false",
-  );
+  return logger;
 }
 
-function levelOf({ kind }: BusEvent): keyof Logger | null {
-  switch (kind) {
+function levelOf(event: BusEvent): keyof Logger | null {
+  switch (event.kind) {
     case "failed":
     case "rejected":
     case "in_doubt":
@@ -61,6 +49,8 @@ function levelOf({ kind }: BusEvent): keyof Logger | null {
     case "retrying":
     case "unroutable":
       return "warn";
+    case "released":
+      return event.error === undefined ? null : "warn";
     default:
       return null;
   }

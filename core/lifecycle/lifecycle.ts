@@ -9,6 +9,7 @@
  */
 import type { RecordDetails } from "./record_details.ts";
 import {
+  detailsOfDecision,
   detailsOfRelease,
   detailsOfRetry,
   withArrival,
@@ -68,6 +69,7 @@ export const TRANSITIONS: Transitions = {
       release: ["scheduled"],
       stopping: ["scheduled", "failed"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
@@ -82,6 +84,7 @@ export const TRANSITIONS: Transitions = {
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
     },
@@ -175,13 +178,13 @@ export function transition(
         state: "scheduled",
         dueAtMs: Math.max(event.dueAtMs ?? nowMs, nowMs),
         note: event.note ?? message.note,
-        details: decidedDetails(message, event),
+        details: detailsOfDecision(message.details, event.forced === true),
       };
     case "cancel":
       return {
         ...settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null),
         note: event.note ?? message.note,
-        details: decidedDetails(message, event),
+        details: detailsOfDecision(message.details, event.forced === true),
       };
     case "check_again":
       return {
@@ -236,6 +239,12 @@ export function transition(
       return stopping(message, event, policy, nowMs, random);
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
+    case "send_now":
+      return {
+        ...unsettled(message),
+        dueAtMs: Math.min(message.dueAtMs, nowMs),
+        reason: event.reason,
+      };
     case "retry":
       // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
@@ -351,18 +360,6 @@ function settled(
   reason: string | null,
 ): Patch {
   return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
-}
-
-/** The details of a decided half message, without `unreachableSinceMs`. */
-function decidedDetails(
-  { details }: Standing,
-  { forced }: { readonly forced?: boolean },
-): RecordDetails | null {
-  if (details === null && forced !== true) return null;
-  return withDetails(details, {
-    unreachableSinceMs: undefined,
-    forced: forced === true ? true : undefined,
-  });
 }
 
 /** Written out in full, because copying objects would double the cost of a patch. */

@@ -76,11 +76,19 @@ export type LifecycleEvent =
      * @default false
      */
     readonly mayHaveArrived?: boolean;
+    /** What was thrown, if that is why, for the observer and the log. It is not stored. */
+    readonly error?: unknown;
   }
   /** Its receiver is stopping. No attempt is counted, unless this lasts for `MAX_STOPPING_MS`. */
   | Stopping
   /** This instance has no route or subscriber for it. No attempt is counted. */
   | Unroutable
+  /** An operator makes it due although it waits. */
+  | {
+    readonly kind: "send_now";
+    /** The reason to store: that of its last attempt. */
+    readonly reason: string | null;
+  }
   /** An operator retries it from the start. */
   | {
     readonly kind: "retry";

@@ -82,6 +82,18 @@ export function detailsOfRelease(
   return withDetails(before, { mayHaveArrived: true, unroutableSinceMs: undefined });
 }
 
+/** The details of a half message that is decided, without `unreachableSinceMs`. */
+export function detailsOfDecision(
+  before: RecordDetails | null,
+  isForced: boolean,
+): RecordDetails | null {
+  if (before === null && !isForced) return null;
+  return withDetails(before, {
+    unreachableSinceMs: undefined,
+    forced: isForced ? true : undefined,
+  });
+}
+
 /** The details of a message that an operator retries: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { typeName } from "../check_option.ts";
 import { AtlastError } from "../errors.ts";
 
 /** The longest id of a caller: enough for any known scheme, and short enough for an index. */
@@ -121,12 +122,6 @@ export function answerIdOf(kind: AnswerKind, hash: string): string {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkCallerId(id: string): void {
-  if (typeof id !== "string") {
-    throw new AtlastError(
-      "invalid_id",
-      `Cannot use a message id of type ${typeof id}: want a string`,
-    );
-  }
   checkId(id);
   if (!isReservedId(id)) return;
   throw new AtlastError(
@@ -142,6 +137,12 @@ export function checkCallerId(id: string): void {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkId(id: string): void {
+  if (typeof id !== "string") {
+    throw new AtlastError(
+      "invalid_id",
+      `Cannot use a message id of type ${typeName(id)}: want a string`,
+    );
+  }
   if (id.length === 0 || id.length > MAX_ID_LENGTH || !isPrintable(id)) {
     throw new AtlastError(
       "invalid_id",

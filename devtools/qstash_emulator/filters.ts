@@ -8,7 +8,7 @@ import type { AttemptResult, MessageRecord } from "./records.ts";
 import { Refusal } from "./refusal.ts";
 
 /** What a request names, by parameter: from its query, or from its JSON body. */
-export type Given = ReadonlyMap<string, readonly string[]>;
+type Given = ReadonlyMap<string, readonly string[]>;
 
 /** The filters of a message; it matches if one of its values is one of the given ones. */
 const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly unknown[]>> = {

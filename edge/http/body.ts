@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
 import { type BodyPace, CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { BODY_READ_BEFORE } from "../../core/wire/wire.ts";
@@ -44,15 +43,6 @@ export async function readBody(
   // Some servers do not notice that the caller closed the connection in the middle.
   if (body.length < announced) throw brokenOff();
   return body;
-}
-
-/**
- * Checks the option `maxBodyBytes`.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function checkMaxBodyBytes(maxBodyBytes: number): void {
-  checkNumber("maxBodyBytes", maxBodyBytes, { whole: true, least: 1 });
 }
 
 /**

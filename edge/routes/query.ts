@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { aFunction, checkOptions } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkId, withText } from "../../core/message/id.ts";
 import { Signer } from "../../http/signature.ts";
@@ -56,6 +57,7 @@ const MAX_QUERY_BYTES = 4 * 1024;
  */
 export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryOptions): Route {
   const verify = ownVerifier("query", options);
+  checkOptions("make the query route with", options, { allows: aFunction });
   const { signingKeys, allows = isOwn } = options;
   const signer = signingKeys === undefined ? null : new Signer(signingKeys);
   return async (request, around) => {

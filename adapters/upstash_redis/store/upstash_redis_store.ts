@@ -25,6 +25,7 @@
  *
  * @module
  */
+import { checkOptions } from "../../../core/check_options.ts";
 import { AtlastError } from "../../../core/errors.ts";
 import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type {
@@ -112,6 +113,7 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * @throws {AtlastError} `invalid_option` for a bad prefix or time.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
+  checkOptions("make a store with", options, {});
   return new RedisStore(options);
 }
 

@@ -162,7 +162,7 @@ function routeOf(
   const match = matches.find((one) => one.method === method);
   if (match !== undefined) return match;
   if (matches.length > 0) throw new Refusal(405, "method not allowed");
-  throw path.startsWith("/v2/workflows")
+  throw /^\/v2\/(workflows|notify|waiters)(\/|$)/.test(path)
     ? new Refusal(404, NO_WORKFLOWS)
     : new Refusal(404, "not found");
 }

@@ -136,6 +136,17 @@ describe("requests about many messages", () => {
     }
   });
 
+  it("routes of workflows say that there are none", async () => {
+    for (
+      const route of ["DELETE /v2/workflows/runs/wfr_1", "POST /v2/notify/e", "GET /v2/waiters/e"]
+    ) {
+      const [method, path] = route.split(" ") as [string, string];
+      const { status, answer } = await call(method, path);
+      assert.deepEqual([route, status], [route, 404]);
+      assert.match(answer.error, /workflows are not supported/);
+    }
+  });
+
   it("the token may be in the query", async () => {
     const token = encodeURIComponent(qstash.emulator.env("").QSTASH_TOKEN);
     const response = await fetch(`${qstash.url}/v2/dlq?count=2&qstash_token=${token}`);

@@ -48,6 +48,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   release: { kind: "release", delayMs: 500 },
   stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
+  send_now: { kind: "send_now", reason: "Error-->no" },
   retry: { kind: "retry" },
 };
 
@@ -68,6 +69,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled crash_limit": "failed",
   "outbox scheduled deadline_exceeded": "failed",
   "outbox scheduled cancel": "cancelled",
+  "outbox scheduled send_now": "scheduled",
   "outbox failed retry": "scheduled",
   "outbox succeeded dead_letter": "failed",
   "inbox scheduled succeed": "succeeded",
@@ -76,6 +78,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled unroutable": "scheduled",
   "inbox scheduled crash_limit": "failed",
   "inbox scheduled deadline_exceeded": "failed",
+  "inbox scheduled send_now": "scheduled",
   "inbox failed retry": "scheduled",
 };
 

@@ -306,7 +306,7 @@ describe("options that a Redis proxy cannot have", () => {
     it(`are ${JSON.stringify(option)}`, () => {
       assert.throws(() => createRedisProxy({ ...good, ...option } as typeof good), {
         code: "invalid_option",
-        message: new RegExp(`^Cannot use ${name}`),
+        message: new RegExp(`^Cannot (use|make a proxy with) ${name}`),
       });
     });
   }
