@@ -63,7 +63,7 @@ async function deliverOne(
   isPushed: boolean,
 ): Promise<Response> {
   const message = kept(whole);
-  const [result] = await deliverAll(receiver, [message], { readsBodies: !isPushed });
+  const [result] = await deliverAll(receiver, [message], isPushed ? {} : { readsBodies: true });
   const status = statusOf(result!, isPushed);
   if (result!.kind === "refused") {
     const { code = "refused", retryAfterMs, reason } = result!;

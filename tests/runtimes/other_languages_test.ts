@@ -107,7 +107,9 @@ describe("the programs of docs/other-languages.md", {
     const inStock = orders.says(/^order 1: in stock$/);
     const booked = [stock.says(/^payment 1 is booked$/), stock.says(/^payment 2 is booked$/)];
     const shop = await start("shop.py", "python3", [], shopFront);
-    await Promise.all([inStock, ...booked, shop.ended()]);
+    await Promise.all([inStock, ...booked, shop.ended()]).catch((error) => {
+      throw new Error(programs.map(({ output }) => output).join("\n\n"), { cause: error });
+    });
     const shown = codeBlocks(PAGE).find(({ before }) =>
       before.trim().endsWith("`shop.py` prints:")
     );
