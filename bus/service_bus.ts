@@ -287,6 +287,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     }
     if (this.#phase !== "resting") return;
     this.#phase = "running";
+    this.#leases.open();
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const loop of this.#loops) loop.start(everyMs, stopped);
@@ -328,6 +329,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
+    this.#abort.signal.addEventListener("abort", () => this.#leases.close(), { once: true });
     const waiting = new AbortedWait(clock, this.#abort.signal);
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
@@ -340,6 +342,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
       await waiting.for(this.#outbox.finish());
       this.#phase = "stopped";
+      this.#leases.close();
       this.publisher.end();
       await waiting.for(observed(observe, "close", () => transport.close(this)));
       await waiting.for(store.close());

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isKind, markKind } from "./error_kinds.ts";
 
 import type { DelayedBy } from "./lifecycle/delayed_by.ts";
 
@@ -221,6 +222,16 @@ export type ErrorCode =
 export class AtlastError extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AtlastError";
+
+  static {
+    markKind(AtlastError, "AtlastError");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, AtlastError, "AtlastError", value);
+  }
+
   /** The code of the error. */
   readonly code: ErrorCode;
 
@@ -238,6 +249,15 @@ export class AtlastError extends Error {
 export class AnswerConflict extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AnswerConflict";
+
+  static {
+    markKind(AnswerConflict, "AnswerConflict");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, AnswerConflict, "AnswerConflict", value);
+  }
 
   /** Creates the error for the answer with this name. */
   constructor(name: string, id: string) {
@@ -270,6 +290,16 @@ const MAX_PATHS = 20;
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "ContractError";
+
+  static {
+    markKind(ContractError, "ContractError");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, ContractError, "ContractError", value);
+  }
+
   // A private field, so that a log that prints the error does not show quoted values.
   readonly #problems: readonly Problem[];
 
@@ -299,6 +329,15 @@ export class ContractError extends AtlastError {
 export class NonRetryable extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "NonRetryable";
+
+  static {
+    markKind(NonRetryable, "NonRetryable");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, NonRetryable, "NonRetryable", value);
+  }
 }
 
 /**
@@ -327,6 +366,16 @@ export class SendDelayed extends AtlastError {
 export class RetryAfter extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";
+
+  static {
+    markKind(RetryAfter, "RetryAfter");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, RetryAfter, "RetryAfter", value);
+  }
+
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 

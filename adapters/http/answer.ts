@@ -58,6 +58,7 @@ const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
   "refused",
   "retry_after",
   "rate_limit",
+  "deadline_exceeded",
   "rejected",
   "no_subscriber",
   "malformed_message",

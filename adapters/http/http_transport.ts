@@ -13,6 +13,7 @@ import {
   withMethods,
 } from "../../core/check_options.ts";
 import { HEADER } from "../../core/message/headers.ts";
+import { withTimeLeft } from "../../core/message/deadline.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
 import type { PatternTable } from "../../core/message/name_table.ts";
@@ -172,7 +173,8 @@ class HttpTransport implements Transport {
     return this.#targetsOf(name, headers).targets.length > 0;
   }
 
-  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+  async send(given: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    const messages = given.map(withTimeLeft);
     const indexes = this.#indexesByTarget(messages);
     const [routed, notified] = await Promise.all([
       sendAll(byTarget(messages, indexes, false), signal, this.#sending),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withTimeLeft } from "../../core/message/deadline.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { arrivalOf, arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import {
@@ -79,7 +80,9 @@ class ReceiverTransport implements InProcessTransport {
 /** One receiver's answers, in order. A receiver that throws does not affect the others. */
 async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
   try {
-    const results = await receiver.deliver(messages.map(copyOfMessage));
+    const results = await receiver.deliver(
+      messages.map((message) => withTimeLeft(copyOfMessage(message))),
+    );
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
     const reason = textOfThrown(error).message;

@@ -149,6 +149,13 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly unroutableForMs?: number;
   /**
+   * How far the clock of a publisher may differ from this service's, in milliseconds. The deadline of a message
+   * that a queue carried is checked with it. A message that came directly carries the time that is left instead.
+   *
+   * @default 60_000
+   */
+  readonly clockToleranceMs?: number;
+  /**
    * How long a message is tried whose body does not fit the contract of its subscriber, in
    * milliseconds from its arrival; then it fails. Use it for rolling deploys, in which an old
    * instance may get a body of the new version: each instance releases such a message for 30

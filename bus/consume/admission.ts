@@ -13,7 +13,7 @@ import {
 import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isReservedId } from "../../core/message/id.ts";
-import { copyOfMessage, type Message } from "../../core/message/message.ts";
+import { copyOfMessage, isBytes, type Message } from "../../core/message/message.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { isDerivedId } from "../settings/ids.ts";
 import type { Observer } from "../api/observer.ts";
@@ -63,7 +63,7 @@ function isMessage(message: unknown): boolean {
   const { id, name, headers, contentType, body, sentAtMs } = message;
   return typeof id === "string" && typeof name === "string" && isRecord(headers) &&
     typeof contentType === "string" && Number.isFinite(sentAtMs) &&
-    (typeof body === "string" || ArrayBuffer.isView(body));
+    (typeof body === "string" || isBytes(body));
 }
 
 async function problemOf(

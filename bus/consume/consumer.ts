@@ -313,7 +313,13 @@ export class Consumer<Tx> {
         this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
       case "released":
-        return await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
+        // Its handler may have begun.
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: 0,
+          reason: record.reason,
+          mayHaveArrived: true,
+        });
       case "fail": {
         const released = releaseOfInvalidBody(this.#parts.settings, record, result);
         return released === null

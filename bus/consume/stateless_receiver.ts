@@ -13,12 +13,15 @@ import {
   withMethods,
 } from "../../core/check_options.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
+import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
+import { deadlineReason } from "../../core/lifecycle/deadline_reason.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
+import { CLOCK_TOLERANCE_MS, deadlineOnArrival } from "../../core/message/deadline.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
-import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
+import type { DeliveryResult, Receiver } from "../../core/ports/transport.ts";
 import { resultOfFailure } from "../../core/wire/redelivery.ts";
 import { DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 import { admitting } from "./admission.ts";
@@ -37,82 +40,15 @@ import {
 import { DirectPublisher } from "./direct_publisher.ts";
 import { type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
-import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { COMMON_OPTIONS } from "../settings/common_options.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
-import type { Logger } from "../api/logger.ts";
 import type { Observer } from "../api/observer.ts";
+import type { StatelessOptions } from "../api/stateless_options.ts";
 import { observerOf } from "../settings/failure_log.ts";
 import { type Redact, redacting } from "../settings/redact.ts";
 import { aSubscriber, type Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
-
-/** The options of a receiver without a store. Times are in milliseconds. */
-export interface StatelessOptions {
-  /**
-   * Sends callbacks and the messages that handlers publish, within the delivery. Without it
-   * handlers cannot publish, and a message that requests a callback is rejected before it is
-   * handled.
-   */
-  readonly transport?: Transport;
-  /**
-   * The name of this service, required with a `transport`: see `BusOptions.service`. There is no
-   * store that could keep a random one.
-   */
-  readonly service?: string;
-  /** The callback names that messages may request: see `BusOptions.callbackNames`. */
-  readonly callbackNames?: readonly string[];
-  /**
-   * How much a failure callback says about a failure: see `BusOptions.failureDetail`.
-   *
-   * @default "class"
-   */
-  readonly failureDetail?: FailureDetail;
-  /** Removes text from reasons and errors that must not be logged: see `BusOptions.redact`. */
-  readonly redact?: (text: string) => string;
-  /**
-   * When failed messages are delivered again. It applies if the sender counts attempts, as a push
-   * provider does. Do not allow more attempts here than the sender makes.
-   *
-   * @default CAP's schedule
-   */
-  readonly retry?: RetryPolicy;
-  /**
-   * How long a handler may take.
-   *
-   * @default 30_000
-   */
-  readonly handlerTimeoutMs?: number;
-  /**
-   * How many messages of one group in one delivery are handled at once.
-   *
-   * @default 5
-   */
-  readonly concurrency?: number;
-  /** Wraps every handler, the first one outermost. */
-  readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
-  /** Called with every event. */
-  readonly observe?: Observer;
-  /**
-   * Where failures are logged: see `BusOptions.logger`.
-   *
-   * @default console
-   */
-  readonly logger?: Logger | false;
-  /**
-   * The clock.
-   *
-   * @default the platform's
-   */
-  readonly clock?: Clock;
-  /**
-   * The source of random numbers in [0, 1). Only jitter uses it.
-   *
-   * @default the platform's
-   */
-  readonly random?: () => number;
-}
 
 const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
   ...COMMON_OPTIONS,
@@ -125,6 +61,7 @@ export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
   readonly #retry: RetryPolicy;
   readonly #concurrency: number;
+  readonly #clockToleranceMs: number;
   readonly #observe: Observer;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -145,6 +82,7 @@ export class StatelessReceiver {
     checkOptions("make a stateless receiver with", options, STATELESS_OPTIONS);
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
+    this.#clockToleranceMs = options.clockToleranceMs ?? CLOCK_TOLERANCE_MS;
     this.#concurrency = options.concurrency ?? 5;
     const service = serviceOf(options);
     this.#service = service;
@@ -227,7 +165,7 @@ export class StatelessReceiver {
       attempts: (nth ?? 1) - 1,
       details: null,
     };
-    const result = await attempt(
+    const result = this.#deadlineFailure(message, record.attempts) ?? await attempt(
       this.#host,
       { record, subscriber },
       new AbortController().signal,
@@ -260,7 +198,9 @@ export class StatelessReceiver {
       // A handler that timed out may still be running.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
-    const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
+    const isLate = code === "deadline_exceeded";
+    const attempts = (nth ?? 1) - (isLate ? 1 : 0);
+    const about = { box: "inbox", id, name, group, attempts, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
       this.#observe({ kind: "retrying", ...about, dueAtMs, error });
@@ -274,6 +214,15 @@ export class StatelessReceiver {
     if (nth === null || isUsedUp) return result;
     const isPublisherNotified = await this.#reported(message, { ...about, code });
     return isPublisherNotified ? { ...result, isPublisherNotified } : UNREPORTED;
+  }
+
+  /** The failure of a message that arrived after its deadline; null for any other. */
+  #deadlineFailure(message: Message, attempts: number): Failure | null {
+    const nowMs = this.#clock.now();
+    const deadlineMs = deadlineOnArrival(message, nowMs, this.#clockToleranceMs);
+    if (eventBeforeAttempt({ deadlineMs, crashes: 0 }, nowMs) === null) return null;
+    const reason = deadlineReason({ box: "inbox", attempts, crashes: 0, details: null });
+    return { kind: "fail", reason, retryable: false, code: "deadline_exceeded" };
   }
 
   /**
@@ -319,7 +268,9 @@ export class StatelessReceiver {
       name: request.name,
       group,
       code,
-      reason: reportedReason(this.#failureDetail, code, reason),
+      reason: code === "deadline_exceeded"
+        ? reason
+        : reportedReason(this.#failureDetail, code, reason),
       attempts,
       round: 1,
     };

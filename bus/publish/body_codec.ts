@@ -8,6 +8,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { withoutMark } from "../../core/json.ts";
 import {
   BYTES_CONTENT_TYPE,
+  isBytes,
   isJson,
   isText,
   JSON_CONTENT_TYPE,
@@ -57,7 +58,7 @@ export function keepBody(
   what: string,
 ): EncodedBody | Promise<EncodedBody> {
   const isText = typeof value === "string";
-  if (!(isText ? value.isWellFormed() : value instanceof Uint8Array)) {
+  if (!(isText ? value.isWellFormed() : isBytes(value))) {
     throw new AtlastError(
       "invalid_body",
       `Cannot keep the ${what} as it is: got ${typeof value}, want well-formed text or bytes`,
@@ -132,7 +133,7 @@ function fitting(
 }
 
 function encode(value: unknown, contentType: string | undefined, what: string): EncodedBody {
-  if (value instanceof Uint8Array) {
+  if (isBytes(value)) {
     // Copied, so that later changes of the caller's bytes do not change the message.
     return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: new Uint8Array(value) };
   }

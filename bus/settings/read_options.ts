@@ -6,6 +6,7 @@
 import type { BusOptions } from "../api/bus_options.ts";
 import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
 import { DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
+import { CLOCK_TOLERANCE_MS } from "../../core/message/deadline.ts";
 import { MAX_BODY_BYTES } from "../../core/message/message.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
@@ -63,6 +64,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: options.pullMs ?? 5_000,
     pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
+    clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
     invalidBodyForMs: options.invalidBodyForMs ?? 0,
     maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     onPublish: options.onPublish ?? [],

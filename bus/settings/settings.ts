@@ -52,6 +52,7 @@ export interface Settings<Tx> {
   readonly pullMs: number;
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
+  readonly clockToleranceMs: number;
   readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];

@@ -17,6 +17,7 @@ import {
   withoutWaits,
 } from "./record_details.ts";
 import { AtlastError } from "../errors.ts";
+import { deadlineReason } from "./deadline_reason.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import type {
   EventKind,
@@ -221,7 +222,7 @@ export function transition(
         `Crash limit reached: ${message.crashes} workers claimed it and never came back`,
       );
     case "deadline_exceeded":
-      return givenUp(message, policy, nowMs, "Deadline exceeded");
+      return givenUp(message, policy, nowMs, deadlineReason(message));
     case "dead_letter":
       return {
         ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),

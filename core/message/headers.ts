@@ -54,6 +54,10 @@ export const HEADER = {
   participant: "atlast-participant",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",
+  /** After which it must not be handled, by the sender's clock. For transports that queue it. Atlast's own. */
+  deadline: "atlast-deadline",
+  /** How long it may be handled from its arrival, in milliseconds. For transports that do not. Atlast's own. */
+  timeLeft: "atlast-time-left",
   /** When the first attempt to send the message that may have arrived began. Atlast's own. */
   firstAttempt: "atlast-first-attempt",
   /** In the raw form over HTTP: the headers that HTTP does not preserve, as JSON in base64. Atlast's own. */
@@ -77,6 +81,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   HEADER.sentTime,
   HEADER.firstAttempt,
   HEADER.forced,
+  HEADER.deadline,
+  HEADER.timeLeft,
   "content-type",
 ]);
 
@@ -137,8 +143,17 @@ export function wireHeaders(message: Message): Record<string, string> {
     headers[HEADER.firstAttempt] = new Date(message.firstAttemptAtMs).toISOString();
   }
   if (message.isForced === true) headers[HEADER.forced] = "true";
+  const { deadlineMs, timeLeftMs } = message;
+  if (deadlineMs === undefined) {
+    if (timeLeftMs !== undefined) headers[HEADER.timeLeft] = String(Math.floor(timeLeftMs));
+  } else if (deadlineMs < YEAR_10000_MS) {
+    headers[HEADER.deadline] = new Date(deadlineMs).toISOString();
+  }
   return headers;
 }
+
+/** Later deadlines are none, as ISO 8601 has no form for them that all readers know. */
+const YEAR_10000_MS = 253_402_300_800_000;
 
 /**
  * Reads a message from the wire.
@@ -160,6 +175,8 @@ export function messageFromWire(
   checkName(name);
   const contentType = fields["content-type"];
   const firstAttemptAtMs = parseSentTime(fields[HEADER.firstAttempt]);
+  const deadlineMs = parseSentTime(fields[HEADER.deadline]);
+  const timeLeftMs = parseDuration(fields[HEADER.timeLeft]);
   return {
     id,
     name,
@@ -171,6 +188,8 @@ export function messageFromWire(
     sentAtMs: parseSentTime(fields[HEADER.sentTime]) ?? nowMs,
     ...(firstAttemptAtMs === null ? {} : { firstAttemptAtMs }),
     ...(fields[HEADER.forced] === "true" ? { isForced: true } : {}),
+    ...(deadlineMs === null ? {} : { deadlineMs }),
+    ...(timeLeftMs === null ? {} : { timeLeftMs }),
   };
 }
 
@@ -196,6 +215,10 @@ function parseSentTime(text: unknown): number | null {
   if (found === null) return null;
   const timeMs = Date.parse(`${found[1]}${found[2] ?? "Z"}`);
   return Number.isNaN(timeMs) ? null : timeMs;
+}
+
+function parseDuration(text: unknown): number | null {
+  return typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 /**

@@ -52,6 +52,22 @@ export interface Message {
    * they may have pruned its id. It is not stored.
    */
   readonly isForced?: boolean;
+  /**
+   * Only on a sent message: after which it must not be handled, in Unix milliseconds by the clock of
+   * the service that sent it. It is stored with the record.
+   */
+  readonly deadlineMs?: number;
+  /**
+   * Only on a sent message: how long it may still be handled, in milliseconds from its arrival. It counts
+   * only without `deadlineMs`.
+   */
+  readonly timeLeftMs?: number;
+}
+
+/** Whether a value is bytes, of this realm or of another, such as those of a test runner's sandbox. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
 }
 
 /** How many bytes a body takes in UTF-8, counted without encoding it. */

@@ -40,7 +40,7 @@ export function resultOfFailure(
 ): DeliveryResult & { kind: "refused" | "rejected" } {
   const { retryable, retryAfterMs, delayedBy, code } = failure;
   if (!retryable) {
-    return code === "invalid_body"
+    return code === "invalid_body" || code === "deadline_exceeded"
       ? { kind: "rejected", reason: failureText(code), code }
       : { kind: "rejected", reason: "The handler failed for good" };
   }

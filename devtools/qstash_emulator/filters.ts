@@ -17,6 +17,8 @@ const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly u
   host: ({ url }) => [new URL(url).host],
   path: ({ url }) => [new URL(url).pathname],
   topicName: ({ topicName }) => [topicName],
+  // Clients up to 2.9 send it in addition.
+  urlGroup: ({ topicName }) => [topicName],
   scheduleId: ({ scheduleId }) => [scheduleId],
   queueName: ({ queueName }) => [queueName],
   label: ({ config }) => config.labels,
@@ -29,6 +31,7 @@ const OF_MESSAGE: Readonly<Record<string, (message: MessageRecord) => readonly u
 const SHARED = [
   "url",
   "topicName",
+  "urlGroup",
   "queueName",
   "scheduleId",
   "label",

@@ -8,11 +8,10 @@ import type { Argument, RestCommand } from "./command.ts";
 import type { CheckedOptions } from "./options.ts";
 import { pendingProblem } from "./pending_limit.ts";
 import { Permissions, type RedisCall } from "./permissions.ts";
-import { notAvailable, refusalOf } from "./refused.ts";
+import { isMissing, notAvailable, refusalOf } from "./refused.ts";
 import type { Ran } from "./redis_link.ts";
 import type { Reply } from "./reply.ts";
 import { localError } from "./local_redis.ts";
-import { hasCommand } from "./upstash_commands.ts";
 
 /** Checks each command before it goes to Redis, and its reply. */
 export class Gate {
@@ -40,7 +39,7 @@ export class Gate {
    * called a command that Upstash does not have fails too, although Redis has run it.
    */
   replyOf(command: RestCommand, { reply, calls }: Ran): Reply {
-    const called = [...calls.keys()].find((name) => !hasCommand(name));
+    const called = [...calls.keys()].find(isMissing);
     if (called !== undefined) return new Error(notAvailable(called));
     return reply instanceof Error ? new Error(localError(command, reply.message)) : reply;
   }

@@ -21,13 +21,18 @@ const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
 export function refusalOf(command: RestCommand): string | null {
   const { name, args } = command;
   if (NOT_OVER_REST.has(name) || blocks(command)) return notOverRest(name);
-  if (!hasCommand(name)) return notAvailable(name);
+  if (isMissing(name)) return notAvailable(name);
   const missing = missingSubcommand(command);
   if (missing !== null) return notAvailable(missing);
   if (name === "CONFIG" && !isOnlySetting(command)) {
     return notAvailable(`CONFIG ${argumentText(args[0])}`);
   }
   return null;
+}
+
+/** Whether Upstash has no command of this name at all, neither over REST nor in a script. */
+export function isMissing(name: string): boolean {
+  return !hasCommand(name) && !NOT_OVER_REST.has(name);
 }
 
 /** Upstash's error for a command that it does not have. */

@@ -53,7 +53,7 @@ describe("requests about many messages", () => {
     "label=,",
     "url=",
     "topicName=",
-    "urlGroup=g",
+    "topic=g",
     "api=llm",
     "workflowRunId=wfr_1",
     "count=0",
@@ -192,6 +192,17 @@ describe("requests about many messages", () => {
     await qstash.client.publish({ url: "https://a.example/q", delay: 60 });
     assert.equal((await qstash.client.messages.get(messageId)).url, url);
     assert.deepEqual(await qstash.client.messages.cancel({ filter: { url } }), { cancelled: 1 });
+  });
+
+  it("urlGroup and topicName are one filter, which older clients send as both", async () => {
+    await qstash.client.messages.deleteAll();
+    await qstash.client.urlGroups.addEndpoints({ name: "g", endpoints: [{ url: URL_A }] });
+    await qstash.client.publish({ urlGroup: "g", delay: 60 });
+    await qstash.client.publish({ url: URL_A, delay: 60 });
+    const none = await call("DELETE", "/v2/messages?urlGroup=none&topicName=g");
+    assert.deepEqual(none.answer, { cancelled: 0 });
+    const both = await call("DELETE", "/v2/messages?urlGroup=g&topicName=g");
+    assert.deepEqual(both.answer, { cancelled: 1 });
   });
 
   it("callerIP is the older name of callerIp", async () => {

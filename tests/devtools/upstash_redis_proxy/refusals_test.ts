@@ -244,6 +244,11 @@ describe("what the Redis proxy refuses", { skip: problem !== null && skipFor(pro
     );
   });
 
+  it("is not a script that calls what only REST does not have", async () => {
+    const script = "redis.call('SELECT', 0) return redis.call('INCR', KEYS[1])";
+    assert.equal(await upstash.redis.eval(script, ["n"], []), 1);
+  });
+
   it("is what Redis refuses, in its words", async () => {
     await upstash.redis.set("k", "text");
     const errors: [string, string][] = [
