@@ -104,6 +104,11 @@ export const FENCE: Ladder = {
 /** The steps themselves, for a transaction that is open already. */
 export async function migrateOn(run: Run, schema: string, ladder: Ladder = STORE): Promise<void> {
   const name = quotedSchema(schema);
+  // Each statement must see what another process has migrated while this one waited. SHOW takes no snapshot.
+  const [level] = await run("show transaction_isolation", []);
+  if (level?.[0] !== "read committed") {
+    await run("set transaction isolation level read committed", []);
+  }
   // If two start at once, the second waits here, and then finds the steps applied.
   await run("select pg_advisory_xact_lock(hashtextextended($1::text, 0))", [`atlast:${schema}`]);
   const [row] = await run("select to_regclass($1::text)::text", [`${name}.${ladder.table}`]);

@@ -134,9 +134,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     // One statement is atomic, several need a transaction.
     if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
-    return await untilUncontended(() =>
-      this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
-    );
+    return await this.#own((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs));
   }
 
   #addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
@@ -232,7 +230,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     let deleted = 0;
     for (let more = true; more && deleted < limit;) {
       const left = limit - deleted;
-      const part = await this.transaction((tx) =>
+      const part = await this.#own((tx) =>
         pruneRemembering(this.#runIn(tx), table, this.#memory, nowMs, left, remembering)
       );
       deleted += part.deleted;
@@ -249,10 +247,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     if (records.length === 0) return [];
     const add = (sorted: readonly ReturningRecord[]) =>
-      this.transaction((tx) =>
+      this.#own((tx) =>
         addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, sorted, nowMs)
       );
-    return await untilUncontended(() => inKeyOrder(records, ({ record }) => record, add));
+    return await inKeyOrder(records, ({ record }) => record, add);
   }
 
   async nextDueAt(
@@ -294,8 +292,18 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
   }
 
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  transaction<Result>(
+    work: (tx: Tx) => Promise<Result>,
+    { isOwn = false }: { readonly isOwn?: boolean } = {},
+  ): Promise<Result> {
+    if (isOwn) return this.#own(work);
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  /** Runs statements of the store only: at read committed, and again when they conflict with others. */
+  #own<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    return untilUncontended(() => this.#parts.database.transaction(work, true))
+      .catch((error) => this.#isClaimDue(error));
   }
 
   notify(box: Box): Promise<void> {

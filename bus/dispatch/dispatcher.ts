@@ -172,7 +172,7 @@ export class Dispatcher<Tx> {
         reportConflicts(this.#settings, rows.records, results);
       }
       return isKept;
-    });
+    }, { isOwn: true });
     if (added && rows !== null) this.#notifyInbox(rows);
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;

@@ -136,7 +136,10 @@ export class OutboxWriter<Tx> {
       ? await this.#addAllOrNone(addAll, born.rows)
       : records.every(({ hasNewKey }) => hasNewKey)
       ? await this.#add(born)
-      : await untilUncontended(store, () => store.transaction((own) => this.#add(born, own)));
+      : await untilUncontended(
+        store,
+        () => store.transaction((own) => this.#add(born, own), { isOwn: true }),
+      );
     records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
     const free = new Set<string>();
     born.rows.forEach((row, i) => {

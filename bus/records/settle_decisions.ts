@@ -13,6 +13,7 @@ import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";
 import type { StepSettler } from "./settle_step.ts";
+import { untilSettled } from "./until_settled.ts";
 
 /** The rows in which a failure callback is added. */
 export type CallbackRows = Pick<SettleStep, "box" | "records">;
@@ -76,10 +77,16 @@ export class DecisionSettler<Tx> {
     const plain = callbacks.size === 0
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
+    const write = (some: readonly Decision[], settling: () => Promise<readonly boolean[]>) =>
+      guard === "holder" ? untilSettled(settings, leases, some, hasLeases, settling) : settling();
     const [inOneStatement, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, guard))),
-      ...[...callbacks].map(([decision, callback]) =>
-        this.#settleWith(settlementBy(decision, guard), callback)
+      plain.length === 0
+        ? []
+        : write(plain, () => settle(plain.map((each) => settlementBy(each, guard)))),
+      ...[...callbacks].map(async ([decision, callback]) =>
+        await write([decision], async () => [
+          await this.#settleWith(settlementBy(decision, guard), callback),
+        ])
       ),
     ]);
     const applied: Decision[] = [];
@@ -90,7 +97,7 @@ export class DecisionSettler<Tx> {
       if (hasApplied) applied.push(decision);
     };
     plain.forEach((decision, i) => note(decision, inOneStatement[i]));
-    [...callbacks.keys()].forEach((decision, i) => note(decision, alone[i]));
+    [...callbacks.keys()].forEach((decision, i) => note(decision, alone[i]?.[0]));
     return applied;
   }
 

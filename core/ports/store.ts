@@ -338,8 +338,14 @@ export interface Store<Tx = unknown> {
    * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
    * settles, `tx` refuses further use with `transaction_ended`. Stores whose capability
    * `transactions` is false have none, and pass `undefined`.
+   *
+   * With `isOwn` the work makes calls of this store only: the store chooses the isolation level, and may run the work
+   * again when it conflicts with others. Otherwise the work is the user's, at the level that its database is set to.
    */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  transaction<Result>(
+    work: (tx: Tx) => Promise<Result>,
+    options?: { readonly isOwn?: boolean },
+  ): Promise<Result>;
 
   /** Tells other processes that use this store that there is new work in a box. Best effort. */
   notify?(box: Box): Promise<void>;
@@ -350,6 +356,9 @@ export interface Store<Tx = unknown> {
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
 
-  /** Gives back what the store itself opened; the user's own connections stay open. */
+  /**
+   * Gives back what the store itself opened; the user's own connections stay open. Several buses may share a store, and
+   * each closes it: the store stays usable, and what {@linkcode Store.listen} began goes on.
+   */
   close(): Promise<void>;
 }

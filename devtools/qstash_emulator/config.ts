@@ -184,13 +184,12 @@ function readCallback(
   if (fields.has(`${name}-delay`)) {
     throw new Refusal(400, "messages with delayed callbacks are not allowed");
   }
+  const forwarded = forwardedHeaders(fields, `${name}-forward-`);
   return {
     url,
     method: readMethod(fields.get(`${name}-method`)),
-    header: {
-      "Content-Type": ["application/json"],
-      ...forwardedHeaders(fields, `${name}-forward-`),
-    },
+    header: { "Content-Type": ["application/json"], ...forwarded },
+    forwarded,
     timeoutMs: readTimeout(fields, `${name}-timeout`, limits),
     retry: readRetry(fields, `${name}-`, retry, limits),
   };
