@@ -45,10 +45,10 @@ export function decide<Tx>(
   startedAtMs?: number,
 ): Decision {
   // A release without a reason of its own, such as that of an aborted send, keeps the error of the last attempt.
-  const told = event.kind === "release" && event.reason === undefined
+  const withReason = event.kind === "release" && event.reason === undefined
     ? { ...event, reason: record.reason }
     : event;
-  const changed = transition(record, told, policy, nowMs, settings.random());
+  const changed = transition(record, withReason, policy, nowMs, settings.random());
   const patch = keepingFirstAttempt(record, changed, startedAtMs);
   const { redact } = settings;
   if (redact === null || patch.reason === null) return { record, event, patch, reply };
