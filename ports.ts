@@ -34,6 +34,8 @@ export { type CheckAnswer, decideCheck, type HalfStanding } from "./core/lifecyc
 export {
   type AddResult,
   type ClaimRequest,
+  type FirstUse,
+  type LazyTransaction,
   type Lease,
   type ListQuery,
   type ReturnResult,

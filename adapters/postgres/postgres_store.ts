@@ -84,6 +84,7 @@ export function postgresStore<Client extends PostgresJs>(
       durable: true,
       shared: true,
       deferredSettle: true,
+      lazyTransactions: true,
       notifications: true,
     },
     database,

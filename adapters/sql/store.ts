@@ -9,6 +9,8 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
   ClaimRequest,
+  FirstUse,
+  LazyTransaction,
   Lease,
   ListQuery,
   ReturnResult,
@@ -37,6 +39,7 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
+import { locking } from "./lock.ts";
 import { renew, settle, settleAll, settleProven } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
@@ -283,6 +286,19 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<Result> {
     if (isOwn) return this.#own(work);
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    const { database } = this.#parts;
+    const { box, changed } = first;
+    const lock = locking(this.#boxes[box].table, first);
+    const begun = database.transactionOnUse?.({ ...lock, changed }, work);
+    const transaction = begun ??
+      database.transaction((tx) => work(tx, { close: () => false }));
+    return transaction.catch((error) => this.#isClaimDue(error));
   }
 
   /** Runs statements of the store only: at read committed, and again when they conflict with others. */

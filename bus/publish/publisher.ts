@@ -9,6 +9,7 @@ import type { Contract } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
+import type { FirstUse, LazyTransaction } from "../../core/ports/store.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./body_codec.ts";
 import {
@@ -158,6 +159,14 @@ export class Publisher<Tx> {
   /** See {@linkcode OutboxWriter.transaction}. */
   transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
     return this.#outboxWriter.transaction(work);
+  }
+
+  /** See {@linkcode OutboxWriter.transactionOnUse}. */
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> | null {
+    return this.#outboxWriter.transactionOnUse(first, work);
   }
 
   /** See {@linkcode JoinedTransactions.publish}. */
