@@ -8,6 +8,7 @@
  * @module
  */
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
@@ -212,6 +213,11 @@ export interface StoreHints<Tx = unknown> {
 export interface Store<Tx = unknown> {
   /** What this store can do. */
   readonly capabilities: StoreCapabilities;
+  /**
+   * A clock that follows the store's server, which the bus uses if it has no `clock` of its own. Left out where the
+   * store has no server, or its clock cannot be read: then the bus uses the platform's.
+   */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** What saves work, if the store has it. */
   readonly hints?: StoreHints<Tx>;
 
