@@ -245,9 +245,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + budgetOf("flush", options);
+    const budgetMs = budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
+      const untilMs = clock.now() + budgetMs;
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
         ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
       }
@@ -291,7 +292,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
 
   async #start(): Promise<void> {
     await this.#settings.store.ready();
-    // A stop need not wait for all of this.
     if (this.#phase !== "resting") return;
     await this.#listening.begin();
     if (this.#isStopping()) return await this.#listening.end();

@@ -24,11 +24,12 @@ import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
+import type { StoreClock } from "../../core/ports/store_clock.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import { type Notification, notifyIn } from "./wakeups.ts";
+import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -52,6 +53,8 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** The server's clock, where it may differ from this process's. */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** Called after each pruning of a box, with how many records it deleted. */
   readonly pruned?: (box: Box, deleted: number) => Promise<void>;
   /** Reads what an operator should mend in the server. */
@@ -77,6 +80,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
+  readonly clock?: StoreClock<Tx | SqlClient>;
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
@@ -85,7 +89,11 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   constructor(parts: SqlStoreParts<Tx>) {
     this.#parts = parts;
-    this.#preparation = new Preparation(parts.prepare);
+    if (parts.clock !== undefined) this.clock = parts.clock;
+    this.#preparation = new Preparation(async () => {
+      await parts.prepare();
+      await parts.clock?.follow();
+    });
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
@@ -140,6 +148,7 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     await this.ready();
+    await this.#followClock();
     return await this.#boxes[request.box].claimer.claim(this.#run, request);
   }
 
@@ -256,6 +265,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     unroutableForMs?: number,
   ): Promise<number | null> {
     await this.ready();
+    await this.#followClock();
     const { table, lookup } = this.#boxes[box];
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
@@ -263,11 +273,13 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await lookup.nextDueAt(this.#run, groups, state);
   }
 
+  /** Claims and looks for due times are frequent on every bus that works, so they keep the clock right. */
+  #followClock(): Promise<number> | null {
+    return this.#parts.clock?.follow() ?? null;
+  }
+
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
-    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
-    if (notification === null) return false;
-    // A failure shows in the transaction itself: its next statement fails too.
-    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+    return await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx));
   }
 
   async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
