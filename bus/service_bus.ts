@@ -6,7 +6,6 @@
 import type { Contract } from "../core/message/contract.ts";
 import { AtlastError } from "../core/errors.ts";
 import type { Box } from "../core/lifecycle/lifecycle.ts";
-import { STOPPING_RETRY_MS } from "../core/ports/arrival.ts";
 import type { Message } from "../core/message/message.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
@@ -23,6 +22,7 @@ import { AbortedWait } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
+import { OrphanWatch } from "./work/orphans.ts";
 import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
@@ -35,7 +35,7 @@ import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
-import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
+import { BUS_STOPPING, DeliveryReceiver } from "./consume/delivery_receiver.ts";
 import { CheckBacks } from "./half/check_back.ts";
 import { pollEveryMs } from "./work/poll_loop.ts";
 import {
@@ -76,6 +76,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #inbox: WorkLoop<Tx>;
   readonly #checks: WorkLoop<Tx>;
   readonly #prunerWake: Wake;
+  protected readonly orphanWatch: OrphanWatch<Tx>;
   readonly #waker: Waker<Tx>;
   /** Aborts work in flight when draining takes too long. */
   readonly #abort = new AbortController();
@@ -85,7 +86,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #calls = new InFlight(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
-  #cleaning: Promise<void> = Promise.resolve();
+  #cleaning: Promise<unknown> = Promise.resolve();
   #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -97,6 +98,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
     this.#prunerWake = new Wake(clock);
+    this.orphanWatch = new OrphanWatch(settings);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#leases = new LeaseRenewal(store as Store, clock, leaseMs, observe);
     this.#semaphore = new KeyedSemaphore(settings.concurrencyOf);
@@ -208,14 +210,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
-    if (this.#isStopping()) {
-      return messages.map(() => ({
-        kind: "refused",
-        reason: "The bus is stopping",
-        code: "stopping",
-        retryAfterMs: STOPPING_RETRY_MS,
-      }));
-    }
+    if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
 
@@ -292,7 +287,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const stopped = () => this.#phase !== "running";
     for (const loop of this.#loops) loop.start(everyMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
-    this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
+    this.#cleaning = Promise.all([
+      pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),
+      this.orphanWatch.watch(stopped),
+    ]);
   }
 
   async stop(options?: { readonly drainMs?: number }): Promise<void> {
@@ -311,7 +309,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async health(options?: HealthOptions): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, options);
+    return await healthOf(this.#probe, this.orphanWatch, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {
@@ -334,6 +332,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
+      this.orphanWatch.end();
       const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
       await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));

@@ -37,6 +37,7 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
+import { oldestDue } from "./oldest_due.ts";
 import { renew, settle, settleAll, settleProven } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
@@ -70,6 +71,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    oldestDue: async (request) => {
+      await this.ready();
+      return await oldestDue(this.#run, this.#boxes.inbox.table, request);
+    },
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };

@@ -11,6 +11,7 @@ import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
+import type { DueMessages, OLDEST_DUE_WINDOW, OldestDueRequest } from "./oldest_due.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
@@ -158,6 +159,13 @@ export interface StoreHints<Tx = unknown> {
    * their next try, half a minute at most.
    */
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
+   * {@linkcode OLDEST_DUE_WINDOW} records, or as many of each group, and never counts a whole table. Without it, a
+   * bus does not notice messages that nobody handles.
+   */
+  oldestDue?(request: OldestDueRequest): Promise<DueMessages[]>;
 
   /**
    * What an error of a call means: `contention` if the call did nothing because it conflicted with others, and may
