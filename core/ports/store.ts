@@ -11,7 +11,7 @@ import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
-import type { DueMessages, OLDEST_DUE_WINDOW, OldestDueRequest } from "./oldest_due.ts";
+import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
@@ -162,7 +162,7 @@ export interface StoreHints<Tx = unknown> {
 
   /**
    * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
-   * {@linkcode OLDEST_DUE_WINDOW} records, or as many of each group, and never counts a whole table. Without it, a
+   * `OLDEST_DUE_WINDOW` records, or as many of each group, and never counts a whole table. Without it, a
    * bus does not notice messages that nobody handles.
    */
   oldestDue?(request: OldestDueRequest): Promise<DueMessages[]>;
@@ -358,6 +358,9 @@ export interface Store<Tx = unknown> {
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
 
-  /** Gives back what the store itself opened; the user's own connections stay open. */
+  /**
+   * Gives back what the store itself opened; the user's own connections stay open. Several buses may share a store, and
+   * each closes it: the store stays usable, and what {@linkcode Store.listen} began goes on.
+   */
   close(): Promise<void>;
 }
