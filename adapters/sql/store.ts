@@ -9,6 +9,8 @@ import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
   ClaimRequest,
+  FirstUse,
+  LazyTransaction,
   Lease,
   ListQuery,
   ReturnResult,
@@ -22,6 +24,7 @@ import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
+import type { StoreClock } from "../../core/ports/store_clock.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
@@ -37,8 +40,9 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
+import { locking } from "./lock.ts";
 import { oldestDue } from "./oldest_due.ts";
-import { renew, settle, settleAll, settleProven } from "./settle.ts";
+import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
@@ -50,6 +54,8 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** The server's clock, where it may differ from this process's. */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** Called after each pruning of a box, with how many records it deleted. */
   readonly pruned?: (box: Box, deleted: number) => Promise<void>;
   /** Reads what an operator should mend in the server. */
@@ -71,13 +77,12 @@ export class SqlStore<Tx> implements Store<Tx> {
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
-    oldestDue: async (request) => {
-      await this.ready();
-      return await oldestDue(this.#run, this.#boxes.inbox.table, request);
-    },
+    oldestDue: (request) =>
+      this.ready().then(() => oldestDue(this.#run, this.#boxes.inbox.table, request)),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
+  readonly clock?: StoreClock<Tx | SqlClient>;
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
@@ -86,7 +91,11 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   constructor(parts: SqlStoreParts<Tx>) {
     this.#parts = parts;
-    this.#preparation = new Preparation(parts.prepare);
+    if (parts.clock !== undefined) this.clock = parts.clock;
+    this.#preparation = new Preparation(async () => {
+      await parts.prepare();
+      await parts.clock?.follow();
+    });
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
@@ -141,6 +150,7 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     await this.ready();
+    await this.#followClock();
     return await this.#boxes[request.box].claimer.claim(this.#run, request);
   }
 
@@ -154,15 +164,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    const { table } = this.#boxes[box];
-    if (tx === undefined) {
-      await this.ready();
-      return await settle(this.#run, table, settlements);
-    }
-    const proof = this.#parts.database.proofIn(tx);
-    return proof === null
-      ? await settle(this.#runIn(tx), table, settlements)
-      : await settleProven(this.#runIn(tx), table, settlements, proof);
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const proof = tx === undefined ? null : this.#parts.database.proofIn(tx);
+    return await settleWithin(run, this.#boxes[box].table, settlements, proof);
   }
 
   async settleAsLast(
@@ -257,11 +262,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     unroutableForMs?: number,
   ): Promise<number | null> {
     await this.ready();
+    await this.#followClock();
     const { table, lookup } = this.#boxes[box];
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
     }
     return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  /** Claims and looks for due times are frequent on every bus that works, so they keep the clock right. */
+  #followClock(): Promise<number> | null {
+    return this.#parts.clock?.follow() ?? null;
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
@@ -288,6 +299,19 @@ export class SqlStore<Tx> implements Store<Tx> {
   ): Promise<Result> {
     if (isOwn) return this.#own(work);
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    const { database } = this.#parts;
+    const { box, changed } = first;
+    const lock = locking(this.#boxes[box].table, first);
+    const begun = database.transactionOnUse?.({ ...lock, changed }, work);
+    const transaction = begun ??
+      database.transaction((tx) => work(tx, { close: () => false }));
+    return transaction.catch((error) => this.#isClaimDue(error));
   }
 
   /** Runs statements of the store only: at read committed, and again when they conflict with others. */

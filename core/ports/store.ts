@@ -8,13 +8,17 @@
  * @module
  */
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
 import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
+import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
+
+export type { ListQuery, StateCounts };
 
 /** What became of a record that was to be added. */
 export type AddResult =
@@ -98,24 +102,32 @@ export interface SettleStep {
   readonly records: readonly NewRecord[];
 }
 
-/** Which records to list. */
-export interface ListQuery {
-  /** On which side. */
+/** The record that a transaction belongs to which begins at its first use. */
+export interface FirstUse {
+  /** Its box. */
   readonly box: Box;
-  /** Only in these states; all when not given. */
-  readonly states?: readonly State[];
-  /** Only with this name; all when not given. */
-  readonly name?: string;
-  /** Only of this group; all when not given. */
-  readonly group?: string;
-  /** How many at the most. */
-  readonly limit: number;
-  /** The last record of the page before; not given for the first page. */
-  readonly after?: { readonly createdAtMs: number; readonly key: RecordKey };
+  /** The claim under which it is worked on. */
+  readonly lease: Lease;
+  /**
+   * How long the transaction may take, in milliseconds; Infinity for no limit. If its process is gone, the store may end
+   * it some time after that, so that the record can be claimed again.
+   */
+  readonly limitMs: number;
+  /**
+   * Called with `waiting` when the first use waits for the transaction to begin, then with `begun`, or with `not begun`
+   * if it could not begin.
+   */
+  readonly changed: (state: "waiting" | "begun" | "not begun") => void;
 }
 
-/** How many records a side has in each state. */
-export type StateCounts = Readonly<Record<State, number>>;
+/** A transaction that begins at its first use. */
+export interface LazyTransaction {
+  /**
+   * Ends the transaction if it was not used: it then never begins, and refuses later use with `transaction_ended`. False
+   * if it was used.
+   */
+  close(): boolean;
+}
 
 /**
  * Optional methods that save work or find mistakes early. A store may leave out each of them, and stays correct; each
@@ -193,6 +205,11 @@ export interface StoreHints<Tx = unknown> {
 export interface Store<Tx = unknown> {
   /** What this store can do. */
   readonly capabilities: StoreCapabilities;
+  /**
+   * A clock that follows the store's server, which the bus uses if it has no `clock` of its own. Left out where the
+   * store has no server, or its clock cannot be read: then the bus uses the platform's.
+   */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** What saves work, if the store has it. */
   readonly hints?: StoreHints<Tx>;
 
@@ -347,6 +364,19 @@ export interface Store<Tx = unknown> {
   transaction<Result>(
     work: (tx: Tx) => Promise<Result>,
     options?: { readonly isOwn?: boolean },
+  ): Promise<Result>;
+
+  /**
+   * Runs `work` in a transaction as {@linkcode Store.transaction} does, but begins it when `tx` is first used. Until
+   * then it costs nothing and occupies no connection. Before the first use takes effect, the transaction checks that the
+   * record is still claimed under that epoch, and locks it where the store has locks, so that nobody else claims it while
+   * the transaction is open. If it is not, the use rejects with `lease_lost`, and so does the transaction.
+   *
+   * For stores with the capability `lazyTransactions`.
+   */
+  transactionOnUse?<Result>(
+    first: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result>;
 
   /** Tells other processes that use this store that there is new work in a box. Best effort. */
