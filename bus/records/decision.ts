@@ -44,7 +44,11 @@ export function decide<Tx>(
   nowMs: number = settings.clock.now(),
   startedAtMs?: number,
 ): Decision {
-  const changed = transition(record, event, policy, nowMs, settings.random());
+  // A release without a reason of its own, such as that of an aborted send, keeps the error of the last attempt.
+  const withReason = event.kind === "release" && event.reason === undefined
+    ? { ...event, reason: record.reason }
+    : event;
+  const changed = transition(record, withReason, policy, nowMs, settings.random());
   const patch = keepingFirstAttempt(record, changed, startedAtMs);
   const { redact } = settings;
   if (redact === null || patch.reason === null) return { record, event, patch, reply };

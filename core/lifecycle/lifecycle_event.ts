@@ -65,7 +65,7 @@ export type LifecycleEvent =
     /** When it is due again, in milliseconds from now. */
     readonly delayMs: number;
     /**
-     * The reason to store.
+     * The reason to store; a bus passes the stored one where the release has none of its own.
      *
      * @default nothing
      */
