@@ -228,7 +228,7 @@ export class Consumer<Tx> {
       records,
       () => lost.abort(leaseLost()),
     );
-    const place = await semaphore.enter((records[0] as StoredRecord).group);
+    const permit = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
@@ -245,7 +245,7 @@ export class Consumer<Tx> {
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
-      place.leave();
+      permit.leave();
       owned.release();
     }
   }
@@ -269,7 +269,7 @@ export class Consumer<Tx> {
     attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
-    const place = await semaphore.enter(record.group);
+    const permit = await semaphore.enter(record.group);
     try {
       const nowMs = settings.clock.now();
       const { reason } = record;
@@ -291,12 +291,12 @@ export class Consumer<Tx> {
       if (prepared !== null) await prepared;
       const result = await attempt(
         this.#handlers,
-        { record, subscriber, ended: () => place.ended() },
+        { record, subscriber, ended: () => permit.ended() },
         signal,
       );
       return await this.#ended(record, result, attemptFailed);
     } finally {
-      place.leave();
+      permit.leave();
     }
   }
 

@@ -138,11 +138,11 @@ export class StatelessReceiver {
   ): Promise<DeliveryResult> {
     const subscribers = [...this.#subscriptions.of(message.name).values()];
     const results = await Promise.all(subscribers.map(async (subscriber) => {
-      const place = await semaphore.enter(subscriber.group);
+      const permit = await semaphore.enter(subscriber.group);
       try {
         return await this.#handle(subscriber, message, attempt);
       } finally {
-        place.leave();
+        permit.leave();
       }
     }));
     return combined(results);
