@@ -16,6 +16,7 @@ import { cancel } from "./records/cancel.ts";
 import type { Cancellation } from "./api/cancellation.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
+import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { HalfCalls } from "./half/half_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
@@ -35,6 +36,7 @@ import { observed } from "./api/observer.ts";
 import { retry } from "./records/retry_by_hand.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
+import type { Target } from "./publish/outbox_writer.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
 import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
@@ -58,6 +60,9 @@ import { Waker } from "./work/alarm_scheduler.ts";
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
 
+/** Whoever sends: every bus on the store. */
+const SENDING: Target = { box: "outbox", group: "", name: "" };
+
 /** The implementation of {@linkcode Bus}. */
 export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
@@ -71,6 +76,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   protected readonly publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
+  readonly #untaken: UntakenRecords<Tx>;
   readonly #deliveries: DeliveryReceiver<Tx>;
   readonly #puller: Puller<Tx>;
   readonly #pruner: Pruner<Tx>;
@@ -106,14 +112,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#leases = new LeaseRenewal(store as Store, clock, leaseMs, observe);
     this.#semaphore = new KeyedSemaphore(settings.concurrencyOf);
     this.publisher = new Publisher(settings, {
-      capacity: (box, group) => this.#capacity(box, group),
+      capacity: (target) => this.#capacity(target),
       handOver: (record) => {
         if (record.box === "outbox") this.#leases.born(record);
         this.#loopOf(record.box).push(record);
       },
-      finds: (box, group) => box === "outbox" || this.#handles(group),
-      added: (box, group, committed) => this.#added(committed, box, group),
-      notifies: (box, group) => !this.#worksOn(box, group),
+      finds: (target) => this.#handles(target),
+      added: (target, committed) => this.#added(committed, target),
+      notifies: (target) => !this.#worksOn(target),
       due: (atMs) => this.#waker.due(atMs),
     });
     this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
@@ -121,7 +127,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       settings,
       this.#leases,
       this.#subscriptions,
-      (group) => this.#madeDue("inbox", group),
+      (target) => this.#madeDue(target),
       (name) => this.#newRoutes.refused(name),
     );
     this.#consumer = new Consumer({
@@ -131,6 +137,11 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       leases: this.#leases,
       semaphore: this.#semaphore,
       draining: () => this.#phase === "draining",
+    });
+    this.#untaken = new UntakenRecords({
+      settings,
+      subscriptions: this.#subscriptions,
+      leases: this.#leases,
     });
     this.#deliveries = new DeliveryReceiver({
       settings,
@@ -157,7 +168,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(settings, this.#consumer, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -250,6 +261,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       settings: this.#settings,
       sources: this.#sources,
       consumer: this.#consumer,
+      untaken: this.#untaken,
       puller: this.#puller,
       pruner: this.#pruner,
       groups: () => this.#subscriptions.groups,
@@ -302,8 +314,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     { force = false }: { readonly force?: boolean } = {},
   ): Promise<void> {
     await this.#calls.during(async () => {
-      await retry(this.#settings, box, { id, group }, force);
-      this.#madeDue(box, group);
+      const name = await retry(this.#settings, box, { id, group }, force);
+      this.#madeDue({ box, group, name });
     });
   }
 
@@ -312,7 +324,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     return await this.#rounds.during(async () => {
       const standing = await deadLettered(this.#settings, this.#dispatcher, report);
       // There may be a failure callback to send.
-      if (standing === "failed") this.#madeDue("outbox");
+      if (standing === "failed") this.#madeDue(SENDING);
       return standing;
     });
   }
@@ -357,34 +369,32 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     }
   }
 
-  #added(committed: boolean, box: Box = "outbox", group = ""): void {
+  #added(committed: boolean, target: Target = SENDING): void {
     const { observe, store } = this.#settings;
-    const { wake } = this.#loopOf(box);
-    if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
+    const { wake } = this.#loopOf(target.box);
+    if (this.#worksOn(target)) committed ? wake.now() : wake.soon();
     else if (committed && store.capabilities.notifications) {
-      observed(observe, "notify", () => store.notify?.(box));
+      observed(observe, "notify", () => store.notify?.(target.box));
     }
   }
 
-  #madeDue(box: Box, group = ""): void {
-    this.#added(true, box, group);
+  #madeDue(target: Target): void {
+    this.#added(true, target);
     this.#waker.due();
   }
 
-  #capacity(box: Box, group: string): number {
-    if (box === "outbox") return this.#outbox.capacity();
-    return this.#phase === "running" && this.#handles(group)
-      ? this.#consumer.capacityFor(group)
-      : 0;
+  #capacity(target: Target): number {
+    if (target.box === "outbox") return this.#outbox.capacity();
+    return this.#worksOn(target) ? this.#consumer.capacityFor(target.group) : 0;
   }
 
-  /** Whether this bus itself works on records of a group, so that no other process is notified. */
-  #worksOn(box: Box, group: string): boolean {
-    return this.#phase === "running" && (box === "outbox" || this.#handles(group));
+  /** Whether this bus itself works on records, so that no other process is notified. */
+  #worksOn(target: Target): boolean {
+    return this.#phase === "running" && this.#handles(target);
   }
 
-  #handles(group: string): boolean {
-    return this.#subscriptions.groups.includes(group);
+  #handles({ box, group, name }: Target): boolean {
+    return box === "outbox" || this.#subscriptions.handles(group, name);
   }
 
   #loopOf(box: Box): WorkLoop<Tx> {

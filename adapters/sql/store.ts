@@ -8,7 +8,6 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   Lease,
   ListQuery,
   ReturnResult,
@@ -17,6 +16,12 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
+import type {
+  ClaimRequest,
+  GroupNames,
+  Untaken,
+  UntakenRequest,
+} from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
@@ -38,7 +43,7 @@ import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { renew, settle, settleAll } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
-import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
+import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
 /** The parts of a {@linkcode SqlStore}. */
 interface SqlStoreParts<Tx> {
@@ -63,6 +68,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    untaken: (box, request) => this.#untaken(box, request),
     failureOf,
   };
   readonly #parts: SqlStoreParts<Tx>;
@@ -224,7 +230,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   async nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
@@ -239,6 +245,11 @@ export class SqlStore<Tx> implements Store<Tx> {
   async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
     await this.ready();
     return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
+  }
+
+  async #untaken(box: Box, request: UntakenRequest): Promise<Untaken[]> {
+    await this.ready();
+    return await untaken(this.#run, this.#boxes[box].table, request);
   }
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {

@@ -22,14 +22,14 @@ export async function retry<Tx>(
   box: Box,
   key: RecordKey,
   force = false,
-): Promise<void> {
+): Promise<string> {
   if (force && box === "inbox") {
     throw new AtlastError(
       "invalid_option",
       `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
     );
   }
-  await updateRecord(settings, {
+  return await updateRecord(settings, {
     what: `retry message "${key.id}"`,
     box,
     key,
@@ -50,7 +50,7 @@ export async function retry<Tx>(
         record,
         event: { kind: "retry", force },
         guard: "anyone while free",
-        done: () => {},
+        done: ({ message }) => message.name,
       };
     },
   });

@@ -9,7 +9,7 @@ import { CHECK_FENCE } from "./lua/fence.ts";
 import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
-import { DUE_AT_THE_LATEST, MAKE_DUE, WAITING } from "./lua/unroutable.ts";
+import { DUE_AT_THE_LATEST, MAKE_DUE, UNTAKEN, WAITING } from "./lua/unroutable.ts";
 import { WRITE } from "./lua/write.ts";
 
 /** Settles and adds. */
@@ -42,3 +42,5 @@ export const DUE_AT_THE_LATEST_SCRIPT: Script = new Script(DUE_AT_THE_LATEST);
 export const WAITING_SCRIPT: Script = new Script(WAITING);
 /** Makes records due that wait for a route. */
 export const MAKE_DUE_SCRIPT: Script = new Script(MAKE_DUE);
+/** Returns which due records nobody takes. */
+export const UNTAKEN_SCRIPT: Script = new Script(UNTAKEN);

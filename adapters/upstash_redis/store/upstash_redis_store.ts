@@ -7,7 +7,7 @@
  * | operation | billed |
  * |---|---|
  * | `add`, `addAll` | 5 |
- * | `claim` that finds something; nothing | 7; 2 |
+ * | `claim` that finds something; nothing | 6; 2 |
  * | `settle`; with additions (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
@@ -29,7 +29,6 @@ import { AtlastError } from "../../../core/errors.ts";
 import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   Lease,
   ListQuery,
   ReturnResult,
@@ -39,6 +38,12 @@ import type {
   Store,
   StoreHints,
 } from "../../../core/ports/store.ts";
+import type {
+  ClaimRequest,
+  GroupNames,
+  Untaken,
+  UntakenRequest,
+} from "../../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
@@ -62,7 +67,7 @@ import {
 } from "./scripts.ts";
 import { countsOf, recordOf, timeField } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
-import { makeUnroutableDue } from "./unroutable.ts";
+import { makeUnroutableDue, type Queues, untaken } from "./unroutable.ts";
 import {
   type Addition,
   type AddMode,
@@ -132,6 +137,7 @@ class RedisStore implements UpstashRedisStore {
   };
   readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    untaken: (box, request) => this.#untaken(box, request),
   };
   readonly #client: Client;
   readonly #base: string;
@@ -192,9 +198,9 @@ class RedisStore implements UpstashRedisStore {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     const { box, kind, groups, key, nowMs, leaseUntilMs } = request;
-    const limit = kind === "expired" ? Math.min(request.limit, 1) : request.limit;
+    const limit = kind === "alone" ? Math.min(request.limit, 1) : request.limit;
     if (limit <= 0 || groups?.length === 0 || (key && !isStorable(key))) return [];
-    const among = key === undefined ? groups : [key.group];
+    const among = key === undefined ? groups : [{ group: key.group }];
     const answer = await this.#run(CLAIM_SCRIPT, {
       keys: queuesOf(this.#keys[box], box, kind === "prepared" ? "prepared" : "scheduled", among),
       args: [
@@ -205,7 +211,7 @@ class RedisStore implements UpstashRedisStore {
         timeField(leaseUntilMs),
         String(MAX_CLAIM),
         key === undefined ? "*" : `=${memberOf(key)}`,
-        ...groupFields(groups),
+        ...groupFields(groups, limit),
       ],
     });
     const claimed: StoredRecord[] = [];
@@ -218,10 +224,16 @@ class RedisStore implements UpstashRedisStore {
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
     if (leases.length === 0) return [];
-    const { expired, prepared } = this.#keys[box];
+    const { alone, prepared } = this.#keys[box];
+    const ready = new Set(leases.map(({ key }) => this.#keys[box].ready(key.group)));
     const members = leases.map(({ key }) => memberOf(key));
     const [bits] = await this.#run(RENEW_SCRIPT, {
-      keys: [expired, prepared, ...members.map((member) => this.#keys[box].standing(member))],
+      keys: [
+        alone,
+        prepared,
+        ...ready,
+        ...members.map((member) => this.#keys[box].standing(member)),
+      ],
       args: [
         box,
         timeField(leaseUntilMs),
@@ -318,7 +330,7 @@ class RedisStore implements UpstashRedisStore {
   async nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
@@ -343,11 +355,30 @@ class RedisStore implements UpstashRedisStore {
   }
 
   async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    const { groups } = request;
-    if (groups?.length === 0) return 0;
+    if (request.groups?.length === 0) return 0;
     const run = (script: Script, call: Call) => this.#run(script, call);
-    const queues = queuesOf(this.#keys[box], box, "scheduled", groups);
-    return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupFields(groups));
+    return await makeUnroutableDue(
+      run,
+      this.#keys[box],
+      box,
+      request,
+      this.#queuesOf(box, request),
+    );
+  }
+
+  async #untaken(box: Box, request: UntakenRequest): Promise<Untaken[]> {
+    if (request.groups?.length === 0) return [];
+    const run = (script: Script, call: Call) => this.#run(script, call);
+    return await untaken(run, box, request, this.#queuesOf(box, request));
+  }
+
+  /** The sets of the scheduled records of some groups, and the groups as scripts are given them. */
+  #queuesOf(box: Box, { groups }: { readonly groups?: readonly string[] }): Queues {
+    const wanted = groups?.map((group) => ({ group }));
+    return {
+      keys: queuesOf(this.#keys[box], box, "scheduled", wanted),
+      fields: groupFields(wanted),
+    };
   }
 
   /** There are none. */
