@@ -15,17 +15,29 @@
  * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
  * ]);
- * await bus.start();
  * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.tick(); // does all work that is due; a server calls bus.start() instead
  * await bus.stop();
+ * ```
+ *
+ * It prints:
+ *
+ * ```text
+ * placed 1
  * ```
  *
  * @module
  */
 
 // The bus
-export { type Bus, type HalfMessageOptions, type HandDecision } from "./bus/api/bus.ts";
+export {
+  type Bus,
+  type HalfMessageOptions,
+  type HandDecision,
+  type WhichMessage,
+} from "./bus/api/bus.ts";
 export { type Health, type HealthOptions } from "./bus/api/health.ts";
+export { type HealthWarning } from "./core/ports/health_warning.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
 export type { BusOptions } from "./bus/api/bus_options.ts";
@@ -43,6 +55,7 @@ export {
   type Subscriber,
 } from "./bus/api/subscriber.ts";
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
+export type { Logger } from "./bus/api/logger.ts";
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";

@@ -59,6 +59,7 @@ export { type DialectDescription } from "./core/ports/dialect_description.ts";
 export { type PushDelivery } from "./core/ports/push_delivery.ts";
 export { type NewRecord, type RecordKey } from "./core/ports/record.ts";
 export { type AbortSignalLike } from "./core/ports/platform.ts";
+export { type DelayedBy } from "./core/lifecycle/delayed_by.ts";
 export { type Arrival, type TransportCapabilities } from "./core/ports/transport.ts";
 export { type FenceRow } from "./core/ports/fence.ts";
 export {
@@ -79,5 +80,6 @@ export type {
   SendResult,
   Transport,
 } from "./core/ports/transport.ts";
+export type { HealthWarning } from "./core/ports/health_warning.ts";
 export type { Store } from "./core/ports/store.ts";
 export type { StoredRecord } from "./core/ports/record.ts";

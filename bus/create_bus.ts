@@ -6,7 +6,8 @@
 import { ServiceBus } from "./service_bus.ts";
 import { settingsOf } from "./settings/read_options.ts";
 import type { BusOptions } from "./api/bus_options.ts";
-import type { Subscriber } from "./api/subscriber.ts";
+import { aList } from "../core/check_options.ts";
+import { aSubscriber, type Subscriber } from "./api/subscriber.ts";
 import type { Bus } from "./api/bus.ts";
 
 /**
@@ -24,9 +25,15 @@ import type { Bus } from "./api/bus.ts";
  * const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
  *   subscribe(OrderPlaced, { group: "mail" }, ({ orderId }) => console.log("placed", orderId)),
  * ]);
- * await bus.start();
  * await bus.publish(OrderPlaced, { orderId: 1 });
+ * await bus.tick(); // does all work that is due; a server calls bus.start() instead
  * await bus.stop();
+ * ```
+ *
+ * It prints:
+ *
+ * ```text
+ * placed 1
  * ```
  * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
  */
@@ -34,7 +41,9 @@ export function createBus<Tx, BusinessTx = unknown>(
   options: BusOptions<Tx, BusinessTx>,
   subscribers: readonly Subscriber<NoInfer<Tx>>[] = [],
 ): Bus<Tx, BusinessTx> {
-  const bus = new ServiceBus<Tx, BusinessTx>(settingsOf(options));
+  const settings = settingsOf(options);
+  aList(aSubscriber)("subscribers", subscribers, "make a bus with");
+  const bus = new ServiceBus<Tx, BusinessTx>(settings);
   for (const subscriber of [...options.subscribers ?? [], ...subscribers]) bus.add(subscriber);
   options.transport?.attach?.(bus);
   return bus;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Health } from "./api/health.ts";
+import type { Health, HealthOptions } from "./api/health.ts";
+import { maxAgeOf } from "./settings/call_options.ts";
 import type { Phase } from "./run_state.ts";
 import type { StoreProbe } from "./store_probe.ts";
 
@@ -11,13 +12,17 @@ import type { StoreProbe } from "./store_probe.ts";
 export async function healthOf<Tx>(
   probe: StoreProbe<Tx>,
   phase: Phase,
-  maxAgeMs: number,
+  options?: HealthOptions,
 ): Promise<Health> {
+  const maxAgeMs = maxAgeOf(options);
   const running = phase === "running";
   if (phase === "draining" || phase === "stopped") {
     return { ready: false, store: "up", running, reason: "The bus is stopping" };
   }
-  if (await probe.isUp(maxAgeMs)) return { ready: true, store: "up", running };
+  if (await probe.isUp(maxAgeMs)) {
+    const warnings = await probe.warnings();
+    return { ready: true, store: "up", running, ...warnings.length > 0 ? { warnings } : {} };
+  }
   // The driver's error text may contain an address or a user name.
   return { ready: false, store: "down", running, reason: "The store does not answer" };
 }

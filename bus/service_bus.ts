@@ -12,13 +12,12 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { cancel } from "./records/cancel.ts";
-import type { Cancellation } from "./api/cancellation.ts";
+import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
-import { HalfCalls } from "./half/half_calls.ts";
+import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
 import { AbortedWait } from "./async/deadline.ts";
@@ -33,10 +32,9 @@ import { LeaseRenewal } from "./records/lease_renewal.ts";
 import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
 import { InFlight } from "./async/in_flight.ts";
 import { observed } from "./api/observer.ts";
-import { retry } from "./records/retry_by_hand.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
-import type { Target } from "./publish/outbox_writer.ts";
+import { SENDING, type Target } from "./records/target.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
 import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
@@ -57,14 +55,8 @@ import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
 
-const DEFAULT_BUDGET_MS = 10_000;
-const DEFAULT_DRAIN_MS = 30_000;
-
-/** Whoever sends: every bus on the store. */
-const SENDING: Target = { box: "outbox", group: "", name: "" };
-
 /** The implementation of {@linkcode Bus}. */
-export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, BusinessTx>
+export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, BusinessTx>
   implements Bus<Tx, BusinessTx> {
   readonly halfMessages: HalfKeeper;
   protected readonly half: HalfOperations<Tx, BusinessTx>;
@@ -127,7 +119,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       settings,
       this.#leases,
       this.#subscriptions,
-      (target) => this.#madeDue(target),
+      (target) => this.madeDue(target),
       (name) => this.#newRoutes.refused(name),
     );
     this.#consumer = new Consumer({
@@ -138,14 +130,11 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       semaphore: this.#semaphore,
       draining: () => this.#phase === "draining",
     });
-    this.#untaken = new UntakenRecords({
-      settings,
-      subscriptions: this.#subscriptions,
-      leases: this.#leases,
-    });
+    this.#untaken = new UntakenRecords(settings, this.#subscriptions, this.#leases);
     this.#deliveries = new DeliveryReceiver({
       settings,
       consumer: this.#consumer,
+      subscriptions: this.#subscriptions,
       signal,
       running: () => this.#phase === "running",
       capacityFor: (group) => this.#consumer.capacityFor(group),
@@ -179,6 +168,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   protected get calls(): InFlight {
     return this.#calls;
+  }
+
+  protected get settings(): Settings<Tx> {
+    return this.#settings;
+  }
+
+  protected get claimedToSend(): WorkLoop<Tx> {
+    return this.#outbox;
   }
 
   protected get phase(): Phase {
@@ -228,6 +225,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     mustNotBeStopped(this.#phase, "begin a transaction");
+    checkWork(work, "begin a transaction with");
     return await this.#calls.during(async () => {
       await this.#settings.store.ready();
       const result = await this.publisher.transaction((own) =>
@@ -238,10 +236,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async flush(options: { readonly budgetMs?: number } = {}): Promise<void> {
+  async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + (options.budgetMs ?? DEFAULT_BUDGET_MS);
+    const untilMs = clock.now() + budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
@@ -255,8 +253,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     });
   }
 
-  async tick(options: { readonly budgetMs?: number } = {}): Promise<TickReport> {
+  async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
+    const budgetMs = budgetOf("tick", options);
     const parts = {
       settings: this.#settings,
       sources: this.#sources,
@@ -268,7 +267,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       draining: () => this.#isStopping(),
     };
     return await this.#rounds.during(async () => {
-      const report = await tick(parts, options.budgetMs ?? DEFAULT_BUDGET_MS);
+      const report = await tick(parts, budgetMs);
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -289,10 +288,11 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     const { store } = this.#settings;
     await store.ready();
     if (store.capabilities.notifications) {
-      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.now()) ?? null;
+      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.notified()) ?? null;
     }
     if (this.#phase !== "resting") return;
     this.#phase = "running";
+    this.#leases.open();
     const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
     const stopped = () => this.#phase !== "running";
     for (const loop of this.#loops) loop.start(everyMs, stopped);
@@ -300,23 +300,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
   }
 
-  stop(options: { readonly drainMs?: number } = {}): Promise<void> {
-    this.#stopping ??= this.#stop(options.drainMs ?? DEFAULT_DRAIN_MS);
-    return this.#stopping;
-  }
-
-  async cancel(id: string): Promise<Cancellation> {
-    return await this.#calls.during(() => cancel(this.#settings, this.#outbox, id));
-  }
-
-  async retry(
-    { box, id, group = "" }: { readonly box: Box; readonly id: string; readonly group?: string },
-    { force = false }: { readonly force?: boolean } = {},
-  ): Promise<void> {
-    await this.#calls.during(async () => {
-      const name = await retry(this.#settings, box, { id, group }, force);
-      this.#madeDue({ box, group, name });
-    });
+  async stop(options?: { readonly drainMs?: number }): Promise<void> {
+    const drainMs = drainOf(options);
+    await (this.#stopping ??= this.#stop(drainMs));
   }
 
   async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
@@ -324,13 +310,13 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
     return await this.#rounds.during(async () => {
       const standing = await deadLettered(this.#settings, this.#dispatcher, report);
       // There may be a failure callback to send.
-      if (standing === "failed") this.#madeDue(SENDING);
+      if (standing === "failed") this.madeDue(SENDING);
       return standing;
     });
   }
 
-  async health({ maxAgeMs = 0 }: HealthOptions = {}): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, maxAgeMs);
+  async health(options?: HealthOptions): Promise<Health> {
+    return await healthOf(this.#probe, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {
@@ -348,6 +334,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       drainMs,
       () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
     );
+    this.#abort.signal.addEventListener("abort", () => this.#leases.close(), { once: true });
     const waiting = new AbortedWait(clock, this.#abort.signal);
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
@@ -360,6 +347,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
       await waiting.for(Promise.all([this.#inbox.finish(), this.#checks.finish()]));
       await waiting.for(this.#outbox.finish());
       this.#phase = "stopped";
+      this.#leases.close();
+      this.publisher.end();
       await waiting.for(observed(observe, "close", () => transport.close(this)));
       await waiting.for(store.close());
     } finally {
@@ -372,13 +361,15 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends HalfCalls<Tx, Business
   #added(committed: boolean, target: Target = SENDING): void {
     const { observe, store } = this.#settings;
     const { wake } = this.#loopOf(target.box);
-    if (this.#worksOn(target)) committed ? wake.now() : wake.soon();
-    else if (committed && store.capabilities.notifications) {
+    const isOwn = this.#worksOn(target);
+    if (isOwn) committed ? wake.now() : wake.soon();
+    const isForOthers = !isOwn || (target.box === "inbox" && target.name === null);
+    if (isForOthers && committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(target.box));
     }
   }
 
-  #madeDue(target: Target): void {
+  protected madeDue(target: Target): void {
     this.#added(true, target);
     this.#waker.due();
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HealthWarning } from "../core/ports/health_warning.ts";
 import { withinTime } from "./async/deadline.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -12,12 +13,16 @@ import type { Settings } from "./settings/settings.ts";
  */
 const LOOK_TIMEOUT_MS = 5_000;
 const NO_ANSWER = "The store did not answer";
+/** How long the store's warnings are kept, in milliseconds. */
+const WARNINGS_AGE_MS = 60_000;
 
 /** Checks the store with one statement, and caches the result. */
 export class StoreProbe<Tx> {
   readonly #settings: Pick<Settings<Tx>, "store" | "clock">;
   #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
   #pending: Promise<boolean> | null = null;
+  #warnings: readonly HealthWarning[] = [];
+  #warningsAtMs = -Infinity;
 
   constructor(settings: Pick<Settings<Tx>, "store" | "clock">) {
     this.#settings = settings;
@@ -33,6 +38,26 @@ export class StoreProbe<Tx> {
     if (this.#last !== null && Math.abs(ageMs) <= maxAgeMs) return this.#last.isUp;
     if (this.#pending === null) return await this.#probe();
     return await this.#joined(this.#pending);
+  }
+
+  /**
+   * What the store says that an operator should mend, at most a minute old. Never rejects. A call does not wait for
+   * that of another one: on Cloudflare Workers it may never end.
+   */
+  async warnings(): Promise<readonly HealthWarning[]> {
+    const { store: { hints }, clock } = this.#settings;
+    if (hints?.warnings === undefined) return [];
+    const nowMs = clock.now();
+    if (Math.abs(nowMs - this.#warningsAtMs) < WARNINGS_AGE_MS) return this.#warnings;
+    this.#warningsAtMs = nowMs;
+    const looking = withinTime(
+      clock,
+      LOOK_TIMEOUT_MS,
+      NO_ANSWER,
+      async () => await hints.warnings?.(),
+    );
+    this.#warnings = await looking.then((found) => found ?? [], () => []);
+    return this.#warnings;
   }
 
   async #probe(): Promise<boolean> {

@@ -5,11 +5,14 @@
  */
 import type { ClientOptions } from "./client_options.ts";
 import type { HalfMessageOptions } from "../bus/api/bus.ts";
+import { checkPublish } from "../bus/publish/check_publish.ts";
 import { compose, headersOf } from "../bus/publish/build_message.ts";
 import { FENCE_RETENTION_MS, pruneFence } from "../bus/half/prune_fence.ts";
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../core/ports/half_keeper.ts";
 import { type HalfParts, prepareHalf, transactHalf } from "../bus/half/participant.ts";
 import type { HalfMessage, HalfOutcome } from "../bus/api/half_message.ts";
+import { checkWork } from "../bus/settings/call_options.ts";
+import { checkId } from "../core/message/id.ts";
 import { idSource } from "../bus/settings/ids.ts";
 import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
 import type { BodyInput, Contract, ReplyInput } from "../core/message/contract.ts";
@@ -93,8 +96,8 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
   readonly #newId = idSource();
 
   constructor(options: ClientOptions<BusinessTx>) {
+    this.#keeper = new HttpKeeper(callingOf(options));
     this.#clock = options.clock ?? SYSTEM_CLOCK;
-    this.#keeper = new HttpKeeper(callingOf(options, this.#clock));
     this.#fence = options.fence;
     this.#participant = options.participant;
     this.#parts = { keeper: this.#keeper, fence: options.fence, clock: this.#clock };
@@ -117,10 +120,12 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
     work: (tx: BusinessTx) => Promise<Result>,
     options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
+    checkWork(work, "begin an operation with");
     return await transactHalf(this.#parts, await this.prepare(contract, body, options), work);
   }
 
   async query(id: string): Promise<HalfStatus | null> {
+    checkId(id);
     return await this.#keeper.query(id);
   }
 
@@ -132,6 +137,7 @@ class HttpClient<BusinessTx> implements Client<BusinessTx> {
 
   /** Creates the id before the first request, so that each repetition has the same id. */
   async #draft(contract: Contract, body: unknown, options: HalfMessageOptions): Promise<HalfDraft> {
+    checkPublish(contract, options, "prepare");
     const nowMs = this.#clock.now();
     const draft = {
       id: options.id ?? this.#newId(nowMs),

@@ -9,7 +9,7 @@ import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import { type Credentials, sendRequest } from "../http/send_request.ts";
 import type { Fetch, PostResult } from "../http/post.ts";
 import type { SignatureChecker } from "../http/signature.ts";
-import { readRetryAfter } from "../http/retry_after.ts";
+import { boundedRetryAfter, readRetryAfter } from "../http/retry_after.ts";
 import type { Clock } from "../core/ports/platform.ts";
 import { nextAttemptAt, type RetryPolicy } from "../core/lifecycle/retry.ts";
 import { hasCode } from "../core/user_code/thrown.ts";
@@ -156,7 +156,7 @@ export class HttpKeeper implements HalfKeeper {
       if (said !== null) return { kind: "answered", status: said };
     }
     if (status >= 500 || status === 429) {
-      const retryAfterMs = error?.retryAfterMs ??
+      const retryAfterMs = boundedRetryAfter(error?.retryAfterMs) ??
         readRetryAfter(headers.get("retry-after"), this.#calling.clock.now());
       return {
         kind: "again",

@@ -3,14 +3,24 @@
  *
  * @module
  */
-import { checkNumber } from "../core/check_option.ts";
+import {
+  aFunction,
+  aList,
+  aNumber,
+  aSecret,
+  checkOptions,
+  type OptionTable,
+  withMethods,
+} from "../core/check_options.ts";
+import { aRetryPolicy } from "../core/message/contract.ts";
 import { AtlastError } from "../core/errors.ts";
 import type { Credentials } from "../http/send_request.ts";
 import { checkedUrl } from "../http/url.ts";
 import { checkAudience } from "../http/signature_id.ts";
 import { SignatureChecker, Signer } from "../http/signature.ts";
 import type { Clock } from "../core/ports/platform.ts";
-import { checkRetryPolicy, type RetryPolicy } from "../core/lifecycle/retry.ts";
+import type { RetryPolicy } from "../core/lifecycle/retry.ts";
+import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
 import type { ClientOptions } from "./client_options.ts";
 import type { Calling } from "./http_keeper.ts";
 
@@ -30,17 +40,27 @@ export const CLIENT_RETRY: RetryPolicy = {
 const TIMEOUT_MS = 5_000;
 const TIME_LIMIT_MS = 15_000;
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  signingKeys: aList(),
+  answerKeys: aList(),
+  token: aSecret,
+  fetch: aFunction,
+  retry: aRetryPolicy,
+  timeoutMs: aNumber(),
+  timeLimitMs: aNumber(),
+  clock: withMethods("now", "after"),
+  random: aFunction,
+};
+
 /** Checks the options of a client and fills in the defaults. `createClient` calls it first. */
-export function callingOf<BusinessTx>(
-  options: ClientOptions<BusinessTx>,
-  clock: Clock,
-): Calling {
-  const { participant, fence, retry = CLIENT_RETRY } = options;
+export function callingOf<BusinessTx>(options: ClientOptions<BusinessTx>): Calling {
+  checkOptions("make a client with", options, OPTIONS);
+  const { participant, fence, retry = CLIENT_RETRY, clock = SYSTEM_CLOCK } = options;
   if (typeof participant !== "string" || participant === "") {
     throw unfit("no participant", "the name of this service in the keeper's checkBacks");
   }
   if (typeof fence?.commit !== "function") throw unfit("no fence", "one in the business database");
-  checkRetryPolicy(retry);
   return {
     url: checkedUrl(options.url, "the url of a client"),
     credentials: credentialsOf(options, clock),
@@ -50,8 +70,8 @@ export function callingOf<BusinessTx>(
     // Called as a plain function, because Workers refuse `fetch` as a method of another object.
     fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     retry,
-    timeoutMs: positive("timeoutMs", options.timeoutMs ?? TIMEOUT_MS),
-    timeLimitMs: positive("timeLimitMs", options.timeLimitMs ?? TIME_LIMIT_MS),
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    timeLimitMs: options.timeLimitMs ?? TIME_LIMIT_MS,
     clock,
     random: options.random ?? Math.random,
   };
@@ -90,10 +110,6 @@ function checkerOf<BusinessTx>(
 
 function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
-}
-
-function positive(option: string, value: number): number {
-  return checkNumber(option, value, {}, "make a client with");
 }
 
 function unfit(got: string, want: string): AtlastError {

@@ -1,5 +1,5 @@
 /**
- * Checks options and policy fields that are numbers.
+ * Checks the value of one option.
  *
  * @module
  */
@@ -39,17 +39,61 @@ export interface Allowed {
  */
 export function checkNumber(
   option: string,
-  value: number,
+  value: unknown,
   { whole, unit, least, most = Number.MAX_VALUE, or = "" }: Allowed = {},
   attempt: string = "use",
 ): number {
-  const isInRange = (least === undefined ? value > 0 : value >= least) && value <= most;
-  if (typeof value === "number" && isInRange && (!whole || Number.isInteger(value))) return value;
+  if (typeof value === "number") {
+    const isInRange = (least === undefined ? value > 0 : value >= least) && value <= most;
+    if (isInRange && (!whole || Number.isInteger(value))) return value;
+  }
   const kind = unit ?? `a ${whole ? "whole " : ""}number`;
   const end = most < Number.MAX_SAFE_INTEGER ? `to ${most}` : "on";
   const range = least === undefined ? "above zero" : `from ${least} ${end}`;
-  throw new AtlastError(
+  throw optionError(attempt, option, value, `${kind} ${range}${or}`);
+}
+
+/** The error for an option with a value that it does not allow. */
+export function optionError(
+  attempt: string,
+  option: string,
+  value: unknown,
+  want: string,
+): AtlastError {
+  return new AtlastError(
     "invalid_option",
-    `Cannot ${attempt} ${option} ${value}: want ${kind} ${range}${or}`,
+    `Cannot ${attempt} ${option} ${described(value)}: want ${want}`,
   );
+}
+
+/** The longest part of a text in an error, in characters. */
+const MAX_SHOWN = 60;
+
+/** A value for an error text: a short one as JavaScript writes it, otherwise its type. Never throws. */
+export function described(value: unknown): string {
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value);
+    case "bigint":
+      return `${String(value).slice(0, MAX_SHOWN)}n`;
+    case "number":
+    case "boolean":
+    case "undefined":
+      return String(value);
+    default:
+      return value === null ? "null" : `of type ${typeName(value)}`;
+  }
+}
+
+/** The type of a value for an error text: `array`, `Date`, `Map`, `function`, `null`, `object`. */
+export function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+  try {
+    if (Array.isArray(value)) return "array";
+    const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
+    return tag !== "Object" && /^\w{1,40}$/.test(tag) ? tag : "object";
+  } catch {
+    return "object";
+  }
 }

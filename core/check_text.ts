@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { typeName } from "./check_option.ts";
 import { AtlastError } from "./errors.ts";
 
 /** Which texts are allowed. */
@@ -27,6 +28,6 @@ export const IDENTIFIER: AllowedText = {
  */
 export function checkText(what: string, text: unknown, { pattern, words }: AllowedText): string {
   if (typeof text === "string" && pattern.test(text)) return text;
-  const got = typeof text === "string" ? JSON.stringify(text.slice(0, 60)) : typeof text;
+  const got = typeof text === "string" ? JSON.stringify(text.slice(0, 60)) : typeName(text);
   throw new AtlastError("invalid_option", `Cannot use ${got} as ${what}: want ${words}`);
 }

@@ -3,6 +3,9 @@
  *
  * @module
  */
+import { isKind, markKind } from "./error_kinds.ts";
+
+import type { DelayedBy } from "./lifecycle/delayed_by.ts";
 
 /**
  * Every code of an {@linkcode AtlastError}. Each docstring has the cause and, after `Fix:`, what to
@@ -219,6 +222,16 @@ export type ErrorCode =
 export class AtlastError extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AtlastError";
+
+  static {
+    markKind(AtlastError, "AtlastError");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, AtlastError, "AtlastError", value);
+  }
+
   /** The code of the error. */
   readonly code: ErrorCode;
 
@@ -237,6 +250,15 @@ export class AnswerConflict extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "AnswerConflict";
 
+  static {
+    markKind(AnswerConflict, "AnswerConflict");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, AnswerConflict, "AnswerConflict", value);
+  }
+
   /** Creates the error for the answer with this name. */
   constructor(name: string, id: string) {
     super(
@@ -252,6 +274,8 @@ export interface Problem {
   readonly path: string;
   /** The schema's description, which may quote the body. */
   readonly message: string;
+  /** What the schema wanted there, such as `number`, if it said so; it never quotes the body. */
+  readonly expected?: string;
 }
 
 /** The most places that an error's message names. */
@@ -260,23 +284,34 @@ const MAX_PATHS = 20;
 /**
  * A body or reply that does not fit its contract.
  *
- * Its message has the places of the problems, but nothing of the body: error messages are stored
- * and logged, and schemas quote invalid values.
+ * Its message has the places of the problems and what the schema wanted there, but no value of the
+ * body: error messages are stored and logged, and schemas quote invalid values.
  */
 export class ContractError extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "ContractError";
+
+  static {
+    markKind(ContractError, "ContractError");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, ContractError, "ContractError", value);
+  }
+
   // A private field, so that a log that prints the error does not show quoted values.
   readonly #problems: readonly Problem[];
 
   /** Creates an error for `what` (such as `body of "order.placed"`) from its problems. */
   constructor(what: string, problems: readonly Problem[]) {
-    const paths = problems.slice(0, MAX_PATHS).map(({ path }) => path === "" ? "the top" : path);
+    const wishes = problems.slice(0, MAX_PATHS).map((
+      { path, expected = "what its schema takes" },
+    ) => `want ${expected} at ${path === "" ? "the top" : path}`);
     const more = problems.length > MAX_PATHS ? `, and ${problems.length - MAX_PATHS} more` : "";
     super(
       "invalid_body",
-      `Cannot accept the ${what}: want what its schema takes, got something else at ` +
-        `${paths.join(", ")}${more}`,
+      `Cannot accept the ${what}: ${wishes.join("; ")}${more}`,
     );
     this.#problems = problems;
   }
@@ -294,12 +329,53 @@ export class ContractError extends AtlastError {
 export class NonRetryable extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "NonRetryable";
+
+  static {
+    markKind(NonRetryable, "NonRetryable");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, NonRetryable, "NonRetryable", value);
+  }
 }
 
-/** Thrown by a handler to choose the time of the next attempt. The failed attempt counts. */
+/**
+ * The error of a send within a handler that the receiver of the message put off. Unlike a handler's own
+ * {@linkcode RetryAfter}, its time only lengthens the schedule.
+ */
+export class SendDelayed extends AtlastError {
+  /** When to try again, in milliseconds from now. */
+  readonly retryAfterMs: number;
+  /** What put it off; omitted for any answer with a time. */
+  readonly delayedBy?: DelayedBy;
+
+  /** Creates the error of a send. */
+  constructor(message: string, retryAfterMs: number, delayedBy?: DelayedBy) {
+    super("unreachable", message);
+    this.retryAfterMs = retryAfterMs;
+    if (delayedBy !== undefined) this.delayedBy = delayedBy;
+  }
+}
+
+/**
+ * Thrown by a handler to choose the time of the next attempt, in 100 ms at the earliest.
+ *
+ * A time that is later than the schedule's counts no attempt, 100 times per message at most. Any other counts one.
+ */
 export class RetryAfter extends Error {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "RetryAfter";
+
+  static {
+    markKind(RetryAfter, "RetryAfter");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, RetryAfter, "RetryAfter", value);
+  }
+
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { aList, aText, nested, oneOf, type OptionCheck } from "./check_options.ts";
+import { checkPattern } from "./message/name.ts";
 
 /** The kind of a principal. */
 export type PrincipalKind =
@@ -35,3 +37,18 @@ export interface Principal {
    */
   readonly callbackNames?: readonly string[];
 }
+
+const KINDS: readonly PrincipalKind[] = [
+  "service",
+  "participant",
+  "keeper",
+  "push_provider",
+  "publisher",
+  "operator",
+];
+
+/** A principal, as an option. */
+export const aPrincipal: OptionCheck = nested(
+  { callbackNames: aList((_option, value) => checkPattern(value as string)) },
+  { name: aText, kind: oneOf(...KINDS) },
+);

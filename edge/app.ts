@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { anObject, aRecord, type OptionTable } from "../core/check_options.ts";
 import type { DeliveryDialect } from "../core/ports/dialect.ts";
 import type { App, AppOptions } from "./app_options.ts";
+import { checkAppOptions } from "./check_app_options.ts";
 import type { EdgeBus } from "./edge_bus.ts";
 import { dialectsOf } from "./http/dialect.ts";
 import { guardWith, logError } from "./http/error_boundary.ts";
@@ -42,6 +44,8 @@ import { busRoutes } from "./routes/table.ts";
  * @throws {AtlastError} `invalid_option`.
  */
 export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOptions): Kind {
+  anObject("a bus", bus, "make an app with");
+  checkAppOptions(options, ROUTES);
   const { basePath = "/", onError = logError } = options;
   return mounted<Kind>(
     basePath,
@@ -49,6 +53,17 @@ export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOpti
     guardWith(onError, verifiersDialects(options)),
   );
 }
+
+/** The options of the routes, whose own options are checked where they are read. */
+const ROUTES: OptionTable = {
+  tick: aRecord,
+  checkBack: aRecord,
+  halfMessages: aRecord,
+  query: aRecord,
+  deadLetters: aRecord,
+  publish: aRecord,
+  openApi: anObject,
+};
 
 /** The dialects of all verifiers. A provider may call any route. */
 function verifiersDialects(options: AppOptions): DeliveryDialect[] {

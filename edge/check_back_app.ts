@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { checkAppOptions } from "./check_app_options.ts";
+import { aNumber, withMethods } from "../core/check_options.ts";
 import { checkFence } from "../bus/half/check_fence.ts";
 import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
 import {
@@ -63,6 +65,8 @@ export function createCheckBackApp<Kind extends App = App>(
   fence: Fence,
   options: CheckBackAppOptions,
 ): Kind {
+  withMethods("ready", "check")("a fence", fence, "make an app with");
+  checkAppOptions(options, { timeoutMs: aNumber() });
   const { basePath = "/", timeoutMs, onError } = options;
   const { immunityMs = DEFAULT_CHECK.immunityMs } = options;
   checkCheckPolicy({ ...DEFAULT_CHECK, immunityMs });

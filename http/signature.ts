@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { aList, checkOptions, type OptionTable, withMethods } from "../core/check_options.ts";
 import type { Clock, HeaderReader } from "../core/ports/platform.ts";
-import type { Principal } from "../core/principal.ts";
+import { aPrincipal, type Principal } from "../core/principal.ts";
 import {
   fromBase64,
   type RequestToVerify,
@@ -53,6 +54,15 @@ export interface VerifySignatureOptions {
   readonly clock?: Pick<Clock, "now">;
 }
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  audience: (option, value, attempt) => {
+    if (typeof value !== "string") aList()(option, value, attempt);
+  },
+  principal: aPrincipal,
+  clock: withMethods("now"),
+};
+
 /** The default principal: the services that share the keys. */
 const OWN_SERVICES: Principal = { name: "services", kind: "service" };
 
@@ -74,6 +84,7 @@ const DEFAULT_ROUTE = "deliver";
  * @throws {AtlastError} `invalid_option` when a key is none.
  */
 export function verifySignature(options: VerifySignatureOptions): Verify {
+  checkOptions("verify signatures with", options, OPTIONS);
   const { signingKeys, clock, audience = [null], principal = OWN_SERVICES } = options;
   const checker = new SignatureChecker(signingKeys, clock);
   const services = (typeof audience === "string" ? [audience] : [...audience])

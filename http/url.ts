@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { typeName } from "../core/check_option.ts";
 import { AtlastError } from "../core/errors.ts";
 
 /**
@@ -12,7 +13,9 @@ import { AtlastError } from "../core/errors.ts";
  * @throws {AtlastError} `invalid_option`. The text never shows the URL, which may contain a secret.
  */
 export function checkedUrl(text: string | URL, what: string): string {
-  const url = URL.canParse(text) ? new URL(text) : null;
+  // Only texts and URLs, of any realm: a list with one text in it could be parsed too.
+  const isUrl = typeof text === "string" || typeName(text) === "URL";
+  const url = isUrl && URL.canParse(text) ? new URL(text) : null;
   if (url === null) throw notUsable(what, "text that is no URL", "an absolute http(s) URL");
   if (url.protocol !== "http:" && url.protocol !== "https:") {
     throw notUsable(what, `a URL with "${url.protocol}"`, "http: or https:");

@@ -6,12 +6,14 @@
  */
 import type { InboxMemoryResults } from "../bench/results/inbox_memory.ts";
 import { SCENARIOS } from "../bench/plan.ts";
+import { isLessBetter } from "../bench/scenario.ts";
 import { formatNumber } from "../bench/results/format.ts";
 import type { Result, ResultsFile } from "../bench/results/results.ts";
 import { displayName } from "../bench/subjects/registry.ts";
 import { type GeneratedPage, readSource, tableOf, withPart } from "./docs/markdown.ts";
 
-const NONE = "";
+/** Shown where nothing was measured. */
+const NONE = "–";
 
 /** The page of benchmarks. Its results are generated. */
 export const benchmarksPage: GeneratedPage = {
@@ -32,7 +34,24 @@ function resultsOf({ machine, versions, results }: ResultsFile): string {
   return [
     `Rounds: ${rounds}. Machine: ${machine}. Versions: ${versions}.`,
     resultsTable(results),
+    "Where others are ahead of Atlast, by the medians:",
+    othersAhead(results),
   ].join("\n\n");
+}
+
+/** A line for each result in which another subject is faster or needs less. */
+function othersAhead(results: readonly Result[]): string {
+  const lines = results.filter(({ subject }) => subject === "atlast").flatMap((own) => {
+    const ahead = results.filter(({ scenario, subject, median }) =>
+      scenario === own.scenario && subject !== "atlast" &&
+      (isLessBetter(own.unit) ? median < own.median : median > own.median)
+    ).map(({ subject, median }) => {
+      const ratio = isLessBetter(own.unit) ? own.median / median : median / own.median;
+      return `${displayName(subject)} ${ratio.toFixed(2)} times`;
+    });
+    return ahead.length === 0 ? [] : [`- \`${own.scenario}\`: ${ahead.join(", ")}`];
+  });
+  return lines.length === 0 ? "- nowhere" : lines.join("\n");
 }
 
 /** A line for each result of each scenario, a column for each subject. */
@@ -50,10 +69,16 @@ function resultsTable(results: readonly Result[]): string {
       own[0]!.unit,
       ...subjects.map((subject) => {
         const result = own.find((one) => one.subject === subject);
-        return result === undefined ? NONE : formatNumber(result.median);
+        return result === undefined ? NONE : formatResult(result);
       }),
     ]),
   );
+}
+
+/** The median, with the least and the greatest value if there is more than one. */
+function formatResult({ median, min, max, runs }: Result): string {
+  if (runs === 1) return formatNumber(median);
+  return `${formatNumber(median)} (${formatNumber(min)}–${formatNumber(max)})`;
 }
 
 function memoryOf({ machine, keys, rememberDays, postgres, redis }: InboxMemoryResults): string {

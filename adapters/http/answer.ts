@@ -11,8 +11,15 @@ import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import type { Arrival, SendResult } from "../../core/ports/transport.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import { arrivalOfRefusal } from "../../core/ports/arrival.ts";
-import { mediaType, parseAnswer, parseError, type WireResult } from "../../core/wire/wire.ts";
+import {
+  BODY_READ_BEFORE,
+  mediaType,
+  parseAnswer,
+  parseError,
+  type WireResult,
+} from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
+import { type DelayedBy, readDelayedBy } from "../../core/lifecycle/delayed_by.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 
 /**
@@ -22,6 +29,12 @@ import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
 export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
+
+/**
+ * Statuses of answers with a result for each message: handled, accepted, none readable, stored as
+ * failed.
+ */
+const WITH_RESULTS: ReadonlySet<number> = new Set([200, 202, 400, 422]);
 
 /** Statuses that another attempt would not change: unreadable, too large, headers too large, never acceptable. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 413, 431, 489]);
@@ -48,6 +61,9 @@ const NOT_TAKEN_CODES: ReadonlySet<string> = new Set([
   "stopping",
   "stopped",
   "refused",
+  "retry_after",
+  "rate_limit",
+  "deadline_exceeded",
   "rejected",
   "no_subscriber",
   "malformed_message",
@@ -72,7 +88,7 @@ export function resultsOf(
   nowMs: number,
   form: AnswerForm,
 ): SendResult[] {
-  if (result.kind === "answered" && (result.status === 200 || result.status === 202)) {
+  if (result.kind === "answered" && WITH_RESULTS.has(result.status)) {
     const answers = parseAnswer(result.text ?? "", messages.map(({ id }) => id));
     if (answers !== null) return answers.map((answer) => resultOf(answer, host));
   }
@@ -89,13 +105,19 @@ function isTakenWebhook(result: PostResult): boolean {
 }
 
 /** A failure after which another attempt may succeed. */
-export function retryable(reason: string, arrived: Arrival, retryAfterMs?: number): SendResult {
+export function retryable(
+  reason: string,
+  arrived: Arrival,
+  retryAfterMs?: number,
+  delayedBy?: DelayedBy,
+): SendResult {
   return {
     kind: "failed",
     reason: quotedReason(reason),
     retryable: true,
     ...(arrived === "no" ? { arrived } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(delayedBy === undefined ? {} : { delayedBy }),
   };
 }
 
@@ -142,7 +164,7 @@ function resultOf(answer: WireResult, host: string): SendResult {
       const waitMs = boundedRetryAfter(retryAfterMs);
       const why = `${host} did not take it now${said}`;
       if (code === "stopping") return stopping(why, arrived, waitMs);
-      return retryable(why, arrived, waitMs);
+      return retryable(why, arrived, waitMs, readDelayedBy(answer.code));
     }
     case "rejected":
       return final(`${host} will never take it${said}`, arrived, code);
@@ -195,6 +217,9 @@ function answeredFailure(
   }
   const error = parseError(text ?? "");
   const said = error === null ? "" : `: ${error.code}: ${error.message}`;
+  if (error?.code === BODY_READ_BEFORE) {
+    return { kind: "unroutable", reason: quotedReason(`${host} answered ${status}${said}`) };
+  }
   const arrived = mayBeTaken(status, error?.code, headers) ? "unknown" : "no";
   if (FINAL_STATUSES.has(status) || error?.final === true) {
     return final(`${host} answered ${status}${said}`, arrived, readFailureCode(error?.code));
@@ -210,5 +235,5 @@ function answeredFailure(
     readRetryAfter(headers.get("retry-after"), nowMs);
   return status === 503 && STOPPING_CODES.has(error?.code ?? "")
     ? stopping(why, arrived, waitMs)
-    : retryable(why, arrived, waitMs);
+    : retryable(why, arrived, waitMs, status === 429 ? "rate_limit" : readDelayedBy(error?.code));
 }

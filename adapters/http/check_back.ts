@@ -6,6 +6,13 @@
 import { questionText, readAnswer, type WireQuestion } from "../../core/wire/check_back.ts";
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
+import {
+  aFunction,
+  aNumber,
+  checkOptions,
+  type OptionTable,
+  withMethods,
+} from "../../core/check_options.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
 import { type HttpAnswer, sendRequest } from "../../http/send_request.ts";
 import { checkedUrl } from "../../http/url.ts";
@@ -15,7 +22,6 @@ import { SignatureChecker, Signer } from "../../http/signature.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { CheckBack, CheckQuestion } from "../../core/ports/fence.ts";
 import { CHECKBACK_CONTENT_TYPE, mediaType } from "../../core/wire/wire.ts";
-import { checkedInteger } from "./options.ts";
 
 /** What {@linkcode httpCheckBack} takes. */
 export interface HttpCheckBackOptions {
@@ -52,6 +58,15 @@ export interface HttpCheckBackOptions {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 10 * 60_000;
+
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  timeoutMs: aNumber({ whole: true, least: 1, most: MAX_TIMEOUT_MS }),
+  fetch: aFunction,
+  clock: withMethods("now"),
+  onUnusable: aFunction,
+};
+
 /** An answer is an id, a number and a word. */
 const MAX_ANSWER_BYTES = 4 * 1024;
 
@@ -91,16 +106,13 @@ class HttpCheckBack implements CheckBack {
   readonly #onUnusable: NonNullable<HttpCheckBackOptions["onUnusable"]>;
 
   constructor(options: HttpCheckBackOptions) {
+    checkOptions("make a check-back with", options, OPTIONS);
     this.#url = checkedUrl(options.url, "the url of a check-back");
     this.#host = new URL(this.#url).host;
     this.#signer = new Signer(options.signingKeys, options.clock);
     this.#checker = new SignatureChecker(options.signingKeys, options.clock);
     this.#audience = options.audience === undefined ? undefined : checkAudience(options.audience);
-    this.#timeoutMs = checkedInteger(
-      "timeoutMs",
-      options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-      MAX_TIMEOUT_MS,
-    );
+    this.#timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#clock = options.clock ?? { now: () => Date.now() };
     // Called as a plain function: Workers refuse a `fetch` that is called as a method.
     this.#fetch = options.fetch ?? ((url, init) => fetch(url, init));

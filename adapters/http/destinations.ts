@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { checkedUrl } from "../../http/url.ts";
@@ -55,10 +56,11 @@ export class Destinations {
    *
    * @throws {AtlastError} `invalid_option`; a URL is never shown, as it may hold a secret.
    */
-  constructor(destinations: readonly HttpDestination[], keys: SigningKeys) {
+  constructor(destinations: readonly HttpDestination[] = [], keys: SigningKeys) {
     if (!Array.isArray(destinations)) throw notUsable("destinations", "want a list");
     this.#entries = destinations.map((destination: HttpDestination, i) => {
       const what = `destinations[${i}]`;
+      if (!isRecord(destination)) throw notUsable(what, "want { url } with keys or unsigned");
       const { url } = destination;
       const isUnsigned = "unsigned" in destination && destination.unsigned === true;
       if (isUnsigned === "signingKeys" in destination) {

@@ -3,8 +3,17 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import {
+  aFunction,
+  aNumber,
+  aRecord,
+  checkOptions,
+  oneOf,
+  type OptionTable,
+  withMethods,
+} from "../../core/check_options.ts";
 import { HEADER } from "../../core/message/headers.ts";
+import { withTimeLeft } from "../../core/message/deadline.ts";
 import { MAX_BODY_BYTES, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import { MAX_REASON_LENGTH } from "../../core/lifecycle/outcome.ts";
 import type { PatternTable } from "../../core/message/name_table.ts";
@@ -12,7 +21,7 @@ import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
-import { checkedHeaders, checkedInteger } from "./options.ts";
+import { checkedHeaders } from "./options.ts";
 import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
@@ -94,6 +103,17 @@ export const DEFAULT_MAX_BATCH = 100;
 /** The longest that {@linkcode HttpTransportOptions.timeoutMs} may be: longer and leases run out. */
 const MAX_TIMEOUT_MS = 10 * 60_000;
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  fetch: aFunction,
+  timeoutMs: aNumber({ whole: true, least: 1, most: MAX_TIMEOUT_MS }),
+  maxBatch: aNumber({ whole: true, least: 1, most: MAX_BATCH_MESSAGES }),
+  maxRequestBytes: aNumber({ whole: true, least: 1, most: Number.MAX_SAFE_INTEGER }),
+  format: oneOf("batch", "message"),
+  headers: aRecord,
+  clock: withMethods("now"),
+};
+
 /**
  * A transport that sends messages to the deliver routes of other services, signed after Standard
  * Webhooks.
@@ -130,35 +150,21 @@ class HttpTransport implements Transport {
   readonly #notifying: Sending;
 
   constructor(options: HttpTransportOptions) {
-    const { format = "batch", clock = { now: () => Date.now() } } = options;
-    if (format !== "batch" && format !== "message") {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use format "${format}": want batch or message`,
-      );
-    }
-    const maxBatch = checkedInteger(
-      "maxBatch",
-      options.maxBatch ?? DEFAULT_MAX_BATCH,
-      MAX_BATCH_MESSAGES,
-    );
-    const maxRequestBytes = checkedInteger(
-      "maxRequestBytes",
-      options.maxRequestBytes ?? MAX_REQUEST_BYTES,
-      Number.MAX_SAFE_INTEGER,
-    );
+    checkOptions("make a transport with", options, OPTIONS, { routes: aRecord });
+    const {
+      format = "batch",
+      clock = { now: () => Date.now() },
+      maxBatch = DEFAULT_MAX_BATCH,
+      maxRequestBytes = MAX_REQUEST_BYTES,
+    } = options;
     const keys = new SigningKeys(options.signingKeys, clock);
     this.#routes = routeTable(options.routes, keys);
-    this.#destinations = new Destinations(options.destinations ?? [], keys);
+    this.#destinations = new Destinations(options.destinations, keys);
     this.#sending = {
       format,
       answers: "atlast",
       limits: { maxBatch, maxRequestBytes },
-      timeoutMs: checkedInteger(
-        "timeoutMs",
-        options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
-        MAX_TIMEOUT_MS,
-      ),
+      timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       headers: checkedHeaders(options.headers ?? {}),
       // Called as a plain function: Workers refuse a `fetch` that is called as a method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
@@ -176,7 +182,8 @@ class HttpTransport implements Transport {
     return this.#targetsOf(name, headers).targets.length > 0;
   }
 
-  async send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+  async send(given: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
+    const messages = given.map(withTimeLeft);
     const indexes = this.#indexesByTarget(messages);
     const [routed, notified] = await Promise.all([
       sendAll(byTarget(messages, indexes, false), signal, this.#sending),
@@ -240,11 +247,17 @@ function byTarget(
 function combined(results: readonly SendResult[]): SendResult {
   const [only] = results;
   if (only !== undefined && results.length === 1) return only;
+  if (only !== undefined && results.every(({ kind }) => kind === "unroutable")) return only;
   const failures = results.filter((result) => result.kind === "failed");
-  const stops = results.filter((result) => result.kind === "stopping");
+  const stops = results.filter((result) =>
+    result.kind === "stopping" || result.kind === "unroutable"
+  );
   const undone = [...failures, ...stops];
   if (undone.length === 0) return { kind: "sent" };
-  const waits = undone.map(({ retryAfterMs }) => retryAfterMs).filter((ms) => ms !== undefined);
+  const waits = undone.map((result) =>
+    result.kind === "unroutable" ? undefined : result.retryAfterMs
+  )
+    .filter((ms) => ms !== undefined);
   const reason = undone.map(({ reason }) => reason).join("; ").slice(0, MAX_REASON_LENGTH);
   const rest = {
     ...(arrivalOf(results) === "no" ? { arrived: "no" as const } : {}),
@@ -252,5 +265,16 @@ function combined(results: readonly SendResult[]): SendResult {
   };
   if (failures.length === 0) return { kind: "stopping", reason, ...rest };
   const retryable = stops.length > 0 || failures.some((failure) => failure.retryable);
-  return { kind: "failed", reason, retryable, ...rest };
+  // Only what every receiver asks for holds for the message.
+  const [first] = failures;
+  const isCommon = stops.length === 0 &&
+    failures.every(({ delayedBy }) => delayedBy === first?.delayedBy);
+  const delayedBy = isCommon ? first?.delayedBy : undefined;
+  return {
+    kind: "failed",
+    reason,
+    retryable,
+    ...rest,
+    ...(delayedBy === undefined ? {} : { delayedBy }),
+  };
 }

@@ -3,21 +3,11 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isMessageHeader } from "../../core/wire/wire.ts";
 
 /** Headers that the transport sets itself: host, body and signature. */
 const OWN = /^(host|content-.*|transfer-encoding|connection|webhook-.*)$/;
-
-/**
- * A whole number from 1 to `most`.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function checkedInteger(field: string, value: number, most: number): number {
-  return checkNumber(field, value, { whole: true, least: 1, most });
-}
 
 /**
  * The user's own HTTP headers.

@@ -3,7 +3,10 @@
  *
  * @module
  */
+import { typeName } from "../../core/check_option.ts";
+import { aList, aSecret } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { checkAudience } from "../../http/signature_id.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
 import type { SigningKeys, Target } from "./target.ts";
@@ -63,9 +66,13 @@ function targetOf(
   keys: SigningKeys,
   targets: Map<string, Target>,
 ): Target {
-  const isPlain = typeof route !== "object" || route === null || route instanceof URL;
-  const { url: text, audience, signingKeys } = isPlain ? { url: route } as HttpTarget : route;
+  const isPlain = typeof route !== "object" || route === null || typeName(route) === "URL";
+  const { url: text, audience, signingKeys } = isPlain
+    ? { url: route } as HttpTarget
+    : route as HttpTarget;
   const url = checkedUrl(text, what);
+  if (audience !== undefined) checkAudience(audience);
+  if (signingKeys !== undefined) aList(aSecret)(`signingKeys of ${what}`, signingKeys, "use");
   const path = JSON.stringify([url, audience, signingKeys]);
   const known = targets.get(path);
   if (known !== undefined) return known;

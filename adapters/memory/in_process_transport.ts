@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { withTimeLeft } from "../../core/message/deadline.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { arrivalOf, arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import {
@@ -79,7 +80,9 @@ class ReceiverTransport implements InProcessTransport {
 /** One receiver's answers, in order. A receiver that throws does not affect the others. */
 async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
   try {
-    const results = await receiver.deliver(messages.map(copyOfMessage));
+    const results = await receiver.deliver(
+      messages.map((message) => withTimeLeft(copyOfMessage(message))),
+    );
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
     const reason = textOfThrown(error).message;
@@ -103,9 +106,9 @@ function sendResult(result: DeliveryResult | undefined, name: string): SendResul
         arrived: arrivalOfRefusal(result),
         ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       };
-      return code === "stopping"
-        ? { kind: "stopping", ...rest }
-        : { kind: "failed", retryable: true, ...rest };
+      if (code === "stopping") return { kind: "stopping", ...rest };
+      const delayedBy = code === undefined ? {} : { delayedBy: code };
+      return { kind: "failed", retryable: true, ...rest, ...delayedBy };
     }
     case "rejected":
       return {

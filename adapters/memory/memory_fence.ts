@@ -4,6 +4,7 @@
  * @module
  */
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import { aFunction } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { AbortSignalLike, SqlClient } from "../../core/ports/platform.ts";
 import type { CheckQuestion, Fence, FenceRow } from "../../core/ports/fence.ts";
@@ -16,6 +17,7 @@ export interface MemoryFenceTransaction {
 
 /** Makes an empty fence. `now` is the source of the time, by default the platform's clock. */
 export function memoryFence(now: () => number = Date.now): Fence<MemoryFenceTransaction> {
+  aFunction("now", now, "make a fence with");
   return new MemoryFence(now);
 }
 

@@ -15,12 +15,7 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
-import type {
-  ClaimRequest,
-  GroupNames,
-  Untaken,
-  UntakenRequest,
-} from "../../core/ports/claim_request.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
@@ -50,6 +45,8 @@ export function memoryStore(): Store<MemoryTransaction> {
 class MemoryStore implements Store<MemoryTransaction> {
   readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
   readonly hints: StoreHints<MemoryTransaction> = {
+    haveBeenAdded: (box, keys) =>
+      Promise.resolve(keys.map((key) => this.#boxes[box].get(key) !== undefined)),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     untaken: (box, request) => promiseOf(() => untakenOf(this.#boxes[box].all(), request)),
     failureOf: (error) => this.#failureOf(error),

@@ -4,6 +4,8 @@
  * @module
  */
 import { PGlite } from "@electric-sql/pglite";
+import { described } from "../../core/check_option.ts";
+import { aRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { lockFolder } from "./folder_lock.ts";
 
@@ -63,10 +65,11 @@ export async function openPglite(
   dataDir: string,
   options: Readonly<Record<string, unknown>> = {},
 ): Promise<PgliteDatabase> {
-  if (dataDir === "" || /^[a-z-]+:\/\//.test(dataDir)) {
+  aRecord("options", options, "open a database with");
+  if (typeof dataDir !== "string" || dataDir === "" || /^[a-z-]+:\/\//.test(dataDir)) {
     throw new AtlastError(
       "invalid_option",
-      `Cannot open ${JSON.stringify(dataDir)}: want the path of a folder`,
+      `Cannot open ${described(dataDir)}: want the path of a folder`,
     );
   }
   const unlock = await lockFolder(dataDir);

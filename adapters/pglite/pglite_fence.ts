@@ -4,12 +4,14 @@
  * @module
  */
 import type { Fence } from "../../core/ports/fence.ts";
+import { checkOptions, withMethods } from "../../core/check_options.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { checkMigrated, FENCE, migrateOn } from "../sql/migrate.ts";
 import { runOnClient } from "../sql/database.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SQL_OPTIONS } from "../sql/check_options.ts";
+import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlFence } from "../sql/fence.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 import { databaseOf } from "./pglite_database.ts";
 import type { PgliteStoreOptions } from "./pglite_store.ts";
 import type { Pglite, PgliteTransactionOf } from "./client.ts";
@@ -26,9 +28,10 @@ export function pgliteFence<Db extends Pglite>(
   db: Db,
   options: PgliteStoreOptions = {},
 ): Fence<PgliteTransactionOf<Db>> {
+  withMethods("query", "transaction")("a PGlite database", db, "use");
+  checkOptions("make a fence with", options, SQL_OPTIONS);
   const { schema = DEFAULT_SCHEMA, migrate = true } = options;
-  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
-  quotedSchema(schema);
+  const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(db, timeoutMs);
   return new SqlFence<PgliteTransactionOf<Db>>({
     database,

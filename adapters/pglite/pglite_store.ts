@@ -5,12 +5,15 @@
  */
 import type { Pglite, PgliteTransactionOf } from "./client.ts";
 import type { Store } from "../../core/ports/store.ts";
+import { checkOptions, withMethods } from "../../core/check_options.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { checkMigrated, migrateOn } from "../sql/migrate.ts";
 import { runOnClient } from "../sql/database.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SQL_OPTIONS } from "../sql/check_options.ts";
+import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { vacuumAfterPruning } from "./vacuum.ts";
 import { databaseOf } from "./pglite_database.ts";
 import { localWakeups } from "./local_wakeups.ts";
 
@@ -55,9 +58,10 @@ export function pgliteStore<Db extends Pglite>(
   db: Db,
   options: PgliteStoreOptions = {},
 ): Store<PgliteTransactionOf<Db>> {
+  withMethods("query", "transaction")("a PGlite database", db, "use");
+  checkOptions("make a store with", options, SQL_OPTIONS);
   const { schema = DEFAULT_SCHEMA, migrate = true } = options;
-  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
-  quotedSchema(schema);
+  const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(db, timeoutMs);
   return new SqlStore<PgliteTransactionOf<Db>>({
     // No other process can use the database. Stores in this process notify each other.
@@ -71,6 +75,7 @@ export function pgliteStore<Db extends Pglite>(
     database,
     schema,
     wakeups: localWakeups(db, schema),
+    pruned: vacuumAfterPruning(database.run, schema),
     prepare: () =>
       migrate
         ? database.transaction((tx) => migrateOn(runOnClient(tx as SqlClient), schema))

@@ -3,12 +3,13 @@
  *
  * @module
  */
+import { checkOptions } from "../../core/check_options.ts";
 import { aTurn, isConnectionError, isDriverQuery, withoutHoles } from "./driver.ts";
 import { clientOf, noteGuarded } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs } from "./client.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { aStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 
 /** Options of {@linkcode guardPostgres}. */
 export interface GuardPostgresOptions {
@@ -51,7 +52,8 @@ export function guardPostgres<Client extends PostgresJs>(
   client: Client,
   options: GuardPostgresOptions = {},
 ): Client {
-  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
+  checkOptions("guard a client with", options, { statementTimeoutMs: aStatementTimeout });
+  const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const sql = clientOf(client);
   guardInternalQueries(sql);
   const guarded = new Proxy(sql as Client & Method, {

@@ -3,15 +3,16 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
+import { aNumber, checkOptions } from "../../core/check_options.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import { FENCE } from "../sql/migrate.ts";
 import { databaseOf } from "./postgres_js.ts";
 import { prepareTables } from "./prepare_tables.ts";
 import type { PostgresJs, TransactionOf } from "./client.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SQL_OPTIONS } from "../sql/check_options.ts";
+import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlFence } from "../sql/fence.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
+import { STATEMENT_TIMEOUT_MS } from "../sql/statement_timeout.ts";
 
 /** Long enough for most operations to end, and short enough not to block a connection needlessly. */
 const WAIT_MS = 1_000;
@@ -64,12 +65,12 @@ export function postgresFence<Client extends PostgresJs>(
   sql: Client,
   options: PostgresFenceOptions = {},
 ): Fence<TransactionOf<Client>> {
+  checkOptions("make a fence with", options, {
+    ...SQL_OPTIONS,
+    waitMs: aNumber({ unit: "milliseconds", least: 1, most: 60_000 }),
+  });
   const { schema = DEFAULT_SCHEMA, migrate = true, waitMs = WAIT_MS } = options;
-  quotedSchema(schema);
-  const allowed = { unit: "milliseconds", least: 1, most: 60_000 };
-  checkNumber("waitMs", waitMs, allowed, "make a fence with");
-  const timeoutMs = waitMs +
-    checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
+  const timeoutMs = waitMs + (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   const database = databaseOf(sql, { timeoutMs, prepare: true });
   return new SqlFence<TransactionOf<Client>>({
     database,

@@ -14,6 +14,7 @@ import {
 } from "./driver.ts";
 import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
+import { atReadCommitted, READ_COMMITTED } from "./isolation.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
 import { mustBeTransaction } from "../sql/must_be_transaction.ts";
@@ -56,10 +57,21 @@ export function databaseOf<Client extends PostgresJs>(
       ? limited(runOnClient(joined as SqlClient), settings.timeoutMs)
       : runOn(client, settings);
   };
+  const { timeoutMs } = settings;
   return {
-    run: runOn(sql, settings),
+    run: atReadCommitted(
+      sql,
+      runOn(sql, settings),
+      (text, params) =>
+        inTransaction(
+          sql,
+          { options: READ_COMMITTED, timeoutMs },
+          (tx: PostgresJsTransaction) => runOn(tx, settings)(text, params),
+        ),
+    ),
     async transaction<Result>(
       work: (tx: TransactionOf<Client>) => Promise<Result>,
+      isOwn = false,
     ): Promise<Result> {
       const ahead = new SentAhead();
       const working = async (tx: TransactionOf<Client>) => {
@@ -74,7 +86,7 @@ export function databaseOf<Client extends PostgresJs>(
       try {
         const result = await inTransaction<TransactionOf<Client>, Result>(
           sql,
-          { options: "", timeoutMs: settings.timeoutMs },
+          { options: isOwn ? READ_COMMITTED : "", timeoutMs },
           working,
         );
         await ahead.answered();

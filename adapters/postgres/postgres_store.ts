@@ -4,15 +4,17 @@
  * @module
  */
 import type { PostgresJs, TransactionOf } from "./client.ts";
-import { AtlastError } from "../../core/errors.ts";
+import { aNumber, checkOptions, MILLISECONDS } from "../../core/check_options.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { NotifyChannel } from "./notify_channel.ts";
 import { databaseOf } from "./postgres_js.ts";
 import { prepareTables } from "./prepare_tables.ts";
 import type { Database } from "../sql/database.ts";
-import { DEFAULT_SCHEMA, quotedSchema } from "../sql/schema_name.ts";
+import { SQL_OPTIONS } from "../sql/check_options.ts";
+import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
 import { SqlStore } from "../sql/store.ts";
-import { checkStatementTimeout, STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
+import { vacuumWarnings } from "../sql/vacuum_warnings.ts";
+import { STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
 
 /** One notification in this time is soon enough and cheap enough. */
 const WAKE_INTERVAL_MS = 5;
@@ -69,15 +71,12 @@ export function postgresStore<Client extends PostgresJs>(
   sql: Client,
   options: PostgresStoreOptions = {},
 ): Store<TransactionOf<Client>> {
+  checkOptions("make a store with", options, {
+    ...SQL_OPTIONS,
+    wakeIntervalMs: aNumber(MILLISECONDS),
+  });
   const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
-  const timeoutMs = checkStatementTimeout(options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
-  quotedSchema(schema);
-  if (!(wakeIntervalMs >= 0)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use wakeIntervalMs ${wakeIntervalMs}: want milliseconds from 0 on`,
-    );
-  }
+  const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(sql, { timeoutMs, prepare: true });
   return new SqlStore<TransactionOf<Client>>({
     capabilities: {
@@ -91,6 +90,7 @@ export function postgresStore<Client extends PostgresJs>(
     schema,
     wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
+    warnings: (run) => vacuumWarnings(run, schema),
   });
 }
 

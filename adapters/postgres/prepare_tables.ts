@@ -41,5 +41,5 @@ export async function prepareTables(
     timeoutMs: Math.max(timeoutMs, MIGRATION_TIMEOUT_MS),
     prepare: false,
   });
-  await migration.transaction((tx) => migrateOn(migration.runIn(tx), schema, ladder));
+  await migration.transaction((tx) => migrateOn(migration.runIn(tx), schema, ladder), true);
 }

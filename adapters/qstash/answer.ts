@@ -79,6 +79,14 @@ export function notTaken<Result extends SendResult>(result: Result): Result {
   return { ...result, arrived: "no" };
 }
 
+/** A failure of a message because QStash takes none for `waitMs` milliseconds. */
+export function limitReached(
+  reason: string,
+  waitMs: number,
+): SendResult & { readonly kind: "failed" } {
+  return notTaken({ ...failed(reason, true, waitMs), delayedBy: "rate_limit" });
+}
+
 /** A failure of a message. */
 export function failed(
   reason: string,
@@ -114,7 +122,7 @@ function limited(error: unknown, nowMs: number): Trouble {
   const waitMs = Math.min(Math.max(resetMs, BURST_MS), MAX_RESET_MS);
   const which = isDaily ? "daily limit" : "rate limit";
   return {
-    result: notTaken(failed(`QStash's ${which} is reached`, true, waitMs)),
+    result: limitReached(`QStash's ${which} is reached`, waitMs),
     mayBeOne: false,
     closedUntilMs: nowMs + waitMs,
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { Client } from "@upstash/qstash";
+import { withMethods } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
 
@@ -54,6 +55,7 @@ export const QSTASH_URL = "https://qstash.upstash.io";
  */
 export function clientOf({ client, token, baseUrl = QSTASH_URL }: QstashAccess): QstashClient {
   if (client !== undefined) {
+    withMethods("publish", "batch")("client", client, "use");
     if (token === undefined) return client;
     throw new AtlastError("invalid_option", "Cannot use client and token: want one of them");
   }

@@ -3,7 +3,20 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
+import type { Allowed } from "../../core/check_option.ts";
+import {
+  aFunction,
+  aList,
+  aNumber,
+  aRecord,
+  aTextLike,
+  checkOptions,
+  nested,
+  oneOf,
+  type OptionCheck,
+  withMethods,
+} from "../../core/check_options.ts";
+import { aRetryPolicy } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
@@ -119,13 +132,33 @@ export interface QstashTransportOptions extends QstashAccess, QstashChoices {
   readonly clock?: Pick<Clock, "now">;
 }
 
+/** The limits of the time that QStash may take to answer. */
+export const ANSWER_TIME: Allowed = { whole: true, least: 1, most: 10 * 60_000 };
+
+const BYTES = aNumber({ whole: true, least: 1, most: Number.MAX_SAFE_INTEGER });
+
+/** The most that `maxBatch` may be: QStash names no limit. */
+const MOST_MAX_BATCH = 1_000;
+
 /**
- * A whole number from 1 to `most`.
+ * Checks the options that are not checked where they are read.
  *
  * @throws {AtlastError} `invalid_option`.
  */
-export function checkedCount(option: string, value: number, most: number): number {
-  return checkNumber(option, value, { whole: true, least: 1, most });
+export function checkTransportOptions(options: QstashTransportOptions): void {
+  const table = {
+    choose: aFunction,
+    retry: aRetryPolicy,
+    answerTimeoutS: aNumber({ whole: true, least: 1, most: 24 * 60 * 60 }),
+    format: oneOf("message", "batch"),
+    maxBatch: aNumber({ whole: true, least: 1, most: MOST_MAX_BATCH }),
+    maxMessageBytes: BYTES,
+    maxRequestBytes: BYTES,
+    timeoutMs: aNumber(ANSWER_TIME),
+    clock: withMethods("now"),
+  };
+  checkOptions("make a transport with", options, table, { routes: aRecord });
+  checkChoices(options);
 }
 
 /**
@@ -135,31 +168,33 @@ export function checkedCount(option: string, value: number, most: number): numbe
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkChoices(choices: QstashChoices): void {
-  const { delayMs = 0, notBeforeMs = 0, labels = [], flowControl } = choices;
-  const problem = !(delayMs >= 0 && delayMs <= MAX_WAIT_MS)
-    ? `delayMs ${delayMs}: want milliseconds from 0 on`
-    : !(notBeforeMs >= 0 && notBeforeMs <= MAX_WAIT_MS)
-    ? `notBeforeMs ${notBeforeMs}: want Unix milliseconds`
-    : !labels.every((label) => /^[\x21-\x2b\x2d-\x7e]{1,200}$/.test(label))
-    ? "labels: want each of 1 to 200 printable ASCII characters, without spaces and commas"
-    : flowControl === undefined
-    ? null
-    : problemOfFlow(flowControl);
-  if (problem !== null) throw new AtlastError("invalid_option", `Cannot use ${problem}`);
+  checkOptions("send by QStash with", choices, CHOICES);
+  const { flowControl } = choices;
+  if (flowControl === undefined) return;
+  if (flowControl.parallelism === undefined && flowControl.rate === undefined) {
+    throw new AtlastError(
+      "invalid_option",
+      "Cannot use flowControl without a limit: want parallelism or rate",
+    );
+  }
 }
 
 /** Later than the year 2200; QStash itself checks the limit of the plan. */
 const MAX_WAIT_MS = 7.3e12;
+const WAIT = aNumber({ unit: "milliseconds", least: 0, most: MAX_WAIT_MS });
+const COUNT = aNumber({ whole: true });
 
-function problemOfFlow({ key, ...limits }: QstashFlowControl): string | null {
-  if (typeof key !== "string" || !/^[\x21-\x7e]{1,200}$/.test(key)) {
-    return "flowControl.key: want 1 to 200 printable ASCII characters, without spaces";
-  }
-  if (limits.parallelism === undefined && limits.rate === undefined) {
-    return "flowControl without a limit: want parallelism or rate";
-  }
-  const bad = Object.entries(limits).find(([, value]) => !(Number.isInteger(value) && value > 0));
-  return bad === undefined
-    ? null
-    : `flowControl.${bad[0]} ${bad[1]}: want a whole number above zero`;
-}
+const CHOICES: Readonly<Record<keyof QstashChoices, OptionCheck>> = {
+  delayMs: WAIT,
+  notBeforeMs: WAIT,
+  labels: aList(aTextLike({
+    pattern: /^[\x21-\x2b\x2d-\x7e]{1,200}$/,
+    words: "1 to 200 printable ASCII characters, without spaces and commas",
+  })),
+  flowControl: nested({ parallelism: COUNT, rate: COUNT, periodS: COUNT }, {
+    key: aTextLike({
+      pattern: /^[\x21-\x7e]{1,200}$/,
+      words: "1 to 200 printable ASCII characters, without spaces",
+    }),
+  }),
+};

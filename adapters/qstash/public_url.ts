@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { typeName } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { withoutParameters } from "./dialect/binding.ts";
@@ -19,13 +20,13 @@ export type QstashPublicUrl = string | URL | Readonly<Record<string, string | UR
 export function publicUrl(
   option: QstashPublicUrl,
 ): (signed: string, request: RequestToVerify) => boolean {
-  if (typeof option === "object" && option !== null && !(option instanceof URL)) {
+  if (typeof option === "object" && option !== null && typeName(option) !== "URL") {
     const urls = new Map(
       Object.entries(option).map(([route, url]) => [route, checkedUrl(url, `url.${route}`)]),
     );
     if (urls.size > 0) return (signed, { route = "" }) => urls.get(route) === ownPart(signed);
   } else if (option !== undefined && option !== null) {
-    const url = checkedUrl(option, "the option url");
+    const url = checkedUrl(option as string | URL, "the option url");
     const end = new URL(url).pathname.split("/").at(-1);
     return (signed, request) =>
       (ownPart(signed) === url && (request.route === undefined || request.route === end)) ||

@@ -8,12 +8,21 @@
  * @module
  */
 import type { Alarm } from "../../core/ports/alarm.ts";
+import {
+  aNumber,
+  aTextLike,
+  checkOptions,
+  oneOf,
+  type OptionTable,
+  orNull,
+  withMethods,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { troubleOf } from "./answer.ts";
 import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
-import { checkedCount } from "./options.ts";
+import { ANSWER_TIME } from "./options.ts";
 import { type Waited, waited } from "./time_limit.ts";
 import { deliverableUrl } from "./routes.ts";
 
@@ -84,8 +93,19 @@ const PING_RETRIES = 3;
 /** How many armed times an alarm remembers. */
 const MAX_REMEMBERED = 100;
 
-/** Minutes that divide an hour, so that sweeps come at even distances. */
-const SWEEPS: ReadonlySet<number> = new Set([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60]);
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  precisionMs: aNumber({ whole: true, least: 1, most: 30_000 }),
+  graceMs: orNull(aNumber({ unit: "milliseconds", least: 0, most: 60 * 60_000, or: ", or null" })),
+  // Minutes that divide an hour, so that sweeps come at even distances.
+  sweepMinutes: oneOf(1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60),
+  timeoutMs: aNumber(ANSWER_TIME),
+  clock: withMethods("now"),
+};
+
+const REQUIRED: OptionTable = {
+  name: aTextLike({ pattern: /^[\w-]{1,60}$/, words: `1 to 60 letters, digits, "-" and "_"` }),
+};
 
 /**
  * An alarm that wakes a bus by one delayed message of QStash to its tick route. Use it where no process is
@@ -116,24 +136,16 @@ class OnQstash implements QstashAlarm {
   #isSwept = false;
 
   constructor(options: QstashAlarmOptions) {
+    checkOptions("make an alarm with", options, OPTIONS, REQUIRED);
     const { name, graceMs = 60_000, sweepMinutes = 10, precisionMs = 10_000 } = options;
-    if (typeof name !== "string" || !/^[\w-]{1,60}$/.test(name)) {
-      throw notUsable("name", `want 1 to 60 letters, digits, "-" and "_"`);
-    }
-    if (!SWEEPS.has(sweepMinutes)) {
-      throw notUsable(`sweepMinutes ${sweepMinutes}`, "want minutes that divide an hour");
-    }
-    if (graceMs !== null && !(graceMs >= 0 && graceMs <= 60 * 60_000)) {
-      throw notUsable(`graceMs ${graceMs}`, "want milliseconds up to an hour, or null");
-    }
     this.graceMs = graceMs;
     this.#client = clientOf(options);
     this.#tickUrl = deliverableUrl(options.tickUrl, "the option tickUrl");
     this.#name = name;
     // At least a second, the unit of QStash; at most half a sweep, or it would never arm a time.
-    this.#precisionMs = Math.max(1_000, checkedCount("precisionMs", precisionMs, 30_000));
+    this.#precisionMs = Math.max(1_000, precisionMs);
     this.#sweepMinutes = sweepMinutes;
-    this.#timeoutMs = checkedCount("timeoutMs", options.timeoutMs ?? 15_000, 10 * 60_000);
+    this.#timeoutMs = options.timeoutMs ?? 15_000;
     this.#clock = options.clock ?? { now: () => Date.now() };
   }
 
@@ -198,8 +210,4 @@ class OnQstash implements QstashAlarm {
     }
     throw new AtlastError("unreachable", "Cannot arm the alarm: QStash did not answer in time");
   }
-}
-
-function notUsable(what: string, want: string): AtlastError {
-  return new AtlastError("invalid_option", `Cannot make an alarm with ${what}: ${want}`);
 }

@@ -16,11 +16,11 @@ import {
 import type { PatternTable } from "../../core/message/name_table.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult, Transport } from "../../core/ports/transport.ts";
-import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
-import { failed, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
+import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
+import { failed, limitReached, notTaken, takenOf, type Trouble, troubleOf } from "./answer.ts";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 import { clientOf, type QstashClient } from "./client.ts";
-import { checkChoices, checkedCount, type QstashTransportOptions } from "./options.ts";
+import { checkChoices, checkTransportOptions, type QstashTransportOptions } from "./options.ts";
 import {
   halved,
   type Job,
@@ -40,9 +40,8 @@ const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
 const DEFAULT_REQUEST_BYTES = 8 * 1024 * 1024;
 /** The default of `timeoutMs`: well within a bus's lease. */
 const DEFAULT_TIMEOUT_MS = 15_000;
-/** The default of `maxBatch`, and the most that it may be: QStash names no limit. */
+/** The default of `maxBatch`. */
 const DEFAULT_MAX_BATCH = 100;
-const MOST_MAX_BATCH = 1_000;
 
 /** A transport that sends messages through QStash. */
 export interface QstashTransport extends Transport {
@@ -100,40 +99,24 @@ class OnQstash implements QstashTransport {
   #closed: { readonly reason: string; readonly untilMs: number } | null = null;
 
   constructor(options: QstashTransportOptions) {
+    checkTransportOptions(options);
     const { maxBatch = DEFAULT_MAX_BATCH, format = "message", retry = DEFAULT_RETRY } = options;
     const { maxMessageBytes = DEFAULT_MESSAGE_BYTES, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     const { maxRequestBytes = DEFAULT_REQUEST_BYTES } = options;
-    if (format !== "message" && format !== "batch") {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use format "${format}": want message or batch`,
-      );
-    }
-    checkRetryPolicy(retry);
-    checkChoices(options);
     const { answerTimeoutS, failureCallback } = options;
     this.#options = options;
     this.#client = clientOf(options);
     this.#proof = new SentProof(options.failureCallbackKeys, options.token);
     this.#routes = routeTable(options.routes);
-    this.#limits = {
-      maxBatch: checkedCount("maxBatch", maxBatch, MOST_MAX_BATCH),
-      maxRequestBytes: checkedCount("maxRequestBytes", maxRequestBytes, Number.MAX_SAFE_INTEGER),
-    };
-    this.#maxMessageBytes = checkedCount(
-      "maxMessageBytes",
-      maxMessageBytes,
-      Number.MAX_SAFE_INTEGER,
-    );
-    this.#timeoutMs = checkedCount("timeoutMs", timeoutMs, 10 * 60_000);
+    this.#limits = { maxBatch, maxRequestBytes };
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#timeoutMs = timeoutMs;
     this.#clock = options.clock ?? { now: () => Date.now() };
     this.#form = {
       format,
       retries: retriesFor(retry),
       retryDelay: retryExpression(retry),
-      ...(answerTimeoutS === undefined
-        ? {}
-        : { timeout: checkedCount("answerTimeoutS", answerTimeoutS, 24 * 60 * 60) }),
+      ...(answerTimeoutS === undefined ? {} : { timeout: answerTimeoutS }),
       ...(failureCallback === undefined
         ? {}
         : { failureCallback: deliverableUrl(failureCallback, "the option failureCallback") }),
@@ -285,7 +268,7 @@ class OnQstash implements QstashTransport {
   #limitOf(): SendResult | null {
     if (this.#closed === null) return null;
     const waitMs = this.#closed.untilMs - this.#clock.now();
-    return waitMs > 0 ? notTaken(failed(this.#closed.reason, true, waitMs)) : null;
+    return waitMs > 0 ? limitReached(this.#closed.reason, waitMs) : null;
   }
 
   #request<Result>(

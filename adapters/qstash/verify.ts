@@ -7,6 +7,13 @@
  *
  * @module
  */
+import {
+  aList,
+  aNumber,
+  checkOptions,
+  type OptionTable,
+  withMethods,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { equalInConstantTime } from "../../http/equal_bytes.ts";
 import { isObject, parsed } from "../../core/json.ts";
@@ -77,6 +84,13 @@ export interface VerifyQstashOptions {
 /** The default of {@linkcode VerifyQstashOptions.clockToleranceS}. */
 export const DEFAULT_CLOCK_TOLERANCE_S = 10;
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  callbackNames: aList((_option, value) => checkPattern(value as string)),
+  clockToleranceS: aNumber({ unit: "seconds", least: 0, most: 3600 }),
+  clock: withMethods("now"),
+};
+
 /** QStash never sends a longer one: its tokens have about 400 characters and the URL. */
 const MAX_TOKEN_LENGTH = 8 * 1024;
 
@@ -95,6 +109,7 @@ const MAX_TOKEN_LENGTH = 8 * 1024;
  * @throws {AtlastError} `invalid_option`, which never shows any part of a key.
  */
 export function verifyQstash(options: VerifyQstashOptions): Verify {
+  checkOptions("verify with", options, OPTIONS);
   const { clockToleranceS = DEFAULT_CLOCK_TOLERANCE_S, clock = { now: () => Date.now() } } =
     options;
   const keys = [
@@ -104,13 +119,6 @@ export function verifyQstash(options: VerifyQstashOptions): Verify {
   const isForHere = publicUrl(options.url);
   const { acceptUnboundRaw, callbackNames = ["#"] } = options;
   checkUnboundRaw(acceptUnboundRaw);
-  callbackNames.forEach(checkPattern);
-  if (!(clockToleranceS >= 0 && clockToleranceS <= 3600)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot verify with clockToleranceS ${clockToleranceS}: want seconds from 0 to 3600`,
-    );
-  }
   // The keys are cached, not their promise, because a Worker's request must not await the work of another
   // request.
   let imported: readonly CryptoKey[] | undefined;

@@ -204,11 +204,11 @@ function andInShare(groups: ClaimRequest["groups"]): string {
 }
 
 /** By `ctid`, because the rows were just found and locked, and a second lookup by key costs more. */
-function claimSql(table: Table, kind: ClaimRequest["kind"], places: string): string {
+function claimSql(table: Table, kind: ClaimRequest["kind"], rows: string): string {
   return `update ${table.name}
 set lease_until_ms = $2::text::bigint, epoch = epoch + 1${kind === "prepared" ? "" : COUNT_CRASH}
 where ctid = any(array(
-    ${places}
+    ${rows}
   )) and ${UNHURRIED}
 returning ${READ_COLUMNS}`;
 }

@@ -16,10 +16,15 @@ import { within } from "./statement_timeout.ts";
 
 /** A database as the store sees it. */
 export interface Database<Tx> {
-  /** Runs a statement outside a transaction. */
+  /** Runs a statement outside a transaction, at read committed. */
   readonly run: Run;
-  /** Runs `work` in a transaction of its own; `tx` refuses use once `work` has settled. */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs `work` in a transaction of its own; `tx` refuses use once `work` has settled.
+   *
+   * @param isOwn Whether the work is the store's own, and runs at read committed; otherwise it runs at the
+   * client's default level.
+   */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>, isOwn?: boolean): Promise<Result>;
   /**
    * Identifies a transaction from its first use. A client that runs one transaction after another is bound to
    * its current one.
@@ -69,10 +74,19 @@ export function explained(run: Run, schema: string, of: "store" | "fence" = "sto
   };
 }
 
-/** The SQLSTATE of an error. An ORM wraps the driver's error in its own. */
+/** How many errors around that of the driver are looked into. */
+const MAX_WRAPPED = 8;
+
+/** The SQLSTATE of an error. An ORM, or the code that uses it, wraps the driver's error in its own. */
 export function sqlState(error: unknown): unknown {
-  if (typeof error !== "object" || error === null) return undefined;
-  return propertyOf(propertyOf(error, "cause"), "code") ?? propertyOf(error, "code");
+  let state: unknown;
+  let inner = error;
+  for (let depth = 0; depth < MAX_WRAPPED; depth++) {
+    if (typeof inner !== "object" || inner === null) break;
+    state = propertyOf(inner, "code") ?? state;
+    inner = propertyOf(inner, "cause");
+  }
+  return state;
 }
 
 /** Runs statements on a client in the shape of node-postgres. */

@@ -73,12 +73,12 @@ export class SqlFence<Tx> implements Fence<Tx> {
     await this.ready();
     if (signal.aborted) return "unknown";
     try {
-      return await this.transaction(async (tx) => {
+      return await this.#parts.database.transaction(async (tx) => {
         const run = this.#runIn(tx);
         await run("select set_config('lock_timeout', $1::text, true)", [`${this.#parts.waitMs}ms`]);
         await this.#write(run, id, "aborted", this.#parts.now());
         return await this.#read(run, id);
-      });
+      }, true);
     } catch (error) {
       if (propertyOf(error, "code") === LOCK_TIMEOUT) return "unknown";
       throw error;

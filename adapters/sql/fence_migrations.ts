@@ -8,6 +8,7 @@
  */
 import type { Migration } from "./store_migrations.ts";
 import { quotedSchema } from "./schema_name.ts";
+import { VACUUMED_EARLY } from "./vacuumed_early.ts";
 
 /** Every step, in order. */
 export const FENCE_MIGRATIONS: readonly Migration[] = [
@@ -19,7 +20,7 @@ export const FENCE_MIGRATIONS: readonly Migration[] = [
   message_id text collate "C" primary key,
   outcome text not null check (outcome in ('committed', 'aborted')),
   written_at_ms bigint not null
-)`,
+) with (${VACUUMED_EARLY})`,
       `create index fence_written on ${quotedSchema(schema)}.fence (written_at_ms, message_id)`,
     ],
   },

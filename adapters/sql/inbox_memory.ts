@@ -116,7 +116,7 @@ select count(*) from gone`,
 }
 
 /**
- * Adds records within a transaction, and removes those again that have a digest or may have been pruned; see
+ * Adds records within a transaction at read committed, and removes those again that have a digest or may have been pruned; see
  * `Store.addUnlessKnown`. The order matters, because pruning replaces a record by a digest: if a record could
  * be added, its digest was written before, and a lookup after the addition sees it.
  */
@@ -127,8 +127,6 @@ export async function addUnlessKnown(
   returning: readonly ReturningRecord[],
   nowMs: number,
 ): Promise<ReturnResult[]> {
-  // Each lookup must see everything committed before it, whatever the database's default isolation level is.
-  await run("set transaction isolation level read committed", []);
   const added: AddResult[] = [];
   for (const part of statementParts(returning.map(({ record }) => record))) {
     added.push(...await addPart(run, table, lookup, part, nowMs));

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { VACUUMED_EARLY } from "./vacuumed_early.ts";
 import { quotedSchema } from "./schema_name.ts";
 
 /** The tables of a schema. */
@@ -33,7 +34,7 @@ export function memoryStatements(schema: string): string[] {
   arrived_minute integer not null,
   principal integer,
   has_failed boolean
-)`,
+) with (${VACUUMED_EARLY})`,
     `create index inbox_memory_arrival on ${memory} (arrived_minute)`,
     `create table ${pruned} (
   only_row boolean primary key default true check (only_row),

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aNumber, checkOptions, type OptionTable, withMethods } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { FENCE_MIGRATIONS } from "./fence_migrations.ts";
@@ -39,6 +40,8 @@ export interface MigrationSqlOptions extends MigrationOptions {
  * knowledge; `invalid_option` for a bad schema name.
  */
 export async function migrate(client: SqlClient, options: MigrationOptions = {}): Promise<void> {
+  checkOptions("migrate with", options, MIGRATION_OPTIONS);
+  withMethods("query")("a client", client, "migrate with");
   await migrateOn(runOnClient(client), options.schema ?? DEFAULT_SCHEMA);
 }
 
@@ -62,10 +65,9 @@ export function fenceMigrationSql(options: MigrationSqlOptions = {}): string {
   return printed(options, FENCE);
 }
 
-function printed(
-  { schema = DEFAULT_SCHEMA, from = 0 }: MigrationSqlOptions,
-  ladder: Ladder,
-): string {
+function printed(options: MigrationSqlOptions, ladder: Ladder): string {
+  checkOptions("print a migration with", options, MIGRATION_OPTIONS);
+  const { schema = DEFAULT_SCHEMA, from = 0 } = options;
   const steps = ladder.steps
     .filter(({ version }) => version > from)
     .flatMap((step) => stepStatements(schema, step, ladder));
@@ -73,6 +75,11 @@ function printed(
     .map((statement) => `${statement};\n`)
     .join("\n");
 }
+
+const MIGRATION_OPTIONS: OptionTable = {
+  schema: (_option, value) => void quotedSchema(value as string),
+  from: aNumber({ whole: true, least: 0 }),
+};
 
 /** A list of steps, and the table of those that were applied. */
 export interface Ladder {
@@ -97,6 +104,11 @@ export const FENCE: Ladder = {
 /** The steps themselves, for a transaction that is open already. */
 export async function migrateOn(run: Run, schema: string, ladder: Ladder = STORE): Promise<void> {
   const name = quotedSchema(schema);
+  // Each statement must see what another process has migrated while this one waited. SHOW takes no snapshot.
+  const [level] = await run("show transaction_isolation", []);
+  if (level?.[0] !== "read committed") {
+    await run("set transaction isolation level read committed", []);
+  }
   // If two start at once, the second waits here, and then finds the steps applied.
   await run("select pg_advisory_xact_lock(hashtextextended($1::text, 0))", [`atlast:${schema}`]);
   const [row] = await run("select to_regclass($1::text)::text", [`${name}.${ladder.table}`]);

@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { aTextLike } from "../../core/check_options.ts";
 
 /** The schema when the user names none. */
 export const DEFAULT_SCHEMA = "atlast";
 
-/** Postgres truncates longer names, so two long names could become equal. */
-const MAX_NAME_LENGTH = 63;
+/** At most 63 characters: Postgres truncates longer names, so two long names could become equal. */
+const SCHEMA = aTextLike({
+  pattern: /^[a-z_][a-z0-9_]{0,62}$/,
+  words: `1 to 63 lower-case letters, digits or "_", not starting with a digit`,
+});
 
 /**
  * The quoted name of a schema.
@@ -17,12 +20,6 @@ const MAX_NAME_LENGTH = 63;
  * @throws {AtlastError} `invalid_option` when it is not a plain lower-case name.
  */
 export function quotedSchema(schema: string): string {
-  if (!/^[a-z_][a-z0-9_]{0,62}$/.test(schema)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use schema ${JSON.stringify(schema)}: want 1 to ${MAX_NAME_LENGTH} lower-case ` +
-        `letters, digits or "_", not starting with a digit`,
-    );
-  }
+  SCHEMA("schema", schema, "use");
   return `"${schema}"`;
 }

@@ -15,7 +15,7 @@ import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { OF_SHARE, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
-import { keyText, type Table } from "./table.ts";
+import { KeySet, keyText, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
 /** The states nearly all records are in. */
@@ -43,6 +43,17 @@ export class Lookup {
       [textLiteral([...new Set(wanted.map(({ id }) => id))])],
     );
     return new Map(rows.map((row) => recordOf(box, row)).map((found) => [keyText(found), found]));
+  }
+
+  /** Which of these keys have a record. */
+  async existing(run: Run, keys: readonly RecordKey[]): Promise<KeySet> {
+    const rows = await run(
+      `select id, subscriber_group from ${this.#table.name} where id = any((select $1::text)::text[])`,
+      [textLiteral(keys.filter(isStorableKey).map(({ id }) => id))],
+    );
+    const found = new KeySet();
+    for (const [id, group] of rows) found.add({ id: String(id), group: String(group) });
+    return found;
   }
 
   /**

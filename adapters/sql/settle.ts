@@ -12,6 +12,7 @@ import { storedDetails } from "./row.ts";
 import type { Run } from "./run.ts";
 import { isStorableKey, storable } from "./text.ts";
 import { KeySet, type Table } from "./table.ts";
+import { hasToken, type Proof } from "./transaction_proof.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
 /** See `Store.settle`. */
@@ -21,6 +22,29 @@ export function settle(
   settlements: readonly Settlement[],
 ): Promise<boolean[]> {
   return inRounds(run, settlements, (round) => settlementChange(table, round));
+}
+
+/**
+ * The same in a transaction of the user's own, which must be one.
+ *
+ * @throws {AtlastError} `no_transaction`; nothing is changed then.
+ */
+export function settleProven(
+  run: Run,
+  table: Table,
+  settlements: readonly Settlement[],
+  proof: Proof,
+): Promise<boolean[]> {
+  return proof.write(async (token) => {
+    const applied = await inRounds(
+      run,
+      settlements,
+      (round) => settlementChange(table, round, token),
+    );
+    if (applied.includes(true)) return applied;
+    const isWithin = await run(`select 1 where ${hasToken("$1")}`, [token]);
+    return isWithin.length > 0 ? applied : null;
+  });
 }
 
 /** See `Store.settleAsLast`. */
@@ -37,7 +61,11 @@ export async function settleAll(
  * Columns that no settlement changes are left out: each value costs time in the driver and the server, and an
  * indexed column costs most.
  */
-function settlementChange(table: Table, round: readonly Settlement[]): Change {
+function settlementChange(
+  table: Table,
+  round: readonly Settlement[],
+  token?: string,
+): Change {
   const patched = PATCH_COLUMNS.filter(({ field }) =>
     round.some(({ seen, patch }) => seen === undefined || seen[field] !== patch[field])
   );
@@ -66,7 +94,9 @@ function settlementChange(table: Table, round: readonly Settlement[]): Change {
   const sql = `update ${table.name} as t
 set ${[...set, "lease_until_ms = null"].join(", ")}
 where ${batch.hasKey} and t.epoch = ${batch.value(EPOCH.name)}
-  and (t.state = ${batch.value(FROM_STATE.name)}) is not false and ${isClaimed}`;
+  and (t.state = ${batch.value(FROM_STATE.name)}) is not false and ${isClaimed}${
+    token === undefined ? "" : `\n  and ${hasToken(batch.param(token, "text"))}`
+  }`;
   return { ...batch.with, sql, params: batch.params };
 }
 

@@ -63,7 +63,7 @@ export const OF_SHARE: string = `subscriber_group = share.group_name and ${IS_TA
  * A regular expression for names with a dot in front, which matches what one of the patterns matches; null for no
  * pattern.
  */
-export function expressionOf(patterns: readonly string[]): string | null {
+function expressionOf(patterns: readonly string[]): string | null {
   if (patterns.length === 0) return null;
   const alternatives = patterns.map((pattern) =>
     pattern.split(".").map((token) =>

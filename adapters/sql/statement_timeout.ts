@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
+import { aNumber, type OptionCheck } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "./deadlines.ts";
 
@@ -33,12 +33,9 @@ export async function within<Result>(
   return await Promise.race([work, limit]).finally(() => stop?.());
 }
 
-/**
- * Checks the option `statementTimeoutMs`.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function checkStatementTimeout(timeoutMs: number): number {
-  const allowed = { unit: "milliseconds", least: 1, most: MAX_TIMEOUT_MS };
-  return checkNumber("statementTimeoutMs", timeoutMs, allowed);
-}
+/** The check of the option `statementTimeoutMs`. */
+export const aStatementTimeout: OptionCheck = aNumber({
+  unit: "milliseconds",
+  least: 1,
+  most: MAX_TIMEOUT_MS,
+});

@@ -24,13 +24,14 @@ import type {
 } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import type { Notification } from "./wakeups.ts";
+import { type Notification, notifyIn } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -41,7 +42,7 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
-import { renew, settle, settleAll } from "./settle.ts";
+import { renew, settle, settleAll, settleProven } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
@@ -53,6 +54,10 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** Called after each pruning of a box, with how many records it deleted. */
+  readonly pruned?: (box: Box, deleted: number) => Promise<void>;
+  /** Reads what an operator should mend in the server. */
+  readonly warnings?: (run: Run) => Promise<readonly HealthWarning[]>;
 }
 
 interface BoxParts {
@@ -67,9 +72,12 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly hints: StoreHints<Tx> = {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
+    notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     untaken: (box, request) => this.#untaken(box, request),
     failureOf,
+    warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
@@ -124,9 +132,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     // One statement is atomic, several need a transaction.
     if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
-    return await untilUncontended(() =>
-      this.transaction((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs))
-    );
+    return await this.#own((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs));
   }
 
   #addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
@@ -149,9 +155,15 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    if (tx === undefined) await this.ready();
-    const run = tx === undefined ? this.#run : this.#runIn(tx);
-    return await settle(run, this.#boxes[box].table, settlements);
+    const { table } = this.#boxes[box];
+    if (tx === undefined) {
+      await this.ready();
+      return await settle(this.#run, table, settlements);
+    }
+    const proof = this.#parts.database.proofIn(tx);
+    return proof === null
+      ? await settle(this.#runIn(tx), table, settlements)
+      : await settleProven(this.#runIn(tx), table, settlements, proof);
   }
 
   async settleAsLast(
@@ -197,6 +209,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     remembering?: Remembering,
   ): Promise<number> {
     await this.ready();
+    const deleted = await this.#prune(box, nowMs, limit, remembering);
+    await this.#parts.pruned?.(box, deleted);
+    return deleted;
+  }
+
+  async #prune(
+    box: Box,
+    nowMs: number,
+    limit: number,
+    remembering?: Remembering,
+  ): Promise<number> {
     const { table, lookup } = this.#boxes[box];
     if (box !== "inbox" || remembering === undefined) {
       return await lookup.prune(this.#run, nowMs, limit, box === "inbox" ? this.#memory : null);
@@ -204,7 +227,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     let deleted = 0;
     for (let more = true; more && deleted < limit;) {
       const left = limit - deleted;
-      const part = await this.transaction((tx) =>
+      const part = await this.#own((tx) =>
         pruneRemembering(this.#runIn(tx), table, this.#memory, nowMs, left, remembering)
       );
       deleted += part.deleted;
@@ -221,10 +244,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     if (records.length === 0) return [];
     const add = (sorted: readonly ReturningRecord[]) =>
-      this.transaction((tx) =>
+      this.#own((tx) =>
         addUnlessKnown(this.#runIn(tx), this.#boxes.inbox, this.#memory, sorted, nowMs)
       );
-    return await untilUncontended(() => inKeyOrder(records, ({ record }) => record, add));
+    return await inKeyOrder(records, ({ record }) => record, add);
   }
 
   async nextDueAt(
@@ -242,6 +265,19 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await lookup.nextDueAt(this.#run, groups, state);
   }
 
+  async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
+    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
+    if (notification === null) return false;
+    // A failure shows in the transaction itself: its next statement fails too.
+    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+  }
+
+  async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
+    await this.ready();
+    const found = await this.#boxes[box].lookup.existing(this.#run, keys);
+    return keys.map((key) => found.has(key));
+  }
+
   async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
     await this.ready();
     return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
@@ -252,8 +288,18 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await untaken(this.#run, this.#boxes[box].table, request);
   }
 
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  transaction<Result>(
+    work: (tx: Tx) => Promise<Result>,
+    { isOwn = false }: { readonly isOwn?: boolean } = {},
+  ): Promise<Result> {
+    if (isOwn) return this.#own(work);
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  /** Runs statements of the store only: at read committed, and again when they conflict with others. */
+  #own<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    return untilUncontended(() => this.#parts.database.transaction(work, true))
+      .catch((error) => this.#isClaimDue(error));
   }
 
   notify(box: Box): Promise<void> {

@@ -8,6 +8,7 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import { memoryStatements } from "./memory_tables.ts";
+import { VACUUMED_EARLY } from "./vacuumed_early.ts";
 import { serviceTable, tableOf } from "./table.ts";
 
 /** One step of the schema. */
@@ -94,7 +95,7 @@ function boxStatements(schema: string, box: Box): string[] {
   retry text,
   reply text,
   primary key (id, subscriber_group)
-) with (fillfactor = 45)`,
+) with (fillfactor = 45, ${VACUUMED_EARLY})`,
     `create index ${box}_due on ${name} (${DUE_ORDER[box]}) where state = 'scheduled'`,
     `create index ${box}_crashed on ${name} (due_at_ms) where state = 'scheduled' and crashes > 0`,
     `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
+import type { Run } from "./run.ts";
 
 /** The notification that is sent by NOTIFY. */
 export interface Notification {
@@ -19,8 +20,24 @@ export interface Wakeups {
   notify(box: Box): Promise<void>;
   /** The notification to send in the statement that writes; null when it is better sent separately. */
   aboard?(box: Box): Notification | null;
+  /** The notification to send in a transaction of the user; null when one was sent in another a moment ago. */
+  atCommit?(box: Box): Notification | null;
   /** Listens for notifications of other processes. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Stops notifying and listening. */
   close(): Promise<void>;
+}
+
+/**
+ * Sends a notification at the commit of a transaction; returns whether it will be sent. It is left out where it
+ * could fail the transaction: where the server's queue of notifications is filling up, and where transactions may
+ * be prepared for a second phase, because Postgres refuses that after NOTIFY.
+ */
+export async function notifyIn(run: Run, { channel, payload }: Notification): Promise<boolean> {
+  const rows = await run(
+    `select pg_notify($1::text, $2::text)
+where current_setting('max_prepared_transactions') = '0' and pg_notification_queue_usage() < 0.5`,
+    [channel, payload],
+  );
+  return rows.length > 0;
 }

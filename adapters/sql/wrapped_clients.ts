@@ -6,15 +6,15 @@
 import type { SqlClient } from "../../core/ports/platform.ts";
 
 /** The client behind each wrapper. */
-const wrapped = new WeakMap<object, object>();
+/** The property of a wrapper with the client behind it. The symbol is the same for all copies of the library. */
+const WRAPPED: unique symbol = Symbol.for("atlast.wrapped");
 
-/** The client behind a wrapper that was made here; for any other value the value itself. */
+/** The client behind a wrapper; for any other value the value itself. */
 export function unwrapped(client: object): object {
-  return wrapped.get(client) ?? client;
+  return (client as { readonly [WRAPPED]?: object })[WRAPPED] ?? client;
 }
 
 /** Stores the client behind a wrapper. */
 export function wrapping(tx: object, client: SqlClient): SqlClient {
-  wrapped.set(client, tx);
-  return client;
+  return Object.defineProperty(client, WRAPPED, { value: tx });
 }

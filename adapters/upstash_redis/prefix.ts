@@ -4,13 +4,16 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import { aTextLike } from "../../core/check_options.ts";
 
 /** The default prefix. */
 const DEFAULT_PREFIX = "atlast";
 
-/** The longest prefix: far below the 32 KB that a key may have, and short enough to be read. */
-const MAX_PREFIX_LENGTH = 100;
+/** At most 100 characters: far below the 32 KB that a key may have, and short enough to be read. */
+const PREFIX = aTextLike({
+  pattern: /^[A-Za-z0-9_.:-]{1,100}$/,
+  words: `1 to 100 letters, digits, "_", "-", "." and ":", without braces and spaces`,
+});
 
 /**
  * The beginning of all keys, such as `{atlast}:`.
@@ -19,12 +22,6 @@ const MAX_PREFIX_LENGTH = 100;
  * hash tag, and some consoles drop spaces.
  */
 export function keyBase(prefix: string = DEFAULT_PREFIX): string {
-  if (!/^[A-Za-z0-9_.:-]+$/.test(prefix) || prefix.length > MAX_PREFIX_LENGTH) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use key prefix ${JSON.stringify(prefix.slice(0, 60))}: want 1 to ` +
-        `${MAX_PREFIX_LENGTH} letters, digits, "_", "-", "." and ":", without braces and spaces`,
-    );
-  }
+  PREFIX("key prefix", prefix, "use");
   return `{${prefix}}:`;
 }

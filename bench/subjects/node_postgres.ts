@@ -71,3 +71,25 @@ export async function writeRowOnce(pool: Pool, id: string, body: MessageBody): P
     await client.query("insert into effect (n, note) values ($1, $2)", [body.n, BUSINESS_NOTE]);
   });
 }
+
+/**
+ * Writes the rows of a batch exactly once, in one transaction. The marks are one statement; each handler writes its
+ * own row, as a handler that is called for one message does.
+ */
+export async function writeRowsOnce(
+  pool: Pool,
+  jobs: readonly { readonly id: string; readonly data: MessageBody }[],
+): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    const { rows } = await client.query(
+      "insert into handled (id) select unnest($1::text[]) on conflict do nothing returning id",
+      [jobs.map(({ id }) => id)],
+    );
+    const added = new Set(rows.map((row) => (row as { id: string }).id));
+    await Promise.all(
+      jobs.filter(({ id }) => added.has(id)).map(({ data }) =>
+        client.query("insert into effect (n, note) values ($1, $2)", [data.n, BUSINESS_NOTE])
+      ),
+    );
+  });
+}

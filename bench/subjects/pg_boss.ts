@@ -8,7 +8,13 @@ import { BUSINESS_NOTE } from "../fixtures/tables.ts";
 import type { MessageBody } from "./message_body.ts";
 import type { HandleOptions, OpenOptions, Session, Subject } from "./subject.ts";
 import { requirePeer } from "../peers/packages.ts";
-import { inTransaction, openPool, type Pool, writeRowOnce } from "./node_postgres.ts";
+import {
+  inTransaction,
+  openPool,
+  type Pool,
+  writeRowOnce,
+  writeRowsOnce,
+} from "./node_postgres.ts";
 
 interface Job {
   readonly id: string;
@@ -106,7 +112,7 @@ class PgBossSession implements Session {
     });
   }
 
-  async startHandling({ onMessage, writesRow }: HandleOptions): Promise<void> {
+  async startHandling({ onMessage, writesRow, batched }: HandleOptions): Promise<void> {
     await this.#start();
     const options = {
       batchSize: BATCH,
@@ -115,7 +121,8 @@ class PgBossSession implements Session {
       pollingIntervalSeconds: 0.5,
     };
     await this.#boss.work(QUEUE, options, async (jobs) => {
-      if (writesRow) {
+      if (writesRow && batched) await writeRowsOnce(this.#pool, jobs);
+      else if (writesRow) {
         await Promise.all(jobs.map(({ id, data }) => writeRowOnce(this.#pool, id, data)));
       }
       for (const { data } of jobs) onMessage(data);

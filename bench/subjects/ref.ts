@@ -111,17 +111,20 @@ class RefSession implements Session {
     while (!this.#isStopped) {
       const rows = await this.#claim();
       if (rows.length === 0) await this.#sleep();
+      else if (options.writesRow && options.batched) await this.#handleBatch(rows, options);
       else if (options.writesRow) await this.#handleEach(rows, options);
       else await this.#handle(rows, options);
     }
   }
 
+  /** Does not wait for the disk, as Atlast's claims do not: a lost claim is made again. */
   async #claim(): Promise<readonly Row[]> {
     return await this.#sql<Row[]>`
       update ref.message set due_at = now() + ${LEASE}::text::interval, attempts = attempts + 1
       where id = any(array(
         select id from ref.message where not done and due_at <= now()
         order by due_at limit ${BATCH} for update skip locked))
+        and (select set_config('synchronous_commit', 'off', true)) is not null
       returning id, payload`;
   }
 
@@ -140,6 +143,18 @@ class RefSession implements Session {
         onMessage(payload);
       })
     ));
+    this.#settled += rows.length;
+  }
+
+  /** Handles all messages in one transaction that writes a row for each and deletes the messages. */
+  async #handleBatch(rows: readonly Row[], { onMessage }: HandleOptions): Promise<void> {
+    await this.#sql.begin(async (tx) => {
+      await Promise.all(rows.map(async ({ payload }) => {
+        await tx`insert into effect (n, note) values (${payload.n}, ${BUSINESS_NOTE})`;
+        onMessage(payload);
+      }));
+      await tx`delete from ref.message where id = any(${rows.map(({ id }) => id)}::bigint[])`;
+    });
     this.#settled += rows.length;
   }
 

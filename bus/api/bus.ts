@@ -7,6 +7,7 @@ import type { Health, HealthOptions } from "./health.ts";
 import type { BodyInput, Contract, ReplyInput } from "../../core/message/contract.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import type { Store } from "../../core/ports/store.ts";
 import type { CheckQuestion } from "../../core/ports/fence.ts";
 import type { Receiver } from "../../core/ports/transport.ts";
@@ -22,6 +23,20 @@ import type { DeadLetter, DeadLetterStanding } from "./dead_letter.ts";
 
 /** The options of a half message; see {@linkcode PublishOptions}. */
 export type HalfMessageOptions<Reply = never> = Omit<PublishOptions<unknown, Reply>, "tx">;
+
+/** A message of this bus. */
+export interface WhichMessage {
+  /** Its box. */
+  readonly box: Box;
+  /** Its id. */
+  readonly id: string;
+  /**
+   * The group that handles it; required in the inbox.
+   *
+   * @default the empty string, which is the group of the outbox
+   */
+  readonly group?: string;
+}
 
 /** Who decides a half message by hand, and why. */
 export interface HandDecision {
@@ -186,10 +201,25 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    * may have arrived because an attempt got no answer or a worker that had claimed it never came
    * back.
    *
+   * With `tx`, which {@linkcode PublishOptions.tx} describes, the message is cancelled if and only
+   * if that transaction commits, and no event is reported. A message that a worker has claimed is
+   * `too_late` then, also if that worker has not begun to send it.
+   *
    * @throws {AtlastError} `not_found`, or `wrong_state` for a half message that is undecided, or
-   * that was confirmed and is not yet sent, because its operation took place.
+   * that was confirmed and is not yet sent, because its operation took place; `unsupported` or
+   * `no_transaction` for a `tx` that cannot be joined.
    */
-  cancel(id: string): Promise<Cancellation>;
+  cancel(id: string, options?: { readonly tx?: Tx | SqlClient }): Promise<Cancellation>;
+
+  /**
+   * Makes a message due that waits: for its delay, the next attempt, or a route. It is sent or
+   * handled at once by a running bus, otherwise by the next tick. Attempts stay counted. Nothing
+   * changes if it is due already or being worked on.
+   *
+   * @param message The id of a message of the outbox, or the box, the id and the group.
+   * @throws {AtlastError} `not_found`, or `wrong_state` if it is not scheduled.
+   */
+  sendNow(message: WhichMessage | string): Promise<void>;
 
   /**
    * Schedules a failed message again, from its first attempt. With `force`, receivers take a
@@ -200,7 +230,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
    * `force` in the inbox.
    */
   retry(
-    message: { readonly box: Box; readonly id: string; readonly group?: string },
+    message: WhichMessage,
     options?: { readonly force?: boolean },
   ): Promise<void>;
 

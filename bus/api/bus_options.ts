@@ -13,6 +13,7 @@ import type { Transport } from "../../core/ports/transport.ts";
 import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "./failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "./middleware.ts";
+import type { Logger } from "./logger.ts";
 import type { Observer } from "./observer.ts";
 import type { SharedStoreOptions } from "./shared_store_options.ts";
 import type { Subscriber } from "./subscriber.ts";
@@ -62,8 +63,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly failureDetail?: FailureDetail;
   /**
    * Removes text that must not be stored or logged. It gets the reasons of failures before they are
-   * stored and observed, and the messages and stacks of errors before they are observed. If it
-   * throws, the whole text is withheld.
+   * stored, observed and logged, and the messages and stacks of errors before they are observed and
+   * logged. If it throws, the whole text is withheld.
    *
    * @default nothing is removed
    */
@@ -148,6 +149,22 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly unroutableForMs?: number;
   /**
+   * How far the clock of a publisher may differ from this service's, in milliseconds. The deadline of a message
+   * that a queue carried is checked with it. A message that came directly carries the time that is left instead.
+   *
+   * @default 60_000
+   */
+  readonly clockToleranceMs?: number;
+  /**
+   * How long a message is tried whose body does not fit the contract of its subscriber, in
+   * milliseconds from its arrival; then it fails. Use it for rolling deploys, in which an old
+   * instance may get a body of the new version: each instance releases such a message for 30
+   * seconds, until one accepts it. These tries do not count as attempts.
+   *
+   * @default 0, which means that it fails at once
+   */
+  readonly invalidBodyForMs?: number;
+  /**
    * The largest body, in bytes.
    *
    * @default 1 MiB
@@ -187,6 +204,16 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   readonly alarm?: Alarm;
   /** Called with every event of the bus. */
   readonly observe?: Observer;
+  /**
+   * Where failures are logged, one line and a stack for each: a handler that threw, a send that
+   * failed, a message that failed for good or was rejected, one without a route or subscriber, a
+   * half message in doubt, an error of background work. The text has the message's name, id, group
+   * and attempt, never its body or headers. Any logger with `error` and `warn` fits. `false` logs
+   * nothing.
+   *
+   * @default console
+   */
+  readonly logger?: Logger | false;
   /**
    * The clock.
    *

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Schema, SchemaIssue } from "../../core/message/contract.ts";
-import { AtlastError } from "../../core/errors.ts";
 import {
   type FailureCode,
   failureText,
@@ -43,19 +42,6 @@ export interface FailureReport {
 
 /** How much of a failure another party gets: its class, or also the error text. */
 export type FailureDetail = "class" | "reason";
-
-/**
- * Checks the option `failureDetail`.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function detailOf(detail: FailureDetail = "class"): FailureDetail {
-  if (detail === "class" || detail === "reason") return detail;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use failureDetail ${JSON.stringify(detail)}: want "class" or "reason"`,
-  );
-}
 
 /** The reason of a failure as another party gets it. */
 export function reportedReason(

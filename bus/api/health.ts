@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HealthWarning } from "../../core/ports/health_warning.ts";
 
 /** The health of a bus. */
 export interface Health {
@@ -14,6 +15,11 @@ export interface Health {
   readonly running: boolean;
   /** Why it is not ready. */
   readonly reason?: string;
+  /**
+   * What an operator should mend although the bus works, at most a minute old; absent if there is
+   * nothing.
+   */
+  readonly warnings?: readonly HealthWarning[];
 }
 
 /** The options of `health()`. */

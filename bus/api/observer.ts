@@ -44,24 +44,38 @@ export type BusEvent =
   | MessageEvent<"rejected"> & { readonly reason: string }
   /** A message was sent, or handled. */
   | MessageEvent<"succeeded"> & { readonly attempts: number }
-  /** An attempt failed, and another will follow at `dueAtMs`. */
+  /**
+   * An attempt failed, and another will follow at `dueAtMs`. `error` is what was thrown, with its
+   * stack; undefined if nothing was thrown, such as for an answer of a receiver.
+   */
   | MessageEvent<"retrying"> & {
     readonly attempts: number;
     readonly reason: string;
     readonly dueAtMs: number;
+    readonly error?: unknown;
   }
-  /** A message failed for good and waits for an operator. */
-  | MessageEvent<"failed"> & { readonly attempts: number; readonly reason: string }
+  /**
+   * A message failed for good and waits for an operator. `error` is what was thrown, with its stack;
+   * undefined if nothing was thrown.
+   */
+  | MessageEvent<"failed"> & {
+    readonly attempts: number;
+    readonly reason: string;
+    readonly error?: unknown;
+  }
   /**
    * This instance has no route or subscriber for a message. Reported once; the message is tried
    * again until an instance takes it or it fails.
    */
   | MessageEvent<"unroutable"> & { readonly reason: string }
-  /** A claimed message was released, and no attempt was counted. */
-  | MessageEvent<"released"> & { readonly reason: string }
+  /**
+   * A claimed message was released, and no attempt was counted. `error` is why, if its body did not
+   * fit the contract: see `BusOptions.invalidBodyForMs`.
+   */
+  | MessageEvent<"released"> & { readonly reason: string; readonly error?: unknown }
   /** Another worker has taken over a claim, and the work of the first was not kept. */
   | MessageEvent<"stale">
-  /** A half message was decided, or a message was cancelled or retried by hand. */
+  /** A half message was decided, or a message was cancelled, retried or made due by hand. */
   | MessageEvent<"changed"> & { readonly state: State }
   /** Expired messages were deleted. */
   | { readonly kind: "pruned"; readonly box: Box; readonly count: number }

@@ -3,19 +3,28 @@
  *
  * @module
  */
-import type {
-  BodyInput,
-  BodyOutput,
-  Contract,
-  ReplyInput,
-  Schema,
+import {
+  aRetryPolicy,
+  type BodyInput,
+  type BodyOutput,
+  checkContract,
+  type Contract,
+  type ReplyInput,
+  type Schema,
 } from "../../core/message/contract.ts";
-import { checkNumber } from "../../core/check_option.ts";
+import { optionError } from "../../core/check_option.ts";
+import {
+  aFlag,
+  aNumber,
+  checkOptions,
+  type OptionCheck,
+  type OptionTable,
+} from "../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message, MessageHeaders } from "../../core/message/message.ts";
 import { checkPattern } from "../../core/message/name.ts";
-import { checkRetryPolicy, type RetryPolicy } from "../../core/lifecycle/retry.ts";
+import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { PublishOptions } from "./publish_options.ts";
 import type { Receipt } from "./publish_options.ts";
 
@@ -158,6 +167,23 @@ export interface Subscriber<in Tx = unknown> {
   readonly handle: (body: unknown, context: HandlerContext<Tx>) => unknown;
 }
 
+const aGroup: OptionCheck = (_option, value) => void checkText("a group", value, IDENTIFIER);
+
+const SUBSCRIBE_OPTIONS: OptionTable = {
+  retry: aRetryPolicy,
+  timeoutMs: aNumber({ most: Infinity }),
+  maxBatch: aNumber({ whole: true, least: 1, most: MAX_BATCH }),
+  transaction: aFlag,
+};
+
+/** A subscriber, as {@linkcode subscribe} makes. */
+export const aSubscriber: OptionCheck = (option, value, attempt) => {
+  const { pattern, group, handle } = (value ?? {}) as Partial<Subscriber>;
+  const isOne = typeof pattern === "string" && typeof group === "string" &&
+    typeof handle === "function";
+  if (!isOne) throw optionError(attempt, option, value, "what subscribe(…) makes");
+};
+
 /**
  * Subscribes a handler to a contract's messages.
  *
@@ -179,22 +205,15 @@ export function subscribe<C extends Contract, Tx = unknown>(
   options: SubscribeOptions,
   handler: Handler<C, Tx>,
 ): Subscriber<Tx> {
-  const pattern = options.pattern ?? contract.name;
+  checkContract(contract, "subscribe with");
+  checkOptions(`subscribe to "${contract.name}" with`, options, {}, { group: aGroup });
+  const { pattern = contract.name, maxBatch = 1, transaction = true } = options;
   checkPattern(pattern);
-  checkText("a group", options.group, IDENTIFIER);
-  if (typeof handler !== "function") {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot subscribe to "${pattern}" with a handler of type ${typeof handler}: want a function`,
-    );
-  }
-  if (options.retry !== undefined) checkRetryPolicy(options.retry);
   const attempt = `subscribe to "${pattern}" with`;
-  if (options.timeoutMs !== undefined) {
-    checkNumber("timeoutMs", options.timeoutMs, { most: Infinity }, attempt);
+  checkOptions(attempt, options, SUBSCRIBE_OPTIONS);
+  if (typeof handler !== "function") {
+    throw optionError(attempt, "a handler", handler, "a function");
   }
-  const { maxBatch = 1, transaction = true } = options;
-  checkNumber("maxBatch", maxBatch, { whole: true, least: 1, most: MAX_BATCH }, attempt);
   if (maxBatch > 1 && !transaction) {
     throw new AtlastError(
       "invalid_option",

@@ -10,9 +10,10 @@ import {
   checkCallbacksAllowed,
   wantsCallback,
 } from "../../core/message/callback_names.ts";
+import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isReservedId } from "../../core/message/id.ts";
-import { copyOfMessage, type Message } from "../../core/message/message.ts";
+import { copyOfMessage, isBytes, type Message } from "../../core/message/message.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { isDerivedId } from "../settings/ids.ts";
 import type { Observer } from "../api/observer.ts";
@@ -26,9 +27,9 @@ interface AdmissionParts {
 }
 
 /**
- * Delivers the messages that are admitted and rejects the others. A message is rejected if its
- * callback names are not allowed, or if its id has the form of an answer's id and is not derived
- * from its headers.
+ * Delivers the messages that are admitted and rejects the others. A message is rejected if a
+ * field of it has another type, if its callback names are not allowed, or if its id has the form of
+ * an answer's id and is not derived from its headers.
  */
 export async function admitting(
   parts: AdmissionParts,
@@ -39,7 +40,7 @@ export async function admitting(
   // Most messages are no answers and request none, so they skip the checks.
   if (!messages.some(mustBeChecked)) return await deliver(messages);
   // The checks are asynchronous, and the caller may change its messages meanwhile.
-  const own = messages.map(copyOfMessage);
+  const own = messages.map((message) => isMessage(message) ? copyOfMessage(message) : message);
   const rejected = await Promise.all(own.map(async (message) => {
     const problem = mustBeChecked(message) ? await problemOf(parts, message, principal) : null;
     if (problem === null) return null;
@@ -52,8 +53,17 @@ export async function admitting(
   return rejected.map((result) => result ?? results[next++] as DeliveryResult);
 }
 
-function mustBeChecked({ id, headers }: Message): boolean {
-  return isReservedId(id) || wantsCallback(headers);
+function mustBeChecked(message: Message): boolean {
+  return !isMessage(message) || isReservedId(message.id) || wantsCallback(message.headers);
+}
+
+/** Whether the fields have the types of a message's: the transport may be user code. */
+function isMessage(message: unknown): boolean {
+  if (!isRecord(message)) return false;
+  const { id, name, headers, contentType, body, sentAtMs } = message;
+  return typeof id === "string" && typeof name === "string" && isRecord(headers) &&
+    typeof contentType === "string" && Number.isFinite(sentAtMs) &&
+    (typeof body === "string" || isBytes(body));
 }
 
 async function problemOf(
@@ -61,6 +71,13 @@ async function problemOf(
   message: Message,
   principal: DeliverOptions["principal"],
 ): Promise<AtlastError | null> {
+  if (!isMessage(message)) {
+    return new AtlastError(
+      "malformed_message",
+      "Cannot take a message whose fields have other types: want texts for id, name and content type, an object " +
+        "of headers, a text or bytes for the body, and a time",
+    );
+  }
   if (isReservedId(message.id) && !await isDerivedId(message)) {
     return new AtlastError(
       "malformed_message",

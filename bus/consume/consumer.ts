@@ -24,6 +24,7 @@ import { StepSettler } from "../records/settle_step.ts";
 import { DecisionSettler } from "../records/settle_decisions.ts";
 import { decide, type Decision, identityOf, report } from "../records/decision.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
+import { releaseOfInvalidBody } from "./invalid_body.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
@@ -274,9 +275,10 @@ export class Consumer<Tx> {
    * handler failed before is handled alone. So is every record if there is no transaction that can
    * be rolled back.
    */
-  #maxBatch({ message, group, crashes, attempts }: StoredRecord): number {
+  #maxBatch({ message, group, crashes, attempts, details }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
-    if (crashes >= ALONE_FROM_DEATH || attempts > 0 || !transactions) return 1;
+    const hasFailed = attempts > 0 || details?.postponed !== undefined;
+    if (crashes >= ALONE_FROM_DEATH || hasFailed || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
   }
 
@@ -326,9 +328,19 @@ export class Consumer<Tx> {
         this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;
       case "released":
-        return await this.#settle(record, { kind: "release", delayMs: 0, reason: record.reason });
-      case "fail":
-        return await this.#settle(record, result, attemptFailed);
+        // Its handler may have begun.
+        return await this.#settle(record, {
+          kind: "release",
+          delayMs: 0,
+          reason: record.reason,
+          mayHaveArrived: true,
+        });
+      case "fail": {
+        const released = releaseOfInvalidBody(this.#parts.settings, record, result);
+        return released === null
+          ? await this.#settle(record, result, attemptFailed)
+          : await this.#settle(record, released);
+      }
     }
   }
 

@@ -14,11 +14,14 @@ import type { Consumer } from "./consumer.ts";
 import type { Received } from "./inbox_writer.ts";
 import { retry } from "../records/retry_by_hand.ts";
 import type { Settings } from "../settings/settings.ts";
+import type { Subscriptions } from "../settings/subscriptions.ts";
+import { resultIfUnreadable } from "./unreadable_body.ts";
 
 /** What a delivery receiver needs. */
 interface DeliveryReceiverParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly consumer: Consumer<Tx>;
+  readonly subscriptions: Subscriptions<Tx>;
   /** Aborts handlers in flight when the bus stops. */
   readonly signal: AbortSignal;
   /** Whether the bus is running, so that loops handle the inbox. */
@@ -89,9 +92,22 @@ export class DeliveryReceiver<Tx> {
     const isLeft = ({ claimed, result }: Received, i: number) =>
       (claimed === null && result === null) || revived[i] === true;
     if (received.some(isLeft)) wake();
-    return received.map(({ result }, i) =>
-      result === null || revived[i] ? { kind: "accepted" } : result
+    return await Promise.all(
+      received.map(async ({ record, result }, i): Promise<DeliveryResult> => {
+        if (result !== null && !revived[i]) return result;
+        return await this.#resultIfUnreadable(record, options) ?? { kind: "accepted" };
+      }),
     );
+  }
+
+  async #resultIfUnreadable(
+    { message, group }: Received["record"],
+    { readsBodies = false }: DeliverOptions,
+  ): Promise<DeliveryResult | null> {
+    const { settings, subscriptions } = this.#parts;
+    const subscriber = subscriptions.of(message.name).get(group);
+    if (!readsBodies || subscriber === undefined) return null;
+    return await resultIfUnreadable(settings.clock, subscriber, message);
   }
 
   async #handle(

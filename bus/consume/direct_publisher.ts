@@ -5,11 +5,12 @@
  * @module
  */
 import type { Contract } from "../../core/message/contract.ts";
-import { AtlastError, NonRetryable, RetryAfter } from "../../core/errors.ts";
+import { AtlastError, NonRetryable, SendDelayed } from "../../core/errors.ts";
 import { checkBodySize, MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
 import { sendResultAt } from "../settings/check_answers.ts";
+import { checkPublish } from "../publish/check_publish.ts";
 import { compose, headersOf, mustRoute } from "../publish/build_message.ts";
 import type { HandlerPublisher } from "./handler_context.ts";
 import { idSource } from "../settings/ids.ts";
@@ -45,6 +46,7 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     body: unknown,
     options: PublishOptions<undefined>,
   ): Promise<Receipt> {
+    checkPublish(contract, options, "publish");
     const nowMs = this.#clock.now();
     const { id = this.#newId(nowMs), tx, delayMs, deadlineMs, retry } = options;
     if ([tx, delayMs, deadlineMs, retry].some((option) => option !== undefined)) {
@@ -76,7 +78,10 @@ export class DirectPublisher implements HandlerPublisher<undefined> {
     if (result?.kind !== "failed") throw new AtlastError("no_route", reason);
     if (result.code === "id_conflict") throw new AtlastError("id_conflict", reason);
     if (!result.retryable) throw new NonRetryable(reason);
-    if (result.retryAfterMs !== undefined) throw new RetryAfter(result.retryAfterMs, reason);
+    const { retryAfterMs, delayedBy } = result;
+    if (retryAfterMs !== undefined || delayedBy !== undefined) {
+      throw new SendDelayed(reason, retryAfterMs ?? 0, delayedBy);
+    }
     throw new AtlastError("unreachable", reason);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRecord } from "../../core/check_options.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import { wireHeaders } from "../../core/message/headers.ts";
 import { copyOfMessage, type Message, type MessageHeaders } from "../../core/message/message.ts";
@@ -84,12 +85,14 @@ export class Handling<Tx> implements HandlerContext<Tx> {
     return (contract: Contract, value: unknown, options = {}) => {
       const { tx } = this;
       if (tx !== undefined) {
-        return this.#scope().start(() =>
-          this.#publisher.publish(contract, value, { ...options, tx })
+        // Other values are passed on, and refused.
+        const joined = isRecord(options) ? { ...options, tx } : options;
+        return this.#scope().start(async () =>
+          await this.#publisher.publish(contract, value, joined)
         );
       }
       // A publish outside the handler's transaction may come after the handler has ended.
-      const publish = () => this.#publisher.publish(contract, value, options);
+      const publish = async () => await this.#publisher.publish(contract, value, options);
       return this.#isOver ? publish() : this.#scope().start(publish);
     };
   }

@@ -9,7 +9,7 @@ import type { Clock } from "../../core/ports/platform.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { SettleStep } from "../../core/ports/store.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
-import type { TimeLimit } from "../async/deadline.ts";
+import { type TimeLimit, unlessAborted } from "../async/deadline.ts";
 import { answerConflict, checkRequestedCallbacks } from "../publish/callback_records.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -17,6 +17,7 @@ import { type Decision, settlementOf } from "../records/decision.ts";
 import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
+import { untilSettled } from "../records/until_settled.ts";
 import {
   decideHandled,
   type Handled,
@@ -25,6 +26,13 @@ import {
   type HandlerRun,
   runHandler,
 } from "./run_handler.ts";
+
+/**
+ * How long to wait before the second rerun of a handler at most, in milliseconds, and the longest wait. Each rerun
+ * doubles it, up to that.
+ */
+const RERUN_MS = 10;
+const LONGEST_RERUN_MS = 500;
 
 /** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
@@ -73,6 +81,29 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return store.capabilities.transactions && !responder.isKnown ? responder.name() : null;
   }
 
+  /** A conflict with other transactions is no fault of the handler's. Its own claim must still be valid. */
+  async rerun(
+    { record, subscriber }: StoredRun<Tx>,
+    thrown: unknown,
+    reruns: number,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { store, clock, random } = this.#settings;
+    const isConflict = subscriber.transaction !== false && store.capabilities.transactions &&
+      store.hints?.failureOf?.(thrown) === "contention";
+    if (!isConflict || !this.#leases.isLeased(record)) return false;
+    // The settlement may have begun.
+    this.#leases.continues(record);
+    if (reruns === 0) return true;
+    const pauseMs = random() * Math.min(RERUN_MS * 2 ** reruns, LONGEST_RERUN_MS);
+    let cancel = () => {};
+    await unlessAborted(
+      () => new Promise<void>((resolve) => cancel = clock.after(pauseMs, resolve)),
+      signal,
+    ).catch(() => {}).finally(() => cancel());
+    return this.#leases.isLeased(record);
+  }
+
   check({ record: { message } }: StoredRun<Tx>): void {
     checkRequestedCallbacks(this.#settings, message);
   }
@@ -107,7 +138,17 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await runHandler(this, run, body, undefined as Tx, signal);
     const { decided, step } = this.#decide(run, done, signal);
-    const added = await this.#settler.alone(step);
+    return await this.#settled(decided, step);
+  }
+
+  /** Settles in a statement that others share. What the handler did stays, so a settlement that fails is repeated. */
+  async #settled(decided: Handled & { decision: Decision }, step: SettleStep): Promise<Handled> {
+    let added: StepEnd = null;
+    const settling = async () => [(added = await this.#settler.alone(step)) !== null];
+    const decisions = [decided.decision];
+    const [applied] = await untilSettled(this.#settings, this.#leases, decisions, true, settling);
+    // Its answer was lost, and it added its records.
+    if (applied === true && added === null) added = step.records.map(() => ({ added: true }));
     this.#conflictOf(decided, added);
     return kept(decided, added);
   }
@@ -117,7 +158,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     run: StoredRun<Tx>,
     done: Handled,
     signal: AbortSignal,
-  ): { decided: Handled; step: SettleStep } {
+  ): { decided: Handled & { decision: Decision }; step: SettleStep } {
     const decided = this.decide(run, done);
     // A handler that continued after its timeout must not settle the record.
     signal.throwIfAborted();

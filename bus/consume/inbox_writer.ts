@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { deadlineOnArrival } from "../../core/message/deadline.ts";
 import { copyOfMessage, type Message } from "../../core/message/message.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
@@ -66,9 +67,10 @@ export class InboxWriter<Tx> {
     // Copies, because the caller may change its messages afterwards.
     const arrivals = messages.map(copyOfMessage).map((message) => {
       const stored = withoutSendingFields(message);
+      const deadlineMs = deadlineOnArrival(message, nowMs, settings.clockToleranceMs);
       return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
         const before = taken.get(group) ?? 0;
-        const record = newRecord(stored, { group, dueAtMs: nowMs, details });
+        const record = newRecord(stored, { group, dueAtMs: nowMs, deadlineMs, details });
         if (before >= capacityFor(group)) return { record, message };
         taken.set(group, before + 1);
         return { record: { ...record, leaseUntilMs }, message };

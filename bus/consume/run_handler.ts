@@ -49,6 +49,18 @@ export interface Handled {
 /** The part of a record that an attempt needs. */
 type InHand = Pick<StoredRecord, "message" | "group" | "attempts" | "details">;
 
+/**
+ * How often a handler runs again because its transaction conflicted with others, before that counts as an attempt.
+ */
+const MAX_RERUNS = 10;
+
+/** What the handler, or the end of its transaction, threw. */
+interface Thrown {
+  readonly kind: "thrown";
+  readonly thrown: unknown;
+  readonly isRead: boolean;
+}
+
 /** A message, and its subscriber. */
 export interface HandlerRun<Tx, Claimed extends InHand = InHand> {
   readonly record: Claimed;
@@ -76,12 +88,25 @@ export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
   readonly claims?: boolean;
   /** Checks that a message may be handled here; throws the error that its attempt fails with. */
   check(run: HandlerRun<Tx, Claimed>): void;
+  /**
+   * Resolves when a handler may run again whose transaction was rolled back because it conflicted with others; to
+   * false if it may not, or was not.
+   *
+   * @param reruns How often it ran again before.
+   */
+  readonly rerun?: (
+    run: HandlerRun<Tx, Claimed>,
+    thrown: unknown,
+    reruns: number,
+    signal: AbortSignal,
+  ) => Promise<boolean>;
   /** Calls {@linkcode runHandler} within the limit, and keeps its result. */
   complete(run: HandlerRun<Tx, Claimed>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
 }
 
 /**
- * Makes one attempt to handle a message. Never rejects: errors are part of the result.
+ * Makes one attempt to handle a message. Never rejects: errors are part of the result. A run that conflicts with other
+ * transactions is repeated within the attempt.
  *
  * @param signal Aborts when the claim is lost or the bus stops.
  */
@@ -90,6 +115,24 @@ export async function attempt<Tx, Claimed extends InHand>(
   run: HandlerRun<Tx, Claimed>,
   signal: AbortSignal,
 ): Promise<HandlerResult> {
+  for (let reruns = 0;; reruns++) {
+    const end = await runOnce(host, run, signal);
+    if (end.kind !== "thrown") return end;
+    const { thrown, isRead } = end;
+    const failure = failureOf(thrown, isRead);
+    const isChosen = !failure.retryable || failure.retryAfterMs !== undefined;
+    const runsAgain = !isChosen && reruns < MAX_RERUNS &&
+      await host.rerun?.(run, thrown, reruns, signal) === true;
+    if (signal.aborted) return { kind: "released" };
+    if (!runsAgain) return { ...failure, error: thrown };
+  }
+}
+
+async function runOnce<Tx, Claimed extends InHand>(
+  host: HandlerHost<Tx, Claimed>,
+  run: HandlerRun<Tx, Claimed>,
+  signal: AbortSignal,
+): Promise<HandlerResult | Thrown> {
   const { record: { message }, subscriber } = run;
   const timeoutMs = subscriber.timeoutMs ?? host.handlerTimeoutMs;
   const limit = timeLimit(
@@ -107,7 +150,7 @@ export async function attempt<Tx, Claimed extends InHand>(
   } catch (thrown) {
     if (host.claims && hasCode(thrown, "lease_lost")) return { kind: "stale" };
     if (signal.aborted) return { kind: "released" };
-    return failureOf(thrown, isRead);
+    return { kind: "thrown", thrown, isRead };
   } finally {
     limit.end();
   }
@@ -115,7 +158,7 @@ export async function attempt<Tx, Claimed extends InHand>(
 
 /** Runs the handler on a decoded body, and builds its reply; writes nothing itself. */
 export async function runHandler<Tx>(
-  host: Omit<HandlerHost<Tx>, "check" | "complete">,
+  host: Omit<HandlerHost<Tx>, "check" | "complete" | "rerun">,
   { record, subscriber }: HandlerRun<Tx>,
   body: unknown,
   tx: Tx,

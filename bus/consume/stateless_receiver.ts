@@ -5,22 +5,25 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
+import {
+  aList,
+  aNumber,
+  checkOptions,
+  type OptionCheck,
+  withMethods,
+} from "../../core/check_options.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
+import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
+import { deadlineReason } from "../../core/lifecycle/deadline_reason.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
+import { CLOCK_TOLERANCE_MS, deadlineOnArrival } from "../../core/message/deadline.ts";
 import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
-import { checkPattern } from "../../core/message/name.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
 import { resultOfFailure } from "../../core/wire/redelivery.ts";
-import {
-  checkRetryPolicy,
-  DEFAULT_RETRY,
-  maxAttempts,
-  type RetryPolicy,
-} from "../../core/lifecycle/retry.ts";
+import { DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 import { admitting } from "./admission.ts";
 import {
   failureMessage,
@@ -35,14 +38,16 @@ import {
   runHandler,
 } from "./run_handler.ts";
 import { DirectPublisher } from "./direct_publisher.ts";
-import { detailOf, type FailureDetail, reportedReason } from "../api/failure_report.ts";
+import { type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
+import { COMMON_OPTIONS } from "../settings/common_options.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
-import { guarded, type Observer } from "../api/observer.ts";
-import { type Redact, redacted, redacting } from "../settings/redact.ts";
-import { checkService } from "../settings/responder.ts";
-import type { Subscriber } from "../api/subscriber.ts";
+import type { Logger } from "../api/logger.ts";
+import type { Observer } from "../api/observer.ts";
+import { observerOf } from "../settings/failure_log.ts";
+import { type Redact, redacting } from "../settings/redact.ts";
+import { aSubscriber, type Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
 
@@ -77,6 +82,12 @@ export interface StatelessOptions {
    */
   readonly retry?: RetryPolicy;
   /**
+   * How far the clock of a publisher may differ: see `BusOptions.clockToleranceMs`.
+   *
+   * @default 60_000
+   */
+  readonly clockToleranceMs?: number;
+  /**
    * How long a handler may take.
    *
    * @default 30_000
@@ -93,6 +104,12 @@ export interface StatelessOptions {
   /** Called with every event. */
   readonly observe?: Observer;
   /**
+   * Where failures are logged: see `BusOptions.logger`.
+   *
+   * @default console
+   */
+  readonly logger?: Logger | false;
+  /**
    * The clock.
    *
    * @default the platform's
@@ -106,11 +123,18 @@ export interface StatelessOptions {
   readonly random?: () => number;
 }
 
+const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
+  ...COMMON_OPTIONS,
+  transport: withMethods("send", "routes"),
+  concurrency: aNumber(),
+};
+
 /** Handles deliveries and stores nothing. */
 export class StatelessReceiver {
   readonly #subscriptions = new Subscriptions<undefined>();
   readonly #retry: RetryPolicy;
   readonly #concurrency: number;
+  readonly #clockToleranceMs: number;
   readonly #observe: Observer;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -127,18 +151,18 @@ export class StatelessReceiver {
    * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
    */
   constructor(subscribers: readonly Subscriber<undefined>[], options: StatelessOptions) {
+    aList(aSubscriber)("subscribers", subscribers, "make a stateless receiver with");
+    checkOptions("make a stateless receiver with", options, STATELESS_OPTIONS);
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
-    checkRetryPolicy(this.#retry);
-    const handlerTimeoutMs = checkNumber("handlerTimeoutMs", options.handlerTimeoutMs ?? 30_000);
-    this.#concurrency = checkNumber("concurrency", options.concurrency ?? 5);
+    this.#clockToleranceMs = options.clockToleranceMs ?? CLOCK_TOLERANCE_MS;
+    this.#concurrency = options.concurrency ?? 5;
     const service = serviceOf(options);
     this.#service = service;
-    options.callbackNames?.forEach(checkPattern);
     this.#callbackNames = options.callbackNames ?? null;
-    this.#failureDetail = detailOf(options.failureDetail);
+    this.#failureDetail = options.failureDetail ?? "class";
     this.#redact = options.redact === undefined ? null : redacting(options.redact);
-    this.#observe = redacted(guarded(options.observe), this.#redact);
+    this.#observe = observerOf(options, this.#redact);
     const report = (error: unknown) =>
       this.#observe({ kind: "error", during: "clock or random", error });
     this.#clock = guardedClock(options.clock, report);
@@ -147,7 +171,7 @@ export class StatelessReceiver {
     this.#host = {
       clock: this.#clock,
       onConsume: options.onConsume ?? [],
-      handlerTimeoutMs,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? 30_000,
       maxBodyBytes: this.#publisher.maxBodyBytes,
       publisher: this.#publisher,
       responder: () => Promise.resolve(service),
@@ -214,7 +238,7 @@ export class StatelessReceiver {
       attempts: (nth ?? 1) - 1,
       details: null,
     };
-    const result = await attempt(
+    const result = this.#deadlineFailure(message, record.attempts) ?? await attempt(
       this.#host,
       { record, subscriber },
       new AbortController().signal,
@@ -240,20 +264,22 @@ export class StatelessReceiver {
     failure: Failure,
   ): Promise<DeliveryResult> {
     const { id, name } = message;
-    const { code = "handler_failed" } = failure;
+    const { code = "handler_failed", error } = failure;
     const reason = this.#redact?.(failure.reason) ?? failure.reason;
     const result: DeliveryResult & { kind: "refused" | "rejected" } = {
       ...resultOfFailure(failure, policy, nth, this.#random()),
       // A handler that timed out may still be running.
       ...(code === "timed_out" ? { arrived: "unknown" } : {}),
     };
-    const about = { box: "inbox", id, name, group, attempts: nth ?? 1, reason } as const;
+    const isLate = code === "deadline_exceeded";
+    const attempts = (nth ?? 1) - (isLate ? 1 : 0);
+    const about = { box: "inbox", id, name, group, attempts, reason } as const;
     if (result.kind === "refused") {
       const dueAtMs = this.#clock.now() + (result.retryAfterMs ?? 0);
-      this.#observe({ kind: "retrying", ...about, dueAtMs });
+      this.#observe({ kind: "retrying", ...about, dueAtMs, error });
       return result;
     }
-    this.#observe({ kind: "failed", ...about });
+    this.#observe({ kind: "failed", ...about, error });
     // A sender that keeps the schedule gets the failure as the answer, and notifies the publisher
     // itself. The count of attempts is not signed: with a forged count, anyone could cause a
     // failure callback, so none is sent when only the count says that attempts are used up.
@@ -261,6 +287,15 @@ export class StatelessReceiver {
     if (nth === null || isUsedUp) return result;
     const isPublisherNotified = await this.#reported(message, { ...about, code });
     return isPublisherNotified ? { ...result, isPublisherNotified } : UNREPORTED;
+  }
+
+  /** The failure of a message that arrived after its deadline; null for any other. */
+  #deadlineFailure(message: Message, attempts: number): Failure | null {
+    const nowMs = this.#clock.now();
+    const deadlineMs = deadlineOnArrival(message, nowMs, this.#clockToleranceMs);
+    if (eventBeforeAttempt({ deadlineMs, crashes: 0 }, nowMs) === null) return null;
+    const reason = deadlineReason({ box: "inbox", attempts, crashes: 0, details: null });
+    return { kind: "fail", reason, retryable: false, code: "deadline_exceeded" };
   }
 
   /**
@@ -306,7 +341,9 @@ export class StatelessReceiver {
       name: request.name,
       group,
       code,
-      reason: reportedReason(this.#failureDetail, code, reason),
+      reason: code === "deadline_exceeded"
+        ? reason
+        : reportedReason(this.#failureDetail, code, reason),
       attempts,
       round: 1,
     };
@@ -341,7 +378,6 @@ export class StatelessReceiver {
  * @throws {AtlastError} `invalid_option`.
  */
 function serviceOf({ service, transport }: StatelessOptions): string {
-  if (service !== undefined) checkService(service);
   if (service === undefined && transport !== undefined) {
     throw new AtlastError(
       "invalid_option",

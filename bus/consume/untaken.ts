@@ -16,21 +16,18 @@ export const UNTAKEN_MS = 30_000;
 /** The least time between two looks of an instance, in milliseconds. */
 const LOOK_PAUSE_MS = 20_000;
 
-/** What the sweep needs. */
-interface UntakenParts<Tx> {
-  readonly settings: Settings<Tx>;
-  readonly subscriptions: Subscriptions<Tx>;
-  readonly leases: LeaseRenewal;
-}
-
 /** Claims records that nobody takes, so that their reason is shown and their wait ends. */
 export class UntakenRecords<Tx> {
-  readonly #parts: UntakenParts<Tx>;
+  readonly #settings: Settings<Tx>;
+  readonly #subscriptions: Subscriptions<Tx>;
+  readonly #leases: LeaseRenewal;
   #looksAtMs = -Infinity;
   #nextAtMs = Infinity;
 
-  constructor(parts: UntakenParts<Tx>) {
-    this.#parts = parts;
+  constructor(settings: Settings<Tx>, subscriptions: Subscriptions<Tx>, leases: LeaseRenewal) {
+    this.#settings = settings;
+    this.#subscriptions = subscriptions;
+    this.#leases = leases;
   }
 
   /** When such a record is to be claimed, as far as the last look saw, in Unix milliseconds; Infinity for never. */
@@ -49,7 +46,7 @@ export class UntakenRecords<Tx> {
     limit: number,
     push: (record: StoredRecord) => void,
   ): Promise<number> {
-    const nowMs = this.#parts.settings.clock.now();
+    const nowMs = this.#settings.clock.now();
     if (ownMs > nowMs && nowMs >= this.#againAtMs) {
       for (const record of await this.claim(limit)) push(record);
     }
@@ -65,27 +62,27 @@ export class UntakenRecords<Tx> {
     try {
       return await this.#claim(limit);
     } catch (error) {
-      this.#parts.settings.observe({ kind: "error", during: "untaken", error });
+      this.#settings.observe({ kind: "error", during: "untaken", error });
       return [];
     }
   }
 
   async #claim(limit: number): Promise<StoredRecord[]> {
-    const { settings: { store, clock }, subscriptions, leases } = this.#parts;
-    const { groups } = subscriptions;
+    const { store, clock } = this.#settings;
+    const { groups } = this.#subscriptions;
     const nowMs = clock.now();
     this.#looksAtMs = nowMs + LOOK_PAUSE_MS;
     this.#nextAtMs = Infinity;
     if (store.hints?.untaken === undefined || groups.length === 0) return [];
     const untaken = await store.hints.untaken("inbox", { nowMs, groups });
-    const foreign = untaken.filter(({ name, group }) => !subscriptions.of(name).has(group));
+    const foreign = untaken.filter(({ name, group }) => !this.#subscriptions.of(name).has(group));
     const ripe = foreign.filter(({ sinceMs }) => nowMs - sinceMs >= UNTAKEN_MS);
     const others = foreign.filter((each) => !ripe.includes(each));
     this.#nextAtMs = Math.min(...others.map(({ sinceMs }) => sinceMs + UNTAKEN_MS));
     if (ripe.length === 0) return [];
     const claimed: StoredRecord[] = [];
     for (const kind of ["ready", "alone"] as const) {
-      const request = { box: "inbox", kind, limit, ...leases.claiming() } as const;
+      const request = { box: "inbox", kind, limit, ...this.#leases.claiming() } as const;
       claimed.push(...await store.claim({ ...request, groups: sharesOf(ripe) }));
     }
     // There may be more.

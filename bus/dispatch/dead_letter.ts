@@ -7,6 +7,7 @@
 import type { DeadLetter, DeadLetterStanding } from "../api/dead_letter.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
+import { checkDeadLetter } from "../settings/call_options.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import type { Settings } from "../settings/settings.ts";
 import { updateRecord } from "../records/update_record.ts";
@@ -18,9 +19,11 @@ const MAX_CLOCK_ERROR_MS = 10_000;
 export async function deadLettered<Tx>(
   settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
-  { id, reason: given, isPublisherNotified = false, message, proof, saidAtMs = Infinity }:
-    DeadLetter,
+  report: DeadLetter,
 ): Promise<DeadLetterStanding> {
+  checkDeadLetter(report);
+  const { id, reason: given, isPublisherNotified = false, message, proof } = report;
+  const { saidAtMs = Infinity } = report;
   const { store, observe, redact } = settings;
   const reason = redact?.(given) ?? given;
   await store.ready();

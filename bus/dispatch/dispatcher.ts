@@ -26,7 +26,7 @@ import { StepSettler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
 import { decide, type Decision, identityOf } from "../records/decision.ts";
 import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.ts";
-import type { Target } from "../publish/outbox_writer.ts";
+import { distinctTargets, type Target, targetOf } from "../records/target.ts";
 import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unroutable } from "./unroutable.ts";
@@ -173,7 +173,7 @@ export class Dispatcher<Tx> {
         reportConflicts(this.#settings, rows.records, results);
       }
       return isKept;
-    });
+    }, { isOwn: true });
     if (added && rows !== null) this.#notifyInbox(rows);
     if (added) observe({ kind: "failed", ...identityOf(stored), attempts: 0, reason });
     return added;
@@ -217,7 +217,8 @@ export class Dispatcher<Tx> {
       if (hasRoute(this.#settings.routing, name, headers)) return null;
     } catch (thrown) {
       // An error of the transport's `routes` must not block the other records of the batch.
-      return { kind: "fail", reason: reasonOf(thrown), retryable: true, mayHaveArrived: false };
+      const reason = reasonOf(thrown);
+      return { kind: "fail", reason, retryable: true, mayHaveArrived: false, error: thrown };
     }
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
@@ -263,11 +264,13 @@ export class Dispatcher<Tx> {
     const givenBack = this.#giveBack(over, LOST_LEASE_PAUSE_MS);
     if (batch.length === 0) return givenBack;
     let results: readonly SendResult[];
+    let error: unknown;
     const startedAtMs = this.#settings.clock.now();
     try {
       // The bus must be able to stop even if the transport ignores the signal.
       results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
     } catch (thrown) {
+      error = thrown;
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
@@ -275,7 +278,8 @@ export class Dispatcher<Tx> {
       const result = sendResultAt(results, i);
       if (result?.kind === "unroutable") this.#refused(record.message.name);
       const event = eventAfterSending(this.#settings, result, signal.aborted);
-      return this.#decide(record, event, nowMs, startedAtMs);
+      const failed = event.kind === "fail" && error !== undefined ? { ...event, error } : event;
+      return this.#decide(record, failed, nowMs, startedAtMs);
     });
     return [...givenBack, ...sent];
   }
@@ -292,11 +296,8 @@ export class Dispatcher<Tx> {
 
   #notifyInbox({ box, records }: CallbackRows): void {
     if (box !== "inbox") return;
-    const targets = new Map<string, Target>();
-    for (const { group, message: { name } } of records) {
-      targets.set(`${group}\n${name}`, { box, group, name });
-    }
-    for (const target of targets.values()) this.#received(target);
+    const targets = distinctTargets(records.map((record) => targetOf(box, record)));
+    for (const target of targets) this.#received(target);
   }
 
   /**

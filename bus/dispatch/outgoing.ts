@@ -5,6 +5,7 @@
  */
 import type { RecordDetails } from "../../core/lifecycle/record_details.ts";
 import { firstAttemptAt } from "../../core/wire/first_attempt.ts";
+import { deadlineOnWire } from "../../core/message/deadline.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
@@ -20,8 +21,10 @@ export function outgoing(record: StoredRecord, nowMs: number): Message {
   const firstAttemptAtMs = firstAttemptAt(record, nowMs);
   // Assigned one by one, because this runs for every message that is sent.
   const own = { ...headers };
-  const message = { id, name, headers: own, contentType, body, sentAtMs, firstAttemptAtMs };
-  return record.details?.sentForced === true ? { ...message, isForced: true } : message;
+  const plain = { id, name, headers: own, contentType, body, sentAtMs, firstAttemptAtMs };
+  const message = record.details?.sentForced === true ? { ...plain, isForced: true } : plain;
+  const { deadlineMs } = record;
+  return deadlineMs === null ? message : { ...message, ...deadlineOnWire(deadlineMs, nowMs) };
 }
 
 /** The details of a message that was sent and whose record was deleted. */
@@ -31,7 +34,10 @@ export function detailsOfSent({ firstAttemptAtMs, sentAtMs }: Message): RecordDe
 
 /** The message as it is stored, without the fields that only a sent message has. */
 export function withoutSendingFields(message: Message): Message {
-  if (message.firstAttemptAtMs === undefined && message.isForced === undefined) return message;
+  const { firstAttemptAtMs, isForced, deadlineMs, timeLeftMs } = message;
+  if (firstAttemptAtMs === undefined && isForced === undefined) {
+    if (deadlineMs === undefined && timeLeftMs === undefined) return message;
+  }
   const { id, name, headers, contentType, body, sentAtMs } = message;
   return { id, name, headers, contentType, body, sentAtMs };
 }

@@ -29,6 +29,8 @@ export function eventAfterSending<Tx>(
     const reason = "The transport gave no result";
     return { kind: "fail", reason, retryable: true, mayHaveArrived };
   }
+  // Its receiver did not begin: the reason then says how many attempts there were before.
+  if (result.kind === "failed" && isDeadline(result)) return { kind: "deadline_exceeded" };
   if (result.kind === "failed") {
     const { arrived: _arrived, ...failure } = result;
     return { ...failure, kind: "fail", mayHaveArrived };
@@ -37,4 +39,8 @@ export function eventAfterSending<Tx>(
   // A receiver that always asks for an immediate retry must not keep this bus busy.
   const delayMs = Math.max(retryAfterMs, STOPPING_RETRY_MS);
   return { kind: "stopping", reason, delayMs, mayHaveArrived };
+}
+
+function isDeadline(result: SendResult & { readonly kind: "failed" }): boolean {
+  return result.code === "deadline_exceeded" && !result.retryable && hasNotArrived(result);
 }

@@ -10,6 +10,8 @@ import type { HalfMessageOptions, HandDecision } from "../api/bus.ts";
 import type { HalfStatus } from "../../core/ports/half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "../api/half_message.ts";
 import type { HalfOperations } from "./half_operations.ts";
+import { checkId } from "../../core/message/id.ts";
+import { checkQuestion, checkResolve, checkWork } from "../settings/call_options.ts";
 import { mustNotBeStopped } from "../run_state.ts";
 import { PublishCalls } from "../publish/publish_calls.ts";
 
@@ -33,18 +35,22 @@ export abstract class HalfCalls<Tx, BusinessTx> extends PublishCalls<Tx> {
     options: HalfMessageOptions<ReplyInput<C>> = {},
   ): Promise<HalfOutcome<Result>> {
     mustNotBeStopped(this.phase, "prepare");
+    checkWork(work, "begin an operation with");
     return await this.calls.during(() => this.half.transact(contract, body, work, options));
   }
 
   async resolve(id: string, decision: "confirm" | "cancel", by: HandDecision): Promise<HalfStatus> {
+    checkResolve(id, decision, by);
     return await this.calls.during(() => this.half.resolve(id, decision, by));
   }
 
   async checkAgain(id: string): Promise<HalfStatus> {
+    checkId(id);
     return await this.calls.during(() => this.half.checkAgain(id));
   }
 
   async checkBack(question: CheckQuestion): Promise<CheckAnswer> {
+    checkQuestion(question);
     return await this.half.checkBack(question);
   }
 }

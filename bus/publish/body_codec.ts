@@ -3,13 +3,16 @@
  *
  * @module
  */
-import { type Schema, valueOf } from "../../core/message/contract.ts";
+import { type Schema, type SchemaResult, valueOf } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { withoutMark } from "../../core/json.ts";
 import {
   BYTES_CONTENT_TYPE,
+  isBytes,
   isJson,
   isText,
   JSON_CONTENT_TYPE,
+  mayBeJson,
   type Message,
   type MessageBody,
 } from "../../core/message/message.ts";
@@ -55,7 +58,7 @@ export function keepBody(
   what: string,
 ): EncodedBody | Promise<EncodedBody> {
   const isText = typeof value === "string";
-  if (!(isText ? value.isWellFormed() : value instanceof Uint8Array)) {
+  if (!(isText ? value.isWellFormed() : isBytes(value))) {
     throw new AtlastError(
       "invalid_body",
       `Cannot keep the ${what} as it is: got ${typeof value}, want well-formed text or bytes`,
@@ -82,11 +85,37 @@ export function decodeBodySoon(schema: Schema, message: Message): unknown {
 }
 
 /** Returns a promise only if the schema does: a batch is several times as fast without promises. */
-function read(schema: Schema, { contentType, body }: EncodedBody, what: string): unknown {
-  const result = schema["~standard"].validate(decode(contentType, body, what));
-  return isThenable(result)
-    ? Promise.resolve(result).then((read) => valueOf(read, what))
-    : valueOf(result, what);
+function read(schema: Schema, encoded: EncodedBody, what: string): unknown {
+  const { contentType, body } = encoded;
+  return checked(schema, decode(contentType, body, what), (result) => {
+    // Many HTTP clients send JSON under their default content type.
+    const json = result?.issues !== undefined && mayBeJson(contentType) ? jsonIn(body) : null;
+    return json === null
+      ? valueOf(result, what)
+      : checked(schema, json.value, (second) => valueOf(second, what));
+  });
+}
+
+/** Validates a value and passes the result on. Returns a promise only if the schema does. */
+function checked(
+  schema: Schema,
+  value: unknown,
+  next: (result: SchemaResult<unknown>) => unknown,
+): unknown {
+  const result = schema["~standard"].validate(value);
+  return isThenable(result) ? Promise.resolve(result).then(next) : next(result);
+}
+
+/** The JSON value that a body contains; null if it is not JSON. */
+function jsonIn(body: MessageBody): { readonly value: unknown } | null {
+  try {
+    const text = typeof body === "string"
+      ? body
+      : new TextDecoder("utf-8", { fatal: true }).decode(body);
+    return { value: JSON.parse(withoutMark(text)) };
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a value is a promise, of this realm or another. */
@@ -99,12 +128,12 @@ function fitting(
   encoded: EncodedBody,
   what: string,
 ): EncodedBody | Promise<EncodedBody> {
-  const checked = schema === undefined ? undefined : read(schema, encoded, what);
-  return checked instanceof Promise ? checked.then(() => encoded) : encoded;
+  const value = schema === undefined ? undefined : read(schema, encoded, what);
+  return value instanceof Promise ? value.then(() => encoded) : encoded;
 }
 
 function encode(value: unknown, contentType: string | undefined, what: string): EncodedBody {
-  if (value instanceof Uint8Array) {
+  if (isBytes(value)) {
     // Copied, so that later changes of the caller's bytes do not change the message.
     return { contentType: contentType ?? BYTES_CONTENT_TYPE, body: new Uint8Array(value) };
   }
@@ -140,9 +169,10 @@ function decode(contentType: string, body: MessageBody, what: string): unknown {
     throw new AtlastError("invalid_body", `Cannot read the ${what} as ${contentType}: want UTF-8`);
   }
   if (!isJson(contentType)) return body;
-  if (body === "") return undefined;
+  const text = withoutMark(body);
+  if (text === "") return undefined;
   try {
-    return JSON.parse(body);
+    return JSON.parse(text);
   } catch {
     // The parser's message quotes the body, which must not appear in an error.
     throw new AtlastError(

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { optionError } from "../../core/check_option.ts";
+import { isRecord } from "../../core/check_options.ts";
 import { checkCallbackNames } from "../../core/message/callback_names.ts";
 import type { Schema } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
@@ -12,12 +14,7 @@ import { checkBodySize, type Message, type MessageHeaders } from "../../core/mes
 import { checkName } from "../../core/message/name.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
 import type { Transport } from "../../core/ports/transport.ts";
-import {
-  checkRetryPolicy,
-  END_OF_TIME_MS,
-  later,
-  type RetryPolicy,
-} from "../../core/lifecycle/retry.ts";
+import { later, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 import { hasRoute } from "../settings/check_answers.ts";
 import { type EncodeBody, encodeBody, type EncodedBody } from "./body_codec.ts";
 import type { Draft } from "../api/middleware.ts";
@@ -81,14 +78,15 @@ export function composer(
   { nowMs, maxBodyBytes, encode = encodeBody, admit, participant }: Bounds,
 ): Composer {
   checkName(name);
+  if (!isRecord(given)) {
+    throw optionError("publish with", "headers", given, "an object with named values");
+  }
   const headers = ownHeaders(normalizeHeaders(given), participant);
   checkCallbackNames(headers);
   admit?.(name, headers);
-  checkContentType(options.contentType);
-  if (options.retry !== undefined) checkRetryPolicy(options.retry);
   const what = `body of "${name}"`;
-  const dueAtMs = later(nowMs, checkDelay("delayMs", options.delayMs) ?? 0);
-  const deadlineMs = deadlineOf(nowMs, checkDelay("deadlineMs", options.deadlineMs));
+  const dueAtMs = later(nowMs, options.delayMs ?? 0);
+  const deadlineMs = deadlineOf(nowMs, options.deadlineMs);
   const retry = options.retry ?? rules.retry ?? null;
   const composed = (id: string, { contentType, body }: EncodedBody): Composed => {
     checkBodySize(body, maxBodyBytes);
@@ -119,24 +117,15 @@ function ownHeaders(headers: MessageHeaders, participant: string | undefined): M
 export function headersOf(options: PublishOptions): Record<string, string> {
   const headers: Record<string, string | undefined> = { ...options.headers };
   const { callback, failureCallback } = options;
-  if (callback !== undefined) headers[HEADER.callbackName] = nameOf("callback", callback);
+  if (callback !== undefined) headers[HEADER.callbackName] = callback.name;
   if (failureCallback !== undefined) {
-    headers[HEADER.failureCallbackName] = nameOf("failureCallback", failureCallback);
+    headers[HEADER.failureCallbackName] = failureCallback.name;
   }
   if (options.delayMs !== undefined) headers[HEADER.delayTime] = String(options.delayMs);
   if (options.destination !== undefined) {
     headers[HEADER.destination] = destinationText(options.destination);
   }
   return normalizeHeaders(headers);
-}
-
-/** Checks the contract: without a name the callback would silently never be sent. */
-function nameOf(option: string, contract: { readonly name: string }): string {
-  if (typeof contract?.name === "string") return contract.name;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot publish with a ${option} of type ${typeof contract}: want a contract, as defineMessage makes`,
-  );
 }
 
 /**
@@ -171,27 +160,4 @@ function destinationText(destination: string | URL): string {
 
 function deadlineOf(nowMs: number, deadlineMs: number | undefined): number | null {
   return deadlineMs === undefined ? null : later(nowMs, deadlineMs);
-}
-
-/**
- * Refuses characters that could split a header, because transports send the content type as one.
- */
-function checkContentType(contentType: string | undefined): void {
-  if (contentType !== undefined && !/^[\x20-\x7e]{1,255}$/.test(contentType)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot publish with a contentType of ${contentType.length} characters: want 1 to 255 of printable ASCII`,
-    );
-  }
-}
-
-function checkDelay(option: string, value: number | undefined): number | undefined {
-  if (value === undefined) return value;
-  if (!(typeof value === "number" && value >= 0 && value <= END_OF_TIME_MS)) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot publish with ${option} ${value}: want milliseconds from 0 on`,
-    );
-  }
-  return value;
 }

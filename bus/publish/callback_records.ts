@@ -34,6 +34,8 @@ interface FailedMessage {
   readonly round: number;
   /** Whether it may have taken effect nevertheless. */
   readonly mayHaveArrived: boolean;
+  /** The reason in words of this library alone, which any party may read; null for the class. */
+  readonly ownReason?: string | null;
 }
 
 /**
@@ -44,7 +46,8 @@ interface FailedMessage {
  */
 export async function failureAnswer<Tx>(
   settings: Settings<Tx>,
-  { message, group, code, reason, attempts, round, mayHaveArrived }: FailedMessage,
+  { message, group, code, reason, attempts, round, mayHaveArrived, ownReason = null }:
+    FailedMessage,
   kind: "failure" | "conflict" = "failure",
 ): Promise<Message | null> {
   if (!wantsFailureCallback(message)) return null;
@@ -59,7 +62,7 @@ export async function failureAnswer<Tx>(
     name: message.name,
     group,
     code,
-    reason: reportedReason(settings.failureDetail, code, reason),
+    reason: ownReason ?? reportedReason(settings.failureDetail, code, reason),
     attempts,
     round,
     ...(mayHaveArrived ? { mayHaveArrived } : {}),
@@ -83,7 +86,8 @@ export async function answerToFailure<Tx>(
   const code = failureCodeOf(event, box);
   const round = roundOf(record);
   const mayHaveArrived = details?.mayHaveArrived === true;
-  const failed = { message, group, code, reason, attempts, round, mayHaveArrived };
+  const ownReason = event.kind === "deadline_exceeded" ? reason : null;
+  const failed = { message, group, code, reason, attempts, round, mayHaveArrived, ownReason };
   return await failureAnswer(settings, failed);
 }
 

@@ -112,13 +112,14 @@ export class JoinedTransactions<Tx> {
     return published;
   }
 
-  /** Notes messages published in a transaction of this bus until its commit. */
-  staged(tx: unknown, staged: Staged): void {
+  /** Notes messages published in a transaction of this bus until its commit; false for any other transaction. */
+  staged(tx: unknown, staged: Staged): boolean {
     const own = this.#of(tx);
-    if (own === undefined) return;
+    if (own === undefined) return false;
     // A savepoint may be rolled back without the bus noticing, so its messages are not reported as
     // published.
     own.staged.push(this.#own.has(tx as object) ? staged : { ...staged, messages: [] });
+    return true;
   }
 
   #of(tx: unknown): OwnTransaction<Tx> | undefined {

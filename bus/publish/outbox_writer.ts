@@ -10,23 +10,16 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./add_apart.ts";
 import { addOnce } from "./outbox_or_inbox.ts";
+import { observed } from "../api/observer.ts";
 import { batcher } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
+import { type Target, targetKey, targetOf, targetsOf } from "../records/target.ts";
 import type { Settings } from "../settings/settings.ts";
 import { receiptOf, receiptsOfNew } from "./receipt.ts";
 import type { Receipt } from "../api/publish_options.ts";
+import { type Unseen, UnseenCommits } from "./unseen_commits.ts";
 import { inOutbox, type Insertion, insertionOf } from "./local_delivery.ts";
-
-/** Who works on records. */
-export interface Target {
-  /** The box. */
-  readonly box: Box;
-  /** The group; in the outbox the empty string. */
-  readonly group: string;
-  /** The name of their messages. */
-  readonly name: string;
-}
 
 /** What the writer needs of the rest of the bus. */
 export interface Outlet {
@@ -65,9 +58,12 @@ export class OutboxWriter<Tx> {
   readonly #joinedIn: Readonly<Record<Box, Joined>>;
   /** The transactions of this bus, and the messages published in each. */
   readonly transactions: JoinedTransactions<Tx>;
+  /** The messages published in transactions that this bus did not begin. */
+  readonly unseenCommits: UnseenCommits<Tx>;
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
+    this.unseenCommits = new UnseenCommits(settings, outlet);
     this.#outlet = outlet;
     this.transactions = new JoinedTransactions((error) =>
       settings.observe({ kind: "error", during: "publish", error })
@@ -141,13 +137,16 @@ export class OutboxWriter<Tx> {
       ? await this.#addAllOrNone(addAll, born.rows)
       : records.every(({ hasNewKey }) => hasNewKey)
       ? await this.#add(born)
-      : await untilUncontended(store, () => store.transaction((own) => this.#add(born, own)));
+      : await untilUncontended(
+        store,
+        () => store.transaction((own) => this.#add(born, own), { isOwn: true }),
+      );
     records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
     const free = new Map<string, Target>();
     born.rows.forEach((row, i) => {
       if (!added[i]) return;
       const target = targetOf(box, row);
-      if (row.leaseUntilMs === null) free.set(keyOf(target), target);
+      if (row.leaseUntilMs === null) free.set(targetKey(target), target);
       else this.committed(row, box);
     });
     // Notify once per group and name: each notification may wake other processes.
@@ -165,16 +164,29 @@ export class OutboxWriter<Tx> {
     const isFound = direct.rows.every((row) => this.#outlet.finds(targetOf(direct.box, row)));
     const insertion = isFound ? direct : inOutbox(this.#settings, records);
     const { box, groups } = insertion;
-    const { receipts } = await this.#add(insertion, tx);
+    const { receipts, added: isAdded } = await this.#add(insertion, tx);
     const added = records.filter((_, i) => receipts[i]?.duplicate === false);
     const messages = added.map(({ message: { id, name } }) => ({ id, name }));
-    this.transactions.staged(tx, { box, groups, messages });
-    for (const target of targetsOf([{ box, groups, messages }])) {
-      this.#outlet.added(target, false);
-    }
+    const isOwn = this.transactions.staged(tx, { box, groups, messages });
+    const key = insertion.rows.find((_, i) => isAdded[i]);
+    const targets = targetsOf([{ box, groups, messages }]);
+    if (!isOwn && key !== undefined) await this.#unseen(tx, { box, targets, key });
+    for (const target of targets) this.#outlet.added(target, false);
     for (const message of messages) this.#observe("staged", box, message);
     for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
     return receipts;
+  }
+
+  /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */
+  async #unseen(tx: Tx | SqlClient, { box, targets, key: { id, group } }: Unseen): Promise<void> {
+    const { store, observe } = this.#settings;
+    let isNotified: unknown = false;
+    if (targets.some((target) => this.#outlet.notifies(target))) {
+      await observed(observe, "notify", async () => {
+        isNotified = await store.hints?.notifyAtCommit?.(box, tx);
+      });
+    }
+    if (isNotified !== true) this.unseenCommits.add({ box, targets, key: { id, group } });
   }
 
   /**
@@ -262,7 +274,7 @@ export class OutboxWriter<Tx> {
     return rows.map((row) => {
       if (row.dueAtMs > nowMs) return row;
       const target = targetOf(box, row);
-      const key = keyOf(target);
+      const key = targetKey(target);
       const capacity = capacities.get(key) ?? this.#outlet.capacity(target);
       capacities.set(key, capacity - 1);
       return capacity > 0 ? { ...row, leaseUntilMs } : row;
@@ -282,27 +294,4 @@ export class OutboxWriter<Tx> {
   ): void {
     this.#settings.observe({ kind, box, id, name, group: "" });
   }
-}
-
-function targetOf(box: Box, { group, message: { name } }: NewRecord): Target {
-  return { box, group, name };
-}
-
-/** The targets of staged messages, each once. */
-function targetsOf(staged: readonly Staged[]): Iterable<Target> {
-  const targets = new Map<string, Target>();
-  for (const { box, groups, messages } of staged) {
-    for (const group of groups) {
-      for (const { name } of messages) {
-        const target = { box, group, name };
-        targets.set(keyOf(target), target);
-      }
-    }
-  }
-  return targets.values();
-}
-
-/** Sending is the same for all names. */
-function keyOf({ box, group, name }: Target): string {
-  return box === "outbox" ? box : `${group}\n${name}`;
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isKind, markKind } from "../../core/error_kinds.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 
@@ -14,6 +15,16 @@ import { isInstance } from "../../core/user_code/thrown.ts";
 export class OutcomeUnknown extends AtlastError {
   /** The name of the class, as in a stack trace. */
   override readonly name: string = "OutcomeUnknown";
+
+  static {
+    markKind(OutcomeUnknown, "OutcomeUnknown");
+  }
+
+  /** Whether a value is such an error, of this copy of the library or of another. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isKind(this, OutcomeUnknown, "OutcomeUnknown", value);
+  }
+
   /** The ids of the messages. */
   readonly ids: readonly string[];
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { BodyInput, Contract, ReplyInput } from "../../core/message/contract.ts";
+import { isRecord } from "../../core/check_options.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { InFlight } from "../async/in_flight.ts";
 import { mustNotBeStopped, type Phase } from "../run_state.ts";
@@ -47,10 +48,13 @@ export abstract class PublishCalls<Tx> {
     options: Options,
     publish: (joined: Options) => Promise<Result>,
   ): Promise<Result> {
-    const { tx } = options;
-    return this.publisher.runIn(tx, async () => {
+    // The options are checked further on, where the publish may reject.
+    const tx = isRecord(options) ? options.tx : undefined;
+    return this.publisher.runIn(tx ?? undefined, async () => {
       mustNotBeStopped(this.phase, "publish");
-      const joined = tx === undefined ? options : { ...options, tx: this.publisher.joining(tx) };
+      const joined = tx === undefined || tx === null
+        ? options
+        : { ...options, tx: this.publisher.joining(tx) };
       return await this.calls.during(() => publish(joined));
     });
   }

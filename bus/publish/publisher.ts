@@ -19,6 +19,7 @@ import {
   mustRoute,
   type Rules,
 } from "./build_message.ts";
+import { checkPublish, checkPublishMany, checkPublishRaw } from "./check_publish.ts";
 import { OutboxWriter, type Outlet } from "./outbox_writer.ts";
 import { PublishBatch } from "./publish_many.ts";
 import { type Draft, wrapPublish } from "../api/middleware.ts";
@@ -47,12 +48,16 @@ export class Publisher<Tx> {
     options: PublishOptions<Tx>,
     store: (record: NewRecord) => Promise<Receipt> = (record) =>
       this.#outboxWriter.one(record, options.tx),
+    action: "publish" | "prepare" = "publish",
   ): Promise<Receipt> {
+    checkPublish(contract, options, action);
     return this.#publish({ name: contract.name, body }, contract, options, encodeBody, store);
   }
 
   /** Publishes a message whose body is already encoded. */
-  publishRaw(message: RawMessage, { contract, ...options }: RawOptions<Tx>): Promise<Receipt> {
+  publishRaw(message: RawMessage, given: RawOptions<Tx>): Promise<Receipt> {
+    checkPublishRaw(message, given);
+    const { contract, ...options } = given;
     const { name, body, ...own } = message;
     return this.#publish(
       { name, body },
@@ -97,7 +102,7 @@ export class Publisher<Tx> {
     const { id } = await this.publish(contract, body, options, (record) => {
       composed = record;
       return Promise.resolve({ id: record.id, duplicate: false });
-    });
+    }, "prepare");
     if (composed !== undefined) return composed;
     throw new AtlastError(
       "unsupported",
@@ -111,6 +116,7 @@ export class Publisher<Tx> {
     bodies: readonly unknown[],
     options: Omit<PublishOptions<Tx>, "id"> & { readonly ids?: readonly string[] },
   ): Promise<Receipt[]> {
+    checkPublishMany(contract, bodies, options);
     const { ids, ...shared } = options;
     if (ids !== undefined && ids.length !== bodies.length) {
       throw new AtlastError(
@@ -142,6 +148,11 @@ export class Publisher<Tx> {
   /** The record of an answer, which the caller adds to the outbox in its own transaction. */
   answer(message: Message): NewRecord {
     return this.#outboxWriter.bornLeased(withGroups(this.#settings, newRecord(message, {})));
+  }
+
+  /** Called when the bus has stopped. */
+  end(): void {
+    this.#outboxWriter.unseenCommits.end();
   }
 
   /** See {@linkcode OutboxWriter.transaction}. */

@@ -91,9 +91,14 @@ function eventOf(decision: Decision): BusEvent {
     return { kind: "succeeded", box, id, name: message.name, group, attempts };
   }
   const about = { ...identityOf(record), attempts };
-  if (patch.state === "failed") return { kind: "failed", ...about, reason };
+  const error = event.kind === "fail" || event.kind === "release" ? event.error : undefined;
+  const thrown = error === undefined ? {} : { error };
+  if (patch.state === "failed") return { kind: "failed", ...about, reason, ...thrown };
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
-  if (event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry") {
+  if (
+    event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry" ||
+    event.kind === "send_now"
+  ) {
     return { kind: "changed", ...identityOf(record), state: patch.state };
   }
   if (event.kind === "check_again") {
@@ -101,7 +106,7 @@ function eventOf(decision: Decision): BusEvent {
   }
   if (event.kind === "unroutable") return { kind: "unroutable", ...identityOf(record), reason };
   if (event.kind === "release" || (event.kind === "stopping" && attempts === record.attempts)) {
-    return { kind: "released", ...identityOf(record), reason };
+    return { kind: "released", ...identityOf(record), reason, ...thrown };
   }
-  return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs };
+  return { kind: "retrying", ...about, reason, dueAtMs: patch.dueAtMs, ...thrown };
 }

@@ -69,6 +69,8 @@ export class LeaseRenewal {
    */
   readonly #ending = new Set<StoredRecord>();
   #cancel: (() => void) | null = null;
+  #isOpen = false;
+  readonly #pauses = new Set<() => void>();
 
   constructor(store: Store, clock: Clock, leaseMs: number, observe: Observer) {
     this.#store = store;
@@ -114,6 +116,37 @@ export class LeaseRenewal {
   /** Notes that the settlement of a record begins, which ends its claim. */
   ending(record: StoredRecord): void {
     this.#ending.add(record);
+  }
+
+  /** Notes that the settlement of a record has failed, and that work on it goes on. */
+  continues(record: StoredRecord): void {
+    this.#ending.delete(record);
+  }
+
+  /** From now on, settlements that failed are repeated after a pause: the bus runs. */
+  open(): void {
+    this.#isOpen = true;
+  }
+
+  /** Ends the pauses: the bus does not run any more. */
+  close(): void {
+    this.#isOpen = false;
+    for (const end of [...this.#pauses]) end();
+  }
+
+  /** Waits before a failed settlement is repeated; false if it is not, because the bus does not run. */
+  async pause(ms: number): Promise<boolean> {
+    if (!this.#isOpen) return false;
+    await new Promise<void>((resolve) => {
+      const end = () => {
+        cancel();
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const cancel = this.#clock.after(ms, end);
+      this.#pauses.add(end);
+    });
+    return this.#isOpen;
   }
 
   /** Also renews the leases of claimed records that wait for their turn in this box. */

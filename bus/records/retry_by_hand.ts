@@ -22,14 +22,14 @@ export async function retry<Tx>(
   box: Box,
   key: RecordKey,
   force = false,
-): Promise<string> {
+): Promise<void> {
   if (force && box === "inbox") {
     throw new AtlastError(
       "invalid_option",
       `Cannot force message "${key.id}" of the inbox: want one of the outbox, which a receiver refused`,
     );
   }
-  return await updateRecord(settings, {
+  await updateRecord(settings, {
     what: `retry message "${key.id}"`,
     box,
     key,
@@ -50,13 +50,14 @@ export async function retry<Tx>(
         record,
         event: { kind: "retry", force },
         guard: "anyone while free",
-        done: ({ message }) => message.name,
+        done: () => {},
       };
     },
   });
 }
 
-function whatIsMissing(box: Box, { group }: RecordKey): string {
+/** Why a record was not found, for an error. */
+export function whatIsMissing(box: Box, { group }: RecordKey): string {
   if (box === "outbox") return "the outbox has none with this id";
   return group === ""
     ? "got no group, want the group of the inbox that has it"

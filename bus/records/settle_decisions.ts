@@ -6,12 +6,14 @@
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import type { AddResult, Settlement, SettlementGuard, SettleStep } from "../../core/ports/store.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import type { Settings } from "../settings/settings.ts";
 import { type Decision, report, settlementOf } from "./decision.ts";
 import type { LeaseRenewal } from "./lease_renewal.ts";
 import type { StepSettler } from "./settle_step.ts";
+import { untilSettled } from "./until_settled.ts";
 
 /** The rows in which a failure callback is added. */
 export type CallbackRows = Pick<SettleStep, "box" | "records">;
@@ -75,10 +77,16 @@ export class DecisionSettler<Tx> {
     const plain = callbacks.size === 0
       ? decisions
       : decisions.filter((each) => !callbacks.has(each));
+    const write = (some: readonly Decision[], settling: () => Promise<readonly boolean[]>) =>
+      guard === "holder" ? untilSettled(settings, leases, some, hasLeases, settling) : settling();
     const [inOneStatement, ...alone] = await Promise.all([
-      plain.length === 0 ? [] : settle(plain.map((each) => settlementBy(each, guard))),
-      ...[...callbacks].map(([decision, callback]) =>
-        this.#settleWith(settlementBy(decision, guard), callback)
+      plain.length === 0
+        ? []
+        : write(plain, () => settle(plain.map((each) => settlementBy(each, guard)))),
+      ...[...callbacks].map(async ([decision, callback]) =>
+        await write([decision], async () => [
+          await this.#settleWith(settlementBy(decision, guard), callback),
+        ])
       ),
     ]);
     const applied: Decision[] = [];
@@ -89,7 +97,7 @@ export class DecisionSettler<Tx> {
       if (hasApplied) applied.push(decision);
     };
     plain.forEach((decision, i) => note(decision, inOneStatement[i]));
-    [...callbacks.keys()].forEach((decision, i) => note(decision, alone[i]));
+    [...callbacks.keys()].forEach((decision, i) => note(decision, alone[i]?.[0]));
     return applied;
   }
 
@@ -109,16 +117,19 @@ export class DecisionSettler<Tx> {
 export async function settleDecision<Tx>(
   { store, observe }: Settings<Tx>,
   decision: Decision,
-  { guard = "holder", reportsStale = true }: Pick<SettleOptions, "guard"> & {
+  { guard = "holder", reportsStale = true, tx }: Pick<SettleOptions, "guard"> & {
     /**
      * False when the caller decides again after a stale settlement, so that nothing is reported
      * yet.
      */
     readonly reportsStale?: boolean;
+    /** The transaction of the settlement. It may roll back, so nothing is reported. */
+    readonly tx?: Tx | SqlClient | undefined;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)]);
+  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)], tx);
   const hasApplied = applied === true;
+  if (tx !== undefined) return hasApplied;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);
   return hasApplied;
 }

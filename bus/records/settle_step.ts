@@ -70,7 +70,7 @@ export class StepSettler<Tx> {
       const [applied] = await this.#store.settle(this.#box, [step.settlement], tx);
       if (applied !== true) return null;
       return await this.#add(step, tx);
-    });
+    }, { isOwn: true });
   }
 
   /**

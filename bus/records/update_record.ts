@@ -7,6 +7,7 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Box, LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import type { SettlementGuard } from "../../core/ports/store.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, type Decision } from "./decision.ts";
@@ -35,11 +36,13 @@ interface Change<Result> {
 }
 
 /** Which record to change, and how. */
-interface Update<Result> {
+interface Update<Tx, Result> {
   /** The action, for the error text: `cancel message "order-7"`. */
   readonly what: string;
   readonly box: Box;
   readonly key: RecordKey;
+  /** The transaction of the change, which is then not reported to the observer; undefined for none. */
+  readonly tx?: Tx | SqlClient | undefined;
   /**
    * Decides by the record found: a change, a result without a change, or undefined to look again.
    */
@@ -58,18 +61,22 @@ type UpdateChoice<Result> = Change<Result> | { readonly result: Result } | undef
  */
 export async function updateRecord<Tx, Result>(
   settings: Settings<Tx>,
-  { what, box, key, choose }: Update<Result>,
+  { what, box, key, choose, tx }: Update<Tx, Result>,
 ): Promise<Result> {
   const { store } = settings;
-  await store.ready();
+  // Waiting for the tables within a transaction could wait for its own locks.
+  if (tx === undefined) await store.ready();
   for (let i = 0; i < MAX_LOOKS; i++) {
-    const choice = await choose(await store.find(box, key));
+    const [found] = tx === undefined
+      ? [await store.find(box, key)]
+      : await store.findMany?.(box, [key], tx) ?? [];
+    const choice = await choose(found ?? null);
     if (choice === undefined) continue;
     if ("result" in choice) return choice.result;
     const { record, event, guard, settle, done } = choice;
     const decision = decide(settings, record, event, policyOf(settings, record));
     const applied = settle === undefined
-      ? await settleDecision(settings, decision, { guard, reportsStale: false })
+      ? await settleDecision(settings, decision, { guard, reportsStale: false, tx })
       : await settle(decision);
     if (applied) return done({ ...record, ...decision.patch });
   }

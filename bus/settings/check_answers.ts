@@ -5,6 +5,7 @@
  * @module
  */
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import { readDelayedBy } from "../../core/lifecycle/delayed_by.ts";
 import { readFailureCode } from "../../core/lifecycle/failure_code.ts";
 import { ignoreRejection } from "../../core/user_code/guard.ts";
 import type { MessageHeaders } from "../../core/message/message.ts";
@@ -30,7 +31,7 @@ function readSendResult(result: unknown): SendResult | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { kind, ...rest } = result as Record<string, unknown>;
   if (kind === "sent") return { kind };
-  const { reason, retryable, retryAfterMs, arrived, code } = rest;
+  const { reason, retryable, retryAfterMs, arrived, code, delayedBy } = rest;
   if (typeof reason !== "string") return undefined;
   if (kind === "unroutable") return { kind, reason };
   if (kind !== "failed" && kind !== "stopping") return undefined;
@@ -41,8 +42,14 @@ function readSendResult(result: unknown): SendResult | undefined {
   };
   if (kind === "stopping") return { kind, ...said };
   const known = readFailureCode(code);
+  const by = readDelayedBy(delayedBy);
   // A failure is final only if the transport says so.
-  const failed = { kind, ...said, retryable: retryable !== false } as const;
+  const failed = {
+    kind,
+    ...said,
+    retryable: retryable !== false,
+    ...(by === undefined ? {} : { delayedBy: by }),
+  } as const;
   return known === undefined ? failed : { ...failed, code: known };
 }
 

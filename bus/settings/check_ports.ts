@@ -47,7 +47,10 @@ const METHODS: Readonly<Partial<Record<keyof StoreCapabilities, readonly (keyof 
 function checkCapabilities(store: Store): void {
   const { capabilities } = store;
   if (typeof capabilities !== "object" || capabilities === null) {
-    throw new AtlastError("invalid_option", "Cannot make a bus with a store without capabilities");
+    throw new AtlastError(
+      "invalid_option",
+      "Cannot make a bus with a store without capabilities: want the object capabilities",
+    );
   }
   for (const [capability, methods] of Object.entries(METHODS)) {
     if (capabilities[capability as keyof StoreCapabilities] !== true) continue;
@@ -78,7 +81,7 @@ function checkIsThere<Port>(
 /** With a batch of no messages, or of none that is a number, nothing would be sent and nothing said. */
 function checkLimits({ capabilities }: Transport): void {
   for (const limit of ["maxBatch", "maxBodyBytes"] as const) {
-    const value: unknown = capabilities[limit];
+    const value: unknown = capabilities?.[limit];
     if (typeof value === "number" && value >= 1) continue;
     throw new AtlastError(
       "invalid_option",

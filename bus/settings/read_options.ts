@@ -4,22 +4,22 @@
  * @module
  */
 import type { BusOptions } from "../api/bus_options.ts";
-import { checkCheckPolicy, DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
-import { checkExpiryPolicy, DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
+import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
+import { DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
+import { CLOCK_TOLERANCE_MS } from "../../core/message/deadline.ts";
 import { MAX_BODY_BYTES } from "../../core/message/message.ts";
-import { checkPattern } from "../../core/message/name.ts";
 import type { Fence } from "../../core/ports/fence.ts";
-import { checkRetryPolicy, DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
-import { detailOf } from "../api/failure_report.ts";
+import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
+import { checkBusOptions } from "./check_bus_options.ts";
 import { guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
-import { guarded } from "../api/observer.ts";
-import { redacted, redacting } from "./redact.ts";
+import { observerOf } from "./failure_log.ts";
+import { redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
 import { retentionOf } from "./retention.ts";
 import { routingOf, sharedStoreOf } from "./shared_store.ts";
-import { count, positive, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 /**
@@ -28,22 +28,13 @@ import { Subscriptions } from "./subscriptions.ts";
  * @throws {AtlastError} `invalid_option`, which names the option.
  */
 export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>): Settings<Tx> {
-  const retry = options.retry ?? DEFAULT_RETRY;
-  checkRetryPolicy(retry);
-  const expiry = { ...DEFAULT_EXPIRY, ...options.expiry };
-  checkExpiryPolicy(expiry);
-  const check = { ...DEFAULT_CHECK, ...options.check };
-  checkCheckPolicy(check);
-  const concurrency = count("concurrency", options.concurrency, 5);
-  const groups = Object.entries(options.groups ?? {});
-  const byGroup = new Map(
-    groups.map((
-      [group, own],
-    ) => [group, count(`groups.${group}.concurrency`, own.concurrency, concurrency)]),
-  );
+  checkBusOptions(options);
+  const { retry = DEFAULT_RETRY, concurrency = 5 } = options;
+  const expiry = { ...DEFAULT_EXPIRY, ...definedOf(options.expiry) };
+  const check = { ...DEFAULT_CHECK, ...definedOf(options.check) };
+  const groups = new Map(Object.entries(options.groups ?? {}));
   const redact = options.redact === undefined ? null : redacting(options.redact);
-  options.callbackNames?.forEach(checkPattern);
-  const observe = redacted(guarded(options.observe), redact);
+  const observe = observerOf(options, redact);
   const reportOn = (during: string) => (error: unknown) =>
     observe({ kind: "error", during, error });
   const { store, transport } = portsOf(options);
@@ -52,7 +43,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
-    failureDetail: detailOf(options.failureDetail),
+    failureDetail: options.failureDetail ?? "class",
     redact,
     store,
     transport,
@@ -64,16 +55,18 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     fence: options.fence as Fence | undefined,
     checkBacks: new Map(Object.entries(options.checkBacks ?? {})),
     check,
-    checkTimeoutMs: positive("checkTimeoutMs", options.checkTimeoutMs, 5_000),
-    leaseMs: positive("leaseMs", options.leaseMs, 60_000),
-    handlerTimeoutMs: positive("handlerTimeoutMs", options.handlerTimeoutMs, 30_000),
-    concurrencyOf: (group) => byGroup.get(group) ?? concurrency,
-    batchSize: count("batchSize", options.batchSize, 500),
-    pollMs: options.pollMs === undefined ? undefined : positive("pollMs", options.pollMs, 1000),
-    pullMs: positive("pullMs", options.pullMs, 5_000),
-    pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 60 * 60_000),
-    unroutableForMs: positive("unroutableForMs", options.unroutableForMs, 60 * 60_000),
-    maxBodyBytes: positive("maxBodyBytes", options.maxBodyBytes, MAX_BODY_BYTES),
+    checkTimeoutMs: options.checkTimeoutMs ?? 5_000,
+    leaseMs: options.leaseMs ?? 60_000,
+    handlerTimeoutMs: options.handlerTimeoutMs ?? 30_000,
+    concurrencyOf: (group) => groups.get(group)?.concurrency ?? concurrency,
+    batchSize: options.batchSize ?? 500,
+    pollMs: options.pollMs,
+    pullMs: options.pullMs ?? 5_000,
+    pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
+    unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
+    clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
+    invalidBodyForMs: options.invalidBodyForMs ?? 0,
+    maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
@@ -82,4 +75,10 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
+}
+
+/** Without the fields that are `undefined`, which would replace the defaults. */
+function definedOf<Policy extends object>(policy: Policy | undefined): Partial<Policy> {
+  const fields = Object.entries(policy ?? {}).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(fields) as Partial<Policy>;
 }

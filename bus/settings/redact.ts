@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { isInstance, propertyOf, textOfThrown } from "../../core/user_code/thrown.ts";
-import type { Observer } from "../api/observer.ts";
+import type { BusEvent, Observer } from "../api/observer.ts";
 
 /** Removes secrets from a text. Never throws. */
 export type Redact = (text: string) => string;
@@ -32,13 +32,21 @@ export function redacting(redact: (text: string) => string): Redact {
 export function redacted(observe: Observer, redact: Redact | null): Observer {
   if (redact === null) return observe;
   return (event) => {
-    if (event.kind !== "error") return observe(event);
-    observe({ ...event, error: redactedError(event.error, redact) });
+    const { error } = event as { error?: unknown };
+    observe(
+      error === undefined ? event : { ...event, error: redactedError(error, redact) } as BusEvent,
+    );
   };
 }
 
-/** A copy of the error with redacted message and stack, and without its other properties. */
-function redactedError(error: unknown, redact: Redact): unknown {
+/** How many causes of an error are copied. */
+const MAX_CAUSES = 3;
+
+/**
+ * A copy of the error with redacted message and stack, with its causes copied likewise, and without
+ * its other properties.
+ */
+function redactedError(error: unknown, redact: Redact, depth = 0): unknown {
   try {
     const { name, message } = textOfThrown(error);
     const stack = propertyOf(error, "stack");
@@ -51,6 +59,10 @@ function redactedError(error: unknown, redact: Redact): unknown {
       configurable: true,
       writable: true,
     });
+    const cause = propertyOf(error, "cause");
+    if (cause !== undefined && depth < MAX_CAUSES) {
+      copy.cause = redactedError(cause, redact, depth + 1);
+    }
     return copy;
   } catch {
     // A property of the error threw.

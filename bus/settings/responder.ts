@@ -4,17 +4,7 @@
  *
  * @module
  */
-import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import type { Store } from "../../core/ports/store.ts";
-
-/**
- * Checks the name of a service.
- *
- * @throws {AtlastError} `invalid_option`.
- */
-export function checkService(service: string): void {
-  checkText("the name of a service", service, IDENTIFIER);
-}
 
 /** Provides the name under which a bus sends replies and failure callbacks. */
 export class Responder {
@@ -25,10 +15,8 @@ export class Responder {
    * Creates a responder.
    *
    * @param service The name; undefined for the random id that the store keeps.
-   * @throws {AtlastError} `invalid_option`.
    */
   constructor(service: string | undefined, store: Pick<Store, "serviceId">) {
-    if (service !== undefined) checkService(service);
     this.#name = service ?? null;
     this.#store = store;
   }

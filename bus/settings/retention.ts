@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Remembering } from "../../core/ports/inbox_memory.ts";
@@ -40,8 +39,6 @@ interface Retention {
 
 /**
  * Computes the retention from the options `expiry` and `dedupMs` and the retry policy.
- *
- * @throws {AtlastError} `invalid_option`.
  */
 export function retentionOf(
   expiry: ExpiryPolicy,
@@ -50,7 +47,7 @@ export function retentionOf(
 ): Retention {
   const wantedMs = dedupMs === undefined
     ? Math.min(scheduleLength(retry), MAX_DEFAULT_SCHEDULE_MS) + DAY_MS
-    : checkedDedup(dedupMs);
+    : dedupMs ?? Infinity;
   const succeededMs = expiry.succeededMs ?? Infinity;
   const rememberMs = Math.max(succeededMs, wantedMs);
   const isClose = rememberMs <= succeededMs * (1 + SMALL_SHARE);
@@ -69,10 +66,4 @@ export function rememberingOf(
   nowMs: number,
 ): Remembering | undefined {
   return rememberMs > recordMs ? { sinceMs: nowMs - rememberMs, entriesOf } : undefined;
-}
-
-function checkedDedup(dedupMs: number | null): number {
-  if (dedupMs === null) return Infinity;
-  const allowed = { most: Infinity, or: ", or null for ever" };
-  return checkNumber("dedupMs", dedupMs, allowed, "make a bus with");
 }

@@ -5,7 +5,6 @@
  */
 import type { CheckPolicy } from "../../core/lifecycle/check_back.ts";
 import type { Alarm } from "../../core/ports/alarm.ts";
-import { checkNumber } from "../../core/check_option.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Box, LifecyclePolicy } from "../../core/lifecycle/lifecycle.ts";
 import type { Store } from "../../core/ports/store.ts";
@@ -53,6 +52,8 @@ export interface Settings<Tx> {
   readonly pullMs: number;
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
+  readonly clockToleranceMs: number;
+  readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
@@ -75,20 +76,4 @@ export function policyOf<Tx>(
   own?: RetryPolicy,
 ): LifecyclePolicy {
   return { retry: record.retry ?? own ?? settings.retry, expiry: settings.expiry[record.box] };
-}
-
-/** Checks an option that is a whole number above zero. */
-export function count(option: string, value: number | undefined, otherwise: number): number {
-  const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
-  return checkNumber(option, value === undefined ? otherwise : value, allowed, "make a bus with");
-}
-
-/** Checks an option that is a number above zero. */
-export function positive(option: string, value: number | undefined, otherwise: number): number {
-  return checkNumber(
-    option,
-    value === undefined ? otherwise : value,
-    {},
-    "make a bus with",
-  );
 }

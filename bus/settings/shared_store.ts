@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { optionError } from "../../core/check_option.ts";
+import { isRecord } from "../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -49,7 +51,7 @@ export function sharedStoreOf<Tx>(
 ): SharedStore<Tx> | null {
   if (option === undefined || option === false) return null;
   const options: SharedStoreOptions = option === true ? {} : option;
-  checkOptions(options);
+  checkGroups(options);
   return new SharedStore(options, subscriptions);
 }
 
@@ -65,9 +67,9 @@ export function routingOf<Tx>(
   };
 }
 
-function checkOptions(options: SharedStoreOptions): void {
-  const { groups = {} }: { groups?: unknown } = isObject(options) ? options : { groups: null };
-  if (!isObject(groups)) {
+function checkGroups(options: SharedStoreOptions): void {
+  const { groups = {} }: { groups?: unknown } = isRecord(options) ? options : { groups: null };
+  if (!isRecord(groups)) {
     throw new AtlastError(
       "invalid_option",
       "Cannot make a bus with this sharedStore: want true, or { groups } with lists of groups by message name",
@@ -75,19 +77,10 @@ function checkOptions(options: SharedStoreOptions): void {
   }
   for (const [name, list] of Object.entries(groups)) {
     checkName(name);
+    const option = `sharedStore.groups[${JSON.stringify(name)}]`;
     if (!Array.isArray(list)) {
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot make a bus with sharedStore.groups[${
-          JSON.stringify(name)
-        }] of type ${typeof list}: ` +
-          "want a list of groups",
-      );
+      throw optionError("make a bus with", option, list, "a list of groups");
     }
     for (const group of list) checkText("a group", group, IDENTIFIER);
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -26,9 +26,9 @@ export class Subscriptions<Tx> {
     return [...this.#groups.keys()];
   }
 
-  /** Whether a group takes messages of this name here. */
-  handles(group: string, name: string): boolean {
-    return this.of(name).has(group);
+  /** Whether a group takes messages of this name here, or any if it is null. */
+  handles(group: string, name: string | null): boolean {
+    return name === null ? this.#groups.has(group) : this.of(name).has(group);
   }
 
   /** The names and patterns that a group takes. */

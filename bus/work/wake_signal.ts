@@ -12,6 +12,11 @@ import type { Clock } from "../../core/ports/platform.ts";
  * transactions commit at once and a few take longer; the poll finds the rest.
  */
 const LOOKS_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/**
+ * The look that comes first after a notification of another process. That process notifies for many transactions
+ * at once, and may have ended before it could notify for the last of them.
+ */
+const NOTIFIED_LOOK = LOOKS_MS.indexOf(128);
 /** A sleep that ends within this time, in milliseconds, is not interrupted for a look. */
 const SHORT_SLEEP_MS = 8;
 
@@ -40,6 +45,12 @@ export class Wake {
   now(): void {
     this.#pending = true;
     this.#wakeUp?.();
+  }
+
+  /** Wakes the loop: another process has work, and may have more soon. */
+  notified(): void {
+    this.#looks = Math.min(this.#looks, NOTIFIED_LOOK);
+    this.now();
   }
 
   /** Starts the schedule of {@linkcode LOOKS_MS}: there may be work soon. */

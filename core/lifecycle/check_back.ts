@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { checkNumber } from "../check_option.ts";
+import { aNumber, checkOptions, type OptionCheck } from "../check_options.ts";
 import type { LifecycleEvent } from "./lifecycle.ts";
 import { later } from "./retry.ts";
 
@@ -130,11 +130,19 @@ export function decideCheck(
  * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkCheckPolicy(policy: CheckPolicy): void {
-  for (const [field, value] of Object.entries(policy)) {
-    const least = field === "immunityMs" ? 0 : 1;
-    checkNumber(field, value, { least, most: Infinity }, "use check policy with");
-  }
+  checkOptions("use check policy with", policy, CHECK);
 }
+
+const FROM_ONE = aNumber({ least: 1, most: Infinity });
+
+const CHECK: Readonly<Record<keyof CheckPolicy, OptionCheck>> = {
+  immunityMs: aNumber({ least: 0, most: Infinity }),
+  intervalMs: FROM_ONE,
+  intervalCapMs: FROM_ONE,
+  maxChecks: FROM_ONE,
+  unreachableMs: FROM_ONE,
+  unreachableCapMs: FROM_ONE,
+};
 
 function unknown(
   half: HalfStanding,

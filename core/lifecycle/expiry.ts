@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNumber } from "../check_option.ts";
+import { aNumber, checkOptions, MILLISECONDS, type OptionCheck, orNull } from "../check_options.ts";
 import { later } from "./retry.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -39,9 +39,13 @@ export function expiresAt(nowMs: number, retentionMs: number | null): number | n
  * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkExpiryPolicy(policy: ExpiryPolicy): void {
-  for (const [field, value] of Object.entries(policy)) {
-    if (value === null) continue;
-    const allowed = { unit: "milliseconds", least: 0, most: Infinity, or: ", or null for never" };
-    checkNumber(field, value, allowed, "use expiry with");
-  }
+  checkOptions("use expiry with", policy, EXPIRY);
 }
+
+const RETENTION = orNull(aNumber({ ...MILLISECONDS, or: ", or null for never" }));
+
+const EXPIRY: Readonly<Record<keyof ExpiryPolicy, OptionCheck>> = {
+  succeededMs: RETENTION,
+  failedMs: RETENTION,
+  cancelledMs: RETENTION,
+};

@@ -9,6 +9,7 @@
  */
 import type { RecordDetails } from "./record_details.ts";
 import {
+  detailsOfDecision,
   detailsOfRelease,
   detailsOfRetry,
   withArrival,
@@ -16,6 +17,7 @@ import {
   withoutWaits,
 } from "./record_details.ts";
 import { AtlastError } from "../errors.ts";
+import { deadlineReason } from "./deadline_reason.ts";
 import { DEFAULT_EXPIRY, expiresAt, type ExpiryPolicy } from "./expiry.ts";
 import type {
   EventKind,
@@ -24,7 +26,8 @@ import type {
   Stopping,
   Unroutable,
 } from "./lifecycle_event.ts";
-import { DEFAULT_RETRY, later, nextAttemptAt, type RetryPolicy } from "./retry.ts";
+import { nextAttempt } from "./next_attempt.ts";
+import { DEFAULT_RETRY, later, type RetryPolicy } from "./retry.ts";
 
 export type { EventKind, Failure, LifecycleEvent, Stopping, Unroutable };
 
@@ -67,6 +70,7 @@ export const TRANSITIONS: Transitions = {
       release: ["scheduled"],
       stopping: ["scheduled", "failed"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
@@ -81,6 +85,7 @@ export const TRANSITIONS: Transitions = {
       fail: ["scheduled", "failed"],
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
+      send_now: ["scheduled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
     },
@@ -174,13 +179,13 @@ export function transition(
         state: "scheduled",
         dueAtMs: Math.max(event.dueAtMs ?? nowMs, nowMs),
         note: event.note ?? message.note,
-        details: decidedDetails(message, event),
+        details: detailsOfDecision(message.details, event.forced === true),
       };
     case "cancel":
       return {
         ...settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, null),
         note: event.note ?? message.note,
-        details: decidedDetails(message, event),
+        details: detailsOfDecision(message.details, event.forced === true),
       };
     case "check_again":
       return {
@@ -217,7 +222,7 @@ export function transition(
         `Crash limit reached: ${message.crashes} workers claimed it and never came back`,
       );
     case "deadline_exceeded":
-      return givenUp(message, policy, nowMs, "Deadline exceeded");
+      return givenUp(message, policy, nowMs, deadlineReason(message));
     case "dead_letter":
       return {
         ...settled(message, "failed", policy.expiry.failedMs, nowMs, event.reason),
@@ -235,6 +240,12 @@ export function transition(
       return stopping(message, event, policy, nowMs, random);
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
+    case "send_now":
+      return {
+        ...unsettled(message),
+        dueAtMs: Math.min(message.dueAtMs, nowMs),
+        reason: event.reason,
+      };
     case "retry":
       // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
@@ -261,22 +272,21 @@ function failed(
   nowMs: number,
   random: number,
 ): Patch {
+  const postponed = message.details?.postponed ?? 0;
+  const ended = { attempts: message.attempts, postponed };
+  const { isCounted, atMs } = nextAttempt(event, ended, policy.retry, nowMs, random);
   const attempts = message.attempts + 1;
-  const scheduled = event.retryable ? nextAttemptAt(policy.retry, attempts, nowMs, random) : null;
-  const next = scheduled === null || event.retryAfterMs === undefined
-    ? scheduled
-    : later(nowMs, event.retryAfterMs);
   const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
-  if (next === null || (message.deadlineMs !== null && next > message.deadlineMs)) {
+  if (atMs === null || (message.deadlineMs !== null && atMs > message.deadlineMs)) {
     return { ...givenUp({ ...message, details }, policy, nowMs, event.reason), attempts };
   }
   return {
     ...unsettled(message),
     state: "scheduled",
-    attempts,
-    dueAtMs: next,
+    attempts: isCounted ? attempts : message.attempts,
+    dueAtMs: atMs,
     reason: event.reason,
-    details,
+    details: isCounted ? details : withDetails(details, { postponed: postponed + 1 }),
   };
 }
 
@@ -351,18 +361,6 @@ function settled(
   reason: string | null,
 ): Patch {
   return patchOf(message, state, message.attempts, expiresAt(nowMs, retentionMs), reason);
-}
-
-/** The details of a decided half message, without `unreachableSinceMs`. */
-function decidedDetails(
-  { details }: Standing,
-  { forced }: { readonly forced?: boolean },
-): RecordDetails | null {
-  if (details === null && forced !== true) return null;
-  return withDetails(details, {
-    unreachableSinceMs: undefined,
-    forced: forced === true ? true : undefined,
-  });
 }
 
 /** Written out in full, because copying objects would double the cost of a patch. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { DelayedBy } from "./delayed_by.ts";
 import type { FailureCode } from "./failure_code.ts";
 
 /** An event in the life of a message. */
@@ -75,11 +76,19 @@ export type LifecycleEvent =
      * @default false
      */
     readonly mayHaveArrived?: boolean;
+    /** What was thrown, if that is why, for the observer and the log. It is not stored. */
+    readonly error?: unknown;
   }
   /** Its receiver is stopping. No attempt is counted, unless this lasts for `MAX_STOPPING_MS`. */
   | Stopping
   /** This instance has no route or subscriber for it. No attempt is counted. */
   | Unroutable
+  /** An operator makes it due although it waits. */
+  | {
+    readonly kind: "send_now";
+    /** The reason to store: that of its last attempt. */
+    readonly reason: string | null;
+  }
   /** An operator retries it from the start. */
   | {
     readonly kind: "retry";
@@ -101,6 +110,8 @@ export interface Failure {
   readonly retryable: boolean;
   /** When the next attempt should be, in milliseconds from now, if the failure requests a time. */
   readonly retryAfterMs?: number;
+  /** See {@linkcode DelayedBy}; omitted for the answer of a receiver, which only lengthens the schedule. */
+  readonly delayedBy?: DelayedBy;
   /**
    * Whether the message may have arrived nevertheless, because no answer came.
    *
@@ -109,6 +120,8 @@ export interface Failure {
   readonly mayHaveArrived?: boolean;
   /** The class of the failure, if it is known. */
   readonly code?: FailureCode;
+  /** The thrown value, if one was thrown, for the observer and the log. It is not stored. */
+  readonly error?: unknown;
 }
 
 /** A receiver that is stopping. */

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { AnswerConflict, type ErrorCode, NonRetryable, RetryAfter } from "../errors.ts";
+import {
+  AnswerConflict,
+  type ErrorCode,
+  NonRetryable,
+  RetryAfter,
+  SendDelayed,
+} from "../errors.ts";
 import type { FailureCode } from "./failure_code.ts";
 import type { Failure } from "./lifecycle.ts";
 import { hasCode, isInstance, propertyOf, textOfThrown } from "../user_code/thrown.ts";
@@ -21,8 +27,18 @@ export function failureOf(thrown: unknown, isRead = true): Failure {
   if (isInstance(thrown, RetryAfter)) {
     const retryAfterMs = propertyOf(thrown, "retryAfterMs");
     // Ignore a field that user code has overwritten with an invalid value.
+    const delayedBy = "retry_after";
     const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0;
-    return { ...failure, retryable: true, ...(isTime ? { retryAfterMs } : {}) };
+    return { ...failure, retryable: true, ...(isTime ? { retryAfterMs, delayedBy } : {}) };
+  }
+  if (isInstance(thrown, SendDelayed)) {
+    const { retryAfterMs, delayedBy } = thrown;
+    return {
+      ...failure,
+      retryable: true,
+      retryAfterMs,
+      ...(delayedBy === undefined ? {} : { delayedBy }),
+    };
   }
   return { ...failure, retryable: !isFinal(thrown, isRead) };
 }

@@ -34,6 +34,8 @@ export interface RecordDetails {
    * @default 1
    */
   readonly round?: number;
+  /** How many failures counted no attempt, because they only asked for a later one. */
+  readonly postponed?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
   /** Whether an operator decided a half message without its participant, which could not be reached. */
@@ -80,6 +82,18 @@ export function detailsOfRelease(
   return withDetails(before, { mayHaveArrived: true, unroutableSinceMs: undefined });
 }
 
+/** The details of a half message that is decided, without `unreachableSinceMs`. */
+export function detailsOfDecision(
+  before: RecordDetails | null,
+  isForced: boolean,
+): RecordDetails | null {
+  if (before === null && !isForced) return null;
+  return withDetails(before, {
+    unreachableSinceMs: undefined,
+    forced: isForced ? true : undefined,
+  });
+}
+
 /** The details of a message that an operator retries: its next round begins. */
 export function detailsOfRetry(
   before: RecordDetails | null,
@@ -88,6 +102,7 @@ export function detailsOfRetry(
 ): RecordDetails | null {
   return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
     round: (before?.round ?? 1) + 1,
+    postponed: undefined,
     sentForced: isForced ? true : undefined,
   });
 }

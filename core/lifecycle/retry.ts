@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Allowed, checkNumber } from "../check_option.ts";
+import { optionError } from "../check_option.ts";
+import { aList, aNumber, checkOptions, type OptionTable } from "../check_options.ts";
 import { AtlastError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
@@ -124,6 +125,18 @@ export function nextAttemptAt(
   return later(nowMs, delayAfter(policy, attempt, random));
 }
 
+/**
+ * The delay after an attempt by the schedule, in milliseconds, whether or not the policy allows
+ * another one. After the end of a list it is the last delay.
+ *
+ * @param attempt How many attempts have ended, this one included.
+ * @param random A number in [0, 1) for jitter.
+ */
+export function scheduledDelay(policy: RetryPolicy, attempt: number, random: number): number {
+  const isBeyond = policy.kind === "list" && attempt > policy.delaysMs.length;
+  return delayAfter(policy, isBeyond ? policy.delaysMs.length : attempt, random);
+}
+
 /** `nowMs` plus a delay, limited to {@linkcode END_OF_TIME_MS}. An invalid delay counts as 0. */
 export function later(nowMs: number, delayMs: number): number {
   return Math.min(nowMs + (delayMs > 0 ? delayMs : 0), Math.max(nowMs, END_OF_TIME_MS));
@@ -135,46 +148,49 @@ export function later(nowMs: number, delayMs: number): number {
  * @throws {AtlastError} `invalid_option`, which names the field.
  */
 export function checkRetryPolicy(policy: RetryPolicy): void {
-  switch (policy.kind) {
-    case "cap":
-      checkCount("immediateAttempts", policy.immediateAttempts, 0);
-      checkDelay("pauseMs", policy.pauseMs);
-      checkDelay("intervalMs", policy.intervalMs);
-      return checkCount("maxAttempts", policy.maxAttempts, 1);
-    case "fixed":
-      checkDelay("delayMs", policy.delayMs);
-      return checkCount("maxAttempts", policy.maxAttempts, 1);
-    case "exponential":
-      checkDelay("baseMs", policy.baseMs);
-      checkDelay("capMs", policy.capMs);
-      checkField("factor", policy.factor ?? 2, { least: 1, most: Infinity });
-      checkField("jitter", policy.jitter ?? 0, { least: 0, most: 1 });
-      return checkCount("maxAttempts", policy.maxAttempts, 1);
-    case "list":
-      return policy.delaysMs.forEach((delayMs, i) => checkDelay(`delaysMs[${i}]`, delayMs));
-    default:
-      throw new AtlastError(
-        "invalid_option",
-        `Cannot use retry policy "${
-          (policy as { kind: unknown }).kind
-        }": want cap, fixed, exponential or list`,
-      );
+  const kind: unknown = isObject(policy) ? policy.kind : undefined;
+  if (typeof kind === "string" && Object.hasOwn(POLICIES, kind)) {
+    const { needed, extra } = POLICIES[kind as RetryPolicy["kind"]];
+    return checkOptions("use retry policy with", policy, extra, needed);
   }
+  throw isObject(policy)
+    ? optionError("use retry policy", "with kind", kind, KINDS)
+    : optionError("use", "retry policy", policy, `an object whose kind is ${KINDS}`);
 }
+
+const KINDS = "cap, fixed, exponential or list";
+const DELAY = aNumber({ unit: "milliseconds", least: 0, most: END_OF_TIME_MS });
+const ATTEMPTS = aNumber({ whole: true, least: 1 });
+
+/** The fields of each policy. */
+const POLICIES: Readonly<
+  Record<RetryPolicy["kind"], { readonly needed: OptionTable; readonly extra: OptionTable }>
+> = {
+  cap: {
+    needed: {
+      immediateAttempts: aNumber({ whole: true, least: 0 }),
+      pauseMs: DELAY,
+      intervalMs: DELAY,
+      maxAttempts: ATTEMPTS,
+    },
+    extra: {},
+  },
+  fixed: { needed: { delayMs: DELAY, maxAttempts: ATTEMPTS }, extra: {} },
+  exponential: {
+    needed: { baseMs: DELAY, capMs: DELAY, maxAttempts: ATTEMPTS },
+    extra: {
+      factor: aNumber({ least: 1, most: Infinity }),
+      jitter: aNumber({ least: 0, most: 1 }),
+    },
+  },
+  list: { needed: { delaysMs: aList(DELAY) }, extra: {} },
+};
 
 /**
  * The longest list of delays in a policy of another service, because a policy is stored with its
  * message.
  */
 const MAX_LISTED_DELAYS = 1000;
-
-/** The fields of each policy. */
-const FIELDS: Readonly<Record<RetryPolicy["kind"], readonly string[]>> = {
-  cap: ["immediateAttempts", "pauseMs", "intervalMs", "maxAttempts"],
-  fixed: ["delayMs", "maxAttempts"],
-  exponential: ["baseMs", "capMs", "factor", "jitter", "maxAttempts"],
-  list: ["delaysMs"],
-};
 
 /**
  * Reads a policy from another service, and drops unknown fields.
@@ -183,14 +199,15 @@ const FIELDS: Readonly<Record<RetryPolicy["kind"], readonly string[]>> = {
  */
 export function readRetryPolicy(value: unknown): RetryPolicy {
   const kind = isObject(value) ? value["kind"] : undefined;
-  if (!isObject(value) || typeof kind !== "string" || !Object.hasOwn(FIELDS, kind)) {
-    throw malformed("kind: want cap, fixed, exponential or list");
+  if (!isObject(value) || typeof kind !== "string" || !Object.hasOwn(POLICIES, kind)) {
+    throw malformed(`kind: want ${KINDS}`);
   }
   const { delaysMs } = value;
   if (kind === "list" && !(Array.isArray(delaysMs) && delaysMs.length <= MAX_LISTED_DELAYS)) {
     throw malformed(`delaysMs: want a list of ${MAX_LISTED_DELAYS} at most`);
   }
-  const fields = FIELDS[kind as RetryPolicy["kind"]]
+  const { needed, extra } = POLICIES[kind as RetryPolicy["kind"]];
+  const fields = [...Object.keys(needed), ...Object.keys(extra)]
     .filter((field) => value[field] !== undefined && value[field] !== null)
     .map((field) => [field, value[field]]);
   const policy = { kind, ...Object.fromEntries(fields) } as RetryPolicy;
@@ -223,16 +240,4 @@ function delayAfter(policy: RetryPolicy, attempt: number, random: number): numbe
     case "list":
       return policy.delaysMs[attempt - 1] ?? 0;
   }
-}
-
-function checkCount(field: string, value: number, least: number): void {
-  checkField(field, value, { whole: true, least });
-}
-
-function checkDelay(field: string, value: number): void {
-  checkField(field, value, { unit: "milliseconds", least: 0, most: END_OF_TIME_MS });
-}
-
-function checkField(field: string, value: number, allowed: Allowed): void {
-  checkNumber(field, value, allowed, "use retry policy with");
 }

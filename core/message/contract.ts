@@ -4,7 +4,10 @@
  *
  * @module
  */
+import { optionError, typeName } from "../check_option.ts";
+import { checkOptions, type OptionCheck } from "../check_options.ts";
 import { AtlastError, ContractError, type Problem } from "../errors.ts";
+import { expectationOf } from "./expectation.ts";
 import { checkName } from "./name.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../lifecycle/retry.ts";
 
@@ -123,18 +126,40 @@ export function defineMessage<Body extends Schema, Reply extends Schema | undefi
   options: ContractOptions<Body, Reply>,
 ): Contract<Body, Reply> {
   checkName(name);
-  checkSchema(name, "body", options?.body);
-  if (options.reply !== undefined) checkSchema(name, "reply", options.reply);
-  if (options.retry !== undefined) checkRetryPolicy(options.retry);
+  const attempt = `define "${name}" with`;
+  checkOptions(attempt, options, { retry: aRetryPolicy, reply: aSchema }, { body: aSchema });
   return { ...options, name, reply: options.reply as Reply };
 }
 
-function checkSchema(name: string, part: string, schema: Schema | undefined): void {
-  if (typeof schema?.["~standard"]?.validate === "function") return;
+/** A retry policy; see {@linkcode checkRetryPolicy}. */
+export const aRetryPolicy: OptionCheck = (_option, value) => checkRetryPolicy(value as RetryPolicy);
+
+const aSchema: OptionCheck = (option, value, attempt) => {
+  if (isSchema(value)) return;
   throw new AtlastError(
     "invalid_option",
-    `Cannot define "${name}" with a ${part} of type ${typeof schema}: want a Standard Schema, such as zod's`,
+    `Cannot ${attempt} a ${option} of type ${
+      typeName(value)
+    }: want a Standard Schema, such as zod's`,
   );
+};
+
+function isSchema(value: unknown): boolean {
+  return typeof (value as Schema | null | undefined)?.["~standard"]?.validate === "function";
+}
+
+/**
+ * Checks a contract that a caller passes.
+ *
+ * @param attempt What was attempted, for the error text: `publish with`.
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkContract(contract: unknown, attempt: string): void {
+  const { name, body, reply } = (contract ?? {}) as Partial<Contract>;
+  if (typeof name === "string" && isSchema(body) && (reply === undefined || isSchema(reply))) {
+    return;
+  }
+  throw optionError(attempt, "a contract", contract, "one that defineMessage makes");
 }
 
 /**
@@ -158,5 +183,7 @@ function problemOf(issue: SchemaIssue): Problem {
   const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
   const text = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
   const path = text.replace(/^\./, "").replace(/\p{C}/gu, " ").slice(0, MAX_PATH_LENGTH);
-  return { path: path.toWellFormed(), message: issue.message };
+  const expected = expectationOf(issue);
+  const problem = { path: path.toWellFormed(), message: issue.message };
+  return expected === undefined ? problem : { ...problem, expected };
 }

@@ -7,7 +7,7 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
-import { checkId } from "./id.ts";
+import { checkId, withText } from "./id.ts";
 import {
   JSON_CONTENT_TYPE,
   type Message,
@@ -54,6 +54,10 @@ export const HEADER = {
   participant: "atlast-participant",
   /** The URL that a best-effort notification goes to, instead of the route of its name. Atlast's own. */
   destination: "atlast-destination",
+  /** After which it must not be handled, by the sender's clock. For transports that queue it. Atlast's own. */
+  deadline: "atlast-deadline",
+  /** How long it may be handled from its arrival, in milliseconds. For transports that do not. Atlast's own. */
+  timeLeft: "atlast-time-left",
   /** When the first attempt to send the message that may have arrived began. Atlast's own. */
   firstAttempt: "atlast-first-attempt",
   /** `true` if an operator wants the message accepted although its id may be pruned. Atlast's own. */
@@ -75,6 +79,8 @@ const FIELDS: ReadonlySet<string> = new Set([
   HEADER.sentTime,
   HEADER.firstAttempt,
   HEADER.forced,
+  HEADER.deadline,
+  HEADER.timeLeft,
   "content-type",
 ]);
 
@@ -135,13 +141,22 @@ export function wireHeaders(message: Message): Record<string, string> {
     headers[HEADER.firstAttempt] = new Date(message.firstAttemptAtMs).toISOString();
   }
   if (message.isForced === true) headers[HEADER.forced] = "true";
+  const { deadlineMs, timeLeftMs } = message;
+  if (deadlineMs === undefined) {
+    if (timeLeftMs !== undefined) headers[HEADER.timeLeft] = String(Math.floor(timeLeftMs));
+  } else if (deadlineMs < YEAR_10000_MS) {
+    headers[HEADER.deadline] = new Date(deadlineMs).toISOString();
+  }
   return headers;
 }
+
+/** Later deadlines are none, as ISO 8601 has no form for them that all readers know. */
+const YEAR_10000_MS = 253_402_300_800_000;
 
 /**
  * Reads a message from the wire.
  *
- * @param headers Any case; null and undefined values count as missing.
+ * @param headers Any case; null and undefined values count as missing, and whole numbers as text.
  * @param nowMs Used as sending time if that is missing or invalid.
  * @throws {AtlastError} `malformed_message`, `invalid_id`, `invalid_name`, `invalid_header` or
  * `too_large`.
@@ -158,6 +173,8 @@ export function messageFromWire(
   checkName(name);
   const contentType = fields["content-type"];
   const firstAttemptAtMs = parseSentTime(fields[HEADER.firstAttempt]);
+  const deadlineMs = parseSentTime(fields[HEADER.deadline]);
+  const timeLeftMs = parseDuration(fields[HEADER.timeLeft]);
   return {
     id,
     name,
@@ -169,6 +186,8 @@ export function messageFromWire(
     sentAtMs: parseSentTime(fields[HEADER.sentTime]) ?? nowMs,
     ...(firstAttemptAtMs === null ? {} : { firstAttemptAtMs }),
     ...(fields[HEADER.forced] === "true" ? { isForced: true } : {}),
+    ...(deadlineMs === null ? {} : { deadlineMs }),
+    ...(timeLeftMs === null ? {} : { timeLeftMs }),
   };
 }
 
@@ -196,11 +215,17 @@ function parseSentTime(text: unknown): number | null {
   return Number.isNaN(timeMs) ? null : timeMs;
 }
 
+function parseDuration(text: unknown): number | null {
+  return typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
 function lowerCased(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(headers)
       .filter(([, value]) => value !== null && value !== undefined)
-      .map(([name, value]) => [name.toLowerCase(), value]),
+      .map((
+        [name, value],
+      ) => [name.toLowerCase(), withText(`header "${name.toLowerCase()}"`, value)]),
   );
 }
 

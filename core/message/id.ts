@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { typeName } from "../check_option.ts";
 import { AtlastError } from "../errors.ts";
 
 /** The longest id of a caller: enough for any known scheme, and short enough for an index. */
@@ -121,12 +122,6 @@ export function answerIdOf(kind: AnswerKind, hash: string): string {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkCallerId(id: string): void {
-  if (typeof id !== "string") {
-    throw new AtlastError(
-      "invalid_id",
-      `Cannot use a message id of type ${typeof id}: want a string`,
-    );
-  }
   checkId(id);
   if (!isReservedId(id)) return;
   throw new AtlastError(
@@ -142,6 +137,12 @@ export function checkCallerId(id: string): void {
  * @throws {AtlastError} `invalid_id` when it is not one.
  */
 export function checkId(id: string): void {
+  if (typeof id !== "string") {
+    throw new AtlastError(
+      "invalid_id",
+      `Cannot use a message id of type ${typeName(id)}: want a string`,
+    );
+  }
   if (id.length === 0 || id.length > MAX_ID_LENGTH || !isPrintable(id)) {
     throw new AtlastError(
       "invalid_id",
@@ -149,6 +150,23 @@ export function checkId(id: string): void {
         `with no control characters`,
     );
   }
+}
+
+/**
+ * The text of a whole number from JSON; any other value unchanged. Larger numbers than JSON's
+ * readers keep exactly, such as 64-bit ids, are refused: different ones would become the same.
+ *
+ * @param what What the value is, for the error text: `header "cap-msg-id"`.
+ * @throws {AtlastError} `malformed_message` for a number that is not a safe integer.
+ */
+export function withText(what: string, value: unknown): unknown {
+  if (typeof value !== "number") return value;
+  if (Number.isSafeInteger(value)) return String(value);
+  throw new AtlastError(
+    "malformed_message",
+    `Cannot read ${what}: got a number that JSON does not carry exactly, want a safe integer; ` +
+      `send ${/\bid\b/.test(what) ? "the id" : "it"} as a string`,
+  );
 }
 
 /** Most ids are ASCII, for which the first expression is several times as fast. */

@@ -52,6 +52,22 @@ export interface Message {
    * they may have pruned its id. It is not stored.
    */
   readonly isForced?: boolean;
+  /**
+   * Only on a sent message: after which it must not be handled, in Unix milliseconds by the clock of
+   * the service that sent it. It is stored with the record.
+   */
+  readonly deadlineMs?: number;
+  /**
+   * Only on a sent message: how long it may still be handled, in milliseconds from its arrival. It counts
+   * only without `deadlineMs`.
+   */
+  readonly timeLeftMs?: number;
+}
+
+/** Whether a value is bytes, of this realm or of another, such as those of a test runner's sandbox. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
 }
 
 /** How many bytes a body takes in UTF-8, counted without encoding it. */
@@ -85,6 +101,21 @@ export function isJson(contentType: string): boolean {
 /** Whether a content type is text, so that a UTF-8 body may be stored as a string. */
 export function isText(contentType: string): boolean {
   return isJson(contentType) || /^\s*text\//i.test(contentType);
+}
+
+/**
+ * The content types that HTTP clients set when their caller sets none: `curl -d`, `fetch` with a
+ * string, and libraries that send bytes.
+ */
+const CLIENT_DEFAULT =
+  /^\s*(text\/plain|application\/(x-www-form-urlencoded|octet-stream))\s*(;|$)/i;
+
+/**
+ * Whether a content type may be the default of an HTTP client, so that a body of this type may be
+ * JSON.
+ */
+export function mayBeJson(contentType: string): boolean {
+  return CLIENT_DEFAULT.test(contentType);
 }
 
 function utf8Length(text: string): number {

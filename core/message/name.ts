@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { typeName } from "../check_option.ts";
 import { AtlastError } from "../errors.ts";
 
 /**
@@ -71,7 +72,13 @@ function skipManys(pattern: readonly string[], positions: Set<number>): Set<numb
   return positions;
 }
 
-function checkTokens(text: string, allowed: (token: string) => boolean, what: string): void {
+function checkTokens(text: unknown, allowed: (token: string) => boolean, what: string): void {
+  if (typeof text !== "string") {
+    throw new AtlastError(
+      "invalid_name",
+      `Cannot use a value of type ${typeName(text)} as a ${what}: want a text`,
+    );
+  }
   if (text.length === 0 || text.length > MAX_NAME_LENGTH || !text.split(".").every(allowed)) {
     const shown = text.length > 60 ? `${text.slice(0, 60)}… (${text.length} characters)` : text;
     throw new AtlastError(

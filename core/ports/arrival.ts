@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { FailureCode } from "../lifecycle/failure_code.ts";
-import type { Arrival, SendResult } from "./transport.ts";
+import type { Arrival, DeliveryResult, SendResult } from "./transport.ts";
 
 /**
  * Whether a message that not every destination accepted may have taken effect: `no` only if no
@@ -27,13 +26,16 @@ export function hasNotArrived(result: SendResult): boolean {
   }
 }
 
+/** The class of a refusal. */
+type RefusalCode = (DeliveryResult & { readonly kind: "refused" | "rejected" })["code"];
+
 /**
  * Whether a message that a receiver refused may have taken effect: the receiver says so, or the
  * refusal concerns only one group (`id_conflict` or `too_old_to_deduplicate`) and another may have
  * accepted it.
  */
 export function arrivalOfRefusal(
-  { code, arrived }: { readonly code?: FailureCode | undefined; readonly arrived?: string },
+  { code, arrived }: { readonly code?: RefusalCode | undefined; readonly arrived?: string },
 ): Arrival {
   const isOfOneGroup = code === "id_conflict" || code === "too_old_to_deduplicate";
   return (arrived === undefined || arrived === "no") && !isOfOneGroup ? "no" : "unknown";

@@ -11,6 +11,7 @@ import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
+import type { HealthWarning } from "./health_warning.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
@@ -117,6 +118,20 @@ export interface StoreHints<Tx = unknown> {
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
+   * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
+   * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
+   * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
+   */
+  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
+
+  /**
+   * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
+   * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
+   * after its publish is found by the next poll.
+   */
+  haveBeenAdded?(box: Box, keys: readonly RecordKey[]): Promise<boolean[]>;
+
+  /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
    * one now. Returns how many. It changes nothing else of them, and may leave some out. Without it, they wait for
    * their next try, half a minute at most.
@@ -137,6 +152,12 @@ export interface StoreHints<Tx = unknown> {
    * all records in it.
    */
   failureOf?(error: unknown): "contention" | "refused" | null;
+
+  /**
+   * What an operator should mend in the server, such as a table that it does not vacuum. It reads statistics, never
+   * the records. `health()` calls it at most once a minute. Without it, `health()` has no such warnings.
+   */
+  warnings?(): Promise<readonly HealthWarning[]>;
 }
 
 /**
@@ -297,8 +318,14 @@ export interface Store<Tx = unknown> {
    * Runs `work` in a transaction: commits when it resolves, rolls back when it rejects. Once this
    * settles, `tx` refuses further use with `transaction_ended`. Stores whose capability
    * `transactions` is false have none, and pass `undefined`.
+   *
+   * With `isOwn` the work makes calls of this store only: the store chooses the isolation level, and may run the work
+   * again when it conflicts with others. Otherwise the work is the user's, at the level that its database is set to.
    */
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  transaction<Result>(
+    work: (tx: Tx) => Promise<Result>,
+    options?: { readonly isOwn?: boolean },
+  ): Promise<Result>;
 
   /** Tells other processes that use this store that there is new work in a box. Best effort. */
   notify?(box: Box): Promise<void>;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DelayedBy } from "../lifecycle/delayed_by.ts";
 import type { FailureCode } from "../lifecycle/failure_code.ts";
 import type { Message, MessageHeaders } from "../message/message.ts";
 import type { AbortSignalLike } from "./platform.ts";
@@ -19,8 +20,10 @@ export type SendResult =
     readonly reason: string;
     /** Whether another attempt could succeed. */
     readonly retryable: boolean;
-    /** When the receiver requests the next attempt, in milliseconds from now. */
+    /** When the receiver requests the next attempt, in milliseconds from now. It only lengthens the schedule. */
     readonly retryAfterMs?: number;
+    /** What asks for a later attempt; see {@linkcode DelayedBy}. Omitted for any other answer. */
+    readonly delayedBy?: DelayedBy;
     /** See {@linkcode Arrival}. */
     readonly arrived?: Arrival;
     /** The class of the failure, if it is known. */
@@ -110,8 +113,11 @@ export type DeliveryResult =
     readonly kind: "refused";
     readonly reason: string;
     readonly retryAfterMs?: number;
-    /** `stopping`: this service is shutting down, and the sender must not count an attempt. */
-    readonly code?: "stopping";
+    /**
+     * `stopping`: this service is shutting down, and the sender must not count an attempt. Others: see
+     * {@linkcode DelayedBy}.
+     */
+    readonly code?: "stopping" | DelayedBy;
     /**
      * `unknown` if it may have taken effect nevertheless.
      *
@@ -161,6 +167,13 @@ export interface DeliverOptions {
   readonly publisherLearns?: boolean;
   /** The principal that delivers, if the verifier names one. */
   readonly principal?: Principal;
+  /**
+   * Whether a receiver that handles messages later checks their bodies before it answers, so that a
+   * sender who reads only the answer learns that a message fails. It is stored all the same.
+   *
+   * @default false
+   */
+  readonly readsBodies?: boolean;
 }
 
 /** Receives messages. Every bus is a receiver. */

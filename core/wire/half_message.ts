@@ -9,7 +9,7 @@
  */
 import { AtlastError } from "../errors.ts";
 import { checkForeignRetry } from "../lifecycle/foreign_retry.ts";
-import { checkId } from "../message/id.ts";
+import { checkId, withText } from "../message/id.ts";
 import { isObject, parsed } from "../json.ts";
 import { type State, TRANSITIONS } from "../lifecycle/lifecycle.ts";
 import { END_OF_TIME_MS, later, readRetryPolicy } from "../lifecycle/retry.ts";
@@ -97,7 +97,8 @@ function readDraft(request: Record<string, unknown>, nowMs: number): HalfDraft {
   };
 }
 
-function readId(id: unknown): string {
+function readId(value: unknown): string {
+  const id = withText("the id of a half-message request", value);
   if (typeof id !== "string") throw malformed("the id", "text");
   checkId(id);
   return id;

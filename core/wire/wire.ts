@@ -248,6 +248,12 @@ export interface WireError {
   readonly final?: boolean;
 }
 
+/**
+ * The code of a refusal by a service whose own middleware has read the request's body before the
+ * edge app. The service cannot take any message, so the sender counts no attempt.
+ */
+export const BODY_READ_BEFORE = "body_already_read";
+
 /** Reads the error of an answer; null for any other body. */
 export function parseError(text: string): WireError | null {
   const answer = parsed(text);
@@ -302,8 +308,8 @@ function readEntry(item: unknown, nowMs: number): BatchEntry {
     return { id: message.id, message };
   } catch (error) {
     if (!(error instanceof AtlastError)) throw error;
-    const id = typeof claimed === "string" ? claimed : null;
-    return { id, message: null, problem: error };
+    const isExact = typeof claimed === "string" || Number.isSafeInteger(claimed);
+    return { id: isExact ? String(claimed) : null, message: null, problem: error };
   }
 }
 

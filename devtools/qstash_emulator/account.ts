@@ -20,6 +20,15 @@ import type {
 import { DailyQuota } from "./quota.ts";
 import { Refusal } from "./refusal.ts";
 
+/** The most delivered messages that are kept: each has its body, and the time of a test may stand still. */
+const MAX_DELIVERED = 10_000;
+
+/** A delivered message, and until when it can be read. */
+interface Delivered {
+  readonly message: MessageRecord;
+  readonly untilMs: number;
+}
+
 /** An account. */
 export class Account {
   readonly settings: Settings;
@@ -33,6 +42,8 @@ export class Account {
   readonly quota: DailyQuota;
   keys: QstashKeys;
   readonly #dlq = new Map<string, DlqRecord>();
+  /** Messages that were just delivered, oldest first. */
+  readonly #delivered = new Map<string, Delivered>();
   #sequence = 0;
 
   /** Makes an empty account. */
@@ -81,6 +92,22 @@ export class Account {
       retried: message.retried,
       ...(more.result === undefined ? {} : { status: more.result.status }),
     });
+  }
+
+  /** Keeps a delivered message readable for a time. */
+  keepDelivered(message: MessageRecord): void {
+    const untilMs = this.now() + this.settings.assume.deliveredReadableMs;
+    this.#delivered.set(message.id, { message, untilMs });
+    for (const [id, { untilMs }] of this.#delivered) {
+      if (untilMs > this.now() && this.#delivered.size <= MAX_DELIVERED) break;
+      this.#delivered.delete(id);
+    }
+  }
+
+  /** A message that was just delivered; undefined for any other. */
+  deliveredMessage(id: string): MessageRecord | undefined {
+    const found = this.#delivered.get(id);
+    return found !== undefined && found.untilMs > this.now() ? found.message : undefined;
   }
 
   /** The DLQ, oldest first, without expired messages. */

@@ -23,8 +23,8 @@ export interface QstashAssumptions {
   readonly notBeforeClaim: "zero" | "issued_at";
   /** Whether a delayed message joins its queue at once, and so blocks those behind it. */
   readonly delayInQueue: "joins_when_due" | "holds_the_line";
-  /** Whether a bulk cancel stops after `count` messages. */
-  readonly cancelCount: "ignored" | "honoured";
+  /** How long a delivered message can still be read, in milliseconds: "shortly", as the documentation says. */
+  readonly deliveredReadableMs: number;
   /** The name of the last state of a cancelled message: SDKs and documentation spell it in two ways. */
   readonly cancelledState: "CANCELED" | "CANCELLED";
   /** The status of an answer to a body over the plan's limit. */
@@ -45,7 +45,7 @@ export const QSTASH_ASSUMPTIONS: QstashAssumptions = {
   lastCursor: "absent",
   notBeforeClaim: "zero",
   delayInQueue: "joins_when_due",
-  cancelCount: "ignored",
+  deliveredReadableMs: 10_000,
   cancelledState: "CANCELED",
   oversizeStatus: 413,
   maxHeaderBytes: 64 * 1024,

@@ -14,7 +14,7 @@ import type {
   Redaction,
   RetryRule,
 } from "./records.ts";
-import { COLON_IN_DEDUPLICATION_ID, Refusal } from "./refusal.ts";
+import { COLON_IN_DEDUPLICATION_ID, NO_WORKFLOWS, Refusal } from "./refusal.ts";
 
 /** The headers of a request, their names in lower case. */
 export type Fields = ReadonlyMap<string, string>;
@@ -39,6 +39,7 @@ export function readConfig(
   callerIp: string,
   nowMs: number,
 ): MessageConfig {
+  refuseWorkflow(fields);
   const retry = readRetry(fields, "upstash-", undefined, limits);
   const timeoutMs = readTimeout(fields, "upstash-timeout", limits);
   const callback = readCallback(fields, "upstash-callback", retry, limits);
@@ -62,14 +63,30 @@ export function readConfig(
     ...(flow === undefined ? {} : { flow }),
     ...(redaction === undefined ? {} : { redaction }),
     ...(deduplicationId === undefined || deduplicationId === "" ? {} : { deduplicationId }),
-    contentBasedDeduplication: fields.get("upstash-content-based-deduplication") === "true",
+    contentBasedDeduplication: readFlag(fields, "upstash-content-based-deduplication"),
     callerIp,
   };
 }
 
+/** Workflows have headers of their own; as an ordinary message, a step would be delivered and never run. */
+function refuseWorkflow(fields: Fields): void {
+  for (const name of fields.keys()) {
+    if (/^upstash-(callback-|failure-callback-)?workflow-/.test(name)) {
+      throw new Refusal(400, `${NO_WORKFLOWS}: got the header ${name}`);
+    }
+  }
+}
+
+/** Reads true or false, which clients in Python write with a capital letter. */
+function readFlag(fields: Fields, name: string): boolean {
+  const text = fields.get(name)?.toLowerCase() ?? "false";
+  if (text === "true" || text === "false") return text === "true";
+  throw new Refusal(400, `invalid ${name}: want true or false`);
+}
+
 function readHeader(fields: Fields): Record<string, string[]> {
   const header: Record<string, string[]> = {};
-  if (fields.get("upstash-header-forward") === "true") {
+  if (readFlag(fields, "upstash-header-forward")) {
     const incoming = [...fields].filter(([name]) =>
       !name.startsWith("upstash-") && name !== "authorization"
     );
@@ -167,13 +184,12 @@ function readCallback(
   if (fields.has(`${name}-delay`)) {
     throw new Refusal(400, "messages with delayed callbacks are not allowed");
   }
+  const forwarded = forwardedHeaders(fields, `${name}-forward-`);
   return {
     url,
     method: readMethod(fields.get(`${name}-method`)),
-    header: {
-      "Content-Type": ["application/json"],
-      ...forwardedHeaders(fields, `${name}-forward-`),
-    },
+    header: { "Content-Type": ["application/json"], ...forwarded },
+    forwarded,
     timeoutMs: readTimeout(fields, `${name}-timeout`, limits),
     retry: readRetry(fields, `${name}-`, retry, limits),
   };

@@ -15,7 +15,7 @@ import { Engine } from "./engine.ts";
 import { DEV_KEYS, type QstashEmulatorOptions, type QstashKeys, readOptions } from "./options.ts";
 import { OverQuota, rateLimited, type RateLimitKind } from "./quota.ts";
 import { INVALID_TOKEN, json, Refusal } from "./refusal.ts";
-import { readTarget } from "./target.ts";
+import { readTarget, TOKEN_PARAMETER } from "./target.ts";
 
 /** The environment variables with QStash's URL, token and signing keys. */
 export type QstashEnvironment = Readonly<
@@ -214,7 +214,7 @@ class Emulator implements QstashEmulator {
     this.#authenticate(request, target.query);
     const refusal = this.#refusals.shift();
     if (refusal !== undefined) return this.#limited(refusal);
-    const { handler, params } = matchRoute(request.method, target.path, target.destination);
+    const { handler, params } = matchRoute(request.method, target);
     const fields = new Map<string, string>();
     for (const [name, value] of target.query) {
       if (name.toLowerCase().startsWith("upstash-")) fields.set(name.toLowerCase(), value);
@@ -239,7 +239,7 @@ class Emulator implements QstashEmulator {
     const { token, readOnlyToken } = this.#account.settings;
     const header = request.headers.get("authorization");
     const given = header === null
-      ? query.get("qstash_token")
+      ? query.get(TOKEN_PARAMETER)
       : /^Bearer (.+)$/i.exec(header)?.[1] ?? null;
     if (given === token) return;
     if (given === null || given !== readOnlyToken) throw new Refusal(401, INVALID_TOKEN);

@@ -255,6 +255,7 @@ export class Engine {
   #finish(message: MessageRecord, end: "delivered" | "failed" | "cancelled"): void {
     const account = this.#account;
     account.messages.delete(message.id);
+    if (end === "delivered") account.keepDelivered(message);
     if (end === "cancelled") {
       message.unschedule();
       this.lines.remove(message);

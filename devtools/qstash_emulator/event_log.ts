@@ -4,6 +4,7 @@
  * @module
  */
 import type { EventRecord, MessageRecord } from "./records.ts";
+import { INVALID_CURSOR, Refusal } from "./refusal.ts";
 
 /** The most events kept: each holds its message with its body, and an emulator may run for days. */
 const MAX_EVENTS = 20_000;
@@ -30,7 +31,11 @@ export class EventLog {
     return record;
   }
 
-  /** The events that match, newest first, and the cursor of the next page if there is one. */
+  /**
+   * The events that match, newest first, and the cursor of the next page if there is one.
+   *
+   * @throws {Refusal} 400 for a cursor that is none.
+   */
   page(
     matches: (event: EventRecord) => boolean,
     count: number,
@@ -61,8 +66,8 @@ function position({ timeMs, sequence }: EventRecord): bigint {
 }
 
 /** A cursor of the emulator, or a time in Unix milliseconds, with which the client's documentation begins. */
-function readCursor(text: string): bigint | null {
-  if (!/^\d{1,24}$/.test(text)) return null;
+function readCursor(text: string): bigint {
+  if (!/^\d{1,24}$/.test(text)) throw new Refusal(400, INVALID_CURSOR);
   const number = BigInt(text);
   return number < 10n ** 15n ? number * STEPS : number;
 }

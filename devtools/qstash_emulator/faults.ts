@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aList, anObject, aNumber, checkOptions } from "../../core/check_options.ts";
 
 /** One attempt to deliver a message, before it is made. */
 export interface DeliveryAttempt {
@@ -101,6 +102,10 @@ export interface SeededFaultsOptions {
 export function seededFaults(
   options: SeededFaultsOptions,
 ): (attempt: DeliveryAttempt) => DeliveryFault | undefined {
+  checkOptions("make faults with", options, { kinds: aList(anObject) }, {
+    seed: aNumber({ least: -Infinity, most: Infinity }),
+    rate: aNumber({ least: 0, most: 1 }),
+  });
   const kinds = options.kinds ?? [{ kind: "request_lost" }, { kind: "answer_lost" }];
   const counts = new Map<string, number>();
   return ({ url, retried }) => {

@@ -35,8 +35,12 @@ export class FlowRecord {
     }
   }
 
-  /** Pins limits, so that messages do not change them. */
-  pin(limits: { parallelism?: number; rate?: number; periodSeconds?: number }): void {
+  /** Pins limits, so that messages do not change them, and ends the period. */
+  pin(
+    limits: { parallelism?: number; rate?: number; periodSeconds?: number },
+    nowMs: number,
+  ): void {
+    this.resetRate(nowMs);
     if (limits.parallelism !== undefined) {
       this.#parallelism = limits.parallelism;
       this.#isPinnedParallelism = true;

@@ -3,6 +3,18 @@
  *
  * @module
  */
+import {
+  aFunction,
+  aNumber,
+  aSecret,
+  aText,
+  checkOptions,
+  nested,
+  oneOf,
+  type OptionCheck,
+  type OptionTable,
+  withMethods,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { QSTASH_ASSUMPTIONS, type QstashAssumptions } from "./assumptions.ts";
@@ -131,17 +143,45 @@ export interface Settings {
   readonly onEvent: (event: QstashEvent) => void;
 }
 
+/** A number for each limit; Infinity for none. */
+const LIMITS = fieldsOf(QSTASH_PLANS.payg, () => aNumber({ least: 0, most: Infinity }));
+
+/** A value of the type of each default. */
+const ASSUMPTIONS = fieldsOf(
+  QSTASH_ASSUMPTIONS,
+  (value) => typeof value === "number" ? aNumber({ least: 0, most: Infinity }) : aText,
+);
+
+const OPTIONS: Readonly<Record<keyof QstashEmulatorOptions, OptionCheck>> = {
+  token: aSecret,
+  readOnlyToken: aSecret,
+  signingKeys: nested({}, { current: aSecret, next: aSecret }),
+  fetch: aFunction,
+  clock: withMethods("now", "after"),
+  random: aFunction,
+  plan: oneOf(...Object.keys(QSTASH_PLANS)),
+  limits: nested(LIMITS),
+  faults: nested({ delivery: aFunction, api: aFunction, batchItem: aFunction }),
+  assume: nested(ASSUMPTIONS),
+  region: oneOf("EU-CENTRAL-1", "US-EAST-1"),
+  callerIp: aText,
+  onEvent: aFunction,
+};
+
+function fieldsOf(defaults: object, checkOf: (value: unknown) => OptionCheck): OptionTable {
+  return Object.fromEntries(
+    Object.entries(defaults).map(([field, value]) => [field, checkOf(value)]),
+  );
+}
+
 /**
  * Reads the options.
  *
  * @throws {AtlastError} `invalid_option`.
  */
 export function readOptions(options: QstashEmulatorOptions): Settings {
-  const plan = options.plan ?? "payg";
-  if (!Object.hasOwn(QSTASH_PLANS, plan)) {
-    const want = Object.keys(QSTASH_PLANS).join(", ");
-    throw new AtlastError("invalid_option", `Cannot use plan "${plan}": want one of ${want}`);
-  }
+  checkOptions("make an emulator with", options, OPTIONS);
+  const { plan = "payg" } = options;
   const secrets = { token: options.token, ...options.signingKeys };
   for (const [name, value] of Object.entries(secrets)) {
     if (value === "") {

@@ -24,7 +24,10 @@ export interface RetryRule {
 export interface CallbackConfig {
   readonly url: string;
   readonly method: string;
+  /** All its headers. */
   readonly header: HeaderMap;
+  /** Those of them that the publisher gave. */
+  readonly forwarded: HeaderMap;
   readonly timeoutMs: number;
   readonly retry: RetryRule;
 }

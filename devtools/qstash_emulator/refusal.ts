@@ -28,6 +28,12 @@ export const INVALID_SCHEME =
 /** QStash's answer for a deduplication id with a colon. */
 export const COLON_IN_DEDUPLICATION_ID = "DeduplicationId cannot contain ':'";
 
+/** The answer to requests of workflows, which need a service of their own. */
+export const NO_WORKFLOWS = "workflows are not supported by this emulator";
+
+/** The answer for a cursor that no earlier answer had. */
+export const INVALID_CURSOR = "invalid cursor: want one of an earlier answer";
+
 /** A name that QStash accepts for a queue, a URL group or a schedule. */
 const NAME = /^[A-Za-z0-9._-]{1,256}$/;
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "../../core/check_options.ts";
 import { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
 import type { QstashEmulatorOptions } from "./options.ts";
 
@@ -45,6 +46,7 @@ export async function serveQstashEmulator(
 ): Promise<QstashServer> {
   // Imported only here: the emulator itself needs no server, and runs on platforms without node:http.
   const { serve } = await import("../server/serve.ts");
+  checkOptions("make a server with", options, {});
   const { port = 0, hostname = "127.0.0.1" } = options;
   const emulator = createQstashEmulator(options);
   const { url, close } = await serve(emulator.fetch, {

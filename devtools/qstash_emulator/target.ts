@@ -4,6 +4,9 @@
  * @module
  */
 
+/** The parameter of a query that has the token. */
+export const TOKEN_PARAMETER = "qstash_token";
+
 /** The parsed path of a request. */
 export interface Target {
   /** The path up to a destination, as segments: `/v2/publish` or `/v2/enqueue/<queue>`. */

@@ -7,8 +7,10 @@ import { toBase64 } from "../../core/wire/wire.ts";
 import { shownHeaders } from "./headers.ts";
 import type {
   AttemptResult,
+  CallbackConfig,
   DlqRecord,
   EventRecord,
+  HeaderMap,
   MessageConfig,
   MessageRecord,
   MessageTarget,
@@ -30,6 +32,8 @@ export function shownMessage(message: MessageRecord): Shown {
     url: message.url,
     ...shownConfig(config),
     header: shownHeader(config, redacted),
+    callbackHeader: shownForwarded(config, config.callback),
+    failureCallbackHeader: shownForwarded(config, config.failureCallback),
     ...shownBody(message.body, redacted),
     maxRetries: config.retry.maxRetries,
     retryDelayExpression: config.retry.expressionText,
@@ -53,6 +57,8 @@ export function shownSchedule(schedule: ScheduleRecord): Shown {
     destination: schedule.destination,
     ...shownConfig(config),
     header: shownHeader(config, redacted),
+    callbackHeader: shownForwarded(config, config.callback),
+    failureCallbackHeader: shownForwarded(config, config.failureCallback),
     ...shownBody(schedule.body, redacted),
     retries: config.retry.maxRetries,
     retryDelayExpression: config.retry.expressionText,
@@ -83,10 +89,15 @@ export function shownEvent({ timeMs, state, message, nextDeliveryMs, result }: E
     url: message.url,
     ...shownConfig(config),
     header: Object.fromEntries(header),
+    callbackHeaders: shownForwarded(config, config.callback),
+    failureCallbackHeaders: shownForwarded(config, config.failureCallback),
     body: redacted.get("") ?? toBase64(message.body),
-    ...(result === undefined ? {} : shownResult(result)),
+    ...(state === "ERROR" && result !== undefined ? shownError(result) : {}),
     timeout: config.timeoutMs,
     maxRetries: config.retry.maxRetries,
+    retryDelayExpression: config.retry.expressionText,
+    // The client in Python reads this name.
+    retryDelayExpr: config.retry.expressionText,
   };
 }
 
@@ -106,7 +117,7 @@ function shownConfig(config: MessageConfig): Shown {
     flowControlKey: flow?.key,
     parallelism: flow?.parallelism,
     rate: flow?.rate,
-    period: flow?.rate === undefined ? undefined : flow.periodSeconds,
+    period: flow?.periodSeconds,
   };
 }
 
@@ -117,6 +128,17 @@ function shownHeader(config: MessageConfig, redacted: Redacted): Record<string, 
       return [name, hidden === undefined ? values : [hidden]];
     }),
   );
+}
+
+/** The headers of a callback, without those that the message hides; undefined for none. */
+function shownForwarded(
+  { redaction }: MessageConfig,
+  callback: CallbackConfig | undefined,
+): HeaderMap | undefined {
+  if (callback === undefined || redaction?.allHeaders) return undefined;
+  const shown = Object.entries(callback.forwarded)
+    .filter(([name]) => !redaction?.headers.has(name));
+  return shown.length === 0 ? undefined : Object.fromEntries(shown);
 }
 
 function shownBody(body: Uint8Array, redacted: Redacted): Shown {
@@ -130,6 +152,17 @@ function shownResult({ status, headers, body }: AttemptResult): Shown {
     responseStatus: status,
     responseHeader: shownHeaders(headers),
     ...shownBytes("responseBody", body),
+  };
+}
+
+/** The answer of a failed attempt, in its event. */
+function shownError({ status, headers, body }: AttemptResult): Shown {
+  return {
+    responseStatus: status,
+    responseHeaders: shownHeaders(headers),
+    // The client in Python reads this name.
+    responseHeader: shownHeaders(headers),
+    responseBody: toBase64(body),
   };
 }
 

@@ -37,10 +37,8 @@ export interface Served {
  *
  * @throws The system's error for a port that is taken or not allowed.
  */
-export async function listen(
-  server: Server,
-  { port, hostname = "127.0.0.1" }: ServeOptions,
-): Promise<Served> {
+export async function listen(server: Server, options: ServeOptions): Promise<Served> {
+  const { port, hostname = "127.0.0.1" } = options;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(port, hostname, resolve);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { aNumber, aText, checkOptions } from "../../core/check_options.ts";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -12,19 +13,23 @@ import { listen, type Served, type ServeOptions } from "./listen.ts";
 /** A fetch handler. */
 export type Handle = (request: Request) => Response | Promise<Response>;
 
+const aPort = aNumber({ whole: true, least: 0, most: 65_535 });
+const SERVE_OPTIONS = { hostname: aText, maxHeaderBytes: aNumber({ whole: true, least: 1 }) };
+
 /**
  * Serves a fetch handler. If the handler rejects, the connection is closed without an answer, which tests use
  * to lose an answer.
  *
- * @throws The system's error for a port that is taken or not allowed.
+ * @throws {AtlastError} `invalid_option`, or the system's error for a port that is taken or not allowed.
  */
-export function serve(handle: Handle, options: ServeOptions): Promise<Served> {
+export async function serve(handle: Handle, options: ServeOptions): Promise<Served> {
+  checkOptions("serve with", options, SERVE_OPTIONS, { port: aPort });
   const { maxHeaderBytes } = options;
   const settings = maxHeaderBytes === undefined ? {} : { maxHeaderSize: maxHeaderBytes };
   const server = createServer(settings, (incoming, outgoing) => {
     answer(handle, incoming, outgoing).catch(() => incoming.socket.destroy());
   });
-  return listen(server, options);
+  return await listen(server, options);
 }
 
 async function answer(

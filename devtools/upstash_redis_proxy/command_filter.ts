@@ -11,6 +11,7 @@ import { Permissions, type RedisCall } from "./permissions.ts";
 import { isMissing, notAvailable, refusalOf } from "./refused.ts";
 import type { Ran } from "./redis_link.ts";
 import type { Reply } from "./reply.ts";
+import { localError } from "./local_redis.ts";
 
 /** Checks each command before it goes to Redis, and its reply. */
 export class Gate {
@@ -34,14 +35,13 @@ export class Gate {
   }
 
   /**
-   * The reply of Redis, with Upstash's text where it differs. A script that called a command that Upstash
-   * does not have fails too, although Redis has run it.
+   * The reply of Redis; an error says if the cause is that the server lacks what Upstash has. A script that
+   * called a command that Upstash does not have fails too, although Redis has run it.
    */
-  replyOf({ name }: RestCommand, { reply, calls }: Ran): Reply {
+  replyOf(command: RestCommand, { reply, calls }: Ran): Reply {
     const called = [...calls.keys()].find(isMissing);
     if (called !== undefined) return new Error(notAvailable(called));
-    const isUnknown = reply instanceof Error && reply.message.startsWith("ERR unknown command");
-    return isUnknown ? new Error(notAvailable(name)) : reply;
+    return reply instanceof Error ? new Error(localError(command, reply.message)) : reply;
   }
 }
 

@@ -3,6 +3,14 @@
  *
  * @module
  */
+import {
+  aFlag,
+  aNumber,
+  aSecret,
+  checkOptions,
+  type OptionTable,
+  orNull,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 
 /** The largest request, in bytes: 10 MB, as on Upstash's free and pay-as-you-go plans. */
@@ -80,12 +88,28 @@ export type CheckedOptions = Required<Omit<RedisProxyOptions, "readOnlyToken">> 
   readonly readOnlyToken: string | null;
 };
 
+const COUNT = aNumber({ whole: true, least: 1, most: Number.MAX_SAFE_INTEGER });
+
+const OPTIONS: OptionTable = {
+  readOnlyToken: aSecret,
+  maxRequestBytes: COUNT,
+  maxKeyBytes: COUNT,
+  pendingLimit: orNull(COUNT),
+  waitMs: COUNT,
+  interleavePipelines: aFlag,
+  plainNestedOk: aFlag,
+  countScripts: aFlag,
+};
+
+const REQUIRED: OptionTable = { redisUrl: aSecret, token: aSecret };
+
 /**
  * Fills in the defaults.
  *
  * @throws {AtlastError} `invalid_option`, with the name of the option, and never a secret value.
  */
 export function checkedOptions(options: RedisProxyOptions): CheckedOptions {
+  checkOptions("make a proxy with", options, OPTIONS, REQUIRED);
   const { redisUrl, token, readOnlyToken = null } = options;
   if (!/^rediss?:\/\//.test(redisUrl)) {
     throw new AtlastError("invalid_option", "Cannot use redisUrl: want redis:// or rediss://");
@@ -102,27 +126,12 @@ export function checkedOptions(options: RedisProxyOptions): CheckedOptions {
     redisUrl,
     token,
     readOnlyToken,
-    maxRequestBytes: positive(
-      "maxRequestBytes",
-      options.maxRequestBytes,
-      DEFAULT_MAX_REQUEST_BYTES,
-    ),
-    maxKeyBytes: positive("maxKeyBytes", options.maxKeyBytes, DEFAULT_MAX_KEY_BYTES),
-    pendingLimit: options.pendingLimit === null
-      ? null
-      : positive("pendingLimit", options.pendingLimit, DEFAULT_PENDING_LIMIT),
-    waitMs: positive("waitMs", options.waitMs, DEFAULT_WAIT_MS),
+    maxRequestBytes: options.maxRequestBytes ?? DEFAULT_MAX_REQUEST_BYTES,
+    maxKeyBytes: options.maxKeyBytes ?? DEFAULT_MAX_KEY_BYTES,
+    pendingLimit: options.pendingLimit === undefined ? DEFAULT_PENDING_LIMIT : options.pendingLimit,
+    waitMs: options.waitMs ?? DEFAULT_WAIT_MS,
     interleavePipelines: options.interleavePipelines ?? true,
     plainNestedOk: options.plainNestedOk ?? false,
     countScripts: options.countScripts ?? true,
   };
-}
-
-function positive(name: string, value: number | undefined, otherwise: number): number {
-  if (value === undefined) return otherwise;
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new AtlastError(
-    "invalid_option",
-    `Cannot use ${name} ${value}: want a whole number of at least 1`,
-  );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { argumentText, type RestCommand } from "./command.ts";
+import { lacksCommand } from "./local_redis.ts";
 import type { Reply } from "./reply.ts";
 
 /** Runs a command and returns the reply. */
@@ -14,9 +15,15 @@ const TOO_WIDE = new Set(["KEYS", "SCAN"]);
 /** Commands without keys, which Redis does not mark as reading. */
 const HARMLESS = new Set(["PING", "ECHO", "TIME", "COMMAND"]);
 
+/** The commands of a server, in upper case; subcommands as `XINFO|STREAM`. */
+interface Commands {
+  readonly all: ReadonlySet<string>;
+  readonly reading: ReadonlySet<string>;
+}
+
 /** The reading commands; the proxy fetches the list from the server once. */
 export class Permissions {
-  #reading: Promise<ReadonlySet<string>> | null = null;
+  #commands: Promise<Commands> | null = null;
   readonly #call: RedisCall;
 
   constructor(call: RedisCall) {
@@ -25,33 +32,37 @@ export class Permissions {
 
   /** The error for a command that the read-only token may not run; null when it may. */
   async problemOf({ name, args }: RestCommand): Promise<string | null> {
-    const reading = await this.#known();
+    const { all, reading } = await this.#known();
+    if (!all.has(name)) return lacksCommand(name);
     const isReading = reading.has(name) || reading.has(`${name}|${argumentText(args[0])}`);
     if (HARMLESS.has(name) || (isReading && !TOO_WIDE.has(name))) return null;
     return `NOPERM this user has no permissions to run the '${name.toLowerCase()}' ` +
       "command or its subcommand";
   }
 
-  #known(): Promise<ReadonlySet<string>> {
-    this.#reading ??= this.#call({ name: "COMMAND", args: [] }).then(readingOf).catch((error) => {
-      this.#reading = null;
+  #known(): Promise<Commands> {
+    this.#commands ??= this.#call({ name: "COMMAND", args: [] }).then(commandsOf).catch((error) => {
+      this.#commands = null;
       throw error;
     });
-    return this.#reading;
+    return this.#commands;
   }
 }
 
-/** The names in upper case, subcommands as `XINFO|STREAM`. */
-function readingOf(commands: Reply): Set<string> {
-  const names = new Set<string>();
-  for (const command of listOf(commands)) {
-    const [name, , flags, , , , , , , subcommands] = listOf(command);
-    if (listOf(flags).some((flag) => textOf(flag) === "readonly")) {
-      names.add(textOf(name).toUpperCase());
+function commandsOf(reply: Reply): Commands {
+  const all = new Set<string>();
+  const reading = new Set<string>();
+  const add = (commands: Reply): void => {
+    for (const command of listOf(commands)) {
+      const [text, , flags, , , , , , , subcommands] = listOf(command);
+      const name = textOf(text).toUpperCase();
+      all.add(name);
+      if (listOf(flags).some((flag) => textOf(flag) === "readonly")) reading.add(name);
+      add(subcommands ?? null);
     }
-    for (const subcommand of readingOf(subcommands ?? null)) names.add(subcommand);
-  }
-  return names;
+  };
+  add(reply);
+  return { all, reading };
 }
 
 function listOf(reply: Reply | undefined): readonly Reply[] {

@@ -8,6 +8,7 @@ import { Buffer } from "node:buffer";
 import { Command, type Redis } from "ioredis";
 import { callsBetween } from "./billed.ts";
 import type { Argument, RestCommand } from "./command.ts";
+import { isUnknownCommand, lacksCommand } from "./local_redis.ts";
 import type { CheckedOptions } from "./options.ts";
 import { connected, disconnected, NoRedis, redisClient } from "./redis_connection.ts";
 import type { Reply } from "./reply.ts";
@@ -64,8 +65,12 @@ export class RedisLink {
    */
   async runPipeline(commands: readonly RestCommand[]): Promise<readonly Ran[] | Error> {
     await this.#connected();
-    const { replies, exec } = await this.#transaction(commands);
-    return replies ?? exec as Error;
+    const { own, replies, exec } = await this.#transaction(commands);
+    if (replies !== null) return replies;
+    const unknown = own.findIndex((reply) =>
+      reply instanceof Error && isUnknownCommand(reply.message)
+    );
+    return unknown === -1 ? exec as Error : new Error(lacksCommand(commands[unknown]!.name));
   }
 
   /** Ends the connection. */

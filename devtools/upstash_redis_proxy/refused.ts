@@ -5,25 +5,14 @@
  * @module
  */
 import { argumentText, type RestCommand } from "./command.ts";
-
-function names(text: string): ReadonlySet<string> {
-  return new Set(text.split(/\s+/));
-}
+import { hasCommand, missingSubcommand } from "./upstash_commands.ts";
 
 /** Commands that block, change or need a connection, which REST does not have. */
-const NOT_OVER_REST = names(`BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP
+const NOT_OVER_REST: ReadonlySet<string> = new Set(
+  `BLPOP BRPOP BRPOPLPUSH BLMOVE BLMPOP BZPOPMIN BZPOPMAX BZMPOP
   MULTI EXEC WATCH UNWATCH DISCARD AUTH HELLO RESET QUIT CLIENT SELECT
-  SUBSCRIBE PSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE MONITOR`);
-
-/** Upstash's reference does not have these; those in the last three lines administer a server. */
-const NOT_AVAILABLE = names(`SORT SORT_RO OBJECT MOVE SWAPDB MIGRATE LCS SUBSTR XSETID
-  SPUBLISH SSUBSCRIBE SUNSUBSCRIBE DEBUG LATENCY SLOWLOG CLUSTER ROLE SAVE BGSAVE LASTSAVE
-  REPLICAOF SLAVEOF MODULE LOLWUT PFDEBUG
-  PFSELFTEST BGREWRITEAOF SHUTDOWN FAILOVER SYNC PSYNC REPLCONF READONLY READWRITE ASKING
-  RESTORE-ASKING`);
-
-/** Missing subcommands of existing commands. */
-const NOT_AVAILABLE_SUBCOMMANDS = names("FUNCTION|DUMP FUNCTION|RESTORE SCRIPT|DEBUG");
+  SUBSCRIBE PSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE MONITOR`.split(/\s+/),
+);
 
 /** The only setting that can be read and changed. */
 const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
@@ -31,21 +20,22 @@ const ONLY_SETTING = "NOTIFY-KEYSPACE-EVENTS";
 /** Upstash's error for this command; null when it accepts it. */
 export function refusalOf(command: RestCommand): string | null {
   const { name, args } = command;
-  const sub = `${name}|${argumentText(args[0])}`;
   if (NOT_OVER_REST.has(name) || blocks(command)) return notOverRest(name);
   if (isMissing(name)) return notAvailable(name);
-  if (NOT_AVAILABLE_SUBCOMMANDS.has(sub)) return notAvailable(sub.replace("|", " "));
-  if (name === "MEMORY" && sub !== "MEMORY|USAGE") return notAvailable(sub.replace("|", " "));
-  if (name === "CONFIG" && !isOnlySetting(command)) return notAvailable(sub.replace("|", " "));
+  const missing = missingSubcommand(command);
+  if (missing !== null) return notAvailable(missing);
+  if (name === "CONFIG" && !isOnlySetting(command)) {
+    return notAvailable(`CONFIG ${argumentText(args[0])}`);
+  }
   return null;
 }
 
-/** Whether Upstash has no command of this name at all. */
+/** Whether Upstash has no command of this name at all, neither over REST nor in a script. */
 export function isMissing(name: string): boolean {
-  return NOT_AVAILABLE.has(name);
+  return !hasCommand(name) && !NOT_OVER_REST.has(name);
 }
 
-/** The error for a command that neither Redis nor Upstash knows, or only one of them. */
+/** Upstash's error for a command that it does not have. */
 export function notAvailable(name: string): string {
   return `ERR Command is not available: '${name}'. ` +
     "See https://upstash.com/docs/redis/overall/rediscompatibility for details";

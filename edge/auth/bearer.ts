@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Principal } from "../../core/principal.ts";
+import { aPrincipal, type Principal } from "../../core/principal.ts";
 import type { RequestToVerify, Verify, VerifyRefusal } from "../../core/wire/wire.ts";
 
 /** The shortest token, in characters. Shorter ones can be guessed over a network. */
@@ -27,8 +27,9 @@ export function verifyBearer(
   tokens: string | readonly string[],
   principal: Principal = TOKEN_BEARER,
 ): Verify {
-  const accepted = typeof tokens === "string" ? [tokens] : [...tokens ?? []];
-  if (accepted.length === 0) throw unfit("no token");
+  aPrincipal("principal", principal, "verify bearer tokens with");
+  const accepted: readonly string[] = Array.isArray(tokens) ? [...tokens] : [tokens as string];
+  if (accepted.length === 0 || tokens === undefined || tokens === null) throw unfit("no token");
   for (const token of accepted) {
     if (typeof token !== "string") throw unfit("a token that is no text");
     if (token.length < MIN_TOKEN_LENGTH) throw unfit(`one of ${token.length} characters`);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
@@ -29,7 +30,11 @@ export class HalfRights {
   constructor(names: HalfNames | undefined) {
     this.#names = names;
     if (names === undefined) return;
-    const lists: readonly unknown[] = isOne(names) ? [names] : Object.values(names);
+    const lists: readonly unknown[] = isOne(names)
+      ? [names]
+      : isRecord(names)
+      ? Object.values(names)
+      : [null];
     for (const list of lists) {
       if (!Array.isArray(list)) {
         throw new AtlastError(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Verify } from "../../core/wire/wire.ts";
 
@@ -11,8 +12,8 @@ import type { Verify } from "../../core/wire/wire.ts";
  *
  * @throws {AtlastError} `invalid_option` if it has none.
  */
-export function ownVerifier(option: string, { verify }: { readonly verify: Verify }): Verify {
-  if (typeof verify === "function") return verify;
+export function ownVerifier(option: string, options: { readonly verify: Verify }): Verify {
+  if (isRecord(options) && typeof options.verify === "function") return options.verify;
   throw new AtlastError(
     "invalid_option",
     `Cannot use ${option} without a verifier of its own: want ${option}: { verify }, such as ` +

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { checkNumber } from "../../core/check_option.ts";
 import { type BodyPace, CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
+import { BODY_READ_BEFORE } from "../../core/wire/wire.ts";
 import { Refusal } from "./status.ts";
 
 /**
  * Reads the raw body of a request.
  *
- * @throws {Refusal} 408 for a body that is cut off, arrives too slowly or in too many pieces; 413
+ * @throws {Refusal} 500 for a body that a middleware has read before; 408 for a body that is cut off, arrives too slowly or in too many pieces; 413
  * for one over the limit; 415 for a compressed one, because its unpacked size is unlimited and its
  * signature covers the uncompressed body.
  */
@@ -29,6 +29,7 @@ export async function readBody(
       { "accept-encoding": "identity" },
     );
   }
+  if (request.bodyUsed || request.body?.locked === true) throw readBefore();
   const announced = Number(request.headers.get("content-length") ?? 0);
   if (announced > maxBytes) throw tooLarge(maxBytes);
   const options = { expected: announced, pace };
@@ -36,18 +37,25 @@ export async function readBody(
     throw isInstance(error, CostlyBody) ? costly(error.kind, pace) : brokenOff();
   });
   if (body === null) throw tooLarge(maxBytes);
+  // A body parser of Node's frameworks leaves an empty stream. If the connection broke instead,
+  // nobody gets this answer.
+  if (body.length === 0 && announced > 0) throw readBefore();
   // Some servers do not notice that the caller closed the connection in the middle.
   if (body.length < announced) throw brokenOff();
   return body;
 }
 
 /**
- * Checks the option `maxBodyBytes`.
- *
- * @throws {AtlastError} `invalid_option`.
+ * The operator's mistake, so it is 500 and goes to the app's `onError`. A sender that knows the
+ * code counts no attempt.
  */
-export function checkMaxBodyBytes(maxBodyBytes: number): void {
-  checkNumber("maxBodyBytes", maxBodyBytes, { whole: true, least: 1 });
+function readBefore(): Refusal {
+  return new Refusal(
+    500,
+    BODY_READ_BEFORE,
+    "Cannot read the body: a middleware of this service has read it before, want this app before any " +
+      "body parser",
+  );
 }
 
 /**

@@ -6,7 +6,7 @@
 import type { Context } from "hono";
 import type { DeliveryDialect } from "../../core/ports/dialect.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
-import { isInstance, textOfThrown } from "../../core/user_code/thrown.ts";
+import { isInstance, propertyOf, textOfThrown } from "../../core/user_code/thrown.ts";
 import { claimedDialect, inDialect } from "./dialect.ts";
 import { answer, answerRefusal } from "./response.ts";
 import { checkRequestHeaders } from "./headers.ts";
@@ -65,7 +65,7 @@ export function guardWith(
     async function answered(request: Request): Promise<Response> {
       try {
         checkRequestHeaders(request.headers);
-        return await route(request, {
+        return await route(await withKeptBody(context, request), {
           requestId,
           report,
           speaks: (verified) => void (dialect = verified),
@@ -83,6 +83,7 @@ export function guardWith(
     function answerError(error: unknown): Response {
       const refusal = refusalOf(error);
       if (refusal !== null) {
+        if (refusal.status === 500) report(error);
         return answerRefusal(inDialect(refusal, dialect), contentType);
       }
       report(error);
@@ -91,6 +92,21 @@ export function guardWith(
       return answer({ error: said }, 500, { "content-type": contentType });
     }
   };
+}
+
+/**
+ * The request, with its body if a middleware of an outer Hono app has read it and Hono kept it as
+ * it was.
+ */
+async function withKeptBody({ req }: Context, request: Request): Promise<Request> {
+  const { arrayBuffer, blob, text } = req.bodyCache;
+  if (!request.bodyUsed || (arrayBuffer ?? blob ?? text) === undefined) return request;
+  const { url, method, headers } = request;
+  const body = await req.arrayBuffer();
+  // Text that was decoded may have changed.
+  const announced = headers.get("content-length");
+  if (announced !== null && Number(announced) !== body.byteLength) return request;
+  return new Request(url, { method, headers, body });
 }
 
 /** The response to a method that a path does not have. `GET` includes `HEAD`. */
@@ -126,8 +142,11 @@ function waitUntilOf(
   }
 }
 
-/** Prints that a request failed, and nothing that could contain a secret. */
+/** Prints that a request failed and where, without the message, which could contain a secret. */
 export function logError(error: unknown, { requestId }: { requestId: string }): void {
   const name = isInstance(error, Error) ? textOfThrown(error).name : typeof error;
-  console.error(`Atlast: request ${requestId} ended with ${name}; pass onError to see it`);
+  const stack = propertyOf(error, "stack");
+  const frames = typeof stack === "string" ? stack.match(/^ +at .*/gm) ?? [] : [];
+  const said = `Atlast: request ${requestId} ended with ${name}; pass onError to see its message`;
+  console.error([said, ...frames].join("\n"));
 }

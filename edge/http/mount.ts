@@ -4,7 +4,6 @@
  * @module
  */
 import { Hono } from "hono/tiny";
-import { AtlastError } from "../../core/errors.ts";
 import type { App } from "../app_options.ts";
 import { type Guard, methodNotAllowed, pathNotFound, type Route } from "./error_boundary.ts";
 
@@ -27,20 +26,12 @@ export interface MountedRoute {
 /**
  * Creates an app of routes, each wrapped by the guard. Other methods and paths are refused with 405
  * and 404.
- *
- * @throws {AtlastError} `invalid_option`.
  */
 export function mounted<Kind extends App>(
   basePath: string,
   routes: readonly MountedRoute[],
   guard: Guard,
 ): Kind {
-  if (!basePath.startsWith("/")) {
-    throw new AtlastError(
-      "invalid_option",
-      `Cannot use basePath "${basePath}": want one that starts with "/"`,
-    );
-  }
   const app = new Hono().basePath(basePath);
   for (const { path, methods, contentType, route } of routes) {
     app.on([...methods], path, guard(route, contentType));

@@ -100,13 +100,24 @@ export function refusalOf(thrown: unknown): Refusal | null {
   return new Refusal(status, thrown.code, thrown.message);
 }
 
-/** The status of the result of a message that was delivered alone. */
-export function statusOf(result: DeliveryResult): number {
+/**
+ * The status of a message that is stored here as failed, such as one whose body does not fit its
+ * contract. It must not be sent again.
+ */
+const STORED_AS_FAILED = 422;
+
+/**
+ * The status of the result of a message that was delivered alone.
+ *
+ * @param isPushed Whether a push provider delivers it, which retries after every other status than
+ * a success.
+ */
+export function statusOf(result: DeliveryResult, isPushed: boolean): number {
   switch (result.kind) {
     case "handled":
-    // The message is stored here as failed, and must not be sent again.
-    case "failed":
       return 200;
+    case "failed":
+      return isPushed ? 200 : STORED_AS_FAILED;
     case "accepted":
       return 202;
     case "no_subscriber":
@@ -147,6 +158,7 @@ const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
   malformed_message: 400,
   forbidden: 403,
   id_conflict: 409,
+  invalid_body: STORED_AS_FAILED,
 };
 
 /** The refusal of a message that was delivered alone and can never be accepted. */

@@ -3,6 +3,13 @@
  *
  * @module
  */
+import {
+  aList,
+  anObject,
+  aText,
+  checkOptions,
+  type OptionTable,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { DialectDescription } from "../../core/ports/dialect_description.ts";
 import { checkedUrl } from "../../http/url.ts";
@@ -66,6 +73,15 @@ export interface OpenApiDocument {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  paths: aList(aText),
+  dialects: aList(anObject),
+  title: aText,
+  version: aText,
+  description: aText,
+};
+
 /** The version of Atlast. */
 const VERSION = "0.1.0";
 
@@ -85,6 +101,7 @@ const VERSION = "0.1.0";
  * @throws {AtlastError} `invalid_option`.
  */
 export function openApiDocument(options: OpenApiOptions): OpenApiDocument {
+  checkOptions("describe an app with", options, OPTIONS);
   const { serverUrl, title = "Atlast", version = VERSION, description, dialects = [] } = options;
   const { providers, securitySchemes, headers, finalHeaders, reports } = dialectParts(dialects);
   const described: Partial<Record<OperationPath, Readonly<Record<string, unknown>>>> = {

@@ -164,6 +164,12 @@ export function operations(
         responses: {
           200: answerOf("The result of each message.", JSON_TYPE, DELIVERED),
           202: answerOf("It is stored and will be handled later.", JSON_TYPE, DELIVERED),
+          422: answerOf(
+            "Its body does not fit the contract, or its handler failed for good: it is stored as failed, " +
+              "do not send it again. An app without a store answers with the error.",
+            JSON_TYPE,
+            { anyOf: [DELIVERED, schemaRef("Error")] },
+          ),
           ...refusals([...COMMON, 404], JSON_TYPE),
           ...refusals([400, 403, 409, 489, 503], JSON_TYPE, REJECTED),
           ...finalRefusals(finalHeaders, JSON_TYPE, REJECTED),

@@ -29,6 +29,8 @@ const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "participant">, string
   content: "On the failure callback of a conflict of ids: the digest of the message it is about.",
   afterFailure: "true on messages and answers that follow a failure callback for the same message.",
   destination: "A URL to send it to instead of the route of its name, if the service allows it.",
+  deadline: "After which it must not be handled, by the sender's clock, ISO 8601.",
+  timeLeft: "How long it may be handled from its arrival, in milliseconds.",
   firstAttempt: "When the first attempt that may have arrived began, ISO 8601.",
   forced:
     "`true` to accept the message although its id may have been pruned after an earlier delivery.",

@@ -46,7 +46,8 @@ const deliveryResult = z.object({
   retryAfterMs: milliseconds.optional().describe("When to send it again, from now."),
   code: z.string().optional().describe(
     "The error code, for programs. stopping: the service is shutting down, and the sender " +
-      "does not count the attempt.",
+      "does not count the attempt. retry_after: a handler chose the time. rate_limit: a rate limit " +
+      "was reached.",
   ),
   arrived: z.string().optional().describe(
     "unknown for a message that was not accepted, but may have taken effect nevertheless.",
@@ -199,6 +200,8 @@ const CODES = [
   "wrong_state",
   "refused",
   "stopping",
+  "retry_after",
+  "rate_limit",
   "rejected",
   "sending",
   "unreachable",
@@ -217,6 +220,9 @@ const error = z.object({
     final: z.boolean().optional().describe("Whether the same message would be refused each time."),
     requestId: z.string().optional().describe("The request's id in the service's log."),
   }),
+  results: z.array(deliveryResult).optional().describe(
+    "The result of each message, for a batch of which none can be read.",
+  ),
 });
 
 /** Every schema by its name in the document. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aFlag, checkOptions } from "../../core/check_options.ts";
 import type { DeadLetter, DeadLetterStanding } from "../../bus/api/dead_letter.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, messageFromWire } from "../../core/message/headers.ts";
@@ -48,9 +49,11 @@ const SENDING_RETRY_MS = 5_000;
 /** Creates the route. */
 export function deadLetterRoute(
   deadLetter: (report: DeadLetter) => Promise<DeadLetterStanding>,
-  { verify, quotesAnswer = false }: DeadLetterRouteOptions,
+  options: DeadLetterRouteOptions,
   maxBodyBytes: number,
 ): Route {
+  checkOptions("make the dead-letter route with", options, { quotesAnswer: aFlag });
+  const { verify, quotesAnswer = false } = options;
   return async (request, around) => {
     const { body, push } = await verified(request, verify, maxBodyBytes, "dead-letter", around);
     if (push?.dialect.readDeadLetter === undefined) {

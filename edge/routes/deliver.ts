@@ -6,7 +6,12 @@
 import { AtlastError } from "../../core/errors.ts";
 import { messageFromWire } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { Arrival, DeliveryResult, Receiver } from "../../core/ports/transport.ts";
+import type {
+  Arrival,
+  DeliverOptions,
+  DeliveryResult,
+  Receiver,
+} from "../../core/ports/transport.ts";
 import type { Principal } from "../../core/principal.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
@@ -35,27 +40,30 @@ export function deliver(
   nowMs: number,
   { principal, push }: Sender,
 ): Promise<Response> {
+  const isPushed = principal.kind === "push_provider";
   if (push !== null && !push.bindsHeaders) {
-    return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push));
+    return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push), isPushed);
   }
   if (!isBatch(headers.get("content-type"))) {
     const fields = messageFields(headers);
-    return deliverOne(
-      receiver,
-      withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs)),
-    );
+    const message = withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs));
+    return deliverOne(receiver, message, isPushed);
   }
   const entries = entriesOf(rawBody, nowMs);
   // A push provider reads only the status, which can describe only one message.
-  return principal.kind === "push_provider"
-    ? deliverOne(receiver, onlyMessageOf(entries))
+  return isPushed
+    ? deliverOne(receiver, onlyMessageOf(entries), isPushed)
     : deliverBatch(receiver, entries);
 }
 
-async function deliverOne(receiver: Receiver, whole: Message): Promise<Response> {
+async function deliverOne(
+  receiver: Receiver,
+  whole: Message,
+  isPushed: boolean,
+): Promise<Response> {
   const message = kept(whole);
-  const [result] = await deliverAll(receiver, [message]);
-  const status = statusOf(result!);
+  const [result] = await deliverAll(receiver, [message], { readsBodies: !isPushed });
+  const status = statusOf(result!, isPushed);
   if (result!.kind === "refused") {
     const { code = "refused", retryAfterMs, reason } = result!;
     const refusal = unavailable(code, retryAfterMs, `Cannot take it now: ${reason}`);
@@ -107,7 +115,15 @@ async function deliverBatch(
   const answers = entries.map((entry) =>
     entry.message === null ? malformed(entry) : wireResult(entry.id, results[next++]!)
   );
-  return answer({ results: answers }, 200);
+  const [first] = entries;
+  // Nothing of it can be read, so the sender need not read the results to see that.
+  return messages.length === 0 && first?.message === null
+    ? answer({ error: malformedError(first), results: answers }, 400)
+    : answer({ results: answers }, 200);
+}
+
+function malformedError({ problem: { code, message } }: BatchEntry & { message: null }) {
+  return { code, message };
 }
 
 /**
@@ -117,8 +133,9 @@ async function deliverBatch(
 async function deliverAll(
   receiver: Receiver,
   messages: readonly Message[],
+  options?: DeliverOptions,
 ): Promise<DeliveryResult[]> {
-  const results = messages.length === 0 ? [] : await receiver.deliver(messages);
+  const results = messages.length === 0 ? [] : await receiver.deliver(messages, options);
   if (results.length !== messages.length) {
     throw new Error(`Cannot answer: got ${results.length} results for ${messages.length} messages`);
   }

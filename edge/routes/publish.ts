@@ -6,7 +6,13 @@
 import type { Receipt } from "../../bus/api/publish_options.ts";
 import type { RawMessage } from "../../bus/api/raw_message.ts";
 import { checkCallbackNames, checkCallbacksAllowed } from "../../core/message/callback_names.ts";
-import type { Contract } from "../../core/message/contract.ts";
+import {
+  aList,
+  checkOptions,
+  type OptionCheck,
+  type OptionTable,
+} from "../../core/check_options.ts";
+import { checkContract, type Contract } from "../../core/message/contract.ts";
 import { readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
@@ -49,6 +55,15 @@ export interface PublishRouteOptions {
 /** The longest content type that a message has. */
 const MAX_CONTENT_TYPE_LENGTH = 255;
 
+const aPattern: OptionCheck = (_option, value) => checkPattern(value as string);
+
+/** The options that are not checked where they are read. */
+const PUBLISH_ROUTE_OPTIONS: OptionTable = {
+  contracts: aList((_option, value, attempt) => checkContract(value, attempt)),
+  names: aList(aPattern),
+  callbackNames: aList(aPattern),
+};
+
 /** What the route needs. */
 interface PublishParts {
   readonly publish: NonNullable<EdgeBus["publishRaw"]>;
@@ -59,9 +74,9 @@ interface PublishParts {
 /** Creates the route. */
 export function publishRoute(parts: PublishParts, options: PublishRouteOptions): Route {
   const { publish, flush, maxBodyBytes } = parts;
+  checkOptions("make the publish route with", options, PUBLISH_ROUTE_OPTIONS);
   const allowed = allowList(options);
   const { callbackNames = null } = options;
-  callbackNames?.forEach(checkPattern);
   return async (request, around) => {
     const { body, principal, push } = await verified(
       request,
@@ -107,7 +122,6 @@ function allowList({ contracts = [], names = [] }: PublishRouteOptions): (
       `Cannot offer the publish route without names: want contracts, or names such as "order.*"`,
     );
   }
-  names.forEach(checkPattern);
   const known = new Map(contracts.map((contract) => [contract.name, contract]));
   return (name) => {
     const contract = known.get(name);

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { aFunction, checkOptions } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
-import { checkId } from "../../core/message/id.ts";
+import { checkId, withText } from "../../core/message/id.ts";
 import { Signer } from "../../http/signature.ts";
 import { isObject, parsed } from "../../core/json.ts";
 import type { Message } from "../../core/message/message.ts";
@@ -56,6 +57,7 @@ const MAX_QUERY_BYTES = 4 * 1024;
  */
 export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryOptions): Route {
   const verify = ownVerifier("query", options);
+  checkOptions("make the query route with", options, { allows: aFunction });
   const { signingKeys, allows = isOwn } = options;
   const signer = signingKeys === undefined ? null : new Signer(signingKeys);
   return async (request, around) => {
@@ -90,10 +92,13 @@ function isOwn(_message: Message, _request: RequestToVerify, { kind }: Principal
 
 function readQuery(text: string): { id: string; wantsMessage: boolean } {
   const query = parsed(text);
-  if (isObject(query) && query["operation"] === "query" && typeof query["id"] === "string") {
-    const { id, message = false } = query;
-    checkId(id as string);
-    if (typeof message === "boolean") return { id: id as string, wantsMessage: message };
+  if (isObject(query) && query["operation"] === "query") {
+    const { id: value, message = false } = query;
+    const id = withText("the id of a query", value);
+    if (typeof id === "string" && typeof message === "boolean") {
+      checkId(id);
+      return { id, wantsMessage: message };
+    }
   }
   throw new AtlastError(
     "malformed_message",

@@ -24,7 +24,6 @@ import type { MountedRoute } from "../http/mount.ts";
 import { ownVerifier } from "../auth/own_verifier.ts";
 import { publishRoute } from "./publish.ts";
 import { queryRoute } from "./query.ts";
-import { checkMaxBodyBytes } from "../http/body.ts";
 import { pushReceiver } from "../http/push_receiver.ts";
 import { tickBudget } from "./tick_budget.ts";
 import { deadLetterRoute } from "./dead_letter.ts";
@@ -50,7 +49,6 @@ export function busRoutes(bus: EdgeBus, options: AppOptions): MountedRoute[] {
   } = options;
   const { tick, maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify);
-  checkMaxBodyBytes(maxBodyBytes);
   const routes: MountedRoute[] = [
     { path: "/deliver", methods: ["POST"], route: deliverRoute(bus, verify, maxBodyBytes) },
     { path: "/health", methods: ["GET"], route: alive },

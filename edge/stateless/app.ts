@@ -8,10 +8,10 @@ import type { Receiver } from "../../core/ports/transport.ts";
 import type { Subscriber } from "../../bus/api/subscriber.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire/wire.ts";
 import type { App } from "../app_options.ts";
+import { checkAppOptions } from "../check_app_options.ts";
 import { deliver } from "../routes/deliver.ts";
 import { alive, guardWith, type OnError, type Route } from "../http/error_boundary.ts";
 import { mounted } from "../http/mount.ts";
-import { checkMaxBodyBytes } from "../http/body.ts";
 import { dialectsOf } from "../http/dialect.ts";
 import { checkVerify, verified } from "../auth/authenticate.ts";
 
@@ -64,9 +64,9 @@ export function createStatelessApp<Kind extends App = App>(
   subscribers: readonly Subscriber<undefined>[],
   options: StatelessAppOptions,
 ): Kind {
+  checkAppOptions(options, {});
   const { verify, basePath = "/", maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify);
-  checkMaxBodyBytes(maxBodyBytes);
   const receiver = new StatelessReceiver(subscribers, options);
   const route: Route = async (request, around) => {
     const { body, principal, push } = await verified(

@@ -25,7 +25,7 @@ describe("delivering one message", () => {
     [{ kind: "handled", duplicate: false, reply: `"secret"` }, 200, result("handled")],
     [{ kind: "handled", duplicate: true, reply: null }, 200, result("handled")],
     [{ kind: "accepted" }, 202, result("accepted")],
-    [{ kind: "failed", duplicate: false, reason: "secret" }, 200, result("failed")],
+    [{ kind: "failed", duplicate: false, reason: "secret" }, 422, result("failed")],
     [
       { kind: "no_subscriber" },
       404,
@@ -176,7 +176,14 @@ describe("delivering a batch", () => {
   it("of nothing but bad messages does not trouble the bus", async () => {
     const bus = new FakeReceiver();
     const deliver = mock.method(bus, "deliver");
-    assert.equal((await postBatch(app(bus), `{"messages":[{}]}`)).status, 200);
+    const response = await postBatch(app(bus), `{"messages":[{},{"headers":{"cap-msg-id":7}}]}`);
+    assert.equal(response.status, 400);
+    const { error, results } = await response.json();
+    assert.equal(error.code, "malformed_message");
+    assert.deepEqual(
+      results.map(({ id, status }: { id: string | null; status: string }) => [id, status]),
+      [[null, "malformed"], ["7", "malformed"]],
+    );
     assert.equal(deliver.mock.callCount(), 0);
   });
 

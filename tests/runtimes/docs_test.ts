@@ -1,6 +1,6 @@
 /**
- * The programs for copying in the README and in docs/, as those pages show them. A whole program is a `ts`
- * block; where a `text` block follows it, that is what the program prints. The two services of
+ * The programs for copying in the README, in docs/ and in docstrings, as those show them. A whole program is a
+ * `ts` block; where a `text` block follows it, that is what the program prints. The two services of
  * docs/getting-started.md are files that name themselves in their first line.
  *
  * @module
@@ -12,9 +12,9 @@ import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "node:test";
-import { type CodeBlock, codeBlocks } from "../support/markdown.ts";
+import { type CodeBlock, codeBlocks, docstringExamples } from "../support/markdown.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { readText, ROOT } from "../support/repository.ts";
+import { readText, ROOT, shippedFiles } from "../support/repository.ts";
 import { Front } from "../support/runtimes/front.ts";
 import { Program } from "../support/runtimes/program.ts";
 import { skipFor } from "../support/skip.ts";
@@ -42,20 +42,52 @@ function programsOf(page: string): ShownProgram[] {
   });
 }
 
+/**
+ * The examples in the docstrings of a file that are whole programs. One that does not say what it prints prints
+ * nothing. An example that declares values of its reader's cannot run.
+ */
+function examplesOf(file: string): ShownProgram[] {
+  return docstringExamples(readText(file)).flatMap((example) => {
+    const blocks = codeBlocks(example);
+    return blocks.flatMap(({ info, code }, at) => {
+      if (info !== "ts" || /^declare /m.test(code)) return [];
+      return [{ title: `example in ${file}`, code, output: outputAfter(blocks, at) ?? "" }];
+    });
+  });
+}
+
 /** The `text` block after a program, if the words between them say that it is what the program prints. */
 function outputAfter(blocks: readonly CodeBlock[], at: number): string | undefined {
   const next = blocks[at + 1];
   return next?.info === "text" && next.before.trim() === "It prints:" ? next.code : undefined;
 }
 
-describe("the programs of the README and docs/", () => {
-  const programs = PAGES.flatMap(programsOf);
+describe("the programs of the README, docs/ and docstrings", () => {
+  const programs = [...PAGES.flatMap(programsOf), ...shippedFiles().flatMap(examplesOf)];
 
   it("are found", () => {
     const pages = new Set(programs.map(({ title }) => title.replace(/^.* of /, "")));
     for (const page of ["README.md", "docs/getting-started.md", "docs/testing.md"]) {
       assert.ok(pages.has(page), `${page} has no program that the tests run`);
     }
+    const titles = new Set(programs.map(({ title }) => title));
+    for (const file of ["mod.ts", "bus/create_bus.ts", "bus/api/subscriber.ts"]) {
+      assert.ok(titles.has(`example in ${file}`), `${file} has no example that the tests run`);
+    }
+  });
+
+  it("say what they print", () => {
+    const examples = shippedFiles().flatMap((file) =>
+      docstringExamples(readText(file)).map((markdown) => ({ of: file, markdown }))
+    );
+    const pages = PAGES.map((page) => ({ of: page, markdown: readText(page) }));
+    const silent = [...pages, ...examples].filter(({ markdown }) => {
+      const blocks = codeBlocks(markdown);
+      return blocks.some(({ info, code }, at) =>
+        info === "ts" && code.includes("console.log(") && outputAfter(blocks, at) === undefined
+      );
+    });
+    assert.deepEqual(silent.map(({ of }) => of), []);
   });
 
   rmSync(FOLDER, { recursive: true, force: true });

@@ -168,6 +168,7 @@ export class World {
       clock: process.clock,
       random: this.random,
       observe: (event) => this.#observe(process, event),
+      logger: false,
       retry: RETRY,
       handlerTimeoutMs: 5_000,
       leaseMs: 20_000,

@@ -14,6 +14,18 @@ export interface CodeBlock {
   readonly before: string;
 }
 
+/** The `@example` tags of a source file, each as Markdown. */
+export function docstringExamples(source: string): string[] {
+  return [...source.matchAll(/^ *\/\*\*\n(.*?)^ *\*\/$/gms)].flatMap(([, comment = ""]) => {
+    const text = comment.replaceAll(/^ *\* ?/gm, "");
+    // A tag ends where the next one begins; a line of code may begin with `@` too.
+    const [, ...examples] = text.split(/^@example.*\n/gm);
+    return examples.map((example) =>
+      example.replace(/^@(?:module|throws|typeParam|param|returns)[^]*/m, "")
+    );
+  });
+}
+
 /** The fenced code blocks of a page, in order. */
 export function codeBlocks(markdown: string): CodeBlock[] {
   const blocks: CodeBlock[] = [];

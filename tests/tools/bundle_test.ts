@@ -9,10 +9,13 @@ import { readText } from "../support/repository.ts";
  * The most a stateless subscriber may take, in bytes: somewhat over what it does, so that whoever makes
  * it larger sees it, and has to say why here. It was 20,000 until the headers that QStash delivers were
  * bound, bodies were read within a limit of memory and time, failures got classes, and user code was guarded;
- * 25,000 until the verifier of a provider brought all of its dialect along; and 25,500 until dialects were checked,
- * and options and headers had the terms of the field, which are longer words.
+ * 25,000 until the verifier of a provider brought all of its dialect along; 25,500 until dialects were checked,
+ * and options and headers had the terms of the field, which are longer words; 25,800 until foreign content types
+ * and numeric ids were read, and a body that was read before was said; 26,200 until failures were logged with
+ * stack and causes, and errors of bodies said what the schema wanted; and 27,400 until every option and argument was
+ * checked for its type.
  */
-const MAX_BYTES = 25_800;
+const MAX_BYTES = 28_600;
 
 /** By how much the documented sizes may differ from those of now: small changes do not need a new table. */
 const MAX_DIFFERENCE = 0.03;

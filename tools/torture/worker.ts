@@ -68,6 +68,7 @@ const bus = createBus(
       signingKeys: [config.signingKey],
     }),
     retry: RETRY,
+    logger: false, // thousands of failures are wanted
     leaseMs: 4_000,
     pollMs: 500,
   },

@@ -7,7 +7,7 @@ import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import type { Untaken, UntakenRequest } from "../../../core/ports/claim_request.ts";
 import type { Script } from "./client.ts";
-import { keyOfMember } from "./keys.ts";
+import { groupFields, keyOfMember, queuesOf } from "./keys.ts";
 import { timeField } from "./record_text.ts";
 import { MAKE_DUE_SCRIPT, UNTAKEN_SCRIPT, WAITING_SCRIPT } from "./scripts.ts";
 import type { Call, Keys } from "./writes.ts";
@@ -15,22 +15,32 @@ import type { Call, Keys } from "./writes.ts";
 /** The most records that one call makes due. */
 const MOST = 1_000;
 
-/** The sets of the records of some groups. */
-export interface Queues {
-  /** Their keys. */
-  readonly keys: [string, ...string[]];
-  /** The groups, as scripts are given them. */
-  readonly fields: readonly string[];
+/** Runs a script. */
+type Run = (script: Script, call: Call) => Promise<unknown[]>;
+
+/** The sets of the records of some groups, and the groups as scripts are given them. */
+function queuesIn(
+  keys: Keys[Box],
+  box: Box,
+  { groups }: { readonly groups?: readonly string[] },
+): { readonly keys: [string, ...string[]]; readonly fields: readonly string[] } {
+  const wanted = groups?.map((group) => ({ group }));
+  return { keys: queuesOf(keys, box, "scheduled", wanted), fields: groupFields(wanted) };
 }
 
 /** See `StoreHints.untaken`. */
 export async function untaken(
-  run: (script: Script, call: Call) => Promise<unknown[]>,
+  run: Run,
+  keys: Keys[Box],
   box: Box,
-  { nowMs }: UntakenRequest,
-  { keys, fields }: Queues,
+  request: UntakenRequest,
 ): Promise<Untaken[]> {
-  const answer = await run(UNTAKEN_SCRIPT, { keys, args: [box, timeField(nowMs), ...fields] });
+  if (request.groups?.length === 0) return [];
+  const queues = queuesIn(keys, box, request);
+  const answer = await run(UNTAKEN_SCRIPT, {
+    keys: queues.keys,
+    args: [box, timeField(request.nowMs), ...queues.fields],
+  });
   const found: Untaken[] = [];
   for (let i = 0; i + 3 < answer.length; i += 4) {
     const [group, name, count, sinceMs] = answer.slice(i, i + 4).map((each) =>
@@ -48,12 +58,14 @@ export async function untaken(
 
 /** See `Store.makeUnroutableDue`. */
 export async function makeUnroutableDue(
-  run: (script: Script, call: Call) => Promise<unknown[]>,
+  run: Run,
   keys: Keys[Box],
   box: Box,
-  { nowMs, untilMs, isTaken }: UnroutableRequest,
-  { keys: queues, fields }: Queues,
+  request: UnroutableRequest,
 ): Promise<number> {
+  if (request.groups?.length === 0) return 0;
+  const { nowMs, untilMs, isTaken } = request;
+  const { keys: queues, fields } = queuesIn(keys, box, request);
   const now = timeField(nowMs);
   const waiting = await run(WAITING_SCRIPT, {
     keys: queues,

@@ -8,6 +8,7 @@
  * @module
  */
 import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
+import { aFunction, checkOptions } from "../../../core/check_options.ts";
 import { AtlastError } from "../../../core/errors.ts";
 import type { AbortSignalLike, SqlClient } from "../../../core/ports/platform.ts";
 import type { CheckQuestion, Fence, FenceRow } from "../../../core/ports/fence.ts";
@@ -59,6 +60,7 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
  * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
  */
 export function upstashRedisFence(options: UpstashRedisFenceOptions): Fence<RedisTransaction> {
+  checkOptions("make a fence with", options, { now: aFunction });
   return new UpstashRedisFence(options);
 }
 

@@ -25,6 +25,7 @@
  *
  * @module
  */
+import { checkOptions } from "../../../core/check_options.ts";
 import { AtlastError } from "../../../core/errors.ts";
 import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type {
@@ -38,17 +39,11 @@ import type {
   Store,
   StoreHints,
 } from "../../../core/ports/store.ts";
-import type {
-  ClaimRequest,
-  GroupNames,
-  Untaken,
-  UntakenRequest,
-} from "../../../core/ports/claim_request.ts";
+import type { ClaimRequest, GroupNames } from "../../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
-import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
@@ -67,7 +62,7 @@ import {
 } from "./scripts.ts";
 import { countsOf, recordOf, timeField } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
-import { makeUnroutableDue, type Queues, untaken } from "./unroutable.ts";
+import { makeUnroutableDue, untaken } from "./unroutable.ts";
 import {
   type Addition,
   type AddMode,
@@ -117,6 +112,7 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * @throws {AtlastError} `invalid_option` for a bad prefix or time.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
+  checkOptions("make a store with", options, {});
   return new RedisStore(options);
 }
 
@@ -136,8 +132,10 @@ class RedisStore implements UpstashRedisStore {
     atomicSettleAndAdd: true,
   };
   readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
-    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
-    untaken: (box, request) => this.#untaken(box, request),
+    makeUnroutableDue: (box, request) => {
+      return makeUnroutableDue(this.#runScript, this.#keys[box], box, request);
+    },
+    untaken: (box, request) => untaken(this.#runScript, this.#keys[box], box, request),
   };
   readonly #client: Client;
   readonly #base: string;
@@ -354,33 +352,6 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    if (request.groups?.length === 0) return 0;
-    const run = (script: Script, call: Call) => this.#run(script, call);
-    return await makeUnroutableDue(
-      run,
-      this.#keys[box],
-      box,
-      request,
-      this.#queuesOf(box, request),
-    );
-  }
-
-  async #untaken(box: Box, request: UntakenRequest): Promise<Untaken[]> {
-    if (request.groups?.length === 0) return [];
-    const run = (script: Script, call: Call) => this.#run(script, call);
-    return await untaken(run, box, request, this.#queuesOf(box, request));
-  }
-
-  /** The sets of the scheduled records of some groups, and the groups as scripts are given them. */
-  #queuesOf(box: Box, { groups }: { readonly groups?: readonly string[] }): Queues {
-    const wanted = groups?.map((group) => ({ group }));
-    return {
-      keys: queuesOf(this.#keys[box], box, "scheduled", wanted),
-      fields: groupFields(wanted),
-    };
-  }
-
   /** There are none. */
   transaction<Result>(work: (tx: undefined) => Promise<Result>): Promise<Result> {
     return work(undefined);
@@ -401,6 +372,8 @@ class RedisStore implements UpstashRedisStore {
     const [, ...answer] = await this.#run(WRITE_SCRIPT, call);
     return addResultsOf(additions, answer);
   }
+
+  readonly #runScript = (script: Script, call: Call) => this.#run(script, call);
 
   #run(script: Script, { keys, args }: Call): Promise<unknown[]> {
     return this.#client.run(script, keys, [this.#base, ...args]);

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { checkNumber } from "../../../core/check_option.ts";
+import {
+  aList,
+  aNumber,
+  checkOptions,
+  oneOf,
+  type OptionTable,
+} from "../../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../../core/check_text.ts";
 import { checkName } from "../../../core/message/name.ts";
 import { checkRedisClient } from "../check_redis_client.ts";
@@ -116,18 +122,32 @@ export interface StreamSettings {
   readonly maxRequestBytes: number;
 }
 
+const COUNT = aNumber({ whole: true, most: Number.MAX_SAFE_INTEGER });
+
+/** The options that are not checked where they are read. */
+const OPTIONS: OptionTable = {
+  names: aList((_option, value) => checkName(value as string)),
+  consumer: (_option, value) => void checkText("a consumer", value, IDENTIFIER),
+  from: oneOf("beginning", "now"),
+  minIdleMs: COUNT,
+  takeOverEveryMs: COUNT,
+  pruneEveryMs: COUNT,
+  keepMs: aNumber({ whole: true, least: 0, most: Number.MAX_SAFE_INTEGER }),
+  removeConsumerAfterMs: COUNT,
+  maxDeliveries: COUNT,
+  maxRequestBytes: COUNT,
+};
+
 /**
  * Checks options and fills in the defaults.
  *
  * @throws {AtlastError} `invalid_option` or `invalid_name`.
  */
 export function settingsOf(options: UpstashStreamTransportOptions): StreamSettings {
+  checkOptions("make a transport with", options, OPTIONS);
   const { redis, names } = options;
   checkRedisClient(redis);
-  for (const name of names ?? []) checkName(name);
-  let consumer = options.consumer === undefined
-    ? undefined
-    : checkText("a consumer", options.consumer, IDENTIFIER);
+  let { consumer } = options;
   return {
     redis: limitClient(redis, checkRequestTimeout(options.timeoutMs)),
     keys: keysUnder(keyBase(options.prefix)),
@@ -136,17 +156,13 @@ export function settingsOf(options: UpstashStreamTransportOptions): StreamSettin
     // Created at first use: Workers have no random numbers while a module is loaded.
     consumer: () => consumer ??= crypto.randomUUID(),
     from: options.from === "now" ? "$" : "0",
-    minIdleMs: positive("minIdleMs", options.minIdleMs, 60_000),
-    takeOverEveryMs: positive("takeOverEveryMs", options.takeOverEveryMs, 60_000),
-    pruneEveryMs: positive("pruneEveryMs", options.pruneEveryMs, 600_000),
-    keepMs: options.keepMs === 0 ? 0 : positive("keepMs", options.keepMs, 3_600_000),
-    removeConsumerAfterMs: positive(
-      "removeConsumerAfterMs",
-      options.removeConsumerAfterMs,
-      3_600_000,
-    ),
-    maxDeliveries: positive("maxDeliveries", options.maxDeliveries, 10),
-    maxRequestBytes: positive("maxRequestBytes", options.maxRequestBytes, 8 * 1024 * 1024),
+    minIdleMs: options.minIdleMs ?? 60_000,
+    takeOverEveryMs: options.takeOverEveryMs ?? 60_000,
+    pruneEveryMs: options.pruneEveryMs ?? 600_000,
+    keepMs: options.keepMs ?? 3_600_000,
+    removeConsumerAfterMs: options.removeConsumerAfterMs ?? 3_600_000,
+    maxDeliveries: options.maxDeliveries ?? 10,
+    maxRequestBytes: options.maxRequestBytes ?? 8 * 1024 * 1024,
   };
 }
 
@@ -162,9 +178,4 @@ function limitClient(redis: StreamClient, timeoutMs: number): StreamClient {
       });
     },
   };
-}
-
-function positive(option: string, value: number | undefined, otherwise: number): number {
-  const allowed = { whole: true, most: Number.MAX_SAFE_INTEGER };
-  return checkNumber(option, value === undefined ? otherwise : value, allowed);
 }

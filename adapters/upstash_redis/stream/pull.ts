@@ -167,8 +167,12 @@ export class Pull {
   }
 
   #wait({ tries }: Fetched, result: Handed): number {
-    if (result.kind === "refused" && result.retryAfterMs !== undefined) return result.retryAfterMs;
-    return waitMs(Math.max(tries, this.#refusals));
+    const ownMs = waitMs(Math.max(tries, this.#refusals));
+    if (result.kind !== "refused" || result.retryAfterMs === undefined) return ownMs;
+    // Only a handler's own time may be sooner.
+    return result.code === "retry_after" || result.code === "stopping"
+      ? result.retryAfterMs
+      : Math.max(ownMs, result.retryAfterMs);
   }
 
   async #park(toPark: readonly ToPark[], round: Round): Promise<void> {

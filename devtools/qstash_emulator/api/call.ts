@@ -25,13 +25,22 @@ export interface Call extends Target {
 /** The largest JSON body that the API accepts, except for messages. */
 const MAX_JSON_BYTES = 1024 * 1024;
 
-/** Reads a body that must be a JSON object. */
+/** Reads a body that must be a JSON object; without a body it is empty. */
 export async function jsonBody(call: Call): Promise<Record<string, unknown>> {
-  const value = parsedJson(await call.body(MAX_JSON_BYTES));
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>;
-  }
+  const bytes = await call.body(MAX_JSON_BYTES);
+  const value = bytes.length === 0 ? {} : parsedJson(bytes);
+  if (isObject(value)) return value;
   throw new Refusal(400, "invalid request body: want a JSON object");
+}
+
+/** Whether a value is an object with fields. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The fields that are given: clients in Python and Go send null for those that are not. */
+export function withoutNulls(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }
 
 /** Reads JSON; undefined for any other text. */

@@ -4,18 +4,19 @@
  * @module
  */
 import { readConfig } from "../config.ts";
-import { countOf, isInDates, listOf, matchesMessage } from "../filters.ts";
+import { DLQ_FILTERS } from "../filters.ts";
 import type { DlqRecord } from "../records.ts";
-import { done, json, Refusal } from "../refusal.ts";
+import { done, INVALID_CURSOR, json, Refusal } from "../refusal.ts";
 import { shownDlqMessage } from "../views.ts";
 import { type Call, notFound } from "./call.ts";
+import { pageSize, selectionOf } from "./selection.ts";
 
 /** The most messages in one answer, or changed by one request. */
 const MAX_COUNT = 100;
 
 /** `GET /v2/dlq` */
-export function listDlq(call: Call): Response {
-  const { records, cursor } = pageOf(call);
+export async function listDlq(call: Call): Promise<Response> {
+  const { records, cursor } = await pageOf(call);
   const isEmpty = call.account.settings.assume.lastCursor === "empty";
   return json({
     messages: records.map(shownDlqMessage),
@@ -38,15 +39,16 @@ export function deleteDlqMessage({ account, params }: Call): Response {
 }
 
 /** `DELETE /v2/dlq` */
-export function deleteDlqMessages(call: Call): Response {
-  const { records, cursor } = pageOf(call);
+export async function deleteDlqMessages(call: Call): Promise<Response> {
+  const { records, cursor } = await pageOf(call);
   for (const { dlqId } of records) call.account.removeFromDlq(dlqId);
   return json({ deleted: records.length, ...(cursor === undefined ? {} : { cursor }) });
 }
 
 /** `POST /v2/dlq/retry` */
-export function retryDlqMessages(call: Call): Response {
-  const { records, cursor } = pageOf(call);
+export async function retryDlqMessages(call: Call): Promise<Response> {
+  const { records, cursor, missing } = await pageOf(call);
+  if (missing) throw new Refusal(404, "some messages not found in dlq");
   const responses = records.map((record) => ({ messageId: retried(call, record) }));
   return json({ responses, ...(cursor === undefined ? {} : { cursor }) }, 201);
 }
@@ -55,7 +57,7 @@ export function retryDlqMessages(call: Call): Response {
 export function retryDlqMessage(call: Call): Response {
   const record = call.account.dlq().get(call.params[0]!);
   if (record === undefined) throw notFound("message in dlq");
-  return json({ responses: [{ messageId: retried(call, record) }] }, 201);
+  return json({ messageId: retried(call, record) }, 201);
 }
 
 /** A new message with the same body and headers; headers of the request change how it is delivered. */
@@ -65,9 +67,10 @@ function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecor
   const requested = readConfig(fields, limits, callerIp, account.now());
   const has = (name: string) => fields.has(`upstash-${name}`);
   const { notBeforeMs: _, ...same } = config;
-  account.removeFromDlq(dlqId);
   const { queueName } = message;
+  // It may be refused, and then the message stays in the DLQ.
   if (queueName !== undefined) account.queue(queueName);
+  account.removeFromDlq(dlqId);
   const again = engine.accept({
     url: message.url,
     ...(message.topicName === undefined ? {} : { topicName: message.topicName }),
@@ -92,27 +95,39 @@ function retried({ account, engine, fields }: Call, { dlqId, message }: DlqRecor
   return again.id;
 }
 
-/** The messages that match a query, oldest first, and the cursor of the next page if there is one. */
-function pageOf({ account, query }: Call): { records: DlqRecord[]; cursor?: string } {
-  for (const key of ["host", "path"]) {
-    if (query.has(key)) throw new Refusal(400, `invalid filter: ${key} is not supported here`);
-  }
-  const ids = listOf(query, "dlqIds");
-  const statuses = listOf(query, "responseStatus").map(Number);
-  const all = [...account.dlq().values()];
-  const cursor = query.get("cursor");
-  const after = cursor === null || cursor === "" ? -1 : Number(cursor.split("-")[1]);
-  const matching = all.filter(({ dlqId, message, result }) =>
-    Number(dlqId.split("-")[1]) > after &&
-    (ids.length === 0 || ids.includes(dlqId)) &&
-    (statuses.length === 0 || statuses.includes(result.status)) &&
-    matchesMessage(message, query) && isInDates(message.createdAtMs, query)
+/** A page of the DLQ. */
+interface Page {
+  readonly records: readonly DlqRecord[];
+  /** Where the next page begins; undefined if there is none. */
+  readonly cursor?: string;
+  /** Whether an id that the request names is not there. */
+  readonly missing: boolean;
+}
+
+/** The messages that a request selects, oldest first. */
+async function pageOf(call: Call): Promise<Page> {
+  const { account } = call;
+  const selection = await selectionOf(call, DLQ_FILTERS);
+  const { ids, cursor } = selection;
+  const after = ids !== null || cursor === null ? -1 : sequenceOf(cursor);
+  const matching = [...account.dlq().values()].filter(({ dlqId, message, result }) =>
+    sequenceOf(dlqId) > after && (ids === null || ids.has(dlqId)) &&
+    selection.matches({ message, atMs: message.createdAtMs, result })
   );
   // A query by ids has no next page.
-  const count = ids.length > 0 ? matching.length : countOf(query, MAX_COUNT);
+  const count = ids === null ? pageSize(selection, MAX_COUNT) : matching.length;
   const records = matching.slice(0, count);
   const last = records.at(-1);
-  return matching.length <= count || last === undefined
-    ? { records }
-    : { records, cursor: last.dlqId };
+  return {
+    records,
+    missing: ids !== null && records.length < ids.size,
+    ...(matching.length <= count || last === undefined ? {} : { cursor: last.dlqId }),
+  };
+}
+
+/** The number of a DLQ id in the order of failures. */
+function sequenceOf(dlqId: string): number {
+  const [, number] = /^\d{1,16}-(\d{1,15})$/.exec(dlqId) ?? [];
+  if (number === undefined) throw new Refusal(400, INVALID_CURSOR);
+  return Number(number);
 }

@@ -22,8 +22,14 @@ export function getFlow(call: Call): Response {
 /** `POST /v2/flowControl/<key>/<action>`, which creates a missing key. */
 export function changeFlow(call: Call): Response {
   const { account, engine, params, query } = call;
-  const flow = account.flow(params[0]!);
-  switch (params[1]) {
+  const [key, action] = params as [string, string];
+  // Read before the key is created, so that a refused request changes nothing.
+  const limits = action === "pin" ? pinned(query) : {};
+  const unpinned = action === "unpin"
+    ? { parallelism: flagOf(query, "parallelism"), rate: flagOf(query, "rate") }
+    : { parallelism: false, rate: false };
+  const flow = account.flow(key);
+  switch (action) {
     case "pause":
       flow.isPaused = true;
       break;
@@ -34,13 +40,10 @@ export function changeFlow(call: Call): Response {
       flow.resetRate(account.now());
       break;
     case "pin":
-      flow.pin(pinned(query));
+      flow.pin(limits, account.now());
       break;
     default:
-      flow.unpin({
-        parallelism: query.get("parallelism") === "true",
-        rate: query.get("rate") === "true",
-      });
+      flow.unpin(unpinned);
   }
   engine.soon();
   return done();
@@ -52,6 +55,12 @@ export function getGlobalParallelism({ account, engine }: Call): Response {
     parallelismMax: account.settings.limits.parallelism,
     parallelismCount: engine.lines.active,
   });
+}
+
+function flagOf(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name) ?? "false";
+  if (text === "true" || text === "false") return text === "true";
+  throw new Refusal(400, `invalid ${name}: want true or false`);
 }
 
 function pinned(query: URLSearchParams): Parameters<FlowRecord["pin"]>[0] {

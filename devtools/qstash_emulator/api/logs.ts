@@ -3,10 +3,11 @@
  *
  * @module
  */
-import { countOf, isInDates, listOf, matchesMessage } from "../filters.ts";
+import { EVENT_FILTERS } from "../filters.ts";
 import { json } from "../refusal.ts";
 import { shownEvent } from "../views.ts";
 import type { Call } from "./call.ts";
+import { pageSize, selectionOf } from "./selection.ts";
 
 /** The most events in one answer. */
 const MAX_COUNT = 1000;
@@ -14,21 +15,17 @@ const MAX_COUNT = 1000;
 /** The default of `count`. */
 const DEFAULT_COUNT = 100;
 
-/** The states of the filter `IN_PROGRESS`. */
-const IN_PROGRESS: ReadonlySet<string> = new Set(["CREATED", "ACTIVE", "RETRY", "ERROR"]);
-
 /** `GET /v2/events`, which the client uses and which returns `events`, and `GET /v2/logs`, which returns `logs`. */
-export function listEvents({ account, query, path }: Call): Response {
-  const states = listOf(query, "state").map((state) => state.replace("CANCELLED", "CANCELED"));
-  const statuses = listOf(query, "responseStatus").map(Number);
+export async function listEvents(call: Call): Promise<Response> {
+  const { account, path } = call;
+  const selection = await selectionOf(call, EVENT_FILTERS);
+  const { ids } = selection;
   const { events, cursor } = account.events.page(
     ({ state, timeMs, message, result }) =>
-      (states.length === 0 || states.includes(state.replace("CANCELLED", "CANCELED")) ||
-        (states.includes("IN_PROGRESS") && IN_PROGRESS.has(state))) &&
-      (statuses.length === 0 || (result !== undefined && statuses.includes(result.status))) &&
-      matchesMessage(message, query) && isInDates(timeMs, query),
-    query.has("count") ? countOf(query, MAX_COUNT) : DEFAULT_COUNT,
-    query.get("cursor"),
+      (ids === null || ids.has(message.id)) &&
+      selection.matches({ message, atMs: timeMs, result, state }),
+    selection.count === undefined ? DEFAULT_COUNT : pageSize(selection, MAX_COUNT),
+    selection.cursor,
     account.now(),
   );
   return json({

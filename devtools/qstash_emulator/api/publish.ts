@@ -12,7 +12,7 @@ import { toHeaders } from "../headers.ts";
 import type { MessageConfig } from "../records.ts";
 import { redactedParts } from "../redaction.ts";
 import { checkedName, INVALID_SCHEME, json, Refusal } from "../refusal.ts";
-import { type Call, parsedJson } from "./call.ts";
+import { type Call, isObject, parsedJson, withoutNulls } from "./call.ts";
 
 /** A message that may be published. */
 interface Publication {
@@ -156,12 +156,11 @@ function spendQuota(account: Account, publications: readonly Publication[]): voi
 }
 
 function prepareItem(account: Account, item: unknown, index: number): Promise<Publication> {
-  const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
-  const { destination, headers = {}, body = "", queue } = isObject
-    ? item as Record<string, unknown>
+  const { destination, headers: given = {}, body = "", queue } = isObject(item)
+    ? withoutNulls(item)
     : {};
-  const isFine = typeof destination === "string" && typeof body === "string" &&
-    typeof headers === "object" && headers !== null &&
+  const headers = isObject(given) ? withoutNulls(given) : null;
+  const isFine = typeof destination === "string" && typeof body === "string" && headers !== null &&
     Object.values(headers).every((value) => typeof value === "string") &&
     (queue === undefined || typeof queue === "string");
   if (!isFine) {

@@ -6,12 +6,12 @@
 import type { Account } from "../account.ts";
 import type { QueueRecord } from "../records.ts";
 import { checkedName, done, json, Refusal } from "../refusal.ts";
-import { type Call, jsonBody, notFound } from "./call.ts";
+import { type Call, jsonBody, notFound, withoutNulls } from "./call.ts";
 
 /** `POST /v2/queues` */
 export async function upsertQueue(call: Call): Promise<Response> {
   const { account } = call;
-  const body = await jsonBody(call);
+  const body = withoutNulls(await jsonBody(call));
   const name = checkedName("queue name", body["queueName"]);
   const { parallelism = 1, paused = false } = body;
   if (!Number.isInteger(parallelism) || Number(parallelism) < 1 || typeof paused !== "boolean") {

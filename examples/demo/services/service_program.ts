@@ -161,6 +161,7 @@ function createParts<Tx>(
         retry: SEND_RETRY,
         check: CHECK,
         observe,
+        logger: false, // the event log shows the failures
         onConsume: [watch, addHandlerFaults<Tx>(seed, kills, emit, backend)],
       },
       addFaults: (transport) => addTransportFaults(transport, seed, emit),

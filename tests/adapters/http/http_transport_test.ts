@@ -111,7 +111,35 @@ describe("what an answer means", () => {
     ["489", () => new Response(null, { status: 489 }), { retryable: false }],
     ["415", () => new Response(null, { status: 415 }), { retryable: true, arrived: "no" }],
     ["425", () => new Response(null, { status: 425 }), { retryable: true }],
-    ["429", () => wait(429, "3"), { retryable: true, arrived: "no", retryAfterMs: 3000 }],
+    [
+      "429",
+      () => wait(429, "3"),
+      { retryable: true, arrived: "no", retryAfterMs: 3000, delayedBy: "rate_limit" },
+    ],
+    [
+      "429 without a time",
+      () => new Response(null, { status: 429 }),
+      { retryable: true, arrived: "no", delayedBy: "rate_limit" },
+    ],
+    [
+      "503 until a time in the past",
+      () => wait(503, "Thu, 01 Jan 1970 00:00:09 GMT"),
+      { retryable: true, retryAfterMs: 0 },
+    ],
+    [
+      "refused by a handler that chose the time",
+      () => results([{ id: "m-1", status: "refused", code: "retry_after", retryAfterMs: 1500 }]),
+      { retryable: true, arrived: "no", retryAfterMs: 1500, delayedBy: "retry_after" },
+    ],
+    [
+      "503 of a handler that chose the time",
+      () =>
+        Response.json({ error: { code: "retry_after", message: "Later", retryAfterMs: 1200 } }, {
+          status: 503,
+          headers: { "retry-after": "2" },
+        }),
+      { retryable: true, arrived: "no", retryAfterMs: 1200, delayedBy: "retry_after" },
+    ],
     [
       "503 until a time",
       () => wait(503, "Thu, 01 Jan 2026 00:00:09 GMT"),
@@ -481,6 +509,7 @@ interface Wanted {
   readonly reason?: string;
   readonly retryable?: boolean;
   readonly retryAfterMs?: number;
+  readonly delayedBy?: string;
   readonly arrived?: "no";
   readonly code?: string;
 }

@@ -246,6 +246,7 @@ describe("QStash transport: what goes wrong", () => {
       emulator.rateLimit(kind);
       const [result] = await transport.send(testMessages(1), SIGNAL);
       assert.ok(result?.kind === "failed" && result.retryable);
+      assert.equal(result.delayedBy, "rate_limit");
       const waitMs = result.retryAfterMs ?? 0;
       assert.ok(waitMs >= 1_000 && waitMs <= reset + 1_000, String(waitMs));
       clock.advance(waitMs - 1);

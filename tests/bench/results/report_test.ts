@@ -67,19 +67,28 @@ Publishers and handlers run for one second before they are measured.
     assert.match(pruned, /\natlast, round 1: 1,000,000 pruned in 9 s\.\n/);
   });
 
-  it("gives a result for each value, and draws zeros as empty bars", () => {
-    const idle = summarizeRuns(runsOf("idle-statements", { atlast: [run(1, 0)] }));
+  it("gives a result for each value, and draws zeros at the edge", () => {
+    const idle = summarizeRuns(
+      runsOf("idle-statements", {
+        atlast: [run(1, 0)],
+        ref: [run(1, 120)],
+        "pg-boss": [run(1, 0)],
+      }),
+    );
     const bytes = summarizeRuns(
       runsOf("core-transition-bytes", { atlast: [run(1, 224, { second: 0 })] }),
     );
     assert.deepEqual([...idle, ...bytes].map(({ scenario, median }) => [scenario, median]), [
+      ["idle-statements", 0],
+      ["idle-statements", 120],
       ["idle-statements", 0],
       ["core-transition-bytes", 224],
       ["core-next-attempt-bytes", 0],
     ]);
     const chart = renderChart([...idle, ...bytes]);
     assert.doesNotMatch(chart, /NaN|Infinity/);
-    assert.match(chart, /statements\/min, less is better/);
+    assert.match(chart, /by hand: 0 times as fast/);
+    assert.match(chart, /pg-boss: 1 times as fast/);
   });
 
   it("divides costs by messages, and gives none without messages", () => {

@@ -309,7 +309,7 @@ describe("bus: a failure of what may have arrived", () => {
       return Promise.resolve();
     });
     assert.deepEqual(overdue, {
-      reason: "Deadline exceeded",
+      reason: "Deadline exceeded: the handler never ran",
       mayHaveArrived: undefined,
     });
     const refused = await toldOf(() => Promise.resolve(), () => refusal("busy"));

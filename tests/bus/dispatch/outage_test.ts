@@ -61,7 +61,7 @@ describe("bus: a store that is away for a while", () => {
   });
 
   for (const box of ["inbox", "outbox"] as const) {
-    it(`what it could not settle in the ${box} is done again when its lease is over`, async () => {
+    it(`what it could not settle in the ${box} is settled when it is back, and not done again`, async () => {
       const wrapping = wrapped(memoryStore());
       const transport = new FakeTransport();
       let runs = 0;
@@ -79,10 +79,10 @@ describe("bus: a store that is away for a while", () => {
       else await bus.deliver([arriving("m")]);
       await observed.until("error");
       isDown = false;
-      await clock.awaits(60_000);
-      clock.advance(60_000);
+      await clock.awaits(50);
+      clock.advance(50);
       await observed.until("succeeded", { box });
-      assert.equal(box === "outbox" ? transport.ids.length : runs, box === "outbox" ? 2 : 1);
+      assert.equal(box === "outbox" ? transport.ids.length : runs, 1);
       await bus.stop();
     });
   }

@@ -366,7 +366,7 @@ describe("what is no transaction is refused on Postgres", { skip }, () => {
           client.query = query;
         }
       });
-      assert.equal(texts.length, 2);
+      assert.equal(texts.filter(isNoNotification).length, 2);
       const wrapped: string[] = [];
       const db = drizzle(pool, { logger: { logQuery: (text) => wrapped.push(text) } });
       await db.transaction(async (tx: Any) => {
@@ -374,7 +374,7 @@ describe("what is no transaction is refused on Postgres", { skip }, () => {
         for (let n = 0; n < 3; n++) {
           await bus.publish(Placed, { n }, { tx: fromDrizzle(tx, drizzleSql) });
         }
-        assert.equal(wrapped.length, 4);
+        assert.equal(wrapped.filter(isNoNotification).length, 4);
       });
     }));
 
@@ -418,3 +418,8 @@ describe("what is no transaction is refused on PGlite", () => {
     await db.close();
   });
 });
+
+/** A notification is sent in a transaction at most every 50 ms. */
+function isNoNotification(text: string): boolean {
+  return !text.includes("pg_notify");
+}

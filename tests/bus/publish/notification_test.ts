@@ -484,7 +484,8 @@ describe("the query route", () => {
       {},
       { id: "m-1" },
       { operation: "cancel", id: "m-1" },
-      { operation: "query", id: 7 },
+      { operation: "query", id: 7.5 },
+      { operation: "query", id: 2 ** 53 },
       { operation: "query", id: "" },
       { operation: "query", id: "m-1", message: "yes" },
     ];

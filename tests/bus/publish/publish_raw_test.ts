@@ -72,7 +72,7 @@ describe("a message whose body is encoded already", () => {
     const { message, retry: kept } = await find(all, "m");
     assert.deepEqual([message.body, kept], [`{ "n": 1 }`, retry]);
     const wrong: [string | Uint8Array, RegExp][] = [
-      [`{"n":"1"}`, /something else at n$/],
+      [`{"n":"1"}`, /want number at n$/],
       [`{`, /not JSON/],
       [new Uint8Array([0x7b]), /want UTF-8/],
     ];

@@ -7,6 +7,8 @@ import {
   principalDigest,
 } from "../../../bus/settings/digests.ts";
 import { rememberingOf, retentionOf } from "../../../bus/settings/retention.ts";
+import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts";
+import { createBus } from "../../../mod.ts";
 import { DEFAULT_EXPIRY } from "../../../core/lifecycle/expiry.ts";
 import { DEFAULT_RETRY } from "../../../core/lifecycle/retry.ts";
 import { messageOf, recordOf, stored } from "../../conformance/store/subject.ts";
@@ -58,7 +60,8 @@ describe("how far the inbox knows messages", () => {
 
   it("is refused where it is no time", () => {
     for (const dedupMs of [0, -1, NaN]) {
-      assert.throws(() => retentionOf(DEFAULT_EXPIRY, dedupMs, DEFAULT_RETRY), {
+      const ports = { store: memoryStore(), transport: inProcessTransport() };
+      assert.throws(() => createBus({ ...ports, dedupMs }), {
         code: "invalid_option",
         message:
           `Cannot make a bus with dedupMs ${dedupMs}: want a number above zero, or null for ever`,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { defineMessage, RetryAfter, type RetryPolicy, subscribe } from "../../../mod.ts";
+import type { SendResult } from "../../../core/ports/transport.ts";
 import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../../support/fake_transport.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
@@ -162,7 +163,49 @@ describe("bus: the retry schedule", () => {
     assert.equal(observed.all("succeeded")[0]?.attempts, 3);
   });
 
-  it("a handler's RetryAfter says when, but the attempts still count", async () => {
+  it("an answer that asks for an attempt at once does not use up the attempts", async () => {
+    for (const retryAfterMs of [0, 1]) {
+      const transport = new FakeTransport(() => refusal("busy", retryAfterMs));
+      const { bus, clock, observed } = fixture([], { transport });
+      await bus.publish(Placed, { n: 1 });
+      // A second of ticks, each when the next attempt is due.
+      for (let nextMs = 0; nextMs < 1_000;) {
+        const { nextDueAtMs } = await bus.tick();
+        nextMs = (nextDueAtMs ?? Infinity) - NOW_MS;
+        if (nextMs < 1_000) clock.advance(Math.max(0, NOW_MS + nextMs - clock.now()));
+      }
+      assert.equal(transport.batches.length, 3);
+      assert.deepEqual(observed.all("retrying").at(-1)?.attempts, 3);
+      const { nextDueAtMs } = await bus.tick();
+      assert.ok((nextDueAtMs ?? 0) >= NOW_MS + 4 * MINUTE_MS);
+    }
+  });
+
+  it("a rate limit counts no attempt, 100 times at most", async () => {
+    let sends = 0;
+    const limited: SendResult = {
+      kind: "failed",
+      reason: "429",
+      retryable: true,
+      retryAfterMs: 0,
+      delayedBy: "rate_limit",
+    };
+    const transport = new FakeTransport(() => ++sends <= 100 ? limited : SENT);
+    const { bus, clock, observed, store } = fixture([], { transport });
+    await bus.publish(Placed, { n: 1 }, { id: "m" });
+    for (;;) {
+      const { nextDueAtMs } = await bus.tick();
+      if (nextDueAtMs === null) break;
+      assert.ok(nextDueAtMs >= clock.now() + 1_000);
+      clock.advance(nextDueAtMs - clock.now());
+    }
+    assert.deepEqual(observed.all("retrying").map(({ attempts }) => attempts), Array(100).fill(0));
+    assert.equal(observed.all("succeeded")[0]?.attempts, 1);
+    const record = await store.find("outbox", { id: "m", group: "" });
+    assert.equal(record?.details?.postponed, 100);
+  });
+
+  it("a handler's RetryAfter later than the schedule counts no attempt, 100 times at most", async () => {
     const { bus, clock, observed } = fixture([
       subscribe(
         Placed,
@@ -174,9 +217,35 @@ describe("bus: the retry schedule", () => {
     ]);
     await bus.publish(Placed, { n: 1 });
     assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + 60_000);
-    clock.advance(60_000);
+    let runs = 1;
+    for (let next: number | null = 0; next !== null; runs++) {
+      clock.advance(60_000);
+      ({ nextDueAtMs: next } = await bus.tick());
+    }
+    assert.equal(runs, 102);
+    const [failed] = observed.all("failed", { box: "inbox" });
+    assert.deepEqual([failed?.attempts, failed?.reason], [2, "RetryAfter-->later"]);
+  });
+
+  it("a handler's RetryAfter may shorten the schedule, to 100 ms, and counts", async () => {
+    let ms = 5_000;
+    const { bus, clock, observed } = fixture([
+      subscribe(
+        Placed,
+        { group: "g", retry: { kind: "fixed", delayMs: 60_000, maxAttempts: 3 } },
+        () => {
+          throw new RetryAfter(ms, "sooner");
+        },
+      ),
+    ]);
+    await bus.publish(Placed, { n: 1 });
+    assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + 5_000);
+    clock.advance(5_000);
+    ms = 0;
+    assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + 5_100);
+    clock.advance(100);
     assert.equal((await bus.tick()).nextDueAtMs, null);
-    assert.equal(observed.all("failed", { box: "inbox" })[0]?.reason, "RetryAfter-->later");
+    assert.equal(observed.all("failed", { box: "inbox" })[0]?.attempts, 3);
   });
 
   it("a running bus follows it by itself", async () => {

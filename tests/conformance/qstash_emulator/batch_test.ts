@@ -58,6 +58,34 @@ describe("client.batch", () => {
     assert.equal(sent[0]!.headers.get("content-type"), "application/json");
   });
 
+  it("null is a field that is not given, as the client in Python sends it", async () => {
+    const from = qstash.deliveries.length;
+    const response = await fetch(`${qstash.url}/v2/batch`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${qstash.emulator.env("").QSTASH_TOKEN}` },
+      body: JSON.stringify([
+        { destination: A, headers: { "Upstash-Method": "PUT" }, body: "1", queue: null },
+        { destination: A, headers: null, body: null, queue: null },
+        { destination: A, headers: { "Upstash-Delay": null }, body: "3" },
+      ]),
+    });
+    assert.equal(response.status, 200);
+    assert.equal((await response.json()).length, 3);
+    await qstash.emulator.drain();
+    assert.deepEqual(
+      qstash.deliveries.slice(from).map(({ method, text }) => [method, text]),
+      [["PUT", "1"], ["POST", ""], ["POST", "3"]],
+    );
+  });
+
+  it("a step of a workflow in one message refuses all", async () => {
+    const from = qstash.deliveries.length;
+    const headers = { "Upstash-Workflow-RunId": "wfr_1" };
+    await rejectsWith(qstash.client.batch([{ url: A }, { url: A, headers }]), 400, /workflows/);
+    await qstash.emulator.drain();
+    assert.equal(qstash.deliveries.length, from);
+  });
+
   it("one message, and none", async () => {
     const answers = await qstash.client.batch([{ url: A }]);
     assert.equal(answers.length, 1);

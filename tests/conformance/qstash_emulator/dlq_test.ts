@@ -182,7 +182,29 @@ describe("client.dlq", () => {
     await qstash.emulator.drain();
     assert.equal((await qstash.client.dlq.listMessages()).messages.length, 4);
     await empty();
-    assert.deepEqual((await qstash.client.dlq.retry("none")).responses, []);
+    await rejectsWith(qstash.client.dlq.retry("none"), 404, /not found/);
+  });
+
+  it("retry: ids of which one is not there retry none", async () => {
+    const [dlqId] = await failed(1);
+    await rejectsWith(qstash.client.dlq.retry([dlqId!, "1-1"]), 404, /not found/);
+    const { messages } = await qstash.client.dlq.listMessages({ dlqIds: dlqId! });
+    assert.equal(messages.length, 1);
+    await empty();
+  });
+
+  it("retry: one that its plan refuses stays in the DLQ", async () => {
+    const other = await virtualQstash(() => 500, { limits: { queues: 1 } });
+    try {
+      await other.client.queue({ queueName: "q" }).enqueue({ url: URL_A, retries: 0 });
+      await other.emulator.drain();
+      await other.client.queue({ queueName: "q" }).delete();
+      await other.client.queue({ queueName: "q2" }).upsert({ parallelism: 1 });
+      await rejectsWith(other.client.dlq.retry({ all: true }), 412, /maxQueues/);
+      assert.equal((await other.client.dlq.listMessages()).messages.length, 1);
+    } finally {
+      await other.close();
+    }
   });
 
   it("REST: GET one, retry one, retry with other settings", async () => {
@@ -201,7 +223,7 @@ describe("client.dlq", () => {
     const from = qstash.deliveries.length;
     const response = await ask("POST", `retry/${dlqId}`, { "Upstash-Retries": "2" });
     assert.equal(response.status, 201);
-    assert.match((await response.json()).responses[0].messageId, /^msg_/);
+    assert.match((await response.json()).messageId, /^msg_/);
     await qstash.emulator.drain();
     assert.equal(qstash.deliveries.length - from, 3);
     await empty();

@@ -116,6 +116,24 @@ describe("client.flowControl", () => {
     await qstash.emulator.drain();
   });
 
+  it("pin ends the period", async () => {
+    const found = await times(async () => {
+      for (let n = 0; n < 2; n++) await publish("pin-reset", { rate: 1, period: 3600 });
+      await qstash.emulator.advance(10_000);
+      await qstash.client.flowControl.pin("pin-reset", { rate: 1 });
+      await qstash.emulator.settled();
+    });
+    assert.deepEqual(found, [0, 10]);
+    await qstash.emulator.drain();
+  });
+
+  it("pin, unpin: a refused request makes no key", async () => {
+    const { flowControl } = qstash.client;
+    await rejectsWith(flowControl.pin("refused", { rate: 0 }), 400, /rate/);
+    await rejectsWith(flowControl.unpin("refused", { rate: "no" as never }), 400, /true or false/);
+    await rejectsWith(flowControl.get("refused"), 404, /not found/);
+  });
+
   it("resetRate: the period ends at once", async () => {
     const found = await times(async () => {
       for (let n = 0; n < 2; n++) await publish("reset", { rate: 1, period: 3600 });

@@ -10,7 +10,11 @@ describe("client.logs", () => {
 
   before(async () => {
     qstash = await virtualQstash(({ url, headers }) =>
-      url === A ? 200 : Number(headers.get("upstash-retried")) < 1 ? 503 : 500
+      url === A
+        ? 200
+        : Number(headers.get("upstash-retried")) < 1
+        ? 503
+        : new Response("sorry", { status: 500, headers: { "X-Why": "w" } })
     );
     ids["a"] = (await qstash.client.publish({ url: A, body: "hello", label: "l" })).messageId;
     await qstash.emulator.drain();
@@ -18,6 +22,7 @@ describe("client.logs", () => {
       url: B,
       retries: 1,
       flowControl: { key: "fk", rate: 1 },
+      retryDelay: "12000 * (1 + retried)",
     })).messageId;
     await qstash.emulator.drain();
     ids["c"] = (await qstash.client.publish({ url: A, delay: 60 })).messageId;
@@ -45,12 +50,26 @@ describe("client.logs", () => {
       typeof logs[0] & Record<string, unknown>,
     ];
     assert.equal(nextDeliveryTime! - time, 12_000);
-    assert.deepEqual([event.messageId, event.url, event["responseStatus"]], [ids["b"], B, 503]);
+    assert.deepEqual([event.messageId, event.url, event["responseStatus"]], [
+      ids["b"],
+      B,
+      undefined,
+    ]);
+    const errors = (await qstash.client.logs({ filter: { state: "ERROR" } })).logs as unknown as {
+      responseStatus: number;
+      responseBody: string;
+      responseHeaders: Record<string, string[]>;
+    }[];
+    assert.deepEqual(errors.map(({ responseStatus }) => responseStatus), [500, 503]);
+    assert.equal(atob(errors[0]!.responseBody), "sorry");
+    assert.deepEqual(errors[0]!.responseHeaders["X-Why"], ["w"]);
     assert.deepEqual([event["maxRetries"], event["method"], event["timeout"]], [
       1,
       "POST",
       7_200_000,
     ]);
+    const expressions = [event["retryDelayExpression"], event["retryDelayExpr"]];
+    assert.deepEqual(expressions, ["12000 * (1 + retried)", "12000 * (1 + retried)"]);
     const { logs: [delivered] } = await qstash.client.logs({ filter: { state: "DELIVERED" } });
     assert.equal(atob(delivered!.body!), "hello");
     assert.deepEqual(delivered!.header, { "Content-Type": "text/plain;charset=UTF-8" });
@@ -66,7 +85,8 @@ describe("client.logs", () => {
     assert.equal(await count({ host: "a.example" }), 4);
     assert.equal(await count({ path: ["/x", "/z"] }), 4);
     assert.equal(await count({ state: "CREATED", url: [A, B] }), 3);
-    assert.equal(await count({ state: "IN_PROGRESS", url: A }), 3);
+    assert.equal(await count({ state: "IN_PROGRESS", url: [A, B] }), 6);
+    assert.equal(await count({ state: "CREATED,DELIVERED" as "CREATED" }), 4);
     assert.equal(await count({ messageId: ids["c"]! }), 1);
     assert.equal(await count({ fromDate: qstash.clock.now() + 1 }), 0);
     assert.equal(await count({ toDate: qstash.clock.now() }), 11);
@@ -84,6 +104,46 @@ describe("client.logs", () => {
       cursor = page.cursor;
     } while (cursor);
     assert.deepEqual(found, all);
+  });
+
+  it("headers of callbacks, without those that the message hides", async () => {
+    const headers = {
+      "Upstash-Callback-Forward-X-A": "1",
+      "Upstash-Callback-Forward-X-Secret": "s",
+      "Upstash-Failure-Callback-Forward-X-B": "2",
+    };
+    const request = {
+      url: A,
+      delay: 60,
+      headers,
+      callback: "https://cb.example/",
+      failureCallback: "https://cb.example/",
+    };
+    const shown = async (redact?: { header: true | string[] }) => {
+      const { messageId } = await qstash.client.publish({
+        ...request,
+        ...(redact === undefined ? {} : { redact }),
+      });
+      const message = await qstash.client.messages.get(messageId) as unknown as {
+        callbackHeader?: unknown;
+        failureCallbackHeader?: unknown;
+      };
+      const { logs: [event] } = await qstash.client.logs({ messageIds: [messageId] });
+      const { callbackHeaders, failureCallbackHeaders } = event as unknown as {
+        callbackHeaders?: unknown;
+        failureCallbackHeaders?: unknown;
+      };
+      await qstash.client.messages.cancel(messageId);
+      assert.deepEqual(
+        [message.callbackHeader, message.failureCallbackHeader],
+        [callbackHeaders, failureCallbackHeaders],
+      );
+      return [callbackHeaders, failureCallbackHeaders];
+    };
+    assert.deepEqual(await shown(), [{ "X-A": ["1"], "X-Secret": ["s"] }, { "X-B": ["2"] }]);
+    const some = await shown({ header: ["x-secret"] });
+    assert.deepEqual(some, [{ "X-A": ["1"] }, { "X-B": ["2"] }]);
+    assert.deepEqual(await shown({ header: true }), [undefined, undefined]);
   });
 
   it("client.events is the same by an older name", async () => {

@@ -167,6 +167,26 @@ describe("client.publish", () => {
     await qstash.emulator.drain();
   });
 
+  it("contentBasedDeduplication: True, as the client in Python writes it", async () => {
+    const request = {
+      url: URL_A,
+      body: "python",
+      headers: { "Upstash-Content-Based-Deduplication": "True" },
+    };
+    const first = await qstash.client.publish(request);
+    const second = await qstash.client.publish(request);
+    assert.deepEqual(second, { messageId: first.messageId, deduplicated: true });
+    await qstash.emulator.drain();
+  });
+
+  it("headers of a workflow that are forwarded are a message's own", async () => {
+    const from = qstash.deliveries.length;
+    const headers = { "Upstash-Forward-Upstash-Workflow-RunId": "wfr_1" };
+    await qstash.client.publish({ url: URL_A, headers });
+    await qstash.emulator.drain();
+    assert.equal(qstash.deliveries[from]!.headers.get("upstash-workflow-runid"), "wfr_1");
+  });
+
   it("retries: how often, after 12 s, 2m28s, 30m8s, 6h7m6s, a day and a day", async () => {
     destination = () => 500;
     const startMs = qstash.clock.now();
@@ -307,6 +327,20 @@ describe("client.publish", () => {
       { url: URL_A, headers: { "Upstash-Flow-Control-Key": "k" } },
       400,
       /flow control/,
+    ],
+    ...["Upstash-Workflow-RunId", "Upstash-Callback-Workflow-Url", "Upstash-Workflow-Init"].map((
+      name,
+    ): [string, PublishRequest, number, RegExp] => [
+      `a step of a workflow, by ${name}`,
+      { url: URL_A, headers: { [name]: "x" } },
+      400,
+      /workflows are not supported.*: got the header upstash-(callback-)?workflow-/,
+    ]),
+    [
+      "a flag that is neither true nor false",
+      { url: URL_A, headers: { "Upstash-Content-Based-Deduplication": "yes" } },
+      400,
+      /want true or false/,
     ],
     [
       "a body over the plan's limit",

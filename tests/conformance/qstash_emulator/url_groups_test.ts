@@ -88,8 +88,16 @@ describe("client.urlGroups", () => {
     const { urlGroups } = qstash.client;
     await urlGroups.addEndpoints({ name: "d", endpoints: [{ url: A }] });
     await urlGroups.delete("d");
-    await rejectsWith(urlGroups.delete("d"), 404, /not found/);
+    await urlGroups.delete("d");
+    await rejectsWith(urlGroups.get("d"), 404, /not found/);
     await rejectsWith(qstash.client.publish({ urlGroup: "d" }), 400, /invalid scheme/);
+  });
+
+  it("addEndpoints: a name of null is none, as the client in Python sends it", async () => {
+    const { urlGroups } = qstash.client;
+    await urlGroups.addEndpoints({ name: "d", endpoints: [{ url: A, name: null as never }] });
+    assert.deepEqual((await urlGroups.get("d")).endpoints, [{ url: A }]);
+    await urlGroups.delete("d");
   });
 
   it("refuses names, endpoints and more than the plan has", async () => {

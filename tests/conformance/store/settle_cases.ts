@@ -111,6 +111,23 @@ const applied: StoreCases = {
     });
   },
 
+  "a failure that counts no attempt is counted with the record": async ({ store }) => {
+    const limited = {
+      kind: "fail",
+      reason: "429",
+      retryable: true,
+      delayedBy: "rate_limit",
+    } as const;
+    let claimed = await addClaimed(store, recordOf("m-1"));
+    for (const postponed of [1, 2]) {
+      await store.settle("outbox", [settlement(claimed, limited)]);
+      claimed = await claimOne(store, { nowMs: NOW + 4 * 60_000 });
+      assert.deepEqual([claimed.attempts, claimed.details], [0, { postponed }]);
+    }
+    await store.settle("outbox", [settlement(claimed)]);
+    assert.deepEqual((await found(store, "outbox", KEY)).details, { postponed: 2 });
+  },
+
   "a release gives the record back, and its epoch is not used again": async ({ store }) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
     await store.settle("outbox", [settlement(claimed, { kind: "release", delayMs: 0 })]);

@@ -48,6 +48,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   release: { kind: "release", delayMs: 500 },
   stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
+  send_now: { kind: "send_now", reason: "Error-->no" },
   retry: { kind: "retry" },
 };
 
@@ -68,6 +69,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled crash_limit": "failed",
   "outbox scheduled deadline_exceeded": "failed",
   "outbox scheduled cancel": "cancelled",
+  "outbox scheduled send_now": "scheduled",
   "outbox failed retry": "scheduled",
   "outbox succeeded dead_letter": "failed",
   "inbox scheduled succeed": "succeeded",
@@ -76,6 +78,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled unroutable": "scheduled",
   "inbox scheduled crash_limit": "failed",
   "inbox scheduled deadline_exceeded": "failed",
+  "inbox scheduled send_now": "scheduled",
   "inbox failed retry": "scheduled",
 };
 
@@ -278,7 +281,7 @@ describe("a failed attempt", () => {
   });
 });
 
-describe("a wish for the next attempt", () => {
+describe("the time in an answer", () => {
   const wish = (retryAfterMs: number, retryable = true): LifecycleEvent => ({
     kind: "fail",
     reason: "busy",
@@ -286,9 +289,9 @@ describe("a wish for the next attempt", () => {
     retryAfterMs,
   });
 
-  it("is honoured, sooner or later than the policy", () => {
-    for (const ms of [0, 1, 59_000, 7_200_000]) {
-      assert.equal(step({}, wish(ms), everyMinute(50)).dueAtMs, NOW_MS + ms);
+  it("only lengthens the schedule", () => {
+    for (const ms of [-5, 0, 1, 59_000, 60_000, 7_200_000]) {
+      assert.equal(step({}, wish(ms), everyMinute(50)).dueAtMs, NOW_MS + Math.max(ms, 60_000));
     }
   });
 
@@ -297,8 +300,9 @@ describe("a wish for the next attempt", () => {
   });
 
   it("does not outlive the deadline", () => {
-    assert.equal(step({ deadlineMs: NOW_MS + 100 }, wish(101), everyMinute(50)).state, "failed");
-    assert.equal(step({ deadlineMs: NOW_MS + 100 }, wish(100), everyMinute(50)).state, "scheduled");
+    const at = (ms: number) =>
+      step({ deadlineMs: NOW_MS + 60_100 }, wish(ms), everyMinute(50)).state;
+    assert.deepEqual([at(60_101), at(60_100)], ["failed", "scheduled"]);
   });
 
   it("does not make a final failure retryable", () => {

@@ -21,8 +21,7 @@ describe("what a thrown value means", () => {
     [new AtlastError("too_large", "big"), "AtlastError-->big", false],
     [
       new ContractError("body of x", [{ path: "a[0].b", message: "want a number" }]),
-      "ContractError-->Cannot accept the body of x: want what its schema takes, got something else at " +
-      "a[0].b",
+      "ContractError-->Cannot accept the body of x: want what its schema takes at a[0].b",
       false,
     ],
   ];
@@ -61,6 +60,7 @@ describe("what a thrown value means", () => {
       reason: "RetryAfter-->busy",
       retryable: true,
       retryAfterMs: 5000,
+      delayedBy: "retry_after",
       code: "handler_failed",
     });
     assert.equal(new RetryAfter(5).message, "Retry after 5 ms");

@@ -122,7 +122,7 @@ describe("a message from someone else", () => {
 
   it("is refused without an id or a name, which it says", () => {
     for (const missing of ["cap-msg-id", "cap-msg-name"]) {
-      for (const value of [undefined, null, "", 5]) {
+      for (const value of [undefined, null, "", true]) {
         const wire = { "cap-msg-id": "1", "cap-msg-name": "a", [missing]: value };
         assert.throws(() => messageFromWire(wire, "", NOW_MS), {
           code: "malformed_message",
@@ -130,6 +130,38 @@ describe("a message from someone else", () => {
         });
       }
     }
+  });
+
+  it("is read with whole numbers, as text", () => {
+    const wire = {
+      "cap-msg-id": 7,
+      "cap-msg-name": "a",
+      "cap-corr-id": 2 ** 53 - 1,
+      "cap-corr-seq": 0,
+    };
+    const { id, headers } = messageFromWire(wire, "", NOW_MS);
+    assert.equal(id, "7");
+    assert.deepEqual(headers, { "cap-corr-id": "9007199254740991", "cap-corr-seq": "0" });
+  });
+
+  it("is refused with a number that JSON readers do not keep, so that ids cannot collide", () => {
+    // Two snowflakes that JSON.parse makes one number.
+    const ids = [
+      JSON.parse("1234567890123456781"),
+      JSON.parse("1234567890123456789"),
+      7.5,
+      2 ** 53,
+    ];
+    for (const id of ids) {
+      assert.throws(() => messageFromWire({ "cap-msg-id": id, "cap-msg-name": "a" }, "", NOW_MS), {
+        code: "malformed_message",
+        message:
+          `Cannot read header "cap-msg-id": got a number that JSON does not carry exactly, want a ` +
+          `safe integer; send the id as a string`,
+      });
+    }
+    const wire = { "cap-msg-id": "1", "cap-msg-name": "a", "cap-corr-seq": 0.5 };
+    assert.throws(() => messageFromWire(wire, "", NOW_MS), /send it as a string/);
   });
 
   it("is refused with an id or a name that cannot be kept", () => {

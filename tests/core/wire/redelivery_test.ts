@@ -65,11 +65,23 @@ describe("what a receiver that keeps nothing says of a failure", () => {
     assert.deepEqual(resultOfFailure(failure(), policy, 2, 0.25), again(1500));
   });
 
-  it("is the handler's own wish, while attempts are left", () => {
-    const wish = failure({ retryAfterMs: 42 });
-    assert.deepEqual(resultOfFailure(wish, list, 1, 0), again(42));
-    assert.deepEqual(resultOfFailure(wish, list, null, 0), again(42));
-    assert.deepEqual(resultOfFailure(wish, list, 3, 0), usedUp);
+  it("is the handler's own time, while attempts are left", () => {
+    const chosen = (ms: number) => failure({ retryAfterMs: ms, delayedBy: "retry_after" });
+    assert.deepEqual(resultOfFailure(chosen(142), list, 1, 0), again(142));
+    assert.deepEqual(resultOfFailure(chosen(0), list, 2, 0), again(100));
+    assert.deepEqual(resultOfFailure(chosen(142), list, 3, 0), usedUp);
+    // A sender that keeps the schedule decides by it, and so is told who chose the time.
+    const said = { ...again(142), code: "retry_after" };
+    assert.deepEqual(resultOfFailure(chosen(142), list, null, 0), said);
+  });
+
+  it("is not sooner than the policy for the time of an answer", () => {
+    assert.deepEqual(resultOfFailure(failure({ retryAfterMs: 0 }), list, 2, 0), again(70));
+    assert.deepEqual(resultOfFailure(failure({ retryAfterMs: 99 }), list, 2, 0), again(99));
+    const limited = failure({ retryAfterMs: 0, delayedBy: "rate_limit" });
+    assert.deepEqual(resultOfFailure(limited, list, 2, 0), again(70));
+    const said = { ...again(0), code: "rate_limit" };
+    assert.deepEqual(resultOfFailure(limited, list, null, 0), said);
   });
 
   it("leaves the time to a deliverer that does not count", () => {

@@ -59,7 +59,12 @@ describe("a batch", () => {
       [`{"headers":[],"body":""}`, null, "malformed_message"],
       [`{"headers":{"cap-msg-id":"x"},"body":""}`, "x", "malformed_message"],
       [`{"headers":{"cap-msg-id":"x","cap-msg-name":"no name"},"body":""}`, "x", "invalid_name"],
-      [`{"headers":{"cap-msg-id":7,"cap-msg-name":"a"},"body":""}`, null, "malformed_message"],
+      [`{"headers":{"cap-msg-id":7,"cap-msg-name":"a"}}`, "7", "malformed_message"],
+      [
+        `{"headers":{"cap-msg-id":1234567890123456789,"cap-msg-name":"a"},"body":""}`,
+        null,
+        "malformed_message",
+      ],
       [item({ "cap-msg-id": "\u0000" }, `"body":""`), "\u0000", "invalid_id"],
       [item({ "cap-x": { deep: [] } }, `"body":""`), "x", "invalid_header"],
       [item({ "cap-x": "a\r\nb" }, `"body":""`), "x", "invalid_header"],

@@ -244,6 +244,11 @@ describe("what the Redis proxy refuses", { skip: problem !== null && skipFor(pro
     );
   });
 
+  it("is not a script that calls what only REST does not have", async () => {
+    const script = "redis.call('SELECT', 0) return redis.call('INCR', KEYS[1])";
+    assert.equal(await upstash.redis.eval(script, ["n"], []), 1);
+  });
+
   it("is what Redis refuses, in its words", async () => {
     await upstash.redis.set("k", "text");
     const errors: [string, string][] = [
@@ -306,7 +311,7 @@ describe("options that a Redis proxy cannot have", () => {
     it(`are ${JSON.stringify(option)}`, () => {
       assert.throws(() => createRedisProxy({ ...good, ...option } as typeof good), {
         code: "invalid_option",
-        message: new RegExp(`^Cannot use ${name}`),
+        message: new RegExp(`^Cannot (use|make a proxy with) ${name}`),
       });
     });
   }

@@ -248,6 +248,8 @@ describe("what the app does", () => {
       [{ kind: "rejected", reason: "No", isPublisherNotified: true }, 489],
       [{ kind: "rejected", reason: "No", code: "id_conflict", isPublisherNotified: true }, 409],
       [{ kind: "rejected", reason: "No", arrived: "unknown" }, 489],
+      [{ kind: "failed", duplicate: false, reason: "secret" }, 422],
+      [{ kind: "rejected", reason: "No", code: "invalid_body" }, 422],
       [{ kind: "refused", reason: "Full", retryAfterMs: 1_500 }, 503],
       [{ kind: "refused", reason: "Full", arrived: "unknown" }, 503],
     ];
@@ -270,6 +272,13 @@ describe("what the app does", () => {
         `{"headers":{"cap-msg-id":null}}`,
       ]),
       status: 200,
+    });
+
+    await ask(bus, {
+      operation: "POST /deliver",
+      headers: { authorization: "Bearer yes", "content-type": BATCH_CONTENT_TYPE },
+      body: batchOf([`{"headers":{"cap-msg-id":null}}`]),
+      status: 400,
     });
 
     await ask(bus, asking("POST /publish", 201));

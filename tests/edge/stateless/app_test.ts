@@ -158,6 +158,24 @@ describe("a subscriber without a store", () => {
     }
   });
 
+  it("is not tried sooner because what its handler publishes was refused until at once", async () => {
+    for (const delayedBy of [undefined, "rate_limit"] as const) {
+      const result = { kind: "failed", reason: "busy", retryable: true, retryAfterMs: 0 } as const;
+      const transport = new FakeTransport(() =>
+        delayedBy === undefined ? result : { ...result, delayedBy }
+      );
+      const { deliver } = stateless(
+        [subscribe(Placed, { group: "g" }, async (_, context) => {
+          await context.publish(Placed, { n: 2 });
+        })],
+        { transport, service: "mail" },
+      );
+      assert.equal(verdict(await deliver(1)), "again after 5 s");
+      const { error } = await (await deliver(null)).json();
+      assert.deepEqual([error.code, error.retryAfterMs], [delayedBy ?? "refused", 0]);
+    }
+  });
+
   it("leaves the schedule to one who does not count", async () => {
     const { deliver } = stateless([failing(() => new Error("No"))]);
     const response = await deliver(null);
