@@ -20,7 +20,8 @@ import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
 import type { HalfKeeper } from "../core/ports/half_keeper.ts";
-import { AbortedWait } from "./async/deadline.ts";
+import { DrainLimit } from "./async/drain_limit.ts";
+import { AbortedWait, abortOf } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
@@ -53,6 +54,7 @@ import { deadLettered } from "./dispatch/dead_letter.ts";
 import type { DeadLetter, DeadLetterStanding } from "./api/dead_letter.ts";
 import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
+import { Listening } from "./work/listening.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
 
 /** The implementation of {@linkcode Bus}. */
@@ -63,6 +65,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #settings: Settings<Tx>;
   readonly #probe: StoreProbe<Tx>;
   readonly #subscriptions: Subscriptions<Tx>;
+  readonly #drainLimit: DrainLimit;
   readonly #leases: LeaseRenewal;
   readonly #semaphore: KeyedSemaphore;
   protected readonly publisher: Publisher<Tx>;
@@ -78,6 +81,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #outbox: WorkLoop<Tx>;
   readonly #inbox: WorkLoop<Tx>;
   readonly #checks: WorkLoop<Tx>;
+  readonly #listening: Listening<Tx>;
   readonly #prunerWake: Wake;
   readonly #waker: Waker<Tx>;
   /** Aborts work in flight when draining takes too long. */
@@ -89,7 +93,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
   #cleaning: Promise<void> = Promise.resolve();
-  #unlisten: (() => Promise<void>) | null = null;
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
@@ -99,8 +102,13 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#settings = settings;
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
+    this.#listening = new Listening(settings, (box) => this.#loopOf(box).wake.notified());
     this.#prunerWake = new Wake(clock);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
+    this.#drainLimit = new DrainLimit(
+      clock,
+      () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
+    );
     this.#leases = new LeaseRenewal(store as Store, clock, leaseMs, observe);
     this.#semaphore = new KeyedSemaphore(settings.concurrencyOf);
     this.publisher = new Publisher(settings, {
@@ -287,13 +295,13 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await store.ready();
-    if (store.capabilities.notifications) {
-      this.#unlisten = await store.listen?.((box) => this.#loopOf(box).wake.notified()) ?? null;
-    }
+    // A stop need not wait for all of this.
     if (this.#phase !== "resting") return;
+    await this.#listening.begin();
+    if (this.#isStopping()) return await this.#listening.end();
     this.#phase = "running";
     this.#leases.open();
-    const everyMs = pollEveryMs(this.#settings, this.#unlisten !== null);
+    const everyMs = pollEveryMs(this.#settings, this.#listening.isOn);
     const stopped = () => this.#phase !== "running";
     for (const loop of this.#loops) loop.start(everyMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
@@ -302,7 +310,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
 
   async stop(options?: { readonly drainMs?: number }): Promise<void> {
     const drainMs = drainOf(options);
-    await (this.#stopping ??= this.#stop(drainMs));
+    this.#stopping ??= this.#stop();
+    this.#drainLimit.within(drainMs);
+    await this.#stopping;
   }
 
   async deadLetter(report: DeadLetter): Promise<DeadLetterStanding> {
@@ -324,23 +334,16 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     return this.#checkBacks.canCheck ? [...loops, this.#checks] : loops;
   }
 
-  async #stop(drainMs: number): Promise<void> {
+  async #stop(): Promise<void> {
     const { store, transport, clock, observe } = this.#settings;
     this.#phase = "draining";
-    const aborted = new Promise<void>((resolve) =>
-      this.#abort.signal.addEventListener("abort", () => resolve(), { once: true })
-    );
-    const cancelAbort = clock.after(
-      drainMs,
-      () => this.#abort.abort(new AtlastError("stopped", "The bus stopped")),
-    );
-    this.#abort.signal.addEventListener("abort", () => this.#leases.close(), { once: true });
+    const aborted = abortOf(this.#abort.signal).then(() => this.#leases.close());
     const waiting = new AbortedWait(clock, this.#abort.signal);
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
       const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
-      await waiting.for(observed(observe, "unlisten", () => this.#unlisten?.()));
+      await waiting.for(this.#listening.end());
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
       await Promise.race([this.#calls.idle(), aborted]);
       // Handlers, publishes and check-backs that have just ended may have added messages to send.
@@ -350,9 +353,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       this.#leases.close();
       this.publisher.end();
       await waiting.for(observed(observe, "close", () => transport.close(this)));
-      await waiting.for(store.close());
+      await waiting.for(observed(observe, "close", () => store.close()));
     } finally {
-      cancelAbort();
+      this.#drainLimit.end();
       const error = waiting.end();
       if (error !== null) observe({ kind: "error", during: "stop", error });
     }

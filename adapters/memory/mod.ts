@@ -12,6 +12,7 @@
  * @module
  */
 export { type InProcessTransport, inProcessTransport } from "./in_process_transport.ts";
+export { type ManualClock, manualClock } from "./manual_clock.ts";
 export { memoryStore } from "./memory_store.ts";
 export type { MemoryTransaction } from "./transaction.ts";
 export { memoryFence, type MemoryFenceTransaction } from "./memory_fence.ts";

@@ -43,7 +43,6 @@ export class NotifyChannel implements Wakeups {
   readonly #name: string;
   /** Distinguishes this process's notifications from those of others. */
   readonly #sender = crypto.randomUUID();
-  readonly #stops = new Set<() => Promise<void>>();
   #atCommitMs = -Infinity;
   readonly #throttles: Readonly<Record<Box, NotifyThrottle>>;
 
@@ -86,16 +85,17 @@ export class NotifyChannel implements Wakeups {
         lost = true;
       },
     );
-    const stop = async () => {
-      if (this.#stops.delete(stop)) await unlisten();
+    let isStopped = false;
+    return async () => {
+      if (isStopped) return;
+      isStopped = true;
+      await unlisten();
     };
-    this.#stops.add(stop);
-    return stop;
   }
 
+  /** Others may share the store: each ends its own listening. */
   async close(): Promise<void> {
     await Promise.all(Object.values(this.#throttles).map((throttle) => throttle.end()));
-    await Promise.all([...this.#stops].map((stop) => stop()));
   }
 
   async #send(box: Box): Promise<void> {

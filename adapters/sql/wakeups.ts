@@ -24,7 +24,7 @@ export interface Wakeups {
   atCommit?(box: Box): Notification | null;
   /** Listens for notifications of other processes. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
-  /** Stops notifying and listening. */
+  /** Sends what waits to be sent. Listening ends by the function that {@linkcode Wakeups.listen} returned. */
   close(): Promise<void>;
 }
 

@@ -131,7 +131,7 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   /**
    * Stops the bus: it takes no more work, finishes work in flight, releases the other claimed
    * records, and closes store and transport. After `drainMs` milliseconds (30,000 by default),
-   * unfinished work is aborted and released.
+   * unfinished work is aborted and released. A second call can shorten that time.
    */
   stop(options?: { readonly drainMs?: number }): Promise<void>;
 

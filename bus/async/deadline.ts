@@ -152,6 +152,14 @@ export function unlessAborted<Result>(
   });
 }
 
+/** Resolves when a signal aborts. */
+export function abortOf(signal: AbortSignalLike): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
 /** Calls work that may throw, or return a value that is not a promise of this realm. */
 async function begun<Result>(work: () => Promise<Result>): Promise<Result> {
   return await work();

@@ -34,7 +34,7 @@ export type HandlerResult =
 /** The handler succeeded. */
 export interface Handled {
   readonly kind: "handled";
-  /** What it returned. */
+  /** What it returned; undefined if nobody wants it. */
   readonly value: unknown;
   /** The reply to the publisher; null when there is none. */
   readonly reply: Message | null;
@@ -182,10 +182,12 @@ export async function runHandler<Tx>(
   } finally {
     context.close();
   }
-  // Most handlers return nothing, have no reply contract and no callback.
-  const isSilent = value === undefined && subscriber.reply === undefined &&
-    context.callbackName === null;
-  const reply = isSilent ? null : await replyMessage(
+  // Without a reply contract and a callback nobody wants what it returned, such as the row of its last statement:
+  // it need not be JSON, and is not kept.
+  if (subscriber.reply === undefined && context.callbackName === null) {
+    return { kind: "handled", value: undefined, reply: null, decision: null, answer: null };
+  }
+  const reply = await replyMessage(
     {
       request: record.message,
       group: record.group,

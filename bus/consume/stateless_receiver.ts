@@ -21,7 +21,7 @@ import type { FailureCode } from "../../core/lifecycle/failure_code.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
-import type { DeliveryResult, Receiver, Transport } from "../../core/ports/transport.ts";
+import type { DeliveryResult, Receiver } from "../../core/ports/transport.ts";
 import { resultOfFailure } from "../../core/wire/redelivery.ts";
 import { DEFAULT_RETRY, maxAttempts, type RetryPolicy } from "../../core/lifecycle/retry.ts";
 import { admitting } from "./admission.ts";
@@ -40,88 +40,15 @@ import {
 import { DirectPublisher } from "./direct_publisher.ts";
 import { type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
-import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { COMMON_OPTIONS } from "../settings/common_options.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
-import type { Logger } from "../api/logger.ts";
 import type { Observer } from "../api/observer.ts";
+import type { StatelessOptions } from "../api/stateless_options.ts";
 import { observerOf } from "../settings/failure_log.ts";
 import { type Redact, redacting } from "../settings/redact.ts";
 import { aSubscriber, type Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
-
-/** The options of a receiver without a store. Times are in milliseconds. */
-export interface StatelessOptions {
-  /**
-   * Sends callbacks and the messages that handlers publish, within the delivery. Without it
-   * handlers cannot publish, and a message that requests a callback is rejected before it is
-   * handled.
-   */
-  readonly transport?: Transport;
-  /**
-   * The name of this service, required with a `transport`: see `BusOptions.service`. There is no
-   * store that could keep a random one.
-   */
-  readonly service?: string;
-  /** The callback names that messages may request: see `BusOptions.callbackNames`. */
-  readonly callbackNames?: readonly string[];
-  /**
-   * How much a failure callback says about a failure: see `BusOptions.failureDetail`.
-   *
-   * @default "class"
-   */
-  readonly failureDetail?: FailureDetail;
-  /** Removes text from reasons and errors that must not be logged: see `BusOptions.redact`. */
-  readonly redact?: (text: string) => string;
-  /**
-   * When failed messages are delivered again. It applies if the sender counts attempts, as a push
-   * provider does. Do not allow more attempts here than the sender makes.
-   *
-   * @default CAP's schedule
-   */
-  readonly retry?: RetryPolicy;
-  /**
-   * How far the clock of a publisher may differ: see `BusOptions.clockToleranceMs`.
-   *
-   * @default 60_000
-   */
-  readonly clockToleranceMs?: number;
-  /**
-   * How long a handler may take.
-   *
-   * @default 30_000
-   */
-  readonly handlerTimeoutMs?: number;
-  /**
-   * How many messages of one group in one delivery are handled at once.
-   *
-   * @default 5
-   */
-  readonly concurrency?: number;
-  /** Wraps every handler, the first one outermost. */
-  readonly onConsume?: readonly ConsumeMiddleware<undefined>[];
-  /** Called with every event. */
-  readonly observe?: Observer;
-  /**
-   * Where failures are logged: see `BusOptions.logger`.
-   *
-   * @default console
-   */
-  readonly logger?: Logger | false;
-  /**
-   * The clock.
-   *
-   * @default the platform's
-   */
-  readonly clock?: Clock;
-  /**
-   * The source of random numbers in [0, 1). Only jitter uses it.
-   *
-   * @default the platform's
-   */
-  readonly random?: () => number;
-}
 
 const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
   ...COMMON_OPTIONS,

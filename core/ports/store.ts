@@ -336,6 +336,9 @@ export interface Store<Tx = unknown> {
    */
   listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
 
-  /** Gives back what the store itself opened; the user's own connections stay open. */
+  /**
+   * Gives back what the store itself opened; the user's own connections stay open. Several buses may share a store, and
+   * each closes it: the store stays usable, and what {@linkcode Store.listen} began goes on.
+   */
   close(): Promise<void>;
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type StatelessOptions, StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
+import type { StatelessOptions } from "../../bus/api/stateless_options.ts";
+import { StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
 import type { Receiver } from "../../core/ports/transport.ts";
 import type { Subscriber } from "../../bus/api/subscriber.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire/wire.ts";

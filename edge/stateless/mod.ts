@@ -8,7 +8,7 @@ export { createStatelessApp, type StatelessAppOptions } from "./app.ts";
 export type { App } from "../app_options.ts";
 export { verifyAny } from "../auth/any.ts";
 export type { OnError } from "../http/error_boundary.ts";
-export type { StatelessOptions } from "../../bus/consume/stateless_receiver.ts";
+export type { StatelessOptions } from "../../bus/api/stateless_options.ts";
 export {
   type CallbackControl,
   type Handler,

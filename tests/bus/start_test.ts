@@ -82,4 +82,31 @@ describe("bus: starting", () => {
     assert.deepEqual(log, ["listening", "unlistened", "closed"]);
     await assert.rejects(bus.start(), { code: "stopped" });
   });
+
+  for (const slow of ["ready", "listen"] as const) {
+    it(`a start whose ${slow} takes longer than the stop does not listen afterwards`, async () => {
+      const gate = new Gate();
+      let listeners = 0;
+      const store = Object.assign(memoryStore(), {
+        capabilities: { transactions: true, durable: false, shared: false, notifications: true },
+        notify: () => Promise.resolve(),
+        ready: () => slow === "ready" ? gate.pass() : Promise.resolve(),
+        listen: async () => {
+          if (slow === "listen") await gate.pass();
+          listeners += 1;
+          return () => Promise.resolve(void (listeners -= 1));
+        },
+      });
+      const { bus, clock } = fixture([], { store });
+      const starting = bus.start();
+      await gate.reached();
+      const stopping = bus.stop({ drainMs: 0 });
+      clock.advance(1);
+      await stopping;
+      gate.open();
+      await starting;
+      assert.equal(listeners, 0);
+      assert.equal(clock.waiting, 0);
+    });
+  }
 });

@@ -325,6 +325,32 @@ describe("bus: stopping", () => {
     assert.equal((await bus.health()).ready, false);
   });
 
+  it("a second stop can shorten the first, and not lengthen it", async () => {
+    const { bus, gate, clock } = gated();
+    await bus.start();
+    await bus.deliver([arriving("a")]);
+    await gate.reached();
+    const first = bus.stop({ drainMs: 60_000 });
+    await clock.awaits(60_000);
+    const longer = bus.stop({ drainMs: 90_000 });
+    const second = bus.stop({ drainMs: 0 });
+    await clock.awaits(0);
+    clock.advance(0);
+    await Promise.all([first, longer, second]);
+    assert.equal(clock.waiting, 0);
+    gate.open();
+  });
+
+  it("a store whose close rejects once does not keep it, nor a later call", async () => {
+    const store = Object.assign(memoryStore(), {
+      close: () => Promise.reject(new Error("not now")),
+    });
+    const { bus, observed } = fixture([], { store, transport: new FakeTransport() });
+    await bus.stop();
+    await bus.stop();
+    assert.deepEqual(observed.all("error").map(({ during }) => during), ["close"]);
+  });
+
   it("a listener that cannot be ended, or a transport that cannot be closed, does not keep it", async () => {
     const log: string[] = [];
     const store = Object.assign(memoryStore(), {

@@ -13,9 +13,9 @@ import { readText } from "../support/repository.ts";
  * and options and headers had the terms of the field, which are longer words; 25,800 until foreign content types
  * and numeric ids were read, and a body that was read before was said; 26,200 until failures were logged with
  * stack and causes, and errors of bodies said what the schema wanted; and 27,400 until every option and argument was
- * checked for its type.
+ * checked for its type, and 28,600 until errors of other copies of the package were recognised.
  */
-const MAX_BYTES = 28_600;
+const MAX_BYTES = 29_300;
 
 /** By how much the documented sizes may differ from those of now: small changes do not need a new table. */
 const MAX_DIFFERENCE = 0.03;
