@@ -319,7 +319,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     mustTakeWork(this.#phase, "take back a message");
     return await this.#rounds.during(async () => {
       const standing = await deadLettered(this.#settings, this.#dispatcher, report);
-      // There may be a failure callback to send.
       if (standing === "failed") this.madeDue(SENDING);
       return standing;
     });
@@ -366,8 +365,8 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
-    const isForOthers = !isOwn || (target.box === "inbox" && target.name === null);
-    if (isForOthers && committed && store.capabilities.notifications) {
+    if (isOwn && (target.box === "outbox" || target.name !== null)) return;
+    if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(target.box));
     }
   }
