@@ -40,6 +40,8 @@ export {
 } from "./core/ports/claim_request.ts";
 export {
   type AddResult,
+  type FirstUse,
+  type LazyTransaction,
   type Lease,
   type ListQuery,
   type ReturnResult,

@@ -247,9 +247,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const untilMs = clock.now() + budgetOf("flush", options);
+    const budgetMs = budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
+      const untilMs = clock.now() + budgetMs;
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
         ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
       }
@@ -361,8 +362,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   #added(committed: boolean, target: Target = SENDING): void {
-    const { observe, store } = this.#settings;
-    const { wake } = this.#loopOf(target.box);
+    const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
     if (isOwn && (target.box === "outbox" || target.name !== null)) return;

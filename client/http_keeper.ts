@@ -9,6 +9,7 @@ import { AtlastError, type ErrorCode } from "../core/errors.ts";
 import { type Credentials, sendRequest } from "../http/send_request.ts";
 import type { Fetch, PostResult } from "../http/post.ts";
 import type { SignatureChecker } from "../http/signature.ts";
+import { answersRequest } from "../http/signature_id.ts";
 import { boundedRetryAfter, readRetryAfter } from "../http/retry_after.ts";
 import type { Clock } from "../core/ports/platform.ts";
 import { nextAttemptAt, type RetryPolicy } from "../core/lifecycle/retry.ts";
@@ -116,7 +117,7 @@ export class HttpKeeper implements HalfKeeper {
 
   async #attempt(text: string, id: string, leftMs: number): Promise<Attempt> {
     const { url, credentials, service, fetch, timeoutMs } = this.#calling;
-    const { answerId, result } = await sendRequest({
+    const { reference, result } = await sendRequest({
       fetch,
       url,
       contentType: HALF_CONTENT_TYPE,
@@ -127,7 +128,7 @@ export class HttpKeeper implements HalfKeeper {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: new AbortController().signal,
     });
-    return result.kind === "answered" ? await this.#read(result, answerId, id) : {
+    return result.kind === "answered" ? await this.#read(result, reference, id) : {
       kind: "again",
       error: this.#unreachable(
         result.kind === "timed_out"
@@ -142,13 +143,13 @@ export class HttpKeeper implements HalfKeeper {
   /** Reads an answer. Only one with the right content type and signature comes from the keeper. */
   async #read(
     { status, headers, text }: PostResult & { kind: "answered" },
-    answerId: string,
+    reference: string,
     id: string,
   ): Promise<Attempt> {
     const isTyped = mediaType(headers.get("content-type")) === HALF_CONTENT_TYPE;
     const error = parseError(text ?? "");
     if (isTyped && (status === 200 || isFactOfMessage(error))) {
-      const problem = await this.#problemOf(headers, text ?? "", answerId);
+      const problem = await this.#problemOf(headers, text ?? "", reference);
       if (problem !== null) return { kind: "failed", error: this.#unreachable(problem) };
     }
     if (isTyped && status === 200) {
@@ -177,12 +178,12 @@ export class HttpKeeper implements HalfKeeper {
   }
 
   /** Why an answer is not from the keeper, or not for this request; null when it is valid. */
-  async #problemOf(headers: Headers, text: string, answerId: string): Promise<string | null> {
+  async #problemOf(headers: Headers, text: string, reference: string): Promise<string | null> {
     const { checker } = this.#calling;
     if (checker === null) return null;
     const problem = await checker.problemOf(headers, new TextEncoder().encode(text));
     if (problem !== null) return `answered without a valid signature: ${problem}`;
-    return headers.get("webhook-id") === answerId ? null : "answered another request";
+    return answersRequest(headers, text, reference) ? null : "answered another request";
   }
 
   #unreachable(what: string, code: ErrorCode = "unreachable"): AtlastError {

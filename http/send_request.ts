@@ -5,8 +5,9 @@
  * @module
  */
 import type { AbortSignalLike } from "../core/ports/platform.ts";
+import { routeOf } from "../core/wire/wire.ts";
 import { type Fetch, post, type PostResult } from "./post.ts";
-import { answerId, newRequestId } from "./signature_id.ts";
+import { audienceOf, newRequestId, replyReference, withField } from "./signature_id.ts";
 import type { Signer } from "./signature.ts";
 
 /** The credentials of the caller. */
@@ -26,7 +27,7 @@ interface HttpRequest {
    * @default any service that has the key
    */
   readonly service?: string | undefined;
-  /** The body. */
+  /** The body, a JSON object, which gets the audience. */
   readonly text: string;
   /** The credentials of the caller. */
   readonly credentials: Credentials;
@@ -38,10 +39,10 @@ interface HttpRequest {
   readonly signal: AbortSignalLike;
 }
 
-/** The result, and the id that a signed answer to this request must have. */
+/** The result, and what a signed answer to this request must say. */
 export interface HttpAnswer {
-  /** The signed id of its answer. */
-  readonly answerId: string;
+  /** The `inReplyTo` of its answer. */
+  readonly reference: string;
   /** The result of the request. */
   readonly result: PostResult;
 }
@@ -49,19 +50,20 @@ export interface HttpAnswer {
 /** Sends a request. Never throws: errors are in the result. */
 export async function sendRequest(request: HttpRequest): Promise<HttpAnswer> {
   const { contentType, service, credentials, text, ...rest } = request;
-  const requestId = await newRequestId(contentType, service);
-  const body = new TextEncoder().encode(text);
+  const requestId = newRequestId();
+  const json = withField(text, "audience", audienceOf(routeOf(contentType) ?? "", service));
+  const body = new TextEncoder().encode(json);
   const headers = new Headers({ "content-type": contentType, accept: contentType });
   if ("token" in credentials) {
     headers.set("authorization", `Bearer ${credentials.token}`);
-    // The answer is bound to the request by this id.
+    // An answer to the request repeats a digest of this id.
     headers.set("webhook-id", requestId);
   } else {
     const signature = await credentials.signer.headersFor(requestId, body);
     for (const [name, value] of Object.entries(signature)) headers.set(name, value);
   }
   return {
-    answerId: await answerId(requestId, text),
+    reference: await replyReference(headers, json),
     result: await post({ ...rest, headers, body }),
   };
 }

@@ -7,15 +7,10 @@
 import { aList, checkOptions, type OptionTable, withMethods } from "../core/check_options.ts";
 import type { Clock, HeaderReader } from "../core/ports/platform.ts";
 import { aPrincipal, type Principal } from "../core/principal.ts";
-import {
-  fromBase64,
-  type RequestToVerify,
-  toBase64,
-  type Verify,
-  type VerifyRefusal,
-} from "../core/wire/wire.ts";
+import { fromBase64, toBase64 } from "../core/wire/base64.ts";
+import type { RequestToVerify, Verify, VerifyRefusal } from "../core/wire/wire.ts";
 import { equalInConstantTime } from "./equal_bytes.ts";
-import { audienceOf, bindsRequest, checkAudience } from "./signature_id.ts";
+import { audienceOf, bindingProblem, checkAudience } from "./signature_id.ts";
 import { KeyRing, MAX_KEYS } from "./signing_key.ts";
 
 /**
@@ -94,12 +89,8 @@ export function verifySignature(options: VerifySignatureOptions): Verify {
     if (problem !== null) return refused(problem);
     const id = headers.get("webhook-id") ?? "";
     const audiences = services.map((service) => audienceOf(route, service));
-    if (!await bindsRequest(id, headers, rawBody, route, audiences)) {
-      return refused(
-        "Cannot accept the webhook-id: it does not match the message's headers, or is for another audience",
-      );
-    }
-    return { ok: true, principal };
+    const binding = await bindingProblem(id, headers, rawBody, route, audiences);
+    return binding === null ? { ok: true, principal } : refused(binding);
   };
   return Object.assign(verify, {
     beforeBody: ({ headers }: RequestToVerify) => {

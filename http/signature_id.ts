@@ -1,29 +1,35 @@
 /**
- * The ids of signed requests, which bind headers, route and content type to the signature.
+ * What a signature binds besides the id, the time and the body that Standard Webhooks signs: the
+ * route, the receiver, the message's headers, and the request of an answer. Senders and receivers
+ * use it.
  *
- * Standard Webhooks signs an id, a time and the body, but no HTTP header, path or content type.
- * Atlast's senders bind these through the id:
+ * A request has one of two forms:
  *
- * - A request with one message in its HTTP headers and body has `atlast_msg_` and the base64url SHA-256 of
- *   its canonical headers: a line `audience:…\n`, then a line `name:value\n` for `content-type` and each
- *   `cap-` and `atlast-` header, names in lower case, in the order of their names.
- * - A request with all its data in the body has the prefix of its content type (`atlast_batch_` and
- *   so on), the base64url SHA-256 of its audience, `_`, and an id of its own.
+ * - **All its data in the body**, a JSON object. `"audience"` in it says what the request is for. The
+ *   id is any that does not begin with `atlast_`, so that any library of Standard Webhooks can sign
+ *   and verify it.
+ * - **One message in HTTP headers and a raw body.** The body is the user's, so the id binds the rest:
+ *   `atlast_msg_` and the base64url SHA-256 of a line `audience:…\n`, then a line `name:value\n` for
+ *   `content-type` and each `cap-` and `atlast-` header, names in lower case, in the order of their
+ *   names.
  *
- * Any other id comes from a foreign service that signs with a library of Standard Webhooks. Its
- * request must have all its data in the body, a JSON object with `"audience"`.
+ * The id tells the forms apart: a body that a user chose is never read as a request.
  *
  * The audience is the name of the route (`deliver`, `half`), with the name of the service before it
  * if the sender names one (`inventory/deliver`). So a request is valid at one route only.
+ *
+ * A signed answer is a JSON object too. `"inReplyTo"` in it is the digest of what the request's
+ * signature covers, so that it answers one request only.
  *
  * @module
  */
 import { type AllowedText, checkText } from "../core/check_text.ts";
 import { isObject, parsed } from "../core/json.ts";
 import type { HeaderReader } from "../core/ports/platform.ts";
-import { isSignedHeader, requestPrefix, toBase64 } from "../core/wire/wire.ts";
+import { toBase64 } from "../core/wire/base64.ts";
+import { isBatch, isRequestType, isSignedHeader, routeOf } from "../core/wire/wire.ts";
 
-/** The prefix of Atlast's ids. Foreign ids with it are refused. */
+/** The prefix of ids that bind headers. No request with all its data in the body has it. */
 const OWN = "atlast_";
 const MESSAGE_PREFIX = `${OWN}msg_`;
 
@@ -69,68 +75,81 @@ export async function messageRequestId(
 }
 
 /**
- * The id of a request with a batch. It is the same for the same batch, as the standard requires.
+ * The id of a request with messages in its body. It is the same when the same messages are sent
+ * again, as the standard requires.
  */
-export async function batchRequestId(
-  body: Uint8Array<ArrayBuffer>,
-  audience: string = "deliver",
-): Promise<string> {
-  return `${OWN}batch_${await digestText(audience)}_${await digest(body)}`;
+export async function batchRequestId(ids: readonly string[]): Promise<string> {
+  return `msg_${await digestText(JSON.stringify(ids))}`;
+}
+
+/** The text of a JSON object with a field before the others. Any other text is unchanged. */
+export function withField(json: string, name: string, value: string): string {
+  if (!json.startsWith("{")) return json;
+  const rest = json.slice(1);
+  const comma = rest.trim() === "}" ? "" : ",";
+  return `{${JSON.stringify(name)}:${JSON.stringify(value)}${comma}${rest}`;
+}
+
+/** A new id for a request or an answer with all its data in the body. */
+export function newRequestId(): string {
+  return `msg_${crypto.randomUUID()}`;
 }
 
 /**
- * A new id for a request with one of Atlast's content types.
- *
- * @param service The name of the service that the request is for; omitted for any service that has
- * the key.
+ * What an answer says in `inReplyTo`: the SHA-256, in hexadecimal, of what the signature of its
+ * request covers. It binds the body too, because the caller chooses the id.
  */
-export async function newRequestId(contentType: string, service?: string): Promise<string> {
-  const prefix = requestPrefix(contentType) ?? OWN;
-  const audience = audienceOf(routeOf(prefix), service);
-  return `${prefix}${await digestText(audience)}_${crypto.randomUUID()}`;
+export async function replyReference(headers: HeaderReader, body: string): Promise<string> {
+  const [id, timestamp] = ["webhook-id", "webhook-timestamp"].map((name) =>
+    headers.get(name) ?? ""
+  );
+  const content = new TextEncoder().encode(`${id}.${timestamp}.${body}`);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", content));
+  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** Whether a signed answer is one to the request with this {@linkcode replyReference}. */
+export function answersRequest(headers: HeaderReader, body: string, reference: string): boolean {
+  if (headers.get("webhook-id")?.startsWith(OWN) !== false) return false;
+  const answer = parsed(body);
+  return isObject(answer) && answer["inReplyTo"] === reference;
 }
 
 /**
- * The signed id of the answer to a request. No request can have such an id. It is derived from the
- * body too: the caller chooses the request's id, and a different question with the same id must get
- * a different answer id.
+ * Why a signed request is not for one of these audiences, or has other headers than it was signed
+ * with; null when it is accepted.
  *
- * @param requestText The body of the request.
+ * @param rawBody The body, which is parsed only if it holds the audience.
  */
-export async function answerId(requestId: string, requestText: string): Promise<string> {
-  return `${OWN}re_${requestId}_${await digestText(requestText)}`;
-}
-
-/** The route for requests with this prefix. */
-function routeOf(prefix: string): string {
-  const form = prefix.slice(OWN.length, -1);
-  return form === "batch" ? "deliver" : form;
-}
-
-/**
- * Whether a signed id binds the audience and the headers of its request.
- *
- * @param rawBody The body, which is parsed only for a foreign id.
- */
-export async function bindsRequest(
+export async function bindingProblem(
   id: string,
   headers: HeaderReader,
   rawBody: Uint8Array,
   route: string,
   audiences: readonly string[],
-): Promise<boolean> {
-  const prefix = requestPrefix(headers.get("content-type"));
+): Promise<string | null> {
+  const contentType = headers.get("content-type");
+  const isOwnType = isRequestType(contentType);
   if (!id.startsWith(OWN)) {
-    return (prefix !== null || BODY_ONLY.has(route)) &&
-      audiences.includes(audienceIn(rawBody) ?? "");
+    if (!(isOwnType ? isTypeOf(route, contentType) : BODY_ONLY.has(route))) {
+      return "Cannot accept this content type: want the one of this route, with all data in the body";
+    }
+    if (audiences.includes(audienceIn(rawBody) ?? "")) return null;
+    const want = audiences.map((audience) => JSON.stringify(audience)).join(" or ");
+    return `Cannot accept the body: want a JSON object with "audience": ${want}`;
   }
-  for (const audience of audiences) {
-    const isBound = prefix === null
-      ? id === await messageRequestId(headers, audience)
-      : id.startsWith(`${prefix}${await digestText(audience)}_`);
-    if (isBound) return true;
+  if (!isOwnType) {
+    for (const audience of audiences) {
+      if (id === await messageRequestId(headers, audience)) return null;
+    }
   }
-  return false;
+  return "Cannot accept the webhook-id: it does not match the message's headers, or is for another audience";
+}
+
+/** Whether a route takes bodies of one of Atlast's own content types. */
+function isTypeOf(route: string, contentType: string | null): boolean {
+  return routeOf(contentType) === route || BODY_ONLY.has(route) ||
+    (route === "publish" && isBatch(contentType));
 }
 
 /** The headers of a message that a signature covers, and its content type, as one text. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { AtlastError } from "../core/errors.ts";
-import { fromBase64, toBase64 } from "../core/wire/wire.ts";
+import { fromBase64, toBase64 } from "../core/wire/base64.ts";
 
 /** Key lengths of the Standard Webhooks specification, in bytes. */
 const MIN_KEY_BYTES = 24;

@@ -13,20 +13,15 @@ import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import { arrivalOfRefusal } from "../../core/ports/arrival.ts";
 import {
   BODY_READ_BEFORE,
-  mediaType,
+  isWireResult,
   parseAnswer,
   parseError,
   type WireResult,
 } from "../../core/wire/wire.ts";
 import type { PostResult } from "../../http/post.ts";
+import type { HttpAnswers } from "./target.ts";
 import { type DelayedBy, readDelayedBy } from "../../core/lifecycle/delayed_by.ts";
 import { boundedRetryAfter, readRetryAfter } from "../../http/retry_after.ts";
-
-/**
- * Which answers count as accepted. `atlast`: only those with a result for each message, which excludes the
- * page of a proxy. `webhook`: any success status, as receivers of webhooks answer, except with an HTML page.
- */
-export type AnswerForm = "atlast" | "webhook";
 
 const SENT: SendResult = { kind: "sent" };
 
@@ -86,21 +81,20 @@ export function resultsOf(
   messages: readonly Message[],
   host: string,
   nowMs: number,
-  form: AnswerForm,
+  style: HttpAnswers,
 ): SendResult[] {
   if (result.kind === "answered" && WITH_RESULTS.has(result.status)) {
     const answers = parseAnswer(result.text ?? "", messages.map(({ id }) => id));
     if (answers !== null) return answers.map((answer) => resultOf(answer, host));
   }
-  if (form === "webhook" && isTakenWebhook(result)) return messages.map(() => SENT);
+  if (style === "any_2xx" && isTaken(result)) return messages.map(() => SENT);
   const failure = failureOf(result, host, nowMs);
   return messages.map(() => failure);
 }
 
-/** Whether the receiver of a webhook accepted it. An Atlast answer of the wrong shape does not count. */
-function isTakenWebhook(result: PostResult): boolean {
+/** Whether an answer is a success, and not one of an Atlast service about other messages. */
+function isTaken(result: PostResult): boolean {
   return result.kind === "answered" && result.status >= 200 && result.status < 300 &&
-    mediaType(result.headers.get("content-type")) !== "text/html" &&
     !saysResults(result.text ?? "");
 }
 
@@ -144,7 +138,8 @@ function stopping(reason: string, arrived: Arrival, retryAfterMs?: number): Send
 
 function saysResults(text: string): boolean {
   const answer = parsed(text);
-  return isObject(answer) && answer["results"] !== undefined;
+  const results = isObject(answer) ? answer["results"] : undefined;
+  return Array.isArray(results) && results.length > 0 && results.every(isWireResult);
 }
 
 function resultOf(answer: WireResult, host: string): SendResult {

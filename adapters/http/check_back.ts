@@ -17,7 +17,7 @@ import { callGuarded } from "../../core/user_code/guard.ts";
 import { type HttpAnswer, sendRequest } from "../../http/send_request.ts";
 import { checkedUrl } from "../../http/url.ts";
 import type { Fetch } from "../../http/post.ts";
-import { checkAudience } from "../../http/signature_id.ts";
+import { answersRequest, checkAudience } from "../../http/signature_id.ts";
 import { SignatureChecker, Signer } from "../../http/signature.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { CheckBack, CheckQuestion } from "../../core/ports/fence.ts";
@@ -147,7 +147,7 @@ class HttpCheckBack implements CheckBack {
 
   /** The content of an answer, or why it is unusable. Throws when the participant was not reached. */
   async #read(
-    { answerId, result }: HttpAnswer,
+    { reference, result }: HttpAnswer,
     question: WireQuestion,
   ): Promise<CheckAnswer | { readonly problem: string }> {
     if (result.kind !== "answered") throw this.#unreachable(result);
@@ -160,7 +160,7 @@ class HttpCheckBack implements CheckBack {
     const body = text ?? "";
     const problem = await this.#checker.problemOf(headers, new TextEncoder().encode(body));
     if (problem !== null) return { problem: `answered without a signature that holds: ${problem}` };
-    if (headers.get("webhook-id") !== answerId) {
+    if (!answersRequest(headers, body, reference)) {
       return { problem: "answered another request" };
     }
     return readAnswer(body, question) ?? { problem: "answered another request" };

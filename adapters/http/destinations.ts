@@ -10,7 +10,14 @@ import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { checkedUrl } from "../../http/url.ts";
 import type { MessageHeaders } from "../../core/message/message.ts";
-import type { SigningKeys, Target } from "./target.ts";
+import {
+  type HttpAnswers,
+  type HttpFormat,
+  type HttpStyle,
+  type SigningKeys,
+  styleOf,
+  type Target,
+} from "./target.ts";
 
 /** Allowed destinations, and how requests to them are signed. */
 export type HttpDestination =
@@ -20,6 +27,18 @@ export type HttpDestination =
      * the host for all of its subdomains; or a function that decides. If it throws, the URL is not allowed.
      */
     readonly url: string | ((url: URL) => boolean);
+    /**
+     * The form of requests, whatever headers a message has.
+     *
+     * @default "message"
+     */
+    readonly format?: HttpFormat;
+    /**
+     * Which answers count as accepted.
+     *
+     * @default "any_2xx"
+     */
+    readonly answers?: HttpAnswers;
   }
   & (
     | {
@@ -43,6 +62,9 @@ type FoundDestination =
   /** It is not a URL, or not an allowed one. */
   | { readonly kind: "not_allowed" }
   | { readonly kind: "found"; readonly target: Target };
+
+/** How webhooks are sent and answered. */
+const WEBHOOK: HttpStyle = { format: "message", answers: "any_2xx" };
 
 /** Finds the destinations of messages. */
 export class Destinations {
@@ -70,7 +92,8 @@ export class Destinations {
         ? keys.foreign(destination.signingKeys, destination.audience, what)
         : null;
       const matches = typeof url === "function" ? url : matcherOf(url, what);
-      return { matches, targetAt: (href) => ({ url: href, signing }) };
+      const style = styleOf(destination, WEBHOOK, what);
+      return { matches, targetAt: (href) => ({ url: href, signing, ...style }) };
     });
   }
 

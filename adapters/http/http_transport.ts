@@ -22,12 +22,11 @@ import type { SendResult, Transport } from "../../core/ports/transport.ts";
 import { MAX_BATCH_MESSAGES, MAX_REQUEST_BYTES } from "../../core/wire/wire.ts";
 import { Destinations, type HttpDestination } from "./destinations.ts";
 import { checkedHeaders } from "./options.ts";
-import type { HttpFormat } from "./request_batch.ts";
 import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
 import { arrivalOf } from "../../core/ports/arrival.ts";
-import { SigningKeys, type Target } from "./target.ts";
+import { type HttpFormat, SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
@@ -77,9 +76,9 @@ export interface HttpTransportOptions {
    */
   readonly maxRequestBytes?: number;
   /**
-   * `batch`: many messages in the body of one request, in Atlast's own form. `message`: a request for each, with
-   * CAP's headers as HTTP headers and the body as it is, for receivers in other languages. A message that does not
-   * fit HTTP headers goes as a batch of one all the same.
+   * The form of requests to routes that name none. `batch`: messages with their headers in a JSON body. `message`:
+   * a request for each message, with CAP's headers as HTTP headers and the body as it is; headers that HTTP cannot
+   * carry are in the header `atlast-headers`.
    *
    * @default "batch"
    */
@@ -147,7 +146,6 @@ class HttpTransport implements Transport {
   readonly #routes: PatternTable<readonly Target[]>;
   readonly #destinations: Destinations;
   readonly #sending: Sending;
-  readonly #notifying: Sending;
 
   constructor(options: HttpTransportOptions) {
     checkOptions("make a transport with", options, OPTIONS, { routes: aRecord });
@@ -158,22 +156,15 @@ class HttpTransport implements Transport {
       maxRequestBytes = MAX_REQUEST_BYTES,
     } = options;
     const keys = new SigningKeys(options.signingKeys, clock);
-    this.#routes = routeTable(options.routes, keys);
+    this.#routes = routeTable(options.routes, keys, { format, answers: "atlast" });
     this.#destinations = new Destinations(options.destinations, keys);
     this.#sending = {
-      format,
-      answers: "atlast",
       limits: { maxBatch, maxRequestBytes },
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       headers: checkedHeaders(options.headers ?? {}),
       // Called as a plain function: Workers refuse a `fetch` that is called as a method.
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
       clock,
-    };
-    this.#notifying = {
-      ...this.#sending,
-      format: "message",
-      answers: "webhook",
     };
     this.capabilities = { maxBatch, maxBodyBytes: Math.min(MAX_BODY_BYTES, maxRequestBytes) };
   }
@@ -187,7 +178,7 @@ class HttpTransport implements Transport {
     const indexes = this.#indexesByTarget(messages);
     const [routed, notified] = await Promise.all([
       sendAll(byTarget(messages, indexes, false), signal, this.#sending),
-      sendAll(byTarget(messages, indexes, true), signal, this.#notifying),
+      sendAll(byTarget(messages, indexes, true), signal, this.#sending),
     ]);
     return messages.map((message, i) => {
       const { targets, own } = indexes[i]!;

@@ -14,7 +14,7 @@ export {
 export { verifySignature, type VerifySignatureOptions } from "../../http/signature.ts";
 export type { HttpDestination } from "./destinations.ts";
 export type { HttpRoute, HttpRoutes, HttpTarget } from "./routes.ts";
-export type { HttpFormat } from "./request_batch.ts";
+export type { HttpAnswers, HttpFormat } from "./target.ts";
 export type { Fetch } from "../../http/post.ts";
 export type { RequestToVerify, Verify, VerifyRefusal, VerifyResult } from "../../core/wire/wire.ts";
 export type { Principal, PrincipalKind } from "../../core/principal.ts";

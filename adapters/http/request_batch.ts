@@ -3,14 +3,11 @@
  *
  * @module
  */
-import { wireHeaders } from "../../core/message/headers.ts";
 import { bodyBytes, type Message } from "../../core/message/message.ts";
 import { BATCH_CONTENT_TYPE, batchItem, batchOf } from "../../core/wire/wire.ts";
-import { fitsRawForm } from "../../http/raw_message.ts";
+import { fitsRawForm, rawHeaders } from "../../http/raw_message.ts";
 import { batchRequestId, messageRequestId } from "../../http/signature_id.ts";
-
-/** The form of messages in requests: many in one body, or each as HTTP headers and a raw body. */
-export type HttpFormat = "batch" | "message";
+import type { Target } from "./target.ts";
 
 /** Limits of a request batch. */
 export interface RequestLimits {
@@ -27,7 +24,7 @@ export type RequestBatch =
   | { readonly form: "message"; readonly messages: readonly [Message] };
 
 /** A request's headers and body, and the id under which it is signed. */
-interface Packed {
+export interface Packed {
   /** The HTTP headers that say what it is. */
   readonly headers: Headers;
   /** The HTTP body. */
@@ -37,21 +34,26 @@ interface Packed {
 }
 
 /**
- * Sorts messages into as few request batches as the limits allow. A message over the limits gets a batch of
- * its own.
+ * Sorts messages into as few request batches as the style and the limits allow. A message over the limits gets a
+ * batch of its own. Where any success status counts, a batch has one message, because a status says one thing.
  */
 export function requestBatches(
   messages: readonly Message[],
-  format: HttpFormat,
+  { format, answers, signing }: Target,
   limits: RequestLimits,
 ): RequestBatch[] {
-  const batches: RequestBatch[] = [];
-  const packBatches = batchPacker(batches, format === "batch" ? limits.maxBatch : 1, limits);
-  for (const message of messages) {
-    if (format === "message" && fitsRawForm(message)) {
-      batches.push({ form: "message", messages: [message] });
-    } else packBatches(message);
+  if (format === "message") {
+    return messages.map((message) => ({ form: "message", messages: [message] }));
   }
+  const batches: RequestBatch[] = [];
+  const mayBeRaw = answers === "atlast";
+  const packBatches = batchPacker(batches, {
+    mayBeRaw,
+    maxBatch: mayBeRaw ? limits.maxBatch : 1,
+    maxRequestBytes: limits.maxRequestBytes,
+    envelopeBytes: bodyBytes(batchOf([], signing?.audience)),
+  });
+  for (const message of messages) packBatches(message);
   return batches;
 }
 
@@ -66,15 +68,25 @@ export function halved(batch: RequestBatch): [RequestBatch, RequestBatch] | null
   ];
 }
 
-/** The request of a request batch. */
-export async function pack(batch: RequestBatch, audience: string): Promise<Packed> {
+/**
+ * The request of a request batch; null for a message that does not fit its form.
+ *
+ * @param audience What a signature of it is for; undefined for a request that is not signed.
+ */
+export async function pack(
+  batch: RequestBatch,
+  audience: string | undefined,
+): Promise<Packed | null> {
   if (batch.form === "batch") {
     const headers = new Headers({ "content-type": BATCH_CONTENT_TYPE });
-    const body = new TextEncoder().encode(batchOf(batch.items));
-    return { headers, body, requestId: await batchRequestId(body, audience) };
+    const body = new TextEncoder().encode(batchOf(batch.items, audience));
+    const requestId = await batchRequestId(batch.messages.map(({ id }) => id));
+    return { headers, body, requestId };
   }
   const [message] = batch.messages;
-  const headers = new Headers({ ...wireHeaders(message), "content-type": message.contentType });
+  const own = rawHeaders(message);
+  if (own === null) return null;
+  const headers = new Headers(own);
   const body = typeof message.body === "string"
     ? new TextEncoder().encode(message.body)
     : new Uint8Array(message.body);
@@ -84,22 +96,28 @@ export async function pack(batch: RequestBatch, audience: string): Promise<Packe
 /** A function that adds a message to the last batch of `batches`, or begins the next. */
 function batchPacker(
   batches: RequestBatch[],
-  maxMessages: number,
-  { maxRequestBytes }: RequestLimits,
+  { maxBatch, maxRequestBytes, envelopeBytes, mayBeRaw }: RequestLimits & {
+    /** The bytes around the messages of a batch. */
+    readonly envelopeBytes: number;
+    /** Whether the receiver reads the raw form too. */
+    readonly mayBeRaw: boolean;
+  },
 ): (message: Message) => void {
   let open: { messages: Message[]; items: string[]; bytes: number } | null = null;
   return (message) => {
-    const item = batchItem(message);
+    let item = batchItem(message);
+    // JSON can make a text six times as long, and base64 makes it a third longer.
+    if (bodyBytes(item) + envelopeBytes > maxRequestBytes) item = shorterItem(message, item);
     const bytes = bodyBytes(item) + 1; // with the comma
-    // JSON can make a body six times as long; the raw form never makes it longer.
-    if (bytes + ENVELOPE_BYTES > maxRequestBytes && fitsRawForm(message)) {
+    // Our own services read the raw form too, which never makes it longer.
+    if (mayBeRaw && bytes + envelopeBytes > maxRequestBytes && fitsRawForm(message)) {
       batches.push({ form: "message", messages: [message] });
       return;
     }
     if (
-      open === null || open.messages.length >= maxMessages || open.bytes + bytes > maxRequestBytes
+      open === null || open.messages.length >= maxBatch || open.bytes + bytes > maxRequestBytes
     ) {
-      open = { messages: [], items: [], bytes: ENVELOPE_BYTES };
+      open = { messages: [], items: [], bytes: envelopeBytes };
       batches.push({ form: "batch", messages: open.messages, items: open.items });
     }
     open.messages.push(message);
@@ -108,5 +126,10 @@ function batchPacker(
   };
 }
 
-/** The text around the messages of a batch. */
-const ENVELOPE_BYTES = batchOf([]).length;
+/** The item of a message with its text in base64 if that is shorter. */
+function shorterItem(message: Message, item: string): string {
+  const { body } = message;
+  if (typeof body !== "string") return item;
+  const inBase64 = batchItem({ ...message, body: new TextEncoder().encode(body) });
+  return inBase64.length < item.length ? inBase64 : item;
+}

@@ -9,7 +9,14 @@ import { AtlastError } from "../../core/errors.ts";
 import { checkAudience } from "../../http/signature_id.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
-import type { SigningKeys, Target } from "./target.ts";
+import {
+  type HttpAnswers,
+  type HttpFormat,
+  type HttpStyle,
+  type SigningKeys,
+  styleOf,
+  type Target,
+} from "./target.ts";
 
 /** A deliver route and its receiver. */
 export interface HttpTarget {
@@ -28,6 +35,20 @@ export interface HttpTarget {
    * @default the keys of the transport
    */
   readonly signingKeys?: readonly string[];
+  /**
+   * The form of its requests, whatever headers a message has. A service in another language reads
+   * `batch`, a JSON body, most easily.
+   *
+   * @default the format of the transport
+   */
+  readonly format?: HttpFormat;
+  /**
+   * Which answers count as accepted: `atlast`, a result for each message, or `any_2xx`, any success
+   * status, as a service in another language answers. With `any_2xx` a request has one message.
+   *
+   * @default "atlast"
+   */
+  readonly answers?: HttpAnswers;
 }
 
 /** The destination of a route. */
@@ -46,6 +67,7 @@ export type HttpRoutes = Readonly<Record<string, HttpRoute | readonly HttpRoute[
 export function routeTable(
   routes: HttpRoutes,
   keys: SigningKeys,
+  style: HttpStyle,
 ): PatternTable<readonly Target[]> {
   const targets = new Map<string, Target>();
   return new PatternTable(
@@ -55,7 +77,8 @@ export function routeTable(
       if (list.length === 0) {
         throw new AtlastError("invalid_option", `Cannot use ${what}: got no URL, want one or more`);
       }
-      return [pattern, [...new Set(list.map((each) => targetOf(each, what, keys, targets)))]];
+      const own = list.map((each) => targetOf(each, what, { keys, style, targets }));
+      return [pattern, [...new Set(own)]];
     }),
   );
 }
@@ -63,23 +86,27 @@ export function routeTable(
 function targetOf(
   route: HttpRoute,
   what: string,
-  keys: SigningKeys,
-  targets: Map<string, Target>,
+  { keys, style, targets }: {
+    readonly keys: SigningKeys;
+    readonly style: HttpStyle;
+    readonly targets: Map<string, Target>;
+  },
 ): Target {
   const isPlain = typeof route !== "object" || route === null || typeName(route) === "URL";
-  const { url: text, audience, signingKeys } = isPlain
+  const { url: text, audience, signingKeys, ...own } = isPlain
     ? { url: route } as HttpTarget
     : route as HttpTarget;
   const url = checkedUrl(text, what);
   if (audience !== undefined) checkAudience(audience);
   if (signingKeys !== undefined) aList(aSecret)(`signingKeys of ${what}`, signingKeys, "use");
-  const path = JSON.stringify([url, audience, signingKeys]);
+  const { format, answers } = styleOf(own, style, what);
+  const path = JSON.stringify([url, audience, signingKeys, format, answers]);
   const known = targets.get(path);
   if (known !== undefined) return known;
   const signing = signingKeys === undefined
     ? keys.own(audience)
     : keys.foreign(signingKeys, audience, what);
-  const target = { url, signing };
+  const target = { url, signing, format, answers };
   targets.set(path, target);
   return target;
 }

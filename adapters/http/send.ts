@@ -6,11 +6,11 @@
 import type { Message } from "../../core/message/message.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { SendResult } from "../../core/ports/transport.ts";
-import { type AnswerForm, final, resultsOf, retryable } from "./answer.ts";
+import { final, resultsOf, retryable } from "./answer.ts";
 import {
   halved,
-  type HttpFormat,
   pack,
+  type Packed,
   type RequestBatch,
   requestBatches,
   type RequestLimits,
@@ -25,8 +25,6 @@ const MAX_RESULT_BYTES = 8 * 1024;
 
 /** How messages are sent. */
 export interface Sending {
-  readonly format: HttpFormat;
-  readonly answers: AnswerForm;
   readonly limits: RequestLimits;
   readonly timeoutMs: number;
   readonly headers: Headers;
@@ -48,7 +46,7 @@ export async function sendAll(
     const results = new Map<Message, SendResult>();
     outcomes.set(target, results);
     const destination = new Destination(target, results, signal, sending);
-    return { destination, batches: requestBatches(messages, sending.format, sending.limits) };
+    return { destination, batches: requestBatches(messages, target, sending.limits) };
   });
   // Targets take turns, so that a slow one, or one with many batches, does not delay the others.
   const rounds = Math.max(0, ...destinations.map(({ batches }) => batches.length));
@@ -88,7 +86,12 @@ class Destination {
 
   async send(batch: RequestBatch): Promise<void> {
     const { limits, clock } = this.#sending;
-    const packed = await pack(batch, this.#target.signing?.audience ?? "");
+    const packed = await pack(batch, this.#target.signing?.audience);
+    if (packed === null) {
+      const problem =
+        `Cannot send it in format "message": its content type or text does not fit HTTP`;
+      return this.#settle(batch, final(problem, "no"));
+    }
     if (packed.body.byteLength > limits.maxRequestBytes) {
       return this.#settle(
         batch,
@@ -112,12 +115,12 @@ class Destination {
       await this.send(smaller[0]);
       return this.send(smaller[1]);
     }
-    const { answers } = this.#sending;
+    const { answers } = this.#target;
     const results = resultsOf(result, batch.messages, this.#host, clock.now(), answers);
     batch.messages.forEach((message, i) => this.#results.set(message, results[i]!));
   }
 
-  async #post({ headers, body, requestId }: Awaited<ReturnType<typeof pack>>, count: number) {
+  async #post({ headers, body, requestId }: Packed, count: number) {
     const { fetch, timeoutMs } = this.#sending;
     const { url, signing } = this.#target;
     const signature = await signing?.signer.headersFor(requestId, body) ?? {};

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { oneOf } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { audienceOf, checkAudience } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
@@ -16,8 +17,42 @@ interface Signing {
   readonly audience: string;
 }
 
+/** The form of messages in requests: in a JSON body, or one as HTTP headers and a raw body. */
+export type HttpFormat = "batch" | "message";
+
+/**
+ * Which answers count as accepted. `atlast`: only those with a result for each message, which excludes the
+ * page of a proxy. `any_2xx`: any success status, as receivers of webhooks answer.
+ */
+export type HttpAnswers = "atlast" | "any_2xx";
+
+/** How requests to a place look, and what its answers mean. */
+export interface HttpStyle {
+  /** The form of requests. */
+  readonly format: HttpFormat;
+  /** Which answers count as accepted. */
+  readonly answers: HttpAnswers;
+}
+
+/**
+ * Reads the style of a route or a destination.
+ *
+ * @param what What it is, for the error text.
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function styleOf(
+  { format, answers }: { readonly format?: HttpFormat; readonly answers?: HttpAnswers },
+  defaults: HttpStyle,
+  what: string,
+): HttpStyle {
+  const style = { format: format ?? defaults.format, answers: answers ?? defaults.answers };
+  oneOf("batch", "message")(`format of ${what}`, style.format, "use");
+  oneOf("atlast", "any_2xx")(`answers of ${what}`, style.answers, "use");
+  return style;
+}
+
 /** Where requests go. */
-export interface Target {
+export interface Target extends HttpStyle {
   /** The URL. */
   readonly url: string;
   /** How they are signed; null for unsigned requests. */

@@ -7,6 +7,8 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
+  FirstUse,
+  LazyTransaction,
   Lease,
   ListQuery,
   ReturnResult,
@@ -43,7 +45,12 @@ export function memoryStore(): Store<MemoryTransaction> {
 
 /** Each method does its work before it returns, so that no two calls interleave. */
 class MemoryStore implements Store<MemoryTransaction> {
-  readonly capabilities: StoreCapabilities = { transactions: true, durable: false, shared: false };
+  readonly capabilities: StoreCapabilities = {
+    transactions: true,
+    durable: false,
+    shared: false,
+    lazyTransactions: true,
+  };
   readonly hints: StoreHints<MemoryTransaction> = {
     haveBeenAdded: (box, keys) =>
       Promise.resolve(keys.map((key) => this.#boxes[box].get(key) !== undefined)),
@@ -257,15 +264,16 @@ class MemoryStore implements Store<MemoryTransaction> {
     });
   }
 
-  async transaction<Result>(work: (tx: MemoryTransaction) => Promise<Result>): Promise<Result> {
-    const tx = new BufferedTransaction(this.#boxes);
-    try {
-      const result = await work(tx);
-      tx.commit();
-      return result;
-    } finally {
-      tx.rollback();
-    }
+  transaction<Result>(work: (tx: MemoryTransaction) => Promise<Result>): Promise<Result> {
+    return inTransaction(new BufferedTransaction(this.#boxes), work);
+  }
+
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (tx: MemoryTransaction, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    const transaction = new BufferedTransaction(this.#boxes, first);
+    return inTransaction(transaction, (tx) => work(tx, { close: () => transaction.close() }));
   }
 
   close(): Promise<void> {
@@ -303,6 +311,19 @@ class MemoryStore implements Store<MemoryTransaction> {
       "Cannot join a transaction of something else: got one the memory store did not begin, " +
         "want one from its own transaction()",
     );
+  }
+}
+
+async function inTransaction<Result>(
+  tx: BufferedTransaction,
+  work: (tx: MemoryTransaction) => Promise<Result>,
+): Promise<Result> {
+  try {
+    const result = await work(tx);
+    tx.commit();
+    return result;
+  } finally {
+    tx.rollback();
   }
 }
 

@@ -9,7 +9,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
-import type { AddResult, Settlement } from "../../core/ports/store.ts";
+import type { AddResult, FirstUse, Settlement } from "../../core/ports/store.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { keyText, type Records, type RecordView } from "./records.ts";
 import { addTo, copyOf, settleIn } from "./writes.ts";
@@ -35,11 +35,23 @@ export class BufferedTransaction implements MemoryTransaction {
   readonly #writes: Write[] = [];
   #views: Views;
   #isOpen = true;
+  #lost: AtlastError | null = null;
+
+  /** What is checked at the first use; null when there is nothing left to check. */
+  #first: FirstUse | null;
 
   /** Begins a transaction. */
-  constructor(base: Boxes) {
+  constructor(base: Boxes, first: FirstUse | null = null) {
     this.#base = base;
     this.#views = viewsOf(base);
+    this.#first = first;
+  }
+
+  /** Ends it if it was not used; false if it was. */
+  close(): boolean {
+    if (this.#first === null) return false;
+    this.#isOpen = false;
+    return true;
   }
 
   get isOpen(): boolean {
@@ -53,7 +65,7 @@ export class BufferedTransaction implements MemoryTransaction {
 
   /** Adds records, for this transaction alone until it commits. */
   add(box: Box, records: readonly NewRecord[], nowMs: number): AddResult[] {
-    this.#checkOpen();
+    this.#use();
     return records.map((record) => {
       const existing = addTo(this.#views[box], box, record, nowMs);
       if (existing !== undefined) return { added: false, existing: copyOf(existing) };
@@ -72,13 +84,13 @@ export class BufferedTransaction implements MemoryTransaction {
 
   /** The record with this key, as this transaction sees it. */
   find(box: Box, key: RecordKey): StoredRecord | undefined {
-    this.#checkOpen();
+    this.#use();
     return this.#views[box].get(key);
   }
 
   /** Applies settlements, for this transaction alone until it commits. */
   settle(box: Box, settlements: readonly Settlement[]): boolean[] {
-    this.#checkOpen();
+    this.#use();
     return settlements.map((settlement) => {
       if (!settleIn(this.#views[box], settlement)) return false;
       this.#writes.push({
@@ -101,6 +113,8 @@ export class BufferedTransaction implements MemoryTransaction {
    * is kept.
    */
   commit(): void {
+    if (this.#lost !== null) throw this.#lost;
+    if (this.#first !== null) return;
     this.#checkOpen();
     this.#isOpen = false;
     this.#views = viewsOf(this.#base);
@@ -114,6 +128,27 @@ export class BufferedTransaction implements MemoryTransaction {
   /** Drops the writes. */
   rollback(): void {
     this.#isOpen = false;
+  }
+
+  #use(): void {
+    this.#checkOpen();
+    if (this.#lost !== null) throw this.#lost;
+    const first = this.#first;
+    if (first === null) return;
+    this.#first = null;
+    const { box, lease: { key, epoch }, changed } = first;
+    changed("waiting");
+    const record = this.#base[box].get(key);
+    if (record?.epoch === epoch && record.leaseUntilMs !== null) return changed("begun");
+    changed("not begun");
+    this.#lost = new AtlastError(
+      "lease_lost",
+      `Cannot begin the transaction of message ${
+        JSON.stringify(key.id)
+      }: got a claim or settlement by another ` +
+        `since, want epoch ${epoch} to stand`,
+    );
+    throw this.#lost;
   }
 
   #checkOpen(): void {

@@ -24,6 +24,10 @@ export interface DriverQuery extends Promise<DriverResult> {
   options: Record<string, unknown>;
   cancelled: unknown;
   retried?: unknown;
+  /** Set by a query that reads by a cursor. */
+  readonly cursorFn?: unknown;
+  /** Set by a query that copies. */
+  readonly streaming?: unknown;
   canceller: ((query: { state: object | null; active: boolean }) => Promise<void>) | null;
   resolve(result: unknown): void;
   reject(error: unknown): void;
@@ -80,6 +84,9 @@ export function queryOf(
   }
   return forbidRepeat(query);
 }
+
+/** The handler of queries that are sent directly: the driver must not send them when they are awaited. */
+export const NO_HANDLER: DriverQuery["handler"] = Object.assign(() => {}, { debug: false });
 
 /** Whether something is a query. */
 export function isDriverQuery(made: unknown): made is DriverQuery {

@@ -31,7 +31,7 @@ export async function mustKeepStatements(
 ): Promise<void> {
   const { prepare = false, max = 1 } = optionsOf(sql);
   if (!prepare || !await isPooled(sql, timeoutMs) || max < 2) return;
-  const session = await Session.begin(sql, "begin", timeoutMs, () => {});
+  const session = await Session.begin(sql, { begin: "begin", timeoutMs, onLost: () => {} });
   let other: Session | undefined;
   let last: "commit" | "" = "commit";
   try {
@@ -41,7 +41,7 @@ export async function mustKeepStatements(
     last = "";
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       // A pooler gives the most recently freed server connection to the next client.
-      other = await Session.begin(sql, "begin", timeoutMs, () => {});
+      other = await Session.begin(sql, { begin: "begin", timeoutMs, onLost: () => {} });
       const beginning = session.run(queryOf(sql, "begin", [], { simple: true }));
       const hasSecond = await isWithin(SECOND_SERVER_MS, beginning);
       await leave(sql, other, "rollback");

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SqlClient } from "../../core/ports/platform.ts";
+import type { LazyTransaction } from "../../core/ports/store.ts";
 import {
   connectionOf,
   destroyConnection,
@@ -14,13 +15,19 @@ import {
 } from "./driver.ts";
 import { clientOf } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
+import { inLazyTransaction, inTransaction } from "./postgres_js_transaction.ts";
 import { atReadCommitted, READ_COMMITTED } from "./isolation.ts";
-import { inTransaction } from "./postgres_js_transaction.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
 import { mustBeTransaction } from "../sql/must_be_transaction.ts";
 import { PgTransaction } from "../sql/pg_transaction.ts";
 import { Proof, Proofs } from "../sql/transaction_proof.ts";
-import { type Database, limited, runOnClient, sqlClientOf } from "../sql/database.ts";
+import {
+  type Database,
+  type FirstStatement,
+  limited,
+  runOnClient,
+  sqlClientOf,
+} from "../sql/database.ts";
 import type { Run } from "../sql/run.ts";
 import { SentAhead } from "../sql/pipelined.ts";
 import { isOwn } from "./tx_clients.ts";
@@ -40,17 +47,18 @@ export function databaseOf<Client extends PostgresJs>(
   client: Client,
   settings: StatementSettings,
 ): Database<TransactionOf<Client>> {
+  type Tx = TransactionOf<Client>;
   const sql = clientOf(client);
   guardInternalQueries(sql);
   const aheads = new WeakMap<object, SentAhead>();
   const proofs = new Proofs();
-  const joining = (tx: TransactionOf<Client> | SqlClient): TransactionOf<Client> | SqlClient => {
+  const joining = (tx: Tx | SqlClient): Tx | SqlClient => {
     const client = postgresJsOf(tx);
     if (client === null) return sqlClientOf(tx);
     if (!isOwn(client)) mustBeTransaction(client);
     return tx;
   };
-  const runIn = (tx: TransactionOf<Client> | SqlClient): Run => {
+  const runIn = (tx: Tx | SqlClient): Run => {
     const joined = joining(tx);
     const client = postgresJsOf(joined);
     return client === null
@@ -58,6 +66,28 @@ export function databaseOf<Client extends PostgresJs>(
       : runOn(client, settings);
   };
   const { timeoutMs } = settings;
+  /** Runs a transaction in which some statements of the store are not awaited. */
+  const sendingAhead = async <Result, Rest extends unknown[]>(
+    work: (tx: Tx, ...rest: Rest) => Promise<Result>,
+    run: (working: (tx: Tx, ...rest: Rest) => Promise<Result>) => Promise<Result>,
+  ): Promise<Result> => {
+    const ahead = new SentAhead();
+    try {
+      const result = await run(async (tx, ...rest) => {
+        aheads.set(tx, ahead);
+        try {
+          return await work(tx, ...rest);
+        } finally {
+          // Later uses wait, and reject because the transaction has ended.
+          aheads.delete(tx);
+        }
+      });
+      await ahead.answered();
+      return result;
+    } catch (error) {
+      throw await ahead.reason(error);
+    }
+  };
   return {
     run: atReadCommitted(
       sql,
@@ -69,31 +99,21 @@ export function databaseOf<Client extends PostgresJs>(
           (tx: PostgresJsTransaction) => runOn(tx, settings)(text, params),
         ),
     ),
-    async transaction<Result>(
-      work: (tx: TransactionOf<Client>) => Promise<Result>,
+    transaction<Result>(
+      work: (tx: Tx) => Promise<Result>,
       isOwn = false,
     ): Promise<Result> {
-      const ahead = new SentAhead();
-      const working = async (tx: TransactionOf<Client>) => {
-        aheads.set(tx, ahead);
-        try {
-          return await work(tx);
-        } finally {
-          // Later uses wait, and reject because the transaction has ended.
-          aheads.delete(tx);
-        }
-      };
-      try {
-        const result = await inTransaction<TransactionOf<Client>, Result>(
-          sql,
-          { options: isOwn ? READ_COMMITTED : "", timeoutMs },
-          working,
-        );
-        await ahead.answered();
-        return result;
-      } catch (error) {
-        throw await ahead.reason(error);
-      }
+      const start = { options: isOwn ? READ_COMMITTED : "", timeoutMs };
+      return sendingAhead(work, (working) => inTransaction<Tx, Result>(sql, start, working));
+    },
+    transactionOnUse<Result>(
+      first: FirstStatement,
+      work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+    ): Promise<Result> {
+      return sendingAhead(
+        work,
+        (working) => inLazyTransaction<Tx, Result>(sql, timeoutMs, first, working),
+      );
     },
     joining,
     runIn,

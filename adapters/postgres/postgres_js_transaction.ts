@@ -6,10 +6,13 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { aTurn, queryOf } from "./driver.ts";
+import type { LazyTransaction } from "../../core/ports/store.ts";
+import type { FirstStatement } from "../sql/database.ts";
 import { TransactionEnd } from "../sql/ended_transaction.ts";
 import type { PostgresJsTransaction } from "./client.ts";
-import { Session } from "./session.ts";
-import { isUnknown, settled, TransactionScope } from "./transaction_sql.ts";
+import { LazySession } from "./lazy_session.ts";
+import { Session, type TransactionSession } from "./session.ts";
+import { isUnknown, settled, type TransactionParts, TransactionScope } from "./transaction_sql.ts";
 
 /** How a transaction is run. */
 interface TransactionSettings {
@@ -33,19 +36,52 @@ export async function inTransaction<Tx, Result>(
 ): Promise<Result> {
   const end = new TransactionEnd();
   const begin = `begin ${options.replace(/[^a-z ]/gi, "")}`;
-  const session = await Session.begin(sql, begin, timeoutMs, () => end.reach());
-  const scope = new TransactionScope({ sql, session, end });
+  const session = await Session.begin(sql, { begin, timeoutMs, onLost: () => end.reach() });
+  return await run({ sql, session, end }, work);
+}
+
+/**
+ * Runs work in a transaction that begins with its first statement, see `Store.transactionOnUse`.
+ *
+ * @throws As {@linkcode inTransaction}.
+ */
+export async function inLazyTransaction<Tx, Result>(
+  sql: PostgresJsTransaction,
+  timeoutMs: number,
+  first: FirstStatement,
+  work: (tx: Tx, lazy: LazyTransaction) => unknown,
+): Promise<Result> {
+  const end = new TransactionEnd();
+  const session = new LazySession(sql, { timeoutMs, onLost: () => end.reach(), first });
+  const lazy = {
+    close: () => {
+      if (!session.isUsed) end.reach();
+      return !session.isUsed;
+    },
+  };
+  return await run({ sql, session, end }, (tx: Tx) => work(tx, lazy));
+}
+
+async function run<Tx, Result>(
+  parts: TransactionParts,
+  work: (tx: Tx) => unknown,
+): Promise<Result> {
+  const { sql, session, end } = parts;
+  const scope = new TransactionScope(parts);
   let result: Result;
+  let opened: Session | null;
   try {
     result = await Promise.race([workResult<Result>(() => work(scope.tx as Tx)), session.lost]);
     end.reach();
+    opened = await session.opened();
     scope.mustNotHaveFailed();
   } catch (error) {
     end.reach();
-    if (session.loss === null) await rollBack(sql, session);
-    throw session.loss === null ? scope.reason(error) : await lossOf(session);
+    const wasLost = session.loss !== null;
+    await session.rollBack();
+    throw wasLost ? await lossOf(session) : scope.reason(error);
   }
-  await commit(sql, session, scope);
+  if (opened !== null) await commit(sql, opened, scope);
   return result;
 }
 
@@ -54,18 +90,9 @@ async function workResult<Result>(work: () => unknown): Promise<Result> {
 }
 
 /** Throws that the connection was lost, even if the work ignored the error. */
-async function lossOf({ loss }: Session): Promise<unknown> {
+async function lossOf({ loss }: TransactionSession): Promise<unknown> {
   await aTurn();
   return loss;
-}
-
-/** In any case the connection is rolled back or closed afterwards. */
-async function rollBack(sql: PostgresJsTransaction, session: Session): Promise<void> {
-  try {
-    await session.end(queryOf(sql, "rollback", [], { simple: true }));
-  } catch {
-    // The connection is lost, or was closed because it did not answer: the server rolls back.
-  }
 }
 
 function unknownCommit(cause: unknown): AtlastError {

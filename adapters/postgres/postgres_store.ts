@@ -12,6 +12,7 @@ import { prepareTables } from "./prepare_tables.ts";
 import type { Database } from "../sql/database.ts";
 import { SQL_OPTIONS } from "../sql/check_options.ts";
 import { DEFAULT_SCHEMA } from "../sql/schema_name.ts";
+import { ServerClock } from "../sql/server_clock.ts";
 import { SqlStore } from "../sql/store.ts";
 import { vacuumWarnings } from "../sql/vacuum_warnings.ts";
 import { STATEMENT_TIMEOUT_MS, within } from "../sql/statement_timeout.ts";
@@ -84,10 +85,12 @@ export function postgresStore<Client extends PostgresJs>(
       durable: true,
       shared: true,
       deferredSettle: true,
+      lazyTransactions: true,
       notifications: true,
     },
     database,
     schema,
+    clock: new ServerClock({ run: database.run, runIn: (tx) => database.runIn(tx) }),
     wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
     warnings: (run) => vacuumWarnings(run, schema),

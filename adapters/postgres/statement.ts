@@ -15,7 +15,7 @@ import {
 } from "./driver.ts";
 
 /** How long a server has to answer that it cancelled a statement, in milliseconds. */
-const CANCEL_GRACE_MS = 1_000;
+export const CANCEL_GRACE_MS = 1_000;
 /** SQLSTATE `invalid_sql_statement_name`: the server does not know a prepared statement. */
 const UNKNOWN_STATEMENT = "26000";
 
@@ -40,8 +40,8 @@ export async function answerOf(query: DriverQuery, limit: StatementLimit): Promi
   let isSettled = false;
   let stop = startDeadline(limit.timeoutMs, () => {
     const backend = limit.backend ?? query.state;
-    if (backend === null) return withdraw(query, limit.timeoutMs);
-    cancelOnServer(query, backend);
+    if (backend === null) return withdraw(query, notSent(limit.timeoutMs));
+    requestCancel(query, backend).catch(() => {});
     stop = startDeadline(CANCEL_GRACE_MS, () =>
       afterWrites(() => {
         if (isSettled) return;
@@ -83,17 +83,24 @@ export function lostStatement(error: unknown): AtlastError | null {
   );
 }
 
-/** A query that was not sent yet becomes an empty one, so that it does nothing when it is sent. */
-function withdraw(query: DriverQuery, timeoutMs: number): void {
+/** Rejects a query that was not sent yet. It becomes an empty one, so that it does nothing when it is sent. */
+export function withdraw(query: DriverQuery, error: unknown): void {
   query.strings = [""];
   query.args = [];
   query.options = { simple: true, prepare: false };
-  query.reject(notSent(timeoutMs));
+  query.reject(error);
 }
 
-/** Asks the server to cancel what it runs on a connection. Best effort. */
-function cancelOnServer({ canceller }: DriverQuery, backend: object): void {
-  canceller?.({ state: backend, active: true }).catch(() => {});
+/**
+ * Asks the server to cancel what it runs on a connection. Resolves when the request has ended.
+ *
+ * @param query Any query of the client.
+ */
+export async function requestCancel(
+  { canceller }: DriverQuery,
+  backend: object | null,
+): Promise<void> {
+  if (backend !== null) await canceller?.({ state: backend, active: true });
 }
 
 function notSent(timeoutMs: number): AtlastError {

@@ -17,17 +17,17 @@ import {
 } from "./driver.ts";
 import type { TransactionEnd } from "../sql/ended_transaction.ts";
 import type { PostgresJsTransaction } from "./client.ts";
-import type { Session } from "./session.ts";
+import type { TransactionSession } from "./session.ts";
 import { lostStatement } from "./statement.ts";
 
 type Method = (...args: unknown[]) => unknown;
 
 /** The parts of a transaction. */
-interface TransactionParts {
+export interface TransactionParts {
   /** The client. */
   readonly sql: PostgresJsTransaction;
   /** The connection. */
-  readonly session: Session;
+  readonly session: TransactionSession;
   /** Whether the transaction has ended. */
   readonly end: TransactionEnd;
 }
@@ -87,13 +87,17 @@ export class TransactionScope {
     if (!isDriverQuery(made)) return made;
     const { session, end } = this.#parts;
     const { resolve, reject } = made;
-    made.resolve = (result) => resolve(withoutHoles(result));
+    made.resolve = (result) => {
+      session.answered(made);
+      resolve(withoutHoles(result));
+    };
     made.reject = (error) => {
+      session.answered(made);
       if (!isConnectionError(error) && !isUnknown(error)) {
         return reject(lostStatement(error) ?? error);
       }
       session.lose(error);
-      aTurn().then(() => reject(session.loss));
+      aTurn().then(() => reject(session.loss ?? error));
     };
     const handler = (query: DriverQuery) => {
       if (end.reached) return query.reject(session.loss ?? end.error());

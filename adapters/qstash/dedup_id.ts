@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toBase64 } from "../../core/wire/wire.ts";
+import { toBase64 } from "../../core/wire/base64.ts";
 
 /** The longest id that is used unchanged, so that QStash's own limit need not be known. */
 const MAX_PLAIN_LENGTH = 100;

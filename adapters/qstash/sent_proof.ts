@@ -7,7 +7,7 @@
 import { wireHeaders } from "../../core/message/headers.ts";
 import { KeyRing } from "../../http/signing_key.ts";
 import type { Message } from "../../core/message/message.ts";
-import { fromBase64, toBase64 } from "../../core/wire/wire.ts";
+import { fromBase64, toBase64 } from "../../core/wire/base64.ts";
 
 /** Makes and checks proofs. */
 export class SentProof {

@@ -20,12 +20,8 @@ import { isObject, parsed } from "../../core/json.ts";
 import { checkPattern } from "../../core/message/name.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { Principal } from "../../core/principal.ts";
-import {
-  fromBase64,
-  type RequestToVerify,
-  type Verify,
-  type VerifyRefusal,
-} from "../../core/wire/wire.ts";
+import { fromBase64 } from "../../core/wire/base64.ts";
+import type { RequestToVerify, Verify, VerifyRefusal } from "../../core/wire/wire.ts";
 import { qstashDialect } from "./dialect/dialect.ts";
 import { publicUrl, type QstashPublicUrl } from "./public_url.ts";
 import { checkUnboundRaw, pushDelivery, type SignedClaims, type UnboundRaw } from "./push.ts";

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { FirstUse, LazyTransaction } from "../../core/ports/store.ts";
+import type { Value } from "./column_values.ts";
 import type { Run } from "./run.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
@@ -26,6 +28,14 @@ export interface Database<Tx> {
    */
   transaction<Result>(work: (tx: Tx) => Promise<Result>, isOwn?: boolean): Promise<Result>;
   /**
+   * Runs `work` in a transaction that begins with the first statement of the work; `first` runs before that.
+   * Undefined for a driver that begins a transaction at once.
+   */
+  transactionOnUse?<Result>(
+    first: FirstStatement,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result>;
+  /**
    * Identifies a transaction from its first use. A client that runs one transaction after another is bound to
    * its current one.
    *
@@ -43,6 +53,16 @@ export interface Database<Tx> {
    * them does.
    */
   ahead?(tx: Tx | SqlClient): SentAhead | undefined;
+}
+
+/** What a transaction runs before the first statement of its work. */
+export interface FirstStatement extends Pick<FirstUse, "changed"> {
+  /** A statement that must find a row. It changes nothing. */
+  readonly text: string;
+  /** Its parameters. */
+  readonly params: readonly Value[];
+  /** The error of the transaction if it finds none. */
+  readonly refused: () => AtlastError;
 }
 
 /** SQLSTATEs of missing or outdated tables of Atlast. */

@@ -8,6 +8,8 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
+  FirstUse,
+  LazyTransaction,
   Lease,
   ListQuery,
   ReturnResult,
@@ -16,18 +18,13 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
-import type {
-  ClaimRequest,
-  GroupNames,
-  Untaken,
-  UntakenRequest,
-} from "../../core/ports/claim_request.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
-import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
+import type { StoreClock } from "../../core/ports/store_clock.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
@@ -42,6 +39,7 @@ import { type Database, explained } from "./database.ts";
 import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
+import { locking } from "./lock.ts";
 import { renew, settle, settleAll, settleProven } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
@@ -54,6 +52,8 @@ interface SqlStoreParts<Tx> {
   readonly wakeups: Wakeups;
   /** Creates or checks the tables. */
   readonly prepare: () => Promise<void>;
+  /** The server's clock, where it may differ from this process's. */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** Called after each pruning of a box, with how many records it deleted. */
   readonly pruned?: (box: Box, deleted: number) => Promise<void>;
   /** Reads what an operator should mend in the server. */
@@ -74,11 +74,14 @@ export class SqlStore<Tx> implements Store<Tx> {
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
-    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
-    untaken: (box, request) => this.#untaken(box, request),
+    makeUnroutableDue: async (box, request) =>
+      await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
+    untaken: async (box, request) =>
+      await untaken(await this.#readyRun(), this.#boxes[box].table, request),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
+  readonly clock?: StoreClock<Tx | SqlClient>;
   readonly #parts: SqlStoreParts<Tx>;
   readonly #run: Run;
   readonly #boxes: Readonly<Record<Box, BoxParts>>;
@@ -87,7 +90,11 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   constructor(parts: SqlStoreParts<Tx>) {
     this.#parts = parts;
-    this.#preparation = new Preparation(parts.prepare);
+    if (parts.clock !== undefined) this.clock = parts.clock;
+    this.#preparation = new Preparation(async () => {
+      await parts.prepare();
+      await parts.clock?.follow();
+    });
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
@@ -104,8 +111,12 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async serviceId(): Promise<string> {
+    return await readServiceId(await this.#readyRun(), this.#parts.schema);
+  }
+
+  async #readyRun(): Promise<Run> {
     await this.ready();
-    return await readServiceId(this.#run, this.#parts.schema);
+    return this.#run;
   }
 
   async add(
@@ -142,12 +153,12 @@ export class SqlStore<Tx> implements Store<Tx> {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     await this.ready();
+    await this.#followClock();
     return await this.#boxes[request.box].claimer.claim(this.#run, request);
   }
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
-    await this.ready();
-    return await renew(this.#run, this.#boxes[box].table, leases, leaseUntilMs);
+    return await renew(await this.#readyRun(), this.#boxes[box].table, leases, leaseUntilMs);
   }
 
   async settle(
@@ -198,8 +209,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async count(box: Box): Promise<StateCounts> {
-    await this.ready();
-    return await this.#boxes[box].lookup.count(this.#run);
+    return await this.#boxes[box].lookup.count(await this.#readyRun());
   }
 
   async prune(
@@ -258,11 +268,17 @@ export class SqlStore<Tx> implements Store<Tx> {
     unroutableForMs?: number,
   ): Promise<number | null> {
     await this.ready();
+    await this.#followClock();
     const { table, lookup } = this.#boxes[box];
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
     }
     return await lookup.nextDueAt(this.#run, groups, state);
+  }
+
+  /** Claims and looks for due times are frequent on every bus that works, so they keep the clock right. */
+  #followClock(): Promise<number> | null {
+    return this.#parts.clock?.follow() ?? null;
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
@@ -278,22 +294,25 @@ export class SqlStore<Tx> implements Store<Tx> {
     return keys.map((key) => found.has(key));
   }
 
-  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    await this.ready();
-    return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
-  }
-
-  async #untaken(box: Box, request: UntakenRequest): Promise<Untaken[]> {
-    await this.ready();
-    return await untaken(this.#run, this.#boxes[box].table, request);
-  }
-
   transaction<Result>(
     work: (tx: Tx) => Promise<Result>,
     { isOwn = false }: { readonly isOwn?: boolean } = {},
   ): Promise<Result> {
     if (isOwn) return this.#own(work);
     return this.#parts.database.transaction(work).catch((error) => this.#isClaimDue(error));
+  }
+
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> {
+    const { database } = this.#parts;
+    const { box, changed } = first;
+    const lock = locking(this.#boxes[box].table, first);
+    const begun = database.transactionOnUse?.({ ...lock, changed }, work);
+    const transaction = begun ??
+      database.transaction((tx) => work(tx, { close: () => false }));
+    return transaction.catch((error) => this.#isClaimDue(error));
   }
 
   /** Runs statements of the store only: at read committed, and again when they conflict with others. */

@@ -217,7 +217,7 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /**
    * The clock.
    *
-   * @default the platform's
+   * @default the store's, which on Postgres follows the server's; otherwise the platform's
    */
   readonly clock?: Clock;
   /**

@@ -53,7 +53,8 @@ export interface SubscribeOptions {
    */
   readonly retry?: RetryPolicy;
   /**
-   * How long the handler may take, in milliseconds.
+   * How long the handler may take, in milliseconds. The time starts when the handler starts; it stops while the handler
+   * waits for its transaction to begin. When it is up, the statement that the handler waits for is cancelled.
    *
    * @default that of the bus
    */
@@ -69,11 +70,11 @@ export interface SubscribeOptions {
    */
   readonly maxBatch?: number;
   /**
-   * Whether the handler runs in a transaction of the store. Use `false` for a handler that writes
-   * nothing with `tx`: it occupies no connection while it runs, and its settlement and reply are
-   * written afterwards in statements shared with others, which is many times as fast. If the worker
-   * dies in between, the handler runs again; that is also true for effects outside `tx` of a
-   * handler with a transaction.
+   * Whether the handler gets a transaction of the store. A handler that does not use its `tx` loses nothing by the
+   * default on Postgres and in memory: its transaction never begins, it occupies no connection, and its settlement and
+   * reply are written in statements shared with others. On PGlite the transaction begins before the handler; there `false`
+   * saves it. If the worker dies before the settlement, a handler that did not use `tx` runs again; that is also true
+   * for effects outside `tx` of a handler that did.
    *
    * @default true
    */
@@ -109,8 +110,9 @@ export interface HandlerContext<Tx = unknown> {
   readonly attempt: number;
   /**
    * The transaction in which the message is settled and its reply is written. Writes with it take
-   * effect exactly once. Undefined on a store without transactions, and with the option
-   * `transaction: false`.
+   * effect exactly once. On Postgres it begins when it is first used, or when the handler publishes; if the claim on the
+   * message was lost before that, the use rejects with `lease_lost`. Undefined on a store without transactions, and with
+   * the option `transaction: false`.
    */
   readonly tx: Tx;
   /**

@@ -19,6 +19,13 @@ interface BatcherOptions<Item, Result> {
   readonly maxRuns: number;
   /** The time, in milliseconds. */
   readonly now: () => number;
+  /**
+   * Whether a run that failed with this error did nothing, and may succeed for some of its items: then each item has a
+   * run of its own.
+   *
+   * @default never
+   */
+  readonly divides?: (error: unknown) => boolean;
 }
 
 /**
@@ -35,7 +42,7 @@ interface Waiting<Item, Result> {
 
 /** Creates a function that does for one item what `run` does for many. */
 export function batcher<Item, Result>(
-  { run, maxItems, maxRuns, now }: BatcherOptions<Item, Result>,
+  { run, maxItems, maxRuns, now, divides = () => false }: BatcherOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   /** When each run in flight began. */
@@ -58,13 +65,22 @@ export function batcher<Item, Result>(
       waiting = waiting.slice(maxItems);
       const started = { sinceMs: now() };
       runs.add(started);
-      runAll(batch.map(({ item }) => item)).then(
-        (results) => batch.forEach(({ resolve }, i) => resolve(results[i] as Result)),
-        (error) => batch.forEach(({ reject }) => reject(error)),
-      ).finally(() => {
+      settleAll(batch).finally(() => {
         runs.delete(started);
         pump();
       });
+    }
+  }
+
+  /** Runs a batch, and settles its calls. */
+  async function settleAll(batch: readonly Waiting<Item, Result>[]): Promise<void> {
+    try {
+      const results = await runAll(batch.map(({ item }) => item));
+      batch.forEach(({ resolve }, i) => resolve(results[i] as Result));
+    } catch (error) {
+      if (batch.length > 1 && divides(error)) {
+        await Promise.all(batch.map((one) => settleAll([one])));
+      } else batch.forEach(({ reject }) => reject(error));
     }
   }
 

@@ -16,6 +16,10 @@ export interface TimeLimit {
    * if that comes first; the work is then no longer awaited.
    */
   race<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Stops the time until {@linkcode TimeLimit.resume}: what is waited for does not count. */
+  pause(): void;
+  /** Lets the time go on. */
+  resume(): void;
   /** Ends the limit. */
   end(): void;
 }
@@ -29,14 +33,31 @@ export function timeLimit(
 ): TimeLimit {
   const controller = new AbortController();
   const abort = () => controller.abort(outer.reason);
-  const cancel = clock.after(timeoutMs, () => controller.abort(reason()));
+  let leftMs = timeoutMs;
+  let sinceMs = 0;
+  let cancel: (() => void) | null = null;
+  const resume = () => {
+    if (cancel !== null) return;
+    sinceMs = clock.now();
+    cancel = clock.after(leftMs, () => controller.abort(reason()));
+  };
+  const pause = () => {
+    if (cancel === null) return;
+    cancel();
+    cancel = null;
+    // A clock that is set back must not give more time.
+    leftMs -= Math.min(leftMs, Math.max(0, clock.now() - sinceMs));
+  };
+  resume();
   if (outer.aborted) abort();
   else outer.addEventListener("abort", abort, { once: true });
   return {
     signal: controller.signal,
     race: (work) => unlessAborted(work, controller.signal),
+    pause,
+    resume,
     end() {
-      cancel();
+      cancel?.();
       outer.removeEventListener("abort", abort);
     },
   };

@@ -331,7 +331,7 @@ export class Consumer<Tx> {
         // Its handler may have begun.
         return await this.#settle(record, {
           kind: "release",
-          delayMs: 0,
+          delayMs: result.delayMs ?? 0,
           reason: record.reason,
           mayHaveArrived: true,
         });

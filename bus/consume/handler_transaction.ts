@@ -7,7 +7,8 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
-import type { SettleStep } from "../../core/ports/store.ts";
+import type { FirstUse, LazyTransaction, SettleStep } from "../../core/ports/store.ts";
+import { hasCode } from "../../core/user_code/thrown.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { type TimeLimit, unlessAborted } from "../async/deadline.ts";
 import { answerConflict, checkRequestedCallbacks } from "../publish/callback_records.ts";
@@ -26,6 +27,11 @@ import {
   type HandlerRun,
   runHandler,
 } from "./run_handler.ts";
+
+/**
+ * The delay of a message whose transaction could not begin, in milliseconds: the store has no connection for it now.
+ */
+const NOT_BEGUN_PAUSE_MS = 1_000;
 
 /**
  * How long to wait before the second rerun of a handler at most, in milliseconds, and the longest wait. Each rerun
@@ -108,12 +114,35 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     checkRequestedCallbacks(this.#settings, message);
   }
 
-  complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
-    return run.subscriber.transaction === false
-      ? limit.race(() => this.#withoutTransaction(run, body, limit.signal))
-      : this.publisher.transaction((own) =>
-        limit.race(() => this.#inTransaction(run, body, own, limit.signal))
-      );
+  async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
+    const { subscriber, record: { box, id, group, epoch } } = run;
+    if (subscriber.transaction === false) {
+      return await limit.race(() => this.#withoutTransaction(run, body, limit.signal));
+    }
+    const beginning = new Beginning(limit);
+    const first = {
+      box,
+      lease: { key: { id, group }, epoch },
+      limitMs: subscriber.timeoutMs ?? this.handlerTimeoutMs,
+      changed: (state: BeginningState) => beginning.changed(state),
+    };
+    try {
+      return await (this.publisher.transactionOnUse(
+        first,
+        (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit.signal, lazy)),
+      ) ?? beginning.at((begun) =>
+        this.publisher.transaction((own) => {
+          begun();
+          return limit.race(() => this.#inTransaction(run, body, own, limit.signal));
+        })
+      ));
+    } catch (thrown) {
+      const isOther = limit.signal.aborted || hasCode(thrown, "lease_lost") ||
+        this.#settings.store.hints?.failureOf?.(thrown) === "contention";
+      if (!beginning.hasFailed || isOther) throw thrown;
+      this.#settings.observe({ kind: "error", during: "handle", error: thrown });
+      return { kind: "released", delayMs: NOT_BEGUN_PAUSE_MS };
+    }
   }
 
   async #inTransaction(
@@ -121,13 +150,18 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     body: unknown,
     own: OwnTransaction<Tx>,
     signal: AbortSignal,
+    lazy?: LazyTransaction,
   ): Promise<Handled> {
     const done = await own.during(() => runHandler(this, run, body, own.tx, signal));
     const { decided, step } = this.#decide(run, done, signal);
+    if (lazy?.close() === true) return await this.#settled(decided, step, true);
     const added = await this.#settler.within(own.tx, step);
-    const conflict = this.#conflictOf(decided, added);
-    // Thrown inside the transaction, this rolls it back and fails the attempt.
-    if (conflict !== null && this.#settings.store.capabilities.transactions) throw conflict;
+    const conflict = conflictOf(decided, added);
+    if (conflict !== null) {
+      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+      // Thrown inside the transaction, this rolls it back and fails the attempt.
+      if (this.#settings.store.capabilities.transactions) throw conflict;
+    }
     return kept(decided, added);
   }
 
@@ -138,18 +172,42 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await runHandler(this, run, body, undefined as Tx, signal);
     const { decided, step } = this.#decide(run, done, signal);
-    return await this.#settled(decided, step);
+    return await this.#settled(decided, step, false);
   }
 
-  /** Settles in a statement that others share. What the handler did stays, so a settlement that fails is repeated. */
-  async #settled(decided: Handled & { decision: Decision }, step: SettleStep): Promise<Handled> {
+  /**
+   * Settles in a statement or transaction that others share. What the handler did stays, so a settlement that fails is
+   * repeated.
+   *
+   * @param failsOnConflict Whether a reply that cannot be added fails the attempt; nothing is written then.
+   */
+  async #settled(
+    decided: Handled & { decision: Decision },
+    step: SettleStep,
+    failsOnConflict: boolean,
+  ): Promise<Handled> {
     let added: StepEnd = null;
-    const settling = async () => [(added = await this.#settler.alone(step)) !== null];
+    let conflict = null as AtlastError | null;
+    const settling = async () => {
+      conflict = null;
+      try {
+        added = await this.#settler.alone(step, (results) => {
+          conflict = conflictOf(decided, results);
+          if (conflict !== null && failsOnConflict) throw conflict;
+        });
+      } catch (error) {
+        if (conflict === null || error !== conflict) throw error;
+      }
+      return [added !== null];
+    };
     const decisions = [decided.decision];
     const [applied] = await untilSettled(this.#settings, this.#leases, decisions, true, settling);
     // Its answer was lost, and it added its records.
     if (applied === true && added === null) added = step.records.map(() => ({ added: true }));
-    this.#conflictOf(decided, added);
+    if (conflict !== null) {
+      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+      if (failsOnConflict) throw conflict;
+    }
     return kept(decided, added);
   }
 
@@ -187,17 +245,54 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       answer: reply === null ? null : this.publisher.answer(reply),
     };
   }
+}
 
-  /**
-   * Reports a reply that could not be published because another message has its id; null if it was
-   * published.
-   */
-  #conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
-    const conflict = answer === null ? null : answerConflict(answer, added?.[0]);
-    if (conflict !== null) {
-      this.#settings.observe({ kind: "error", during: "reply", error: conflict });
+/** The error for a reply whose id a different message has; null if it was added. */
+function conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
+  return answer === null ? null : answerConflict(answer, added?.[0]);
+}
+
+type BeginningState = Parameters<FirstUse["changed"]>[0];
+
+/** Keeps the time that a handler waits for its transaction out of its time limit, and knows whether it began. */
+class Beginning {
+  readonly #limit: TimeLimit;
+  #state: BeginningState | "unused" = "unused";
+
+  constructor(limit: TimeLimit) {
+    this.#limit = limit;
+  }
+
+  /** Whether the transaction was needed and could not begin. */
+  get hasFailed(): boolean {
+    return this.#state === "not begun";
+  }
+
+  changed(state: BeginningState): void {
+    this.#state = state;
+    if (state === "waiting") this.#limit.pause();
+    else this.#limit.resume();
+  }
+
+  /** Waits for a transaction that calls `begun` when it begins. An abort ends the wait, not the transaction. */
+  async at<Result>(transact: (begun: () => void) => Promise<Result>): Promise<Result> {
+    const { signal } = this.#limit;
+    this.changed("waiting");
+    let giveUp = () => {};
+    try {
+      return await new Promise((resolve, reject) => {
+        giveUp = () => reject(signal.reason);
+        signal.addEventListener("abort", giveUp, { once: true });
+        transact(() => {
+          signal.removeEventListener("abort", giveUp);
+          signal.throwIfAborted();
+          this.changed("begun");
+        }).then(resolve, reject);
+      });
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      if (this.#state === "waiting") this.changed("not begun");
     }
-    return conflict;
   }
 }
 

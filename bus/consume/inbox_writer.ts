@@ -60,12 +60,14 @@ export class InboxWriter<Tx> {
     options: DeliverOptions,
   ): Promise<Taken> {
     const { settings, subscriptions } = this.#parts;
+    // Copies, because the caller may change its messages afterwards.
+    const own = messages.map(copyOfMessage);
+    await settings.store.ready();
     const nowMs = settings.clock.now();
     const details = detailsOnArrival(options);
     const taken = new Map<string, number>();
     const leaseUntilMs = nowMs + settings.leaseMs;
-    // Copies, because the caller may change its messages afterwards.
-    const arrivals = messages.map(copyOfMessage).map((message) => {
+    const arrivals = own.map((message) => {
       const stored = withoutSendingFields(message);
       const deadlineMs = deadlineOnArrival(message, nowMs, settings.clockToleranceMs);
       return [...subscriptions.of(message.name).keys()].map((group): Arrival => {
@@ -76,7 +78,6 @@ export class InboxWriter<Tx> {
         return { record: { ...record, leaseUntilMs }, message };
       });
     });
-    await settings.store.ready();
     const results = await addToInbox(settings, arrivals.flat(), nowMs, options);
     let next = 0;
     const received = arrivals.map((own) =>

@@ -26,8 +26,11 @@ export type HandlerResult =
   | Handled
   /** The handler failed, or its message could not be read. */
   | Failure
-  /** The handler was stopped because the bus stops; the message is released. */
-  | { readonly kind: "released" }
+  /**
+   * The handler was stopped because the bus stops, or its transaction could not begin; the message is released. It
+   * is due again after `delayMs`, by default at once.
+   */
+  | { readonly kind: "released"; readonly delayMs?: number }
   /** Another worker claimed the message while the handler ran; nothing of this run was kept. */
   | { readonly kind: "stale" };
 

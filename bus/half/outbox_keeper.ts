@@ -53,6 +53,8 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
 
   async prepare(draft: HalfDraft): Promise<HalfStatus> {
     const { store, clock, check, observe } = this.#settings;
+    // The clock may be set to that of the store's server, which the immunity must not mix with another.
+    await store.ready();
     const { message, deadlineMs, retry } = dated(draft, clock.now());
     const dueAtMs = firstCheckAt(check, clock.now());
     // A half message of another participant is recognised by its header.
@@ -67,7 +69,6 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     checkCallerId(message.id);
     checkCallbackNames(message.headers);
     this.#mustBeUsable(message);
-    await store.ready();
     const [result] = await store.add("outbox", [record], clock.now());
     if (result !== undefined && !result.added) return statusOfSame(message, result.existing);
     observe({ kind: "prepared", ...identityOf({ ...record, box: "outbox" }) });

@@ -7,7 +7,6 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import { TRANSACTION } from "../../core/ports/platform.ts";
-import type { Store } from "../../core/ports/store.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { Begun } from "../async/unawaited.ts";
 
@@ -83,18 +82,19 @@ export class JoinedTransactions<Tx> {
   /**
    * Runs a transaction of a store.
    *
+   * @param transact Runs the transaction, and passes it to its work.
    * @param committed Called after the commit with the messages published in it.
    */
-  async run<Result>(
-    store: Pick<Store<Tx>, "transaction">,
-    work: (own: OwnTransaction<Tx>) => Promise<Result>,
+  async run<Result, Rest extends unknown[]>(
+    transact: (work: (tx: Tx, ...rest: Rest) => Promise<Result>) => Promise<Result>,
+    work: (own: OwnTransaction<Tx>, ...rest: Rest) => Promise<Result>,
     committed: (staged: readonly Staged[]) => void,
   ): Promise<Result> {
     let own: OwnTransaction<Tx> | undefined;
-    const result = await store.transaction((tx) => {
+    const result = await transact((tx, ...rest) => {
       own = new OwnTransaction(tx, this.#refused);
       if (isObject(tx)) this.#own.set(tx, own);
-      return work(own);
+      return work(own, ...rest);
     });
     if (own !== undefined) committed(own.staged);
     return result;

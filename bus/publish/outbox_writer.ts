@@ -4,7 +4,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
-import type { AddResult, Store } from "../../core/ports/store.ts";
+import type { AddResult, FirstUse, LazyTransaction, Store } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
@@ -223,7 +223,26 @@ export class OutboxWriter<Tx> {
   /** Runs a transaction of this bus. The messages published in it are sent after the commit. */
   transaction<Result>(work: (own: OwnTransaction<Tx>) => Promise<Result>): Promise<Result> {
     const { store } = this.#settings;
-    return this.transactions.run(store, work, this.#committedIn);
+    return this.transactions.run((working) => store.transaction(working), work, this.#committedIn);
+  }
+
+  /**
+   * Runs a transaction of this bus that begins at its first use, as {@linkcode OutboxWriter.transaction} does; null
+   * if the store has none.
+   */
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> | null {
+    const { store } = this.#settings;
+    const { transactionOnUse } = store;
+    if (!store.capabilities.lazyTransactions || transactionOnUse === undefined) return null;
+    return this.transactions.run(
+      (working: (tx: Tx, lazy: LazyTransaction) => Promise<Result>) =>
+        transactionOnUse.call(store, first, working) as Promise<Result>,
+      work,
+      this.#committedIn,
+    );
   }
 
   /** Reports and notifies the messages of a transaction that has committed. */

@@ -9,6 +9,7 @@ import type { Contract } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { NewRecord } from "../../core/ports/record.ts";
+import type { FirstUse, LazyTransaction } from "../../core/ports/store.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { type EncodeBody, encodeBody, keepBody } from "./body_codec.ts";
 import {
@@ -82,7 +83,10 @@ export class Publisher<Tx> {
       onPublish,
       async ({ id, body, ...draft }) => {
         const compose = this.#composer(draft, rules, options, nowMs, encode);
-        const record = recordOf(await compose(id, body), hasNewKey);
+        const record = await this.#onTime(
+          recordOf(await compose(id, body), hasNewKey),
+          options.tx,
+        );
         return options.tx === undefined
           ? await namingIds(() => [record.id], () => store(record))
           : await store(record);
@@ -160,6 +164,14 @@ export class Publisher<Tx> {
     return this.#outboxWriter.transaction(work);
   }
 
+  /** See {@linkcode OutboxWriter.transactionOnUse}. */
+  transactionOnUse<Result>(
+    first: FirstUse,
+    work: (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>,
+  ): Promise<Result> | null {
+    return this.#outboxWriter.transactionOnUse(first, work);
+  }
+
   /** See {@linkcode JoinedTransactions.publish}. */
   runIn<Result>(tx: unknown, publish: () => Promise<Result>): Promise<Result> {
     return tx === undefined ? publish() : this.#outboxWriter.transactions.publish(tx, publish);
@@ -200,7 +212,16 @@ export class Publisher<Tx> {
       const composed = compose(ids?.[i] ?? newId(nowMs), bodies[i]);
       records.push(recordOf(composed instanceof Promise ? await composed : composed, hasNewKey));
     }
-    return records;
+    const following = this.#settings.followClock(options.tx);
+    if (following === null) return records;
+    const changeMs = await following;
+    return records.map((record) => moved(record, changeMs));
+  }
+
+  /** The record, with the times by the clock as it is after it was compared with the store's. */
+  #onTime(record: NewRecord, tx: Tx | SqlClient | undefined): NewRecord | Promise<NewRecord> {
+    const following = this.#settings.followClock(tx);
+    return following === null ? record : following.then((changeMs) => moved(record, changeMs));
   }
 
   /**
@@ -233,4 +254,16 @@ function recordOf(
   hasNewKey: boolean,
 ): NewRecord {
   return newRecord(message, { dueAtMs, deadlineMs, retry, hasNewKey });
+}
+
+/** A new record whose times were read from a clock that has since been set forward by so much. */
+function moved(record: NewRecord, changeMs: number): NewRecord {
+  if (changeMs === 0) return record;
+  const { message, dueAtMs, deadlineMs } = record;
+  return {
+    ...record,
+    message: { ...message, sentAtMs: message.sentAtMs + changeMs },
+    dueAtMs: dueAtMs + changeMs,
+    deadlineMs: deadlineMs === null ? null : deadlineMs + changeMs,
+  };
 }

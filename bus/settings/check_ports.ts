@@ -40,6 +40,7 @@ const METHODS: Readonly<Partial<Record<keyof StoreCapabilities, readonly (keyof 
   transactions: ["findMany"],
   atomicSettleAndAdd: ["settleAndAdd", "addAll"],
   deferredSettle: ["settleAsLast"],
+  lazyTransactions: ["transactionOnUse"],
   notifications: ["notify", "listen"],
 };
 

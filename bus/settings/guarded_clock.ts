@@ -5,7 +5,8 @@
  * @module
  */
 import { ignoreRejection } from "../../core/user_code/guard.ts";
-import type { Clock } from "../../core/ports/platform.ts";
+import type { Clock, SqlClient } from "../../core/ports/platform.ts";
+import type { Store } from "../../core/ports/store.ts";
 import { SYSTEM_CLOCK } from "./system_clock.ts";
 
 /** Called with the first error of a series; again only after a valid reading. */
@@ -14,6 +15,34 @@ type Report = (error: unknown) => void;
 /** The clock of the options, guarded, or the platform's. */
 export function guardedClock(clock: Clock | undefined, report: Report): Clock {
   return clock === undefined ? SYSTEM_CLOCK : new GuardedClock(clock, report);
+}
+
+/** Keeps the clock of the store right, if the bus uses it. Never throws or rejects. */
+export function followingOf<Tx>(
+  { clock, store }: { readonly clock?: Clock; readonly store: Store<Tx> },
+  report: Report,
+): (tx?: Tx | SqlClient) => Promise<number> | null {
+  const own = clock === undefined ? store.clock : undefined;
+  if (own === undefined) return () => null;
+  return (tx) => {
+    try {
+      const following = own.follow(tx);
+      return following === null ? null : settled(following, report);
+    } catch (error) {
+      report(error);
+      return null;
+    }
+  };
+}
+
+async function settled(following: Promise<number>, report: Report): Promise<number> {
+  try {
+    const changeMs: unknown = await following;
+    return typeof changeMs === "number" && Number.isFinite(changeMs) ? changeMs : 0;
+  } catch (error) {
+    report(error);
+    return 0;
+  }
 }
 
 /** The random source of the options, guarded, or the platform's. */

@@ -15,7 +15,7 @@ import {
   uuidV7,
 } from "../../core/message/id.ts";
 import type { Message } from "../../core/message/message.ts";
-import { toBase64 } from "../../core/wire/wire.ts";
+import { toBase64 } from "../../core/wire/base64.ts";
 
 /** For how many ids random bytes are fetched at once. One call per id cost a fifth of a publish. */
 const IDS_PER_FETCH = 256;

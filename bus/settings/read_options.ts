@@ -11,7 +11,7 @@ import { MAX_BODY_BYTES } from "../../core/message/message.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 import { checkBusOptions } from "./check_bus_options.ts";
-import { guardedClock, guardedRandom } from "./guarded_clock.ts";
+import { followingOf, guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
 import { observerOf } from "./failure_log.ts";
@@ -71,7 +71,8 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
     observe,
-    clock: guardedClock(options.clock, reportOn("clock")),
+    clock: guardedClock(options.clock ?? store.clock, reportOn("clock")),
+    followClock: followingOf(options, reportOn("clock")),
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };

@@ -10,7 +10,7 @@ import type { Box, LifecyclePolicy } from "../../core/lifecycle/lifecycle.ts";
 import type { Store } from "../../core/ports/store.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { CheckBack, Fence } from "../../core/ports/fence.ts";
-import type { Clock } from "../../core/ports/platform.ts";
+import type { Clock, SqlClient } from "../../core/ports/platform.ts";
 import type { Transport } from "../../core/ports/transport.ts";
 import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "../api/failure_report.ts";
@@ -60,6 +60,8 @@ export interface Settings<Tx> {
   readonly alarm: Alarm | undefined;
   readonly observe: Observer;
   readonly clock: Clock;
+  /** See `StoreClock.follow`; null with a clock of the user's. */
+  readonly followClock: (tx?: Tx | SqlClient) => Promise<number> | null;
   readonly random: () => number;
   readonly newId: (nowMs: number) => string;
 }

@@ -39,8 +39,9 @@ interface TickParts<Tx> {
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
   const { settings, sources, pruner, draining } = parts;
   const { clock, store } = settings;
-  const untilMs = clock.now() + budgetMs;
+  // The clock may be set to that of the store's server.
   await store.ready();
+  const untilMs = clock.now() + budgetMs;
   const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
   let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
   let due: Due | null = null;

@@ -60,6 +60,8 @@ export const HEADER = {
   timeLeft: "atlast-time-left",
   /** When the first attempt to send the message that may have arrived began. Atlast's own. */
   firstAttempt: "atlast-first-attempt",
+  /** In the raw form over HTTP: the headers that HTTP does not preserve, as JSON in base64. Atlast's own. */
+  others: "atlast-headers",
   /** `true` if an operator wants the message accepted although its id may be pruned. Atlast's own. */
   forced: "atlast-forced",
 } as const;
@@ -166,7 +168,7 @@ export function messageFromWire(
   body: MessageBody,
   nowMs: number,
 ): Message {
-  const fields = lowerCased(headers);
+  const fields = textFields(headers);
   const id = required(fields, HEADER.id);
   const name = required(fields, HEADER.name);
   checkId(id);
@@ -219,7 +221,12 @@ function parseDuration(text: unknown): number | null {
   return typeof text === "string" && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-function lowerCased(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/**
+ * Headers with names in lower case, without missing values and with whole numbers as text.
+ *
+ * @throws {AtlastError} `malformed_message` for a number that JSON does not carry exactly.
+ */
+export function textFields(headers: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(headers)
       .filter(([, value]) => value !== null && value !== undefined)

@@ -9,6 +9,7 @@
  */
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
+import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
@@ -74,6 +75,33 @@ export interface SettleStep {
   readonly box: Box;
   /** What to add; may be empty. */
   readonly records: readonly NewRecord[];
+}
+
+/** The record that a transaction belongs to which begins at its first use. */
+export interface FirstUse {
+  /** Its box. */
+  readonly box: Box;
+  /** The claim under which it is worked on. */
+  readonly lease: Lease;
+  /**
+   * How long the transaction may take, in milliseconds; Infinity for no limit. If its process is gone, the store may end
+   * it some time after that, so that the record can be claimed again.
+   */
+  readonly limitMs: number;
+  /**
+   * Called with `waiting` when the first use waits for the transaction to begin, then with `begun`, or with `not begun`
+   * if it could not begin.
+   */
+  readonly changed: (state: "waiting" | "begun" | "not begun") => void;
+}
+
+/** A transaction that begins at its first use. */
+export interface LazyTransaction {
+  /**
+   * Ends the transaction if it was not used: it then never begins, and refuses later use with `transaction_ended`. False
+   * if it was used.
+   */
+  close(): boolean;
 }
 
 /** Which records to list. */
@@ -171,6 +199,11 @@ export interface StoreHints<Tx = unknown> {
 export interface Store<Tx = unknown> {
   /** What this store can do. */
   readonly capabilities: StoreCapabilities;
+  /**
+   * A clock that follows the store's server, which the bus uses if it has no `clock` of its own. Left out where the
+   * store has no server, or its clock cannot be read: then the bus uses the platform's.
+   */
+  readonly clock?: StoreClock<Tx | SqlClient>;
   /** What saves work, if the store has it. */
   readonly hints?: StoreHints<Tx>;
 
@@ -325,6 +358,19 @@ export interface Store<Tx = unknown> {
   transaction<Result>(
     work: (tx: Tx) => Promise<Result>,
     options?: { readonly isOwn?: boolean },
+  ): Promise<Result>;
+
+  /**
+   * Runs `work` in a transaction as {@linkcode Store.transaction} does, but begins it when `tx` is first used. Until
+   * then it costs nothing and occupies no connection. Before the first use takes effect, the transaction checks that the
+   * record is still claimed under that epoch, and locks it where the store has locks, so that nobody else claims it while
+   * the transaction is open. If it is not, the use rejects with `lease_lost`, and so does the transaction.
+   *
+   * For stores with the capability `lazyTransactions`.
+   */
+  transactionOnUse?<Result>(
+    first: FirstUse,
+    work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result>;
 
   /** Tells other processes that use this store that there is new work in a box. Best effort. */

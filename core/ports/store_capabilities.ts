@@ -33,6 +33,13 @@ export interface StoreCapabilities {
    */
   readonly deferredSettle?: boolean;
   /**
+   * Whether a transaction can begin when it is first used, so that handlers that do not use it cost none: the store has
+   * `Store.transactionOnUse`.
+   *
+   * @default false
+   */
+  readonly lazyTransactions?: boolean;
+  /**
    * Whether processes that use the store learn of new work in it: the store has `Store.notify` and
    * `Store.listen`. Without it a bus polls.
    *

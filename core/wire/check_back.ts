@@ -2,8 +2,8 @@
  * Check-back over HTTP: encodes and reads the question and its answer. The keeper and the
  * participant use it.
  *
- * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The signed id of an answer is
- * derived from its request, so that it answers no other request.
+ * Both are JSON of the type `application/vnd.atlast.checkback+json` and signed. The answer says in `inReplyTo`
+ * which request it answers.
  *
  * @module
  */

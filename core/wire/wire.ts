@@ -5,9 +5,10 @@
  * @module
  */
 import { AtlastError } from "../errors.ts";
-import { messageFromWire, wireHeaders } from "../message/headers.ts";
+import { fromBase64, toBase64 } from "./base64.ts";
+import { messageFromWire, textFields, wireHeaders } from "../message/headers.ts";
 import { isObject, parsed } from "../json.ts";
-import type { Message } from "../message/message.ts";
+import { JSON_CONTENT_TYPE, type Message, type MessageBody } from "../message/message.ts";
 import type { Principal } from "../principal.ts";
 import type { DeliveryDialect } from "../ports/dialect.ts";
 import type { HeaderReader } from "../ports/platform.ts";
@@ -22,16 +23,12 @@ export const HALF_CONTENT_TYPE = "application/vnd.atlast.half+json";
 /** The content type of a question how a message stands, and of its answer. */
 export const QUERY_CONTENT_TYPE = "application/vnd.atlast.query+json";
 
-/**
- * The prefixes of the signed ids of requests that have all data in the body. A signature covers
- * neither the content type nor the path, so without a prefix a request could be replayed as another
- * kind.
- */
-const REQUEST_PREFIXES: ReadonlyMap<string, string> = new Map([
-  [BATCH_CONTENT_TYPE, "atlast_batch_"],
-  [CHECKBACK_CONTENT_TYPE, "atlast_checkback_"],
-  [HALF_CONTENT_TYPE, "atlast_half_"],
-  [QUERY_CONTENT_TYPE, "atlast_query_"],
+/** The routes of requests that have all their data in the body, by their content types. */
+const ROUTES: ReadonlyMap<string, string> = new Map([
+  [BATCH_CONTENT_TYPE, "deliver"],
+  [CHECKBACK_CONTENT_TYPE, "checkback"],
+  [HALF_CONTENT_TYPE, "half"],
+  [QUERY_CONTENT_TYPE, "query"],
 ]);
 
 /**
@@ -136,11 +133,14 @@ export function mediaType(contentType: string | null): string {
   return contentType?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }
 
-/**
- * The prefix of the id of a request with this content type; null for a message in headers and body.
- */
-export function requestPrefix(contentType: string | null): string | null {
-  return REQUEST_PREFIXES.get(mediaType(contentType)) ?? null;
+/** The route that this content type goes to; null for one that is not Atlast's own. */
+export function routeOf(contentType: string | null): string | null {
+  return ROUTES.get(mediaType(contentType)) ?? null;
+}
+
+/** Whether a request with this content type has all its data in the body. */
+export function isRequestType(contentType: string | null): boolean {
+  return routeOf(contentType) !== null;
 }
 
 /** One message as an item of a batch. */
@@ -154,9 +154,14 @@ export function batchItem(message: Message): string {
   );
 }
 
-/** The body of a batch request, from results of {@linkcode batchItem}. */
-export function batchOf(items: readonly string[]): string {
-  return `{"messages":[${items.join(",")}]}`;
+/**
+ * The body of a batch request, from results of {@linkcode batchItem}.
+ *
+ * @param audience What a signature of the request is for; omitted where something else binds it.
+ */
+export function batchOf(items: readonly string[], audience?: string): string {
+  const start = audience === undefined ? "" : `"audience":${JSON.stringify(audience)},`;
+  return `{${start}"messages":[${items.join(",")}]}`;
 }
 
 /** A message of a batch, or why it cannot be read. */
@@ -172,6 +177,15 @@ export type BatchEntry =
  * @throws {AtlastError} `malformed_message` or `too_large`, for an invalid batch.
  */
 export function parseBatch(text: string, nowMs: number): BatchEntry[] {
+  return batchItems(text).map((item) => readEntry(item, nowMs));
+}
+
+/**
+ * The items of a batch request, unread; at least one.
+ *
+ * @throws {AtlastError} `malformed_message` or `too_large`, for an invalid batch.
+ */
+export function batchItems(text: string): unknown[] {
   const batch = parsed(text);
   const messages = isObject(batch) ? batch["messages"] : undefined;
   if (!Array.isArray(messages) || messages.length === 0) {
@@ -186,7 +200,7 @@ export function parseBatch(text: string, nowMs: number): BatchEntry[] {
       `Cannot take a batch of ${messages.length} messages: want ${MAX_BATCH_MESSAGES} at most`,
     );
   }
-  return messages.map((item) => readEntry(item, nowMs));
+  return messages;
 }
 
 /**
@@ -229,7 +243,9 @@ export function parseAnswer(text: string, ids: readonly string[]): WireResult[] 
   const answer = parsed(text);
   const results = isObject(answer) ? answer["results"] : undefined;
   if (!Array.isArray(results) || results.length !== ids.length) return null;
-  return results.every((result, i) => isResult(result) && result.id === ids[i]) ? results : null;
+  return results.every((result, i) => isWireResult(result) && result.id === ids[i])
+    ? results
+    : null;
 }
 
 /** The error in the answer to a refused request. */
@@ -261,45 +277,6 @@ export function parseError(text: string): WireError | null {
   return isError(error) ? error : null;
 }
 
-const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/**
- * Encodes bytes as base64 (RFC 4648, section 4). There is no platform-independent global for it
- * yet.
- */
-export function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 3) {
-    const left = bytes.length - i;
-    const bits = (bytes[i]! << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0);
-    text += ALPHABET[bits >> 18]! + ALPHABET[(bits >> 12) & 63]! +
-      (left > 1 ? ALPHABET[(bits >> 6) & 63]! : "=") + (left > 2 ? ALPHABET[bits & 63]! : "=");
-  }
-  return text;
-}
-
-/** Decodes base64 with padding; null for any other text. */
-export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return null;
-  const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;
-  const bytes = new Uint8Array(text.length / 4 * 3 - padding);
-  for (let i = 0, at = 0; i < text.length; i += 4) {
-    const bits = (SIXTET[text.charCodeAt(i)]! << 18) | (SIXTET[text.charCodeAt(i + 1)]! << 12) |
-      (SIXTET[text.charCodeAt(i + 2)]! << 6) | SIXTET[text.charCodeAt(i + 3)]!;
-    // Writes past the end of a typed array are ignored, which drops the bytes of the padding.
-    bytes[at++] = bits >> 16;
-    bytes[at++] = bits >> 8;
-    bytes[at++] = bits;
-  }
-  return bytes;
-}
-
-/** The value of each character; 0 for the padding and all others. */
-const SIXTET: Uint8Array = Uint8Array.from(
-  { length: 128 },
-  (_, code) => Math.max(0, ALPHABET.indexOf(String.fromCharCode(code))),
-);
-
 function readEntry(item: unknown, nowMs: number): BatchEntry {
   const headers = isObject(item) ? item["headers"] : undefined;
   const claimed = isObject(headers) ? headers["cap-msg-id"] : undefined;
@@ -320,6 +297,37 @@ function readEntry(item: unknown, nowMs: number): BatchEntry {
  * @throws {AtlastError} As {@linkcode messageFromWire}.
  */
 export function messageOfItem(item: unknown, nowMs: number): Message {
+  const { fields, content } = partsOfItem(item);
+  const message = messageFromWire(fields, content, nowMs);
+  // The content type may also be among the headers.
+  if (!isPlainType(message.contentType)) throw badContentType();
+  return message;
+}
+
+/**
+ * The headers of an item, with `content-type` among them and names in lower case, and its body. The
+ * headers are not checked further.
+ *
+ * @throws {AtlastError} `malformed_message`.
+ */
+export function fieldsOfItem(
+  item: unknown,
+): { readonly fields: Record<string, string>; readonly content: MessageBody } {
+  const { fields, content } = partsOfItem(item);
+  const texts: Record<string, string> = {};
+  for (const [name, value] of Object.entries(textFields(fields))) {
+    if (typeof value !== "string") {
+      throw malformed(`header "${name}"`, "text, or a whole number");
+    }
+    texts[name] = value;
+  }
+  if (!isPlainType(texts["content-type"] ?? JSON_CONTENT_TYPE)) throw badContentType();
+  return { fields: texts, content };
+}
+
+function partsOfItem(
+  item: unknown,
+): { readonly fields: Record<string, unknown>; readonly content: MessageBody } {
   if (!isObject(item) || !isObject(item["headers"])) {
     throw malformed(`a message that is no object with "headers"`, `{"headers":{…},"body":"…"}`);
   }
@@ -334,11 +342,7 @@ export function messageOfItem(item: unknown, nowMs: number): Message {
   }
   const isNamed = contentType !== undefined && contentType !== null;
   if (isNamed && !isPlainType(contentType)) throw badContentType();
-  const typed = isNamed ? { ...headers, "content-type": contentType } : headers;
-  const message = messageFromWire(typed, content, nowMs);
-  // The content type may also be among the headers.
-  if (!isPlainType(message.contentType)) throw badContentType();
-  return message;
+  return { fields: isNamed ? { ...headers, "content-type": contentType } : headers, content };
 }
 
 /** Whether a content type can be sent as a header again, without characters that could split it. */
@@ -354,7 +358,8 @@ function malformed(what: string, want: string): AtlastError {
   return new AtlastError("malformed_message", `Cannot read ${what}: want ${want}`);
 }
 
-function isResult(value: unknown): value is WireResult {
+/** Whether a value is a result of a batch answer. */
+export function isWireResult(value: unknown): value is WireResult {
   return isObject(value) && (typeof value["id"] === "string" || value["id"] === null) &&
     typeof value["status"] === "string" &&
     isOptional(value["reason"], "string") && isOptional(value["retryAfterMs"], "number") &&

@@ -4,7 +4,7 @@
  * @module
  */
 import { readBytes } from "../../http/read_body.ts";
-import { toBase64 } from "../../core/wire/wire.ts";
+import { toBase64 } from "../../core/wire/base64.ts";
 import type { Account } from "./account.ts";
 import { toHeaders } from "./headers.ts";
 import type { AttemptResult, MessageRecord } from "./records.ts";

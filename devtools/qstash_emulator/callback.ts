@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toBase64 } from "../../core/wire/wire.ts";
+import { toBase64 } from "../../core/wire/base64.ts";
 import { shownHeaders } from "./headers.ts";
 import type { AttemptResult, CallbackConfig, MessageConfig, MessageRecord } from "./records.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { toBase64 } from "../../core/wire/wire.ts";
+import { toBase64 } from "../../core/wire/base64.ts";
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 

@@ -5,7 +5,7 @@
  */
 import { HEADER, MAX_HEADERS } from "../../core/message/headers.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
-import { isMessageHeader, requestPrefix } from "../../core/wire/wire.ts";
+import { isMessageHeader, isRequestType } from "../../core/wire/wire.ts";
 import { Refusal } from "./status.ts";
 
 /** The most headers of a request: those of a message, and as many again from proxies. */
@@ -45,7 +45,7 @@ export function checkRequestHeaders(headers: Headers): void {
 export function messageFields(headers: Headers): Record<string, string> {
   // The signature of a request with one of Atlast's content types does not cover the message's
   // headers.
-  const isOther = requestPrefix(headers.get("content-type")) !== null;
+  const isOther = isRequestType(headers.get("content-type"));
   if (isOther || (!headers.has(HEADER.id) && !headers.has(HEADER.name))) {
     throw new Refusal(
       415,

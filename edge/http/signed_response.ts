@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { answerId } from "../../http/signature_id.ts";
+import { newRequestId, replyReference, withField } from "../../http/signature_id.ts";
 import type { Signer } from "../../http/signature.ts";
 
 /**
- * A signed response. Its id is derived from the request's id and body, which binds it to that
- * request. The response to a request without an id is bound to nothing.
+ * A signed response. It says which request it answers: see {@linkcode replyReference}.
  *
  * @param requestText The body of the request.
  */
@@ -17,19 +16,20 @@ export async function signedAnswer(
   request: Request,
   requestText: string,
   { text, contentType, status = 200, headers = {} }: {
+    /** A JSON object. */
     readonly text: string;
     readonly contentType: string;
     readonly status?: number;
     readonly headers?: Readonly<Record<string, string>>;
   },
 ): Promise<Response> {
-  const body = new TextEncoder().encode(text);
-  const requestId = request.headers.get("webhook-id") ?? "";
+  const reference = await replyReference(request.headers, requestText);
+  const body = new TextEncoder().encode(withField(text, "inReplyTo", reference));
   return new Response(body, {
     status,
     headers: {
       ...headers,
-      ...await signer.headersFor(await answerId(requestId, requestText), body),
+      ...await signer.headersFor(newRequestId(), body),
       "content-type": contentType,
       "cache-control": "no-store",
     },

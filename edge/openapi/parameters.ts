@@ -28,6 +28,7 @@ const ABOUT: Readonly<Record<Exclude<keyof typeof HEADER, "participant">, string
     "On a callback: the round of its request, 1 by default and one more after each retry by an operator.",
   content: "On the failure callback of a conflict of ids: the digest of the message it is about.",
   afterFailure: "true on messages and answers that follow a failure callback for the same message.",
+  others: "Headers that HTTP does not preserve: a JSON object, in base64.",
   destination: "A URL to send it to instead of the route of its name, if the service allows it.",
   deadline: "After which it must not be handled, by the sender's clock, ISO 8601.",
   timeLeft: "How long it may be handled from its arrival, in milliseconds.",

@@ -24,7 +24,20 @@ const message = z.object({
   bodyBase64: z.string().optional().describe("The body as bytes, in base64."),
 }).describe("A message in JSON.");
 
-const batch = z.object({ messages: z.array(message).min(1).max(MAX_BATCH_MESSAGES) });
+const audience = z.string().optional().describe(
+  "In a signed request: what it is for, the name of the route, after the name of a service and a " +
+    "slash where its verifier wants one.",
+);
+
+const inReplyTo = z.string().optional().describe(
+  "In a signed answer: the SHA-256 in hexadecimal of the request's webhook-id, a dot, its " +
+    "webhook-timestamp, a dot, and its body.",
+);
+
+const batch = z.object({
+  audience,
+  messages: z.array(message).min(1).max(MAX_BATCH_MESSAGES),
+});
 
 const deliveryResult = z.object({
   id: z.string().nullable().describe("The message's id; null for one that could not be read."),
@@ -100,6 +113,7 @@ const state = z.enum([
 ]).describe("The state of a message of the outbox.");
 
 const question = z.object({
+  audience,
   id,
   name,
   epoch: z.int().min(0).describe("The epoch of the question; the answer applies only to it."),
@@ -109,6 +123,7 @@ const question = z.object({
 });
 
 const checkAnswer = z.object({
+  inReplyTo,
   id,
   epoch: z.int().min(0),
   answer: z.enum(["committed", "aborted", "unknown"]).describe(
@@ -138,6 +153,7 @@ const retryPolicy = z.discriminatedUnion("kind", [
 
 const halfRequest = z.discriminatedUnion("operation", [
   z.object({
+    audience,
     operation: z.literal("prepare"),
     message: message.describe(
       "The message, with the header atlast-participant, which names its participant.",
@@ -148,6 +164,7 @@ const halfRequest = z.discriminatedUnion("operation", [
     retry: retryPolicy.nullish(),
   }),
   z.object({
+    audience,
     operation: z.enum(["confirm", "cancel", "query"]),
     id,
     participant: z.string().min(1).describe("The participant whose half message it is."),
@@ -155,18 +172,21 @@ const halfRequest = z.discriminatedUnion("operation", [
 ]);
 
 const halfStatus = z.object({
+  inReplyTo,
   id,
   name,
   state,
 });
 
 const query = z.object({
+  audience,
   operation: z.literal("query"),
   id,
   message: z.boolean().optional().describe("Whether to return the message itself too."),
 });
 
 const outcome = z.object({
+  inReplyTo,
   id,
   name,
   state,
@@ -220,6 +240,7 @@ const error = z.object({
     final: z.boolean().optional().describe("Whether the same message would be refused each time."),
     requestId: z.string().optional().describe("The request's id in the service's log."),
   }),
+  inReplyTo,
   results: z.array(deliveryResult).optional().describe(
     "The result of each message, for a batch of which none can be read.",
   ),

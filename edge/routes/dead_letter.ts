@@ -12,13 +12,8 @@ import type { DeadLetterReport } from "../../core/ports/dialect.ts";
 import { quotedReason } from "../../core/lifecycle/outcome.ts";
 import { NOTIFIED_HEADER } from "../../core/wire/redelivery.ts";
 import { readSentHeader, SENT_HEADER } from "../../core/wire/sent_header.ts";
-import {
-  fromBase64,
-  isBatch,
-  isMessageHeader,
-  parseBatch,
-  type Verify,
-} from "../../core/wire/wire.ts";
+import { fromBase64 } from "../../core/wire/base64.ts";
+import { isBatch, isMessageHeader, parseBatch, type Verify } from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
 import type { Route } from "../http/error_boundary.ts";
 import { kept, textOf } from "../http/message_body.ts";

@@ -16,6 +16,7 @@ import type { Principal } from "../../core/principal.ts";
 import { ARRIVED_HEADER } from "../../core/wire/redelivery.ts";
 import type { PushDelivery } from "../../core/ports/push_delivery.ts";
 import { type BatchEntry, isBatch, parseBatch, type WireResult } from "../../core/wire/wire.ts";
+import { withOtherHeaders } from "../../http/raw_message.ts";
 import { answer } from "../http/response.ts";
 import { kept, textOf } from "../http/message_body.ts";
 import { messageFields, withinHeaderLimit } from "../http/headers.ts";
@@ -45,7 +46,7 @@ export function deliver(
     return deliverOne(receiver, unboundMessage(headers, rawBody, nowMs, push), isPushed);
   }
   if (!isBatch(headers.get("content-type"))) {
-    const fields = messageFields(headers);
+    const fields = withOtherHeaders(messageFields(headers));
     const message = withinHeaderLimit(() => messageFromWire(fields, rawBody, nowMs));
     return deliverOne(receiver, message, isPushed);
   }
@@ -62,7 +63,7 @@ async function deliverOne(
   isPushed: boolean,
 ): Promise<Response> {
   const message = kept(whole);
-  const [result] = await deliverAll(receiver, [message], { readsBodies: !isPushed });
+  const [result] = await deliverAll(receiver, [message], isPushed ? {} : { readsBodies: true });
   const status = statusOf(result!, isPushed);
   if (result!.kind === "refused") {
     const { code = "refused", retryAfterMs, reason } = result!;

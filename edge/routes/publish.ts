@@ -16,14 +16,19 @@ import { checkContract, type Contract } from "../../core/message/contract.ts";
 import { readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
+import { withOtherHeaders } from "../../http/raw_message.ts";
 import { checkedUrl } from "../../http/url.ts";
-import { JSON_CONTENT_TYPE, type MessageHeaders } from "../../core/message/message.ts";
+import {
+  JSON_CONTENT_TYPE,
+  type MessageBody,
+  type MessageHeaders,
+} from "../../core/message/message.ts";
 import { checkName, checkPattern, matchesName } from "../../core/message/name.ts";
-import type { Verify } from "../../core/wire/wire.ts";
+import { batchItems, fieldsOfItem, isBatch, type Verify } from "../../core/wire/wire.ts";
 import { answer } from "../http/response.ts";
 import type { EdgeBus } from "../edge_bus.ts";
 import type { Route } from "../http/error_boundary.ts";
-import { keptBody } from "../http/message_body.ts";
+import { keptBody, textOf } from "../http/message_body.ts";
 import { messageFields, withinHeaderLimit } from "../http/headers.ts";
 import { Refusal } from "../http/status.ts";
 import { verified } from "../auth/authenticate.ts";
@@ -88,7 +93,9 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
     if (push !== null && !push.bindsHeaders) {
       throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");
     }
-    const { message, delayMs } = readMessage(request.headers, body);
+    const { message, delayMs } = isBatch(request.headers.get("content-type"))
+      ? readItem(body)
+      : readRaw(request.headers, body);
     const contract = allowed(message.name);
     const own = principal.callbackNames ?? (callbackNames === null ? [] : null);
     checkCallbacksAllowed(message.headers, callbackNames, own);
@@ -131,12 +138,34 @@ function allowList({ contracts = [], names = [] }: PublishRouteOptions): (
   };
 }
 
-function readMessage(
-  httpHeaders: Headers,
-  rawBody: Uint8Array,
-): { message: RawMessage & { readonly headers: MessageHeaders }; delayMs: number | null } {
+/** A message to publish, and how long to delay it. */
+interface Reading {
+  readonly message: RawMessage & { readonly headers: MessageHeaders };
+  readonly delayMs: number | null;
+}
+
+/** Reads a message in HTTP headers and a raw body. */
+function readRaw(httpHeaders: Headers, rawBody: Uint8Array): Reading {
   const fields = messageFields(httpHeaders);
   checkPlain(fields);
+  return readFields(withOtherHeaders(fields), rawBody);
+}
+
+/** Reads a message in a JSON body, in the form of a batch with one message. */
+function readItem(rawBody: Uint8Array): Reading {
+  const text = textOf(rawBody);
+  const [item, ...others] = text === null ? [] : batchItems(text);
+  if (item === undefined || others.length > 0) {
+    throw new AtlastError(
+      "malformed_message",
+      `Cannot publish ${others.length + 1} messages in one request: want one`,
+    );
+  }
+  const { fields, content } = fieldsOfItem(item);
+  return readFields(fields, content);
+}
+
+function readFields(fields: Readonly<Record<string, string>>, rawBody: MessageBody): Reading {
   const { [HEADER.id]: id, [HEADER.name]: name } = fields;
   if (name === undefined) throw badHeader(HEADER.name, "the message's name");
   checkName(name);

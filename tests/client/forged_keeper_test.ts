@@ -4,7 +4,7 @@ import { verifySignature } from "../../adapters/http/mod.ts";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { type ClientOptions, createClient, type Fetch } from "../../client/mod.ts";
 import { FENCE_RETENTION_MS } from "../../bus/half/prune_fence.ts";
-import { answerId } from "../../http/signature_id.ts";
+import { replyReference, withField } from "../../http/signature_id.ts";
 import { Signer } from "../../http/signature.ts";
 import { HALF_CONTENT_TYPE } from "../../core/wire/wire.ts";
 import { verifyAny } from "../../edge/mod.ts";
@@ -41,26 +41,37 @@ interface Said {
   readonly message?: { readonly headers: Record<string, string> };
 }
 
-/** A keeper that says what it likes of the message, and keeps nothing; signed as a test wants. */
+/** How a forged answer is made. */
+interface Forgery {
+  /** What it says in `inReplyTo`: by default what a true keeper says. */
+  readonly reference?: (headers: Headers, asked: string) => Promise<string>;
+  /** The signature; by default with the true key. */
+  readonly sign?: (body: Uint8Array, requestId: string) => Promise<Record<string, string>>;
+}
+
+/** A keeper that says what it likes of the message, and keeps nothing. */
 function forger(
   says: (id: string) => { readonly status?: number; readonly body: unknown },
-  sign: (
-    requestId: string,
-    body: Uint8Array,
-    asked: string,
-  ) => Promise<Record<string, string>> = () => Promise.resolve({}),
+  { reference = replyReference, sign }: Forgery = { sign: () => Promise.resolve({}) },
 ): Fetch {
   return fetchFrom(async (request) => {
-    const requestId = request.headers.get("webhook-id") ?? "";
     const text = await request.text();
     const asked = JSON.parse(text) as Said;
     const { status = 200, body } = says(asked.id ?? asked.message?.headers["cap-msg-id"] ?? "");
-    const bytes = new TextEncoder().encode(JSON.stringify(body));
-    const headers = { ...await sign(requestId, bytes, text), "content-type": HALF_CONTENT_TYPE };
-    return new Response(bytes, { status, headers });
+    const inReplyTo = await reference(request.headers, text);
+    const bytes = new TextEncoder().encode(
+      withField(JSON.stringify(body), "inReplyTo", inReplyTo),
+    );
+    const requestId = request.headers.get("webhook-id") ?? "";
+    const signed = await (sign ?? ((body) => own.headersFor("any", body)))(bytes, requestId);
+    return new Response(bytes, {
+      status,
+      headers: { ...signed, "content-type": HALF_CONTENT_TYPE },
+    });
   });
 }
 
+const own = new Signer([KEY]);
 const statusIn = (state: string) => (id: string) => ({ body: { id, name: Paid.name, state } });
 const refusing = (code: string, status: number) => () => ({
   status,
@@ -78,38 +89,31 @@ describe("a forged keeper", () => {
   });
 
   const other = new Signer([OTHER_KEY]);
-  const own = new Signer([KEY]);
-  const forgeries: [string, Parameters<typeof forger>[1]][] = [
-    ["that does not sign", undefined],
-    [
-      "with another key",
-      async (id, body, asked) => await other.headersFor(await answerId(id, asked), body),
-    ],
+  const forgeries: [string, Forgery][] = [
+    ["that does not sign", { sign: () => Promise.resolve({}) }],
+    ["with another key", { sign: (body) => other.headersFor("any", body) }],
     [
       "that answers another request",
-      async (_, body, asked) => await own.headersFor(await answerId("atlast_half_1", asked), body),
+      { reference: (_, asked) => replyReference(new Headers({ "webhook-id": "msg_1" }), asked) },
     ],
-    [
-      "that answers another question",
-      async (id, body) => await own.headersFor(await answerId(id, "{}"), body),
-    ],
-    ["that signs the request's own id", (id, body) => own.headersFor(id, body)],
-    [
-      "that signs another body",
-      async (id, _, asked) => await own.headersFor(await answerId(id, asked), new Uint8Array([1])),
-    ],
+    ["that answers another question", { reference: (headers) => replyReference(headers, "{}") }],
+    ["that answers no request", { reference: () => Promise.resolve("") }],
+    // Under such an id a body is a user's.
+    ["that signs the body of a message", { sign: (body) => own.headersFor("atlast_msg_1", body) }],
+    ["that signs another body", { sign: () => own.headersFor("any", new Uint8Array([1])) }],
     [
       "that signed long ago",
-      async (id, body, asked) =>
-        await new Signer([KEY], { now: () => Date.now() - 301_000 })
-          .headersFor(await answerId(id, asked), body),
+      {
+        sign: (body) =>
+          new Signer([KEY], { now: () => Date.now() - 301_000 }).headersFor("any", body),
+      },
     ],
   ];
-  for (const [title, sign] of forgeries) {
+  for (const [title, forgery] of forgeries) {
     it(`${title} cannot have an operation begin`, async () => {
       let runs = 0;
       const work = () => Promise.resolve(++runs);
-      const fetch = forger(statusIn("prepared"), sign);
+      const fetch = forger(statusIn("prepared"), forgery);
       await assert.rejects(client({ fetch }).transact(Paid, { n: 1 }, work), (
         error: AtlastError,
       ) => {
@@ -121,7 +125,7 @@ describe("a forged keeper", () => {
 
     it(`${title} cannot say that an outcome is settled, or contradicted`, async () => {
       for (const says of [statusIn("succeeded"), refusing("wrong_state", 409)]) {
-        const forged = forger(says, sign);
+        const forged = forger(says, forgery);
         const half = await client({
           fetch: (url, init) => (isPrepare(init) ? fetch : forged)(url, init),
         }).prepare(Paid, { n: 1 });
@@ -184,7 +188,12 @@ describe("another participant", () => {
   const swapped: Fetch = async (url, init) => {
     const requestId = new Headers(init.headers).get("webhook-id") ?? "";
     const { id } = JSON.parse(new TextDecoder().decode(init.body as Uint8Array)) as Said;
-    const text = JSON.stringify({ operation: "query", id, participant: "billing" });
+    const text = JSON.stringify({
+      audience: "half",
+      operation: "query",
+      id,
+      participant: "billing",
+    });
     const body = new TextEncoder().encode(text);
     const headers = await new Signer([BILL]).headersFor(requestId, body);
     return await fetch(url, {

@@ -6,7 +6,7 @@ import { addClaimed, claimOne, LEASE_MS, NOW, recordOf, settlement } from "./sto
 import { storeSuite } from "./store_suite.ts";
 
 storeSuite("memory store", {
-  capabilities: { transactions: true, durable: false, shared: false },
+  capabilities: { transactions: true, durable: false, shared: false, lazyTransactions: true },
   async open() {
     const store = memoryStore();
     await store.ready();

@@ -11,6 +11,7 @@ storeSuite("Postgres store", {
     durable: true,
     shared: true,
     deferredSettle: true,
+    lazyTransactions: true,
     notifications: true,
   },
   settlesAsLast: true,

@@ -12,6 +12,7 @@ import { fieldCases } from "./store/field_cases.ts";
 import { halfCases } from "./store/half_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lastCases } from "./store/last_cases.ts";
+import { lazyCases } from "./store/lazy_cases.ts";
 import { lifeCases } from "./store/life_cases.ts";
 import { memoryCases } from "./store/memory_cases.ts";
 import { modelCases } from "./store/model_cases.ts";
@@ -73,6 +74,7 @@ export function storeSuite(name: string, options: StoreSuiteOptions): void {
     capabilities: declared(capabilities),
     ...STORE_TOPICS,
     ...(capabilities.transactions ? {} : STEP_TOPICS),
+    ...(capabilities.lazyTransactions ? { lazy: lazyCases } : {}),
     ...(options.settlesAsLast ? { last: lastCases } : {}),
   };
   runSuite(name, topics, { ...options, skip });

@@ -41,6 +41,8 @@ export interface Plan {
   readonly hasHalves: boolean;
   /** How many processes each service has. */
   readonly instances: number;
+  /** Whether the transaction of a handler begins when it is first used. */
+  readonly isLazy: boolean;
 }
 
 /** No faults. */
@@ -66,6 +68,7 @@ export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
     skewMs: oneOf(0, 500, 4_000),
     hasHalves: oneOf(true, false),
     instances: oneOf(2, 2, 1),
+    isLazy: oneOf(true, false),
     ...own,
   };
 }

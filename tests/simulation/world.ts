@@ -9,7 +9,7 @@ import {
   memoryStore,
 } from "../../adapters/memory/mod.ts";
 import { type Bus, type BusEvent, createBus } from "../../mod.ts";
-import type { Fence, Store } from "../../ports.ts";
+import type { Fence, LazyTransaction, Store } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
 import { randomFrom } from "../support/random.ts";
 import { wrapped } from "../support/wrapped_store.ts";
@@ -145,7 +145,8 @@ export class World {
 
   #service(name: ServiceName): Service {
     // As behind a network: the answer to what was stored may be lost, so a bus must look by itself.
-    const capabilities = { transactions: true, durable: true, shared: true };
+    const { isLazy: lazyTransactions } = this.plan;
+    const capabilities = { transactions: true, durable: true, shared: true, lazyTransactions };
     const store = this.#storeFrom(Object.assign(memoryStore(), { capabilities }));
     const service: Service = { name, store, claims: new Claims(), instances: [] };
     for (let i = 0; i < this.plan.instances; i++) service.instances.push(this.#start(service));
@@ -193,6 +194,9 @@ export class World {
     wrapping.around = (method, call, args) =>
       process.call(`${method} ${subject(args)}`, async () => {
         if (method === "transaction") return await call([transactionOf(process, args[0])]);
+        if (method === "transactionOnUse") {
+          return await call([args[0], transactionOf(process, args[1])]);
+        }
         const result = await call();
         if (method === "claim") claims.claimed(process, inboxOnly(result));
         const isBatch = method === "settle" && args[2] !== undefined && args[0] === "inbox" &&
@@ -242,10 +246,14 @@ export class World {
 function transactionOf(
   process: SimulatedProcess,
   work: unknown,
-): (tx: unknown) => Promise<unknown> {
-  return async (tx) => {
-    const done = await process.during(() => (work as (tx: unknown) => Promise<unknown>)(tx));
-    process.mayFail("cannot commit");
+): (tx: unknown, lazy?: LazyTransaction) => Promise<unknown> {
+  return async (tx, lazy) => {
+    let isUsed = true;
+    const given = lazy && { close: () => !(isUsed = !lazy.close()) };
+    const done = await process.during(() =>
+      (work as (tx: unknown, lazy?: LazyTransaction) => Promise<unknown>)(tx, given)
+    );
+    if (isUsed) process.mayFail("cannot commit");
     return done;
   };
 }

@@ -21,7 +21,7 @@ export function storeWithoutTransactions(): Store {
     return done;
   }
   return {
-    capabilities: { ...store.capabilities, transactions: false, atomicSettleAndAdd: true },
+    capabilities: { transactions: false, durable: false, shared: false, atomicSettleAndAdd: true },
     ready: () => store.ready(),
     serviceId: () => store.serviceId(),
     add: (box, records, nowMs) => store.add(box, records, nowMs),

@@ -9,7 +9,7 @@ import type {
   RememberedMessage,
   ReturningRecord,
 } from "../../../core/ports/inbox_memory.ts";
-import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
+import { fromBase64, toBase64 } from "../../../core/wire/base64.ts";
 import { addResultsOf, type Call, type Keys, writeCall } from "./writes.ts";
 
 /** The number of buckets for the remembered time; a late message costs one call for each. */

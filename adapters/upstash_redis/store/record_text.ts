@@ -13,7 +13,7 @@ import type { Message, MessageBody } from "../../../core/message/message.ts";
 import type { StateCounts } from "../../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import type { RetryPolicy } from "../../../core/lifecycle/retry.ts";
-import { fromBase64, toBase64 } from "../../../core/wire/wire.ts";
+import { fromBase64, toBase64 } from "../../../core/wire/base64.ts";
 import { keyOfMember } from "./keys.ts";
 
 /**

@@ -10,7 +10,8 @@ import { AtlastError } from "../../../core/errors.ts";
 import { HEADER, wireHeaders } from "../../../core/message/headers.ts";
 import { isObject, parsed } from "../../../core/json.ts";
 import type { Message } from "../../../core/message/message.ts";
-import { messageOfItem, toBase64 } from "../../../core/wire/wire.ts";
+import { toBase64 } from "../../../core/wire/base64.ts";
+import { messageOfItem } from "../../../core/wire/wire.ts";
 
 /** Before headers, and before a body that is text. */
 const TEXT = "~";

@@ -1,9 +1,12 @@
 import { after, before, describe, it } from "node:test";
 import assert from "node:assert/strict";
-import { httpTransport } from "../../../adapters/http/mod.ts";
+import { httpTransport, verifySignature } from "../../../adapters/http/mod.ts";
 import type { HttpTransportOptions, SendResult } from "../../../adapters/http/mod.ts";
 import type { WireResult } from "../../../core/wire/wire.ts";
-import { fetchFrom, KEY, send, testMessage, testMessages } from "../../support/http.ts";
+import type { Message } from "../../../core/message/message.ts";
+import { createApp } from "../../../edge/mod.ts";
+import { FakeReceiver } from "../../support/fake_receiver.ts";
+import { fetchFrom, KEY, send, signingKey, testMessage, testMessages } from "../../support/http.ts";
 import { serve, serveRaw, type TestServer } from "../../support/serve.ts";
 
 const NOT_ATLAST: Wanted = { retryable: true };
@@ -281,30 +284,87 @@ describe("requests", () => {
     assert.deepEqual(log.sizes, [1500]);
   });
 
-  it("are one for each message in the raw form, or a batch of one for what does not fit", async () => {
-    const log = new Log();
-    const misfits = [
+  it("keep the raw form whatever headers a message has, and lose none of them", async () => {
+    const messages = [
       { headers: { free: "1" } },
-      { headers: { "cap-x": "é" } },
+      { headers: { "cap-x": "é", "cap-y": "plain" } },
       { headers: { "cap-x": "漢" } },
       { headers: { "cap-x": " a" } },
       { headers: { "cap-x": "" } },
+      { headers: { "atlast-headers": "of the user" } },
+      { id: "x-7漢" },
+      {},
+    ].map((part, i) => testMessage({ id: `x-${i}`, ...part }));
+    const requests: Request[] = [];
+    const receiver = new FakeReceiver();
+    const app = createApp(receiver, { verify: verifySignature({ signingKeys: [KEY] }) });
+    const found = await send("https://a.test/deliver", messages, {
+      format: "message",
+      fetch: async (url, init) => {
+        requests.push(new Request(url, init));
+        return await app.fetch(new Request(url, init));
+      },
+    });
+    assert.deepEqual(found, messages.map(() => ({ kind: "sent" })));
+    const types = requests.map(({ headers }) => headers.get("content-type"));
+    assert.deepEqual(types, messages.map(() => "application/json"));
+    const byId = (a: Message, b: Message) => a.id < b.id ? -1 : 1;
+    assert.deepEqual(
+      receiver.delivered.map((
+        { headers: { "cap-corr-id": _, "cap-corr-seq": __, ...headers }, ...rest },
+      ) => ({
+        ...rest,
+        headers,
+      })).sort(byId),
+      messages.toSorted(byId),
+    );
+  });
+
+  it("are none for a content type or a text that the raw form does not keep", async () => {
+    const log = new Log();
+    const misfits = [
       { contentType: "text/plain; name=é" },
       { contentType: "application/vnd.atlast.batch+json" },
-      { id: "x-7漢" },
-      { contentType: "text/plain", body: "\ud800" },
       { contentType: "application/vnd.atlast.half+json; charset=utf-8" },
+      { contentType: "text/plain", body: "\ud800" },
     ].map((part, i) => testMessage({ id: `x-${i}`, ...part }));
-    await send("https://a.test", [testMessage(), ...misfits], {
-      format: "message",
-      fetch: log.fetch,
-    });
-    // They travel several at once, so which comes first is open.
-    const raw = log.requests.map(({ headers }) => headers.get("cap-msg-id"));
-    assert.deepEqual(raw.filter((id) => id !== null), ["m-1"]);
-    assert.equal(raw.length, 1 + misfits.length);
-    const batched = misfits.map(({ id }) => [id]);
-    assert.deepEqual(log.batches().slice(1), batched);
+    const found = await send("https://a.test", misfits, { format: "message", fetch: log.fetch });
+    assert.deepEqual(found.map((each) => failed(each).retryable), misfits.map(() => false));
+    assert.deepEqual(log.requests, []);
+  });
+
+  it("keep the form and the answers of their route, whatever headers a message has", async () => {
+    const plain = testMessage({ id: "a" });
+    const messages = [
+      plain,
+      testMessage({ id: "b", headers: { tenant: "7" } }),
+      testMessage({ id: "c", body: "\u0000".repeat(400_000) }),
+    ];
+    for (const format of ["batch", "message"] as const) {
+      for (const answers of ["atlast", "any_2xx"] as const) {
+        for (const where of ["route", "destination"] as const) {
+          const log = new Log(() => 204);
+          const url = "https://a.test/hook";
+          const keys = { signingKeys: [signingKey("p")] };
+          const sent = where === "route" ? messages : messages.map((each) => ({
+            ...each,
+            headers: { ...each.headers, "atlast-destination": url },
+          }));
+          const found = await send(url, sent, {
+            routes: { "#": { url, ...keys, format, answers } },
+            destinations: [{ url, ...keys, format, answers }],
+            fetch: log.fetch,
+          });
+          const title = `${format} ${answers} ${where}`;
+          const kind = answers === "any_2xx" ? "sent" : "failed";
+          assert.deepEqual(found.map((each) => each.kind), [kind, kind, kind], title);
+          const isRaw = log.requests.map(({ headers }) => headers.has("cap-msg-name"));
+          assert.deepEqual([...new Set(isRaw)], [format === "message"], title);
+          // A status says one thing, so each message has its own.
+          if (answers === "any_2xx") assert.equal(log.requests.length, 3, title);
+        }
+      }
+    }
   });
 
   it("of one batch are halved while it is too large there", async () => {
@@ -331,7 +391,7 @@ describe("requests", () => {
     const [{ headers, redirect }] = log.requests as [Request];
     assert.equal(headers.get("authorization"), "Bearer gateway");
     assert.equal(headers.get("content-type"), "application/vnd.atlast.batch+json");
-    assert.match(headers.get("webhook-id")!, /^atlast_batch_[\w-]{43}_[\w-]{43}$/);
+    assert.match(headers.get("webhook-id")!, /^msg_[\w-]{43}$/);
     assert.equal(redirect, "manual");
   });
 

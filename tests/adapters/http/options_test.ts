@@ -8,7 +8,10 @@ import { KEY, signingKey } from "../../support/http.ts";
 
 /** The URLs of each name. */
 function tableOf(routes: HttpRoutes): { find(name: string): string[] | undefined } {
-  const table = routeTable(routes, new SigningKeys([KEY], { now: () => 0 }));
+  const table = routeTable(routes, new SigningKeys([KEY], { now: () => 0 }), {
+    format: "batch",
+    answers: "atlast",
+  });
   return { find: (name) => table.find(name)?.map(({ url }) => url) };
 }
 

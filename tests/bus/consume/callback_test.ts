@@ -151,13 +151,13 @@ describe("bus: callbacks", () => {
     const transaction = store.transaction.bind(store);
     store.transaction = async (work) => {
       await transaction(work);
+      store.transaction = transaction;
       throw new Error("connection lost");
     };
     await bus.start();
     await bus.deliver([request()]);
-    await observed.until("stale", { id: "r" });
+    await observed.until("succeeded", { box: "inbox", id: "r" });
     await bus.stop();
-    store.transaction = transaction;
     const again = fixture([
       subscribe(Deduct, { group: "stock" }, () => assert.fail("handled twice")),
     ], { store, transport, clock });

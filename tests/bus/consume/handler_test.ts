@@ -188,12 +188,20 @@ describe("bus: a handler's time", () => {
     assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "failed");
   });
 
-  it("no handler begins once it is up, when its transaction was slow to begin", async () => {
+  /** A store whose transactions begin before their work. */
+  function eagerStore() {
+    const store = memoryStore();
+    const capabilities = { ...store.capabilities, lazyTransactions: false };
+    return Object.assign(store, { capabilities });
+  }
+
+  it("is not used up by a transaction that is slow to begin", async () => {
     let runs = 0;
     const gate = new Gate();
-    const { bus, clock, store } = fixture([
+    const store = eagerStore();
+    const { bus, clock } = fixture([
       subscribe(Placed, { group: "g", retry: ONCE, timeoutMs: 10 }, () => void runs++),
-    ]);
+    ], { store });
     const transaction = store.transaction.bind(store);
     store.transaction = async (work) => {
       await gate.pass();
@@ -203,8 +211,53 @@ describe("bus: a handler's time", () => {
     await gate.reached();
     clock.advance(10);
     gate.open();
+    assert.equal((await delivery)[0]?.kind, "handled");
+    assert.equal(runs, 1);
+  });
+
+  it("a transaction that cannot begin costs no attempt", async () => {
+    let runs = 0;
+    const store = eagerStore();
+    const { bus, clock, observed } = fixture([
+      subscribe(Placed, { group: "g", retry: ONCE }, () => void runs++),
+    ], { store });
+    const transaction = store.transaction.bind(store);
+    store.transaction = () => Promise.reject(new Error("no connection"));
+    assert.deepEqual(await bus.deliver([arriving("m")]), [
+      { kind: "accepted", retryAfterMs: 1_000 },
+    ]);
+    assert.equal(observed.all("error", { during: "handle" }).length, 1);
+    assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 0);
+    store.transaction = transaction;
+    clock.advance(1_000);
+    assert.equal((await bus.tick()).handled, 1);
+    assert.equal(runs, 1);
+  });
+
+  it("an abort ends the wait for a transaction, and the work is not begun later", async () => {
+    let runs = 0;
+    const gate = new Gate();
+    const store = eagerStore();
+    const { bus, clock } = fixture([subscribe(Placed, { group: "g" }, () => void runs++)], {
+      store,
+    });
+    const transaction = store.transaction.bind(store);
+    let late: Promise<unknown> | undefined;
+    store.transaction = (work) => {
+      const run = gate.pass().then(() => transaction(work));
+      late = run;
+      return run;
+    };
+    const delivery = bus.deliver([arriving("m")]);
+    await gate.reached();
+    const stopped = bus.stop({ drainMs: 0 });
+    clock.advance(0);
     assert.equal((await delivery)[0]?.kind, "accepted");
+    await stopped;
+    gate.open();
+    await assert.rejects(late ?? Promise.resolve(), { code: "stopped" });
     assert.equal(runs, 0);
+    assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 0);
   });
 
   it("a schema that never answers is given up on too", async () => {

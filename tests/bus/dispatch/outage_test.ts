@@ -65,16 +65,13 @@ describe("bus: a store that is away for a while", () => {
       const wrapping = wrapped(memoryStore());
       const transport = new FakeTransport();
       let runs = 0;
-      const { bus, clock, observed, store } = fixture([
+      const { bus, clock, observed } = fixture([
         subscribe(Placed, { group: "g" }, () => void runs++),
       ], { store: wrapping.store, transport });
       await bus.start();
       let isDown = true;
       wrapping.around = (method, call) =>
         isDown && method === "settle" ? Promise.reject(new Error("no connection")) : call();
-      const transaction = store.transaction.bind(store);
-      store.transaction = (work) =>
-        isDown ? Promise.reject(new Error("no connection")) : transaction(work);
       if (box === "outbox") await bus.publish(Placed, { n: 1 });
       else await bus.deliver([arriving("m")]);
       await observed.until("error");

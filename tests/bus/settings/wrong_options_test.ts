@@ -124,6 +124,7 @@ describe("what a compiler would refuse", () => {
     transactions: "findMany",
     atomicSettleAndAdd: "settleAndAdd",
     deferredSettle: "settleAsLast",
+    lazyTransactions: "transactionOnUse",
     notifications: "notify",
   };
   for (const [capability, method] of Object.entries(METHODS)) {

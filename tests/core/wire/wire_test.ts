@@ -2,17 +2,16 @@ import { Buffer } from "node:buffer";
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
+import { fromBase64, toBase64 } from "../../../core/wire/base64.ts";
 import {
   batchItem,
   batchOf,
-  fromBase64,
   isBatch,
   isMessageHeader,
   MAX_BATCH_MESSAGES,
   parseAnswer,
   parseBatch,
   parseError,
-  toBase64,
 } from "../../../core/wire/wire.ts";
 import type { Message } from "../../../core/message/message.ts";
 import { AtlastError } from "../../../core/errors.ts";
@@ -30,9 +29,28 @@ describe("base64", () => {
     }));
   });
 
+  it("needs no padding", () => {
+    assert.deepEqual(fromBase64("AQ"), Uint8Array.of(1));
+    assert.deepEqual(fromBase64("AQI"), Uint8Array.of(1, 2));
+    assert.deepEqual(fromBase64("AQIDBA"), Uint8Array.of(1, 2, 3, 4));
+  });
+
   it("refuses what is none", () => {
     for (
-      const text of ["a", "ab", "abc", "ab=c", "====", "a===", "ab-_", "ab c", "abcd\n", "é==="]
+      const text of [
+        "a",
+        "abcde",
+        "ab=c",
+        "abc=d",
+        "=",
+        "ab=",
+        "====",
+        "a===",
+        "ab-_",
+        "ab c",
+        "abcd\n",
+        "é===",
+      ]
     ) {
       assert.equal(fromBase64(text), null, JSON.stringify(text));
     }

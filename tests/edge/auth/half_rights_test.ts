@@ -245,7 +245,8 @@ describe("half messages of several participants", () => {
       about("query", "payments"),
       [PAY],
     );
-    assert.equal(text, `{"id":"m-1","name":"payment.made","state":"prepared"}`);
+    const { inReplyTo: _, ...said } = JSON.parse(text ?? "");
+    assert.deepEqual(said, { id: "m-1", name: "payment.made", state: "prepared" });
   });
 });
 

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { httpCheckBack, type HttpCheckBackOptions } from "../../../adapters/http/mod.ts";
 import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { answerText, readQuestion } from "../../../core/wire/check_back.ts";
-import { answerId } from "../../../http/signature_id.ts";
+import { replyReference, withField } from "../../../http/signature_id.ts";
 import { Signer } from "../../../http/signature.ts";
 import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
 import type { CheckQuestion } from "../../../core/ports/fence.ts";
@@ -103,7 +103,9 @@ describe("an answer that is not one", () => {
   /** An answer as it should be, but for what a case changes. */
   async function answerTo(request: Request, change: {
     readonly body?: (question: Required<CheckQuestion>) => string;
-    readonly webhookId?: (requestId: string, asked: string) => string | Promise<string>;
+    readonly webhookId?: (requestId: string) => string;
+    /** What it says in `inReplyTo`. */
+    readonly reference?: (request: Request, asked: string) => string | Promise<string>;
     readonly key?: string;
     readonly type?: string;
     readonly status?: number;
@@ -113,9 +115,11 @@ describe("an answer that is not one", () => {
     const question = readQuestion(asked);
     const requestId = request.headers.get("webhook-id")!;
     const text = (change.body ?? ((question) => answerText(question, "committed")))(question);
-    const body = new TextEncoder().encode(text);
+    const ofRequest = ({ headers }: Request, asked: string) => replyReference(headers, asked);
+    const reference = await (change.reference ?? ofRequest)(request, asked);
+    const body = new TextEncoder().encode(withField(text, "inReplyTo", reference));
     const signer = new Signer([change.key ?? KEY], { now: () => change.nowMs ?? Date.now() });
-    const id = await (change.webhookId ?? answerId)(requestId, asked);
+    const id = (change.webhookId ?? (() => "any"))(requestId);
     const headers = await signer.headersFor(id, body);
     return new Response(body, {
       status: change.status ?? 200,
@@ -147,12 +151,20 @@ describe("an answer that is not one", () => {
     ["a refusal of the question", (request) => answerTo(request, { status: 400 })],
     ["another key", (request) => answerTo(request, { key: OTHER_KEY })],
     ["an old answer", (request) => answerTo(request, { nowMs: Date.now() - 301_000 })],
-    ["another request's id", (request) => answerTo(request, { webhookId: () => "re_checkback_1" })],
     [
-      "the id of an answer to another question",
-      (request) => answerTo(request, { webhookId: (id) => answerId(id, "{}") }),
+      "an answer to another request",
+      (request) => answerTo(request, { reference: () => "0".repeat(64) }),
     ],
-    ["the request's own id", (request) => answerTo(request, { webhookId: (id) => id })],
+    [
+      "an answer to another question under the request's id",
+      (request) => answerTo(request, { reference: ({ headers }) => replyReference(headers, "{}") }),
+    ],
+    ["an answer to no request", (request) => answerTo(request, { reference: () => "" })],
+    // Under such an id the body is a user's.
+    [
+      "the body of a message",
+      (request) => answerTo(request, { webhookId: () => "atlast_msg_1" }),
+    ],
     ["another id", (request) => answerTo(request, { body: json({ ...said, id: "m-2" }) })],
     ["another epoch", (request) => answerTo(request, { body: json({ ...said, epoch: 2 }) })],
     ["an epoch in text", (request) => answerTo(request, { body: json({ ...said, epoch: "3" }) })],
@@ -343,7 +355,8 @@ describe("the check-back route", () => {
     for (const url of urls) {
       for (const body of bad) {
         const { status, text } = await askRoute(url, CHECKBACK_CONTENT_TYPE, body);
-        assert.equal(status, 400, JSON.stringify(body));
+        // What is no object has no audience.
+        assert.equal(status, typeof body === "string" ? 401 : 400, JSON.stringify(body));
         assert.match(text ?? "", /"message":"Cannot /);
       }
       const large = { ...QUESTION, more: "x".repeat(17_000) };
@@ -377,9 +390,7 @@ describe("the check-back route", () => {
       for (
         const requestId of [
           "msg_1",
-          "atlast_batch_1",
-          "atlast_half_1",
-          await answerId("checkback_1", "{}"),
+          "atlast_msg_1",
         ]
       ) {
         const headers = await new Signer([KEY]).headersFor(requestId, body);

@@ -167,7 +167,7 @@ describe("publishing over HTTP", () => {
     const named = { "cap-msg-name": "a" };
     const bad: [Record<string, string>, string, number, string][] = [
       [{}, "", 415, "unsupported_media_type"],
-      [{ ...named, "content-type": BATCH_CONTENT_TYPE }, "", 415, "unsupported_media_type"],
+      [{ ...named, "content-type": BATCH_CONTENT_TYPE }, "", 400, "malformed_message"],
       [{ ...named, "content-encoding": "gzip" }, "", 415, "unsupported_media_type"],
       [{ "cap-msg-id": "m" }, "", 400, "invalid_header"],
       [{ "cap-msg-name": "a b" }, "", 400, "invalid_name"],
