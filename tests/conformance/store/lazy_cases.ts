@@ -129,6 +129,6 @@ export const lazyCases: StoreCases = {
       assert.deepEqual(await peer.renew("outbox", [lease], NOW + 2 * LEASE_MS), [true]);
     });
     await done;
-    assert.deepEqual(await claim(store, { nowMs: LATER }), []);
+    assert.deepEqual(await claim(store, { nowMs: LATER, key: keyOf("m") }), []);
   },
 };
