@@ -40,7 +40,8 @@ import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { locking } from "./lock.ts";
-import { renew, settle, settleAll, settleProven } from "./settle.ts";
+import { oldestDue } from "./oldest_due.ts";
+import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
@@ -78,6 +79,8 @@ export class SqlStore<Tx> implements Store<Tx> {
       await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
     untaken: async (box, request) =>
       await untaken(await this.#readyRun(), this.#boxes[box].table, request),
+    oldestDue: async (request) =>
+      await oldestDue(await this.#readyRun(), this.#boxes.inbox.table, request),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
@@ -166,15 +169,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    const { table } = this.#boxes[box];
-    if (tx === undefined) {
-      await this.ready();
-      return await settle(this.#run, table, settlements);
-    }
-    const proof = this.#parts.database.proofIn(tx);
-    return proof === null
-      ? await settle(this.#runIn(tx), table, settlements)
-      : await settleProven(this.#runIn(tx), table, settlements, proof);
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const proof = tx === undefined ? null : this.#parts.database.proofIn(tx);
+    return await settleWithin(run, this.#boxes[box].table, settlements, proof);
   }
 
   async settleAsLast(
