@@ -83,6 +83,18 @@ local function queuesOf(box, kind, wanted)
   return queues
 end
 
+-- At most "window" members of a set between two scores, each with its standing, if this version can read it.
+local function standingsIn(box, key, from, to, window)
+  local members, keys, found, texts = redis.call("ZRANGEBYSCORE", key, from, to, "LIMIT", 0, window), {}, {}, {}
+  for i, member in ipairs(members) do keys[i] = standingKey(box, member) end
+  if #keys > 0 then texts = readAll(keys) end
+  for i, member in ipairs(members) do
+    local s = texts[i] and isOurs(texts[i]) and parse(texts[i])
+    if s then found[#found + 1] = { member = member, s = s } end
+  end
+  return found
+end
+
 -- The share that a member of a set belongs to, and whether it is of a requested group.
 local function shareOf(queue, member)
   if not queue.filter then return queue.share, true end

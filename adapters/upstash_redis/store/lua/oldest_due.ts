@@ -14,15 +14,11 @@ export const OLDEST_DUE: string = `${RECORDS}${QUEUES}${String.raw`
 local box, now, since, window, answer = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), {}
 
 local function look(key, from, to)
-  local members = redis.call("ZRANGEBYSCORE", key, from, to, "LIMIT", 0, window)
-  local keys, standings = {}, {}
-  for i, member in ipairs(members) do keys[i] = standingKey(box, member) end
-  if #keys > 0 then standings = readAll(keys) end
-  for i, member in ipairs(members) do
-    local s = standings[i] and isOurs(standings[i]) and parse(standings[i])
-    if s and s.state == "scheduled" and tonumber(s.due) <= tonumber(since) then
+  for _, each in ipairs(standingsIn(box, key, from, to, window)) do
+    local s = each.s
+    if s.state == "scheduled" and tonumber(s.due) <= tonumber(since) then
       local isClaimed = s.lease ~= "-" and tonumber(s.lease) > tonumber(now)
-      answer[#answer + 1] = member
+      answer[#answer + 1] = each.member
       answer[#answer + 1] = s.due
       answer[#answer + 1] = isClaimed and "c" or "w"
       answer[#answer + 1] = "=" .. s.name

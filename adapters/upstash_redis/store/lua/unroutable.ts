@@ -11,9 +11,11 @@ import { RECORDS } from "./records.ts";
 const SINCE = String.raw`
 local WINDOW = ${UNROUTABLE_WINDOW}
 
+local function waitsSince(s) return tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')) end
+
 local function sinceOf(text)
   local s = text and isOurs(text) and parse(text)
-  return s and tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')), s
+  return s and waitsSince(s), s
 end
 
 -- The second value of a patch is the deadline.
@@ -104,17 +106,12 @@ local function entryOf(group, name)
 end
 
 local function look(queue, from, to)
-  local members = redis.call("ZRANGEBYSCORE", queue.key, from, to, "LIMIT", 0, WINDOW)
-  local keys, standings = {}, {}
-  for i, member in ipairs(members) do keys[i] = standingKey(box, member) end
-  if #keys > 0 then standings = readAll(keys) end
-  for i, member in ipairs(members) do
-    local since, s = sinceOf(standings[i])
-    local _, isWanted = shareOf(queue, member)
-    if s and isWanted and s.state == "scheduled" and tonumber(s.due) <= tonumber(now) then
-      local entry = entryOf(groupOf(member), s.name)
+  for _, each in ipairs(standingsIn(box, queue.key, from, to, WINDOW)) do
+    local s, _, isWanted = each.s, shareOf(queue, each.member)
+    if isWanted and s.state == "scheduled" and tonumber(s.due) <= tonumber(now) then
+      local entry = entryOf(groupOf(each.member), s.name)
       entry.count = entry.count + 1
-      entry.since = math.min(entry.since, since or tonumber(s.due))
+      entry.since = math.min(entry.since, waitsSince(s) or tonumber(s.due))
       if s.lease ~= "-" and tonumber(s.lease) > tonumber(now) then entry.isTaken = true end
     end
   end
