@@ -40,7 +40,6 @@ import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
 import { BUS_STOPPING, DeliveryReceiver } from "./consume/delivery_receiver.ts";
 import { CheckBacks } from "./half/check_back.ts";
-import { pollEveryMs } from "./work/poll_loop.ts";
 import {
   type Handler,
   subscribe,
@@ -103,7 +102,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#settings = settings;
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
-    this.#listening = new Listening(settings, (box) => this.#loopOf(box).wake.notified());
+    this.#listening = new Listening(settings, {
+      notified: (box) => this.#loopOf(box).wake.notified(),
+      changed: () => this.#loops.forEach(({ wake }) => wake.now()),
+    });
     this.#prunerWake = new Wake(clock);
     this.orphanWatch = new OrphanWatch(settings);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
@@ -289,17 +291,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async #start(): Promise<void> {
-    const { store } = this.#settings;
-    await store.ready();
-    // A stop need not wait for all of this.
+    await this.#settings.store.ready();
     if (this.#phase !== "resting") return;
     await this.#listening.begin();
     if (this.#isStopping()) return await this.#listening.end();
     this.#phase = "running";
     this.#leases.open();
-    const everyMs = pollEveryMs(this.#settings, this.#listening.isOn);
     const stopped = () => this.#phase !== "running";
-    for (const loop of this.#loops) loop.start(everyMs, stopped);
+    for (const loop of this.#loops) loop.start(() => this.#listening.pollMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
     this.#cleaning = Promise.all([
       pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),

@@ -28,7 +28,7 @@ import type { StoreClock } from "../../core/ports/store_clock.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import { type Notification, notifyIn } from "./wakeups.ts";
+import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -74,6 +74,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: async (box, request) =>
       await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
@@ -280,10 +281,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
-    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
-    if (notification === null) return false;
-    // A failure shows in the transaction itself: its next statement fails too.
-    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+    return await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx));
   }
 
   async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {

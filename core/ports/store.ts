@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
 import type { StoreClock } from "./store_clock.ts";
@@ -114,7 +115,7 @@ export interface LazyTransaction {
  *
  * @typeParam Tx What the store calls a transaction.
  */
-export interface StoreHints<Tx = unknown> {
+export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   /**
    * The bus calls it first when a publish in `tx` begins, and uses the result as `tx` from then on. So the store can
    * tell later whether the transaction is still the same one. Without it, a publish that begins in one transaction
@@ -129,20 +130,6 @@ export interface StoreHints<Tx = unknown> {
    * better, and nothing was done. Without it, each such publish costs one more request.
    */
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
-
-  /**
-   * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
-   * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
-   * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
-   */
-  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
-
-  /**
-   * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
-   * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
-   * after its publish is found by the next poll.
-   */
-  haveBeenAdded?(box: Box, keys: readonly RecordKey[]): Promise<boolean[]>;
 
   /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
