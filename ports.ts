@@ -45,6 +45,8 @@ export {
   type StateCounts,
   type StoreHints,
 } from "./core/ports/store.ts";
+export { type NotificationHints } from "./core/ports/notification_hints.ts";
+export { type DueMessages, type OldestDueRequest } from "./core/ports/oldest_due.ts";
 export { type StoreCapabilities } from "./core/ports/store_capabilities.ts";
 export {
   type DeadLetterReport,

@@ -6,7 +6,6 @@
 import type { Contract } from "../core/message/contract.ts";
 import { AtlastError } from "../core/errors.ts";
 import type { Box } from "../core/lifecycle/lifecycle.ts";
-import { STOPPING_RETRY_MS } from "../core/ports/arrival.ts";
 import type { Message } from "../core/message/message.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
@@ -24,6 +23,7 @@ import { AbortedWait, abortOf } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
+import { OrphanWatch } from "./work/orphans.ts";
 import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
@@ -36,9 +36,8 @@ import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
-import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
+import { BUS_STOPPING, DeliveryReceiver } from "./consume/delivery_receiver.ts";
 import { CheckBacks } from "./half/check_back.ts";
-import { pollEveryMs } from "./work/poll_loop.ts";
 import {
   type Handler,
   subscribe,
@@ -80,6 +79,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #checks: WorkLoop<Tx>;
   readonly #listening: Listening<Tx>;
   readonly #prunerWake: Wake;
+  protected readonly orphanWatch: OrphanWatch<Tx>;
   readonly #waker: Waker<Tx>;
   /** Aborts work in flight when draining takes too long. */
   readonly #abort = new AbortController();
@@ -89,7 +89,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #calls = new InFlight(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
-  #cleaning: Promise<void> = Promise.resolve();
+  #cleaning: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
@@ -99,8 +99,12 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#settings = settings;
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
-    this.#listening = new Listening(settings, (box) => this.#loopOf(box).wake.notified());
+    this.#listening = new Listening(settings, {
+      notified: (box) => this.#loopOf(box).wake.notified(),
+      changed: () => this.#loops.forEach(({ wake }) => wake.now()),
+    });
     this.#prunerWake = new Wake(clock);
+    this.orphanWatch = new OrphanWatch(settings);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#drainLimit = new DrainLimit(
       clock,
@@ -216,14 +220,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
-    if (this.#isStopping()) {
-      return messages.map(() => ({
-        kind: "refused",
-        reason: "The bus is stopping",
-        code: "stopping",
-        retryAfterMs: STOPPING_RETRY_MS,
-      }));
-    }
+    if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
 
@@ -289,19 +286,19 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async #start(): Promise<void> {
-    const { store } = this.#settings;
-    await store.ready();
-    // A stop need not wait for all of this.
+    await this.#settings.store.ready();
     if (this.#phase !== "resting") return;
     await this.#listening.begin();
     if (this.#isStopping()) return await this.#listening.end();
     this.#phase = "running";
     this.#leases.open();
-    const everyMs = pollEveryMs(this.#settings, this.#listening.isOn);
     const stopped = () => this.#phase !== "running";
-    for (const loop of this.#loops) loop.start(everyMs, stopped);
+    for (const loop of this.#loops) loop.start(() => this.#listening.pollMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
-    this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
+    this.#cleaning = Promise.all([
+      pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),
+      this.orphanWatch.watch(stopped),
+    ]);
   }
 
   async stop(options?: { readonly drainMs?: number }): Promise<void> {
@@ -322,7 +319,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async health(options?: HealthOptions): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, options);
+    return await healthOf(this.#probe, this.orphanWatch, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {
@@ -338,6 +335,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
+      this.orphanWatch.end();
       const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
       await waiting.for(this.#listening.end());
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));

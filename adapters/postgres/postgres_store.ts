@@ -56,7 +56,7 @@ export interface PostgresStoreOptions {
  * ``tx`insert …` ``. Closing the store does not end the client.
  *
  * Works with poolers (`prepare: false`, `fetch_types: false`); behind a pooler that shares connections
- * between transactions, notifications of other processes do not arrive, and the bus finds work by polling. A
+ * between transactions, notifications of other processes do not arrive, and the bus polls each second. A
  * pooler that loses prepared statements is refused with `prepared_statement_lost` unless `prepare` is false.
  *
  * @example
@@ -79,6 +79,7 @@ export function postgresStore<Client extends PostgresJs>(
   const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
   const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(sql, { timeoutMs, prepare: true });
+  const channel = new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs);
   return new SqlStore<TransactionOf<Client>>({
     capabilities: {
       transactions: true,
@@ -91,9 +92,9 @@ export function postgresStore<Client extends PostgresJs>(
     database,
     schema,
     clock: new ServerClock({ run: database.run, runIn: (tx) => database.runIn(tx) }),
-    wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
+    wakeups: channel,
     prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
-    warnings: (run) => vacuumWarnings(run, schema),
+    warnings: async (run) => [...channel.warnings, ...await vacuumWarnings(run, schema)],
   });
 }
 

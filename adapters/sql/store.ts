@@ -29,7 +29,7 @@ import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import { type Notification, notifyIn } from "./wakeups.ts";
+import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -41,7 +41,8 @@ import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { locking } from "./lock.ts";
-import { renew, settle, settleAll, settleProven } from "./settle.ts";
+import { oldestDue } from "./oldest_due.ts";
+import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
 
@@ -74,8 +75,11 @@ export class SqlStore<Tx> implements Store<Tx> {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    oldestDue: (request) =>
+      this.ready().then(() => oldestDue(this.#run, this.#boxes.inbox.table, request)),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
@@ -161,15 +165,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    const { table } = this.#boxes[box];
-    if (tx === undefined) {
-      await this.ready();
-      return await settle(this.#run, table, settlements);
-    }
-    const proof = this.#parts.database.proofIn(tx);
-    return proof === null
-      ? await settle(this.#runIn(tx), table, settlements)
-      : await settleProven(this.#runIn(tx), table, settlements, proof);
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const proof = tx === undefined ? null : this.#parts.database.proofIn(tx);
+    return await settleWithin(run, this.#boxes[box].table, settlements, proof);
   }
 
   async settleAsLast(
@@ -278,10 +277,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
-    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
-    if (notification === null) return false;
-    // A failure shows in the transaction itself: its next statement fails too.
-    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+    return await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx));
   }
 
   async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {

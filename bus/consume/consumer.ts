@@ -7,6 +7,7 @@
 import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { resultOf } from "../records/delivery_result.ts";
@@ -15,6 +16,7 @@ import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { GROUP_CLAIM_LIMIT } from "./claim_limit.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { WorkSignal } from "../async/work_signal.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -159,23 +161,16 @@ export class Consumer<Tx> {
     attemptFailed?: () => void,
   ): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
-    const lost = new AbortController();
-    const owned = leases.renewUntilReleased(
-      "inbox",
-      [record],
-      () => lost.abort(leaseLost()),
-    );
+    const signal = new WorkSignal(stop);
+    const lost = () => signal.abort(leaseLost());
+    const owned = leases.renewUntilReleased("inbox", [record], lost);
     try {
-      return await this.#handle(
-        record,
-        AbortSignal.any([stop, lost.signal]),
-        untilMs,
-        attemptFailed,
-      );
+      return await this.#handle(record, signal, untilMs, attemptFailed);
     } catch (error) {
       settings.observe({ kind: "error", during: "handle", error });
       return ACCEPTED;
     } finally {
+      signal.release();
       owned.release();
     }
   }
@@ -233,7 +228,7 @@ export class Consumer<Tx> {
       records,
       () => lost.abort(leaseLost()),
     );
-    const leave = await semaphore.enter((records[0] as StoredRecord).group);
+    const permit = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
@@ -250,7 +245,7 @@ export class Consumer<Tx> {
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
-      leave();
+      permit.leave();
       owned.release();
     }
   }
@@ -269,12 +264,12 @@ export class Consumer<Tx> {
 
   async #handle(
     record: StoredRecord,
-    signal: AbortSignal,
+    signal: AbortSignalLike,
     untilMs: number,
     attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
-    const leave = await semaphore.enter(record.group);
+    const permit = await semaphore.enter(record.group);
     try {
       const nowMs = settings.clock.now();
       const { reason } = record;
@@ -294,10 +289,14 @@ export class Consumer<Tx> {
       }
       const prepared = this.#handlers.prepare();
       if (prepared !== null) await prepared;
-      const result = await attempt(this.#handlers, { record, subscriber }, signal);
+      const result = await attempt(
+        this.#handlers,
+        { record, subscriber, ended: () => permit.ended() },
+        signal,
+      );
       return await this.#ended(record, result, attemptFailed);
     } finally {
-      leave();
+      permit.leave();
     }
   }
 

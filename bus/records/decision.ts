@@ -101,7 +101,8 @@ function eventOf(decision: Decision): BusEvent {
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
   if (
     event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry" ||
-    event.kind === "send_now"
+    event.kind === "send_now" ||
+    event.kind === "move"
   ) {
     return { kind: "changed", ...identityOf(record), state: patch.state };
   }

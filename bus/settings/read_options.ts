@@ -65,6 +65,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
     clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
+    orphanAfterMs: options.orphanAfterMs ?? 5 * 60_000,
     invalidBodyForMs: options.invalidBodyForMs ?? 0,
     maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     onPublish: options.onPublish ?? [],

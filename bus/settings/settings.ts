@@ -53,6 +53,7 @@ export interface Settings<Tx> {
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
   readonly clockToleranceMs: number;
+  readonly orphanAfterMs: number;
   readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];

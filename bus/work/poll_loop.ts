@@ -70,7 +70,7 @@ export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isNotified: boo
 export async function runLoop<Tx>(
   settings: Settings<Tx>,
   parts: LoopParts,
-  pollMs: number,
+  pollMs: () => number,
   stopped: () => boolean,
 ): Promise<void> {
   const { clock, observe, leaseMs } = settings;
@@ -80,7 +80,7 @@ export async function runLoop<Tx>(
   while (!stopped()) {
     try {
       if (next !== "at once") {
-        const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs)));
+        const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs())));
         if (stopped()) return;
         // A poll costs one small statement as long as it finds nothing due.
         if (!woken && (next.isLull || next.untilMs > clock.now())) {

@@ -60,7 +60,7 @@ export class WorkLoop<Tx> {
   }
 
   /** Starts the loop. It ends once `stopped` returns true and it is woken. */
-  start(pollMs: number, stopped: () => boolean): void {
+  start(pollMs: () => number, stopped: () => boolean): void {
     this.#queue.open();
     const source: WorkSource = {
       ...this.#source,

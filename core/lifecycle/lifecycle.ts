@@ -86,6 +86,7 @@ export const TRANSITIONS: Transitions = {
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
       send_now: ["scheduled"],
+      move: ["cancelled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
     },
@@ -240,6 +241,10 @@ export function transition(
       return stopping(message, event, policy, nowMs, random);
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
+    case "move": {
+      const reason = `Moved to group "${event.to}"`;
+      return settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, reason);
+    }
     case "send_now":
       return {
         ...unsettled(message),

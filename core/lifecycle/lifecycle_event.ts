@@ -89,6 +89,8 @@ export type LifecycleEvent =
     /** The reason to store: that of its last attempt. */
     readonly reason: string | null;
   }
+  /** An operator moved it to another group, whose record it now is. */
+  | { readonly kind: "move"; readonly to: string }
   /** An operator retries it from the start. */
   | {
     readonly kind: "retry";

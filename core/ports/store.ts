@@ -7,14 +7,19 @@
  *
  * @module
  */
+import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
+import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
+import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
+
+export type { ListQuery, StateCounts };
 
 /** What became of a record that was to be added. */
 export type AddResult =
@@ -125,32 +130,13 @@ export interface LazyTransaction {
   close(): boolean;
 }
 
-/** Which records to list. */
-export interface ListQuery {
-  /** On which side. */
-  readonly box: Box;
-  /** Only in these states; all when not given. */
-  readonly states?: readonly State[];
-  /** Only with this name; all when not given. */
-  readonly name?: string;
-  /** Only of this group; all when not given. */
-  readonly group?: string;
-  /** How many at the most. */
-  readonly limit: number;
-  /** The last record of the page before; not given for the first page. */
-  readonly after?: { readonly createdAtMs: number; readonly key: RecordKey };
-}
-
-/** How many records a side has in each state. */
-export type StateCounts = Readonly<Record<State, number>>;
-
 /**
  * Optional methods that save work or find mistakes early. A store may leave out each of them, and stays correct; each
  * says what that costs.
  *
  * @typeParam Tx What the store calls a transaction.
  */
-export interface StoreHints<Tx = unknown> {
+export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   /**
    * The bus calls it first when a publish in `tx` begins, and uses the result as `tx` from then on. So the store can
    * tell later whether the transaction is still the same one. Without it, a publish that begins in one transaction
@@ -167,25 +153,18 @@ export interface StoreHints<Tx = unknown> {
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
-   * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
-   * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
-   * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
-   */
-  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
-
-  /**
-   * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
-   * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
-   * after its publish is found by the next poll.
-   */
-  haveBeenAdded?(box: Box, keys: readonly RecordKey[]): Promise<boolean[]>;
-
-  /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
    * one now. Returns how many. It changes nothing else of them, and may leave some out. Without it, they wait for
    * their next try, half a minute at most.
    */
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
+   * `OLDEST_DUE_WINDOW` records, or as many of each group, and never counts a whole table. Without it, a
+   * bus does not notice messages that nobody handles.
+   */
+  oldestDue?(request: OldestDueRequest): Promise<DueMessages[]>;
 
   /**
    * What an error of a call means: `contention` if the call did nothing because it conflicted with others, and may

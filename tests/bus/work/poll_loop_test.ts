@@ -48,7 +48,7 @@ function loop() {
     claimExpired: () => Promise.resolve(false),
   };
   const settings = { clock, observe: () => {}, leaseMs: 60_000 } as unknown as Settings<unknown>;
-  const ended = runLoop(settings, parts, POLL_MS, () => isStopped);
+  const ended = runLoop(settings, parts, () => POLL_MS, () => isStopped);
   return {
     clock,
     asked,

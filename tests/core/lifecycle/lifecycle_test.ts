@@ -49,6 +49,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
   send_now: { kind: "send_now", reason: "Error-->no" },
+  move: { kind: "move", to: "post" },
   retry: { kind: "retry" },
 };
 
@@ -79,6 +80,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled crash_limit": "failed",
   "inbox scheduled deadline_exceeded": "failed",
   "inbox scheduled send_now": "scheduled",
+  "inbox scheduled move": "cancelled",
   "inbox failed retry": "scheduled",
 };
 
