@@ -20,7 +20,7 @@ type Collect = (record: NewRecord) => Promise<Receipt>;
  * @param storeAll Stores records: all of them, or none.
  * @returns The receipts of the store, and of middleware that published nothing.
  */
-export async function publishTogether(
+export async function publishInBatch(
   count: number,
   publish: (index: number, collect: Collect) => Promise<Receipt>,
   storeAll: (records: NewRecord[]) => Promise<Receipt[]>,

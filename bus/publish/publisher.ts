@@ -22,7 +22,7 @@ import {
 } from "./build_message.ts";
 import { checkPublish, checkPublishMany, checkPublishRaw } from "./check_publish.ts";
 import { OutboxWriter, type Outlet } from "./outbox_writer.ts";
-import { publishTogether } from "./publish_many.ts";
+import { publishInBatch } from "./publish_many.ts";
 import { type Draft, wrapPublish } from "../api/middleware.ts";
 import type { OwnTransaction } from "./joined_transactions.ts";
 import { newRecord } from "../records/new_record.ts";
@@ -139,7 +139,7 @@ export class Publisher<Tx> {
         ? await namingIds(() => records.map(({ id }) => id), many)
         : await many();
     }
-    return await publishTogether(
+    return await publishInBatch(
       bodies.length,
       (i, collect) => {
         const id = ids?.[i];
