@@ -32,8 +32,14 @@ export {
 export { maxAttempts, nextAttemptAt } from "./core/lifecycle/retry.ts";
 export { type CheckAnswer, decideCheck, type HalfStanding } from "./core/lifecycle/check_back.ts";
 export {
-  type AddResult,
   type ClaimRequest,
+  type GroupNames,
+  type GroupShare,
+  type Untaken,
+  type UntakenRequest,
+} from "./core/ports/claim_request.ts";
+export {
+  type AddResult,
   type FirstUse,
   type LazyTransaction,
   type Lease,

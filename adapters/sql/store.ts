@@ -8,7 +8,6 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   FirstUse,
   LazyTransaction,
   Lease,
@@ -19,13 +18,13 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { StoreClock } from "../../core/ports/store_clock.ts";
-import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
@@ -44,7 +43,7 @@ import { locking } from "./lock.ts";
 import { oldestDue } from "./oldest_due.ts";
 import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
-import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
+import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
 /** The parts of a {@linkcode SqlStore}. */
 interface SqlStoreParts<Tx> {
@@ -77,9 +76,12 @@ export class SqlStore<Tx> implements Store<Tx> {
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
     isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
-    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
-    oldestDue: (request) =>
-      this.ready().then(() => oldestDue(this.#run, this.#boxes.inbox.table, request)),
+    makeUnroutableDue: async (box, request) =>
+      await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
+    untaken: async (box, request) =>
+      await untaken(await this.#readyRun(), this.#boxes[box].table, request),
+    oldestDue: async (request) =>
+      await oldestDue(await this.#readyRun(), this.#boxes.inbox.table, request),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
@@ -113,8 +115,12 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async serviceId(): Promise<string> {
+    return await readServiceId(await this.#readyRun(), this.#parts.schema);
+  }
+
+  async #readyRun(): Promise<Run> {
     await this.ready();
-    return await readServiceId(this.#run, this.#parts.schema);
+    return this.#run;
   }
 
   async add(
@@ -156,8 +162,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
-    await this.ready();
-    return await renew(this.#run, this.#boxes[box].table, leases, leaseUntilMs);
+    return await renew(await this.#readyRun(), this.#boxes[box].table, leases, leaseUntilMs);
   }
 
   async settle(
@@ -203,8 +208,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async count(box: Box): Promise<StateCounts> {
-    await this.ready();
-    return await this.#boxes[box].lookup.count(this.#run);
+    return await this.#boxes[box].lookup.count(await this.#readyRun());
   }
 
   async prune(
@@ -258,7 +262,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   async nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
@@ -284,11 +288,6 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.ready();
     const found = await this.#boxes[box].lookup.existing(this.#run, keys);
     return keys.map((key) => found.has(key));
-  }
-
-  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    await this.ready();
-    return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
   }
 
   transaction<Result>(

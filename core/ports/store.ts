@@ -9,6 +9,7 @@
  */
 import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
 import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
@@ -34,28 +35,6 @@ export type ReturnResult =
   | { readonly added: false; readonly remembered: RememberedMessage }
   /** It is not known, but others that arrived no earlier than it may have were forgotten. */
   | { readonly added: false; readonly mayBePruned: true };
-
-/** Which records to claim. */
-export interface ClaimRequest {
-  /** On which side. */
-  readonly box: Box;
-  /** How many at the most. */
-  readonly limit: number;
-  /** Unix time in milliseconds. */
-  readonly nowMs: number;
-  /** Until when the claim holds, in Unix milliseconds. */
-  readonly leaseUntilMs: number;
-  /** Only records of these groups; all when not given. */
-  readonly groups?: readonly string[];
-  /** Only the record with this key; all when not given. */
-  readonly key?: RecordKey;
-  /**
-   * - `ready`: `scheduled` records that no worker has died with.
-   * - `expired`: one `scheduled` record, alone, whose lease expired, or that had such a claim before.
-   * - `prepared`: half messages whose participant is to be checked.
-   */
-  readonly kind: "ready" | "expired" | "prepared";
-}
 
 /** A claim on a record. */
 export interface Lease {
@@ -160,6 +139,13 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
 
   /**
+   * The groups and names of due records that nobody takes: those of which no record has a lease that has not expired.
+   * It may look only at the records of each group that are due first. Without it, a record whose name no instance
+   * subscribes to stays as it is, without a reason, until one does.
+   */
+  untaken?(box: Box, request: UntakenRequest): Promise<Untaken[]>;
+
+  /**
    * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
    * `OLDEST_DUE_WINDOW` records, or as many of each group, and never counts a whole table. Without it, a
    * bus does not notice messages that nobody handles.
@@ -231,7 +217,7 @@ export interface Store<Tx = unknown> {
   ): Promise<AddResult[]>;
 
   /**
-   * Claims due records, earliest due first. Each gets epoch + 1 and the lease. A record is
+   * Claims due records, the earliest due of each group first. Each gets epoch + 1 and the lease. A record is
    * given to one claimer at a time; one claimed by another is skipped, not waited for. A claim of a
    * record whose lease ran out counts a crash.
    */
@@ -335,7 +321,7 @@ export interface Store<Tx = unknown> {
   nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state?: "scheduled" | "prepared",
     unroutableForMs?: number,
   ): Promise<number | null>;
