@@ -126,6 +126,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       this.#subscriptions,
       (group) => this.#madeDue("inbox", group),
       (name) => this.#newRoutes.refused(name),
+      () => this.#madeDue("outbox"),
     );
     this.#consumer = new Consumer({
       settings,

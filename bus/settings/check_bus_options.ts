@@ -40,6 +40,9 @@ const BUS_OPTIONS: Readonly<
   pruneEveryMs: TIME,
   unroutableForMs: TIME,
   invalidBodyForMs: aNumber({ least: 0 }),
+  resumeOnRecovery: (option, value, attempt) => {
+    if (typeof value !== "boolean") nested({}, { perSecond: TIME })(option, value, attempt);
+  },
   maxBodyBytes: TIME,
   onPublish: aList(aFunction),
   fence: withMethods("ready", "commit", "transaction", "check"),

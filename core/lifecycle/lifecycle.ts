@@ -26,6 +26,7 @@ import type {
   Stopping,
   Unroutable,
 } from "./lifecycle_event.ts";
+import { detailsOfWait, resumed } from "./resume.ts";
 import { nextAttempt } from "./next_attempt.ts";
 import { DEFAULT_RETRY, later, type RetryPolicy } from "./retry.ts";
 
@@ -74,6 +75,7 @@ export const TRANSITIONS: Transitions = {
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
+      resume: ["scheduled"],
     },
     failed: { retry: ["scheduled"] },
     succeeded: { dead_letter: ["failed"] },
@@ -246,6 +248,8 @@ export function transition(
         dueAtMs: Math.min(message.dueAtMs, nowMs),
         reason: event.reason,
       };
+    case "resume":
+      return { ...unsettled(message), ...resumed(message, event, nowMs) };
     case "retry":
       // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
@@ -286,7 +290,7 @@ function failed(
     attempts: isCounted ? attempts : message.attempts,
     dueAtMs: atMs,
     reason: event.reason,
-    details: isCounted ? details : withDetails(details, { postponed: postponed + 1 }),
+    details: detailsOfWait(details, event, { isCounted, atMs }, nowMs),
   };
 }
 

@@ -15,6 +15,7 @@ import type { HealthWarning } from "./health_warning.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
+import type { WaitingPage } from "../lifecycle/unreachable.ts";
 
 /** What became of a record that was to be added. */
 export type AddResult =
@@ -186,6 +187,13 @@ export interface StoreHints<Tx = unknown> {
    * their next try, half a minute at most.
    */
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * Finds records of the outbox without a lease that are due later than `afterMs` and whose details have
+   * `unreachable`, among the first `limit` records that are due after that time. It may leave some out. Without it,
+   * the option `resumeOnRecovery` does nothing on this store.
+   */
+  findUnreachable?(afterMs: number, limit: number): Promise<WaitingPage>;
 
   /**
    * What an error of a call means: `contention` if the call did nothing because it conflicted with others, and may
