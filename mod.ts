@@ -57,6 +57,7 @@ export {
 export type { ConsumeMiddleware, Draft, PublishMiddleware } from "./bus/api/middleware.ts";
 export type { Logger } from "./bus/api/logger.ts";
 export type { BusEvent, MessageEvent, Observer } from "./bus/api/observer.ts";
+export type { Move, Moved, Orphans } from "./bus/api/orphans.ts";
 export type { Cancellation } from "./bus/api/cancellation.ts";
 export type { TickReport } from "./bus/api/tick_report.ts";
 export type { DeadLetter, DeadLetterStanding } from "./bus/api/dead_letter.ts";

@@ -45,6 +45,7 @@ export {
   type StateCounts,
   type StoreHints,
 } from "./core/ports/store.ts";
+export { type DueMessages, type OldestDueRequest } from "./core/ports/oldest_due.ts";
 export { type StoreCapabilities } from "./core/ports/store_capabilities.ts";
 export {
   type DeadLetterReport,

@@ -6,11 +6,13 @@
 import type { Health, HealthOptions } from "./api/health.ts";
 import { maxAgeOf } from "./settings/call_options.ts";
 import type { Phase } from "./run_state.ts";
+import type { OrphanWatch } from "./work/orphans.ts";
 import type { StoreProbe } from "./store_probe.ts";
 
 /** Checks whether the store answers, unless the bus is stopping. */
 export async function healthOf<Tx>(
   probe: StoreProbe<Tx>,
+  watch: OrphanWatch<Tx>,
   phase: Phase,
   options?: HealthOptions,
 ): Promise<Health> {
@@ -20,8 +22,14 @@ export async function healthOf<Tx>(
     return { ready: false, store: "up", running, reason: "The bus is stopping" };
   }
   if (await probe.isUp(maxAgeMs)) {
-    const warnings = await probe.warnings();
-    return { ready: true, store: "up", running, ...warnings.length > 0 ? { warnings } : {} };
+    const [warnings, orphans] = await Promise.all([probe.warnings(), watch.recent()]);
+    return {
+      ready: true,
+      store: "up",
+      running,
+      ...warnings.length > 0 ? { warnings } : {},
+      ...orphans.length > 0 ? { orphans } : {},
+    };
   }
   // The driver's error text may contain an address or a user name.
   return { ready: false, store: "down", running, reason: "The store does not answer" };

@@ -6,7 +6,6 @@
 import type { Contract } from "../core/message/contract.ts";
 import { AtlastError } from "../core/errors.ts";
 import type { Box } from "../core/lifecycle/lifecycle.ts";
-import { STOPPING_RETRY_MS } from "../core/ports/arrival.ts";
 import type { Message } from "../core/message/message.ts";
 import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
@@ -24,6 +23,7 @@ import { AbortedWait, abortOf } from "./async/deadline.ts";
 import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
+import { OrphanWatch } from "./work/orphans.ts";
 import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
@@ -36,7 +36,7 @@ import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
-import { DeliveryReceiver } from "./consume/delivery_receiver.ts";
+import { BUS_STOPPING, DeliveryReceiver } from "./consume/delivery_receiver.ts";
 import { CheckBacks } from "./half/check_back.ts";
 import { pollEveryMs } from "./work/poll_loop.ts";
 import {
@@ -80,6 +80,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #checks: WorkLoop<Tx>;
   readonly #listening: Listening<Tx>;
   readonly #prunerWake: Wake;
+  protected readonly orphanWatch: OrphanWatch<Tx>;
   readonly #waker: Waker<Tx>;
   /** Aborts work in flight when draining takes too long. */
   readonly #abort = new AbortController();
@@ -89,7 +90,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   readonly #calls = new InFlight(() => this.#waker.arm());
   #phase: Phase = "resting";
   #starting: Promise<void> | null = null;
-  #cleaning: Promise<void> = Promise.resolve();
+  #cleaning: Promise<unknown> = Promise.resolve();
   #stopping: Promise<void> | null = null;
 
   constructor(settings: Settings<Tx>) {
@@ -101,6 +102,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#probe = new StoreProbe(settings);
     this.#listening = new Listening(settings, (box) => this.#loopOf(box).wake.notified());
     this.#prunerWake = new Wake(clock);
+    this.orphanWatch = new OrphanWatch(settings);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
     this.#drainLimit = new DrainLimit(
       clock,
@@ -217,14 +219,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
-    if (this.#isStopping()) {
-      return messages.map(() => ({
-        kind: "refused",
-        reason: "The bus is stopping",
-        code: "stopping",
-        retryAfterMs: STOPPING_RETRY_MS,
-      }));
-    }
+    if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
 
@@ -244,10 +239,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const budgetMs = budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
-      const untilMs = clock.now() + budgetMs;
+      const untilMs = clock.now() + budgetOf("flush", options);
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
         ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
       }
@@ -302,7 +296,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const stopped = () => this.#phase !== "running";
     for (const loop of this.#loops) loop.start(everyMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
-    this.#cleaning = pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped);
+    this.#cleaning = Promise.all([
+      pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),
+      this.orphanWatch.watch(stopped),
+    ]);
   }
 
   async stop(options?: { readonly drainMs?: number }): Promise<void> {
@@ -323,7 +320,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async health(options?: HealthOptions): Promise<Health> {
-    return await healthOf(this.#probe, this.#phase, options);
+    return await healthOf(this.#probe, this.orphanWatch, this.#phase, options);
   }
 
   get #loops(): readonly WorkLoop<Tx>[] {
@@ -339,6 +336,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
+      this.orphanWatch.end();
       const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
       await waiting.for(this.#listening.end());
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isInstance, propertyOf } from "../core/user_code/thrown.ts";
+import { isObject } from "../core/json.ts";
+import { propertyOf } from "../core/user_code/thrown.ts";
 
 /**
  * The error codes of connections that were never established. Codes that an open connection can end
@@ -22,7 +23,7 @@ const CODES: ReadonlySet<string> = new Set([
  * Whether an error of `fetch` means that no connection was established, so that nothing was sent.
  */
 export function isConnectFailure(error: unknown): boolean {
-  for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
+  for (let cause = error, depth = 0; isObject(cause) && depth < 5; depth++) {
     const code = propertyOf(cause, "code");
     if (typeof code === "string" && CODES.has(code)) return true;
     // Deno has no code.

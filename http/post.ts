@@ -4,7 +4,8 @@
  * @module
  */
 import type { AbortSignalLike } from "../core/ports/platform.ts";
-import { isInstance, propertyOf } from "../core/user_code/thrown.ts";
+import { isObject } from "../core/json.ts";
+import { propertyOf } from "../core/user_code/thrown.ts";
 import { isConnectFailure } from "./connect_failure.ts";
 import { readBytes } from "./read_body.ts";
 
@@ -123,7 +124,7 @@ async function readText(
  * runtimes include the URL.
  */
 export function systemCode(error: unknown): string | null {
-  for (let cause = error, depth = 0; isInstance(cause, Error) && depth < 5; depth++) {
+  for (let cause = error, depth = 0; isObject(cause) && depth < 5; depth++) {
     const code = propertyOf(cause, "code");
     if (typeof code === "string" && /^[A-Za-z0-9_]{2,40}$/.test(code)) return code;
     cause = propertyOf(cause, "cause");

@@ -6,6 +6,7 @@
 import { type GeneratedPage, write } from "./docs/markdown.ts";
 import { benchmarksPage } from "./benchmarks_page.ts";
 import { errorsPage } from "./errors_page.ts";
+import { operationsPage } from "./operations_page.ts";
 import { optionsPage } from "./options_page.ts";
 import { statelessPage } from "./stateless_page.ts";
 
@@ -14,6 +15,7 @@ export const PAGES: readonly GeneratedPage[] = [
   optionsPage,
   errorsPage,
   benchmarksPage,
+  operationsPage,
   statelessPage,
 ];
 

@@ -92,7 +92,7 @@ export class Destinations {
         ? keys.foreign(destination.signingKeys, destination.audience, what)
         : null;
       const matches = typeof url === "function" ? url : matcherOf(url, what);
-      const style = styleOf(destination, WEBHOOK, what);
+      const style = styleOf(WEBHOOK, destination, what);
       return { matches, targetAt: (href) => ({ url: href, signing, ...style }) };
     });
   }

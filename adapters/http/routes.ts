@@ -99,7 +99,7 @@ function targetOf(
   const url = checkedUrl(text, what);
   if (audience !== undefined) checkAudience(audience);
   if (signingKeys !== undefined) aList(aSecret)(`signingKeys of ${what}`, signingKeys, "use");
-  const { format, answers } = styleOf(own, style, what);
+  const { format, answers } = styleOf(style, own, what);
   const path = JSON.stringify([url, audience, signingKeys, format, answers]);
   const known = targets.get(path);
   if (known !== undefined) return known;

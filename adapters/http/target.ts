@@ -41,11 +41,11 @@ export interface HttpStyle {
  * @throws {AtlastError} `invalid_option`.
  */
 export function styleOf(
-  { format, answers }: { readonly format?: HttpFormat; readonly answers?: HttpAnswers },
   defaults: HttpStyle,
+  { format = defaults.format, answers = defaults.answers }: Partial<HttpStyle>,
   what: string,
 ): HttpStyle {
-  const style = { format: format ?? defaults.format, answers: answers ?? defaults.answers };
+  const style = { format, answers };
   oneOf("batch", "message")(`format of ${what}`, style.format, "use");
   oneOf("atlast", "any_2xx")(`answers of ${what}`, style.answers, "use");
   return style;

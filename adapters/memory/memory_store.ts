@@ -21,6 +21,11 @@ import type {
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
+import {
+  type DueMessages,
+  groupedByName,
+  type OldestDueRequest,
+} from "../../core/ports/oldest_due.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { waitsFor } from "../../core/lifecycle/unreachable.ts";
@@ -62,6 +67,7 @@ class MemoryStore implements Store<MemoryTransaction> {
         ).sort((a, b) => a.dueAtMs - b.dueAtMs),
         lookedToMs: null,
       })),
+    oldestDue: (request) => promiseOf(() => this.#oldestDue(request)),
     failureOf: (error) => this.#failureOf(error),
   };
   readonly #serviceId = crypto.randomUUID();
@@ -257,6 +263,18 @@ class MemoryStore implements Store<MemoryTransaction> {
       for (const record of waiting) records.put({ ...record, dueAtMs: nowMs });
       return waiting.length;
     });
+  }
+
+  #oldestDue({ nowMs, dueSinceMs }: OldestDueRequest): DueMessages[] {
+    const due = [...this.#boxes.inbox.all()].filter(({ state, dueAtMs }) =>
+      state === "scheduled" && dueAtMs <= dueSinceMs
+    );
+    return groupedByName(due.map(({ message: { name }, group, dueAtMs, leaseUntilMs }) => ({
+      name,
+      group,
+      sinceMs: dueAtMs,
+      isClaimed: leaseUntilMs !== null && leaseUntilMs > nowMs,
+    })));
   }
 
   transaction<Result>(work: (tx: MemoryTransaction) => Promise<Result>): Promise<Result> {

@@ -15,8 +15,8 @@ import { KeySet, type Table } from "./table.ts";
 import { hasToken, type Proof } from "./transaction_proof.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
-/** See `Store.settle`. */
-export function settle(
+/** Settles outside a transaction, or in one of the store. */
+function settle(
   run: Run,
   table: Table,
   settlements: readonly Settlement[],
@@ -25,16 +25,17 @@ export function settle(
 }
 
 /**
- * The same in a transaction of the user's own, which must be one.
+ * See `Store.settle`. A transaction of the user's own must be one, which its proof shows.
  *
  * @throws {AtlastError} `no_transaction`; nothing is changed then.
  */
-export function settleProven(
+export function settleWithin(
   run: Run,
   table: Table,
   settlements: readonly Settlement[],
-  proof: Proof,
+  proof: Proof | null,
 ): Promise<boolean[]> {
+  if (proof === null) return settle(run, table, settlements);
   return proof.write(async (token) => {
     const applied = await inRounds(
       run,

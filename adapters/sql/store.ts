@@ -41,7 +41,8 @@ import { Preparation } from "./preparation.ts";
 import type { Run } from "./run.ts";
 import { readServiceId } from "./service_id.ts";
 import { locking } from "./lock.ts";
-import { renew, settle, settleAll, settleProven } from "./settle.ts";
+import { oldestDue } from "./oldest_due.ts";
+import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { findUnreachable } from "./unreachable.ts";
 import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
@@ -79,6 +80,8 @@ export class SqlStore<Tx> implements Store<Tx> {
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
     findUnreachable: (afterMs, limit) =>
       findUnreachable(this.#run, this.#boxes.outbox.table, afterMs, limit),
+    oldestDue: (request) =>
+      this.ready().then(() => oldestDue(this.#run, this.#boxes.inbox.table, request)),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
@@ -160,15 +163,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     settlements: readonly Settlement[],
     tx?: Tx | SqlClient,
   ): Promise<boolean[]> {
-    const { table } = this.#boxes[box];
-    if (tx === undefined) {
-      await this.ready();
-      return await settle(this.#run, table, settlements);
-    }
-    const proof = this.#parts.database.proofIn(tx);
-    return proof === null
-      ? await settle(this.#runIn(tx), table, settlements)
-      : await settleProven(this.#runIn(tx), table, settlements, proof);
+    if (tx === undefined) await this.ready();
+    const run = tx === undefined ? this.#run : this.#runIn(tx);
+    const proof = tx === undefined ? null : this.#parts.database.proofIn(tx);
+    return await settleWithin(run, this.#boxes[box].table, settlements, proof);
   }
 
   async settleAsLast(

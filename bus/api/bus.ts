@@ -13,6 +13,7 @@ import type { CheckQuestion } from "../../core/ports/fence.ts";
 import type { Receiver } from "../../core/ports/transport.ts";
 import type { HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
 import type { HalfMessage, HalfOutcome } from "./half_message.ts";
+import type { Move, Moved, Orphans } from "./orphans.ts";
 import type { Cancellation } from "./cancellation.ts";
 import type { PublishOptions } from "./publish_options.ts";
 import type { Receipt } from "./publish_options.ts";
@@ -233,6 +234,21 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
     message: WhichMessage,
     options?: { readonly force?: boolean },
   ): Promise<void>;
+
+  /**
+   * Returns the messages of the inbox that nobody handles: due for `orphanAfterMs`, claimed by no
+   * worker, and without a subscriber here. Empty on a store that cannot tell.
+   */
+  orphans(): Promise<readonly Orphans[]>;
+
+  /**
+   * Moves waiting messages of the inbox to another group, oldest first, at most `limit` in a call:
+   * for a group that was renamed or removed. Each is handled there from its first attempt, and
+   * cancelled in its old group. Call it when no worker handles the old group any more.
+   *
+   * @throws {AtlastError} `invalid_option` or `invalid_name`.
+   */
+  moveToGroup(move: Move): Promise<Moved>;
 
   /**
    * Records that the push provider has dead-lettered a message of this bus: the message is marked

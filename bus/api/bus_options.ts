@@ -167,6 +167,13 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly clockToleranceMs?: number;
   /**
+   * How long messages of the inbox may be due before they count as orphans, in milliseconds: if no
+   * worker has claimed any of a name and group by then, and this bus does not subscribe to them.
+   *
+   * @default 300_000
+   */
+  readonly orphanAfterMs?: number;
+  /**
    * How long a message is tried whose body does not fit the contract of its subscriber, in
    * milliseconds from its arrival; then it fails. Use it for rolling deploys, in which an old
    * instance may get a body of the new version: each instance releases such a message for 30

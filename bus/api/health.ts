@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Orphans } from "./orphans.ts";
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 
 /** The health of a bus. */
@@ -20,6 +21,11 @@ export interface Health {
    * nothing.
    */
   readonly warnings?: readonly HealthWarning[];
+  /**
+   * The messages that nobody handles, at most a minute old; absent if there are none. See
+   * `Bus.orphans`.
+   */
+  readonly orphans?: readonly Orphans[];
 }
 
 /** The options of `health()`. */

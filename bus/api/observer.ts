@@ -4,6 +4,7 @@
  * @module
  */
 import { callGuarded } from "../../core/user_code/guard.ts";
+import type { Orphans } from "./orphans.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 
 /** An event of a bus. */
@@ -77,6 +78,12 @@ export type BusEvent =
   | MessageEvent<"stale">
   /** A half message was decided, or a message was cancelled, retried or made due by hand. */
   | MessageEvent<"changed"> & { readonly state: State }
+  /**
+   * Messages of the inbox have been due for `orphanAfterMs`, no worker has claimed them, and this
+   * bus does not subscribe to them. Alert on this: they wait until someone does, or an operator moves
+   * them with `Bus.moveToGroup`. Reported once, and again if they were gone in between.
+   */
+  | { readonly kind: "orphaned" } & Orphans
   /** Expired messages were deleted. */
   | { readonly kind: "pruned"; readonly box: Box; readonly count: number }
   /** Background work had an error and continues after a pause. */

@@ -14,7 +14,7 @@ import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./ru
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { GROUP_CLAIM_LIMIT } from "./claim_limit.ts";
-import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -163,7 +163,7 @@ export class Consumer<Tx> {
     const owned = leases.renewUntilReleased(
       "inbox",
       [record],
-      () => lost.abort(new Error("The lease was lost")),
+      () => lost.abort(leaseLost()),
     );
     try {
       return await this.#handle(
@@ -231,7 +231,7 @@ export class Consumer<Tx> {
     const owned = leases.renewUntilReleased(
       "inbox",
       records,
-      () => lost.abort(new Error("A lease was lost")),
+      () => lost.abort(leaseLost()),
     );
     const leave = await semaphore.enter((records[0] as StoredRecord).group);
     try {

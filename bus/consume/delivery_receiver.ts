@@ -5,6 +5,7 @@
  * @module
  */
 import type { Message } from "../../core/message/message.ts";
+import { STOPPING_RETRY_MS } from "../../core/ports/arrival.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
@@ -16,6 +17,14 @@ import { retry } from "../records/retry_by_hand.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { resultIfUnreadable } from "./unreadable_body.ts";
+
+/** The result for a message that arrives while the bus stops. */
+export const BUS_STOPPING: DeliveryResult = {
+  kind: "refused",
+  reason: "The bus is stopping",
+  code: "stopping",
+  retryAfterMs: STOPPING_RETRY_MS,
+};
 
 /** What a delivery receiver needs. */
 interface DeliveryReceiverParts<Tx> {

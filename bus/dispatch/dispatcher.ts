@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import { expiresAt } from "../../core/lifecycle/expiry.ts";
 import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
@@ -18,7 +17,7 @@ import { failureOfRejection } from "../records/delivery_result.ts";
 import { Recovery } from "./recovery.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
-import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { newRecord, storedFromBirth } from "../records/new_record.ts";
 import { detailsOfSent, outgoing, withoutSendingFields } from "./outgoing.ts";
@@ -30,8 +29,6 @@ import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.
 import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unroutable } from "./unroutable.ts";
-
-const LEASE_LOST = new AtlastError("lease_lost", "Another worker claimed what was being sent");
 
 /** The results of a call of {@linkcode Dispatcher.send}. */
 interface DispatchCounts {
@@ -104,7 +101,7 @@ export class Dispatcher<Tx> {
   ): Promise<DispatchCounts> {
     if (records.length === 0) return { sent: 0, failed: 0 };
     const lost = new AbortController();
-    const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(LEASE_LOST));
+    const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(leaseLost()));
     const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       // The routes of a bus that is stopping do not count: the records are released instead.

@@ -6,7 +6,7 @@
 import type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "../../core/ports/half_keeper.ts";
 import { checkCallbackNames } from "../../core/message/callback_names.ts";
 import { firstCheckAt } from "../../core/lifecycle/check_back.ts";
-import { readDelayTime } from "../../core/message/delay_time.ts";
+import { checkDelayWithin, readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { checkCallerId } from "../../core/message/id.ts";
@@ -55,7 +55,8 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     const { store, clock, check, observe } = this.#settings;
     // The clock may be set to that of the store's server, which the immunity must not mix with another.
     await store.ready();
-    const { message, deadlineMs, retry } = dated(draft, clock.now());
+    const own = dated(draft, clock.now());
+    const { message, deadlineMs, retry } = own;
     const dueAtMs = firstCheckAt(check, clock.now());
     // A half message of another participant is recognised by its header.
     const details = message.headers[HEADER.participant] === undefined ? { isHalf: true } : null;
@@ -68,7 +69,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
     };
     checkCallerId(message.id);
     checkCallbackNames(message.headers);
-    this.#mustBeUsable(message);
+    this.#mustBeUsable(own);
     const [result] = await store.add("outbox", [record], clock.now());
     if (result !== undefined && !result.added) return statusOfSame(message, result.existing);
     observe({ kind: "prepared", ...identityOf({ ...record, box: "outbox" }) });
@@ -158,7 +159,7 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
   }
 
   /** Refuses a message that could never be checked or sent. */
-  #mustBeUsable({ name, headers, body }: Message): void {
+  #mustBeUsable({ message: { name, headers, body, sentAtMs }, deadlineMs }: HalfDraft): void {
     const { routing, checkBacks, fence } = this.#settings;
     const participant = headers[HEADER.participant];
     if (participant === undefined ? fence === undefined : !checkBacks.has(participant)) {
@@ -172,12 +173,14 @@ export class OutboxKeeper<Tx> implements HalfKeeper {
       );
     }
     const delay = headers[HEADER.delayTime] ?? "";
-    if (delay !== "" && readDelayTime(delay) === null) {
+    const delayMs = delay === "" ? 0 : readDelayTime(delay);
+    if (delayMs === null) {
       throw new AtlastError(
         "invalid_header",
         `Cannot use header "${HEADER.delayTime}": want milliseconds, or hh:mm:ss`,
       );
     }
+    checkDelayWithin("prepare", delayMs, deadlineMs === null ? undefined : deadlineMs - sentAtMs);
     mustRoute(routing, "prepare", name, headers);
     checkBodySize(body, largestBody(this.#settings));
   }

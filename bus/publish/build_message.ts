@@ -8,6 +8,7 @@ import { isRecord } from "../../core/check_options.ts";
 import { checkCallbackNames } from "../../core/message/callback_names.ts";
 import type { Schema } from "../../core/message/contract.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { checkDelayWithin } from "../../core/message/delay_time.ts";
 import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
 import { checkCallerId } from "../../core/message/id.ts";
 import { checkBodySize, type Message, type MessageHeaders } from "../../core/message/message.ts";
@@ -85,7 +86,9 @@ export function composer(
   checkCallbackNames(headers);
   admit?.(name, headers);
   const what = `body of "${name}"`;
-  const dueAtMs = later(nowMs, options.delayMs ?? 0);
+  const { delayMs = 0 } = options;
+  checkDelayWithin("publish", delayMs, options.deadlineMs);
+  const dueAtMs = later(nowMs, delayMs);
   const deadlineMs = deadlineOf(nowMs, options.deadlineMs);
   const retry = options.retry ?? rules.retry ?? null;
   const composed = (id: string, { contentType, body }: EncodedBody): Composed => {

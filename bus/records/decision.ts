@@ -44,7 +44,11 @@ export function decide<Tx>(
   nowMs: number = settings.clock.now(),
   startedAtMs?: number,
 ): Decision {
-  const changed = transition(record, event, policy, nowMs, settings.random());
+  // A release without a reason of its own, such as that of an aborted send, keeps the error of the last attempt.
+  const withReason = event.kind === "release" && event.reason === undefined
+    ? { ...event, reason: record.reason }
+    : event;
+  const changed = transition(record, withReason, policy, nowMs, settings.random());
   const patch = keepingFirstAttempt(record, changed, startedAtMs);
   const { redact } = settings;
   if (redact === null || patch.reason === null) return { record, event, patch, reply };
@@ -97,7 +101,8 @@ function eventOf(decision: Decision): BusEvent {
   if (patch.state === "in_doubt") return { kind: "in_doubt", ...identityOf(record), reason };
   if (
     event.kind === "confirm" || event.kind === "cancel" || event.kind === "retry" ||
-    event.kind === "send_now"
+    event.kind === "send_now" ||
+    event.kind === "move"
   ) {
     return { kind: "changed", ...identityOf(record), state: patch.state };
   }

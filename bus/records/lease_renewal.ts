@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Lease, Store } from "../../core/ports/store.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
@@ -46,6 +47,14 @@ interface RenewedLease {
   readonly box: Box;
   readonly records: readonly StoredRecord[];
   readonly lost: () => void;
+}
+
+/** The reason of the abort of work whose lease another worker has taken over. */
+export function leaseLost(): AtlastError {
+  return new AtlastError(
+    "lease_lost",
+    "Cannot go on with this attempt: the lease was lost, another worker has claimed the message",
+  );
 }
 
 /** Renews leases. */

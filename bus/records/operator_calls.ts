@@ -8,9 +8,12 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { WhichMessage } from "../api/bus.ts";
 import type { Cancellation } from "../api/cancellation.ts";
 import { HalfCalls } from "../half/half_calls.ts";
-import { retryOf, sendNowOf, transactionOf } from "../settings/call_options.ts";
+import { moveOf, retryOf, sendNowOf, transactionOf } from "../settings/call_options.ts";
 import type { Settings } from "../settings/settings.ts";
 import { cancel, type ClaimedToSend } from "./cancel.ts";
+import type { Move, Moved, Orphans } from "../api/orphans.ts";
+import type { OrphanWatch } from "../work/orphans.ts";
+import { moveToGroup } from "./move_to_group.ts";
 import { retry } from "./retry_by_hand.ts";
 import { sendNow } from "./send_now.ts";
 
@@ -19,6 +22,8 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
   protected abstract readonly settings: Settings<Tx>;
   /** The records that this process has claimed for sending. */
   protected abstract readonly claimedToSend: ClaimedToSend;
+
+  protected abstract readonly orphanWatch: OrphanWatch<Tx>;
 
   /** Called after records were made due. */
   protected abstract madeDue(box: Box, group?: string): void;
@@ -36,6 +41,22 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
     await this.calls.during(async () => {
       await sendNow(this.settings, which);
       this.madeDue(which.box, which.group);
+    });
+  }
+
+  async moveToGroup(move: Move): Promise<Moved> {
+    const checked = moveOf(move);
+    return await this.calls.during(async () => {
+      const moved = await moveToGroup(this.settings, checked);
+      this.madeDue("inbox", checked.to);
+      return moved;
+    });
+  }
+
+  async orphans(): Promise<readonly Orphans[]> {
+    return await this.calls.during(async () => {
+      await this.settings.store.ready();
+      return await this.orphanWatch.look();
     });
   }
 

@@ -14,11 +14,15 @@ import {
   MILLISECONDS,
   oneOf,
 } from "../../core/check_options.ts";
+import { checkText, IDENTIFIER } from "../../core/check_text.ts";
+import { AtlastError } from "../../core/errors.ts";
+import { checkName } from "../../core/message/name.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { CheckQuestion } from "../../core/ports/fence.ts";
 import type { HandDecision, WhichMessage } from "../api/bus.ts";
 import type { DeadLetter } from "../api/dead_letter.ts";
 import type { HealthOptions } from "../api/health.ts";
+import type { Move } from "../api/orphans.ts";
 
 const DEFAULT_BUDGET_MS = 10_000;
 const DEFAULT_DRAIN_MS = 30_000;
@@ -103,6 +107,30 @@ export function sendNowOf(message: WhichMessage | string): Required<WhichMessage
   const required = { box: oneOf("outbox", "inbox"), id: anId };
   checkOptions("send a message now with", which, { group: aText }, required);
   return { box: which.box, id: which.id, group: which.group ?? "" };
+}
+
+/** The most messages that one call moves. */
+const MAX_MOVED = 1_000;
+
+/**
+ * Reads what `Bus.moveToGroup` was called with.
+ *
+ * @throws {AtlastError} `invalid_option` or `invalid_name`.
+ */
+export function moveOf(move: Move): Required<Move> {
+  const limit = aNumber({ whole: true, least: 1, most: MAX_MOVED });
+  const attempt = "move messages with";
+  checkOptions(attempt, move, { limit }, { name: aText, from: aText, to: aText });
+  const { name, from, to } = move;
+  checkName(name);
+  for (const group of [from, to]) checkText("a group", group, IDENTIFIER);
+  if (from === to) {
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot ${attempt} from "${from}" and to "${to}": want two groups`,
+    );
+  }
+  return { name, from, to, limit: move.limit ?? MAX_MOVED };
 }
 
 /**

@@ -39,6 +39,7 @@ const BUS_OPTIONS: Readonly<
   pullMs: TIME,
   pruneEveryMs: TIME,
   unroutableForMs: TIME,
+  orphanAfterMs: TIME,
   invalidBodyForMs: aNumber({ least: 0 }),
   resumeOnRecovery: (option, value, attempt) => {
     if (typeof value !== "boolean") nested({}, { perSecond: TIME })(option, value, attempt);

@@ -49,6 +49,8 @@ function levelOf(event: BusEvent): keyof Logger | null {
     case "retrying":
     case "unroutable":
       return "warn";
+    case "orphaned":
+      return "warn";
     case "released":
       return event.error === undefined ? null : "warn";
     default:
@@ -74,6 +76,12 @@ function lineOf(event: BusEvent): string {
 
 function headOf(event: BusEvent): string {
   if (event.kind === "error") return `error during ${event.during}`;
+  if (event.kind === "orphaned") {
+    const { count, name, group, sinceMs } = event;
+    return `${count} or more of "${name}" wait for group "${group}" since ${
+      timeOf(sinceMs)
+    }, and nobody handles them`;
+  }
   if (!("id" in event)) return event.kind;
   const { box, name, id, group } = event;
   const message = `"${name}" (${box} id ${id}${group === "" ? "" : `, group ${group}`})`;

@@ -66,6 +66,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
     resumePerSecond: resumePerSecondOf(options.resumeOnRecovery),
     clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
+    orphanAfterMs: options.orphanAfterMs ?? 5 * 60_000,
     invalidBodyForMs: options.invalidBodyForMs ?? 0,
     maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
     onPublish: options.onPublish ?? [],

@@ -55,6 +55,7 @@ export interface Settings<Tx> {
   readonly clockToleranceMs: number;
   /** How many waiting records of a destination become due in a second once it is reached; null for never. */
   readonly resumePerSecond: number | null;
+  readonly orphanAfterMs: number;
   readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
   readonly onPublish: readonly PublishMiddleware[];

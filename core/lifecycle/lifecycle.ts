@@ -88,6 +88,7 @@ export const TRANSITIONS: Transitions = {
       release: ["scheduled"],
       unroutable: ["scheduled", "failed"],
       send_now: ["scheduled"],
+      move: ["cancelled"],
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
     },
@@ -242,6 +243,10 @@ export function transition(
       return stopping(message, event, policy, nowMs, random);
     case "unroutable":
       return unroutable(message, event, policy, nowMs);
+    case "move": {
+      const reason = `Moved to group "${event.to}"`;
+      return settled(message, "cancelled", policy.expiry.cancelledMs, nowMs, reason);
+    }
     case "send_now":
       return {
         ...unsettled(message),
@@ -276,9 +281,7 @@ function failed(
   nowMs: number,
   random: number,
 ): Patch {
-  const postponed = message.details?.postponed ?? 0;
-  const ended = { attempts: message.attempts, postponed };
-  const { isCounted, atMs } = nextAttempt(event, ended, policy.retry, nowMs, random);
+  const { isCounted, atMs } = nextAttempt(event, message, policy.retry, nowMs, random);
   const attempts = message.attempts + 1;
   const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
   if (atMs === null || (message.deadlineMs !== null && atMs > message.deadlineMs)) {

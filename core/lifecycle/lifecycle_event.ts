@@ -65,7 +65,7 @@ export type LifecycleEvent =
     /** When it is due again, in milliseconds from now. */
     readonly delayMs: number;
     /**
-     * The reason to store.
+     * The reason to store; a bus passes the stored one where the release has none of its own.
      *
      * @default nothing
      */
@@ -97,6 +97,8 @@ export type LifecycleEvent =
     /** The reason of its last failure, which stays. */
     readonly reason: string | null;
   }
+  /** An operator moved it to another group, whose record it now is. */
+  | { readonly kind: "move"; readonly to: string }
   /** An operator retries it from the start. */
   | {
     readonly kind: "retry";

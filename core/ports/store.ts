@@ -12,10 +12,14 @@ import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
+import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
 import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
+import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
 import type { WaitingPage } from "../lifecycle/unreachable.ts";
+
+export type { ListQuery, StateCounts };
 
 /** What became of a record that was to be added. */
 export type AddResult =
@@ -126,25 +130,6 @@ export interface LazyTransaction {
   close(): boolean;
 }
 
-/** Which records to list. */
-export interface ListQuery {
-  /** On which side. */
-  readonly box: Box;
-  /** Only in these states; all when not given. */
-  readonly states?: readonly State[];
-  /** Only with this name; all when not given. */
-  readonly name?: string;
-  /** Only of this group; all when not given. */
-  readonly group?: string;
-  /** How many at the most. */
-  readonly limit: number;
-  /** The last record of the page before; not given for the first page. */
-  readonly after?: { readonly createdAtMs: number; readonly key: RecordKey };
-}
-
-/** How many records a side has in each state. */
-export type StateCounts = Readonly<Record<State, number>>;
-
 /**
  * Optional methods that save work or find mistakes early. A store may leave out each of them, and stays correct; each
  * says what that costs.
@@ -194,6 +179,13 @@ export interface StoreHints<Tx = unknown> {
    * the option `resumeOnRecovery` does nothing on this store.
    */
   findUnreachable?(afterMs: number, limit: number): Promise<WaitingPage>;
+
+  /**
+   * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
+   * `OLDEST_DUE_WINDOW` records, or as many of each group, and never counts a whole table. Without it, a
+   * bus does not notice messages that nobody handles.
+   */
+  oldestDue?(request: OldestDueRequest): Promise<DueMessages[]>;
 
   /**
    * What an error of a call means: `contention` if the call did nothing because it conflicted with others, and may

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { described } from "../check_option.ts";
 import { AtlastError, type ErrorCode, NonRetryable } from "../errors.ts";
 
 /** The name and the message of a thrown value. */
@@ -50,12 +51,33 @@ const UNREADABLE = "An error was thrown that cannot be read";
  */
 export function textOfThrown(thrown: unknown): ThrownText {
   if (typeof thrown === "string") return { name: "Error", message: thrown };
-  if (!isError(thrown)) return { name: "Error", message: NO_ERROR };
+  if (!isError(thrown) && typeof propertyOf(thrown, "message") !== "string") {
+    return { name: "Error", message: `${NO_ERROR}: ${textOfOther(thrown)}` };
+  }
   return {
-    name: textOf(() => thrown.name) ?? "Error",
-    message: textOf(() => thrown.message) ?? UNREADABLE,
+    name: textOf(() => (thrown as Error).name) ?? "Error",
+    message: textOf(() => (thrown as Error).message) ?? UNREADABLE,
   };
 }
+
+/** The most fields of a thrown object that are shown. */
+const MAX_FIELDS = 20;
+
+/** A thrown number, object or the like. The fields of an object are shown, but not those of its objects. */
+function textOfOther(thrown: unknown): string {
+  if (typeof thrown === "symbol") return thrown.toString().slice(0, MAX_SYMBOL);
+  if (typeof thrown !== "object" || thrown === null) return described(thrown);
+  try {
+    const fields = Object.entries(thrown).slice(0, MAX_FIELDS);
+    const texts = fields.map(([name, value]) => `${name}: ${described(value)}`);
+    return texts.length === 0 ? described(thrown) : `{ ${texts.join(", ")} }`;
+  } catch {
+    return described(thrown);
+  }
+}
+
+/** The most of a symbol's text that is shown, in characters. */
+const MAX_SYMBOL = 60;
 
 /** Whether a value is an error, of this realm or of another. */
 function isError(thrown: unknown): thrown is Error {

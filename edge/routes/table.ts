@@ -131,7 +131,10 @@ const READY_MAX_AGE_MS = 5_000;
 function readyRoute(bus: EdgeBus): Route {
   return async () => {
     const health = await bus.health({ maxAgeMs: READY_MAX_AGE_MS });
-    return answer(health, health.ready ? 200 : 503);
+    const { ready, store, running, reason } = health;
+    // Anyone may request it, so it names no messages or groups, nor what should be mended.
+    const said = { ready, store, running, ...reason === undefined ? {} : { reason } };
+    return answer(said, ready ? 200 : 503);
   };
 }
 

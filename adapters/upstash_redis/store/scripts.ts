@@ -9,6 +9,7 @@ import { CHECK_FENCE } from "./lua/fence.ts";
 import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
+import { OLDEST_DUE } from "./lua/oldest_due.ts";
 import { DUE_AT_THE_LATEST, MAKE_DUE, WAITING } from "./lua/unroutable.ts";
 import { WRITE } from "./lua/write.ts";
 
@@ -38,6 +39,8 @@ export const PRUNE_MEMORY_SCRIPT: Script = new Script(PRUNE_MEMORY);
 export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
 /** Returns when the next record is due, where a record that waits for a route counts from the end of its wait. */
 export const DUE_AT_THE_LATEST_SCRIPT: Script = new Script(DUE_AT_THE_LATEST);
+/** Reads the messages that have been due the longest. */
+export const OLDEST_DUE_SCRIPT: Script = new Script(OLDEST_DUE);
 /** Reads records that wait for a route. */
 export const WAITING_SCRIPT: Script = new Script(WAITING);
 /** Makes records due that wait for a route. */

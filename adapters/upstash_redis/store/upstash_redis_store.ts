@@ -14,6 +14,7 @@
  * | `serviceId`, once for each process; the very first time | 1; 4 |
  * | `nextDueAt` of an empty box; otherwise | 1; 4 |
  * | `makeUnroutableDue` that finds nothing; something to do | 3; 9 |
+ * | `oldestDue` without a group; 1 more for each group, and 2 for each with something due | 4 |
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with digests: nothing; up to 500 records; an old bucket | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
@@ -64,6 +65,7 @@ import {
 import { countsOf, recordOf, timeField } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
 import { makeUnroutableDue } from "./unroutable.ts";
+import { oldestDue } from "./oldest_due.ts";
 import {
   type Addition,
   type AddMode,
@@ -134,6 +136,10 @@ class RedisStore implements UpstashRedisStore {
   };
   readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    oldestDue: (request) => {
+      const queues = queuesOf(this.#keys.inbox, "inbox", "scheduled", undefined);
+      return oldestDue((script, call) => this.#run(script, call), request, queues);
+    },
   };
   readonly #client: Client;
   readonly #base: string;

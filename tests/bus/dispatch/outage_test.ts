@@ -108,8 +108,8 @@ describe("bus: a running bus with nothing to do", () => {
     return calls.toSorted();
   }
 
-  it("asks nothing but to clean up, where nobody else uses its store", async () => {
-    assert.deepEqual(await idleCalls(memoryStore()), [["prune", 2]]);
+  it("asks nothing but to clean up, and every 5 minutes for what nobody handles, where nobody else uses its store", async () => {
+    assert.deepEqual(await idleCalls(memoryStore()), [["oldestDue", 12], ["prune", 2]]);
   });
 
   it("asks twice in 30 seconds where it is told of others' work", async () => {
@@ -119,7 +119,7 @@ describe("bus: a running bus with nothing to do", () => {
       listen: () => Promise.resolve(() => Promise.resolve()),
     });
     const calls = new Map(await idleCalls(store));
-    assert.deepEqual([...calls.keys()], ["nextDueAt", "prune"]);
+    assert.deepEqual([...calls.keys()], ["nextDueAt", "oldestDue", "prune"]);
     assert.ok((calls.get("nextDueAt") ?? 0) <= 240, `${calls.get("nextDueAt")} calls`);
   });
 

@@ -50,6 +50,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
   send_now: { kind: "send_now", reason: "Error-->no" },
   resume: { kind: "resume", atMs: NOW_MS, reason: "refused" },
+  move: { kind: "move", to: "post" },
   retry: { kind: "retry" },
 };
 
@@ -81,6 +82,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "inbox scheduled crash_limit": "failed",
   "inbox scheduled deadline_exceeded": "failed",
   "inbox scheduled send_now": "scheduled",
+  "inbox scheduled move": "cancelled",
   "inbox failed retry": "scheduled",
 };
 

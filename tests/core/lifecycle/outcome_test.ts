@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { runInNewContext } from "node:vm";
 import {
   AnswerConflict,
   AtlastError,
@@ -14,8 +15,26 @@ describe("what a thrown value means", () => {
     [new Error("down"), "Error-->down", true],
     [new TypeError("no such thing"), "TypeError-->no such thing", true],
     ["just words", "Error-->just words", true],
-    [undefined, "Error-->A value that is no Error was thrown", true],
-    [{ secret: 1 }, "Error-->A value that is no Error was thrown", true],
+    [undefined, "Error-->A value that is no Error was thrown: undefined", true],
+    [404, "Error-->A value that is no Error was thrown: 404", true],
+    [5n, "Error-->A value that is no Error was thrown: 5n", true],
+    [Symbol("s"), "Error-->A value that is no Error was thrown: Symbol(s)", true],
+    [{}, "Error-->A value that is no Error was thrown: of type object", true],
+    [
+      { status: 503, code: "busy", more: { secret: 1 } },
+      'Error-->A value that is no Error was thrown: { status: 503, code: "busy", more: of type object }',
+      true,
+    ],
+    [{ message: "from a library", code: 7 }, "Error-->from a library", true],
+    [{ name: "Fault", message: "typed" }, "Fault-->typed", true],
+    [runInNewContext("new RangeError('another realm')"), "RangeError-->another realm", true],
+    [
+      runInNewContext(
+        "class Own extends Error { get [Symbol.toStringTag]() { return 'Own'; } }; new Own('tagged')",
+      ),
+      "Error-->tagged",
+      true,
+    ],
     [new AtlastError("timeout", "took too long"), "AtlastError-->took too long", true],
     [new NonRetryable("never"), "NonRetryable-->never", false],
     [new AtlastError("too_large", "big"), "AtlastError-->big", false],
