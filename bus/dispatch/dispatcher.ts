@@ -14,7 +14,7 @@ import type { SendResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
-import { Recovery } from "./recovery.ts";
+import { Resumption } from "./resumption.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
@@ -52,7 +52,7 @@ export class Dispatcher<Tx> {
   readonly #received: (group: string) => void;
   readonly #refused: (name: string) => void;
   readonly #decisions: DecisionSettler<Tx>;
-  readonly #recovery: Recovery<Tx>;
+  readonly #resumption: Resumption<Tx>;
 
   /**
    * Creates a dispatcher. It calls `received` after it added a record to the inbox of a group, and
@@ -72,7 +72,7 @@ export class Dispatcher<Tx> {
     this.#subscriptions = subscriptions;
     this.#received = received;
     this.#refused = refused;
-    this.#recovery = new Recovery(settings, resumed);
+    this.#resumption = new Resumption(settings, resumed);
     this.#decisions = new DecisionSettler({
       settings,
       box: "outbox",
@@ -127,7 +127,7 @@ export class Dispatcher<Tx> {
       }
       const applied = (await Promise.all(settled)).flat();
       // Only what is settled can be found.
-      for (const [batch, results] of outcomes) await this.#recovery.noted(batch, results);
+      for (const [batch, results] of outcomes) await this.#resumption.noted(batch, results);
       return {
         sent: applied.filter(({ event }) => event.kind === "succeed").length,
         failed: applied.filter(({ event }) => event.kind === "fail").length,

@@ -11,7 +11,7 @@ import type { Patch, Standing } from "./lifecycle.ts";
 import type { UnreachableDetails } from "./record_details.ts";
 
 /** How often a message may be made due early, so that a destination that comes and goes cannot use up its attempts. */
-export const MAX_RESUMES = 5;
+const MAX_RESUMES = 5;
 
 /** The parts of a record that decide whether it is made due early. */
 export interface WaitingRecord extends Patch {

@@ -16,7 +16,7 @@ import type { SendResult } from "../../core/ports/transport.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 
 /** The least time between two looks after a recovery, in milliseconds. */
-const RECOVERY_PAUSE_MS = 1_000;
+const RESUME_PAUSE_MS = 1_000;
 /** How often to look while messages are sent, for those that failed in another process, in milliseconds. */
 const LOOK_PAUSE_MS = 30_000;
 /** How many waiting records one page covers, and how many pages one look. */
@@ -26,12 +26,12 @@ const MAX_PAGES = 20;
 const MAX_DESTINATIONS = 10_000;
 
 /** Notices that destinations can be reached again. */
-export class Recovery<Tx> {
+export class Resumption<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #resumed: () => void;
   /** Destinations whose last message was sent, and until when their records are paced, in Unix milliseconds. */
   readonly #reached = new Map<string, number>();
-  #hasRecovered = false;
+  #isReached = false;
   #lookedAtMs = -Infinity;
 
   /** Creates it; `resumed` is called after records were made due. */
@@ -50,14 +50,14 @@ export class Recovery<Tx> {
     try {
       const hasSent = this.#note(batch, results);
       if (!hasSent) return;
-      const pauseMs = this.#hasRecovered ? RECOVERY_PAUSE_MS : LOOK_PAUSE_MS;
+      const pauseMs = this.#isReached ? RESUME_PAUSE_MS : LOOK_PAUSE_MS;
       if (clock.now() - this.#lookedAtMs < pauseMs) return;
       this.#lookedAtMs = clock.now();
-      this.#hasRecovered = false;
+      this.#isReached = false;
       if (await this.#resume(resumePerSecond) > 0) this.#resumed();
     } catch (error) {
       // The records are tried when they are due anyway.
-      observe({ kind: "error", during: "recovery", error });
+      observe({ kind: "error", during: "resume", error });
     }
   }
 
@@ -82,7 +82,7 @@ export class Recovery<Tx> {
       for (const key of transport.destinations?.(name, headers) ?? []) {
         if (this.#reached.has(key) || this.#reached.size >= MAX_DESTINATIONS) continue;
         this.#reached.set(key, -Infinity);
-        this.#hasRecovered = true;
+        this.#isReached = true;
       }
     });
     return hasSent;
