@@ -32,8 +32,14 @@ export {
 export { maxAttempts, nextAttemptAt } from "./core/lifecycle/retry.ts";
 export { type CheckAnswer, decideCheck, type HalfStanding } from "./core/lifecycle/check_back.ts";
 export {
-  type AddResult,
   type ClaimRequest,
+  type GroupNames,
+  type GroupShare,
+  type Untaken,
+  type UntakenRequest,
+} from "./core/ports/claim_request.ts";
+export {
+  type AddResult,
   type FirstUse,
   type LazyTransaction,
   type Lease,
@@ -45,6 +51,7 @@ export {
   type StateCounts,
   type StoreHints,
 } from "./core/ports/store.ts";
+export { type NotificationHints } from "./core/ports/notification_hints.ts";
 export { type DueMessages, type OldestDueRequest } from "./core/ports/oldest_due.ts";
 export { type StoreCapabilities } from "./core/ports/store_capabilities.ts";
 export {

@@ -14,6 +14,7 @@ import type { Health, HealthOptions } from "./api/health.ts";
 import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
+import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
@@ -34,11 +35,11 @@ import { InFlight } from "./async/in_flight.ts";
 import { observed } from "./api/observer.ts";
 import type { Settings } from "./settings/settings.ts";
 import { mustNotBeStopped, mustTakeWork, type Phase } from "./run_state.ts";
+import { SENDING, type Target } from "./records/target.ts";
 import { Publisher } from "./publish/publisher.ts";
 import { Puller } from "./work/pull_loop.ts";
 import { BUS_STOPPING, DeliveryReceiver } from "./consume/delivery_receiver.ts";
 import { CheckBacks } from "./half/check_back.ts";
-import { pollEveryMs } from "./work/poll_loop.ts";
 import {
   type Handler,
   subscribe,
@@ -69,6 +70,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   protected readonly publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
+  readonly #untaken: UntakenRecords<Tx>;
   readonly #deliveries: DeliveryReceiver<Tx>;
   readonly #puller: Puller<Tx>;
   readonly #pruner: Pruner<Tx>;
@@ -100,7 +102,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#settings = settings;
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
-    this.#listening = new Listening(settings, (box) => this.#loopOf(box).wake.notified());
+    this.#listening = new Listening(settings, {
+      notified: (box) => this.#loopOf(box).wake.notified(),
+      changed: () => this.#loops.forEach(({ wake }) => wake.now()),
+    });
     this.#prunerWake = new Wake(clock);
     this.orphanWatch = new OrphanWatch(settings);
     this.#waker = new Waker(settings, () => this.#phase === "resting");
@@ -111,14 +116,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#leases = new LeaseRenewal(store as Store, clock, leaseMs, observe);
     this.#semaphore = new KeyedSemaphore(settings.concurrencyOf);
     this.publisher = new Publisher(settings, {
-      capacity: (box, group) => this.#capacity(box, group),
+      capacity: (target) => this.#capacity(target),
       handOver: (record) => {
         if (record.box === "outbox") this.#leases.born(record);
         this.#loopOf(record.box).push(record);
       },
-      finds: (box, group) => box === "outbox" || this.#handles(group),
-      added: (box, group, committed) => this.#added(committed, box, group),
-      notifies: (box, group) => !this.#worksOn(box, group),
+      finds: (target) => this.#handles(target),
+      added: (target, committed) => this.#added(committed, target),
+      notifies: (target) => !this.#worksOn(target),
       due: (atMs) => this.#waker.due(atMs),
     });
     this.#newRoutes = new NewRoutes(settings, this.#subscriptions);
@@ -126,9 +131,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       settings,
       this.#leases,
       this.#subscriptions,
-      (group) => this.#madeDue("inbox", group),
+      (target) => this.madeDue(target),
       (name) => this.#newRoutes.refused(name),
-      () => this.#madeDue("outbox"),
+      () => this.madeDue(SENDING),
     );
     this.#consumer = new Consumer({
       settings,
@@ -138,6 +143,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       semaphore: this.#semaphore,
       draining: () => this.#phase === "draining",
     });
+    this.#untaken = new UntakenRecords(settings, this.#subscriptions, this.#leases);
     this.#deliveries = new DeliveryReceiver({
       settings,
       consumer: this.#consumer,
@@ -164,7 +170,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(settings, this.#consumer, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -260,6 +266,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       settings: this.#settings,
       sources: this.#sources,
       consumer: this.#consumer,
+      untaken: this.#untaken,
       puller: this.#puller,
       pruner: this.#pruner,
       groups: () => this.#subscriptions.groups,
@@ -284,17 +291,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   async #start(): Promise<void> {
-    const { store } = this.#settings;
-    await store.ready();
-    // A stop need not wait for all of this.
+    await this.#settings.store.ready();
     if (this.#phase !== "resting") return;
     await this.#listening.begin();
     if (this.#isStopping()) return await this.#listening.end();
     this.#phase = "running";
     this.#leases.open();
-    const everyMs = pollEveryMs(this.#settings, this.#listening.isOn);
     const stopped = () => this.#phase !== "running";
-    for (const loop of this.#loops) loop.start(everyMs, stopped);
+    for (const loop of this.#loops) loop.start(() => this.#listening.pollMs, stopped);
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
     this.#cleaning = Promise.all([
       pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),
@@ -313,8 +317,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     mustTakeWork(this.#phase, "take back a message");
     return await this.#rounds.during(async () => {
       const standing = await deadLettered(this.#settings, this.#dispatcher, report);
-      // There may be a failure callback to send.
-      if (standing === "failed") this.#madeDue("outbox");
+      if (standing === "failed") this.madeDue(SENDING);
       return standing;
     });
   }
@@ -356,38 +359,33 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     }
   }
 
-  #added(committed: boolean, box: Box = "outbox", group = ""): void {
-    const { observe, store } = this.#settings;
-    const { wake } = this.#loopOf(box);
-    if (this.#worksOn(box, group)) committed ? wake.now() : wake.soon();
-    else if (committed && store.capabilities.notifications) {
-      observed(observe, "notify", () => store.notify?.(box));
+  #added(committed: boolean, target: Target = SENDING): void {
+    const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
+    const isOwn = this.#worksOn(target);
+    if (isOwn) committed ? wake.now() : wake.soon();
+    if (isOwn && (target.box === "outbox" || target.name !== null)) return;
+    if (committed && store.capabilities.notifications) {
+      observed(observe, "notify", () => store.notify?.(target.box));
     }
   }
 
-  protected madeDue(box: Box, group?: string): void {
-    this.#madeDue(box, group);
-  }
-
-  #madeDue(box: Box, group = ""): void {
-    this.#added(true, box, group);
+  protected madeDue(target: Target): void {
+    this.#added(true, target);
     this.#waker.due();
   }
 
-  #capacity(box: Box, group: string): number {
-    if (box === "outbox") return this.#outbox.capacity();
-    return this.#phase === "running" && this.#handles(group)
-      ? this.#consumer.capacityFor(group)
-      : 0;
+  #capacity(target: Target): number {
+    if (target.box === "outbox") return this.#outbox.capacity();
+    return this.#worksOn(target) ? this.#consumer.capacityFor(target.group) : 0;
   }
 
-  /** Whether this bus itself works on records of a group, so that no other process is notified. */
-  #worksOn(box: Box, group: string): boolean {
-    return this.#phase === "running" && (box === "outbox" || this.#handles(group));
+  /** Whether this bus itself works on records, so that no other process is notified. */
+  #worksOn(target: Target): boolean {
+    return this.#phase === "running" && this.#handles(target);
   }
 
-  #handles(group: string): boolean {
-    return this.#subscriptions.groups.includes(group);
+  #handles({ box, group, name }: Target): boolean {
+    return box === "outbox" || this.#subscriptions.handles(group, name);
   }
 
   #loopOf(box: Box): WorkLoop<Tx> {

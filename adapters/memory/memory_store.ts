@@ -7,7 +7,6 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   FirstUse,
   LazyTransaction,
   Lease,
@@ -18,6 +17,7 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
@@ -32,7 +32,8 @@ import { waitsFor } from "../../core/lifecycle/unreachable.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
 import { Memories } from "./inbox_memory.ts";
-import { Records } from "./records.ts";
+import { isOf, Records } from "./records.ts";
+import { untakenOf } from "./untaken.ts";
 import {
   type Boxes,
   BufferedTransaction,
@@ -67,6 +68,7 @@ class MemoryStore implements Store<MemoryTransaction> {
         ).sort((a, b) => a.dueAtMs - b.dueAtMs),
         lookedToMs: null,
       })),
+    untaken: (box, request) => promiseOf(() => untakenOf(this.#boxes[box].all(), request)),
     oldestDue: (request) => promiseOf(() => this.#oldestDue(request)),
     failureOf: (error) => this.#failureOf(error),
   };
@@ -101,23 +103,34 @@ class MemoryStore implements Store<MemoryTransaction> {
   }
 
   claim(request: ClaimRequest): Promise<StoredRecord[]> {
-    const { kind, groups, key, nowMs, leaseUntilMs } = request;
-    const records = this.#boxes[request.box];
-    const limit = kind === "expired" ? Math.min(request.limit, 1) : request.limit;
+    const { kind, groups, limit } = request;
+    const claimed = kind !== "ready" || groups === undefined || request.key !== undefined
+      ? this.#claim(request, groups, kind === "alone" ? Math.min(1, limit) : limit)
+      : groups.flatMap((share) => this.#claim(request, [share], share.limit ?? limit));
+    return Promise.resolve(claimed.sort((a, b) => a.dueAtMs - b.dueAtMs));
+  }
+
+  /** Claims at most `most` records of these groups together. */
+  #claim(
+    { box, kind, key, nowMs, leaseUntilMs }: ClaimRequest,
+    groups: readonly GroupNames[] | undefined,
+    most: number,
+  ): StoredRecord[] {
+    const records = this.#boxes[box];
     const claimed: StoredRecord[] = [];
-    while (claimed.length < limit) {
+    while (claimed.length < most) {
       const due = key === undefined
         ? records.firstDue(kind, groups)
         : records.due(kind, key, groups);
       if (due === undefined || due.atMs > nowMs) break;
       const { record } = due;
-      const died = kind === "expired" && record.leaseUntilMs !== null;
+      const died = kind !== "prepared" && record.leaseUntilMs !== null;
       const crashes = record.crashes + (died ? 1 : 0);
       const next = { ...record, crashes, epoch: record.epoch + 1, leaseUntilMs };
       records.put(next);
       claimed.push(copyOf(next));
     }
-    return Promise.resolve(claimed);
+    return claimed;
   }
 
   renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
@@ -234,14 +247,14 @@ class MemoryStore implements Store<MemoryTransaction> {
   nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return Promise.resolve(this.#dueAtTheLatest(box, nowMs, groups, unroutableForMs));
     }
-    const kinds = state === "prepared" ? ["prepared"] as const : ["ready", "expired"] as const;
+    const kinds = state === "prepared" ? ["prepared"] as const : ["ready", "alone"] as const;
     const due = kinds.map((kind) => this.#boxes[box].firstDue(kind, groups)?.atMs ?? Infinity);
     const nextMs = Math.min(...due);
     return Promise.resolve(nextMs === Infinity ? null : nextMs);
@@ -296,13 +309,13 @@ class MemoryStore implements Store<MemoryTransaction> {
   #dueAtTheLatest(
     box: Box,
     nowMs: number,
-    groups: readonly string[] | undefined,
+    groups: readonly GroupNames[] | undefined,
     unroutableForMs: number,
   ): number | null {
     let nextMs = Infinity;
     for (const record of this.#boxes[box].all()) {
       if (record.state !== "scheduled") continue;
-      if (groups !== undefined && !groups.includes(record.group)) continue;
+      if (groups !== undefined && !isOf(record, groups)) continue;
       const { leaseUntilMs, dueAtMs } = record;
       const atMs = leaseUntilMs === null
         ? dueAtTheLatest(record, nowMs, unroutableForMs)

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { claimKindOf } from "../../core/lifecycle/claim_kind.ts";
 import { isSettled } from "../../core/lifecycle/lifecycle.ts";
-import type { ClaimRequest } from "../../core/ports/store.ts";
+import { matchesName } from "../../core/message/name.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import { Heap, type HeapEntry, isBefore } from "./heap.ts";
 
@@ -21,7 +23,8 @@ interface Slot extends HeapEntry {
   heap: Heap<Slot> | null;
 }
 
-type Heaps = Map<string, Heap<Slot>>;
+/** By group and name. */
+type Heaps = Map<string, Map<string, Heap<Slot>>>;
 
 /** A record and when it can be claimed. */
 interface DueRecord {
@@ -34,10 +37,10 @@ interface DueRecord {
 /** Records are never changed, only replaced, so that a reader's copy stays as it was. */
 export class Records implements RecordView {
   readonly #slots = new Map<string, Slot>();
-  // Each group has its own heaps, so that a claim does not step over records of other groups.
+  // Each name of each group has its own heaps, so that a claim does not step over records of others.
   readonly #due: Record<ClaimRequest["kind"], Heaps> = {
     ready: new Map(),
-    expired: new Map(),
+    alone: new Map(),
     prepared: new Map(),
   };
   readonly #expiring = new Heap<Slot>();
@@ -75,12 +78,18 @@ export class Records implements RecordView {
   }
 
   /** The record that a claim of this kind can have first. */
-  firstDue(kind: ClaimRequest["kind"], groups?: readonly string[]): DueRecord | undefined {
+  firstDue(kind: ClaimRequest["kind"], groups?: readonly GroupNames[]): DueRecord | undefined {
     const heaps = this.#due[kind];
     let first: Slot | undefined;
-    for (const group of groups ?? heaps.keys()) {
-      const slot = heaps.get(group)?.first;
-      if (slot !== undefined && (first === undefined || isBefore(slot, first))) first = slot;
+    for (
+      const { group, names } of groups ??
+        [...heaps.keys()].map((group) => ({ group, names: undefined }))
+    ) {
+      for (const [name, heap] of heaps.get(group) ?? []) {
+        const slot = heap.first;
+        if (slot === undefined || (first !== undefined && !isBefore(slot, first))) continue;
+        if (isTaken(name, names)) first = slot;
+      }
     }
     return first;
   }
@@ -89,11 +98,11 @@ export class Records implements RecordView {
   due(
     kind: ClaimRequest["kind"],
     key: RecordKey,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
   ): DueRecord | undefined {
     const slot = this.#slots.get(keyText(key));
     if (slot === undefined || claimedAs(slot.record) !== kind) return undefined;
-    return groups === undefined || groups.includes(key.group) ? slot : undefined;
+    return groups === undefined || isOf(slot.record, groups) ? slot : undefined;
   }
 
   /** Settled records that have expired, earliest first, at most `limit`. */
@@ -112,9 +121,11 @@ export class Records implements RecordView {
   #heapFor(record: StoredRecord): Heap<Slot> | null {
     const kind = claimedAs(record);
     if (kind !== null) {
-      const heaps = this.#due[kind];
-      let heap = heaps.get(record.group);
-      if (heap === undefined) heaps.set(record.group, heap = new Heap());
+      const { group, message: { name } } = record;
+      const heaps = this.#due[kind].get(group) ?? new Map<string, Heap<Slot>>();
+      this.#due[kind].set(group, heaps);
+      const heap = heaps.get(name) ?? new Heap();
+      heaps.set(name, heap);
       return heap;
     }
     return isSettled(record.state) && record.expiresAtMs !== null ? this.#expiring : null;
@@ -130,7 +141,18 @@ export function keyText(key: RecordKey): string {
 function claimedAs(record: StoredRecord): ClaimRequest["kind"] | null {
   if (record.state === "prepared") return "prepared";
   if (record.state !== "scheduled") return null;
-  return record.leaseUntilMs !== null || record.crashes > 0 ? "expired" : "ready";
+  return claimKindOf(record);
+}
+
+/** Whether one of the groups takes a record. */
+export function isOf(record: StoredRecord, groups: readonly GroupNames[]): boolean {
+  return groups.some(({ group, names }) =>
+    group === record.group && isTaken(record.message.name, names)
+  );
+}
+
+function isTaken(name: string, names: readonly string[] | undefined): boolean {
+  return names === undefined || names.some((pattern) => matchesName(pattern, name));
 }
 
 /** When a record needs work: a claim, or its deletion. */

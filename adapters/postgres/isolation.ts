@@ -8,6 +8,8 @@
  * @module
  */
 import type { PostgresJsTransaction } from "./client.ts";
+import { queryOf } from "./driver.ts";
+import { answerOf } from "./statement.ts";
 import type { Run } from "../sql/run.ts";
 
 /** The options of `begin` for a transaction of the store's own. */
@@ -16,26 +18,37 @@ export const READ_COMMITTED = "isolation level read committed";
 /** Whether the default level of each client is read committed. All connections of a client have one default. */
 const defaults = new WeakMap<object, Promise<boolean>>();
 
+/** Whether a client's default level is read committed. The server is asked once. */
+export function isDefault(sql: PostgresJsTransaction, timeoutMs: number): Promise<boolean> {
+  let found = defaults.get(sql);
+  if (found === undefined) {
+    found = isReadCommitted(sql, timeoutMs);
+    defaults.set(sql, found);
+    found.catch(() => defaults.delete(sql));
+  }
+  return found;
+}
+
 /**
  * Runs statements at read committed.
  *
  * @param run Runs a statement alone, at the client's default level.
  * @param inTransaction Runs a statement in a transaction at read committed, which costs two more round trips.
  */
-export function atReadCommitted(sql: PostgresJsTransaction, run: Run, inTransaction: Run): Run {
-  return async (text, params) => {
-    let isDefault = defaults.get(sql);
-    if (isDefault === undefined) {
-      isDefault = isReadCommitted(run);
-      defaults.set(sql, isDefault);
-      isDefault.catch(() => defaults.delete(sql));
-    }
-    return await (await isDefault ? run : inTransaction)(text, params);
-  };
+export function atReadCommitted(
+  sql: PostgresJsTransaction,
+  timeoutMs: number,
+  run: Run,
+  inTransaction: Run,
+): Run {
+  return async (text, params) =>
+    await (await isDefault(sql, timeoutMs) ? run : inTransaction)(text, params);
 }
 
-async function isReadCommitted(run: Run): Promise<boolean> {
-  const [row] = await run("select current_setting('default_transaction_isolation')", []);
+async function isReadCommitted(sql: PostgresJsTransaction, timeoutMs: number): Promise<boolean> {
+  const text = "select current_setting('default_transaction_isolation')";
+  const query = queryOf(sql, text, [], { prepare: false, simple: false });
+  const [row] = await answerOf(query.values(), { timeoutMs, destroy: () => {} });
   // Postgres treats the other as this one.
   return row?.[0] === "read committed" || row?.[0] === "read uncommitted";
 }

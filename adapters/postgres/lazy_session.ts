@@ -28,10 +28,9 @@ const SETTING = /^(?:\s|--[^\n]*\n|\/\*[^*]*\*\/)*set\s/i;
 
 /** The connection of a transaction, opened by its first statement. */
 export class LazySession implements TransactionSession {
-  readonly lost: Promise<never>;
   readonly #sql: PostgresJsTransaction;
   readonly #start: LazyStart;
-  readonly #givenUp = new AbortController();
+  #givenUp: AbortController | null = null;
   #rejectLost: (error: unknown) => void = () => {};
   #opening: Promise<Session> | null = null;
   #locking: Promise<void> | null = null;
@@ -47,8 +46,13 @@ export class LazySession implements TransactionSession {
   constructor(sql: PostgresJsTransaction, start: LazyStart) {
     this.#sql = sql;
     this.#start = start;
-    this.lost = new Promise((_, reject) => this.#rejectLost = reject);
-    this.lost.catch(() => {});
+  }
+
+  unlessLost<Result>(work: Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#rejectLost = reject;
+      work.then(resolve, reject);
+    });
   }
 
   get loss(): AtlastError | null {
@@ -91,7 +95,8 @@ export class LazySession implements TransactionSession {
   }
 
   async rollBack(): Promise<void> {
-    this.#givenUp.abort(new TransactionEnd().error());
+    if (this.#opening === null) return;
+    this.#givenUp?.abort(new TransactionEnd().error());
     this.#locksOn?.cancel();
     try {
       await (await this.opened())?.rollBack();
@@ -104,6 +109,7 @@ export class LazySession implements TransactionSession {
     const { first, ...start } = this.#start;
     const lock = isSetting ? null : this.#lockQuery();
     first.changed("waiting");
+    this.#givenUp = new AbortController();
     let session: Session;
     try {
       session = await Session.begin(this.#sql, {

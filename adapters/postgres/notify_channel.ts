@@ -4,6 +4,7 @@
  * @module
  */
 import type { Notification } from "../sql/wakeups.ts";
+import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { Wakeups } from "../sql/wakeups.ts";
 import { NotifyThrottle } from "./notify_throttle.ts";
@@ -30,6 +31,21 @@ const MAX_CHANNEL_LENGTH = 63;
  */
 const AT_COMMIT_MS = 50;
 
+/** How long a notification to this process may take, in milliseconds. */
+const ARRIVAL_MS = 5_000;
+
+const DEAF: HealthWarning = {
+  code: "notifications_lost",
+  message:
+    "Notifications of other processes do not arrive, so the bus polls each second. A pooler that shares " +
+    "connections between transactions does not pass them on: connect without it, or set pollMs",
+};
+
+interface Test {
+  resolve(hasArrived: boolean): void;
+  reject(error: Error): void;
+}
+
 /**
  * Notifications on one channel.
  *
@@ -44,6 +60,9 @@ export class NotifyChannel implements Wakeups {
   /** Distinguishes this process's notifications from those of others. */
   readonly #sender = crypto.randomUUID();
   #atCommitMs = -Infinity;
+  #isDeaf = false;
+  /** Notifications to this process that are on their way, by their payload. */
+  readonly #tests = new Map<string, Test>();
   readonly #throttles: Readonly<Record<Box, NotifyThrottle>>;
 
   constructor(notifier: Notifier, schema: string, intervalMs: number) {
@@ -76,6 +95,7 @@ export class NotifyChannel implements Wakeups {
     const { unlisten } = await this.#notifier.listen(
       this.#name,
       (payload) => {
+        this.#tests.get(payload)?.resolve(true);
         const [sender, box] = payload.split(" ");
         if (sender !== this.#sender && (box === "outbox" || box === "inbox")) wake(box);
       },
@@ -93,8 +113,31 @@ export class NotifyChannel implements Wakeups {
     };
   }
 
+  /** Behind a pooler that shares connections between transactions LISTEN succeeds, and nothing arrives. */
+  async isNotified(): Promise<boolean> {
+    const payload = `${this.#sender} ${crypto.randomUUID()}`;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    try {
+      this.#isDeaf = !await new Promise<boolean>((resolve, reject) => {
+        this.#tests.set(payload, { resolve, reject });
+        timer = setTimeout(() => resolve(false), ARRIVAL_MS);
+        this.#notifier.notify(this.#name, payload).catch(reject);
+      });
+      return !this.#isDeaf;
+    } finally {
+      clearTimeout(timer);
+      this.#tests.delete(payload);
+    }
+  }
+
+  /** What an operator should know of it. */
+  get warnings(): readonly HealthWarning[] {
+    return this.#isDeaf ? [DEAF] : [];
+  }
+
   /** Others may share the store: each ends its own listening. */
   async close(): Promise<void> {
+    for (const { reject } of this.#tests.values()) reject(new Error("The store was closed"));
     await Promise.all(Object.values(this.#throttles).map((throttle) => throttle.end()));
   }
 

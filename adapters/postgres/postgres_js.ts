@@ -91,6 +91,7 @@ export function databaseOf<Client extends PostgresJs>(
   return {
     run: atReadCommitted(
       sql,
+      timeoutMs,
       runOn(sql, settings),
       (text, params) =>
         inTransaction(

@@ -71,7 +71,7 @@ async function run<Tx, Result>(
   let result: Result;
   let opened: Session | null;
   try {
-    result = await Promise.race([workResult<Result>(() => work(scope.tx as Tx)), session.lost]);
+    result = await session.unlessLost(workResult<Result>(() => work(scope.tx as Tx)));
     end.reach();
     opened = await session.opened();
     scope.mustNotHaveFailed();

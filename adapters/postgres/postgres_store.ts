@@ -57,7 +57,7 @@ export interface PostgresStoreOptions {
  * ``tx`insert …` ``. Closing the store does not end the client.
  *
  * Works with poolers (`prepare: false`, `fetch_types: false`); behind a pooler that shares connections
- * between transactions, notifications of other processes do not arrive, and the bus finds work by polling. A
+ * between transactions, notifications of other processes do not arrive, and the bus polls each second. A
  * pooler that loses prepared statements is refused with `prepared_statement_lost` unless `prepare` is false.
  *
  * @example
@@ -84,6 +84,7 @@ export function postgresStore<Client extends PostgresJs>(
     run: database.run,
     runIn: (tx) => database.runIn(tx),
   });
+  const channel = new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs);
   return new SqlStore<TransactionOf<Client>>({
     capabilities: {
       transactions: true,
@@ -96,12 +97,12 @@ export function postgresStore<Client extends PostgresJs>(
     database,
     schema,
     clock,
-    wakeups: new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs),
+    wakeups: channel,
     prepare: async () => {
       await prepareTables(sql, { schema, migrate, timeoutMs });
       await clock.follow();
     },
-    warnings: (run) => vacuumWarnings(run, schema),
+    warnings: async (run) => [...channel.warnings, ...await vacuumWarnings(run, schema)],
   });
 }
 

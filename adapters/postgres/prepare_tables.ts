@@ -7,6 +7,7 @@ import { clientOf } from "./guarded_clients.ts";
 import { checkMigrated, type Ladder, migrateOn, STORE } from "../sql/migrate.ts";
 import { mustKeepStatements } from "./pooler.ts";
 import { databaseOf } from "./postgres_js.ts";
+import { isDefault } from "./isolation.ts";
 import type { PostgresJs } from "./client.ts";
 
 /** How long a statement of a migration may take, in milliseconds; it may rewrite a table. */
@@ -32,6 +33,7 @@ export async function prepareTables(
   ladder: Ladder = STORE,
 ): Promise<void> {
   await mustKeepStatements(clientOf(client), timeoutMs);
+  await isDefault(clientOf(client), timeoutMs);
   // Each of these statements runs once, so that preparing them gains nothing.
   if (!migrate) {
     const { run } = databaseOf(client, { timeoutMs, prepare: false });

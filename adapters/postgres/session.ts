@@ -24,8 +24,8 @@ import { answerOf, CANCEL_GRACE_MS, requestCancel, withdraw } from "./statement.
 
 /** The connection of a transaction, as its statements see it. */
 export interface TransactionSession {
-  /** Rejects when the connection is lost, and never resolves. */
-  readonly lost: Promise<never>;
+  /** Waits for work; rejects when the connection is lost meanwhile. */
+  unlessLost<Result>(work: Promise<Result>): Promise<Result>;
   /** Why the connection is lost; null while it is not. */
   readonly loss: AtlastError | null;
   /** Sends a query of the work. */
@@ -56,6 +56,7 @@ interface SessionStart {
 
 /** A connection reserved from the pool, within a transaction. */
 export class Session implements TransactionSession {
+  /** Rejects when the connection is lost, and never resolves. */
   readonly lost: Promise<never>;
   readonly #sql: PostgresJsTransaction;
   readonly #start: SessionStart;
@@ -174,6 +175,10 @@ export class Session implements TransactionSession {
   end(query: DriverQuery): Promise<DriverResult> {
     this.#last = query;
     return this.run(query);
+  }
+
+  unlessLost<Result>(work: Promise<Result>): Promise<Result> {
+    return Promise.race([work, this.lost]);
   }
 
   opened(): Promise<Session> {

@@ -6,47 +6,40 @@
  *
  * @module
  */
-import type { ClaimRequest } from "../../core/ports/store.ts";
+import { ALONE_FROM_DEATH } from "../../core/lifecycle/claim_kind.ts";
+import type { ClaimRequest, GroupShare } from "../../core/ports/claim_request.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
-import { textLiteral } from "./array_param.ts";
 import type { Value } from "./column_values.ts";
 import { ClaimPosition } from "./claim_cursor.ts";
-import { andGroupIn, expected, limitOf } from "./index_order.ts";
+import { expected, limitOf } from "./index_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
+import { IS_TAKEN, OF_SHARE, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
 import { compareKeys, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
-/** How many of the earliest due records are searched for expired leases. */
-const EXPIRED_WINDOW = 1_000;
-
-/** How often all due records are searched, in milliseconds. */
-const EXPIRED_FULL_SCAN_MS = 10_000;
-
-/** It has no lease, and no worker died with it. */
-const UNTOUCHED = expected("lease_until_ms is null and crashes = 0");
+/** How many workers died with it, if its lease has expired. */
+const DEATHS = "crashes + (lease_until_ms is not null)::integer";
 /** It has no lease, or an expired one; the first parameter is the time. */
-const FREE = expected("lease_until_ms is null or lease_until_ms <= $1::text::bigint");
-/** A worker died with it, now or before. */
-const EXPIRED = expected("coalesce(lease_until_ms <= $1::text::bigint, crashes > 0)");
-const COUNT_CRASH = ", crashes = crashes + case when lease_until_ms is null then 0 else 1 end";
+const FREE = "(lease_until_ms is null or lease_until_ms <= $1::text::bigint)";
+const READY = expected(`${DEATHS} < ${ALONE_FROM_DEATH} and ${FREE}`);
+/** The first condition is that of the index of crashed records, which is nearly empty. */
+const ALONE = `crashes > 0 and ${expected(`${DEATHS} >= ${ALONE_FROM_DEATH} and ${FREE}`)}`;
+const COUNT_CRASH = `, crashes = ${DEATHS}`;
 
 /** Further conditions for a due record. */
 const CLAIMABLE: Readonly<Record<ClaimRequest["kind"], string>> = {
-  ready: `state = 'scheduled' and ${UNTOUCHED}`,
-  expired: `state = 'scheduled' and ${EXPIRED}`,
-  prepared: `state = 'prepared' and ${FREE}`,
+  ready: `state = 'scheduled' and ${READY}`,
+  alone: `state = 'scheduled' and ${ALONE}`,
+  prepared: `state = 'prepared' and ${expected(FREE)}`,
 };
-
-/** How many expired leases one claim considers, so that several concurrent claimers find one each. */
-const EXPIRED_CANDIDATES = 16;
 
 /** Claims records of a table. */
 export class Claimer {
   readonly #table: Table;
+  /** By group; under the empty string also that of claims of all groups. */
   readonly #positions = new Map<string, ClaimPosition>();
-  readonly #fullScansAtMs = new Map<string, number>();
 
   constructor(table: Table) {
     this.#table = table;
@@ -63,36 +56,35 @@ export class Claimer {
   }
 
   #claim(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
-    if (request.key !== undefined) return this.#one(run, request, request.key);
-    switch (request.kind) {
-      case "ready":
-        return this.#ready(run, request);
-      case "expired":
-        return this.#expired(run, request);
-      case "prepared":
-        return this.#prepared(run, request);
+    const { key, kind, groups, limit } = request;
+    if (key !== undefined) {
+      return this.#some(run, request, oneSql(this.#table, request), keyParams(key));
     }
+    if (kind !== "ready") {
+      const most = kind === "alone" ? 1 : limit;
+      return this.#some(run, request, firstSql(this.#table, request), [most]);
+    }
+    return groups === undefined ? this.#ready(run, request) : this.#readyOf(run, request, groups);
   }
 
-  async #one(run: Run, request: ClaimRequest, { id, group }: RecordKey): Promise<StoredRecord[]> {
-    const { nowMs, leaseUntilMs } = request;
-    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), id, group];
-    return await this.#read(run, oneSql(this.#table, request), params, request);
-  }
-
-  async #prepared(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
-    const { nowMs, leaseUntilMs, limit } = request;
-    const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), limit];
-    return await this.#read(run, preparedSql(this.#table, request), params, request);
+  async #some(
+    run: Run,
+    request: ClaimRequest,
+    text: string,
+    own: readonly Value[],
+  ): Promise<StoredRecord[]> {
+    const { groups, limit } = request;
+    return await this.#read(run, request, text, [
+      ...own,
+      ...groups === undefined ? [] : shareParams(groups, limit),
+    ]);
   }
 
   async #ready(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
-    const { nowMs, leaseUntilMs, limit } = request;
-    const position = this.#position(request);
-    const from = async (fromMs: number, rest: number) => {
-      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), rest, fromMs];
-      return await this.#read(run, readySql(this.#table, request), params, request);
-    };
+    const { nowMs, limit } = request;
+    const position = this.#position("");
+    const from = (fromMs: number, rest: number) =>
+      this.#read(run, request, readySql(this.#table), [rest, fromMs]);
     const fromMs = position.start(nowMs);
     const ahead = await from(fromMs, limit);
     const found = ahead.length < limit && fromMs > 0
@@ -102,117 +94,121 @@ export class Claimer {
     return found;
   }
 
-  /**
-   * Leases are in no index, because claims would then not be heap-only updates. So expired leases are found
-   * by a search. Claims are in order of due time, so an expired lease is nearly always among the earliest due
-   * records. Each claim searches only there, because with a large backlog a full search would read all of it.
-   */
-  async #expired(run: Run, request: ClaimRequest): Promise<StoredRecord[]> {
-    const { nowMs, leaseUntilMs } = request;
-    const claim = async (window: number | null) => {
-      const params = [Math.ceil(nowMs), Math.ceil(leaseUntilMs), window];
-      return await this.#read(run, expiredSql(this.#table, request), params, request);
-    };
-    const scope = scopeOf(request);
-    const sinceMs = nowMs - (this.#fullScansAtMs.get(scope) ?? -Infinity);
-    if (sinceMs >= 0 && sinceMs < EXPIRED_FULL_SCAN_MS) return await claim(EXPIRED_WINDOW);
-    this.#fullScansAtMs.set(scope, nowMs);
-    return await claim(null);
+  /** The same for groups, each from its own position. */
+  async #readyOf(
+    run: Run,
+    request: ClaimRequest,
+    groups: readonly GroupShare[],
+  ): Promise<StoredRecord[]> {
+    const starts = new Map(
+      groups.map(({ group }) => [group, this.#position(group).start(request.nowMs)]),
+    );
+    const from = (shares: readonly GroupShare[], fromMs: (group: string) => number) =>
+      this.#read(run, request, readyOfSql(this.#table), shareParams(shares, 0, fromMs));
+    const wanted = groups.map((share) => ({ ...share, limit: share.limit ?? request.limit }));
+    const ahead = await from(wanted, (group) => starts.get(group) ?? 0);
+    const rest = wanted.flatMap((share) => {
+      const own = ahead.filter(({ group }) => group === share.group);
+      this.#position(share.group).claimed(own, share.limit);
+      const left = share.limit - own.length;
+      return left > 0 && starts.get(share.group) !== 0 ? [{ ...share, limit: left }] : [];
+    });
+    return rest.length === 0 ? ahead : [...ahead, ...await from(rest, () => 0)];
   }
 
   async #read(
     run: Run,
+    { nowMs, leaseUntilMs }: ClaimRequest,
     text: string,
     params: readonly Value[],
-    { groups }: ClaimRequest,
   ): Promise<StoredRecord[]> {
-    const all = groups === undefined ? params : [...params, textLiteral(groups)];
-    return (await run(text, all)).map((row) => recordOf(this.#table.box, row));
+    const rows = await run(text, [Math.ceil(nowMs), Math.ceil(leaseUntilMs), ...params]);
+    return rows.map((row) => recordOf(this.#table.box, row));
   }
 
-  #position(request: ClaimRequest): ClaimPosition {
-    const scope = scopeOf(request);
-    let position = this.#positions.get(scope);
-    if (position === undefined) this.#positions.set(scope, position = new ClaimPosition());
+  #position(group: string): ClaimPosition {
+    let position = this.#positions.get(group);
+    if (position === undefined) this.#positions.set(group, position = new ClaimPosition());
     return position;
   }
 }
 
-/** Parameters: now, lease until, id, group, groups. */
+function keyParams({ id, group }: RecordKey): Value[] {
+  return [id, group];
+}
+
+/** Parameters: now, lease until, id, group, then those of the groups. */
 function oneSql(table: Table, { kind, groups }: ClaimRequest): string {
   return claimSql(
     table,
-    `select ctid from ${table.name}
+    kind,
+    `${withShares(groups, 5)}select ctid from ${table.name}
     where id = $3::text and subscriber_group = $4::text and due_at_ms <= $1::text::bigint
-      and ${CLAIMABLE[kind]}${andGroupIn(groups, 5)}
+      and ${CLAIMABLE[kind]}${andInShare(groups)}
     for update skip locked`,
-    kind === "expired" ? COUNT_CRASH : "",
   );
 }
 
-/** Parameters: now, lease until, limit, due from, groups. */
-function readySql(table: Table, { groups }: ClaimRequest): string {
+/** Parameters: now, lease until, limit, due from. */
+function readySql(table: Table): string {
   return claimSql(
     table,
+    "ready",
     `select ctid from ${table.name}
-    where state = 'scheduled' and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
-      and ${UNTOUCHED}${andGroupIn(groups, 5)}
+    where ${CLAIMABLE.ready} and due_at_ms <= $1::text::bigint and due_at_ms >= $4::text::bigint
     order by due_at_ms
     ${limitOf("$3")}
     for update skip locked`,
-    "",
   );
 }
 
-/** Parameters: now, lease until, limit, groups. */
-function preparedSql(table: Table, { groups }: ClaimRequest): string {
+/** Parameters: now, lease until, then those of the groups. */
+function readyOfSql(table: Table): string {
   return claimSql(
     table,
-    `select ctid from ${table.name}
-    where state = 'prepared' and due_at_ms <= $1::text::bigint
-      and ${FREE}${andGroupIn(groups, 4)}
+    "ready",
+    `with ${shareTable(3)}
+    select due.place from share, lateral (
+      select ctid as place from ${table.name}
+      where ${CLAIMABLE.ready} and due_at_ms <= $1::text::bigint and due_at_ms >= share.from_ms
+        and ${OF_SHARE}
+      order by due_at_ms
+      limit share.most
+      for update skip locked
+    ) as due`,
+  );
+}
+
+/** Parameters: now, lease until, limit, then those of the groups. */
+function firstSql(table: Table, { kind, groups }: ClaimRequest): string {
+  return claimSql(
+    table,
+    kind,
+    `${withShares(groups, 4)}select ctid from ${table.name}
+    where ${CLAIMABLE[kind]} and due_at_ms <= $1::text::bigint${andInShare(groups)}
     order by due_at_ms
     ${limitOf("$3")}
     for update skip locked`,
-    "",
   );
 }
 
-/** Parameters: now, lease until, window, groups. */
-function expiredSql(table: Table, { groups }: ClaimRequest): string {
-  const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
-  return claimSql(
-    table,
-    `select ctid from ${table.name}
-    where ctid = any(array(
-        select place from (
-          select ctid as place, due_at_ms, lease_until_ms, crashes from ${table.name}
-          where ${due} and ${FREE}${andGroupIn(groups, 4)}
-          order by due_at_ms
-          ${limitOf("$3")}
-        ) as earliest
-        where ${EXPIRED}
-        order by due_at_ms
-        limit ${EXPIRED_CANDIDATES}
-      )) and ${due} and ${EXPIRED}
-    order by due_at_ms
-    limit 1
-    for update skip locked`,
-    COUNT_CRASH,
-  );
+function withShares(groups: ClaimRequest["groups"], first: number): string {
+  return groups === undefined ? "" : `with ${shareTable(first)}\n    `;
+}
+
+function andInShare(groups: ClaimRequest["groups"]): string {
+  if (groups === undefined) return "";
+  return ` and exists (
+        select from share where subscriber_group = share.group_name and ${IS_TAKEN}
+      )`;
 }
 
 /** By `ctid`, because the rows were just found and locked, and a second lookup by key costs more. */
-function claimSql(table: Table, partitions: string, alsoSet: string): string {
+function claimSql(table: Table, kind: ClaimRequest["kind"], rows: string): string {
   return `update ${table.name}
-set lease_until_ms = $2::text::bigint, epoch = epoch + 1${alsoSet}
+set lease_until_ms = $2::text::bigint, epoch = epoch + 1${kind === "prepared" ? "" : COUNT_CRASH}
 where ctid = any(array(
-    ${partitions}
+    ${rows}
   )) and ${UNHURRIED}
 returning ${READ_COLUMNS}`;
-}
-
-/** Claims of other groups have a cursor of their own. */
-function scopeOf({ groups }: ClaimRequest): string {
-  return groups === undefined ? "" : textLiteral(groups);
 }

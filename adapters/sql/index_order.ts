@@ -15,16 +15,6 @@ export function expected(condition: string): string {
   return `(${condition})::integer <> 0`;
 }
 
-/**
- * The condition that a record is of one of the groups, to follow another condition; empty for all groups.
- *
- * @param parameter The number of the parameter with the groups.
- */
-export function andGroupIn(groups: readonly string[] | undefined, parameter: number): string {
-  if (groups === undefined) return "";
-  return ` and ${expected(`subscriber_group = any($${parameter}::text::text[])`)}`;
-}
-
 /** A limit whose value Postgres does not know when it plans. */
 export function limitOf(parameter: string): string {
   return `limit (select ${parameter}::text::bigint)`;

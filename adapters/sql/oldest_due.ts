@@ -19,11 +19,25 @@ export async function oldestDue(
   { nowMs, dueSinceMs }: OldestDueRequest,
 ): Promise<DueMessages[]> {
   const rows = await run(
-    `select name, subscriber_group, count(*), min(due_at_ms),
+    // Each step finds the next group in the index, whose order is by group.
+    `with recursive own(group_name) as (
+  (
+    select subscriber_group from ${table} where state = 'scheduled'
+    order by subscriber_group limit 1
+  )
+  union all
+  select (
+    select subscriber_group from ${table}
+    where state = 'scheduled' and subscriber_group > own.group_name
+    order by subscriber_group limit 1
+  ) from own where own.group_name is not null
+)
+select name, subscriber_group, count(*), min(due_at_ms),
   coalesce(bool_or(lease_until_ms > $2::text::bigint), false)
-from (
+from own, lateral (
   select name, subscriber_group, due_at_ms, lease_until_ms from ${table}
-  where state = 'scheduled' and due_at_ms <= $1::text::bigint
+  where state = 'scheduled' and subscriber_group = own.group_name
+    and due_at_ms <= $1::text::bigint
   order by due_at_ms
   ${limitOf(`'${OLDEST_DUE_WINDOW}'`)}
 ) as oldest

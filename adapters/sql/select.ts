@@ -6,12 +6,14 @@
 import type { State } from "../../core/lifecycle/lifecycle.ts";
 import type { ListQuery, StateCounts } from "../../core/ports/store.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import type { GroupNames } from "../../core/ports/claim_request.ts";
 import { textLiteral } from "./array_param.ts";
 import type { Value } from "./column_values.ts";
-import { andGroupIn, expected, limitOf } from "./index_order.ts";
+import { expected, limitOf } from "./index_order.ts";
 import { type MemoryTables, pruningStatements } from "./memory_tables.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
+import { OF_SHARE, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
@@ -113,29 +115,12 @@ limit ${param(query.limit, "bigint")}`,
    */
   async nextDueAt(
     run: Run,
-    groups: readonly string[] | undefined,
+    groups: readonly GroupNames[] | undefined,
     state: "scheduled" | "prepared",
   ): Promise<number | null> {
     if (groups?.length === 0) return null;
-    const { name } = this.#table;
-    const waiting = `state = '${state}'${andGroupIn(groups, 1)}`;
-    const [row] = await run(
-      `with free as materialized (
-  select due_at_ms from ${name}
-  where ${waiting} and ${expected("lease_until_ms is null")}
-  order by due_at_ms
-  limit 1
-)
-select least(
-  (select due_at_ms from free),
-  (
-    select min(greatest(lease_until_ms, due_at_ms)) from ${name}
-    where ${waiting} and lease_until_ms is not null
-      and due_at_ms < coalesce((select due_at_ms from free), 9223372036854775807)
-  )
-)`,
-      groups === undefined ? [] : [textLiteral(groups)],
-    );
+    const sql = nextDueSql(this.#table, state, groups !== undefined);
+    const [row] = await run(sql, groups === undefined ? [] : shareParams(groups));
     const dueAtMs = row?.[0] ?? null;
     return dueAtMs === null ? null : Number(dueAtMs);
   }
@@ -172,4 +157,26 @@ select count(*) from gone`,
     );
     return Number(rows[0]?.[0] ?? 0);
   }
+}
+
+/** Parameters: those of the groups. */
+function nextDueSql({ name }: Table, state: "scheduled" | "prepared", hasGroups: boolean): string {
+  const waiting = `state = '${state}'${hasGroups ? ` and ${OF_SHARE}` : ""}`;
+  const free = `select due_at_ms from ${name}
+    where ${waiting} and ${expected("lease_until_ms is null")}
+    order by due_at_ms
+    limit 1`;
+  const earliest = hasGroups
+    ? `${shareTable(1)},
+free as materialized (select share.*, (${free}) as free_at_ms from share)`
+    : `free as materialized (select (${free}) as free_at_ms)`;
+  return `with ${earliest}
+select min(least(
+  share.free_at_ms,
+  (
+    select min(greatest(lease_until_ms, due_at_ms)) from ${name}
+    where ${waiting} and lease_until_ms is not null
+      and due_at_ms < coalesce(share.free_at_ms, 9223372036854775807)
+  )
+)) from free as share`;
 }

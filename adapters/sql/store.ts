@@ -8,7 +8,6 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   FirstUse,
   LazyTransaction,
   Lease,
@@ -19,17 +18,17 @@ import type {
   Store,
   StoreHints,
 } from "../../core/ports/store.ts";
+import type { ClaimRequest, GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Remembering, ReturningRecord } from "../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { StoreClock } from "../../core/ports/store_clock.ts";
-import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
 import { addPart, allAdded } from "./add.ts";
-import { type Notification, notifyIn } from "./wakeups.ts";
+import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
@@ -45,7 +44,7 @@ import { oldestDue } from "./oldest_due.ts";
 import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
 import { findUnreachable } from "./unreachable.ts";
-import { makeUnroutableDue, nextDueAtTheLatest } from "./unroutable.ts";
+import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
 /** The parts of a {@linkcode SqlStore}. */
 interface SqlStoreParts<Tx> {
@@ -76,12 +75,16 @@ export class SqlStore<Tx> implements Store<Tx> {
     joining: (tx) => this.#parts.database.joining(tx),
     addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
-    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
-    findUnreachable: (afterMs, limit) =>
-      findUnreachable(this.#run, this.#boxes.outbox.table, afterMs, limit),
-    oldestDue: (request) =>
-      this.ready().then(() => oldestDue(this.#run, this.#boxes.inbox.table, request)),
+    findUnreachable: async (afterMs, limit) =>
+      await findUnreachable(await this.#readyRun(), this.#boxes.outbox.table, afterMs, limit),
+    makeUnroutableDue: async (box, request) =>
+      await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
+    untaken: async (box, request) =>
+      await untaken(await this.#readyRun(), this.#boxes[box].table, request),
+    oldestDue: async (request) =>
+      await oldestDue(await this.#readyRun(), this.#boxes.inbox.table, request),
     failureOf,
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
@@ -112,8 +115,12 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async serviceId(): Promise<string> {
+    return await readServiceId(await this.#readyRun(), this.#parts.schema);
+  }
+
+  async #readyRun(): Promise<Run> {
     await this.ready();
-    return await readServiceId(this.#run, this.#parts.schema);
+    return this.#run;
   }
 
   async add(
@@ -154,8 +161,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
-    await this.ready();
-    return await renew(this.#run, this.#boxes[box].table, leases, leaseUntilMs);
+    return await renew(await this.#readyRun(), this.#boxes[box].table, leases, leaseUntilMs);
   }
 
   async settle(
@@ -201,8 +207,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async count(box: Box): Promise<StateCounts> {
-    await this.ready();
-    return await this.#boxes[box].lookup.count(this.#run);
+    return await this.#boxes[box].lookup.count(await this.#readyRun());
   }
 
   async prune(
@@ -256,7 +261,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   async nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
@@ -275,21 +280,13 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
-    const notification = this.#parts.wakeups.atCommit?.(box) ?? null;
-    if (notification === null) return false;
-    // A failure shows in the transaction itself: its next statement fails too.
-    return await notifyIn(this.#parts.database.runIn(tx), notification).catch(() => false);
+    return await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx));
   }
 
   async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
     await this.ready();
     const found = await this.#boxes[box].lookup.existing(this.#run, keys);
     return keys.map((key) => found.has(key));
-  }
-
-  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    await this.ready();
-    return await makeUnroutableDue(this.#run, this.#boxes[box].table, request);
   }
 
   transaction<Result>(

@@ -59,6 +59,12 @@ where state in ('prepared', 'in_doubt')`,
   },
 ];
 
+/** Each group of the inbox has an order of its own, so that no claim walks over the backlog of another group. */
+const DUE_ORDER: Readonly<Record<Box, string>> = {
+  outbox: "due_at_ms",
+  inbox: "subscriber_group, due_at_ms",
+};
+
 /**
  * A box's table. Columns of fixed width come first, so that reading them need not skip text. The fillfactor
  * leaves space on each page for the row version that a claim writes. A claim changes no indexed column, so
@@ -90,7 +96,8 @@ function boxStatements(schema: string, box: Box): string[] {
   reply text,
   primary key (id, subscriber_group)
 ) with (fillfactor = 45, ${VACUUMED_EARLY})`,
-    `create index ${box}_due on ${name} (due_at_ms) where state = 'scheduled'`,
+    `create index ${box}_due on ${name} (${DUE_ORDER[box]}) where state = 'scheduled'`,
+    `create index ${box}_crashed on ${name} (due_at_ms) where state = 'scheduled' and crashes > 0`,
     `create index ${box}_expiry on ${name} (expires_at_ms) where expires_at_ms is not null`,
     `create index ${box}_exceptions on ${name} (created_at_ms)
   where state not in ('scheduled', 'succeeded')`,

@@ -1,16 +1,18 @@
 /**
- * Records that wait for a route or a subscriber.
+ * Records that wait for a route or a subscriber, and those that nobody takes.
  *
- * They are due soon, so they are found among the first due records, through the index for claims. A separate
- * index would make every insert and settlement slower.
+ * They are due soon, or due, so they are found among the first due records of each group, through the index for
+ * claims. A separate index would make every insert and settlement slower.
  *
  * @module
  */
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
 import { UNROUTABLE_PAUSE_MS, UNROUTABLE_WINDOW } from "../../core/lifecycle/unroutable.ts";
+import type { GroupNames, Untaken, UntakenRequest } from "../../core/ports/claim_request.ts";
 import { textLiteral } from "./array_param.ts";
-import { andGroupIn, expected, limitOf } from "./index_order.ts";
+import { expected, limitOf } from "./index_order.ts";
 import type { Run } from "./run.ts";
+import { OF_SHARE, shareParams, shareTable } from "./shares.ts";
 import type { Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
@@ -30,18 +32,16 @@ export async function makeUnroutableDue(
   if (groups?.length === 0) return 0;
   const rests = `state = 'scheduled' and due_at_ms > $1::text::bigint
     and due_at_ms <= $2::text::bigint`;
-  const soonest = (groupsAt: number) =>
-    `select ctid as place, name, subscriber_group, details from ${table}
-    where ${rests} and ${expected(FREE)}${andGroupIn(groups, groupsAt)}
-    order by due_at_ms
-    ${WINDOW}`;
+  const columns = "ctid as place, name, subscriber_group, details";
+  const soonest = (first: number) =>
+    soonestOf(table, columns, `${rests} and ${expected(FREE)}`, groups !== undefined, first);
   const times = [Math.ceil(nowMs), Math.ceil(untilMs)];
-  const groupsHere = groups === undefined ? [] : [textLiteral(groups)];
+  const own = groups === undefined ? [] : shareParams(groups.map((group) => ({ group })));
   const rows = await run(
     `select distinct name, subscriber_group from (
     ${soonest(3)}
   ) as soonest where ${WAITS}`,
-    [...times, ...groupsHere],
+    [...times, ...own],
   );
   const taken = rows.map(([name, group]) => [String(name), String(group)] as const)
     .filter(([name, group]) => isTaken(name, group));
@@ -65,10 +65,39 @@ returning 1`,
       ...times,
       textLiteral(taken.map(([name]) => name)),
       textLiteral(taken.map(([, group]) => group)),
-      ...groupsHere,
+      ...own,
     ],
   );
   return changed.length;
+}
+
+/** See `StoreHints.untaken`. */
+export async function untaken(
+  run: Run,
+  { name: table }: Table,
+  { nowMs, groups }: UntakenRequest,
+): Promise<Untaken[]> {
+  if (groups?.length === 0) return [];
+  const due = `state = 'scheduled' and due_at_ms <= $1::text::bigint`;
+  const columns = "name, subscriber_group, due_at_ms, lease_until_ms, details";
+  const rows = await run(
+    `select subscriber_group, name, count(*), min(case when ${WAITS} then ${SINCE} else due_at_ms end)
+from (
+    ${soonestOf(table, columns, due, groups !== undefined, 2)}
+  ) as earliest
+group by subscriber_group, name
+having bool_and(lease_until_ms is null or lease_until_ms <= $1::text::bigint)`,
+    [
+      Math.floor(nowMs),
+      ...groups === undefined ? [] : shareParams(groups.map((group) => ({ group }))),
+    ],
+  );
+  return rows.map(([group, name, count, sinceMs]) => ({
+    group: String(group),
+    name: String(name),
+    count: Number(count),
+    sinceMs: Number(sinceMs),
+  }));
 }
 
 /** See `Store.nextDueAt`: a record that waits for a route counts as due when that wait ends. */
@@ -76,30 +105,34 @@ export async function nextDueAtTheLatest(
   run: Run,
   { name: table }: Table,
   nowMs: number,
-  groups: readonly string[] | undefined,
+  groups: readonly GroupNames[] | undefined,
   unroutableForMs: number,
 ): Promise<number | null> {
   if (groups?.length === 0) return null;
-  const scheduled = `state = 'scheduled'${andGroupIn(groups, 3)}`;
-  const [row] = await run(
-    `with soonest as materialized (
-  select due_at_ms,
+  const scheduled = "state = 'scheduled'";
+  const latest = `subscriber_group, due_at_ms,
     case when due_at_ms > $1::text::bigint and ${WAITS}
       then greatest(due_at_ms, least(${SINCE} + $2::text::bigint, deadline_ms))
       else due_at_ms
-    end as latest_ms
-  from ${table}
-  where ${scheduled} and ${expected(FREE)}
-  order by due_at_ms
-  ${WINDOW}
+    end as latest_ms`;
+  const hasGroups = groups !== undefined;
+  const [row] = await run(
+    `with soonest as materialized (
+  ${soonestOf(table, latest, `${scheduled} and ${expected(FREE)}`, hasGroups, 3)}
 )
 select least(
   (select min(latest_ms) from soonest),
   -- The records after those that were read are unknown.
-  (select max(due_at_ms) from soonest having count(*) >= ${UNROUTABLE_WINDOW}),
   (
-    select min(greatest(lease_until_ms, due_at_ms)) from ${table}
-    where ${scheduled} and lease_until_ms is not null
+    select min(last_ms) from (
+      select max(due_at_ms) as last_ms from soonest
+      ${hasGroups ? "group by subscriber_group " : ""}having count(*) >= ${UNROUTABLE_WINDOW}
+    ) as cut
+  ),
+  (
+    ${hasGroups ? `with ${shareTable(3)}\n    ` : ""}select min(greatest(lease_until_ms, due_at_ms))
+    from ${table}${hasGroups ? ", share" : ""}
+    where ${scheduled} and lease_until_ms is not null${hasGroups ? ` and ${OF_SHARE}` : ""}
       -- A claimed record was due. The extra pause allows for clocks that differ.
       and due_at_ms <= $1::text::bigint + ${UNROUTABLE_PAUSE_MS}
   )
@@ -107,9 +140,33 @@ select least(
     [
       Math.ceil(nowMs),
       Math.ceil(unroutableForMs),
-      ...(groups === undefined ? [] : [textLiteral(groups)]),
+      ...(groups === undefined ? [] : shareParams(groups)),
     ],
   );
   const dueAtMs = row?.[0] ?? null;
   return dueAtMs === null ? null : Number(dueAtMs);
+}
+
+/**
+ * The records that are due first, in all or of each group.
+ *
+ * @param first The number of the first parameter of the groups.
+ */
+function soonestOf(
+  table: string,
+  columns: string,
+  condition: string,
+  hasGroups: boolean,
+  first: number,
+): string {
+  const soonest = (of: string) =>
+    `select ${columns} from ${table}
+    where ${condition}${of}
+    order by due_at_ms
+    ${WINDOW}`;
+  if (!hasGroups) return soonest("");
+  return `with ${shareTable(first)}
+    select soonest.* from share, lateral (
+    ${soonest(` and ${OF_SHARE}`)}
+    ) as soonest`;
 }

@@ -22,6 +22,8 @@ export interface Wakeups {
   aboard?(box: Box): Notification | null;
   /** The notification to send in a transaction of the user; null when one was sent in another a moment ago. */
   atCommit?(box: Box): Notification | null;
+  /** See `StoreHints.isNotified`. */
+  isNotified?(): Promise<boolean>;
   /** Listens for notifications of other processes. */
   listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
   /** Sends what waits to be sent. Listening ends by the function that {@linkcode Wakeups.listen} returned. */
@@ -33,11 +35,15 @@ export interface Wakeups {
  * could fail the transaction: where the server's queue of notifications is filling up, and where transactions may
  * be prepared for a second phase, because Postgres refuses that after NOTIFY.
  */
-export async function notifyIn(run: Run, { channel, payload }: Notification): Promise<boolean> {
-  const rows = await run(
+export async function notifyAtCommit(wakeups: Wakeups, box: Box, run: Run): Promise<boolean> {
+  const notification = wakeups.atCommit?.(box) ?? null;
+  if (notification === null) return false;
+  const { channel, payload } = notification;
+  const sending = run(
     `select pg_notify($1::text, $2::text)
 where current_setting('max_prepared_transactions') = '0' and pg_notification_queue_usage() < 0.5`,
     [channel, payload],
   );
-  return rows.length > 0;
+  // A failure shows in the transaction itself: its next statement fails too.
+  return await sending.then((rows) => rows.length > 0, () => false);
 }

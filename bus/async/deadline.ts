@@ -11,6 +11,8 @@ import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 export interface TimeLimit {
   /** Aborts when the time is up, or when the outer signal does. */
   readonly signal: AbortSignal;
+  /** Throws the reason of the abort, if the limit has aborted. */
+  throwIfAborted(): void;
   /**
    * Runs work unless the time is up. Settles like `work`, or rejects with the reason of the abort
    * if that comes first; the work is then no longer awaited.
@@ -31,36 +33,86 @@ export function timeLimit(
   outer: AbortSignalLike,
   reason: () => Error,
 ): TimeLimit {
-  const controller = new AbortController();
-  const abort = () => controller.abort(outer.reason);
-  let leftMs = timeoutMs;
-  let sinceMs = 0;
-  let cancel: (() => void) | null = null;
-  const resume = () => {
-    if (cancel !== null) return;
-    sinceMs = clock.now();
-    cancel = clock.after(leftMs, () => controller.abort(reason()));
-  };
-  const pause = () => {
-    if (cancel === null) return;
-    cancel();
-    cancel = null;
+  return new Limit(clock, timeoutMs, outer, reason);
+}
+
+/** Its signal is made when it is first asked for: most handlers never do. */
+class Limit implements TimeLimit {
+  readonly #clock: Clock;
+  readonly #outer: AbortSignalLike;
+  readonly #timeIsUp: () => Error;
+  readonly #abortOuter = () => this.#abort(this.#outer.reason);
+  readonly #races = new Set<(reason: unknown) => void>();
+  #controller: AbortController | null = null;
+  #aborted: { readonly reason: unknown } | null = null;
+  #leftMs: number;
+  #sinceMs = 0;
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, timeIsUp: () => Error) {
+    this.#clock = clock;
+    this.#outer = outer;
+    this.#timeIsUp = timeIsUp;
+    this.#leftMs = timeoutMs;
+    this.resume();
+    if (outer.aborted) this.#abortOuter();
+    else outer.addEventListener("abort", this.#abortOuter, { once: true });
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== null) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  throwIfAborted(): void {
+    if (this.#aborted !== null) throw this.#aborted.reason;
+  }
+
+  race<Result>(work: () => Promise<Result>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.throwIfAborted();
+      this.#races.add(reject);
+      begun(work).then(
+        (result) => {
+          this.#races.delete(reject);
+          resolve(result);
+        },
+        (error) => {
+          this.#races.delete(reject);
+          reject(error);
+        },
+      );
+    });
+  }
+
+  pause(): void {
+    if (this.#cancel === null) return;
+    this.#cancel();
+    this.#cancel = null;
     // A clock that is set back must not give more time.
-    leftMs -= Math.min(leftMs, Math.max(0, clock.now() - sinceMs));
-  };
-  resume();
-  if (outer.aborted) abort();
-  else outer.addEventListener("abort", abort, { once: true });
-  return {
-    signal: controller.signal,
-    race: (work) => unlessAborted(work, controller.signal),
-    pause,
-    resume,
-    end() {
-      cancel?.();
-      outer.removeEventListener("abort", abort);
-    },
-  };
+    this.#leftMs -= Math.min(this.#leftMs, Math.max(0, this.#clock.now() - this.#sinceMs));
+  }
+
+  resume(): void {
+    if (this.#cancel !== null) return;
+    this.#sinceMs = this.#clock.now();
+    this.#cancel = this.#clock.after(this.#leftMs, () => this.#abort(this.#timeIsUp()));
+  }
+
+  end(): void {
+    this.#cancel?.();
+    this.#outer.removeEventListener("abort", this.#abortOuter);
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#aborted !== null) return;
+    this.#aborted = { reason };
+    this.#controller?.abort(reason);
+    for (const reject of [...this.#races]) reject(reason);
+  }
 }
 
 /**
@@ -153,10 +205,10 @@ export class TurnLimit {
  */
 export function unlessAborted<Result>(
   work: () => Promise<Result>,
-  signal: AbortSignal,
+  signal: AbortSignalLike,
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
+    if (signal.aborted) throw signal.reason;
     const stop = () => reject(signal.reason);
     const over = () => signal.removeEventListener("abort", stop);
     signal.addEventListener("abort", stop, { once: true });

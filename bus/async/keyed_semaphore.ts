@@ -4,14 +4,29 @@
  * @module
  */
 
-/** Releases the place of one handler in its group. */
-type Permit = () => void;
+/**
+ * How many handlers of a group that have ended may wait for their settlements beside those that run. It bounds what is
+ * done again after a crash.
+ */
+const MAX_SETTLING = 1_000;
+
+/** The place of one handler in its group. */
+interface Permit {
+  /**
+   * Called when the handler has ended and only its settlement is left: lets the next handler run, unless too many
+   * settlements are under way.
+   */
+  ended(): void;
+  /** Gives the place back. */
+  leave(): void;
+}
 
 /** Counts the running handlers of each group; further ones wait in order. */
 export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
   readonly #running = new Map<string, number>();
   readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #settling = new Map<string, number>();
 
   /** Creates a semaphore; `limitOf` returns how many handlers of a group may run at once. */
   constructor(limitOf: (group: string) => number) {
@@ -34,7 +49,20 @@ export class KeyedSemaphore {
       // The handler that ends passes its place on, so the count does not change.
       await new Promise<void>((resolve) => line.push(resolve));
     }
-    return () => this.#leave(group);
+    let isRunning = true;
+    return {
+      ended: () => {
+        const settling = this.#settling.get(group) ?? 0;
+        if (!isRunning || settling >= MAX_SETTLING) return;
+        isRunning = false;
+        this.#settling.set(group, settling + 1);
+        this.#leave(group);
+      },
+      leave: () => {
+        if (isRunning) this.#leave(group);
+        else this.#settling.set(group, (this.#settling.get(group) ?? 1) - 1);
+      },
+    };
   }
 
   #leave(group: string): void {

@@ -7,6 +7,9 @@
 import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
+import { ALONE_FROM_DEATH, claimKindOf } from "../../core/lifecycle/claim_kind.ts";
+import type { GroupNames } from "../../core/ports/claim_request.ts";
+import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { resultOf } from "../records/delivery_result.ts";
@@ -15,6 +18,7 @@ import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { GROUP_CLAIM_LIMIT } from "./claim_limit.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { WorkSignal } from "../async/work_signal.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -90,13 +94,12 @@ export class Consumer<Tx> {
       const nowMs = clock.now();
       const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
       if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
-      const isExpired = record.leaseUntilMs !== null || record.crashes > 0;
       const [claimed] = await store.claim({
         box: "inbox",
         limit: 1,
         ...leases.claiming(),
         key,
-        kind: isExpired ? "expired" : "ready",
+        kind: claimKindOf(record),
       });
       if (claimed !== undefined) return await this.handle(claimed, stop);
     }
@@ -132,18 +135,32 @@ export class Consumer<Tx> {
     return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
   }
 
-  /** Claims due records of groups that have capacity. */
-  async claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]> {
+  /** Claims due records of groups that have capacity, at most `limit` of each. */
+  async claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]> {
     const { settings, leases } = this.#parts;
-    const groups = this.groupsWithCapacity();
+    const groups = this.#namesOf(this.groupsWithCapacity());
     if (groups.length === 0) return [];
-    return await settings.store.claim({
-      box: "inbox",
-      limit: kind === "expired" ? 1 : limit,
-      ...leases.claiming(),
-      groups,
-      kind,
-    });
+    return await settings.store.claim({ box: "inbox", limit, ...leases.claiming(), groups, kind });
+  }
+
+  /**
+   * When the next record of these groups is due, in Unix milliseconds; null for none.
+   *
+   * @param names Whether all names count, or only those that have a subscriber here.
+   */
+  async nextDueAt(
+    names: "all" | "taken here",
+    among: readonly string[] = this.groupsWithCapacity(),
+  ): Promise<number | null> {
+    const { store, clock } = this.#parts.settings;
+    if (among.length === 0) return null;
+    const groups = names === "all" ? among.map((group) => ({ group })) : this.#namesOf(among);
+    return await store.nextDueAt("inbox", clock.now(), groups);
+  }
+
+  #namesOf(groups: readonly string[]): GroupNames[] {
+    const { subscriptions } = this.#parts;
+    return groups.map((group) => ({ group, names: subscriptions.namesOf(group) }));
   }
 
   /**
@@ -159,23 +176,16 @@ export class Consumer<Tx> {
     attemptFailed?: () => void,
   ): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
-    const lost = new AbortController();
-    const owned = leases.renewUntilReleased(
-      "inbox",
-      [record],
-      () => lost.abort(leaseLost()),
-    );
+    const signal = new WorkSignal(stop);
+    const lost = () => signal.abort(leaseLost());
+    const owned = leases.renewUntilReleased("inbox", [record], lost);
     try {
-      return await this.#handle(
-        record,
-        AbortSignal.any([stop, lost.signal]),
-        untilMs,
-        attemptFailed,
-      );
+      return await this.#handle(record, signal, untilMs, attemptFailed);
     } catch (error) {
       settings.observe({ kind: "error", during: "handle", error });
       return ACCEPTED;
     } finally {
+      signal.release();
       owned.release();
     }
   }
@@ -233,7 +243,7 @@ export class Consumer<Tx> {
       records,
       () => lost.abort(leaseLost()),
     );
-    const leave = await semaphore.enter((records[0] as StoredRecord).group);
+    const permit = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
       if (draining() || nowMs >= untilMs) return null;
@@ -250,31 +260,31 @@ export class Consumer<Tx> {
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
-      leave();
+      permit.leave();
       owned.release();
     }
   }
 
   /**
-   * The most records in one transaction with this one. A record whose worker crashed or whose
+   * The most records in one transaction with this one. A record that is claimed alone or whose
    * handler failed before is handled alone. So is every record if there is no transaction that can
    * be rolled back.
    */
   #maxBatch({ message, group, crashes, attempts, details }: StoredRecord): number {
     const { transactions } = this.#parts.settings.store.capabilities;
     const hasFailed = attempts > 0 || details?.postponed !== undefined;
-    if (crashes > 0 || hasFailed || !transactions) return 1;
+    if (crashes >= ALONE_FROM_DEATH || hasFailed || !transactions) return 1;
     return this.#parts.subscriptions.of(message.name).get(group)?.maxBatch ?? 1;
   }
 
   async #handle(
     record: StoredRecord,
-    signal: AbortSignal,
+    signal: AbortSignalLike,
     untilMs: number,
     attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
-    const leave = await semaphore.enter(record.group);
+    const permit = await semaphore.enter(record.group);
     try {
       const nowMs = settings.clock.now();
       const { reason } = record;
@@ -294,10 +304,14 @@ export class Consumer<Tx> {
       }
       const prepared = this.#handlers.prepare();
       if (prepared !== null) await prepared;
-      const result = await attempt(this.#handlers, { record, subscriber }, signal);
+      const result = await attempt(
+        this.#handlers,
+        { record, subscriber, ended: () => permit.ended() },
+        signal,
+      );
       return await this.#ended(record, result, attemptFailed);
     } finally {
-      leave();
+      permit.leave();
     }
   }
 

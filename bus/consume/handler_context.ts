@@ -8,6 +8,7 @@ import type { Contract } from "../../core/message/contract.ts";
 import { wireHeaders } from "../../core/message/headers.ts";
 import { copyOfMessage, type Message, type MessageHeaders } from "../../core/message/message.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
+import type { TimeLimit } from "../async/deadline.ts";
 import { Begun } from "../async/unawaited.ts";
 import { transactionEnded } from "../publish/joined_transactions.ts";
 import {
@@ -45,19 +46,24 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   /** The stored message. It decides where the reply goes, so handlers get a copy. */
   readonly #message: Message;
   #copy: Message | undefined;
-  readonly #signal: AbortSignal;
+  readonly #limit: Pick<TimeLimit, "signal">;
   readonly #publisher: HandlerPublisher<Tx>;
   #guarded: AbortSignal | undefined;
   #begun: Begun | undefined;
   #choices: CallbackChoices | undefined;
   #isOver = false;
 
-  constructor(record: InHand, tx: Tx, signal: AbortSignal, publisher: HandlerPublisher<Tx>) {
+  constructor(
+    record: InHand,
+    tx: Tx,
+    limit: Pick<TimeLimit, "signal">,
+    publisher: HandlerPublisher<Tx>,
+  ) {
     this.#message = record.message;
     this.group = record.group;
     this.attempt = record.attempts + 1;
     this.tx = tx;
-    this.#signal = signal;
+    this.#limit = limit;
     this.#publisher = publisher;
   }
 
@@ -69,7 +75,7 @@ export class Handling<Tx> implements HandlerContext<Tx> {
   }
 
   get signal(): AbortSignal {
-    return this.#guarded ??= guardListeners(this.#signal);
+    return this.#guarded ??= guardListeners(this.#limit.signal);
   }
 
   get headers(): MessageHeaders {

@@ -5,7 +5,7 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import type { Clock } from "../../core/ports/platform.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { FirstUse, LazyTransaction, SettleStep } from "../../core/ports/store.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
@@ -92,7 +92,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     { record, subscriber }: StoredRun<Tx>,
     thrown: unknown,
     reruns: number,
-    signal: AbortSignal,
+    signal: AbortSignalLike,
   ): Promise<boolean> {
     const { store, clock, random } = this.#settings;
     const isConflict = subscriber.transaction !== false && store.capabilities.transactions &&
@@ -117,7 +117,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
     const { subscriber, record: { box, id, group, epoch } } = run;
     if (subscriber.transaction === false) {
-      return await limit.race(() => this.#withoutTransaction(run, body, limit.signal));
+      return await limit.race(() => this.#withoutTransaction(run, body, limit));
     }
     const beginning = new Beginning(limit);
     const first = {
@@ -129,11 +129,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     try {
       return await (this.publisher.transactionOnUse(
         first,
-        (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit.signal, lazy)),
+        (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit, lazy)),
       ) ?? beginning.at((begun) =>
         this.publisher.transaction((own) => {
           begun();
-          return limit.race(() => this.#inTransaction(run, body, own, limit.signal));
+          return limit.race(() => this.#inTransaction(run, body, own, limit));
         })
       ));
     } catch (thrown) {
@@ -149,12 +149,15 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     run: StoredRun<Tx>,
     body: unknown,
     own: OwnTransaction<Tx>,
-    signal: AbortSignal,
+    limit: TimeLimit,
     lazy?: LazyTransaction,
   ): Promise<Handled> {
-    const done = await own.during(() => runHandler(this, run, body, own.tx, signal));
-    const { decided, step } = this.#decide(run, done, signal);
-    if (lazy?.close() === true) return await this.#settled(decided, step, true);
+    const done = await own.during(() => runHandler(this, run, body, own.tx, limit));
+    const { decided, step } = this.#decide(run, done, limit);
+    if (lazy?.close() === true) {
+      run.ended?.();
+      return await this.#settled(decided, step, true);
+    }
     const added = await this.#settler.within(own.tx, step);
     const conflict = conflictOf(decided, added);
     if (conflict !== null) {
@@ -168,10 +171,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   async #withoutTransaction(
     run: StoredRun<Tx>,
     body: unknown,
-    signal: AbortSignal,
+    limit: TimeLimit,
   ): Promise<Handled> {
-    const done = await runHandler(this, run, body, undefined as Tx, signal);
-    const { decided, step } = this.#decide(run, done, signal);
+    const done = await runHandler(this, run, body, undefined as Tx, limit);
+    const { decided, step } = this.#decide(run, done, limit);
+    run.ended?.();
     return await this.#settled(decided, step, false);
   }
 
@@ -215,11 +219,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   #decide(
     run: StoredRun<Tx>,
     done: Handled,
-    signal: AbortSignal,
+    limit: TimeLimit,
   ): { decided: Handled & { decision: Decision }; step: SettleStep } {
     const decided = this.decide(run, done);
     // A handler that continued after its timeout must not settle the record.
-    signal.throwIfAborted();
+    limit.throwIfAborted();
     this.#leases.ending(run.record);
     const { decision, answer } = decided;
     const records = answer === null ? [] : [answer];

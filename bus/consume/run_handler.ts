@@ -9,13 +9,13 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Failure } from "../../core/lifecycle/lifecycle.ts";
 import { failureOf } from "../../core/lifecycle/outcome.ts";
 import type { Message } from "../../core/message/message.ts";
-import type { Clock } from "../../core/ports/platform.ts";
+import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import { hasCode, readableThrown } from "../../core/user_code/thrown.ts";
 import { type ConsumeMiddleware, wrapHandler } from "../api/middleware.ts";
 import type { Subscriber } from "../api/subscriber.ts";
 import { type TimeLimit, timeLimit } from "../async/deadline.ts";
-import { decodeBody } from "../publish/body_codec.ts";
+import { decodeBodySoon } from "../publish/body_codec.ts";
 import { replyMessage, roundOf } from "../publish/callback_message.ts";
 import { decide, type Decision } from "../records/decision.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
@@ -68,6 +68,8 @@ interface Thrown {
 export interface HandlerRun<Tx, Claimed extends InHand = InHand> {
   readonly record: Claimed;
   readonly subscriber: Subscriber<Tx>;
+  /** Called when the handler has ended, and only a settlement is left that others share. */
+  readonly ended?: () => void;
 }
 
 /** The environment of handlers: a bus with a store, or a receiver without one. */
@@ -101,7 +103,7 @@ export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
     run: HandlerRun<Tx, Claimed>,
     thrown: unknown,
     reruns: number,
-    signal: AbortSignal,
+    signal: AbortSignalLike,
   ) => Promise<boolean>;
   /** Calls {@linkcode runHandler} within the limit, and keeps its result. */
   complete(run: HandlerRun<Tx, Claimed>, body: unknown, limit: TimeLimit): Promise<HandlerResult>;
@@ -116,7 +118,7 @@ export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
 export async function attempt<Tx, Claimed extends InHand>(
   host: HandlerHost<Tx, Claimed>,
   run: HandlerRun<Tx, Claimed>,
-  signal: AbortSignal,
+  signal: AbortSignalLike,
 ): Promise<HandlerResult> {
   for (let reruns = 0;; reruns++) {
     const end = await runOnce(host, run, signal);
@@ -134,7 +136,7 @@ export async function attempt<Tx, Claimed extends InHand>(
 async function runOnce<Tx, Claimed extends InHand>(
   host: HandlerHost<Tx, Claimed>,
   run: HandlerRun<Tx, Claimed>,
-  signal: AbortSignal,
+  signal: AbortSignalLike,
 ): Promise<HandlerResult | Thrown> {
   const { record: { message }, subscriber } = run;
   const timeoutMs = subscriber.timeoutMs ?? host.handlerTimeoutMs;
@@ -147,7 +149,9 @@ async function runOnce<Tx, Claimed extends InHand>(
   let isRead = false;
   try {
     host.check(run);
-    const body = await limit.race(() => decodeBody(subscriber.body, message));
+    const read = decodeBodySoon(subscriber.body, message);
+    const body = read instanceof Promise ? await limit.race(() => read) : read;
+    limit.throwIfAborted();
     isRead = true;
     return await host.complete(run, body, limit);
   } catch (thrown) {
@@ -165,9 +169,9 @@ export async function runHandler<Tx>(
   { record, subscriber }: HandlerRun<Tx>,
   body: unknown,
   tx: Tx,
-  signal: AbortSignal,
+  limit: Pick<TimeLimit, "signal">,
 ): Promise<Handled> {
-  const context = new Handling(record, tx, signal, host.publisher);
+  const context = new Handling(record, tx, limit, host.publisher);
   let value: unknown;
   try {
     value = host.onConsume.length === 0

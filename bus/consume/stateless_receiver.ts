@@ -138,11 +138,11 @@ export class StatelessReceiver {
   ): Promise<DeliveryResult> {
     const subscribers = [...this.#subscriptions.of(message.name).values()];
     const results = await Promise.all(subscribers.map(async (subscriber) => {
-      const leave = await semaphore.enter(subscriber.group);
+      const permit = await semaphore.enter(subscriber.group);
       try {
         return await this.#handle(subscriber, message, attempt);
       } finally {
-        leave();
+        permit.leave();
       }
     }));
     return combined(results);
@@ -247,7 +247,7 @@ export class StatelessReceiver {
     body: unknown,
     limit: TimeLimit,
   ): Promise<HandlerResult> {
-    const done = await limit.race(() => runHandler(this.#host, run, body, undefined, limit.signal));
+    const done = await limit.race(() => runHandler(this.#host, run, body, undefined, limit));
     if (done.reply !== null) await this.#sendAnswer("reply", done.reply);
     return done;
   }

@@ -26,6 +26,7 @@ import { StepSettler } from "../records/settle_step.ts";
 import { unlessAborted } from "../async/deadline.ts";
 import { decide, type Decision, identityOf } from "../records/decision.ts";
 import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.ts";
+import { distinctTargets, type Target, targetOf } from "../records/target.ts";
 import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { unroutable } from "./unroutable.ts";
@@ -49,13 +50,13 @@ export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #leases: LeaseRenewal;
   readonly #subscriptions: Subscriptions<Tx>;
-  readonly #received: (group: string) => void;
+  readonly #received: (target: Target) => void;
   readonly #refused: (name: string) => void;
   readonly #decisions: DecisionSettler<Tx>;
   readonly #resumption: Resumption<Tx>;
 
   /**
-   * Creates a dispatcher. It calls `received` after it added a record to the inbox of a group, and
+   * Creates a dispatcher. It calls `received` after it added records to the inbox,
    * `refused` with a name that the transport refused as unroutable although `routes` returned true, and
    * `resumed` after it made waiting records of the outbox due.
    */
@@ -63,7 +64,7 @@ export class Dispatcher<Tx> {
     settings: Settings<Tx>,
     leases: LeaseRenewal,
     subscriptions: Subscriptions<Tx>,
-    received: (group: string) => void,
+    received: (target: Target) => void,
     refused: (name: string) => void,
     resumed: () => void,
   ) {
@@ -85,7 +86,7 @@ export class Dispatcher<Tx> {
   }
 
   /** Claims due records. */
-  async claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]> {
+  async claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]> {
     const times = this.#leases.claiming();
     return await this.#settings.store.claim({ box: "outbox", limit, ...times, kind });
   }
@@ -323,7 +324,8 @@ export class Dispatcher<Tx> {
 
   #notifyInbox({ box, records }: CallbackRows): void {
     if (box !== "inbox") return;
-    for (const group of new Set(records.map(({ group }) => group))) this.#received(group);
+    const targets = distinctTargets(records.map((record) => targetOf(box, record)));
+    for (const target of targets) this.#received(target);
   }
 
   /**

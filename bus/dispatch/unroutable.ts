@@ -44,7 +44,10 @@ export async function nextAlarmAt<Tx>(
   if (alarm === undefined || !isResting(dueAtMs, nowMs, nowMs + UNROUTABLE_PAUSE_MS)) {
     return dueAtMs;
   }
-  return dueTime(await store.nextDueAt(box, nowMs, groups, "scheduled", unroutableForMs));
+  const own = groups?.map((group) => ({ group }));
+  const latestMs = dueTime(await store.nextDueAt(box, nowMs, own, "scheduled", unroutableForMs));
+  // A record that is due now, but not for this instance, is in the given time already.
+  return latestMs === null ? null : Math.max(latestMs, dueAtMs ?? latestMs);
 }
 
 /**

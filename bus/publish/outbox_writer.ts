@@ -14,6 +14,7 @@ import { observed } from "../api/observer.ts";
 import { batcher } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
+import { type Target, targetKey, targetOf, targetsOf } from "../records/target.ts";
 import type { Settings } from "../settings/settings.ts";
 import { receiptOf, receiptsOfNew } from "./receipt.ts";
 import type { Receipt } from "../api/publish_options.ts";
@@ -22,16 +23,16 @@ import { inOutbox, type Insertion, insertionOf } from "./local_delivery.ts";
 
 /** What the writer needs of the rest of the bus. */
 export interface Outlet {
-  /** How many more records of a box and group the bus can take directly, without a claim. */
-  capacity(box: Box, group: string): number;
+  /** How many more records the bus can take directly, without a claim. */
+  capacity(target: Target): number;
   /** Takes a record that was stored with a lease, to work on it now. */
   handOver(record: StoredRecord): void;
-  /** Whether the loops of this bus find records of a group that another transaction commits. */
-  finds(box: Box, group: string): boolean;
+  /** Whether the loops of this bus find such records that another transaction commits. */
+  finds(target: Target): boolean;
   /** Called when a record can be claimed, now or after its transaction has committed. */
-  added(box: Box, group: string, committed: boolean): void;
-  /** Whether other processes must be notified of records of a group. */
-  notifies(box: Box, group: string): boolean;
+  added(target: Target, committed: boolean): void;
+  /** Whether other processes must be notified of such records. */
+  notifies(target: Target): boolean;
   /** Called with the due time of a stored record, in Unix milliseconds. */
   due(atMs: number): void;
 }
@@ -104,7 +105,7 @@ export class OutboxWriter<Tx> {
     const { store, clock } = this.#settings;
     const [first, second] = records;
     const notified = records.find((record) =>
-      record.leaseUntilMs === null && this.#outlet.notifies(box, record.group)
+      record.leaseUntilMs === null && this.#outlet.notifies(targetOf(box, record))
     );
     if (notified !== undefined && notified === first && second === undefined) {
       const notifying = store.hints?.addAndNotify?.(box, notified, clock.now()) ?? null;
@@ -116,7 +117,7 @@ export class OutboxWriter<Tx> {
       (rows) => addOnce(this.#settings, { box, rows }),
     );
     const isNew = results.some((result) => "added" in result && result.added);
-    if (notified !== undefined && isNew) this.#outlet.added(box, notified.group, true);
+    if (notified !== undefined && isNew) this.#outlet.added(targetOf(box, notified), true);
     return results;
   }
 
@@ -127,7 +128,7 @@ export class OutboxWriter<Tx> {
   ): Promise<Receipt[]> {
     const { store } = this.#settings;
     const insertion = insertionOf(this.#settings, records);
-    const { box, groups } = insertion;
+    const { box } = insertion;
     if (tx !== undefined) return await this.#join(tx, records, insertion);
     await store.ready();
     const born = { ...insertion, rows: this.#bornLeased(box, insertion.rows) };
@@ -141,14 +142,15 @@ export class OutboxWriter<Tx> {
         () => store.transaction((own) => this.#add(born, own), { isOwn: true }),
       );
     records.forEach((record, i) => this.#published(box, record, receipts[i] as Receipt));
-    const free = new Set<string>();
+    const free = new Map<string, Target>();
     born.rows.forEach((row, i) => {
       if (!added[i]) return;
-      if (row.leaseUntilMs === null) free.add(row.group);
+      const target = targetOf(box, row);
+      if (row.leaseUntilMs === null) free.set(targetKey(target), target);
       else this.committed(row, box);
     });
-    // Notify once per group: each notification may wake other processes.
-    for (const group of groups) if (free.has(group)) this.#outlet.added(box, group, true);
+    // Notify once per group and name: each notification may wake other processes.
+    for (const target of free.values()) this.#outlet.added(target, true);
     return receipts;
   }
 
@@ -159,7 +161,7 @@ export class OutboxWriter<Tx> {
   ): Promise<Receipt[]> {
     // The bus does not see this commit. Messages that its loops would not find in the inbox go to
     // the outbox.
-    const isFound = direct.groups.every((group) => this.#outlet.finds(direct.box, group));
+    const isFound = direct.rows.every((row) => this.#outlet.finds(targetOf(direct.box, row)));
     const insertion = isFound ? direct : inOutbox(this.#settings, records);
     const { box, groups } = insertion;
     const { receipts, added: isAdded } = await this.#add(insertion, tx);
@@ -167,23 +169,24 @@ export class OutboxWriter<Tx> {
     const messages = added.map(({ message: { id, name } }) => ({ id, name }));
     const isOwn = this.transactions.staged(tx, { box, groups, messages });
     const key = insertion.rows.find((_, i) => isAdded[i]);
-    if (!isOwn && key !== undefined) await this.#unseen(tx, { box, groups, key });
-    for (const group of groups) this.#outlet.added(box, group, false);
+    const targets = targetsOf([{ box, groups, messages }]);
+    if (!isOwn && key !== undefined) await this.#unseen(tx, { box, targets, key });
+    for (const target of targets) this.#outlet.added(target, false);
     for (const message of messages) this.#observe("staged", box, message);
     for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
     return receipts;
   }
 
   /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */
-  async #unseen(tx: Tx | SqlClient, { box, groups, key: { id, group } }: Unseen): Promise<void> {
+  async #unseen(tx: Tx | SqlClient, { box, targets, key: { id, group } }: Unseen): Promise<void> {
     const { store, observe } = this.#settings;
     let isNotified: unknown = false;
-    if (groups.some((each) => this.#outlet.notifies(box, each))) {
+    if (targets.some((target) => this.#outlet.notifies(target))) {
       await observed(observe, "notify", async () => {
         isNotified = await store.hints?.notifyAtCommit?.(box, tx);
       });
     }
-    if (isNotified !== true) this.unseenCommits.add({ box, groups, key: { id, group } });
+    if (isNotified !== true) this.unseenCommits.add({ box, targets, key: { id, group } });
   }
 
   /**
@@ -198,9 +201,9 @@ export class OutboxWriter<Tx> {
   /** Called after a record that this bus added was committed. */
   committed(record: NewRecord, box: Box = "outbox"): void {
     this.#stored(record, box);
-    const { leaseUntilMs, group } = record;
-    if (leaseUntilMs === null && this.#outlet.notifies(box, group)) {
-      this.#outlet.added(box, group, true);
+    const target = targetOf(box, record);
+    if (record.leaseUntilMs === null && this.#outlet.notifies(target)) {
+      this.#outlet.added(target, true);
     }
   }
 
@@ -213,7 +216,8 @@ export class OutboxWriter<Tx> {
     if (record.leaseUntilMs !== null) {
       return this.#outlet.handOver(storedFromBirth(record, box, this.#settings.clock.now()));
     }
-    if (!this.#outlet.notifies(box, record.group)) this.#outlet.added(box, record.group, true);
+    const target = targetOf(box, record);
+    if (!this.#outlet.notifies(target)) this.#outlet.added(target, true);
   }
 
   /** Runs a transaction of this bus. The messages published in it are sent after the commit. */
@@ -244,14 +248,10 @@ export class OutboxWriter<Tx> {
   /** Reports and notifies the messages of a transaction that has committed. */
   readonly #committedIn = (staged: readonly Staged[]): void => {
     if (staged.length === 0) return;
-    const groupsOf: Record<Box, Set<string>> = { outbox: new Set(), inbox: new Set() };
-    for (const { box, groups, messages } of staged) {
-      for (const group of groups) groupsOf[box].add(group);
+    for (const { box, messages } of staged) {
       for (const message of messages) this.#observe("published", box, message);
     }
-    for (const box of ["outbox", "inbox"] as const) {
-      for (const group of groupsOf[box]) this.#outlet.added(box, group, true);
-    }
+    for (const target of targetsOf(staged)) this.#outlet.added(target, true);
   };
 
   async #add(
@@ -292,8 +292,10 @@ export class OutboxWriter<Tx> {
     const capacities = new Map<string, number>();
     return rows.map((row) => {
       if (row.dueAtMs > nowMs) return row;
-      const capacity = capacities.get(row.group) ?? this.#outlet.capacity(box, row.group);
-      capacities.set(row.group, capacity - 1);
+      const target = targetOf(box, row);
+      const key = targetKey(target);
+      const capacity = capacities.get(key) ?? this.#outlet.capacity(target);
+      capacities.set(key, capacity - 1);
       return capacity > 0 ? { ...row, leaseUntilMs } : row;
     });
   }

@@ -7,24 +7,25 @@
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
 import { observed } from "../api/observer.ts";
+import { distinctTargets, type Target } from "../records/target.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** Messages of one publish in a transaction of the user. */
 export interface Unseen {
   /** The box. */
   readonly box: Box;
-  /** The groups that receive them; in the outbox only the empty string. */
-  readonly groups: readonly string[];
+  /** Who works on them. */
+  readonly targets: readonly Target[];
   /** One of their records. They are committed together. */
   readonly key: RecordKey;
 }
 
 /** What is done with messages whose commit was seen. */
 interface Commits {
-  /** Whether other processes work on the records of a group. */
-  notifies(box: Box, group: string): boolean;
+  /** Whether other processes work on such records. */
+  notifies(target: Target): boolean;
   /** Wakes the loop of this bus, or notifies other processes. */
-  added(box: Box, group: string, committed: true): void;
+  added(target: Target, committed: true): void;
 }
 
 /**
@@ -92,8 +93,8 @@ export class UnseenCommits<Tx> {
     this.#found(left);
   }
 
-  #notifies({ box, groups }: Unseen): boolean {
-    return groups.some((group) => this.#commits.notifies(box, group));
+  #notifies({ targets }: Unseen): boolean {
+    return targets.some((target) => this.#commits.notifies(target));
   }
 
   #schedule(): void {
@@ -144,9 +145,7 @@ export class UnseenCommits<Tx> {
   }
 
   #found(entries: readonly Unseen[]): void {
-    for (const box of ["outbox", "inbox"] as const) {
-      const groups = entries.flatMap((entry) => entry.box === box ? entry.groups : []);
-      for (const group of new Set(groups)) this.#commits.added(box, group, true);
-    }
+    const targets = distinctTargets(entries.flatMap((entry) => entry.targets));
+    for (const target of targets) this.#commits.added(target, true);
   }
 }

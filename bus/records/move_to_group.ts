@@ -7,6 +7,7 @@
  * @module
  */
 import type { Move, Moved } from "../api/orphans.ts";
+import { claimKindOf } from "../../core/lifecycle/claim_kind.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { addToInbox } from "./add_to_inbox.ts";
@@ -46,7 +47,7 @@ async function moveOne<Tx>(
     nowMs: isExpired ? nowMs : Math.max(nowMs, dueAtMs),
     leaseUntilMs: nowMs + leaseMs,
     key: { id, group },
-    kind: isExpired ? "expired" : "ready",
+    kind: claimKindOf({ leaseUntilMs, crashes }),
   });
   if (claimed === undefined) return false;
   const { message, deadlineMs, retry, details, createdAtMs } = claimed;

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { WhichMessage } from "../api/bus.ts";
 import type { Cancellation } from "../api/cancellation.ts";
@@ -16,6 +15,7 @@ import type { OrphanWatch } from "../work/orphans.ts";
 import { moveToGroup } from "./move_to_group.ts";
 import { retry } from "./retry_by_hand.ts";
 import { sendNow } from "./send_now.ts";
+import type { Target } from "./target.ts";
 
 /** The part of a bus that operators call; see `Bus` for what each call does. */
 export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, BusinessTx> {
@@ -26,7 +26,7 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
   protected abstract readonly orphanWatch: OrphanWatch<Tx>;
 
   /** Called after records were made due. */
-  protected abstract madeDue(box: Box, group?: string): void;
+  protected abstract madeDue(target: Target): void;
 
   async cancel(id: string, options?: { readonly tx?: Tx | SqlClient }): Promise<Cancellation> {
     const tx = transactionOf(options);
@@ -40,7 +40,7 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
     const which = sendNowOf(message);
     await this.calls.during(async () => {
       await sendNow(this.settings, which);
-      this.madeDue(which.box, which.group);
+      this.madeDue({ ...which, name: null });
     });
   }
 
@@ -48,7 +48,7 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
     const checked = moveOf(move);
     return await this.calls.during(async () => {
       const moved = await moveToGroup(this.settings, checked);
-      this.madeDue("inbox", checked.to);
+      this.madeDue({ box: "inbox", group: checked.to, name: null });
       return moved;
     });
   }
@@ -67,7 +67,7 @@ export abstract class OperatorCalls<Tx, BusinessTx> extends HalfCalls<Tx, Busine
     const { box, id, group, force } = retryOf(message, options);
     await this.calls.during(async () => {
       await retry(this.settings, box, { id, group }, force);
-      this.madeDue(box, group);
+      this.madeDue({ box, group, name: null });
     });
   }
 }

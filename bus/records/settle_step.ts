@@ -16,7 +16,7 @@ import { batcher } from "../async/batcher.ts";
 export type StepEnd = readonly AddResult[] | null;
 
 /** The most steps in one statement. */
-const MAX_JOINED = 100;
+const MAX_JOINED = 500;
 /** How many requests are in flight at once. Steps that come meanwhile share the next request. */
 const MAX_REQUESTS = 2;
 

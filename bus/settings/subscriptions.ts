@@ -26,9 +26,14 @@ export class Subscriptions<Tx> {
     return [...this.#groups.keys()];
   }
 
-  /** Whether a group has a subscriber. */
-  handles(group: string): boolean {
-    return this.#groups.has(group);
+  /** Whether a group takes messages of this name here, or any if it is null. */
+  handles(group: string, name: string | null): boolean {
+    return name === null ? this.#groups.has(group) : this.of(name).has(group);
+  }
+
+  /** The names and patterns that a group takes. */
+  namesOf(group: string): string[] {
+    return (this.#groups.get(group) ?? []).map(({ pattern }) => pattern);
   }
 
   /** The distinct names and patterns of all subscribers. */

@@ -28,10 +28,10 @@ const CONTENDED_REST_MS = 50;
  */
 const LULL_MS = 20;
 /**
- * How often a loop that always finds ready records also claims an expired one: four times per
- * lease.
+ * How often a loop that always finds ready records also claims one that is worked on alone: four
+ * times per lease.
  */
-const EXPIRED_PER_LEASE = 4;
+const ALONE_PER_LEASE = 4;
 
 /** What a loop works with. */
 export interface LoopParts {
@@ -44,10 +44,10 @@ export interface LoopParts {
   /** Takes a claimed record. */
   push(record: StoredRecord): void;
   /**
-   * Claims one expired record, to be worked on alone; false when there is none, or the last one is
+   * Claims one record that is to be worked on alone; false when there is none, or the last one is
    * still under way.
    */
-  claimExpired(): Promise<boolean>;
+  claimAlone(): Promise<boolean>;
 }
 
 /**
@@ -70,17 +70,17 @@ export function pollEveryMs<Tx>({ pollMs, store }: Settings<Tx>, isNotified: boo
 export async function runLoop<Tx>(
   settings: Settings<Tx>,
   parts: LoopParts,
-  pollMs: number,
+  pollMs: () => number,
   stopped: () => boolean,
 ): Promise<void> {
   const { clock, observe, leaseMs } = settings;
   let next: Next = "at once";
   let restMs = FIRST_REST_MS;
-  let expiredAtMs = 0;
+  let aloneAtMs = 0;
   while (!stopped()) {
     try {
       if (next !== "at once") {
-        const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs)));
+        const woken = await parts.wake.sleep(Math.min(next.untilMs, later(clock.now(), pollMs())));
         if (stopped()) return;
         // A poll costs one small statement as long as it finds nothing due.
         if (!woken && (next.isLull || next.untilMs > clock.now())) {
@@ -91,9 +91,9 @@ export async function runLoop<Tx>(
       const making = parts.source.makeUnroutableDue?.() ?? null;
       if (making !== null) await making;
       next = await round(parts, () => clock.now());
-      if (clock.now() >= expiredAtMs && next === "at once") {
-        expiredAtMs = clock.now() + leaseMs / EXPIRED_PER_LEASE;
-        await parts.claimExpired();
+      if (clock.now() >= aloneAtMs && next === "at once") {
+        aloneAtMs = clock.now() + leaseMs / ALONE_PER_LEASE;
+        await parts.claimAlone();
       }
       restMs = FIRST_REST_MS;
     } catch (error) {
@@ -115,9 +115,11 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   if (records.length === limit) return "at once";
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = await whenDue(parts, now);
-  if (next !== "at once" || await parts.claimExpired()) return next;
-  // A record is due but could not be claimed: another worker is claiming it.
-  return { untilMs: now() + CONTENDED_REST_MS };
+  if (next !== "at once" || await parts.claimAlone()) return next;
+  // A record is due but could not be claimed: no subscriber here takes it, or another worker is
+  // claiming it.
+  const untilMs = await source.claimUntaken?.(parts.push) ?? now();
+  return { untilMs: Math.max(untilMs, now() + CONTENDED_REST_MS) };
 }
 
 /**

@@ -5,9 +5,11 @@
  */
 import type { Consumer } from "../consume/consumer.ts";
 import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
+import type { UntakenRecords } from "../consume/untaken.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
 import type { CheckBacks } from "../half/check_back.ts";
+import { dueTime } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { WorkSource } from "./work_source.ts";
 
@@ -22,6 +24,8 @@ const SENDS_AT_ONCE = 2;
  * transaction.
  */
 const HANDLED_IN_A_ROUND = 50;
+/** How many records that nobody takes are claimed of each group at once. */
+export const UNTAKEN_AT_ONCE = 500;
 /** How many check-backs run at once. */
 const CHECKS_AT_ONCE = 10;
 
@@ -54,8 +58,8 @@ export function outboxSource<Tx>(
 
 /** The work source that handles the messages of the inbox. */
 export function inboxSource<Tx>(
-  { store, clock }: Settings<Tx>,
   consumer: Consumer<Tx>,
+  untaken: UntakenRecords<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
 ): WorkSource {
@@ -77,9 +81,10 @@ export function inboxSource<Tx>(
       return { done: handled, failed, isFinal: handled + given === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
-    nextDueAt: async () => {
-      const groups = consumer.groupsWithCapacity();
-      return groups.length === 0 ? null : await store.nextDueAt("inbox", clock.now(), groups);
+    nextDueAt: () => consumer.nextDueAt("all"),
+    claimUntaken: async (push) => {
+      const ownMs = dueTime(await consumer.nextDueAt("taken here")) ?? Infinity;
+      return Math.min(ownMs, await untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push));
     },
     isShort: () => consumer.groupsWithCapacity().length < consumer.groups,
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),

@@ -10,9 +10,11 @@ import { admitting } from "../consume/admission.ts";
 import { combined } from "../records/delivery_result.ts";
 import { dueTime } from "../settings/check_answers.ts";
 import type { Consumer } from "../consume/consumer.ts";
+import { UNTAKEN_MS, type UntakenRecords } from "../consume/untaken.ts";
 import type { Pruner } from "./prune.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Puller } from "./pull_loop.ts";
+import { UNTAKEN_AT_ONCE } from "./sources.ts";
 import { type RoundEnd, workOnce, type WorkSource } from "./work_source.ts";
 import { nextAlarmAt } from "../dispatch/unroutable.ts";
 
@@ -24,6 +26,7 @@ interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
   readonly consumer: Consumer<Tx>;
+  readonly untaken: UntakenRecords<Tx>;
   readonly puller: Puller<Tx>;
   readonly pruner: Pruner<Tx>;
   /** The groups that have subscribers here. */
@@ -49,7 +52,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     // Send last, so that messages confirmed by check-backs and replies of handlers go out in the
     // same round.
     const checks = isDue(due.check) ? await workOnce(sources.check, untilMs) : NOTHING;
-    const handles = isDue(due.inbox) ? await workOnce(sources.inbox, untilMs) : NOTHING;
+    const handles = isDue(due.inbox) ? await handleSome(parts, untilMs) : NOTHING;
     const hasNew = checks.claimed > 0 || handles.claimed > 0;
     const sends = isDue(due.outbox) || hasNew ? await workOnce(sources.outbox, untilMs) : NOTHING;
     done.checked += checks.done;
@@ -64,6 +67,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   }
   const pruned = await pruner.run(untilMs, draining);
   due ??= await look(parts);
+  if (due.inbox !== null && due.inbox <= clock.now()) due = { ...due, inbox: await ownDue(parts) };
   const alarms = await Promise.all([
     nextAlarmAt(settings, "outbox", undefined, due.outbox),
     nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
@@ -71,6 +75,27 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   const times = [...alarms, due.check, pulled.more ? clock.now() : pulled.nextAtMs]
     .filter((dueAtMs) => dueAtMs !== null);
   return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
+}
+
+/** Claims and handles records of the inbox. Only if there are none, those that nobody takes. */
+async function handleSome<Tx>(parts: TickParts<Tx>, untilMs: number): Promise<RoundEnd> {
+  const { sources: { inbox }, untaken } = parts;
+  const round = await workOnce(inbox, untilMs);
+  if (round.claimed > 0) return round;
+  const records = await untaken.claim(UNTAKEN_AT_ONCE);
+  if (records.length === 0) return round;
+  return { claimed: records.length, ...await inbox.work(records, untilMs) };
+}
+
+/** When the next record of the inbox is due for this bus, given that one of its groups is due. */
+async function ownDue<Tx>(parts: TickParts<Tx>): Promise<number> {
+  const { settings: { clock }, consumer, untaken, groups } = parts;
+  const ownMs = dueTime(await consumer.nextDueAt("taken here", groups())) ?? Infinity;
+  const nowMs = clock.now();
+  if (ownMs <= nowMs) return ownMs;
+  // The record that is due is one that nobody takes.
+  const { nextAtMs } = untaken;
+  return Math.min(ownMs, nextAtMs === Infinity ? nowMs + UNTAKEN_MS : nextAtMs);
 }
 
 type Done = { received: number; sent: number; handled: number; checked: number; failed: number };
@@ -89,13 +114,13 @@ function handled(done: Done, end: Pick<RoundEnd, "done" | "failed">): void {
  * Reads the due times before anything is claimed. When nothing is due this costs less than a claim,
  * and the tick reports the due times anyway.
  */
-async function look<Tx>({ settings, sources, groups }: TickParts<Tx>): Promise<Due> {
-  const { store, clock } = settings;
+async function look<Tx>({ consumer, sources, groups }: TickParts<Tx>): Promise<Due> {
   const [outbox, check, inbox] = await Promise.all([
     sources.outbox.nextDueAt(),
     sources.check.nextDueAt(),
     // This includes groups at their concurrency limit, because the tick reports when they are due.
-    store.nextDueAt("inbox", clock.now(), groups()),
+    // So are names without a subscriber: how long they wait is limited.
+    consumer.nextDueAt("all", groups()),
   ]);
   return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
 }

@@ -21,10 +21,10 @@ export class WorkLoop<Tx> {
   /** Whether the loop must claim again once work in flight has ended. */
   #look = false;
   /**
-   * The expired record in work. The loop claims one at a time: if its work crashes this process, no
-   * other expired record counts that crash.
+   * The record in work that was claimed alone. The loop claims one at a time: if its work crashes
+   * this process, no other such record counts that crash.
    */
-  #expired: StoredRecord | undefined;
+  #alone: StoredRecord | undefined;
   #loop: Promise<void> = Promise.resolve();
 
   constructor(settings: Settings<Tx>, source: WorkSource) {
@@ -37,9 +37,9 @@ export class WorkLoop<Tx> {
       maxRuns: source.worksAtOnce,
       work: async (records) => {
         const end = await this.#observed(source.name, source.work(records));
-        // The next expired record is claimed only after this one.
-        const wasExpired = records.some((record) => record === this.#expired);
-        if (end?.isFinal !== true || wasExpired) this.#look = true;
+        // The next such record is claimed only after this one.
+        const wasAlone = records.some((record) => record === this.#alone);
+        if (end?.isFinal !== true || wasAlone) this.#look = true;
       },
       onCapacity: () => {
         if (!this.#look) return;
@@ -60,7 +60,7 @@ export class WorkLoop<Tx> {
   }
 
   /** Starts the loop. It ends once `stopped` returns true and it is woken. */
-  start(pollMs: number, stopped: () => boolean): void {
+  start(pollMs: () => number, stopped: () => boolean): void {
     this.#queue.open();
     const source: WorkSource = {
       ...this.#source,
@@ -78,7 +78,7 @@ export class WorkLoop<Tx> {
           return capacity;
         },
         push: (record) => this.#queue.push(record),
-        claimExpired: () => this.#claimExpired(),
+        claimAlone: () => this.#claimAlone(),
       },
       pollMs,
       stopped,
@@ -91,22 +91,22 @@ export class WorkLoop<Tx> {
     return look();
   }
 
-  async #claimExpired(): Promise<boolean> {
-    if (this.#expired !== undefined && this.#queue.has(this.#expired)) return false;
-    [this.#expired] = await this.#source.claim("expired", 1);
-    if (this.#expired === undefined) return false;
-    this.#queue.push(this.#expired);
+  async #claimAlone(): Promise<boolean> {
+    if (this.#alone !== undefined && this.#queue.has(this.#alone)) return false;
+    [this.#alone] = await this.#source.claim("alone", 1);
+    if (this.#alone === undefined) return false;
+    this.#queue.push(this.#alone);
     return true;
   }
 
   /**
-   * How many waiting records, from the front, form one batch. An expired record is a batch of one.
+   * How many waiting records, from the front, form one batch. A record that is claimed alone is a batch of one.
    */
   #batchOf(waiting: readonly StoredRecord[]): number {
-    if (waiting[0] === this.#expired) return 1;
+    if (waiting[0] === this.#alone) return 1;
     const size = this.#source.batchSize(waiting);
-    const expiredAt = this.#expired === undefined ? -1 : waiting.indexOf(this.#expired);
-    return expiredAt < 0 ? size : Math.min(size, expiredAt);
+    const aloneAt = this.#alone === undefined ? -1 : waiting.indexOf(this.#alone);
+    return aloneAt < 0 ? size : Math.min(size, aloneAt);
   }
 
   /** The records that are claimed and not begun. */

@@ -26,14 +26,14 @@ export interface WorkSource {
   readonly capacity: number;
   /** How many calls of `work` a loop runs at once. */
   readonly worksAtOnce: number;
-  /** How many records a loop claims at once. */
+  /** How many records a loop claims at once, of each group. */
   claimSize(): number;
-  /** How many records a round of a tick claims at once. */
+  /** How many records a round of a tick claims at once, of each group. */
   roundSize(): number;
   /** How many waiting records, from the front, go to one call of `work`; at least one. */
   batchSize(waiting: readonly StoredRecord[]): number;
-  /** Claims due records; of `expired` ones, whose worker never came back, at most one. */
-  claim(kind: "ready" | "expired", limit: number): Promise<StoredRecord[]>;
+  /** Claims due records; of those that are claimed alone, at most one. */
+  claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]>;
   /**
    * Works on claimed records and settles them. Records not begun by `untilMs`, in Unix
    * milliseconds, are released.
@@ -43,6 +43,12 @@ export interface WorkSource {
   release(records: readonly StoredRecord[]): Promise<unknown>;
   /** When the next record is due, in Unix milliseconds; null when there is none. */
   nextDueAt(): Promise<number | null>;
+  /**
+   * Called when a record is due and none could be claimed. Claims those that nobody takes, if it is time for that, and
+   * passes each to `push`. Resolves to when the next record is due that this bus can claim, in Unix milliseconds. See
+   * `UntakenRecords`.
+   */
+  claimUntaken?(push: (record: StoredRecord) => void): Promise<number>;
   /** Whether claims currently skip records for lack of capacity. */
   isShort(): boolean;
   /**
@@ -68,18 +74,18 @@ export interface RoundEnd {
 }
 
 /**
- * Claims due records once and works on them. An expired record comes last, alone.
+ * Claims due records once and works on them. A record that is claimed alone comes last.
  *
  * @param kinds Which kinds of records are claimed, in order.
  */
 export async function workOnce(
   source: WorkSource,
   untilMs?: number,
-  kinds: readonly ("ready" | "expired")[] = ["ready", "expired"],
+  kinds: readonly ("ready" | "alone")[] = ["ready", "alone"],
 ): Promise<RoundEnd> {
   const round = { claimed: 0, done: 0, failed: 0 };
   for (const kind of kinds) {
-    const records = await source.claim(kind, kind === "expired" ? 1 : source.roundSize());
+    const records = await source.claim(kind, kind === "alone" ? 1 : source.roundSize());
     if (records.length === 0) continue;
     const { done, failed } = await source.work(records, untilMs);
     round.claimed += records.length;

@@ -7,7 +7,9 @@
  *
  * @module
  */
+import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
+import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
 import type { StoreClock } from "./store_clock.ts";
 import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
@@ -34,28 +36,6 @@ export type ReturnResult =
   | { readonly added: false; readonly remembered: RememberedMessage }
   /** It is not known, but others that arrived no earlier than it may have were forgotten. */
   | { readonly added: false; readonly mayBePruned: true };
-
-/** Which records to claim. */
-export interface ClaimRequest {
-  /** On which side. */
-  readonly box: Box;
-  /** How many at the most. */
-  readonly limit: number;
-  /** Unix time in milliseconds. */
-  readonly nowMs: number;
-  /** Until when the claim holds, in Unix milliseconds. */
-  readonly leaseUntilMs: number;
-  /** Only records of these groups; all when not given. */
-  readonly groups?: readonly string[];
-  /** Only the record with this key; all when not given. */
-  readonly key?: RecordKey;
-  /**
-   * - `ready`: `scheduled` records that no worker has died with.
-   * - `expired`: one `scheduled` record, alone, whose lease expired, or that had such a claim before.
-   * - `prepared`: half messages whose participant is to be checked.
-   */
-  readonly kind: "ready" | "expired" | "prepared";
-}
 
 /** A claim on a record. */
 export interface Lease {
@@ -136,7 +116,7 @@ export interface LazyTransaction {
  *
  * @typeParam Tx What the store calls a transaction.
  */
-export interface StoreHints<Tx = unknown> {
+export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   /**
    * The bus calls it first when a publish in `tx` begins, and uses the result as `tx` from then on. So the store can
    * tell later whether the transaction is still the same one. Without it, a publish that begins in one transaction
@@ -153,20 +133,6 @@ export interface StoreHints<Tx = unknown> {
   addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
 
   /**
-   * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
-   * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
-   * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
-   */
-  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
-
-  /**
-   * Whether records with these keys have been added, in any state, and committed. The bus calls it for what was
-   * published in transactions that it did not begin. Without it, work of a transaction that commits more than a second
-   * after its publish is found by the next poll.
-   */
-  haveBeenAdded?(box: Box, keys: readonly RecordKey[]): Promise<boolean[]>;
-
-  /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
    * one now. Returns how many. It changes nothing else of them, and may leave some out. Without it, they wait for
    * their next try, half a minute at most.
@@ -179,6 +145,13 @@ export interface StoreHints<Tx = unknown> {
    * the option `resumeOnRecovery` does nothing on this store.
    */
   findUnreachable?(afterMs: number, limit: number): Promise<WaitingPage>;
+
+  /**
+   * The groups and names of due records that nobody takes: those of which no record has a lease that has not expired.
+   * It may look only at the records of each group that are due first. Without it, a record whose name no instance
+   * subscribes to stays as it is, without a reason, until one does.
+   */
+  untaken?(box: Box, request: UntakenRequest): Promise<Untaken[]>;
 
   /**
    * The messages of the inbox that have been due the longest, grouped by name and group. It looks at no more than
@@ -252,7 +225,7 @@ export interface Store<Tx = unknown> {
   ): Promise<AddResult[]>;
 
   /**
-   * Claims due records, earliest due first. Each gets epoch + 1 and the lease. A record is
+   * Claims due records, the earliest due of each group first. Each gets epoch + 1 and the lease. A record is
    * given to one claimer at a time; one claimed by another is skipped, not waited for. A claim of a
    * record whose lease ran out counts a crash.
    */
@@ -356,7 +329,7 @@ export interface Store<Tx = unknown> {
   nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state?: "scheduled" | "prepared",
     unroutableForMs?: number,
   ): Promise<number | null>;

@@ -29,7 +29,7 @@ describe("memory store: its transactions", () => {
     const work = store.transaction(async (tx) => {
       await store.add("outbox", [recordOf("reply")], NOW, tx);
       await store.settle("outbox", [settlement(claimed)], tx);
-      await claimOne(store, { kind: "expired", nowMs: NOW + LEASE_MS + 1 });
+      await claimOne(store, { nowMs: NOW + LEASE_MS + 1 });
     });
     await assert.rejects(work, { code: "lease_lost" });
     assert.equal(await store.find("outbox", recordOf("reply")), null);

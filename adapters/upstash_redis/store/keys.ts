@@ -8,6 +8,7 @@
  */
 import { AtlastError } from "../../../core/errors.ts";
 import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
+import type { GroupNames, GroupShare } from "../../../core/ports/claim_request.ts";
 import type { RecordKey } from "../../../core/ports/record.ts";
 
 /** States that have a list of their own. The others have too many records for a list to be worth its cost. */
@@ -21,8 +22,8 @@ export class BoxKeys {
   readonly totals: string;
   /** All records by the time they were added. */
   readonly all: string;
-  /** Records with a lease, or whose worker died, by the end of the lease. */
-  readonly expired: string;
+  /** Scheduled records that are claimed alone, by the time when they can be claimed. */
+  readonly alone: string;
   /** Half messages by the time of the next check-back. */
   readonly prepared: string;
   /** Settled records by their expiry. */
@@ -38,14 +39,17 @@ export class BoxKeys {
     this.#box = box;
     this.totals = `${this.base}totals`;
     this.all = `${this.base}all`;
-    this.expired = `${this.base}expired`;
+    this.alone = `${this.base}alone`;
     this.prepared = `${this.base}prepared`;
     this.expiring = `${this.base}expiring`;
     this.memory = `${this.base}memory`;
     this.pruned = `${this.base}pruned`;
   }
 
-  /** Scheduled records of a group without a crash, by due time; the outbox has one queue for all. */
+  /**
+   * Other scheduled records of a group, by the time when they can be claimed: when they are due, or when their lease
+   * expires. The outbox has one queue for all.
+   */
   ready(group: string): string {
     return this.#box === "outbox" ? `${this.base}ready` : `${this.base}ready:${groupName(group)}`;
   }
@@ -70,7 +74,7 @@ export class BoxKeys {
     return [
       this.totals,
       this.all,
-      this.expired,
+      this.alone,
       this.prepared,
       this.expiring,
       ...LISTED.map((state) => this.list(state)),
@@ -108,9 +112,17 @@ export function keyOfMember(member: string): RecordKey {
   return { id: member.slice(end + 1), group: decodeURIComponent(member.slice(0, end)) };
 }
 
-/** How scripts are given groups: all, or these. */
-export function groupFields(groups: readonly string[] | undefined): string[] {
-  return groups === undefined ? ["*"] : ["=", ...groups.map(groupName)];
+/** How scripts are given groups: all, or of each of these its name, its limit and its names. */
+export function groupFields(groups: readonly GroupShare[] | undefined, limit = 1): string[] {
+  if (groups === undefined) return ["*"];
+  return [
+    "=",
+    ...groups.flatMap((share) => [
+      groupName(share.group),
+      String(share.limit ?? limit),
+      share.names?.join(" ") ?? "*",
+    ]),
+  ];
 }
 
 /** The sets that index claimable records. */
@@ -118,12 +130,12 @@ export function queuesOf(
   keys: BoxKeys,
   box: Box,
   state: "scheduled" | "prepared",
-  groups: readonly string[] | undefined,
+  groups: readonly GroupNames[] | undefined,
 ): [string, ...string[]] {
   if (state === "prepared") return [keys.prepared];
-  if (box === "inbox" && groups === undefined) return [keys.expired, keys.totals];
+  if (box === "inbox" && groups === undefined) return [keys.alone, keys.totals];
   const ready = box === "outbox"
     ? [keys.ready("")]
-    : (groups ?? []).map((each) => keys.ready(each));
-  return [keys.expired, ...ready];
+    : (groups ?? []).map(({ group }) => keys.ready(group));
+  return [keys.alone, ...ready];
 }

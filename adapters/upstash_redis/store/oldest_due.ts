@@ -14,7 +14,7 @@ import { timeField } from "./record_text.ts";
 import { OLDEST_DUE_SCRIPT } from "./scripts.ts";
 import type { Call } from "./writes.ts";
 
-/** How many records of each group one call looks at: each is read with its body, which Upstash bills. */
+/** How many records of each group one call looks at. */
 const WINDOW = 100;
 
 /** See `StoreHints.oldestDue`. `queues` index the records. */

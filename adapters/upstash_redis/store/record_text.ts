@@ -17,8 +17,9 @@ import { fromBase64, toBase64 } from "../../../core/wire/base64.ts";
 import { keyOfMember } from "./keys.ts";
 
 /**
- * The first line of a standing, in the order in which scripts read it. After it come three lines that scripts
- * copy unchanged: the rest of the patch, the reply, and the retry policy.
+ * The first line of a standing, in the order in which scripts read it. After it come four lines that scripts
+ * copy unchanged: the rest of the patch, the reply, the retry policy, and the name of the message, so that a claim of
+ * some names need not read the messages of others.
  */
 interface Head {
   readonly state: State;
@@ -61,7 +62,8 @@ export function standingText(
     details,
   });
   const fields = [...headFields(head), NOBODY, token];
-  return `s1 ${fields.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}`;
+  const name = JSON.stringify(record.message.name);
+  return `s1 ${fields.join(" ")}\n${patch}\n\n${JSON.stringify(record.retry)}\n${name}`;
 }
 
 /** The fields of a patch that are not in the first line. */

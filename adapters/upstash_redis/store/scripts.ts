@@ -10,7 +10,7 @@ import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, REMEMBER } from "./lua/memory.
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
 import { OLDEST_DUE } from "./lua/oldest_due.ts";
-import { DUE_AT_THE_LATEST, MAKE_DUE, WAITING } from "./lua/unroutable.ts";
+import { DUE_AT_THE_LATEST, MAKE_DUE, UNTAKEN, WAITING } from "./lua/unroutable.ts";
 import { WRITE } from "./lua/write.ts";
 
 /** Settles and adds. */
@@ -45,3 +45,5 @@ export const OLDEST_DUE_SCRIPT: Script = new Script(OLDEST_DUE);
 export const WAITING_SCRIPT: Script = new Script(WAITING);
 /** Makes records due that wait for a route. */
 export const MAKE_DUE_SCRIPT: Script = new Script(MAKE_DUE);
+/** Returns which due records nobody takes. */
+export const UNTAKEN_SCRIPT: Script = new Script(UNTAKEN);

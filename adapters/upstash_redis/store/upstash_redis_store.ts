@@ -7,7 +7,7 @@
  * | operation | billed |
  * |---|---|
  * | `add`, `addAll` | 5 |
- * | `claim` that finds something; nothing | 7; 2 |
+ * | `claim` that finds something; nothing | 6; 2 |
  * | `settle`; with additions (`settleAndAdd`) | 5; 7 |
  * | `renew` | 4 |
  * | `find`, `count` | 1 |
@@ -31,7 +31,6 @@ import { AtlastError } from "../../../core/errors.ts";
 import type { Box } from "../../../core/lifecycle/lifecycle.ts";
 import type {
   AddResult,
-  ClaimRequest,
   Lease,
   ListQuery,
   ReturnResult,
@@ -41,11 +40,11 @@ import type {
   Store,
   StoreHints,
 } from "../../../core/ports/store.ts";
+import type { ClaimRequest, GroupNames } from "../../../core/ports/claim_request.ts";
 import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
-import type { UnroutableRequest } from "../../../core/lifecycle/unroutable.ts";
 import { Client, type Script, type UpstashRedisClient } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
@@ -64,8 +63,8 @@ import {
 } from "./scripts.ts";
 import { countsOf, recordOf, timeField } from "./record_text.ts";
 import { inParts } from "./request_size.ts";
-import { makeUnroutableDue } from "./unroutable.ts";
 import { oldestDue } from "./oldest_due.ts";
+import { makeUnroutableDue, untaken } from "./unroutable.ts";
 import {
   type Addition,
   type AddMode,
@@ -135,10 +134,13 @@ class RedisStore implements UpstashRedisStore {
     atomicSettleAndAdd: true,
   };
   readonly hints: StoreHints<UpstashRedisTransaction | undefined> = {
-    makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    makeUnroutableDue: (box, request) => {
+      return makeUnroutableDue(this.#runScript, this.#keys[box], box, request);
+    },
+    untaken: (box, request) => untaken(this.#runScript, this.#keys[box], box, request),
     oldestDue: (request) => {
       const queues = queuesOf(this.#keys.inbox, "inbox", "scheduled", undefined);
-      return oldestDue((script, call) => this.#run(script, call), request, queues);
+      return oldestDue(this.#runScript, request, queues);
     },
   };
   readonly #client: Client;
@@ -200,9 +202,9 @@ class RedisStore implements UpstashRedisStore {
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
     const { box, kind, groups, key, nowMs, leaseUntilMs } = request;
-    const limit = kind === "expired" ? Math.min(request.limit, 1) : request.limit;
+    const limit = kind === "alone" ? Math.min(request.limit, 1) : request.limit;
     if (limit <= 0 || groups?.length === 0 || (key && !isStorable(key))) return [];
-    const among = key === undefined ? groups : [key.group];
+    const among = key === undefined ? groups : [{ group: key.group }];
     const answer = await this.#run(CLAIM_SCRIPT, {
       keys: queuesOf(this.#keys[box], box, kind === "prepared" ? "prepared" : "scheduled", among),
       args: [
@@ -213,7 +215,7 @@ class RedisStore implements UpstashRedisStore {
         timeField(leaseUntilMs),
         String(MAX_CLAIM),
         key === undefined ? "*" : `=${memberOf(key)}`,
-        ...groupFields(groups),
+        ...groupFields(groups, limit),
       ],
     });
     const claimed: StoredRecord[] = [];
@@ -226,10 +228,16 @@ class RedisStore implements UpstashRedisStore {
 
   async renew(box: Box, leases: readonly Lease[], leaseUntilMs: number): Promise<boolean[]> {
     if (leases.length === 0) return [];
-    const { expired, prepared } = this.#keys[box];
+    const { alone, prepared } = this.#keys[box];
+    const ready = new Set(leases.map(({ key }) => this.#keys[box].ready(key.group)));
     const members = leases.map(({ key }) => memberOf(key));
     const [bits] = await this.#run(RENEW_SCRIPT, {
-      keys: [expired, prepared, ...members.map((member) => this.#keys[box].standing(member))],
+      keys: [
+        alone,
+        prepared,
+        ...ready,
+        ...members.map((member) => this.#keys[box].standing(member)),
+      ],
       args: [
         box,
         timeField(leaseUntilMs),
@@ -326,7 +334,7 @@ class RedisStore implements UpstashRedisStore {
   async nextDueAt(
     box: Box,
     nowMs: number,
-    groups?: readonly string[],
+    groups?: readonly GroupNames[],
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
@@ -350,14 +358,6 @@ class RedisStore implements UpstashRedisStore {
     return at === "" ? null : Number(at);
   }
 
-  async #makeUnroutableDue(box: Box, request: UnroutableRequest): Promise<number> {
-    const { groups } = request;
-    if (groups?.length === 0) return 0;
-    const run = (script: Script, call: Call) => this.#run(script, call);
-    const queues = queuesOf(this.#keys[box], box, "scheduled", groups);
-    return await makeUnroutableDue(run, this.#keys[box], box, request, queues, groupFields(groups));
-  }
-
   /** There are none. */
   transaction<Result>(work: (tx: undefined) => Promise<Result>): Promise<Result> {
     return work(undefined);
@@ -378,6 +378,8 @@ class RedisStore implements UpstashRedisStore {
     const [, ...answer] = await this.#run(WRITE_SCRIPT, call);
     return addResultsOf(additions, answer);
   }
+
+  readonly #runScript = (script: Script, call: Call) => this.#run(script, call);
 
   #run(script: Script, { keys, args }: Call): Promise<unknown[]> {
     return this.#client.run(script, keys, [this.#base, ...args]);

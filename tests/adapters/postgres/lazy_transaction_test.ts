@@ -150,7 +150,7 @@ describe("Postgres: a handler's transaction", { skip }, () => {
         limit: 1,
         nowMs: laterMs,
         leaseUntilMs: laterMs + 60_000,
-        kind: "expired",
+        kind: "ready",
         key: KEY,
       });
       gate.open();
@@ -174,7 +174,7 @@ describe("Postgres: a handler's transaction", { skip }, () => {
       const laterMs = Date.now() + 3_600_000;
       const request = { box: "inbox", limit: 1, nowMs: laterMs, key: KEY } as const;
       const leaseUntilMs = laterMs + 60_000;
-      assert.deepEqual(await store.claim({ ...request, leaseUntilMs, kind: "expired" }), []);
+      assert.deepEqual(await store.claim({ ...request, leaseUntilMs, kind: "ready" }), []);
       const record = await store.find("inbox", KEY);
       const lease = { key: KEY, epoch: record?.epoch ?? 0 };
       assert.deepEqual(await store.renew("inbox", [lease], leaseUntilMs), [true]);

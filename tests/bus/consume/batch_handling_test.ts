@@ -209,7 +209,7 @@ describe("bus: messages handled in batches", () => {
       if (isTogether && taken.length === 0) {
         taken = await store.claim({
           box: "inbox",
-          kind: "expired",
+          kind: "ready",
           limit: 1,
           key: { id: "m-1", group: "g" },
           nowMs: NOW_MS + LEASE_MS,

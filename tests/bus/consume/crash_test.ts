@@ -16,7 +16,7 @@ const SLOW_MS = 10 * LEASE_MS;
 
 /** A worker that claims everything due and dies with it. */
 async function dieWith(store: Store<Tx>, box: Box, nowMs: number): Promise<void> {
-  for (const kind of ["ready", "expired"] as const) {
+  for (const kind of ["ready", "alone"] as const) {
     const leaseUntilMs = nowMs + LEASE_MS;
     const request = { box, limit: 100, nowMs, leaseUntilMs, kind };
     while ((await store.claim(request)).length > 0);
@@ -41,7 +41,7 @@ describe("bus: workers that died", () => {
     assert.deepEqual([record?.crashes, record?.attempts], [1, 1]);
   });
 
-  it("a running bus finds it by itself, and handles such messages one at a time", async () => {
+  it("a running bus finds what two workers died with, and handles it one at a time", async () => {
     let running = 0;
     let peak = 0;
     const { bus, store, clock, observed } = fixture([
@@ -54,12 +54,30 @@ describe("bus: workers that died", () => {
     ]);
     await stored(store, "inbox", ["a", "b", "c", "d"]);
     await dieWith(store, "inbox", clock.now());
+    clock.advance(LEASE_MS);
+    await dieWith(store, "inbox", clock.now());
     await bus.start();
     await clock.awaits(LEASE_MS);
     clock.advance(LEASE_MS);
     await bus.deliver([arriving("ready")]);
     await observed.until("succeeded", {}, 5);
     assert.equal(peak, 1);
+    await bus.stop();
+  });
+
+  it("a running bus handles what one worker died with together", async () => {
+    const gate = new Gate();
+    const { bus, store, clock, observed } = fixture([
+      subscribe(Placed, { group: "g" }, () => gate.pass()),
+    ]);
+    await stored(store, "inbox", ["a", "b", "c", "d"]);
+    await dieWith(store, "inbox", clock.now());
+    await bus.start();
+    await clock.awaits(LEASE_MS);
+    clock.advance(LEASE_MS);
+    await gate.reached(4);
+    gate.open();
+    await observed.until("succeeded", {}, 4);
     await bus.stop();
   });
 
@@ -176,7 +194,7 @@ describe("bus: leases", () => {
     await gate.reached();
     const nowMs = clock.now() + LEASE_MS;
     const leaseUntilMs = nowMs + LEASE_MS;
-    const claim = { box: "inbox", limit: 1, nowMs, leaseUntilMs, kind: "expired" } as const;
+    const claim = { box: "inbox", limit: 1, nowMs, leaseUntilMs, kind: "ready" } as const;
     assert.equal((await store.claim(claim)).length, 1);
     gate.open();
     assert.equal((await delivery)[0]?.kind, "accepted");

@@ -225,7 +225,7 @@ describe("bus: dispatch", () => {
       clock.advance(20_000);
     }
     await clock.awaits(20_000);
-    for (const kind of ["ready", "expired"] as const) {
+    for (const kind of ["ready", "alone"] as const) {
       const leaseUntilMs = clock.now() + 60_000;
       const claim = { box: "outbox", limit: 10, nowMs: clock.now(), leaseUntilMs, kind } as const;
       assert.deepEqual(await store.claim(claim), []);
@@ -249,7 +249,7 @@ describe("bus: dispatch", () => {
       if (method === "renew") {
         const nowMs = clock.now() + LEASE_MS;
         const times = { nowMs, leaseUntilMs: nowMs + LEASE_MS };
-        await store.claim({ box: "outbox", kind: "expired", limit: 1, ...times });
+        await store.claim({ box: "outbox", kind: "ready", limit: 1, ...times });
       }
       return await call();
     };

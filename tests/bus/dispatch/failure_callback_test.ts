@@ -176,7 +176,7 @@ describe("bus: the failure callback of a message that could not be handled", () 
       subscribe(Placed, { group: "g" }, async () => {
         const atMs = NOW_MS + LEASE_MS;
         const times = { nowMs: atMs, leaseUntilMs: atMs + LEASE_MS };
-        await store.claim({ box: "inbox", kind: "expired", limit: 1, ...times });
+        await store.claim({ box: "inbox", kind: "ready", limit: 1, ...times });
         throw new NonRetryable("never");
       }),
     ], { store, transport: new FakeTransport(), leaseMs: LEASE_MS });

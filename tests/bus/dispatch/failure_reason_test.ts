@@ -287,7 +287,7 @@ describe("the class of a failure", () => {
         limit: 1,
         nowMs: clock.now(),
         leaseUntilMs: clock.now() + 1,
-        kind: crash === 0 ? "ready" : "expired",
+        kind: crash < 2 ? "ready" : "alone",
         key: { id: "deadly", group: "" },
       });
       clock.advance(2);

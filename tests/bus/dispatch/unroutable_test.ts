@@ -183,6 +183,10 @@ describeOnEveryStore("unroutable", (open) => {
       await store.add("inbox", records, NOW_MS);
       const lacking = without([], store, {}, [mails]);
       const { clock } = lacking;
+      // An instance that knows them has time to take them.
+      assert.equal((await lacking.bus.tick()).nextDueAtMs, NOW_MS + PAUSE_MS);
+      assert.equal((await store.find("inbox", { id: "m-1", group: "mail" }))?.reason, null);
+      clock.advance(PAUSE_MS);
       await lacking.bus.tick();
       const key = { id: "m-1", group: "mail" };
       const record = await store.find("inbox", key);

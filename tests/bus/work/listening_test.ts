@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { describe, it } from "node:test";
 import type { Store } from "../../../core/ports/store.ts";
 import { pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../../adapters/postgres/mod.ts";
 import { subscribe } from "../../../mod.ts";
 import { fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
+import { memoryStore } from "../../../adapters/memory/mod.ts";
 import { newPglite } from "../../support/pglite.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
+import { noPooler, withPooler } from "../../support/pgbouncer.ts";
+import { dropSchema, freshSchema } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
 
@@ -61,4 +64,93 @@ it("a bus on one PGlite store is notified after another bus on it has stopped", 
   const store = pgliteStore(db) as unknown as Store<Tx>;
   await staysAwake(store, store, pgliteStore(db) as unknown as Store<Tx>);
   await db.close();
+});
+
+describe("a bus that listens", () => {
+  /** A store whose notifications arrive or not. */
+  function setup() {
+    const answers = { isNotified: () => Promise.resolve(true) };
+    const inner = memoryStore();
+    const store = Object.assign(inner, {
+      capabilities: { transactions: true, durable: false, shared: true, notifications: true },
+      notify: () => Promise.resolve(),
+      listen: () => Promise.resolve(() => Promise.resolve()),
+      hints: { ...inner.hints, isNotified: () => answers.isNotified() },
+    });
+    return { answers, ...fixture([], { store, transport: new FakeTransport() }) };
+  }
+
+  it("polls each second while notifications do not arrive, and says so once", LIMIT, async () => {
+    const { bus, clock, answers, observed } = setup();
+    answers.isNotified = () => Promise.resolve(false);
+    await bus.start();
+    await clock.awaits(1_000);
+    for (let minutes = 0; minutes < 3; minutes++) {
+      await clock.awaits(60_000);
+      clock.advance(60_000);
+    }
+    await clock.awaits(60_000);
+    assert.match(String(observed.all("error", { during: "listen" })[0]?.error), /every 1000 ms/);
+    answers.isNotified = () => Promise.resolve(true);
+    clock.advance(60_000);
+    await clock.awaits(300_000);
+    await clock.awaits(30_000);
+    assert.equal(observed.all("error").length, 1);
+    await bus.stop();
+    assert.equal(clock.waiting, 0);
+  });
+
+  it("finds out later that they do not arrive any more", LIMIT, async () => {
+    const { bus, clock, answers, observed } = setup();
+    await bus.start();
+    await clock.awaits(300_000);
+    await clock.awaits(30_000);
+    answers.isNotified = () => Promise.resolve(false);
+    clock.advance(300_000);
+    await observed.until("error", { during: "listen" });
+    await clock.awaits(1_000);
+    await bus.stop();
+  });
+
+  it("goes on as before when it cannot find out", LIMIT, async () => {
+    const { bus, clock, answers, observed } = setup();
+    answers.isNotified = () => Promise.reject(new Error("no connection"));
+    await bus.start();
+    await clock.awaits(300_000);
+    await clock.awaits(30_000);
+    assert.deepEqual(observed.all("error"), []);
+    await bus.stop();
+  });
+});
+
+const noPgBouncer = await noPooler();
+
+describe("a bus on Postgres", { skip }, () => {
+  it("hears a notification to itself", LIMIT, () =>
+    withSchema(async (sql, schema) => {
+      const store = postgresStore(sql, { schema }) as unknown as Store<Tx>;
+      const unlisten = await store.listen?.(() => {});
+      assert.equal(await store.hints?.isNotified?.(), true);
+      await unlisten?.();
+    }));
+
+  it("behind a pooler in transaction mode polls each second, and its health says so", {
+    skip: noPgBouncer !== null && skipFor(noPgBouncer),
+    ...LIMIT,
+  }, () =>
+    withPooler(async ({ pooled, direct }) => {
+      const [sql, watcher] = [connect(pooled, { prepare: false }), connect(direct)];
+      const schema = freshSchema();
+      const store = postgresStore(sql, { schema }) as unknown as Store<Tx>;
+      const { bus, clock, observed } = fixture([], { store, transport: new FakeTransport() });
+      await bus.start();
+      await observed.until("error", { during: "listen" });
+      await clock.awaits(1, 1_000);
+      const codes = (await bus.health()).warnings?.map(({ code }) => code) ?? [];
+      assert.ok(codes.includes("notifications_lost"), String(codes));
+      await bus.stop();
+      await sql.end({ timeout: 1 });
+      await dropSchema(watcher, schema);
+      await watcher.end();
+    }));
 });

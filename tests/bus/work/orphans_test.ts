@@ -69,7 +69,7 @@ describeOnEveryStore("messages that nobody handles", (open) => {
       clock.advance(AFTER_MS + 1_000);
       const nowMs = clock.now();
       const times = { nowMs, leaseUntilMs: nowMs + 60_000 };
-      const claim = { box: "inbox", groups: ["old"], limit: 1, kind: "ready" } as const;
+      const claim = { box: "inbox", groups: [{ group: "old" }], limit: 1, kind: "ready" } as const;
       assert.equal((await store.claim({ ...claim, ...times })).length, 1);
       assert.deepEqual(await bus.orphans(), []);
       clock.advance(60_001);
@@ -115,7 +115,13 @@ describeOnEveryStore("messages that nobody handles", (open) => {
     on(async ({ bus, clock, store }) => {
       const nowMs = clock.now();
       const times = { nowMs, leaseUntilMs: nowMs + 60_000 };
-      await store.claim({ box: "inbox", groups: ["old"], limit: 1, kind: "ready", ...times });
+      await store.claim({
+        box: "inbox",
+        groups: [{ group: "old" }],
+        limit: 1,
+        kind: "ready",
+        ...times,
+      });
       assert.deepEqual(await bus.moveToGroup(MOVE), { moved: 2, left: 1 });
     }));
 });

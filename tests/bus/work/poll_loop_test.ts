@@ -45,10 +45,10 @@ function loop() {
     wake,
     capacity: () => 10,
     push: () => {},
-    claimExpired: () => Promise.resolve(false),
+    claimAlone: () => Promise.resolve(false),
   };
   const settings = { clock, observe: () => {}, leaseMs: 60_000 } as unknown as Settings<unknown>;
-  const ended = runLoop(settings, parts, POLL_MS, () => isStopped);
+  const ended = runLoop(settings, parts, () => POLL_MS, () => isStopped);
   return {
     clock,
     asked,

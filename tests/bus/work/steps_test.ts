@@ -66,7 +66,7 @@ describe("bus on a store without transactions: a message and its answer are one 
     const { bus, store, clock, observed } = setup([
       subscribe(Deduct, { group: "stock" }, async ({ n }) => {
         const nowMs = clock.now() + 1e6;
-        const choice = { box: "inbox", kind: "expired", limit: 1, nowMs } as const;
+        const choice = { box: "inbox", kind: "ready", limit: 1, nowMs } as const;
         await store.claim({ ...choice, leaseUntilMs: nowMs + 1 });
         return { n, ok: true };
       }),

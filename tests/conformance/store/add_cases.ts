@@ -172,11 +172,11 @@ const redelivery: StoreCases = {
   "a record born with a lease is claimed when the lease has run out": async ({ store }) => {
     const record = recordOf("m-1", { leaseUntilMs: NOW + 1_000 });
     await store.add("outbox", [record], NOW);
-    for (const kind of ["ready", "expired"] as const) {
+    for (const kind of ["ready", "alone"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: NOW + 999 }), []);
     }
-    assert.deepEqual(await claim(store, { kind: "ready", nowMs: NOW + 1_001 }), []);
-    const claimed = await claimOne(store, { kind: "expired", nowMs: NOW + 1_001 });
+    assert.deepEqual(await claim(store, { kind: "alone", nowMs: NOW + 1_001 }), []);
+    const claimed = await claimOne(store, { nowMs: NOW + 1_001 });
     assert.deepEqual([claimed.epoch, claimed.crashes], [2, 1]);
   },
 

@@ -49,11 +49,11 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "gives claims no lease": (good) => ({
     claim: (request) => good.claim({ ...request, leaseUntilMs: request.nowMs - 1 }),
   }),
-  "claims suspects together": (good) => ({
+  "claims together what is to be claimed alone": (good) => ({
     async claim(request) {
       const claimed = await good.claim(request);
       for (let more = claimed; more.length > 0 && claimed.length < request.limit;) {
-        more = request.kind === "expired" ? await good.claim(request) : [];
+        more = request.kind === "alone" ? await good.claim(request) : [];
         claimed.push(...more);
       }
       return claimed;
@@ -68,6 +68,25 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "claims of every group": (good) => ({
     claim: ({ groups: _, ...request }) => good.claim(request),
   }),
+  "claims every name": (good) => ({
+    claim: ({ groups, ...request }) =>
+      good.claim({
+        ...request,
+        ...groups === undefined ? {} : {
+          groups: groups.map(({ names: _, ...share }) => share),
+        },
+      }),
+  }),
+  "gives the first group all": (good) => ({
+    claim: async (request) => (await good.claim(request)).slice(0, request.limit),
+  }),
+  "claims alone after the first death": (good) => ({
+    async claim(request) {
+      if (request.kind !== "ready") return await good.claim(request);
+      const claimed = await good.claim(request);
+      return claimed.some(({ crashes }) => crashes > 0) ? claimed.slice(0, 1) : claimed;
+    },
+  }),
   "claims whatever the key": (good) => ({
     claim: ({ key: _, ...request }) => good.claim(request),
   }),
@@ -75,7 +94,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
     async claim(request) {
       const claimed = await good.claim(request);
       if (claimed.length > 0 || request.key === undefined) return claimed;
-      return good.claim({ ...request, kind: request.kind === "ready" ? "expired" : "ready" });
+      return good.claim({ ...request, kind: request.kind === "ready" ? "alone" : "ready" });
     },
   }),
   "claims one more than the limit": (good) => ({

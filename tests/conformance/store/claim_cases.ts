@@ -57,7 +57,7 @@ export const claimCases: StoreCases = {
 
   "a claimed record is not claimed again while the lease holds": async ({ store }) => {
     await addClaimed(store, recordOf("m-1"));
-    for (const kind of ["ready", "expired"] as const) {
+    for (const kind of ["ready", "alone"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: NOW + LEASE_MS - 1 }), []);
     }
   },
@@ -74,7 +74,7 @@ export const claimCases: StoreCases = {
       intervention(await at(1), { kind: "cancel" }),
     ]);
     await store.settle("outbox", [settlement(await claimOne(store))]);
-    for (const kind of ["ready", "expired"] as const) {
+    for (const kind of ["ready", "alone"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: LATER }), []);
     }
   },
@@ -88,12 +88,12 @@ export const claimCases: StoreCases = {
   "only the groups that are asked for are claimed": async ({ store }) => {
     const groups = ["a", "b", "c", "a b", ""];
     await store.add("inbox", groups.map((group) => recordOf(`m-${group}`, { group })), NOW);
-    const from = async (groups: string[], kind: "ready" | "expired" = "ready") =>
+    const from = async (groups: string[], kind: "ready" | "alone" = "ready") =>
       ids(await claim(store, { box: "inbox", groups, kind, nowMs: LATER })).sort();
     assert.deepEqual(await from([]), []);
     assert.deepEqual(await from(["nobody"]), []);
     assert.deepEqual(await from(["a", "nobody", "c"]), ["m-a", "m-c"]);
-    assert.deepEqual(await from(["a"], "expired"), []);
+    assert.deepEqual(await from(["a"], "alone"), []);
     assert.deepEqual(await from(["", "a b"]), ["m-", "m-a b"]);
     assert.deepEqual(ids(await claim(store, { box: "inbox" })), ["m-b"]);
   },
@@ -114,13 +114,13 @@ export const claimCases: StoreCases = {
       assert.deepEqual(await one(id), [], id);
     }
     assert.deepEqual(await one("m-1", { groups: ["a"] }), []);
-    assert.deepEqual(await one("m-1", { kind: "expired" }), []);
+    assert.deepEqual(await one("m-1", { kind: "alone" }), []);
     assert.deepEqual(await one("m-1", { kind: "prepared" }), []);
     const [claimed] = await one("m-1", { groups });
     assert.deepEqual([claimed?.id, claimed?.group, claimed?.epoch], ["m-1", "b", 1]);
     assert.deepEqual(await store.find("inbox", keyOf("m-1", "b")), claimed);
     assert.deepEqual(await one("m-1"), []);
-    assert.deepEqual(await one("m-1", { kind: "expired" }), []);
+    assert.deepEqual(await one("m-1", { kind: "alone" }), []);
     assert.deepEqual(ids(await one("half", { kind: "prepared" })), ["half"]);
     assert.deepEqual(ids(await one("later", { nowMs: NOW + 1 })), ["later"]);
     assert.deepEqual(ids(await claim(store, { box: "inbox" })).sort(), ["earlier", "m-1"]);
@@ -132,10 +132,78 @@ export const claimCases: StoreCases = {
     await store.add("outbox", recordsOf("m", 3), NOW);
     await claim(store);
     const choice = { key: keyOf("m-1"), nowMs: LATER } as const;
-    assert.deepEqual(await claim(store, choice), []);
-    const claimed = await claimOne(store, { ...choice, kind: "expired" });
+    assert.deepEqual(await claim(store, { ...choice, kind: "alone" }), []);
+    const claimed = await claimOne(store, choice);
     assert.deepEqual([claimed.id, claimed.crashes, claimed.epoch], ["m-1", 1, 2]);
-    assert.deepEqual(ids([await claimOne(store, { kind: "expired", nowMs: LATER })]), ["m-0"]);
+    assert.deepEqual(ids(await claim(store, { nowMs: LATER })).sort(), ["m-0", "m-2"]);
+  },
+
+  "only the names and patterns of a group are claimed": async ({ store }) => {
+    const names = ["a", "a.b", "a.b.c", "b.b", "ab", "new-name_1"];
+    const all = ["x", "y"].flatMap((group) =>
+      names.map((name) => recordOf(name, { group }, { name }))
+    );
+    await store.add("inbox", all, NOW);
+    const of = async (own: readonly string[], group = "x") =>
+      ids(await claim(store, { box: "inbox", groups: [{ group, names: own }] })).sort();
+    assert.deepEqual(await of([]), []);
+    assert.deepEqual(await of(["nobody", "A", "a.b.c.d"]), []);
+    assert.deepEqual(await of(["a.*"]), ["a.b"]);
+    assert.deepEqual(await of(["a.#"]), ["a", "a.b.c"]);
+    assert.deepEqual(await of(["new-name_1", "*.*"]), ["b.b", "new-name_1"]);
+    assert.deepEqual(await of(["#.c", "#"]), ["ab"]);
+    assert.deepEqual(await of(["#.b.#"], "y"), ["a.b", "a.b.c", "b.b"]);
+    const key = (id: string, own: string[]) =>
+      claim(store, {
+        box: "inbox",
+        key: keyOf(id, "y"),
+        groups: [{ group: "x" }, { group: "y", names: own }],
+      });
+    assert.deepEqual(await key("a", ["ab"]), []);
+    assert.deepEqual(ids(await key("a", ["ab", "a"])), ["a"]);
+    assert.deepEqual(ids(await claim(store, { box: "inbox" })).sort(), ["ab", "new-name_1"]);
+  },
+
+  "records of other names are stepped over, however many there are": async ({ store }) => {
+    const foreign = Array.from(
+      { length: 450 },
+      (_, i) => recordOf(`other-${i}`, { group: "g", dueAtMs: NOW - 1 }, { name: "other" }),
+    );
+    await store.add("inbox", foreign, NOW);
+    await store.add("inbox", recordsOf("m", 3, { group: "g" }), NOW);
+    const own = [{ group: "g", names: ["order.placed"], limit: 2 }];
+    assert.equal(await store.nextDueAt("inbox", NOW, own), NOW);
+    assert.equal((await claim(store, { box: "inbox", groups: own })).length, 2);
+    assert.equal((await claim(store, { box: "inbox", groups: own })).length, 1);
+    assert.equal(await store.nextDueAt("inbox", NOW, own), NOW + LEASE_MS);
+    assert.equal(await store.nextDueAt("inbox", NOW, [{ group: "g" }]), NOW - 1);
+    assert.equal(await store.nextDueAt("inbox", NOW, [{ group: "g", names: ["none"] }]), null);
+  },
+
+  "each group gets its share, whatever the backlog of the others": async ({ store }) => {
+    const early = { dueAtMs: NOW - 1 };
+    for (const group of ["a", "b"]) {
+      await store.add("inbox", recordsOf("m", 50, { group, ...early }), NOW);
+    }
+    await store.add("inbox", recordsOf("m", 2, { group: "c" }), NOW);
+    const groups = [{ group: "a", limit: 3 }, { group: "b" }, { group: "c" }, { group: "none" }];
+    const claimed = await claim(store, { box: "inbox", groups, limit: 5 });
+    const shares = ["a", "b", "c"].map((group) =>
+      claimed.filter((record) => record.group === group).length
+    );
+    assert.deepEqual(shares, [3, 5, 2]);
+  },
+
+  "the next time is that of a record that is claimed alone, if that is earlier": async (
+    { store },
+  ) => {
+    const own = [{ group: "g", names: ["order.placed"] }];
+    await store.add("inbox", [recordOf("m-1", { group: "g", dueAtMs: NOW - 1 })], NOW);
+    await claimOne(store, { box: "inbox" });
+    const twice = await claimOne(store, { box: "inbox", nowMs: LATER });
+    await store.add("inbox", [recordOf("m-2", { group: "g", dueAtMs: 2 * LATER })], NOW);
+    assert.equal(await store.nextDueAt("inbox", LATER, own), twice.leaseUntilMs);
+    assert.equal(await store.nextDueAt("inbox", LATER), twice.leaseUntilMs);
   },
 
   "a full group does not hide another's records": async ({ store }) => {

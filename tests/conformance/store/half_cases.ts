@@ -37,7 +37,7 @@ export const halfCases: StoreCases = {
   ) => {
     await store.add("outbox", [prepared("m-1", { dueAtMs: NOW + 10 })], NOW);
     assert.deepEqual(await claim(store, { kind: "prepared", nowMs: NOW + 9 }), []);
-    for (const kind of ["ready", "expired"] as const) {
+    for (const kind of ["ready", "alone"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: NOW + 10 }), []);
     }
     const [claimed] = await claim(store, { kind: "prepared", nowMs: NOW + 10 });
@@ -121,7 +121,7 @@ export const halfCases: StoreCases = {
     const claimed = await addPreparedClaimed(store);
     await store.settle("outbox", [settlement(claimed, { kind: "park", reason: "no idea" })]);
     const late = NOW + 1_000_000;
-    for (const kind of ["ready", "expired", "prepared"] as const) {
+    for (const kind of ["ready", "alone", "prepared"] as const) {
       assert.deepEqual(await claim(store, { kind, nowMs: late }), []);
     }
     const parked = await found(store, "outbox", KEY);

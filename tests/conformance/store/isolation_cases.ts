@@ -73,7 +73,7 @@ export const isolationCases: StoreCases = {
     const [committed] = await Promise.allSettled([store.transaction(async (tx) => {
       assert.deepEqual(await store.settle("outbox", [settlement(claimed)], tx), [true]);
       // Not awaited here: a store with one connection answers it only after the commit.
-      taken = claim(peer, { kind: "expired", nowMs: LATER });
+      taken = claim(peer, { nowMs: LATER, key: KEY });
       await store.add("outbox", [recordOf("reply")], NOW, tx);
     })]);
     const won = committed.status === "fulfilled";

@@ -106,7 +106,7 @@ export const lazyCases: StoreCases = {
 
   "one whose claim was lost before its first use writes nothing": async ({ store, peer }) => {
     const claimed = await addClaimed(store, recordOf("m"));
-    const other = await claimOne(peer, { kind: "expired", nowMs: LATER });
+    const other = await claimOne(peer, { nowMs: LATER });
     const { states, done } = await onUse(store, claimed, async (tx) => {
       const uses = [1, 2].map((n) => store.add("outbox", [recordOf(`w-${n}`)], NOW, tx as never));
       for (const use of uses) await assert.rejects(use, LOST);
@@ -129,6 +129,6 @@ export const lazyCases: StoreCases = {
       assert.deepEqual(await peer.renew("outbox", [lease], NOW + 2 * LEASE_MS), [true]);
     });
     await done;
-    assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
+    assert.deepEqual(await claim(store, { nowMs: LATER, key: keyOf("m") }), []);
   },
 };

@@ -6,7 +6,8 @@
  */
 import assert from "node:assert/strict";
 import type { Box, State } from "../../../core/lifecycle/lifecycle.ts";
-import type { AddResult, ClaimRequest, Lease, Settlement } from "../../../core/ports/store.ts";
+import type { ClaimRequest } from "../../../core/ports/claim_request.ts";
+import type { AddResult, Lease, Settlement } from "../../../core/ports/store.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import { stored } from "./subject.ts";
 
@@ -31,22 +32,39 @@ export class StoreModel {
 
   /** Checks what `claim` answered. */
   claimed(request: ClaimRequest, answer: readonly StoredRecord[]): void {
-    const { box, kind, limit, nowMs, groups, leaseUntilMs } = request;
+    const { kind, limit, groups } = request;
+    if (kind !== "ready" || groups === undefined) {
+      return this.#claimed(request, kind === "alone" ? Math.min(limit, 1) : limit, answer);
+    }
+    for (const { group, limit: own = limit } of groups) {
+      const part = answer.filter((record) => record.group === group);
+      this.#claimed({ ...request, groups: [{ group }] }, own, part);
+    }
+    assert.ok(
+      answer.every((record) => groups.some(({ group }) => group === record.group)),
+      "another group",
+    );
+  }
+
+  #claimed(request: ClaimRequest, most: number, answer: readonly StoredRecord[]): void {
+    const { box, kind, nowMs, groups, leaseUntilMs } = request;
     const dueFirst = this.records(box)
-      .filter((record) => groups === undefined || groups.includes(record.group))
+      .filter((record) => groups?.some(({ group }) => group === record.group) ?? true)
       .filter(({ state }) => state === (kind === "prepared" ? "prepared" : "scheduled"))
       .filter(({ dueAtMs }) => dueAtMs <= nowMs)
       .filter((record) => kindOf(record, nowMs) === kind)
       .sort((a, b) => a.dueAtMs - b.dueAtMs);
-    const most = kind === "expired" ? Math.min(limit, 1) : limit;
     assert.equal(answer.length, Math.min(most, dueFirst.length), "how many were claimed");
+    const haveLeases = dueFirst.some(({ leaseUntilMs }) => leaseUntilMs !== null);
     for (const [i, record] of answer.entries()) {
       const before = dueFirst.find((candidate) => sameKey(candidate, record));
       assert.ok(before, "a record was claimed that must not be, or twice");
       dueFirst[dueFirst.indexOf(before)] = { ...before, state: "succeeded", id: `taken ${i}` };
-      if (kind === "ready") assert.equal(record.dueAtMs, dueFirst[i]?.dueAtMs, "the order");
-      const died = kind === "expired" && before.leaseUntilMs !== null;
-      const crashes = before.crashes + (died ? 1 : 0);
+      if (kind === "ready" && !haveLeases) {
+        assert.equal(record.dueAtMs, dueFirst[i]?.dueAtMs, "the order");
+      }
+      const hadLease = before.leaseUntilMs !== null;
+      const crashes = before.crashes + (kind !== "prepared" && hadLease ? 1 : 0);
       const after = { ...before, epoch: before.epoch + 1, crashes, leaseUntilMs };
       assert.deepEqual(record, after);
       this.#replace(after);
@@ -118,8 +136,9 @@ function kindOf(record: StoredRecord, nowMs: number): ClaimRequest["kind"] | nul
   if (record.state === "prepared") {
     return record.leaseUntilMs === null || record.leaseUntilMs < nowMs ? "prepared" : null;
   }
-  if (record.leaseUntilMs !== null) return record.leaseUntilMs < nowMs ? "expired" : null;
-  return record.crashes > 0 ? "expired" : "ready";
+  if (record.leaseUntilMs !== null && record.leaseUntilMs >= nowMs) return null;
+  const deaths = record.crashes + (record.leaseUntilMs === null ? 0 : 1);
+  return deaths < 2 ? "ready" : "alone";
 }
 
 function sameKey(a: RecordKey, b: RecordKey): boolean {

@@ -20,7 +20,16 @@ import type { NewRecord, StoredRecord } from "../../../core/ports/record.ts";
 import { SEED } from "../../support/property.ts";
 import { StoreModel } from "./model.ts";
 import { BOXES, type Step, step } from "./steps.ts";
-import { keyOf, leaseOf, listAll, NOW, recordOf, settlement, type StoreCases } from "./subject.ts";
+import {
+  groupsOf,
+  keyOf,
+  leaseOf,
+  listAll,
+  NOW,
+  recordOf,
+  settlement,
+  type StoreCases,
+} from "./subject.ts";
 
 /** Leases and expiries end at odd times and the clock shows even ones, so that none ends just now. */
 const POLICY: LifecyclePolicy = {
@@ -115,7 +124,7 @@ class Run {
       kind: step.of,
       nowMs: this.#nowMs,
       leaseUntilMs: this.#nowMs + step.leaseMs,
-      ...(groups === undefined ? {} : { groups }),
+      ...(groups === undefined ? {} : { groups: groupsOf(groups) }),
     };
     const answer = await this.#store.claim(request);
     this.#model.claimed(request, answer);

@@ -45,20 +45,33 @@ const together: StoreCases = {
     assert.ok(claimed.every(({ epoch }) => epoch === 1));
   },
 
-  "claimers of suspects at the same time get each record once": async (subject) => {
+  "claimers at the same time get each record of a dead worker once": async (subject) => {
+    const { store } = subject;
+    await store.add("outbox", recordsOf("m", 50), NOW);
+    await claim(store);
+    const claimed = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => claim(either(subject, i), { nowMs: LATER, limit: 5 })),
+    );
+    assert.ok(claimed.every((batch) => batch.length <= 5));
+    const all = claimed.flat();
+    assert.equal(new Set(ids(all)).size, all.length);
+    assert.ok(all.every(({ epoch, crashes }) => epoch === 2 && crashes === 1));
+    assert.ok(all.length >= 5);
+  },
+
+  "claimers at the same time get each record that is claimed alone once": async (subject) => {
     const { store } = subject;
     await store.add("outbox", recordsOf("m", 5), NOW);
     await claim(store);
+    await claim(store, { nowMs: LATER });
+    const nowMs = LATER + LEASE_MS + 1;
     const claimed = await Promise.all(
-      Array.from(
-        { length: 12 },
-        (_, i) => claim(either(subject, i), { kind: "expired", nowMs: LATER }),
-      ),
+      Array.from({ length: 12 }, (_, i) => claim(either(subject, i), { kind: "alone", nowMs })),
     );
     assert.ok(claimed.every((batch) => batch.length <= 1));
     const all = claimed.flat();
     assert.equal(new Set(ids(all)).size, all.length);
-    assert.ok(all.every(({ epoch, crashes }) => epoch === 2 && crashes === 1));
+    assert.ok(all.every(({ epoch, crashes }) => epoch === 3 && crashes === 2));
     assert.ok(all.length >= 1);
   },
 
@@ -115,7 +128,7 @@ const takeovers: StoreCases = {
     await eachOf(20, subject, { leaseUntilMs: NOW - 1 }, async (record, mine, other) => {
       const [settled, claimed] = await Promise.all([
         mine.settle("inbox", [settlement(record)]),
-        claim(other, { box: "inbox", kind: "expired", groups: [record.group] }),
+        claim(other, { box: "inbox", groups: [record.group] }),
       ]);
       // The claimer may skip a record it finds locked; then nobody else has it now.
       assert.deepEqual([settled[0], claimed.length], settled[0] ? [true, 0] : [false, 1]);
@@ -126,7 +139,7 @@ const takeovers: StoreCases = {
     await eachOf(20, subject, { leaseUntilMs: NOW - 1 }, async (record, mine, other) => {
       const [renewed, claimed] = await Promise.all([
         mine.renew("inbox", [leaseOf(record)], NOW + LEASE_MS),
-        claim(other, { box: "inbox", kind: "expired", groups: [record.group] }),
+        claim(other, { box: "inbox", groups: [record.group] }),
       ]);
       assert.deepEqual([renewed[0], claimed.length], renewed[0] ? [true, 0] : [false, 1]);
     });

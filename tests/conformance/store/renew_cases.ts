@@ -30,14 +30,14 @@ export const renewCases: StoreCases = {
     const untilMs = NOW + 3 * LEASE_MS;
     assert.deepEqual(await store.renew("outbox", [leaseOf(claimed)], untilMs), [true]);
     assert.deepEqual(await store.find("outbox", KEY), { ...claimed, leaseUntilMs: untilMs });
-    assert.deepEqual(await claim(store, { kind: "expired", nowMs: untilMs - 1 }), []);
-    assert.equal((await claim(store, { kind: "expired", nowMs: untilMs + 1 })).length, 1);
+    assert.deepEqual(await claim(store, { nowMs: untilMs - 1 }), []);
+    assert.equal((await claim(store, { nowMs: untilMs + 1 })).length, 1);
   },
 
   "a lease that has run out is renewed when nobody claimed the record since": async ({ store }) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
     assert.deepEqual(await store.renew("outbox", [leaseOf(claimed)], LATER + 1_000), [true]);
-    assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
+    assert.deepEqual(await claim(store, { nowMs: LATER }), []);
   },
 
   "leases that are not held are not renewed, and nothing changes": async ({ store }) => {
@@ -46,7 +46,7 @@ export const renewCases: StoreCases = {
     assert.ok(reclaimed && settled && held);
     await store.settle("outbox", [settlement(settled, { kind: "release", delayMs: 1_000_000 })]);
     await store.renew("outbox", [leaseOf(held)], LATER + LEASE_MS);
-    await claimOne(store, { kind: "expired", nowMs: LATER });
+    await claimOne(store, { nowMs: LATER });
     await store.add("outbox", [recordOf("unclaimed", { dueAtMs: LATER + 1 })], NOW);
     const keys = ids([reclaimed, settled, { id: "unclaimed" }]).map((id) => keyOf(id));
     const before = await Promise.all(keys.map((key) => found(store, "outbox", key)));
@@ -66,6 +66,6 @@ export const renewCases: StoreCases = {
   "a lease that a record was born with is renewed": async ({ store }) => {
     await store.add("outbox", [recordOf("m-1", { leaseUntilMs: NOW + 10 })], NOW);
     assert.deepEqual(await store.renew("outbox", [{ key: KEY, epoch: 1 }], NOW + 1_000), [true]);
-    assert.deepEqual(await claim(store, { kind: "expired", nowMs: NOW + 500 }), []);
+    assert.deepEqual(await claim(store, { nowMs: NOW + 500 }), []);
   },
 };

@@ -143,7 +143,7 @@ const applied: StoreCases = {
         true,
       ],
     );
-    assert.deepEqual(await claim(store, { kind: "expired", nowMs: LATER }), []);
+    assert.deepEqual(await claim(store, { nowMs: LATER }), []);
   },
 
   "an operator cancels a record that nobody has claimed": async ({ store }) => {

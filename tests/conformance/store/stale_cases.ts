@@ -38,12 +38,12 @@ const STALE: Readonly<Record<string, (store: Store) => Promise<ReturnType<typeof
   },
   "a worker's settlement after its handler, once another has the claim": async (store) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
-    await claimOne(store, { kind: "expired", nowMs: LATER });
+    await claimOne(store, { nowMs: LATER });
     return settlement(claimed, undefined, { reply: '"late"' });
   },
   "a worker's settlement after another claimed it and failed": async (store) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
-    const other = await claimOne(store, { kind: "expired", nowMs: LATER });
+    const other = await claimOne(store, { nowMs: LATER });
     await store.settle("outbox", [
       settlement(other, { kind: "fail", reason: "no", retryable: false }),
     ]);

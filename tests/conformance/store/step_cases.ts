@@ -45,7 +45,7 @@ const settling: StoreCases = {
 
   "a settlement that is stale brings nothing, and changes nothing": async ({ store }) => {
     const claimed = await addClaimed(store, recordOf("m-1"));
-    const other = await claimOne(store, { kind: "expired", nowMs: LATER });
+    const other = await claimOne(store, { nowMs: LATER });
     assert.deepEqual(await take(store, [step(claimed, [recordOf("word")])]), [null]);
     assert.deepEqual(await store.find("outbox", keyOf("m-1")), other);
     assert.equal(await store.find("outbox", keyOf("word")), null);

@@ -38,7 +38,7 @@ export const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("claim" as const),
       box,
-      of: fc.constantFrom("ready" as const, "expired" as const, "prepared" as const),
+      of: fc.constantFrom("ready" as const, "alone" as const, "prepared" as const),
       limit: fc.nat(4),
       leaseMs: oddMs,
       groups: fc.option(fc.uniqueArray(group), { nil: undefined }),

@@ -10,7 +10,8 @@ import {
   transition,
 } from "../../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../../core/message/message.ts";
-import type { ClaimRequest, Lease, Settlement, Store } from "../../../core/ports/store.ts";
+import type { ClaimRequest, GroupShare } from "../../../core/ports/claim_request.ts";
+import type { Lease, Settlement, Store } from "../../../core/ports/store.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Cases } from "../suite.ts";
 
@@ -35,8 +36,10 @@ export const NOW = 1_800_000_000_000;
 export const LEASE_MS = 30_000;
 
 /** What a claim of the cases asks for where it does not say otherwise. */
-export interface ClaimChoice extends Partial<Omit<ClaimRequest, "leaseUntilMs">> {
+export interface ClaimChoice extends Partial<Omit<ClaimRequest, "leaseUntilMs" | "groups">> {
   readonly leaseMs?: number;
+  /** Groups, of which all names are claimed where only their name is given. */
+  readonly groups?: readonly (string | GroupShare)[];
 }
 
 /** A message; only what matters to a case is given. */
@@ -106,16 +109,22 @@ export function stored(record: NewRecord, box: Box, createdAtMs = NOW): StoredRe
 
 /** Claims; `fresh` records of the outbox, now, unless it says otherwise. */
 export function claim(store: Store, choice: ClaimChoice = {}): Promise<StoredRecord[]> {
-  const { leaseMs = LEASE_MS, ...request } = choice;
+  const { leaseMs = LEASE_MS, groups, ...request } = choice;
   const nowMs = request.nowMs ?? NOW;
   return store.claim({
     box: "outbox",
     limit: 100,
     kind: "ready",
     ...request,
+    ...groups === undefined ? {} : { groups: groupsOf(groups) },
     nowMs,
     leaseUntilMs: nowMs + leaseMs,
   });
+}
+
+/** Groups as a request has them. */
+export function groupsOf(groups: readonly (string | GroupShare)[]): GroupShare[] {
+  return groups.map((share) => typeof share === "string" ? { group: share } : share);
 }
 
 /** Claims the one record that there must be for this claim. */

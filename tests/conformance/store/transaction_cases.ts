@@ -131,7 +131,7 @@ const rollback: StoreCases = {
       await store.settle("outbox", [settlement(claimed)], tx);
       throw new Error("died");
     }));
-    const again = await claimOne(peer, { kind: "expired", nowMs: LATER });
+    const again = await claimOne(peer, { nowMs: LATER });
     assert.deepEqual([again.epoch, again.crashes], [2, 1]);
     assert.deepEqual(await store.settle("outbox", [settlement(claimed)]), [false]);
   },

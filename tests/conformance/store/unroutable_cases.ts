@@ -11,6 +11,7 @@ import {
   claim,
   claimOne,
   found,
+  groupsOf,
   ids,
   keyOf,
   NOW,
@@ -58,7 +59,6 @@ export const unroutableCases: StoreCases = {
       await claimOne(store, { box: "inbox", groups: [group], nowMs: NOW - 1, leaseMs: 1 });
       const suspect = await claimOne(store, {
         box: "inbox",
-        kind: "expired",
         groups: [group],
         nowMs: NOW,
       });
@@ -66,12 +66,13 @@ export const unroutableCases: StoreCases = {
       const event = { kind: "unroutable", reason, delayMs: REST_MS, forMs: FOR_MS } as const;
       assert.deepEqual(await store.settle("inbox", [settlement(suspect, event)]), [true]);
     }
-    const next = (own: string[]) => store.nextDueAt("inbox", NOW, own, "scheduled", FOR_MS);
+    const next = (own: string[]) =>
+      store.nextDueAt("inbox", NOW, groupsOf(own), "scheduled", FOR_MS);
     assert.equal(await next(["mail"]), NOW + FOR_MS);
     assert.equal(await makeDue(store, "inbox", { groups: ["mail"] }), 1);
     assert.equal(await next(["mail"]), NOW);
     assert.equal(await next(["bill"]), NOW + FOR_MS);
-    const due = await claim(store, { box: "inbox", kind: "expired", groups, limit: 1 });
+    const due = await claim(store, { box: "inbox", groups, limit: 1 });
     assert.deepEqual(due.map(({ group }) => group), ["mail"]);
   },
 
@@ -107,6 +108,40 @@ export const unroutableCases: StoreCases = {
     );
   },
 
+  "due records that nobody takes are found by group and name": async ({ store }) => {
+    const { untaken } = store.hints ?? {};
+    if (untaken === undefined) return;
+    const named = (id: string, name: string, changes: Partial<NewRecord> = {}) =>
+      recordOf(id, { group: "mail", ...changes }, { name });
+    await store.add("inbox", [
+      named("a-1", "a", { dueAtMs: NOW - 9 }),
+      named("a-2", "a", { dueAtMs: NOW - 5 }),
+      named("later", "a", { dueAtMs: NOW + 1 }),
+      named("b-1", "b", { dueAtMs: NOW - 8 }),
+      named("b-2", "b", { dueAtMs: NOW - 7 }),
+      named("c", "c", { leaseUntilMs: NOW - 1 }),
+      named("d", "d", { dueAtMs: NOW + 1 }),
+      named("e", "e", { details: { unroutableSinceMs: NOW - 70 } }),
+      named("a-1", "a", { group: "bill", dueAtMs: NOW - 2 }),
+      named("failed", "f", { state: "failed" }),
+    ], NOW);
+    await claimOne(store, { box: "inbox", groups: [{ group: "mail", names: ["b"], limit: 1 }] });
+    const found = async (groups?: string[]) => {
+      const rows = await untaken("inbox", {
+        nowMs: NOW,
+        ...groups === undefined ? {} : { groups },
+      });
+      return rows.map(({ group, name, count, sinceMs }) => [group, name, count, sinceMs - NOW])
+        .sort();
+    };
+    const mail = [["mail", "a", 2, -9], ["mail", "c", 1, 0], ["mail", "e", 1, -70]];
+    assert.deepEqual(await found(["mail"]), mail);
+    assert.deepEqual(await found(["bill", "nobody"]), [["bill", "a", 1, -2]]);
+    assert.deepEqual(await found(), [["bill", "a", 1, -2], ...mail]);
+    assert.deepEqual(await found([]), []);
+    assert.deepEqual(await untaken("outbox", { nowMs: NOW }), []);
+  },
+
   "many records are made due at once": async ({ store }) => {
     if (store.hints?.makeUnroutableDue === undefined) return;
     const many = Array.from({ length: 1_200 }, (_, i) => waiting(`m-${i}`));
@@ -118,8 +153,8 @@ export const unroutableCases: StoreCases = {
   "one that rests while it waits counts at the latest from when that wait ends": async (
     { store },
   ) => {
-    const next = (nowMs: number, groups?: string[]) =>
-      store.nextDueAt("outbox", nowMs, groups, "scheduled", FOR_MS);
+    const next = (nowMs: number) =>
+      store.nextDueAt("outbox", nowMs, undefined, "scheduled", FOR_MS);
     assert.equal(await next(NOW), null);
     await store.add("outbox", [
       waiting("a", { details: { unroutableSinceMs: NOW - 5 } }),
@@ -147,7 +182,8 @@ export const unroutableCases: StoreCases = {
       waiting("m-1", { group: "mail", details: { unroutableSinceMs: NOW - 1 } }),
       waiting("m-1", { group: "bill", details: { unroutableSinceMs: NOW - 2 } }),
     ], NOW);
-    const next = (groups?: string[]) => store.nextDueAt("inbox", NOW, groups, "scheduled", FOR_MS);
+    const next = (groups?: string[]) =>
+      store.nextDueAt("inbox", NOW, groups && groupsOf(groups), "scheduled", FOR_MS);
     assert.equal(await next(["mail"]), NOW - 1 + FOR_MS);
     assert.equal(await next(), NOW - 2 + FOR_MS);
     assert.equal(await next([]), null);

@@ -11,47 +11,27 @@ import { RECORDS } from "./records.ts";
  * each record its member, its due time, `c` or `w` for one that is claimed or waits, and `=` with its name as JSON.
  */
 export const OLDEST_DUE: string = `${RECORDS}${QUEUES}${String.raw`
-local MOST_READ = 4194304
-local box, now, since, window = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
-local answer, keys, found, size = {}, {}, {}, 0
+local box, now, since, window, answer = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), {}
 
-local function readNames()
-  if #keys == 0 then return end
-  local messages = readAll(keys)
-  for i, each in ipairs(found) do
-    local name = messages[i] and string.match(messages[i], "^[^\n]*\n([^\n]*)")
-    if name then
+local function look(key, from, to)
+  for _, each in ipairs(standingsIn(box, key, from, to, window)) do
+    local s = each.s
+    if s.state == "scheduled" and tonumber(s.due) <= tonumber(since) then
+      local isClaimed = s.lease ~= "-" and tonumber(s.lease) > tonumber(now)
       answer[#answer + 1] = each.member
-      answer[#answer + 1] = each.due
-      answer[#answer + 1] = each.kind
-      answer[#answer + 1] = "=" .. name
-    end
-  end
-  keys, found, size = {}, {}, 0
-end
-
-local function look(members, kind)
-  local standings = {}
-  for i, member in ipairs(members) do standings[i] = standingKey(box, member) end
-  if #standings > 0 then standings = readAll(standings) end
-  for i, member in ipairs(members) do
-    local s = standings[i] and isOurs(standings[i]) and parse(standings[i])
-    if s and s.state == "scheduled" and tonumber(s.due) <= tonumber(since) then
-      -- A name is read together with its body, and there may be many.
-      if size + tonumber(s.size) > MOST_READ then readNames() end
-      keys[#keys + 1] = messageKey(box, member)
-      found[#found + 1] = { member = member, due = s.due, kind = kind }
-      size = size + tonumber(s.size)
+      answer[#answer + 1] = s.due
+      answer[#answer + 1] = isClaimed and "c" or "w"
+      answer[#answer + 1] = "=" .. s.name
     end
   end
 end
 
-for _, queue in ipairs(queuesOf(box, "ready", nil)) do
-  look(redis.call("ZRANGEBYSCORE", queue.key, "-inf", since, "LIMIT", 0, window), "w")
+for _, kind in ipairs({ "ready", "alone" }) do
+  for _, queue in ipairs(queuesOf(box, kind, nil)) do
+    look(queue.key, "-inf", now)
+    -- A record with a lease has the end of the lease as its score.
+    look(queue.key, "(" .. now, "+inf")
+  end
 end
-local expired = keyOf(box, "expired")
-look(redis.call("ZRANGEBYSCORE", expired, "(" .. now, "+inf", "LIMIT", 0, window), "c")
-look(redis.call("ZRANGEBYSCORE", expired, "-inf", now, "LIMIT", 0, window), "w")
-readNames()
 return answer
 `}`;

@@ -12,6 +12,8 @@
  * @module
  */
 
+import { ALONE_FROM_DEATH } from "../../../../core/lifecycle/claim_kind.ts";
+
 /** Lua source. */
 export const RECORDS: string = String.raw`
 local base = ARGV[1]
@@ -49,15 +51,15 @@ local function parse(text)
   if not text then return nil end
   local s = {}
   s.state, s.epoch, s.lease, s.due, s.crashes, s.expires, s.created, s.size, s.settledBy, s.addedBy,
-    s.patch, s.reply, s.retry = string.match(text,
-    "^s1 (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)\n([^\n]*)\n([^\n]*)\n([^\n]*)$")
-  if not s.retry then error("ATLAST a standing that this version did not write") end
+    s.patch, s.reply, s.retry, s.name = string.match(text,
+    "^s1 (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)$")
+  if not s.name then error("ATLAST a standing that this version did not write") end
   return s
 end
 
 local function textOf(s)
   return "s1 " .. table.concat({ s.state, s.epoch, s.lease, s.due, s.crashes, s.expires, s.created, s.size,
-    s.settledBy, s.addedBy }, " ") .. "\n" .. s.patch .. "\n" .. s.reply .. "\n" .. s.retry
+    s.settledBy, s.addedBy }, " ") .. "\n" .. s.patch .. "\n" .. s.reply .. "\n" .. s.retry .. "\n" .. s.name
 end
 
 local function copyOf(s)
@@ -72,7 +74,8 @@ local function placeOf(box, member, s)
     local at = s.due
     if s.lease ~= "-" and tonumber(s.lease) > tonumber(at) then at = s.lease end
     if s.state == "prepared" then return keyOf(box, "prepared"), at end
-    if s.lease ~= "-" or s.crashes ~= "0" then return keyOf(box, "expired"), at end
+    local deaths = tonumber(s.crashes) + (s.lease ~= "-" and 1 or 0)
+    if deaths >= ${ALONE_FROM_DEATH} then return keyOf(box, "alone"), at end
     if box == "outbox" then return keyOf(box, "ready"), at end
     return keyOf(box, "ready:" .. groupOf(member)), at
   end

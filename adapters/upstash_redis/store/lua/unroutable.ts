@@ -11,9 +11,11 @@ import { RECORDS } from "./records.ts";
 const SINCE = String.raw`
 local WINDOW = ${UNROUTABLE_WINDOW}
 
+local function waitsSince(s) return tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')) end
+
 local function sinceOf(text)
   local s = text and isOurs(text) and parse(text)
-  return s and tonumber(string.match(s.patch, '"unroutableSinceMs":(%d+)')), s
+  return s and waitsSince(s), s
 end
 
 -- The second value of a patch is the deadline.
@@ -30,7 +32,6 @@ export const DUE_AT_THE_LATEST: string = `${RECORDS}${QUEUES}${SINCE}${String.ra
 local box, now, waits, wanted = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), wantedGroups(5)
 local earliest
 local function take(at) if not earliest or at < earliest then earliest = at end end
-local function isWanted(queue, member) return not queue.filter or queue.filter[groupOf(member)] end
 
 local function look(queue)
   local from = 0
@@ -41,7 +42,8 @@ local function look(queue)
     if #keys > 0 then standings = readAll(keys) end
     for i = 1, #page, 2 do
       local at, since, s = tonumber(page[i + 1]), sinceOf(standings[(i + 1) / 2])
-      if isWanted(queue, page[i]) then
+      local share, isWanted = shareOf(queue, page[i])
+      if isWanted and (not share or not s or isTaken(share.names, s.name)) then
         -- All other records are due later than the first one that does not wait.
         if not since or s.lease ~= "-" or at <= now then return take(at) end
         take(math.max(at, math.min(since + waits, deadlineOf(s))))
@@ -52,7 +54,7 @@ local function look(queue)
   until #page < 2 * PAGE
 end
 
-for _, kind in ipairs({ "ready", "expired" }) do
+for _, kind in ipairs({ "ready", "alone" }) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
 return { "*" .. (earliest and string.format("%.0f", earliest) or "") }
@@ -63,22 +65,7 @@ return { "*" .. (earliest and string.format("%.0f", earliest) or "") }
  * time its member, and `=` with its name as JSON.
  */
 export const WAITING: string = `${RECORDS}${QUEUES}${SINCE}${String.raw`
-local MOST_READ = 4194304
-local box, now, untilAt, wanted = ARGV[2], ARGV[3], ARGV[4], wantedGroups(5)
-local answer, keys, members, size = {}, {}, {}, 0
-
-local function readNames()
-  if #keys == 0 then return end
-  local messages = readAll(keys)
-  for i, member in ipairs(members) do
-    local name = messages[i] and string.match(messages[i], "^[^\n]*\n([^\n]*)")
-    if name then
-      answer[#answer + 1] = member
-      answer[#answer + 1] = "=" .. name
-    end
-  end
-  keys, members, size = {}, {}, 0
-end
+local box, now, untilAt, wanted, answer = ARGV[2], ARGV[3], ARGV[4], wantedGroups(5), {}
 
 local function look(queue)
   local found = redis.call("ZRANGEBYSCORE", queue.key, "(" .. now, untilAt, "LIMIT", 0, WINDOW)
@@ -87,21 +74,64 @@ local function look(queue)
   if #places > 0 then standings = readAll(places) end
   for i, member in ipairs(found) do
     local since, s = sinceOf(standings[i])
-    local isWanted = not queue.filter or queue.filter[groupOf(member)]
+    local _, isWanted = shareOf(queue, member)
     if since and s.lease == "-" and isWanted then
-      -- A name is read together with its body, and there may be many.
-      if size + tonumber(s.size) > MOST_READ then readNames() end
-      keys[#keys + 1] = messageKey(box, member)
-      members[#members + 1] = member
-      size = size + tonumber(s.size)
+      answer[#answer + 1] = member
+      answer[#answer + 1] = "=" .. s.name
     end
   end
 end
 
-for _, kind in ipairs({ "ready", "expired" }) do
+for _, kind in ipairs({ "ready", "alone" }) do
   for _, queue in ipairs(queuesOf(box, kind, wanted)) do look(queue) end
 end
-readNames()
+return answer
+`}`;
+
+/**
+ * Arguments: box, now, then `*`, or `=` and groups. Answer: for each group and name of due records that nobody takes
+ * the group, the name as JSON, how many, and since when, each after a `=`.
+ */
+export const UNTAKEN: string = `${RECORDS}${QUEUES}${SINCE}${String.raw`
+local box, now, wanted, answer = ARGV[2], ARGV[3], wantedGroups(4), {}
+local found, order = {}, {}
+
+local function entryOf(group, name)
+  local key = group .. " " .. name
+  if not found[key] then
+    found[key] = { group = group, name = name, count = 0, since = math.huge }
+    order[#order + 1] = found[key]
+  end
+  return found[key]
+end
+
+local function look(queue, from, to)
+  for _, each in ipairs(standingsIn(box, queue.key, from, to, WINDOW)) do
+    local s, _, isWanted = each.s, shareOf(queue, each.member)
+    if isWanted and s.state == "scheduled" and tonumber(s.due) <= tonumber(now) then
+      local entry = entryOf(groupOf(each.member), s.name)
+      entry.count = entry.count + 1
+      entry.since = math.min(entry.since, waitsSince(s) or tonumber(s.due))
+      if s.lease ~= "-" and tonumber(s.lease) > tonumber(now) then entry.isTaken = true end
+    end
+  end
+end
+
+for _, kind in ipairs({ "ready", "alone" }) do
+  for _, queue in ipairs(queuesOf(box, kind, wanted)) do
+    look(queue, "-inf", now)
+    -- A record with a lease has the end of the lease as its score.
+    look(queue, "(" .. now, "+inf")
+  end
+end
+for _, entry in ipairs(order) do
+  if not entry.isTaken then
+    answer[#answer + 1] = "=" .. entry.group
+    answer[#answer + 1] = "=" .. entry.name
+    answer[#answer + 1] = "=" .. entry.count
+    answer[#answer + 1] = "=" .. string.format("%.0f", entry.since)
+  end
+end
 return answer
 `}`;
 

@@ -193,7 +193,7 @@ class Load {
     for (let more = true; more;) {
       const claimed = [
         ...await claim(store, { nowMs }),
-        ...await claim(store, { kind: "expired", nowMs }),
+        ...await claim(store, { kind: "alone", nowMs }),
       ];
       more = claimed.length > 0;
       await this.#settle(claimed);

@@ -153,7 +153,7 @@ describe("a request that the client sends twice, because the first answer was lo
     const [last, ...none] = await claim(store);
     assert.deepEqual(none, []);
     await store.settle("outbox", [...claimed, ...last ? [last] : []].map((r) => settlement(r)));
-    const back = await claimOne(store, { kind: "expired", nowMs: LATER });
+    const back = await claimOne(store, { nowMs: LATER });
     assert.deepEqual(
       ids([...claimed, ...last ? [last] : [], back]).sort(),
       ["m-0", "m-1", "m-2"],
