@@ -88,6 +88,11 @@ export interface Transport {
    * their schedule.
    */
   destinations?(name: string, headers?: MessageHeaders): readonly string[];
+  /**
+   * For a transport with a broker: resolves if the broker answers, and rejects otherwise. `health()`
+   * calls it with a time limit of its own.
+   */
+  ready?(): Promise<void>;
   /** Lets an in-process transport deliver to the bus. Called once, when the bus is created. */
   attach?(receiver: Receiver): void;
   /** Pulls messages, for a transport that does not push; see {@linkcode PullRequest}. */
