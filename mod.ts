@@ -36,7 +36,7 @@ export {
   type HandDecision,
   type WhichMessage,
 } from "./bus/api/bus.ts";
-export { type Health, type HealthOptions } from "./bus/api/health.ts";
+export { type FailingName, type Health, type HealthOptions } from "./bus/api/health.ts";
 export { type HealthWarning } from "./core/ports/health_warning.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";

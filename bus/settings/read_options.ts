@@ -14,6 +14,7 @@ import { checkBusOptions } from "./check_bus_options.ts";
 import { followingOf, guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
+import { FailingNames } from "./failing_names.ts";
 import { observerOf } from "./failure_log.ts";
 import { redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
@@ -40,6 +41,8 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   const { store, transport } = portsOf(options);
   const subscriptions = new Subscriptions<Tx>();
   const sharedStore = sharedStoreOf(options.sharedStore, subscriptions);
+  const clock = guardedClock(options.clock ?? store.clock, reportOn("clock"));
+  const failingNames = new FailingNames();
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
@@ -71,8 +74,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
-    observe,
-    clock: guardedClock(options.clock ?? store.clock, reportOn("clock")),
+    observe: (event) => {
+      failingNames.note(event, () => clock.now());
+      observe(event);
+    },
+    failingNames,
+    clock,
     followClock: followingOf(options, reportOn("clock")),
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),

@@ -77,6 +77,11 @@ export interface Transport {
    * twice is harmless, because the inbox recognises its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
+  /**
+   * For a transport with a broker: resolves if the broker answers, and rejects otherwise. `health()`
+   * calls it with a time limit of its own.
+   */
+  ready?(): Promise<void>;
   /** Lets an in-process transport deliver to the bus. Called once, when the bus is created. */
   attach?(receiver: Receiver): void;
   /** Pulls messages, for a transport that does not push; see {@linkcode PullRequest}. */
