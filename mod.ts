@@ -88,6 +88,7 @@ export { HEADER } from "./core/message/headers.ts";
 // The life of a message
 export { type Box, type State } from "./core/lifecycle/lifecycle.ts";
 export {
+  BACKOFF_RETRY,
   type CapRetry,
   DEFAULT_RETRY,
   type ExponentialRetry,

@@ -58,9 +58,7 @@ export interface Database<Tx> {
 /** What a transaction runs before the first statement of its work. */
 export interface FirstStatement extends Pick<FirstUse, "changed"> {
   /** A statement that must find a row. It changes nothing. */
-  readonly text: string;
-  /** Its parameters. */
-  readonly params: readonly Value[];
+  readonly statement: () => { readonly text: string; readonly params: readonly Value[] };
   /** The error of the transaction if it finds none. */
   readonly refused: () => AtlastError;
 }

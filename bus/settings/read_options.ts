@@ -67,6 +67,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: options.pullMs ?? 5_000,
     pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
+    resumePerSecond: resumePerSecondOf(options.resumeOnRecovery),
     clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
     orphanAfterMs: options.orphanAfterMs ?? 5 * 60_000,
     invalidBodyForMs: options.invalidBodyForMs ?? 0,
@@ -90,4 +91,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
 function definedOf<Policy extends object>(policy: Policy | undefined): Partial<Policy> {
   const fields = Object.entries(policy ?? {}).filter(([, value]) => value !== undefined);
   return Object.fromEntries(fields) as Partial<Policy>;
+}
+
+/** The default of `resumeOnRecovery.perSecond`. */
+const RESUMES_PER_SECOND = 50;
+
+function resumePerSecondOf(option: BusOptions["resumeOnRecovery"] = false): number | null {
+  if (typeof option === "boolean") return option ? RESUMES_PER_SECOND : null;
+  return option.perSecond ?? RESUMES_PER_SECOND;
 }

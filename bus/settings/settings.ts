@@ -54,6 +54,8 @@ export interface Settings<Tx> {
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
   readonly clockToleranceMs: number;
+  /** How many waiting records of a destination become due in a second once it is reached; null for never. */
+  readonly resumePerSecond: number | null;
   readonly orphanAfterMs: number;
   readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
