@@ -139,9 +139,10 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
         first,
         (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit, lazy)),
       ) ?? beginning.at((begun) =>
-        this.publisher.transaction((own) => {
+        this.publisher.transaction(async (own) => {
+          // In an async function, because a store may not expect work that throws before it returns a promise.
           begun();
-          return limit.race(() => this.#inTransaction(run, body, own, limit));
+          return await limit.race(() => this.#inTransaction(run, body, own, limit));
         })
       ));
       isKept = true;
