@@ -24,6 +24,11 @@ import type { CallbackControl, HandlerContext } from "../api/subscriber.ts";
 /** The part of a record that the context needs. */
 type InHand = Pick<StoredRecord, "message" | "group" | "attempts">;
 
+/** Has the transaction of a handler, and may make it when it is asked for. */
+export interface TransactionInHand<Tx> {
+  readonly tx: Tx;
+}
+
 /** Publishes the messages of a handler. */
 export interface HandlerPublisher<Tx> {
   /** Publishes one message. */
@@ -42,7 +47,7 @@ export interface HandlerPublisher<Tx> {
 export class Handling<Tx> implements HandlerContext<Tx> {
   readonly group: string;
   readonly attempt: number;
-  readonly tx: Tx;
+  readonly #own: TransactionInHand<Tx>;
   /** The stored message. It decides where the reply goes, so handlers get a copy. */
   readonly #message: Message;
   #copy: Message | undefined;
@@ -55,16 +60,20 @@ export class Handling<Tx> implements HandlerContext<Tx> {
 
   constructor(
     record: InHand,
-    tx: Tx,
+    own: TransactionInHand<Tx>,
     limit: Pick<TimeLimit, "signal">,
     publisher: HandlerPublisher<Tx>,
   ) {
     this.#message = record.message;
     this.group = record.group;
     this.attempt = record.attempts + 1;
-    this.tx = tx;
+    this.#own = own;
     this.#limit = limit;
     this.#publisher = publisher;
+  }
+
+  get tx(): Tx {
+    return this.#own.tx;
   }
 
   /**

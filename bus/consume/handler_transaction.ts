@@ -19,6 +19,7 @@ import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { untilSettled } from "../records/until_settled.ts";
+import { TransactionOnUse } from "./transaction_on_use.ts";
 import {
   decideHandled,
   type Handled,
@@ -119,32 +120,23 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   }
 
   async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
-    const { subscriber, record: { box, id, group, epoch } } = run;
-    if (subscriber.transaction === false) {
+    if (run.subscriber.transaction === false) {
       return await limit.race(() => this.#withoutTransaction(run, body, limit));
     }
     const beginning = new Beginning(limit);
-    const first = {
-      box,
-      lease: { key: { id, group }, epoch },
-      limitMs: subscriber.timeoutMs ?? this.handlerTimeoutMs,
-      changed: (state: BeginningState) => beginning.changed(state),
-      locked: (isSnapshot: boolean) => {
-        if (isSnapshot) this.#leases.suspend(run.record);
-      },
-    };
     let isKept = false;
     try {
-      const result = await (this.publisher.transactionOnUse(
-        first,
-        (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit, lazy)),
-      ) ?? beginning.at((begun) =>
-        this.publisher.transaction(async (own) => {
-          // In an async function, because a store may not expect work that throws before it returns a promise.
-          begun();
-          return await limit.race(() => this.#inTransaction(run, body, own, limit));
-        })
-      ));
+      const result = await (this.#settings.store.capabilities.lazyTransactions
+        ? this.#onUse(run, body, limit, beginning)
+        : beginning.at((begun) =>
+          this.publisher.transaction(async (own) => {
+            // In an async function, because a store may not expect work that throws before it returns a promise.
+            begun();
+            const handler = () =>
+              runHandler(this, run, body, own, limit);
+            return await limit.race(() => this.#inTransaction(run, handler, own, limit));
+          })
+        ));
       isKept = true;
       return result;
     } catch (thrown) {
@@ -154,18 +146,54 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       this.#settings.observe({ kind: "error", during: "handle", error: thrown });
       return { kind: "released", delayMs: NOT_BEGUN_PAUSE_MS };
     } finally {
-      await this.#leases.resume(run.record, isKept);
+      const resuming = this.#leases.resume(run.record, isKept);
+      if (resuming !== null) await resuming;
     }
+  }
+
+  /** Runs the handler, in a transaction if it reads `tx`. */
+  async #onUse(
+    run: StoredRun<Tx>,
+    body: unknown,
+    limit: TimeLimit,
+    beginning: Beginning,
+  ): Promise<Handled> {
+    const wanted = new TransactionOnUse<Tx, Handled, Handled>({
+      transact: (work) => this.publisher.transactionOnUse(this.#firstUse(run, beginning), work),
+      inTransaction: (handler, own, lazy) =>
+        limit.race(() => this.#inTransaction(run, () => handler, own, limit, lazy)),
+      unused: (done) => this.#settled(run, done, limit, true),
+    });
+    try {
+      return await limit.race(() =>
+        wanted.during(() => runHandler(this, run, body, wanted, limit))
+      );
+    } catch (thrown) {
+      return await wanted.failed(thrown);
+    }
+  }
+
+  #firstUse({ subscriber, record }: StoredRun<Tx>, beginning: Beginning): FirstUse {
+    const { box, id, group, epoch } = record;
+    return {
+      box,
+      lease: { key: { id, group }, epoch },
+      limitMs: subscriber.timeoutMs ?? this.handlerTimeoutMs,
+      changed: (state) => beginning.changed(state),
+      locked: (isSnapshot) => {
+        if (isSnapshot) this.#leases.suspend(record);
+      },
+    };
   }
 
   async #inTransaction(
     run: StoredRun<Tx>,
-    body: unknown,
+    handler: () => Promise<Handled>,
     own: OwnTransaction<Tx>,
     limit: TimeLimit,
     lazy?: LazyTransaction,
   ): Promise<Handled> {
-    const done = await own.during(() => runHandler(this, run, body, own.tx, limit));
+    const done = await own.during(handler);
     if (lazy?.close() === true) return await this.#settled(run, done, limit, true);
     const { decided, step } = this.#decide(run, done, limit);
     const added = await this.#settler.within(own.tx, step);
@@ -183,7 +211,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     body: unknown,
     limit: TimeLimit,
   ): Promise<Handled> {
-    const done = await runHandler(this, run, body, undefined as Tx, limit);
+    const done = await runHandler(this, run, body, { tx: undefined as Tx }, limit);
     return await this.#settled(run, done, limit, false);
   }
 

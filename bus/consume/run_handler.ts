@@ -19,7 +19,7 @@ import { decodeBodySoon } from "../publish/body_codec.ts";
 import { replyMessage, roundOf } from "../publish/callback_message.ts";
 import { decide, type Decision } from "../records/decision.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
-import { type HandlerPublisher, Handling } from "./handler_context.ts";
+import { type HandlerPublisher, Handling, type TransactionInHand } from "./handler_context.ts";
 
 /** The result of an attempt. The set is closed: an abort or a timeout is never a success. */
 export type HandlerResult =
@@ -168,10 +168,10 @@ export async function runHandler<Tx>(
   host: Omit<HandlerHost<Tx>, "check" | "complete" | "rerun">,
   { record, subscriber }: HandlerRun<Tx>,
   body: unknown,
-  tx: Tx,
+  own: TransactionInHand<Tx>,
   limit: Pick<TimeLimit, "signal">,
 ): Promise<Handled> {
-  const context = new Handling(record, tx, limit, host.publisher);
+  const context = new Handling(record, own, limit, host.publisher);
   let value: unknown;
   try {
     value = host.onConsume.length === 0

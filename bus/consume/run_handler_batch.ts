@@ -76,7 +76,7 @@ async function inOneTransaction<Tx>(
       handlers.check(run);
       const read = decodeBodySoon(subscriber.body, message);
       const body = read instanceof Promise ? await read : read;
-      const handled = await runHandler(handlers, run, body, tx, limit);
+      const handled = await runHandler(handlers, run, body, own, limit);
       done.push(handlers.decide(run, handled, nowMs));
       limit.signal.throwIfAborted();
     }

@@ -247,7 +247,9 @@ export class StatelessReceiver {
     body: unknown,
     limit: TimeLimit,
   ): Promise<HandlerResult> {
-    const done = await limit.race(() => runHandler(this.#host, run, body, undefined, limit));
+    const done = await limit.race(() =>
+      runHandler(this.#host, run, body, { tx: undefined }, limit)
+    );
     if (done.reply !== null) await this.#sendAnswer("reply", done.reply);
     return done;
   }

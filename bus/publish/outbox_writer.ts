@@ -270,19 +270,17 @@ export class OutboxWriter<Tx> {
   }
 
   /**
-   * Runs a transaction of this bus that begins at its first use, as {@linkcode OutboxWriter.transaction} does; null
-   * if the store has none.
+   * Runs a transaction of this bus that begins at its first use, as {@linkcode OutboxWriter.transaction} does. For
+   * stores with that capability.
    */
   transactionOnUse<Result>(
     first: FirstUse,
     work: (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>,
-  ): Promise<Result> | null {
+  ): Promise<Result> {
     const { store } = this.#settings;
-    const { transactionOnUse } = store;
-    if (!store.capabilities.lazyTransactions || transactionOnUse === undefined) return null;
     return this.transactions.run(
       (working: (tx: Tx, lazy: LazyTransaction) => Promise<Result>) =>
-        transactionOnUse.call(store, first, working) as Promise<Result>,
+        store.transactionOnUse?.(first, working) as Promise<Result>,
       work,
       this.#committedIn,
     );

@@ -177,7 +177,7 @@ export class Publisher<Tx> {
   transactionOnUse<Result>(
     first: FirstUse,
     work: (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>,
-  ): Promise<Result> | null {
+  ): Promise<Result> {
     return this.#outboxWriter.transactionOnUse(first, work);
   }
 

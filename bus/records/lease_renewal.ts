@@ -142,9 +142,15 @@ export class LeaseRenewal {
     this.#suspended.add(record);
   }
 
-  /** Renews the lease again, and at once unless the transaction has settled the record. Never rejects. */
-  async resume(record: StoredRecord, isSettled: boolean): Promise<void> {
-    if (!this.#suspended.delete(record) || isSettled) return;
+  /**
+   * Renews the lease again, and at once unless the transaction has settled the record; null if there is nothing to wait
+   * for. Never rejects.
+   */
+  resume(record: StoredRecord, isSettled: boolean): Promise<void> | null {
+    return !this.#suspended.delete(record) || isSettled ? null : this.#renewOne(record);
+  }
+
+  async #renewOne(record: StoredRecord): Promise<void> {
     try {
       const { nowMs, monotonicMs } = this.now();
       const untilMs = nowMs + this.#leaseMs;

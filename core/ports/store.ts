@@ -358,7 +358,7 @@ export interface Store<Tx = unknown> {
    * record is still claimed under that epoch, and locks it where the store has locks, so that nobody else claims it while
    * the transaction is open. If it is not, the use rejects with `lease_lost`, and so does the transaction.
    *
-   * For stores with the capability `lazyTransactions`.
+   * It calls `work` before it returns. For stores with the capability `lazyTransactions`.
    */
   transactionOnUse?<Result>(
     first: FirstUse,

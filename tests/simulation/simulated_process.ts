@@ -80,7 +80,7 @@ export class SimulatedProcess {
 
   /** A call of this process: `effect` is what it does to the world. */
   async call<Result>(what: string, effect: () => Promise<Result>): Promise<Result> {
-    const { random, note } = this.#world;
+    const { random } = this.#world;
     this.#mayDie(`before ${what}`);
     if (this.#isDead) return await never();
     this.#maybePause(what);
@@ -89,6 +89,12 @@ export class SimulatedProcess {
     // What it asked for before it died may be done yet.
     if (this.#isDead && random() < 0.5) return await never();
     this.mayFail(`no connection for ${what}`);
+    return await this.answered(what, effect);
+  }
+
+  /** An effect on the world, at once, whose answer may come late, or not at all. */
+  async answered<Result>(what: string, effect: () => Promise<Result>): Promise<Result> {
+    const { note } = this.#world;
     let result: Result;
     try {
       result = await effect();

@@ -191,12 +191,13 @@ export class World {
 
   #storeOf({ store, claims }: Service, process: SimulatedProcess): Store<Tx> {
     const wrapping = wrapped(store);
-    wrapping.around = (method, call, args) =>
-      process.call(`${method} ${subject(args)}`, async () => {
+    wrapping.around = (method, call, args) => {
+      // It calls its work at once; what that does to the store are calls of their own.
+      if (method === "transactionOnUse") {
+        return process.answered(method, () => call([args[0], transactionOf(process, args[1])]));
+      }
+      return process.call(`${method} ${subject(args)}`, async () => {
         if (method === "transaction") return await call([transactionOf(process, args[0])]);
-        if (method === "transactionOnUse") {
-          return await call([args[0], transactionOf(process, args[1])]);
-        }
         const result = await call();
         if (method === "claim") claims.claimed(process, inboxOnly(result));
         const isBatch = method === "settle" && args[2] !== undefined && args[0] === "inbox" &&
@@ -204,6 +205,7 @@ export class World {
         if (isBatch) this.counts.batches += 1;
         return result;
       });
+    };
     return wrapping.store;
   }
 

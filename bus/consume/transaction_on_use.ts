@@ -1,0 +1,116 @@
+/**
+ * The transaction of one handler on a store whose transactions begin at their first use.
+ *
+ * Nothing of it is made until the handler reads `tx`: for a small handler that cost more than the handler.
+ *
+ * @module
+ */
+import { AtlastError } from "../../core/errors.ts";
+import type { LazyTransaction } from "../../core/ports/store.ts";
+import type { OwnTransaction } from "../publish/joined_transactions.ts";
+import type { TransactionInHand } from "./handler_context.ts";
+
+/** What a transaction does. */
+type Work<Tx, Result> = (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>;
+
+/** How a transaction begins and ends. */
+interface TransactionSteps<Tx, Done, Result> {
+  /** Runs work in a transaction. */
+  readonly transact: (work: Work<Tx, Result>) => Promise<Result>;
+  /** What the transaction does: waits for its handler, and settles the record. */
+  readonly inTransaction: (
+    handler: Promise<Done>,
+    own: OwnTransaction<Tx>,
+    lazy: LazyTransaction,
+  ) => Promise<Result>;
+  /** Settles the record of a handler that did not read `tx`. */
+  readonly unused: (done: Done) => Promise<Result>;
+}
+
+/** The end of a handler, for its transaction to wait for. */
+interface HandlerEnd<Done> {
+  readonly resolve: (done: Done) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A transaction that is made when `tx` is read. */
+export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx> {
+  readonly #steps: TransactionSteps<Tx, Done, Result>;
+  #tx: { readonly value: Tx } | null = null;
+  #end: HandlerEnd<Done> | null = null;
+  #result: Promise<Result> | null = null;
+  #settle: ((result: Promise<Result>) => void) | null = null;
+  #isOver = false;
+
+  constructor(steps: TransactionSteps<Tx, Done, Result>) {
+    this.#steps = steps;
+  }
+
+  /** The transaction. One that is first read when the handler has ended is over. */
+  get tx(): Tx {
+    this.#tx ??= { value: this.#isOver ? this.#ended() : this.#begun() };
+    return this.#tx.value;
+  }
+
+  /** Runs the handler, and settles its record. If its transaction fails, the handler is no longer awaited. */
+  during(handler: () => Promise<Done>): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      handler().then((done) => {
+        if (this.#end !== null) return this.#end.resolve(done);
+        this.#isOver = true;
+        resolve(this.#steps.unused(done));
+      }, (error) => {
+        if (this.#end !== null) return this.#end.reject(error);
+        this.#isOver = true;
+        reject(error);
+      });
+    });
+  }
+
+  /**
+   * Called when the handler has failed, or is no longer awaited. Waits for the end of its transaction, and gives its
+   * result.
+   *
+   * @throws The error of the transaction; `thrown` if there is none.
+   */
+  async failed(thrown: unknown): Promise<Result> {
+    this.#isOver = true;
+    if (this.#result === null) throw thrown;
+    return await this.#result;
+  }
+
+  #begun(): Tx {
+    const handler = new Promise<Done>((resolve, reject) => this.#end = { resolve, reject });
+    // The transaction may have ended before the handler fails.
+    handler.catch(() => {});
+    let tx: { readonly value: Tx } | null = null;
+    this.#result = this.#steps.transact((own, lazy) => {
+      tx = { value: own.tx };
+      return this.#steps.inTransaction(handler, own, lazy);
+    });
+    // A handler that was given up does not await it.
+    this.#result.catch(() => {});
+    this.#settle?.(this.#result);
+    return given(tx);
+  }
+
+  #ended(): Tx {
+    let tx: { readonly value: Tx } | null = null;
+    this.#steps.transact((own, lazy) => {
+      tx = { value: own.tx };
+      lazy.close();
+      return Promise.reject(new Error("The handler has ended"));
+    }).catch(() => {});
+    return given(tx);
+  }
+}
+
+function given<Tx>(tx: { readonly value: Tx } | null): Tx {
+  if (tx !== null) return tx.value;
+  throw new AtlastError(
+    "unsupported",
+    "Cannot begin the transaction of a handler: got a store whose transactionOnUse() did not call its work at once, " +
+      "want it called before transactionOnUse() returns",
+  );
+}
