@@ -75,7 +75,8 @@ class Limit implements TimeLimit {
     return new Promise((resolve, reject) => {
       this.throwIfAborted();
       this.#races.add(reject);
-      begun(work).then(
+      const result = work();
+      (result instanceof Promise ? result : Promise.resolve(result)).then(
         (result) => {
           this.#races.delete(reject);
           resolve(result);

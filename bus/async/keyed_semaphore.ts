@@ -11,7 +11,7 @@
 const MAX_SETTLING = 1_000;
 
 /** The place of one handler in its group. */
-interface Permit {
+export interface Permit {
   /**
    * Called when the handler has ended and only its settlement is left: lets the next handler run, unless too many
    * settlements are under way.
@@ -25,7 +25,7 @@ interface Permit {
 export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
   readonly #running = new Map<string, number>();
-  readonly #waiting = new Map<string, (() => void)[]>();
+  readonly #waiting = new Map<string, ((permit: Permit) => void)[]>();
   readonly #settling = new Map<string, number>();
 
   /** Creates a semaphore; `limitOf` returns how many handlers of a group may run at once. */
@@ -39,16 +39,19 @@ export class KeyedSemaphore {
     return this.#limitOf(group) - (this.#running.get(group) ?? 0) - waiting;
   }
 
-  /** Waits for a place in a group. */
-  async enter(group: string): Promise<Permit> {
+  /** Enters a group: at once, or when there is a place. */
+  enter(group: string): Permit | Promise<Permit> {
     if (this.capacityFor(group) > 0) {
       this.#running.set(group, (this.#running.get(group) ?? 0) + 1);
-    } else {
-      const line = this.#waiting.get(group) ?? [];
-      this.#waiting.set(group, line);
-      // The handler that ends passes its place on, so the count does not change.
-      await new Promise<void>((resolve) => line.push(resolve));
+      return this.#permit(group);
     }
+    const line = this.#waiting.get(group) ?? [];
+    this.#waiting.set(group, line);
+    // The handler that ends passes its place on, so the count does not change.
+    return new Promise((resolve) => line.push(resolve));
+  }
+
+  #permit(group: string): Permit {
     let isRunning = true;
     return {
       ended: () => {
@@ -67,7 +70,7 @@ export class KeyedSemaphore {
 
   #leave(group: string): void {
     const next = this.#waiting.get(group)?.shift();
-    if (next !== undefined) return next();
+    if (next !== undefined) return next(this.#permit(group));
     this.#running.set(group, (this.#running.get(group) ?? 1) - 1);
   }
 }

@@ -19,7 +19,7 @@ import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { GROUP_CLAIM_LIMIT, HandlerPace } from "./claim_limit.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { WorkSignal } from "../async/work_signal.ts";
-import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
+import type { KeyedSemaphore, Permit } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { StepSettler } from "../records/settle_step.ts";
@@ -31,6 +31,20 @@ import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
 const ACCEPTED: DeliveryResult = { kind: "accepted" };
+
+/** How claimed records are handled. */
+interface HandleOptions {
+  /**
+   * Records not begun by then, in Unix milliseconds, are released.
+   *
+   * @default Infinity
+   */
+  readonly untilMs?: number | undefined;
+  /** Called when an attempt failed. */
+  readonly attemptFailed?: () => void;
+  /** Called with the result of each record when it has ended. */
+  readonly ended?: (result: DeliveryResult) => void;
+}
 
 /** What the consumer needs. */
 interface ConsumerParts<Tx> {
@@ -184,36 +198,42 @@ export class Consumer<Tx> {
     return groups.map((group) => ({ group, names: subscriptions.namesOf(group) }));
   }
 
-  /**
-   * Handles one claimed record and settles it. A record not begun by `untilMs`, in Unix
-   * milliseconds, is released. Never rejects: a record that cannot be settled keeps its lease.
-   *
-   * @param attemptFailed Called when an attempt failed.
-   */
+  /** Handles one claimed record and settles it. Never rejects: a record that cannot be settled keeps its lease. */
   async handle(
     record: StoredRecord,
     stop: AbortSignal,
-    untilMs = Infinity,
-    attemptFailed?: () => void,
+    options: HandleOptions = {},
   ): Promise<DeliveryResult> {
-    const { settings, leases } = this.#parts;
+    const { settings, leases, semaphore } = this.#parts;
     const signal = new WorkSignal(stop);
     const lost = () => signal.abort(leaseLost());
     const owned = leases.renewUntilReleased("inbox", [record], lost);
+    // Awaited even if it is no promise, so that handlers begin apart, each with its own asynchronous context.
+    const permit = await semaphore.enter(record.group);
+    let result: DeliveryResult = ACCEPTED;
     try {
-      return await this.#handle(record, signal, untilMs, attemptFailed);
+      result = await this.#handle(record, permit, signal, options);
     } catch (error) {
       settings.observe({ kind: "error", during: "handle", error });
-      return ACCEPTED;
-    } finally {
-      signal.release();
-      owned.release();
     }
+    permit.leave();
+    signal.release();
+    owned.release();
+    options.ended?.(result);
+    return result;
   }
 
-  /** How many records from the front of `records` are handled in one transaction; at least one. */
+  /**
+   * How many records from the front of `records` go to one call of {@linkcode Consumer.handleAll}: those of one
+   * transaction, or those that each are handled in their own; at least one.
+   */
   batchSize(records: readonly StoredRecord[]): number {
-    return batchFrom(records, (record) => this.#maxBatch(record));
+    const [first] = records;
+    if (first === undefined || this.#maxBatch(first) > 1) {
+      return batchFrom(records, (record) => this.#maxBatch(record));
+    }
+    const next = records.findIndex((record) => this.#maxBatch(record) > 1);
+    return next < 0 ? records.length : next;
   }
 
   /**
@@ -225,21 +245,35 @@ export class Consumer<Tx> {
   async handleAll(
     records: readonly StoredRecord[],
     stop: AbortSignal,
-    untilMs = Infinity,
-    attemptFailed?: () => void,
+    options: HandleOptions = {},
   ): Promise<DeliveryResult[]> {
-    const handle = async (batch: readonly StoredRecord[]): Promise<DeliveryResult[]> =>
-      (batch.length < 2 ? null : await this.#handleBatch(batch, stop, untilMs)) ??
-        await Promise.all(batch.map((record) => this.handle(record, stop, untilMs, attemptFailed)));
     // A loop has divided its records already.
-    if (this.batchSize(records) === records.length) return await handle(records);
+    if (this.batchSize(records) === records.length) {
+      return await this.#handleDivided(records, stop, options);
+    }
     const ends = new Map<StoredRecord, DeliveryResult>();
     const batches = batchesOf(records, (waiting) => this.batchSize(waiting));
     await Promise.all(batches.map(async (batch) => {
-      const each = await handle(batch);
+      const each = await this.#handleDivided(batch, stop, options);
       batch.forEach((record, i) => ends.set(record, each[i] as DeliveryResult));
     }));
     return records.map((record) => ends.get(record) as DeliveryResult);
+  }
+
+  /** Handles records in one transaction if they allow it, or each in its own. */
+  async #handleDivided(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    options: HandleOptions,
+  ): Promise<DeliveryResult[]> {
+    if (records.length > 1 && this.#maxBatch(records[0] as StoredRecord) > 1) {
+      const results = await this.#handleBatch(records, stop, options.untilMs);
+      if (results !== null) {
+        results.forEach((result) => options.ended?.(result));
+        return results;
+      }
+    }
+    return await Promise.all(records.map((record) => this.handle(record, stop, options)));
   }
 
   /** Releases a record that this bus will not handle. */
@@ -255,7 +289,7 @@ export class Consumer<Tx> {
   async #handleBatch(
     records: readonly StoredRecord[],
     stop: AbortSignal,
-    untilMs: number,
+    untilMs = Infinity,
   ): Promise<DeliveryResult[] | null> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
     const lost = new AbortController();
@@ -302,52 +336,47 @@ export class Consumer<Tx> {
 
   async #handle(
     record: StoredRecord,
+    permit: Permit,
     signal: AbortSignalLike,
-    untilMs: number,
-    attemptFailed: (() => void) | undefined,
+    { untilMs = Infinity, attemptFailed }: HandleOptions,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
-    const permit = await semaphore.enter(record.group);
-    try {
-      const nowMs = settings.clock.now();
-      const { reason } = record;
-      const early = draining() || nowMs >= untilMs
-        ? { kind: "release", delayMs: 0, reason } as const
-        // The lease has expired, because the claim was answered late or the record waited long.
-        // Another worker may handle it.
-        : !leases.isLeased(record)
-        ? { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason } as const
-        : eventBeforeAttempt(record, nowMs);
-      if (early !== null) return await this.#settle(record, early);
-      const subscriber = subscriptions.of(record.message.name).get(record.group);
-      if (subscriber === undefined) {
-        const { group, message } = record;
-        const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
-        return await this.#settle(record, unroutable(settings, reason));
-      }
-      const prepared = this.#handlers.prepare();
-      if (prepared !== null) await prepared;
-      const measured = this.#pace.begin(record.group, 1);
-      const result = await attempt(
-        this.#handlers,
-        { record, subscriber, ended: () => permit.ended() },
-        signal,
-      );
-      measured();
-      return await this.#ended(record, result, attemptFailed);
-    } finally {
-      permit.leave();
+    const { settings, subscriptions } = this.#parts;
+    const early = this.#early(record, untilMs);
+    if (early !== null) return await this.#settle(record, early);
+    const subscriber = subscriptions.of(record.message.name).get(record.group);
+    if (subscriber === undefined) {
+      const { group, message } = record;
+      const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
+      return await this.#settle(record, unroutable(settings, reason));
     }
+    const prepared = this.#handlers.prepare();
+    if (prepared !== null) await prepared;
+    const measured = this.#pace.begin(record.group, 1);
+    const run = { record, subscriber, ended: () => permit.ended() };
+    const result = await attempt(this.#handlers, run, signal);
+    measured();
+    if (result.kind === "handled") return this.#kept(result);
+    return await this.#ended(record, result, attemptFailed);
+  }
+
+  /** What happens to a record whose handler must not begin; null if it may. */
+  #early(record: StoredRecord, untilMs: number): LifecycleEvent | null {
+    const { settings, leases, draining } = this.#parts;
+    const nowMs = settings.clock.now();
+    const { reason } = record;
+    if (draining() || nowMs >= untilMs) return { kind: "release", delayMs: 0, reason };
+    // The lease has expired, because the claim was answered late or the record waited long. Another worker may handle
+    // it.
+    if (!leases.isLeased(record)) return { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason };
+    return eventBeforeAttempt(record, nowMs);
   }
 
   async #ended(
     record: StoredRecord,
-    result: HandlerResult,
+    result: Exclude<HandlerResult, Handled>,
     attemptFailed: (() => void) | undefined,
   ): Promise<DeliveryResult> {
     switch (result.kind) {
-      case "handled":
-        return this.#kept(result);
       case "stale":
         this.#parts.settings.observe({ kind: "stale", ...identityOf(record) });
         return ACCEPTED;

@@ -19,6 +19,7 @@ import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { untilSettled } from "../records/until_settled.ts";
+import { SharedSettlements } from "./shared_settlements.ts";
 import { TransactionOnUse } from "./transaction_on_use.ts";
 import {
   decideHandled,
@@ -40,9 +41,6 @@ const NOT_BEGUN_PAUSE_MS = 1_000;
  */
 const RERUN_MS = 10;
 const LONGEST_RERUN_MS = 500;
-
-/** For how long settlements that share statements have the same time, in milliseconds. */
-const SHARED_MS = 10;
 
 /** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
@@ -66,7 +64,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   readonly #settings: Settings<Tx>;
   readonly #settler: StepSettler<Tx>;
   readonly #leases: LeaseRenewal;
-  #sharedNowMs = -Infinity;
+  readonly #shared: SharedSettlements<Tx>;
 
   constructor({ settings, publisher, settler, leases }: StoredHandlersParts<Tx>) {
     this.clock = settings.clock;
@@ -77,6 +75,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     this.#settings = settings;
     this.#settler = settler;
     this.#leases = leases;
+    this.#shared = new SharedSettlements({ settings, settler, leases });
   }
 
   get maxBodyBytes(): number {
@@ -227,8 +226,14 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     limit: TimeLimit,
     failsOnConflict: boolean,
   ): Promise<Handled> {
-    const { decided, step } = this.#decide(run, done, limit, this.#sharedNow());
+    const { decided, step } = this.#decide(run, done, limit, this.#shared.now());
     run.ended?.();
+    let earlierTries = 0;
+    if (step.records.length === 0) {
+      const applied = await this.#shared.settle(decided.decision);
+      if (applied !== null) return kept(decided, applied ? [] : null);
+      earlierTries = 1;
+    }
     let added: StepEnd = null;
     let conflict = null as AtlastError | null;
     const settling = async () => {
@@ -244,7 +249,14 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       return [added !== null];
     };
     const decisions = [decided.decision];
-    const [applied] = await untilSettled(this.#settings, this.#leases, decisions, true, settling);
+    const [applied] = await untilSettled(
+      this.#settings,
+      this.#leases,
+      decisions,
+      true,
+      settling,
+      earlierTries,
+    );
     // Its answer was lost, and it added its records.
     if (applied === true && added === null) added = step.records.map(() => ({ added: true }));
     if (conflict !== null) {
@@ -252,17 +264,6 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       if (failsOnConflict) throw conflict;
     }
     return kept(decided, added);
-  }
-
-  /**
-   * The time of settlements that share a statement: stores write equal changes several times as fast, and it decides
-   * only when the record expires.
-   */
-  #sharedNow(): number {
-    const nowMs = this.clock.now();
-    const sinceMs = nowMs - this.#sharedNowMs;
-    if (sinceMs < 0 || sinceMs >= SHARED_MS) this.#sharedNowMs = nowMs;
-    return this.#sharedNowMs;
   }
 
   /** Decides the settlement of a handled message, and notes that its claim ends. */

@@ -34,6 +34,7 @@ export class StepSettler<Tx> {
   readonly #store: Store<Tx>;
   readonly #box: Box;
   readonly #clock: Clock;
+  readonly #write: ((steps: readonly SettleStep[]) => Promise<StepEnd[]>) | null;
   readonly #inStore: ((step: SettleStep) => Promise<StepEnd>) | null;
   readonly #inTransaction: (joined: JoinedStep) => Promise<StepEnd>;
   readonly #joined: (settlement: Settlement) => Promise<boolean>;
@@ -45,9 +46,10 @@ export class StepSettler<Tx> {
     this.#clock = clock;
     this.#joined = this.#sharing((settlements) => store.settle(box, settlements));
     this.#inTransaction = this.#sharing((steps) => this.#writeAll(steps));
-    this.#inStore = transactions || !atomicSettleAndAdd ? null : this.#sharing(async (
-      steps,
-    ) => [...await store.settleAndAdd?.(box, steps, clock.now()) ?? []]);
+    this.#write = transactions || !atomicSettleAndAdd
+      ? null
+      : async (steps) => [...await store.settleAndAdd?.(box, steps, clock.now()) ?? []];
+    this.#inStore = this.#write === null ? null : this.#sharing(this.#write);
   }
 
   /**
@@ -60,6 +62,17 @@ export class StepSettler<Tx> {
         await this.alone({ settlement, box: this.#box, records: [] }) !== null
       ),
     );
+  }
+
+  /** Settles outside a transaction, all in one call of the store. Returns whether each settlement applied. */
+  async together(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+    if (this.#write === null) return await this.#store.settle(this.#box, settlements);
+    const steps = settlements.map((settlement): SettleStep => ({
+      settlement,
+      box: this.#box,
+      records: [],
+    }));
+    return (await this.#write(steps)).map((end) => end !== null);
   }
 
   /**

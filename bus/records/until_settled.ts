@@ -18,6 +18,7 @@ const PAUSE_MS = 50;
  * further ones follow after pauses, on a bus that runs.
  *
  * @param hasLeases Whether this process renews the leases of the records.
+ * @param earlierTries How often the caller has tried before.
  * @returns Which settlements applied.
  */
 export async function untilSettled<Tx>(
@@ -26,8 +27,9 @@ export async function untilSettled<Tx>(
   decisions: readonly Decision[],
   hasLeases: boolean,
   settle: () => Promise<readonly (boolean | undefined)[]>,
+  earlierTries = 0,
 ): Promise<readonly (boolean | undefined)[]> {
-  for (let tries = 1;; tries++) {
+  for (let tries = earlierTries + 1;; tries++) {
     try {
       if (hasLeases) { for (const { record } of decisions) leases.ending(record); }
       const applied = await settle();

@@ -73,12 +73,21 @@ export function inboxSource<Tx>(
     // The semaphore of each group limits how many run at once.
     batchSize: (waiting) => consumer.batchSize(waiting),
     claim: (kind, limit) => consumer.claim(kind, limit),
-    work: async (records, untilMs) => {
+    work: async (records, untilMs, ended) => {
       let failed = 0;
-      const results = await consumer.handleAll(records, signal, untilMs, () => void failed++);
-      const handled = results.filter(({ kind }) => kind === "handled").length;
-      const given = results.filter(({ kind }) => kind === "failed").length;
-      return { done: handled, failed, isFinal: handled + given === records.length };
+      let done = 0;
+      let final = 0;
+      await consumer.handleAll(records, signal, {
+        untilMs,
+        attemptFailed: () => void failed++,
+        ended: ({ kind }) => {
+          if (kind === "handled") done += 1;
+          const isFinal = kind === "handled" || kind === "failed";
+          if (isFinal) final += 1;
+          ended?.(isFinal);
+        },
+      });
+      return { done, failed, isFinal: final === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
     nextDueAt: () => consumer.nextDueAt("all"),

@@ -35,8 +35,12 @@ export class WorkLoop<Tx> {
       capacity: source.capacity,
       batchOf: (waiting) => this.#batchOf(waiting),
       maxRuns: source.worksAtOnce,
-      work: async (records) => {
-        const end = await this.#observed(source.name, source.work(records));
+      work: async (records, ended) => {
+        const each = (isFinal: boolean) => {
+          if (!isFinal) this.#look = true;
+          ended();
+        };
+        const end = await this.#observed(source.name, source.work(records, undefined, each));
         // The next such record is claimed only after this one.
         const wasAlone = records.some((record) => record === this.#alone);
         if (end?.isFinal !== true || wasAlone) this.#look = true;

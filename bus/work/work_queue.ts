@@ -13,8 +13,8 @@ interface WorkQueueOptions<Item> {
   readonly batchOf: (waiting: readonly Item[]) => number;
   /** How many calls of `work` may run at once. */
   readonly maxRuns: number;
-  /** Works on a batch of items. Must not reject. */
-  readonly work: (items: Item[]) => Promise<unknown>;
+  /** Works on a batch of items; calls `ended` for each that has ended before the others. Must not reject. */
+  readonly work: (items: Item[], ended: () => void) => Promise<unknown>;
   /** Called whenever there is capacity again. */
   readonly onCapacity: () => void;
 }
@@ -88,16 +88,22 @@ export class WorkQueue<Item> {
   }
 
   #pump(): void {
-    const { batchOf, maxRuns, work } = this.#options;
+    const { batchOf, maxRuns, work, onCapacity } = this.#options;
     while (this.#waiting.length > 0 && this.#underWay.size < maxRuns) {
       const batch = this.#waiting.splice(0, batchOf(this.#waiting));
       this.#underWay.add(batch);
       this.#claimed += batch.length;
-      work(batch).finally(() => {
+      let left = batch.length;
+      const ended = () => {
+        left -= 1;
+        this.#claimed -= 1;
+        onCapacity();
+      };
+      work(batch, ended).finally(() => {
         this.#underWay.delete(batch);
-        this.#claimed -= batch.length;
+        this.#claimed -= left;
         this.#pump();
-        this.#options.onCapacity();
+        onCapacity();
       });
     }
     if (this.#isIdle()) {

@@ -39,8 +39,15 @@ export interface WorkSource {
   /**
    * Works on claimed records and settles them. Records not begun by `untilMs`, in Unix
    * milliseconds, are released.
+   *
+   * @param ended May be called when one of them has ended, and others go on; `isFinal` says whether it will not be
+   * claimed again.
    */
-  work(records: readonly StoredRecord[], untilMs?: number): Promise<WorkEnd>;
+  work(
+    records: readonly StoredRecord[],
+    untilMs?: number,
+    ended?: (isFinal: boolean) => void,
+  ): Promise<WorkEnd>;
   /** Releases claimed records that were not begun. */
   release(records: readonly StoredRecord[]): Promise<unknown>;
   /** When the next record is due, in Unix milliseconds; null when there is none. */
