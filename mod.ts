@@ -36,7 +36,7 @@ export {
   type HandDecision,
   type WhichMessage,
 } from "./bus/api/bus.ts";
-export { type Health, type HealthOptions } from "./bus/api/health.ts";
+export { type FailingName, type Health, type HealthOptions } from "./bus/api/health.ts";
 export { type HealthWarning } from "./core/ports/health_warning.ts";
 export { createBus } from "./bus/create_bus.ts";
 export type { HalfMessage, HalfOutcome } from "./bus/api/half_message.ts";
@@ -88,6 +88,7 @@ export { HEADER } from "./core/message/headers.ts";
 // The life of a message
 export { type Box, type State } from "./core/lifecycle/lifecycle.ts";
 export {
+  BACKOFF_RETRY,
   type CapRetry,
   DEFAULT_RETRY,
   type ExponentialRetry,

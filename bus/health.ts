@@ -21,16 +21,28 @@ export async function healthOf<Tx>(
   if (phase === "draining" || phase === "stopped") {
     return { ready: false, store: "up", running, reason: "The bus is stopping" };
   }
-  if (await probe.isUp(maxAgeMs)) {
+  // At the same time, so that the answer comes within the limit of one of them.
+  const [isUp, transport] = await Promise.all([probe.isUp(maxAgeMs), probe.transport(maxAgeMs)]);
+  if (isUp) {
     const [warnings, orphans] = await Promise.all([probe.warnings(), watch.recent()]);
+    const failing = probe.failing();
     return {
-      ready: true,
+      ready: transport !== "down",
       store: "up",
+      ...transport === null ? {} : { transport },
       running,
+      ...transport === "down" ? { reason: "The transport does not answer" } : {},
+      ...failing.length > 0 ? { failing } : {},
       ...warnings.length > 0 ? { warnings } : {},
       ...orphans.length > 0 ? { orphans } : {},
     };
   }
   // The driver's error text may contain an address or a user name.
-  return { ready: false, store: "down", running, reason: "The store does not answer" };
+  return {
+    ready: false,
+    store: "down",
+    ...transport === null ? {} : { transport },
+    running,
+    reason: "The store does not answer",
+  };
 }

@@ -133,6 +133,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       this.#subscriptions,
       (target) => this.madeDue(target),
       (name) => this.#newRoutes.refused(name),
+      () => this.madeDue(SENDING),
     );
     this.#consumer = new Consumer({
       settings,
@@ -244,10 +245,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const { clock, store, alarm } = this.#settings;
-    const budgetMs = budgetOf("flush", options);
     await this.#rounds.during(async () => {
       await store.ready();
-      const untilMs = clock.now() + budgetMs;
+      const untilMs = clock.now() + budgetOf("flush", options);
       for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
         ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
       }

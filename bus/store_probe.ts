@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FailingName } from "./api/health.ts";
 import type { HealthWarning } from "../core/ports/health_warning.ts";
 import { withinTime } from "./async/deadline.ts";
 import type { Settings } from "./settings/settings.ts";
@@ -16,15 +17,19 @@ const NO_ANSWER = "The store did not answer";
 /** How long the store's warnings are kept, in milliseconds. */
 const WARNINGS_AGE_MS = 60_000;
 
-/** Checks the store with one statement, and caches the result. */
+type ProbedSettings<Tx> = Pick<Settings<Tx>, "store" | "clock" | "transport" | "failingNames">;
+
+/** Checks the store with one statement, and the broker of the transport, and caches the results. */
 export class StoreProbe<Tx> {
-  readonly #settings: Pick<Settings<Tx>, "store" | "clock">;
+  readonly #settings: ProbedSettings<Tx>;
   #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
   #pending: Promise<boolean> | null = null;
   #warnings: readonly HealthWarning[] = [];
   #warningsAtMs = -Infinity;
+  #transport: "up" | "down" = "up";
+  #transportAtMs = -Infinity;
 
-  constructor(settings: Pick<Settings<Tx>, "store" | "clock">) {
+  constructor(settings: ProbedSettings<Tx>) {
     this.#settings = settings;
   }
 
@@ -38,6 +43,31 @@ export class StoreProbe<Tx> {
     if (this.#last !== null && Math.abs(ageMs) <= maxAgeMs) return this.#last.isUp;
     if (this.#pending === null) return await this.#probe();
     return await this.#joined(this.#pending);
+  }
+
+  /**
+   * Whether the broker of the transport answers, by a check at most `maxAgeMs` milliseconds old; null if it has
+   * none. Never rejects. A call does not wait for that of another one.
+   */
+  async transport(maxAgeMs: number): Promise<"up" | "down" | null> {
+    const { transport, clock } = this.#settings;
+    if (transport.ready === undefined) return null;
+    const nowMs = clock.now();
+    if (maxAgeMs > 0 && Math.abs(nowMs - this.#transportAtMs) <= maxAgeMs) return this.#transport;
+    this.#transportAtMs = nowMs;
+    const looking = withinTime(
+      clock,
+      LOOK_TIMEOUT_MS,
+      "The transport did not answer",
+      async () => await transport.ready?.(),
+    );
+    this.#transport = await looking.then(() => "up", () => "down");
+    return this.#transport;
+  }
+
+  /** The names that could not be sent lately. */
+  failing(): readonly FailingName[] {
+    return this.#settings.failingNames.list(this.#settings.clock.now());
   }
 
   /**

@@ -26,7 +26,7 @@ import type { Fetch } from "../../http/post.ts";
 import { type HttpRoutes, routeTable } from "./routes.ts";
 import { sendAll, type Sending } from "./send.ts";
 import { arrivalOf } from "../../core/ports/arrival.ts";
-import { type HttpFormat, SigningKeys, type Target } from "./target.ts";
+import { destinationOf, type HttpFormat, SigningKeys, type Target } from "./target.ts";
 
 /** What {@linkcode httpTransport} takes. */
 export interface HttpTransportOptions {
@@ -173,6 +173,10 @@ class HttpTransport implements Transport {
     return this.#targetsOf(name, headers).targets.length > 0;
   }
 
+  destinations(name: string, headers: MessageHeaders = {}): readonly string[] {
+    return this.#targetsOf(name, headers).targets.map(destinationOf);
+  }
+
   async send(given: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]> {
     const messages = given.map(withTimeLeft);
     const indexes = this.#indexesByTarget(messages);
@@ -261,11 +265,14 @@ function combined(results: readonly SendResult[]): SendResult {
   const isCommon = stops.length === 0 &&
     failures.every(({ delayedBy }) => delayedBy === first?.delayedBy);
   const delayedBy = isCommon ? first?.delayedBy : undefined;
+  const isAway = stops.length === 0 &&
+    failures.every(({ unreachable }) => unreachable !== undefined);
   return {
     kind: "failed",
     reason,
     retryable,
     ...rest,
+    ...(isAway && first?.unreachable !== undefined ? { unreachable: first.unreachable } : {}),
     ...(delayedBy === undefined ? {} : { delayedBy }),
   };
 }

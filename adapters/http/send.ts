@@ -15,9 +15,10 @@ import {
   requestBatches,
   type RequestLimits,
 } from "./request_batch.ts";
+import { parseError } from "../../core/wire/wire.ts";
 import { inParallel } from "../../http/request_pool.ts";
-import { type Fetch, post } from "../../http/post.ts";
-import type { Target } from "./target.ts";
+import { type Fetch, post, type PostResult } from "../../http/post.ts";
+import { destinationOf, type Target } from "./target.ts";
 
 /** An answer has a fixed part, and for each message its id, a status and a reason, escaped. */
 const MAX_ANSWER_BYTES = 4 * 1024;
@@ -105,7 +106,10 @@ class Destination {
     if (this.#isSilent) {
       return this.#settle(
         batch,
-        retryable(`${this.#host} did not answer in time just before`, "no"),
+        away(
+          retryable(`${this.#host} did not answer in time just before`, "no"),
+          destinationOf(this.#target),
+        ),
       );
     }
     const result = await this.#post(packed, batch.messages.length);
@@ -117,7 +121,13 @@ class Destination {
     }
     const { answers } = this.#target;
     const results = resultsOf(result, batch.messages, this.#host, clock.now(), answers);
-    batch.messages.forEach((message, i) => this.#results.set(message, results[i]!));
+    const destination = isAway(result) ? destinationOf(this.#target) : null;
+    batch.messages.forEach((message, i) =>
+      this.#results.set(
+        message,
+        destination === null ? results[i]! : away(results[i]!, destination),
+      )
+    );
   }
 
   async #post({ headers, body, requestId }: Packed, count: number) {
@@ -141,4 +151,26 @@ class Destination {
   #settle(batch: RequestBatch, result: SendResult): void {
     for (const message of batch.messages) this.#results.set(message, result);
   }
+}
+
+/** Whether the destination could not be reached: no connection, no answer in time, or one of a proxy. */
+function isAway(result: PostResult): boolean {
+  if (result.kind === "answered") {
+    // An Atlast service that says why it refuses a message was reached.
+    const code = parseError(result.text ?? "")?.code ?? "";
+    return AWAY_STATUSES.has(result.status) && !REACHED_CODES.has(code);
+  }
+  return result.kind === "unreachable" || result.kind === "timed_out";
+}
+
+/** Bad gateway, service unavailable, gateway timeout. */
+const AWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
+
+/** Codes with which a service answers about one message: its handler failed, or wants it later. */
+const REACHED_CODES: ReadonlySet<string> = new Set(["refused", "retry_after", "rate_limit"]);
+
+function away(result: SendResult, destination: string): SendResult {
+  return result.kind === "failed" && result.retryable
+    ? { ...result, unreachable: destination }
+    : result;
 }

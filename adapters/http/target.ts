@@ -59,6 +59,16 @@ export interface Target extends HttpStyle {
   readonly signing: Signing | null;
 }
 
+/**
+ * The name of a target: its host, and a short digest of the URL, whose path or query may hold a secret.
+ */
+export function destinationOf({ url }: Pick<Target, "url">): string {
+  // FNV-1a: targets of one host need only differ.
+  let hash = 0x811c9dc5;
+  for (const char of url) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return `${new URL(url).host.slice(0, 150)}#${(hash >>> 0).toString(36)}`;
+}
+
 /** Makes the signers of requests: with the keys of our own services, or with those of one external receiver. */
 export class SigningKeys {
   readonly #own: Signer;

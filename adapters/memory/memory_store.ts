@@ -28,6 +28,7 @@ import {
 } from "../../core/ports/oldest_due.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { UnroutableRequest } from "../../core/lifecycle/unroutable.ts";
+import { waitsFor } from "../../core/lifecycle/unreachable.ts";
 import { isInstance } from "../../core/user_code/thrown.ts";
 import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
 import { Memories } from "./inbox_memory.ts";
@@ -60,6 +61,13 @@ class MemoryStore implements Store<MemoryTransaction> {
     haveBeenAdded: (box, keys) =>
       Promise.resolve(keys.map((key) => this.#boxes[box].get(key) !== undefined)),
     makeUnroutableDue: (box, request) => this.#makeUnroutableDue(box, request),
+    findUnreachable: (afterMs) =>
+      promiseOf(() => ({
+        records: [...this.#boxes.outbox.all()].filter((record) =>
+          record.leaseUntilMs === null && record.dueAtMs > afterMs && waitsFor(record) !== null
+        ).sort((a, b) => a.dueAtMs - b.dueAtMs),
+        lookedToMs: null,
+      })),
     untaken: (box, request) => promiseOf(() => untakenOf(this.#boxes[box].all(), request)),
     oldestDue: (request) => promiseOf(() => this.#oldestDue(request)),
     failureOf: (error) => this.#failureOf(error),

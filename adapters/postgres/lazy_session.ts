@@ -133,7 +133,7 @@ export class LazySession implements TransactionSession {
 
   /** The statement that must find a row before any statement of the work is sent. */
   #lockQuery(): DriverQuery {
-    const { text, params } = this.#start.first;
+    const { text, params } = this.#start.first.statement();
     const query = queryOf(this.#sql, text, params, { prepare: true, simple: false });
     query.handler = NO_HANDLER;
     query.catch(() => {});

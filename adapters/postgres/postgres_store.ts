@@ -5,6 +5,7 @@
  */
 import type { PostgresJs, TransactionOf } from "./client.ts";
 import { aNumber, checkOptions, MILLISECONDS } from "../../core/check_options.ts";
+import type { SqlClient } from "../../core/ports/platform.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { NotifyChannel } from "./notify_channel.ts";
 import { databaseOf } from "./postgres_js.ts";
@@ -79,6 +80,10 @@ export function postgresStore<Client extends PostgresJs>(
   const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
   const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(sql, { timeoutMs, prepare: true });
+  const clock = new ServerClock<TransactionOf<Client> | SqlClient>({
+    run: database.run,
+    runIn: (tx) => database.runIn(tx),
+  });
   const channel = new NotifyChannel(notifierOf(sql, database, timeoutMs), schema, wakeIntervalMs);
   return new SqlStore<TransactionOf<Client>>({
     capabilities: {
@@ -91,9 +96,12 @@ export function postgresStore<Client extends PostgresJs>(
     },
     database,
     schema,
-    clock: new ServerClock({ run: database.run, runIn: (tx) => database.runIn(tx) }),
+    clock,
     wakeups: channel,
-    prepare: () => prepareTables(sql, { schema, migrate, timeoutMs }),
+    prepare: async () => {
+      await prepareTables(sql, { schema, migrate, timeoutMs });
+      await clock.follow();
+    },
     warnings: async (run) => [...channel.warnings, ...await vacuumWarnings(run, schema)],
   });
 }

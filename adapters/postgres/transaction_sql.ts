@@ -32,6 +32,48 @@ export interface TransactionParts {
   readonly end: TransactionEnd;
 }
 
+/** The property of a `tx` that has its scope. */
+const SCOPE = Symbol("scope");
+
+function scopeOf(tx: object): TransactionScope {
+  return (tx as { readonly [SCOPE]: TransactionScope })[SCOPE];
+}
+
+/** What every `tx` has beside being called: getters, so that methods can be taken off it. */
+const METHODS: object = Object.create(Function.prototype, {
+  ...Object.fromEntries(["types", "typed", "array", "json"].map((name) => [name, {
+    get(this: object): unknown {
+      return scopeOf(this).sql[name];
+    },
+  }])),
+  unsafe: methodOf((scope) => (...args) => scope.own((scope.sql["unsafe"] as Method)(...args))),
+  file: methodOf((scope) => (path, ...args) =>
+    scope.own((scope.sql["unsafe"] as Method)(readFileSync(String(path)), ...args))
+  ),
+  notify: methodOf((scope) => (channel, payload) =>
+    scope.own(
+      (scope.sql["unsafe"] as Method)("select pg_notify($1, $2)", [channel, payload]),
+    )
+  ),
+  savepoint: methodOf((scope) => (...args) => scope.savepoint(args)),
+  prepare: methodOf((scope) => (name) => scope.prepare(String(name))),
+  [TRANSACTION]: {
+    get(this: object): unknown {
+      return scopeOf(this).whole;
+    },
+  },
+});
+
+function methodOf(
+  make: (scope: TransactionScope) => Method,
+): PropertyDescriptor & ThisType<object> {
+  return {
+    get() {
+      return make(scopeOf(this));
+    },
+  };
+}
+
 /** A transaction, or a savepoint within it. */
 export class TransactionScope {
   /** The value that the work receives. */
@@ -62,24 +104,36 @@ export class TransactionScope {
     return code === "25P02" && this.#failure !== null ? this.#failure.error : error;
   }
 
+  /** Most handlers use little of it, so its methods are made when they are asked for. */
   #sql(): unknown {
-    const sql = this.#parts.sql as unknown as Method & Record<string, unknown>;
-    const own = (query: unknown) => this.#onSession(query);
-    const { types, typed, array, json, unsafe } = sql;
-    return Object.assign((...args: unknown[]) => own(sql(...args)), {
-      types,
-      typed,
-      array,
-      json,
-      unsafe: (...args: unknown[]) => own((unsafe as Method)(...args)),
-      file: (path: string, ...args: unknown[]) =>
-        own((unsafe as Method)(readFileSync(path), ...args)),
-      notify: (channel: string, payload: string) =>
-        own((unsafe as Method)("select pg_notify($1, $2)", [channel, payload])),
-      savepoint: (...args: unknown[]) => this.#savepoint(args),
-      prepare: (name: string) => void (this.#outermost.preparedAs = name),
-      [TRANSACTION]: this === this.#outermost ? undefined : this.#outermost.tx,
-    });
+    const sql = this.#parts.sql as unknown as Method;
+    const tx = Object.assign((...args: unknown[]) => this.own(sql(...args)), { [SCOPE]: this });
+    return Object.setPrototypeOf(tx, METHODS);
+  }
+
+  /** The client. */
+  get sql(): Method & Record<string, unknown> {
+    return this.#parts.sql as unknown as Method & Record<string, unknown>;
+  }
+
+  /** The transaction that a savepoint belongs to; undefined for the transaction itself. */
+  get whole(): unknown {
+    return this === this.#outermost ? undefined : this.#outermost.tx;
+  }
+
+  /** Makes a query run on the session. */
+  own(query: unknown): unknown {
+    return this.#onSession(query);
+  }
+
+  /** Runs work in a savepoint. */
+  savepoint(args: unknown[]): Promise<unknown> {
+    return this.#savepoint(args);
+  }
+
+  /** Notes the name for a second phase. */
+  prepare(name: string): void {
+    this.#outermost.preparedAs = name;
   }
 
   /** Sends a query on the session. A query may be created in time and awaited too late. */

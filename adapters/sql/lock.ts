@@ -26,22 +26,26 @@ export function locking(
   { box, name }: Table,
   { lease: { key: { id, group }, epoch }, limitMs }: Pick<FirstUse, "lease" | "limitMs">,
 ): Omit<FirstStatement, "changed"> {
-  const restMs = Math.ceil(limitMs) + REST_MARGIN_MS;
   return {
-    text:
-      `select case when current_setting('${REST}') = '0' then set_config('${REST}', $4::text, true) end
+    statement() {
+      const restMs = Math.ceil(limitMs) + REST_MARGIN_MS;
+      return {
+        text: `select case when current_setting('${REST}') = '0'
+  then set_config('${REST}', $4::text, true) end
 from ${name}
 where id = $1::text and subscriber_group = $2::text and epoch = $3::text::integer
   and lease_until_ms is not null
 for key share`,
-    params: [id, group, epoch, restMs > MAX_SETTING_MS ? "0" : String(restMs)],
+        params: [id, group, epoch, restMs > MAX_SETTING_MS ? "0" : String(restMs)],
+      };
+    },
     refused: () =>
       new AtlastError(
         "lease_lost",
         `Cannot begin the transaction of message ${
           JSON.stringify(id)
-        } of the ${box}: got a claim or settlement by ` +
-          `another since, want epoch ${epoch} to stand`,
+        } of the ${box}: got a claim ` +
+          `or settlement by another since, want epoch ${epoch} to stand`,
       ),
   };
 }

@@ -85,13 +85,26 @@ const USUAL: Readonly<Record<string, string>> = {
   unreachable: "0",
 };
 
-/** The columns that are read of each record, in the order in which {@linkcode recordOf} takes them. */
-export const READ_COLUMNS: string = [
+/** All columns, in the order in which {@linkcode recordOf} takes them. */
+const ALL_COLUMNS: readonly Pick<Column, "name" | "read">[] = [
   ...NEW_RECORD_COLUMNS,
   ...["attempts", "crashes", "created_at_ms", "reply", "checks", "unreachable", "note"]
     .map((name): Pick<Column, "name" | "read"> => ({ name })),
-].map(({ name, read = same }) =>
+];
+
+/** The columns of the message, except its id. */
+const OF_MESSAGE: ReadonlySet<string> = new Set([
+  ...["name", "headers", "content_type", "body", "body_bytes", "reply"],
+]);
+
+/** The columns that are read of each record, in the order in which {@linkcode recordOf} takes them. */
+export const READ_COLUMNS: string = ALL_COLUMNS.map(({ name, read = same }) =>
   name in USUAL ? `nullif(${name}, ${USUAL[name]}) as ${name}` : `${read(name)} as ${name}`
+).join(", ");
+
+/** The same without the message, whose body may be large. */
+export const READ_STANDING: string = ALL_COLUMNS.map(({ name }) =>
+  OF_MESSAGE.has(name) ? `null as ${name}` : name
 ).join(", ");
 
 /** A record from the values of {@linkcode READ_COLUMNS}. */

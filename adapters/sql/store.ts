@@ -43,6 +43,7 @@ import { locking } from "./lock.ts";
 import { oldestDue } from "./oldest_due.ts";
 import { renew, settleAll, settleWithin } from "./settle.ts";
 import { keyText, type Table, tableOf } from "./table.ts";
+import { findUnreachable } from "./unreachable.ts";
 import { makeUnroutableDue, nextDueAtTheLatest, untaken } from "./unroutable.ts";
 
 /** The parts of a {@linkcode SqlStore}. */
@@ -76,6 +77,8 @@ export class SqlStore<Tx> implements Store<Tx> {
     notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
     isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
+    findUnreachable: async (afterMs, limit) =>
+      await findUnreachable(await this.#readyRun(), this.#boxes.outbox.table, afterMs, limit),
     makeUnroutableDue: async (box, request) =>
       await makeUnroutableDue(await this.#readyRun(), this.#boxes[box].table, request),
     untaken: async (box, request) =>
@@ -95,10 +98,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   constructor(parts: SqlStoreParts<Tx>) {
     this.#parts = parts;
     if (parts.clock !== undefined) this.clock = parts.clock;
-    this.#preparation = new Preparation(async () => {
-      await parts.prepare();
-      await parts.clock?.follow();
-    });
+    this.#preparation = new Preparation(parts.prepare);
     this.capabilities = parts.capabilities;
     const run = explained(parts.database.run, parts.schema);
     this.#run = (text, params) =>
@@ -156,8 +156,7 @@ export class SqlStore<Tx> implements Store<Tx> {
   }
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
-    await this.ready();
-    await this.#followClock();
+    await this.#readyOnTime();
     return await this.#boxes[request.box].claimer.claim(this.#run, request);
   }
 
@@ -266,8 +265,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     state: "scheduled" | "prepared" = "scheduled",
     unroutableForMs?: number,
   ): Promise<number | null> {
-    await this.ready();
-    await this.#followClock();
+    await this.#readyOnTime();
     const { table, lookup } = this.#boxes[box];
     if (state === "scheduled" && unroutableForMs !== undefined) {
       return await nextDueAtTheLatest(this.#run, table, nowMs, groups, unroutableForMs);
@@ -275,9 +273,10 @@ export class SqlStore<Tx> implements Store<Tx> {
     return await lookup.nextDueAt(this.#run, groups, state);
   }
 
-  /** Claims and looks for due times are frequent on every bus that works, so they keep the clock right. */
-  #followClock(): Promise<number> | null {
-    return this.#parts.clock?.follow() ?? null;
+  /** For what every bus that works does often, so that the clock is kept right. */
+  async #readyOnTime(): Promise<void> {
+    await this.ready();
+    await this.#parts.clock?.follow();
   }
 
   async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {

@@ -149,6 +149,17 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly unroutableForMs?: number;
   /**
+   * Whether the first success towards a destination makes the messages due that wait for it because it could not
+   * be reached: it refused the connection, did not answer in time, or the answer was 502, 503 or 504. `perSecond`
+   * is how many become due in a second. Each attempt counts, and a message is made due early 5 times at most.
+   *
+   * Messages that wait for another reason keep their time. Works on Postgres, PGlite and in memory, with the HTTP
+   * transport. Off by default, because CAP's schedule is the default to the millisecond.
+   *
+   * @default false, and 50 a second
+   */
+  readonly resumeOnRecovery?: boolean | { readonly perSecond?: number };
+  /**
    * How far the clock of a publisher may differ from this service's, in milliseconds. The deadline of a message
    * that a queue carried is checked with it. A message that came directly carries the time that is left instead.
    *
@@ -172,7 +183,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly invalidBodyForMs?: number;
   /**
-   * The largest body, in bytes.
+   * The largest body, in bytes; not more than the transport carries (1 MiB). A bus without a transport has no such
+   * limit.
    *
    * @default 1 MiB
    */

@@ -12,6 +12,11 @@ export interface Health {
   readonly ready: boolean;
   /** Whether the store answers. */
   readonly store: "up" | "down";
+  /**
+   * Whether the broker of the transport answers; absent for a transport that has none, such as HTTP.
+   * If it does not answer, the bus is not ready.
+   */
+  readonly transport?: "up" | "down";
   /** Whether its loops run. A bus on an edge platform works without loops. */
   readonly running: boolean;
   /** Why it is not ready. */
@@ -26,6 +31,20 @@ export interface Health {
    * `Bus.orphans`.
    */
   readonly orphans?: readonly Orphans[];
+  /**
+   * The names whose last attempt to be sent by this process failed, within 15 minutes: their
+   * receiver is unreachable, or refuses them. The bus stays ready, because it keeps them. Absent if
+   * there are none.
+   */
+  readonly failing?: readonly FailingName[];
+}
+
+/** Messages of a name that this process could not send. */
+export interface FailingName {
+  /** The name. */
+  readonly name: string;
+  /** Since when, in Unix milliseconds. */
+  readonly sinceMs: number;
 }
 
 /** The options of `health()`. */

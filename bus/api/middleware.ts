@@ -20,7 +20,11 @@ export interface Draft {
   readonly headers: MessageHeaders;
 }
 
-/** Wraps a publish. It may change the draft, refuse it by throwing, or inspect the receipt. */
+/**
+ * Wraps a publish. It may change the draft, refuse it by throwing, or inspect the receipt. In
+ * `publishMany` and `prepare`, `next` resolves before the message is stored, so its receipt says no
+ * duplicate; `publishMany` stores all messages together once each has passed the middleware.
+ */
 export type PublishMiddleware = (
   draft: Draft,
   next: (draft: Draft) => Promise<Receipt>,

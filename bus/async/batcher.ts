@@ -5,6 +5,7 @@
  *
  * @module
  */
+import type { Clock } from "../../core/ports/platform.ts";
 
 /** The work and the limits of a batcher. */
 interface BatcherOptions<Item, Result> {
@@ -13,12 +14,24 @@ interface BatcherOptions<Item, Result> {
   /** The most items in one run. */
   readonly maxItems: number;
   /**
-   * How many runs may be in flight at once. Runs that take longer than {@linkcode SLOW_RUN_MS} do
-   * not count.
+   * How many runs may be in flight at once. Runs that take longer than `slowMs` do not count.
    */
   readonly maxRuns: number;
-  /** The time, in milliseconds. */
-  readonly now: () => number;
+  /**
+   * After how long a run is slow, in milliseconds.
+   *
+   * @default SLOW_RUN_MS
+   */
+  readonly slowMs?: number;
+  /**
+   * Whether each item has a run of its own while a run is slow: one that may have to wait for something keeps no other
+   * waiting.
+   *
+   * @default false
+   */
+  readonly apartWhenSlow?: boolean;
+  /** The clock. */
+  readonly clock: Pick<Clock, "now" | "after">;
   /**
    * Whether a run that failed with this error did nothing, and may succeed for some of its items: then each item has a
    * run of its own.
@@ -42,34 +55,55 @@ interface Waiting<Item, Result> {
 
 /** Creates a function that does for one item what `run` does for many. */
 export function batcher<Item, Result>(
-  { run, maxItems, maxRuns, now, divides = () => false }: BatcherOptions<Item, Result>,
+  {
+    run,
+    maxItems,
+    maxRuns,
+    slowMs = SLOW_RUN_MS,
+    apartWhenSlow = false,
+    clock,
+    divides = () => false,
+  }: BatcherOptions<Item, Result>,
 ): (item: Item) => Promise<Result> {
   let waiting: Waiting<Item, Result>[] = [];
   /** When each run in flight began. */
   const runs = new Set<{ readonly sinceMs: number }>();
   let scheduled = false;
+  let cancel: (() => void) | null = null;
 
   /** Evaluated when a call comes; a timer for each run would cost every call. */
   function isFull(): boolean {
-    if (runs.size < maxRuns) return false;
-    const slowSinceMs = now() - SLOW_RUN_MS;
+    return runs.size >= maxRuns && countFast() >= maxRuns;
+  }
+
+  function countFast(): number {
+    const slowSinceMs = clock.now() - slowMs;
     let fast = 0;
     for (const { sinceMs } of runs) if (sinceMs > slowSinceMs) fast += 1;
-    return fast >= maxRuns;
+    return fast;
   }
 
   function pump(): void {
     scheduled = false;
+    cancel?.();
+    cancel = null;
     while (waiting.length > 0 && !isFull()) {
-      const batch = waiting.slice(0, maxItems);
-      waiting = waiting.slice(maxItems);
-      const started = { sinceMs: now() };
+      const size = apartWhenSlow && runs.size > 0 && countFast() < runs.size ? 1 : maxItems;
+      const batch = waiting.slice(0, size);
+      waiting = waiting.slice(size);
+      const started = { sinceMs: clock.now() };
       runs.add(started);
       settleAll(batch).finally(() => {
         runs.delete(started);
         pump();
       });
     }
+    wakeWhenSlow();
+  }
+
+  /** Calls that wait go on when a run has become slow, and not only when one ends: it may never do. */
+  function wakeWhenSlow(): void {
+    if (waiting.length > 0 && cancel === null) cancel = clock.after(slowMs, pump);
   }
 
   /** Runs a batch, and settles its calls. */
@@ -102,6 +136,6 @@ export function batcher<Item, Result>(
       if (!scheduled && !isFull()) {
         scheduled = true;
         queueMicrotask(pump);
-      }
+      } else if (!scheduled) wakeWhenSlow();
     });
 }

@@ -16,7 +16,7 @@ import { resultOf } from "../records/delivery_result.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
-import { GROUP_CLAIM_LIMIT } from "./claim_limit.ts";
+import { GROUP_CLAIM_LIMIT, HandlerPace } from "./claim_limit.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import { WorkSignal } from "../async/work_signal.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
@@ -49,10 +49,13 @@ export class Consumer<Tx> {
   readonly #decisions: DecisionSettler<Tx>;
   readonly #handlers: StoredHandlers<Tx>;
   readonly #inboxWriter: InboxWriter<Tx>;
+  readonly #pace: HandlerPace;
+  #mayFindMore = false;
 
   constructor(parts: ConsumerParts<Tx>) {
     const { settings, publisher } = parts;
     this.#parts = parts;
+    this.#pace = new HandlerPace(settings.clock, settings.concurrencyOf);
     this.#inboxWriter = new InboxWriter(parts);
     const settler = new StepSettler(settings.store, "inbox", settings.clock);
     this.#handlers = new StoredHandlers({ ...parts, settler });
@@ -118,7 +121,8 @@ export class Consumer<Tx> {
   capacityFor(group: string): number {
     const { subscriptions, semaphore } = this.#parts;
     const maxBatch = subscriptions.maxBatch(group);
-    return Math.max(GROUP_CLAIM_LIMIT, 2 * maxBatch) + semaphore.capacityFor(group) * maxBatch;
+    const most = Math.max(GROUP_CLAIM_LIMIT, 2 * maxBatch);
+    return this.#pace.lookAhead(group, most, maxBatch) + semaphore.capacityFor(group) * maxBatch;
   }
 
   /** The groups whose concurrency limit allows another handler now. */
@@ -135,12 +139,29 @@ export class Consumer<Tx> {
     return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
   }
 
-  /** Claims due records of groups that have capacity, at most `limit` of each. */
+  /** Whether the last claim took all that it was to take of a group, so that there may be more. */
+  get mayFindMore(): boolean {
+    return this.#mayFindMore;
+  }
+
+  /**
+   * Claims due records of groups that have capacity, of each as many as its handlers are about to
+   * work on, at most `limit`.
+   */
   async claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]> {
     const { settings, leases } = this.#parts;
-    const groups = this.#namesOf(this.groupsWithCapacity());
+    const groups = this.#namesOf(this.groupsWithCapacity()).map((each) => ({
+      ...each,
+      limit: Math.min(limit, Math.max(1, this.capacityFor(each.group))),
+    }));
+    this.#mayFindMore = false;
     if (groups.length === 0) return [];
-    return await settings.store.claim({ box: "inbox", limit, ...leases.claiming(), groups, kind });
+    const request = { box: "inbox", limit, ...leases.claiming(), groups, kind } as const;
+    const records = await settings.store.claim(request);
+    const left = new Map<string, number>(groups.map((share) => [share.group, share.limit]));
+    for (const { group } of records) left.set(group, (left.get(group) ?? 0) - 1);
+    this.#mayFindMore = [...left.values()].some((count) => count <= 0);
+    return records;
   }
 
   /**
@@ -256,7 +277,9 @@ export class Consumer<Tx> {
         if (subscriber === undefined || eventBeforeAttempt(record, nowMs) !== null) return null;
         runs.push({ subscriber, record });
       }
+      const measured = this.#pace.begin((records[0] as StoredRecord).group, records.length);
       const ends = await attemptBatch({ settings, handlers: this.#handlers }, runs, signal);
+      measured();
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
@@ -304,11 +327,13 @@ export class Consumer<Tx> {
       }
       const prepared = this.#handlers.prepare();
       if (prepared !== null) await prepared;
+      const measured = this.#pace.begin(record.group, 1);
       const result = await attempt(
         this.#handlers,
         { record, subscriber, ended: () => permit.ended() },
         signal,
       );
+      measured();
       return await this.#ended(record, result, attemptFailed);
     } finally {
       permit.leave();

@@ -10,6 +10,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { admitting } from "./admission.ts";
+import { observed } from "../api/observer.ts";
 import { combined } from "../records/delivery_result.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./inbox_writer.ts";
@@ -47,9 +48,13 @@ interface DeliveryReceiverParts<Tx> {
   readonly left: (afterMs: number) => void;
 }
 
+/** The least time between two notifications of other workers, in milliseconds: each costs a statement. */
+const SHARE_PAUSE_MS = 50;
+
 /** Receives deliveries. */
 export class DeliveryReceiver<Tx> {
   readonly #parts: DeliveryReceiverParts<Tx>;
+  #sharedAtMs = -Infinity;
 
   constructor(parts: DeliveryReceiverParts<Tx>) {
     this.#parts = parts;
@@ -100,7 +105,10 @@ export class DeliveryReceiver<Tx> {
     // Records beyond the capacity of the loops, and revived ones, must be claimed.
     const isLeft = ({ claimed, result }: Received, i: number) =>
       (claimed === null && result === null) || revived[i] === true;
-    if (received.some(isLeft)) wake();
+    if (received.some(isLeft)) {
+      wake();
+      this.#share();
+    }
     return await Promise.all(
       received.map(async ({ record, result }, i): Promise<DeliveryResult> => {
         if (result !== null && !revived[i]) return result;
@@ -117,6 +125,16 @@ export class DeliveryReceiver<Tx> {
     const subscriber = subscriptions.of(message.name).get(group);
     if (!readsBodies || subscriber === undefined) return null;
     return await resultIfUnreadable(settings.clock, subscriber, message);
+  }
+
+  /** Notifies other workers of records that this one is not about to work on. */
+  #share(): void {
+    const { store, clock, observe } = this.#parts.settings;
+    const nowMs = clock.now();
+    const isTooSoon = nowMs >= this.#sharedAtMs && nowMs - this.#sharedAtMs < SHARE_PAUSE_MS;
+    if (isTooSoon || store.capabilities.notifications !== true) return;
+    this.#sharedAtMs = nowMs;
+    observed(observe, "notify", () => store.notify?.("inbox"));
   }
 
   async #handle(

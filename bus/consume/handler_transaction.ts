@@ -40,6 +40,9 @@ const NOT_BEGUN_PAUSE_MS = 1_000;
 const RERUN_MS = 10;
 const LONGEST_RERUN_MS = 500;
 
+/** For how long settlements that share statements have the same time, in milliseconds. */
+const SHARED_MS = 10;
+
 /** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
 
@@ -62,6 +65,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   readonly #settings: Settings<Tx>;
   readonly #settler: StepSettler<Tx>;
   readonly #leases: LeaseRenewal;
+  #sharedNowMs = -Infinity;
 
   constructor({ settings, publisher, settler, leases }: StoredHandlersParts<Tx>) {
     this.clock = settings.clock;
@@ -131,9 +135,10 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
         first,
         (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit, lazy)),
       ) ?? beginning.at((begun) =>
-        this.publisher.transaction((own) => {
+        this.publisher.transaction(async (own) => {
+          // In an async function, because a store may not expect work that throws before it returns a promise.
           begun();
-          return limit.race(() => this.#inTransaction(run, body, own, limit));
+          return await limit.race(() => this.#inTransaction(run, body, own, limit));
         })
       ));
     } catch (thrown) {
@@ -153,11 +158,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     lazy?: LazyTransaction,
   ): Promise<Handled> {
     const done = await own.during(() => runHandler(this, run, body, own.tx, limit));
+    if (lazy?.close() === true) return await this.#settled(run, done, limit, true);
     const { decided, step } = this.#decide(run, done, limit);
-    if (lazy?.close() === true) {
-      run.ended?.();
-      return await this.#settled(decided, step, true);
-    }
     const added = await this.#settler.within(own.tx, step);
     const conflict = conflictOf(decided, added);
     if (conflict !== null) {
@@ -174,9 +176,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     limit: TimeLimit,
   ): Promise<Handled> {
     const done = await runHandler(this, run, body, undefined as Tx, limit);
-    const { decided, step } = this.#decide(run, done, limit);
-    run.ended?.();
-    return await this.#settled(decided, step, false);
+    return await this.#settled(run, done, limit, false);
   }
 
   /**
@@ -186,10 +186,13 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
    * @param failsOnConflict Whether a reply that cannot be added fails the attempt; nothing is written then.
    */
   async #settled(
-    decided: Handled & { decision: Decision },
-    step: SettleStep,
+    run: StoredRun<Tx>,
+    done: Handled,
+    limit: TimeLimit,
     failsOnConflict: boolean,
   ): Promise<Handled> {
+    const { decided, step } = this.#decide(run, done, limit, this.#sharedNow());
+    run.ended?.();
     let added: StepEnd = null;
     let conflict = null as AtlastError | null;
     const settling = async () => {
@@ -215,13 +218,25 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return kept(decided, added);
   }
 
+  /**
+   * The time of settlements that share a statement: stores write equal changes several times as fast, and it decides
+   * only when the record expires.
+   */
+  #sharedNow(): number {
+    const nowMs = this.clock.now();
+    const sinceMs = nowMs - this.#sharedNowMs;
+    if (sinceMs < 0 || sinceMs >= SHARED_MS) this.#sharedNowMs = nowMs;
+    return this.#sharedNowMs;
+  }
+
   /** Decides the settlement of a handled message, and notes that its claim ends. */
   #decide(
     run: StoredRun<Tx>,
     done: Handled,
     limit: TimeLimit,
+    nowMs?: number,
   ): { decided: Handled & { decision: Decision }; step: SettleStep } {
-    const decided = this.decide(run, done);
+    const decided = this.decide(run, done, nowMs);
     // A handler that continued after its timeout must not settle the record.
     limit.throwIfAborted();
     this.#leases.ending(run.record);

@@ -14,6 +14,7 @@ import type { SendResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
+import { Resumption } from "./resumption.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
 import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
@@ -38,6 +39,12 @@ interface DispatchCounts {
   readonly failed: number;
 }
 
+/** Called with the records of a batch and the results of sending them. */
+type Noted = (
+  batch: readonly StoredRecord[],
+  results: readonly (SendResult | undefined)[],
+) => void;
+
 /** Sends the messages of the outbox. */
 export class Dispatcher<Tx> {
   readonly #settings: Settings<Tx>;
@@ -46,10 +53,12 @@ export class Dispatcher<Tx> {
   readonly #received: (target: Target) => void;
   readonly #refused: (name: string) => void;
   readonly #decisions: DecisionSettler<Tx>;
+  readonly #resumption: Resumption<Tx>;
 
   /**
-   * Creates a dispatcher. It calls `received` after it added records to the inbox, and
-   * `refused` with a name that the transport refused as unroutable although `routes` returned true.
+   * Creates a dispatcher. It calls `received` after it added records to the inbox,
+   * `refused` with a name that the transport refused as unroutable although `routes` returned true, and
+   * `resumed` after it made waiting records of the outbox due.
    */
   constructor(
     settings: Settings<Tx>,
@@ -57,12 +66,14 @@ export class Dispatcher<Tx> {
     subscriptions: Subscriptions<Tx>,
     received: (target: Target) => void,
     refused: (name: string) => void,
+    resumed: () => void,
   ) {
     this.#settings = settings;
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
     this.#refused = refused;
+    this.#resumption = new Resumption(settings, resumed);
     this.#decisions = new DecisionSettler({
       settings,
       box: "outbox",
@@ -108,11 +119,16 @@ export class Dispatcher<Tx> {
         settled.push(settling);
       };
       settle(decisions);
+      const outcomes: (readonly [readonly StoredRecord[], readonly (SendResult | undefined)[]])[] =
+        [];
+      const note: Noted = (...outcome) => void outcomes.push(outcome);
       for (const batch of batches) {
         const inTime = this.#settings.clock.now() < untilMs;
-        settle(inTime ? await this.#sendBatch(batch, unlessLost) : this.#giveBack(batch));
+        settle(inTime ? await this.#sendBatch(batch, unlessLost, note) : this.#giveBack(batch));
       }
       const applied = (await Promise.all(settled)).flat();
+      // Only what is settled can be found.
+      for (const [batch, results] of outcomes) await this.#resumption.noted(batch, results);
       return {
         sent: applied.filter(({ event }) => event.kind === "succeed").length,
         failed: applied.filter(({ event }) => event.kind === "fail").length,
@@ -251,7 +267,11 @@ export class Dispatcher<Tx> {
     );
   }
 
-  async #sendBatch(all: readonly StoredRecord[], signal: AbortSignal): Promise<Decision[]> {
+  async #sendBatch(
+    all: readonly StoredRecord[],
+    signal: AbortSignal,
+    noted: Noted,
+  ): Promise<Decision[]> {
     if (signal.aborted) return this.#giveBack(all);
     // Check the leases only now: this process may have been paused since the claim, and others may
     // have claimed the records.
@@ -271,14 +291,25 @@ export class Dispatcher<Tx> {
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));
     }
     const nowMs = this.#settings.clock.now();
+    const outcomes: (SendResult | undefined)[] = [];
     const sent = batch.map((record, i) => {
       const result = sendResultAt(results, i);
       if (result?.kind === "unroutable") this.#refused(record.message.name);
-      const event = eventAfterSending(this.#settings, result, signal.aborted);
+      outcomes.push(result);
+      const event = this.#resumable(eventAfterSending(this.#settings, result, signal.aborted));
       const failed = event.kind === "fail" && error !== undefined ? { ...event, error } : event;
       return this.#decide(record, failed, nowMs, startedAtMs);
     });
+    noted(batch, outcomes);
     return [...givenBack, ...sent];
+  }
+
+  /** Only with the option `resumeOnRecovery` a record says for which destination it waits. */
+  #resumable(event: LifecycleEvent): LifecycleEvent {
+    if (event.kind !== "fail" || event.unreachable === undefined) return event;
+    if (this.#settings.resumePerSecond !== null) return event;
+    const { unreachable: _, ...failure } = event;
+    return failure;
   }
 
   #decide(

@@ -11,7 +11,7 @@ import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./add_apart.ts";
 import { addOnce } from "./outbox_or_inbox.ts";
 import { observed } from "../api/observer.ts";
-import { batcher } from "../async/batcher.ts";
+import { batcher, SLOW_RUN_MS } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
 import { storedFromBirth } from "../records/new_record.ts";
 import { type Target, targetKey, targetOf, targetsOf } from "../records/target.ts";
@@ -45,9 +45,17 @@ const MAX_JOINED = 500;
  */
 const MAX_INSERTS = 2;
 
+/**
+ * After how long an insert of given ids no longer counts towards the limit, in milliseconds: it waits for a transaction
+ * with one of them, which may stay open for long.
+ */
+const WAITING_MS = 50;
+
 /** The batchers of one box. */
 interface Joined {
   readonly newKeys: (record: NewRecord) => Promise<Added>;
+  /** Ids that were made for a publish, which a middleware may publish twice. */
+  readonly madeKeys: (record: NewRecord) => Promise<Added>;
   readonly otherKeys: (record: NewRecord) => Promise<Added>;
 }
 
@@ -68,21 +76,35 @@ export class OutboxWriter<Tx> {
     this.transactions = new JoinedTransactions((error) =>
       settings.observe({ kind: "error", during: "publish", error })
     );
-    const joined = (box: Box) =>
+    const joined = (box: Box, waits = false) =>
       batcher<NewRecord, Added>({
         run: (records) => this.#insert(box, records),
         maxItems: MAX_JOINED,
         maxRuns: MAX_INSERTS,
-        now: () => settings.clock.now(),
+        slowMs: waits ? WAITING_MS : SLOW_RUN_MS,
+        apartWhenSlow: waits,
+        clock: settings.clock,
       });
     // An insert with a given id may have to wait for another transaction with the same id, so it
-    // does not share a statement with new ids.
-    const both = (box: Box): Joined => ({ newKeys: joined(box), otherKeys: joined(box) });
-    this.#joinedIn = { outbox: both("outbox"), inbox: both("inbox") };
+    // shares neither a statement nor a limit with other ids.
+    const all = (box: Box): Joined => ({
+      newKeys: joined(box),
+      madeKeys: joined(box),
+      otherKeys: joined(box, true),
+    });
+    this.#joinedIn = { outbox: all("outbox"), inbox: all("inbox") };
   }
 
-  /** Stores one message. */
-  async one(record: NewRecord, tx: Tx | SqlClient | undefined): Promise<Receipt> {
+  /**
+   * Stores one message.
+   *
+   * @param isMade Whether its id was made for this publish.
+   */
+  async one(
+    record: NewRecord,
+    tx: Tx | SqlClient | undefined,
+    isMade: boolean = false,
+  ): Promise<Receipt> {
     const insertion = insertionOf(this.#settings, [record]);
     const [row = record] = insertion.rows;
     if (tx !== undefined || insertion.groups.length > 1) {
@@ -92,7 +114,8 @@ export class OutboxWriter<Tx> {
     await this.#settings.store.ready();
     const [born = row] = this.#bornLeased(insertion.box, [row]);
     const joined = this.#joinedIn[insertion.box];
-    const result = await (born.hasNewKey ? joined.newKeys : joined.otherKeys)(born);
+    const keys = born.hasNewKey ? "newKeys" : isMade ? "madeKeys" : "otherKeys";
+    const result = await joined[keys](born);
     if ("error" in result) throw result.error;
     const receipt = receiptOf(born, [result]);
     this.#published(insertion.box, record, receipt);

@@ -1,66 +1,42 @@
 /**
- * Collects the records of one `publishMany`, so that they are stored together.
+ * Collects the records of one `publishMany` behind publish middleware, so that they are stored together.
+ *
+ * A publish counts as done for its middleware when its message is collected: a middleware that lets only a few through
+ * at once would otherwise wait for messages that wait for it.
  *
  * @module
  */
 import type { NewRecord } from "../../core/ports/record.ts";
 import type { Receipt } from "../api/publish_options.ts";
 
-/** The records of one `publishMany` call. */
-export class PublishBatch {
-  readonly #count: number;
-  readonly #storeMany: (records: NewRecord[]) => Promise<Receipt[]>;
-  readonly #taken: { readonly index: number; readonly record: NewRecord }[] = [];
-  readonly #arrived = new Set<number>();
-  readonly #stored: Promise<Receipt[]>;
-  #settle: (receipts: Promise<Receipt[]>) => void = () => {};
-  #isClosed = false;
+/** Takes a record, and answers the middleware. */
+type Collect = (record: NewRecord) => Promise<Receipt>;
 
-  /** Collects records from `count` publishes; `storeMany` stores all of them, or none. */
-  constructor(count: number, storeMany: (records: NewRecord[]) => Promise<Receipt[]>) {
-    this.#count = count;
-    this.#storeMany = storeMany;
-    this.#stored = new Promise((resolve) => this.#settle = resolve);
-    // Each publish rejects with a failure. This handler keeps the shared promise from reporting it
-    // as unhandled.
-    this.#stored.catch(() => {});
-  }
-
-  /**
-   * Takes a record of the publish at `index`, and resolves when all are stored. Further records
-   * that a middleware publishes are stored with them, or after them.
-   */
-  async take(record: NewRecord, index: number): Promise<Receipt> {
-    if (this.#isClosed) {
-      await this.#stored;
-      return (await this.#storeMany([record]))[0] as Receipt;
-    }
-    const position = this.#taken.push({ index, record }) - 1;
-    this.end(index);
-    return (await this.#stored)[position] as Receipt;
-  }
-
-  /** Called when the publish at `index` has a record, or ended without one. */
-  end(index: number): void {
-    this.#arrived.add(index);
-    if (this.#arrived.size < this.#count || this.#isClosed) return;
-    this.#isClosed = true;
-    this.#settle(this.#storeAll());
-  }
-
-  /** Called when the publish at `index` failed. If it had no record yet, none is stored. */
-  fail(index: number, error: unknown): void {
-    if (!this.#arrived.has(index)) this.#settle(Promise.reject(error));
-  }
-
-  async #storeAll(): Promise<Receipt[]> {
-    const indexes = [...this.#taken.keys()];
-    const at = (index: number) => this.#taken[index] as { index: number; record: NewRecord };
-    indexes.sort((a, b) => at(a).index - at(b).index || a - b);
-    if (indexes.length === 0) return [];
-    const stored = await this.#storeMany(indexes.map((index) => at(index).record));
-    const receipts: Receipt[] = [];
-    indexes.forEach((index, i) => receipts[index] = stored[i] as Receipt);
-    return receipts;
-  }
+/**
+ * Runs `count` publishes, and stores what they published in one call, in their order. If one of them fails, nothing is
+ * stored.
+ *
+ * @param publish Runs the publish at an index; a middleware may answer it without a record, or publish several.
+ * @param storeAll Stores records: all of them, or none.
+ * @returns The receipts of the store, and of middleware that published nothing.
+ */
+export async function publishInBatch(
+  count: number,
+  publish: (index: number, collect: Collect) => Promise<Receipt>,
+  storeAll: (records: NewRecord[]) => Promise<Receipt[]>,
+): Promise<Receipt[]> {
+  const collected: NewRecord[][] = Array.from({ length: count }, () => []);
+  const given = await Promise.all(collected.map((own, index) =>
+    publish(index, (record) => {
+      own.push(record);
+      return Promise.resolve({ id: record.id, duplicate: false });
+    })
+  ));
+  const records = collected.flat();
+  if (records.length === 0) return given;
+  const stored = (await storeAll(records)).values();
+  const receipts = collected.map((own) => own.map(() => stored.next().value as Receipt));
+  return given.map((receipt, index) =>
+    receipts[index]?.find(({ id }) => id === receipt.id) ?? receipt
+  );
 }

@@ -22,7 +22,7 @@ import {
 } from "./build_message.ts";
 import { checkPublish, checkPublishMany, checkPublishRaw } from "./check_publish.ts";
 import { OutboxWriter, type Outlet } from "./outbox_writer.ts";
-import { PublishBatch } from "./publish_many.ts";
+import { publishInBatch } from "./publish_many.ts";
 import { type Draft, wrapPublish } from "../api/middleware.ts";
 import type { OwnTransaction } from "./joined_transactions.ts";
 import { newRecord } from "../records/new_record.ts";
@@ -31,6 +31,9 @@ import { namingIds } from "./outcome_unknown.ts";
 import type { RawMessage, RawOptions } from "../api/raw_message.ts";
 import type { Receipt } from "../api/publish_options.ts";
 import { withGroups } from "./local_delivery.ts";
+
+/** Stores a record; `isMade` says that its id was made for this publish. */
+type Keep = (record: NewRecord, isMade: boolean) => Promise<Receipt>;
 
 /** Publishes messages. */
 export class Publisher<Tx> {
@@ -47,8 +50,7 @@ export class Publisher<Tx> {
     contract: Contract,
     body: unknown,
     options: PublishOptions<Tx>,
-    store: (record: NewRecord) => Promise<Receipt> = (record) =>
-      this.#outboxWriter.one(record, options.tx),
+    store: Keep = (record, isMade) => this.#outboxWriter.one(record, options.tx, isMade),
     action: "publish" | "prepare" = "publish",
   ): Promise<Receipt> {
     checkPublish(contract, options, action);
@@ -65,7 +67,7 @@ export class Publisher<Tx> {
       contract ?? { body: undefined },
       { ...options, ...own },
       keepBody,
-      (record) => this.#outboxWriter.one(record, options.tx),
+      (record, isMade) => this.#outboxWriter.one(record, options.tx, isMade),
     );
   }
 
@@ -74,7 +76,7 @@ export class Publisher<Tx> {
     rules: Rules,
     options: PublishOptions<Tx>,
     encode: EncodeBody,
-    store: (record: NewRecord) => Promise<Receipt>,
+    store: Keep,
   ): Promise<Receipt> {
     const { clock, newId, onPublish } = this.#settings;
     const nowMs = clock.now();
@@ -88,11 +90,12 @@ export class Publisher<Tx> {
           options.tx,
         );
         return options.tx === undefined
-          ? await namingIds(() => [record.id], () => store(record))
-          : await store(record);
+          ? await namingIds(() => [record.id], () => store(record, record.id === made))
+          : await store(record, record.id === made);
       },
     );
-    const id = options.id ?? newId(nowMs);
+    const made = options.id === undefined ? newId(nowMs) : null;
+    const id = made ?? options.id as string;
     return await publish({ id, name, body, headers: headersOf(options) });
   }
 
@@ -131,22 +134,28 @@ export class Publisher<Tx> {
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
       if (records.length === 0) return [];
-      const many = () => this.#outboxWriter.many(records, options.tx);
-      return options.tx === undefined
-        ? await namingIds(() => records.map(({ id }) => id), many)
-        : await many();
+      return await this.#storeMany(records, options.tx);
     }
-    const batch = new PublishBatch(
+    return await publishInBatch(
       bodies.length,
-      (records) => this.#outboxWriter.many(records, options.tx),
+      (i, collect) => {
+        const id = ids?.[i];
+        return this.publish(
+          contract,
+          bodies[i],
+          id === undefined ? shared : { ...shared, id },
+          collect,
+        );
+      },
+      (records) => this.#storeMany(records, options.tx),
     );
-    return await Promise.all(bodies.map((body, i) => {
-      const id = ids?.[i];
-      const own = id === undefined ? shared : { ...shared, id };
-      const receipt = this.publish(contract, body, own, (record) => batch.take(record, i));
-      receipt.then(() => batch.end(i), (error) => batch.fail(i, error));
-      return receipt;
-    }));
+  }
+
+  async #storeMany(records: NewRecord[], tx: Tx | SqlClient | undefined): Promise<Receipt[]> {
+    const many = () => this.#outboxWriter.many(records, tx);
+    return tx === undefined
+      ? await namingIds(() => records.map(({ id }) => id), many)
+      : await many();
   }
 
   /** The record of an answer, which the caller adds to the outbox in its own transaction. */

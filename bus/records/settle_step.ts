@@ -149,7 +149,7 @@ export class StepSettler<Tx> {
       run: write,
       maxItems: MAX_JOINED,
       maxRuns: MAX_REQUESTS,
-      now: () => this.#clock.now(),
+      clock: this.#clock,
       divides: (error) =>
         error instanceof NotAllSteps || this.#store.hints?.failureOf?.(error) === "refused",
     });

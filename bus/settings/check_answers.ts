@@ -31,7 +31,7 @@ function readSendResult(result: unknown): SendResult | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   const { kind, ...rest } = result as Record<string, unknown>;
   if (kind === "sent") return { kind };
-  const { reason, retryable, retryAfterMs, arrived, code, delayedBy } = rest;
+  const { reason, retryable, retryAfterMs, arrived, code, delayedBy, unreachable } = rest;
   if (typeof reason !== "string") return undefined;
   if (kind === "unroutable") return { kind, reason };
   if (kind !== "failed" && kind !== "stopping") return undefined;
@@ -49,6 +49,7 @@ function readSendResult(result: unknown): SendResult | undefined {
     ...said,
     retryable: retryable !== false,
     ...(by === undefined ? {} : { delayedBy: by }),
+    ...(isDestination(unreachable) ? { unreachable } : {}),
   } as const;
   return known === undefined ? failed : { ...failed, code: known };
 }
@@ -120,6 +121,10 @@ export function checkAnswer(answer: CheckAnswer, report: (error: unknown) => voi
     new TypeError(`Cannot use the answer of a participant: want one of ${[...ANSWERS].join(", ")}`),
   );
   return "unknown";
+}
+
+function isDestination(value: unknown): value is string {
+  return typeof value === "string" && value.length > 0 && value.length <= 200;
 }
 
 function isDuration(value: unknown): value is number {

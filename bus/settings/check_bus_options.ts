@@ -41,6 +41,9 @@ const BUS_OPTIONS: Readonly<
   unroutableForMs: TIME,
   orphanAfterMs: TIME,
   invalidBodyForMs: aNumber({ least: 0 }),
+  resumeOnRecovery: (option, value, attempt) => {
+    if (typeof value !== "boolean") nested({}, { perSecond: TIME })(option, value, attempt);
+  },
   maxBodyBytes: TIME,
   onPublish: aList(aFunction),
   fence: withMethods("ready", "commit", "transaction", "check"),

@@ -14,6 +14,7 @@ import { checkBusOptions } from "./check_bus_options.ts";
 import { followingOf, guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
+import { FailingNames } from "./failing_names.ts";
 import { observerOf } from "./failure_log.ts";
 import { redacting } from "./redact.ts";
 import { Responder } from "./responder.ts";
@@ -40,6 +41,8 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
   const { store, transport } = portsOf(options);
   const subscriptions = new Subscriptions<Tx>();
   const sharedStore = sharedStoreOf(options.sharedStore, subscriptions);
+  const clock = guardedClock(options.clock ?? store.clock, reportOn("clock"));
+  const failingNames = new FailingNames();
   return {
     responder: new Responder(options.service, options.store),
     callbackNames: options.callbackNames ?? null,
@@ -64,6 +67,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     pullMs: options.pullMs ?? 5_000,
     pruneEveryMs: options.pruneEveryMs ?? 60 * 60_000,
     unroutableForMs: options.unroutableForMs ?? 60 * 60_000,
+    resumePerSecond: resumePerSecondOf(options.resumeOnRecovery),
     clockToleranceMs: options.clockToleranceMs ?? CLOCK_TOLERANCE_MS,
     orphanAfterMs: options.orphanAfterMs ?? 5 * 60_000,
     invalidBodyForMs: options.invalidBodyForMs ?? 0,
@@ -71,8 +75,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     onPublish: options.onPublish ?? [],
     onConsume: options.onConsume ?? [],
     alarm: options.alarm,
-    observe,
-    clock: guardedClock(options.clock ?? store.clock, reportOn("clock")),
+    observe: (event) => {
+      failingNames.note(event, () => clock.now());
+      observe(event);
+    },
+    failingNames,
+    clock,
     followClock: followingOf(options, reportOn("clock")),
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
@@ -83,4 +91,12 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
 function definedOf<Policy extends object>(policy: Policy | undefined): Partial<Policy> {
   const fields = Object.entries(policy ?? {}).filter(([, value]) => value !== undefined);
   return Object.fromEntries(fields) as Partial<Policy>;
+}
+
+/** The default of `resumeOnRecovery.perSecond`. */
+const RESUMES_PER_SECOND = 50;
+
+function resumePerSecondOf(option: BusOptions["resumeOnRecovery"] = false): number | null {
+  if (typeof option === "boolean") return option ? RESUMES_PER_SECOND : null;
+  return option.perSecond ?? RESUMES_PER_SECOND;
 }

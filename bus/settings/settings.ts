@@ -16,6 +16,7 @@ import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
 import type { FailureDetail } from "../api/failure_report.ts";
 import type { ConsumeMiddleware, PublishMiddleware } from "../api/middleware.ts";
 import type { Observer } from "../api/observer.ts";
+import type { FailingNames } from "./failing_names.ts";
 import type { Redact } from "./redact.ts";
 import type { Responder } from "./responder.ts";
 import type { InboxMemory } from "./retention.ts";
@@ -53,6 +54,8 @@ export interface Settings<Tx> {
   readonly pruneEveryMs: number;
   readonly unroutableForMs: number;
   readonly clockToleranceMs: number;
+  /** How many waiting records of a destination become due in a second once it is reached; null for never. */
+  readonly resumePerSecond: number | null;
   readonly orphanAfterMs: number;
   readonly invalidBodyForMs: number;
   readonly maxBodyBytes: number;
@@ -60,6 +63,8 @@ export interface Settings<Tx> {
   readonly onConsume: readonly ConsumeMiddleware<Tx>[];
   readonly alarm: Alarm | undefined;
   readonly observe: Observer;
+  /** The names that could not be sent lately. */
+  readonly failingNames: FailingNames;
   readonly clock: Clock;
   /** See `StoreClock.follow`; null with a clock of the user's. */
   readonly followClock: (tx?: Tx | SqlClient) => Promise<number> | null;

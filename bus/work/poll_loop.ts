@@ -112,7 +112,7 @@ async function round(parts: LoopParts, now: () => number): Promise<Next> {
   if (limit === 0) return { untilMs: Infinity };
   const records = await source.claim("ready", limit);
   for (const record of records) parts.push(record);
-  if (records.length === limit) return "at once";
+  if (source.mayFindMore?.() ?? records.length === limit) return "at once";
   if (records.length > 0) return { untilMs: now() + LULL_MS, isLull: true };
   const next = await whenDue(parts, now);
   if (next !== "at once" || await parts.claimAlone()) return next;

@@ -82,6 +82,7 @@ export function inboxSource<Tx>(
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
     nextDueAt: () => consumer.nextDueAt("all"),
+    mayFindMore: () => consumer.mayFindMore,
     claimUntaken: async (push) => {
       const ownMs = dueTime(await consumer.nextDueAt("taken here")) ?? Infinity;
       return Math.min(ownMs, await untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push));

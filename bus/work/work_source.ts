@@ -34,6 +34,8 @@ export interface WorkSource {
   batchSize(waiting: readonly StoredRecord[]): number;
   /** Claims due records; of those that are claimed alone, at most one. */
   claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]>;
+  /** Whether the last claim left due records; without it, when it took as many as it was to take. */
+  mayFindMore?(): boolean;
   /**
    * Works on claimed records and settles them. Records not begun by `untilMs`, in Unix
    * milliseconds, are released.

@@ -26,6 +26,7 @@ import type {
   Stopping,
   Unroutable,
 } from "./lifecycle_event.ts";
+import { detailsOfWait, resumed } from "./resume.ts";
 import { nextAttempt } from "./next_attempt.ts";
 import { DEFAULT_RETRY, later, type RetryPolicy } from "./retry.ts";
 
@@ -74,6 +75,7 @@ export const TRANSITIONS: Transitions = {
       crash_limit: ["failed"],
       deadline_exceeded: ["failed"],
       cancel: ["cancelled"],
+      resume: ["scheduled"],
     },
     failed: { retry: ["scheduled"] },
     succeeded: { dead_letter: ["failed"] },
@@ -251,6 +253,8 @@ export function transition(
         dueAtMs: Math.min(message.dueAtMs, nowMs),
         reason: event.reason,
       };
+    case "resume":
+      return { ...unsettled(message), ...resumed(message, event, nowMs) };
     case "retry":
       // Reset attempts, crashes and the deadline: they would end the message again at once.
       return {
@@ -277,9 +281,7 @@ function failed(
   nowMs: number,
   random: number,
 ): Patch {
-  const postponed = message.details?.postponed ?? 0;
-  const ended = { attempts: message.attempts, postponed };
-  const { isCounted, atMs } = nextAttempt(event, ended, policy.retry, nowMs, random);
+  const { isCounted, atMs } = nextAttempt(event, message, policy.retry, nowMs, random);
   const attempts = message.attempts + 1;
   const details = withoutWaits(withArrival(message.details, event.mayHaveArrived === true));
   if (atMs === null || (message.deadlineMs !== null && atMs > message.deadlineMs)) {
@@ -291,7 +293,7 @@ function failed(
     attempts: isCounted ? attempts : message.attempts,
     dueAtMs: atMs,
     reason: event.reason,
-    details: isCounted ? details : withDetails(details, { postponed: postponed + 1 }),
+    details: detailsOfWait(details, event, { isCounted, atMs }, nowMs),
   };
 }
 

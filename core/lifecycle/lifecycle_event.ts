@@ -89,6 +89,14 @@ export type LifecycleEvent =
     /** The reason to store: that of its last attempt. */
     readonly reason: string | null;
   }
+  /** Its destination was reached again; see the option `resumeOnRecovery`. */
+  | {
+    readonly kind: "resume";
+    /** When it is due, unless that is later than before, in Unix milliseconds. */
+    readonly atMs: number;
+    /** The reason of its last failure, which stays. */
+    readonly reason: string | null;
+  }
   /** An operator moved it to another group, whose record it now is. */
   | { readonly kind: "move"; readonly to: string }
   /** An operator retries it from the start. */
@@ -120,6 +128,8 @@ export interface Failure {
    * @default false
    */
   readonly mayHaveArrived?: boolean;
+  /** The destination that could not be reached, if the message is to be resumed when it can be. */
+  readonly unreachable?: string;
   /** The class of the failure, if it is known. */
   readonly code?: FailureCode;
   /** The thrown value, if one was thrown, for the observer and the log. It is not stored. */

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Failure } from "./lifecycle_event.ts";
+import type { RecordDetails } from "./record_details.ts";
 import { later, nextAttemptAt, type RetryPolicy, scheduledDelay } from "./retry.ts";
 
 /** The shortest delay that a handler can choose with `RetryAfter`, in milliseconds. */
@@ -20,6 +21,14 @@ const FIRST_LIMITED_MS = 1_000;
 /** The longest such delay, in milliseconds. */
 const LONGEST_LIMITED_MS = 60_000;
 
+/** The part of a record that says how it was tried. */
+interface Tried {
+  /** How many attempts were counted. */
+  readonly attempts: number;
+  /** How many failures counted none: `postponed`. */
+  readonly details: Pick<RecordDetails, "postponed"> | null;
+}
+
 /** When a message is tried again. */
 interface NextAttempt {
   /** Whether the failed attempt counts. */
@@ -32,18 +41,19 @@ interface NextAttempt {
  * When the next attempt is due after a failed one. The time is never earlier than the schedule's,
  * except where a handler chose it, and then {@linkcode MIN_RETRY_AFTER_MS} from now at the earliest.
  *
- * @param attempts How many attempts were counted before this one.
- * @param postponed How many failures counted none.
+ * @param tried How many attempts were counted before this one, and how many failures counted none.
  * @param random A number in [0, 1) for the jitter of the policy.
  */
 export function nextAttempt(
   failure: Pick<Failure, "retryable" | "retryAfterMs" | "delayedBy">,
-  { attempts, postponed }: { readonly attempts: number; readonly postponed: number },
+  tried: Tried,
   policy: RetryPolicy,
   nowMs: number,
   random: number,
 ): NextAttempt {
   if (!failure.retryable) return { isCounted: true, atMs: null };
+  const { attempts, details } = tried;
+  const postponed = details?.postponed ?? 0;
   const { retryAfterMs = 0 } = failure;
   const isChosen = failure.delayedBy === "retry_after" && failure.retryAfterMs !== undefined;
   const isLimited = failure.delayedBy === "rate_limit";

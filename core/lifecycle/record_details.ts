@@ -4,6 +4,16 @@
  * @module
  */
 
+/** What a record waits for whose destination could not be reached. */
+export interface UnreachableDetails {
+  /** The destination, as the transport names it. */
+  readonly to: string;
+  /** When the record is due by its schedule, in Unix milliseconds. */
+  readonly untilMs: number;
+  /** Before which it must not be tried, because an answer said so, in Unix milliseconds. */
+  readonly fromMs?: number;
+}
+
 /**
  * Facts that only some records have. Records without any have null, so that ordinary messages cost
  * nothing.
@@ -36,6 +46,10 @@ export interface RecordDetails {
   readonly round?: number;
   /** How many failures counted no attempt, because they only asked for a later one. */
   readonly postponed?: number;
+  /** For which destination it waits, because it could not be reached; see `waitsFor`. */
+  readonly unreachable?: UnreachableDetails;
+  /** How often it was made due early because its destination was reached again. */
+  readonly resumes?: number;
   /** Since when the participant of a half message does not answer, in Unix milliseconds. */
   readonly unreachableSinceMs?: number;
   /** Whether an operator decided a half message without its participant, which could not be reached. */
@@ -103,6 +117,8 @@ export function detailsOfRetry(
   return withDetails(withoutWaits(withArrival(before, mayHaveArrived)), {
     round: (before?.round ?? 1) + 1,
     postponed: undefined,
+    unreachable: undefined,
+    resumes: undefined,
     sentForced: isForced ? true : undefined,
   });
 }

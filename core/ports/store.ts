@@ -19,6 +19,7 @@ import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_me
 import type { SqlClient } from "./platform.ts";
 import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
+import type { WaitingPage } from "../lifecycle/unreachable.ts";
 
 export type { ListQuery, StateCounts };
 
@@ -137,6 +138,13 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
    * their next try, half a minute at most.
    */
   makeUnroutableDue?(box: Box, request: UnroutableRequest): Promise<number>;
+
+  /**
+   * Finds records of the outbox without a lease that are due later than `afterMs` and whose details have
+   * `unreachable`, among the first `limit` records that are due after that time. It may leave some out. Without it,
+   * the option `resumeOnRecovery` does nothing on this store.
+   */
+  findUnreachable?(afterMs: number, limit: number): Promise<WaitingPage>;
 
   /**
    * The groups and names of due records that nobody takes: those of which no record has a lease that has not expired.

@@ -24,6 +24,11 @@ export type SendResult =
     readonly retryAfterMs?: number;
     /** What asks for a later attempt; see {@linkcode DelayedBy}. Omitted for any other answer. */
     readonly delayedBy?: DelayedBy;
+    /**
+     * The destination that could not be reached: it refused the connection or did not answer in time, or the answer
+     * was 502, 503 or 504. Named as in {@linkcode Transport.destinations}, with 200 characters at most.
+     */
+    readonly unreachable?: string;
     /** See {@linkcode Arrival}. */
     readonly arrived?: Arrival;
     /** The class of the failure, if it is known. */
@@ -77,6 +82,17 @@ export interface Transport {
    * twice is harmless, because the inbox recognises its id.
    */
   send(messages: readonly Message[], signal: AbortSignalLike): Promise<SendResult[]>;
+  /**
+   * The names of the destinations of a message with this name and these headers, for the option `resumeOnRecovery`.
+   * They must not contain a secret. Without this method, or without `unreachable` in results, messages always wait for
+   * their schedule.
+   */
+  destinations?(name: string, headers?: MessageHeaders): readonly string[];
+  /**
+   * For a transport with a broker: resolves if the broker answers, and rejects otherwise. `health()`
+   * calls it with a time limit of its own.
+   */
+  ready?(): Promise<void>;
   /** Lets an in-process transport deliver to the bus. Called once, when the bus is created. */
   attach?(receiver: Receiver): void;
   /** Pulls messages, for a transport that does not push; see {@linkcode PullRequest}. */

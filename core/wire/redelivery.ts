@@ -54,7 +54,7 @@ export function resultOfFailure(
     };
   }
   // With `nowMs` 0, the due time is the delay.
-  const before = { attempts: attempt - 1, postponed: MAX_POSTPONED };
+  const before = { attempts: attempt - 1, details: { postponed: MAX_POSTPONED } };
   const { atMs } = nextAttempt(failure, before, policy, 0, random);
   return atMs === null
     ? { kind: "rejected", reason: "The attempts are used up" }

@@ -25,6 +25,7 @@ import { settleCases } from "./store/settle_cases.ts";
 import { staleCases } from "./store/stale_cases.ts";
 import { stepCases } from "./store/step_cases.ts";
 import type { StoreCases, StoreSubject } from "./store/subject.ts";
+import { unreachableCases } from "./store/unreachable_cases.ts";
 import { unroutableCases } from "./store/unroutable_cases.ts";
 import { transactionCases } from "./store/transaction_cases.ts";
 import { type Cases, runSuite, type Skip, type SuiteOptions } from "./suite.ts";
@@ -47,6 +48,7 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   transaction: transactionCases,
   isolation: isolationCases,
   service: serviceCases,
+  unreachable: unreachableCases,
   unroutable: unroutableCases,
   model: modelCases,
 };

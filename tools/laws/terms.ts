@@ -51,8 +51,12 @@ const TERMS: Readonly<Record<string, string>> = {
   word: "failure callback",
 };
 
+/** Names with such a word in another sense: the option is about a destination, not about a half message. */
+const ALLOWED: ReadonlySet<string> = new Set(["resumeOnRecovery"]);
+
 /** The first refused word of a name, with the term to use instead; null for none. */
 export function wrongTermIn(name: string): { word: string; term: string } | null {
+  if (ALLOWED.has(name)) return null;
   const words = name.replace(/([a-z0-9])([A-Z])/g, "$1_$2").toLowerCase().split(/[_#]/);
   const word = words.find((each) => Object.hasOwn(TERMS, each));
   return word === undefined ? null : { word, term: TERMS[word] as string };

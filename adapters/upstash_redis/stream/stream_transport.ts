@@ -111,6 +111,10 @@ class StreamTransport implements UpstashStreamTransport {
     return await this.#pull.run(request, deliver);
   }
 
+  async ready(): Promise<void> {
+    await this.#settings.redis.exec(["PING"]);
+  }
+
   async parked(limit: number = 100): Promise<ParkedMessage[]> {
     return await this.#parking.list(limit);
   }

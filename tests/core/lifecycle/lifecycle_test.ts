@@ -49,6 +49,7 @@ const EVENTS: Readonly<Record<EventKind, LifecycleEvent>> = {
   stopping: { kind: "stopping", reason: "it is stopping", delayMs: 1_000 },
   unroutable: { kind: "unroutable", reason: "no route", delayMs: 30_000, forMs: 60_000 },
   send_now: { kind: "send_now", reason: "Error-->no" },
+  resume: { kind: "resume", atMs: NOW_MS, reason: "refused" },
   move: { kind: "move", to: "post" },
   retry: { kind: "retry" },
 };
@@ -70,6 +71,7 @@ const STEPS: Readonly<Record<string, State>> = {
   "outbox scheduled crash_limit": "failed",
   "outbox scheduled deadline_exceeded": "failed",
   "outbox scheduled cancel": "cancelled",
+  "outbox scheduled resume": "scheduled",
   "outbox scheduled send_now": "scheduled",
   "outbox failed retry": "scheduled",
   "outbox succeeded dead_letter": "failed",

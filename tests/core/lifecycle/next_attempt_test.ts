@@ -25,7 +25,10 @@ const policy: fc.Arbitrary<RetryPolicy> = fc.oneof(
     maxAttempts: fc.integer({ min: 1, max: 60 }),
   }),
 );
-const before = fc.record({ attempts: fc.nat(60), postponed: fc.nat(2 * MAX_POSTPONED) });
+const before = fc.record({
+  attempts: fc.nat(60),
+  details: fc.record({ postponed: fc.nat(2 * MAX_POSTPONED) }),
+});
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 // What a receiver may say: nothing, at once, a time in the past, very long.
 const retryAfterMs = fc.oneof(
@@ -59,7 +62,7 @@ describe("when a message is tried again", () => {
       const { isCounted, atMs } = nextAttempt(failure, ended, retry, NOW_MS, chance);
       const scheduledAtMs = nextAttemptAt(retry, ended.attempts + 1, NOW_MS, chance);
       const isLater = scheduledAtMs !== null && NOW_MS + waitMs > scheduledAtMs;
-      if (isLater) assert.equal(isCounted, ended.postponed >= MAX_POSTPONED);
+      if (isLater) assert.equal(isCounted, ended.details.postponed >= MAX_POSTPONED);
       else if (scheduledAtMs !== null) assert.equal(isCounted, true);
       assert.equal(atMs === null, isCounted && scheduledAtMs === null);
       if (atMs === null) return;
@@ -71,7 +74,7 @@ describe("when a message is tried again", () => {
     holds(fc.property(policy, before, retryAfterMs, random, (retry, ended, waitMs, chance) => {
       const failure = { retryable: true, retryAfterMs: waitMs, delayedBy: "rate_limit" } as const;
       const { isCounted, atMs } = nextAttempt(failure, ended, retry, NOW_MS, chance);
-      assert.equal(isCounted, ended.postponed >= MAX_POSTPONED);
+      assert.equal(isCounted, ended.details.postponed >= MAX_POSTPONED);
       if (isCounted) return;
       assert.ok(atMs !== null && atMs >= NOW_MS + 1_000);
       assert.ok(atMs >= (nextAttemptAt(retry, ended.attempts + 1, NOW_MS, chance) ?? 0));
@@ -82,7 +85,7 @@ describe("when a message is tried again", () => {
   it("a final failure is final, whatever asks for a later attempt", () => {
     for (const delayedBy of ["retry_after", "rate_limit"] as const) {
       const failure = { retryable: false, retryAfterMs: 5, delayedBy };
-      const ended = { attempts: 0, postponed: 0 };
+      const ended = { attempts: 0, details: null };
       const next = nextAttempt(failure, ended, DEFAULT_RETRY, NOW_MS, 0);
       assert.deepEqual(next, { isCounted: true, atMs: null });
     }
