@@ -57,7 +57,7 @@ export interface Database<Tx> {
 }
 
 /** What a transaction runs before the first statement of its work. */
-export interface FirstStatement extends Pick<FirstUse, "changed"> {
+export interface FirstStatement extends Pick<FirstUse, "changed" | "locked"> {
   /** A statement that must find a row. It changes nothing. */
   readonly statement: () => { readonly text: string; readonly params: readonly Value[] };
   /** The error of the transaction if it finds none. */
