@@ -382,18 +382,13 @@ export class RetryAfter extends Error {
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 
-  /**
-   * Creates an error that requests the next attempt after `retryAfterMs` milliseconds.
-   *
-   * @throws {RangeError} If it is no number from 0 to 8.64e15.
-   */
+  /** Creates an error that requests the next attempt after `retryAfterMs` milliseconds, from 0 to 8.64e15. */
   constructor(
     retryAfterMs: number,
     message = `Retry after ${retryAfterMs} ms`,
     options?: ErrorOptions,
   ) {
     super(message, options);
-    // A text or an endless time would otherwise change nothing, or never end.
     if (typeof retryAfterMs !== "number" || !(retryAfterMs >= 0 && retryAfterMs <= MAX_WAIT_MS)) {
       throw new RangeError(
         `Cannot retry after the ${typeof retryAfterMs} ${retryAfterMs}: want milliseconds from 0 to ${MAX_WAIT_MS}`,
