@@ -137,14 +137,16 @@ export class LazySession implements TransactionSession {
     const query = queryOf(this.#sql, text, params, { prepare: true, simple: false });
     query.handler = NO_HANDLER;
     query.catch(() => {});
-    return query;
+    return query.values();
   }
 
   async #lock(session: Session, locking: Promise<DriverResult>): Promise<void> {
     const { first } = this.#start;
     this.#locksOn = session;
     try {
-      if ((await locking).length === 0) throw first.refused();
+      const [row] = await locking;
+      if (row === undefined) throw first.refused();
+      first.locked(row[0] !== "read committed" && row[0] !== "read uncommitted");
     } catch (error) {
       const failed = this.#failed(session.loss ?? error);
       this.#session = null;

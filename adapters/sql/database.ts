@@ -6,6 +6,7 @@
 import type { FirstUse, LazyTransaction } from "../../core/ports/store.ts";
 import type { Value } from "./column_values.ts";
 import type { Run } from "./run.ts";
+import { described } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { propertyOf } from "../../core/user_code/thrown.ts";
@@ -56,7 +57,7 @@ export interface Database<Tx> {
 }
 
 /** What a transaction runs before the first statement of its work. */
-export interface FirstStatement extends Pick<FirstUse, "changed"> {
+export interface FirstStatement extends Pick<FirstUse, "changed" | "locked"> {
   /** A statement that must find a row. It changes nothing. */
   readonly statement: () => { readonly text: string; readonly params: readonly Value[] };
   /** The error of the transaction if it finds none. */
@@ -110,7 +111,17 @@ export function sqlState(error: unknown): unknown {
 /** Runs statements on a client in the shape of node-postgres. */
 export function runOnClient(client: SqlClient): Run {
   return async (text, params) => {
-    const { rows } = await client.query(text, [...params]);
+    const result: unknown = await client.query(text, [...params]);
+    const rows = propertyOf(result, "rows");
+    if (!Array.isArray(rows)) {
+      throw new AtlastError(
+        "unsupported",
+        `Cannot use what query of this transaction returned: got ${
+          result === null || typeof result !== "object" ? described(result) : "a result"
+        } without rows, want { rows }, as node-postgres returns; wrap a client that returns something else, such ` +
+          "as an EntityManager of TypeORM: { query: async (text, params) => ({ rows: await em.query(text, params) }) }",
+      );
+    }
     return rows.map((row) => Array.isArray(row) ? row : Object.values(row as object));
   };
 }

@@ -25,13 +25,13 @@ const MAX_SETTING_MS = 2_147_483_647;
 export function locking(
   { box, name }: Table,
   { lease: { key: { id, group }, epoch }, limitMs }: Pick<FirstUse, "lease" | "limitMs">,
-): Omit<FirstStatement, "changed"> {
+): Omit<FirstStatement, "changed" | "locked"> {
   return {
     statement() {
       const restMs = Math.ceil(limitMs) + REST_MARGIN_MS;
       return {
-        text: `select case when current_setting('${REST}') = '0'
-  then set_config('${REST}', $4::text, true) end
+        text: `select current_setting('transaction_isolation'),
+  case when current_setting('${REST}') = '0' then set_config('${REST}', $4::text, true) end
 from ${name}
 where id = $1::text and subscriber_group = $2::text and epoch = $3::text::integer
   and lease_until_ms is not null

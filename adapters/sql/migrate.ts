@@ -104,6 +104,7 @@ export const FENCE: Ladder = {
 /** The steps themselves, for a transaction that is open already. */
 export async function migrateOn(run: Run, schema: string, ladder: Ladder = STORE): Promise<void> {
   const name = quotedSchema(schema);
+  await checkEncoding(run);
   // Each statement must see what another process has migrated while this one waited. SHOW takes no snapshot.
   const [level] = await run("show transaction_isolation", []);
   if (level?.[0] !== "read committed") {
@@ -124,13 +125,14 @@ export async function migrateOn(run: Run, schema: string, ladder: Ladder = STORE
 /**
  * Checks that the tables are as this version needs them.
  *
- * @throws {AtlastError} `not_migrated` or `schema_too_new`.
+ * @throws {AtlastError} `not_migrated`, `schema_too_new`, or `unsupported` for a database that is not UTF-8.
  */
 export async function checkMigrated(
   run: Run,
   schema: string,
   ladder: Ladder = STORE,
 ): Promise<void> {
+  await checkEncoding(run);
   const [row] = await run("select to_regclass($1::text)::text", [
     `${quotedSchema(schema)}.${ladder.table}`,
   ]);
@@ -140,6 +142,18 @@ export async function checkMigrated(
     "not_migrated",
     `Cannot use schema "${schema}": got version ${version}, want ${latest(ladder)}; allow it ` +
       `to migrate, or run what ${ladder.printedBy}({ schema: "${schema}" }) prints`,
+  );
+}
+
+/** Other encodings cannot hold every message: one text that does not fit would fail its whole batch. */
+async function checkEncoding(run: Run): Promise<void> {
+  // SHOW takes no snapshot, so that the isolation level can still be set.
+  const [row] = await run("show server_encoding", []);
+  const encoding = String(row?.[0]);
+  if (encoding.toUpperCase().replace("-", "") === "UTF8") return;
+  throw new AtlastError(
+    "unsupported",
+    `Cannot use a database with the encoding ${encoding}: want UTF8, as messages are Unicode text`,
   );
 }
 
@@ -169,7 +183,13 @@ function latest({ steps }: Ladder): number {
 }
 
 function bootstrap(schema: string, ladder: Ladder): string[] {
-  return [`create schema if not exists ${quotedSchema(schema)}`, takenTable(schema, ladder)];
+  return [
+    // Not IF NOT EXISTS, which wants the right to create schemas although there is one.
+    `do $atlast$ begin
+  if to_regnamespace('${schema}') is null then create schema ${quotedSchema(schema)}; end if;
+end $atlast$`,
+    takenTable(schema, ladder),
+  ];
 }
 
 /** `create schema` requires a right that a user with an existing schema may not have. */

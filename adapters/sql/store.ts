@@ -302,9 +302,9 @@ export class SqlStore<Tx> implements Store<Tx> {
     work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result> {
     const { database } = this.#parts;
-    const { box, changed } = first;
+    const { box, changed, locked } = first;
     const lock = locking(this.#boxes[box].table, first);
-    const begun = database.transactionOnUse?.({ ...lock, changed }, work);
+    const begun = database.transactionOnUse?.({ ...lock, changed, locked }, work);
     const transaction = begun ??
       database.transaction((tx) => work(tx, { close: () => false }));
     return transaction.catch((error) => this.#isClaimDue(error));

@@ -183,7 +183,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly invalidBodyForMs?: number;
   /**
-   * The largest body, in bytes.
+   * The largest body, in bytes; not more than the transport carries (1 MiB). A bus without a transport has no such
+   * limit.
    *
    * @default 1 MiB
    */

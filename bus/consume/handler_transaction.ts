@@ -129,23 +129,32 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       lease: { key: { id, group }, epoch },
       limitMs: subscriber.timeoutMs ?? this.handlerTimeoutMs,
       changed: (state: BeginningState) => beginning.changed(state),
+      locked: (isSnapshot: boolean) => {
+        if (isSnapshot) this.#leases.suspend(run.record);
+      },
     };
+    let isKept = false;
     try {
-      return await (this.publisher.transactionOnUse(
+      const result = await (this.publisher.transactionOnUse(
         first,
         (own, lazy) => limit.race(() => this.#inTransaction(run, body, own, limit, lazy)),
       ) ?? beginning.at((begun) =>
-        this.publisher.transaction((own) => {
+        this.publisher.transaction(async (own) => {
+          // In an async function, because a store may not expect work that throws before it returns a promise.
           begun();
-          return limit.race(() => this.#inTransaction(run, body, own, limit));
+          return await limit.race(() => this.#inTransaction(run, body, own, limit));
         })
       ));
+      isKept = true;
+      return result;
     } catch (thrown) {
       const isOther = limit.signal.aborted || hasCode(thrown, "lease_lost") ||
         this.#settings.store.hints?.failureOf?.(thrown) === "contention";
       if (!beginning.hasFailed || isOther) throw thrown;
       this.#settings.observe({ kind: "error", during: "handle", error: thrown });
       return { kind: "released", delayMs: NOT_BEGUN_PAUSE_MS };
+    } finally {
+      await this.#leases.resume(run.record, isKept);
     }
   }
 

@@ -10,6 +10,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./add_apart.ts";
 import { addOnce } from "./outbox_or_inbox.ts";
+import { withinTime } from "../async/deadline.ts";
 import { observed } from "../api/observer.ts";
 import { batcher, SLOW_RUN_MS } from "../async/batcher.ts";
 import { JoinedTransactions, type OwnTransaction, type Staged } from "./joined_transactions.ts";
@@ -37,6 +38,8 @@ export interface Outlet {
   due(atMs: number): void;
 }
 
+/** How long the first publish in a transaction waits for the store to get ready, in milliseconds. */
+const PREPARE_MS = 3_000;
 /** The most records in one insert: enough to make the cost of the round trip per record small. */
 const MAX_JOINED = 500;
 /**
@@ -63,6 +66,7 @@ interface Joined {
 export class OutboxWriter<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #outlet: Outlet;
+  #isPrepared = false;
   readonly #joinedIn: Readonly<Record<Box, Joined>>;
   /** The transactions of this bus, and the messages published in each. */
   readonly transactions: JoinedTransactions<Tx>;
@@ -182,6 +186,7 @@ export class OutboxWriter<Tx> {
     records: readonly NewRecord[],
     direct: Insertion,
   ): Promise<Receipt[]> {
+    if (!this.#isPrepared) await this.#prepared();
     // The bus does not see this commit. Messages that its loops would not find in the inbox go to
     // the outbox.
     const isFound = direct.rows.every((row) => this.#outlet.finds(targetOf(direct.box, row)));
@@ -198,6 +203,21 @@ export class OutboxWriter<Tx> {
     for (const message of messages) this.#observe("staged", box, message);
     for (const { dueAtMs } of added) this.#outlet.due(dueAtMs);
     return receipts;
+  }
+
+  /**
+   * Prepares the store before its first use, which may be in a transaction of the user. That transaction may keep the
+   * preparation from ending, for instance with the only connection; then the publish is tried all the same.
+   */
+  async #prepared(): Promise<void> {
+    const { store, clock } = this.#settings;
+    const preparing = withinTime(
+      clock,
+      PREPARE_MS,
+      "The store did not get ready",
+      () => store.ready(),
+    );
+    this.#isPrepared = await preparing.then(() => true, () => false);
   }
 
   /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */

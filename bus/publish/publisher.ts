@@ -134,10 +134,7 @@ export class Publisher<Tx> {
     if (this.#settings.onPublish.length === 0) {
       const records = await this.#records(contract, bodies, shared, ids);
       if (records.length === 0) return [];
-      const many = () => this.#outboxWriter.many(records, options.tx);
-      return options.tx === undefined
-        ? await namingIds(() => records.map(({ id }) => id), many)
-        : await many();
+      return await this.#storeMany(records, options.tx);
     }
     return await publishInBatch(
       bodies.length,
@@ -150,13 +147,15 @@ export class Publisher<Tx> {
           collect,
         );
       },
-      async (records) => {
-        const many = () => this.#outboxWriter.many(records, options.tx);
-        return options.tx === undefined
-          ? await namingIds(() => records.map(({ id }) => id), many)
-          : await many();
-      },
+      (records) => this.#storeMany(records, options.tx),
     );
+  }
+
+  async #storeMany(records: NewRecord[], tx: Tx | SqlClient | undefined): Promise<Receipt[]> {
+    const many = () => this.#outboxWriter.many(records, tx);
+    return tx === undefined
+      ? await namingIds(() => records.map(({ id }) => id), many)
+      : await many();
   }
 
   /** The record of an answer, which the caller adds to the outbox in its own transaction. */

@@ -77,6 +77,8 @@ export class LeaseRenewal {
    * lease.
    */
   readonly #ending = new Set<StoredRecord>();
+  /** Records that a transaction has locked. */
+  readonly #suspended = new Set<StoredRecord>();
   #cancel: (() => void) | null = null;
   #isOpen = false;
   readonly #pauses = new Set<() => void>();
@@ -130,6 +132,28 @@ export class LeaseRenewal {
   /** Notes that the settlement of a record has failed, and that work on it goes on. */
   continues(record: StoredRecord): void {
     this.#ending.delete(record);
+  }
+
+  /**
+   * Stops renewing the lease of a record that a transaction has locked: a renewal would make the transaction fail, and
+   * nobody claims a locked record.
+   */
+  suspend(record: StoredRecord): void {
+    this.#suspended.add(record);
+  }
+
+  /** Renews the lease again, and at once unless the transaction has settled the record. Never rejects. */
+  async resume(record: StoredRecord, isSettled: boolean): Promise<void> {
+    if (!this.#suspended.delete(record) || isSettled) return;
+    try {
+      const { nowMs, monotonicMs } = this.now();
+      const untilMs = nowMs + this.#leaseMs;
+      const [isRenewed] = await this.#store.renew(record.box, [leaseOf(record)], untilMs);
+      const term = { untilMs, monotonicUntilMs: monotonicMs + this.#leaseMs };
+      this.#renewed.set(record, isRenewed === true ? term : OVER);
+    } catch (error) {
+      this.#observe({ kind: "error", during: "renew", error });
+    }
   }
 
   /** From now on, settlements that failed are repeated after a pause: the bus runs. */
@@ -218,7 +242,7 @@ export class LeaseRenewal {
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
       const all = [...leases.flatMap(({ records }) => records), ...waiting]
-        .filter((record) => !this.#ending.has(record));
+        .filter((record) => !this.#ending.has(record) && !this.#suspended.has(record));
       if (all.length === 0) continue;
       const { nowMs, monotonicMs } = this.now();
       const untilMs = nowMs + this.#leaseMs;
@@ -227,7 +251,8 @@ export class LeaseRenewal {
       const lost = new Set<StoredRecord>();
       all.forEach((record, i) => {
         // This bus settled the record while the renewal was in flight.
-        if (this.#ending.has(record) && renewed[i] !== true) return;
+        const isOurs = this.#ending.has(record) || this.#suspended.has(record);
+        if (isOurs && renewed[i] !== true) return;
         this.#renewed.set(record, renewed[i] === true ? term : OVER);
         if (renewed[i] === false) lost.add(record);
       });

@@ -22,9 +22,9 @@ const EXAMPLES = {
  * @throws {AtlastError} `invalid_option`.
  */
 export function portsOf<Tx>(
-  { store, transport, sharedStore = false }: Pick<
+  { store, transport, sharedStore = false, maxBodyBytes = 0 }: Pick<
     BusOptions<Tx>,
-    "store" | "transport" | "sharedStore"
+    "store" | "transport" | "sharedStore" | "maxBodyBytes"
   >,
 ): { readonly store: Store<Tx>; readonly transport: Transport } {
   checkIsThere("store", store);
@@ -32,6 +32,7 @@ export function portsOf<Tx>(
   if (transport === undefined && sharedStore !== false) return { store, transport: noTransport };
   checkIsThere("transport", transport);
   checkLimits(transport);
+  checkMaxBody(transport, maxBodyBytes);
   return { store, transport };
 }
 
@@ -76,6 +77,16 @@ function checkIsThere<Port>(
       value === null ? "null" : typeof value
     }: want what ` +
       `${EXAMPLES[port]} makes`,
+  );
+}
+
+/** A larger limit than the transport's would be ignored. */
+function checkMaxBody({ capabilities }: Transport, maxBodyBytes: number): void {
+  if (maxBodyBytes <= capabilities.maxBodyBytes) return;
+  throw new AtlastError(
+    "invalid_option",
+    `Cannot make a bus with maxBodyBytes ${maxBodyBytes}: want ${capabilities.maxBodyBytes} at most, which is the ` +
+      "most that its transport carries",
   );
 }
 

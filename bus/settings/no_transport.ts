@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { MAX_BODY_BYTES } from "../../core/message/message.ts";
 import type { Transport } from "../../core/ports/transport.ts";
 
 /** How many messages are added to the inbox in one statement. */
@@ -11,7 +10,7 @@ const MAX_BATCH = 1_000;
 
 /** Has no route, so it is given nothing to send. */
 export const noTransport: Transport = {
-  capabilities: { maxBatch: MAX_BATCH, maxBodyBytes: MAX_BODY_BYTES },
+  capabilities: { maxBatch: MAX_BATCH, maxBodyBytes: Number.MAX_SAFE_INTEGER },
   routes: () => false,
   send: (messages) =>
     Promise.resolve(messages.map(({ name }) => ({

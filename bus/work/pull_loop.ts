@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Receiver } from "../../core/ports/transport.ts";
+import { AtlastError } from "../../core/errors.ts";
+import type { DeliveryResult, Receiver } from "../../core/ports/transport.ts";
 import type { PullResult } from "../../core/ports/pull.ts";
 import { pullResult } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -22,6 +23,11 @@ const FIRST_REST_MS = 100;
 /** How long after a failed pull the next one follows, in milliseconds. */
 const FAILED_REST_MS = 5_000;
 
+const STOPPING: DeliveryResult = {
+  kind: "refused",
+  reason: "The bus is stopping",
+  code: "stopping",
+};
 const NOTHING: PullResult = { received: 0, more: false, nextAtMs: null };
 
 /** Pulls messages for a bus whose transport has `pull`. */
@@ -31,6 +37,9 @@ export class Puller<Tx> {
   readonly #settings: Settings<Tx>;
   readonly #subscriptions: Subscriptions<Tx>;
   readonly #signal: AbortSignal;
+  /** Aborts a pull that only waits for messages when the bus begins to stop. */
+  readonly #draining = new AbortController();
+  #deliveries = 0;
   #loop: Promise<void> = Promise.resolve();
 
   /** Creates a puller; `signal` aborts a pull when the bus stops. */
@@ -49,10 +58,13 @@ export class Puller<Tx> {
     const { transport, clock, observe } = this.#settings;
     const { patterns } = this.#subscriptions;
     if (transport.pull === undefined || patterns.length === 0) return NOTHING;
-    const signal = this.#signal;
+    const signal = AbortSignal.any([this.#signal, this.#draining.signal]);
     try {
       const request = { patterns, limit, nowMs: clock.now(), signal };
       const taking: Receiver["deliver"] = async (messages) => {
+        // This pull is no longer awaited: its messages stay in the transport.
+        if (signal.aborted) return messages.map(() => STOPPING);
+        this.#deliveries += 1;
         try {
           return await deliver(messages, { publisherLearns: false });
         } catch (error) {
@@ -60,6 +72,8 @@ export class Puller<Tx> {
           // details.
           observe({ kind: "error", during: "deliver", error });
           throw error;
+        } finally {
+          this.#deliveries -= 1;
         }
       };
       // The bus must be able to stop even if the transport ignores the signal.
@@ -69,6 +83,7 @@ export class Puller<Tx> {
       );
       return pulled === undefined ? NOTHING : pullResult(pulled);
     } catch (error) {
+      if (this.#draining.signal.aborted) return NOTHING;
       observe({ kind: "error", during: "pull", error });
       return { ...NOTHING, nextAtMs: clock.now() + FAILED_REST_MS };
     }
@@ -79,8 +94,14 @@ export class Puller<Tx> {
     if (this.#settings.transport.pull !== undefined) this.#loop = this.#run(deliver, stopped);
   }
 
-  /** Wakes the loop so that it ends, and waits for the end. */
+  /**
+   * Wakes the loop so that it ends, and waits for the end. A pull that is delivering messages ends
+   * first; one that waits for messages is aborted.
+   */
   async drain(): Promise<void> {
+    if (this.#deliveries === 0) {
+      this.#draining.abort(new AtlastError("stopped", "The bus is stopping"));
+    }
     this.wake.now();
     await this.#loop;
   }

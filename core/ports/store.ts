@@ -99,6 +99,11 @@ export interface FirstUse {
    * if it could not begin.
    */
   readonly changed: (state: "waiting" | "begun" | "not begun") => void;
+  /**
+   * Called when the record is locked, where the store has locks. `isSnapshot` says that the transaction fails if the
+   * record is changed before its end, also by a renewal of its lease.
+   */
+  readonly locked: (isSnapshot: boolean) => void;
 }
 
 /** A transaction that begins at its first use. */

@@ -6,7 +6,7 @@ import { postgresStore } from "../../../adapters/postgres/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import { type Bus, createBus, subscribe } from "../../../mod.ts";
 import { arriving, Deduct, Marked, Placed } from "../../support/bus_fixture.ts";
-import { Gate } from "../../support/gate.ts";
+import { Gate, quiet } from "../../support/gate.ts";
 import { Observed } from "../../support/observed.ts";
 import {
   connect,
@@ -16,8 +16,9 @@ import {
   postgresUrl,
 } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
-import { NOW_MS } from "../../support/manual_clock.ts";
+import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
 import { recordOf } from "../../conformance/store/subject.ts";
+import { wrapped } from "../../support/wrapped_store.ts";
 import { skipFor } from "../../support/skip.ts";
 
 const url = await postgresUrl();
@@ -275,6 +276,57 @@ describe("a handler at a level of its own", { skip }, () => {
   );
 
   for (const level of ["repeatable read", "serializable"] as const) {
+    for (const isDefault of [true, false]) {
+      const how = isDefault ? "by default" : "by its first statement";
+      it(
+        `${level} ${how}: outlives renewals of leases`,
+        LIMIT,
+        () =>
+          withLevel(isDefault ? level : "read committed", async ({ schema, store }) => {
+            const clock = new ManualClock();
+            const observed = new Observed();
+            const wrapping = wrapped(store);
+            let renewed = () => {};
+            wrapping.around = async (method, call) => {
+              const answer = await call();
+              if (method === "renew") renewed();
+              return answer;
+            };
+            const inWork = new Gate();
+            let runs = 0;
+            const bus = createBus<Tx>({
+              store: wrapping.store,
+              transport: inProcessTransport(),
+              observe: observed.observe,
+              clock,
+              handlerTimeoutMs: 3_600_000,
+            }, [
+              subscribe(Deduct, { group: "h" }, async ({ n }) => {
+                await inWork.pass();
+                return { n, ok: true };
+              }),
+              subscribe<typeof Placed, Tx>(Placed, { group: "g" }, async (_body, { tx }) => {
+                runs += 1;
+                await inWork.reached();
+                if (!isDefault) await tx.unsafe(`set transaction isolation level ${level}`);
+                await tx.unsafe(`select left_over from "${schema}".stock`);
+                for (let renewals = 0, seen = 0; renewals < 4; renewals = seen) {
+                  renewed = () => seen = renewals + 1;
+                  clock.advance(500);
+                  await quiet(5);
+                }
+              }),
+            ]);
+            await bus.start();
+            await bus.deliver([arriving("other", { name: Deduct.name }), arriving("m")]);
+            const { attempts } = await observed.until("succeeded", { id: "m" });
+            assert.deepEqual([attempts, runs], [1, 1]);
+            inWork.open();
+            await bus.stop();
+          }),
+      );
+    }
+
     it(
       `${level}: sees one snapshot, and runs again when a row changed since`,
       LIMIT,

@@ -10,7 +10,7 @@ import { FakeTransport } from "../../support/fake_transport.ts";
 import { Gate, quiet } from "../../support/gate.ts";
 import type { ManualClock } from "../../support/manual_clock.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
-import { type StoreRoom, withStore } from "../../support/postgres_store.ts";
+import { type StoreRoom, withSchema, withStore } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 
@@ -243,3 +243,18 @@ it("a user's transaction can be prepared for a second phase", { skip: skipPrivat
     server.stop();
   }
 });
+
+it(
+  "the first publish on a new database may be in a user's transaction",
+  { skip, ...LIMIT },
+  () =>
+    withSchema(async (sql, schema) => {
+      const store = postgresStore(sql, { schema }) as unknown as Store<Tx>;
+      const { bus } = fixture([], { store, transport: new FakeTransport() });
+      await sql.begin(async (tx) => {
+        await bus.publish(Placed, { n: 1 }, { tx: tx as unknown as Tx, id: "first" });
+      });
+      assert.equal((await store.find("outbox", { id: "first", group: "" }))?.state, "scheduled");
+      await bus.stop();
+    }),
+);

@@ -34,6 +34,7 @@ async function onUse<Result>(
     lease: { key: { id, group }, epoch },
     limitMs: 60_000,
     changed: (state) => void states.push(state),
+    locked: () => {},
   };
   const done = store.transactionOnUse(first, work);
   await done.catch(() => {});
