@@ -52,6 +52,12 @@ const REFUSALS: ReadonlySet<string> = new Set<ErrorCode>([
   "forbidden",
 ]);
 
+/** What a request is about. */
+interface About {
+  readonly id: string;
+  readonly operation: HalfRequest["operation"];
+}
+
 /** The result of one request. */
 type Attempt =
   | { readonly kind: "answered"; readonly status: HalfStatus }
@@ -102,8 +108,9 @@ export class HttpKeeper implements HalfKeeper {
     const { clock, retry, random, timeLimitMs } = this.#calling;
     const untilMs = clock.now() + timeLimitMs;
     const text = halfRequestText(request);
+    const about = { id, operation: request.operation };
     for (let attempts = 1;; attempts++) {
-      const attempt = await this.#attempt(text, id, untilMs - clock.now());
+      const attempt = await this.#attempt(text, about, untilMs - clock.now());
       if (attempt.kind === "answered") return attempt.status;
       if (attempt.kind === "failed") throw attempt.error;
       const nowMs = clock.now();
@@ -115,7 +122,7 @@ export class HttpKeeper implements HalfKeeper {
     }
   }
 
-  async #attempt(text: string, id: string, leftMs: number): Promise<Attempt> {
+  async #attempt(text: string, about: About, leftMs: number): Promise<Attempt> {
     const { url, credentials, service, fetch, timeoutMs } = this.#calling;
     const { reference, result } = await sendRequest({
       fetch,
@@ -128,7 +135,7 @@ export class HttpKeeper implements HalfKeeper {
       maxResponseBytes: MAX_ANSWER_BYTES,
       signal: new AbortController().signal,
     });
-    return result.kind === "answered" ? await this.#read(result, reference, id) : {
+    return result.kind === "answered" ? await this.#read(result, reference, about) : {
       kind: "again",
       error: this.#unreachable(
         result.kind === "timed_out"
@@ -144,7 +151,7 @@ export class HttpKeeper implements HalfKeeper {
   async #read(
     { status, headers, text }: PostResult & { kind: "answered" },
     reference: string,
-    id: string,
+    { id, operation }: About,
   ): Promise<Attempt> {
     const isTyped = mediaType(headers.get("content-type")) === HALF_CONTENT_TYPE;
     const error = parseError(text ?? "");
@@ -152,7 +159,9 @@ export class HttpKeeper implements HalfKeeper {
       const problem = await this.#problemOf(headers, text ?? "", reference);
       if (problem !== null) return { kind: "failed", error: this.#unreachable(problem) };
     }
-    if (isTyped && status === 200) {
+    // A `prepare` that finds the message decided is refused, with its state.
+    const isDecided = operation === "prepare" && error?.code === "wrong_state";
+    if (isTyped && (status === 200 || isDecided)) {
       const said = readHalfStatus(text ?? "", id);
       if (said !== null) return { kind: "answered", status: said };
     }

@@ -119,7 +119,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   }
 
   async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
-    if (run.subscriber.transaction === false) {
+    const { transactions } = this.#settings.store.capabilities;
+    if (run.subscriber.transaction === false || !transactions) {
       return await limit.race(() => this.#withoutTransaction(run, body, limit));
     }
     const beginning = new Beginning(limit);
@@ -200,7 +201,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     if (conflict !== null) {
       this.#settings.observe({ kind: "error", during: "reply", error: conflict });
       // Thrown inside the transaction, this rolls it back and fails the attempt.
-      if (this.#settings.store.capabilities.transactions) throw conflict;
+      throw conflict;
     }
     return kept(decided, added);
   }
@@ -228,6 +229,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const { decided, step } = this.#decide(run, done, limit, this.#shared.now());
     run.ended?.();
+    // What the handler did stays, so a settlement that has to wait must not fail the attempt.
+    limit.pause();
     let earlierTries = 0;
     if (step.records.length === 0) {
       const applied = await this.#shared.settle(decided.decision);

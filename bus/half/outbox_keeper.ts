@@ -5,7 +5,7 @@
  */
 import type { HalfDraft, HalfKeeper, HalfScope, HalfStatus } from "../../core/ports/half_keeper.ts";
 import { checkCallbackNames } from "../../core/message/callback_names.ts";
-import { firstCheckAt } from "../../core/lifecycle/check_back.ts";
+import { firstCheckAt, isUndecided } from "../../core/lifecycle/check_back.ts";
 import { checkDelayWithin, readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -274,7 +274,7 @@ function notParked(id: string, record: StoredRecord | null): AtlastError {
  * confirmed half message.
  */
 function mustBeUndecided({ id, state }: StoredRecord, kind: "confirm" | "cancel"): void {
-  if (state === "prepared" || state === "in_doubt") return;
+  if (isUndecided(state)) return;
   throw new AtlastError(
     "wrong_state",
     `Cannot ${kind} half message "${id}": it is ${state}, want one that is prepared or in_doubt`,

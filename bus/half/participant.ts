@@ -6,7 +6,7 @@
 import type { HalfMessage, HalfOutcome } from "../api/half_message.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { State } from "../../core/lifecycle/lifecycle.ts";
-import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
+import { type CheckAnswer, isUndecided } from "../../core/lifecycle/check_back.ts";
 import type { CheckQuestion, Fence } from "../../core/ports/fence.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
@@ -73,7 +73,7 @@ export async function transactHalf<BusinessTx, Result>(
 
 /** The outcome of a message that was decided before; null if it is undecided. */
 function earlierOutcome(state: State): "committed" | "aborted" | null {
-  if (state === "prepared" || state === "in_doubt") return null;
+  if (isUndecided(state)) return null;
   return state === "cancelled" ? "aborted" : "committed";
 }
 

@@ -4,8 +4,9 @@
  *
  * @module
  */
+import { isUndecided } from "../../core/lifecycle/check_back.ts";
 import type { Fence, FenceRow } from "../../core/ports/fence.ts";
-import type { HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
+import type { HalfKeeper } from "../../core/ports/half_keeper.ts";
 
 /** How many rows are read at once. */
 const BATCH = 100;
@@ -40,7 +41,10 @@ export async function pruneFence(
     for (let i = 0; i < rows.length; i += MAX_CONCURRENT_QUERIES) {
       const queried = rows.slice(i, i + MAX_CONCURRENT_QUERIES).map(({ id }) => id);
       const statuses = await Promise.all(queried.map((id) => keeper.query(id)));
-      needless.push(...queried.filter((_, n) => !isUndecided(statuses[n] ?? null)));
+      needless.push(...queried.filter((_, n) => {
+        const status = statuses[n] ?? null;
+        return status === null || !isUndecided(status.state);
+      }));
     }
     await fence.prune(needless);
     deleted += needless.length;
@@ -48,8 +52,4 @@ export async function pruneFence(
     after = rows.at(-1) ?? null;
   }
   return deleted;
-}
-
-function isUndecided(status: HalfStatus | null): boolean {
-  return status?.state === "prepared" || status?.state === "in_doubt";
 }

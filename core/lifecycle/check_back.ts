@@ -7,7 +7,7 @@
  * @module
  */
 import { aNumber, checkOptions, type OptionCheck } from "../check_options.ts";
-import type { LifecycleEvent } from "./lifecycle.ts";
+import type { LifecycleEvent, State } from "./lifecycle.ts";
 import { later } from "./retry.ts";
 
 /** The answer of a participant about the business operation of a half message. */
@@ -87,6 +87,11 @@ export function isCheckedTooEarly(
 ): boolean {
   if (preparedAtMs === undefined || checkedAtMs === undefined) return true;
   return !(checkedAtMs - preparedAtMs >= immunityMs);
+}
+
+/** Whether a half message in this state waits for its outcome. */
+export function isUndecided(state: State): boolean {
+  return state === "prepared" || state === "in_doubt";
 }
 
 /** When the first check of a message prepared at `nowMs` is due, in Unix milliseconds. */

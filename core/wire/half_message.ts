@@ -68,9 +68,16 @@ export function readHalfRequest(text: string, nowMs: number): HalfRequest {
 /**
  * The status of a half message, in JSON. Reason and note are not included: they may contain a
  * receiver's answer or an operator's text.
+ *
+ * @param refusal Why a `prepare` is refused that finds the message decided.
  */
-export function halfStatusText({ id, name, state }: HalfStatus): string {
-  return JSON.stringify({ id, name, state });
+export function halfStatusText(
+  { id, name, state }: HalfStatus,
+  refusal: { readonly code: string; readonly message: string } | null = null,
+): string {
+  if (refusal === null) return JSON.stringify({ id, name, state });
+  const { code, message } = refusal;
+  return JSON.stringify({ id, name, state, error: { code, message } });
 }
 
 /** Reads the status of the half message `id`; null for any other text. */

@@ -244,6 +244,9 @@ const error = z.object({
   results: z.array(deliveryResult).optional().describe(
     "The result of each message, for a batch of which none can be read.",
   ),
+  id: id.optional().describe("Of a half message that was decided before this prepare: its id."),
+  name: name.optional().describe("Of such a half message: its name."),
+  state: state.optional().describe("Of such a half message: its state."),
 });
 
 /** Every schema by its name in the document. */

@@ -7,6 +7,7 @@
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
 import { type HalfRequest, halfStatusText, readHalfRequest } from "../../core/wire/half_message.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { isUndecided } from "../../core/lifecycle/check_back.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { Signer } from "../../http/signature.ts";
 import type { Principal } from "../../core/principal.ts";
@@ -17,7 +18,7 @@ import { type HalfNames, HalfRights } from "../auth/half_rights.ts";
 import { keptBody } from "../http/message_body.ts";
 import { ownVerifier } from "../auth/own_verifier.ts";
 import { signedAnswer } from "../http/signed_response.ts";
-import { refusalOf } from "../http/status.ts";
+import { type Refusal, refusalOf } from "../http/status.ts";
 import { verifiedText } from "../auth/authenticate.ts";
 
 /** The options of the half-message route. */
@@ -64,9 +65,11 @@ export function halfRoute(
     try {
       const requested = readHalfRequest(text, Date.now());
       const status = await carriedOut(halfMessages, rights, principal, requested);
+      const decided = requested.operation === "prepare" ? decidedBefore(status) : null;
       return await signedAnswer(signer, request, text, {
-        text: halfStatusText(status),
+        text: halfStatusText(status, decided),
         contentType: HALF_CONTENT_TYPE,
+        ...(decided === null ? {} : { status: decided.status }),
       });
     } catch (error) {
       // Refusals are signed too: a forged `not_found` would make a participant prune a fence row
@@ -82,6 +85,20 @@ export function halfRoute(
       });
     }
   };
+}
+
+/**
+ * The refusal to prepare a message that is decided already; null for an undecided one. Without it, a
+ * participant that reads only the HTTP status would start an operation whose message is cancelled.
+ */
+function decidedBefore({ id, state }: HalfStatus): Refusal | null {
+  if (isUndecided(state)) return null;
+  return refusalOf(
+    new AtlastError(
+      "wrong_state",
+      `Cannot prepare half message "${id}": it is ${state}, want the operation not started`,
+    ),
+  );
 }
 
 async function carriedOut(

@@ -67,6 +67,20 @@ describe("the programs of docs/other-languages.md", {
     return program;
   };
 
+  /** What a program beside those of the page prints. */
+  const python = async (code: string): Promise<string> => {
+    writeFileSync(join(FOLDER, "beside.py"), code);
+    const program = new Program({
+      command: "python3",
+      args: [join(FOLDER, "beside.py")],
+      cwd: FOLDER,
+      env: { ...env, SHOP_DATABASE: "beside.db", STOCK_TARGET: fronts[2]?.target ?? "" },
+    });
+    programs.push(program);
+    await program.ended();
+    return program.output.trim();
+  };
+
   before(async () => {
     rmSync(FOLDER, { recursive: true, force: true });
     mkdirSync(FOLDER, { recursive: true });
@@ -139,6 +153,55 @@ describe("the programs of docs/other-languages.md", {
       assert.deepEqual([id, said.duplicate], ["shop:deduct:1", duplicate]);
     }
     await deducted;
+  });
+
+  it("pay once and send its message, however often and after what the call is repeated", {
+    timeout: 60_000,
+  }, async () => {
+    for (const front of fronts) front.rule = null;
+    const booked = stock.says(/^payment 11 is booked$/);
+    const said = await python(`import shop
+shop.set_up()
+def state(payment):
+    return shop.half("query", id=f"shop:payment:{payment}", participant="shop")
+def paid(payment):
+    return shop.connect().execute(
+        "select count(*) from payments where id = ?", (f"shop:payment:{payment}",)).fetchone()[0]
+print(shop.pay(11, 100, dies=True), state(11))
+print(shop.pay(11, 100), paid(11), state(11) in ("scheduled", "succeeded"))
+print(shop.pay(11, 100), paid(11))
+print(shop.pay(12, 0), paid(12), state(12))
+print(shop.pay(12, 100), paid(12), state(12))
+`);
+    assert.deepEqual(said.split("\n"), [
+      "True prepared",
+      "True 1 True",
+      "True 1",
+      "False 0 cancelled",
+      "False 0 cancelled",
+    ]);
+    await booked;
+  });
+
+  it("answer whatever cannot be verified, and go on", { timeout: 60_000 }, async () => {
+    const said = await python(`import http.client, os
+from urllib.parse import urlparse
+to = urlparse(os.environ["STOCK_TARGET"])
+good = {"webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": "v1,x"}
+for changed in (
+    {"webhook-timestamp": "abc"}, {"webhook-timestamp": "\\xb2"}, {"webhook-timestamp": "9" * 5000},
+    {"webhook-signature": "v1,\\xe9"}, {"webhook-id": "\\xe9"},
+    {"content-length": "99999999"}, {"content-length": "x"}, {"content-length": "-1"},
+):
+    connection = http.client.HTTPConnection(to.hostname, to.port, timeout=10)
+    headers = {"content-length": "2", **good, **changed}
+    connection.putrequest("POST", "/messages")
+    for name, value in headers.items():
+        connection.putheader(name, value.encode("latin-1"))
+    connection.endheaders(b"{}")
+    print(connection.getresponse().status)
+`);
+    assert.deepEqual(said.split("\n"), Array(8).fill("401"));
   });
 
   it("cannot be sent what they sent themselves, nor what is for another service", async () => {

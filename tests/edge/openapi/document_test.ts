@@ -318,6 +318,8 @@ describe("what the app does", () => {
         body: `{"operation":"cancel","id":"h-1","participant":"payments"}`,
       }),
     );
+    // Prepared, and confirmed above.
+    await ask(bus, asking("POST /half", 409));
     await ask(
       bus,
       asking("POST /half", 404, {
@@ -375,10 +377,9 @@ describe("what the app does", () => {
       [
         {
           ...brokenBus(Error),
-          health: () =>
-            Promise.resolve({ ready: true, store: "up", running: true, host: "secret" } as const),
+          tick: async () => ({ ...await wholeBus().bus.tick(), host: "secret" }),
         },
-        { operation: "GET /ready", status: 200 },
+        asking("GET /tick", 200),
         /additional properties/,
       ],
     ];

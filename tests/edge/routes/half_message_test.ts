@@ -124,9 +124,21 @@ describe("the half-message route", () => {
     const first = await stored();
     assert.deepEqual(await half(preparation()), [200, PREPARED]);
     assert.deepEqual(await stored(), first);
-    await half({ operation: "confirm", id: "m-1", participant: SIDE });
-    const [status, { state }] = await half(preparation());
-    assert.deepEqual([status, state], [200, "scheduled"]);
+  });
+
+  it("refuses to prepare a decided message again, and says its state", async () => {
+    const decisions = [["confirm", "scheduled"], ["cancel", "cancelled"]] as const;
+    for (const [operation, state] of decisions) {
+      const message = preparation({ id: operation });
+      await half(message);
+      await half({ operation, id: operation, participant: SIDE });
+      const response = await askRoute(keeper.url, HALF_CONTENT_TYPE, message);
+      const { inReplyTo, error, ...status } = JSON.parse(response.text ?? "");
+      assert.deepEqual([response.status, error.code], [409, "wrong_state"]);
+      assert.deepEqual(status, { id: operation, name: "order.placed", state });
+      assert.match(inReplyTo, /^[0-9a-f]{64}$/);
+      assert.equal(response.headers.has("webhook-signature"), true);
+    }
   });
 
   it("takes text that came as bytes for the text it is", async () => {

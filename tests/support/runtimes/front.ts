@@ -52,6 +52,10 @@ export class Front {
   }
 
   /** Puts a service behind it, or none. */
+  get target(): string | null {
+    return this.#target;
+  }
+
   set target(origin: string | null) {
     this.#target = origin;
   }
