@@ -6,6 +6,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
+import { deadlinesOf } from "./deadlines.ts";
 
 /** A running limit. */
 export interface TimeLimit {
@@ -38,21 +39,22 @@ export function timeLimit(
 
 /** Its signal is made when it is first asked for: most handlers never do. */
 class Limit implements TimeLimit {
-  readonly #clock: Clock;
+  readonly #deadlines: ReturnType<typeof deadlinesOf>;
   readonly #outer: AbortSignalLike;
-  readonly #timeIsUp: () => Error;
+  readonly #reason: () => Error;
   readonly #abortOuter = () => this.#abort(this.#outer.reason);
   readonly #races = new Set<(reason: unknown) => void>();
   #controller: AbortController | null = null;
   #aborted: { readonly reason: unknown } | null = null;
   #leftMs: number;
   #sinceMs = 0;
-  #cancel: (() => void) | null = null;
+  #isRunning = false;
+  untilMs = Infinity;
 
-  constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, timeIsUp: () => Error) {
-    this.#clock = clock;
+  constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, reason: () => Error) {
+    this.#deadlines = deadlinesOf(clock);
     this.#outer = outer;
-    this.#timeIsUp = timeIsUp;
+    this.#reason = reason;
     this.#leftMs = timeoutMs;
     this.resume();
     if (outer.aborted) this.#abortOuter();
@@ -90,21 +92,28 @@ class Limit implements TimeLimit {
   }
 
   pause(): void {
-    if (this.#cancel === null) return;
-    this.#cancel();
-    this.#cancel = null;
+    if (!this.#isRunning) return;
+    this.#isRunning = false;
+    this.#deadlines.remove(this);
     // A clock that is set back must not give more time.
-    this.#leftMs -= Math.min(this.#leftMs, Math.max(0, this.#clock.now() - this.#sinceMs));
+    const sinceMs = Math.max(0, this.#deadlines.nowMs() - this.#sinceMs);
+    this.#leftMs -= Math.min(this.#leftMs, sinceMs);
   }
 
   resume(): void {
-    if (this.#cancel !== null) return;
-    this.#sinceMs = this.#clock.now();
-    this.#cancel = this.#clock.after(this.#leftMs, () => this.#abort(this.#timeIsUp()));
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#sinceMs = this.#deadlines.nowMs();
+    this.untilMs = this.#sinceMs + this.#leftMs;
+    this.#deadlines.add(this, this.#sinceMs);
+  }
+
+  timeIsUp(): void {
+    this.#abort(this.#reason());
   }
 
   end(): void {
-    this.#cancel?.();
+    this.#deadlines.remove(this);
     this.#outer.removeEventListener("abort", this.#abortOuter);
   }
 

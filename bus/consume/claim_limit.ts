@@ -26,10 +26,13 @@ export class HandlerPace {
     this.#concurrencyOf = concurrencyOf;
   }
 
-  /** Begins to measure a handler that works on `count` records; the returned function ends it. */
+  /** Begins to measure a handler that works on `count` records; the first call of the returned function ends it. */
   begin(group: string, count: number): () => void {
     const startMs = this.#clock.now();
+    let isOver = false;
     return () => {
+      if (isOver) return;
+      isOver = true;
       const ownMs = Math.max(0, this.#clock.now() - startMs) / count;
       const meanMs = this.#msPerRecord.get(group) ?? ownMs;
       this.#msPerRecord.set(group, meanMs + WEIGHT * (ownMs - meanMs));

@@ -352,7 +352,12 @@ export class Consumer<Tx> {
     const prepared = this.#handlers.prepare();
     if (prepared !== null) await prepared;
     const measured = this.#pace.begin(record.group, 1);
-    const run = { record, subscriber, ended: () => permit.ended() };
+    // From then on the next handler may run, so the wait for the settlement is not part of its pace.
+    const ended = () => {
+      measured();
+      permit.ended();
+    };
+    const run = { record, subscriber, ended };
     const result = await attempt(this.#handlers, run, signal);
     measured();
     if (result.kind === "handled") return this.#kept(result);
