@@ -358,8 +358,9 @@ describe("unroutable: the option unroutableForMs", () => {
     it(`refuses ${unroutableForMs}`, () => {
       assert.throws(() => fixture([], { unroutableForMs }), {
         code: "invalid_option",
-        message:
-          `Cannot make a bus with unroutableForMs ${unroutableForMs}: want a number above zero`,
+        message: `Cannot make a bus with unroutableForMs ${
+          typeof unroutableForMs === "string" ? `"${unroutableForMs}"` : unroutableForMs
+        }: want a number above zero`,
       });
     });
   }

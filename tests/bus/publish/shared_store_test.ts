@@ -423,10 +423,10 @@ describeOnEveryStore(
       });
       await api.bus.publish(Placed, { n: 1 }, {
         delayMs: 1_000,
-        deadlineMs: 500,
+        deadlineMs: 1_000,
         failureCallback: Reported,
       });
-      clock.advance(1_000);
+      clock.advance(1_001);
       for (let round = 0; round < 2; round++) await api.bus.tick();
       await other.bus.tick();
       assert.deepEqual(told.toSorted(), ["here", "there"]);
