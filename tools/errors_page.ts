@@ -20,7 +20,7 @@ const ANSWERS: readonly (readonly [string, string])[] = [
   ],
   ["truncated", "408: the body broke off. Send it again."],
   ["too_slow", "408: the body arrives too slowly. Send it again."],
-  ["too_many_pieces", "408: the body arrives in too many pieces. Send it again."],
+  ["too_fragmented", "408: the body arrives in too many pieces. Send it again."],
   [
     "body_already_read",
     "500: a middleware of the service has read the body. The operator must mount the app first.",
