@@ -2,17 +2,20 @@
  * Moves waiting messages of the inbox from a group that nobody handles to another one.
  *
  * Each message is claimed, added to the other group, and then cancelled in its own. If the process dies in between,
- * the message is in both groups; a second call finds it in the other group and only cancels it here.
+ * the message is in both groups; a second call finds it in the other group and only cancels it here. A message that
+ * waits for a later time is made due before the claim. If the process dies right after that, its delay is lost.
  *
  * @module
  */
 import type { Move, Moved } from "../api/orphans.ts";
 import { claimKindOf } from "../../core/lifecycle/claim_kind.ts";
-import type { StoredRecord } from "../../core/ports/record.ts";
+import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
+import { hasCode } from "../../core/user_code/thrown.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { addToInbox } from "./add_to_inbox.ts";
 import { decide } from "./decision.ts";
 import { newRecord } from "./new_record.ts";
+import { sendNow } from "./send_now.ts";
 import { settleDecision } from "./settle_decisions.ts";
 
 /** Moves messages; see `Bus.moveToGroup`. */
@@ -38,13 +41,13 @@ async function moveOne<Tx>(
   to: string,
 ): Promise<boolean> {
   const { store, clock, leaseMs } = settings;
+  // Only a record that is due can be claimed. A claim with a later time would take a lease that expires before it.
+  if (dueAtMs > clock.now() && !await isMadeDue(settings, { id, group })) return false;
   const nowMs = clock.now();
-  const isExpired = leaseUntilMs !== null || crashes > 0;
   const [claimed] = await store.claim({
     box: "inbox",
     limit: 1,
-    // Without a lease, a record that is due later is claimed too.
-    nowMs: isExpired ? nowMs : Math.max(nowMs, dueAtMs),
+    nowMs,
     leaseUntilMs: nowMs + leaseMs,
     key: { id, group },
     kind: claimKindOf({ leaseUntilMs, crashes }),
@@ -54,7 +57,7 @@ async function moveOne<Tx>(
   const principal = details?.principal;
   const record = newRecord(message, {
     group: to,
-    dueAtMs: claimed.dueAtMs,
+    dueAtMs,
     deadlineMs,
     retry,
     details: principal === undefined ? null : { principal },
@@ -65,7 +68,18 @@ async function moveOne<Tx>(
   const isThere = result?.kind !== "rejected";
   const event = isThere
     ? { kind: "move", to } as const
-    : { kind: "release", delayMs: 0, reason: claimed.reason } as const;
+    : { kind: "release", delayMs: Math.max(0, dueAtMs - nowMs), reason: claimed.reason } as const;
   const decision = decide(settings, claimed, event, policyOf(settings, claimed));
   return await settleDecision(settings, decision) && isThere;
+}
+
+/** Makes a record due; false if it is no longer scheduled. One that a worker has claimed is left as it is. */
+async function isMadeDue<Tx>(settings: Settings<Tx>, key: RecordKey): Promise<boolean> {
+  try {
+    await sendNow(settings, { box: "inbox", ...key });
+    return true;
+  } catch (error) {
+    if (hasCode(error, "not_found") || hasCode(error, "wrong_state")) return false;
+    throw error;
+  }
 }

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
+import { newRecord } from "../../../bus/records/new_record.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import { createApp } from "../../../edge/mod.ts";
 import { type BusOptions, subscribe } from "../../../mod.ts";
-import { fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
+import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { pushed } from "../../support/pushed.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 
 const AFTER_MS = 5 * 60_000;
+const HOUR_MS = 60 * 60_000;
 const MOVE = { name: Placed.name, from: "old", to: "post" };
 
 /** A bus whose messages group `mail` handles, and group `old`, which nobody handles. */
@@ -124,7 +126,49 @@ describeOnEveryStore("messages that nobody handles", (open) => {
       });
       assert.deepEqual(await bus.moveToGroup(MOVE), { moved: 2, left: 1 });
     }));
+
+  it("keep the time for which they wait when they are moved", () =>
+    on(async ({ bus, clock, store }) => {
+      await addLater(store, clock.now());
+      assert.deepEqual(await bus.moveToGroup(MOVE), { moved: 4, left: 0 });
+      const moved = await store.find("inbox", { id: "later", group: "post" });
+      assert.deepEqual([moved?.state, moved?.dueAtMs], ["scheduled", clock.now() + HOUR_MS]);
+    }));
+
+  it("are not taken from a worker that claims them after they were listed", async () => {
+    const { store, peer, close } = await open();
+    try {
+      const wrapping = wrapped(store);
+      const { bus, clock } = await withOrphans(wrapping.store as Store<Tx>);
+      assert.deepEqual(await bus.moveToGroup(MOVE), { moved: 3, left: 0 });
+      await addLater(peer, clock.now());
+      const key = { id: "later", group: "old" };
+      const other = fixture([], { store: peer as Store<Tx>, clock }).bus;
+      const leaseUntilMs = clock.now() + 60_000;
+      wrapping.around = async (method, call) => {
+        const result = await call();
+        if (method !== "list") return result;
+        await other.sendNow({ box: "inbox", ...key });
+        const times = { nowMs: clock.now(), leaseUntilMs };
+        const claim = { box: "inbox", limit: 1, key, kind: "ready", ...times } as const;
+        assert.equal((await peer.claim(claim)).length, 1);
+        return result;
+      };
+      assert.deepEqual(await bus.moveToGroup(MOVE), { moved: 0, left: 1 });
+      const kept = await peer.find("inbox", key);
+      assert.deepEqual([kept?.state, kept?.leaseUntilMs], ["scheduled", leaseUntilMs]);
+      assert.equal(await peer.find("inbox", { ...key, group: "post" }), null);
+    } finally {
+      await close();
+    }
+  });
 });
+
+/** Adds a message of group `old` that is due in an hour. */
+async function addLater(store: Store, nowMs: number): Promise<void> {
+  const record = newRecord(arriving("later"), { group: "old", dueAtMs: nowMs + HOUR_MS });
+  await store.add("inbox", [record], nowMs);
+}
 
 describe("moving messages to another group", () => {
   it("can be repeated when the process died in the middle: each is handled once", async () => {
