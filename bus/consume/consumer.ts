@@ -7,17 +7,16 @@
 import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
-import { ALONE_FROM_DEATH, claimKindOf } from "../../core/lifecycle/claim_kind.ts";
+import { ALONE_FROM_DEATH } from "../../core/lifecycle/claim_kind.ts";
 import type { GroupNames } from "../../core/ports/claim_request.ts";
 import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
-import { resultOf } from "../records/delivery_result.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
 import { GROUP_CLAIM_LIMIT, HandlerPace } from "./claim_limit.ts";
-import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { leaseLost, type LeaseRenewal } from "../records/lease_renewal.ts";
 import { WorkSignal } from "../async/work_signal.ts";
 import type { KeyedSemaphore, Permit } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
@@ -28,6 +27,8 @@ import { decide, type Decision, identityOf, report } from "../records/decision.t
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { releaseOfInvalidBody } from "./invalid_body.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
+import { claimAgain } from "./claim_again.ts";
+import { earlyEnd } from "./early_end.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
 const ACCEPTED: DeliveryResult = { kind: "accepted" };
@@ -102,25 +103,9 @@ export class Consumer<Tx> {
    * says when it will be.
    */
   async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
-    const { settings: { store, clock }, leases } = this.#parts;
-    // Try twice, because another worker may claim the record after the look.
-    for (let look = 0; look < 2; look++) {
-      const record = await store.find("inbox", key);
-      if (record === null) break;
-      if (record.state !== "scheduled") return resultOf(record);
-      const nowMs = clock.now();
-      const dueAtMs = Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);
-      if (dueAtMs > nowMs) return { kind: "accepted", retryAfterMs: dueAtMs - nowMs };
-      const [claimed] = await store.claim({
-        box: "inbox",
-        limit: 1,
-        ...leases.claiming(),
-        key,
-        kind: claimKindOf(record),
-      });
-      if (claimed !== undefined) return await this.handle(claimed, stop);
-    }
-    return { kind: "accepted" };
+    const { settings, leases } = this.#parts;
+    const found = await claimAgain(settings, leases, key);
+    return found.kind === "claimed" ? await this.handle(found.record, stop) : found;
   }
 
   /** How many groups have a subscriber here. */
@@ -341,7 +326,7 @@ export class Consumer<Tx> {
     { untilMs = Infinity, attemptFailed }: HandleOptions,
   ): Promise<DeliveryResult> {
     const { settings, subscriptions } = this.#parts;
-    const early = this.#early(record, untilMs);
+    const early = earlyEnd(this.#parts, record, untilMs);
     if (early !== null) return await this.#settle(record, early);
     const subscriber = subscriptions.of(record.message.name).get(record.group);
     if (subscriber === undefined) {
@@ -362,18 +347,6 @@ export class Consumer<Tx> {
     measured();
     if (result.kind === "handled") return this.#kept(result);
     return await this.#ended(record, result, attemptFailed);
-  }
-
-  /** What happens to a record whose handler must not begin; null if it may. */
-  #early(record: StoredRecord, untilMs: number): LifecycleEvent | null {
-    const { settings, leases, draining } = this.#parts;
-    const nowMs = settings.clock.now();
-    const { reason } = record;
-    if (draining() || nowMs >= untilMs) return { kind: "release", delayMs: 0, reason };
-    // The lease has expired, because the claim was answered late or the record waited long. Another worker may handle
-    // it.
-    if (!leases.isLeased(record)) return { kind: "release", delayMs: LOST_LEASE_PAUSE_MS, reason };
-    return eventBeforeAttempt(record, nowMs);
   }
 
   async #ended(

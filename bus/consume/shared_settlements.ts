@@ -62,7 +62,7 @@ export class SharedSettlements<Tx> {
     const { settler, leases } = this.#parts;
     for (const { record } of decisions) leases.ending(record);
     try {
-      const applied = await settler.together(decisions.map(settlementOf));
+      const applied = await settler.batch(decisions.map(settlementOf));
       if (applied.length === decisions.length) return applied.map((one) => one === true);
     } catch {
       // The next try reports its error.

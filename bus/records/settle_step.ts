@@ -65,7 +65,7 @@ export class StepSettler<Tx> {
   }
 
   /** Settles outside a transaction, all in one call of the store. Returns whether each settlement applied. */
-  async together(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
+  async batch(settlements: readonly Settlement[]): Promise<readonly boolean[]> {
     if (this.#write === null) return await this.#store.settle(this.#box, settlements);
     const steps = settlements.map((settlement): SettleStep => ({
       settlement,
