@@ -29,23 +29,10 @@ import { releaseOfInvalidBody } from "./invalid_body.ts";
 import { attemptBatch, batchesOf, batchFrom } from "./run_handler_batch.ts";
 import { claimAgain } from "./claim_again.ts";
 import { earlyEnd } from "./early_end.ts";
+import type { HandleOptions } from "./handle_options.ts";
 import { unroutable } from "../dispatch/unroutable.ts";
 
 const ACCEPTED: DeliveryResult = { kind: "accepted" };
-
-/** How claimed records are handled. */
-interface HandleOptions {
-  /**
-   * Records not begun by then, in Unix milliseconds, are released.
-   *
-   * @default Infinity
-   */
-  readonly untilMs?: number | undefined;
-  /** Called when an attempt failed. */
-  readonly attemptFailed?: () => void;
-  /** Called with the result of each record when it has ended. */
-  readonly ended?: (result: DeliveryResult) => void;
-}
 
 /** What the consumer needs. */
 interface ConsumerParts<Tx> {
