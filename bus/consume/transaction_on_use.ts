@@ -81,6 +81,7 @@ export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx>
   }
 
   #begun(): Tx {
+    if (this.#result !== null) return given<Tx>(null);
     const handler = new Promise<Done>((resolve, reject) => this.#end = { resolve, reject });
     // The transaction may have ended before the handler fails.
     handler.catch(() => {});

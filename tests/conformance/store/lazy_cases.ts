@@ -57,6 +57,17 @@ export const lazyCases: StoreCases = {
     assert.equal(await store.find("outbox", keyOf("late")), null);
   },
 
+  "its work is called at once": async ({ store }) => {
+    const claimed = await addClaimed(store, recordOf("m"));
+    const work = { hasBegun: false };
+    const running = onUse(store, claimed, () => {
+      work.hasBegun = true;
+      return Promise.resolve();
+    });
+    assert.equal(work.hasBegun, true);
+    await running;
+  },
+
   "one that is used begins, and commits": async ({ store }) => {
     const claimed = await addClaimed(store, recordOf("m"));
     const { states, done } = await onUse(store, claimed, async (tx, lazy) => {
