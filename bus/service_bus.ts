@@ -168,9 +168,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.halfMessages = keeper;
     this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
+    const { surplus } = this.#deliveries;
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(this.#consumer, this.#untaken, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, surplus, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -363,6 +364,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
+    if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
     if (isOwn && (target.box === "outbox" || target.name !== null)) return;
     if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(target.box));
