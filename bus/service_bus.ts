@@ -11,7 +11,7 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
+import { budgetOf, checkDelivered, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { UntakenRecords } from "./consume/untaken.ts";
@@ -225,6 +225,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
+    checkDelivered(messages);
     if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
