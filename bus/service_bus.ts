@@ -11,7 +11,7 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
+import { budgetOf, checkDelivered, checkWork, drainOf } from "./settings/call_options.ts";
 import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { UntakenRecords } from "./consume/untaken.ts";
@@ -170,7 +170,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(this.#consumer, this.#untaken, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, this.#deliveries, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -225,6 +225,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
+    checkDelivered(messages);
     if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
@@ -363,6 +364,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
+    if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
     if (isOwn && (target.box === "outbox" || target.name !== null)) return;
     if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(target.box));
