@@ -87,7 +87,7 @@ export class Consumer<Tx> {
    * Handles a record that was stored before, if it is due and not claimed. Otherwise the result
    * says when it will be.
    */
-  async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
+  async handleAgain(key: RecordKey, stop: AbortSignal, untilMs: number): Promise<DeliveryResult> {
     const { settings: { store, clock }, leases } = this.#parts;
     // Try twice, because another worker may claim the record after the look.
     for (let look = 0; look < 2; look++) {
@@ -104,7 +104,7 @@ export class Consumer<Tx> {
         key,
         kind: claimKindOf(record),
       });
-      if (claimed !== undefined) return await this.handle(claimed, stop);
+      if (claimed !== undefined) return await this.handle(claimed, stop, untilMs);
     }
     return { kind: "accepted" };
   }

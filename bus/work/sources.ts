@@ -45,8 +45,8 @@ export function outboxSource<Tx>(
     batchSize: () => batchSize,
     claim: (kind, limit) => dispatcher.claim(kind, limit),
     work: async (records, untilMs) => {
-      const { sent, failed } = await dispatcher.send(records, signal, untilMs);
-      return { done: sent, failed, isFinal: sent === records.length };
+      const { sent, failed, handled } = await dispatcher.send(records, signal, untilMs);
+      return { done: sent, failed, handled, isFinal: sent === records.length };
     },
     release: (records) => dispatcher.release(records),
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),

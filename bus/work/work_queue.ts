@@ -38,6 +38,11 @@ export class WorkQueue<Item> {
     return this.#waiting;
   }
 
+  /** The items that wait or are in work. */
+  get claimed(): Item[] {
+    return [...this.#waiting, ...[...this.#underWay].flat()];
+  }
+
   /** Whether an item waits or is in work. */
   has(item: Item): boolean {
     return this.#waiting.includes(item) ||

@@ -7,11 +7,17 @@
 import type { StoredRecord } from "../../core/ports/record.ts";
 
 /** The result of work on some records. */
-interface WorkEnd {
+export interface WorkEnd {
   /** How many were sent, handled or checked. */
   readonly done: number;
   /** How many attempts failed. */
   readonly failed: number;
+  /**
+   * How many were handled within the sends, by buses of this process that are not started.
+   *
+   * @default 0
+   */
+  readonly handled?: number;
   /** Whether none of them will be claimed again. */
   readonly isFinal: boolean;
 }
@@ -73,6 +79,8 @@ export interface RoundEnd {
   readonly done: number;
   /** See {@linkcode WorkEnd.failed}. */
   readonly failed: number;
+  /** See {@linkcode WorkEnd.handled}. */
+  readonly handled: number;
 }
 
 /**
@@ -85,14 +93,15 @@ export async function workOnce(
   untilMs?: number,
   kinds: readonly ("ready" | "alone")[] = ["ready", "alone"],
 ): Promise<RoundEnd> {
-  const round = { claimed: 0, done: 0, failed: 0 };
+  const round = { claimed: 0, done: 0, failed: 0, handled: 0 };
   for (const kind of kinds) {
     const records = await source.claim(kind, kind === "alone" ? 1 : source.roundSize());
     if (records.length === 0) continue;
-    const { done, failed } = await source.work(records, untilMs);
+    const { done, failed, handled = 0 } = await source.work(records, untilMs);
     round.claimed += records.length;
     round.done += done;
     round.failed += failed;
+    round.handled += handled;
   }
   return round;
 }
