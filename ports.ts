@@ -15,7 +15,7 @@ export {
   type HalfStatus,
 } from "./core/ports/half_keeper.ts";
 export { type RecordDetails, type UnreachableDetails } from "./core/lifecycle/record_details.ts";
-export { type WaitingPage } from "./core/lifecycle/unreachable.ts";
+export { type WaitingPage, type WaitingRecord } from "./core/lifecycle/unreachable.ts";
 export { type StoreClock } from "./core/ports/store_clock.ts";
 export {
   type EventKind,

@@ -38,11 +38,12 @@ export async function healthOf<Tx>(
     };
   }
   // The driver's error text may contain an address or a user name.
+  const refusal = probe.refusal();
   return {
     ready: false,
     store: "down",
     ...transport === null ? {} : { transport },
     running,
-    reason: "The store does not answer",
+    reason: refusal === null ? "The store does not answer" : `The store cannot be used: ${refusal}`,
   };
 }

@@ -5,6 +5,8 @@
  */
 import type { FailingName } from "./api/health.ts";
 import type { HealthWarning } from "../core/ports/health_warning.ts";
+import { AtlastError, type ErrorCode } from "../core/errors.ts";
+import { isInstance, propertyOf } from "../core/user_code/thrown.ts";
 import { withinTime } from "./async/deadline.ts";
 import type { Settings } from "./settings/settings.ts";
 
@@ -14,6 +16,8 @@ import type { Settings } from "./settings/settings.ts";
  */
 const LOOK_TIMEOUT_MS = 5_000;
 const NO_ANSWER = "The store did not answer";
+/** The codes of a store that answers, and cannot be used. */
+const REFUSALS = ["not_migrated", "schema_too_new", "unsupported"] as const satisfies ErrorCode[];
 /** How long the store's warnings are kept, in milliseconds. */
 const WARNINGS_AGE_MS = 60_000;
 
@@ -24,6 +28,7 @@ export class StoreProbe<Tx> {
   readonly #settings: ProbedSettings<Tx>;
   #last: { readonly isUp: boolean; readonly atMs: number } | null = null;
   #pending: Promise<boolean> | null = null;
+  #refusal: ErrorCode | null = null;
   #warnings: readonly HealthWarning[] = [];
   #warningsAtMs = -Infinity;
   #transport: "up" | "down" = "up";
@@ -63,6 +68,11 @@ export class StoreProbe<Tx> {
     );
     this.#transport = await looking.then(() => "up", () => "down");
     return this.#transport;
+  }
+
+  /** The code with which the store refused to work at the last check, such as `not_migrated`; null if it did not. */
+  refusal(): ErrorCode | null {
+    return this.#refusal;
   }
 
   /** The names that could not be sent lately. */
@@ -108,8 +118,15 @@ export class StoreProbe<Tx> {
       await store.ready();
       await store.nextDueAt("outbox", clock.now());
     };
-    return await withinTime(clock, LOOK_TIMEOUT_MS, NO_ANSWER, look)
-      .then(() => true, () => false);
+    try {
+      await withinTime(clock, LOOK_TIMEOUT_MS, NO_ANSWER, look);
+      this.#refusal = null;
+      return true;
+    } catch (error) {
+      const code = isInstance(error, AtlastError) ? propertyOf(error, "code") : null;
+      this.#refusal = REFUSALS.find((each) => each === code) ?? null;
+      return false;
+    }
   }
 
   /**

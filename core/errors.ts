@@ -358,6 +358,9 @@ export class SendDelayed extends AtlastError {
   }
 }
 
+/** The longest time that a handler may choose, in milliseconds: that of every other delay. */
+const MAX_WAIT_MS = 8.64e15;
+
 /**
  * Thrown by a handler to choose the time of the next attempt, in 100 ms at the earliest.
  *
@@ -379,15 +382,17 @@ export class RetryAfter extends Error {
   /** How long to wait, in milliseconds. */
   readonly retryAfterMs: number;
 
-  /** Creates an error that requests the next attempt after `retryAfterMs` milliseconds. */
+  /** Creates an error that requests the next attempt after `retryAfterMs` milliseconds, from 0 to 8.64e15. */
   constructor(
     retryAfterMs: number,
     message = `Retry after ${retryAfterMs} ms`,
     options?: ErrorOptions,
   ) {
     super(message, options);
-    if (!(retryAfterMs >= 0)) {
-      throw new RangeError(`Cannot retry after ${retryAfterMs} ms: want zero or more`);
+    if (typeof retryAfterMs !== "number" || !(retryAfterMs >= 0 && retryAfterMs <= MAX_WAIT_MS)) {
+      throw new RangeError(
+        `Cannot retry after the ${typeof retryAfterMs} ${retryAfterMs}: want milliseconds from 0 to ${MAX_WAIT_MS}`,
+      );
     }
     this.retryAfterMs = retryAfterMs;
   }

@@ -74,6 +74,11 @@ export async function messageRequestId(
   )}`;
 }
 
+/** Whether an id is that of a request with one message in its HTTP headers and body. */
+export function bindsHeaders(requestId: string): boolean {
+  return requestId.startsWith(MESSAGE_PREFIX);
+}
+
 /**
  * The id of a request with messages in its body. It is the same when the same messages are sent
  * again, as the standard requires.

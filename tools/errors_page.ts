@@ -12,6 +12,29 @@ import { type GeneratedPage, paragraph, readSource } from "./docs/markdown.ts";
 const ERRORS = "core/errors.ts";
 const FAILURES = "core/lifecycle/failure_code.ts";
 
+/** Codes that are only in answers of the edge app. */
+const ANSWERS: readonly (readonly [string, string])[] = [
+  [
+    "unsupported_media_type",
+    "415: the content type is not one of the route's, or the body is compressed.",
+  ],
+  ["truncated", "408: the body broke off. Send it again."],
+  ["too_slow", "408: the body arrives too slowly. Send it again."],
+  ["too_fragmented", "408: the body arrives in too many pieces. Send it again."],
+  [
+    "body_already_read",
+    "500: a middleware of the service has read the body. The operator must mount the app first.",
+  ],
+  [
+    "internal",
+    "500: an error of the service, which its log has under the request id. Send it again.",
+  ],
+  ["method_not_allowed", "405: the path has other methods."],
+  ["refused", "503: the message cannot be taken now. Send it again."],
+  ["retry_after", "503: a handler chose the time of the next attempt."],
+  ["rate_limit", "503: a rate limit was reached."],
+];
+
 /** A member of a union of codes, as its docstring describes it. */
 export interface Code {
   readonly code: string;
@@ -33,14 +56,19 @@ export const errorsPage: GeneratedPage = {
       '  if (error instanceof AtlastError && error.code === "outcome_unknown") {\n' +
       "    // Publish again with the same id.\n  } else throw error;\n}\n```",
       'The edge app answers a request that fails with `{"error":{"code":…,"message":…}}` and the status that ' +
-      "each code has below. A 503 has `Retry-After`, and only the code. An error without a " +
-      "status is an internal error: it is answered with a bare 500, and `onError` receives it.",
+      "each code has below. A 503 has the code and a fixed text, and `Retry-After` unless the time of the next " +
+      "attempt is the sender's to choose. An error without a status is an internal error: it is answered 500 " +
+      "with the code `internal` and a request id, and `onError` receives it. " +
+      "[Some codes](#codes-of-answers) are in answers only.",
       "A handler may throw two more errors. `NonRetryable` fails the message at once. `RetryAfter` chooses when " +
       "it is tried again.",
       "## Error codes",
       ...codesOf(readSource(ERRORS), "ErrorCode").map((code) =>
         codeText(code, statusLine(code.code))
       ),
+      "## Codes of answers",
+      "The edge app answers with these codes too. They are never the `code` of an `AtlastError`.",
+      ANSWERS.map(([code, text]) => `- **\`${code}\`**: ${text}`).join("\n"),
       "## Classes of failure",
       "A failed record has a class, `code`, and a reason. Failure callbacks and answers to other " +
       'services carry the class and a fixed text, and the reason only with `failureDetail: "reason"`. A ' +

@@ -183,8 +183,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
    */
   readonly invalidBodyForMs?: number;
   /**
-   * The largest body, in bytes; not more than the transport carries (1 MiB). A bus without a transport has no such
-   * limit.
+   * The largest body, in bytes, that is published or received; of those published, not more than the transport
+   * carries (1 MiB). A larger one that arrives is rejected with `too_large`, and its sender fails it for good.
    *
    * @default 1 MiB
    */

@@ -34,7 +34,8 @@ export interface FailureReport {
   readonly round: number;
   /**
    * Whether the message may have taken effect nevertheless, because an attempt to send it got no
-   * answer or a worker died while handling it. Do not compensate blindly then. Omitted if that is
+   * answer, or one that does not rule it out (such as 400 or 500 of a service that is no Atlast
+   * service), or a worker died while handling it. Do not compensate blindly then. Omitted if that is
    * not so, and by versions that cannot tell.
    */
   readonly mayHaveArrived?: boolean;

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { optionError } from "../../core/check_option.ts";
+import { isRecord } from "../../core/check_options.ts";
 import type { MessageHeaders } from "../../core/message/message.ts";
 import { Begun } from "../async/unawaited.ts";
 import type { HandlerContext } from "./subscriber.ts";
@@ -49,7 +51,14 @@ export function wrapPublish(
   return layers.reduceRight<typeof publish>(
     (next, layer) => async (draft) => {
       const begun = new Begun("next");
-      const receipt = await layer(draft, (changed) => begun.start(() => next(changed)));
+      const receipt = await layer(draft, (changed) =>
+        begun.start(async () => {
+          if (!isRecord(changed)) {
+            const want = "an object with id, name, body and headers";
+            throw optionError("publish with", "the draft of a middleware", changed, want);
+          }
+          return await next(changed);
+        }));
       await begun.finished();
       if (typeof receipt?.id === "string") return receipt;
       throw new TypeError("Cannot use the result of a middleware of onPublish: want a receipt");

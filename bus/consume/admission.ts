@@ -13,7 +13,13 @@ import {
 import { isRecord } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isReservedId } from "../../core/message/id.ts";
-import { copyOfMessage, isBytes, type Message } from "../../core/message/message.ts";
+import {
+  checkBodySize,
+  copyOfMessage,
+  isBytes,
+  isWithin,
+  type Message,
+} from "../../core/message/message.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { isDerivedId } from "../settings/ids.ts";
 import type { Observer } from "../api/observer.ts";
@@ -22,14 +28,16 @@ import type { Observer } from "../api/observer.ts";
 interface AdmissionParts {
   /** The patterns of callback names that any sender may request; null for all names. */
   readonly callbackNames: readonly string[] | null;
+  /** The largest body, in bytes; omitted if only the size of the request is limited. */
+  readonly maxBodyBytes?: number;
   /** Called with each rejection. */
   readonly observe: Observer;
 }
 
 /**
  * Delivers the messages that are admitted and rejects the others. A message is rejected if a
- * field of it has another type, if its callback names are not allowed, or if its id has the form of
- * an answer's id and is not derived from its headers.
+ * field of it has another type, if its body is too large, if its callback names are not allowed, or
+ * if its id has the form of an answer's id and is not derived from its headers.
  */
 export async function admitting(
   parts: AdmissionParts,
@@ -38,11 +46,13 @@ export async function admitting(
   deliver: (admitted: readonly Message[]) => Promise<DeliveryResult[]>,
 ): Promise<DeliveryResult[]> {
   // Most messages are no answers and request none, so they skip the checks.
-  if (!messages.some(mustBeChecked)) return await deliver(messages);
+  const { maxBodyBytes = Infinity } = parts;
+  const isChecked = (message: Message) => mustBeChecked(message, maxBodyBytes);
+  if (!messages.some(isChecked)) return await deliver(messages);
   // The checks are asynchronous, and the caller may change its messages meanwhile.
   const own = messages.map((message) => isMessage(message) ? copyOfMessage(message) : message);
   const rejected = await Promise.all(own.map(async (message) => {
-    const problem = mustBeChecked(message) ? await problemOf(parts, message, principal) : null;
+    const problem = isChecked(message) ? await problemOf(parts, message, principal) : null;
     if (problem === null) return null;
     parts.observe({ kind: "error", during: "deliver", error: problem });
     return rejection(problem);
@@ -53,8 +63,9 @@ export async function admitting(
   return rejected.map((result) => result ?? results[next++] as DeliveryResult);
 }
 
-function mustBeChecked(message: Message): boolean {
-  return !isMessage(message) || isReservedId(message.id) || wantsCallback(message.headers);
+function mustBeChecked(message: Message, maxBodyBytes: number): boolean {
+  return !isMessage(message) || isReservedId(message.id) || wantsCallback(message.headers) ||
+    !isWithin(message.body, maxBodyBytes);
 }
 
 /** Whether the fields have the types of a message's: the transport may be user code. */
@@ -67,7 +78,7 @@ function isMessage(message: unknown): boolean {
 }
 
 async function problemOf(
-  { callbackNames }: AdmissionParts,
+  { callbackNames, maxBodyBytes }: AdmissionParts,
   message: Message,
   principal: DeliverOptions["principal"],
 ): Promise<AtlastError | null> {
@@ -86,6 +97,7 @@ async function problemOf(
     );
   }
   try {
+    if (maxBodyBytes !== undefined) checkBodySize(message.body, maxBodyBytes);
     checkCallbackNames(message.headers);
     checkCallbacksAllowed(message.headers, callbackNames, callbackNamesOf(principal));
     return null;
@@ -98,7 +110,7 @@ async function problemOf(
 function rejection({ code, message }: AtlastError): DeliveryResult {
   return {
     kind: "rejected",
-    code: code === "forbidden" ? "forbidden" : "malformed_message",
+    code: code === "forbidden" || code === "too_large" ? code : "malformed_message",
     reason: message,
   };
 }

@@ -120,7 +120,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
 
   async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
     const { subscriber, record: { box, id, group, epoch } } = run;
-    if (subscriber.transaction === false) {
+    if (subscriber.transaction === false || !this.#settings.store.capabilities.transactions) {
       return await limit.race(() => this.#withoutTransaction(run, body, limit));
     }
     const beginning = new Beginning(limit);
@@ -173,7 +173,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     if (conflict !== null) {
       this.#settings.observe({ kind: "error", during: "reply", error: conflict });
       // Thrown inside the transaction, this rolls it back and fails the attempt.
-      if (this.#settings.store.capabilities.transactions) throw conflict;
+      throw conflict;
     }
     return kept(decided, added);
   }
@@ -201,6 +201,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const { decided, step } = this.#decide(run, done, limit, this.#sharedNow());
     run.ended?.();
+    // What the handler did stays, so a settlement that has to wait must not fail the attempt.
+    limit.pause();
     let added: StepEnd = null;
     let conflict = null as AtlastError | null;
     const settling = async () => {

@@ -11,6 +11,7 @@ import {
   aRecord,
   aText,
   checkOptions,
+  isRecord,
   MILLISECONDS,
   oneOf,
 } from "../../core/check_options.ts";
@@ -103,7 +104,9 @@ export function transactionOf<Tx>(options: { readonly tx?: Tx } = {}): Tx | unde
  * @throws {AtlastError} `invalid_option` or `invalid_id`.
  */
 export function sendNowOf(message: WhichMessage | string): Required<WhichMessage> {
-  const which = typeof message === "string" ? { box: "outbox", id: message } as const : message;
+  const which = isRecord(message)
+    ? message as WhichMessage
+    : { box: "outbox", id: message as string } as const;
   const required = { box: oneOf("outbox", "inbox"), id: anId };
   checkOptions("send a message now with", which, { group: aText }, required);
   return { box: which.box, id: which.id, group: which.group ?? "" };

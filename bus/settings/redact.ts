@@ -53,7 +53,7 @@ function redactedError(error: unknown, redact: Redact, depth = 0): unknown {
     const text = redact(message);
     const copy = isInstance(error, AtlastError)
       ? new AtlastError(error.code, text)
-      : Object.assign(new Error(text), { name });
+      : Object.assign(new Error(text), { name: redact(name) });
     Object.defineProperty(copy, "stack", {
       value: typeof stack === "string" ? redact(stack) : undefined,
       configurable: true,

@@ -26,9 +26,10 @@ export function failureOf(thrown: unknown, isRead = true): Failure {
   const failure = { kind: "fail", reason: reasonOf(thrown), code: codeOf(thrown, isRead) } as const;
   if (isInstance(thrown, RetryAfter)) {
     const retryAfterMs = propertyOf(thrown, "retryAfterMs");
-    // Ignore a field that user code has overwritten with an invalid value.
+    // Ignore a field that user code has overwritten with an invalid value, and one that another copy allows.
     const delayedBy = "retry_after";
-    const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0;
+    const isTime = typeof retryAfterMs === "number" && retryAfterMs >= 0 &&
+      retryAfterMs < Infinity;
     return { ...failure, retryable: true, ...(isTime ? { retryAfterMs, delayedBy } : {}) };
   }
   if (isInstance(thrown, SendDelayed)) {

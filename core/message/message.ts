@@ -81,15 +81,18 @@ export function bodyBytes(body: MessageBody): number {
  * @throws {AtlastError} `too_large` when it has more than `maxBytes`.
  */
 export function checkBodySize(body: MessageBody, maxBytes: number = MAX_BODY_BYTES): void {
+  if (isWithin(body, maxBytes)) return;
+  throw new AtlastError(
+    "too_large",
+    `Cannot accept a body of ${bodyBytes(body)} bytes: want ${maxBytes} at most`,
+  );
+}
+
+/** Whether a body has no more than `maxBytes`. */
+export function isWithin(body: MessageBody, maxBytes: number): boolean {
   // A string of n UTF-16 units has at most 3n bytes, so short bodies need no count.
-  if (typeof body === "string" && body.length * 3 <= maxBytes) return;
-  const bytes = bodyBytes(body);
-  if (bytes > maxBytes) {
-    throw new AtlastError(
-      "too_large",
-      `Cannot accept a body of ${bytes} bytes: want ${maxBytes} at most`,
-    );
-  }
+  if (typeof body === "string" && body.length * 3 <= maxBytes) return true;
+  return bodyBytes(body) <= maxBytes;
 }
 
 /** Whether a content type is JSON, including types such as `application/problem+json`. */

@@ -47,9 +47,31 @@ const NO_ERROR = "A value that is no Error was thrown";
 const UNREADABLE = "An error was thrown that cannot be read";
 
 /**
- * The name and the message of a thrown value as text. The message of a thrown string is the string.
+ * The name and the message of a thrown value as text. The message of a thrown string is the string. That of an
+ * `AggregateError`, such as of a connection that was refused at every address, has the messages of its errors.
  */
 export function textOfThrown(thrown: unknown): ThrownText {
+  const { name, message } = ownTextOf(thrown);
+  if (name !== "AggregateError") return { name, message };
+  return { name, message: [message, gatheredIn(thrown)].filter((text) => text !== "").join(": ") };
+}
+
+/** How many of the errors that one gathers are shown. */
+const MAX_GATHERED = 3;
+
+/** The messages of the errors that an error gathers; empty if it has none. */
+function gatheredIn(thrown: unknown): string {
+  try {
+    const errors = propertyOf(thrown, "errors");
+    if (!Array.isArray(errors)) return "";
+    const texts = errors.slice(0, MAX_GATHERED).map((error) => ownTextOf(error).message);
+    return [...texts, ...errors.length > MAX_GATHERED ? ["…"] : []].join("; ");
+  } catch {
+    return "";
+  }
+}
+
+function ownTextOf(thrown: unknown): ThrownText {
   if (typeof thrown === "string") return { name: "Error", message: thrown };
   if (!isError(thrown) && typeof propertyOf(thrown, "message") !== "string") {
     return { name: "Error", message: `${NO_ERROR}: ${textOfOther(thrown)}` };

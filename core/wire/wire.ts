@@ -331,10 +331,10 @@ function partsOfItem(
   if (!isObject(item) || !isObject(item["headers"])) {
     throw malformed(`a message that is no object with "headers"`, `{"headers":{…},"body":"…"}`);
   }
-  const { headers, contentType, body, bodyBase64 } = item;
-  const content = bodyBase64 === undefined
+  const { headers, contentType, body = null, bodyBase64 = null } = item;
+  const content = bodyBase64 === null
     ? body
-    : body === undefined && typeof bodyBase64 === "string"
+    : body === null && typeof bodyBase64 === "string"
     ? fromBase64(bodyBase64)
     : null;
   if (!(content instanceof Uint8Array || (typeof content === "string" && content.isWellFormed()))) {

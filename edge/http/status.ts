@@ -158,6 +158,7 @@ const STATUS_OF_REJECTION: Readonly<Partial<Record<FailureCode, number>>> = {
   malformed_message: 400,
   forbidden: 403,
   id_conflict: 409,
+  too_large: 413,
   invalid_body: STORED_AS_FAILED,
 };
 

@@ -166,6 +166,6 @@ function wireResult(id: string, result: DeliveryResult): WireResult {
   }
 }
 
-function malformed(entry: BatchEntry & { message: null }): WireResult {
-  return { id: entry.id, status: "malformed", reason: entry.problem.message };
+function malformed({ id, problem }: BatchEntry & { message: null }): WireResult {
+  return { id, status: "malformed", reason: problem.message, code: problem.code };
 }

@@ -16,6 +16,7 @@ import { checkContract, type Contract } from "../../core/message/contract.ts";
 import { readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
+import { bindsHeaders } from "../../http/signature_id.ts";
 import { withOtherHeaders } from "../../http/raw_message.ts";
 import { checkedUrl } from "../../http/url.ts";
 import {
@@ -94,7 +95,7 @@ export function publishRoute(parts: PublishParts, options: PublishRouteOptions):
       throw new Refusal(403, "forbidden", "Cannot publish a message whose headers are not signed");
     }
     const { message, delayMs } = isBatch(request.headers.get("content-type"))
-      ? readItem(body)
+      ? readItem(request.headers, body)
       : readRaw(request.headers, body);
     const contract = allowed(message.name);
     const own = principal.callbackNames ?? (callbackNames === null ? [] : null);
@@ -148,11 +149,23 @@ interface Reading {
 function readRaw(httpHeaders: Headers, rawBody: Uint8Array): Reading {
   const fields = messageFields(httpHeaders);
   checkPlain(fields);
+  // This id is the same for all messages with these headers.
+  if (fields[HEADER.id] === undefined && bindsHeaders(requestIdOf(httpHeaders) ?? "")) {
+    throw badHeader(HEADER.id, "an id in a signed request, by which a copy of it is recognized");
+  }
   return readFields(withOtherHeaders(fields), rawBody);
 }
 
-/** Reads a message in a JSON body, in the form of a batch with one message. */
-function readItem(rawBody: Uint8Array): Reading {
+/** The id of a signed request. */
+function requestIdOf(httpHeaders: Headers): string | undefined {
+  return httpHeaders.get("webhook-id") ?? undefined;
+}
+
+/**
+ * Reads a message in a JSON body, in the form of a batch with one message. Without an id of its own it
+ * has that of the request, so that a copy of the request is the same message.
+ */
+function readItem(httpHeaders: Headers, rawBody: Uint8Array): Reading {
   const text = textOf(rawBody);
   const [item, ...others] = text === null ? [] : batchItems(text);
   if (item === undefined || others.length > 0) {
@@ -162,11 +175,15 @@ function readItem(rawBody: Uint8Array): Reading {
     );
   }
   const { fields, content } = fieldsOfItem(item);
-  return readFields(fields, content);
+  return readFields(fields, content, requestIdOf(httpHeaders));
 }
 
-function readFields(fields: Readonly<Record<string, string>>, rawBody: MessageBody): Reading {
-  const { [HEADER.id]: id, [HEADER.name]: name } = fields;
+function readFields(
+  fields: Readonly<Record<string, string>>,
+  rawBody: MessageBody,
+  requestId?: string,
+): Reading {
+  const { [HEADER.id]: id = requestId, [HEADER.name]: name } = fields;
   if (name === undefined) throw badHeader(HEADER.name, "the message's name");
   checkName(name);
   const headers = withinHeaderLimit(() => normalizeHeaders(fields));

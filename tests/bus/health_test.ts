@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
+import { memoryStore } from "../../adapters/memory/mod.ts";
+import { AtlastError } from "../../core/errors.ts";
 import { createApp } from "../../edge/mod.ts";
 import { fixture, Placed } from "../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../support/fake_transport.ts";
@@ -42,6 +44,21 @@ describe("the health of a bus whose transport has a broker", () => {
     assert.equal((await health).transport, "down");
     assert.equal((await bus.health({ maxAgeMs: 60_000 })).ready, false);
     assert.equal(checks, 1);
+  });
+});
+
+describe("the health of a bus whose store cannot be used", () => {
+  it("says why, by the code alone", async () => {
+    const store = memoryStore();
+    const { bus } = fixture([], { store, transport: new FakeTransport() });
+    const down = { ready: false, store: "down", running: false };
+    for (const code of ["not_migrated", "schema_too_new", "unsupported"] as const) {
+      store.ready = () => Promise.reject(new AtlastError(code, "of database orders"));
+      const reason = `The store cannot be used: ${code}`;
+      assert.deepEqual(await bus.health(), { ...down, reason });
+    }
+    store.ready = () => Promise.reject(new Error("refused by 10.0.0.7"));
+    assert.deepEqual(await bus.health(), { ...down, reason: "The store does not answer" });
   });
 });
 

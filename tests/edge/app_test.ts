@@ -155,10 +155,10 @@ describe("delivering a batch", () => {
     const { results } = await response.json();
     const reasons = results.splice(1, 2);
     assert.deepEqual(
-      reasons.map(({ id, status }: { id: unknown; status: string }) => [id, status]),
+      reasons.map(({ id, status, code }: Record<string, string>) => [id, status, code]),
       [
-        ["bad", "malformed"],
-        [null, "malformed"],
+        ["bad", "malformed", "invalid_name"],
+        [null, "malformed", "malformed_message"],
       ],
     );
     assert.match(reasons[0].reason, /^Cannot use "a b" as a message name/);

@@ -96,7 +96,11 @@ describe("a service with a library of Standard Webhooks", () => {
     assert.equal(message.headers["cap-callback-name"], Marked.name);
     assert.equal(dueAtMs - createdAtMs, 60_000);
     const bytes = { headers: { "cap-msg-name": "order.bytes" }, bodyBase64: "/wA" };
-    const { id } = await (await post({ messages: [bytes] })).json();
+    const unnamed = signed("/publish", "batch", { audience, messages: [bytes] }, "msg_1");
+    const copy = unnamed.clone();
+    const { id } = await (await app.fetch(unnamed)).json();
+    // A copy of the request is the same message.
+    assert.deepEqual([id, (await app.fetch(copy)).status], ["msg_1", 200]);
     const stored = await bus.store.find("outbox", { id, group: "" });
     assert.deepEqual(stored?.message.body, new Uint8Array([0xff, 0]));
     const bad: [object, number][] = [

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { memoryStore } from "../../../adapters/memory/mod.ts";
+import { memoryStore, type MemoryTransaction } from "../../../adapters/memory/mod.ts";
+import type { Store } from "../../../core/ports/store.ts";
 import { defineMessage, HEADER, NonRetryable, type Schema, subscribe } from "../../../mod.ts";
 import { arriving, Deduct, fixture, Marked, Placed } from "../../support/bus_fixture.ts";
 import { Gate, quiet } from "../../support/gate.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
+import { storeWithoutTransactions } from "../../support/without_transactions.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 
 const ONCE = { kind: "fixed", delayMs: 1_000, maxAttempts: 2 } as const;
@@ -214,6 +216,53 @@ describe("bus: a handler's time", () => {
     assert.equal((await delivery)[0]?.kind, "handled");
     assert.equal(runs, 1);
   });
+
+  for (
+    const [title, makeStore, own] of [
+      ["a transaction that was not used", memoryStore, {}],
+      ["no transaction", memoryStore, { transaction: false }],
+      ["a store without transactions", storeWithoutTransactions, {}],
+    ] as const
+  ) {
+    it(`is not used up by a settlement that waits, with ${title}`, async () => {
+      let runs = 0;
+      const gate = new Gate();
+      const around = wrapped<MemoryTransaction>(makeStore() as Store<MemoryTransaction>);
+      around.around = async (method, call) => {
+        if (method === "settle" || method === "settleAndAdd") await gate.pass();
+        return await call();
+      };
+      const { bus, clock, store } = fixture([
+        subscribe(Placed, { group: "g", retry: ONCE, timeoutMs: 10, ...own }, () => void runs++),
+      ], { store: around.store });
+      const delivery = bus.deliver([arriving("m")]);
+      await gate.reached();
+      clock.advance(10);
+      await quiet();
+      gate.open();
+      assert.equal((await delivery)[0]?.kind, "handled");
+      assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 1);
+      assert.equal(runs, 1);
+    });
+
+    it(`a settlement that fails once is repeated, with ${title}`, async () => {
+      let runs = 0;
+      let failures = 1;
+      const around = wrapped<MemoryTransaction>(makeStore() as Store<MemoryTransaction>);
+      around.around = async (method, call) => {
+        if ((method === "settle" || method === "settleAndAdd") && failures-- > 0) {
+          throw new Error("no connection");
+        }
+        return await call();
+      };
+      const { bus, store } = fixture([
+        subscribe(Placed, { group: "g", retry: ONCE, ...own }, () => void runs++),
+      ], { store: around.store });
+      assert.equal((await bus.deliver([arriving("m")]))[0]?.kind, "handled");
+      assert.equal((await store.find("inbox", { id: "m", group: "g" }))?.attempts, 1);
+      assert.equal(runs, 1);
+    });
+  }
 
   it("a transaction that cannot begin costs no attempt", async () => {
     let runs = 0;

@@ -48,6 +48,16 @@ describe("bus: middleware around a publish", () => {
     }
   });
 
+  it("what is no draft is refused clearly", async () => {
+    for (const draft of [null, undefined, 5, "m", []]) {
+      const { bus } = publishing((_draft, next) => next(draft as never));
+      const error = { code: "invalid_option", message: /draft .*want an object/ };
+      await assert.rejects(bus.publish(Placed, { n: 1 }), error);
+      await assert.rejects(bus.publishMany(Placed, [{ n: 1 }, { n: 2 }]), error);
+      assert.deepEqual(await bus.store.list({ box: "outbox", limit: 10 }), []);
+    }
+  });
+
   it("may answer itself, or refuse, and nothing is stored", async () => {
     const receipt = { id: "other", duplicate: true };
     const answering = publishing(() => Promise.resolve(receipt));

@@ -59,6 +59,9 @@ describe("bus.sendNow", () => {
   it("refuses what is not there, and what does not wait", async () => {
     const { bus } = fixture([], { transport: new FakeTransport() });
     await assert.rejects(bus.sendNow("m"), { code: "not_found" });
+    for (const id of [7, null, undefined, 5n, []]) {
+      await assert.rejects(bus.sendNow(id as never), { code: "invalid_id" });
+    }
     await assert.rejects(bus.sendNow({ box: "inbox", id: "m" }), {
       code: "not_found",
       message: /want the group/,

@@ -144,12 +144,16 @@ describe("the log of failures", () => {
 
   it("shows errors, their causes and events after redact", async () => {
     const redact = (text: string) => text.replaceAll(SECRET, "…");
-    const thrown = () => new Error(`password ${SECRET}`, { cause: new Error(`also ${SECRET}`) });
+    const thrown = () =>
+      Object.assign(new Error(`password ${SECRET}`, { cause: new Error(`also ${SECRET}`) }), {
+        name: `Denied ${SECRET}`,
+      });
     const { lines, observed } = await logOf(thrown, { redact });
     assert.doesNotMatch(lines.join(), /hunter2/);
-    assert.match(lines[0]!, /Error: password …\n[^]*sendMail[^]*caused by Error: also …/);
+    assert.match(lines[0]!, /Denied …: password …\n[^]*sendMail[^]*caused by Error: also …/);
     const error = observed.all("retrying")[0]?.error as Error;
     assert.equal(error.message, "password …");
+    assert.equal(error.name, "Denied …");
     assert.match(error.stack ?? "", /sendMail/);
     assert.doesNotMatch(`${error.stack} ${(error.cause as Error).stack}`, /hunter2/);
   });

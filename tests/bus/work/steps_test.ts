@@ -32,30 +32,35 @@ const fails = subscribe(Placed, { group: "stock" }, () => {
 
 describe("bus on a store without transactions: a message and its answer are one step", () => {
   for (const loss of ["request", "answer"] as const) {
-    it(`a reply is there with the mark, or neither is: the ${loss} lost`, async () => {
-      const { bus, store, faults } = setup([replies]);
-      faults.lose("settleAndAdd", loss);
-      // The failed attempt is settled too late where it had taken place.
-      await bus.deliver([request("r")]);
-      const { state } = await store.find("inbox", { id: "r", group: "stock" }) ?? {};
-      const { scheduled } = await store.count("outbox");
-      assert.deepEqual([state, scheduled], loss === "answer" ? ["succeeded", 1] : ["scheduled", 0]);
-    });
+    for (const times of [1, 100]) {
+      const title = `${times === 1 ? "one" : "each"} ${loss} lost`;
+      // A settlement that fails is repeated.
+      const isWritten = times === 1 || loss === "answer";
 
-    it(`the word of a failure is there with it, or neither is: the ${loss} lost`, async () => {
-      const { bus, store, faults } = setup([fails]);
-      faults.lose("settleAndAdd", loss);
-      await bus.deliver([wanted("m")]);
-      const { state } = await store.find("inbox", { id: "m", group: "stock" }) ?? {};
-      const { scheduled } = await store.count("outbox");
-      assert.deepEqual([state, scheduled], loss === "answer" ? ["failed", 1] : ["scheduled", 0]);
-    });
+      it(`a reply is there with the mark, or neither is: ${title}`, async () => {
+        const { bus, store, faults } = setup([replies]);
+        faults.lose("settleAndAdd", loss, { times });
+        await bus.deliver([request("r")]);
+        const { state } = await store.find("inbox", { id: "r", group: "stock" }) ?? {};
+        const { scheduled } = await store.count("outbox");
+        assert.deepEqual([state, scheduled], isWritten ? ["succeeded", 1] : ["scheduled", 0]);
+      });
+
+      it(`the failure callback is there with the failure, or neither is: ${title}`, async () => {
+        const { bus, store, faults } = setup([fails]);
+        faults.lose("settleAndAdd", loss, { times });
+        await bus.deliver([wanted("m")]);
+        const { state } = await store.find("inbox", { id: "m", group: "stock" }) ?? {};
+        const { scheduled } = await store.count("outbox");
+        assert.deepEqual([state, scheduled], isWritten ? ["failed", 1] : ["scheduled", 0]);
+      });
+    }
   }
 
-  it("a message that cannot be sent fails with the word of it", async () => {
+  it("a message that cannot be sent fails with its failure callback, or not at all", async () => {
     const { bus, store, faults, transport } = setup();
     transport.sender = () => ({ kind: "failed", reason: "no", retryable: false });
-    faults.lose("settleAndAdd", "request");
+    faults.lose("settleAndAdd", "request", { times: 100 });
     await bus.publish(Placed, { n: 1 }, { id: "m", failureCallback: Stuck });
     await assert.rejects(bus.flush(), Lost);
     assert.equal((await store.find("outbox", { id: "m", group: "" }))?.state, "scheduled");

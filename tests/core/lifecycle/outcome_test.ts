@@ -86,7 +86,14 @@ describe("what a thrown value means", () => {
   });
 
   it("RetryAfter takes no time that is none", () => {
-    for (const ms of [-1, NaN]) assert.throws(() => new RetryAfter(ms), RangeError);
+    for (const ms of [-1, NaN, Infinity, "5", null, undefined, 5n, new Date(), {}]) {
+      assert.throws(() => new RetryAfter(ms as number), RangeError);
+    }
+    // Nor from another copy of the library, which may allow more.
+    for (const retryAfterMs of [Infinity, NaN, -1, "5"]) {
+      const failure = failureOf(Object.assign(new RetryAfter(1), { retryAfterMs }));
+      assert.deepEqual([failure.retryable, failure.retryAfterMs], [true, undefined]);
+    }
   });
 
   it("keeps the cause out of the reason and on the error", () => {

@@ -57,6 +57,25 @@ describe("a thrown value", () => {
     });
   }
 
+  it("that gathers other errors has their texts", () => {
+    const refused = new AggregateError([new Error("refused ::1"), "refused 127.0.0.1"]);
+    assert.equal(textOfThrown(refused).message, "refused ::1; refused 127.0.0.1");
+    const any = new AggregateError([new Error("one"), 2], "none worked");
+    assert.equal(
+      textOfThrown(any).message,
+      "none worked: one; A value that is no Error was thrown: 2",
+    );
+    const many = new AggregateError(Array.from({ length: 9 }, (_, n) => `e${n}`), "all");
+    assert.equal(textOfThrown(many).message, "all: e0; e1; e2; …");
+    many.errors = [many];
+    assert.equal(textOfThrown(many).message, "all: all");
+    assert.equal(textOfThrown(new AggregateError([])).message, "");
+    const { proxy, revoke } = Proxy.revocable([], {});
+    revoke();
+    many.errors = proxy;
+    assert.equal(textOfThrown(many).message, "all");
+  });
+
   it("of any kind is a failure", () => {
     const anything = fc.anything({
       withBigInt: true,

@@ -69,6 +69,17 @@ describe("a batch", () => {
     }));
   });
 
+  it("reads null as missing", () => {
+    const bodies = [`"body":"a","bodyBase64":null`, `"body":null,"bodyBase64":"YQ=="`];
+    const items = bodies.map((body) => item({ "cap-x": null }, `${body},"contentType":null`));
+    const messages = parseBatch(batchOf(items), NOW_MS).map(({ message }) => message);
+    assert.deepEqual(messages.map((message) => message?.body), ["a", new Uint8Array([97])]);
+    for (const message of messages) {
+      assert.equal(message?.contentType, "application/json");
+      assert.equal(message?.headers["cap-x"], undefined);
+    }
+  });
+
   it("answers for each message that cannot be read and keeps the others", () => {
     const good = batchItem(testMessage());
     const bad: [string, string | null, string][] = [
@@ -98,6 +109,7 @@ describe("a batch", () => {
       ],
       [item({}, `"other":1`), "x", "malformed_message"],
       [item({}, `"body":{}`), "x", "malformed_message"],
+      [item({}, `"body":null,"bodyBase64":null`), "x", "malformed_message"],
       [item({}, `"body":"","bodyBase64":""`), "x", "malformed_message"],
       [item({}, `"bodyBase64":"*"`), "x", "malformed_message"],
       [item({}, `"body":"\\ud800"`), "x", "malformed_message"],

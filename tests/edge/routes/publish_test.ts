@@ -244,6 +244,12 @@ describe("publishing over HTTP", () => {
     assert.equal((await post({ ...headers, ...signed }, "hi")).status, 201);
     assert.equal((await post({ ...headers, ...signed, "cap-msg-id": "n" }, "hi")).status, 401);
     assert.equal((await post({ ...headers, ...signed }, "ho")).status, 401);
+    // Without an id, a copy of the request would be another message.
+    const unnamed = { "cap-msg-name": "a", "content-type": "text/plain" };
+    const id = await messageRequestId(new Headers(unnamed), "publish");
+    const own = await new Signer([KEY]).headersFor(id, new TextEncoder().encode("hi"));
+    const refused = await post({ ...unnamed, ...own }, "hi");
+    assert.deepEqual([refused.status, (await errorOf(refused)).code], [400, "invalid_header"]);
   });
 
   it("can be left out, and is refused to a bus that cannot", async () => {
