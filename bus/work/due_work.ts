@@ -10,7 +10,7 @@ import type { WorkLoop } from "./work_loop.ts";
 import type { WorkEnd } from "./work_source.ts";
 
 /** What the loops did while a call waited. */
-export interface LoopCounts {
+interface LoopCounts {
   readonly sent: number;
   readonly handled: number;
   readonly checked: number;

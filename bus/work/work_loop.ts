@@ -12,7 +12,7 @@ import { WorkQueue } from "./work_queue.ts";
 import type { WorkEnd, WorkSource } from "./work_source.ts";
 
 /** Called with records that leave a loop: settled, or released without work. */
-export type LoopWatcher = (records: readonly StoredRecord[], end: WorkEnd | undefined) => void;
+type LoopWatcher = (records: readonly StoredRecord[], end: WorkEnd | undefined) => void;
 
 /** A call that waits for the next look of a loop. */
 interface Looker {
@@ -204,11 +204,6 @@ export class WorkLoop<Tx> {
   /** Releases records pushed since {@linkcode WorkLoop.drain}, and waits for the work in flight. */
   async finish(): Promise<void> {
     await this.#giveBack(this.#queue.close());
-    await this.idle();
-  }
-
-  /** Resolves when no claimed record is left. */
-  async idle(): Promise<void> {
     await this.#queue.idle();
   }
 

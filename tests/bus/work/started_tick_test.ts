@@ -64,6 +64,7 @@ describeOnEveryStore("a started bus", (open) => {
       await flushing;
       assert.equal((await store.count("outbox")).succeeded, 20);
     } finally {
+      gate.open();
       await bus.stop();
       await close();
     }
