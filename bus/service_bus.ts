@@ -11,7 +11,7 @@ import type { Store } from "../core/ports/store.ts";
 import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts";
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
-import { budgetOf, checkWork, drainOf } from "./settings/call_options.ts";
+import { budgetOf, checkDelivered, checkWork, drainOf } from "./settings/call_options.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -169,9 +169,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.halfMessages = keeper;
     this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
+    const { surplus } = this.#deliveries;
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(this.#consumer, this.#untaken, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, surplus, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -226,6 +227,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     messages: readonly Message[],
     options?: DeliverOptions,
   ): Promise<DeliveryResult[]> {
+    checkDelivered(messages);
     if (this.#isStopping()) return messages.map(() => BUS_STOPPING);
     return await this.#rounds.during(() => this.#deliveries.deliver(messages, options));
   }
@@ -246,16 +248,13 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
     const budgetMs = budgetOf("flush", options);
-    await this.#rounds.during(async () => {
-      this.#waker.done(await flush(this.#due, budgetMs));
-    });
+    await this.#rounds.during(async () => this.#waker.done(await flush(this.#due, budgetMs)));
   }
 
   async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
-    const budgetMs = budgetOf("tick", options);
     return await this.#rounds.during(async () => {
-      const report = await tick(this.#due, budgetMs);
+      const report = await tick(this.#due, budgetOf("tick", options));
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -365,6 +364,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
+    if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
     if (isOwn && (target.box === "outbox" || target.name !== null)) return;
     if (committed && store.capabilities.notifications) {
       observed(observe, "notify", () => store.notify?.(target.box));

@@ -11,8 +11,8 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { admitting } from "./admission.ts";
-import { observed } from "../api/observer.ts";
 import { combined } from "../records/delivery_result.ts";
+import { Surplus } from "./surplus.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./inbox_writer.ts";
 import { retry } from "../records/retry_by_hand.ts";
@@ -49,16 +49,15 @@ interface DeliveryReceiverParts<Tx> {
   readonly left: (afterMs: number) => void;
 }
 
-/** The least time between two notifications of other workers, in milliseconds: each costs a statement. */
-const SHARE_PAUSE_MS = 50;
-
 /** Receives deliveries. */
 export class DeliveryReceiver<Tx> {
+  /** The records that are left to other workers. */
+  readonly surplus: Surplus<Tx>;
   readonly #parts: DeliveryReceiverParts<Tx>;
-  #sharedAtMs = -Infinity;
 
   constructor(parts: DeliveryReceiverParts<Tx>) {
     this.#parts = parts;
+    this.surplus = new Surplus(parts);
   }
 
   /** See `Receiver.deliver`. */
@@ -110,7 +109,7 @@ export class DeliveryReceiver<Tx> {
       (claimed === null && result === null) || revived[i] === true;
     if (received.some(isLeft)) {
       wake();
-      this.#share();
+      this.surplus.left();
     }
     return await Promise.all(
       received.map(async ({ record, result }, i): Promise<DeliveryResult> => {
@@ -128,16 +127,6 @@ export class DeliveryReceiver<Tx> {
     const subscriber = subscriptions.of(message.name).get(group);
     if (!readsBodies || subscriber === undefined) return null;
     return await resultIfUnreadable(settings.clock, subscriber, message);
-  }
-
-  /** Notifies other workers of records that this one is not about to work on. */
-  #share(): void {
-    const { store, clock, observe } = this.#parts.settings;
-    const nowMs = clock.now();
-    const isTooSoon = nowMs >= this.#sharedAtMs && nowMs - this.#sharedAtMs < SHARE_PAUSE_MS;
-    if (isTooSoon || store.capabilities.notifications !== true) return;
-    this.#sharedAtMs = nowMs;
-    observed(observe, "notify", () => store.notify?.("inbox"));
   }
 
   async #handle(

@@ -72,6 +72,8 @@ export class OutboxWriter<Tx> {
   readonly transactions: JoinedTransactions<Tx>;
   /** The messages published in transactions that this bus did not begin. */
   readonly unseenCommits: UnseenCommits<Tx>;
+  /** How many records of each group are being stored with a lease. */
+  readonly #underWay = new Map<string, number>();
 
   constructor(settings: Settings<Tx>, outlet: Outlet) {
     this.#settings = settings;
@@ -119,12 +121,19 @@ export class OutboxWriter<Tx> {
     const [born = row] = this.#bornLeased(insertion.box, [row]);
     const joined = this.#joinedIn[insertion.box];
     const keys = born.hasNewKey ? "newKeys" : isMade ? "madeKeys" : "otherKeys";
-    const result = await joined[keys](born);
-    if ("error" in result) throw result.error;
-    const receipt = receiptOf(born, [result]);
-    this.#published(insertion.box, record, receipt);
-    if (!receipt.duplicate) this.#stored(born, insertion.box);
-    return receipt;
+    const { group } = born;
+    const takes = born.leaseUntilMs !== null && group !== "" ? 1 : 0;
+    this.#taken(group, takes);
+    try {
+      const result = await joined[keys](born);
+      if ("error" in result) throw result.error;
+      const receipt = receiptOf(born, [result]);
+      this.#published(insertion.box, record, receipt);
+      if (!receipt.duplicate) this.#stored(born, insertion.box);
+      return receipt;
+    } finally {
+      this.#taken(group, -takes);
+    }
   }
 
   /** Inserts a batch of records, and notifies other processes once. */
@@ -337,10 +346,16 @@ export class OutboxWriter<Tx> {
       if (row.dueAtMs > nowMs) return row;
       const target = targetOf(box, row);
       const key = targetKey(target);
-      const capacity = capacities.get(key) ?? this.#outlet.capacity(target);
+      const capacity = capacities.get(key) ??
+        this.#outlet.capacity(target) - (this.#underWay.get(row.group) ?? 0);
       capacities.set(key, capacity - 1);
       return capacity > 0 ? { ...row, leaseUntilMs } : row;
     });
+  }
+
+  /** Counts the records of a group that are being stored with a lease, so that calls at the same time share its capacity. */
+  #taken(group: string, count: number): void {
+    if (count !== 0) this.#underWay.set(group, (this.#underWay.get(group) ?? 0) + count);
   }
 
   #published(box: Box, { message, dueAtMs }: NewRecord, { duplicate }: Receipt): void {

@@ -6,6 +6,7 @@
 import {
   aFlag,
   aFunction,
+  aList,
   anId,
   aNumber,
   aRecord,
@@ -170,6 +171,15 @@ export function checkResolve(id: string, decision: string, by: HandDecision): vo
  */
 export function checkQuestion(question: CheckQuestion): void {
   checkOptions("answer a check-back with", question, {}, { id: anId });
+}
+
+/**
+ * Checks that `Bus.deliver` was called with a list. Each message is checked where it is taken.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkDelivered(messages: unknown): void {
+  aList()("messages", messages, "deliver");
 }
 
 /**

@@ -94,6 +94,8 @@ function headOf(event: BusEvent): string {
       return `${message} failed for good, attempts: ${event.attempts}`;
     case "unroutable":
       return `${message} waits`;
+    case "released":
+      return `${message} is given back and tried again later, no attempt counted`;
     case "contradicted":
       return `${message} is ${event.state}, and its outcome is ${event.outcome}`;
     default:

@@ -5,6 +5,7 @@
  */
 import type { Consumer } from "../consume/consumer.ts";
 import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
+import type { Surplus } from "../consume/surplus.ts";
 import type { UntakenRecords } from "../consume/untaken.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
@@ -59,6 +60,7 @@ export function outboxSource<Tx>(
 /** The work source that handles the messages of the inbox. */
 export function inboxSource<Tx>(
   consumer: Consumer<Tx>,
+  surplus: Surplus<Tx>,
   untaken: UntakenRecords<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
@@ -72,7 +74,12 @@ export function inboxSource<Tx>(
     roundSize: () => consumer.claimSize(HANDLED_IN_A_ROUND),
     // The semaphore of each group limits how many run at once.
     batchSize: (waiting) => consumer.batchSize(waiting),
-    claim: (kind, limit) => consumer.claim(kind, limit),
+    claim: async (kind, limit) => {
+      const records = await consumer.claim(kind, limit);
+      // There may be more, which others can begin sooner.
+      if (kind === "ready" && consumer.mayFindMore) surplus.left();
+      return records;
+    },
     work: async (records, untilMs) => {
       let failed = 0;
       const results = await consumer.handleAll(records, signal, untilMs, () => void failed++);

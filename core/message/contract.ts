@@ -9,6 +9,7 @@ import { checkOptions, type OptionCheck } from "../check_options.ts";
 import { AtlastError, ContractError, type Problem } from "../errors.ts";
 import { expectationOf } from "./expectation.ts";
 import { checkName } from "./name.ts";
+import { propertyOf } from "../user_code/thrown.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../lifecycle/retry.ts";
 
 /** The part of Standard Schema (https://standardschema.dev, version 1) that contracts use. */
@@ -172,18 +173,23 @@ export function valueOf<Output>(result: SchemaResult<Output>, what: string): Out
   if (typeof result !== "object" || result === null) {
     throw new TypeError(`Cannot read the ${what}: the schema returned no result`);
   }
-  if (result.issues !== undefined) throw new ContractError(what, result.issues.map(problemOf));
-  return result.value;
+  const { issues } = result;
+  if (issues === undefined) return result.value;
+  if (Array.isArray(issues)) throw new ContractError(what, issues.map(problemOf));
+  throw new TypeError(`Cannot read the ${what}: the schema returned issues that are no list`);
 }
 
 /** The longest place in an error, in characters, because field names come from the body. */
 const MAX_PATH_LENGTH = 200;
 
 function problemOf(issue: SchemaIssue): Problem {
-  const keys = (issue.path ?? []).map((step) => typeof step === "object" ? step.key : step);
+  // A schema of user code may return anything.
+  const given: unknown = propertyOf(issue, "path");
+  const keys = (Array.isArray(given) ? given : [])
+    .map((step: unknown) => typeof step === "object" ? propertyOf(step, "key") : step);
   const text = keys.map((key) => typeof key === "number" ? `[${key}]` : `.${String(key)}`).join("");
   const path = text.replace(/^\./, "").replace(/\p{C}/gu, " ").slice(0, MAX_PATH_LENGTH);
   const expected = expectationOf(issue);
-  const problem = { path: path.toWellFormed(), message: issue.message };
+  const problem = { path: path.toWellFormed(), message: String(propertyOf(issue, "message")) };
   return expected === undefined ? problem : { ...problem, expected };
 }

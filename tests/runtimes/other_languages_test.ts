@@ -88,17 +88,22 @@ describe("the programs of docs/other-languages.md", {
     fronts = [await Front.open(), await Front.open(), await Front.open()];
     const [ordersFront, shopFront, stockFront] = fronts as [Front, Front, Front];
     const key = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32))));
+    const oldKey = `whsec_${key()}`;
     env = {
       PORT: "0",
       OWN_KEY: key(),
-      SHOP_KEY: `whsec_${key()}`,
+      // Being rotated: "orders" has only the old one.
+      SHOP_KEY: `${key()},${oldKey}`,
       STOCK_KEY: key().replace("=", ""),
       ORDERS_URL: ordersFront.origin,
       SHOP_URL: shopFront.origin,
       STOCK_URL: stockFront.origin,
     };
     stock = await start("stock.py", "python3", [], stockFront);
+    const rotating = env;
+    env = { ...env, SHOP_KEY: oldKey };
     orders = await start("orders.ts", process.execPath, ["run", "--allow-all"], ordersFront);
+    env = rotating;
   });
   after(async () => {
     for (const program of programs) await program.kill();
@@ -147,7 +152,9 @@ describe("the programs of docs/other-languages.md", {
     const deducted = stock.says(/^order 7: 1 deducted$/);
     for (const duplicate of [false, true]) {
       const args = [join(FOLDER, "publish.sh")];
-      const program = new Program({ command: "sh", args, cwd: FOLDER, env });
+      const old = env["SHOP_KEY"]?.split(",")[1] ?? "";
+      const own = { ...env, SHOP_KEY: old };
+      const program = new Program({ command: "sh", args, cwd: FOLDER, env: own });
       await program.ended();
       const { id, ...said } = JSON.parse(program.output);
       assert.deepEqual([id, said.duplicate], ["shop:deduct:1", duplicate]);

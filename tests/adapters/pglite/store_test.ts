@@ -103,7 +103,10 @@ describe("PGlite store", () => {
     assert.deepEqual(woken, ["store 1"]);
     await stops[1]?.();
     await stores[0]?.notify?.("outbox");
+    // Closing a store leaves the listening of others alone; each ends its own.
     await Promise.all(stores.map((store) => store.close()));
+    await stops[0]?.();
+    await stops[2]?.();
     await stores[1]?.notify?.("outbox");
     assert.deepEqual(woken, ["store 1"]);
   });

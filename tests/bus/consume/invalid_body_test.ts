@@ -54,7 +54,7 @@ describe("a body that does not fit the contract here", () => {
     await bus.deliver([arriving("m", { body })]);
     assert.match(
       lines[0]!,
-      /"order\.placed" \(inbox id m, group mail\) is released: ContractError/,
+      /"order\.placed" \(inbox id m, group mail\) is given back and tried again later, no attempt counted: ContractError/,
     );
     for (let passedMs = 30_000; passedMs < FOR_MS; passedMs += 30_000) {
       clock.advance(30_000);

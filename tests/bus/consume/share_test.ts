@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { postgresStore } from "../../../adapters/postgres/mod.ts";
 import { newRecord } from "../../../bus/records/new_record.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import { subscribe } from "../../../mod.ts";
+import { type Bus, subscribe } from "../../../mod.ts";
 import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { Gate } from "../../support/gate.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
+import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
+import { withSchema } from "../../support/postgres_store.ts";
+import { skipFor } from "../../support/skip.ts";
 
+const skip = await postgresUrl() === null && skipFor(NO_POSTGRES);
 const CONCURRENCY = 5;
 
 function records(prefix: string, count: number, group = "g") {
@@ -42,6 +47,41 @@ describeOnEveryStore("bus: two workers of one group", (open) => {
       await close();
     }
   });
+});
+
+const BODIES = Array.from({ length: 60 }, (_, n) => ({ n }));
+type Publishing = (bus: Bus<Tx>) => Promise<unknown>;
+const PUBLISHING: Readonly<Record<string, Publishing>> = {
+  "in one call": (bus) => bus.publishMany(Placed, BODIES),
+  "in calls at the same time": (bus) =>
+    Promise.all(BODIES.map((body) => bus.publish(Placed, body))),
+  "in a transaction": (bus) =>
+    bus.transaction(async (tx) => {
+      for (const body of BODIES) await bus.publish(Placed, body, { tx });
+    }),
+};
+
+describe("bus: two workers of one group on one Postgres", { skip }, () => {
+  for (const [title, publish] of Object.entries(PUBLISHING)) {
+    it(`share what one of them publishes ${title}`, () =>
+      withSchema(async (sql, schema) => {
+        const gates = [new Gate(), new Gate()];
+        // Their clock stands still, so that only a notification brings the second one to look.
+        const [first, second] = gates.map((gate) =>
+          fixture([subscribe(Placed, { group: "g", transaction: false }, () => gate.pass())], {
+            store: postgresStore(sql, { schema }) as unknown as Store<Tx>,
+            concurrency: CONCURRENCY,
+            sharedStore: { groups: { [Placed.name]: ["g"] } },
+          }).bus
+        ) as [Bus<Tx>, Bus<Tx>];
+        await first.start();
+        await second.start();
+        await publish(first);
+        for (const gate of gates) await gate.reached(CONCURRENCY);
+        for (const gate of gates) gate.open();
+        await Promise.all([first.stop(), second.stop()]);
+      }));
+  }
 });
 
 describe("bus: the groups of one worker", () => {

@@ -155,6 +155,15 @@ describe("a message of a transport that is no message", () => {
     { sentAtMs: "now" },
   ];
 
+  it("is refused where there is no list at all", async () => {
+    const bus = createBus({ store: memoryStore(), transport: inProcessTransport() });
+    for (const messages of [undefined, null, "m", { 0: good }]) {
+      await assert.rejects(bus.deliver(messages as never), { code: "invalid_option" });
+    }
+    await bus.stop();
+    await assert.rejects(bus.deliver(undefined as never), { code: "invalid_option" });
+  });
+
   it("is rejected alone, and the others are taken", async () => {
     const bus = createBus({ store: memoryStore(), transport: inProcessTransport() }, [
       subscribe(Placed, { group: "g" }, () => {}),

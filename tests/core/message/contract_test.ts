@@ -74,6 +74,26 @@ describe("a contract", () => {
   });
 });
 
+describe("what a schema of user code returns", () => {
+  const read = (result: unknown) => () => valueOf(result as never, "body");
+
+  it("must be a result", () => {
+    for (const result of [undefined, null, 5, "ok"]) {
+      assert.throws(read(result), { name: "TypeError", message: /the schema returned no result/ });
+    }
+    for (const issues of ["secret", 5, {}, null]) {
+      const message = "Cannot read the body: the schema returned issues that are no list";
+      assert.throws(read({ issues }), { name: "TypeError", message });
+    }
+  });
+
+  it("may have issues of any kind, and the body is refused", () => {
+    for (const issue of [null, "no", 5, {}, { path: "a" }, { path: [null, {}] }, { message: 5 }]) {
+      assert.throws(read({ issues: [issue] }), ContractError);
+    }
+  });
+});
+
 describe("the path of a problem", () => {
   const at = (path: (PropertyKey | { key: PropertyKey })[] | undefined): string => {
     try {

@@ -107,13 +107,14 @@ describe("Upstash Redis: a message with the user's own writes", {
 
   it("is refused in a pipeline, which keeps nothing together, and in what is no transaction", async () => {
     const other = upstash.connect();
-    const wrong = [redis.pipeline(), redis, {}, "tx", null, other.multi()];
+    const wrong = [redis.pipeline(), redis, {}, "tx", other.multi()];
     for (const tx of wrong) {
       await assert.rejects(publish(tx as never, "m"), {
         code: "unsupported",
         message: /want one of redisTransaction\(\), or a redis\.multi\(\)/,
       });
     }
+    await assert.rejects(publish(null as never, "m"), { code: "invalid_option" });
     assert.equal(await isThere("m"), false);
     await assert.rejects(store.settle("outbox", [], redis.multi()), { code: "unsupported" });
     // Another client may be another database, where nobody would look for the message.
