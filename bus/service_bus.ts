@@ -169,10 +169,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.halfMessages = keeper;
     this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
-    const { surplus } = this.#deliveries;
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(this.#consumer, surplus, this.#untaken, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, this.#deliveries, this.#untaken, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);

@@ -60,7 +60,7 @@ export function outboxSource<Tx>(
 /** The work source that handles the messages of the inbox. */
 export function inboxSource<Tx>(
   consumer: Consumer<Tx>,
-  surplus: Surplus<Tx>,
+  { surplus }: { readonly surplus: Surplus<Tx> },
   untaken: UntakenRecords<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
