@@ -12,7 +12,6 @@ import type { DeliverOptions, DeliveryResult } from "../core/ports/transport.ts"
 import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
 import { budgetOf, checkDelivered, checkWork, drainOf } from "./settings/call_options.ts";
-import { dueTime } from "./settings/check_answers.ts";
 import { Consumer } from "./consume/consumer.ts";
 import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
@@ -25,10 +24,11 @@ import { HalfOperations } from "./half/half_operations.ts";
 import { healthOf } from "./health.ts";
 import { StoreProbe } from "./store_probe.ts";
 import { OrphanWatch } from "./work/orphans.ts";
+import type { Loops } from "./work/due_work.ts";
 import { Pruner, pruneRegularly } from "./work/prune.ts";
 import { WorkLoop } from "./work/work_loop.ts";
 import { checkBackSource, inboxSource, outboxSource } from "./work/sources.ts";
-import { workOnce, type WorkSource } from "./work/work_source.ts";
+import type { WorkSource } from "./work/work_source.ts";
 import { LeaseRenewal } from "./records/lease_renewal.ts";
 import { KeyedSemaphore } from "./async/keyed_semaphore.ts";
 import { InFlight } from "./async/in_flight.ts";
@@ -47,11 +47,12 @@ import {
   type Subscriber,
 } from "./api/subscriber.ts";
 import type { Subscriptions } from "./settings/subscriptions.ts";
-import { tick } from "./work/tick.ts";
+import { flush } from "./work/flush.ts";
+import { tick, type TickParts } from "./work/tick.ts";
 import type { TickReport } from "./api/tick_report.ts";
 import { deadLettered } from "./dispatch/dead_letter.ts";
 import type { DeadLetter, DeadLetterStanding } from "./api/dead_letter.ts";
-import { NewRoutes, nextAlarmAt } from "./dispatch/unroutable.ts";
+import { NewRoutes } from "./dispatch/unroutable.ts";
 import { Wake } from "./work/wake_signal.ts";
 import { Listening } from "./work/listening.ts";
 import { Waker } from "./work/alarm_scheduler.ts";
@@ -104,7 +105,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#probe = new StoreProbe(settings);
     this.#listening = new Listening(settings, {
       notified: (box) => this.#loopOf(box).wake.notified(),
-      changed: () => this.#loops.forEach(({ wake }) => wake.now()),
+      changed: () => Object.values(this.#loops).forEach(({ wake }) => wake.now()),
     });
     this.#prunerWake = new Wake(clock);
     this.orphanWatch = new OrphanWatch(settings);
@@ -245,36 +246,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
 
   async flush(options?: { readonly budgetMs?: number }): Promise<void> {
     mustTakeWork(this.#phase, "flush");
-    const { clock, store, alarm } = this.#settings;
-    await this.#rounds.during(async () => {
-      await store.ready();
-      const untilMs = clock.now() + budgetOf("flush", options);
-      for (let claimed = 1; claimed > 0 && !this.#isStopping() && clock.now() < untilMs;) {
-        ({ claimed } = await workOnce(this.#sources.outbox, untilMs, ["ready"]));
-      }
-      await this.#outbox.idle();
-      if (alarm !== undefined) {
-        const dueAtMs = dueTime(await store.nextDueAt("outbox", clock.now()));
-        this.#waker.done(await nextAlarmAt(this.#settings, "outbox", undefined, dueAtMs));
-      }
-    });
+    const budgetMs = budgetOf("flush", options);
+    await this.#rounds.during(async () => this.#waker.done(await flush(this.#due, budgetMs)));
   }
 
   async tick(options?: { readonly budgetMs?: number }): Promise<TickReport> {
     mustTakeWork(this.#phase, "tick");
-    const budgetMs = budgetOf("tick", options);
-    const parts = {
-      settings: this.#settings,
-      sources: this.#sources,
-      consumer: this.#consumer,
-      untaken: this.#untaken,
-      puller: this.#puller,
-      pruner: this.#pruner,
-      groups: () => this.#subscriptions.groups,
-      draining: () => this.#isStopping(),
-    };
     return await this.#rounds.during(async () => {
-      const report = await tick(parts, budgetMs);
+      const report = await tick(this.#due, budgetOf("tick", options));
       this.#waker.done(report.nextDueAtMs);
       return report;
     });
@@ -299,7 +278,9 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#phase = "running";
     this.#leases.open();
     const stopped = () => this.#phase !== "running";
-    for (const loop of this.#loops) loop.start(() => this.#listening.pollMs, stopped);
+    for (const loop of Object.values(this.#loops)) {
+      loop.start(() => this.#listening.pollMs, stopped);
+    }
     this.#puller.start((...args) => this.#deliveries.deliver(...args), stopped);
     this.#cleaning = Promise.all([
       pruneRegularly(this.#settings, this.#pruner, this.#prunerWake, stopped),
@@ -327,9 +308,24 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     return await healthOf(this.#probe, this.orphanWatch, this.#phase, options);
   }
 
-  get #loops(): readonly WorkLoop<Tx>[] {
-    const loops = [this.#outbox, this.#inbox];
-    return this.#checkBacks.canCheck ? [...loops, this.#checks] : loops;
+  get #due(): TickParts<Tx> {
+    return {
+      settings: this.#settings,
+      sources: this.#sources,
+      consumer: this.#consumer,
+      untaken: this.#untaken,
+      puller: this.#puller,
+      pruner: this.#pruner,
+      loops: () => this.#phase === "running" ? this.#loops : null,
+      deliver: (...delivery) => this.#deliveries.deliver(...delivery),
+      groups: () => this.#subscriptions.groups,
+      draining: () => this.#isStopping(),
+    };
+  }
+
+  get #loops(): Loops<Tx> {
+    const loops = { sent: this.#outbox, handled: this.#inbox };
+    return this.#checkBacks.canCheck ? { ...loops, checked: this.#checks } : loops;
   }
 
   async #stop(): Promise<void> {
@@ -341,7 +337,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
       this.orphanWatch.end();
-      const drained = [...this.#loops.map((loop) => loop.drain()), this.#puller.drain()];
+      const drained = [
+        ...Object.values(this.#loops).map((loop) => loop.drain()),
+        this.#puller.drain(),
+      ];
       await waiting.for(this.#listening.end());
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
       await Promise.race([this.#calls.idle(), aborted]);

@@ -20,6 +20,7 @@ import type {
   Transport,
   TransportCapabilities,
 } from "../../core/ports/transport.ts";
+import { limitOf, limitSend } from "../../core/ports/send_limit.ts";
 import { receiversAfterClose } from "../../core/ports/receivers.ts";
 import { textOfThrown } from "../../core/user_code/thrown.ts";
 
@@ -80,9 +81,13 @@ class ReceiverTransport implements InProcessTransport {
 /** One receiver's answers, in order. A receiver that throws does not affect the others. */
 async function sendTo(receiver: Receiver, messages: readonly Message[]): Promise<SendResult[]> {
   try {
-    const results = await receiver.deliver(
-      messages.map((message) => withTimeLeft(copyOfMessage(message))),
-    );
+    const copies = messages.map((message) => {
+      const copy = withTimeLeft(copyOfMessage(message));
+      const limit = limitOf(message);
+      if (limit !== undefined) limitSend([copy], limit);
+      return copy;
+    });
+    const results = await receiver.deliver(copies);
     return messages.map((message, i) => sendResult(results[i], message.name));
   } catch (error) {
     const reason = textOfThrown(error).message;

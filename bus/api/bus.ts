@@ -116,13 +116,18 @@ export interface Bus<Tx = unknown, BusinessTx = unknown> extends Receiver {
   /**
    * Sends the messages that are due now, and waits until they are sent. It is for processes that do
    * not call `start()`: call it after the transaction of a publish has committed, for instance in
-   * `waitUntil`. `budgetMs` limits its time in milliseconds.
+   * `waitUntil`. On a started bus its loop sends them, and this waits. `budgetMs` limits its time in
+   * milliseconds (10,000 by default).
    */
   flush(options?: { readonly budgetMs?: number }): Promise<void>;
 
   /**
    * Does all due background work, until none is left or the budget of `budgetMs` milliseconds is
-   * spent (10,000 by default).
+   * spent (10,000 by default). A handler that has begun is not interrupted.
+   *
+   * On a started bus the loops do the work. The tick waits until what was due when it was called is
+   * settled, with the handlers of what it sent to this bus, and not for what arrives meanwhile. If
+   * the budget is spent before, it resolves and the loops go on.
    */
   tick(options?: { readonly budgetMs?: number }): Promise<TickReport>;
 

@@ -4,13 +4,16 @@
  * @module
  */
 
-/** What a tick did. */
+/** What a tick did; on a started bus, what its loops did during the tick. */
 export interface TickReport {
   /** How many messages were pulled from a transport that does not push. */
   readonly received: number;
   /** How many messages of the outbox were sent. */
   readonly sent: number;
-  /** How many messages of the inbox were handled. */
+  /**
+   * How many messages of the inbox were handled, also those that a bus which is not started handled
+   * when they were sent over the in-process transport.
+   */
   readonly handled: number;
   /** How many half messages were checked. */
   readonly checked: number;

@@ -89,10 +89,10 @@ export class Consumer<Tx> {
    * Handles a record that was stored before, if it is due and not claimed. Otherwise the result
    * says when it will be.
    */
-  async handleAgain(key: RecordKey, stop: AbortSignal): Promise<DeliveryResult> {
+  async handleAgain(key: RecordKey, stop: AbortSignal, untilMs: number): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
     const found = await claimAgain(settings, leases, key);
-    return found.kind === "claimed" ? await this.handle(found.record, stop) : found;
+    return found.kind === "claimed" ? await this.handle(found.record, stop, { untilMs }) : found;
   }
 
   /** How many groups have a subscriber here. */
@@ -191,7 +191,7 @@ export class Consumer<Tx> {
     permit.leave();
     signal.release();
     owned.release();
-    options.ended?.(result);
+    options.ended?.(record, result);
     return result;
   }
 
@@ -241,7 +241,7 @@ export class Consumer<Tx> {
     if (records.length > 1 && this.#maxBatch(records[0] as StoredRecord) > 1) {
       const results = await this.#handleBatch(records, stop, options.untilMs);
       if (results !== null) {
-        results.forEach((result) => options.ended?.(result));
+        results.forEach((result, i) => options.ended?.(records[i] as StoredRecord, result));
         return results;
       }
     }
@@ -339,7 +339,7 @@ export class Consumer<Tx> {
   async #ended(
     record: StoredRecord,
     result: Exclude<HandlerResult, Handled>,
-    attemptFailed: (() => void) | undefined,
+    attemptFailed: HandleOptions["attemptFailed"],
   ): Promise<DeliveryResult> {
     switch (result.kind) {
       case "stale":
@@ -374,12 +374,12 @@ export class Consumer<Tx> {
   async #settle(
     record: StoredRecord,
     event: LifecycleEvent,
-    attemptFailed?: () => void,
+    attemptFailed?: HandleOptions["attemptFailed"],
   ): Promise<DeliveryResult> {
     const decision = this.#decide(record, event);
     const applied = await this.#decisions.settle([decision]);
     if (applied.length === 0) return ACCEPTED;
-    attemptFailed?.();
+    attemptFailed?.(record);
     const { state, reason, dueAtMs } = decision.patch;
     return state === "failed"
       ? { kind: "failed", duplicate: false, reason: reason ?? "" }

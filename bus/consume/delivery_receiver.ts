@@ -6,6 +6,7 @@
  */
 import type { Message } from "../../core/message/message.ts";
 import { STOPPING_RETRY_MS } from "../../core/ports/arrival.ts";
+import { limitOf, type SendLimit } from "../../core/ports/send_limit.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
@@ -65,17 +66,19 @@ export class DeliveryReceiver<Tx> {
     options: DeliverOptions = {},
   ): Promise<DeliveryResult[]> {
     const { settings } = this.#parts;
+    const limit = limitOf(messages[0]);
     return await admitting(
       settings,
       messages,
       options,
-      (admitted) => this.#deliver(admitted, options),
+      (admitted) => this.#deliver(admitted, options, limit),
     );
   }
 
   async #deliver(
     messages: readonly Message[],
     options: DeliverOptions,
+    limit: SendLimit | undefined,
   ): Promise<DeliveryResult[]> {
     const running = this.#parts.running();
     const { received } = await this.#parts.consumer.receive(
@@ -87,7 +90,7 @@ export class DeliveryReceiver<Tx> {
     // works only within calls.
     const results = running
       ? await this.#handOver(received.flat(), options)
-      : await this.#handle(received.flat(), options);
+      : await this.#handle(received.flat(), options, limit);
     let next = 0;
     return received.map((own) =>
       combined(own.map(() => results[next++] as DeliveryResult), options.redelivers)
@@ -129,16 +132,22 @@ export class DeliveryReceiver<Tx> {
   async #handle(
     received: readonly Received[],
     options: DeliverOptions,
+    limit: SendLimit | undefined,
   ): Promise<DeliveryResult[]> {
     const { consumer, signal, settings, left } = this.#parts;
     const claimed = received.flatMap((each) => each.claimed ?? []);
-    const ends = await consumer.handleAll(claimed, signal);
+    const untilMs = settings.clock.now() + (limit?.leftMs() ?? Infinity);
+    let failed = 0;
+    const ends = await consumer.handleAll(claimed, signal, {
+      untilMs,
+      attemptFailed: () => void failed++,
+    });
     const firsts = received.map((each) =>
       each.claimed === null ? null : ends[claimed.indexOf(each.claimed)] ?? null
     );
     // Duplicates come second, because one delivery may contain the same message twice.
-    return await Promise.all(received.map(async (each, i) => {
-      const result = firsts[i] ?? await this.#handledAgain(each, options);
+    const results = await Promise.all(received.map(async (each, i) => {
+      const result = firsts[i] ?? await this.#handledAgain(each, options, untilMs);
       if (result.kind !== "accepted") return result;
       // Another worker has claimed it, or it could not be settled: it can be claimed when the lease
       // expires.
@@ -146,13 +155,20 @@ export class DeliveryReceiver<Tx> {
       if (options.redelivers !== true) left(retryAfterMs);
       return { ...result, retryAfterMs };
     }));
+    const now = results.filter((result) => result.kind === "handled" && !result.duplicate);
+    limit?.handled(now.length, failed);
+    return results;
   }
 
-  async #handledAgain(received: Received, options: DeliverOptions): Promise<DeliveryResult> {
+  async #handledAgain(
+    received: Received,
+    options: DeliverOptions,
+    untilMs: number,
+  ): Promise<DeliveryResult> {
     const { result, record: { id, group } } = received;
     if (result === null) return { kind: "accepted" };
     if (result.kind !== "accepted" && !await this.#revived(received, options)) return result;
-    return await this.#parts.consumer.handleAgain({ id, group }, this.#parts.signal);
+    return await this.#parts.consumer.handleAgain({ id, group }, this.#parts.signal, untilMs);
   }
 
   /** Retries a failed record from the start if the sender asks for it; returns whether it did. */

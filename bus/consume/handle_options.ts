@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StoredRecord } from "../../core/ports/record.ts";
 import type { DeliveryResult } from "../../core/ports/transport.ts";
 
 /** How claimed records are handled. */
@@ -14,7 +15,7 @@ export interface HandleOptions {
    */
   readonly untilMs?: number | undefined;
   /** Called when an attempt failed. */
-  readonly attemptFailed?: () => void;
-  /** Called with the result of each record when it has ended. */
-  readonly ended?: (result: DeliveryResult) => void;
+  readonly attemptFailed?: (record: StoredRecord) => void;
+  /** Called with each record when it has ended, and its result. */
+  readonly ended?: (record: StoredRecord, result: DeliveryResult) => void;
 }

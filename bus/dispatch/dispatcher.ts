@@ -14,6 +14,7 @@ import type { SendResult } from "../../core/ports/transport.ts";
 import { addToInbox, type Arrival } from "../records/add_to_inbox.ts";
 import { answerToFailure, reportConflicts } from "../publish/callback_records.ts";
 import { failureOfRejection } from "../records/delivery_result.ts";
+import { limitSend, type SendLimit } from "../../core/ports/send_limit.ts";
 import { Resumption } from "./resumption.ts";
 import { messageOfRound } from "../publish/callback_message.ts";
 import { hasRoute, sendResultAt } from "../settings/check_answers.ts";
@@ -35,7 +36,9 @@ import { unroutable } from "./unroutable.ts";
 interface DispatchCounts {
   /** How many messages were sent. */
   readonly sent: number;
-  /** How many attempts failed. */
+  /** How many messages were handled within the sends, by buses of this process; see {@linkcode SendLimit}. */
+  readonly handled: number;
+  /** How many attempts failed, those of handlers within the sends included. */
   readonly failed: number;
 }
 
@@ -100,7 +103,15 @@ export class Dispatcher<Tx> {
     signal: AbortSignal,
     untilMs = Infinity,
   ): Promise<DispatchCounts> {
-    if (records.length === 0) return { sent: 0, failed: 0 };
+    const within = { handled: 0, failed: 0 };
+    if (records.length === 0) return { sent: 0, ...within };
+    const limit: SendLimit = {
+      leftMs: () => untilMs - this.#settings.clock.now(),
+      handled: (count, failed) => {
+        within.handled += count;
+        within.failed += failed;
+      },
+    };
     const lost = new AbortController();
     const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(leaseLost()));
     const unlessLost = AbortSignal.any([signal, lost.signal]);
@@ -124,14 +135,17 @@ export class Dispatcher<Tx> {
       const note: Noted = (...outcome) => void outcomes.push(outcome);
       for (const batch of batches) {
         const inTime = this.#settings.clock.now() < untilMs;
-        settle(inTime ? await this.#sendBatch(batch, unlessLost, note) : this.#giveBack(batch));
+        settle(
+          inTime ? await this.#sendBatch(batch, unlessLost, note, limit) : this.#giveBack(batch),
+        );
       }
       const applied = (await Promise.all(settled)).flat();
       // Only what is settled can be found.
       for (const [batch, results] of outcomes) await this.#resumption.noted(batch, results);
       return {
         sent: applied.filter(({ event }) => event.kind === "succeed").length,
-        failed: applied.filter(({ event }) => event.kind === "fail").length,
+        handled: within.handled,
+        failed: within.failed + applied.filter(({ event }) => event.kind === "fail").length,
       };
     } finally {
       owned.release();
@@ -241,9 +255,11 @@ export class Dispatcher<Tx> {
     batch: readonly StoredRecord[],
     startedAtMs: number,
     signal: AbortSignal,
+    limit: SendLimit,
   ): Promise<SendResult[]> {
     const { transport } = this.#settings;
     const messages = batch.map((record) => outgoing(record, startedAtMs));
+    if (limit.leftMs() < Infinity) limitSend(messages, limit);
     const groups = batch.map((record) => groupsOf(this.#settings, record));
     if (groups.every((each) => each === null)) return await transport.send(messages, signal);
     const arrivals = batch.flatMap((record, i) =>
@@ -271,6 +287,7 @@ export class Dispatcher<Tx> {
     all: readonly StoredRecord[],
     signal: AbortSignal,
     noted: Noted,
+    limit: SendLimit,
   ): Promise<Decision[]> {
     if (signal.aborted) return this.#giveBack(all);
     // Check the leases only now: this process may have been paused since the claim, and others may
@@ -285,7 +302,7 @@ export class Dispatcher<Tx> {
     const startedAtMs = this.#settings.clock.now();
     try {
       // The bus must be able to stop even if the transport ignores the signal.
-      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal), signal);
+      results = await unlessAborted(() => this.#carry(batch, startedAtMs, signal, limit), signal);
     } catch (thrown) {
       error = thrown;
       results = batch.map(() => ({ kind: "failed", reason: reasonOf(thrown), retryable: true }));

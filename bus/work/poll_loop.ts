@@ -43,6 +43,8 @@ export interface LoopParts {
   capacity(): number;
   /** Takes a claimed record. */
   push(record: StoredRecord): void;
+  /** Runs each look for records that are due, and passes on its result. */
+  look<Result>(look: () => Promise<Result>): Promise<Result>;
   /**
    * Claims one record that is to be worked on alone; false when there is none, or the last one is
    * still under way.
@@ -88,9 +90,11 @@ export async function runLoop<Tx>(
           continue;
         }
       }
-      const making = parts.source.makeUnroutableDue?.() ?? null;
-      if (making !== null) await making;
-      next = await round(parts, () => clock.now());
+      next = await parts.look(async () => {
+        const making = parts.source.makeUnroutableDue?.() ?? null;
+        if (making !== null) await making;
+        return await round(parts, () => clock.now());
+      });
       if (clock.now() >= aloneAtMs && next === "at once") {
         aloneAtMs = clock.now() + leaseMs / ALONE_PER_LEASE;
         await parts.claimAlone();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Consumer } from "../consume/consumer.ts";
 import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
 import type { Surplus } from "../consume/surplus.ts";
@@ -46,8 +47,8 @@ export function outboxSource<Tx>(
     batchSize: () => batchSize,
     claim: (kind, limit) => dispatcher.claim(kind, limit),
     work: async (records, untilMs) => {
-      const { sent, failed } = await dispatcher.send(records, signal, untilMs);
-      return { done: sent, failed, isFinal: sent === records.length };
+      const { sent, failed, handled } = await dispatcher.send(records, signal, untilMs);
+      return { done: sent, failed, handled, isFinal: sent === records.length };
     },
     release: (records) => dispatcher.release(records),
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),
@@ -81,20 +82,21 @@ export function inboxSource<Tx>(
       return records;
     },
     work: async (records, untilMs, ended) => {
-      let failed = 0;
       let done = 0;
       let final = 0;
+      const failed = new Set<StoredRecord>();
       await consumer.handleAll(records, signal, {
         untilMs,
-        attemptFailed: () => void failed++,
-        ended: ({ kind }) => {
-          if (kind === "handled") done += 1;
-          const isFinal = kind === "handled" || kind === "failed";
+        attemptFailed: (record) => void failed.add(record),
+        ended: (record, { kind }) => {
+          const isDone = kind === "handled";
+          const isFinal = isDone || kind === "failed";
+          if (isDone) done += 1;
           if (isFinal) final += 1;
-          ended?.(isFinal);
+          ended?.(record, { done: isDone ? 1 : 0, failed: failed.has(record) ? 1 : 0, isFinal });
         },
       });
-      return { done, failed, isFinal: final === records.length };
+      return { done, failed: failed.size, isFinal: final === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
     nextDueAt: () => consumer.nextDueAt("all"),

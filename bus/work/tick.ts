@@ -4,6 +4,8 @@
  * @module
  */
 import type { TickReport } from "../api/tick_report.ts";
+import type { Message } from "../../core/message/message.ts";
+import type { Receiver } from "../../core/ports/transport.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { PullResult } from "../../core/ports/pull.ts";
 import { admitting } from "../consume/admission.ts";
@@ -11,6 +13,7 @@ import { combined } from "../records/delivery_result.ts";
 import { dueTime } from "../settings/check_answers.ts";
 import type { Consumer } from "../consume/consumer.ts";
 import { UNTAKEN_MS, type UntakenRecords } from "../consume/untaken.ts";
+import { DueWork, type Loops } from "./due_work.ts";
 import type { Pruner } from "./prune.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Puller } from "./pull_loop.ts";
@@ -18,32 +21,68 @@ import { UNTAKEN_AT_ONCE } from "./sources.ts";
 import { type RoundEnd, workOnce, type WorkSource } from "./work_source.ts";
 import { nextAlarmAt } from "../dispatch/unroutable.ts";
 
+const NOT_PULLED: PullResult = { received: 0, more: true, nextAtMs: null };
+
 /** How many messages of each name a tick pulls at once. */
 const PULLED_AT_ONCE = 50;
 
-/** The parts of the bus that a tick uses. */
-interface TickParts<Tx> {
+/** The parts of the bus that a tick or a flush uses. */
+export interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
   readonly consumer: Consumer<Tx>;
   readonly untaken: UntakenRecords<Tx>;
   readonly puller: Puller<Tx>;
   readonly pruner: Pruner<Tx>;
+  /** The loops of a running bus; null when it is not running. */
+  readonly loops: () => Loops<Tx> | null;
+  /** Receives what is pulled on a running bus. */
+  readonly deliver: Receiver["deliver"];
   /** The groups that have subscribers here. */
   readonly groups: () => readonly string[];
   /** Whether the bus takes no more work. */
   readonly draining: () => boolean;
 }
 
-/** Does all due work until none is left or the budget is spent. Several ticks may run at once. */
+/**
+ * Does all due work until none is left or the budget is spent. On a running bus, waits until its loops have settled what
+ * was due. Several ticks may run at once.
+ */
 export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<TickReport> {
-  const { settings, sources, pruner, draining } = parts;
+  const { settings, pruner, draining, loops } = parts;
   const { clock, store } = settings;
   // The clock may be set to that of the store's server.
   await store.ready();
   const untilMs = clock.now() + budgetMs;
   const done = { received: 0, sent: 0, handled: 0, checked: 0, failed: 0 };
-  let pulled: PullResult = { received: 0, more: true, nextAtMs: null };
+  const running = loops();
+  const { pulled, looked } = running === null
+    ? await rounds(parts, done, untilMs)
+    : await loopsSettle(parts, running, done, untilMs);
+  const pruned = await pruner.run(untilMs, draining);
+  let due = looked ?? await look(parts);
+  if (due.inbox !== null && due.inbox <= clock.now()) due = { ...due, inbox: await ownDue(parts) };
+  const alarms = await Promise.all([
+    nextAlarmAt(settings, "outbox", undefined, due.outbox),
+    nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
+  ]);
+  const times = [...alarms, due.check, pulled.more ? clock.now() : pulled.nextAtMs]
+    .filter((dueAtMs) => dueAtMs !== null);
+  return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
+}
+
+/** The end of the work of a tick. */
+interface WorkDone {
+  /** The result of the last pull. */
+  readonly pulled: PullResult;
+  /** What is due next; null if it must be read. */
+  readonly looked: Due | null;
+}
+
+/** Does the work of a bus that is not started. */
+async function rounds<Tx>(parts: TickParts<Tx>, done: Done, untilMs: number): Promise<WorkDone> {
+  const { settings: { clock }, sources, draining } = parts;
+  let pulled: PullResult = NOT_PULLED;
   let due: Due | null = null;
   for (let found = true; found && clock.now() < untilMs && !draining();) {
     if (pulled.more) pulled = await pullSome(parts, done, untilMs);
@@ -58,6 +97,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     done.checked += checks.done;
     handled(done, handles);
     done.sent += sends.done;
+    done.handled += sends.handled;
     done.failed += sends.failed;
     const sent = sends.claimed > 0;
     // A message that was sent may be addressed to this bus.
@@ -65,16 +105,36 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     found = hasNew || sent || pulled.more || await makeDue(parts, due);
     if (found) due = null;
   }
-  const pruned = await pruner.run(untilMs, draining);
-  due ??= await look(parts);
-  if (due.inbox !== null && due.inbox <= clock.now()) due = { ...due, inbox: await ownDue(parts) };
-  const alarms = await Promise.all([
-    nextAlarmAt(settings, "outbox", undefined, due.outbox),
-    nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
-  ]);
-  const times = [...alarms, due.check, pulled.more ? clock.now() : pulled.nextAtMs]
-    .filter((dueAtMs) => dueAtMs !== null);
-  return { ...done, pruned, nextDueAtMs: times.length === 0 ? null : Math.min(...times) };
+  return { pulled, looked: due };
+}
+
+/** Waits for the loops of a running bus, and pulls for them. */
+async function loopsSettle<Tx>(
+  { settings, puller, deliver, draining }: TickParts<Tx>,
+  loops: Loops<Tx>,
+  done: Done,
+  untilMs: number,
+): Promise<WorkDone> {
+  const calledAtMs = settings.clock.now();
+  const work = new DueWork(settings, loops, untilMs, draining);
+  let pulled: PullResult = NOT_PULLED;
+  let sent = 0;
+  try {
+    await work.settle(async () => {
+      if (!pulled.more && work.counts.sent === sent) return;
+      sent = work.counts.sent;
+      pulled = await puller.pull(PULLED_AT_ONCE, async (messages, options) => {
+        const isOld = ({ sentAtMs }: Message) => sentAtMs <= calledAtMs;
+        work.arrived(messages.filter(isOld).map(({ id }) => id));
+        return await deliver(messages, options);
+      });
+      done.received += pulled.received;
+    });
+    Object.assign(done, work.counts);
+  } finally {
+    work.end();
+  }
+  return { pulled, looked: null };
 }
 
 /** Claims and handles records of the inbox. Only if there are none, those that nobody takes. */
@@ -84,7 +144,7 @@ async function handleSome<Tx>(parts: TickParts<Tx>, untilMs: number): Promise<Ro
   if (round.claimed > 0) return round;
   const records = await untaken.claim(UNTAKEN_AT_ONCE);
   if (records.length === 0) return round;
-  return { claimed: records.length, ...await inbox.work(records, untilMs) };
+  return { ...NOTHING, claimed: records.length, ...await inbox.work(records, untilMs) };
 }
 
 /** When the next record of the inbox is due for this bus, given that one of its groups is due. */
@@ -103,7 +163,7 @@ type Done = { received: number; sent: number; handled: number; checked: number; 
 /** When work of each source is due next, in Unix milliseconds; null when nothing is scheduled. */
 type Due = Record<"outbox" | "check" | "inbox", number | null>;
 
-const NOTHING: RoundEnd = { claimed: 0, done: 0, failed: 0 };
+const NOTHING: RoundEnd = { claimed: 0, done: 0, failed: 0, handled: 0 };
 
 function handled(done: Done, end: Pick<RoundEnd, "done" | "failed">): void {
   done.handled += end.done;

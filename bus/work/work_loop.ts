@@ -9,7 +9,16 @@ import type { Settings } from "../settings/settings.ts";
 import { runLoop } from "./poll_loop.ts";
 import { Wake } from "./wake_signal.ts";
 import { WorkQueue } from "./work_queue.ts";
-import type { WorkSource } from "./work_source.ts";
+import type { WorkEnd, WorkSource } from "./work_source.ts";
+
+/** Called with records that leave a loop: settled, or released without work. */
+type LoopWatcher = (records: readonly StoredRecord[], end: WorkEnd | undefined) => void;
+
+/** A call that waits for the next look of a loop. */
+interface Looker {
+  resolve(): void;
+  reject(error: unknown): void;
+}
 
 /** The loop of one source, with the records that it has claimed. */
 export class WorkLoop<Tx> {
@@ -26,6 +35,9 @@ export class WorkLoop<Tx> {
    */
   #alone: StoredRecord | undefined;
   #loop: Promise<void> = Promise.resolve();
+  #isRunning = false;
+  #lookers: Looker[] = [];
+  readonly #watchers = new Set<LoopWatcher>();
 
   constructor(settings: Settings<Tx>, source: WorkSource) {
     this.#settings = settings;
@@ -36,14 +48,18 @@ export class WorkLoop<Tx> {
       batchOf: (waiting) => this.#batchOf(waiting),
       maxRuns: source.worksAtOnce,
       work: async (records, ended) => {
-        const each = (isFinal: boolean) => {
-          if (!isFinal) this.#look = true;
-          ended();
+        const rest = new Set(records);
+        const each = (record: StoredRecord, end: WorkEnd) => {
+          rest.delete(record);
+          if (!end.isFinal) this.#look = true;
+          ended(record);
+          this.#left([record], end);
         };
         const end = await this.#observed(source.name, source.work(records, undefined, each));
         // The next such record is claimed only after this one.
         const wasAlone = records.some((record) => record === this.#alone);
-        if (end?.isFinal !== true || wasAlone) this.#look = true;
+        if (wasAlone || (rest.size > 0 && end?.isFinal !== true)) this.#look = true;
+        this.#left([...rest], end);
       },
       onCapacity: () => {
         if (!this.#look) return;
@@ -66,6 +82,7 @@ export class WorkLoop<Tx> {
   /** Starts the loop. It ends once `stopped` returns true and it is woken. */
   start(pollMs: () => number, stopped: () => boolean): void {
     this.#queue.open();
+    this.#isRunning = true;
     const source: WorkSource = {
       ...this.#source,
       claim: (kind, limit) => this.#looking(() => this.#source.claim(kind, limit)),
@@ -82,6 +99,7 @@ export class WorkLoop<Tx> {
           return capacity;
         },
         push: (record) => this.#queue.push(record),
+        look: (look) => this.#during(look),
         claimAlone: () => this.#claimAlone(),
       },
       pollMs,
@@ -118,14 +136,64 @@ export class WorkLoop<Tx> {
     return this.#queue.waiting;
   }
 
+  /** The records that are claimed, those in work included. */
+  get claimed(): readonly StoredRecord[] {
+    return this.#queue.claimed;
+  }
+
+  /** Whether due records may be left in the store for lack of capacity. */
+  get isShort(): boolean {
+    return this.#queue.capacity() === 0 || this.#source.isShort();
+  }
+
+  /** See {@linkcode WorkSource.nextDueAt}. */
+  nextDueAt(): Promise<number | null> {
+    return this.#source.nextDueAt();
+  }
+
+  /** Calls `watcher` with the records that leave the loop, until the returned function is called. */
+  watch(watcher: LoopWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  /**
+   * Makes the loop look for due records, and resolves after a look that began after this call: what
+   * it found is then claimed here. Rejects when the look failed.
+   */
+  async looked(): Promise<void> {
+    if (!this.#isRunning) return;
+    const looked = new Promise<void>((resolve, reject) => this.#lookers.push({ resolve, reject }));
+    this.wake.now();
+    await looked;
+  }
+
+  async #during<Result>(look: () => Promise<Result>): Promise<Result> {
+    const lookers = this.#lookers.splice(0);
+    try {
+      const result = await look();
+      for (const { resolve } of lookers) resolve();
+      return result;
+    } catch (error) {
+      for (const { reject } of lookers) reject(error);
+      throw error;
+    }
+  }
+
+  #left(records: readonly StoredRecord[], end?: WorkEnd): void {
+    if (records.length > 0) { for (const watcher of this.#watchers) watcher(records, end); }
+  }
+
   /**
    * Removes a record that was claimed under this epoch and not begun; returns undefined when there
    * is none.
    */
   takeBack({ id, group, epoch }: StoredRecord): StoredRecord | undefined {
-    return this.#queue.takeBack((claimed) =>
+    const taken = this.#queue.takeBack((claimed) =>
       claimed.id === id && claimed.group === group && claimed.epoch === epoch
     );
+    if (taken !== undefined) this.#left([taken]);
+    return taken;
   }
 
   /** Takes no more records, and releases those that were not begun. */
@@ -133,6 +201,8 @@ export class WorkLoop<Tx> {
     const left = this.#queue.close();
     this.wake.now();
     await this.#loop;
+    this.#isRunning = false;
+    for (const { resolve } of this.#lookers.splice(0)) resolve();
     // The last round of the loop may have claimed more.
     left.push(...this.#queue.close());
     await this.#giveBack(left);
@@ -141,16 +211,12 @@ export class WorkLoop<Tx> {
   /** Releases records pushed since {@linkcode WorkLoop.drain}, and waits for the work in flight. */
   async finish(): Promise<void> {
     await this.#giveBack(this.#queue.close());
-    await this.idle();
-  }
-
-  /** Resolves when no claimed record is left. */
-  async idle(): Promise<void> {
     await this.#queue.idle();
   }
 
   async #giveBack(records: StoredRecord[]): Promise<void> {
     if (records.length > 0) await this.#observed("release", this.#source.release(records));
+    this.#left(records);
   }
 
   /** Waits for background work; its errors go to the observer. */

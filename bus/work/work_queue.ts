@@ -14,7 +14,7 @@ interface WorkQueueOptions<Item> {
   /** How many calls of `work` may run at once. */
   readonly maxRuns: number;
   /** Works on a batch of items; calls `ended` for each that has ended before the others. Must not reject. */
-  readonly work: (items: Item[], ended: () => void) => Promise<unknown>;
+  readonly work: (items: Item[], ended: (item: Item) => void) => Promise<unknown>;
   /** Called whenever there is capacity again. */
   readonly onCapacity: () => void;
 }
@@ -23,7 +23,7 @@ interface WorkQueueOptions<Item> {
 export class WorkQueue<Item> {
   readonly #options: WorkQueueOptions<Item>;
   #waiting: Item[] = [];
-  readonly #underWay = new Set<readonly Item[]>();
+  readonly #underWay = new Set<ReadonlySet<Item>>();
   #claimed = 0;
   #open = false;
   #scheduled = false;
@@ -38,10 +38,15 @@ export class WorkQueue<Item> {
     return this.#waiting;
   }
 
+  /** The items that wait or are in work. */
+  get claimed(): Item[] {
+    return [...this.#waiting, ...[...this.#underWay].flatMap((batch) => [...batch])];
+  }
+
   /** Whether an item waits or is in work. */
   has(item: Item): boolean {
     return this.#waiting.includes(item) ||
-      [...this.#underWay].some((batch) => batch.includes(item));
+      [...this.#underWay].some((batch) => batch.has(item));
   }
 
   /** How many more items it takes; none while it is closed. */
@@ -91,17 +96,17 @@ export class WorkQueue<Item> {
     const { batchOf, maxRuns, work, onCapacity } = this.#options;
     while (this.#waiting.length > 0 && this.#underWay.size < maxRuns) {
       const batch = this.#waiting.splice(0, batchOf(this.#waiting));
-      this.#underWay.add(batch);
-      this.#claimed += batch.length;
-      let left = batch.length;
-      const ended = () => {
-        left -= 1;
+      const left = new Set(batch);
+      this.#underWay.add(left);
+      this.#claimed += left.size;
+      const ended = (item: Item) => {
+        if (!left.delete(item)) return;
         this.#claimed -= 1;
         onCapacity();
       };
       work(batch, ended).finally(() => {
-        this.#underWay.delete(batch);
-        this.#claimed -= left;
+        this.#underWay.delete(left);
+        this.#claimed -= left.size;
         this.#pump();
         onCapacity();
       });

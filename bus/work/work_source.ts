@@ -7,11 +7,17 @@
 import type { StoredRecord } from "../../core/ports/record.ts";
 
 /** The result of work on some records. */
-interface WorkEnd {
+export interface WorkEnd {
   /** How many were sent, handled or checked. */
   readonly done: number;
   /** How many attempts failed. */
   readonly failed: number;
+  /**
+   * How many were handled within the sends, by buses of this process that are not started.
+   *
+   * @default 0
+   */
+  readonly handled?: number;
   /** Whether none of them will be claimed again. */
   readonly isFinal: boolean;
 }
@@ -40,13 +46,12 @@ export interface WorkSource {
    * Works on claimed records and settles them. Records not begun by `untilMs`, in Unix
    * milliseconds, are released.
    *
-   * @param ended May be called when one of them has ended, and others go on; `isFinal` says whether it will not be
-   * claimed again.
+   * @param ended May be called for each record when it has ended, with the result of its work; others may go on.
    */
   work(
     records: readonly StoredRecord[],
     untilMs?: number,
-    ended?: (isFinal: boolean) => void,
+    ended?: (record: StoredRecord, end: WorkEnd) => void,
   ): Promise<WorkEnd>;
   /** Releases claimed records that were not begun. */
   release(records: readonly StoredRecord[]): Promise<unknown>;
@@ -80,6 +85,8 @@ export interface RoundEnd {
   readonly done: number;
   /** See {@linkcode WorkEnd.failed}. */
   readonly failed: number;
+  /** See {@linkcode WorkEnd.handled}. */
+  readonly handled: number;
 }
 
 /**
@@ -92,14 +99,15 @@ export async function workOnce(
   untilMs?: number,
   kinds: readonly ("ready" | "alone")[] = ["ready", "alone"],
 ): Promise<RoundEnd> {
-  const round = { claimed: 0, done: 0, failed: 0 };
+  const round = { claimed: 0, done: 0, failed: 0, handled: 0 };
   for (const kind of kinds) {
     const records = await source.claim(kind, kind === "alone" ? 1 : source.roundSize());
     if (records.length === 0) continue;
-    const { done, failed } = await source.work(records, untilMs);
+    const { done, failed, handled = 0 } = await source.work(records, untilMs);
     round.claimed += records.length;
     round.done += done;
     round.failed += failed;
+    round.handled += handled;
   }
   return round;
 }

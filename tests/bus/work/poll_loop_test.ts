@@ -45,6 +45,7 @@ function loop() {
     wake,
     capacity: () => 10,
     push: () => {},
+    look: (look) => look(),
     claimAlone: () => Promise.resolve(false),
   };
   const settings = { clock, observe: () => {}, leaseMs: 60_000 } as unknown as Settings<unknown>;
