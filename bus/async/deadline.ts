@@ -6,7 +6,6 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
-import { deadlinesOf } from "./deadlines.ts";
 
 /** A running limit. */
 export interface TimeLimit {
@@ -39,22 +38,21 @@ export function timeLimit(
 
 /** Its signal is made when it is first asked for: most handlers never do. */
 class Limit implements TimeLimit {
-  readonly #deadlines: ReturnType<typeof deadlinesOf>;
+  readonly #clock: Clock;
   readonly #outer: AbortSignalLike;
-  readonly #reason: () => Error;
+  readonly #timeIsUp: () => Error;
   readonly #abortOuter = () => this.#abort(this.#outer.reason);
   readonly #races = new Set<(reason: unknown) => void>();
   #controller: AbortController | null = null;
   #aborted: { readonly reason: unknown } | null = null;
   #leftMs: number;
   #sinceMs = 0;
-  #isRunning = false;
-  untilMs = Infinity;
+  #cancel: (() => void) | null = null;
 
-  constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, reason: () => Error) {
-    this.#deadlines = deadlinesOf(clock);
+  constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, timeIsUp: () => Error) {
+    this.#clock = clock;
     this.#outer = outer;
-    this.#reason = reason;
+    this.#timeIsUp = timeIsUp;
     this.#leftMs = timeoutMs;
     this.resume();
     if (outer.aborted) this.#abortOuter();
@@ -77,8 +75,7 @@ class Limit implements TimeLimit {
     return new Promise((resolve, reject) => {
       this.throwIfAborted();
       this.#races.add(reject);
-      const result = work();
-      (result instanceof Promise ? result : Promise.resolve(result)).then(
+      begun(work).then(
         (result) => {
           this.#races.delete(reject);
           resolve(result);
@@ -92,28 +89,21 @@ class Limit implements TimeLimit {
   }
 
   pause(): void {
-    if (!this.#isRunning) return;
-    this.#isRunning = false;
-    this.#deadlines.remove(this);
+    if (this.#cancel === null) return;
+    this.#cancel();
+    this.#cancel = null;
     // A clock that is set back must not give more time.
-    const sinceMs = Math.max(0, this.#deadlines.nowMs() - this.#sinceMs);
-    this.#leftMs -= Math.min(this.#leftMs, sinceMs);
+    this.#leftMs -= Math.min(this.#leftMs, Math.max(0, this.#clock.now() - this.#sinceMs));
   }
 
   resume(): void {
-    if (this.#isRunning) return;
-    this.#isRunning = true;
-    this.#sinceMs = this.#deadlines.nowMs();
-    this.untilMs = this.#sinceMs + this.#leftMs;
-    this.#deadlines.add(this, this.#sinceMs);
-  }
-
-  timeIsUp(): void {
-    this.#abort(this.#reason());
+    if (this.#cancel !== null) return;
+    this.#sinceMs = this.#clock.now();
+    this.#cancel = this.#clock.after(this.#leftMs, () => this.#abort(this.#timeIsUp()));
   }
 
   end(): void {
-    this.#deadlines.remove(this);
+    this.#cancel?.();
     this.#outer.removeEventListener("abort", this.#abortOuter);
   }
 
