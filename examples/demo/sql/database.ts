@@ -25,7 +25,8 @@ export interface Database extends SqlClient {
   close(): Promise<void>;
 }
 
-type Transactional = Pick<Store<postgres.TransactionSql>, "transaction">;
+type Of<Tx> = Pick<Store<Tx>, "transaction" | "transactionOnUse">;
+type Transactional = Of<postgres.TransactionSql>;
 
 /** Opens a database and sets its search path to the schema. */
 export async function openDatabase(
@@ -76,8 +77,19 @@ function withSqlClients<Part extends object>(part: Transactional): Part {
   return new Proxy(part, {
     get(target, name) {
       if (name === "transaction") {
-        return (work: (tx: SqlClient) => Promise<unknown>) =>
-          target.transaction((tx) => work(fromPostgresJs(tx)));
+        const wrapping: Of<SqlClient>["transaction"] = (work, options) =>
+          target.transaction((tx) => work(fromPostgresJs(tx)), options);
+        return wrapping;
+      }
+      const { transactionOnUse } = target;
+      if (name === "transactionOnUse" && transactionOnUse !== undefined) {
+        const wrapping: Of<SqlClient>["transactionOnUse"] = (first, work) =>
+          transactionOnUse.call(
+            target,
+            first,
+            (tx, lazy) => work(fromPostgresJs(tx), lazy),
+          ) as never;
+        return wrapping;
       }
       const value: unknown = Reflect.get(target, name);
       return typeof value === "function" ? value.bind(target) : value;
