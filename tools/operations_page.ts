@@ -28,11 +28,12 @@ function partOf({ machine, postgres, minutes, rate, history, runs }: TableOption
     `\`deno task bench:table-options\` measures it: ${
       formatNumber(history)
     } settled messages in each of outbox ` +
-    `and inbox, then ${rate} messages a second for ${minutes} minutes, with a retention of a day. Sizes are of ` +
+    `and inbox, with bodies of about 160 bytes, then ${rate} messages a second for ${minutes} minutes, with a retention of a day. Sizes are of ` +
     `both tables with their indexes, times are means at the server. All candidates ran at the same time. ` +
     `Machine: ${machine}. Postgres ${postgres}.`,
     tableOf(["vacuum begins at", ...runs.map(({ name }) => name)], [
       ["vacuums", ...runs.map(({ autovacuums }) => String(autovacuums))],
+      ["bytes for each record at the start", ...runs.map(({ start }) => bytesOf(start, history))],
       ["size at the start", ...runs.map(({ start }) => sizeOf(start))],
       ["size at the end", ...runs.map(({ end }) => sizeOf(end))],
       ["dead rows at the end", ...runs.map(({ end }) => deadOf(end))],
@@ -47,6 +48,12 @@ function partOf({ machine, postgres, minutes, rate, history, runs }: TableOption
 function sizeOf(tables: TableOptionsRun["start"]): string {
   const bytes = tables.reduce((sum, table) => sum + table.tableBytes + table.indexBytes, 0);
   return `${formatNumber(bytes / MIB)} MiB`;
+}
+
+/** Both tables have the same number of records at the start. */
+function bytesOf(tables: TableOptionsRun["start"], history: number): string {
+  const bytes = tables.reduce((sum, table) => sum + table.tableBytes + table.indexBytes, 0);
+  return formatNumber(bytes / (tables.length * history));
 }
 
 function deadOf(tables: TableOptionsRun["start"]): string {
