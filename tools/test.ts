@@ -6,8 +6,16 @@
  *
  * @module
  */
-import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import process from "node:process";
 import deno from "../deno.json" with { type: "json" };
 import { countTests, readReport, type TestCase } from "./report.ts";
@@ -20,6 +28,9 @@ interface Step {
 
 const IN_CI = process.env["CI"] === "true";
 const REPORT = ".tmp/junit.xml";
+const UNDER_WAY = ".tmp/tests-under-way";
+/** After how long without a line a test run hangs, in milliseconds. The longest step takes a quarter of that. */
+const SILENT_MS = 10 * 60_000;
 const USER_CONFIG = ".tmp/user.json";
 /** Tests run in a time zone with an odd offset and summer time, so that none depends on the zone of the machine. */
 const TEST_ZONE = "Pacific/Chatham";
@@ -101,6 +112,8 @@ function pages(): string[] {
 async function runTests(args: readonly string[]): Promise<number> {
   mkdirSync(".tmp", { recursive: true });
   rmSync(REPORT, { force: true });
+  rmSync(UNDER_WAY, { recursive: true, force: true });
+  mkdirSync(UNDER_WAY);
   const isForDeno = (arg: string): boolean => arg.startsWith("-") || existsSync(arg);
   const { code, output } = await run([
     "test",
@@ -111,7 +124,10 @@ async function runTests(args: readonly string[]): Promise<number> {
     ...args.filter(isForDeno),
     ...args.filter((arg) => !isForDeno(arg)).map((filter) => `--filter=${filter}`),
     ...(args.some((arg) => existsSync(arg)) ? [] : ["tests/"]),
-  ], { TZ: TEST_ZONE });
+  ], {
+    env: { TZ: TEST_ZONE, ATLAST_TESTS_UNDER_WAY: resolve(UNDER_WAY) },
+    silent: { forMs: SILENT_MS, report: reportUnderWay },
+  });
   const cases = existsSync(REPORT) ? readReport(readFileSync(REPORT, "utf8")) : [];
   reportSkips(cases, output);
   const { passed, failed, skipped } = countTests(cases);
@@ -119,6 +135,13 @@ async function runTests(args: readonly string[]): Promise<number> {
   const failures = code === 0 ? failed : Math.max(failed, 1);
   console.log(`\n${passed} passed, ${failures} failed, ${skipped} skipped`);
   return code !== 0 ? code : failures > 0 ? 1 : 0;
+}
+
+function reportUnderWay(): void {
+  console.log(`\nStopped: no test has ended for ${SILENT_MS / 60_000} minutes. Under way:`);
+  for (const file of readdirSync(UNDER_WAY)) {
+    console.log(`- ${readFileSync(join(UNDER_WAY, file), "utf8")}`);
+  }
 }
 
 function reportSkips(cases: readonly TestCase[], output: string): void {
@@ -130,10 +153,17 @@ function reportSkips(cases: readonly TestCase[], output: string): void {
   for (const { name } of skipped) console.log(`- ${name}`);
 }
 
+/** How a command is run. */
+interface RunOptions {
+  readonly env?: Record<string, string>;
+  /** What happens when it prints nothing for a while: it is reported, and killed. */
+  readonly silent?: { readonly forMs: number; readonly report: () => void };
+}
+
 /** Runs the same Deno, shows its output, and returns it. */
 async function run(
   args: readonly string[],
-  env: Record<string, string> = {},
+  { env = {}, silent }: RunOptions = {},
 ): Promise<{ code: number; output: string }> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [...args],
@@ -141,10 +171,19 @@ async function run(
     stdin: "null",
     stdout: "piped",
   }).spawn();
+  const stop = () => {
+    silent?.report();
+    child.kill("SIGKILL");
+  };
+  let timer = silent === undefined ? undefined : setTimeout(stop, silent.forMs);
   let output = "";
   for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
     process.stdout.write(text);
     output += text;
+    if (timer === undefined) continue;
+    clearTimeout(timer);
+    timer = setTimeout(stop, silent?.forMs);
   }
+  clearTimeout(timer);
   return { code: (await child.status).code, output };
 }

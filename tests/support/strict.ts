@@ -6,6 +6,8 @@
  * deno.json say, and while such tests are pending it swallows uncaught errors: a file that throws
  * after its first test passes, and so does a test whose timer throws. Both are failures here.
  *
+ * It notes which tests are under way in the folder `ATLAST_TESTS_UNDER_WAY`, so that a run that hangs can name them.
+ *
  * It also drops what buses log of failures on the console, because most tests expect failures. A test of the log
  * replaces the methods of the console.
  *
@@ -19,6 +21,7 @@ const LOCATION = Symbol.for("Deno.test.location");
 const setTimer = globalThis.setTimeout;
 const register = Deno.test;
 const uncaught: unknown[] = [];
+const underWay = Deno.env.get("ATLAST_TESTS_UNDER_WAY");
 
 globalThis.addEventListener("error", (event) => uncaught.push(event.error ?? event.message));
 globalThis.addEventListener("unhandledrejection", (event) => uncaught.push(event.reason));
@@ -42,12 +45,15 @@ function registerStrictly(...args: unknown[]): void {
     return Reflect.apply(register, Deno, args);
   }
   const run = async (context: Deno.TestContext): Promise<void> => {
+    const ended = noteUnderWay(definition.name);
     try {
       await definition.fn(context);
     } catch (error) {
       // What else this test left behind is its own, and must not fail the next one.
       await takeUncaught();
       throw error;
+    } finally {
+      ended();
     }
     await failIfUncaught();
   };
@@ -58,6 +64,14 @@ function registerStrictly(...args: unknown[]): void {
     sanitizeResources: true,
     sanitizeExit: true,
   });
+}
+
+/** Notes that a test has begun; the returned function notes that it has ended. */
+function noteUnderWay(name: string): () => void {
+  if (underWay === undefined) return () => {};
+  const file = `${underWay}/${crypto.randomUUID()}`;
+  Deno.writeTextFileSync(file, name);
+  return () => Deno.removeSync(file);
 }
 
 async function takeUncaught(): Promise<unknown[]> {

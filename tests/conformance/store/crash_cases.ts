@@ -25,12 +25,18 @@ import {
 
 const LATER = NOW + LEASE_MS + 1;
 
+/** More claims than any case needs to get every record. */
+const MAX_CLAIMS = 100;
+
 /** A worker that claims everything and dies with it, `deaths` times; returns the time after that. */
 async function dieWith(store: Store, deaths = 1, box: Box = "outbox"): Promise<number> {
   let nowMs = NOW;
   for (let n = 0; n < deaths; n++) {
     for (const kind of ["ready", "alone"] as const) {
-      while ((await claim(store, { box, kind, nowMs })).length > 0);
+      let claims = 0;
+      while ((await claim(store, { box, kind, nowMs })).length > 0) {
+        assert.ok(++claims < MAX_CLAIMS, "a claimed record is claimed again and again");
+      }
     }
     nowMs += LEASE_MS + 1;
   }
