@@ -155,6 +155,15 @@ export function later(nowMs: number, delayMs: number): number {
 }
 
 /**
+ * When a released message is due again, in Unix milliseconds: not earlier than it was.
+ *
+ * @param delayMs After which time from now; null leaves its due time as it is.
+ */
+export function dueAfterRelease(dueAtMs: number, nowMs: number, delayMs: number | null): number {
+  return delayMs === null ? dueAtMs : Math.max(dueAtMs, later(nowMs, delayMs));
+}
+
+/**
  * Checks a policy when it is defined, before a message uses it.
  *
  * @throws {AtlastError} `invalid_option`, which names the field.

@@ -154,7 +154,8 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   /**
    * The groups and names of due records that nobody takes: those of which no record has a lease that has not expired.
    * It may look only at the records of each group that are due first. Without it, a record whose name no instance
-   * subscribes to stays as it is, without a reason, until one does.
+   * subscribes to stays as it is, without a reason, until one does, and a bus does not leave messages of the outbox for
+   * which it has no route to other instances: it puts them off for half a minute.
    */
   untaken?(box: Box, request: UntakenRequest): Promise<Untaken[]>;
 
