@@ -151,7 +151,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       subscriptions: this.#subscriptions,
       signal,
       running: () => this.#phase === "running",
-      capacityFor: (group) => this.#consumer.capacityFor(group),
+      capacityFor: (group) => this.#consumer.claims.capacityFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
       left: (afterMs) => this.#waker.left(clock.now() + afterMs),
@@ -377,7 +377,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
 
   #capacity(target: Target): number {
     if (target.box === "outbox") return this.#outbox.capacity();
-    return this.#worksOn(target) ? this.#consumer.capacityFor(target.group) : 0;
+    return this.#worksOn(target) ? this.#consumer.claims.capacityFor(target.group) : 0;
   }
 
   /** Whether this bus itself works on records, so that no other process is notified. */

@@ -18,10 +18,17 @@ export interface TimeLimit {
    * if that comes first; the work is then no longer awaited.
    */
   race<Result>(work: () => Promise<Result>): Promise<Result>;
+  /**
+   * Calls `reject` with the reason of the abort, if that comes before {@linkcode TimeLimit.end}: at once if the limit has
+   * aborted.
+   */
+  rejects(reject: (reason: unknown) => void): void;
   /** Stops the time until {@linkcode TimeLimit.resume}: what is waited for does not count. */
   pause(): void;
   /** Lets the time go on. */
   resume(): void;
+  /** Stops the time for good: the work is done in time, and what is left must not fail it. */
+  met(): void;
   /** Ends the limit. */
   end(): void;
 }
@@ -42,11 +49,13 @@ class Limit implements TimeLimit {
   readonly #outer: AbortSignalLike;
   readonly #timeIsUp: () => Error;
   readonly #abortOuter = () => this.#abort(this.#outer.reason);
-  readonly #races = new Set<(reason: unknown) => void>();
+  /** What an abort rejects. */
+  #rejects: ((reason: unknown) => void)[] | null = null;
   #controller: AbortController | null = null;
   #aborted: { readonly reason: unknown } | null = null;
   #leftMs: number;
   #sinceMs = 0;
+  #isMet = false;
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, timeIsUp: () => Error) {
@@ -74,18 +83,15 @@ class Limit implements TimeLimit {
   race<Result>(work: () => Promise<Result>): Promise<Result> {
     return new Promise((resolve, reject) => {
       this.throwIfAborted();
-      this.#races.add(reject);
-      begun(work).then(
-        (result) => {
-          this.#races.delete(reject);
-          resolve(result);
-        },
-        (error) => {
-          this.#races.delete(reject);
-          reject(error);
-        },
-      );
+      this.rejects(reject);
+      begun(work).then(resolve, reject);
     });
+  }
+
+  rejects(reject: (reason: unknown) => void): void {
+    if (this.#aborted !== null) reject(this.#aborted.reason);
+    else if (this.#rejects === null) this.#rejects = [reject];
+    else this.#rejects.push(reject);
   }
 
   pause(): void {
@@ -97,13 +103,20 @@ class Limit implements TimeLimit {
   }
 
   resume(): void {
-    if (this.#cancel !== null) return;
+    if (this.#cancel !== null || this.#isMet) return;
     this.#sinceMs = this.#clock.now();
     this.#cancel = this.#clock.after(this.#leftMs, () => this.#abort(this.#timeIsUp()));
   }
 
-  end(): void {
+  met(): void {
+    this.#isMet = true;
     this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  end(): void {
+    this.met();
+    this.#rejects = null;
     this.#outer.removeEventListener("abort", this.#abortOuter);
   }
 
@@ -111,7 +124,7 @@ class Limit implements TimeLimit {
     if (this.#aborted !== null) return;
     this.#aborted = { reason };
     this.#controller?.abort(reason);
-    for (const reject of [...this.#races]) reject(reason);
+    for (const reject of this.#rejects ?? []) reject(reason);
   }
 }
 

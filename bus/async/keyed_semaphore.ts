@@ -10,23 +10,57 @@
  */
 const MAX_SETTLING = 1_000;
 
+/** The counts of one group. */
+interface Group {
+  readonly key: string;
+  running: number;
+  settling: number;
+  /** How many handlers are expected that have no place yet. */
+  expected: number;
+  readonly waiting: ((permit: Permit) => void)[];
+}
+
 /** The place of one handler in its group. */
-export interface Permit {
+export class Permit {
+  readonly #group: Group;
+  readonly #leave: (group: Group) => void;
+  #isRunning = true;
+
+  /** Creates a place that is taken; `leave` gives it to the next. */
+  constructor(group: Group, leave: (group: Group) => void) {
+    this.#group = group;
+    this.#leave = leave;
+  }
+
   /**
    * Called when the handler has ended and only its settlement is left: lets the next handler run, unless too many
    * settlements are under way.
    */
-  ended(): void;
+  ended(): void {
+    if (!this.#isRunning || this.#group.settling >= MAX_SETTLING) return;
+    this.#isRunning = false;
+    this.#group.settling += 1;
+    this.#leave(this.#group);
+  }
+
   /** Gives the place back. */
-  leave(): void;
+  leave(): void {
+    if (this.#isRunning) this.#leave(this.#group);
+    else this.#group.settling -= 1;
+  }
 }
 
-/** Counts the running handlers of each group; further ones wait in order. */
+/** Places for several handlers of a group, one after another. */
+interface Line {
+  /** Enters the group: at once, or when there is a place. Called again only after that. */
+  next(): Permit | Promise<Permit>;
+}
+
+/** Counts the running handlers of each group; further ones wait. */
 export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
-  readonly #running = new Map<string, number>();
-  readonly #waiting = new Map<string, ((permit: Permit) => void)[]>();
-  readonly #settling = new Map<string, number>();
+  readonly #groups = new Map<string, Group>();
+  readonly #left = (group: Group) => this.#leave(group);
 
   /** Creates a semaphore; `limitOf` returns how many handlers of a group may run at once. */
   constructor(limitOf: (group: string) => number) {
@@ -34,43 +68,48 @@ export class KeyedSemaphore {
   }
 
   /** How many more handlers of a group could start now; below zero when some are waiting. */
-  capacityFor(group: string): number {
-    const waiting = this.#waiting.get(group)?.length ?? 0;
-    return this.#limitOf(group) - (this.#running.get(group) ?? 0) - waiting;
+  capacityFor(key: string): number {
+    const group = this.#groups.get(key);
+    return this.#limitOf(key) - (group === undefined ? 0 : group.running + group.expected);
   }
 
   /** Enters a group: at once, or when there is a place. */
-  enter(group: string): Permit | Promise<Permit> {
-    if (this.capacityFor(group) > 0) {
-      this.#running.set(group, (this.#running.get(group) ?? 0) + 1);
+  enter(key: string): Permit | Promise<Permit> {
+    return this.line(key, 1).next();
+  }
+
+  /** Places for `count` handlers of a group. */
+  line(key: string, count: number): Line {
+    const group = this.#groupOf(key);
+    group.expected += count;
+    return { next: () => this.#next(group) };
+  }
+
+  #next(group: Group): Permit | Promise<Permit> {
+    if (group.running < this.#limitOf(group.key)) {
+      group.running += 1;
       return this.#permit(group);
     }
-    const line = this.#waiting.get(group) ?? [];
-    this.#waiting.set(group, line);
     // The handler that ends passes its place on, so the count does not change.
-    return new Promise((resolve) => line.push(resolve));
+    return new Promise((resolve) => group.waiting.push(resolve));
   }
 
-  #permit(group: string): Permit {
-    let isRunning = true;
-    return {
-      ended: () => {
-        const settling = this.#settling.get(group) ?? 0;
-        if (!isRunning || settling >= MAX_SETTLING) return;
-        isRunning = false;
-        this.#settling.set(group, settling + 1);
-        this.#leave(group);
-      },
-      leave: () => {
-        if (isRunning) this.#leave(group);
-        else this.#settling.set(group, (this.#settling.get(group) ?? 1) - 1);
-      },
-    };
+  #permit(group: Group): Permit {
+    group.expected -= 1;
+    return new Permit(group, this.#left);
   }
 
-  #leave(group: string): void {
-    const next = this.#waiting.get(group)?.shift();
+  #leave(group: Group): void {
+    const next = group.waiting.shift();
     if (next !== undefined) return next(this.#permit(group));
-    this.#running.set(group, (this.#running.get(group) ?? 1) - 1);
+    group.running -= 1;
+  }
+
+  #groupOf(key: string): Group {
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const group: Group = { key, running: 0, settling: 0, expected: 0, waiting: [] };
+    this.#groups.set(key, group);
+    return group;
   }
 }

@@ -12,7 +12,7 @@ const followers = new WeakMap<AbortSignal, Set<WorkSignal>>();
 /** Aborts when the outer signal does, or by itself. */
 export class WorkSignal implements AbortSignalLike {
   readonly #followers: Set<WorkSignal>;
-  readonly #listeners = new Set<() => void>();
+  #listeners: (() => void)[] | null = null;
   #isAborted = false;
   #reason: unknown;
 
@@ -44,15 +44,20 @@ export class WorkSignal implements AbortSignalLike {
     if (this.#isAborted) return;
     this.#isAborted = true;
     this.#reason = reason;
-    for (const listener of [...this.#listeners]) listener();
+    const listeners = this.#listeners;
+    this.#listeners = null;
+    for (const listener of listeners ?? []) listener();
   }
 
   addEventListener(_type: "abort", listener: () => void): void {
-    this.#listeners.add(listener);
+    // There is one, or few.
+    if (this.#listeners === null) this.#listeners = [listener];
+    else this.#listeners.push(listener);
   }
 
   removeEventListener(_type: "abort", listener: () => void): void {
-    this.#listeners.delete(listener);
+    const index = this.#listeners?.indexOf(listener) ?? -1;
+    if (index >= 0) this.#listeners?.splice(index, 1);
   }
 
   /** Called when the work has ended. */

@@ -7,13 +7,35 @@
 import type { Clock } from "../../core/ports/platform.ts";
 
 /** The most records of one group that are claimed and wait for a free handler. */
-export const GROUP_CLAIM_LIMIT = 200;
+export const GROUP_CLAIM_LIMIT = 1_000;
 
 /** For how long the claimed records that wait keep the handlers of a group busy, in milliseconds. */
 const LOOK_AHEAD_MS = 100;
 
 /** How much of the mean is the latest measurement. */
 const WEIGHT = 0.25;
+
+/** The time of one handler. */
+export class HandlerTime {
+  readonly #clock: Clock;
+  readonly #took: (ms: number) => void;
+  readonly #startMs: number;
+  #isOver = false;
+
+  /** Starts; `took` is called with the milliseconds until {@linkcode HandlerTime.end}. */
+  constructor(clock: Clock, took: (ms: number) => void) {
+    this.#clock = clock;
+    this.#took = took;
+    this.#startMs = clock.now();
+  }
+
+  /** Called when the handler has ended; only the first call counts. */
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#took(Math.max(0, this.#clock.now() - this.#startMs));
+  }
+}
 
 /** Measures how fast the handlers of each group are. */
 export class HandlerPace {
@@ -26,17 +48,24 @@ export class HandlerPace {
     this.#concurrencyOf = concurrencyOf;
   }
 
-  /** Begins to measure a handler that works on `count` records; the first call of the returned function ends it. */
-  begin(group: string, count: number): () => void {
-    const startMs = this.#clock.now();
-    let isOver = false;
-    return () => {
-      if (isOver) return;
-      isOver = true;
-      const ownMs = Math.max(0, this.#clock.now() - startMs) / count;
-      const meanMs = this.#msPerRecord.get(group) ?? ownMs;
-      this.#msPerRecord.set(group, meanMs + WEIGHT * (ownMs - meanMs));
-    };
+  /** Begins to measure a handler that works on `count` records. */
+  begin(group: string, count: number): HandlerTime {
+    return new HandlerTime(this.#clock, (tookMs) => this.#took(group, tookMs / count));
+  }
+
+  #took(group: string, ownMs: number): void {
+    const meanMs = this.#msPerRecord.get(group) ?? ownMs;
+    this.#msPerRecord.set(group, meanMs + WEIGHT * (ownMs - meanMs));
+  }
+
+  /**
+   * At how many waiting records the next ones are claimed, so that handlers need not wait for the claim: half of those
+   * that may wait. None if a handler takes longer than that, because another worker may be free sooner.
+   */
+  claimsAgainAt(group: string, most: number, maxBatch: number): number {
+    const ahead = this.lookAhead(group, most, maxBatch);
+    const isQuick = ahead >= 2 * this.#concurrencyOf(group) * maxBatch;
+    return isQuick ? Math.floor(ahead / 2) : 0;
   }
 
   /**

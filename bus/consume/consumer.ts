@@ -8,16 +8,19 @@ import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import type { LifecycleEvent } from "../../core/lifecycle/lifecycle.ts";
 import type { Message } from "../../core/message/message.ts";
 import { ALONE_FROM_DEATH } from "../../core/lifecycle/claim_kind.ts";
-import type { GroupNames } from "../../core/ports/claim_request.ts";
-import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.ts";
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
-import { GROUP_CLAIM_LIMIT, HandlerPace } from "./claim_limit.ts";
+import { HandlerPace } from "./claim_limit.ts";
+import { InboxClaims } from "./inbox_claims.ts";
 import { leaseLost, type LeaseRenewal } from "../records/lease_renewal.ts";
-import { WorkSignal } from "../async/work_signal.ts";
+import { BegunRun } from "./begun_run.ts";
+import { RecordInHand } from "./record_in_hand.ts";
+import { eachInTurn } from "./each_in_turn.ts";
+import type { SharedTimer } from "../async/shared_timer.ts";
+import type { Subscriber } from "../api/subscriber.ts";
 import type { KeyedSemaphore, Permit } from "../async/keyed_semaphore.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import type { Publisher } from "../publish/publisher.ts";
@@ -52,12 +55,14 @@ export class Consumer<Tx> {
   readonly #handlers: StoredHandlers<Tx>;
   readonly #inboxWriter: InboxWriter<Tx>;
   readonly #pace: HandlerPace;
-  #mayFindMore = false;
+  /** Claims what its handlers are about to work on. */
+  readonly claims: InboxClaims<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     const { settings, publisher } = parts;
     this.#parts = parts;
     this.#pace = new HandlerPace(settings.clock, settings.concurrencyOf);
+    this.claims = new InboxClaims(parts, this.#pace);
     this.#inboxWriter = new InboxWriter(parts);
     const settler = new StepSettler(settings.store, "inbox", settings.clock);
     this.#handlers = new StoredHandlers({ ...parts, settler });
@@ -92,107 +97,9 @@ export class Consumer<Tx> {
   async handleAgain(key: RecordKey, stop: AbortSignal, untilMs: number): Promise<DeliveryResult> {
     const { settings, leases } = this.#parts;
     const found = await claimAgain(settings, leases, key);
-    return found.kind === "claimed" ? await this.handle(found.record, stop, { untilMs }) : found;
-  }
-
-  /** How many groups have a subscriber here. */
-  get groups(): number {
-    return this.#parts.subscriptions.groups.length;
-  }
-
-  /**
-   * How many more records of a group this bus takes: some that wait, and one batch for each free
-   * handler.
-   */
-  capacityFor(group: string): number {
-    const { subscriptions, semaphore } = this.#parts;
-    const maxBatch = subscriptions.maxBatch(group);
-    const most = Math.max(GROUP_CLAIM_LIMIT, 2 * maxBatch);
-    return this.#pace.lookAhead(group, most, maxBatch) + semaphore.capacityFor(group) * maxBatch;
-  }
-
-  /** The groups whose concurrency limit allows another handler now. */
-  groupsWithCapacity(): string[] {
-    const { subscriptions, semaphore } = this.#parts;
-    return subscriptions.groups.filter((group) => semaphore.capacityFor(group) > 0);
-  }
-
-  /**
-   * How many records to claim at once: `least`, or more if a group handles more in one transaction.
-   */
-  claimSize(least: number): number {
-    const { subscriptions } = this.#parts;
-    return Math.max(least, ...subscriptions.groups.map((group) => subscriptions.maxBatch(group)));
-  }
-
-  /** Whether the last claim took all that it was to take of a group, so that there may be more. */
-  get mayFindMore(): boolean {
-    return this.#mayFindMore;
-  }
-
-  /**
-   * Claims due records of groups that have capacity, of each as many as its handlers are about to
-   * work on, at most `limit`.
-   */
-  async claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]> {
-    const { settings, leases } = this.#parts;
-    const groups = this.#namesOf(this.groupsWithCapacity()).map((each) => ({
-      ...each,
-      limit: Math.min(limit, Math.max(1, this.capacityFor(each.group))),
-    }));
-    this.#mayFindMore = false;
-    if (groups.length === 0) return [];
-    const request = { box: "inbox", limit, ...leases.claiming(), groups, kind } as const;
-    const records = await settings.store.claim(request);
-    const left = new Map<string, number>(groups.map((share) => [share.group, share.limit]));
-    for (const { group } of records) left.set(group, (left.get(group) ?? 0) - 1);
-    this.#mayFindMore = [...left.values()].some((count) => count <= 0);
-    return records;
-  }
-
-  /**
-   * When the next record of these groups is due, in Unix milliseconds; null for none.
-   *
-   * @param names Whether all names count, or only those that have a subscriber here.
-   */
-  async nextDueAt(
-    names: "all" | "taken here",
-    among: readonly string[] = this.groupsWithCapacity(),
-  ): Promise<number | null> {
-    const { store, clock } = this.#parts.settings;
-    if (among.length === 0) return null;
-    const groups = names === "all" ? among.map((group) => ({ group })) : this.#namesOf(among);
-    return await store.nextDueAt("inbox", clock.now(), groups);
-  }
-
-  #namesOf(groups: readonly string[]): GroupNames[] {
-    const { subscriptions } = this.#parts;
-    return groups.map((group) => ({ group, names: subscriptions.namesOf(group) }));
-  }
-
-  /** Handles one claimed record and settles it. Never rejects: a record that cannot be settled keeps its lease. */
-  async handle(
-    record: StoredRecord,
-    stop: AbortSignal,
-    options: HandleOptions = {},
-  ): Promise<DeliveryResult> {
-    const { settings, leases, semaphore } = this.#parts;
-    const signal = new WorkSignal(stop);
-    const lost = () => signal.abort(leaseLost());
-    const owned = leases.renewUntilReleased("inbox", [record], lost);
-    // Awaited even if it is no promise, so that handlers begin apart, each with its own asynchronous context.
-    const permit = await semaphore.enter(record.group);
-    let result: DeliveryResult = ACCEPTED;
-    try {
-      result = await this.#handle(record, permit, signal, options);
-    } catch (error) {
-      settings.observe({ kind: "error", during: "handle", error });
-    }
-    permit.leave();
-    signal.release();
-    owned.release();
-    options.ended?.(record, result);
-    return result;
+    if (found.kind !== "claimed") return found;
+    const [result] = await this.#handleEach([found.record], stop, { untilMs });
+    return result as DeliveryResult;
   }
 
   /**
@@ -209,8 +116,8 @@ export class Consumer<Tx> {
   }
 
   /**
-   * Handles claimed records, those of one group that allow it in one transaction, and settles them; see
-   * {@linkcode Consumer.handle}. Never rejects.
+   * Handles claimed records, those of one group that allow it in one transaction, and settles them. Never rejects: a
+   * record that cannot be settled keeps its lease.
    *
    * @returns The results, in the order of `records`.
    */
@@ -245,7 +152,21 @@ export class Consumer<Tx> {
         return results;
       }
     }
-    return await Promise.all(records.map((record) => this.handle(record, stop, options)));
+    return await this.#handleEach(records, stop, options);
+  }
+
+  /** Handles each record by itself. */
+  #handleEach(
+    records: readonly StoredRecord[],
+    stop: AbortSignal,
+    options: HandleOptions,
+  ): Promise<DeliveryResult[]> {
+    return eachInTurn(
+      this.#parts,
+      records,
+      (record, permit, timer) => this.#handle(record, permit, stop, timer, options),
+      options.ended,
+    );
   }
 
   /** Releases a record that this bus will not handle. */
@@ -285,7 +206,7 @@ export class Consumer<Tx> {
       }
       const measured = this.#pace.begin((records[0] as StoredRecord).group, records.length);
       const ends = await attemptBatch({ settings, handlers: this.#handlers }, runs, signal);
-      measured();
+      measured.end();
       if (ends === null) return null;
       return ends.map((end) => this.#kept(end));
     } finally {
@@ -309,31 +230,51 @@ export class Consumer<Tx> {
   async #handle(
     record: StoredRecord,
     permit: Permit,
-    signal: AbortSignalLike,
+    stop: AbortSignal,
+    timer: SharedTimer,
     { untilMs = Infinity, attemptFailed }: HandleOptions,
   ): Promise<DeliveryResult> {
-    const { settings, subscriptions } = this.#parts;
-    const early = earlyEnd(this.#parts, record, untilMs);
-    if (early !== null) return await this.#settle(record, early);
-    const subscriber = subscriptions.of(record.message.name).get(record.group);
-    if (subscriber === undefined) {
-      const { group, message } = record;
-      const reason = `No subscriber of group "${group}" here takes "${message.name}"`;
-      return await this.#settle(record, unroutable(settings, reason));
+    const { settings, leases } = this.#parts;
+    const inHand = new RecordInHand(record, stop);
+    leases.keep(inHand);
+    try {
+      // Handlers begin apart, each with its own asynchronous context.
+      await undefined;
+      const early = this.#notBegun(record, untilMs);
+      if (early !== null) return await this.#settle(record, early);
+      const prepared = this.#handlers.prepare();
+      if (prepared !== null) await prepared;
+      const time = this.#pace.begin(record.group, 1);
+      const subscriber = this.#subscriberOf(record) as Subscriber<Tx>;
+      const run = new BegunRun(record, subscriber, permit, time);
+      const result = await attempt(this.#handlers, run, inHand, timer);
+      time.end();
+      return result.kind === "handled"
+        ? this.#kept(result)
+        : await this.#ended(record, result, attemptFailed);
+    } catch (error) {
+      settings.observe({ kind: "error", during: "handle", error });
+      return ACCEPTED;
+    } finally {
+      permit.leave();
+      inHand.release();
+      leases.release(inHand);
     }
-    const prepared = this.#handlers.prepare();
-    if (prepared !== null) await prepared;
-    const measured = this.#pace.begin(record.group, 1);
-    // From then on the next handler may run, so the wait for the settlement is not part of its pace.
-    const ended = () => {
-      measured();
-      permit.ended();
-    };
-    const run = { record, subscriber, ended };
-    const result = await attempt(this.#handlers, run, signal);
-    measured();
-    if (result.kind === "handled") return this.#kept(result);
-    return await this.#ended(record, result, attemptFailed);
+  }
+
+  /** What happens to a record whose handler must not begin; null if it may. */
+  #notBegun(record: StoredRecord, untilMs: number): LifecycleEvent | null {
+    const early = earlyEnd(this.#parts, record, untilMs);
+    if (early !== null || this.#subscriberOf(record) !== undefined) return early;
+    const { group, message: { name } } = record;
+    return unroutable(
+      this.#parts.settings,
+      `No subscriber of group "${group}" here takes "${name}"`,
+    );
+  }
+
+  #subscriberOf({ message: { name }, group }: StoredRecord): Subscriber<Tx> | undefined {
+    return this.#parts.subscriptions.of(name).get(group);
   }
 
   async #ended(

@@ -20,7 +20,7 @@ import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { untilSettled } from "../records/until_settled.ts";
 import { SharedSettlements } from "./shared_settlements.ts";
-import { TransactionOnUse } from "./transaction_on_use.ts";
+import { TransactionOnUse, type TransactionSteps } from "./transaction_on_use.ts";
 import {
   decideHandled,
   type Handled,
@@ -65,6 +65,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   readonly #settler: StepSettler<Tx>;
   readonly #leases: LeaseRenewal;
   readonly #shared: SharedSettlements<Tx>;
+  readonly #onUse: TransactionSteps<Tx, StoredRun<Tx>, Handled, HandlerResult>;
 
   constructor({ settings, publisher, settler, leases }: StoredHandlersParts<Tx>) {
     this.clock = settings.clock;
@@ -76,6 +77,17 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     this.#settler = settler;
     this.#leases = leases;
     this.#shared = new SharedSettlements({ settings, settler, leases });
+    this.#onUse = {
+      transact: (run, limit, work) =>
+        this.#transacted(
+          run,
+          limit,
+          (beginning) => this.publisher.transactionOnUse(this.#firstUse(run, beginning), work),
+        ),
+      inTransaction: (run, limit, handler, own, lazy) =>
+        limit.race(() => this.#inTransaction(run, () => handler, own, limit, lazy)),
+      unused: (run, limit, done) => this.#settled(run, done, limit, true),
+    };
   }
 
   get maxBodyBytes(): number {
@@ -118,25 +130,46 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     checkRequestedCallbacks(this.#settings, message);
   }
 
-  async complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
-    const { transactions } = this.#settings.store.capabilities;
+  complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
+    const { transactions, lazyTransactions } = this.#settings.store.capabilities;
     if (run.subscriber.transaction === false || !transactions) {
-      return await limit.race(() => this.#withoutTransaction(run, body, limit));
+      return limit.race(() => this.#withoutTransaction(run, body, limit));
     }
-    const beginning = new Beginning(limit);
-    let isKept = false;
-    try {
-      const result = await (this.#settings.store.capabilities.lazyTransactions
-        ? this.#onUse(run, body, limit, beginning)
-        : beginning.at((begun) =>
+    if (!lazyTransactions) return this.#inTransactionAtOnce(run, body, limit);
+    const wanted = new TransactionOnUse(this.#onUse, run, limit);
+    return wanted.during(() => runHandler(this, run, body, wanted, limit));
+  }
+
+  #inTransactionAtOnce(
+    run: StoredRun<Tx>,
+    body: unknown,
+    limit: TimeLimit,
+  ): Promise<HandlerResult> {
+    return this.#transacted(
+      run,
+      limit,
+      (beginning) =>
+        beginning.at((begun) =>
           this.publisher.transaction(async (own) => {
             // In an async function, because a store may not expect work that throws before it returns a promise.
             begun();
-            const handler = () =>
-              runHandler(this, run, body, own, limit);
+            const handler = () => runHandler(this, run, body, own, limit);
             return await limit.race(() => this.#inTransaction(run, handler, own, limit));
           })
-        ));
+        ),
+    );
+  }
+
+  /** Runs a transaction. One that could not begin is no failed attempt. */
+  async #transacted(
+    run: StoredRun<Tx>,
+    limit: TimeLimit,
+    transact: (beginning: Beginning) => Promise<HandlerResult>,
+  ): Promise<HandlerResult> {
+    const beginning = new Beginning(limit);
+    let isKept = false;
+    try {
+      const result = await transact(beginning);
       isKept = true;
       return result;
     } catch (thrown) {
@@ -148,28 +181,6 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     } finally {
       const resuming = this.#leases.resume(run.record, isKept);
       if (resuming !== null) await resuming;
-    }
-  }
-
-  /** Runs the handler, in a transaction if it reads `tx`. */
-  async #onUse(
-    run: StoredRun<Tx>,
-    body: unknown,
-    limit: TimeLimit,
-    beginning: Beginning,
-  ): Promise<Handled> {
-    const wanted = new TransactionOnUse<Tx, Handled, Handled>({
-      transact: (work) => this.publisher.transactionOnUse(this.#firstUse(run, beginning), work),
-      inTransaction: (handler, own, lazy) =>
-        limit.race(() => this.#inTransaction(run, () => handler, own, limit, lazy)),
-      unused: (done) => this.#settled(run, done, limit, true),
-    });
-    try {
-      return await limit.race(() =>
-        wanted.during(() => runHandler(this, run, body, wanted, limit))
-      );
-    } catch (thrown) {
-      return await wanted.failed(thrown);
     }
   }
 
@@ -195,7 +206,8 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
   ): Promise<Handled> {
     const done = await own.during(handler);
     if (lazy?.close() === true) return await this.#settled(run, done, limit, true);
-    const { decided, step } = this.#decide(run, done, limit);
+    this.#ending(run, limit);
+    const { decided, step } = this.#decide(run, done);
     const added = await this.#settler.within(own.tx, step);
     const conflict = conflictOf(decided, added);
     if (conflict !== null) {
@@ -227,16 +239,24 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     limit: TimeLimit,
     failsOnConflict: boolean,
   ): Promise<Handled> {
-    const { decided, step } = this.#decide(run, done, limit, this.#shared.now());
+    this.#ending(run, limit);
     run.ended?.();
     // What the handler did stays, so a settlement that has to wait must not fail the attempt.
-    limit.pause();
-    let earlierTries = 0;
-    if (step.records.length === 0) {
-      const applied = await this.#shared.settle(decided.decision);
-      if (applied !== null) return kept(decided, applied ? [] : null);
-      earlierTries = 1;
-    }
+    limit.met();
+    if (done.reply !== null) return await this.#settledApart(run, done, failsOnConflict);
+    const decision = await this.#shared.settle({ run, done });
+    if (decision === null) return await this.#settledApart(run, done, failsOnConflict, 1);
+    if (decision === false) throw leaseLostAtEnd();
+    return { kind: "handled", value: done.value, reply: null, decision, answer: null };
+  }
+
+  async #settledApart(
+    run: StoredRun<Tx>,
+    done: Handled,
+    failsOnConflict: boolean,
+    earlierTries = 0,
+  ): Promise<Handled> {
+    const { decided, step } = this.#decide(run, done);
     let added: StepEnd = null;
     let conflict = null as AtlastError | null;
     const settling = async () => {
@@ -269,17 +289,19 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return kept(decided, added);
   }
 
-  /** Decides the settlement of a handled message, and notes that its claim ends. */
-  #decide(
-    run: StoredRun<Tx>,
-    done: Handled,
-    limit: TimeLimit,
-    nowMs?: number,
-  ): { decided: Handled & { decision: Decision }; step: SettleStep } {
-    const decided = this.decide(run, done, nowMs);
+  /** Notes that the claim of a handled message ends. */
+  #ending(run: StoredRun<Tx>, limit: TimeLimit): void {
     // A handler that continued after its timeout must not settle the record.
     limit.throwIfAborted();
     this.#leases.ending(run.record);
+  }
+
+  /** Decides the settlement of a handled message. */
+  #decide(
+    run: StoredRun<Tx>,
+    done: Handled,
+  ): { decided: Handled & { decision: Decision }; step: SettleStep } {
+    const decided = this.decide(run, done);
     const { decision, answer } = decided;
     const records = answer === null ? [] : [answer];
     return { decided, step: { settlement: settlementOf(decision), box: "outbox", records } };
@@ -357,11 +379,13 @@ class Beginning {
 
 function kept(decided: Handled, added: StepEnd): Handled {
   // Thrown inside the transaction, this rolls it back.
-  if (added === null) {
-    throw new AtlastError(
-      "lease_lost",
-      "Cannot commit this attempt: another worker has claimed the message",
-    );
-  }
+  if (added === null) throw leaseLostAtEnd();
   return decided.answer === null || added[0]?.added ? decided : { ...decided, answer: null };
+}
+
+function leaseLostAtEnd(): AtlastError {
+  return new AtlastError(
+    "lease_lost",
+    "Cannot commit this attempt: another worker has claimed the message",
+  );
 }

@@ -57,13 +57,6 @@ type InHand = Pick<StoredRecord, "message" | "group" | "attempts" | "details">;
  */
 const MAX_RERUNS = 10;
 
-/** What the handler, or the end of its transaction, threw. */
-interface Thrown {
-  readonly kind: "thrown";
-  readonly thrown: unknown;
-  readonly isRead: boolean;
-}
-
 /** A message, and its subscriber. */
 export interface HandlerRun<Tx, Claimed extends InHand = InHand> {
   readonly record: Claimed;
@@ -114,54 +107,69 @@ export interface HandlerHost<Tx, Claimed extends InHand = InHand> {
  * transactions is repeated within the attempt.
  *
  * @param signal Aborts when the claim is lost or the bus stops.
+ * @param clock Measures the time limit.
  */
 export async function attempt<Tx, Claimed extends InHand>(
   host: HandlerHost<Tx, Claimed>,
   run: HandlerRun<Tx, Claimed>,
   signal: AbortSignalLike,
+  clock: Clock = host.clock,
 ): Promise<HandlerResult> {
   for (let reruns = 0;; reruns++) {
-    const end = await runOnce(host, run, signal);
-    if (end.kind !== "thrown") return end;
-    const { thrown, isRead } = end;
-    const failure = failureOf(thrown, isRead);
-    const isChosen = !failure.retryable || failure.retryAfterMs !== undefined;
-    const runsAgain = !isChosen && reruns < MAX_RERUNS &&
-      await host.rerun?.(run, thrown, reruns, signal) === true;
-    if (signal.aborted) return { kind: "released" };
-    if (!runsAgain) return { ...failure, error: thrown };
+    const timeoutMs = run.subscriber.timeoutMs ?? host.handlerTimeoutMs;
+    const limit = timeLimit(clock, timeoutMs, signal, () => timedOut(timeoutMs));
+    let isRead = false;
+    let end: HandlerResult | null;
+    try {
+      host.check(run);
+      const read = decodeBodySoon(run.subscriber.body, run.record.message);
+      const body = read instanceof Promise ? await limit.race(() => read) : read;
+      limit.throwIfAborted();
+      isRead = true;
+      end = await host.complete(run, body, limit);
+    } catch (thrown) {
+      limit.end();
+      end = await endOf(host, run, signal, { thrown, isRead, reruns });
+    }
+    limit.end();
+    if (end !== null) return end;
   }
 }
 
-async function runOnce<Tx, Claimed extends InHand>(
+/** The end of a run that threw; null if the handler runs again. */
+async function endOf<Tx, Claimed extends InHand>(
   host: HandlerHost<Tx, Claimed>,
   run: HandlerRun<Tx, Claimed>,
   signal: AbortSignalLike,
-): Promise<HandlerResult | Thrown> {
-  const { record: { message }, subscriber } = run;
-  const timeoutMs = subscriber.timeoutMs ?? host.handlerTimeoutMs;
-  const limit = timeLimit(
-    host.clock,
-    timeoutMs,
-    signal,
-    () => new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`),
-  );
-  let isRead = false;
-  try {
-    host.check(run);
-    const read = decodeBodySoon(subscriber.body, message);
-    const body = read instanceof Promise ? await limit.race(() => read) : read;
-    limit.throwIfAborted();
-    isRead = true;
-    return await host.complete(run, body, limit);
-  } catch (thrown) {
-    if (host.claims && hasCode(thrown, "lease_lost")) return { kind: "stale" };
-    if (signal.aborted) return { kind: "released" };
-    return { kind: "thrown", thrown, isRead };
-  } finally {
-    limit.end();
-  }
+  { thrown, isRead, reruns }: {
+    readonly thrown: unknown;
+    readonly isRead: boolean;
+    readonly reruns: number;
+  },
+): Promise<HandlerResult | null> {
+  if (host.claims && hasCode(thrown, "lease_lost")) return { kind: "stale" };
+  if (signal.aborted) return { kind: "released" };
+  const failure = failureOf(thrown, isRead);
+  const isChosen = !failure.retryable || failure.retryAfterMs !== undefined;
+  const runsAgain = !isChosen && reruns < MAX_RERUNS &&
+    await host.rerun?.(run, thrown, reruns, signal) === true;
+  // Waiting for that may have taken a while.
+  if (signal.aborted) return { kind: "released" };
+  return runsAgain ? null : { ...failure, error: thrown };
 }
+
+function timedOut(timeoutMs: number): AtlastError {
+  return new AtlastError("timeout", `The handler did not finish within ${timeoutMs} ms`);
+}
+
+/** The end of a handler whose result nobody wants. */
+const NOTHING_WANTED: Handled = {
+  kind: "handled",
+  value: undefined,
+  reply: null,
+  decision: null,
+  answer: null,
+};
 
 /** Runs the handler on a decoded body, and builds its reply; writes nothing itself. */
 export async function runHandler<Tx>(
@@ -174,15 +182,13 @@ export async function runHandler<Tx>(
   const context = new Handling(record, own, limit, host.publisher);
   let value: unknown;
   try {
-    value = host.onConsume.length === 0
-      ? await subscriber.handle(body, context)
-      : await wrapHandler(
-        host.onConsume,
-        context,
-        async (value) => await subscriber.handle(value, context),
-      )(body);
+    value = await (host.onConsume.length === 0
+      ? subscriber.handle(body, context)
+      : handleWithin(host.onConsume, subscriber, body, context));
     const begun = context.finished();
-    if (begun !== null) await begun;
+    if (begun !== null) {
+      await begun;
+    }
   } catch (thrown) {
     // The error passes through the transaction of a driver, which may read its properties.
     throw readableThrown(thrown);
@@ -191,22 +197,36 @@ export async function runHandler<Tx>(
   }
   // Without a reply contract and a callback nobody wants what it returned, such as the row of its last statement:
   // it need not be JSON, and is not kept.
-  if (subscriber.reply === undefined && context.callbackName === null) {
-    return { kind: "handled", value: undefined, reply: null, decision: null, answer: null };
-  }
-  const reply = await replyMessage(
-    {
-      request: record.message,
-      group: record.group,
-      round: roundOf(record),
-      responder: host.responder,
-    },
-    subscriber.reply,
-    value,
-    context.choices,
-    host.clock.now(),
-    host.maxBodyBytes,
-  );
+  return subscriber.reply === undefined && context.callbackName === null
+    ? NOTHING_WANTED
+    : withReply(host, record, subscriber, value, context);
+}
+
+function handleWithin<Tx>(
+  middleware: readonly ConsumeMiddleware<Tx>[],
+  subscriber: Subscriber<Tx>,
+  body: unknown,
+  context: Handling<Tx>,
+): Promise<unknown> {
+  const handle = async (value: unknown) => await subscriber.handle(value, context);
+  return wrapHandler(middleware, context, handle)(body);
+}
+
+async function withReply<Tx>(
+  { responder, clock, maxBodyBytes }: Pick<HandlerHost<Tx>, "responder" | "clock" | "maxBodyBytes">,
+  record: InHand,
+  subscriber: Subscriber<Tx>,
+  value: unknown,
+  { choices }: Handling<Tx>,
+): Promise<Handled> {
+  const request = {
+    request: record.message,
+    group: record.group,
+    round: roundOf(record),
+    responder,
+  };
+  const { reply: schema } = subscriber;
+  const reply = await replyMessage(request, schema, value, choices, clock.now(), maxBodyBytes);
   return { kind: "handled", value, reply, decision: null, answer: null };
 }
 

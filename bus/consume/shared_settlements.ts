@@ -4,12 +4,13 @@
  *
  * @module
  */
-import type { Clock } from "../../core/ports/platform.ts";
+import type { StoredRecord } from "../../core/ports/record.ts";
 import { batcher } from "../async/batcher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
 import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import type { StepSettler } from "../records/settle_step.ts";
 import type { Settings } from "../settings/settings.ts";
+import { decideHandled, type Handled, type HandlerRun } from "./run_handler.ts";
 
 /** What settling needs. */
 interface SharedSettlementsParts<Tx> {
@@ -22,48 +23,42 @@ interface SharedSettlementsParts<Tx> {
 const MAX_SHARED = 500;
 /** How many statements are in flight at once. Settlements that come meanwhile share the next one. */
 const MAX_STATEMENTS = 2;
-/** For how long settlements have the same time, in milliseconds. */
-const SHARED_MS = 10;
 
-/** Settles decisions together. */
+/** A message whose handler has succeeded, and has no reply. */
+interface Ended<Tx> {
+  readonly run: HandlerRun<Tx, StoredRecord>;
+  readonly done: Handled;
+}
+
+/** Settles handled messages together. */
 export class SharedSettlements<Tx> {
   readonly #parts: SharedSettlementsParts<Tx>;
-  readonly #clock: Clock;
   /**
-   * Settles a decision that has no other records; false if it was stale, null if the statement failed, so that it must
-   * be tried again.
+   * Settles a message. Resolves to the decision on it; to false if its claim was lost, to null if the statement failed, so
+   * that it must be tried again.
    */
-  readonly settle: (decision: Decision) => Promise<boolean | null>;
-  #nowMs = -Infinity;
+  readonly settle: (ended: Ended<Tx>) => Promise<Decision | false | null>;
 
   constructor(parts: SharedSettlementsParts<Tx>) {
     this.#parts = parts;
-    this.#clock = parts.settings.clock;
     this.settle = batcher({
-      run: (decisions) => this.#all(decisions),
+      run: (ended) => this.#all(ended),
       maxItems: MAX_SHARED,
       maxRuns: MAX_STATEMENTS,
-      clock: this.#clock,
+      clock: parts.settings.clock,
     });
   }
 
-  /**
-   * The time of settlements that share a statement: stores write equal changes several times as fast, and it decides
-   * only when the record expires.
-   */
-  now(): number {
-    const nowMs = this.#clock.now();
-    const sinceMs = nowMs - this.#nowMs;
-    if (sinceMs < 0 || sinceMs >= SHARED_MS) this.#nowMs = nowMs;
-    return this.#nowMs;
-  }
-
-  async #all(decisions: readonly Decision[]): Promise<(boolean | null)[]> {
-    const { settler, leases } = this.#parts;
-    for (const { record } of decisions) leases.ending(record);
+  async #all(ended: readonly Ended<Tx>[]): Promise<(Decision | false | null)[]> {
+    const { settings, settler, leases } = this.#parts;
+    // One time for all: stores write equal changes several times as fast.
+    const nowMs = settings.clock.now();
+    const decisions = ended.map(({ run, done }) => decideHandled(settings, run, done, nowMs));
     try {
       const applied = await settler.batch(decisions.map(settlementOf));
-      if (applied.length === decisions.length) return applied.map((one) => one === true);
+      if (applied.length === decisions.length) {
+        return decisions.map((decision, i) => applied[i] === true ? decision : false);
+      }
     } catch {
       // The next try reports its error.
     }

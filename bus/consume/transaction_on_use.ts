@@ -7,24 +7,27 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { LazyTransaction } from "../../core/ports/store.ts";
+import type { TimeLimit } from "../async/deadline.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { TransactionInHand } from "./handler_context.ts";
 
 /** What a transaction does. */
 type Work<Tx, Result> = (own: OwnTransaction<Tx>, lazy: LazyTransaction) => Promise<Result>;
 
-/** How a transaction begins and ends. */
-interface TransactionSteps<Tx, Done, Result> {
+/** How the transaction of a run begins and ends. */
+export interface TransactionSteps<Tx, Run, Done, Result> {
   /** Runs work in a transaction. */
-  readonly transact: (work: Work<Tx, Result>) => Promise<Result>;
+  transact(run: Run, limit: TimeLimit, work: Work<Tx, Result>): Promise<Result>;
   /** What the transaction does: waits for its handler, and settles the record. */
-  readonly inTransaction: (
+  inTransaction(
+    run: Run,
+    limit: TimeLimit,
     handler: Promise<Done>,
     own: OwnTransaction<Tx>,
     lazy: LazyTransaction,
-  ) => Promise<Result>;
+  ): Promise<Result>;
   /** Settles the record of a handler that did not read `tx`. */
-  readonly unused: (done: Done) => Promise<Result>;
+  unused(run: Run, limit: TimeLimit, done: Done): Promise<Result>;
 }
 
 /** The end of a handler, for its transaction to wait for. */
@@ -34,16 +37,20 @@ interface HandlerEnd<Done> {
 }
 
 /** A transaction that is made when `tx` is read. */
-export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx> {
-  readonly #steps: TransactionSteps<Tx, Done, Result>;
+export class TransactionOnUse<Tx, Run, Done, Result> implements TransactionInHand<Tx> {
+  readonly #steps: TransactionSteps<Tx, Run, Done, Result>;
+  readonly #run: Run;
+  readonly #limit: TimeLimit;
   #tx: { readonly value: Tx } | null = null;
   #end: HandlerEnd<Done> | null = null;
   #result: Promise<Result> | null = null;
   #settle: ((result: Promise<Result>) => void) | null = null;
   #isOver = false;
 
-  constructor(steps: TransactionSteps<Tx, Done, Result>) {
+  constructor(steps: TransactionSteps<Tx, Run, Done, Result>, run: Run, limit: TimeLimit) {
     this.#steps = steps;
+    this.#run = run;
+    this.#limit = limit;
   }
 
   /** The transaction. One that is first read when the handler has ended is over. */
@@ -52,32 +59,30 @@ export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx>
     return this.#tx.value;
   }
 
-  /** Runs the handler, and settles its record. If its transaction fails, the handler is no longer awaited. */
+  /**
+   * Runs the handler within the limit, and settles its record. A handler is no longer awaited when its time is up or its
+   * transaction fails.
+   */
   during(handler: () => Promise<Done>): Promise<Result> {
     return new Promise((resolve, reject) => {
+      this.#limit.throwIfAborted();
       this.#settle = resolve;
+      const failed = (thrown: unknown) => {
+        this.#isOver = true;
+        // The end of the transaction says how it ended.
+        this.#result === null ? reject(thrown) : resolve(this.#result);
+      };
+      this.#limit.rejects(failed);
       handler().then((done) => {
         if (this.#end !== null) return this.#end.resolve(done);
+        if (this.#isOver) return;
         this.#isOver = true;
-        resolve(this.#steps.unused(done));
+        this.#steps.unused(this.#run, this.#limit, done).then(resolve, reject);
       }, (error) => {
         if (this.#end !== null) return this.#end.reject(error);
-        this.#isOver = true;
-        reject(error);
+        failed(error);
       });
     });
-  }
-
-  /**
-   * Called when the handler has failed, or is no longer awaited. Waits for the end of its transaction, and gives its
-   * result.
-   *
-   * @throws The error of the transaction; `thrown` if there is none.
-   */
-  async failed(thrown: unknown): Promise<Result> {
-    this.#isOver = true;
-    if (this.#result === null) throw thrown;
-    return await this.#result;
   }
 
   #begun(): Tx {
@@ -86,9 +91,9 @@ export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx>
     // The transaction may have ended before the handler fails.
     handler.catch(() => {});
     let tx: { readonly value: Tx } | null = null;
-    this.#result = this.#steps.transact((own, lazy) => {
+    this.#result = this.#steps.transact(this.#run, this.#limit, (own, lazy) => {
       tx = { value: own.tx };
-      return this.#steps.inTransaction(handler, own, lazy);
+      return this.#steps.inTransaction(this.#run, this.#limit, handler, own, lazy);
     });
     // A handler that was given up does not await it.
     this.#result.catch(() => {});
@@ -98,7 +103,7 @@ export class TransactionOnUse<Tx, Done, Result> implements TransactionInHand<Tx>
 
   #ended(): Tx {
     let tx: { readonly value: Tx } | null = null;
-    this.#steps.transact((own, lazy) => {
+    this.#steps.transact(this.#run, this.#limit, (own, lazy) => {
       tx = { value: own.tx };
       lazy.close();
       return Promise.reject(new Error("The handler has ended"));

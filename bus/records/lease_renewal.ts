@@ -43,10 +43,13 @@ const OVER: Term = { untilMs: -Infinity, monotonicUntilMs: -Infinity };
 /** For how many lease durations a claim's end on the monotonic clock is kept. */
 const KNOWN_LEASES = 2;
 
-interface RenewedLease {
+/** Work on claimed records. */
+export interface LeaseOwner {
   readonly box: Box;
+  /** The records whose leases are to be renewed now. */
   readonly records: readonly StoredRecord[];
-  readonly lost: () => void;
+  /** Called when another worker has claimed one of them. */
+  lost(): void;
 }
 
 /** The reason of the abort of work whose lease another worker has taken over. */
@@ -63,7 +66,7 @@ export class LeaseRenewal {
   readonly #clock: Clock;
   readonly #leaseMs: number;
   readonly #observe: Observer;
-  readonly #leases = new Set<RenewedLease>();
+  readonly #owners = new Set<LeaseOwner>();
   readonly #waiting: { box: Box; records: () => readonly StoredRecord[] }[] = [];
   /**
    * When claims end on the monotonic clock, keyed by their end in Unix time. Records claimed
@@ -193,6 +196,24 @@ export class LeaseRenewal {
     this.#waiting.push({ box, records });
   }
 
+  /** Renews the leases of an owner's records until {@linkcode LeaseRenewal.release}. */
+  keep(owner: LeaseOwner): void {
+    this.#owners.add(owner);
+    if (this.#cancel === null) this.#arm();
+  }
+
+  /** Ends the renewal. */
+  release(owner: LeaseOwner): void {
+    this.#owners.delete(owner);
+    if (this.#ending.size > 0) {
+      for (const record of owner.records) this.#ending.delete(record);
+    }
+    if (this.#isIdle()) {
+      this.#cancel?.();
+      this.#cancel = null;
+    }
+  }
+
   /**
    * Renews the leases of `records` until released; calls `lost` when another worker has claimed one
    * of them.
@@ -202,19 +223,9 @@ export class LeaseRenewal {
     records: readonly StoredRecord[],
     lost: () => void = () => {},
   ): RenewedLeases {
-    const lease: RenewedLease = { box, records, lost };
-    this.#leases.add(lease);
-    this.#arm();
-    return {
-      release: () => {
-        this.#leases.delete(lease);
-        if (this.#ending.size > 0) { for (const record of records) this.#ending.delete(record); }
-        if (this.#isIdle()) {
-          this.#cancel?.();
-          this.#cancel = null;
-        }
-      },
-    };
+    const owner = { box, records, lost };
+    this.keep(owner);
+    return { release: () => this.release(owner) };
   }
 
   /** Renews at a third of the lease, so that two renewals may fail before a lease expires. */
@@ -229,7 +240,7 @@ export class LeaseRenewal {
   }
 
   #isIdle(): boolean {
-    return this.#leases.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
+    return this.#owners.size === 0 && this.#waiting.every(({ records }) => records().length === 0);
   }
 
   #note(leaseUntilMs: number, { nowMs, monotonicMs }: Now): void {
@@ -244,10 +255,10 @@ export class LeaseRenewal {
 
   async #renew(): Promise<void> {
     for (const box of ["outbox", "inbox"] as const) {
-      const leases = [...this.#leases].filter((each) => each.box === box);
+      const owners = () => [...this.#owners].filter((each) => each.box === box);
       const waiting = this.#waiting.filter((each) => each.box === box)
         .flatMap(({ records }) => records());
-      const all = [...leases.flatMap(({ records }) => records), ...waiting]
+      const all = [...owners().flatMap(({ records }) => records), ...waiting]
         .filter((record) => !this.#ending.has(record) && !this.#suspended.has(record));
       if (all.length === 0) continue;
       const { nowMs, monotonicMs } = this.now();
@@ -263,7 +274,10 @@ export class LeaseRenewal {
         if (renewed[i] === false) lost.add(record);
       });
       if (lost.size === 0) continue;
-      for (const each of leases) if (each.records.some((record) => lost.has(record))) each.lost();
+      // A record may have another owner by now.
+      for (const owner of owners()) {
+        if (owner.records.some((record) => lost.has(record))) owner.lost();
+      }
     }
   }
 }

@@ -71,14 +71,14 @@ export function inboxSource<Tx>(
     // Claims are limited per group instead, so that a slow group does not block the others.
     capacity: Infinity,
     worksAtOnce: Infinity,
-    claimSize: () => consumer.claimSize(GROUP_CLAIM_LIMIT),
-    roundSize: () => consumer.claimSize(HANDLED_IN_A_ROUND),
+    claimSize: () => consumer.claims.claimSize(GROUP_CLAIM_LIMIT),
+    roundSize: () => consumer.claims.claimSize(HANDLED_IN_A_ROUND),
     // The semaphore of each group limits how many run at once.
     batchSize: (waiting) => consumer.batchSize(waiting),
     claim: async (kind, limit) => {
-      const records = await consumer.claim(kind, limit);
+      const records = await consumer.claims.claim(kind, limit);
       // There may be more, which others can begin sooner.
-      if (kind === "ready" && consumer.mayFindMore) surplus.left();
+      if (kind === "ready" && consumer.claims.mayFindMore) surplus.left();
       return records;
     },
     work: async (records, untilMs, ended) => {
@@ -99,13 +99,13 @@ export function inboxSource<Tx>(
       return { done, failed: failed.size, isFinal: final === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
-    nextDueAt: () => consumer.nextDueAt("all"),
-    mayFindMore: () => consumer.mayFindMore,
+    nextDueAt: () => consumer.claims.nextDueAt("all"),
+    mayFindMore: () => consumer.claims.mayFindMore,
     claimUntaken: async (push) => {
-      const ownMs = dueTime(await consumer.nextDueAt("taken here")) ?? Infinity;
+      const ownMs = dueTime(await consumer.claims.nextDueAt("taken here")) ?? Infinity;
       return Math.min(ownMs, await untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push));
     },
-    isShort: () => consumer.groupsWithCapacity().length < consumer.groups,
+    isShort: () => consumer.claims.groupsWithCapacity().length < consumer.claims.groups,
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
   };

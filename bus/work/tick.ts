@@ -150,7 +150,7 @@ async function handleSome<Tx>(parts: TickParts<Tx>, untilMs: number): Promise<Ro
 /** When the next record of the inbox is due for this bus, given that one of its groups is due. */
 async function ownDue<Tx>(parts: TickParts<Tx>): Promise<number> {
   const { settings: { clock }, consumer, untaken, groups } = parts;
-  const ownMs = dueTime(await consumer.nextDueAt("taken here", groups())) ?? Infinity;
+  const ownMs = dueTime(await consumer.claims.nextDueAt("taken here", groups())) ?? Infinity;
   const nowMs = clock.now();
   if (ownMs <= nowMs) return ownMs;
   // The record that is due is one that nobody takes.
@@ -180,7 +180,7 @@ async function look<Tx>({ consumer, sources, groups }: TickParts<Tx>): Promise<D
     sources.check.nextDueAt(),
     // This includes groups at their concurrency limit, because the tick reports when they are due.
     // So are names without a subscriber: how long they wait is limited.
-    consumer.nextDueAt("all", groups()),
+    consumer.claims.nextDueAt("all", groups()),
   ]);
   return { outbox: dueTime(outbox), check: dueTime(check), inbox: dueTime(inbox) };
 }

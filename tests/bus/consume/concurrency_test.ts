@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { describe, it } from "node:test";
 import { newRecord } from "../../../bus/records/new_record.ts";
 import { subscribe, type Subscriber } from "../../../mod.ts";
 import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { Gate } from "../../support/gate.ts";
+import { wrapped } from "../../support/wrapped_store.ts";
 
 const AT_ONCE = { kind: "fixed", delayMs: 0, maxAttempts: 3 } as const;
 
@@ -95,5 +97,46 @@ describe("bus: handlers at once", () => {
         assert.throws(() => fixture([], options), { code: "invalid_option" });
       }
     }
+  });
+
+  it("have each an asynchronous context of their own", async () => {
+    const context = new AsyncLocalStorage<string>();
+    const seen: (string | undefined)[] = [];
+    const subscriber = subscribe(Placed, { group: "g" }, async (_body, { message }) => {
+      seen.push(context.getStore());
+      context.enterWith(message.id);
+      await Promise.resolve();
+    });
+    const { bus, observed } = fixture([subscriber], { concurrency: 2 });
+    await bus.start();
+    await bus.deliver(messages(10));
+    await observed.until("succeeded", {}, 10);
+    assert.deepEqual(seen, Array(10).fill(undefined));
+    await bus.stop();
+  });
+
+  it("that are quick find the next messages claimed already", { timeout: 30_000 }, async () => {
+    const inner = fixture();
+    const records = messages(2_000).map((message) => newRecord(message, { group: "g" }));
+    await inner.store.add("inbox", records, inner.clock.now());
+    const stores = wrapped(inner.store);
+    const gate = new Gate();
+    const quick = 700;
+    let begun = 0;
+    const subscriber = subscribe(Placed, { group: "g" }, async () => {
+      begun += 1;
+      if (begun > quick) await gate.pass();
+    });
+    const { bus, observed } = fixture([subscriber], { store: stores.store, concurrency: 5 });
+    await bus.start();
+    await gate.reached(5);
+    const claimed = async () =>
+      (await inner.store.list({ box: "inbox", limit: 2_000 }))
+        .filter(({ leaseUntilMs }) => leaseUntilMs !== null).length;
+    // All handlers are busy, and of a thousand claimed messages about three hundred were left.
+    while (await claimed() < 600) await new Promise((resolve) => setTimeout(resolve, 0));
+    gate.open();
+    await observed.until("succeeded", {}, 2_000);
+    await bus.stop();
   });
 });
