@@ -52,7 +52,7 @@ export function outboxSource<Tx>(
     },
     release: (records) => dispatcher.release(records),
     nextDueAt: () => store.nextDueAt("outbox", clock.now()),
-    isShort: () => false,
+    leftOut: () => null,
     makeUnroutableDue: () => newRoutes.makeDue("outbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("outbox", dueAtMs),
   };
@@ -105,7 +105,7 @@ export function inboxSource<Tx>(
       const ownMs = dueTime(await consumer.claims.nextDueAt("taken here")) ?? Infinity;
       return Math.min(ownMs, await untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push));
     },
-    isShort: () => consumer.claims.groupsWithCapacity().length < consumer.claims.groups,
+    leftOut: () => consumer.claims.leftOut(),
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
   };
@@ -135,6 +135,6 @@ export function checkBackSource<Tx>(
       checkBacks.canCheck
         ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared")
         : null,
-    isShort: () => false,
+    leftOut: () => null,
   };
 }
