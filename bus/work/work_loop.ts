@@ -29,8 +29,8 @@ export class WorkLoop<Tx> {
   readonly #queue: WorkQueue<StoredRecord>;
   /** Whether the loop must claim again once work in flight has ended. */
   #look = false;
-  /** Whether there is room again for the records that the last claim left out; null if it left out none. */
-  #hasRoomAgain: (() => boolean) | null = null;
+  /** Whether there is capacity again for the records that the last claim left out; null if it left out none. */
+  #hasCapacityAgain: (() => boolean) | null = null;
   /**
    * The record in work that was claimed alone. The loop claims one at a time: if its work crashes
    * this process, no other such record counts that crash.
@@ -64,9 +64,9 @@ export class WorkLoop<Tx> {
         this.#left([...rest], end);
       },
       onCapacity: () => {
-        if (!this.#look && this.#hasRoomAgain?.() !== true) return;
+        if (!this.#look && this.#hasCapacityAgain?.() !== true) return;
         this.#look = false;
-        this.#hasRoomAgain = null;
+        this.#hasCapacityAgain = null;
         this.wake.now();
       },
     });
@@ -112,7 +112,7 @@ export class WorkLoop<Tx> {
 
   /** Runs a claim. If capacity was short, the loop claims again once there is capacity. */
   #looking<Result>(look: () => Result): Result {
-    this.#hasRoomAgain = this.#source.leftOut();
+    this.#hasCapacityAgain = this.#source.leftOut();
     return look();
   }
 
