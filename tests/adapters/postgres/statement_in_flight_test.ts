@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it as register } from "node:test";
 import type postgres from "postgres";
 import { guardPostgres, postgresFence } from "../../../adapters/postgres/mod.ts";
 import { createBus, type HandlerContext, subscribe, type SubscribeOptions } from "../../../mod.ts";
@@ -87,6 +87,13 @@ async function withRoom(test: (room: Room) => Promise<void>, max = 3): Promise<v
 /** Waits until the server says so. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!await holds()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+/** Less than the store's own limit on statements, which would end what nobody cancelled. */
+const LIMIT = { timeout: 15_000 };
+
+function it(title: string, test: () => Promise<void>): void {
+  register(title, LIMIT, test);
 }
 
 describe("Postgres: a handler's statement in flight", { skip }, () => {

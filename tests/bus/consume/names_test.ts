@@ -5,9 +5,13 @@ import type { Store } from "../../../core/ports/store.ts";
 import { subscribe } from "../../../mod.ts";
 import { arriving, fixture, Marked, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
+import { Gate } from "../../support/gate.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
 
+const LIMIT = { timeout: 30_000 };
 const GRACE_MS = 30_000;
+/** More messages than one instance claims at once. */
+const MANY = 250;
 
 /** Records of the inbox that a third process stored. */
 function records(name: string, count: number) {
@@ -72,6 +76,36 @@ describeOnEveryStore("bus: two versions of a worker in one group", (open) => {
       await close();
     }
   });
+
+  it(
+    "a subscriber that is added gets all its messages beside a worker without it",
+    LIMIT,
+    async () => {
+      const { store, peer, close } = await open();
+      const gate = new Gate();
+      const options = { concurrency: 5, pollMs: 1e6 };
+      const first = fixture([old()], { store: store as Store<Tx>, ...options });
+      const { clock } = first;
+      const second = fixture([old()], { store: peer as Store<Tx>, clock, ...options });
+      try {
+        await store.add("inbox", records(Marked.name, MANY), NOW_MS);
+        for (const { bus } of [first, second]) await bus.start();
+        first.bus.subscribe(Marked, { group: "g", transaction: false }, () => gate.pass());
+        await gate.reached(5);
+        // The other one looks for work while some of them wait.
+        await second.bus.deliver([arriving("wakes")]);
+        await second.observed.until("succeeded", { id: "wakes" });
+        assert.equal(second.observed.all("unroutable").length, 0);
+        gate.open();
+        await first.observed.until("succeeded", { name: Marked.name }, MANY);
+        assert.equal(clock.now(), NOW_MS);
+      } finally {
+        gate.open();
+        await Promise.all([first.bus.stop(), second.bus.stop()]);
+        await close();
+      }
+    },
+  );
 
   it("a name that no instance knows shows its reason after a while, and fails in the end", async () => {
     const { store, close } = await open();

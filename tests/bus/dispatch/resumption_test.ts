@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { httpTransport } from "../../../adapters/http/mod.ts";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
-import { fixture, Placed } from "../../support/bus_fixture.ts";
+import type { Store } from "../../../core/ports/store.ts";
+import { fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
+import { describeOnEveryStore } from "../../support/every_store.ts";
 import { KEY } from "../../support/http.ts";
 import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
 
@@ -19,7 +21,7 @@ type Answers = Record<string, () => Response | null>;
 function world(
   answers: Answers,
   options: { resumeOnRecovery?: boolean | { perSecond?: number } } = { resumeOnRecovery: true },
-  store = memoryStore(),
+  store: Store<Tx> = memoryStore(),
   clock = new ManualClock(),
 ) {
   const sent: string[] = [];
@@ -152,17 +154,6 @@ describe("bus: resumeOnRecovery", () => {
     }
   });
 
-  it("works after a restart, by what the store knows", async () => {
-    const answers: Answers = { "inventory.test": down };
-    const before = world(answers);
-    await failing(before, "a");
-    answers["inventory.test"] = ok;
-    const after = world(answers, { resumeOnRecovery: true }, before.store, before.clock);
-    await after.bus.publish(Placed, { n: 2 }, { id: "b" });
-    await after.bus.tick();
-    assert.deepEqual(after.sent, ["b", "a"]);
-  });
-
   it("finds what failed in another process while it sends itself", async () => {
     const answers: Answers = { "inventory.test": ok };
     const sender = world(answers);
@@ -200,3 +191,21 @@ describe("bus: resumeOnRecovery", () => {
     assert.equal(resumed, 5);
   });
 });
+
+describeOnEveryStore("bus: resumeOnRecovery after a restart", (open) => {
+  it("works by what the store knows", async () => {
+    const { store, peer, close } = await open();
+    try {
+      const answers: Answers = { "inventory.test": down };
+      const before = world(answers, undefined, store as Store<Tx>);
+      await failing(before, "a");
+      answers["inventory.test"] = ok;
+      const after = world(answers, undefined, peer as Store<Tx>, before.clock);
+      await after.bus.publish(Placed, { n: 2 }, { id: "b" });
+      await after.bus.tick();
+      assert.deepEqual(after.sent, ["b", "a"]);
+    } finally {
+      await close();
+    }
+  });
+}, "with transactions");
