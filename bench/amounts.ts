@@ -17,7 +17,7 @@ export interface Amounts {
   /** How often each scenario is measured. */
   readonly runs: number;
   readonly backlog: Backlog;
-  /** For handlers that write a row or have a transaction each, and for slow subjects. */
+  /** For handlers that write a row, and for slow subjects. */
   readonly slowBacklog: Backlog;
   /** How long a worker publishes, in milliseconds. */
   readonly publishMs: number;
@@ -39,7 +39,7 @@ export interface Amounts {
 export const FULL: Amounts = {
   runs: 3,
   backlog: { warmUp: 20_000, messages: 50_000 },
-  slowBacklog: { warmUp: 4_000, messages: 12_000 },
+  slowBacklog: { warmUp: 8_000, messages: 16_000 },
   publishMs: 3_000,
   latencyMs: 10_000,
   idleMs: 60_000,

@@ -42,7 +42,6 @@ export const SCENARIOS: readonly Scenario[] = [
     ...DRAIN_OUTBOX,
     box: "inbox",
     batched: false,
-    backlog: "slowBacklog",
   }, QUEUES),
   createScenario("end-to-end", "Publish in bulk and handle in one process", {
     kind: "end-to-end",

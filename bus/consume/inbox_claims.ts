@@ -39,11 +39,6 @@ export class InboxClaims<Tx> {
     });
   }
 
-  /** How many groups have a subscriber here. */
-  get groups(): number {
-    return this.#parts.subscriptions.groups.length;
-  }
-
   /**
    * How many more records of a group this bus takes: some that wait, and one batch for each free
    * handler.
@@ -57,14 +52,22 @@ export class InboxClaims<Tx> {
 
   /** The groups whose handlers can take more records now, or soon. */
   groupsWithCapacity(): string[] {
+    return this.#parts.subscriptions.groups.filter((group) => this.#hasCapacity(group));
+  }
+
+  /** See `WorkSource.leftOut`. */
+  leftOut(): (() => boolean) | null {
+    const full = this.#parts.subscriptions.groups.filter((group) => !this.#hasCapacity(group));
+    return full.length === 0 ? null : () => full.some((group) => this.#hasCapacity(group));
+  }
+
+  #hasCapacity(group: string): boolean {
     const { subscriptions, semaphore } = this.#parts;
-    return subscriptions.groups.filter((group) => {
-      const free = semaphore.capacityFor(group);
-      if (free > 0) return true;
-      const maxBatch = subscriptions.maxBatch(group);
-      const claimsAgainAt = this.#pace.claimsAgainAt(group, this.#mostAhead(group), maxBatch);
-      return claimsAgainAt > 0 && -free * maxBatch <= claimsAgainAt;
-    });
+    const free = semaphore.capacityFor(group);
+    if (free > 0) return true;
+    const maxBatch = subscriptions.maxBatch(group);
+    const claimsAgainAt = this.#pace.claimsAgainAt(group, this.#mostAhead(group), maxBatch);
+    return claimsAgainAt > 0 && -free * maxBatch <= claimsAgainAt;
   }
 
   #mostAhead(group: string): number {

@@ -58,7 +58,7 @@ export function outboxSource<Tx>(
       const ownMs = await claims.nextDueAt("taken here");
       return await claims.untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push);
     },
-    isShort: () => false,
+    leftOut: () => null,
     makeUnroutableDue: () => newRoutes.makeDue("outbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("outbox", dueAtMs),
   };
@@ -110,7 +110,7 @@ export function inboxSource<Tx>(
       const ownMs = dueTime(await consumer.claims.nextDueAt("taken here"));
       return await consumer.claims.untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push);
     },
-    isShort: () => consumer.claims.groupsWithCapacity().length < consumer.claims.groups,
+    leftOut: () => consumer.claims.leftOut(),
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("inbox", dueAtMs),
   };
@@ -140,6 +140,6 @@ export function checkBackSource<Tx>(
       checkBacks.canCheck
         ? await store.nextDueAt("outbox", clock.now(), undefined, "prepared")
         : null,
-    isShort: () => false,
+    leftOut: () => null,
   };
 }

@@ -29,6 +29,8 @@ export class WorkLoop<Tx> {
   readonly #queue: WorkQueue<StoredRecord>;
   /** Whether the loop must claim again once work in flight has ended. */
   #look = false;
+  /** Whether there is capacity again for the records that the last claim left out; null if it left out none. */
+  #hasCapacityAgain: (() => boolean) | null = null;
   /**
    * The record in work that was claimed alone. The loop claims one at a time: if its work crashes
    * this process, no other such record counts that crash.
@@ -62,8 +64,9 @@ export class WorkLoop<Tx> {
         this.#left([...rest], end);
       },
       onCapacity: () => {
-        if (!this.#look) return;
+        if (!this.#look && this.#hasCapacityAgain?.() !== true) return;
         this.#look = false;
+        this.#hasCapacityAgain = null;
         this.wake.now();
       },
     });
@@ -109,7 +112,7 @@ export class WorkLoop<Tx> {
 
   /** Runs a claim. If capacity was short, the loop claims again once there is capacity. */
   #looking<Result>(look: () => Result): Result {
-    if (this.#source.isShort()) this.#look = true;
+    this.#hasCapacityAgain = this.#source.leftOut();
     return look();
   }
 
@@ -143,7 +146,7 @@ export class WorkLoop<Tx> {
 
   /** Whether due records may be left in the store for lack of capacity. */
   get isShort(): boolean {
-    return this.#queue.capacity() === 0 || this.#source.isShort();
+    return this.#queue.capacity() === 0 || this.#source.leftOut() !== null;
   }
 
   /** See {@linkcode WorkSource.nextDueAt}. */

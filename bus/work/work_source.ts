@@ -63,8 +63,11 @@ export interface WorkSource {
    * `UntakenRecords`.
    */
   claimUntaken?(push: (record: StoredRecord) => void): Promise<number>;
-  /** Whether claims currently skip records for lack of capacity. */
-  isShort(): boolean;
+  /**
+   * Null if claims currently leave out no records for lack of capacity; otherwise a function that says whether there is
+   * capacity for some of those again.
+   */
+  leftOut(): (() => boolean) | null;
   /**
    * Makes records due that waited for a route this instance now has; null when no route is new. See
    * `NewRoutes`.

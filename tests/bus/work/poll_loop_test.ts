@@ -38,7 +38,7 @@ function loop() {
       asked.push("due?");
       return Promise.resolve(NOW_MS + 5_000);
     },
-    isShort: () => false,
+    leftOut: () => null,
   };
   const parts: LoopParts = {
     source,

@@ -5,6 +5,7 @@ import { defineMessage, failureReport, HEADER, NonRetryable, subscribe } from ".
 import { arriving, Deduct, fixture, Marked, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { faulty, Lost } from "../../support/faulty.ts";
+import { Gate } from "../../support/gate.ts";
 import { storeWithoutTransactions } from "../../support/without_transactions.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 
@@ -17,11 +18,15 @@ const request = (id: string) =>
 const wanted = (id: string) =>
   arriving(id, { headers: { [HEADER.failureCallbackName]: Stuck.name } });
 
-function setup(subscribers: Parameters<typeof fixture>[0] = []) {
+function setup(
+  subscribers: Parameters<typeof fixture>[0] = [],
+  options: Parameters<typeof fixture>[1] = {},
+) {
   const faults = faulty<Store>(storeWithoutTransactions());
   const wrapping = wrapped(faults.part);
   const transport = new FakeTransport();
-  const parts = fixture(subscribers, { store: wrapping.store as never, transport });
+  const store = wrapping.store as never;
+  const parts = fixture(subscribers, { ...options, store, transport });
   return { ...parts, transport, faults, calls: wrapping.calls };
 }
 
@@ -82,8 +87,17 @@ describe("bus on a store without transactions: a message and its answer are one 
   });
 
   it("steps that end at once share their requests", async () => {
-    const { bus, store, calls } = setup([replies]);
-    await bus.deliver(Array.from({ length: 40 }, (_, i) => request(`r-${i}`)));
+    const all = 40;
+    const gate = new Gate();
+    const subscriber = subscribe(Deduct, { group: "stock" }, async ({ n }) => {
+      await gate.pass();
+      return { n, ok: true };
+    });
+    const { bus, store, calls } = setup([subscriber], { concurrency: all });
+    const delivered = bus.deliver(Array.from({ length: all }, (_, i) => request(`r-${i}`)));
+    await gate.reached(all);
+    gate.open();
+    await delivered;
     assert.equal((await store.count("inbox")).succeeded, 40);
     assert.equal((await store.count("outbox")).scheduled, 40);
     assert.ok((calls.get("settleAndAdd") ?? 0) <= 20, `${calls.get("settleAndAdd")} requests`);
