@@ -98,6 +98,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     super();
     const { store, clock, leaseMs, observe } = settings;
     const { signal } = this.#abort;
+    const running = () => this.#phase === "running";
     this.#settings = settings;
     this.#subscriptions = settings.subscriptions;
     this.#probe = new StoreProbe(settings);
@@ -147,7 +148,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       consumer: this.#consumer,
       subscriptions: this.#subscriptions,
       signal,
-      running: () => this.#phase === "running",
+      running,
       capacityFor: (group) => this.#consumer.claims.capacityFor(group),
       push: (record) => this.#inbox.push(record),
       wake: () => this.#inbox.wake.now(),
@@ -167,7 +168,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.#pruner = new Pruner(settings, keeper);
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
-      outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
+      outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal, running),
       inbox: inboxSource(this.#consumer, this.#deliveries, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
@@ -357,10 +358,10 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   #added(committed: boolean, target: Target = SENDING): void {
-    const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
+    const { observe, store } = this.#settings, loop = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
-    if (isOwn) committed ? wake.now() : wake.soon();
-    if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
+    if (isOwn) committed ? loop.wake.now() : loop.wake.soon();
+    if (isOwn && committed) loop.added(target.group);
     const isForUs = target.box === "outbox"
       ? this.#dispatcher.claims.takesAll
       : target.name !== null;

@@ -117,7 +117,8 @@ export interface BusOptions<Tx = unknown, BusinessTx = unknown> {
   /** The concurrency of single groups. */
   readonly groups?: Readonly<Record<string, { readonly concurrency: number }>>;
   /**
-   * How many messages are claimed at once for sending.
+   * How many messages are claimed at once for sending, at most. Slow sends are claimed in batches of the transport, so
+   * that the instances of one outbox share them.
    *
    * @default 500
    */

@@ -12,10 +12,10 @@ import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.
 import { hasCode } from "../../core/user_code/thrown.ts";
 import { admitting } from "./admission.ts";
 import { combined } from "../records/delivery_result.ts";
-import { Surplus } from "./surplus.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Received } from "./inbox_writer.ts";
 import { retry } from "../records/retry_by_hand.ts";
+import { Surplus } from "../records/surplus.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { resultIfUnreadable } from "./unreadable_body.ts";
@@ -57,7 +57,7 @@ export class DeliveryReceiver<Tx> {
 
   constructor(parts: DeliveryReceiverParts<Tx>) {
     this.#parts = parts;
-    this.surplus = new Surplus(parts);
+    this.surplus = new Surplus(parts.settings, "inbox", parts.running);
   }
 
   /** See `Receiver.deliver`. */

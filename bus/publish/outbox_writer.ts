@@ -122,7 +122,7 @@ export class OutboxWriter<Tx> {
     const joined = this.#joinedIn[insertion.box];
     const keys = born.hasNewKey ? "newKeys" : isMade ? "madeKeys" : "otherKeys";
     const { group } = born;
-    const takes = born.leaseUntilMs !== null && group !== "" ? 1 : 0;
+    const takes = born.leaseUntilMs === null ? 0 : 1;
     this.#taken(group, takes);
     try {
       const result = await joined[keys](born);

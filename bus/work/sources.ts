@@ -6,20 +6,15 @@
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Consumer } from "../consume/consumer.ts";
 import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
-import type { Surplus } from "../consume/surplus.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
+import { SendPace, SENDS_AT_ONCE } from "../dispatch/send_pace.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
 import type { CheckBacks } from "../half/check_back.ts";
+import { Surplus } from "../records/surplus.ts";
 import { dueTime } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { WorkSource } from "./work_source.ts";
 
-/**
- * How many batches a loop has claimed for sending at most: those being sent, and as many waiting.
- */
-const CLAIMED_BATCHES = 4;
-/** How many batches are being sent at once. */
-const SENDS_AT_ONCE = 2;
 /**
  * How many inbox messages a round of a tick claims, unless some group handles more in one
  * transaction.
@@ -32,22 +27,35 @@ const CHECKS_AT_ONCE = 10;
 
 /** The work source that sends the messages of the outbox. */
 export function outboxSource<Tx>(
-  { clock, batchSize }: Settings<Tx>,
+  settings: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
+  running: () => boolean,
 ): WorkSource {
+  const { clock, batchSize } = settings;
   const { claims } = dispatcher;
+  const pace = new SendPace(settings);
+  const surplus = new Surplus(settings, "outbox", running);
+  // Others can begin sooner what would wait for slow sends.
+  const left = () => pace.isSlow && surplus.left();
   return {
     name: "dispatch",
-    capacity: CLAIMED_BATCHES * batchSize,
+    capacity: () => pace.capacity,
+    added: (_group, capacity) => capacity <= 0 && left(),
     worksAtOnce: SENDS_AT_ONCE,
     claimSize: () => batchSize,
     roundSize: () => batchSize,
-    batchSize: () => batchSize,
-    claim: (kind, limit) => claims.claim(kind, limit),
+    batchSize: () => pace.runSize,
+    claim: async (kind, limit) => {
+      const records = await claims.claim(kind, limit);
+      if (kind === "ready" && records.length >= limit) left();
+      return records;
+    },
     work: async (records, untilMs) => {
+      const measured = pace.begin(records.length);
       const { sent, failed, handled } = await dispatcher.send(records, signal, untilMs);
+      measured.end();
       return { done: sent, failed, handled, isFinal: sent === records.length };
     },
     release: (records) => dispatcher.release(records),
@@ -74,7 +82,7 @@ export function inboxSource<Tx>(
   return {
     name: "consume",
     // Claims are limited per group instead, so that a slow group does not block the others.
-    capacity: Infinity,
+    capacity: () => Infinity,
     worksAtOnce: Infinity,
     claimSize: () => consumer.claims.claimSize(GROUP_CLAIM_LIMIT),
     roundSize: () => consumer.claims.claimSize(HANDLED_IN_A_ROUND),
@@ -104,6 +112,7 @@ export function inboxSource<Tx>(
       return { done, failed: failed.size, isFinal: final === records.length };
     },
     release: (records) => Promise.all(records.map((record) => consumer.release(record))),
+    added: (group) => consumer.claims.capacityFor(group) <= 0 && surplus.left(),
     nextDueAt: () => consumer.claims.nextDueAt("all"),
     mayFindMore: () => consumer.claims.mayFindMore,
     claimUntaken: async (push) => {
@@ -124,7 +133,7 @@ export function checkBackSource<Tx>(
 ): WorkSource {
   return {
     name: "check-back",
-    capacity: CHECKS_AT_ONCE,
+    capacity: () => CHECKS_AT_ONCE,
     worksAtOnce: CHECKS_AT_ONCE,
     claimSize: () => CHECKS_AT_ONCE,
     roundSize: () => CHECKS_AT_ONCE,

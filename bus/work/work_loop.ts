@@ -46,7 +46,7 @@ export class WorkLoop<Tx> {
     this.#source = source;
     this.wake = new Wake(settings.clock);
     this.#queue = new WorkQueue({
-      capacity: source.capacity,
+      capacity: () => source.capacity(),
       batchOf: (waiting) => this.#batchOf(waiting),
       maxRuns: source.worksAtOnce,
       work: async (records, ended) => {
@@ -75,6 +75,12 @@ export class WorkLoop<Tx> {
   /** How many more records it takes; none while it is not running. */
   capacity(): number {
     return this.#queue.capacity();
+  }
+
+  /** Called when this bus has stored a record of a group that is to be claimed here. */
+  added(group: string): void {
+    // Those stored with it begin before this looks.
+    queueMicrotask(() => this.#source.added?.(group, this.capacity()));
   }
 
   /** Takes a record that is already claimed. */

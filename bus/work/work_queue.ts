@@ -8,7 +8,7 @@
 /** The limits and the work of a queue. */
 interface WorkQueueOptions<Item> {
   /** How many items the queue takes, those in work included. */
-  readonly capacity: number;
+  readonly capacity: () => number;
   /** How many waiting items, from the front, go to one call of `work`; at least one. */
   readonly batchOf: (waiting: readonly Item[]) => number;
   /** How many calls of `work` may run at once. */
@@ -52,7 +52,7 @@ export class WorkQueue<Item> {
   /** How many more items it takes; none while it is closed. */
   capacity(): number {
     if (!this.#open) return 0;
-    return Math.max(0, this.#options.capacity - this.#waiting.length - this.#claimed);
+    return Math.max(0, this.#options.capacity() - this.#waiting.length - this.#claimed);
   }
 
   /** Opens the queue. */

@@ -29,7 +29,13 @@ export interface WorkSource {
   /**
    * How many records a loop has claimed at most; Infinity when each claim applies its own limit.
    */
-  readonly capacity: number;
+  capacity(): number;
+  /**
+   * Called when this bus has stored a record that its loop can claim.
+   *
+   * @param capacity How many more records the loop can claim now.
+   */
+  added?(group: string, capacity: number): void;
   /** How many calls of `work` a loop runs at once. */
   readonly worksAtOnce: number;
   /** How many records a loop claims at once, of each group. */

@@ -7,6 +7,7 @@ import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../../support/fake_transport.ts";
 import { Gate } from "../../support/gate.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
+import { startQuick } from "../../support/quick_sends.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 
 const Stuck = defineMessage("order.stuck", { body: failureReport });
@@ -217,7 +218,7 @@ describe("bus: dispatch", () => {
     };
     const store = memoryStore();
     const { bus, clock, observed } = fixture([], { transport, store, batchSize: 1 });
-    await bus.start();
+    await startQuick(bus, transport);
     await publishIds(bus, ["a", "b", "c", "d"]);
     await gate.reached(2);
     for (let thirds = 0; thirds < 6; thirds++) {
@@ -231,7 +232,7 @@ describe("bus: dispatch", () => {
       assert.deepEqual(await store.claim(claim), []);
     }
     gate.open();
-    await observed.until("succeeded", {}, 4);
+    await observed.until("succeeded", {}, 5);
     assert.deepEqual(transport.ids, ["a", "b", "c", "d"]);
     await bus.stop();
   });

@@ -7,6 +7,7 @@ import { fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { FakeTransport, refusal, SENT } from "../../support/fake_transport.ts";
 import { Gate, quiet } from "../../support/gate.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { startQuick } from "../../support/quick_sends.ts";
 import { wrapped, type WrappedStore } from "../../support/wrapped_store.ts";
 
 const LEASE_MS = 60_000;
@@ -122,7 +123,7 @@ describe("bus: cancel says too late of what may have arrived", () => {
       await gate.pass();
       return SENT;
     });
-    await bus.start();
+    await startQuick(bus, transport);
     for (const id of ["a", "b", "m"]) await bus.publish(Placed, { n: 1 }, { id });
     await gate.reached(2);
     assert.notEqual((await store.find("outbox", KEY))?.leaseUntilMs, null);
@@ -144,7 +145,7 @@ describe("bus: cancel says too late of what may have arrived", () => {
     });
     const { store } = wrapping;
     const { bus, observed } = fixture([], { transport, store, batchSize: 1 });
-    await bus.start();
+    await startQuick(bus, transport);
     for (const id of ["a", "b", "m"]) await bus.publish(Placed, { n: 1 }, { id });
     await gate.reached(2);
     wrapping.around = async (method, call, [, settlements]) => {
@@ -211,7 +212,7 @@ describe("bus: a sender whose lease ran out", () => {
       // Renewals do not get through, as when a process was paused.
       wrapping.around = (method, call) =>
         method === "renew" ? Promise.reject(new Error("no connection")) : call();
-      await bus.start();
+      await startQuick(bus, transport);
       for (const id of ["a", "b", "m"]) await bus.publish(Placed, { n: 1 }, { id });
       await gate.reached(2);
       pause(clock);

@@ -21,7 +21,7 @@ function loop() {
   const record = storedFromBirth(newRecord(arriving("a"), {}), "outbox", NOW_MS);
   const source: WorkSource = {
     name: "test",
-    capacity: 10,
+    capacity: () => 10,
     worksAtOnce: 1,
     claimSize: () => 10,
     roundSize: () => 10,

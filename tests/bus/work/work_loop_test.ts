@@ -15,7 +15,7 @@ describe("a record that a loop holds is taken back", () => {
     const settings = { clock: new ManualClock() } as unknown as Settings<undefined>;
     const source = {
       name: "dispatch",
-      capacity: 10,
+      capacity: () => 10,
       worksAtOnce: 1,
       batchSize: () => 1,
       work: () => Promise.resolve({ done: 1, failed: 0, isFinal: true }),
