@@ -357,7 +357,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   #added(committed: boolean, target: Target = SENDING): void {
-    const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
+    const { observe, sender, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
     if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
@@ -366,7 +366,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       : target.name !== null;
     if (isOwn && isForUs) return;
     if (committed && store.capabilities.notifications) {
-      observed(observe, "notify", () => store.notify?.(target.box));
+      observed(observe, "notify", () => store.notify?.(target.box, sender));
     }
   }
 

@@ -138,13 +138,14 @@ export class OutboxWriter<Tx> {
 
   /** Inserts a batch of records, and notifies other processes once. */
   async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
-    const { store, clock } = this.#settings;
+    const { store, sender, clock } = this.#settings;
     const [first, second] = records;
     const notified = records.find((record) =>
       record.leaseUntilMs === null && this.#outlet.notifies(targetOf(box, record))
     );
     if (notified !== undefined && notified === first && second === undefined) {
-      const notifying = store.hints?.addAndNotify?.(box, notified, clock.now()) ?? null;
+      const notifying = store.hints?.addAndNotify?.(box, notified, clock.now(), sender) ??
+        null;
       if (notifying !== null) return [await notifying];
     }
     const results = await addApart(
@@ -231,11 +232,11 @@ export class OutboxWriter<Tx> {
 
   /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */
   async #unseen(tx: Tx | SqlClient, { box, targets, key: { id, group } }: Unseen): Promise<void> {
-    const { store, observe } = this.#settings;
+    const { store, sender, observe } = this.#settings;
     let isNotified: unknown = false;
     if (targets.some((target) => this.#outlet.notifies(target))) {
       await observed(observe, "notify", async () => {
-        isNotified = await store.hints?.notifyAtCommit?.(box, tx);
+        isNotified = await store.hints?.notifyAtCommit?.(box, tx, sender);
       });
     }
     if (isNotified !== true) this.unseenCommits.add({ box, targets, key: { id, group } });

@@ -135,7 +135,12 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
    * Adds a record and notifies others, as `Store.add` and then `Store.notify` do, in one statement. Null if two are
    * better, and nothing was done. Without it, each such publish costs one more request.
    */
-  addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+  addAndNotify?(
+    box: Box,
+    record: NewRecord,
+    nowMs: number,
+    sender?: object,
+  ): Promise<AddResult> | null;
 
   /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
@@ -366,14 +371,20 @@ export interface Store<Tx = unknown> {
     work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result>;
 
-  /** Tells other processes that use this store that there is new work in a box. Best effort. */
-  notify?(box: Box): Promise<void>;
+  /**
+   * Tells other buses that use this store, in any process, that there is new work in a box. Best effort.
+   *
+   * @param sender Stands for the bus that tells it. Without it, the store itself is the sender.
+   */
+  notify?(box: Box, sender?: object): Promise<void>;
 
   /**
-   * Calls `wake` whenever another process says that there is new work in a box, until the returned
+   * Calls `wake` whenever another bus says that there is new work in a box, until the returned
    * function is called. Best effort: a lost wake-up only delays work until the next poll.
+   *
+   * @param sender Stands for the bus that listens: it is not told of what it notified others of itself.
    */
-  listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
+  listen?(wake: (box: Box) => void, sender?: object): Promise<() => Promise<void>>;
 
   /**
    * Gives back what the store itself opened; the user's own connections stay open. Several buses may share a store, and
