@@ -27,7 +27,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { StoreClock } from "../../core/ports/store_clock.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
-import { addPart, allAdded } from "./add.ts";
+import { addPart, addSoon, allAdded } from "./add.ts";
 import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
@@ -73,6 +73,8 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly capabilities: StoreCapabilities;
   readonly hints: StoreHints<Tx> = {
     joining: (tx) => this.#parts.database.joining(tx),
+    addSoon: async (box, records, nowMs, waitMs) =>
+      await addSoon(await this.#readyRun(), this.#boxes[box], records, nowMs, waitMs),
     addAndNotify: (box, record, nowMs, sender) => {
       const { wakeups } = this.#parts;
       const notification = haveNewKeys([record]) ? wakeups.aboard?.(box, sender) ?? null : null;
@@ -378,7 +380,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     for (const part of parts) {
       const added = proof === null
         ? addPart(run, table, lookup, part, nowMs)
-        : proof.write((token) => addPart(run, table, lookup, part, nowMs, token));
+        : proof.write((token) => addPart(run, table, lookup, part, nowMs, { token }));
       results.push(...await added);
     }
     return results;

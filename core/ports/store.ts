@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { AddResult, ReturnResult } from "./add_result.ts";
 import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
@@ -15,27 +16,13 @@ import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
 import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
-import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
+import type { Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
 import type { WaitingPage } from "../lifecycle/unreachable.ts";
 
-export type { ListQuery, StateCounts };
-
-/** What became of a record that was to be added. */
-export type AddResult =
-  | { readonly added: true }
-  /** Its key was taken; `existing` is the record that has it, read after the collision. */
-  | { readonly added: false; readonly existing: StoredRecord };
-
-/** What became of a record that may have been here before. */
-export type ReturnResult =
-  | AddResult
-  /** Its record was deleted, and it is remembered. */
-  | { readonly added: false; readonly remembered: RememberedMessage }
-  /** It is not known, but others that arrived no earlier than it may have were forgotten. */
-  | { readonly added: false; readonly mayBePruned: true };
+export type { AddResult, ListQuery, ReturnResult, StateCounts };
 
 /** A claim on a record. */
 export interface Lease {
@@ -130,6 +117,19 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
    * @throws {AtlastError} `no_transaction` if `tx` is visibly none.
    */
   joining?(tx: Tx | SqlClient): Tx | SqlClient;
+
+  /**
+   * Adds records outside a transaction, as `Store.add` does, unless that has to wait for longer than `waitMs`
+   * milliseconds for another transaction that adds one of their keys. Then nothing is added, and it returns null. It may
+   * return null for several records for other reasons too. Without it, a publish with an id waits together with those
+   * of the same turn.
+   */
+  addSoon?(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    waitMs: number,
+  ): Promise<AddResult[] | null>;
 
   /**
    * Adds a record and notifies others, as `Store.add` and then `Store.notify` do, in one statement. Null if two are
