@@ -358,7 +358,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   #added(committed: boolean, target: Target = SENDING): void {
-    const { observe, store } = this.#settings, loop = this.#loopOf(target.box);
+    const { observe, sender, store } = this.#settings, loop = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? loop.wake.now() : loop.wake.soon();
     if (isOwn && committed) loop.added(target.group);
@@ -367,7 +367,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       : target.name !== null;
     if (isOwn && isForUs) return;
     if (committed && store.capabilities.notifications) {
-      observed(observe, "notify", () => store.notify?.(target.box));
+      observed(observe, "notify", () => store.notify?.(target.box, sender));
     }
   }
 

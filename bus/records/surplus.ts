@@ -26,11 +26,11 @@ export class Surplus<Tx> {
 
   /** Called when due records are left to others. */
   left(): void {
-    const { store, clock, observe } = this.#settings;
+    const { store, sender, clock, observe } = this.#settings;
     if (!this.#running() || store.capabilities.notifications !== true) return;
     const nowMs = clock.now();
     if (nowMs >= this.#notifiedAtMs && nowMs - this.#notifiedAtMs < PAUSE_MS) return;
     this.#notifiedAtMs = nowMs;
-    observed(observe, "notify", () => store.notify?.(this.#box));
+    observed(observe, "notify", () => store.notify?.(this.#box, sender));
   }
 }

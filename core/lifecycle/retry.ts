@@ -4,7 +4,7 @@
  * @module
  */
 import { optionError } from "../check_option.ts";
-import { aList, aNumber, checkOptions, type OptionTable } from "../check_options.ts";
+import { aList, aNumber, anything, checkOptions, type OptionTable } from "../check_options.ts";
 import { AtlastError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
@@ -172,7 +172,7 @@ export function checkRetryPolicy(policy: RetryPolicy): void {
   const kind: unknown = isObject(policy) ? policy.kind : undefined;
   if (typeof kind === "string" && Object.hasOwn(POLICIES, kind)) {
     const { needed, extra } = POLICIES[kind as RetryPolicy["kind"]];
-    return checkOptions("use retry policy with", policy, extra, needed);
+    return checkOptions("use retry policy with", policy, { ...extra, kind: anything }, needed);
   }
   throw isObject(policy)
     ? optionError("use retry policy", "with kind", kind, KINDS)
