@@ -13,7 +13,6 @@ import type { Bus } from "./api/bus.ts";
 import type { Health, HealthOptions } from "./api/health.ts";
 import { budgetOf, checkDelivered, checkWork, drainOf } from "./settings/call_options.ts";
 import { Consumer } from "./consume/consumer.ts";
-import { UntakenRecords } from "./consume/untaken.ts";
 import { Dispatcher } from "./dispatch/dispatcher.ts";
 import { OperatorCalls } from "./records/operator_calls.ts";
 import { OutboxKeeper } from "./half/outbox_keeper.ts";
@@ -71,7 +70,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   protected readonly publisher: Publisher<Tx>;
   readonly #dispatcher: Dispatcher<Tx>;
   readonly #consumer: Consumer<Tx>;
-  readonly #untaken: UntakenRecords<Tx>;
   readonly #deliveries: DeliveryReceiver<Tx>;
   readonly #puller: Puller<Tx>;
   readonly #pruner: Pruner<Tx>;
@@ -144,7 +142,6 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       semaphore: this.#semaphore,
       draining: () => this.#phase === "draining",
     });
-    this.#untaken = new UntakenRecords(settings, this.#subscriptions, this.#leases);
     this.#deliveries = new DeliveryReceiver({
       settings,
       consumer: this.#consumer,
@@ -171,7 +168,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
     this.half = new HalfOperations(settings, this.publisher, keeper);
     this.#sources = {
       outbox: outboxSource(settings, this.#dispatcher, this.#newRoutes, signal),
-      inbox: inboxSource(this.#consumer, this.#deliveries, this.#untaken, this.#newRoutes, signal),
+      inbox: inboxSource(this.#consumer, this.#deliveries, this.#newRoutes, signal),
       check: checkBackSource(settings, this.#checkBacks, signal),
     };
     this.#outbox = new WorkLoop(settings, this.#sources.outbox);
@@ -313,7 +310,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       settings: this.#settings,
       sources: this.#sources,
       consumer: this.#consumer,
-      untaken: this.#untaken,
+      toSend: this.#dispatcher.claims,
       puller: this.#puller,
       pruner: this.#pruner,
       loops: () => this.#phase === "running" ? this.#loops : null,
@@ -360,13 +357,16 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   }
 
   #added(committed: boolean, target: Target = SENDING): void {
-    const { observe, store } = this.#settings, { wake } = this.#loopOf(target.box);
+    const { observe, sender, store } = this.#settings, { wake } = this.#loopOf(target.box);
     const isOwn = this.#worksOn(target);
     if (isOwn) committed ? wake.now() : wake.soon();
     if (isOwn && committed && target.box === "inbox") this.#deliveries.surplus.added(target.group);
-    if (isOwn && (target.box === "outbox" || target.name !== null)) return;
+    const isForUs = target.box === "outbox"
+      ? this.#dispatcher.claims.takesAll
+      : target.name !== null;
+    if (isOwn && isForUs) return;
     if (committed && store.capabilities.notifications) {
-      observed(observe, "notify", () => store.notify?.(target.box));
+      observed(observe, "notify", () => store.notify?.(target.box, sender));
     }
   }
 

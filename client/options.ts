@@ -7,9 +7,10 @@ import {
   aFunction,
   aList,
   aNumber,
+  anything,
   aSecret,
   checkOptions,
-  type OptionTable,
+  type OptionCheck,
   withMethods,
 } from "../core/check_options.ts";
 import { aRetryPolicy } from "../core/message/contract.ts";
@@ -40,8 +41,12 @@ export const CLIENT_RETRY: RetryPolicy = {
 const TIMEOUT_MS = 5_000;
 const TIME_LIMIT_MS = 15_000;
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof ClientOptions, OptionCheck>> = {
+  url: anything,
+  audience: anything,
+  participant: anything,
+  fence: anything,
   signingKeys: aList(),
   answerKeys: aList(),
   token: aSecret,

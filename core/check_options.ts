@@ -17,11 +17,12 @@ export type OptionTable = Readonly<Record<string, OptionCheck>>;
 export const MILLISECONDS: Allowed = { unit: "milliseconds", least: 0, most: Infinity };
 
 /**
- * Checks options. An option that is `undefined` counts as left out.
+ * Checks options. An option that is `undefined` counts as left out. A name that is in neither table is refused, even
+ * if its value is `undefined`.
  *
  * @param attempt What was attempted, for the error text: `make a bus with`.
  * @param required The options that may not be left out.
- * @throws {AtlastError} `invalid_option` with what was attempted, the value, and what is allowed.
+ * @throws {AtlastError} `invalid_option` with what was attempted, the name or the value, and what is allowed.
  */
 export function checkOptions(
   attempt: string,
@@ -29,7 +30,22 @@ export function checkOptions(
   table: OptionTable,
   required: OptionTable = {},
 ): void {
-  checkWithin("", attempt, options, table, required);
+  nested(table, required)("", options, attempt);
+}
+
+/**
+ * Checks some fields of an object that may have others, because it comes from elsewhere: a record, an event or a
+ * message.
+ *
+ * @throws {AtlastError} As {@linkcode checkOptions}.
+ */
+export function checkFields(
+  attempt: string,
+  fields: unknown,
+  table: OptionTable,
+  required: OptionTable = {},
+): void {
+  checkWithin("", attempt, fields, table, required, true);
 }
 
 function checkWithin(
@@ -38,9 +54,20 @@ function checkWithin(
   options: unknown,
   table: OptionTable,
   required: OptionTable,
+  isOpen = false,
 ): void {
   if (!isRecord(options)) {
     throw optionError(attempt, path || "options", options, "an object with options");
+  }
+  for (const name of isOpen ? [] : Object.keys(options)) {
+    if (Object.hasOwn(table, name) || Object.hasOwn(required, name)) continue;
+    const known = Object.keys({ ...required, ...table });
+    throw new AtlastError(
+      "invalid_option",
+      `Cannot ${attempt} unknown option ${described(name)}${path && ` in ${path}`}: want ${
+        nearest(name, known) ?? known.join(", ")
+      }`,
+    );
   }
   const before = path === "" ? "" : `${path}.`;
   for (const option in table) {
@@ -49,6 +76,26 @@ function checkWithin(
   }
   for (const option in required) required[option]?.(before + option, options[option], attempt);
 }
+
+/** The known name that a name is probably a misspelling of. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  for (let edits = 0; edits <= Math.min(2, name.length / 3); edits++) {
+    const near = known.find((each) => isNear(name.toLowerCase(), each.toLowerCase(), edits));
+    if (near !== undefined) return near;
+  }
+}
+
+/** Whether so many characters inserted, removed or replaced make one text of the other. */
+function isNear(a: string, b: string, edits: number): boolean {
+  if (a === b) return true;
+  const [restOfA, restOfB] = [a.slice(1), b.slice(1)];
+  if (a[0] === b[0]) return isNear(restOfA, restOfB, edits);
+  return edits > 0 && (isNear(restOfA, b, edits - 1) || isNear(a, restOfB, edits - 1) ||
+    isNear(restOfA, restOfB, edits - 1));
+}
+
+/** Any value: the option is checked where it is read. */
+export const anything: OptionCheck = () => {};
 
 /** A number. */
 export function aNumber(allowed: Allowed = {}): OptionCheck {

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { anObject, aRecord, type OptionTable } from "../core/check_options.ts";
+import { anObject, anything, aRecord, nested, type OptionCheck } from "../core/check_options.ts";
 import type { DeliveryDialect } from "../core/ports/dialect.ts";
 import type { App, AppOptions } from "./app_options.ts";
-import { checkAppOptions } from "./check_app_options.ts";
+import { aBodyLimit, checkAppOptions } from "./check_app_options.ts";
 import type { EdgeBus } from "./edge_bus.ts";
 import { dialectsOf } from "./http/dialect.ts";
 import { guardWith, logError } from "./http/error_boundary.ts";
@@ -55,8 +55,11 @@ export function createApp<Kind extends App = App>(bus: EdgeBus, options: AppOpti
 }
 
 /** The options of the routes, whose own options are checked where they are read. */
-const ROUTES: OptionTable = {
-  tick: aRecord,
+const ROUTES: Readonly<
+  Record<Exclude<keyof AppOptions, "verify" | "basePath" | "onError">, OptionCheck>
+> = {
+  maxBodyBytes: aBodyLimit,
+  tick: nested({ verify: anything }),
   checkBack: aRecord,
   halfMessages: aRecord,
   query: aRecord,

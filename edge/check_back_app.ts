@@ -4,7 +4,7 @@
  * @module
  */
 import { checkAppOptions } from "./check_app_options.ts";
-import { aNumber, withMethods } from "../core/check_options.ts";
+import { aNumber, anything, type OptionCheck, withMethods } from "../core/check_options.ts";
 import { checkFence } from "../bus/half/check_fence.ts";
 import { SYSTEM_CLOCK } from "../bus/settings/system_clock.ts";
 import {
@@ -45,6 +45,16 @@ export interface CheckBackAppOptions extends CheckBackOptions {
   readonly onError?: OnError;
 }
 
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<
+  Record<Exclude<keyof CheckBackAppOptions, "verify" | "basePath" | "onError">, OptionCheck>
+> = {
+  participant: anything,
+  signingKeys: anything,
+  immunityMs: anything,
+  timeoutMs: aNumber(),
+};
+
 /**
  * Creates an app for a service that prepares half messages with a client (`@atlast/bus/client`) and
  * has no bus. `POST /checkback` answers from its fence, as a bus would. `GET /health` answers that
@@ -66,16 +76,16 @@ export function createCheckBackApp<Kind extends App = App>(
   options: CheckBackAppOptions,
 ): Kind {
   withMethods("ready", "check")("a fence", fence, "make an app with");
-  checkAppOptions(options, { timeoutMs: aNumber() });
-  const { basePath = "/", timeoutMs, onError } = options;
-  const { immunityMs = DEFAULT_CHECK.immunityMs } = options;
+  checkAppOptions(options, OPTIONS);
+  const { immunityMs = DEFAULT_CHECK.immunityMs, timeoutMs, ...others } = options;
+  const { basePath = "/", onError, ...own } = others;
   checkCheckPolicy({ ...DEFAULT_CHECK, immunityMs });
   const checkBack = checkBackRoute(
     async (question) =>
       isCheckedTooEarly(question, immunityMs)
         ? "unknown"
         : await checkFence(fence, question, SYSTEM_CLOCK, timeoutMs),
-    options,
+    own,
   );
   return mounted<Kind>(basePath, [
     {

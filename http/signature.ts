@@ -4,7 +4,13 @@
  *
  * @module
  */
-import { aList, checkOptions, type OptionTable, withMethods } from "../core/check_options.ts";
+import {
+  aList,
+  anything,
+  checkOptions,
+  type OptionCheck,
+  withMethods,
+} from "../core/check_options.ts";
 import type { Clock, HeaderReader } from "../core/ports/platform.ts";
 import { aPrincipal, type Principal } from "../core/principal.ts";
 import { fromBase64, toBase64 } from "../core/wire/base64.ts";
@@ -49,8 +55,9 @@ export interface VerifySignatureOptions {
   readonly clock?: Pick<Clock, "now">;
 }
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof VerifySignatureOptions, OptionCheck>> = {
+  signingKeys: anything,
   audience: (option, value, attempt) => {
     if (typeof value !== "string") aList()(option, value, attempt);
   },

@@ -9,8 +9,9 @@ import { AtlastError } from "../../core/errors.ts";
 import {
   aFunction,
   aNumber,
+  anything,
   checkOptions,
-  type OptionTable,
+  type OptionCheck,
   withMethods,
 } from "../../core/check_options.ts";
 import { callGuarded } from "../../core/user_code/guard.ts";
@@ -59,8 +60,11 @@ export interface HttpCheckBackOptions {
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 10 * 60_000;
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof HttpCheckBackOptions, OptionCheck>> = {
+  url: anything,
+  signingKeys: anything,
+  audience: anything,
   timeoutMs: aNumber({ whole: true, least: 1, most: MAX_TIMEOUT_MS }),
   fetch: aFunction,
   clock: withMethods("now"),

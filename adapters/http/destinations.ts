@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { isRecord } from "../../core/check_options.ts";
+import { anything, checkOptions, isRecord, type OptionTable } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
 import { checkedUrl } from "../../http/url.ts";
@@ -66,6 +66,16 @@ type FoundDestination =
 /** How webhooks are sent and answered. */
 const WEBHOOK: HttpStyle = { format: "message", answers: "any_2xx" };
 
+/** The options are checked where they are read. */
+const DESTINATION: OptionTable = {
+  url: anything,
+  format: anything,
+  answers: anything,
+  signingKeys: anything,
+  audience: anything,
+  unsigned: anything,
+};
+
 /** Finds the destinations of messages. */
 export class Destinations {
   readonly #entries: readonly {
@@ -83,6 +93,7 @@ export class Destinations {
     this.#entries = destinations.map((destination: HttpDestination, i) => {
       const what = `destinations[${i}]`;
       if (!isRecord(destination)) throw notUsable(what, "want { url } with keys or unsigned");
+      checkOptions(`use ${what} with`, destination, DESTINATION);
       const { url } = destination;
       const isUnsigned = "unsigned" in destination && destination.unsigned === true;
       if (isUnsigned === "signingKeys" in destination) {

@@ -6,10 +6,11 @@
 import {
   aFunction,
   aNumber,
+  anything,
   aRecord,
   checkOptions,
   oneOf,
-  type OptionTable,
+  type OptionCheck,
   withMethods,
 } from "../../core/check_options.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -102,8 +103,10 @@ export const DEFAULT_MAX_BATCH = 100;
 /** The longest that {@linkcode HttpTransportOptions.timeoutMs} may be: longer and leases run out. */
 const MAX_TIMEOUT_MS = 10 * 60_000;
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<Exclude<keyof HttpTransportOptions, "routes">, OptionCheck>> = {
+  signingKeys: anything,
+  destinations: anything,
   fetch: aFunction,
   timeoutMs: aNumber({ whole: true, least: 1, most: MAX_TIMEOUT_MS }),
   maxBatch: aNumber({ whole: true, least: 1, most: MAX_BATCH_MESSAGES }),

@@ -4,7 +4,13 @@
  * @module
  */
 import { typeName } from "../../core/check_option.ts";
-import { aList, aSecret } from "../../core/check_options.ts";
+import {
+  aList,
+  anything,
+  aSecret,
+  checkOptions,
+  type OptionCheck,
+} from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkAudience } from "../../http/signature_id.ts";
 import { checkedUrl } from "../../http/url.ts";
@@ -83,6 +89,15 @@ export function routeTable(
   );
 }
 
+/** The options are checked where they are read. */
+const TARGET: Readonly<Record<keyof HttpTarget, OptionCheck>> = {
+  url: anything,
+  audience: anything,
+  signingKeys: anything,
+  format: anything,
+  answers: anything,
+};
+
 function targetOf(
   route: HttpRoute,
   what: string,
@@ -96,6 +111,7 @@ function targetOf(
   const { url: text, audience, signingKeys, ...own } = isPlain
     ? { url: route } as HttpTarget
     : route as HttpTarget;
+  if (!isPlain) checkOptions(`use ${what} with`, route, TARGET);
   const url = checkedUrl(text, what);
   if (audience !== undefined) checkAudience(audience);
   if (signingKeys !== undefined) aList(aSecret)(`signingKeys of ${what}`, signingKeys, "use");

@@ -81,14 +81,11 @@ export class Records implements RecordView {
   firstDue(kind: ClaimRequest["kind"], groups?: readonly GroupNames[]): DueRecord | undefined {
     const heaps = this.#due[kind];
     let first: Slot | undefined;
-    for (
-      const { group, names } of groups ??
-        [...heaps.keys()].map((group) => ({ group, names: undefined }))
-    ) {
-      for (const [name, heap] of heaps.get(group) ?? []) {
+    for (const share of groups ?? [...heaps.keys()].map((group): GroupNames => ({ group }))) {
+      for (const [name, heap] of heaps.get(share.group) ?? []) {
         const slot = heap.first;
         if (slot === undefined || (first !== undefined && !isBefore(slot, first))) continue;
-        if (isTaken(name, names)) first = slot;
+        if (isTaken(name, share)) first = slot;
       }
     }
     return first;
@@ -146,12 +143,13 @@ function claimedAs(record: StoredRecord): ClaimRequest["kind"] | null {
 
 /** Whether one of the groups takes a record. */
 export function isOf(record: StoredRecord, groups: readonly GroupNames[]): boolean {
-  return groups.some(({ group, names }) =>
-    group === record.group && isTaken(record.message.name, names)
+  return groups.some((share) =>
+    share.group === record.group && isTaken(record.message.name, share)
   );
 }
 
-function isTaken(name: string, names: readonly string[] | undefined): boolean {
+function isTaken(name: string, { names, except = [] }: GroupNames): boolean {
+  if (except.includes(name)) return false;
   return names === undefined || names.some((pattern) => matchesName(pattern, name));
 }
 

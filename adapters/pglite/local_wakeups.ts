@@ -10,20 +10,20 @@ import type { Wakeups } from "../sql/wakeups.ts";
 const listeners = new WeakMap<object, Map<string, Set<Listener>>>();
 
 interface Listener {
-  readonly owner: Wakeups;
+  readonly owner: object;
   readonly wake: (box: Box) => void;
 }
 
-/** Notifications of one store: it notifies the other stores of the same database and schema, not itself. */
+/** Notifications of one store: it notifies the listeners of the same database and schema, except the sender itself. */
 export function localWakeups(db: object, schema: string): Wakeups {
   const heard = listenersOf(db, schema);
   const wakeups: Wakeups = {
-    notify(box) {
-      for (const { owner, wake } of heard) if (owner !== wakeups) wake(box);
+    notify(box, sender = wakeups) {
+      for (const { owner, wake } of heard) if (owner !== sender) wake(box);
       return Promise.resolve();
     },
-    listen(wake) {
-      const listener = { owner: wakeups, wake };
+    listen(wake, sender = wakeups) {
+      const listener = { owner: sender, wake };
       heard.add(listener);
       return Promise.resolve(() => {
         heard.delete(listener);

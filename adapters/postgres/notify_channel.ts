@@ -57,47 +57,50 @@ interface Test {
 export class NotifyChannel implements Wakeups {
   readonly #notifier: Notifier;
   readonly #name: string;
-  /** Distinguishes this process's notifications from those of others. */
-  readonly #sender = crypto.randomUUID();
+  /** Distinguishes the notifications of this store's buses from those of others. */
+  readonly #id = crypto.randomUUID();
+  /** Distinguishes the buses of this store. */
+  readonly #senders = new WeakMap<object, string>();
+  #sendersCount = 0;
   #atCommitMs = -Infinity;
   #isDeaf = false;
   /** Notifications to this process that are on their way, by their payload. */
   readonly #tests = new Map<string, Test>();
-  readonly #throttles: Readonly<Record<Box, NotifyThrottle>>;
+  readonly #intervalMs: number;
+  /** The pauses between notifications, by their payload, so that those of one bus are not taken for another's. */
+  readonly #throttles = new Map<string, NotifyThrottle>();
 
   constructor(notifier: Notifier, schema: string, intervalMs: number) {
     this.#notifier = notifier;
     this.#name = `atlast_${schema}`.slice(0, MAX_CHANNEL_LENGTH);
-    this.#throttles = {
-      outbox: new NotifyThrottle(() => this.#send("outbox"), intervalMs),
-      inbox: new NotifyThrottle(() => this.#send("inbox"), intervalMs),
-    };
+    this.#intervalMs = intervalMs;
   }
 
-  notify(box: Box): Promise<void> {
-    return this.#throttles[box].run();
+  notify(box: Box, sender: object = this): Promise<void> {
+    return this.#throttle(this.#payload(box, sender)).run();
   }
 
-  aboard(box: Box): Notification | null {
-    if (!this.#throttles[box].take()) return null;
-    return { channel: this.#name, payload: this.#payload(box) };
+  aboard(box: Box, sender: object = this): Notification | null {
+    const payload = this.#payload(box, sender);
+    return this.#throttle(payload).take() ? { channel: this.#name, payload } : null;
   }
 
-  atCommit(box: Box): Notification | null {
+  atCommit(box: Box, sender: object = this): Notification | null {
     const nowMs = performance.now();
     if (nowMs - this.#atCommitMs < AT_COMMIT_MS) return null;
     this.#atCommitMs = nowMs;
-    return { channel: this.#name, payload: this.#payload(box) };
+    return { channel: this.#name, payload: this.#payload(box, sender) };
   }
 
-  async listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
+  async listen(wake: (box: Box) => void, sender: object = this): Promise<() => Promise<void>> {
+    const own = this.#idOf(sender);
     let lost = false;
     const { unlisten } = await this.#notifier.listen(
       this.#name,
       (payload) => {
         this.#tests.get(payload)?.resolve(true);
-        const [sender, box] = payload.split(" ");
-        if (sender !== this.#sender && (box === "outbox" || box === "inbox")) wake(box);
+        const [from, box] = payload.split(" ");
+        if (from !== own && (box === "outbox" || box === "inbox")) wake(box);
       },
       () => {
         // Notifications sent while the connection was lost did not arrive.
@@ -115,7 +118,7 @@ export class NotifyChannel implements Wakeups {
 
   /** Behind a pooler that shares connections between transactions LISTEN succeeds, and nothing arrives. */
   async isNotified(): Promise<boolean> {
-    const payload = `${this.#sender} ${crypto.randomUUID()}`;
+    const payload = `${this.#id} ${crypto.randomUUID()}`;
     let timer: ReturnType<typeof setTimeout> | undefined;
     try {
       this.#isDeaf = !await new Promise<boolean>((resolve, reject) => {
@@ -138,18 +141,38 @@ export class NotifyChannel implements Wakeups {
   /** Others may share the store: each ends its own listening. */
   async close(): Promise<void> {
     for (const { reject } of this.#tests.values()) reject(new Error("The store was closed"));
-    await Promise.all(Object.values(this.#throttles).map((throttle) => throttle.end()));
+    const throttles = [...this.#throttles.values()];
+    this.#throttles.clear();
+    await Promise.all(throttles.map((throttle) => throttle.end()));
   }
 
-  async #send(box: Box): Promise<void> {
+  #throttle(payload: string): NotifyThrottle {
+    const known = this.#throttles.get(payload);
+    if (known !== undefined) return known;
+    // A program may make a bus for each request, and never stop it.
+    for (const [other, { isAtRest }] of this.#throttles) {
+      if (isAtRest) this.#throttles.delete(other);
+    }
+    const throttle = new NotifyThrottle(() => this.#send(payload), this.#intervalMs);
+    this.#throttles.set(payload, throttle);
+    return throttle;
+  }
+
+  async #send(payload: string): Promise<void> {
     try {
-      await this.#notifier.notify(this.#name, this.#payload(box));
+      await this.#notifier.notify(this.#name, payload);
     } catch {
       // Best effort: a process that missed it finds the work when it polls.
     }
   }
 
-  #payload(box: Box): string {
-    return `${this.#sender} ${box}`;
+  #payload(box: Box, sender: object): string {
+    return `${this.#idOf(sender)} ${box}`;
+  }
+
+  #idOf(sender: object): string {
+    let id = this.#senders.get(sender);
+    if (id === undefined) this.#senders.set(sender, id = `${this.#id}.${this.#sendersCount++}`);
+    return id;
   }
 }

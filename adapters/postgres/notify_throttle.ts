@@ -28,6 +28,11 @@ export class NotifyThrottle {
     this.#pauseMs = intervalMs;
   }
 
+  /** Whether work would run at once. */
+  get isAtRest(): boolean {
+    return this.#pause === null;
+  }
+
   /** Runs the work now, or once the interval is over; resolves when it is done. */
   run(): Promise<void> {
     if (this.#pause === null) return this.#now();

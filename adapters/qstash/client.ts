@@ -4,7 +4,7 @@
  * @module
  */
 import { Client } from "@upstash/qstash";
-import { withMethods } from "../../core/check_options.ts";
+import { anything, type OptionCheck, withMethods } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
 
@@ -43,6 +43,13 @@ export interface QstashAccess {
    */
   readonly baseUrl?: string | URL;
 }
+
+/** The checks of these options, which are checked where they are read. */
+export const QSTASH_ACCESS: Readonly<Record<keyof QstashAccess, OptionCheck>> = {
+  client: anything,
+  token: anything,
+  baseUrl: anything,
+};
 
 /** The URL of QStash in its first region. */
 export const QSTASH_URL = "https://qstash.upstash.io";

@@ -8,6 +8,7 @@ import {
   aFunction,
   aList,
   aNumber,
+  anything,
   aRecord,
   aTextLike,
   checkOptions,
@@ -21,7 +22,7 @@ import { AtlastError } from "../../core/errors.ts";
 import type { Message } from "../../core/message/message.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { RetryPolicy } from "../../core/lifecycle/retry.ts";
-import type { QstashAccess } from "./client.ts";
+import { QSTASH_ACCESS, type QstashAccess } from "./client.ts";
 import type { QstashRoutes } from "./routes.ts";
 
 /** Limits on how fast QStash delivers messages that share a key. */
@@ -146,7 +147,11 @@ const MOST_MAX_BATCH = 1_000;
  * @throws {AtlastError} `invalid_option`.
  */
 export function checkTransportOptions(options: QstashTransportOptions): void {
-  const table = {
+  const table: Readonly<Record<Exclude<keyof QstashTransportOptions, "routes">, OptionCheck>> = {
+    ...CHOICES,
+    ...QSTASH_ACCESS,
+    failureCallback: anything,
+    failureCallbackKeys: anything,
     choose: aFunction,
     retry: aRetryPolicy,
     answerTimeoutS: aNumber({ whole: true, least: 1, most: 24 * 60 * 60 }),
@@ -158,7 +163,7 @@ export function checkTransportOptions(options: QstashTransportOptions): void {
     clock: withMethods("now"),
   };
   checkOptions("make a transport with", options, table, { routes: aRecord });
-  checkChoices(options);
+  checkLimited(options);
 }
 
 /**
@@ -169,7 +174,10 @@ export function checkTransportOptions(options: QstashTransportOptions): void {
  */
 export function checkChoices(choices: QstashChoices): void {
   checkOptions("send by QStash with", choices, CHOICES);
-  const { flowControl } = choices;
+  checkLimited(choices);
+}
+
+function checkLimited({ flowControl }: QstashChoices): void {
   if (flowControl === undefined) return;
   if (flowControl.parallelism === undefined && flowControl.rate === undefined) {
     throw new AtlastError(

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { anything, checkOptions } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { digestText } from "../../http/signature_id.ts";
 import { checkPattern } from "../../core/message/name.ts";
@@ -38,6 +39,7 @@ export function checkUnboundRaw(option: UnboundRaw | undefined): void {
       `Cannot use acceptUnboundRaw: want { names } with one name or more, such as "order.*"`,
     );
   }
+  checkOptions("use acceptUnboundRaw with", option, { names: anything });
   names.forEach(checkPattern);
 }
 

@@ -10,9 +10,11 @@
 import type { Alarm } from "../../core/ports/alarm.ts";
 import {
   aNumber,
+  anything,
   aTextLike,
   checkOptions,
   oneOf,
+  type OptionCheck,
   type OptionTable,
   orNull,
   withMethods,
@@ -21,7 +23,7 @@ import { AtlastError } from "../../core/errors.ts";
 import { isObject } from "../../core/json.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { troubleOf } from "./answer.ts";
-import { clientOf, type QstashAccess, type QstashClient } from "./client.ts";
+import { clientOf, QSTASH_ACCESS, type QstashAccess, type QstashClient } from "./client.ts";
 import { ANSWER_TIME } from "./options.ts";
 import { type Waited, waited } from "./time_limit.ts";
 import { deliverableUrl } from "./routes.ts";
@@ -93,8 +95,10 @@ const PING_RETRIES = 3;
 /** How many armed times an alarm remembers. */
 const MAX_REMEMBERED = 100;
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<Exclude<keyof QstashAlarmOptions, "name">, OptionCheck>> = {
+  ...QSTASH_ACCESS,
+  tickUrl: anything,
   precisionMs: aNumber({ whole: true, least: 1, most: 30_000 }),
   graceMs: orNull(aNumber({ unit: "milliseconds", least: 0, most: 60 * 60_000, or: ", or null" })),
   // Minutes that divide an hour, so that sweeps come at even distances.

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { anything, checkOptions } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkedUrl } from "../../http/url.ts";
 import { checkNoParameters } from "./dialect/binding.ts";
@@ -27,6 +28,7 @@ export function routeTable(routes: QstashRoutes): PatternTable<QstashTarget> {
   return new PatternTable(
     Object.entries(routes).map(([pattern, target]) => {
       const what = `the route for "${pattern}"`;
+      if (isGroup(target)) checkOptions(`use ${what} with`, target, { urlGroup: anything });
       return [
         pattern,
         isGroup(target) ? groupOf(target.urlGroup, what) : { url: deliverableUrl(target, what) },

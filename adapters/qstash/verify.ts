@@ -10,8 +10,9 @@
 import {
   aList,
   aNumber,
+  anything,
   checkOptions,
-  type OptionTable,
+  type OptionCheck,
   withMethods,
 } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
@@ -80,8 +81,12 @@ export interface VerifyQstashOptions {
 /** The default of {@linkcode VerifyQstashOptions.clockToleranceS}. */
 export const DEFAULT_CLOCK_TOLERANCE_S = 10;
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof VerifyQstashOptions, OptionCheck>> = {
+  currentSigningKey: anything,
+  nextSigningKey: anything,
+  url: anything,
+  acceptUnboundRaw: anything,
   callbackNames: aList((_option, value) => checkPattern(value as string)),
   clockToleranceS: aNumber({ unit: "seconds", least: 0, most: 3600 }),
   clock: withMethods("now"),

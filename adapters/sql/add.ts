@@ -6,7 +6,16 @@
 import { AtlastError } from "../../core/errors.ts";
 import type { AddResult } from "../../core/ports/store.ts";
 import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
-import { haveNewKeys, insert, insertNew, insertNewWith } from "./insert.ts";
+import {
+  haveNewKeys,
+  insert,
+  insertNew,
+  insertNewWith,
+  type InsertTerms,
+  statementParts,
+} from "./insert.ts";
+import { sqlState } from "./database.ts";
+import { inKeyOrder } from "./key_order.ts";
 import type { Lookup } from "./select.ts";
 import type { Run } from "./run.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
@@ -15,6 +24,31 @@ import { KeySet, keyText, type Table } from "./table.ts";
 const MAX_INSERT_ROUNDS = 5;
 
 const ADDED: AddResult = { added: true };
+
+/** SQLSTATE `lock_not_available`. */
+const LOCK_TIMEOUT = "55P03";
+
+/** See `StoreHints.addSoon`. */
+export async function addSoon(
+  run: Run,
+  { table, lookup }: { readonly table: Table; readonly lookup: Lookup },
+  records: readonly NewRecord[],
+  nowMs: number,
+  waitMs: number,
+): Promise<AddResult[] | null> {
+  // Several statements would be several transactions.
+  if (statementParts(records).length > 1) return null;
+  try {
+    return await inKeyOrder(
+      records,
+      (record) => record,
+      (sorted) => addPart(run, table, lookup, sorted, nowMs, { waitMs }),
+    );
+  } catch (error) {
+    if (sqlState(error) !== LOCK_TIMEOUT) throw error;
+    return null;
+  }
+}
 
 /** The result for records that were all added. */
 export function allAdded(records: readonly NewRecord[]): AddResult[] {
@@ -26,7 +60,7 @@ export function allAdded(records: readonly NewRecord[]): AddResult[] {
  * deleted between the insert that found it and the read; then the key is free again, and another round
  * follows.
  *
- * @param token Without it none is added; see `Proof`.
+ * @param terms See `InsertTerms`.
  * @returns null if no row shows that the transaction has the token.
  */
 export function addPart(
@@ -35,6 +69,7 @@ export function addPart(
   lookup: Lookup,
   records: readonly NewRecord[],
   nowMs: number,
+  terms?: Pick<InsertTerms, "waitMs">,
 ): Promise<AddResult[]>;
 export function addPart(
   run: Run,
@@ -42,7 +77,7 @@ export function addPart(
   lookup: Lookup,
   records: readonly NewRecord[],
   nowMs: number,
-  token: string,
+  terms: InsertTerms,
 ): Promise<AddResult[] | null>;
 export async function addPart(
   run: Run,
@@ -50,7 +85,7 @@ export async function addPart(
   lookup: Lookup,
   records: readonly NewRecord[],
   nowMs: number,
-  token?: string,
+  { token, waitMs }: InsertTerms = {},
 ): Promise<AddResult[] | null> {
   if (haveNewKeys(records)) {
     if (token !== undefined) {
@@ -67,8 +102,10 @@ export async function addPart(
     const seen = new KeySet();
     // Of several records with one key the first is added, and the others conflict with it.
     const indexes = left.filter((index) => seen.add(records[index] as NewRecord));
-    const round = indexes.map((at) => records[at] as NewRecord);
-    const reached = await insert(run, table, round, nowMs, token);
+    const wanted = indexes.map((at) => records[at] as NewRecord);
+    // A later round may not end in a timeout, after which the caller could not tell what an earlier one added.
+    const terms = { token, waitMs: round === 0 ? waitMs : undefined };
+    const reached = await insert(run, table, wanted, nowMs, terms);
     for (const index of indexes) {
       if (reached(records[index] as NewRecord)) results[index] = ADDED;
     }

@@ -14,7 +14,7 @@ import { ClaimPosition } from "./claim_cursor.ts";
 import { expected, limitOf } from "./index_order.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
-import { IS_TAKEN, OF_SHARE, shareParams, shareTable } from "./shares.ts";
+import { IS_TAKEN, ofShare, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
 import { compareKeys, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
@@ -171,7 +171,7 @@ function readyOfSql(table: Table): string {
     select due.place from share, lateral (
       select ctid as place from ${table.name}
       where ${CLAIMABLE.ready} and due_at_ms <= $1::text::bigint and due_at_ms >= share.from_ms
-        and ${OF_SHARE}
+        and ${ofShare(table)}
       order by due_at_ms
       limit share.most
       for update skip locked

@@ -57,7 +57,7 @@ export async function insertNewWith(
   records: readonly NewRecord[],
   nowMs: number,
 ): Promise<boolean> {
-  const { sql, params } = insertion(table, records, nowMs, token);
+  const { sql, params } = insertion(table, records, nowMs, tokenIs(token));
   const [row] = await run(
     `with added as (\n${sql}\nreturning 1)\nselect count(*)::text from added`,
     params,
@@ -65,31 +65,66 @@ export async function insertNewWith(
   return Number(row?.[0]) === records.length;
 }
 
-/**
- * Adds records whose keys all differ, in one statement, and returns which it added.
- *
- * @param token Without it none is added; see `Proof`.
- */
+/** The conditions under which an insert adds records. */
+export interface InsertTerms {
+  /** Without it in the transaction none is added; see `Proof`. */
+  readonly token?: string | undefined;
+  /**
+   * How long the statement, which is then its whole transaction, may wait for each of its locks, in milliseconds. It
+   * fails with `lock_not_available` after that.
+   *
+   * @default the limit of the connection
+   */
+  readonly waitMs?: number | undefined;
+}
+
+/** Adds records whose keys all differ, in one statement, and returns which it added. */
 export async function insert(
   run: Run,
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
-  token?: string,
+  { token, waitMs }: InsertTerms = {},
 ): Promise<Reached> {
-  const { sql, params } = insertion(table, records, nowMs, token);
+  const condition = token !== undefined
+    ? tokenIs(token)
+    : waitMs !== undefined
+    ? waitsFor(waitMs)
+    : undefined;
+  const { sql, params } = insertion(table, records, nowMs, condition);
   return await runReached(run, records.length, { sql: `${sql}\non conflict do nothing`, params });
+}
+
+/** A condition on which rows are inserted, with one parameter. */
+interface Condition {
+  readonly sql: (parameter: string) => string;
+  readonly value: string;
+  /** Distinguishes its statements for one record from those of other conditions. */
+  readonly shape: number;
+}
+
+function tokenIs(token: string): Condition {
+  return { sql: hasToken, value: token, shape: 1 << NEW_RECORD_COLUMNS.length };
+}
+
+/** Always true. The subquery names no column, so it runs once, before the first row is inserted. */
+function waitsFor(waitMs: number): Condition {
+  return {
+    sql: (limit) => `(select set_config('lock_timeout', ${limit}, true)) is not null`,
+    value: `${waitMs}ms`,
+    shape: 2 << NEW_RECORD_COLUMNS.length,
+  };
 }
 
 function insertion(
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
-  token?: string,
+  condition?: Condition,
 ): Change {
   return records.length === 1
-    ? insertOne(table, records[0] as NewRecord, nowMs, token)
-    : insertMany(table, records, nowMs, token);
+    ? insertOne(table, records[0] as NewRecord, nowMs, condition)
+    : insertMany(table, records, nowMs, condition);
 }
 
 /** Statements for one record, by table and by the columns as bits: the server prepares each once. */
@@ -99,7 +134,12 @@ const oneSql = new Map<string, Map<number, string>>();
  * A plain INSERT of one row is the fastest for a server, and single publishes are common. Null columns are
  * left out: in most records half of them are null.
  */
-function insertOne(table: Table, record: NewRecord, nowMs: number, token?: string): Change {
+function insertOne(
+  table: Table,
+  record: NewRecord,
+  nowMs: number,
+  condition?: Condition,
+): Change {
   const columns: Column[] = [];
   const params: Value[] = [];
   let shape = 0;
@@ -112,9 +152,9 @@ function insertOne(table: Table, record: NewRecord, nowMs: number, token?: strin
   });
   params.push(Math.ceil(nowMs));
   const createdAtMs = `$${params.length}`;
-  if (token !== undefined) {
-    params.push(token);
-    shape |= 1 << NEW_RECORD_COLUMNS.length;
+  if (condition !== undefined) {
+    params.push(condition.value);
+    shape |= condition.shape;
   }
   let ofTable = oneSql.get(table.name);
   if (ofTable === undefined) oneSql.set(table.name, ofTable = new Map());
@@ -124,9 +164,9 @@ function insertOne(table: Table, record: NewRecord, nowMs: number, token?: strin
     const row = [...values, createdAtMs].join(", ");
     sql = `insert into ${table.name} (${namesOf(columns)}, created_at_ms)
 ${
-      token === undefined
+      condition === undefined
         ? `values (${row})`
-        : `select ${row} where ${hasToken(`$${params.length}`)}`
+        : `select ${row} where ${condition.sql(`$${params.length}`)}`
     }`;
     ofTable.set(shape, sql);
   }
@@ -137,14 +177,16 @@ function insertMany(
   table: Table,
   records: readonly NewRecord[],
   nowMs: number,
-  token?: string,
+  condition?: Condition,
 ): Change {
   const batch = new Batch(records, NEW_RECORD_COLUMNS);
   const values = NEW_RECORD_COLUMNS.map(({ name, stored = same }) => stored(batch.value(name)));
   const createdAtMs = batch.param(Math.ceil(nowMs), "bigint");
   const sql = `insert into ${table.name} (${namesOf(NEW_RECORD_COLUMNS)}, created_at_ms)
 select ${values.join(", ")}, ${createdAtMs}
-from ${batch.from}${token === undefined ? "" : `\nwhere ${hasToken(batch.param(token, "text"))}`}`;
+from ${batch.from}${
+    condition === undefined ? "" : `\nwhere ${condition.sql(batch.param(condition.value, "text"))}`
+  }`;
   return { sql, params: batch.params };
 }
 

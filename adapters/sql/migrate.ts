@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { aNumber, checkOptions, type OptionTable, withMethods } from "../../core/check_options.ts";
+import { aNumber, checkOptions, type OptionCheck, withMethods } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { FENCE_MIGRATIONS } from "./fence_migrations.ts";
@@ -66,7 +66,7 @@ export function fenceMigrationSql(options: MigrationSqlOptions = {}): string {
 }
 
 function printed(options: MigrationSqlOptions, ladder: Ladder): string {
-  checkOptions("print a migration with", options, MIGRATION_OPTIONS);
+  checkOptions("print a migration with", options, MIGRATION_SQL_OPTIONS);
   const { schema = DEFAULT_SCHEMA, from = 0 } = options;
   const steps = ladder.steps
     .filter(({ version }) => version > from)
@@ -76,8 +76,12 @@ function printed(options: MigrationSqlOptions, ladder: Ladder): string {
     .join("\n");
 }
 
-const MIGRATION_OPTIONS: OptionTable = {
+const MIGRATION_OPTIONS: Readonly<Record<keyof MigrationOptions, OptionCheck>> = {
   schema: (_option, value) => void quotedSchema(value as string),
+};
+
+const MIGRATION_SQL_OPTIONS: Readonly<Record<keyof MigrationSqlOptions, OptionCheck>> = {
+  ...MIGRATION_OPTIONS,
   from: aNumber({ whole: true, least: 0 }),
 };
 

@@ -13,7 +13,7 @@ import { expected, limitOf } from "./index_order.ts";
 import { type MemoryTables, pruningStatements } from "./memory_tables.ts";
 import { READ_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
-import { OF_SHARE, shareParams, shareTable } from "./shares.ts";
+import { ofShare, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
 import { KeySet, keyText, type Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
@@ -160,8 +160,9 @@ select count(*) from gone`,
 }
 
 /** Parameters: those of the groups. */
-function nextDueSql({ name }: Table, state: "scheduled" | "prepared", hasGroups: boolean): string {
-  const waiting = `state = '${state}'${hasGroups ? ` and ${OF_SHARE}` : ""}`;
+function nextDueSql(table: Table, state: "scheduled" | "prepared", hasGroups: boolean): string {
+  const { name } = table;
+  const waiting = `state = '${state}'${hasGroups ? ` and ${ofShare(table)}` : ""}`;
   const free = `select due_at_ms from ${name}
     where ${waiting} and ${expected("lease_until_ms is null")}
     order by due_at_ms

@@ -27,7 +27,7 @@ import type { SqlClient } from "../../core/ports/platform.ts";
 import type { StoreClock } from "../../core/ports/store_clock.ts";
 import { Claimer } from "./claim.ts";
 import { inKeyOrder } from "./key_order.ts";
-import { addPart, allAdded } from "./add.ts";
+import { addPart, addSoon, allAdded } from "./add.ts";
 import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
@@ -73,8 +73,15 @@ export class SqlStore<Tx> implements Store<Tx> {
   readonly capabilities: StoreCapabilities;
   readonly hints: StoreHints<Tx> = {
     joining: (tx) => this.#parts.database.joining(tx),
-    addAndNotify: (box, record, nowMs) => this.#addAndNotify(box, record, nowMs),
-    notifyAtCommit: (box, tx) => this.#notifyAtCommit(box, tx),
+    addSoon: async (box, records, nowMs, waitMs) =>
+      await addSoon(await this.#readyRun(), this.#boxes[box], records, nowMs, waitMs),
+    addAndNotify: (box, record, nowMs, sender) => {
+      const { wakeups } = this.#parts;
+      const notification = haveNewKeys([record]) ? wakeups.aboard?.(box, sender) ?? null : null;
+      return notification === null ? null : this.#addWith(notification, box, record, nowMs);
+    },
+    notifyAtCommit: async (box, tx, sender) =>
+      await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx), sender),
     isNotified: () => this.#parts.wakeups.isNotified?.() ?? Promise.resolve(true),
     haveBeenAdded: (box, keys) => this.#haveBeenAdded(box, keys),
     findUnreachable: async (afterMs, limit) =>
@@ -148,11 +155,6 @@ export class SqlStore<Tx> implements Store<Tx> {
     // One statement is atomic, several need a transaction.
     if (parts.length <= 1) return await this.#add({ run: this.#run }, box, parts, nowMs);
     return await this.#own((own) => this.#add({ run: this.#runIn(own) }, box, parts, nowMs));
-  }
-
-  #addAndNotify(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null {
-    const notification = haveNewKeys([record]) ? this.#parts.wakeups.aboard?.(box) ?? null : null;
-    return notification === null ? null : this.#addWith(notification, box, record, nowMs);
   }
 
   async claim(request: ClaimRequest): Promise<StoredRecord[]> {
@@ -279,10 +281,6 @@ export class SqlStore<Tx> implements Store<Tx> {
     await this.#parts.clock?.follow();
   }
 
-  async #notifyAtCommit(box: Box, tx: Tx | SqlClient): Promise<boolean> {
-    return await notifyAtCommit(this.#parts.wakeups, box, this.#parts.database.runIn(tx));
-  }
-
   async #haveBeenAdded(box: Box, keys: readonly RecordKey[]): Promise<boolean[]> {
     await this.ready();
     const found = await this.#boxes[box].lookup.existing(this.#run, keys);
@@ -316,12 +314,12 @@ export class SqlStore<Tx> implements Store<Tx> {
       .catch((error) => this.#isClaimDue(error));
   }
 
-  notify(box: Box): Promise<void> {
-    return this.#parts.wakeups.notify(box);
+  notify(box: Box, sender?: object): Promise<void> {
+    return this.#parts.wakeups.notify(box, sender);
   }
 
-  listen(wake: (box: Box) => void): Promise<() => Promise<void>> {
-    return this.#parts.wakeups.listen(wake);
+  listen(wake: (box: Box) => void, sender?: object): Promise<() => Promise<void>> {
+    return this.#parts.wakeups.listen(wake, sender);
   }
 
   close(): Promise<void> {
@@ -382,7 +380,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     for (const part of parts) {
       const added = proof === null
         ? addPart(run, table, lookup, part, nowMs)
-        : proof.write((token) => addPart(run, table, lookup, part, nowMs, token));
+        : proof.write((token) => addPart(run, table, lookup, part, nowMs, { token }));
       results.push(...await added);
     }
     return results;

@@ -12,7 +12,7 @@ import type { GroupNames, Untaken, UntakenRequest } from "../../core/ports/claim
 import { textLiteral } from "./array_param.ts";
 import { expected, limitOf } from "./index_order.ts";
 import type { Run } from "./run.ts";
-import { OF_SHARE, shareParams, shareTable } from "./shares.ts";
+import { ofShare, shareParams, shareTable } from "./shares.ts";
 import type { Table } from "./table.ts";
 import { UNHURRIED } from "./async_commit.ts";
 
@@ -26,7 +26,7 @@ const FREE = "lease_until_ms is null";
 /** See `Store.makeUnroutableDue`. */
 export async function makeUnroutableDue(
   run: Run,
-  { name: table }: Table,
+  table: Table,
   { nowMs, untilMs, groups, isTaken }: UnroutableRequest,
 ): Promise<number> {
   if (groups?.length === 0) return 0;
@@ -47,9 +47,9 @@ export async function makeUnroutableDue(
     .filter(([name, group]) => isTaken(name, group));
   if (taken.length === 0) return 0;
   const changed = await run(
-    `update ${table} set due_at_ms = $1::text::bigint
+    `update ${table.name} set due_at_ms = $1::text::bigint
 where ctid = any(array(
-    select ctid from ${table}
+    select ctid from ${table.name}
     where ctid = any(array(
         select place from (
     ${soonest(5)}
@@ -74,7 +74,7 @@ returning 1`,
 /** See `StoreHints.untaken`. */
 export async function untaken(
   run: Run,
-  { name: table }: Table,
+  table: Table,
   { nowMs, groups }: UntakenRequest,
 ): Promise<Untaken[]> {
   if (groups?.length === 0) return [];
@@ -103,7 +103,7 @@ having bool_and(lease_until_ms is null or lease_until_ms <= $1::text::bigint)`,
 /** See `Store.nextDueAt`: a record that waits for a route counts as due when that wait ends. */
 export async function nextDueAtTheLatest(
   run: Run,
-  { name: table }: Table,
+  table: Table,
   nowMs: number,
   groups: readonly GroupNames[] | undefined,
   unroutableForMs: number,
@@ -131,8 +131,8 @@ select least(
   ),
   (
     ${hasGroups ? `with ${shareTable(3)}\n    ` : ""}select min(greatest(lease_until_ms, due_at_ms))
-    from ${table}${hasGroups ? ", share" : ""}
-    where ${scheduled} and lease_until_ms is not null${hasGroups ? ` and ${OF_SHARE}` : ""}
+    from ${table.name}${hasGroups ? ", share" : ""}
+    where ${scheduled} and lease_until_ms is not null${hasGroups ? ` and ${ofShare(table)}` : ""}
       -- A claimed record was due. The extra pause allows for clocks that differ.
       and due_at_ms <= $1::text::bigint + ${UNROUTABLE_PAUSE_MS}
   )
@@ -153,20 +153,20 @@ select least(
  * @param first The number of the first parameter of the groups.
  */
 function soonestOf(
-  table: string,
+  table: Table,
   columns: string,
   condition: string,
   hasGroups: boolean,
   first: number,
 ): string {
   const soonest = (of: string) =>
-    `select ${columns} from ${table}
+    `select ${columns} from ${table.name}
     where ${condition}${of}
     order by due_at_ms
     ${WINDOW}`;
   if (!hasGroups) return soonest("");
   return `with ${shareTable(first)}
     select soonest.* from share, lateral (
-    ${soonest(` and ${OF_SHARE}`)}
+    ${soonest(` and ${ofShare(table)}`)}
     ) as soonest`;
 }

@@ -14,18 +14,18 @@ export interface Notification {
   readonly payload: string;
 }
 
-/** How a store notifies other processes of new work; see `Store.notify` and `Store.listen`. */
+/** How a store notifies other buses of new work; see `Store.notify` and `Store.listen`, also for the senders. */
 export interface Wakeups {
-  /** Notifies other processes. */
-  notify(box: Box): Promise<void>;
+  /** Notifies other buses. */
+  notify(box: Box, sender?: object): Promise<void>;
   /** The notification to send in the statement that writes; null when it is better sent separately. */
-  aboard?(box: Box): Notification | null;
+  aboard?(box: Box, sender?: object): Notification | null;
   /** The notification to send in a transaction of the user; null when one was sent in another a moment ago. */
-  atCommit?(box: Box): Notification | null;
+  atCommit?(box: Box, sender?: object): Notification | null;
   /** See `StoreHints.isNotified`. */
   isNotified?(): Promise<boolean>;
-  /** Listens for notifications of other processes. */
-  listen(wake: (box: Box) => void): Promise<() => Promise<void>>;
+  /** Listens for notifications of other buses. */
+  listen(wake: (box: Box) => void, sender?: object): Promise<() => Promise<void>>;
   /** Sends what waits to be sent. Listening ends by the function that {@linkcode Wakeups.listen} returned. */
   close(): Promise<void>;
 }
@@ -35,8 +35,13 @@ export interface Wakeups {
  * could fail the transaction: where the server's queue of notifications is filling up, and where transactions may
  * be prepared for a second phase, because Postgres refuses that after NOTIFY.
  */
-export async function notifyAtCommit(wakeups: Wakeups, box: Box, run: Run): Promise<boolean> {
-  const notification = wakeups.atCommit?.(box) ?? null;
+export async function notifyAtCommit(
+  wakeups: Wakeups,
+  box: Box,
+  run: Run,
+  sender?: object,
+): Promise<boolean> {
+  const notification = wakeups.atCommit?.(box, sender) ?? null;
   if (notification === null) return false;
   const { channel, payload } = notification;
   const sending = run(

@@ -26,11 +26,8 @@ export {
   type RedisTransactionEnd,
 } from "./store/redis_transaction.ts";
 export { upstashRedisFence, type UpstashRedisFenceOptions } from "./store/upstash_redis_fence.ts";
-export {
-  type UpstashRedisOptions,
-  type UpstashRedisStore,
-  upstashRedisStore,
-} from "./store/upstash_redis_store.ts";
+export type { UpstashRedisOptions } from "./store/options.ts";
+export { type UpstashRedisStore, upstashRedisStore } from "./store/upstash_redis_store.ts";
 
 export type { CommandResult, StreamClient, StreamPipeline } from "./stream/client.ts";
 export type { UpstashStreamTransportOptions } from "./stream/options.ts";

@@ -13,13 +13,7 @@ import {
   type Schema,
 } from "../../core/message/contract.ts";
 import { optionError } from "../../core/check_option.ts";
-import {
-  aFlag,
-  aNumber,
-  checkOptions,
-  type OptionCheck,
-  type OptionTable,
-} from "../../core/check_options.ts";
+import { aFlag, aNumber, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Message, MessageHeaders } from "../../core/message/message.ts";
@@ -171,7 +165,8 @@ export interface Subscriber<in Tx = unknown> {
 
 const aGroup: OptionCheck = (_option, value) => void checkText("a group", value, IDENTIFIER);
 
-const SUBSCRIBE_OPTIONS: OptionTable = {
+const SUBSCRIBE_OPTIONS: Readonly<Record<Exclude<keyof SubscribeOptions, "group">, OptionCheck>> = {
+  pattern: (_option, value) => checkPattern(value as string),
   retry: aRetryPolicy,
   timeoutMs: aNumber({ most: Infinity }),
   maxBatch: aNumber({ whole: true, least: 1, most: MAX_BATCH }),
@@ -208,11 +203,9 @@ export function subscribe<C extends Contract, Tx = unknown>(
   handler: Handler<C, Tx>,
 ): Subscriber<Tx> {
   checkContract(contract, "subscribe with");
-  checkOptions(`subscribe to "${contract.name}" with`, options, {}, { group: aGroup });
+  const attempt = `subscribe to "${contract.name}" with`;
+  checkOptions(attempt, options, SUBSCRIBE_OPTIONS, { group: aGroup });
   const { pattern = contract.name, maxBatch = 1, transaction = true } = options;
-  checkPattern(pattern);
-  const attempt = `subscribe to "${pattern}" with`;
-  checkOptions(attempt, options, SUBSCRIBE_OPTIONS);
   if (typeof handler !== "function") {
     throw optionError(attempt, "a handler", handler, "a function");
   }

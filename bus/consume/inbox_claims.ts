@@ -7,6 +7,7 @@ import type { GroupNames } from "../../core/ports/claim_request.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { LeaseRenewal } from "../records/lease_renewal.ts";
+import { UntakenRecords } from "../records/untaken.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
 import { GROUP_CLAIM_LIMIT, type HandlerPace } from "./claim_limit.ts";
@@ -21,12 +22,21 @@ interface ClaimParts<Tx> {
 
 /** Claims for the handlers of one bus. */
 export class InboxClaims<Tx> {
+  /** The records that nobody takes. */
+  readonly untaken: UntakenRecords<Tx>;
   readonly #parts: ClaimParts<Tx>;
   readonly #pace: HandlerPace;
   #mayFindMore = false;
+
   constructor(parts: ClaimParts<Tx>, pace: HandlerPace) {
+    const { settings, leases, subscriptions } = parts;
     this.#parts = parts;
     this.#pace = pace;
+    this.untaken = new UntakenRecords(settings, leases, {
+      box: "inbox",
+      groups: () => subscriptions.groups,
+      isLeft: (name, group) => !subscriptions.of(name).has(group),
+    });
   }
 
   /**

@@ -5,13 +5,7 @@
  *
  * @module
  */
-import {
-  aList,
-  aNumber,
-  checkOptions,
-  type OptionCheck,
-  withMethods,
-} from "../../core/check_options.ts";
+import { aList, aNumber, type OptionCheck, withMethods } from "../../core/check_options.ts";
 import { AtlastError, NonRetryable } from "../../core/errors.ts";
 import { eventBeforeAttempt } from "../../core/lifecycle/before_attempt.ts";
 import { deadlineReason } from "../../core/lifecycle/deadline_reason.ts";
@@ -50,7 +44,8 @@ import { aSubscriber, type Subscriber } from "../api/subscriber.ts";
 import { Subscriptions } from "../settings/subscriptions.ts";
 import type { TimeLimit } from "../async/deadline.ts";
 
-const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
+/** The checks of its options. */
+export const STATELESS_OPTIONS: Readonly<Record<keyof StatelessOptions, OptionCheck>> = {
   ...COMMON_OPTIONS,
   transport: withMethods("send", "routes"),
   concurrency: aNumber(),
@@ -73,13 +68,12 @@ export class StatelessReceiver {
   readonly #host: HandlerHost<undefined>;
 
   /**
-   * Creates a receiver.
+   * Creates a receiver. The caller has checked the options with {@linkcode STATELESS_OPTIONS}.
    *
    * @throws {AtlastError} `invalid_option` or `duplicate_subscriber`.
    */
   constructor(subscribers: readonly Subscriber<undefined>[], options: StatelessOptions) {
     aList(aSubscriber)("subscribers", subscribers, "make a stateless receiver with");
-    checkOptions("make a stateless receiver with", options, STATELESS_OPTIONS);
     for (const subscriber of subscribers) this.#subscriptions.add(subscriber);
     this.#retry = options.retry ?? DEFAULT_RETRY;
     this.#clockToleranceMs = options.clockToleranceMs ?? CLOCK_TOLERANCE_MS;

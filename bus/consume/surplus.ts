@@ -29,12 +29,12 @@ export class Surplus<Tx> {
 
   /** Called when due records are left to others. */
   left(): void {
-    const { settings: { store, clock, observe }, running } = this.#parts;
+    const { settings: { store, sender, clock, observe }, running } = this.#parts;
     if (!running() || store.capabilities.notifications !== true) return;
     const nowMs = clock.now();
     if (nowMs >= this.#notifiedAtMs && nowMs - this.#notifiedAtMs < PAUSE_MS) return;
     this.#notifiedAtMs = nowMs;
-    observed(observe, "notify", () => store.notify?.("inbox"));
+    observed(observe, "notify", () => store.notify?.("inbox", sender));
   }
 
   /** Called when a record was stored that this bus can claim. Those stored with it begin before this looks. */

@@ -30,6 +30,7 @@ import { type CallbackRows, DecisionSettler } from "../records/settle_decisions.
 import { distinctTargets, type Target, targetOf } from "../records/target.ts";
 import { groupsHere, groupsOf, inboxRows } from "../publish/local_delivery.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
+import { OutboxClaims } from "./outbox_claims.ts";
 import { unroutable } from "./unroutable.ts";
 
 /** The results of a call of {@linkcode Dispatcher.send}. */
@@ -50,6 +51,8 @@ type Noted = (
 
 /** Sends the messages of the outbox. */
 export class Dispatcher<Tx> {
+  /** What it claims. */
+  readonly claims: OutboxClaims<Tx>;
   readonly #settings: Settings<Tx>;
   readonly #leases: LeaseRenewal;
   readonly #subscriptions: Subscriptions<Tx>;
@@ -57,11 +60,12 @@ export class Dispatcher<Tx> {
   readonly #refused: (name: string) => void;
   readonly #decisions: DecisionSettler<Tx>;
   readonly #resumption: Resumption<Tx>;
+  readonly #freed: () => void;
 
   /**
    * Creates a dispatcher. It calls `received` after it added records to the inbox,
    * `refused` with a name that the transport refused as unroutable although `routes` returned true, and
-   * `resumed` after it made waiting records of the outbox due.
+   * `freed` after it made waiting records of the outbox due, or left some to other instances.
    */
   constructor(
     settings: Settings<Tx>,
@@ -69,14 +73,16 @@ export class Dispatcher<Tx> {
     subscriptions: Subscriptions<Tx>,
     received: (target: Target) => void,
     refused: (name: string) => void,
-    resumed: () => void,
+    freed: () => void,
   ) {
+    this.claims = new OutboxClaims(settings, leases);
     this.#settings = settings;
     this.#leases = leases;
     this.#subscriptions = subscriptions;
     this.#received = received;
     this.#refused = refused;
-    this.#resumption = new Resumption(settings, resumed);
+    this.#resumption = new Resumption(settings, freed);
+    this.#freed = freed;
     this.#decisions = new DecisionSettler({
       settings,
       box: "outbox",
@@ -86,12 +92,6 @@ export class Dispatcher<Tx> {
       callbackRows: (callback) => this.#locate(callback),
       added: (rows) => this.#notifyInbox(rows),
     });
-  }
-
-  /** Claims due records. */
-  async claim(kind: "ready" | "alone", limit: number): Promise<StoredRecord[]> {
-    const times = this.#leases.claiming();
-    return await this.#settings.store.claim({ box: "outbox", limit, ...times, kind });
   }
 
   /**
@@ -130,6 +130,8 @@ export class Dispatcher<Tx> {
         settled.push(settling);
       };
       settle(decisions);
+      // Others learn of what is left to them at once, not after the last batch.
+      if (decisions.some(isLeft)) settled[0]?.then(this.#freed, () => {});
       const outcomes: (readonly [readonly StoredRecord[], readonly (SendResult | undefined)[]])[] =
         [];
       const note: Noted = (...outcome) => void outcomes.push(outcome);
@@ -229,8 +231,11 @@ export class Dispatcher<Tx> {
     const decisions: Decision[] = [];
     for (const record of records) {
       const event = this.#eventBeforeSending(record, nowMs);
-      if (event === null) sendable.push(record);
-      else decisions.push(this.#decide(record, event));
+      if (event !== null) decisions.push(this.#decide(record, event));
+      else {
+        this.claims.sends(record);
+        sendable.push(record);
+      }
     }
     return { sendable, decisions };
   }
@@ -247,6 +252,8 @@ export class Dispatcher<Tx> {
       const reason = reasonOf(thrown);
       return { kind: "fail", reason, retryable: true, mayHaveArrived: false, error: thrown };
     }
+    // It stays due, so that its age shows when nobody takes it.
+    if (this.claims.leaves(record)) return { kind: "release", delayMs: null };
     return unroutable(this.#settings, `No route here takes "${name}"`);
   }
 
@@ -358,6 +365,11 @@ export class Dispatcher<Tx> {
       records: (groups.length > 0 ? groups : [""]).map((group) => newRecord(message, { group })),
     };
   }
+}
+
+/** Whether a decision leaves a record to other instances. */
+function isLeft({ event }: Decision): boolean {
+  return event.kind === "release";
 }
 
 function chunks<Item>(items: readonly Item[], size: number): Item[][] {

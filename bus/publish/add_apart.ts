@@ -18,17 +18,21 @@ interface Errors {
 }
 
 /**
- * Adds unrelated records in one statement. If the store refuses the statement, each half of the
+ * Adds unrelated records in one statement. If the store refuses the statement or would have to wait, each half of the
  * records is added separately, down to the single records that it refuses. An error that leaves
  * open whether records were added applies to all of them.
+ *
+ * @param add Adds records, or returns null if it would have to wait for one of them. Then the result of that one is null.
  */
-export async function addApart(
+export async function addApart<Waiting extends null = never>(
   store: Errors,
   records: readonly NewRecord[],
-  add: (some: readonly NewRecord[]) => Promise<AddResult[]>,
-): Promise<Added[]> {
+  add: (some: readonly NewRecord[]) => Promise<AddResult[] | Waiting>,
+): Promise<(Added | Waiting)[]> {
   try {
-    return await add(records);
+    const results = await add(records);
+    if (results !== null) return results;
+    if (records.length === 1) return [results];
   } catch (error) {
     if (records.length === 1 || (store.hints?.failureOf?.(error) ?? null) === null) {
       return records.map(() => ({ error }));

@@ -10,6 +10,7 @@ import {
   aNumber,
   aRecord,
   aTextLike,
+  checkFields,
   checkOptions,
   isRecord,
   type OptionCheck,
@@ -18,7 +19,8 @@ import {
 import { aRetryPolicy, checkContract } from "../../core/message/contract.ts";
 import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
 import type { PublishOptions } from "../api/publish_options.ts";
-import type { RawMessage } from "../api/raw_message.ts";
+import type { HalfMessageOptions } from "../api/bus.ts";
+import type { RawMessage, RawOptions } from "../api/raw_message.ts";
 
 const WAIT = aNumber({ unit: "milliseconds", least: 0, most: END_OF_TIME_MS });
 
@@ -45,36 +47,46 @@ const aUrl: OptionCheck = (option, value, attempt) => {
   throw optionError(attempt, option, value, "a URL");
 };
 
-const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, OptionCheck>> = {
-  tx: aTransaction,
-  id: anId,
-  headers: aRecord,
+/** The options of every call. */
+const SHARED_OPTIONS = { delayMs: WAIT, deadlineMs: WAIT, retry: aRetryPolicy };
+
+/** The options that a raw message has itself. */
+const OWN_OPTIONS = { id: anId, headers: aRecord, contentType: aContentType };
+
+const HALF_OPTIONS: Readonly<Record<keyof HalfMessageOptions, OptionCheck>> = {
+  ...SHARED_OPTIONS,
+  ...OWN_OPTIONS,
   callback: aCallback,
   failureCallback: aCallback,
-  delayMs: WAIT,
-  deadlineMs: WAIT,
-  retry: aRetryPolicy,
   destination: aUrl,
-  contentType: aContentType,
 };
 
-const MANY_OPTIONS: OptionTable = { ...PUBLISH_OPTIONS, ids: aList(anId) };
+const PUBLISH_OPTIONS: Readonly<Record<keyof PublishOptions, OptionCheck>> = {
+  ...HALF_OPTIONS,
+  tx: aTransaction,
+};
 
-const RAW_OPTIONS: OptionTable = {
-  ...PUBLISH_OPTIONS,
+const { id: _id, ...MANY_OPTIONS }: OptionTable = { ...PUBLISH_OPTIONS, ids: aList(anId) };
+
+const RAW_OPTIONS: Readonly<Record<keyof RawOptions, OptionCheck>> = {
+  ...SHARED_OPTIONS,
+  tx: aTransaction,
   contract: (_option, value, attempt) => checkContract(value, attempt),
 };
 
 /**
  * Checks a contract and the options of one message.
  *
- * @param action The action, for the error text: `publish` or `prepare`.
  * @throws {AtlastError} `invalid_option` or `invalid_id`.
  */
-export function checkPublish(contract: unknown, options: unknown, action: string): void {
+export function checkPublish(
+  contract: unknown,
+  options: unknown,
+  action: "publish" | "prepare",
+): void {
   const attempt = `${action} with`;
   checkContract(contract, attempt);
-  checkOptions(attempt, options, PUBLISH_OPTIONS);
+  checkOptions(attempt, options, action === "publish" ? PUBLISH_OPTIONS : HALF_OPTIONS);
 }
 
 /**
@@ -97,6 +109,6 @@ export function checkPublishMany(contract: unknown, bodies: unknown, options: un
 export function checkPublishRaw(message: RawMessage, options: unknown): void {
   const attempt = "publish with";
   if (!isRecord(message)) throw optionError(attempt, "a message", message, "{ name, body }");
-  checkOptions(attempt, message, PUBLISH_OPTIONS);
+  checkFields(attempt, message, OWN_OPTIONS);
   checkOptions(attempt, options, RAW_OPTIONS);
 }

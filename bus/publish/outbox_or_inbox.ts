@@ -25,11 +25,45 @@ export async function addOnce<Tx>(
   { store, clock, sharedStore }: Settings<Tx>,
   { box, rows, tx }: Addition<Tx>,
 ): Promise<AddResult[]> {
+  return await addWith(
+    { store, sharedStore },
+    { box, rows, tx },
+    (left) => store.add(box, left, clock.now(), tx),
+  );
+}
+
+/**
+ * Adds rows like `StoreHints.addSoon`, where the store has it, and otherwise as {@linkcode addOnce} does.
+ *
+ * @returns null if that would have to wait for longer than `waitMs` milliseconds; nothing was added.
+ */
+export async function addOnceSoon<Tx>(
+  settings: Settings<Tx>,
+  { box, rows }: Pick<Addition<Tx>, "box" | "rows">,
+  waitMs: number,
+): Promise<AddResult[] | null> {
+  const { store, clock } = settings;
+  const { addSoon } = store.hints ?? {};
+  if (addSoon === undefined) return await addOnce(settings, { box, rows });
+  return await addWith(
+    settings,
+    { box, rows },
+    (left) => addSoon(box, left, clock.now(), waitMs),
+  );
+}
+
+async function addWith<Tx, Added extends AddResult[] | null>(
+  { store, sharedStore }: Pick<Settings<Tx>, "store" | "sharedStore">,
+  { box, rows, tx }: Addition<Tx>,
+  add: (rows: readonly NewRecord[]) => Promise<Added>,
+): Promise<Added | AddResult[]> {
   const found = sharedStore === null ? null : await findElsewhere(store, { box, rows, tx });
-  if (found === null) return await store.add(box, rows, clock.now(), tx);
+  if (found === null) return await add(rows);
   const isElsewhere = ({ id }: NewRecord) => found.has(id);
   const left = rows.filter((row) => !isElsewhere(row));
-  const added = (left.length === 0 ? [] : await store.add(box, left, clock.now(), tx)).values();
+  const results = left.length === 0 ? [] : await add(left);
+  if (results === null) return results;
+  const added = results.values();
   return rows.map((row) => {
     const existing = found.get(row.id);
     return existing === undefined ? added.next().value as AddResult : { added: false, existing };

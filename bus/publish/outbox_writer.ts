@@ -9,7 +9,7 @@ import type { NewRecord, StoredRecord } from "../../core/ports/record.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import { addAllOf, addAllOrNone } from "./add_all_or_none.ts";
 import { addApart, type Added, untilUncontended } from "./add_apart.ts";
-import { addOnce } from "./outbox_or_inbox.ts";
+import { addOnce, addOnceSoon } from "./outbox_or_inbox.ts";
 import { withinTime } from "../async/deadline.ts";
 import { observed } from "../api/observer.ts";
 import { batcher, SLOW_RUN_MS } from "../async/batcher.ts";
@@ -59,7 +59,10 @@ interface Joined {
   readonly newKeys: (record: NewRecord) => Promise<Added>;
   /** Ids that were made for a publish, which a middleware may publish twice. */
   readonly madeKeys: (record: NewRecord) => Promise<Added>;
-  readonly otherKeys: (record: NewRecord) => Promise<Added>;
+  /** Given ids; null for one that another transaction has. */
+  readonly otherKeys: (record: NewRecord) => Promise<Added | null>;
+  /** Given ids that another transaction has. */
+  readonly waitingKeys: (record: NewRecord) => Promise<Added>;
 }
 
 /** Stores published messages. */
@@ -82,22 +85,27 @@ export class OutboxWriter<Tx> {
     this.transactions = new JoinedTransactions((error) =>
       settings.observe({ kind: "error", during: "publish", error })
     );
-    const joined = (box: Box, waits = false) =>
-      batcher<NewRecord, Added>({
-        run: (records) => this.#insert(box, records),
-        maxItems: MAX_JOINED,
-        maxRuns: MAX_INSERTS,
-        slowMs: waits ? WAITING_MS : SLOW_RUN_MS,
-        apartWhenSlow: waits,
-        clock: settings.clock,
-      });
+    const { clock } = settings;
+    const limits = { maxItems: MAX_JOINED, maxRuns: MAX_INSERTS, slowMs: SLOW_RUN_MS, clock };
+    const patient = { ...limits, slowMs: WAITING_MS, apartWhenSlow: true };
     // An insert with a given id may have to wait for another transaction with the same id, so it
-    // shares neither a statement nor a limit with other ids.
-    const all = (box: Box): Joined => ({
-      newKeys: joined(box),
-      madeKeys: joined(box),
-      otherKeys: joined(box, true),
-    });
+    // shares neither a statement nor a limit with ids that are made. Given ids share a statement
+    // for as long as none of them waits.
+    const all = (box: Box): Joined => {
+      const insert = (records: readonly NewRecord[]) =>
+        this.#insert<never>(box, records, (rows) => addOnce(settings, { box, rows }));
+      const insertSoon = (records: readonly NewRecord[]) =>
+        this.#insert(box, records, (rows) => addOnceSoon(settings, { box, rows }, WAITING_MS));
+      return {
+        newKeys: batcher({ run: insert, ...limits }),
+        madeKeys: batcher({ run: insert, ...limits }),
+        otherKeys: batcher<NewRecord, Added | null>({
+          run: (records) => records.length === 1 ? insert(records) : insertSoon(records),
+          ...patient,
+        }),
+        waitingKeys: batcher({ run: insert, ...patient }),
+      };
+    };
     this.#joinedIn = { outbox: all("outbox"), inbox: all("inbox") };
   }
 
@@ -125,7 +133,7 @@ export class OutboxWriter<Tx> {
     const takes = born.leaseUntilMs !== null && group !== "" ? 1 : 0;
     this.#taken(group, takes);
     try {
-      const result = await joined[keys](born);
+      const result = await joined[keys](born) ?? await joined.waitingKeys(born);
       if ("error" in result) throw result.error;
       const receipt = receiptOf(born, [result]);
       this.#published(insertion.box, record, receipt);
@@ -137,22 +145,22 @@ export class OutboxWriter<Tx> {
   }
 
   /** Inserts a batch of records, and notifies other processes once. */
-  async #insert(box: Box, records: readonly NewRecord[]): Promise<Added[]> {
-    const { store, clock } = this.#settings;
+  async #insert<Waiting extends null = never>(
+    box: Box,
+    records: readonly NewRecord[],
+    add: (rows: readonly NewRecord[]) => Promise<AddResult[] | Waiting>,
+  ): Promise<(Added | Waiting)[]> {
+    const { store, sender, clock } = this.#settings;
     const [first, second] = records;
     const notified = records.find((record) =>
       record.leaseUntilMs === null && this.#outlet.notifies(targetOf(box, record))
     );
     if (notified !== undefined && notified === first && second === undefined) {
-      const notifying = store.hints?.addAndNotify?.(box, notified, clock.now()) ?? null;
+      const notifying = store.hints?.addAndNotify?.(box, notified, clock.now(), sender) ?? null;
       if (notifying !== null) return [await notifying];
     }
-    const results = await addApart(
-      store,
-      records,
-      (rows) => addOnce(this.#settings, { box, rows }),
-    );
-    const isNew = results.some((result) => "added" in result && result.added);
+    const results = await addApart(store, records, add);
+    const isNew = results.some((result) => result !== null && "added" in result && result.added);
     if (notified !== undefined && isNew) this.#outlet.added(targetOf(box, notified), true);
     return results;
   }
@@ -231,11 +239,11 @@ export class OutboxWriter<Tx> {
 
   /** The bus does not see the commit: the commit itself notifies other processes, or the bus looks for it. */
   async #unseen(tx: Tx | SqlClient, { box, targets, key: { id, group } }: Unseen): Promise<void> {
-    const { store, observe } = this.#settings;
+    const { store, sender, observe } = this.#settings;
     let isNotified: unknown = false;
     if (targets.some((target) => this.#outlet.notifies(target))) {
       await observed(observe, "notify", async () => {
-        isNotified = await store.hints?.notifyAtCommit?.(box, tx);
+        isNotified = await store.hints?.notifyAtCommit?.(box, tx, sender);
       });
     }
     if (isNotified !== true) this.unseenCommits.add({ box, targets, key: { id, group } });

@@ -9,8 +9,10 @@ import {
   aList,
   anId,
   aNumber,
+  anything,
   aRecord,
   aText,
+  checkFields,
   checkOptions,
   isRecord,
   MILLISECONDS,
@@ -79,7 +81,7 @@ export function retryOf(
   options: { readonly force?: boolean } = {},
 ): Retry {
   const required = { box: oneOf("outbox", "inbox"), id: anId };
-  checkOptions("retry a message with", message, { group: aText }, required);
+  checkFields("retry a message with", message, { group: aText }, required);
   checkOptions("retry a message with", options, { force: aFlag });
   return {
     box: message.box,
@@ -95,7 +97,7 @@ export function retryOf(
  * @throws {AtlastError} `invalid_option`.
  */
 export function transactionOf<Tx>(options: { readonly tx?: Tx } = {}): Tx | undefined {
-  checkOptions("cancel a message with", options, {});
+  checkOptions("cancel a message with", options, { tx: anything });
   return options.tx;
 }
 
@@ -109,7 +111,7 @@ export function sendNowOf(message: WhichMessage | string): Required<WhichMessage
     ? message as WhichMessage
     : { box: "outbox", id: message as string } as const;
   const required = { box: oneOf("outbox", "inbox"), id: anId };
-  checkOptions("send a message now with", which, { group: aText }, required);
+  checkFields("send a message now with", which, { group: aText }, required);
   return { box: which.box, id: which.id, group: which.group ?? "" };
 }
 
@@ -149,7 +151,7 @@ export function checkDeadLetter(report: DeadLetter): void {
     proof: aText,
     saidAtMs: aNumber({ least: 0 }),
   };
-  checkOptions("take back a message with", report, table, { id: anId, reason: aText });
+  checkFields("take back a message with", report, table, { id: anId, reason: aText });
 }
 
 /**
@@ -161,7 +163,7 @@ export function checkResolve(id: string, decision: string, by: HandDecision): vo
   const attempt = "decide a half message with";
   anId("id", id, attempt);
   oneOf("confirm", "cancel")("decision", decision, attempt);
-  checkOptions(attempt, by, { force: aFlag });
+  checkOptions(attempt, by, { by: anything, reason: anything, force: aFlag });
 }
 
 /**
@@ -170,7 +172,7 @@ export function checkResolve(id: string, decision: string, by: HandDecision): vo
  * @throws {AtlastError} `invalid_option` or `invalid_id`.
  */
 export function checkQuestion(question: CheckQuestion): void {
-  checkOptions("answer a check-back with", question, {}, { id: anId });
+  checkFields("answer a check-back with", question, {}, { id: anId });
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   aFunction,
   aList,
   aNumber,
+  anything,
   checkOptions,
   eachOf,
   nested,
@@ -23,11 +24,11 @@ import type { BusOptions } from "../api/bus_options.ts";
 const TIME = aNumber();
 const COUNT = aNumber({ whole: true, most: Number.MAX_SAFE_INTEGER });
 
-/** All except the store, the transport and `sharedStore`, which are checked where they are used. */
-const BUS_OPTIONS: Readonly<
-  Record<Exclude<keyof BusOptions, "store" | "transport" | "sharedStore">, OptionCheck>
-> = {
+const BUS_OPTIONS: Readonly<Record<keyof BusOptions, OptionCheck>> = {
   ...COMMON_OPTIONS,
+  store: anything,
+  transport: anything,
+  sharedStore: anything,
   subscribers: aList(aSubscriber),
   expiry: (_option, value) => checkExpiryPolicy(value as never),
   dedupMs: orNull(aNumber({ most: Infinity, or: ", or null for ever" })),

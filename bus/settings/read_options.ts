@@ -49,6 +49,7 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     failureDetail: options.failureDetail ?? "class",
     redact,
     store,
+    sender: {},
     transport,
     subscriptions,
     sharedStore,

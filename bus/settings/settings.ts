@@ -35,6 +35,8 @@ export interface Settings<Tx> {
   readonly check: CheckPolicy;
   readonly checkTimeoutMs: number;
   readonly store: Store<Tx>;
+  /** Stands for this bus in notifications, because several buses may have one store. */
+  readonly sender: object;
   /** {@linkcode noTransport} where the bus has none. */
   readonly transport: Transport;
   readonly subscriptions: Subscriptions<Tx>;

@@ -5,7 +5,7 @@
  * @module
  */
 import { optionError } from "../../core/check_option.ts";
-import { isRecord } from "../../core/check_options.ts";
+import { anything, isRecord, nested } from "../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../core/check_text.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -75,6 +75,7 @@ function checkGroups(options: SharedStoreOptions): void {
       "Cannot make a bus with this sharedStore: want true, or { groups } with lists of groups by message name",
     );
   }
+  nested({ groups: anything })("sharedStore", options, "make a bus with");
   for (const [name, list] of Object.entries(groups)) {
     checkName(name);
     const option = `sharedStore.groups[${JSON.stringify(name)}]`;

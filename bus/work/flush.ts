@@ -4,7 +4,6 @@
  * @module
  */
 import { nextAlarmAt } from "../dispatch/unroutable.ts";
-import { dueTime } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import { DueWork } from "./due_work.ts";
 import type { TickParts } from "./tick.ts";
@@ -16,7 +15,7 @@ import { workOnce } from "./work_source.ts";
  * resolves to when the next message is due, in Unix milliseconds; otherwise, and for none, to null.
  */
 export async function flush<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<number | null> {
-  const { settings, sources, loops, draining } = parts;
+  const { settings, sources, toSend, loops, draining } = parts;
   const { clock, store, alarm } = settings;
   await store.ready();
   const untilMs = clock.now() + budgetMs;
@@ -27,7 +26,7 @@ export async function flush<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise
     }
   } else await loopSends(settings, loop, untilMs, draining);
   if (alarm === undefined) return null;
-  const dueAtMs = dueTime(await store.nextDueAt("outbox", clock.now()));
+  const dueAtMs = await toSend.dueHere(await toSend.nextDueAt("all"));
   return await nextAlarmAt(settings, "outbox", undefined, dueAtMs);
 }
 

@@ -1,5 +1,5 @@
 /**
- * Listens for notifications of other processes, from the start of a bus until its stop, and finds out whether they
+ * Listens for notifications of other buses, from the start of a bus until its stop, and finds out whether they
  * arrive.
  *
  * @module
@@ -15,7 +15,7 @@ const TEST_EVERY_MS = { arriving: 300_000, lost: 60_000 } as const;
 
 /** What is done with notifications. */
 interface Listener {
-  /** Called with each notification of another process. */
+  /** Called with each notification of another bus. */
   notified(box: Box): void;
   /** Called when loops must poll at another interval. */
   changed(): void;
@@ -41,9 +41,9 @@ export class Listening<Tx> {
 
   /** Listens, where the store can. */
   async begin(): Promise<void> {
-    const { store } = this.#settings;
+    const { store, sender } = this.#settings;
     if (!store.capabilities.notifications) return;
-    this.#unlisten = await store.listen?.((box) => this.#listener.notified(box)) ?? null;
+    this.#unlisten = await store.listen?.((box) => this.#listener.notified(box), sender) ?? null;
     if (this.#unlisten !== null) this.#test();
   }
 

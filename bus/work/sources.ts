@@ -7,7 +7,6 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Consumer } from "../consume/consumer.ts";
 import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
 import type { Surplus } from "../consume/surplus.ts";
-import type { UntakenRecords } from "../consume/untaken.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";
 import type { CheckBacks } from "../half/check_back.ts";
@@ -33,11 +32,12 @@ const CHECKS_AT_ONCE = 10;
 
 /** The work source that sends the messages of the outbox. */
 export function outboxSource<Tx>(
-  { store, clock, batchSize }: Settings<Tx>,
+  { clock, batchSize }: Settings<Tx>,
   dispatcher: Dispatcher<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
 ): WorkSource {
+  const { claims } = dispatcher;
   return {
     name: "dispatch",
     capacity: CLAIMED_BATCHES * batchSize,
@@ -45,13 +45,19 @@ export function outboxSource<Tx>(
     claimSize: () => batchSize,
     roundSize: () => batchSize,
     batchSize: () => batchSize,
-    claim: (kind, limit) => dispatcher.claim(kind, limit),
+    claim: (kind, limit) => claims.claim(kind, limit),
     work: async (records, untilMs) => {
       const { sent, failed, handled } = await dispatcher.send(records, signal, untilMs);
       return { done: sent, failed, handled, isFinal: sent === records.length };
     },
     release: (records) => dispatcher.release(records),
-    nextDueAt: () => store.nextDueAt("outbox", clock.now()),
+    nextDueAt: () => claims.nextDueAt("all"),
+    claimUntaken: async (push) => {
+      // Another worker is claiming it.
+      if (claims.takesAll) return clock.now();
+      const ownMs = await claims.nextDueAt("taken here");
+      return await claims.untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push);
+    },
     leftOut: () => null,
     makeUnroutableDue: () => newRoutes.makeDue("outbox"),
     makeUnroutableDueAgain: (dueAtMs) => newRoutes.makeDueAgain("outbox", dueAtMs),
@@ -62,7 +68,6 @@ export function outboxSource<Tx>(
 export function inboxSource<Tx>(
   consumer: Consumer<Tx>,
   { surplus }: { readonly surplus: Surplus<Tx> },
-  untaken: UntakenRecords<Tx>,
   newRoutes: NewRoutes<Tx>,
   signal: AbortSignal,
 ): WorkSource {
@@ -102,8 +107,8 @@ export function inboxSource<Tx>(
     nextDueAt: () => consumer.claims.nextDueAt("all"),
     mayFindMore: () => consumer.claims.mayFindMore,
     claimUntaken: async (push) => {
-      const ownMs = dueTime(await consumer.claims.nextDueAt("taken here")) ?? Infinity;
-      return Math.min(ownMs, await untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push));
+      const ownMs = dueTime(await consumer.claims.nextDueAt("taken here"));
+      return await consumer.claims.untaken.claimUnless(ownMs, UNTAKEN_AT_ONCE, push);
     },
     leftOut: () => consumer.claims.leftOut(),
     makeUnroutableDue: () => newRoutes.makeDue("inbox"),

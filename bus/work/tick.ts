@@ -12,7 +12,8 @@ import { admitting } from "../consume/admission.ts";
 import { combined } from "../records/delivery_result.ts";
 import { dueTime } from "../settings/check_answers.ts";
 import type { Consumer } from "../consume/consumer.ts";
-import { UNTAKEN_MS, type UntakenRecords } from "../consume/untaken.ts";
+import type { OutboxClaims } from "../dispatch/outbox_claims.ts";
+import type { UntakenRecords } from "../records/untaken.ts";
 import { DueWork, type Loops } from "./due_work.ts";
 import type { Pruner } from "./prune.ts";
 import type { Settings } from "../settings/settings.ts";
@@ -31,7 +32,8 @@ export interface TickParts<Tx> {
   readonly settings: Settings<Tx>;
   readonly sources: Readonly<Record<"check" | "inbox" | "outbox", WorkSource>>;
   readonly consumer: Consumer<Tx>;
-  readonly untaken: UntakenRecords<Tx>;
+  /** What this bus claims of the outbox. */
+  readonly toSend: OutboxClaims<Tx>;
   readonly puller: Puller<Tx>;
   readonly pruner: Pruner<Tx>;
   /** The loops of a running bus; null when it is not running. */
@@ -61,7 +63,11 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
     : await loopsSettle(parts, running, done, untilMs);
   const pruned = await pruner.run(untilMs, draining);
   let due = looked ?? await look(parts);
-  if (due.inbox !== null && due.inbox <= clock.now()) due = { ...due, inbox: await ownDue(parts) };
+  due = {
+    ...due,
+    outbox: await parts.toSend.dueHere(due.outbox),
+    inbox: await dueHere(parts, due),
+  };
   const alarms = await Promise.all([
     nextAlarmAt(settings, "outbox", undefined, due.outbox),
     nextAlarmAt(settings, "inbox", parts.groups(), due.inbox),
@@ -91,9 +97,13 @@ async function rounds<Tx>(parts: TickParts<Tx>, done: Done, untilMs: number): Pr
     // Send last, so that messages confirmed by check-backs and replies of handlers go out in the
     // same round.
     const checks = isDue(due.check) ? await workOnce(sources.check, untilMs) : NOTHING;
-    const handles = isDue(due.inbox) ? await handleSome(parts, untilMs) : NOTHING;
+    const handles = isDue(due.inbox)
+      ? await workOnSome(sources.inbox, parts.consumer.claims, untilMs)
+      : NOTHING;
     const hasNew = checks.claimed > 0 || handles.claimed > 0;
-    const sends = isDue(due.outbox) || hasNew ? await workOnce(sources.outbox, untilMs) : NOTHING;
+    const sends = isDue(due.outbox) || hasNew
+      ? await workOnSome(sources.outbox, parts.toSend, untilMs)
+      : NOTHING;
     done.checked += checks.done;
     handled(done, handles);
     done.sent += sends.done;
@@ -137,25 +147,27 @@ async function loopsSettle<Tx>(
   return { pulled, looked: null };
 }
 
-/** Claims and handles records of the inbox. Only if there are none, those that nobody takes. */
-async function handleSome<Tx>(parts: TickParts<Tx>, untilMs: number): Promise<RoundEnd> {
-  const { sources: { inbox }, untaken } = parts;
-  const round = await workOnce(inbox, untilMs);
+/** Claims records of a source, and works on them. Only if there are none, those that nobody takes. */
+async function workOnSome<Tx>(
+  source: WorkSource,
+  { untaken }: { readonly untaken: UntakenRecords<Tx> },
+  untilMs: number,
+): Promise<RoundEnd> {
+  const round = await workOnce(source, untilMs);
   if (round.claimed > 0) return round;
   const records = await untaken.claim(UNTAKEN_AT_ONCE);
   if (records.length === 0) return round;
-  return { ...NOTHING, claimed: records.length, ...await inbox.work(records, untilMs) };
+  return { ...NOTHING, claimed: records.length, ...await source.work(records, untilMs) };
 }
 
-/** When the next record of the inbox is due for this bus, given that one of its groups is due. */
-async function ownDue<Tx>(parts: TickParts<Tx>): Promise<number> {
-  const { settings: { clock }, consumer, untaken, groups } = parts;
-  const ownMs = dueTime(await consumer.claims.nextDueAt("taken here", groups())) ?? Infinity;
-  const nowMs = clock.now();
-  if (ownMs <= nowMs) return ownMs;
-  // The record that is due is one that nobody takes.
-  const { nextAtMs } = untaken;
-  return Math.min(ownMs, nextAtMs === Infinity ? nowMs + UNTAKEN_MS : nextAtMs);
+/** When there is work of the inbox for this bus, given when the next record of its groups is due. */
+async function dueHere<Tx>(
+  { settings: { clock }, consumer, groups }: TickParts<Tx>,
+  { inbox }: Due,
+): Promise<number | null> {
+  if (inbox === null || inbox > clock.now()) return inbox;
+  const ownMs = dueTime(await consumer.claims.nextDueAt("taken here", groups()));
+  return consumer.claims.untaken.dueAt(ownMs ?? Infinity);
 }
 
 type Done = { received: number; sent: number; handled: number; checked: number; failed: number };

@@ -28,7 +28,7 @@ import type {
 } from "./lifecycle_event.ts";
 import { detailsOfWait, resumed } from "./resume.ts";
 import { nextAttempt } from "./next_attempt.ts";
-import { DEFAULT_RETRY, later, type RetryPolicy } from "./retry.ts";
+import { DEFAULT_RETRY, dueAfterRelease, later, type RetryPolicy } from "./retry.ts";
 
 export type { EventKind, Failure, LifecycleEvent, Stopping, Unroutable };
 
@@ -235,7 +235,7 @@ export function transition(
       return {
         ...unsettled(message),
         state: "scheduled",
-        dueAtMs: Math.max(message.dueAtMs, later(nowMs, event.delayMs)),
+        dueAtMs: dueAfterRelease(message.dueAtMs, nowMs, event.delayMs),
         reason: event.reason ?? null,
         details: detailsOfRelease(message.details, event.mayHaveArrived === true),
       };

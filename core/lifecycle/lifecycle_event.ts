@@ -62,8 +62,8 @@ export type LifecycleEvent =
   /** A worker releases it; no attempt is counted. */
   | {
     readonly kind: "release";
-    /** When it is due again, in milliseconds from now. */
-    readonly delayMs: number;
+    /** When it is due again, in milliseconds from now; null if its due time stays as it is. */
+    readonly delayMs: number | null;
     /**
      * The reason to store; a bus passes the stored one where the release has none of its own.
      *

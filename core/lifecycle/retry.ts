@@ -4,7 +4,7 @@
  * @module
  */
 import { optionError } from "../check_option.ts";
-import { aList, aNumber, checkOptions, type OptionTable } from "../check_options.ts";
+import { aList, aNumber, anything, checkOptions, type OptionTable } from "../check_options.ts";
 import { AtlastError } from "../errors.ts";
 import { isObject } from "../json.ts";
 
@@ -155,6 +155,15 @@ export function later(nowMs: number, delayMs: number): number {
 }
 
 /**
+ * When a released message is due again, in Unix milliseconds: not earlier than it was.
+ *
+ * @param delayMs After which time from now; null leaves its due time as it is.
+ */
+export function dueAfterRelease(dueAtMs: number, nowMs: number, delayMs: number | null): number {
+  return delayMs === null ? dueAtMs : Math.max(dueAtMs, later(nowMs, delayMs));
+}
+
+/**
  * Checks a policy when it is defined, before a message uses it.
  *
  * @throws {AtlastError} `invalid_option`, which names the field.
@@ -163,7 +172,7 @@ export function checkRetryPolicy(policy: RetryPolicy): void {
   const kind: unknown = isObject(policy) ? policy.kind : undefined;
   if (typeof kind === "string" && Object.hasOwn(POLICIES, kind)) {
     const { needed, extra } = POLICIES[kind as RetryPolicy["kind"]];
-    return checkOptions("use retry policy with", policy, extra, needed);
+    return checkOptions("use retry policy with", policy, { ...extra, kind: anything }, needed);
   }
   throw isObject(policy)
     ? optionError("use retry policy", "with kind", kind, KINDS)

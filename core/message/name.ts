@@ -37,6 +37,11 @@ export function checkPattern(pattern: string): void {
   );
 }
 
+/** Whether a text is a message name. */
+export function isName(text: string): boolean {
+  return hasTokens(text, (token) => TOKEN.test(token));
+}
+
 /** Whether a pattern has a wildcard. */
 export function isWildcard(pattern: string): boolean {
   return /(^|\.)[*#](\.|$)/.test(pattern);
@@ -79,7 +84,7 @@ function checkTokens(text: unknown, allowed: (token: string) => boolean, what: s
       `Cannot use a value of type ${typeName(text)} as a ${what}: want a text`,
     );
   }
-  if (text.length === 0 || text.length > MAX_NAME_LENGTH || !text.split(".").every(allowed)) {
+  if (!hasTokens(text, allowed)) {
     const shown = text.length > 60 ? `${text.slice(0, 60)}… (${text.length} characters)` : text;
     throw new AtlastError(
       "invalid_name",
@@ -87,4 +92,8 @@ function checkTokens(text: unknown, allowed: (token: string) => boolean, what: s
         `dot-separated tokens of letters, digits, "_" and "-"`,
     );
   }
+}
+
+function hasTokens(text: string, allowed: (token: string) => boolean): boolean {
+  return text.length > 0 && text.length <= MAX_NAME_LENGTH && text.split(".").every(allowed);
 }

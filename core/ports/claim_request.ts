@@ -8,10 +8,12 @@ import type { RecordKey } from "./record.ts";
 
 /** Records of a group, by their names. */
 export interface GroupNames {
-  /** The group. */
+  /** The group; in the outbox the empty string. */
   readonly group: string;
   /** The names, and patterns of names (see `matchesName`); all when not given. */
   readonly names?: readonly string[];
+  /** Instead of `names`: all names but these, which are no patterns. */
+  readonly except?: readonly string[];
 }
 
 /** Which records of a group to claim. */

@@ -17,8 +17,10 @@ export interface NotificationHints<Tx = unknown> {
    * Notifies other processes of new work in a box when a transaction commits. Returns whether it will: a store may
    * leave it out, for instance when it did so a moment ago. It never rejects. Without it, other processes are notified
    * a moment after the commit, by looks of this process for what was added; see `haveBeenAdded`.
+   *
+   * @param sender As in `Store.notify`.
    */
-  notifyAtCommit?(box: Box, tx: Tx | SqlClient): Promise<boolean>;
+  notifyAtCommit?(box: Box, tx: Tx | SqlClient, sender?: object): Promise<boolean>;
 
   /**
    * Sends a notification to this process, by the way that `Store.notify` uses, and resolves to whether it arrived at

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { AddResult, ReturnResult } from "./add_result.ts";
 import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
@@ -15,27 +16,13 @@ import type { StoreCapabilities } from "./store_capabilities.ts";
 import type { Box, Patch, State } from "../lifecycle/lifecycle.ts";
 import type { HealthWarning } from "./health_warning.ts";
 import type { DueMessages, OldestDueRequest } from "./oldest_due.ts";
-import type { RememberedMessage, Remembering, ReturningRecord } from "./inbox_memory.ts";
+import type { Remembering, ReturningRecord } from "./inbox_memory.ts";
 import type { SqlClient } from "./platform.ts";
 import type { ListQuery, StateCounts } from "./listing.ts";
 import type { UnroutableRequest } from "../lifecycle/unroutable.ts";
 import type { WaitingPage } from "../lifecycle/unreachable.ts";
 
-export type { ListQuery, StateCounts };
-
-/** What became of a record that was to be added. */
-export type AddResult =
-  | { readonly added: true }
-  /** Its key was taken; `existing` is the record that has it, read after the collision. */
-  | { readonly added: false; readonly existing: StoredRecord };
-
-/** What became of a record that may have been here before. */
-export type ReturnResult =
-  | AddResult
-  /** Its record was deleted, and it is remembered. */
-  | { readonly added: false; readonly remembered: RememberedMessage }
-  /** It is not known, but others that arrived no earlier than it may have were forgotten. */
-  | { readonly added: false; readonly mayBePruned: true };
+export type { AddResult, ListQuery, ReturnResult, StateCounts };
 
 /** A claim on a record. */
 export interface Lease {
@@ -132,10 +119,28 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   joining?(tx: Tx | SqlClient): Tx | SqlClient;
 
   /**
+   * Adds records outside a transaction, as `Store.add` does, unless that has to wait for longer than `waitMs`
+   * milliseconds for another transaction that adds one of their keys. Then nothing is added, and it returns null. It may
+   * return null for several records for other reasons too. Without it, a publish with an id waits together with those
+   * of the same turn.
+   */
+  addSoon?(
+    box: Box,
+    records: readonly NewRecord[],
+    nowMs: number,
+    waitMs: number,
+  ): Promise<AddResult[] | null>;
+
+  /**
    * Adds a record and notifies others, as `Store.add` and then `Store.notify` do, in one statement. Null if two are
    * better, and nothing was done. Without it, each such publish costs one more request.
    */
-  addAndNotify?(box: Box, record: NewRecord, nowMs: number): Promise<AddResult> | null;
+  addAndNotify?(
+    box: Box,
+    record: NewRecord,
+    nowMs: number,
+    sender?: object,
+  ): Promise<AddResult> | null;
 
   /**
    * Makes records due that have no lease and that wait for a route or a subscriber, where `isTaken` says that there is
@@ -154,7 +159,8 @@ export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
   /**
    * The groups and names of due records that nobody takes: those of which no record has a lease that has not expired.
    * It may look only at the records of each group that are due first. Without it, a record whose name no instance
-   * subscribes to stays as it is, without a reason, until one does.
+   * subscribes to stays as it is, without a reason, until one does, and a bus does not leave messages of the outbox for
+   * which it has no route to other instances: it puts them off for half a minute.
    */
   untaken?(box: Box, request: UntakenRequest): Promise<Untaken[]>;
 
@@ -365,14 +371,20 @@ export interface Store<Tx = unknown> {
     work: (tx: Tx, lazy: LazyTransaction) => Promise<Result>,
   ): Promise<Result>;
 
-  /** Tells other processes that use this store that there is new work in a box. Best effort. */
-  notify?(box: Box): Promise<void>;
+  /**
+   * Tells other buses that use this store, in any process, that there is new work in a box. Best effort.
+   *
+   * @param sender Stands for the bus that tells it. Without it, the store itself is the sender.
+   */
+  notify?(box: Box, sender?: object): Promise<void>;
 
   /**
-   * Calls `wake` whenever another process says that there is new work in a box, until the returned
+   * Calls `wake` whenever another bus says that there is new work in a box, until the returned
    * function is called. Best effort: a lost wake-up only delays work until the next poll.
+   *
+   * @param sender Stands for the bus that listens: it is not told of what it notified others of itself.
    */
-  listen?(wake: (box: Box) => void): Promise<() => Promise<void>>;
+  listen?(wake: (box: Box) => void, sender?: object): Promise<() => Promise<void>>;
 
   /**
    * Gives back what the store itself opened; the user's own connections stay open. Several buses may share a store, and

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aFlag, aNumber, checkOptions } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isCrossSite } from "../../http/cross_site.ts";
 import { CostlyBody, readBytes, REQUEST_PACE } from "../../http/read_body.ts";
@@ -147,6 +148,7 @@ class Emulator implements QstashEmulator {
   }
 
   async advance(ms: number, options: { readonly wait?: boolean } = {}): Promise<void> {
+    checkOptions("advance the time with", options, { wait: aFlag });
     const clock = this.#virtual("advance");
     const wait = options.wait ?? true;
     const untilMs = clock.now() + ms;
@@ -179,6 +181,7 @@ class Emulator implements QstashEmulator {
   }
 
   rateLimit(kind: RateLimitKind, options: { readonly times?: number } = {}): void {
+    checkOptions("limit the rate with", options, { times: aNumber({ whole: true, least: 0 }) });
     for (let i = 0; i < (options.times ?? 1); i++) this.#refusals.push(kind);
   }
 

@@ -152,7 +152,8 @@ const ASSUMPTIONS = fieldsOf(
   (value) => typeof value === "number" ? aNumber({ least: 0, most: Infinity }) : aText,
 );
 
-const OPTIONS: Readonly<Record<keyof QstashEmulatorOptions, OptionCheck>> = {
+/** The checks of the options. */
+export const EMULATOR_OPTIONS: Readonly<Record<keyof QstashEmulatorOptions, OptionCheck>> = {
   token: aSecret,
   readOnlyToken: aSecret,
   signingKeys: nested({}, { current: aSecret, next: aSecret }),
@@ -180,7 +181,7 @@ function fieldsOf(defaults: object, checkOf: (value: unknown) => OptionCheck): O
  * @throws {AtlastError} `invalid_option`.
  */
 export function readOptions(options: QstashEmulatorOptions): Settings {
-  checkOptions("make an emulator with", options, OPTIONS);
+  checkOptions("make an emulator with", options, EMULATOR_OPTIONS);
   const { plan = "payg" } = options;
   const secrets = { token: options.token, ...options.signingKeys };
   for (const [name, value] of Object.entries(secrets)) {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { checkOptions } from "../../core/check_options.ts";
+import { anything, checkOptions } from "../../core/check_options.ts";
 import { createQstashEmulator, type QstashEmulator } from "./emulator.ts";
-import type { QstashEmulatorOptions } from "./options.ts";
+import { EMULATOR_OPTIONS, type QstashEmulatorOptions } from "./options.ts";
 
 /** What {@linkcode serveQstashEmulator} takes. */
 export interface QstashServerOptions extends QstashEmulatorOptions {
@@ -46,9 +46,13 @@ export async function serveQstashEmulator(
 ): Promise<QstashServer> {
   // Imported only here: the emulator itself needs no server, and runs on platforms without node:http.
   const { serve } = await import("../server/serve.ts");
-  checkOptions("make a server with", options, {});
-  const { port = 0, hostname = "127.0.0.1" } = options;
-  const emulator = createQstashEmulator(options);
+  checkOptions("make a server with", options, {
+    ...EMULATOR_OPTIONS,
+    port: anything,
+    hostname: anything,
+  });
+  const { port = 0, hostname = "127.0.0.1", ...own } = options;
+  const emulator = createQstashEmulator(own);
   const { url, close } = await serve(emulator.fetch, {
     port,
     hostname,

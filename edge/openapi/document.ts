@@ -6,9 +6,10 @@
 import {
   aList,
   anObject,
+  anything,
   aText,
   checkOptions,
-  type OptionTable,
+  type OptionCheck,
 } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { DialectDescription } from "../../core/ports/dialect_description.ts";
@@ -73,8 +74,9 @@ export interface OpenApiDocument {
   readonly components: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof OpenApiOptions, OptionCheck>> = {
+  serverUrl: anything,
   paths: aList(aText),
   dialects: aList(anObject),
   title: aText,

@@ -5,6 +5,7 @@
  * @module
  */
 import { answerText, readQuestion } from "../../core/wire/check_back.ts";
+import { anything, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { Signer } from "../../http/signature.ts";
@@ -37,6 +38,13 @@ const MAX_QUESTION_BYTES = 16 * 1024;
 /** After how long the keeper should retry when the fence does not answer, in milliseconds. */
 const UNREACHABLE_RETRY_MS = 1_000;
 
+/** The options are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof CheckBackOptions, OptionCheck>> = {
+  verify: anything,
+  participant: anything,
+  signingKeys: anything,
+};
+
 /**
  * Creates the route.
  *
@@ -47,6 +55,7 @@ export function checkBackRoute(
   options: CheckBackOptions,
 ): Route {
   const verify = ownVerifier("checkBack", options);
+  checkOptions("make the check-back route with", options, OPTIONS);
   const { participant, signingKeys } = options;
   if (typeof participant !== "string" || participant === "") {
     throw new AtlastError(

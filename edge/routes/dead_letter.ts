@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { aFlag, checkOptions } from "../../core/check_options.ts";
+import { aFlag, anything, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import type { DeadLetter, DeadLetterStanding } from "../../bus/api/dead_letter.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { HEADER, messageFromWire } from "../../core/message/headers.ts";
@@ -41,13 +41,18 @@ export interface DeadLetterRouteOptions {
  */
 const SENDING_RETRY_MS = 5_000;
 
+const OPTIONS: Readonly<Record<keyof DeadLetterRouteOptions, OptionCheck>> = {
+  verify: anything,
+  quotesAnswer: aFlag,
+};
+
 /** Creates the route. */
 export function deadLetterRoute(
   deadLetter: (report: DeadLetter) => Promise<DeadLetterStanding>,
   options: DeadLetterRouteOptions,
   maxBodyBytes: number,
 ): Route {
-  checkOptions("make the dead-letter route with", options, { quotesAnswer: aFlag });
+  checkOptions("make the dead-letter route with", options, OPTIONS);
   const { verify, quotesAnswer = false } = options;
   return async (request, around) => {
     const { body, push } = await verified(request, verify, maxBodyBytes, "dead-letter", around);

@@ -6,6 +6,7 @@
  */
 import type { HalfDraft, HalfKeeper, HalfStatus } from "../../core/ports/half_keeper.ts";
 import { type HalfRequest, halfStatusText, readHalfRequest } from "../../core/wire/half_message.ts";
+import { anything, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { isUndecided } from "../../core/lifecycle/check_back.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -40,6 +41,13 @@ export interface HalfMessageRouteOptions {
   readonly names?: HalfNames;
 }
 
+/** The options are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof HalfMessageRouteOptions, OptionCheck>> = {
+  verify: anything,
+  signingKeys: anything,
+  names: anything,
+};
+
 /**
  * Creates the route.
  *
@@ -51,6 +59,7 @@ export function halfRoute(
   maxBodyBytes: number,
 ): Route {
   const verify: Verify = ownVerifier("halfMessages", options);
+  checkOptions("make the half-message route with", options, OPTIONS);
   const signer = new Signer(options.signingKeys);
   const rights = new HalfRights(options.names);
   return async (request, around) => {

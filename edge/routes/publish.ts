@@ -6,12 +6,7 @@
 import type { Receipt } from "../../bus/api/publish_options.ts";
 import type { RawMessage } from "../../bus/api/raw_message.ts";
 import { checkCallbackNames, checkCallbacksAllowed } from "../../core/message/callback_names.ts";
-import {
-  aList,
-  checkOptions,
-  type OptionCheck,
-  type OptionTable,
-} from "../../core/check_options.ts";
+import { aList, anything, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import { checkContract, type Contract } from "../../core/message/contract.ts";
 import { readDelayTime } from "../../core/message/delay_time.ts";
 import { AtlastError } from "../../core/errors.ts";
@@ -63,8 +58,9 @@ const MAX_CONTENT_TYPE_LENGTH = 255;
 
 const aPattern: OptionCheck = (_option, value) => checkPattern(value as string);
 
-/** The options that are not checked where they are read. */
-const PUBLISH_ROUTE_OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const PUBLISH_ROUTE_OPTIONS: Readonly<Record<keyof PublishRouteOptions, OptionCheck>> = {
+  verify: anything,
   contracts: aList((_option, value, attempt) => checkContract(value, attempt)),
   names: aList(aPattern),
   callbackNames: aList(aPattern),

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { aFunction, checkOptions } from "../../core/check_options.ts";
+import { aFunction, anything, checkOptions, type OptionCheck } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import { checkId, withText } from "../../core/message/id.ts";
 import { Signer } from "../../http/signature.ts";
@@ -50,6 +50,13 @@ export interface QueryOptions {
 /** The largest request, in bytes. */
 const MAX_QUERY_BYTES = 4 * 1024;
 
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof QueryOptions, OptionCheck>> = {
+  verify: anything,
+  signingKeys: anything,
+  allows: aFunction,
+};
+
 /**
  * Creates the route.
  *
@@ -57,7 +64,7 @@ const MAX_QUERY_BYTES = 4 * 1024;
  */
 export function queryRoute(store: Pick<Store, "ready" | "find">, options: QueryOptions): Route {
   const verify = ownVerifier("query", options);
-  checkOptions("make the query route with", options, { allows: aFunction });
+  checkOptions("make the query route with", options, OPTIONS);
   const { signingKeys, allows = isOwn } = options;
   const signer = signingKeys === undefined ? null : new Signer(signingKeys);
   return async (request, around) => {

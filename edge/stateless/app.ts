@@ -4,12 +4,12 @@
  * @module
  */
 import type { StatelessOptions } from "../../bus/api/stateless_options.ts";
-import { StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
+import { STATELESS_OPTIONS, StatelessReceiver } from "../../bus/consume/stateless_receiver.ts";
 import type { Receiver } from "../../core/ports/transport.ts";
 import type { Subscriber } from "../../bus/api/subscriber.ts";
 import { MAX_REQUEST_BYTES, type Verify } from "../../core/wire/wire.ts";
 import type { App } from "../app_options.ts";
-import { checkAppOptions } from "../check_app_options.ts";
+import { aBodyLimit, checkAppOptions } from "../check_app_options.ts";
 import { deliver } from "../routes/deliver.ts";
 import { alive, guardWith, type OnError, type Route } from "../http/error_boundary.ts";
 import { mounted } from "../http/mount.ts";
@@ -65,7 +65,7 @@ export function createStatelessApp<Kind extends App = App>(
   subscribers: readonly Subscriber<undefined>[],
   options: StatelessAppOptions,
 ): Kind {
-  checkAppOptions(options, {});
+  checkAppOptions(options, { ...STATELESS_OPTIONS, maxBodyBytes: aBodyLimit });
   const { verify, basePath = "/", maxBodyBytes = MAX_REQUEST_BYTES } = options;
   checkVerify(verify);
   const receiver = new StatelessReceiver(subscribers, options);

@@ -14,10 +14,12 @@ import { readText } from "../support/repository.ts";
  * and numeric ids were read, and a body that was read before was said; 26,200 until failures were logged with
  * stack and causes, and errors of bodies said what the schema wanted; 27,400 until every option and argument was
  * checked for its type; 28,600 until errors of other copies of the package were recognised; 29,300 until the raw form
- * carried headers that HTTP does not preserve, and refusals of foreign signatures said what is wanted; and 30,000
- * until thrown values that are no errors kept their text, and messages could be moved and made due by hand.
+ * carried headers that HTTP does not preserve, and refusals of foreign signatures said what is wanted; 30,000
+ * until thrown values that are no errors kept their text, and messages could be moved and made due by hand; and 30,800
+ * until an option with an unknown name was refused with the name that was meant, for which every table has all names
+ * (270 bytes), and the time limits of a call shared a timer (160 bytes).
  */
-const MAX_BYTES = 30_800;
+const MAX_BYTES = 31_100;
 
 /** By how much the documented sizes may differ from those of now: small changes do not need a new table. */
 const MAX_DIFFERENCE = 0.03;

@@ -112,7 +112,10 @@ export function keyOfMember(member: string): RecordKey {
   return { id: member.slice(end + 1), group: decodeURIComponent(member.slice(0, end)) };
 }
 
-/** How scripts are given groups: all, or of each of these its name, its limit and its names. */
+/**
+ * How scripts are given groups: all, or of each of these its name, its limit and its names: all, all but those after an
+ * exclamation mark, or those given.
+ */
 export function groupFields(groups: readonly GroupShare[] | undefined, limit = 1): string[] {
   if (groups === undefined) return ["*"];
   return [
@@ -120,7 +123,7 @@ export function groupFields(groups: readonly GroupShare[] | undefined, limit = 1
     ...groups.flatMap((share) => [
       groupName(share.group),
       String(share.limit ?? limit),
-      share.names?.join(" ") ?? "*",
+      share.except === undefined ? share.names?.join(" ") ?? "*" : `!${share.except.join(" ")}`,
     ]),
   ];
 }

@@ -18,7 +18,7 @@ import { isMulti } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { type RedisTransaction, ScriptTransaction } from "./redis_transaction.ts";
 import { CHECK_SCRIPT } from "./scripts.ts";
-import type { UpstashRedisOptions } from "./upstash_redis_store.ts";
+import { REDIS_OPTIONS, type UpstashRedisOptions } from "./options.ts";
 
 /** The options of a fence. */
 export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
@@ -60,7 +60,7 @@ export interface UpstashRedisFenceOptions extends UpstashRedisOptions {
  * @throws {AtlastError} `invalid_option` when the prefix or the time cannot be one.
  */
 export function upstashRedisFence(options: UpstashRedisFenceOptions): Fence<RedisTransaction> {
-  checkOptions("make a fence with", options, { now: aFunction });
+  checkOptions("make a fence with", options, { ...REDIS_OPTIONS, now: aFunction });
   return new UpstashRedisFence(options);
 }
 

@@ -45,7 +45,7 @@ import type { StoreCapabilities } from "../../../core/ports/store_capabilities.t
 import type { NewRecord, RecordKey, StoredRecord } from "../../../core/ports/record.ts";
 import type { Remembering, ReturningRecord } from "../../../core/ports/inbox_memory.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
-import { Client, type Script, type UpstashRedisClient } from "./client.ts";
+import { Client, type Script } from "./client.ts";
 import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { groupFields, isStorable, memberOf, queuesOf } from "./keys.ts";
@@ -75,27 +75,8 @@ import {
   keysOf,
   writeCall,
 } from "./writes.ts";
+import { REDIS_OPTIONS, type UpstashRedisOptions } from "./options.ts";
 import { newToken } from "./token.ts";
-
-/** The options of a store or a fence. */
-export interface UpstashRedisOptions {
-  /** The official client, of `@upstash/redis` or of one of its entries for other platforms. */
-  readonly redis: UpstashRedisClient;
-  /**
-   * The beginning of all keys, in braces. Letters, digits, `_`, `-`, `.` and `:`. Buses with the same prefix
-   * share their records.
-   *
-   * @default "atlast"
-   */
-  readonly prefix?: string;
-  /**
-   * How long one request may take, in milliseconds, including the retries of the client. After that its
-   * outcome is unknown, and the call rejects with `outcome_unknown`.
-   *
-   * @default 30_000
-   */
-  readonly timeoutMs?: number;
-}
 
 /** The most that one claim returns, in characters of messages: an answer that every plan allows. */
 const MAX_CLAIM = 4 * 1024 * 1024;
@@ -114,7 +95,7 @@ const MAX_CLAIM = 4 * 1024 * 1024;
  * @throws {AtlastError} `invalid_option` for a bad prefix or time.
  */
 export function upstashRedisStore(options: UpstashRedisOptions): UpstashRedisStore {
-  checkOptions("make a store with", options, {});
+  checkOptions("make a store with", options, REDIS_OPTIONS);
   return new RedisStore(options);
 }
 

@@ -6,9 +6,10 @@
 import {
   aList,
   aNumber,
+  anything,
   checkOptions,
   oneOf,
-  type OptionTable,
+  type OptionCheck,
 } from "../../../core/check_options.ts";
 import { checkText, IDENTIFIER } from "../../../core/check_text.ts";
 import { checkName } from "../../../core/message/name.ts";
@@ -124,8 +125,12 @@ export interface StreamSettings {
 
 const COUNT = aNumber({ whole: true, most: Number.MAX_SAFE_INTEGER });
 
-/** The options that are not checked where they are read. */
-const OPTIONS: OptionTable = {
+/** Those that are not checked here are checked where they are read. */
+const OPTIONS: Readonly<Record<keyof UpstashStreamTransportOptions, OptionCheck>> = {
+  redis: anything,
+  group: anything,
+  prefix: anything,
+  timeoutMs: anything,
   names: aList((_option, value) => checkName(value as string)),
   consumer: (_option, value) => void checkText("a consumer", value, IDENTIFIER),
   from: oneOf("beginning", "now"),

@@ -108,7 +108,7 @@ describe("bus: dispatch", () => {
     transport.unknown.add("order.placed");
     const first = await bus.tick();
     assert.deepEqual([first.sent, first.failed], [0, 0]);
-    assert.equal(observed.all("unroutable").length, 2);
+    assert.equal(observed.all("released").length, 2);
     assert.deepEqual(transport.batches, []);
     transport.unknown.clear();
     clock.advance((first.nextDueAtMs ?? 0) - NOW_MS);

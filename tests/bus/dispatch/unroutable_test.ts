@@ -32,13 +32,22 @@ function without(
   return { ...fixed, transport };
 }
 
-/** Publishes by a bus that has a route, and has it tried by one that has none. */
+/** Publishes by a bus that has a route; returns one that has none. */
 async function waiting(store: Store, options: Partial<BusOptions<Tx>> = {}) {
   const publisher = without([], store);
   await publisher.bus.publish(Placed, { n: 1 }, { id: "m", failureCallback: Stuck });
   const { clock } = publisher;
   const lacking = without([Placed.name], store, { ...options, clock });
   return { ...lacking, clock };
+}
+
+/** Does the same, and lets the one without a route find out that nobody takes the message. */
+async function untaken(store: Store, options: Partial<BusOptions<Tx>> = {}) {
+  const lacking = await waiting(store, options);
+  await lacking.bus.tick();
+  lacking.clock.advance(PAUSE_MS);
+  await lacking.bus.tick();
+  return lacking;
 }
 
 async function recordOf(store: Store, key = KEY): Promise<StoredRecord> {
@@ -63,15 +72,21 @@ describeOnEveryStore("unroutable", (open) => {
     "a message is tried every 30 s for its time, then fails, with one event of each",
     on(open, async ({ store }) => {
       const { bus, clock, observed, transport } = await waiting(store, { unroutableForMs: 70_000 });
+      // An instance that has the route has time to take it.
+      assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + PAUSE_MS);
+      const left = await recordOf(store);
+      assert.deepEqual([left.dueAtMs, left.leaseUntilMs, left.reason], [NOW_MS, null, null]);
+      clock.advance(PAUSE_MS);
+      const sinceMs = clock.now();
       const reasons: (string | null)[] = [];
       const dueAtMs: number[] = [];
       for (let i = 0; i < 3; i++) {
         await bus.tick();
         const record = await recordOf(store);
         assert.deepEqual([record.state, record.attempts], ["scheduled", 0]);
-        assert.equal(record.details?.unroutableSinceMs, NOW_MS);
+        assert.equal(record.details?.unroutableSinceMs, sinceMs);
         reasons.push(record.reason);
-        dueAtMs.push(record.dueAtMs - NOW_MS);
+        dueAtMs.push(record.dueAtMs - sinceMs);
         clock.advance(PAUSE_MS);
       }
       assert.deepEqual(new Set(reasons), new Set([`No route here takes "${Placed.name}"`]));
@@ -85,7 +100,7 @@ describeOnEveryStore("unroutable", (open) => {
       });
       assert.equal(observed.all("unroutable", { id: "m" }).length, 1);
       assert.equal(observed.all("failed", { id: "m" }).length, 1);
-      assert.equal(observed.all("released").length, 0);
+      assert.equal(observed.all("released").length, 1);
       await bus.tick();
       const [word] = transport.messages;
       assert.deepEqual([word?.name, JSON.parse(String(word?.body)).code], [
@@ -99,8 +114,7 @@ describeOnEveryStore("unroutable", (open) => {
   it(
     "a message is sent at once when an instance with the route starts",
     on(open, async ({ store, peer }) => {
-      const { bus, clock } = await waiting(store);
-      await bus.tick();
+      const { clock } = await untaken(store);
       clock.advance(1_000);
       const other = without([], peer, { clock });
       await other.bus.start();
@@ -113,8 +127,7 @@ describeOnEveryStore("unroutable", (open) => {
   it(
     "a message is sent at once by the first tick of an instance with the route",
     on(open, async ({ store, peer }) => {
-      const { bus, clock } = await waiting(store);
-      await bus.tick();
+      const { clock } = await untaken(store);
       clock.advance(1_000);
       const other = without([], peer, { clock });
       assert.equal((await other.bus.tick()).sent, 1);
@@ -124,8 +137,7 @@ describeOnEveryStore("unroutable", (open) => {
   it(
     "an instance without the route leaves it as it is",
     on(open, async ({ store, peer }) => {
-      const { bus, clock } = await waiting(store);
-      await bus.tick();
+      const { clock } = await untaken(store);
       const before = await recordOf(store);
       clock.advance(1_000);
       const other = without([Placed.name], peer, { clock });
@@ -161,8 +173,10 @@ describeOnEveryStore("unroutable", (open) => {
       const { clock } = publisher;
       const { bus } = without([Placed.name], store, { alarm, clock });
       const deadlineMs = NOW_MS + 10 * PAUSE_MS;
+      await bus.tick();
+      clock.advance(PAUSE_MS);
       assert.equal((await bus.tick()).nextDueAtMs, deadlineMs);
-      clock.advance(10 * PAUSE_MS - 1_000);
+      clock.advance(9 * PAUSE_MS - 1_000);
       assert.equal((await bus.tick()).nextDueAtMs, deadlineMs);
       assert.equal((await recordOf(store)).dueAtMs, deadlineMs);
       clock.advance(1_000);
@@ -217,15 +231,18 @@ describeOnEveryStore("unroutable", (open) => {
         arm: (atMs) => Promise.resolve(void armed.push(atMs - NOW_MS)),
       };
       const { bus, clock, observed } = await waiting(store, { alarm });
-      assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + HOUR_MS);
+      assert.equal((await bus.tick()).nextDueAtMs, NOW_MS + PAUSE_MS);
+      clock.advance(PAUSE_MS);
+      const endMs = clock.now() + HOUR_MS;
+      assert.equal((await bus.tick()).nextDueAtMs, endMs);
       for (let i = 0; i < 3; i++) {
         clock.advance(PAUSE_MS);
         await bus.tick();
         await bus.flush();
       }
-      assert.deepEqual(armed, [HOUR_MS]);
+      assert.deepEqual(armed, [PAUSE_MS, PAUSE_MS + HOUR_MS]);
       assert.equal((await recordOf(store)).dueAtMs, clock.now() + PAUSE_MS);
-      clock.advance(NOW_MS + HOUR_MS - clock.now());
+      clock.advance(endMs - clock.now());
       await bus.tick();
       assert.equal(observed.all("failed", { id: "m" }).length, 1);
     }),
@@ -236,12 +253,12 @@ describeOnEveryStore("unroutable: after a retry", (open) => {
   it(
     "by an operator a new time begins, with an event of its own",
     on(open, async ({ store }) => {
-      const { bus, clock, observed } = await waiting(store, { unroutableForMs: PAUSE_MS });
-      await bus.tick();
+      const { bus, clock, observed } = await untaken(store, { unroutableForMs: PAUSE_MS });
       clock.advance(PAUSE_MS);
       await bus.tick();
       assert.equal((await recordOf(store)).state, "failed");
       await bus.retry({ box: "outbox", id: "m" });
+      clock.advance(PAUSE_MS);
       await bus.tick();
       const { state, details } = await recordOf(store);
       assert.deepEqual([state, details?.unroutableSinceMs], ["scheduled", clock.now()]);
@@ -258,7 +275,7 @@ describe("unroutable: answers", () => {
     const answers = subscribe(Deduct, { group: "stock" }, ({ n }) => ({ n, ok: true }));
     const { bus, clock, observed } = without([Marked.name, Stuck.name], store, {}, [answers]);
     await bus.deliver([arriving("m", { name: Deduct.name, headers })]);
-    for (let tries = 0; tries <= HOUR_MS / PAUSE_MS; tries++) {
+    for (let tries = 0; tries <= 1 + HOUR_MS / PAUSE_MS; tries++) {
       await bus.tick();
       clock.advance(PAUSE_MS);
     }

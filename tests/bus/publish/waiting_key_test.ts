@@ -7,10 +7,12 @@ import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { Gate } from "../../support/gate.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
+import { NOW, recordOf } from "../../conformance/store/subject.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
 
+const LIMIT = { timeout: 20_000 };
 const skip = await postgresUrl() === null && skipFor(NO_POSTGRES);
 
 /** Lets only so many publishes through at once. */
@@ -68,6 +70,103 @@ describe("a publish whose id an open transaction has", () => {
       }, { max: 10 });
     });
   }
+});
+
+describe("a publish in the same turn as one whose id an open transaction has", { skip }, () => {
+  for (
+    const [title, own, others] of [
+      ["an id of its own", ["c-1"], ["a-1", "d-1", "d-2", "d-3"]],
+      ["ids in two transactions", ["c-1", "d-2"], ["a-1", "d-1", "d-3", "e-1"]],
+      ["many ids", ["c-1", "c-2"], Array.from({ length: 100 }, (_, n) => `d-${n}`)],
+    ] as const
+  ) {
+    it(`does not wait with it: ${title}`, LIMIT, () =>
+      withSchema(async (sql, schema) => {
+        const store = postgresStore(sql, { schema });
+        const bus = createBus({ store, transport: new FakeTransport(), logger: false });
+        await bus.publish(Placed, { n: 0 }, { id: "e-1" });
+        const gate = new Gate();
+        const open = own.map((id) =>
+          sql.begin(async (tx) => {
+            await bus.publish(Placed, { n: 0 }, { tx, id });
+            await gate.pass();
+          })
+        );
+        await gate.reached(own.length);
+        const order: string[] = [];
+        const published = [...own, ...others].map(async (id) => {
+          const { duplicate } = await bus.publish(Placed, { n: 0 }, { id });
+          order.push(id);
+          return duplicate;
+        });
+        await Promise.all(published.slice(own.length));
+        assert.deepEqual(order.toSorted(), [...others].sort());
+        gate.open();
+        await Promise.all(open);
+        assert.deepEqual(
+          await Promise.all(published),
+          [...own.map(() => true), ...others.map((id) => id === "e-1")],
+        );
+        assert.deepEqual(
+          (await store.list({ box: "outbox", limit: 200 })).map(({ id }) => id).sort(),
+          [...new Set(["e-1", ...own, ...others])].sort(),
+        );
+        await bus.stop();
+      }, { max: 10 }));
+  }
+
+  it(
+    "is stored, and so is the one that waited, when the transaction rolls back",
+    LIMIT,
+    () =>
+      withSchema(async (sql, schema) => {
+        const store = postgresStore(sql, { schema });
+        const bus = createBus({ store, transport: new FakeTransport(), logger: false });
+        await store.ready();
+        const gate = new Gate();
+        const open = sql.begin(async (tx) => {
+          await bus.publish(Placed, { n: 0 }, { tx, id: "c-1" });
+          await gate.pass();
+          throw new Error("no credit");
+        });
+        await gate.reached();
+        const waiting = bus.publish(Placed, { n: 1 }, { id: "c-1" });
+        const { duplicate } = await bus.publish(Placed, { n: 2 }, { id: "d-1" });
+        gate.open();
+        await assert.rejects(open, /no credit/);
+        assert.deepEqual([duplicate, (await waiting).duplicate], [false, false]);
+        await bus.stop();
+      }, { max: 10 }),
+  );
+});
+
+describe("the hint addSoon of the Postgres store", { skip }, () => {
+  it("adds all or nothing, and leaves the connection as it was", () =>
+    withSchema(async (sql, schema) => {
+      const store = postgresStore(sql, { schema });
+      await store.ready();
+      const records = ["a", "b", "c"].map((id) => recordOf(id));
+      const gate = new Gate();
+      const open = sql.begin(async (tx) => {
+        await store.add("outbox", [recordOf("b")], NOW, tx);
+        await gate.pass();
+      });
+      await gate.reached();
+      const addSoon = (some: typeof records) => store.hints?.addSoon?.("outbox", some, NOW, 20);
+      const limit = async () => (await sql`show lock_timeout`)[0]?.["lock_timeout"];
+      assert.equal(await addSoon(records), null);
+      assert.equal(await addSoon([recordOf("b")]), null);
+      assert.equal(await store.find("outbox", { id: "a", group: "" }), null);
+      assert.equal(await limit(), "0");
+      assert.deepEqual(await addSoon([recordOf("a")]), [{ added: true }]);
+      assert.equal(await limit(), "0");
+      gate.open();
+      await open;
+      const added = await addSoon([recordOf("c"), recordOf("b"), recordOf("a")]);
+      assert.deepEqual(added?.map((result) => result.added), [true, false, false]);
+      assert.equal(await limit(), "0");
+      await store.close();
+    }, { max: 2 }));
 });
 
 describe("calls that wait for runs in flight", () => {

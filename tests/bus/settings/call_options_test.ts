@@ -1,7 +1,11 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
+import { httpTransport } from "../../../adapters/http/mod.ts";
 import { inProcessTransport, memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
+import { qstashTransport } from "../../../adapters/qstash/mod.ts";
+import { verifyQstash } from "../../../adapters/qstash/verify.ts";
 import type { Message } from "../../../core/message/message.ts";
+import { verifyBearer } from "../../../edge/mod.ts";
 import { type Bus, createBus, type PublishMiddleware, subscribe } from "../../../mod.ts";
 import { Placed } from "../../support/bus_fixture.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
@@ -109,6 +113,147 @@ describe("a call with a value of another type", () => {
   it("leaves the bus as it was", async () => {
     assert.deepEqual(await bus.store.list({ box: "outbox", limit: 1 }), []);
     assert.equal((await bus.health()).ready, true);
+  });
+});
+
+describe("a call with a misspelt option", () => {
+  const ports = () => ({ store: memoryStore(), transport: inProcessTransport() });
+  const fence = memoryFence();
+  const bus = createBus({ ...ports(), fence }, [subscribe(Placed, { group: "g" }, () => {})]);
+  const made = (make: () => unknown) => Promise.resolve().then(make);
+  const signingKeys = ["whsec_" + btoa("a key of twenty-four bytes".padEnd(32, "."))];
+  const routed = (target: Wrong) => () => httpTransport({ routes: { a: target }, signingKeys });
+  const url = "https://orders.example";
+  const by = { by: "me", reason: "test" };
+  const which = { box: "outbox", id: "m" } as const;
+  const qstash = { token: "t", routes: {} };
+  const keys = { currentSigningKey: "a", nextSigningKey: "b" };
+  const misspelt: Readonly<
+    Record<string, readonly [name: string, call: (wrong: Wrong) => unknown]>
+  > = {
+    "tick": ["budgetMS", (wrong) => bus.tick(wrong)],
+    "flush": ["budgetms", (wrong) => bus.flush(wrong)],
+    "stop": ["drainMS", (wrong) => bus.stop(wrong)],
+    "health": ["maxAge", (wrong) => bus.health(wrong)],
+    "retry": ["forced", (wrong) => bus.retry(which, wrong)],
+    "cancel": ["txn", (wrong) => bus.cancel("m", wrong)],
+    "moveToGroup": [
+      "limits",
+      (wrong) => bus.moveToGroup({ name: "a.b", from: "c", to: "d", ...wrong }),
+    ],
+    "resolve": ["forced", (wrong) => bus.resolve("m", "cancel", { ...by, ...wrong })],
+    "publish": ["delayMS", (wrong) => bus.publish(Placed, { n: 1 }, wrong)],
+    "publishMany": ["idss", (wrong) => bus.publishMany(Placed, [{ n: 1 }], wrong)],
+    "publishMany with one id": ["id", (wrong) => bus.publishMany(Placed, [{ n: 1 }], wrong)],
+    "publishRaw": [
+      "deadlineMS",
+      (wrong) => bus.publishRaw({ name: Placed.name, body: "{}" }, wrong),
+    ],
+    "publishRaw with headers beside the message": [
+      "headers",
+      (wrong) => bus.publishRaw({ name: Placed.name, body: "{}" }, wrong),
+    ],
+    "prepare": ["retries", (wrong) => bus.prepare(Placed, { n: 1 }, wrong)],
+    "prepare in a transaction": ["tx", (wrong) => bus.prepare(Placed, { n: 1 }, wrong)],
+    "transact": ["ids", (wrong) => bus.transact(Placed, { n: 1 }, async () => {}, wrong)],
+    "subscribe": [
+      "concurrency",
+      (wrong) => subscribe(Placed, { group: "h", ...wrong }, () => {}),
+    ],
+    "bus.subscribe": [
+      "timeoutMS",
+      (wrong) => bus.subscribe(Placed, { group: "h", ...wrong }, () => {}),
+    ],
+    "the concurrency of a group": [
+      "concurency",
+      (wrong) => createBus({ ...ports(), groups: { g: { concurrency: 1, ...wrong } } }),
+    ],
+    "the pace of a recovery": [
+      "perSeconds",
+      (wrong) => createBus({ ...ports(), resumeOnRecovery: wrong }),
+    ],
+    "the target of a route": ["audiences", (wrong) => routed({ url, ...wrong })()],
+    "one of the targets of a route": ["forma", (wrong) => routed([{ url, ...wrong }])()],
+    "a destination": [
+      "unsignd",
+      (wrong) =>
+        httpTransport({
+          routes: {},
+          signingKeys,
+          destinations: [{ url, unsigned: true, ...wrong }],
+        }),
+    ],
+    "a URL group": [
+      "urlGroups",
+      (wrong) => qstashTransport({ ...qstash, routes: { a: { urlGroup: "g", ...wrong } } }),
+    ],
+    "a limit of QStash": [
+      "period",
+      (wrong) => qstashTransport({ ...qstash, flowControl: { key: "a", rate: 1, ...wrong } }),
+    ],
+    "unbound messages": [
+      "name",
+      (wrong) => verifyQstash({ ...keys, url, acceptUnboundRaw: { names: ["a.b"], ...wrong } }),
+    ],
+    "a principal": [
+      "callbackname",
+      (wrong) => verifyBearer("a".repeat(16), { name: "a", kind: "service", ...wrong }),
+    ],
+  };
+  for (const [what, [name, call]] of Object.entries(misspelt)) {
+    it(`is refused: ${what}`, async () => {
+      for (const value of [1, undefined]) {
+        await assert.rejects(
+          made(() => call({ [name]: value })),
+          {
+            code: "invalid_option",
+            message: new RegExp(`^Cannot .+ unknown option "${name}"( in .+)?: want \\w`),
+          },
+          `${what}: ${String(value)}`,
+        );
+      }
+    });
+  }
+
+  it("names the option that was meant, or all of them", async () => {
+    const texts = await Promise.all(
+      [
+        () => createBus({ ...ports(), groups: { g: { concurrency: 1, concurency: 2 } } } as Wrong),
+        () => subscribe(Placed, { group: "g", concurrency: 2 } as Wrong, () => {}),
+        () => bus.publish(Placed, { n: 1 }, { DelayMS: 60_000 } as Wrong),
+        () => bus.tick(JSON.parse('{ "__proto__": 1 }')),
+        () => bus.stop({ ["x".repeat(1_000)]: 1 } as Wrong),
+      ].map((call) => made(call).then(() => "taken", (error: unknown) => (error as Error).message)),
+    );
+    assert.deepEqual(texts, [
+      `Cannot make a bus with unknown option "concurency" in groups["g"]: want concurrency`,
+      `Cannot subscribe to "${Placed.name}" with unknown option "concurrency": want group, pattern, retry, ` +
+      "timeoutMs, maxBatch, transaction",
+      `Cannot publish with unknown option "DelayMS": want delayMs`,
+      `Cannot tick with unknown option "__proto__": want budgetMs`,
+      `Cannot stop with unknown option "${"x".repeat(60)}…": want drainMs`,
+    ]);
+  });
+
+  it("leaves the bus as it was", async () => {
+    assert.deepEqual(await bus.store.list({ box: "outbox", limit: 1 }), []);
+    assert.equal((await bus.health()).ready, true);
+  });
+
+  it("is none of an object from elsewhere: a contract, a record, an event, a message, headers", async () => {
+    const more = { more: 1 };
+    const other = createBus({ ...ports(), fence }, [subscribe(Placed, { group: "g" }, () => {})]);
+    const contract = { ...Placed, ...more };
+    await other.publish(contract, { n: 1 }, { id: "m-1", headers: { more: "1" } });
+    await other.publishRaw({ name: Placed.name, body: '{"n":1}', sentAtMs: 1, ...more } as Wrong);
+    subscribe(contract, { group: "h" }, () => {});
+    await assert.rejects(other.retry({ ...which, ...more } as Wrong), { code: "not_found" });
+    await assert.rejects(other.sendNow({ ...which, ...more } as Wrong), { code: "not_found" });
+    const report = { id: "m", reason: "test", ...more };
+    assert.equal(await other.deadLetter(report as Wrong), "unknown");
+    const question = { id: "m", name: Placed.name, epoch: 1, ...more };
+    assert.equal(await other.checkBack(question as Wrong), "unknown");
+    await other.stop();
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * Every option of docs/options.md is checked for its type. The page is generated from the declarations, so that
- * an option that nothing here gives a wrong value to fails.
+ * Every option of docs/options.md is checked for its name and type. The page is generated from the declarations, so
+ * that an option that nothing here gives a wrong value to fails.
  *
  * @module
  */
@@ -212,6 +212,28 @@ describe("every option of the page", () => {
           assert.ok(error !== undefined, `${what}: is taken`);
           assert.ok(CODES.includes(error.code ?? ""), `${what}: ${error}`);
           assert.match(error.message ?? "", /^Cannot .+want /, what);
+        }
+      }
+    });
+
+    it(`of ${section} is refused under another name, and the error has the right one`, async () => {
+      for (const { name } of all.filter((each) => each.section === section)) {
+        const parent = name.slice(0, name.lastIndexOf(".") + 1);
+        const own = name.slice(parent.length);
+        const misspelt = [own.slice(0, -1), own[0] + own, own.toUpperCase()]
+          .map((other) => [other, `want ${own}$`] as const)
+          // Of a short name too little is left to recognise it.
+          .filter(([other]) => other.length > 3);
+        for (const [other, want] of [...misspelt, ["elsewhere", `want .*\\b${own}\\b`] as const]) {
+          for (const value of [7, undefined]) {
+            const error = await refusalOf(() => make(withOption(parent + other, value))) as
+              | { code?: string; message?: string }
+              | undefined;
+            const what = `${section}.${parent}${other}: ${value}: ${error}`;
+            assert.equal(error?.code, "invalid_option", what);
+            const pattern = `^Cannot .+ unknown option "${other}".*: ${want}`;
+            assert.match(error?.message ?? "", new RegExp(pattern), what);
+          }
         }
       }
     });

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { Store } from "../../../core/ports/store.ts";
 import { pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { postgresStore } from "../../../adapters/postgres/mod.ts";
-import { subscribe } from "../../../mod.ts";
+import { type Bus, subscribe } from "../../../mod.ts";
 import { fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
@@ -64,6 +64,82 @@ it("a bus on one PGlite store is notified after another bus on it has stopped", 
   const store = pgliteStore(db) as unknown as Store<Tx>;
   await staysAwake(store, store, pgliteStore(db) as unknown as Store<Tx>);
   await db.close();
+});
+
+const WAYS: Readonly<Record<string, (bus: Bus<Tx>) => Promise<unknown>>> = {
+  alone: (bus) => bus.publish(Placed, { n: 1 }),
+  together: (bus) => bus.publishMany(Placed, [{ n: 1 }, { n: 2 }]),
+  "in a transaction": (bus) => bus.transaction((tx) => bus.publish(Placed, { n: 1 }, { tx })),
+};
+
+/** A bus on the store of another one publishes what only a notification lets the other find. */
+async function hears(
+  store: Store<Tx>,
+  publish: (publisher: Bus<Tx>) => Promise<unknown>,
+): Promise<void> {
+  const publisher = fixture([], { store, transport: new FakeTransport(), pollMs: NEVER_MS });
+  const { bus, clock, observed } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+    store,
+    pollMs: NEVER_MS,
+  });
+  await bus.start();
+  await clock.awaits(NEVER_MS);
+  await publish(publisher.bus);
+  await observed.until("succeeded", { box: "inbox" });
+  await Promise.all([bus.stop(), publisher.bus.stop()]);
+}
+
+describe("a bus on the same store object as another", () => {
+  for (const [way, publish] of Object.entries(WAYS)) {
+    it(
+      `is notified of what the other publishes ${way}, on Postgres`,
+      { skip, ...LIMIT },
+      () =>
+        withSchema(async (sql, schema) => {
+          await hears(postgresStore(sql, { schema }) as unknown as Store<Tx>, publish);
+        }),
+    );
+  }
+
+  it("is notified of what the other publishes, on PGlite", LIMIT, async () => {
+    const db = await newPglite();
+    const store = pgliteStore(db) as unknown as Store<Tx>;
+    for (const publish of Object.values(WAYS)) await hears(store, publish);
+    await db.close();
+  });
+
+  it(
+    "is notified of what the other publishes in a transaction of the user",
+    { skip, ...LIMIT },
+    () =>
+      withSchema(async (sql, schema) => {
+        await hears(
+          postgresStore(sql, { schema }) as unknown as Store<Tx>,
+          (bus) => sql.begin((tx) => bus.publish(Placed, { n: 1 }, { tx: tx as unknown as Tx })),
+        );
+      }),
+  );
+
+  it(
+    "is not notified of what it tells others itself",
+    { skip, ...LIMIT },
+    () =>
+      withSchema(async (sql, schema) => {
+        const store = postgresStore(sql, { schema, wakeIntervalMs: 60_000 });
+        const [one, other] = [{}, {}];
+        const woken: string[] = [];
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const note = (text: string) => void (woken.push(text) === 2 && resolve());
+        const unlisten = await store.listen?.((box) => note(`one ${box}`), one);
+        const unlistenOther = await store.listen?.((box) => note(`other ${box}`), other);
+        // The pause after one bus's notification does not hold back another's.
+        await store.notify?.("outbox", one);
+        await store.notify?.("inbox", other);
+        await promise;
+        assert.deepEqual(woken.sort(), ["one inbox", "other outbox"]);
+        await Promise.all([unlisten?.(), unlistenOther?.(), store.close()]);
+      }),
+  );
 });
 
 describe("a bus that listens", () => {

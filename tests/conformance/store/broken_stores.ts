@@ -4,6 +4,7 @@
  * @module
  */
 import { memoryStore } from "../../../adapters/memory/mod.ts";
+import type { GroupShare } from "../../../core/ports/claim_request.ts";
 import type { AddResult, Settlement, Store } from "../../../core/ports/store.ts";
 import type { StoredRecord } from "../../../core/ports/record.ts";
 import { storeWithoutTransactions } from "../../support/without_transactions.ts";
@@ -68,15 +69,8 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "claims of every group": (good) => ({
     claim: ({ groups: _, ...request }) => good.claim(request),
   }),
-  "claims every name": (good) => ({
-    claim: ({ groups, ...request }) =>
-      good.claim({
-        ...request,
-        ...groups === undefined ? {} : {
-          groups: groups.map(({ names: _, ...share }) => share),
-        },
-      }),
-  }),
+  "claims every name": claimingAs(({ names: _, ...share }) => share),
+  "claims names that are left out": claimingAs(({ except: _, ...share }) => share),
   "gives the first group all": (good) => ({
     claim: async (request) => (await good.claim(request)).slice(0, request.limit),
   }),
@@ -245,6 +239,14 @@ function withFault(good: Store, fault: Fault): Store {
       const value: unknown = Reflect.get(good, property);
       return typeof value === "function" ? value.bind(good) : value;
     },
+  });
+}
+
+/** A fault that claims as if the request had said something else of each group. */
+function claimingAs(pretend: (share: GroupShare) => GroupShare): Fault {
+  return (good) => ({
+    claim: ({ groups, ...request }) =>
+      good.claim({ ...request, ...groups === undefined ? {} : { groups: groups.map(pretend) } }),
   });
 }
 

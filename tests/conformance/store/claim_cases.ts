@@ -164,6 +164,57 @@ export const claimCases: StoreCases = {
     assert.deepEqual(ids(await claim(store, { box: "inbox" })).sort(), ["ab", "new-name_1"]);
   },
 
+  "the names that are left out are not claimed, and everything else is": async ({ store }) => {
+    const names = ["a", "a.b", "b.b", "ab", "new-name_1"];
+    for (const [box, group] of [["outbox", ""], ["inbox", "x"]] as const) {
+      await store.add(box, names.map((name) => recordOf(name, { group }, { name })), NOW);
+      const but = async (except: readonly string[], more: ClaimChoice = {}) =>
+        ids(await claim(store, { box, groups: [{ group, except }], ...more })).sort();
+      assert.deepEqual(await but([...names, "nobody"]), []);
+      assert.deepEqual(await but([], { groups: [{ group: "y", except: [] }] }), []);
+      assert.deepEqual(await but(["a"], { key: keyOf("a", group) }), []);
+      assert.deepEqual(await but(["A", "a.b"], { key: keyOf("a", group) }), ["a"]);
+      assert.deepEqual(await but(["a.b", "b.b"], { limit: 1 }), ["ab"]);
+      assert.deepEqual(await but(["a.b", "b.b"]), ["new-name_1"]);
+      assert.deepEqual(await but(["b", "b.b.b"]), ["a.b", "b.b"]);
+    }
+  },
+
+  "a name that is left out is left out of what is claimed alone, and of the next due time": async (
+    { store },
+  ) => {
+    await store.add("outbox", [
+      recordOf("m-1", { dueAtMs: NOW - 1 }, { name: "new" }),
+      recordOf("m-2", { dueAtMs: 2 * LATER }),
+    ], NOW);
+    const next = (except: readonly string[]) =>
+      store.nextDueAt("outbox", NOW, [{ group: "", except }]);
+    assert.deepEqual([await next([]), await next(["new"])], [NOW - 1, 2 * LATER]);
+    assert.equal(await next(["new", "order.placed"]), null);
+    for (const nowMs of [NOW, LATER]) await claimOne(store, { nowMs });
+    const alone = (except: readonly string[]) =>
+      claim(store, { kind: "alone", nowMs: 2 * LATER, groups: [{ group: "", except }] });
+    assert.deepEqual(await alone(["new"]), []);
+    assert.deepEqual(ids(await alone(["order.placed"])), ["m-1"]);
+  },
+
+  "records of a name that is left out are stepped over, however many there are": async (
+    { store },
+  ) => {
+    const foreign = Array.from(
+      { length: 450 },
+      (_, i) => recordOf(`other-${i}`, { dueAtMs: NOW - 1 }, { name: "other" }),
+    );
+    await store.add("outbox", foreign, NOW);
+    await store.add("outbox", recordsOf("m", 3), NOW);
+    const groups = [{ group: "", except: ["other"] }];
+    assert.equal(await store.nextDueAt("outbox", NOW, groups), NOW);
+    assert.equal((await claim(store, { groups, limit: 2 })).length, 2);
+    assert.equal((await claim(store, { groups, limit: 2 })).length, 1);
+    assert.equal(await store.nextDueAt("outbox", NOW, groups), NOW + LEASE_MS);
+    assert.equal((await claim(store, { limit: 500 })).length, 450);
+  },
+
   "records of other names are stepped over, however many there are": async ({ store }) => {
     const foreign = Array.from(
       { length: 450 },

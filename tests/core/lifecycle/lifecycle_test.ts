@@ -340,6 +340,7 @@ describe("when a message is due", () => {
   it("is put off by a release, and never brought forward", () => {
     assert.equal(step({ dueAtMs: NOW_MS }, EVENTS.release).dueAtMs, NOW_MS + 500);
     assert.equal(step({ dueAtMs: NOW_MS + 900 }, EVENTS.release).dueAtMs, NOW_MS + 900);
+    assert.equal(step({ dueAtMs: 7 }, { kind: "release", delayMs: null }).dueAtMs, 7);
   });
 });
 

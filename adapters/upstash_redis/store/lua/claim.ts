@@ -9,11 +9,11 @@ import { RECORDS } from "./records.ts";
 export const QUEUES: string = String.raw`
 local PAGE = 200
 
--- Names and patterns, with spaces between them; nil for all names.
+-- Names and patterns, with spaces between them, or after a "!" names that are left out; nil for all names.
 local function namesOf(text)
   if text == "*" then return nil end
-  local names = { exact = {}, patterns = {} }
-  for name in string.gmatch(text, "%S+") do
+  local names = { exact = {}, patterns = {}, isExcept = string.sub(text, 1, 1) == "!" }
+  for name in string.gmatch(text, "[^%s!]+") do
     local tokens = {}
     for token in string.gmatch(name, "[^.]+") do tokens[#tokens + 1] = token end
     names.exact['"' .. name .. '"'] = true
@@ -44,7 +44,9 @@ end
 
 -- Whether names have the name of a standing, which is JSON.
 local function isTaken(names, json)
-  if not names or names.exact[json] then return true end
+  if not names then return true end
+  if names.isExcept then return not names.exact[json] end
+  if names.exact[json] then return true end
   if #names.patterns == 0 then return false end
   local tokens = {}
   for token in string.gmatch(string.sub(json, 2, -2), "[^.]+") do tokens[#tokens + 1] = token end
