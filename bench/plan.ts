@@ -38,7 +38,7 @@ export const SCENARIOS: readonly Scenario[] = [
     ...DRAIN_OUTBOX,
     box: "inbox",
   }, QUEUES),
-  createScenario("drain-inbox-single", "Drain the inbox, one transaction for each message", {
+  createScenario("drain-inbox-single", "Drain the inbox, each message by itself", {
     ...DRAIN_OUTBOX,
     box: "inbox",
     batched: false,
