@@ -329,16 +329,14 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
   async #stop(): Promise<void> {
     const { store, transport, clock, observe } = this.#settings;
     this.#phase = "draining";
+    this.#semaphore.close();
     const aborted = abortOf(this.#abort.signal).then(() => this.#leases.close());
     const waiting = new AbortedWait(clock, this.#abort.signal);
     try {
       await Promise.race([this.#starting?.catch(() => {}), aborted]);
       this.#prunerWake.now();
       this.orphanWatch.end();
-      const drained = [
-        ...Object.values(this.#loops).map((loop) => loop.drain()),
-        this.#puller.drain(),
-      ];
+      const drained = [...Object.values(this.#loops), this.#puller].map((part) => part.drain());
       await waiting.for(this.#listening.end());
       await waiting.for(Promise.all([...drained, this.#cleaning, this.#rounds.idle()]));
       await Promise.race([this.#calls.idle(), aborted]);

@@ -11,7 +11,7 @@ import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 export interface TimeLimit {
   /** Aborts when the time is up, or when the outer signal does. */
   readonly signal: AbortSignal;
-  /** Throws the reason of the abort, if the limit has aborted. */
+  /** Throws the reason of the abort, if the limit has aborted; an error if it has ended. */
   throwIfAborted(): void;
   /**
    * Runs work unless the time is up. Settles like `work`, or rejects with the reason of the abort
@@ -27,7 +27,7 @@ export interface TimeLimit {
   pause(): void;
   /** Lets the time go on. */
   resume(): void;
-  /** Stops the time for good: the work is done in time, and what is left must not fail it. */
+  /** Stops the limit for good: the work is done in time, and neither time nor the outer signal may fail what is left. */
   met(): void;
   /** Ends the limit. */
   end(): void;
@@ -56,6 +56,7 @@ class Limit implements TimeLimit {
   #leftMs: number;
   #sinceMs = 0;
   #isMet = false;
+  #isEnded = false;
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock, timeoutMs: number, outer: AbortSignalLike, timeIsUp: () => Error) {
@@ -78,6 +79,7 @@ class Limit implements TimeLimit {
 
   throwIfAborted(): void {
     if (this.#aborted !== null) throw this.#aborted.reason;
+    if (this.#isEnded) throw new Error("Cannot go on: the work has ended");
   }
 
   race<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -99,12 +101,12 @@ class Limit implements TimeLimit {
     this.#cancel();
     this.#cancel = null;
     // A clock that is set back must not give more time.
-    this.#leftMs -= Math.min(this.#leftMs, Math.max(0, this.#clock.now() - this.#sinceMs));
+    this.#leftMs -= Math.min(this.#leftMs, Math.max(0, this.#read() - this.#sinceMs));
   }
 
   resume(): void {
     if (this.#cancel !== null || this.#isMet) return;
-    this.#sinceMs = this.#clock.now();
+    this.#sinceMs = this.#read();
     this.#cancel = this.#clock.after(this.#leftMs, () => this.#abort(this.#timeIsUp()));
   }
 
@@ -112,12 +114,18 @@ class Limit implements TimeLimit {
     this.#isMet = true;
     this.#cancel?.();
     this.#cancel = null;
+    this.#rejects = null;
+    this.#outer.removeEventListener("abort", this.#abortOuter);
   }
 
   end(): void {
     this.met();
-    this.#rejects = null;
-    this.#outer.removeEventListener("abort", this.#abortOuter);
+    this.#isEnded = true;
+  }
+
+  /** A change of the system clock is no time that has passed. */
+  #read(): number {
+    return this.#clock.monotonic?.() ?? this.#clock.now();
   }
 
   #abort(reason: unknown): void {

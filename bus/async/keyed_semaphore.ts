@@ -25,6 +25,7 @@ export class Permit {
   readonly #group: Group;
   readonly #leave: (group: Group) => void;
   #isRunning = true;
+  #isOver = false;
 
   /** Creates a place that is taken; `leave` gives it to the next. */
   constructor(group: Group, leave: (group: Group) => void) {
@@ -37,7 +38,7 @@ export class Permit {
    * settlements are under way.
    */
   ended(): void {
-    if (!this.#isRunning || this.#group.settling >= MAX_SETTLING) return;
+    if (this.#isOver || !this.#isRunning || this.#group.settling >= MAX_SETTLING) return;
     this.#isRunning = false;
     this.#group.settling += 1;
     this.#leave(this.#group);
@@ -45,6 +46,8 @@ export class Permit {
 
   /** Gives the place back. */
   leave(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     if (this.#isRunning) this.#leave(this.#group);
     else this.#group.settling -= 1;
   }
@@ -61,6 +64,7 @@ export class KeyedSemaphore {
   readonly #limitOf: (group: string) => number;
   readonly #groups = new Map<string, Group>();
   readonly #left = (group: Group) => this.#leave(group);
+  #isClosed = false;
 
   /** Creates a semaphore; `limitOf` returns how many handlers of a group may run at once. */
   constructor(limitOf: (group: string) => number) {
@@ -85,8 +89,19 @@ export class KeyedSemaphore {
     return { next: () => this.#next(group) };
   }
 
+  /** Lets all in that wait or come: no handler begins any more, and what waits is to be released. */
+  close(): void {
+    this.#isClosed = true;
+    for (const group of this.#groups.values()) {
+      for (const enter of group.waiting.splice(0)) {
+        group.running += 1;
+        enter(this.#permit(group));
+      }
+    }
+  }
+
   #next(group: Group): Permit | Promise<Permit> {
-    if (group.running < this.#limitOf(group.key)) {
+    if (this.#isClosed || group.running < this.#limitOf(group.key)) {
       group.running += 1;
       return this.#permit(group);
     }

@@ -20,6 +20,8 @@ export class SharedTimer implements Clock {
   readonly #alarms = new Set<Alarm>();
   #cancel: (() => void) | null = null;
   #firesAtMs = Infinity;
+  /** The latest time that was read or has come. */
+  #latestMs = -Infinity;
 
   /** Shares a timer of `clock`. */
   constructor(clock: Clock) {
@@ -30,8 +32,10 @@ export class SharedTimer implements Clock {
     return this.#clock.now();
   }
 
+  /** Never goes back: a clock without a monotonic reading may be set back, and must not delay its timers by that. */
   monotonic(): number {
-    return this.#clock.monotonic?.() ?? this.#clock.now();
+    const readMs = this.#clock.monotonic?.() ?? this.#clock.now();
+    return this.#latestMs = Math.max(this.#latestMs, readMs);
   }
 
   /** Cancelling leaves the shared timer as it is: the next one will use it. */
@@ -59,6 +63,7 @@ export class SharedTimer implements Clock {
 
   #fire(): void {
     this.#cancel = null;
+    this.#latestMs = Math.max(this.#latestMs, this.#firesAtMs);
     this.#firesAtMs = Infinity;
     const nowMs = this.monotonic();
     let nextMs = Infinity;
@@ -67,8 +72,8 @@ export class SharedTimer implements Clock {
         nextMs = Math.min(nextMs, alarm.atMs);
         continue;
       }
-      this.#alarms.delete(alarm);
-      alarm.wake();
+      // One that woke before may have cancelled it.
+      if (this.#alarms.delete(alarm)) alarm.wake();
     }
     if (nextMs < Infinity) this.#armFor(nextMs, nextMs - nowMs);
   }

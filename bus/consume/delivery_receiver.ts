@@ -90,11 +90,16 @@ export class DeliveryReceiver<Tx> {
     // works only within calls.
     const results = running
       ? await this.#handOver(received.flat(), options)
-      : await this.#handle(received.flat(), options, limit);
+      : await this.#handle(received.flat(), options, limit).finally(() => this.#ownEnded());
     let next = 0;
     return received.map((own) =>
       combined(own.map(() => results[next++] as DeliveryResult), options.redelivers)
     );
+  }
+
+  /** A loop that was started meanwhile may have lacked the places of these handlers. */
+  #ownEnded(): void {
+    if (this.#parts.running()) this.#parts.wake();
   }
 
   async #handOver(

@@ -82,7 +82,11 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
         this.#transacted(
           run,
           limit,
-          (beginning) => this.publisher.transactionOnUse(this.#firstUse(run, beginning), work),
+          (beginning) =>
+            this.publisher.transactionOnUse(
+              this.#firstUse(run, beginning),
+              (own, lazy) => beginning.during(work(own, lazy)),
+            ),
         ),
       inTransaction: (run, limit, handler, own, lazy) =>
         limit.race(() => this.#inTransaction(run, () => handler, own, limit, lazy)),
@@ -271,11 +275,10 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
       }
       return [added !== null];
     };
-    const decisions = [decided.decision];
     const [applied] = await untilSettled(
       this.#settings,
       this.#leases,
-      decisions,
+      [decided.decision],
       true,
       settling,
       earlierTries,
@@ -317,13 +320,12 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     done: Handled,
     nowMs?: number,
   ): Handled & { readonly decision: Decision } {
-    const { reply } = done;
     return {
       kind: "handled",
       value: done.value,
-      reply,
+      reply: done.reply,
       decision: decideHandled(this.#settings, run, done, nowMs),
-      answer: reply === null ? null : this.publisher.answer(reply),
+      answer: done.reply === null ? null : this.publisher.answer(done.reply),
     };
   }
 }
@@ -339,6 +341,7 @@ type BeginningState = Parameters<FirstUse["changed"]>[0];
 class Beginning {
   readonly #limit: TimeLimit;
   #state: BeginningState | "unused" = "unused";
+  #isGivenUp = false;
 
   constructor(limit: TimeLimit) {
     this.#limit = limit;
@@ -346,7 +349,13 @@ class Beginning {
 
   /** Whether the transaction was needed and could not begin. */
   get hasFailed(): boolean {
-    return this.#state === "not begun";
+    return this.#state === "not begun" && !this.#isGivenUp;
+  }
+
+  /** Notes when work fails while its transaction begins: that ends the transaction, and not the other way round. */
+  during<Result>(work: Promise<Result>): Promise<Result> {
+    work.catch(() => this.#isGivenUp = this.#state === "waiting");
+    return work;
   }
 
   changed(state: BeginningState): void {

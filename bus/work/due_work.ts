@@ -80,13 +80,13 @@ export class DueWork<Tx> {
       this.#hasEnded = false;
       await this.#inTime(before());
       await this.#inTime(Promise.all(this.#loops.map((loop) => loop.looked())));
-      const claimed = this.#loops.flatMap((loop) => loop.claimed);
-      const due = claimed.filter((record) => this.#isDue(record));
+      const due = this.#claimed.filter((record) => this.#isDue(record));
       if (due.length > 0) await this.#inTime(this.#leaving(due));
       else if (this.#hasEnded) continue;
       // Others have all the capacity, and something that was due waits for it in the store.
-      else if (claimed.length > 0 && await this.#isLeft()) {
-        await this.#inTime(this.#leaving(claimed));
+      else if (this.#claimed.length > 0 && await this.#isLeft()) {
+        // Some may have ended while the store was asked.
+        await this.#inTime(this.#leaving(this.#claimed));
       } else return;
     }
   }
@@ -95,6 +95,10 @@ export class DueWork<Tx> {
   end(): void {
     this.#cancel();
     for (const unwatch of this.#unwatch) unwatch();
+  }
+
+  get #claimed(): StoredRecord[] {
+    return this.#loops.flatMap((loop) => loop.claimed);
   }
 
   #isOver(): boolean {
@@ -107,6 +111,7 @@ export class DueWork<Tx> {
 
   /** Resolves when all these records have left the loops. */
   #leaving(records: readonly StoredRecord[]): Promise<void> {
+    if (records.length === 0) return Promise.resolve();
     this.#awaited = new Set(records);
     return new Promise((resolve) => this.#resolve = resolve);
   }

@@ -115,6 +115,8 @@ async function rounds<Tx>(parts: TickParts<Tx>, done: Done, untilMs: number): Pr
     found = hasNew || sent || pulled.more || await makeDue(parts, due);
     if (found) due = null;
   }
+  // A loop that was started meanwhile may have lacked the places of these handlers.
+  parts.loops()?.handled?.wake.now();
   return { pulled, looked: due };
 }
 

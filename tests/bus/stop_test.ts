@@ -71,6 +71,21 @@ describe("bus: stopping", () => {
     assert.equal(clock.waiting, 0);
   });
 
+  it("gives back what waits behind a handler that does not end, while that runs on", async () => {
+    const { bus, gate, store, clock } = gated();
+    await bus.start();
+    await bus.deliver(["a", "b"].map((id) => arriving(id)));
+    await gate.reached();
+    const stopping = bus.stop();
+    await quiet();
+    const other = fixture([subscribe(Placed, { group: "g" }, () => {})], { store, clock });
+    assert.equal((await other.bus.tick()).handled, 1);
+    assert.equal(gate.arrived, 1);
+    gate.open();
+    await stopping;
+    assert.equal((await store.count("inbox")).succeeded, 2);
+  });
+
   it("gives back what waits to be sent", async () => {
     const gate = new Gate();
     const transport = new FakeTransport(async () => {

@@ -46,6 +46,37 @@ describe("a shared timer", () => {
       ),
     ));
 
+  it("wakes nothing that was cancelled by another that woke at the same time", () => {
+    const clock = new ManualClock();
+    const shared = new SharedTimer(clock);
+    const woken: string[] = [];
+    let cancel = () => {};
+    shared.after(5, () => {
+      woken.push("first");
+      cancel();
+    });
+    cancel = shared.after(5, () => woken.push("second"));
+    clock.advance(5);
+    assert.deepEqual(woken, ["first"]);
+  });
+
+  it("is not late when a clock that has no monotonic reading is set back", () => {
+    const clock = new ManualClock();
+    let behindMs = 0;
+    const shared = new SharedTimer({
+      now: () => clock.now() - behindMs,
+      after: (ms, wake) => clock.after(ms, wake),
+    });
+    const woken: string[] = [];
+    shared.after(1_000, () => woken.push("first"));
+    shared.after(1_500, () => woken.push("second"));
+    behindMs = 3_600_000;
+    clock.advance(1_000);
+    assert.deepEqual(woken, ["first"]);
+    clock.advance(500);
+    assert.deepEqual(woken, ["first", "second"]);
+  });
+
   it("leaves nothing behind when it ends", () => {
     const clock = new ManualClock();
     const shared = new SharedTimer(clock);
