@@ -13,7 +13,7 @@ import type { DeliverOptions, DeliveryResult } from "../../core/ports/transport.
 import { attempt, type Handled, type HandlerResult, type HandlerRun } from "./run_handler.ts";
 import { StoredHandlers } from "./handler_transaction.ts";
 import { InboxWriter, type Taken } from "./inbox_writer.ts";
-import { HandlerPace } from "./claim_limit.ts";
+import { WorkPace } from "../records/work_pace.ts";
 import { InboxClaims } from "./inbox_claims.ts";
 import { leaseLost, type LeaseRenewal } from "../records/lease_renewal.ts";
 import { BegunRun } from "./begun_run.ts";
@@ -54,14 +54,14 @@ export class Consumer<Tx> {
   readonly #decisions: DecisionSettler<Tx>;
   readonly #handlers: StoredHandlers<Tx>;
   readonly #inboxWriter: InboxWriter<Tx>;
-  readonly #pace: HandlerPace;
+  readonly #pace: WorkPace;
   /** Claims what its handlers are about to work on. */
   readonly claims: InboxClaims<Tx>;
 
   constructor(parts: ConsumerParts<Tx>) {
     const { settings, publisher } = parts;
     this.#parts = parts;
-    this.#pace = new HandlerPace(settings.clock, settings.concurrencyOf);
+    this.#pace = new WorkPace(settings.clock, settings.concurrencyOf);
     this.claims = new InboxClaims(parts, this.#pace);
     this.#inboxWriter = new InboxWriter(parts);
     const settler = new StepSettler(settings.store, "inbox", settings.clock);
@@ -186,11 +186,8 @@ export class Consumer<Tx> {
   ): Promise<DeliveryResult[] | null> {
     const { settings, subscriptions, leases, semaphore, draining } = this.#parts;
     const lost = new AbortController();
-    const owned = leases.renewUntilReleased(
-      "inbox",
-      records,
-      () => lost.abort(leaseLost()),
-    );
+    const owner = { box: "inbox" as const, records, lost: () => lost.abort(leaseLost()) };
+    leases.keep(owner);
     const permit = await semaphore.enter((records[0] as StoredRecord).group);
     try {
       const nowMs = settings.clock.now();
@@ -211,7 +208,7 @@ export class Consumer<Tx> {
       return ends.map((end) => this.#kept(end));
     } finally {
       permit.leave();
-      owned.release();
+      leases.release(owner);
     }
   }
 

@@ -8,9 +8,13 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import { UntakenRecords } from "../records/untaken.ts";
+import { dueTime } from "../settings/check_answers.ts";
 import type { Settings } from "../settings/settings.ts";
 import type { Subscriptions } from "../settings/subscriptions.ts";
-import { GROUP_CLAIM_LIMIT, type HandlerPace } from "./claim_limit.ts";
+import type { WorkPace } from "../records/work_pace.ts";
+
+/** The most records of one group that are claimed and wait for a free handler. */
+export const GROUP_CLAIM_LIMIT = 1_000;
 
 /** What claims depend on. */
 interface ClaimParts<Tx> {
@@ -25,10 +29,10 @@ export class InboxClaims<Tx> {
   /** The records that nobody takes. */
   readonly untaken: UntakenRecords<Tx>;
   readonly #parts: ClaimParts<Tx>;
-  readonly #pace: HandlerPace;
+  readonly #pace: WorkPace;
   #mayFindMore = false;
 
-  constructor(parts: ClaimParts<Tx>, pace: HandlerPace) {
+  constructor(parts: ClaimParts<Tx>, pace: WorkPace) {
     const { settings, leases, subscriptions } = parts;
     this.#parts = parts;
     this.#pace = pace;
@@ -120,6 +124,17 @@ export class InboxClaims<Tx> {
     if (among.length === 0) return null;
     const groups = names === "all" ? among.map((group) => ({ group })) : this.#namesOf(among);
     return await store.nextDueAt("inbox", clock.now(), groups);
+  }
+
+  /**
+   * When there is work for this bus, in Unix milliseconds; null for never.
+   *
+   * @param dueAtMs When the next record of these groups is due.
+   */
+  async dueHere(dueAtMs: number | null, among: readonly string[]): Promise<number | null> {
+    if (dueAtMs === null || dueAtMs > this.#parts.settings.clock.now()) return dueAtMs;
+    const ownMs = dueTime(await this.nextDueAt("taken here", among));
+    return this.untaken.dueAt(ownMs ?? Infinity);
   }
 
   #namesOf(groups: readonly string[]): GroupNames[] {

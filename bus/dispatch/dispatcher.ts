@@ -113,7 +113,8 @@ export class Dispatcher<Tx> {
       },
     };
     const lost = new AbortController();
-    const owned = this.#leases.renewUntilReleased("outbox", records, () => lost.abort(leaseLost()));
+    const owner = { box: "outbox" as const, records, lost: () => lost.abort(leaseLost()) };
+    this.#leases.keep(owner);
     const unlessLost = AbortSignal.any([signal, lost.signal]);
     try {
       // The routes of a bus that is stopping do not count: the records are released instead.
@@ -150,7 +151,7 @@ export class Dispatcher<Tx> {
         failed: within.failed + applied.filter(({ event }) => event.kind === "fail").length,
       };
     } finally {
-      owned.release();
+      this.#leases.release(owner);
     }
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HandlerPace, type HandlerTime } from "../consume/claim_limit.ts";
+import { WorkPace, type WorkTime } from "../records/work_pace.ts";
 import type { Settings } from "../settings/settings.ts";
 
 /** How many calls send at once. */
@@ -15,18 +15,18 @@ const SENDS = "";
 
 /** Measures how fast the sends of a bus are. */
 export class SendPace<Tx> {
-  readonly #pace: HandlerPace;
+  readonly #pace: WorkPace;
   readonly #batchSize: number;
   readonly #least: number;
 
   constructor({ clock, batchSize, transport }: Settings<Tx>) {
-    this.#pace = new HandlerPace(clock, () => SENDS_AT_ONCE);
+    this.#pace = new WorkPace(clock, () => SENDS_AT_ONCE);
     this.#batchSize = batchSize;
     this.#least = Math.min(batchSize, transport.capabilities.maxBatch);
   }
 
   /** Begins to measure a call that sends `count` messages. */
-  begin(count: number): HandlerTime {
+  begin(count: number): WorkTime {
     return this.#pace.begin(SENDS, count);
   }
 

@@ -17,12 +17,6 @@ import type { Observer } from "../api/observer.ts";
  */
 export const LOST_LEASE_PAUSE_MS = 1_000;
 
-/** A handle on leases that are being renewed. */
-interface RenewedLeases {
-  /** Ends the renewal. */
-  release(): void;
-}
-
 /** A reading of both clocks. */
 interface Now {
   /** Unix time in milliseconds. */
@@ -212,20 +206,6 @@ export class LeaseRenewal {
       this.#cancel?.();
       this.#cancel = null;
     }
-  }
-
-  /**
-   * Renews the leases of `records` until released; calls `lost` when another worker has claimed one
-   * of them.
-   */
-  renewUntilReleased(
-    box: Box,
-    records: readonly StoredRecord[],
-    lost: () => void = () => {},
-  ): RenewedLeases {
-    const owner = { box, records, lost };
-    this.keep(owner);
-    return { release: () => this.release(owner) };
   }
 
   /** Renews at a third of the lease, so that two renewals may fail before a lease expires. */

@@ -5,7 +5,7 @@
  */
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Consumer } from "../consume/consumer.ts";
-import { GROUP_CLAIM_LIMIT } from "../consume/claim_limit.ts";
+import { GROUP_CLAIM_LIMIT } from "../consume/inbox_claims.ts";
 import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import { SendPace, SENDS_AT_ONCE } from "../dispatch/send_pace.ts";
 import type { NewRoutes } from "../dispatch/unroutable.ts";

@@ -66,7 +66,7 @@ export async function tick<Tx>(parts: TickParts<Tx>, budgetMs: number): Promise<
   due = {
     ...due,
     outbox: await parts.toSend.dueHere(due.outbox),
-    inbox: await dueHere(parts, due),
+    inbox: await parts.consumer.claims.dueHere(due.inbox, parts.groups()),
   };
   const alarms = await Promise.all([
     nextAlarmAt(settings, "outbox", undefined, due.outbox),
@@ -160,16 +160,6 @@ async function workOnSome<Tx>(
   const records = await untaken.claim(UNTAKEN_AT_ONCE);
   if (records.length === 0) return round;
   return { ...NOTHING, claimed: records.length, ...await source.work(records, untilMs) };
-}
-
-/** When there is work of the inbox for this bus, given when the next record of its groups is due. */
-async function dueHere<Tx>(
-  { settings: { clock }, consumer, groups }: TickParts<Tx>,
-  { inbox }: Due,
-): Promise<number | null> {
-  if (inbox === null || inbox > clock.now()) return inbox;
-  const ownMs = dueTime(await consumer.claims.nextDueAt("taken here", groups()));
-  return consumer.claims.untaken.dueAt(ownMs ?? Infinity);
 }
 
 type Done = { received: number; sent: number; handled: number; checked: number; failed: number };

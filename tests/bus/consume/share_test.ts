@@ -8,6 +8,7 @@ import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { Gate } from "../../support/gate.ts";
 import { NOW_MS } from "../../support/manual_clock.ts";
+import { PUBLISHING } from "../../support/publishing.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
@@ -50,17 +51,6 @@ describeOnEveryStore("bus: two workers of one group", (open) => {
 });
 
 const BODIES = Array.from({ length: 60 }, (_, n) => ({ n }));
-type Publishing = (bus: Bus<Tx>) => Promise<unknown>;
-const PUBLISHING: Readonly<Record<string, Publishing>> = {
-  "in one call": (bus) => bus.publishMany(Placed, BODIES),
-  "in calls at the same time": (bus) =>
-    Promise.all(BODIES.map((body) => bus.publish(Placed, body))),
-  "in a transaction": (bus) =>
-    bus.transaction(async (tx) => {
-      for (const body of BODIES) await bus.publish(Placed, body, { tx });
-    }),
-};
-
 describe("bus: two workers of one group on one Postgres", { skip }, () => {
   for (const [title, publish] of Object.entries(PUBLISHING)) {
     it(`share what one of them publishes ${title}`, () =>
@@ -76,7 +66,7 @@ describe("bus: two workers of one group on one Postgres", { skip }, () => {
         ) as [Bus<Tx>, Bus<Tx>];
         await first.start();
         await second.start();
-        await publish(first);
+        await publish(first, BODIES);
         for (const gate of gates) await gate.reached(CONCURRENCY);
         for (const gate of gates) gate.open();
         await Promise.all([first.stop(), second.stop()]);

@@ -5,12 +5,13 @@ import { SendPace } from "../../../bus/dispatch/send_pace.ts";
 import { newRecord } from "../../../bus/records/new_record.ts";
 import type { Settings } from "../../../bus/settings/settings.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import type { Bus, BusOptions } from "../../../mod.ts";
-import { arriving, fixture, Placed, type Tx } from "../../support/bus_fixture.ts";
+import type { BusOptions } from "../../../mod.ts";
+import { arriving, fixture, type Tx } from "../../support/bus_fixture.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { FakeTransport, SENT } from "../../support/fake_transport.ts";
 import { Gate } from "../../support/gate.ts";
 import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
+import { PUBLISHING } from "../../support/publishing.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
@@ -63,17 +64,6 @@ describeOnEveryStore("bus: two workers of one outbox", (open) => {
 });
 
 const BODIES = Array.from({ length: COUNT }, (_, n) => ({ n }));
-type Publishing = (bus: Bus<Tx>) => Promise<unknown>;
-const PUBLISHING: Readonly<Record<string, Publishing>> = {
-  "in one call": (bus) => bus.publishMany(Placed, BODIES),
-  "in calls at the same time": (bus) =>
-    Promise.all(BODIES.map((body) => bus.publish(Placed, body))),
-  "in a transaction": (bus) =>
-    bus.transaction(async (tx) => {
-      for (const body of BODIES) await bus.publish(Placed, body, { tx });
-    }),
-};
-
 describe("bus: two workers of one outbox on one Postgres", { skip }, () => {
   for (const [title, publish] of Object.entries(PUBLISHING)) {
     it(`share what one of them publishes ${title}`, () =>
@@ -85,7 +75,7 @@ describe("bus: two workers of one outbox on one Postgres", { skip }, () => {
         await Promise.all([first.bus.start(), second.bus.start()]);
         // Then it sleeps.
         await second.bus.tick();
-        await publish(first.bus);
+        await publish(first.bus, BODIES);
         for (const { gate } of [first, second]) await gate.reached(AT_ONCE * BATCH);
         for (const { gate } of [first, second]) gate.open();
         await Promise.all([first.bus.stop(), second.bus.stop()]);

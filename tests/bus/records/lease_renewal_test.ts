@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import type { StoredRecord } from "../../../core/ports/record.ts";
 import type { Lease, Store } from "../../../core/ports/store.ts";
 import { newRecord, storedFromBirth } from "../../../bus/records/new_record.ts";
-import { LeaseRenewal } from "../../../bus/records/lease_renewal.ts";
+import { type LeaseOwner, LeaseRenewal } from "../../../bus/records/lease_renewal.ts";
 import { arriving } from "../../support/bus_fixture.ts";
 import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
 import { quiet } from "../../support/gate.ts";
@@ -37,6 +37,12 @@ function setup(offMs = 0) {
   return { manual, clock, leases, claim, renewed, answers };
 }
 
+const ownerOf = (records: readonly StoredRecord[], lost: () => void): LeaseOwner => ({
+  box: "outbox",
+  records,
+  lost,
+});
+
 describe("leases by the clocks of their process", () => {
   for (const offMs of [0, 0.25]) {
     it(`end by the monotonic clock, also where Unix time is set back (${offMs} ms off)`, () => {
@@ -65,7 +71,8 @@ describe("leases by the clocks of their process", () => {
     const { manual, leases, claim, answers } = setup();
     const [kept, lost] = [claim("kept"), claim("lost")];
     let losses = 0;
-    const held = leases.renewUntilReleased("outbox", [kept, lost], () => losses += 1);
+    const owner = ownerOf([kept, lost], () => losses += 1);
+    leases.keep(owner);
     answers.push(true, false);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
@@ -73,27 +80,41 @@ describe("leases by the clocks of their process", () => {
     assert.deepEqual([kept, lost].map((record) => leases.isLeased(record)), [true, false]);
     manual.advance(LEASE_MS - 1);
     assert.ok(leases.isLeased(kept));
-    held.release();
+    leases.release(owner);
+  });
+
+  it("are lost to whoever works on the record when that is found out", async () => {
+    const { manual, leases, claim, answers } = setup();
+    const record = claim("lost");
+    const losses: string[] = [];
+    const waiting = ownerOf([record], () => losses.push("waiting"));
+    const working = ownerOf([record], () => losses.push("working"));
+    leases.keep(waiting);
+    answers.push(false);
+    manual.advance(LEASE_MS / 3);
+    leases.keep(working);
+    leases.release(waiting);
+    await quiet(2);
+    assert.deepEqual(losses, ["working"]);
+    leases.release(working);
   });
 
   it("that a settlement ends are not renewed, and are no loss, until they are released", async () => {
     const { manual, leases, claim, renewed } = setup();
     const [settled, open] = [claim("settled"), claim("open")];
-    const held = leases.renewUntilReleased(
-      "outbox",
-      [settled, open],
-      () => assert.fail("none was lost"),
-    );
+    const owner = ownerOf([settled, open], () => assert.fail("none was lost"));
+    leases.keep(owner);
     leases.ending(settled);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
     assert.deepEqual(renewed, [["open"]]);
-    held.release();
+    leases.release(owner);
     // The same object again, as where a batch is given up and each of it is handled by itself.
-    const again = leases.renewUntilReleased("outbox", [settled]);
+    const again = ownerOf([settled], () => assert.fail("it was lost"));
+    leases.keep(again);
     manual.advance(LEASE_MS / 3);
     await quiet(2);
     assert.deepEqual(renewed, [["open"], ["settled"]]);
-    again.release();
+    leases.release(again);
   });
 });
