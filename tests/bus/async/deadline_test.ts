@@ -44,4 +44,14 @@ describe("a time limit", () => {
     limit.end();
     assert.throws(() => limit.throwIfAborted(), /has ended/);
   });
+
+  it("that is met does not go on", () => {
+    const clock = new ManualClock();
+    const limit = timeLimit(clock, 100, new AbortController().signal, timeIsUp);
+    limit.pause();
+    limit.met();
+    limit.resume();
+    assert.equal(clock.waiting, 0);
+    limit.end();
+  });
 });
