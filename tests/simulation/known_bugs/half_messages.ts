@@ -15,7 +15,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'if (answer === "aborted") return',
       replace: 'if (answer === "aborted" || answer === "unknown") return',
     }],
-    within: 100,
+    within: 400,
   },
   {
     name: "unreachable counts as aborted",
@@ -35,7 +35,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'this.#rows.set(id, { outcome: "aborted", writtenAtMs: this.#now() });',
       replace: "",
     }],
-    within: 100,
+    within: 200,
   },
   {
     name: "check-back reads what is not committed",
@@ -55,17 +55,18 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: "await half.fence(tx);",
       replace: "",
     }],
-    within: 40,
+    within: 50,
   },
   {
     name: "an error counts as aborted",
-    wrong: "An operation whose commit got no answer counts as aborted, without a look at the fence.",
+    wrong:
+      "An operation whose commit got no answer counts as aborted, without a look at the fence.",
     edits: [{
       file: "bus/half/participant.ts",
       find: "return { ...await half.cancel(), error };",
       replace: 'return { ...await settled(parts, half.id, "aborted"), error };',
     }],
-    within: 40,
+    within: 200,
   },
   {
     name: "no answer of the fence counts as aborted",
@@ -85,6 +86,6 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'state: "prepared",\n    };\n    checkCallerId',
       replace: 'state: "scheduled",\n    };\n    checkCallerId',
     }],
-    within: 40,
+    within: 20,
   },
 ];

@@ -16,8 +16,7 @@ export const HANDLING: readonly KnownBug[] = [
     wrong: "A delivery is acknowledged before the inbox has stored it.",
     edits: [{
       file: "bus/consume/inbox_writer.ts",
-      find:
-        "const results = await addToInbox(settings, arrivals.flat(), nowMs, options);",
+      find: "const results = await addToInbox(settings, arrivals.flat(), nowMs, options);",
       replace: "addToInbox(settings, arrivals.flat(), nowMs, options).catch(() => {}); " +
         "const results: (DeliveryResult | null)[] = [];",
     }],
@@ -51,7 +50,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "return conflictWith(record, result.existing) ?? resultOf(result.existing);",
       replace: "return conflictWith(record, result.existing);",
     }],
-    within: 40,
+    within: 20,
   },
   {
     name: "settled before it is handled",
@@ -73,7 +72,7 @@ export const HANDLING: readonly KnownBug[] = [
       replace:
         '? await this.#settle(record, result.code === "timed_out" ? { kind: "succeed" } : result)',
     }],
-    within: 40,
+    within: 50,
   },
   {
     name: "a stopped handler counts as success",
@@ -106,7 +105,7 @@ export const HANDLING: readonly KnownBug[] = [
       replace: "const records: NonNullable<typeof answer>[] = []; if (answer !== null) " +
         'this.#settings.store.add("outbox", [answer], this.clock.now()).catch(() => {});',
     }],
-    within: 40,
+    within: 20,
   },
   {
     name: "a batch hides its failed message",
@@ -117,7 +116,7 @@ export const HANDLING: readonly KnownBug[] = [
       replace: "const handled = await runHandler(handlers, run, body, own, limit)" +
         `.catch(() => (${NOTHING}));`,
     }],
-    within: 40,
+    within: 20,
   },
   {
     name: "a batch keeps what others claimed",
@@ -127,7 +126,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (!isKept) throw new NotAllOurs();",
       replace: "",
     }],
-    within: 200,
+    within: 400,
   },
   {
     name: "a late handler commits",
@@ -137,7 +136,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (added === null) throw leaseLostAtEnd();",
       replace: "if (added === null) return decided;",
     }],
-    within: 100,
+    within: 200,
   },
   {
     name: "failure without its callback",
@@ -180,7 +179,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "encode(answerIdSource(origin));",
       replace: "encode(answerIdSource(origin) + crypto.randomUUID());",
     }],
-    within: 20,
+    within: 50,
   },
   {
     name: "callback id without the group",

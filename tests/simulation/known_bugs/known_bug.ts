@@ -37,7 +37,9 @@ export function edited(text: string, { file, find, replace }: Edit): string {
     return before + replace + after;
   }
   throw new Error(
-    `Cannot put a bug into ${file}: got ${text.split(find).length - 1} times the text to replace, want it ` +
+    `Cannot put a bug into ${file}: got ${
+      text.split(find).length - 1
+    } times the text to replace, want it ` +
       `once: ${JSON.stringify(find)}`,
   );
 }

@@ -36,7 +36,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       replace: "await addOnce(this.#settings, { box, rows, tx })" +
         ".catch(() => addOnce(this.#settings, { box, rows }));",
     }],
-    within: 40,
+    within: 20,
   },
   {
     name: "rolled-back messages kept",
@@ -48,16 +48,6 @@ export const PUBLISHING: readonly KnownBug[] = [
         "    tx.commit();\n    return result;\n  } catch (error) { tx.commit(); throw error;\n  } finally {",
     }],
     within: 20,
-  },
-  {
-    name: "half a transaction committed",
-    wrong: "A commit skips the writes that no longer apply, and keeps the others.",
-    edits: [{
-      file: "adapters/memory/transaction.ts",
-      find: "if (!write.apply(this.#views)) throw write.lost();",
-      replace: "write.apply(this.#views);",
-    }],
-    within: 40,
   },
   {
     name: "cancelled while it is sent",
@@ -72,7 +62,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       find: 'guard: own === undefined ? "anyone while free" : "holder"',
       replace: 'guard: own === undefined ? "anyone" : "holder"',
     }],
-    within: 20,
+    within: 100,
   },
   {
     name: "cancelled after it may have arrived",
@@ -82,7 +72,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       find: 'if (record.state !== "scheduled" || mayHaveArrived(record))',
       replace: 'if (record.state !== "scheduled")',
     }],
-    within: 40,
+    within: 50,
   },
   {
     name: "a cancelled message is claimed",
