@@ -107,6 +107,20 @@ export const READ_STANDING: string = ALL_COLUMNS.map(({ name }) =>
   OF_MESSAGE.has(name) ? `null as ${name}` : name
 ).join(", ");
 
+/** What {@linkcode READ_OUTLINE} leaves out: what may be large. */
+const LARGE: ReadonlySet<string> = new Set(
+  ["content_type", "body", "body_bytes", "retry", "reply"],
+);
+
+/** The same as {@linkcode READ_COLUMNS} without what may be large. */
+export const READ_OUTLINE: string = ALL_COLUMNS.map(({ name }) =>
+  LARGE.has(name)
+    ? `null as ${name}`
+    : name in USUAL
+    ? `nullif(${name}, ${USUAL[name]}) as ${name}`
+    : name
+).join(", ");
+
 /** A record from the values of {@linkcode READ_COLUMNS}. */
 export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
   // 64-bit integers arrive as text, numbers or bigints, depending on the driver.
