@@ -44,6 +44,14 @@ const FAULTS: readonly (readonly [string, string, RegExp])[] = [
     `test("t", () => { Promise.reject(new Error("last act")); });`,
     /last act/,
   ],
+  [
+    "never ends",
+    `describe("g", () => {
+      it("t", async () => { await new Promise(() => {}); });
+    });
+    test("next", () => {});`,
+    /next \.\.\. ok[^]*not ended after 1000 ms/,
+  ],
   ["exits", `test("t", () => { Deno.exit(0); });`, /exit/],
 ];
 
@@ -67,7 +75,7 @@ describe("a test run under strict.ts", () => {
       "--allow-all",
       `--preload=${STRICT}`,
       file,
-    ], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1" } });
+    ], { encoding: "utf8", env: { ...process.env, NO_COLOR: "1", ATLAST_TEST_LIMIT_MS: "1000" } });
     return { code: status, output: stdout + stderr };
   }
 

@@ -6,6 +6,8 @@
  * deno.json say, and while such tests are pending it swallows uncaught errors: a file that throws
  * after its first test passes, and so does a test whose timer throws. Both are failures here.
  *
+ * A test that does not end within {@linkcode LIMIT_MS} fails, and the run goes on with the next file.
+ *
  * It notes which tests are under way in the folder `ATLAST_TESTS_UNDER_WAY`, so that a run that hangs can name them.
  *
  * It also drops what buses log of failures on the console, because most tests expect failures. A test of the log
@@ -17,8 +19,10 @@
 /** Where Deno looks for the place of a test that is registered on behalf of someone else. */
 const LOCATION = Symbol.for("Deno.test.location");
 
-/** Taken before a test can replace it by a mock. */
-const setTimer = globalThis.setTimeout;
+/** How long a test of the top level may take, in milliseconds: several times what the longest needs on a busy machine. */
+const LIMIT_MS = Number(Deno.env.get("ATLAST_TEST_LIMIT_MS") ?? 8 * 60_000);
+/** Taken before a test can replace them by mocks. */
+const { setTimeout: setTimer, clearTimeout: clearTimer } = globalThis;
 const register = Deno.test;
 const uncaught: unknown[] = [];
 const underWay = Deno.env.get("ATLAST_TESTS_UNDER_WAY");
@@ -47,7 +51,7 @@ function registerStrictly(...args: unknown[]): void {
   const run = async (context: Deno.TestContext): Promise<void> => {
     const ended = noteUnderWay(definition.name);
     try {
-      await definition.fn(context);
+      await withinLimit(definition.fn(context));
     } catch (error) {
       // What else this test left behind is its own, and must not fail the next one.
       await takeUncaught();
@@ -64,6 +68,19 @@ function registerStrictly(...args: unknown[]): void {
     sanitizeResources: true,
     sanitizeExit: true,
   });
+}
+
+/** Rejects if the work does not end in time. It cannot stop the work. */
+async function withinLimit(work: void | Promise<void>): Promise<void> {
+  let timer: number | undefined;
+  const tooLate = new Promise<never>((_resolve, reject) => {
+    timer = setTimer(() => reject(new Error(`It has not ended after ${LIMIT_MS} ms`)), LIMIT_MS);
+  });
+  try {
+    await Promise.race([work, tooLate]);
+  } finally {
+    clearTimer(timer);
+  }
 }
 
 /** Notes that a test has begun; the returned function notes that it has ended. */
