@@ -69,7 +69,7 @@ const SECTIONS: readonly Section[] = [
     title: "Verification",
     intro: "`verify(options)` of `@atlast/bus/verify`: see [after a restore or a failover]" +
       "(after-a-restore.md).",
-    types: ["VerifyOptions", "VerifiedService", "Subscription"],
+    types: ["VerifyOptions", "VerifiedService"],
   },
   {
     title: "The client",

@@ -8,6 +8,7 @@ import { matchesName } from "../../core/message/name.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
 import type { Recollection, RecordOutline } from "../../core/ports/inspection.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
+import { definedOf } from "../settings/defined_fields.ts";
 import { keyDigest } from "../settings/digests.ts";
 import { SYSTEM_CLOCK } from "../settings/system_clock.ts";
 import { BoxReader } from "./box_reader.ts";
@@ -69,7 +70,7 @@ export class Service {
     this.#store = store;
     this.reader = new BoxReader(store, pageSize);
     this.#now = () => (clock ?? store.clock ?? SYSTEM_CLOCK).now();
-    const policies = sharing.map(({ expiry = DEFAULT_EXPIRY }) => expiry);
+    const policies = sharing.map(({ expiry }) => ({ ...DEFAULT_EXPIRY, ...definedOf(expiry) }));
     this.keptMs = Math.min(
       ...policies.flatMap(({ succeededMs, failedMs, cancelledMs }) =>
         [succeededMs, failedMs, cancelledMs].map((each) => each ?? Infinity)

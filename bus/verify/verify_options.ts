@@ -81,11 +81,11 @@ export interface VerifiedService {
    */
   readonly publishes?: readonly string[];
   /**
-   * The option `expiry` of its bus. It must be the same, or shorter.
+   * The option `expiry` of its bus. Where it is longer than that of the bus, pruned messages count as lost.
    *
-   * @default DEFAULT_EXPIRY
+   * @default as for the bus
    */
-  readonly expiry?: ExpiryPolicy;
+  readonly expiry?: Partial<ExpiryPolicy>;
   /**
    * The fence of its half messages.
    *
