@@ -74,8 +74,7 @@ class MemoryStore implements Store<MemoryTransaction> {
     failureOf: (error) => this.#failureOf(error),
     outlines: (box, after, limit) =>
       promiseOf(() => pageOf(this.#boxes[box].all(), after, limit).map(copyOf)),
-    outlinesOf: (box, ids) =>
-      promiseOf(() => withIds(this.#boxes[box].all(), ids).map(copyOf)),
+    outlinesOf: (box, ids) => promiseOf(() => withIds(this.#boxes[box].all(), ids).map(copyOf)),
     recall: (keys) => promiseOf(() => this.#memories.recall(keys)),
   };
   readonly #serviceId = crypto.randomUUID();

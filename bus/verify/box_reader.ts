@@ -104,7 +104,9 @@ function isWithin({ createdAtMs }: RecordOutline, { sinceMs, beforeMs }: Span): 
 }
 
 /** A copy without what may be large, so that the body is not kept. */
-function outlineOf({ message, reply: _reply, retry: _retry, ...rest }: StoredRecord): RecordOutline {
+function outlineOf(
+  { message, reply: _reply, retry: _retry, ...rest }: StoredRecord,
+): RecordOutline {
   const { name, headers, sentAtMs } = message;
   return { ...rest, message: { name, headers, sentAtMs } };
 }

@@ -61,7 +61,9 @@ export class SecondLook<Item> {
       const keys = new Set(first.map(({ finding }) => keyOf(finding)));
       const items = await again([...new Set(first.map(({ item }) => item))]);
       const second = await check.look(items, newTally());
-      findings.push(...second.map(({ finding }) => finding).filter((each) => keys.has(keyOf(each))));
+      findings.push(
+        ...second.map(({ finding }) => finding).filter((each) => keys.has(keyOf(each))),
+      );
     }
     return findings;
   }

@@ -24,7 +24,9 @@ export class SourceCheck implements Check<RecordOutline> {
     for (const item of items) {
       const publishers = this.#services.publishersOf(item.message.name);
       // What a service publishes to groups of its own store was never in its outbox.
-      if (publishers.length > 0 && !publishers.includes(this.#service)) unknown.set(item, publishers);
+      if (publishers.length > 0 && !publishers.includes(this.#service)) {
+        unknown.set(item, publishers);
+      }
     }
     for (const publisher of new Set([...unknown.values()].flat())) {
       const keys = [...unknown].filter(([, publishers]) => publishers.includes(publisher))

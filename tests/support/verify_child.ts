@@ -58,7 +58,9 @@ function storeOf(own: Box, has: (n: number) => boolean): ReadableStore {
         return handOut(records);
       },
       outlinesOf: (box, ids) =>
-        handOut(ids.filter((id) => box === own && has(Number(id))).map((id) => outline(box, Number(id)))),
+        handOut(
+          ids.filter((id) => box === own && has(Number(id))).map((id) => outline(box, Number(id))),
+        ),
       recall: (keys) =>
         Promise.resolve({
           remembered: keys.map(() => null),

@@ -17,10 +17,11 @@ describe("a verification of a million messages", () => {
       String(MESSAGES),
     ], { encoding: "utf8" });
     assert.equal(status, 0, stderr);
-    assert.deepEqual(JSON.parse(stdout), {
+    const { most, ...counts } = JSON.parse(stdout);
+    assert.ok(most >= 1_000 && most <= 2_000, `${most} records at once`);
+    assert.deepEqual(counts, {
       // A tenth is missing in the inbox, and a hundredth in the outbox.
       findings: MESSAGES / 10 + MESSAGES / 100,
-      most: 1_000,
       compared: { outbox: MESSAGES * 0.99, inbox: MESSAGES * 0.9, fence: 0 },
     });
   });

@@ -13,8 +13,8 @@ import {
   MINUTE_MS,
   NOW,
   put,
-  verified,
   type Verified,
+  verified,
   withTwo,
 } from "./services.ts";
 

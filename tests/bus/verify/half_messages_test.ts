@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, { skip: string | false; open: () => Promise
     open: () =>
       Promise.resolve({
         store: memoryStore() as Store,
-        fence: memoryFence(() => NOW) as Fence,
+        fence: memoryFence(() => NOW - 1) as Fence,
         close: () => Promise.resolve(),
       }),
   },
@@ -98,7 +98,7 @@ for (const [name, { skip, open }] of Object.entries(KINDS)) {
       databases.fence.transaction((tx) => databases.fence.commit(id, atMs, tx));
     const abort = (id: string) =>
       databases.fence.check({ id, name: "order.placed", epoch: 1 }, new AbortController().signal);
-    const own = () => verified([{ name: "bank", ...databases }]);
+    const own = () => verified([{ name: "bank", store: databases.store, fence: databases.fence }]);
 
     it("agree: nothing is found", async () => {
       const { store } = databases;
@@ -186,7 +186,13 @@ describe("a half message that a person decided", () => {
       const record = await store.find("outbox", { id, group: "" });
       assert.ok(record !== null);
       const patch = { ...record, state, note: "Decided by ann: she called" };
-      const settlement = { key: record, epoch: 0, guard: "anyone", from: "in_doubt", patch } as const;
+      const settlement = {
+        key: record,
+        epoch: 0,
+        guard: "anyone",
+        from: "in_doubt",
+        patch,
+      } as const;
       assert.deepEqual(await store.settle("outbox", [settlement]), [true]);
     };
     await decide("m-1", "scheduled");

@@ -24,7 +24,10 @@ describeOnEveryStore("a message in an inbox", (open) => {
       await put(stock, "inbox", "m-3");
       await put(orders, "outbox", "m-3", {}, { name: "order.paid" });
       const { short, findings } = await between(orders, stock);
-      assert.deepEqual(short, ["not_in_outbox stock orders m-1 g", "not_in_outbox stock orders m-3 g"]);
+      assert.deepEqual(short, [
+        "not_in_outbox stock orders m-1 g",
+        "not_in_outbox stock orders m-3 g",
+      ]);
       assert.equal(findings[0]?.sinceMs, NOW - HOUR_MS);
       assert.deepEqual((await between(orders, stock, { publishes: ["user.*"] })).short, []);
       assert.deepEqual((await between(orders, stock, { publishes: [] })).short, []);

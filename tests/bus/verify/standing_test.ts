@@ -106,10 +106,12 @@ describeOnEveryStore("a record that nothing happens to", (open) => {
 });
 
 describe("a message that was handled after its worker had died", () => {
-  for (const [name, make, expected] of [
-    ["without transactions may have run twice", storeWithoutTransactions, 1],
-    ["with transactions ran once", () => memoryStore() as Store, 0],
-  ] as const) {
+  for (
+    const [name, make, expected] of [
+      ["without transactions may have run twice", storeWithoutTransactions, 1],
+      ["with transactions ran once", () => memoryStore() as Store, 0],
+    ] as const
+  ) {
     it(`on a store ${name}`, async () => {
       const store = make();
       await put(store, "inbox", "m-1", { state: "scheduled", dueAtMs: NOW });

@@ -21,7 +21,7 @@ function hint<Name extends keyof InspectionHints>(
 }
 
 /** What an outline of a record must have. */
-function outlineOf(record: ReturnType<typeof stored>): Omit<RecordOutline, never> {
+function outlineOf(record: ReturnType<typeof stored>): RecordOutline {
   const { message: { name, headers, sentAtMs }, reply: _reply, retry: _retry, ...rest } = record;
   return { ...rest, message: { name, headers, sentAtMs } };
 }
