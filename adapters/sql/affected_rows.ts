@@ -69,16 +69,17 @@ export async function runReached(run: Run, count: number, change: Change): Promi
     return () => rows.length === 1;
   }
   const ctes = [...before, `reached as (\n${change.sql}\nreturning id, subscriber_group\n)`];
+  // The keys in a subquery of their own, which runs only if some are missing.
   const [row] = await run(
     `with ${ctes.join(", ")}
-select case when count(*) < ${count} then json_agg(json_build_array(id, subscriber_group)) end::text,
-  count(*)
-from reached`,
+select case when (select count(*) from reached) < ${count} then coalesce(
+  (select json_agg(json_build_array(id, subscriber_group)) from reached), '[]'
+) end::text`,
     change.params,
   );
-  const [keys, reached] = row as [string | null, unknown];
-  if (Number(reached) === count) return () => true;
-  const pairs = JSON.parse(keys ?? "[]") as [string, string][];
+  const [keys] = row as [string | null];
+  if (keys === null) return () => true;
+  const pairs = JSON.parse(keys) as [string, string][];
   const found = new KeySet();
   for (const [id, group] of pairs) found.add({ id, group });
   return (key) => found.has(key);

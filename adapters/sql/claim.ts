@@ -12,7 +12,7 @@ import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { Value } from "./column_values.ts";
 import { ClaimPosition } from "./claim_cursor.ts";
 import { expected, limitOf } from "./index_order.ts";
-import { READ_COLUMNS, recordOf } from "./row.ts";
+import { CLAIMED_COLUMNS, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
 import { IS_TAKEN, ofShare, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
@@ -122,8 +122,9 @@ export class Claimer {
     text: string,
     params: readonly Value[],
   ): Promise<StoredRecord[]> {
-    const rows = await run(text, [Math.ceil(nowMs), Math.ceil(leaseUntilMs), ...params]);
-    return rows.map((row) => recordOf(this.#table.box, row));
+    const untilMs = Math.ceil(leaseUntilMs);
+    const rows = await run(text, [Math.ceil(nowMs), untilMs, ...params]);
+    return rows.map((row) => recordOf(this.#table.box, row, untilMs));
   }
 
   #position(group: string): ClaimPosition {
@@ -210,5 +211,5 @@ set lease_until_ms = $2::text::bigint, epoch = epoch + 1${kind === "prepared" ? 
 where ctid = any(array(
     ${rows}
   )) and ${UNHURRIED}
-returning ${READ_COLUMNS}`;
+returning ${CLAIMED_COLUMNS}`;
 }

@@ -79,6 +79,7 @@ const USUAL: Readonly<Record<string, string>> = {
   state: "'scheduled'",
   due_at_ms: "sent_at_ms",
   created_at_ms: "sent_at_ms",
+  epoch: "1",
   attempts: "0",
   crashes: "0",
   checks: "0",
@@ -98,9 +99,10 @@ const OF_MESSAGE: ReadonlySet<string> = new Set([
 ]);
 
 /** The columns that are read of each record, in the order in which {@linkcode recordOf} takes them. */
-export const READ_COLUMNS: string = ALL_COLUMNS.map(({ name, read = same }) =>
-  name in USUAL ? `nullif(${name}, ${USUAL[name]}) as ${name}` : `${read(name)} as ${name}`
-).join(", ");
+export const READ_COLUMNS: string = columnsWith(() => false);
+
+/** The same of records that were just claimed: who claims them knows their lease. */
+export const CLAIMED_COLUMNS: string = columnsWith((name) => name === "lease_until_ms");
 
 /** The same without the message, whose body may be large. */
 export const READ_STANDING: string = ALL_COLUMNS.map(({ name }) =>
@@ -113,16 +115,26 @@ const LARGE: ReadonlySet<string> = new Set(
 );
 
 /** The same as {@linkcode READ_COLUMNS} without what may be large. */
-export const READ_OUTLINE: string = ALL_COLUMNS.map(({ name }) =>
-  LARGE.has(name)
-    ? `null as ${name}`
-    : name in USUAL
-    ? `nullif(${name}, ${USUAL[name]}) as ${name}`
-    : name
-).join(", ");
+export const READ_OUTLINE: string = columnsWith((name) => LARGE.has(name));
 
-/** A record from the values of {@linkcode READ_COLUMNS}. */
-export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
+function columnsWith(isLeftOut: (name: string) => boolean): string {
+  return ALL_COLUMNS.map(({ name, read = same }) => {
+    if (isLeftOut(name)) return `null as ${name}`;
+    const value = name in USUAL ? `nullif(${name}, ${USUAL[name]})` : read(name);
+    return `${value} as ${name}`;
+  }).join(", ");
+}
+
+/**
+ * A record from the values of {@linkcode READ_COLUMNS}.
+ *
+ * @param claimedUntilMs Until when it is leased, if it was just claimed.
+ */
+export function recordOf(
+  box: Box,
+  row: readonly unknown[],
+  claimedUntilMs?: number,
+): StoredRecord {
   // 64-bit integers arrive as text, numbers or bigints, depending on the driver.
   const [
     id,
@@ -168,8 +180,8 @@ export function recordOf(box: Box, row: readonly unknown[]): StoredRecord {
     expiresAtMs: numberOrNull(expiresAtMs),
     reason: reason as string | null,
     retry: retry === null ? null : JSON.parse(retry as string) as RetryPolicy,
-    leaseUntilMs: numberOrNull(leaseUntilMs),
-    epoch: Number(epoch),
+    leaseUntilMs: claimedUntilMs ?? numberOrNull(leaseUntilMs),
+    epoch: Number(epoch ?? 1),
     attempts: Number(attempts ?? 0),
     crashes: Number(crashes ?? 0),
     createdAtMs: Number(createdAtMs ?? sentAtMs),

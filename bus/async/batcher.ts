@@ -30,6 +30,13 @@ interface BatcherOptions<Item, Result> {
    * @default false
    */
   readonly apartWhenSlow?: boolean;
+  /**
+   * How many calls must wait for a run to begin beside another: fewer wait until that has ended, so that a few do not take
+   * up a run that many could share.
+   *
+   * @default 1
+   */
+  readonly leastBeside?: number;
   /** The clock. */
   readonly clock: Pick<Clock, "now" | "after">;
   /**
@@ -61,6 +68,7 @@ export function batcher<Item, Result>(
     maxRuns,
     slowMs = SLOW_RUN_MS,
     apartWhenSlow = false,
+    leastBeside = 1,
     clock,
     divides = () => false,
   }: BatcherOptions<Item, Result>,
@@ -73,7 +81,10 @@ export function batcher<Item, Result>(
 
   /** Evaluated when a call comes; a timer for each run would cost every call. */
   function isFull(): boolean {
-    return runs.size >= maxRuns && countFast() >= maxRuns;
+    const areEnough = runs.size === 0 || waiting.length >= leastBeside;
+    if (areEnough && runs.size < maxRuns) return false;
+    const fast = countFast();
+    return fast >= maxRuns || (fast > 0 && waiting.length < leastBeside);
   }
 
   function countFast(): number {

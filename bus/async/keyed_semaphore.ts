@@ -8,7 +8,7 @@
  * How many handlers of a group that have ended may wait for their settlements beside those that run. It bounds what is
  * done again after a crash.
  */
-const MAX_SETTLING = 1_000;
+const MAX_SETTLING = 1_500;
 
 /** The counts of one group. */
 interface Group {

@@ -22,7 +22,9 @@ interface SharedSettlementsParts<Tx> {
 /** The most settlements in one statement. */
 const MAX_SHARED = 500;
 /** How many statements are in flight at once. Settlements that come meanwhile share the next one. */
-const MAX_STATEMENTS = 2;
+const MAX_STATEMENTS = 3;
+/** How many settlements a statement beside another has at least: it waits for the disk, however few they are. */
+const LEAST_BESIDE = 300;
 
 /** A message whose handler has succeeded, and has no reply. */
 interface Ended<Tx> {
@@ -45,6 +47,7 @@ export class SharedSettlements<Tx> {
       run: (ended) => this.#all(ended),
       maxItems: MAX_SHARED,
       maxRuns: MAX_STATEMENTS,
+      leastBeside: LEAST_BESIDE,
       clock: parts.settings.clock,
     });
   }

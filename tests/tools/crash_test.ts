@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { describe, it } from "node:test";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { hasPostgres } from "../../tools/postgres_server.ts";
+import { skipFor } from "../support/skip.ts";
+
+const skip = hasPostgres() ? false : skipFor("no Postgres program to start: this suite is skipped");
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** Runs the program; resolves with its exit code and its lines. */
+async function crash(...args: string[]): Promise<{ code: number; lines: string[] }> {
+  const child = spawn(process.execPath, ["run", "-A", "tools/crash/main.ts", ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let text = "";
+  child.stdout.on("data", (chunk) => text += String(chunk));
+  const [code] = await once(child, "close");
+  return { code, lines: text.trim().split("\n") };
+}
+
+describe("a crash run", () => {
+  it("loses and doubles nothing under kills, a server crash and cuts", { skip }, async () => {
+    const { code, lines } = await crash(
+      ...[
+        "--kills",
+        "10",
+        "--restarts",
+        "1",
+        "--messages",
+        "1500",
+        "--processes",
+        "2",
+        "--seed",
+        "14",
+      ],
+    );
+    const report = lines.join("\n");
+    assert.equal(code, 0, report);
+    const form = /^crash: (\d+) messages, 10 kills, 1 restarts, 0 lost, 0 doubled$/;
+    const [, messages] = form.exec(lines.at(-1) as string) ?? assert.fail(report);
+    assert.ok(Number(messages) >= 1_500, report);
+  });
+
+  it("refuses bad arguments", async () => {
+    for (const args of [["--kills", "many"], ["--mode", "proxy"], ["--messages", "0"]]) {
+      const { code, lines } = await crash(...args);
+      assert.equal(code, 2);
+      assert.match(lines[0] as string, new RegExp(`^Cannot use ${args.join(" ")}: want `));
+    }
+  });
+});

@@ -1,0 +1,61 @@
+/**
+ * What a process of the crash run and the run write to each other: one JSON object a line, on the standard
+ * input and output of the process. The end of its input asks a process to stop.
+ *
+ * @module
+ */
+import type { WhichMessage } from "@atlast/bus";
+
+/** One of the two services; also the schema of its bus. */
+export type ServiceName = "orders" | "stock";
+
+/** The services. */
+export const SERVICES: readonly ServiceName[] = ["orders", "stock"];
+
+/** The database of the run. */
+export const DATABASE = "crash";
+
+/** The configuration of a process. */
+export interface WorkerConfig {
+  readonly service: ServiceName;
+  /** The port of its database. */
+  readonly databasePort: number;
+  /** The URL of the other service. */
+  readonly peerUrl: string;
+  readonly signingKey: string;
+  readonly seed: number;
+  /** Whether the driver prepares statements. */
+  readonly prepare: boolean;
+  /** The default isolation level of its connections; omitted for the server's. */
+  readonly isolation?: "repeatable read";
+}
+
+/** A line that the run writes to a process. */
+export type OrderLine =
+  /** A spare process becomes one of a service. */
+  | { readonly kind: "begin"; readonly config: WorkerConfig }
+  /** Publishers run, or pause. */
+  | { readonly kind: "publish"; readonly isOn: boolean }
+  /** An operator retries failed messages. */
+  | { readonly kind: "retry"; readonly messages: readonly WhichMessage[] };
+
+/** What a process counts. */
+export interface WorkerCounts {
+  /** Messages of committed publishes. */
+  readonly published: number;
+  /** Transactions that the server ended because of a deadlock. */
+  readonly deadlocks: number;
+  /** Transactions that could not be serialized. */
+  readonly unserializable: number;
+  /** Statements that failed because the disk was full. */
+  readonly diskFull: number;
+}
+
+/** A line that a process writes. */
+export type WorkerLine =
+  /** It serves requests. */
+  | { readonly kind: "ready"; readonly port: number }
+  /** The bus refused to start, with the reason. */
+  | { readonly kind: "refused"; readonly reason: string }
+  /** The time since the last answer to a statement, and its counts. */
+  | { readonly kind: "alive"; readonly silentMs: number; readonly counts: WorkerCounts };

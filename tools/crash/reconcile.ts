@@ -1,0 +1,172 @@
+/**
+ * Reconciles a crash run record by record, from SQL alone: every committed message has exactly one effect, and
+ * nothing that was rolled back has any.
+ *
+ * @module
+ */
+import type postgres from "postgres";
+import { Audit, Deduct, EFFECTS, Ship } from "./business.ts";
+import { SERVICES } from "./protocol.ts";
+
+/** What can be wrong. */
+export type Wrong = "lost" | "doubled" | "ghost" | "unsettled" | "failed";
+
+/** A check that found something. */
+export interface Finding {
+  readonly wrong: Wrong;
+  /** What was found. */
+  readonly what: string;
+  readonly count: number;
+  /** Ids of some messages or orders. */
+  readonly samples: readonly string[];
+}
+
+/** The result. */
+export interface Reconciled {
+  /** Messages in both outboxes. */
+  readonly messages: number;
+  readonly findings: readonly Finding[];
+}
+
+/** A query of the ids of what is wrong. */
+interface Check {
+  readonly wrong: Wrong;
+  readonly what: string;
+  readonly ids: string;
+}
+
+/** The connection that reconciles: a client with one, or a transaction. */
+type Client = Pick<postgres.Sql, "unsafe">;
+
+const MAX_SAMPLES = 5;
+
+/** Everything in the outboxes, the inboxes and the tables of effects, in one form. */
+const SETUP = [
+  `create temp table sent as ${
+    SERVICES.map((service) =>
+      `select id, name, state, body::json ->> 'orderId' as order_id from ${service}.outbox`
+    ).join(" union all ")
+  }`,
+  "create index on sent (id)",
+  "create index on sent (order_id)",
+  `create temp table effects as ${
+    Object.entries(EFFECTS).map(([name, table]) =>
+      `select '${name}' as name, order_id, message_id from ${table}`
+    ).join(" union all ")
+  }`,
+  "create index on effects (message_id)",
+  "create index on effects (order_id, name)",
+  "analyze sent",
+  "analyze effects",
+];
+
+/** The query of the records of both services, in one form. */
+const RECORDS = SERVICES.flatMap((service) =>
+  ["outbox", "inbox"].map((box) =>
+    `select '${service}.${box}' as table, id, subscriber_group, name, state, attempts, crashes,
+      epoch, reason, body from ${service}.${box}`
+  )
+).join(" union all ");
+
+const withoutMessage = (orders: string, name: string) =>
+  `select o.id from (${orders}) o where not exists (
+    select from sent s where s.order_id = o.id and s.name = '${name}' and s.state <> 'cancelled')`;
+
+const CHECKS: readonly Check[] = [
+  ...[Deduct.name, Audit.name].map((name): Check => ({
+    wrong: "lost",
+    what: `committed orders without their ${name}`,
+    ids: withoutMessage("select id from shop.orders", name),
+  })),
+  {
+    wrong: "lost",
+    what: "publishes that resolved, without their message",
+    ids: withoutMessage("select message_id as id from shop.acknowledged", Deduct.name),
+  },
+  {
+    wrong: "lost",
+    what: "committed operations of half messages, without their message",
+    ids: withoutMessage("select order_id as id from ledger.payments", Ship.name),
+  },
+  {
+    wrong: "lost",
+    what: "messages without their effect",
+    ids: `select s.id from sent s where s.state <> 'cancelled' and not exists (
+      select from effects e where e.message_id = s.id and e.name = s.name)`,
+  },
+  {
+    wrong: "lost",
+    what: "handled messages without their callback",
+    ids: `select e.message_id as id from effects e where e.name = '${Deduct.name}' and not exists (
+      select from shop.answers a where a.order_id = e.order_id)`,
+  },
+  {
+    wrong: "doubled",
+    what: "effects that happened twice",
+    ids: "select order_id as id from effects group by order_id, name having count(*) > 1",
+  },
+  {
+    wrong: "doubled",
+    what: "messages that were published twice",
+    ids: `select order_id as id from sent where state <> 'cancelled'
+      group by order_id, name having count(*) > 1`,
+  },
+  {
+    wrong: "ghost",
+    what: "messages of orders that were rolled back",
+    // The id of a message that was published alone is that of its order.
+    ids: `select s.id from sent s where s.name in ('${Deduct.name}', '${Audit.name}')
+      and s.id <> s.order_id and not exists (select from shop.orders o where o.id = s.order_id)`,
+  },
+  {
+    wrong: "ghost",
+    what: "half messages of operations that were rolled back",
+    ids: `select s.id from sent s where s.name = '${Ship.name}' and s.state <> 'cancelled'
+      and not exists (select from ledger.payments p where p.order_id = s.order_id)`,
+  },
+  {
+    wrong: "ghost",
+    what: "effects without a message, or of a cancelled one",
+    ids: `select e.message_id as id from effects e where not exists (
+      select from sent s where s.id = e.message_id and s.name = e.name and s.state <> 'cancelled')`,
+  },
+  {
+    wrong: "unsettled",
+    what: "records that did not settle",
+    ids: `select id from (${RECORDS}) r where state not in ('succeeded', 'failed', 'cancelled')`,
+  },
+  {
+    wrong: "failed",
+    what: "records that failed again after an operator had retried them",
+    ids: `select id from (${RECORDS}) r where state = 'failed'`,
+  },
+];
+
+/** Reads everything. */
+export async function reconcile(sql: Client): Promise<Reconciled> {
+  for (const statement of SETUP) await sql.unsafe(statement);
+  const findings: Finding[] = [];
+  for (const { wrong, what, ids } of CHECKS) {
+    const rows = await sql.unsafe(
+      `select id, count(*) over () as count from (${ids}) wrong order by id limit ${MAX_SAMPLES}`,
+    );
+    if (rows.length === 0) continue;
+    const count = Number(rows[0]?.["count"]);
+    findings.push({ wrong, what, count, samples: rows.map((row) => String(row["id"])) });
+  }
+  const [row] = await sql.unsafe("select count(*) as count from sent");
+  return { messages: Number(row?.["count"]), findings };
+}
+
+/** Every record and effect of a message or an order, a line each, to see what happened to it. */
+export async function historyOf(sql: Client, id: string): Promise<string[]> {
+  const records = await sql.unsafe(
+    `select * from (${RECORDS}) r where id = $1 or position($1 in coalesce(body, '')) > 0`,
+    [id],
+  );
+  const effects = await sql.unsafe(
+    "select * from effects where message_id = $1 or order_id = $1",
+    [id],
+  );
+  return [...records, ...effects].map((row) => JSON.stringify(row));
+}
