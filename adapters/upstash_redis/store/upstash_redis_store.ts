@@ -50,7 +50,7 @@ import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { groupFields, isStorable, memberOf, queuesOf } from "./keys.ts";
 import { listRecords } from "./listing.ts";
-import { returningCall, returnResultsOf } from "./memory.ts";
+import { recall, returningCall, returnResultsOf } from "./memory.ts";
 import { prune, pruneRemembering } from "./pruning.ts";
 import {
   ADD_UNLESS_KNOWN_SCRIPT,
@@ -119,6 +119,7 @@ class RedisStore implements UpstashRedisStore {
       return makeUnroutableDue(this.#runScript, this.#keys[box], box, request);
     },
     untaken: (box, request) => untaken(this.#runScript, this.#keys[box], box, request),
+    recall: (keys, nowMs) => recall(this.#runScript, this.#keys, keys, nowMs),
     oldestDue: (request) => {
       const queues = queuesOf(this.#keys.inbox, "inbox", "scheduled", undefined);
       return oldestDue(this.#runScript, request, queues);
