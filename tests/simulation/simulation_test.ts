@@ -144,18 +144,18 @@ describe(`simulation: finds what is wrong with a store, seeds from ${SEED}`, () 
   };
 
   it("a received message that is not kept", finds("arrivals", losing));
-  it("writes that outlive a transaction which was rolled back", finds("effects", outside));
+  it("writes that outlive a transaction which was rolled back", finds("promises", outside));
   it("a message that two claim at once", finds("claims", doubling));
 
   it("and shrinks the seed to a short history that replays", async () => {
-    const [first] = await violationsOf(losing);
+    const [first] = await violationsOf(outside);
     assert.ok(first !== undefined);
-    const { plan, run } = await shrink(first.plan, first.run, { storeFrom: losing });
+    const { plan, run } = await shrink(first.plan, first.run, { storeFrom: outside });
     assert.equal(run.violation?.invariant, first.run.violation?.invariant);
     assert.ok(run.counts.messages < first.run.counts.messages / 2);
     assert.ok(run.faults.length < first.run.faults.length / 2);
     const short: string[] = [];
-    const again = await runPlan(plan, { storeFrom: losing, short });
+    const again = await runPlan(plan, { storeFrom: outside, short });
     assert.equal(again.digest, run.digest);
     assert.ok(short.some((line) => line.includes(run.violation?.message ?? "nothing")));
   });
