@@ -60,5 +60,6 @@ function endOf({ kind, seeds }: BugRun): string {
 
 /** The invariant, and the first line of what it said. */
 function reportOf({ by, what }: BugRun): string {
-  return `${by} ${what.split("\n")[0] ?? ""}`.trim().slice(0, 100);
+  const [line = ""] = what.split("\n");
+  return (line.startsWith(by) ? line : `${by}: ${line}`).slice(0, 100);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
-import { type Bus, type BusEvent, createBus } from "../../mod.ts";
+import { AtlastError, type Bus, type BusEvent, createBus } from "../../mod.ts";
 import type { Fence, LazyTransaction, Store, StoredRecord } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
 import { wrapped } from "../support/wrapped_store.ts";
@@ -342,10 +342,11 @@ export class World {
     if (event.kind === "error") this.#look(event.error);
   }
 
-  /** An error of the language is a defect, whoever reports it. */
+  /** An error of the language is a defect, whoever reports it, and so is a message of our own that is malformed. */
   #look(error: unknown): void {
+    const isMalformed = error instanceof AtlastError && error.code === "malformed_message";
     const isDefect = error instanceof TypeError || error instanceof RangeError ||
-      error instanceof ReferenceError;
+      error instanceof ReferenceError || isMalformed;
     if (isDefect) this.violate("errors", `${error.stack}`);
   }
 }

@@ -25,7 +25,7 @@ export const CLAIMING: readonly KnownBug[] = [
       find: "epoch: record.epoch + 1,",
       replace: "epoch: record.epoch + (died ? 0 : 1),",
     }],
-    within: 100,
+    within: 20,
   },
   {
     name: "crash not counted",
@@ -35,7 +35,7 @@ export const CLAIMING: readonly KnownBug[] = [
       find: "const crashes = record.crashes + (died ? 1 : 0);",
       replace: "const crashes = record.crashes;",
     }],
-    within: 200,
+    within: 20,
   },
   {
     name: "settled without the epoch",
@@ -45,7 +45,7 @@ export const CLAIMING: readonly KnownBug[] = [
       find: "return record.epoch === epoch && record.state === from &&",
       replace: "return record.state === from &&",
     }],
-    within: 400,
+    within: 300,
   },
   {
     name: "lease kept by a settlement",
@@ -65,6 +65,26 @@ export const CLAIMING: readonly KnownBug[] = [
       find: "return Math.max(record.dueAtMs, record.leaseUntilMs ?? record.dueAtMs);",
       replace: "return record.dueAtMs;",
     }],
-    within: 50,
+    within: 20,
+  },
+  {
+    name: "crash limit ignored",
+    wrong: "A message that kills each of its workers is claimed again and again.",
+    edits: [{
+      file: "core/lifecycle/before_attempt.ts",
+      find: 'if (crashes >= MAX_CRASHES) return { kind: "crash_limit" };',
+      replace: "",
+    }],
+    within: 20,
+  },
+  {
+    name: "settled from another state",
+    wrong: "A settlement applies although the state has changed since it was decided.",
+    edits: [{
+      file: "adapters/memory/writes.ts",
+      find: "return record.epoch === epoch && record.state === from &&",
+      replace: "return record.epoch === epoch &&",
+    }],
+    within: 150,
   },
 ];

@@ -15,17 +15,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'if (answer === "aborted") return',
       replace: 'if (answer === "aborted" || answer === "unknown") return',
     }],
-    within: 400,
-  },
-  {
-    name: "unreachable counts as aborted",
-    wrong: "A check-back cancels a message whose participant does not answer.",
-    edits: [{
-      file: "core/lifecycle/check_back.ts",
-      find: 'if (answer === "aborted") return',
-      replace: 'if (answer === "aborted" || answer === "unreachable") return',
-    }],
-    within: 100,
+    within: 300,
   },
   {
     name: "check-back without the fence",
@@ -35,7 +25,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'this.#rows.set(id, { outcome: "aborted", writtenAtMs: this.#now() });',
       replace: "",
     }],
-    within: 200,
+    within: 300,
   },
   {
     name: "check-back reads what is not committed",
@@ -45,7 +35,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: "if (signal.aborted || this.#open.has(id)) return",
       replace: "if (signal.aborted) return",
     }],
-    within: 200,
+    within: 150,
   },
   {
     name: "operation without its fence row",
@@ -55,7 +45,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: "await half.fence(tx);",
       replace: "",
     }],
-    within: 50,
+    within: 150,
   },
   {
     name: "an error counts as aborted",
@@ -66,17 +56,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: "return { ...await half.cancel(), error };",
       replace: 'return { ...await settled(parts, half.id, "aborted"), error };',
     }],
-    within: 200,
-  },
-  {
-    name: "no answer of the fence counts as aborted",
-    wrong: "A participant cancels its message when its fence does not answer.",
-    edits: [{
-      file: "bus/half/participant.ts",
-      find: 'return { outcome: "in_doubt", id: question.id, error };',
-      replace: 'return await settled(parts, question.id, "aborted");',
-    }],
-    within: 200,
+    within: 300,
   },
   {
     name: "sent before its outcome",

@@ -72,7 +72,7 @@ export const HANDLING: readonly KnownBug[] = [
       replace:
         '? await this.#settle(record, result.code === "timed_out" ? { kind: "succeed" } : result)',
     }],
-    within: 50,
+    within: 20,
   },
   {
     name: "a stopped handler counts as success",
@@ -84,7 +84,7 @@ export const HANDLING: readonly KnownBug[] = [
         "          mayHaveArrived: true,",
       replace: 'kind: "succeed",',
     }],
-    within: 100,
+    within: 20,
   },
   {
     name: "a handler's publish outside its transaction",
@@ -105,7 +105,7 @@ export const HANDLING: readonly KnownBug[] = [
       replace: "const records: NonNullable<typeof answer>[] = []; if (answer !== null) " +
         'this.#settings.store.add("outbox", [answer], this.clock.now()).catch(() => {});',
     }],
-    within: 20,
+    within: 50,
   },
   {
     name: "a batch hides its failed message",
@@ -126,7 +126,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (!isKept) throw new NotAllOurs();",
       replace: "",
     }],
-    within: 400,
+    within: 20,
   },
   {
     name: "a late handler commits",
@@ -136,7 +136,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (added === null) throw leaseLostAtEnd();",
       replace: "if (added === null) return decided;",
     }],
-    within: 200,
+    within: 50,
   },
   {
     name: "failure without its callback",
@@ -159,7 +159,7 @@ export const HANDLING: readonly KnownBug[] = [
         "if (await settler.alone({ settlement, box: rows.box, records: [] }) === null) return false; " +
         "const results = await settings.store.add(rows.box, rows.records, settings.clock.now());",
     }],
-    within: 100,
+    within: 150,
   },
   {
     name: "failure callback at each failed attempt",

@@ -62,7 +62,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       find: 'guard: own === undefined ? "anyone while free" : "holder"',
       replace: 'guard: own === undefined ? "anyone" : "holder"',
     }],
-    within: 100,
+    within: 300,
   },
   {
     name: "cancelled after it may have arrived",
@@ -72,7 +72,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       find: 'if (record.state !== "scheduled" || mayHaveArrived(record))',
       replace: 'if (record.state !== "scheduled")',
     }],
-    within: 50,
+    within: 300,
   },
   {
     name: "a cancelled message is claimed",

@@ -15,7 +15,7 @@ export const SENDING: readonly KnownBug[] = [
       find: "const result = sendResultAt(results, i);",
       replace: "const result = sendResultAt(results, 0);",
     }],
-    within: 100,
+    within: 20,
   },
   {
     name: "no answer counted as sent",
@@ -25,7 +25,7 @@ export const SENDING: readonly KnownBug[] = [
       find: '({ kind: "failed", reason: reasonOf(thrown), retryable: true })',
       replace: '({ kind: "sent" })',
     }],
-    within: 50,
+    within: 20,
   },
   {
     name: "aborted send counted as sent",
@@ -35,7 +35,7 @@ export const SENDING: readonly KnownBug[] = [
       find: 'if (isAborted) return { kind: "release", delayMs: 0, mayHaveArrived };',
       replace: 'if (isAborted) return { kind: "succeed" };',
     }],
-    within: 200,
+    within: 50,
   },
   {
     name: "an unanswered send has not arrived",
@@ -45,7 +45,7 @@ export const SENDING: readonly KnownBug[] = [
       find: "const mayHaveArrived = result === undefined || !hasNotArrived(result);",
       replace: "const mayHaveArrived = false;",
     }],
-    within: 50,
+    within: 150,
   },
   {
     name: "attempts without a limit",
@@ -55,7 +55,7 @@ export const SENDING: readonly KnownBug[] = [
       find: 'return policy.kind === "list" ? policy.delaysMs.length + 1 : policy.maxAttempts;',
       replace: "return Infinity;",
     }],
-    within: 50,
+    within: 20,
   },
   {
     name: "accepted while stopping",
@@ -65,6 +65,16 @@ export const SENDING: readonly KnownBug[] = [
       find: "return messages.map(() => BUS_STOPPING);",
       replace: 'return messages.map(() => ({ kind: "accepted" }));',
     }],
-    within: 100,
+    within: 20,
+  },
+  {
+    name: "retry without delay",
+    wrong: "A failed attempt is repeated at once, whatever the schedule says.",
+    edits: [{
+      file: "core/lifecycle/next_attempt.ts",
+      find: ": Math.max(scheduledAtMs, later(nowMs, retryAfterMs));",
+      replace: ": nowMs;",
+    }],
+    within: 20,
   },
 ];
