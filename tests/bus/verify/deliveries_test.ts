@@ -156,6 +156,12 @@ describeOnEveryStore("a message that was sent", (open) => {
       assert.deepEqual([after.short, after.summary.notJudged.inTransit], [LOST, 0]);
     }));
 
+  it("is lost whatever its expiry says, if the bus keeps it for longer than was given", () =>
+    withTwo(open, async (orders, stock) => {
+      await put(orders, "outbox", "m-1", { expiresAtMs: NOW + 30 * DAY_MS });
+      assert.deepEqual((await between(orders, stock)).short, LOST);
+    }));
+
   it("goes where sendsTo says, by the most exact pattern", () =>
     withTwo(open, async (orders, stock) => {
       await put(orders, "outbox", "m-1");
