@@ -175,11 +175,15 @@ export class Services {
   }
 }
 
-/** When a record was settled at the earliest, in Unix milliseconds by the clock of its service. */
+/**
+ * When a record was settled, in Unix milliseconds by the clock of its service; if that cannot be known, when it could be
+ * settled at the earliest.
+ */
 export function settledAt(
   { state, dueAtMs, createdAtMs, expiresAtMs }: RecordOutline,
-  { expiry }: Service,
+  service: Service,
 ): number {
+  const { expiry } = service;
   const retentionMs = state === "succeeded"
     ? expiry.succeededMs
     : state === "failed"
@@ -187,5 +191,8 @@ export function settledAt(
     : expiry.cancelledMs;
   const leastMs = Math.max(dueAtMs, createdAtMs);
   if (expiresAtMs === null || retentionMs === null) return leastMs;
-  return Math.max(leastMs, expiresAtMs - retentionMs);
+  const settledAtMs = expiresAtMs - retentionMs;
+  // The bus has another expiry than was given here.
+  if (settledAtMs > service.now()) return leastMs;
+  return Math.max(leastMs, settledAtMs);
 }

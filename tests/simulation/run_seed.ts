@@ -106,7 +106,9 @@ async function live(world: World): Promise<SeedRun> {
   const settledAfterMs = await calmRounds(world);
   await expire(world);
   if (world.violations.length === 0) {
-    for (const { name, atEnd } of INVARIANTS) atEnd?.(world, (what) => world.violate(name, what));
+    for (const { name, atEnd } of INVARIANTS) {
+      await atEnd?.(world, (what) => world.violate(name, what));
+    }
   }
   return {
     digest: world.trace.digest,

@@ -18,6 +18,7 @@
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with digests: nothing; up to 500 records; an old bucket | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
+ * | `recall`, and for each of up to 9 buckets of memory | 3, 1 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
  * In the inbox a claim costs 1 more for each further group, and 1 more if it finds a record in it;

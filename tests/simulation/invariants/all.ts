@@ -5,7 +5,7 @@
  */
 import type { Invariant } from "./invariant.ts";
 import { bounds, epochs, expiry, schedule, transitions } from "./life.ts";
-import { effects, failures, poison, replies } from "./outcomes.ts";
+import { answerIds, effects, failures, poison, replies } from "./outcomes.ts";
 import { arrivals, cancellations, halfMessages, moves, promises } from "./promises.ts";
 
 /** All invariants. Beside them a simulation checks that all settles in time, and who handles what at once. */
@@ -23,5 +23,6 @@ export const INVARIANTS: readonly Invariant[] = [
   effects,
   replies,
   failures,
+  answerIds,
   poison,
 ];

@@ -17,7 +17,7 @@ export interface Invariant {
   /** Checks a change of a record, which the ledger has noted. */
   changed?(change: Change, entry: Entry, world: World, fail: Fail): void;
   /** Checks the world once all is settled. */
-  atEnd?(world: World, fail: Fail): void;
+  atEnd?(world: World, fail: Fail): void | Promise<void>;
 }
 
 /** Something that did not hold. */

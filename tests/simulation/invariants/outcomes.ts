@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isDerivedId } from "../../../bus/settings/ids.ts";
 import { HEADER } from "../../../mod.ts";
 import type { StoredRecord } from "../../../ports.ts";
 import { Deduct, Effect, Marked, SERVICES, Stuck } from "../contracts.ts";
@@ -86,6 +87,20 @@ export const failures: Invariant = {
     );
     for (const about of [...unsent, ...arrived.map(aboutOf)]) {
       if (!known.includes(about)) fail(`orders was not notified of the failure of ${about}`);
+    }
+  },
+};
+
+/** Who gets an answer can derive its id again: it is the same however often the answer is made. */
+export const answerIds: Invariant = {
+  name: "answer ids",
+  async atEnd({ ledger }, fail) {
+    for (const service of SERVICES) {
+      for (const name of [Marked.name, Stuck.name]) {
+        for (const { record } of ledger.ofName(service, name).values()) {
+          if (!await isDerivedId(record.message)) fail(`${record.id} is not derived`);
+        }
+      }
     }
   },
 };
