@@ -87,4 +87,25 @@ export const CLAIMING: readonly KnownBug[] = [
     }],
     within: 150,
   },
+  {
+    name: "unsettled records expire",
+    wrong: "A record that waits for its next attempt may be deleted a minute later.",
+    edits: [{
+      file: "core/lifecycle/lifecycle.ts",
+      find: "return patchOf(message, message.state, message.attempts, null, null);",
+      replace:
+        "return patchOf(message, message.state, message.attempts, message.dueAtMs + 60_000, null);",
+    }],
+    within: 20,
+  },
+  {
+    name: "settled records never expire",
+    wrong: "A record that succeeded stays for ever.",
+    edits: [{
+      file: "core/lifecycle/lifecycle.ts",
+      find: "expiresAt(nowMs, policy.expiry.succeededMs),",
+      replace: "null,",
+    }],
+    within: 20,
+  },
 ];

@@ -191,4 +191,19 @@ export const HANDLING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "failure callback sent twice",
+    wrong: "A failure has two callbacks, with ids of their own.",
+    edits: [{
+      file: "bus/records/settle_decisions.ts",
+      find:
+        "const results = await settler.alone({ settlement, ...rows });\n    if (results === null) return false;",
+      replace:
+        "const results = await settler.alone({ settlement, ...rows }); if (results === null) return false; " +
+        "const again = rows.records.map((row) => ({ ...row, id: `${row.id}2`, " +
+        "message: { ...row.message, id: `${row.id}2` } })); " +
+        "await settings.store.add(rows.box, again, settings.clock.now());",
+    }],
+    within: 20,
+  },
 ];

@@ -84,4 +84,16 @@ export const PUBLISHING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "cancelled in vain",
+    wrong: "A cancel that comes too late answers `cancelled`.",
+    edits: [{
+      file: "bus/records/cancel.ts",
+      find:
+        'if (record.state !== "scheduled" || mayHaveArrived(record)) return { result: "too_late" };',
+      replace:
+        'if (record.state !== "scheduled" || mayHaveArrived(record)) return { result: "cancelled" };',
+    }],
+    within: 20,
+  },
 ];
