@@ -25,6 +25,9 @@ const MAX_BACKLOG = 4 * MIN_IN_FLIGHT;
 const MIN_BACKLOG = 2 * MIN_IN_FLIGHT;
 /** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 180_000;
+/** How often it is looked whether everything is settled, and how often in a row it must be. */
+const SETTLE_ROUND_MS = 500;
+const QUIET_ROUNDS = 3;
 /** How often progress is printed, in milliseconds. */
 const PROGRESS_MS = 10_000;
 /** How many failed messages are retried at once. */
@@ -144,8 +147,8 @@ async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
   const startedAt = performance.now();
   let retried = 0;
   let quietRounds = 0;
-  while (performance.now() - startedAt < SETTLE_MS && quietRounds < 3) {
-    await rest(1_000);
+  while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
+    await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
     if (await unsettled(sql) > 0) {
       quietRounds = 0;
