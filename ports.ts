@@ -54,6 +54,11 @@ export {
   type StoreHints,
 } from "./core/ports/store.ts";
 export { type NotificationHints } from "./core/ports/notification_hints.ts";
+export {
+  type InspectionHints,
+  type Recollection,
+  type RecordOutline,
+} from "./core/ports/inspection.ts";
 export { type DueMessages, type OldestDueRequest } from "./core/ports/oldest_due.ts";
 export { type StoreCapabilities } from "./core/ports/store_capabilities.ts";
 export {
@@ -67,7 +72,7 @@ export { type NewRecord, type RecordKey } from "./core/ports/record.ts";
 export { type AbortSignalLike } from "./core/ports/platform.ts";
 export { type DelayedBy } from "./core/lifecycle/delayed_by.ts";
 export { type Arrival, type TransportCapabilities } from "./core/ports/transport.ts";
-export { type FenceRow } from "./core/ports/fence.ts";
+export { type FenceOutcome, type FenceRow } from "./core/ports/fence.ts";
 export {
   type MemoryEntry,
   type RememberedMessage,

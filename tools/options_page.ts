@@ -66,6 +66,12 @@ const SECTIONS: readonly Section[] = [
     types: ["StatelessAppOptions", "StatelessOptions"],
   },
   {
+    title: "Verification",
+    intro: "`verify(options)` of `@atlast/bus/verify`: see [after a restore or a failover]" +
+      "(after-a-restore.md).",
+    types: ["VerifyOptions", "VerifiedService"],
+  },
+  {
     title: "The client",
     intro: "`createClient(options)` of `@atlast/bus/client`.",
     types: ["ClientOptions"],

@@ -5,6 +5,7 @@
  * @module
  */
 import type { MemoryEntry, RememberedMessage } from "../../core/ports/inbox_memory.ts";
+import type { Recollection } from "../../core/ports/inspection.ts";
 
 interface Memory extends RememberedMessage {
   readonly arrivedAtMs: number;
@@ -22,6 +23,13 @@ export class Memories {
     if (found === undefined) return undefined;
     const { arrivedAtMs: _, ...remembered } = found;
     return remembered;
+  }
+
+  /** See `InspectionHints.recall`. */
+  recall(keys: readonly string[]): Recollection {
+    const prunedUntilMs = this.#prunedUntilMs === -Infinity ? null : this.#prunedUntilMs;
+    const remembered = keys.map((key) => this.get(key) ?? null);
+    return { remembered, prunedUntilMs, hasDigests: this.#memories.size > 0 };
   }
 
   /** Stores the digests of a message. */

@@ -7,7 +7,7 @@ import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { aFunction } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { AbortSignalLike, SqlClient } from "../../core/ports/platform.ts";
-import type { CheckQuestion, Fence, FenceRow } from "../../core/ports/fence.ts";
+import type { CheckQuestion, Fence, FenceOutcome, FenceRow } from "../../core/ports/fence.ts";
 
 /** A transaction of a {@linkcode memoryFence}. */
 export interface MemoryFenceTransaction {
@@ -22,7 +22,7 @@ export function memoryFence(now: () => number = Date.now): Fence<MemoryFenceTran
 }
 
 interface Row {
-  readonly outcome: "committed" | "aborted";
+  readonly outcome: FenceOutcome;
   readonly writtenAtMs: number;
 }
 
@@ -115,6 +115,12 @@ class MemoryFence implements Fence<MemoryFenceTransaction> {
       .map(([id, { writtenAtMs }]) => ({ id, writtenAtMs }))
       .filter((row) => row.writtenAtMs < beforeMs && (after === null || order(after, row) < 0));
     return Promise.resolve(rows.sort(order).slice(0, limit));
+  }
+
+  outcomes(ids: readonly string[]): Promise<(FenceOutcome | null)[]> {
+    const outcomeOf = (id: string) =>
+      this.#open.has(id) ? null : this.#rows.get(id)?.outcome ?? null;
+    return Promise.resolve(ids.map(outcomeOf));
   }
 
   prune(ids: readonly string[]): Promise<void> {

@@ -33,6 +33,7 @@ import { isInstance } from "../../core/user_code/thrown.ts";
 import { dueAtTheLatest } from "../../core/lifecycle/unroutable.ts";
 import { Memories } from "./inbox_memory.ts";
 import { isOf, Records } from "./records.ts";
+import { pageOf, withIds } from "./inspection.ts";
 import { untakenOf } from "./untaken.ts";
 import {
   type Boxes,
@@ -71,6 +72,10 @@ class MemoryStore implements Store<MemoryTransaction> {
     untaken: (box, request) => promiseOf(() => untakenOf(this.#boxes[box].all(), request)),
     oldestDue: (request) => promiseOf(() => this.#oldestDue(request)),
     failureOf: (error) => this.#failureOf(error),
+    outlines: (box, after, limit) =>
+      promiseOf(() => pageOf(this.#boxes[box].all(), after, limit).map(copyOf)),
+    outlinesOf: (box, ids) => promiseOf(() => withIds(this.#boxes[box].all(), ids).map(copyOf)),
+    recall: (keys) => promiseOf(() => this.#memories.recall(keys)),
   };
   readonly #serviceId = crypto.randomUUID();
   readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };

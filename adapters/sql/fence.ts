@@ -7,7 +7,7 @@
 import type { CheckAnswer } from "../../core/lifecycle/check_back.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { AbortSignalLike, SqlClient } from "../../core/ports/platform.ts";
-import type { CheckQuestion, Fence, FenceRow } from "../../core/ports/fence.ts";
+import type { CheckQuestion, Fence, FenceOutcome, FenceRow } from "../../core/ports/fence.ts";
 import { propertyOf } from "../../core/user_code/thrown.ts";
 import { hasToken } from "./transaction_proof.ts";
 import { type Database, explained } from "./database.ts";
@@ -109,6 +109,18 @@ limit $4::text::bigint`,
     }));
   }
 
+  async outcomes(ids: readonly string[]): Promise<(FenceOutcome | null)[]> {
+    if (ids.length === 0) return [];
+    await this.ready();
+    const rows = await this.#run(
+      `select message_id, outcome from ${this.#table}
+where message_id in (select json_array_elements_text($1::text::json))`,
+      [JSON.stringify(ids)],
+    );
+    const written = new Map(rows.map(([id, outcome]) => [id as string, outcome as FenceOutcome]));
+    return ids.map((id) => written.get(id) ?? null);
+  }
+
   async prune(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     await this.ready();
@@ -126,7 +138,7 @@ where message_id in (select json_array_elements_text($1::text::json))`,
   async #write(
     run: Run,
     id: string,
-    outcome: "committed" | "aborted",
+    outcome: FenceOutcome,
     nowMs: number,
     token?: string,
   ): Promise<boolean> {

@@ -132,11 +132,9 @@ export async function addUnlessKnown(
     added.push(...await addPart(run, table, lookup, part, nowMs));
   }
   const indexes = [...returning.keys()].filter((index) => added[index]?.added);
-  const { memories, prunedUntilMs } = await recall(
-    run,
-    tables,
-    indexes.map((index) => (returning[index] as ReturningRecord).key),
-  );
+  const keys = indexes.map((index) => (returning[index] as ReturningRecord).key);
+  if (keys.length === 0) return added;
+  const { memories, prunedUntilMs } = await recall(run, tables, keys);
   const refused = new Map<string, ReturnResult>();
   for (const index of indexes) {
     const { record, key, sinceMs } = returning[index] as ReturningRecord;
@@ -171,25 +169,35 @@ async function recordsAt(
   return rows.map((row) => recordOf(box, row));
 }
 
-async function recall(
+/** The digests that have these keys, and what is known of those that were pruned. */
+export async function recall(
   run: Run,
   { memory, pruned }: MemoryTables,
   keys: readonly string[],
-): Promise<{ memories: Map<string, RememberedMessage>; prunedUntilMs: number }> {
+): Promise<{
+  readonly memories: ReadonlyMap<string, RememberedMessage>;
+  /** The arrival time of the latest message without a digest, in Unix milliseconds; -Infinity for none. */
+  readonly prunedUntilMs: number;
+  readonly hasDigests: boolean;
+}> {
   const memories = new Map<string, RememberedMessage>();
   let prunedUntilMs = -Infinity;
-  if (keys.length === 0) return { memories, prunedUntilMs };
+  let hasDigests = false;
   const rows = await run(
     `select replace(key::text, '-', '') as key, replace(content::text, '-', '') as content,
   principal::text as principal, has_failed::text as has_failed, null::text as until_ms
 from ${memory} where key = any($1::text::uuid[])
 union all
-select null, null, null, null, until_ms::text from ${pruned}`,
+select null, null, null, null, until_ms::text from ${pruned}
+union all
+select null, null, null, null, null where exists (select 1 from ${memory})`,
     [textLiteral(keys)],
   );
   for (const [key, content, principal, hasFailed, untilMs] of rows) {
-    if (key === null) prunedUntilMs = Number(untilMs);
-    else {
+    if (key === null) {
+      if (untilMs === null) hasDigests = true;
+      else prunedUntilMs = Number(untilMs);
+    } else {
       memories.set(key as string, {
         content: content as string,
         principal: principal === null ? null : hexOf(Number(principal)),
@@ -197,7 +205,7 @@ select null, null, null, null, until_ms::text from ${pruned}`,
       });
     }
   }
-  return { memories, prunedUntilMs };
+  return { memories, prunedUntilMs, hasDigests };
 }
 
 /** Values that most digests do not have are null, which takes no space. */

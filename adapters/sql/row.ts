@@ -109,6 +109,14 @@ export const READ_STANDING: string = ALL_COLUMNS.map(({ name }) =>
   OF_MESSAGE.has(name) ? `null as ${name}` : name
 ).join(", ");
 
+/** What {@linkcode READ_OUTLINE} leaves out: what may be large. */
+const LARGE: ReadonlySet<string> = new Set(
+  ["content_type", "body", "body_bytes", "retry", "reply"],
+);
+
+/** The same as {@linkcode READ_COLUMNS} without what may be large. */
+export const READ_OUTLINE: string = columnsWith((name) => LARGE.has(name));
+
 function columnsWith(isLeftOut: (name: string) => boolean): string {
   return ALL_COLUMNS.map(({ name, read = same }) => {
     if (isLeftOut(name)) return `null as ${name}`;

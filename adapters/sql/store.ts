@@ -32,6 +32,7 @@ import { type Notification, notifyAtCommit } from "./wakeups.ts";
 import { failureOf, untilUncontended } from "./contention.ts";
 import { addUnlessKnown, pruneMemoryBefore, pruneRemembering } from "./inbox_memory.ts";
 import { type MemoryTables, memoryTables } from "./memory_tables.ts";
+import { inspectionHints } from "./inspection.ts";
 import { haveNewKeys, insertNew, statementParts } from "./insert.ts";
 import { Lookup } from "./select.ts";
 import type { Proof } from "./transaction_proof.ts";
@@ -93,6 +94,7 @@ export class SqlStore<Tx> implements Store<Tx> {
     oldestDue: async (request) =>
       await oldestDue(await this.#readyRun(), this.#boxes.inbox.table, request),
     failureOf,
+    ...inspectionHints(() => this.#readyRun(), () => this.#parts.schema),
     warnings: async () => await this.#parts.warnings?.(this.#run) ?? [],
   };
   readonly clock?: StoreClock<Tx | SqlClient>;

@@ -5,6 +5,7 @@
  */
 import type { BusOptions } from "../api/bus_options.ts";
 import { DEFAULT_CHECK } from "../../core/lifecycle/check_back.ts";
+import { definedOf } from "./defined_fields.ts";
 import { DEFAULT_EXPIRY } from "../../core/lifecycle/expiry.ts";
 import { CLOCK_TOLERANCE_MS } from "../../core/message/deadline.ts";
 import { MAX_BODY_BYTES } from "../../core/message/message.ts";
@@ -86,12 +87,6 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     random: guardedRandom(options.random, reportOn("random")),
     newId: idSource(),
   };
-}
-
-/** Without the fields that are `undefined`, which would replace the defaults. */
-function definedOf<Policy extends object>(policy: Policy | undefined): Partial<Policy> {
-  const fields = Object.entries(policy ?? {}).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(fields) as Partial<Policy>;
 }
 
 /** The default of `resumeOnRecovery.perSecond`. */

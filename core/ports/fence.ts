@@ -34,6 +34,9 @@ export interface CheckBack {
   check(question: CheckQuestion, signal: AbortSignalLike): Promise<CheckAnswer>;
 }
 
+/** The outcome that a row of a fence has. */
+export type FenceOutcome = "committed" | "aborted";
+
 /** A row of a fence. */
 export interface FenceRow {
   /** The id of the half message it decides. */
@@ -65,6 +68,11 @@ export interface Fence<Tx = unknown> extends CheckBack {
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** At most `limit` rows written before `beforeMs`, oldest first, after the row `after`. */
   writtenBefore(beforeMs: number, after: FenceRow | null, limit: number): Promise<FenceRow[]>;
+  /**
+   * The outcome of each of these half messages as it is written now; null for one without a row, also if its
+   * operation is still running. Unlike {@linkcode CheckBack.check} it decides nothing and waits for nothing.
+   */
+  outcomes(ids: readonly string[]): Promise<(FenceOutcome | null)[]>;
   /** Deletes rows that no half message needs any more. */
   prune(ids: readonly string[]): Promise<void>;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import type { AddResult, ReturnResult } from "./add_result.ts";
+import type { InspectionHints } from "./inspection.ts";
 import type { NotificationHints } from "./notification_hints.ts";
 import type { NewRecord, RecordKey, StoredRecord } from "./record.ts";
 import type { ClaimRequest, GroupNames, Untaken, UntakenRequest } from "./claim_request.ts";
@@ -108,7 +109,7 @@ export interface LazyTransaction {
  *
  * @typeParam Tx What the store calls a transaction.
  */
-export interface StoreHints<Tx = unknown> extends NotificationHints<Tx> {
+export interface StoreHints<Tx = unknown> extends NotificationHints<Tx>, InspectionHints {
   /**
    * The bus calls it first when a publish in `tx` begins, and uses the result as `tx` from then on. So the store can
    * tell later whether the transaction is still the same one. Without it, a publish that begins in one transaction

@@ -36,6 +36,7 @@ fenceSuite("PGlite fence", {
     reason: "its one connection belongs to the operation while that is open",
     tests: [
       "an operation that is still open is unknown, never aborted, and can commit",
+      "the outcome of an operation that is still open is not there yet",
       "an open operation holds up no other message",
       "an operation that runs beside an open run of itself never commits too",
     ],

@@ -10,6 +10,7 @@ import { claimCases } from "./store/claim_cases.ts";
 import { crashCases } from "./store/crash_cases.ts";
 import { fieldCases } from "./store/field_cases.ts";
 import { halfCases } from "./store/half_cases.ts";
+import { outlineCases, recallCases } from "./store/inspection_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lastCases } from "./store/last_cases.ts";
 import { lazyCases } from "./store/lazy_cases.ts";
@@ -45,6 +46,8 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   read: readCases,
   prune: pruneCases,
   memory: memoryCases,
+  outlines: outlineCases,
+  recall: recallCases,
   transaction: transactionCases,
   isolation: isolationCases,
   service: serviceCases,

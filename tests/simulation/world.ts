@@ -226,6 +226,7 @@ export class World {
           () => fence.transaction(transactionOf(process, work) as typeof work),
         ),
       writtenBefore: (...args) => process.call("fence list", () => fence.writtenBefore(...args)),
+      outcomes: (ids) => process.call("fence read", () => fence.outcomes(ids)),
       prune: (ids) => process.call("fence forget", () => fence.prune(ids)),
     };
   }

@@ -72,7 +72,7 @@ function registerStrictly(...args: unknown[]): void {
 
 /** Rejects if the work does not end in time. It cannot stop the work. */
 async function withinLimit(work: void | Promise<void>): Promise<void> {
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimer> | undefined;
   const tooLate = new Promise<never>((_resolve, reject) => {
     timer = setTimer(() => reject(new Error(`It has not ended after ${LIMIT_MS} ms`)), LIMIT_MS);
   });

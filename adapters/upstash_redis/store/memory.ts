@@ -9,7 +9,10 @@ import type {
   RememberedMessage,
   ReturningRecord,
 } from "../../../core/ports/inbox_memory.ts";
+import type { Recollection } from "../../../core/ports/inspection.ts";
 import { fromBase64, toBase64 } from "../../../core/wire/base64.ts";
+import type { Script } from "./client.ts";
+import { RECALL_SCRIPT } from "./scripts.ts";
 import { addResultsOf, type Call, type Keys, writeCall } from "./writes.ts";
 
 /** The number of buckets for the remembered time; a late message costs one call for each. */
@@ -77,6 +80,36 @@ export function returnResultsOf(
     if (code === "-") return added[next++] ?? { added: true };
     return { added: false, remembered: rememberedOf(code.slice(1)) };
   });
+}
+
+/** How many digests one script looks up. */
+const MAX_RECALLED = 1_000;
+
+/** See `InspectionHints.recall`. */
+export async function recall(
+  run: (script: Script, call: Call) => Promise<unknown[]>,
+  { inbox: { memory, pruned, totals } }: Keys,
+  keys: readonly string[],
+  nowMs: number,
+): Promise<Recollection> {
+  const remembered: (RememberedMessage | null)[] = [];
+  let [prunedUntilMs, buckets] = [-1, 0];
+  for (let from = 0; from === 0 || from < keys.length; from += MAX_RECALLED) {
+    const fields = keys.slice(from, from + MAX_RECALLED).map(short);
+    const answer = await run(RECALL_SCRIPT, {
+      keys: [memory, pruned, totals],
+      args: [String(Math.floor(nowMs)), ...fields],
+    });
+    const [until = "*-1", count = "*0", ...codes] = answer.map(String);
+    prunedUntilMs = Math.max(prunedUntilMs, Number(until.slice(1)));
+    buckets = Number(count.slice(1));
+    remembered.push(...codes.map((code) => code === "-" ? null : rememberedOf(code.slice(1))));
+  }
+  return {
+    remembered,
+    prunedUntilMs: prunedUntilMs === -1 ? null : prunedUntilMs,
+    hasDigests: buckets > 0,
+  };
 }
 
 function additionsOf(returning: readonly ReturningRecord[]) {

@@ -6,7 +6,7 @@
 import { Script } from "./client.ts";
 import { CLAIM, DUE, RENEW } from "./lua/claim.ts";
 import { CHECK_FENCE } from "./lua/fence.ts";
-import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, REMEMBER } from "./lua/memory.ts";
+import { ADD_UNLESS_KNOWN, EXPIRED, PRUNE_MEMORY, RECALL, REMEMBER } from "./lua/memory.ts";
 import { LIST, PRUNE } from "./lua/read.ts";
 import { SERVICE_ID } from "./lua/service.ts";
 import { OLDEST_DUE } from "./lua/oldest_due.ts";
@@ -35,6 +35,8 @@ export const EXPIRED_SCRIPT: Script = new Script(EXPIRED);
 export const REMEMBER_SCRIPT: Script = new Script(REMEMBER);
 /** Deletes old digests. */
 export const PRUNE_MEMORY_SCRIPT: Script = new Script(PRUNE_MEMORY);
+/** Reads digests. */
+export const RECALL_SCRIPT: Script = new Script(RECALL);
 /** Adds records that are not known. */
 export const ADD_UNLESS_KNOWN_SCRIPT: Script = new Script(ADD_UNLESS_KNOWN);
 /** Returns when the next record is due, where a record that waits for a route counts from the end of its wait. */

@@ -11,7 +11,7 @@ import type { CheckAnswer } from "../../../core/lifecycle/check_back.ts";
 import { aFunction, checkOptions } from "../../../core/check_options.ts";
 import { AtlastError } from "../../../core/errors.ts";
 import type { AbortSignalLike, SqlClient } from "../../../core/ports/platform.ts";
-import type { CheckQuestion, Fence, FenceRow } from "../../../core/ports/fence.ts";
+import type { CheckQuestion, Fence, FenceOutcome, FenceRow } from "../../../core/ports/fence.ts";
 import { compareBytes } from "./byte_order.ts";
 import { Client, type UpstashRedisClient } from "./client.ts";
 import { isMulti } from "./join.ts";
@@ -148,6 +148,15 @@ class UpstashRedisFence implements Fence<RedisTransaction> {
       isMore = page.length === 2 * PAGE;
     }
     return found.slice(0, limit);
+  }
+
+  async outcomes(ids: readonly string[]): Promise<(FenceOutcome | null)[]> {
+    if (ids.length === 0) return [];
+    const rows = await this.#client.plain((redis) => redis.mget(...ids.map((id) => this.#row(id))));
+    return rows.map((row) => {
+      const [outcome] = typeof row === "string" ? row.split(" ") : [];
+      return outcome === "committed" || outcome === "aborted" ? outcome : null;
+    });
   }
 
   async prune(ids: readonly string[]): Promise<void> {

@@ -18,6 +18,7 @@
  * | `prune` that finds nothing; something | 1; 8 |
  * | `prune` with digests: nothing; up to 500 records; an old bucket | 2; 14; 6 more |
  * | `addUnlessKnown`, and for each of up to 9 buckets of memory; what is known already | 7, 1; 3, 1 |
+ * | `recall`, and for each of up to 9 buckets of memory | 3, 1 |
  * | `list`, for each 100 records it looks at | 1 and 3 |
  *
  * In the inbox a claim costs 1 more for each further group, and 1 more if it finds a record in it;
@@ -50,7 +51,7 @@ import { joinAdditions, type UpstashRedisTransaction } from "./join.ts";
 import { keyBase } from "../prefix.ts";
 import { groupFields, isStorable, memberOf, queuesOf } from "./keys.ts";
 import { listRecords } from "./listing.ts";
-import { returningCall, returnResultsOf } from "./memory.ts";
+import { recall, returningCall, returnResultsOf } from "./memory.ts";
 import { prune, pruneRemembering } from "./pruning.ts";
 import {
   ADD_UNLESS_KNOWN_SCRIPT,
@@ -119,6 +120,7 @@ class RedisStore implements UpstashRedisStore {
       return makeUnroutableDue(this.#runScript, this.#keys[box], box, request);
     },
     untaken: (box, request) => untaken(this.#runScript, this.#keys[box], box, request),
+    recall: (keys, nowMs) => recall(this.#runScript, this.#keys, keys, nowMs),
     oldestDue: (request) => {
       const queues = queuesOf(this.#keys.inbox, "inbox", "scheduled", undefined);
       return oldestDue(this.#runScript, request, queues);

@@ -44,6 +44,7 @@ export function addFenceFaults<BankTx extends object>(
   return {
     ready: () => inner.ready(),
     writtenBefore: (beforeMs, after, limit) => inner.writtenBefore(beforeMs, after, limit),
+    outcomes: (ids) => inner.outcomes(ids),
     prune: (ids) => inner.prune(ids),
     async commit(id, nowMs, tx) {
       await waitToBeKilled("prepared", id);

@@ -7,6 +7,7 @@
 import { describe, it } from "node:test";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
+import { verify as verifyServices } from "../../../bus/verify/mod.ts";
 import { createClient } from "../../../client/mod.ts";
 import { createRedisProxy, serve } from "../../../devtools/upstash_redis_proxy/mod.ts";
 import {
@@ -91,6 +92,9 @@ const SECTIONS: Readonly<Record<string, (options: Options) => unknown>> = {
     verifySignature({ signingKeys, principal: { name: "a", kind: "service", ...principal } }),
   StatelessAppOptions: (options) => createStatelessApp([], { verify, ...options }),
   StatelessOptions: (options) => createStatelessApp([], { verify, ...options }),
+  VerifyOptions: (options) => verifyServices({ services: [], ...options }),
+  VerifiedService: (service) =>
+    verifyServices({ services: [{ name: "s", store: memoryStore(), ...service }] }),
   ClientOptions: (options) =>
     createClient({ url, participant: "orders", fence, signingKeys, ...options }),
   PostgresStoreOptions: (options) => postgresStore(postgres, options),

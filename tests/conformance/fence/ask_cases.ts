@@ -27,6 +27,35 @@ export const askCases: FenceCases = {
     assert.deepEqual(await subject.written(), []);
   },
 
+  "outcomes are read as they are, and reading decides nothing": async (subject) => {
+    const { fence, peer } = subject;
+    await operate(subject, "m-1");
+    await ask(fence, "m-2");
+    await assert.rejects(failToOperate(subject, "m-3"), /declined/);
+    const ids = ["m-4", "m-2", "m-1", "m-3", "m-1"];
+    for (const read of [fence, peer, fence]) {
+      assert.deepEqual(
+        await read.outcomes(ids),
+        [null, "aborted", "committed", null, "committed"],
+      );
+    }
+    assert.deepEqual(await fence.outcomes([]), []);
+    const rows = await fence.writtenBefore(Date.now() + 1e12, null, 10);
+    assert.deepEqual(rows.map(({ id }) => id).sort(), ["m-1", "m-2"]);
+    await operate(subject, "m-4");
+    assert.deepEqual(await subject.written(), ["m-1", "m-4"]);
+  },
+
+  "the outcome of an operation that is still open is not there yet": async (subject) => {
+    const gate = new Gate();
+    const operation = operate(subject, "m-1", () => gate.pass());
+    await gate.reached();
+    assert.deepEqual(await subject.peer.outcomes(["m-1"]), [null]);
+    gate.open();
+    await operation;
+    assert.deepEqual(await subject.peer.outcomes(["m-1"]), ["committed"]);
+  },
+
   "two that ask at once get the same answer": async (subject) => {
     const many = Array.from({ length: 6 }, (_, i) => i % 2 === 0 ? subject.fence : subject.peer);
     assert.deepEqual(

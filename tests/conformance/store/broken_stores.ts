@@ -4,6 +4,7 @@
  * @module
  */
 import { memoryStore } from "../../../adapters/memory/mod.ts";
+import type { InspectionHints } from "../../../core/ports/inspection.ts";
 import type { GroupShare } from "../../../core/ports/claim_request.ts";
 import type { AddResult, Settlement, Store } from "../../../core/ports/store.ts";
 import type { StoredRecord } from "../../../core/ports/record.ts";
@@ -183,6 +184,27 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   "swallows the error of the work": (good) => ({
     transaction: (work) => good.transaction(work).catch(() => undefined as never),
   }),
+  "leaves records out between pages of outlines": hinting((hints) => ({
+    outlines: async (...args) => (await hints.outlines?.(...args) ?? []).slice(0, -1),
+  })),
+  "finds records of one group alone by their ids": hinting((hints) => ({
+    outlinesOf: async (...args) => (await hints.outlinesOf?.(...args) ?? []).slice(0, 1),
+  })),
+  "recalls what failed as handled": hinting((hints) => ({
+    async recall(...args) {
+      const recalled = await hints.recall?.(...args);
+      if (recalled === undefined) throw new Error("want the hint recall");
+      const remembered = recalled.remembered.map((each) => each && { ...each, hasFailed: false });
+      return { ...recalled, remembered };
+    },
+  })),
+  "does not say what it has pruned": hinting((hints) => ({
+    async recall(...args) {
+      const recalled = await hints.recall?.(...args);
+      if (recalled === undefined) throw new Error("want the hint recall");
+      return { ...recalled, prunedUntilMs: null };
+    },
+  })),
 };
 
 const STEP_FAULTS: Readonly<Record<string, Fault>> = {
@@ -262,4 +284,9 @@ function settlingAs(pretend: (now: StoredRecord) => Partial<Settlement>): Fault 
       return await good.settle(box, pretended, tx);
     },
   });
+}
+
+/** A fault of some hints. */
+function hinting(faulty: (hints: InspectionHints) => InspectionHints): Fault {
+  return (good) => ({ hints: { ...good.hints, ...faulty(good.hints ?? {}) } });
 }

@@ -147,3 +147,22 @@ if not values[1] and pruned ~= "-1" then redis.call("SET", keyOf("inbox", "prune
 write()
 return answer
 `}`;
+
+/**
+ * Arguments: now, then the digests of keys. Answer: `*` and the arrival time of the latest pruned message, `-1` for
+ * none; `*` and how many buckets there are; then of each key `?` and its digests, or "-".
+ */
+export const RECALL: string = `${RECORDS}${String.raw`
+local now, fields, known = ARGV[2], {}, {}
+for i = 3, #ARGV do fields[i - 2] = ARGV[i] end
+local values = readAll({ keyOf("inbox", "pruned"), keyOf("inbox", "totals") })
+local pruned = prunedUntil(values[1], parseTotals(values[2]), now)
+local buckets = redis.call("ZRANGE", keyOf("inbox", "memory"), 0, -1)
+for _, bucket in ipairs(#fields > 0 and buckets or {}) do
+  local found = redis.call("HMGET", keyOf("inbox", "memory:" .. bucket), unpack(fields))
+  for i = 1, #fields do known[i] = found[i] or known[i] end
+end
+local answer = { "*" .. pruned, "*" .. #buckets }
+for i = 1, #fields do answer[i + 2] = known[i] and "?" .. known[i] or "-" end
+return answer
+`}`;

@@ -74,6 +74,7 @@ describe("what the Upstash Redis store costs", {
     await store.add("inbox", [recordOf("o", OLD)], NOW);
     await store.prune("inbox", NOW, 1, since(NOW - DAY_MS));
     await store.addUnlessKnown([returning("o")], NOW);
+    await store.hints?.recall?.([], NOW);
     await store.prune("inbox", NOW + 9 * DAY_MS, 1, since(NOW + 8 * DAY_MS));
   }
 
@@ -150,6 +151,7 @@ describe("what the Upstash Redis store costs", {
     await store.add("inbox", recordsOf("m", 500, OLD), NOW);
     await costs(14, () => store.prune("inbox", NOW, 500, since(NOW - DAY_MS)), 4);
     const late = Array.from({ length: 50 }, (_, i) => returning(`m-${i}`));
+    await costs(4, async () => await store.hints?.recall?.(late.map(({ key }) => key), NOW));
     await costs(4, () => store.addUnlessKnown(late, NOW));
     await costs(8, () => store.addUnlessKnown([returning("new")], NOW));
     await costs(8, () => store.prune("inbox", NOW + 9 * DAY_MS, 1, since(NOW + 8 * DAY_MS)), 3);

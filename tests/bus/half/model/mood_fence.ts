@@ -29,6 +29,7 @@ export function moodFence(real: Fence): MoodFence {
       commit: (id, nowMs, tx) => real.commit(id, nowMs, tx),
       transaction: (work) => real.transaction(work),
       writtenBefore: (beforeMs, after, limit) => real.writtenBefore(beforeMs, after, limit),
+      outcomes: (ids) => real.outcomes(ids),
       prune: (ids) => real.prune(ids),
       async check(question, signal) {
         if (moody.mood === "unreachable") throw new Error("no route to host");
