@@ -27,7 +27,7 @@ describe("a crash run", () => {
     const { code, lines } = await crash(
       ...[
         "--kills",
-        "10",
+        "6",
         "--restarts",
         "1",
         "--messages",

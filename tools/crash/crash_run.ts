@@ -52,8 +52,12 @@ export async function crashRun(options: CrashOptions): Promise<boolean> {
     `crash: mode ${mode}, seed ${seed}, ${kills} kills, ${restarts} restarts, ${messages} messages`,
   );
   const closing: (() => unknown)[] = [];
+  const broken = Promise.withResolvers<never>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => broken.reject(new Error(`Interrupted by ${signal}`)));
+  }
   try {
-    return await Promise.race([run(options, closing), interrupted()]);
+    return await Promise.race([run(options, { closing, onBroken: broken.reject }), broken.promise]);
   } finally {
     for (const close of closing.reverse()) {
       await Promise.resolve().then(close).catch((error) => console.error(error));
@@ -61,24 +65,22 @@ export async function crashRun(options: CrashOptions): Promise<boolean> {
   }
 }
 
-/** Rejects when the run is interrupted, so that it leaves no server behind. */
-function interrupted(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => reject(new Error(`Interrupted by ${signal}`)));
-    }
-  });
+/** The end of a run. */
+interface RunEnd {
+  /** What ends each part, in the order of their starts. */
+  readonly closing: (() => unknown)[];
+  /** Called when the run cannot go on. */
+  readonly onBroken: (error: unknown) => void;
 }
 
-/** `closing` gets what ends each part, in the order of their starts. */
-async function run(options: CrashOptions, closing: (() => unknown)[]): Promise<boolean> {
+async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
-  const running = await start(options, closing);
+  const running = await start(options, end);
   await running.fleet.ready();
   const { fleet, server, disk, inFlight } = running;
   const faults = new Faults({ fleet, server, disk, inFlight: () => inFlight.count });
   const progress = setInterval(() => report(running, faults), PROGRESS_MS);
-  closing.push(() => clearInterval(progress));
+  end.closing.push(() => clearInterval(progress));
   const more = moreFaults(seed);
   /** Goes on with other faults until a share of the messages is published. */
   const untilPublished = async (share: number) => {
@@ -97,7 +99,10 @@ async function run(options: CrashOptions, closing: (() => unknown)[]): Promise<b
   return await judge({ options, fleet, faults, sql: running.sql, retried });
 }
 
-async function start(options: CrashOptions, closing: (() => unknown)[]): Promise<Running> {
+async function start(
+  options: CrashOptions,
+  { closing, onBroken }: RunEnd,
+): Promise<Running> {
   const { mode, messages, seed, processes } = options;
   const mounted = SmallDisk.mount(messages);
   const disk = typeof mounted === "string" ? null : mounted;
@@ -106,7 +111,10 @@ async function start(options: CrashOptions, closing: (() => unknown)[]): Promise
   const server = await startPostgres({ settings: SETTINGS });
   closing.push(() => server.stop());
   const pooler = mode === "direct" ? null : await startPgBouncer(server.port);
-  if (pooler !== null) closing.push(() => pooler.stop());
+  if (pooler !== null) {
+    closing.push(() => pooler.stop());
+    pooler.ended.catch(onBroken);
+  }
   await createTables(server.port, disk);
   const fleet = await Fleet.start({
     processes,
