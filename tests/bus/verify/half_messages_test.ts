@@ -4,11 +4,10 @@ import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { HEADER } from "../../../core/message/headers.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import type { Fence } from "../../../core/ports/fence.ts";
-import { newPglite } from "../../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { onUpstashRedis } from "../../support/redis_databases.ts";
 import { skipFor } from "../../support/skip.ts";
-import { onPglite, onPostgres } from "../../support/two_databases.ts";
+import { onPostgres } from "../../support/two_databases.ts";
 import { redisProblem } from "../../support/upstash_redis.ts";
 import { DAY_MS, HOUR_MS, MINUTE_MS, NOW, put, verified } from "./services.ts";
 
@@ -31,18 +30,6 @@ const KINDS: Readonly<Record<string, { skip: string | false; open: () => Promise
         fence: memoryFence(() => NOW - 1) as Fence,
         close: () => Promise.resolve(),
       }),
-  },
-  PGlite: {
-    skip: false,
-    async open() {
-      const [messages, business] = await Promise.all([newPglite(), newPglite()]);
-      const { newStore, newFence } = await onPglite(messages, business);
-      return {
-        store: newStore(),
-        fence: newFence(),
-        close: () => Promise.all([messages.close(), business.close()]).then(() => {}),
-      };
-    },
   },
   Postgres: {
     skip: url === null && skipFor(NO_POSTGRES),

@@ -159,3 +159,39 @@ describe("services that have worked", () => {
     await stop();
   });
 });
+
+describe("a service whose groups use its own store", () => {
+  it("has nothing wrong, whether a message was stored for them at once or after a delay", async () => {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    const subscribers = ["a", "b"].map((group) =>
+      subscribe<typeof Placed, MemoryTransaction>(Placed, { group }, () => {})
+    );
+    const bus = createBus({ store, clock, sharedStore: true, logger: false }, subscribers);
+    await bus.publish(Placed, { n: 1 });
+    await bus.publish(Placed, { n: 2 }, { delayMs: MINUTE_MS });
+    await bus.publish(Placed, { n: 3 }, { id: "cancelled", delayMs: MINUTE_MS });
+    await bus.cancel("cancelled");
+    for (let rounds = 0; rounds < 3; rounds++) {
+      await bus.tick();
+      clock.advance(2 * MINUTE_MS);
+    }
+    const verified = async (own: Store) => {
+      const service = { name: "orders", store: own, subscribers, publishes: [Placed.name] };
+      const verification = verify({ services: [service], clock, settleMs: 0 });
+      const found: string[] = [];
+      for await (const { problem, group } of verification) found.push(`${problem} ${group}`);
+      return { found: found.sort(), compared: verification.summary.compared };
+    };
+    assert.deepEqual(await verified(store as Store), {
+      found: [],
+      compared: { outbox: 2, inbox: 4, fence: 0 },
+    });
+    // Only the delayed one has a record in the outbox, by which the others could be missed.
+    assert.deepEqual((await verified(without(store as Store, "inbox", Placed.name))).found, [
+      "not_received a",
+      "not_received b",
+    ]);
+    await bus.stop();
+  });
+});
