@@ -47,7 +47,12 @@ import { addTo, copyOf, settleIn } from "./writes.ts";
  * Makes an empty store. Its records end with the process, and only buses that use this object share them.
  */
 export function memoryStore(): Store<MemoryTransaction> {
-  return new MemoryStore();
+  return memoryStoreOn({ outbox: new Records(), inbox: new Records() });
+}
+
+/** Makes a store on these records, for a simulation that watches each change of them. */
+export function memoryStoreOn(boxes: Boxes): Store<MemoryTransaction> {
+  return new MemoryStore(boxes);
 }
 
 /** Each method does its work before it returns, so that no two calls interleave. */
@@ -78,8 +83,12 @@ class MemoryStore implements Store<MemoryTransaction> {
     recall: (keys) => promiseOf(() => this.#memories.recall(keys)),
   };
   readonly #serviceId = crypto.randomUUID();
-  readonly #boxes: Boxes = { outbox: new Records(), inbox: new Records() };
+  readonly #boxes: Boxes;
   readonly #memories = new Memories();
+
+  constructor(boxes: Boxes) {
+    this.#boxes = boxes;
+  }
 
   ready(): Promise<void> {
     return Promise.resolve();

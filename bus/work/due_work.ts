@@ -38,6 +38,8 @@ export class DueWork<Tx> {
   #resolve = () => {};
   readonly #unwatch: (() => void)[];
   readonly #budget: Promise<void>;
+  /** Whether the budget is spent, also if the clock has been set back since. */
+  #isSpent = false;
   readonly #cancel: () => void;
 
   constructor(
@@ -53,7 +55,10 @@ export class DueWork<Tx> {
     this.#calledAtMs = settings.clock.now();
     let cancel = () => {};
     this.#budget = new Promise((resolve) => {
-      cancel = settings.clock.after(Math.max(0, untilMs - this.#calledAtMs), resolve);
+      cancel = settings.clock.after(Math.max(0, untilMs - this.#calledAtMs), () => {
+        this.#isSpent = true;
+        resolve();
+      });
     });
     this.#cancel = () => cancel();
     this.#unwatch = (["sent", "handled", "checked"] as const).map((count) =>
@@ -102,7 +107,7 @@ export class DueWork<Tx> {
   }
 
   #isOver(): boolean {
-    return this.#isStopping() || this.#settings.clock.now() >= this.#untilMs;
+    return this.#isStopping() || this.#isSpent || this.#settings.clock.now() >= this.#untilMs;
   }
 
   async #inTime(work: Promise<unknown>): Promise<void> {

@@ -1,28 +1,17 @@
 /**
- * What the world of a seed is like. Each seed draws a few of the possible troubles, so that each trouble meets the
- * others, and also comes alone.
+ * What the world of a seed is like.
  *
  * @module
  */
-import { randomFrom } from "../support/random.ts";
+import type { RetryPolicy } from "../../mod.ts";
+import { type Spared, type Weights, weightsOf } from "./faults/fault.ts";
+import { streamOf } from "./streams.ts";
 
 /** Who drives a bus: ticks, its own loops, or for each process one of them or both. */
 export type Mode = "ticking" | "running" | "mixed";
 
 /** How messages travel: each call to some process of a service, or through a stream that is pulled. */
 export type Carrier = "calls" | "stream";
-
-/** How often something goes wrong, each time that it can, from 0 to 1. */
-export interface Faults {
-  /** A call fails, before or after it took effect. */
-  readonly errors: number;
-  /** A call takes long. */
-  readonly slow: number;
-  /** A call is the last thing that its process does. */
-  readonly kills: number;
-  /** A process stands still at a call, its timers too, often for longer than a lease. */
-  readonly pauses: number;
-}
 
 /** The world of a seed. */
 export interface Plan {
@@ -34,41 +23,66 @@ export interface Plan {
   readonly maxBatch: number;
   /** How many rounds things go wrong for. */
   readonly rounds: number;
-  readonly faults: Faults;
+  readonly weights: Weights;
   /** How far the clock of a process is off at the most, in milliseconds. */
   readonly skewMs: number;
   /** Whether the orders service prepares half messages. */
   readonly hasHalves: boolean;
-  /** How many processes each service has. */
-  readonly instances: number;
+  /** How many processes the services have. */
+  readonly instances: { readonly orders: number; readonly inventory: number };
   /** Whether the transaction of a handler begins when it is first used. */
   readonly isLazy: boolean;
+  /** Whether the messages of orders to itself go straight to its inbox. */
+  readonly isShared: boolean;
+  /** Whether what waits for a service is sent as soon as that is reached again. */
+  readonly resumes: boolean;
+  readonly retry: RetryPolicy;
+  /** How long a claim lasts, in milliseconds. */
+  readonly leaseMs: number;
+  /** How long a message waits for a route or subscriber, in milliseconds. */
+  readonly unroutableMs: number;
+  /** How long settled records are kept, in milliseconds; null for ever. */
+  readonly retentionMs: number | null;
+  /** The numbers of messages that are not published. */
+  readonly without: readonly number[];
+  /** The faults that do not happen. */
+  readonly spared: readonly Spared[];
 }
-
-/** No faults. */
-export const CALM: Faults = { errors: 0, slow: 0, kills: 0, pauses: 0 };
 
 /** The plan of a seed; `own` takes the place of what the seed would draw. */
 export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
-  const random = randomFrom(seed);
+  const random = streamOf(seed, "plan");
   const oneOf = <Item>(...items: readonly Item[]): Item =>
     items[Math.floor(random() * items.length)] as Item;
+  const skewMs = oneOf(0, 500, 4_000);
   return {
     seed,
     mode: oneOf("ticking", "running", "mixed"),
     carrier: oneOf("calls", "stream"),
     maxBatch: oneOf(1, 3, 20),
-    rounds: oneOf(8, 12, 16),
-    faults: {
-      errors: oneOf(0, 0.02, 0.05, 0.12),
-      slow: oneOf(0, 0.02, 0.1),
-      kills: oneOf(0, 0.002, 0.005, 0.015),
-      pauses: oneOf(0, 0, 0.002, 0.01),
-    },
-    skewMs: oneOf(0, 500, 4_000),
+    rounds: oneOf(5, 7, 9),
+    weights: weightsOf(random),
+    skewMs,
     hasHalves: oneOf(true, false),
-    instances: oneOf(2, 2, 1),
+    instances: oneOf(
+      { orders: 2, inventory: 1 },
+      { orders: 1, inventory: 2 },
+      { orders: 2, inventory: 2 },
+    ),
     isLazy: oneOf(true, false),
+    isShared: oneOf(true, false),
+    resumes: oneOf(true, false),
+    retry: oneOf<RetryPolicy>(
+      { kind: "fixed", delayMs: 1_000, maxAttempts: 4 },
+      { kind: "list", delaysMs: [0, 1_000, 12_000] },
+      { kind: "exponential", baseMs: 500, capMs: 8_000, maxAttempts: 5 },
+    ),
+    // A short lease would always be over for a clock that is ahead as far.
+    leaseMs: oneOf(20_000, skewMs > 1_000 ? 20_000 : 4_000),
+    unroutableMs: oneOf(60_000, 8_000),
+    retentionMs: oneOf(null, null, 5_000, 20_000),
+    without: [],
+    spared: [],
     ...own,
   };
 }

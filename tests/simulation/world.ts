@@ -3,22 +3,31 @@
  *
  * @module
  */
-import {
-  memoryFence,
-  type MemoryFenceTransaction,
-  memoryStore,
-} from "../../adapters/memory/mod.ts";
+import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { type Bus, type BusEvent, createBus } from "../../mod.ts";
-import type { Fence, LazyTransaction, Store } from "../../ports.ts";
+import type { Fence, LazyTransaction, Store, StoredRecord } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
-import { randomFrom } from "../support/random.ts";
 import { wrapped } from "../support/wrapped_store.ts";
-import { Claims } from "./claims.ts";
+import { newStory, type Story } from "./actors/actor.ts";
+import { type ChangeKind, eventOf } from "./change.ts";
 import type { ServiceName } from "./contracts.ts";
-import { inventorySubscribers, orderSubscribers } from "./handlers.ts";
-import { Network } from "./network.ts";
-import { CALM, type Plan } from "./plan.ts";
-import { PAUSED_MS, SimulatedProcess, type Surroundings } from "./simulated_process.ts";
+import { cover, type Coverage, emptyCoverage } from "./coverage.ts";
+import { Database } from "./faults/database.ts";
+import { type Fault, Faults } from "./faults/fault.ts";
+import { subscribersOf } from "./faults/handlers.ts";
+import { Network } from "./faults/network.ts";
+import {
+  PAUSED_MS,
+  REFUSED_MS,
+  SimulatedProcess,
+  type Surroundings,
+} from "./faults/simulated_process.ts";
+import { INVARIANTS } from "./invariants/all.ts";
+import { Claims } from "./invariants/claims.ts";
+import { Violation } from "./invariants/invariant.ts";
+import { keyText, Ledger } from "./ledger.ts";
+import type { Plan } from "./plan.ts";
+import { streamOf } from "./streams.ts";
 import { Trace } from "./trace.ts";
 import { VirtualTime } from "./virtual_time.ts";
 
@@ -26,21 +35,24 @@ import { VirtualTime } from "./virtual_time.ts";
 export interface Instance {
   readonly process: SimulatedProcess;
   readonly bus: Bus<Tx, MemoryFenceTransaction>;
-  /** Whether its loops run. */
-  readonly isRunning: boolean;
+  /** Whether it lacks a subscriber that newer ones have. */
+  readonly isOld: boolean;
 }
 
 /** One service. */
 export interface Service {
   readonly name: ServiceName;
+  readonly database: Database;
   readonly store: Store<Tx>;
   readonly claims: Claims;
   /** Its processes; what has died is replaced some time later. */
   readonly instances: Instance[];
 }
 
-/** How often a message is tried, and how far apart. */
-export const RETRY = { kind: "fixed", delayMs: 1_000, maxAttempts: 4 } as const;
+/** How long a handler may take, in milliseconds. */
+const HANDLER_MS = 5_000;
+/** How often expired records are deleted, in milliseconds. */
+export const PRUNE_MS = 5_000;
 /** How long a stop waits for what was begun, in milliseconds. */
 const DRAIN_MS = 5_000;
 /** How long a stop may take: what drains, is aborted, and is given up. */
@@ -51,73 +63,125 @@ export class World {
   readonly plan: Plan;
   readonly time: VirtualTime = new VirtualTime();
   readonly trace: Trace = new Trace();
-  readonly random: () => number;
+  readonly faults: Faults;
   readonly network: Network;
   readonly orders: Service;
   readonly inventory: Service;
+  readonly story: Story = newStory();
+  readonly ledger: Ledger = new Ledger();
+  readonly coverage: Coverage;
   /** Who has paid: the business data of half messages. */
   readonly payments: Set<string> = new Set();
   /** What was seen that must not be. */
-  readonly violations: string[] = [];
+  readonly violations: Violation[] = [];
   /** How many processes have died or stopped, and transactions of several messages were settled. */
-  readonly counts = { kills: 0, stops: 0, batches: 0, checks: 0 };
+  readonly counts = { kills: 0, stops: 0, batches: 0, checks: 0, steps: 0 };
   /** Processes that stop and have not ended yet. */
   readonly stopping: Set<SimulatedProcess> = new Set();
-  readonly #surroundings: Surroundings & { faults: Plan["faults"] };
+  readonly #surroundings: Surroundings;
   readonly #fence: Fence<MemoryFenceTransaction>;
   readonly #storeFrom: (store: Store<Tx>) => Store<Tx>;
+  readonly #streams = new Map<string, () => number>();
   #started = 0;
 
-  /** Starts the processes of a plan; `storeOf` makes another store of one, for tests of the simulation itself. */
-  constructor(plan: Plan, storeOf: (store: Store<Tx>) => Store<Tx> = (store) => store) {
+  /**
+   * Starts the processes of a plan.
+   *
+   * @param storeFrom Makes another store of one, for tests of the simulation itself.
+   */
+  constructor(
+    plan: Plan,
+    { storeFrom = (store) => store, coverage = emptyCoverage(), lines = null, short = null }: {
+      readonly storeFrom?: (store: Store<Tx>) => Store<Tx>;
+      readonly coverage?: Coverage;
+      readonly lines?: string[] | null;
+      readonly short?: string[] | null;
+    } = {},
+  ) {
     this.plan = plan;
-    this.#storeFrom = storeOf;
-    this.random = randomFrom(plan.seed ^ 0x5eed);
-    const { time, random, trace } = this;
-    this.#surroundings = {
-      time,
-      random,
-      faults: plan.faults,
-      note: (what) => trace.note(time.nowMs, what),
-    };
+    this.coverage = coverage;
+    this.trace.lines = lines;
+    this.trace.short = short;
+    this.#storeFrom = storeFrom;
+    const { time, trace } = this;
+    this.event = (what) => trace.event(time.nowMs, what);
+    this.faults = new Faults(plan, this.event);
+    const { faults, event } = this;
+    const note = (what: string) => trace.note(time.nowMs, what);
+    this.#surroundings = { time, faults, note, event };
     this.#fence = memoryFence(() => time.nowMs);
     this.network = new Network(this.#surroundings, plan.carrier);
     this.orders = this.#service("orders");
     this.inventory = this.#service("inventory");
+    for (const service of this.services) {
+      for (let i = 0; i < plan.instances[service.name]; i++) {
+        service.instances.push(this.#start(service));
+      }
+    }
   }
+
+  /** Something happened that a person wants to read. */
+  readonly event: (what: string) => void;
 
   /** Both services. */
   get services(): readonly Service[] {
     return [this.orders, this.inventory];
   }
 
-  /** Something goes wrong no more. */
+  /** Nothing goes wrong any more. */
   calmDown(): void {
-    this.#surroundings.faults = CALM;
+    this.faults.end();
+    this.event("nothing goes wrong any more");
+    for (const { database, instances } of this.services) {
+      database.downUntilMs = 0;
+      for (const { process } of instances) {
+        Object.assign(process.cutUntilMs, { store: 0, network: 0 });
+      }
+    }
   }
 
-  /** One of some, by chance. */
-  pick<Item>(items: readonly Item[]): Item | undefined {
-    return items[Math.floor(this.random() * items.length)];
+  /** Chance for one use. */
+  stream(name: string): () => number {
+    let stream = this.#streams.get(name);
+    if (stream === undefined) this.#streams.set(name, stream = streamOf(this.plan.seed, name));
+    return stream;
+  }
+
+  /** How far the clock of a process is off, in milliseconds. */
+  skew(fault: Fault | null = null): number {
+    const random = fault === null ? this.stream("skew")() : this.faults.size(fault);
+    return Math.round((2 * random - 1) * this.plan.skewMs);
   }
 
   /** A process of a service that lives; undefined when none does. */
-  aliveOf(service: Service): Instance | undefined {
-    return this.pick(service.instances.filter(({ process }) => !process.isDead));
+  aliveOf({ name, instances }: Service): Instance | undefined {
+    const alive = instances.filter(({ process }) => !process.isDead);
+    return alive[Math.floor(this.stream(`alive in ${name}`)() * alive.length)];
+  }
+
+  /** Notes that something does not hold. */
+  violate(invariant: string, text: string): void {
+    this.violations.push(new Violation(invariant, text));
+    this.event(`violation: ${invariant}: ${text}`);
   }
 
   /** Starts processes in the place of those that have died. */
   replaceDead(service: Service): void {
-    service.instances.forEach(({ process }, place) => {
+    service.instances.forEach(({ process }, i) => {
       if (!process.isDead) return;
       this.counts.kills += 1;
-      service.instances[place] = this.#start(service);
+      service.instances[i] = this.#start(service);
     });
   }
 
+  /** Deploys a process that is of an old version again. */
+  replaceOld(service: Service): void {
+    const old = service.instances.find(({ isOld, process }) => isOld && !process.isDead);
+    if (old !== undefined) this.redeploy(service, old);
+  }
+
   /** Stops a process and starts another in its place, as when a service is deployed. */
-  redeploy(service: Service): void {
-    const instance = this.aliveOf(service);
+  redeploy(service: Service, instance: Instance | undefined = this.aliveOf(service)): void {
     if (instance === undefined) return;
     const { process, bus } = instance;
     this.counts.stops += 1;
@@ -128,7 +192,7 @@ export class World {
     bus.stop({ drainMs: DRAIN_MS }).catch(() => {}).finally(() => {
       const tookMs = clockMs() - startedMs;
       if (tookMs > STOPPED_MS + (process.pausedMs > 0 ? PAUSED_MS : 0)) {
-        this.violations.push(`a stop took ${tookMs} ms`);
+        this.violate("stops", `a stop took ${tookMs} ms`);
       }
       this.stopping.delete(process);
       process.kill("it has stopped");
@@ -147,64 +211,103 @@ export class World {
     // As behind a network: the answer to what was stored may be lost, so a bus must look by itself.
     const { isLazy: lazyTransactions } = this.plan;
     const capabilities = { transactions: true, durable: true, shared: true, lazyTransactions };
-    const store = this.#storeFrom(Object.assign(memoryStore(), { capabilities }));
-    const service: Service = { name, store, claims: new Claims(), instances: [] };
-    for (let i = 0; i < this.plan.instances; i++) service.instances.push(this.#start(service));
-    return service;
+    const database = new Database(
+      () => this.time.nowMs,
+      (box, kind, before, after) => this.#changed(name, box, kind, before, after),
+    );
+    const store = this.#storeFrom(Object.assign(database.store, { capabilities }));
+    const claims = new Claims(database, (text) => this.violate("claims", text));
+    return { name, database, store, claims, instances: [] };
+  }
+
+  #changed(
+    service: ServiceName,
+    box: StoredRecord["box"],
+    kind: ChangeKind,
+    before: StoredRecord | null,
+    after: StoredRecord | null,
+  ): void {
+    const { nowMs } = this.time;
+    const event = kind === "settled" && before !== null && after !== null
+      ? eventOf(before, after)
+      : null;
+    const change = { service, box, kind, event, before, after, nowMs };
+    const entry = this.ledger.apply(change);
+    this.counts.steps += 1;
+    cover(this.coverage, change, entry, this.faults);
+    const what = `${keyText(entry.record)} of ${service}'s ${box}`;
+    const states = `${before?.state ?? "nothing"} to ${after?.state ?? "nothing"}`;
+    this.event(`${what}: ${event ?? kind}, ${states}, epoch ${entry.record.epoch}`);
+    for (const invariant of INVARIANTS) {
+      invariant.changed?.(change, entry, this, (text) => this.violate(invariant.name, text));
+    }
   }
 
   #start(service: Service): Instance {
-    const { mode, skewMs } = this.plan;
+    const { plan } = this;
     const { name, claims } = service;
     this.#started += 1;
-    const skew = Math.round((2 * this.random() - 1) * skewMs);
-    const process = new SimulatedProcess(`${name}-${this.#started}`, this.#surroundings, skew);
-    const parts = { process, claims, random: this.random, faults: this.#surroundings };
-    const subscribers = name === "orders"
-      ? orderSubscribers(parts, this.plan)
-      : inventorySubscribers(parts, this.plan);
+    const label = `${name}-${this.#started}`;
+    const process = new SimulatedProcess(label, name, this.#surroundings, this.skew());
+    const isOld = this.faults.happens("old_version", name, label);
+    const parts = { process, claims, surroundings: this.#surroundings, plan };
+    const { retentionMs, retry } = plan;
     const bus = createBus<Tx, MemoryFenceTransaction>({
       store: this.#storeOf(service, process),
-      transport: this.network.transport(name, process),
+      transport: this.network.transport(process),
+      sharedStore: plan.isShared && name === "orders",
       clock: process.clock,
-      random: this.random,
+      random: this.stream("bus"),
       observe: (event) => this.#observe(process, event),
       logger: false,
-      retry: RETRY,
-      handlerTimeoutMs: 5_000,
-      leaseMs: 20_000,
+      retry,
+      handlerTimeoutMs: HANDLER_MS,
+      leaseMs: plan.leaseMs,
       batchSize: 20,
-      check: { immunityMs: 5_000, intervalMs: 2_000, intervalCapMs: 8_000 },
-      expiry: { succeededMs: null, failedMs: null, cancelledMs: null },
+      unroutableForMs: plan.unroutableMs,
+      resumeOnRecovery: plan.resumes,
+      check: { immunityMs: 5_000, intervalMs: 2_000, intervalCapMs: 8_000, maxChecks: 2 },
+      expiry: { succeededMs: retentionMs, failedMs: retentionMs, cancelledMs: retentionMs },
+      pruneEveryMs: PRUNE_MS,
       ...name === "orders" ? { fence: this.#fenceOf(process) } : {},
-    }, subscribers);
-    const isRunning = mode === "running" || (mode === "mixed" && this.random() < 0.5);
-    if (isRunning) void this.#startLoops(process, bus);
-    return { process, bus, isRunning };
+    }, subscribersOf(parts, isOld));
+    const isRunning = this.stream("running")() < 0.5;
+    if (plan.mode === "running" || (plan.mode === "mixed" && isRunning)) {
+      void this.#startLoops(process, bus);
+    }
+    return { process, bus, isOld };
   }
 
   async #startLoops(process: SimulatedProcess, bus: Bus<Tx, MemoryFenceTransaction>) {
     for (let isStarted = false; !isStarted && !process.isDead && !this.stopping.has(process);) {
       isStarted = await bus.start().then(() => true, () => false);
+      if (!isStarted) await this.time.pause(REFUSED_MS);
     }
   }
 
-  #storeOf({ store, claims }: Service, process: SimulatedProcess): Store<Tx> {
+  #storeOf({ store, claims, database }: Service, process: SimulatedProcess): Store<Tx> {
     const wrapping = wrapped(store);
-    wrapping.around = (method, call, args) => {
+    wrapping.around = async (method, call, args) => {
+      const { crashes } = database;
+      const inTransaction = (work: unknown) => transactionOf(process, database, work);
       // It calls its work at once; what that does to the store are calls of their own.
       if (method === "transactionOnUse") {
-        return process.answered(method, () => call([args[0], transactionOf(process, args[1])]));
+        return await process.answered(method, () => call([args[0], inTransaction(args[1])]));
       }
-      return process.call(`${method} ${subject(args)}`, async () => {
-        if (method === "transaction") return await call([transactionOf(process, args[0])]);
+      const result = await process.call(`${method} ${subject(args)}`, async () => {
+        if (database.isDown) await this.time.pause(REFUSED_MS);
+        // A call on a connection that the crash has closed.
+        database.mustAnswer(crashes);
+        if (method === "transaction") return await call([inTransaction(args[0])]);
         const result = await call();
         if (method === "claim") claims.claimed(process, inboxOnly(result));
         const isBatch = method === "settle" && args[2] !== undefined && args[0] === "inbox" &&
           (args[1] as unknown[]).length > 1;
         if (isBatch) this.counts.batches += 1;
         return result;
-      });
+      }, "store");
+      database.mustAnswer(crashes);
+      return result;
     };
     return wrapping.store;
   }
@@ -223,7 +326,7 @@ export class World {
       transaction: (work) =>
         process.call(
           "business transaction",
-          () => fence.transaction(transactionOf(process, work) as typeof work),
+          () => fence.transaction(transactionOf(process, null, work) as typeof work),
         ),
       writtenBefore: (...args) => process.call("fence list", () => fence.writtenBefore(...args)),
       outcomes: (ids) => process.call("fence read", () => fence.outcomes(ids)),
@@ -233,7 +336,9 @@ export class World {
 
   #observe(process: SimulatedProcess, event: BusEvent): void {
     if (process.isDead) return;
-    if (event.kind === "contradicted") this.violations.push(`${event.id} was contradicted`);
+    if (event.kind === "contradicted") {
+      this.violate("half messages", `${event.id} was contradicted`);
+    }
     if (event.kind === "error") this.#look(event.error);
   }
 
@@ -241,22 +346,29 @@ export class World {
   #look(error: unknown): void {
     const isDefect = error instanceof TypeError || error instanceof RangeError ||
       error instanceof ReferenceError;
-    if (isDefect) this.violations.push(`${error.stack}`);
+    if (isDefect) this.violate("errors", `${error.stack}`);
   }
 }
 
-/** The server rolls back what its client has not committed when it dies; before the commit it may fail too. */
+/**
+ * The server rolls back what its client has not committed when one of them dies; before the commit it may fail too.
+ */
 function transactionOf(
   process: SimulatedProcess,
+  database: Database | null,
   work: unknown,
 ): (tx: unknown, lazy?: LazyTransaction) => Promise<unknown> {
   return async (tx, lazy) => {
+    const crashes = database?.crashes;
     let isUsed = true;
     const given = lazy && { close: () => !(isUsed = !lazy.close()) };
     const done = await process.during(() =>
       (work as (tx: unknown, lazy?: LazyTransaction) => Promise<unknown>)(tx, given)
     );
-    if (isUsed) process.mayFail("cannot commit");
+    if (!isUsed) return done;
+    database?.mustAnswer(crashes);
+    if (database !== null) process.mustReach("store");
+    process.mayRefuseCommit();
     return done;
   };
 }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
+import { copyOfMessage, MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
 import { matchesName } from "../../core/message/name.ts";
 import type { AbortSignalLike } from "../../core/ports/platform.ts";
 import type {
@@ -64,7 +64,7 @@ export class FakeStream {
     return messages.map((message) => {
       if (!this.#carries(message.name)) return { kind: "unroutable", reason: "no such stream" };
       for (const entries of this.#groups.values()) {
-        entries.add({ message: structuredClone(message), dueAtMs: 0 });
+        entries.add({ message: copyOfMessage(message), dueAtMs: 0 });
       }
       return { kind: "sent" };
     });

@@ -33,4 +33,34 @@ describe("the wait for due work", () => {
     assert.equal(asked, 1);
     assert.equal(clock.waiting, 0);
   });
+
+  it("ends when its budget is spent although the clock is set back", async () => {
+    let looks = 0;
+    const record = storedFromBirth(newRecord(arriving("m"), { dueAtMs: NOW_MS }), "outbox", NOW_MS);
+    const loop = {
+      claimed: [record],
+      isShort: false,
+      // Without an end of its own a loop that does not wait would never let the test fail.
+      looked: () => {
+        if (++looks > 10) throw new Error("looks again and again");
+        return Promise.resolve();
+      },
+      watch: () => () => {},
+    } as unknown as WorkLoop<undefined>;
+    const clock = new ManualClock();
+    let setBackMs = 0;
+    const settings = {
+      clock: {
+        now: () => clock.now() - setBackMs,
+        after: (delayMs: number, wake: () => void) => clock.after(delayMs, wake),
+      },
+    } as unknown as Settings<undefined>;
+    const work = new DueWork(settings, { sent: loop }, NOW_MS + 1_000, () => false);
+    const settled = work.settle(() => Promise.resolve());
+    setBackMs = 5_000;
+    clock.advance(1_000);
+    await settled;
+    work.end();
+    assert.ok(looks <= 1);
+  });
 });

@@ -52,8 +52,7 @@ async function simulationWith(edits: readonly Edit[]) {
   }
 }
 
-/** The function of the simulation that found it. */
-function invariantOf({ stack = "" }: Error): string {
-  const frame = stack.split("\n").find((line) => line.includes("simulation.mjs")) ?? "";
-  return /at (?:async )?(?:new )?(?:\w+\.)?(#?\w+) /.exec(frame)?.[1] ?? "the simulation";
+/** The invariant that does not hold. */
+function invariantOf(error: object): string {
+  return "invariant" in error ? String(error.invariant) : "the simulation";
 }

@@ -15,7 +15,7 @@ export interface BugRun {
   readonly kind: "found" | "not found" | "nonsense";
   /** After how many seeds. */
   readonly seeds: number;
-  /** The function of the simulation that found it. */
+  /** The invariant that found it. */
   readonly by: string;
   /** What it said. */
   readonly what: string;

@@ -25,7 +25,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'if (answer === "aborted") return',
       replace: 'if (answer === "aborted" || answer === "unreachable") return',
     }],
-    within: 100,
+    within: 600,
   },
   {
     name: "check-back without the fence",

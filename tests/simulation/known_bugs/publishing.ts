@@ -72,7 +72,7 @@ export const PUBLISHING: readonly KnownBug[] = [
       find: 'if (record.state !== "scheduled" || mayHaveArrived(record))',
       replace: 'if (record.state !== "scheduled")',
     }],
-    within: 50,
+    within: 200,
   },
   {
     name: "a cancelled message is claimed",

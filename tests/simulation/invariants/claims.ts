@@ -1,12 +1,14 @@
 /**
  * Who handles what, by which claim: two may handle one message at once only when the lease of one of them had run
- * out, or the first was told to stop.
+ * out or was lost in a crash of the database, or the first was told to stop.
  *
  * @module
  */
-import type { StoredRecord } from "../../core/ports/record.ts";
-import type { HandlerContext } from "../../mod.ts";
-import type { SimulatedProcess } from "./simulated_process.ts";
+import { MAX_CRASHES } from "../../../core/lifecycle/lifecycle.ts";
+import type { StoredRecord } from "../../../core/ports/record.ts";
+import type { HandlerContext } from "../../../mod.ts";
+import type { Database } from "../faults/database.ts";
+import type { SimulatedProcess } from "../faults/simulated_process.ts";
 
 /** The epoch of a record that was stored with a lease. */
 const FIRST_EPOCH = 1;
@@ -15,11 +17,13 @@ interface Run {
   readonly process: SimulatedProcess;
   readonly signal: AbortSignal;
   readonly epoch: number;
+  /** How often the database had crashed when it was claimed. */
+  readonly crashes: number;
 }
 
 interface Claimed {
   /** The latest epoch that each process has claimed it with. */
-  readonly epochs: Map<SimulatedProcess, number>;
+  readonly epochs: Map<SimulatedProcess, Pick<Run, "epoch" | "crashes">>;
   crashes: number;
   /** The epoch of the latest claim that found a lease which had run out. */
   takenOverAt: number;
@@ -30,11 +34,17 @@ interface Claimed {
 
 /** The claims on the inbox of a service, and the handlers that run by them. */
 export class Claims {
-  /** What must not be. */
-  readonly violations: string[] = [];
   /** How many leases ran out and were taken over. */
   takenOver = 0;
   readonly #records = new Map<string, Claimed>();
+  readonly #database: Database;
+  readonly #fail: (text: string) => void;
+
+  /** @param fail Is told what must not be. */
+  constructor(database: Database, fail: (text: string) => void) {
+    this.#database = database;
+    this.#fail = fail;
+  }
 
   /** A process has claimed records. */
   claimed(process: SimulatedProcess, records: readonly StoredRecord[]): void {
@@ -45,7 +55,7 @@ export class Claims {
         this.takenOver += 1;
       }
       known.crashes = crashes;
-      known.epochs.set(process, epoch);
+      known.epochs.set(process, { epoch, crashes: this.#database.crashes });
     }
   }
 
@@ -55,17 +65,26 @@ export class Claims {
     { message: { id }, group, signal }: HandlerContext<unknown>,
   ): () => void {
     const known = this.#of(id, group);
-    const run = { process, signal, epoch: known.epochs.get(process) ?? FIRST_EPOCH };
+    const { crashes } = this.#database;
+    const run = {
+      process,
+      signal,
+      ...known.epochs.get(process) ?? { epoch: FIRST_EPOCH, crashes },
+    };
     for (const other of known.runs) {
       const mayStillRun = other.process.isDead || other.signal.aborted ||
+        other.crashes < crashes ||
         known.takenOverAt > Math.min(other.epoch, run.epoch) ||
         // It took over from itself after it had stood still: by which of its claims a handler runs does not show.
         (other.process === process && known.takenOverAt === run.epoch);
       if (mayStillRun) continue;
-      this.violations.push(
+      this.#fail(
         `${id} in "${group}" is handled by ${process.name} under epoch ${run.epoch} while ` +
           `${other.process.name} handles it under ${other.epoch}`,
       );
+    }
+    if (known.crashes >= MAX_CRASHES) {
+      this.#fail(`${id} in "${group}" is handled after it has killed ${known.crashes} processes`);
     }
     known.begun += 1;
     known.runs.add(run);

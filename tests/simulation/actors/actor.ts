@@ -1,0 +1,35 @@
+/**
+ * Who acts in a simulation. A feature of the bus takes part by one file here and one among the invariants.
+ *
+ * @module
+ */
+import type { World } from "../world.ts";
+
+/** Somebody who does something in every round. */
+export interface Actor {
+  /** Names its stream of chance. */
+  readonly name: string;
+  /** Acts in a round in which things go wrong. What it begins may fail, and may end in a later round. */
+  act(world: World): void;
+  /** Acts in a round in which nothing goes wrong any more, until all is settled. */
+  settle?(world: World): void;
+}
+
+/** What the actors were told. */
+export interface Story {
+  /** How many messages were wanted. */
+  wanted: number;
+  /** Ids that were promised to be published. */
+  readonly promised: string[];
+  /** Ids that were published in transactions that rolled back. */
+  readonly abandoned: string[];
+  /** Ids of half messages. */
+  readonly halves: string[];
+  /** Ids of which a cancel said that they are cancelled. */
+  readonly cancelled: Set<string>;
+}
+
+/** A story in which nothing has happened yet. */
+export function newStory(): Story {
+  return { wanted: 0, promised: [], abandoned: [], halves: [], cancelled: new Set() };
+}

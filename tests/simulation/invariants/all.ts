@@ -1,0 +1,28 @@
+/**
+ * All that must hold in a simulation.
+ *
+ * @module
+ */
+import type { Invariant } from "./invariant.ts";
+import { bounds, epochs, expiry, schedule, transitions } from "./life.ts";
+import { answerIds, effects, failures, poison, replies } from "./outcomes.ts";
+import { arrivals, cancellations, halfMessages, moves, promises } from "./promises.ts";
+
+/** All invariants. Beside them a simulation checks that all settles in time, and who handles what at once. */
+export const INVARIANTS: readonly Invariant[] = [
+  transitions,
+  bounds,
+  schedule,
+  epochs,
+  expiry,
+  promises,
+  halfMessages,
+  arrivals,
+  cancellations,
+  moves,
+  effects,
+  replies,
+  failures,
+  answerIds,
+  poison,
+];
