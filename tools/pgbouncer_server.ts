@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,12 +16,17 @@ import { freePort, serverUser } from "./postgres_server.ts";
 /** A running pooler. */
 export interface Pooler {
   readonly port: number;
+  /** Rejects with its log when it ends by itself; never resolves. */
+  readonly ended: Promise<never>;
   /** Ends it and deletes its folder. */
   stop(): Promise<void>;
 }
 
 /** How many connections it keeps to each database. */
 const POOL_SIZE = 20;
+
+/** How many lines of its log are shown when it ends by itself. */
+const LOG_LINES = 20;
 
 /** Whether there is a program to start. */
 export function hasPgBouncer(): boolean {
@@ -34,6 +39,7 @@ export async function startPgBouncer(postgresPort: number): Promise<Pooler> {
   const user = process.getuid?.() === 0 ? serverUser() : null;
   const port = await freePort();
   const config = join(folder, "pgbouncer.ini");
+  const log = join(folder, "log");
   writeFileSync(
     config,
     `[databases]
@@ -47,15 +53,25 @@ pool_mode = transaction
 default_pool_size = ${POOL_SIZE}
 max_client_conn = 1000
 server_login_retry = 1
+logfile = ${log}
 ignore_startup_parameters = extra_float_digits
 `,
   );
   if (user !== null) chownSync(folder, user.uid, user.gid);
   const child = spawn("pgbouncer", ["-q", config], { stdio: "ignore", cwd: folder, ...user ?? {} });
   await listening(child, port);
+  let isStopping = false;
+  const ended = once(child, "exit").then(([code, signal]): Promise<never> => {
+    if (isStopping) return new Promise(() => {});
+    const lines = readFileSync(log, "utf8").trim().split("\n").slice(-LOG_LINES);
+    throw new Error(`PgBouncer ended by itself with ${code ?? signal}:\n${lines.join("\n")}`);
+  });
+  ended.catch(() => {});
   return {
     port,
+    ended,
     async stop() {
+      isStopping = true;
       if (child.exitCode === null && child.signalCode === null) {
         const ended = once(child, "exit");
         child.kill("SIGKILL");

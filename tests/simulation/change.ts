@@ -58,9 +58,10 @@ export function eventOf(before: StoredRecord, after: StoredRecord): EventKind {
   if (before.leaseUntilMs === null && to === "scheduled") {
     return isMore(before, after, "resumes") ? "resume" : "send_now";
   }
+  const isCounted = after.attempts > before.attempts;
+  if (to === "failed" && !isCounted) return endOf(reason ?? "");
   if (details?.stoppingSinceMs !== undefined) return "stopping";
-  if (after.attempts > before.attempts || isMore(before, after, "postponed")) return "fail";
-  if (to === "failed") return endOf(reason ?? "");
+  if (isCounted || isMore(before, after, "postponed")) return "fail";
   return details?.unroutableSinceMs !== undefined ? "unroutable" : "release";
 }
 

@@ -80,6 +80,17 @@ describe("simulation: a change of a record", () => {
     }
   }
 
+  it("is the end of a message also after its receiver was stopping", () => {
+    const before = {
+      ...recordOf("outbox", "scheduled", NOW_MS),
+      details: { stoppingSinceMs: NOW_MS },
+    };
+    for (const kind of ["crash_limit", "deadline_exceeded"] as const) {
+      const patch = transition(before, { kind }, DEFAULT_POLICY, NOW_MS, 0);
+      assert.equal(eventOf(before, { ...before, ...patch, leaseUntilMs: null }), kind);
+    }
+  });
+
   it("is none of its life when it is claimed, renewed, woken, added or pruned", () => {
     const free = recordOf("outbox", "scheduled", null);
     const claimed = { ...free, epoch: 4, leaseUntilMs: NOW_MS };

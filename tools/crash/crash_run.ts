@@ -25,6 +25,9 @@ const MAX_BACKLOG = 4 * MIN_IN_FLIGHT;
 const MIN_BACKLOG = 2 * MIN_IN_FLIGHT;
 /** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 180_000;
+/** How often it is looked whether everything is settled, and how often in a row it must be. */
+const SETTLE_ROUND_MS = 500;
+const QUIET_ROUNDS = 3;
 /** How often progress is printed, in milliseconds. */
 const PROGRESS_MS = 10_000;
 /** How many failed messages are retried at once. */
@@ -49,8 +52,12 @@ export async function crashRun(options: CrashOptions): Promise<boolean> {
     `crash: mode ${mode}, seed ${seed}, ${kills} kills, ${restarts} restarts, ${messages} messages`,
   );
   const closing: (() => unknown)[] = [];
+  const broken = Promise.withResolvers<never>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => broken.reject(new Error(`Interrupted by ${signal}`)));
+  }
   try {
-    return await Promise.race([run(options, closing), interrupted()]);
+    return await Promise.race([run(options, { closing, onBroken: broken.reject }), broken.promise]);
   } finally {
     for (const close of closing.reverse()) {
       await Promise.resolve().then(close).catch((error) => console.error(error));
@@ -58,24 +65,22 @@ export async function crashRun(options: CrashOptions): Promise<boolean> {
   }
 }
 
-/** Rejects when the run is interrupted, so that it leaves no server behind. */
-function interrupted(): Promise<never> {
-  return new Promise((_, reject) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      process.once(signal, () => reject(new Error(`Interrupted by ${signal}`)));
-    }
-  });
+/** The end of a run. */
+interface RunEnd {
+  /** What ends each part, in the order of their starts. */
+  readonly closing: (() => unknown)[];
+  /** Called when the run cannot go on. */
+  readonly onBroken: (error: unknown) => void;
 }
 
-/** `closing` gets what ends each part, in the order of their starts. */
-async function run(options: CrashOptions, closing: (() => unknown)[]): Promise<boolean> {
+async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
-  const running = await start(options, closing);
+  const running = await start(options, end);
   await running.fleet.ready();
   const { fleet, server, disk, inFlight } = running;
   const faults = new Faults({ fleet, server, disk, inFlight: () => inFlight.count });
   const progress = setInterval(() => report(running, faults), PROGRESS_MS);
-  closing.push(() => clearInterval(progress));
+  end.closing.push(() => clearInterval(progress));
   const more = moreFaults(seed);
   /** Goes on with other faults until a share of the messages is published. */
   const untilPublished = async (share: number) => {
@@ -94,7 +99,10 @@ async function run(options: CrashOptions, closing: (() => unknown)[]): Promise<b
   return await judge({ options, fleet, faults, sql: running.sql, retried });
 }
 
-async function start(options: CrashOptions, closing: (() => unknown)[]): Promise<Running> {
+async function start(
+  options: CrashOptions,
+  { closing, onBroken }: RunEnd,
+): Promise<Running> {
   const { mode, messages, seed, processes } = options;
   const mounted = SmallDisk.mount(messages);
   const disk = typeof mounted === "string" ? null : mounted;
@@ -103,7 +111,10 @@ async function start(options: CrashOptions, closing: (() => unknown)[]): Promise
   const server = await startPostgres({ settings: SETTINGS });
   closing.push(() => server.stop());
   const pooler = mode === "direct" ? null : await startPgBouncer(server.port);
-  if (pooler !== null) closing.push(() => pooler.stop());
+  if (pooler !== null) {
+    closing.push(() => pooler.stop());
+    pooler.ended.catch(onBroken);
+  }
   await createTables(server.port, disk);
   const fleet = await Fleet.start({
     processes,
@@ -144,8 +155,8 @@ async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
   const startedAt = performance.now();
   let retried = 0;
   let quietRounds = 0;
-  while (performance.now() - startedAt < SETTLE_MS && quietRounds < 3) {
-    await rest(1_000);
+  while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
+    await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
     if (await unsettled(sql) > 0) {
       quietRounds = 0;

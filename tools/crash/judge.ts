@@ -71,9 +71,13 @@ function processViolations(fleet: Fleet): string[] {
     ...endings("uncaught error").map(({ config, text }) =>
       `a process of ${config?.service ?? "no service"} ended by itself:\n${text}`
     ),
-    ...endings("did not stop").map(({ config }) => `a process of ${config?.service} did not stop`),
-    ...hung.map(({ config, longestSilenceMs }) =>
-      `a pool of ${config?.service} hung: no answer for ${Math.round(longestSilenceMs)} ms`
+    ...endings("did not stop").map(({ config, text }) =>
+      `a process of ${config?.service} did not stop:\n${text}`
+    ),
+    ...hung.map(({ config, longestSilenceMs, waitedFor }) =>
+      `a pool or a call of ${config?.service} hung: no answer for ${
+        Math.round(longestSilenceMs)
+      } ms; ${waitedFor}`
     ),
   ];
 }

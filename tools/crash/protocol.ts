@@ -57,5 +57,10 @@ export type WorkerLine =
   | { readonly kind: "ready"; readonly port: number }
   /** The bus refused to start, with the reason. */
   | { readonly kind: "refused"; readonly reason: string }
-  /** The time since the last answer to a statement, and its counts. */
-  | { readonly kind: "alive"; readonly silentMs: number; readonly counts: WorkerCounts };
+  /** How long a pool or a call has not answered, the oldest call that waits, and its counts. */
+  | {
+    readonly kind: "alive";
+    readonly silentMs: number;
+    readonly waitsFor: string;
+    readonly counts: WorkerCounts;
+  };

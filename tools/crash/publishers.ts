@@ -28,11 +28,15 @@ const MAX_ORDERS = 20;
 /** The ways to publish, each as often as the others. */
 const WAYS = ["bus.transaction", "sql.begin", "publishMany", "publish", "transact"] as const;
 
+type Way = (typeof WAYS)[number];
+
 /** The publishers of a process. */
 export class Publishers {
   /** Whether they publish; while not, they wait. */
   isOn = true;
   #isOver = false;
+  /** What waits for an answer, with the time since which it waits, as `performance.now()` says. */
+  readonly pending = new Set<{ readonly what: string; readonly sinceMs: number }>();
   readonly #bus: Bus<Tx, Tx>;
   readonly #sql: postgres.Sql;
   readonly #random: () => number;
@@ -59,8 +63,9 @@ export class Publishers {
         await rest(REST_MS);
         continue;
       }
+      const way = WAYS[Math.floor(this.#random() * WAYS.length)] as Way;
       try {
-        const published = await counted(() => this.#order());
+        const published = await counted(() => this.#order(way));
         counts.published += published;
         await rest(REST_MS * this.#random());
       } catch {
@@ -70,9 +75,18 @@ export class Publishers {
     }
   }
 
+  async #pending<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+    const call = { what, sinceMs: performance.now() };
+    this.pending.add(call);
+    try {
+      return await work();
+    } finally {
+      this.pending.delete(call);
+    }
+  }
+
   /** Publishes in one of the ways; returns the number of messages. */
-  async #order(): Promise<number> {
-    const way = WAYS[Math.floor(this.#random() * WAYS.length)] as (typeof WAYS)[number];
+  async #order(way: Way): Promise<number> {
     if (way === "publish") return await this.#publishAlone(crypto.randomUUID());
     if (way === "transact") return await this.#transact(crypto.randomUUID());
     const count = way === "publishMany" ? 1 + Math.floor(this.#random() * MAX_ORDERS) : 1;
@@ -91,13 +105,15 @@ export class Publishers {
       }
       if (isRolledBack) throw new Error("On purpose, before the commit");
     };
-    if (way === "bus.transaction") await this.#bus.transaction(work);
-    else if (this.#random() < SERIALIZABLE) {
-      await this.#sql.begin("isolation level serializable", async (tx) => {
-        await contend(tx, this.#random);
-        await work(tx);
-      });
-    } else await this.#sql.begin(work);
+    await this.#pending(`${way} of ${orders[0]?.orderId}`, async () => {
+      if (way === "bus.transaction") await this.#bus.transaction(work);
+      else if (this.#random() < SERIALIZABLE) {
+        await this.#sql.begin("isolation level serializable", async (tx) => {
+          await contend(tx, this.#random);
+          await work(tx);
+        });
+      } else await this.#sql.begin(work);
+    });
     return 2 * count;
   }
 
@@ -105,23 +121,32 @@ export class Publishers {
   async #publishAlone(orderId: string): Promise<number> {
     for (let repeats = 0;; repeats++) {
       try {
-        await this.#bus.publish(Deduct, { orderId }, { id: orderId, callback: Deducted });
+        await this.#pending(
+          `publish of ${orderId}, repeat ${repeats}`,
+          () => this.#bus.publish(Deduct, { orderId }, { id: orderId, callback: Deducted }),
+        );
         break;
       } catch (error) {
         if (!(error instanceof OutcomeUnknown) || repeats === REPEATS) throw error;
         await rest(FAILED_REST_MS);
       }
     }
-    await this.#sql`insert into shop.acknowledged values (${orderId})`;
+    await this.#pending(`acknowledge ${orderId}`, async () => {
+      await this.#sql`insert into shop.acknowledged values (${orderId})`;
+    });
     return 1;
   }
 
   async #transact(orderId: string): Promise<number> {
     const isRolledBack = this.#random() < ROLLED_BACK;
-    const { outcome } = await this.#bus.transact(Ship, { orderId }, async (tx) => {
-      await tx`insert into ledger.payments values (${orderId})`;
-      if (isRolledBack) throw new Error("On purpose, before the commit");
-    });
+    const { outcome } = await this.#pending(
+      `transact of ${orderId}`,
+      () =>
+        this.#bus.transact(Ship, { orderId }, async (tx) => {
+          await tx`insert into ledger.payments values (${orderId})`;
+          if (isRolledBack) throw new Error("On purpose, before the commit");
+        }),
+    );
     return outcome === "committed" ? 1 : 0;
   }
 }

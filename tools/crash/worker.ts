@@ -22,6 +22,10 @@ import { subscribersOf, type Tx } from "./subscribers.ts";
 /** How many connections a process has for its store, and for the operations of its half messages. */
 const STORE_CONNECTIONS = 10;
 const FENCE_CONNECTIONS = 4;
+/** How long a statement may take, in milliseconds: a small part of the time after which a call has hung. */
+const STATEMENT_TIMEOUT_MS = 8_000;
+/** How long after the end of its input a process says what it waits for, in milliseconds. */
+const LATE_MS = 20_000;
 /** How often a process reports, in milliseconds. */
 const REPORT_MS = 500;
 /** How long a process waits before it tries again to start or to retry, in milliseconds. */
@@ -53,6 +57,8 @@ class ServiceProcess {
   readonly #bus: Bus<Tx, Tx>;
   readonly #publishers: Publishers;
   #isEnding = false;
+  /** What it waits for while it stops. */
+  #stopping = "the report";
 
   constructor(config: WorkerConfig) {
     const { service, signingKey } = config;
@@ -63,8 +69,13 @@ class ServiceProcess {
     const business = service === "orders" ? clientOf(config, FENCE_CONNECTIONS) : null;
     this.#clients = [sql, ...business === null ? [] : [business]];
     this.#bus = createBus<Tx, Tx>({
-      store: postgresStore(sql, { schema: service }),
-      ...business === null ? {} : { fence: postgresFence(business, { schema: "ledger" }) },
+      store: postgresStore(sql, { schema: service, statementTimeoutMs: STATEMENT_TIMEOUT_MS }),
+      ...business === null ? {} : {
+        fence: postgresFence(business, {
+          schema: "ledger",
+          statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+        }),
+      },
       transport: httpTransport({
         routes: { "stock.#": config.peerUrl },
         signingKeys: [signingKey],
@@ -86,11 +97,13 @@ class ServiceProcess {
     const app = createApp(this.#bus, { verify: verifySignature({ signingKeys: [signingKey] }) });
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, app.fetch);
     say({ kind: "ready", port: server.addr.port });
-    await Promise.all([
-      this.#report(),
-      ...service === "orders" ? [this.#publishers.run()] : [],
-    ]);
+    const publishing = service === "orders" ? this.#publishers.run() : Promise.resolve();
+    await this.#report();
+    this.#stopping = "the publishers";
+    await publishing;
+    this.#stopping = "the bus";
     await this.#bus.stop({ drainMs: 5_000 });
+    this.#stopping = "the server";
     await server.shutdown();
   }
 
@@ -98,6 +111,10 @@ class ServiceProcess {
   end(): void {
     this.#isEnding = true;
     this.#publishers.stop();
+    setTimeout(() => {
+      const pending = [...this.#publishers.pending].map(({ what }) => what).join(", ");
+      console.error(`It still waits for ${this.#stopping}; publishers: ${pending || "none"}`);
+    }, LATE_MS);
   }
 
   /** Follows a line of the run. */
@@ -134,21 +151,25 @@ class ServiceProcess {
         sql`select 1`.then(() => answeredAt[i] = performance.now(), () => {});
       }
       await rest(REPORT_MS);
-      const silentMs = Math.round(performance.now() - Math.min(...answeredAt));
-      say({ kind: "alive", silentMs, counts });
+      const pending = [...this.#publishers.pending];
+      const since = [...answeredAt, ...pending.map(({ sinceMs }) => sinceMs)];
+      const silentMs = Math.round(performance.now() - Math.min(...since));
+      const waitsFor = pending.map(({ what }) => what)[0] ?? "";
+      say({ kind: "alive", silentMs, waitsFor, counts });
     }
   }
 }
 
 function clientOf({ databasePort, prepare, isolation }: WorkerConfig, max: number): postgres.Sql {
-  return guardPostgres(postgres(`postgres://postgres@127.0.0.1:${databasePort}/${DATABASE}`, {
+  const client = postgres(`postgres://postgres@127.0.0.1:${databasePort}/${DATABASE}`, {
     max,
     prepare,
     fetch_types: false,
     connect_timeout: 5,
     onnotice: () => {},
     ...isolation === undefined ? {} : { connection: { default_transaction_isolation: isolation } },
-  }));
+  });
+  return guardPostgres(client, { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
 }
 
 function say(line: WorkerLine): void {

@@ -38,6 +38,8 @@ export class WorkerProcess {
   refusal: string | null = null;
   /** Whether a signal has stopped it. */
   isPaused = false;
+  /** The oldest call that waited at the longest silence. */
+  waitedFor = "";
   /** What it has counted. */
   counts: WorkerCounts = { published: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
   /** How it ended; null while it runs. */
@@ -135,7 +137,10 @@ export class WorkerProcess {
     else if (said.kind === "ready") {
       if (this.#wanted === "running") this.port = said.port;
     } else {
-      this.#longestSilenceMs = Math.max(this.#longestSilenceMs, said.silentMs);
+      if (said.silentMs > this.#longestSilenceMs) {
+        this.#longestSilenceMs = said.silentMs;
+        this.waitedFor = said.waitsFor;
+      }
       this.counts = said.counts;
     }
   }
