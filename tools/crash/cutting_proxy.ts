@@ -127,7 +127,8 @@ export class CuttingProxy {
 
   /** Looks for a commit; true if the bytes are dealt with. */
   #fromClient(link: Link, chunk: Buffer): boolean {
-    if (chunk.indexOf(COMMIT) === -1) return false;
+    // Behind a cut nothing may pass: a commit behind lost statements would commit half a transaction.
+    if (link.bytesLeft !== null || chunk.indexOf(COMMIT) === -1) return false;
     const ambush = this.#ambush;
     if (ambush?.moment !== "before the commit") this.lastCommitAt = performance.now();
     if (ambush === null) return false;

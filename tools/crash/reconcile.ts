@@ -168,5 +168,6 @@ export async function historyOf(sql: Client, id: string): Promise<string[]> {
     "select * from effects where message_id = $1 or order_id = $1",
     [id],
   );
-  return [...records, ...effects].map((row) => JSON.stringify(row));
+  const orders = await sql.unsafe("select * from shop.orders where id = $1", [id]);
+  return [...orders, ...records, ...effects].map((row) => JSON.stringify(row));
 }

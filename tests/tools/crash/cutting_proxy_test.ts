@@ -96,6 +96,16 @@ describe("the proxy of a crash run", () => {
     assert.ok(proxy.lastCommitAt > 0);
   });
 
+  it("passes no commit on behind a cut", async () => {
+    await send("hello");
+    proxy.atNextCommit("commit sent", false, () => {});
+    proxy.cut(0, 3, false);
+    client.write("world");
+    client.write(COMMIT);
+    await Promise.all([once(client, "close"), closed]);
+    assert.equal(atTarget, "hellowor");
+  });
+
   it("cuts a connection after some more bytes", async () => {
     await send("hello");
     proxy.cut(0, 3, false);
