@@ -136,8 +136,10 @@ const connections = new WeakMap<object, DriverConnection>();
 /** The `onexecute` of a query of the pool that others may follow on its connection. */
 export function noteConnection(
   query: () => DriverQuery,
+  learned: (connection: DriverConnection) => void,
 ): (connection: DriverConnection) => boolean {
   return (connection) => {
+    learned(connection);
     const { state, isDescribed } = query() as DescribedQuery;
     if (state !== null) connections.set(state, connection);
     return isDescribed !== true;

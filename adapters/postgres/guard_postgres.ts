@@ -4,7 +4,14 @@
  * @module
  */
 import { checkOptions } from "../../core/check_options.ts";
-import { aTurn, isConnectionError, isDriverQuery, withoutHoles } from "./driver.ts";
+import {
+  aTurn,
+  type DriverConnection,
+  isConnectionError,
+  isDriverQuery,
+  withoutHoles,
+} from "./driver.ts";
+import { freeWhenStuck } from "./stuck_connections.ts";
 import { clientOf, noteGuarded } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
@@ -81,6 +88,10 @@ type Method = (...args: unknown[]) => unknown;
 /** A query outside a transaction that the driver sends again had no effect before. */
 function guardQuery(made: unknown): unknown {
   if (!isDriverQuery(made)) return made;
+  made.options["onexecute"] ??= (connection: DriverConnection) => {
+    freeWhenStuck(connection);
+    return true;
+  };
   const { resolve, reject } = made;
   made.resolve = (result) => resolve(withoutHoles(result));
   made.reject = (error) =>

@@ -30,6 +30,7 @@ import {
 } from "../sql/database.ts";
 import type { Run } from "../sql/run.ts";
 import { SentAhead } from "../sql/pipelined.ts";
+import { freeWhenStuck } from "./stuck_connections.ts";
 import { isOwn } from "./tx_clients.ts";
 import { unwrapped } from "../sql/wrapped_clients.ts";
 import { answerOf } from "./statement.ts";
@@ -137,7 +138,7 @@ function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSett
     const query: DriverQuery = queryOf(sql, text, [...params], {
       prepare,
       simple: false,
-      onexecute: noteConnection(() => query),
+      onexecute: noteConnection(() => query, freeWhenStuck),
     });
     return await answerOf(followConnection(query).values(), {
       timeoutMs,

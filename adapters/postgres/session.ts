@@ -19,6 +19,7 @@ import {
   queryOf,
 } from "./driver.ts";
 import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
+import { freeWhenStuck } from "./stuck_connections.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { answerOf, CANCEL_GRACE_MS, requestCancel, withdraw } from "./statement.ts";
 
@@ -119,6 +120,7 @@ export class Session implements TransactionSession {
     const reserving = queryOf(this.#sql, "", [], {
       simple: true,
       onexecute: (connection: DriverConnection) => {
+        freeWhenStuck(connection);
         learnOpenQueue(this.#sql, connection);
         this.#sendFirst(connection, begin);
         // It takes no more queries of the pool.
@@ -197,9 +199,14 @@ export class Session implements TransactionSession {
     }
   }
 
-  /** Asks the server to cancel what it runs on the connection. */
+  /** Asks the server to cancel what it runs on the connection. Rejects when the request cannot be sent. */
   cancel(): Promise<void> {
-    return this.#cancelling ??= requestCancel(queryOf(this.#sql, "", [], {}), this.#backend);
+    if (this.#cancelling === null) {
+      this.#cancelling = requestCancel(queryOf(this.#sql, "", [], {}), this.#backend);
+      // Who waits for it may come later, or not at all.
+      this.#cancelling.catch(() => {});
+    }
+    return this.#cancelling;
   }
 
   #rollBackAsLast(): Promise<unknown> {

@@ -16,6 +16,7 @@ export class CuttingProxy {
   /** When the next connections are cut. */
   budget: Budget = () => Infinity;
   readonly #server: Server;
+  readonly #closed: Promise<unknown>;
   readonly #port: number;
   readonly #sockets = new Set<Socket>();
   #isHole = false;
@@ -24,6 +25,7 @@ export class CuttingProxy {
     this.#port = port;
     // Half-open, so that in a hole not even the end of a connection is answered.
     this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+    this.#closed = once(this.#server, "close");
   }
 
   /** Starts a proxy before the port of a server on this machine. */
@@ -49,6 +51,11 @@ export class CuttingProxy {
     this.#isHole = isHole;
   }
 
+  /** From now on new connections are refused; those that are open go on. */
+  refuse(): void {
+    this.#server.close();
+  }
+
   /** Cuts every open connection. */
   cutAll(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -56,10 +63,9 @@ export class CuttingProxy {
 
   /** Ends it. */
   async stop(): Promise<void> {
-    const closed = once(this.#server, "close");
     this.#server.close();
     this.cutAll();
-    await closed;
+    await this.#closed;
   }
 
   #accept(client: Socket): void {
