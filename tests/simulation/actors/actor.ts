@@ -27,9 +27,21 @@ export interface Story {
   readonly halves: string[];
   /** Ids of which a cancel said that they are cancelled. */
   readonly cancelled: Set<string>;
+  /** Ids of delayed messages, and until when, in Unix milliseconds. */
+  readonly delayed: Map<string, number>;
+  /** Ids that an operator sent without waiting. */
+  readonly sentNow: Set<string>;
 }
 
 /** A story in which nothing has happened yet. */
 export function newStory(): Story {
-  return { wanted: 0, promised: [], abandoned: [], halves: [], cancelled: new Set() };
+  return {
+    wanted: 0,
+    promised: [],
+    abandoned: [],
+    halves: [],
+    cancelled: new Set(),
+    delayed: new Map(),
+    sentNow: new Set(),
+  };
 }

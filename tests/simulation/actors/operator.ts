@@ -71,6 +71,7 @@ function sendNow(world: World): void {
   const instance = world.aliveOf(world[entry.service]);
   if (instance === undefined) return;
   if (!faults.happens("operator_sends", entry.service, entry.record.id)) return;
+  world.story.sentNow.add(entry.record.id);
   instance.bus.sendNow(keyOf(entry)).catch(ignore);
 }
 

@@ -84,8 +84,12 @@ function wishOf({ plan, faults }: World, random: () => number, n: number): Wish 
 }
 
 async function publish(world: World, instance: Instance, wish: Wish): Promise<void> {
-  const { story } = world;
+  const { story, time } = world;
   const { contract, body, id, options } = wish;
+  const { delayMs } = options;
+  if (delayMs !== undefined) {
+    for (const each of [id, `b-${id}`]) story.delayed.set(each, time.nowMs + delayMs);
+  }
   world.event(`${instance.process.name} publishes ${id}: ${contract.name}`);
   switch (wish.way) {
     case "half":

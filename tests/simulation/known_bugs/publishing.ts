@@ -96,4 +96,14 @@ export const PUBLISHING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "a delay is ignored",
+    wrong: "A delayed message is sent at once.",
+    edits: [{
+      file: "bus/publish/build_message.ts",
+      find: "const dueAtMs = later(nowMs, delayMs);",
+      replace: "const dueAtMs = later(nowMs, 0 * delayMs);",
+    }],
+    within: 20,
+  },
 ];
