@@ -106,4 +106,14 @@ export const PUBLISHING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "a reused id counts as a duplicate",
+    wrong: "A publish under the id of another message resolves, and its message is lost.",
+    edits: [{
+      file: "bus/publish/receipt.ts",
+      find: "if (!isSamePublish(existing.message, message) || !isSent(existing)) {",
+      replace: "if (!isSent(existing)) {",
+    }],
+    within: 20,
+  },
 ];
