@@ -35,6 +35,8 @@ import { VirtualTime } from "./virtual_time.ts";
 export interface Instance {
   readonly process: SimulatedProcess;
   readonly bus: Bus<Tx, MemoryFenceTransaction>;
+  /** Its way to the business database, where half messages are decided. */
+  readonly fence: Fence<MemoryFenceTransaction>;
   /** Whether it lacks a subscriber that newer ones have. */
   readonly isOld: boolean;
 }
@@ -252,6 +254,7 @@ export class World {
     const isOld = this.faults.happens("old_version", name, label);
     const parts = { process, claims, surroundings: this.#surroundings, plan };
     const { retentionMs, retry } = plan;
+    const fence = fenceOf(process, this.#fence, () => void (this.counts.checks += 1));
     const bus = createBus<Tx, MemoryFenceTransaction>({
       store: this.#storeOf(service, process),
       transport: this.network.transport(process),
@@ -269,13 +272,13 @@ export class World {
       check: { immunityMs: 5_000, intervalMs: 2_000, intervalCapMs: 8_000, maxChecks: 2 },
       expiry: { succeededMs: retentionMs, failedMs: retentionMs, cancelledMs: retentionMs },
       pruneEveryMs: PRUNE_MS,
-      ...name === "orders" ? { fence: this.#fenceOf(process) } : {},
+      ...name === "orders" ? { fence } : {},
     }, subscribersOf(parts, isOld));
     const isRunning = this.stream("running")() < 0.5;
     if (plan.mode === "running" || (plan.mode === "mixed" && isRunning)) {
       void this.#startLoops(process, bus);
     }
-    return { process, bus, isOld };
+    return { process, bus, fence, isOld };
   }
 
   async #startLoops(process: SimulatedProcess, bus: Bus<Tx, MemoryFenceTransaction>) {
@@ -297,10 +300,6 @@ export class World {
         if (isBatch) this.counts.batches += 1;
       },
     });
-  }
-
-  #fenceOf(process: SimulatedProcess): Fence<MemoryFenceTransaction> {
-    return fenceOf(process, this.#fence, () => void (this.counts.checks += 1));
   }
 
   #observe(process: SimulatedProcess, event: BusEvent): void {
