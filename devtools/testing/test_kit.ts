@@ -114,7 +114,7 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
     random: () => 0.5,
     ...own,
     // Without a store, Tx is that of the memory store.
-    store: store ?? memoryStore() as Store<unknown> as Store<Tx>,
+    store: store === undefined ? memoryStore() as Store<unknown> as Store<Tx> : store,
     clock: world.clock,
     transport: serviceTransport(world.transport, faults, names),
     onConsume: [world.running.middleware, faults.middleware, ...own.onConsume ?? []],
