@@ -24,7 +24,5 @@ export async function endsWithin(work: Promise<unknown>, ms: number): Promise<bo
     return await Promise.race([work.then(() => true), isUp]);
   } finally {
     clearTimer(timer);
-    // If it is no longer awaited, a later failure has no reader.
-    work.catch(() => {});
   }
 }

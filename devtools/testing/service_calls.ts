@@ -39,20 +39,12 @@ export function withCalls<OwnBus extends Pick<Bus, "publish">>(
   bus: OwnBus,
   { faults, settle }: AfterCalls,
 ): OwnBus {
-  /** How many transactions are open: work must not wait for the connection that one of them has. */
-  let open = 0;
   const wrapped = (method: PropertyKey, call: Call): Call => async (...args) => {
-    const isOpen = method === "transaction" || method === "transact";
-    if (isOpen) open += 1;
-    let result: unknown;
-    try {
-      result = await call(...args);
-    } finally {
-      if (isOpen) open -= 1;
-    }
+    const result = await call(...args);
+    // Nothing is due before the caller commits, and work may need the connection of that transaction.
     if (isInTransaction(method, args)) return result;
     if (String(method).startsWith("publish")) loseAnswer(faults, args[0], result);
-    if (settle !== null && open === 0) await settle();
+    await settle?.();
     return result;
   };
   return new Proxy(bus, {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createTestKit, type TestKit } from "../../../devtools/testing/mod.ts";
-import { memoryFence } from "../../../adapters/memory/mod.ts";
+import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { subscribe } from "../../../mod.ts";
-import { Gate } from "../../support/gate.ts";
+import { Gate, quiet } from "../../support/gate.ts";
+import { wrapped } from "../../support/wrapped_store.ts";
 import { Deduct, Deducted, OrderPlaced } from "./kit_fixture.ts";
 
 /** A kit whose handler notes the orders it gets. */
@@ -82,6 +83,51 @@ describe("a kit in mode inline", () => {
     ]);
     await kit.bus.publish(OrderPlaced, { orderId: 1 });
     assert.deepEqual(handled, [1, 2, 3]);
+    await kit.stop();
+  });
+
+  it("waits for a message that the work of another publish is about to handle", async () => {
+    const arriving = new Gate();
+    const store = wrapped(memoryStore());
+    store.around = async (method, call, [box]) => {
+      if (method === "add" && box === "inbox") await arriving.pass();
+      return await call();
+    };
+    const { kit, handled } = noting({ mode: "inline", store: store.store });
+    const resolved: number[] = [];
+    const publishing = [1, 2].map(async (orderId) => {
+      await kit.bus.publish(OrderPlaced, { orderId });
+      assert.ok(handled.includes(orderId), `${orderId} is not handled`);
+      resolved.push(orderId);
+    });
+    await arriving.reached();
+    await quiet();
+    assert.deepEqual([handled, resolved], [[], []]);
+    arriving.open();
+    await Promise.all(publishing);
+    assert.deepEqual(resolved.sort(), [1, 2]);
+    await kit.stop();
+  });
+
+  it("handles messages after a handler that never ended, whose time is up", async () => {
+    const begun = new Gate();
+    begun.open();
+    const handled: number[] = [];
+    const retry = { kind: "fixed", delayMs: 60_000, maxAttempts: 2 } as const;
+    const kit = createTestKit({ mode: "inline", handlerTimeoutMs: 100, retry, logger: false }, [
+      subscribe(OrderPlaced, { group: "mail" }, async ({ orderId }) => {
+        await begun.pass();
+        if (orderId === 1) await new Promise(() => {});
+        handled.push(orderId);
+      }),
+    ]);
+    const publishing = kit.bus.publish(OrderPlaced, { orderId: 1 });
+    await begun.reached();
+    kit.clock.advance(100);
+    await publishing;
+    await kit.bus.publish(OrderPlaced, { orderId: 2 });
+    assert.deepEqual(handled, [2]);
+    await assert.rejects(kit.drained(), /attempt 1 failed \(.*did not finish within 100 ms\)/);
     await kit.stop();
   });
 
@@ -234,7 +280,9 @@ describe("a kit", () => {
     await kit.bus.publish(OrderPlaced, { orderId: 1 });
     const ticking = kit.tick();
     await begun.reached();
+    const stoppedAtMs = kit.clock.now();
     await kit.stop();
+    assert.equal(kit.clock.now(), stoppedAtMs);
     await ticking;
     await assert.rejects(kit.bus.publish(OrderPlaced, { orderId: 2 }), { code: "stopped" });
   });
