@@ -6,7 +6,7 @@
 import { NonRetryable } from "../../mod.ts";
 import { Deduct, Marked, Note, Stuck } from "../../tests/simulation/contracts.ts";
 import type { Flow } from "./run_flow.ts";
-import { ID } from "./scene.ts";
+import { ID, type Scene } from "./scene.ts";
 
 const BODY = { n: 7, isPoison: false };
 /** How long a delayed message waits, in milliseconds. */
@@ -17,24 +17,24 @@ const LONG_DELAY_MS = 60_000;
 const RETENTION_MS = 30_000;
 const PRUNE_MS = 20_000;
 
+/** The end of most flows. */
+const HANDLED = ["handled after", `inventory inbox ${Note.name} succeeded`] as const;
+
 /** Every flow, in the order of a message's life. */
 export const FLOWS: readonly Flow[] = [
   {
     title: "Publish",
     text: "`orders` publishes a message without a transaction, and the bus sends it at once.",
     caller: "`publish`",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
-    call: async (scene) => {
-      await scene.busOf("orders").publish(Note, BODY, { id: ID });
-      return "resolves";
-    },
+    goal: HANDLED,
+    call: publishNote,
     steps: { [`orders add outbox ${Note.name}`]: "storing the message" },
   },
   {
     title: "Publish again",
     text: "`orders` chooses the id, and calls `publish` again with the same id after an error.",
     caller: "`publish`",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     call: async (scene) => {
       const publish = () => scene.busOf("orders").publish(Note, BODY, { id: ID });
       let calls = 1;
@@ -53,7 +53,7 @@ export const FLOWS: readonly Flow[] = [
     text:
       "`orders` publishes a message in `bus.transaction`, does its business work, and commits both.",
     caller: "`bus.transaction`",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     call: async (scene) => {
       const bus = scene.busOf("orders");
       await bus.transaction(async (tx) => {
@@ -75,7 +75,7 @@ export const FLOWS: readonly Flow[] = [
       "`orders` calls `bus.transact`: the message is stored as `prepared`, the operation commits in " +
       "another database with its fence row, and the message is confirmed.",
     caller: "`bus.transact`",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     call: async (scene) => {
       const { outcome } = await scene.busOf("orders").transact(
         Note,
@@ -101,7 +101,7 @@ export const FLOWS: readonly Flow[] = [
     text:
       "The operation of a half message has committed, and its process died before it confirmed the " +
       "message. The bus checks back after 10 seconds.",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     before: async (scene) => {
       const bus = scene.busOf("orders");
       const half = await bus.prepare(Note, BODY, { id: ID });
@@ -116,7 +116,7 @@ export const FLOWS: readonly Flow[] = [
   {
     title: "Send",
     text: "A worker of `orders` claims a message that was delayed by 10 seconds, and sends it.",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     hasHandler: true,
     before: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID, delayMs: DELAY_MS }),
     steps: {
@@ -128,9 +128,9 @@ export const FLOWS: readonly Flow[] = [
   {
     title: "Deliver",
     text: "The message is on its way, and `inventory` stores it in its inbox before it answers.",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     hasHandler: true,
-    call: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID }).then(() => ""),
+    call: publishNote,
     steps: {
       [`network carry ${Note.name}`]: "the message",
       [`inventory add inbox ${Note.name}`]: "storing the message",
@@ -139,9 +139,9 @@ export const FLOWS: readonly Flow[] = [
   {
     title: "Handle with a transaction",
     text: "The handler calls another system, and then writes with its `tx`.",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     hasHandler: true,
-    call: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID }).then(() => ""),
+    call: publishNote,
     steps: {
       "inventory elsewhere": "calling the other system",
       "inventory add outbox written": "writing with `tx`",
@@ -154,10 +154,10 @@ export const FLOWS: readonly Flow[] = [
     text:
       "The handler calls another system, with the option `transaction: false` or on a store without " +
       "transactions.",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     hasHandler: true,
     hasTransaction: false,
-    call: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID }).then(() => ""),
+    call: publishNote,
     steps: {
       "inventory elsewhere": "calling the other system",
       [`inventory settle inbox ${Note.name}`]: "marking the message as handled",
@@ -218,7 +218,7 @@ export const FLOWS: readonly Flow[] = [
       "The handler has thrown `NonRetryable`, the cause is mended, and an operator calls `bus.retry`.",
     caller: "`retry`",
     calls: "inventory",
-    goal: ["handled after", `inventory inbox ${Note.name} succeeded`],
+    goal: HANDLED,
     hasHandler: true,
     handled: (run) => {
       if (run === 1) throw new NonRetryable("no such article");
@@ -242,10 +242,15 @@ export const FLOWS: readonly Flow[] = [
     goal: ["pruned after", `inventory inbox ${Note.name} pruned`],
     hasHandler: true,
     bus: { pruneEveryMs: PRUNE_MS, expiry: { succeededMs: RETENTION_MS } },
-    call: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID }).then(() => ""),
+    call: publishNote,
     steps: {
       [`network carry ${Note.name}: late`]: "the message",
       "inventory prune inbox expired": "pruning the record",
     },
   },
 ];
+
+async function publishNote(scene: Scene): Promise<string> {
+  await scene.busOf("orders").publish(Note, BODY, { id: ID });
+  return "resolves";
+}
