@@ -150,6 +150,21 @@ describe("assertPublished", () => {
     await kit.stop();
   });
 
+  it("takes a part of the contract's body, and the compiler refuses any other", async () => {
+    const kit = createTestKit({ outside: ["#"] });
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    const wrong = [
+      // @ts-expect-error -- a number is expected.
+      () => kit.assertPublished(OrderPlaced, { orderId: "1" }),
+      // @ts-expect-error -- there is no such field.
+      () => kit.assertPublished(OrderPlaced, { order: 1 }),
+      // @ts-expect-error -- there is no such field.
+      () => kit.assertPublished(OrderPlaced, ({ body }) => body.order === 1),
+    ];
+    for (const assertion of wrong) await assert.rejects(assertion(), /was not published/);
+    await kit.stop();
+  });
+
   it("refuses a value that is no contract", async () => {
     const kit = createTestKit();
     await assert.rejects(kit.assertPublished({ name: "a" } as never), { code: "invalid_option" });

@@ -251,6 +251,25 @@ describe("a message that nobody in the test takes", () => {
 });
 
 describe("a kit", () => {
+  it("works for a bus that the test starts", async () => {
+    const attempts: number[] = [];
+    const retry = { kind: "fixed", delayMs: 60_000, maxAttempts: 3 } as const;
+    const kit = createTestKit({ retry, logger: false }, [
+      subscribe(OrderPlaced, { group: "mail" }, (_body, { attempt }) => {
+        attempts.push(attempt);
+        if (attempt < 3) throw new Error("no mail server");
+      }),
+    ]);
+    await kit.bus.start();
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    await assert.rejects(kit.drained(), /attempt 1 failed/);
+    await kit.advance(60_000);
+    assert.deepEqual(attempts, [1, 2]);
+    await kit.drained({ withinMs: 60_000 });
+    assert.deepEqual(attempts, [1, 2, 3]);
+    await kit.stop();
+  });
+
   it("calls the observer and the middleware of the test", async () => {
     const seen: string[] = [];
     const { kit } = noting({
