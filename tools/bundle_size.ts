@@ -25,7 +25,7 @@ console.log("minified and gzipped (level 9), for a worker:\n");
 const ownSizes = OWN.map((program) => measured(program, own));
 const peerSizes = measuredPeers();
 // Without the network nothing is written, because the table needs both.
-if (peerSizes !== null) save([...ownSizes, ...peerSizes]);
+if (peerSizes !== null) await save([...ownSizes, ...peerSizes]);
 const { gzipBytes } = ownSizes.find(({ name }) => name === SUBSCRIBER.name)!;
 console.log(`\nbundle-size: ${gzipBytes} bytes`);
 
@@ -47,10 +47,10 @@ function measured({ name, source }: Program, packages: string): BundleSize {
   return { name, gzipBytes };
 }
 
-function save(sizes: readonly BundleSize[]): void {
+async function save(sizes: readonly BundleSize[]): Promise<void> {
   writeFileSync(SIZES, `${JSON.stringify(sizes, null, 2)}\n`);
   console.log();
-  write(statelessPage);
+  await write(statelessPage);
 }
 
 function showFiles(): void {

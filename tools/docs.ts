@@ -9,6 +9,7 @@ import { errorsPage } from "./errors_page.ts";
 import { operationsPage } from "./operations_page.ts";
 import { optionsPage } from "./options_page.ts";
 import { statelessPage } from "./stateless_page.ts";
+import { whatHappensPage } from "./what_happens_page.ts";
 
 /** Every page that is generated, or has a generated part. */
 export const PAGES: readonly GeneratedPage[] = [
@@ -17,6 +18,7 @@ export const PAGES: readonly GeneratedPage[] = [
   benchmarksPage,
   operationsPage,
   statelessPage,
+  whatHappensPage,
 ];
 
-if (import.meta.main) PAGES.forEach(write);
+if (import.meta.main) { for (const page of PAGES) await write(page); }

@@ -123,6 +123,14 @@ const SECTIONS: readonly Section[] = [
     ],
   },
   {
+    title: "The testing kit",
+    intro:
+      "`createTestKit(options, subscribers)`, `kit.drained(options)`, `kit.inject(kind, options)` and " +
+      "`runHandler(subscriber, body, options)` of `@atlast/bus/testing`: see [testing](testing.md). A kit also " +
+      "takes the options of [`createBus`](#busoptions) except `transport`, `clock` and `subscribers`.",
+    types: ["TestKitOptions", "DrainOptions", "FaultOptions", "RunHandlerOptions"],
+  },
+  {
     title: "The QStash emulator",
     intro:
       "`createQstashEmulator(options)`, `serveQstashEmulator(options)` and `seededFaults(options)` of " +

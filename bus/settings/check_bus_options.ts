@@ -24,7 +24,8 @@ import type { BusOptions } from "../api/bus_options.ts";
 const TIME = aNumber();
 const COUNT = aNumber({ whole: true, most: Number.MAX_SAFE_INTEGER });
 
-const BUS_OPTIONS: Readonly<Record<keyof BusOptions, OptionCheck>> = {
+/** The check of each option of a bus. */
+export const BUS_OPTIONS: Readonly<Record<keyof BusOptions, OptionCheck>> = {
   ...COMMON_OPTIONS,
   store: anything,
   transport: anything,

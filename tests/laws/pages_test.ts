@@ -8,9 +8,9 @@ import { readText } from "../support/repository.ts";
 
 describe("a generated page", () => {
   for (const page of PAGES) {
-    it(`${page.path} is what the code says (deno task docs)`, () => {
+    it(`${page.path} is what the code says (deno task docs)`, async () => {
       const current = readText(page.path);
-      assert.equal(generate(page, current), current);
+      assert.equal(await generate(page, current), current);
     });
   }
 

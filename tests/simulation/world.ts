@@ -5,9 +5,8 @@
  */
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import { AtlastError, type Bus, type BusEvent, createBus } from "../../mod.ts";
-import type { Fence, LazyTransaction, Store, StoredRecord } from "../../ports.ts";
+import type { Fence, Store, StoredRecord } from "../../ports.ts";
 import type { Tx } from "../support/bus_fixture.ts";
-import { wrapped } from "../support/wrapped_store.ts";
 import { newStory, type Story } from "./actors/actor.ts";
 import { type ChangeKind, eventOf } from "./change.ts";
 import type { ServiceName } from "./contracts.ts";
@@ -22,6 +21,7 @@ import {
   SimulatedProcess,
   type Surroundings,
 } from "./faults/simulated_process.ts";
+import { fenceOf, storeOf } from "./faults/simulated_store.ts";
 import { INVARIANTS } from "./invariants/all.ts";
 import { Claims } from "./invariants/claims.ts";
 import { Violation } from "./invariants/invariant.ts";
@@ -35,6 +35,8 @@ import { VirtualTime } from "./virtual_time.ts";
 export interface Instance {
   readonly process: SimulatedProcess;
   readonly bus: Bus<Tx, MemoryFenceTransaction>;
+  /** Its way to the business database, where half messages are decided. */
+  readonly fence: Fence<MemoryFenceTransaction>;
   /** Whether it lacks a subscriber that newer ones have. */
   readonly isOld: boolean;
 }
@@ -252,6 +254,7 @@ export class World {
     const isOld = this.faults.happens("old_version", name, label);
     const parts = { process, claims, surroundings: this.#surroundings, plan };
     const { retentionMs, retry } = plan;
+    const fence = fenceOf(process, this.#fence, () => void (this.counts.checks += 1));
     const bus = createBus<Tx, MemoryFenceTransaction>({
       store: this.#storeOf(service, process),
       transport: this.network.transport(process),
@@ -269,13 +272,13 @@ export class World {
       check: { immunityMs: 5_000, intervalMs: 2_000, intervalCapMs: 8_000, maxChecks: 2 },
       expiry: { succeededMs: retentionMs, failedMs: retentionMs, cancelledMs: retentionMs },
       pruneEveryMs: PRUNE_MS,
-      ...name === "orders" ? { fence: this.#fenceOf(process) } : {},
+      ...name === "orders" ? { fence } : {},
     }, subscribersOf(parts, isOld));
     const isRunning = this.stream("running")() < 0.5;
     if (plan.mode === "running" || (plan.mode === "mixed" && isRunning)) {
       void this.#startLoops(process, bus);
     }
-    return { process, bus, isOld };
+    return { process, bus, fence, isOld };
   }
 
   async #startLoops(process: SimulatedProcess, bus: Bus<Tx, MemoryFenceTransaction>) {
@@ -286,52 +289,17 @@ export class World {
   }
 
   #storeOf({ store, claims, database }: Service, process: SimulatedProcess): Store<Tx> {
-    const wrapping = wrapped(store);
-    wrapping.around = async (method, call, args) => {
-      const { crashes } = database;
-      const inTransaction = (work: unknown) => transactionOf(process, database, work);
-      // It calls its work at once; what that does to the store are calls of their own.
-      if (method === "transactionOnUse") {
-        return await process.answered(method, () => call([args[0], inTransaction(args[1])]));
-      }
-      const result = await process.call(`${method} ${subject(args)}`, async () => {
-        if (database.isDown) await this.time.pause(REFUSED_MS);
-        // A call on a connection that the crash has closed.
-        database.mustAnswer(crashes);
-        if (method === "transaction") return await call([inTransaction(args[0])]);
-        const result = await call();
+    return storeOf(process, {
+      store,
+      database,
+      time: this.time,
+      done: (method, args, result) => {
         if (method === "claim") claims.claimed(process, inboxOnly(result));
         const isBatch = method === "settle" && args[2] !== undefined && args[0] === "inbox" &&
           (args[1] as unknown[]).length > 1;
         if (isBatch) this.counts.batches += 1;
-        return result;
-      }, "store");
-      database.mustAnswer(crashes);
-      return result;
-    };
-    return wrapping.store;
-  }
-
-  #fenceOf(process: SimulatedProcess): Fence<MemoryFenceTransaction> {
-    const fence = this.#fence;
-    return {
-      ready: () => process.call("fence ready", () => fence.ready()),
-      check: (question, signal) =>
-        process.call(`ask ${question.id}`, async () => {
-          const answer = await fence.check(question, signal);
-          this.counts.checks += 1;
-          return answer;
-        }),
-      commit: (id, nowMs, tx) => process.call(`fence ${id}`, () => fence.commit(id, nowMs, tx)),
-      transaction: (work) =>
-        process.call(
-          "business transaction",
-          () => fence.transaction(transactionOf(process, null, work) as typeof work),
-        ),
-      writtenBefore: (...args) => process.call("fence list", () => fence.writtenBefore(...args)),
-      outcomes: (ids) => process.call("fence read", () => fence.outcomes(ids)),
-      prune: (ids) => process.call("fence forget", () => fence.prune(ids)),
-    };
+      },
+    });
   }
 
   #observe(process: SimulatedProcess, event: BusEvent): void {
@@ -351,36 +319,6 @@ export class World {
   }
 }
 
-/**
- * The server rolls back what its client has not committed when one of them dies; before the commit it may fail too.
- */
-function transactionOf(
-  process: SimulatedProcess,
-  database: Database | null,
-  work: unknown,
-): (tx: unknown, lazy?: LazyTransaction) => Promise<unknown> {
-  return async (tx, lazy) => {
-    const crashes = database?.crashes;
-    let isUsed = true;
-    const given = lazy && { close: () => !(isUsed = !lazy.close()) };
-    const done = await process.during(() =>
-      (work as (tx: unknown, lazy?: LazyTransaction) => Promise<unknown>)(tx, given)
-    );
-    if (!isUsed) return done;
-    database?.mustAnswer(crashes);
-    if (database !== null) process.mustReach("store");
-    process.mayRefuseCommit();
-    return done;
-  };
-}
-
 function inboxOnly(records: unknown) {
   return (records as Awaited<ReturnType<Store["claim"]>>).filter(({ box }) => box === "inbox");
-}
-
-/** The ids a call is about. */
-function subject(args: readonly unknown[]): string {
-  const first = args[1] ?? args[0];
-  if (!Array.isArray(first)) return typeof first === "string" ? first : "";
-  return first.map((each) => each?.id ?? each?.key?.id ?? each?.record?.id ?? "").join();
 }

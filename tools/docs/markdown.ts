@@ -16,7 +16,7 @@ export interface GeneratedPage {
   /** Its path in the repository. */
   readonly path: string;
   /** Makes its text. `current` is the existing text, for a page with a generated part. */
-  text(current: string): string;
+  text(current: string): string | Promise<string>;
 }
 
 /** The text of a file of the repository. */
@@ -25,8 +25,8 @@ export function readSource(path: string): string {
 }
 
 /** A page as it should be, formatted. */
-export function generate(page: GeneratedPage, current: string): string {
-  return formatted(page.text(current));
+export async function generate(page: GeneratedPage, current: string): Promise<string> {
+  return formatted(await page.text(current));
 }
 
 /**
@@ -51,14 +51,14 @@ export function tableOf(heads: readonly string[], rows: readonly (readonly strin
 }
 
 /** Writes a page and prints its path. */
-export function write(page: GeneratedPage): void {
+export async function write(page: GeneratedPage): Promise<void> {
   let current = "";
   try {
     current = readSource(page.path);
   } catch {
     // A new page.
   }
-  writeFileSync(ROOT + page.path, generate(page, current));
+  writeFileSync(ROOT + page.path, await generate(page, current));
   console.log(`Wrote ${page.path}`);
 }
 

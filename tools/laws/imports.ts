@@ -46,10 +46,22 @@ export const DEVTOOLS: Readonly<Record<string, Reach>> = {
 
 /**
  * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, its
- * description, the client, one program for development, the entry point, or all the rest.
+ * description, the client, one program for development, the kit for tests of users, the entry point, or all the
+ * rest.
  */
 export type Room =
-  | { readonly kind: "core" | "bus" | "http" | "edge" | "openapi" | "client" | "entry" | "other" }
+  | {
+    readonly kind:
+      | "core"
+      | "bus"
+      | "http"
+      | "edge"
+      | "openapi"
+      | "client"
+      | "testing"
+      | "entry"
+      | "other";
+  }
   | { readonly kind: "adapter" | "devtool"; readonly name: string };
 
 type NamedRoom = Extract<Room, { readonly name: string }>;
@@ -58,6 +70,7 @@ type NamedRoom = Extract<Room, { readonly name: string }>;
 export function roomOf(path: string): Room {
   if (path === "mod.ts" || path === "ports.ts") return { kind: "entry" };
   if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
+  if (path.startsWith("devtools/testing/")) return { kind: "testing" };
   const [first = "", name = ""] = path.split("/");
   switch (first) {
     case "core":
@@ -144,6 +157,10 @@ function mayReach(from: Room, to: Room): boolean {
       return ["core", "bus", "http", from.kind].includes(to.kind);
     case "openapi":
       return ["core", "http", "edge", "openapi"].includes(to.kind);
+    // It makes a bus in memory.
+    case "testing":
+      return ["core", "bus", "testing"].includes(to.kind) ||
+        (to.kind === "adapter" && to.name === "memory");
     case "adapter":
       return to.kind === "core" || to.kind === "http" || isAmong(from, to, ADAPTERS);
     case "devtool":
@@ -178,6 +195,8 @@ function describe(room: Room): string {
       return "edge/openapi";
     case "client":
       return "client";
+    case "testing":
+      return "devtools/testing";
     case "other":
       return "a file that is not shipped";
   }

@@ -15,6 +15,7 @@ import {
   seededFaults,
   serveQstashEmulator,
 } from "../../../devtools/qstash_emulator/mod.ts";
+import { createTestKit, runHandler } from "../../../devtools/testing/mod.ts";
 import { createApp, createCheckBackApp, type EdgeBus } from "../../../edge/mod.ts";
 import { openApiDocument } from "../../../edge/openapi/mod.ts";
 import { createStatelessApp } from "../../../edge/stateless/mod.ts";
@@ -119,6 +120,11 @@ const SECTIONS: Readonly<Record<string, (options: Options) => unknown>> = {
     qstashAlarm({ token: "t", name: "orders", tickUrl: url, ...options }),
   VerifyQstashOptions: (options) =>
     verifyQstash({ currentSigningKey: "a", nextSigningKey: "b", url, ...options }),
+  TestKitOptions: (options) => createTestKit(options).stop(),
+  DrainOptions: (options) => createTestKit().drained(options),
+  FaultOptions: (options) => createTestKit().inject("send_fails", options),
+  RunHandlerOptions: (options) =>
+    runHandler(subscribe(Placed, { group: "g" }, () => {}), { n: 1 }, options),
   QstashEmulatorOptions: (options) => createQstashEmulator(options),
   QstashServerOptions: (options) => serveQstashEmulator(options),
   SeededFaultsOptions: (options) => seededFaults({ seed: 1, rate: 0.5, ...options }),
@@ -145,7 +151,7 @@ const VALUES: readonly (readonly [title: string, value: unknown, allowedBy: RegE
   [
     "a list of a text",
     ["60000"],
-    /string\[\]|^object$|HalfNames|OperationPath|audience|null\)\[\]/,
+    /string\)?\[\]|^object$|HalfNames|OperationPath|audience|null\)\[\]/,
   ],
   ["a list of numbers", [7], /number\[\]|^object$|DeliveryFault/],
   [

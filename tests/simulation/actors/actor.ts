@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SimulatedProcess } from "../faults/simulated_process.ts";
 import type { World } from "../world.ts";
 
 /** Somebody who does something in every round. */
@@ -25,11 +26,26 @@ export interface Story {
   readonly abandoned: string[];
   /** Ids of half messages. */
   readonly halves: string[];
+  /** The half messages whose operation has not ended, and the process that runs it. */
+  readonly operations: Map<string, SimulatedProcess>;
   /** Ids of which a cancel said that they are cancelled. */
   readonly cancelled: Set<string>;
+  /** Ids of delayed messages, and until when, in Unix milliseconds. */
+  readonly delayed: Map<string, number>;
+  /** Ids that an operator sent without waiting. */
+  readonly sentNow: Set<string>;
 }
 
 /** A story in which nothing has happened yet. */
 export function newStory(): Story {
-  return { wanted: 0, promised: [], abandoned: [], halves: [], cancelled: new Set() };
+  return {
+    wanted: 0,
+    promised: [],
+    abandoned: [],
+    halves: [],
+    operations: new Map(),
+    cancelled: new Set(),
+    delayed: new Map(),
+    sentNow: new Set(),
+  };
 }

@@ -21,12 +21,25 @@ export const operator: Actor = {
     move(world, (group) => world.faults.happens("operator_moves", "orders", group));
     if (world.stream("operator")() < 0.3) checkAgain(world);
   },
-  /** What parked in doubt is checked again, and what is in a group that nobody handles is moved. */
+  /** What parked in doubt is checked again or decided, and what is in a group that nobody handles is moved. */
   settle(world) {
     move(world, () => true);
-    checkAgain(world);
+    if (world.stream("resolving")() < 0.5) resolve(world);
+    else checkAgain(world);
   },
 };
+
+/** Decides what parked in doubt, by chance: what contradicts the fence is refused. */
+function resolve(world: World): void {
+  const instance = world.aliveOf(world.orders);
+  for (const { record: { id, state } } of world.ledger.open) {
+    // The bus lets an operator decide while the operation runs, and then the operator must know.
+    const isRunning = world.story.operations.get(id)?.isDead === false;
+    if (state !== "in_doubt" || isRunning) continue;
+    const decision = world.stream("resolving")() < 0.5 ? "confirm" : "cancel";
+    instance?.bus.resolve(id, decision, { by: "operator", reason: "by chance" }).catch(ignore);
+  }
+}
 
 function checkAgain(world: World): void {
   const instance = world.aliveOf(world.orders);
@@ -71,6 +84,7 @@ function sendNow(world: World): void {
   const instance = world.aliveOf(world[entry.service]);
   if (instance === undefined) return;
   if (!faults.happens("operator_sends", entry.service, entry.record.id)) return;
+  world.story.sentNow.add(entry.record.id);
   instance.bus.sendNow(keyOf(entry)).catch(ignore);
 }
 

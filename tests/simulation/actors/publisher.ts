@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { MemoryFenceTransaction } from "../../../adapters/memory/mod.ts";
 import type { PublishOptions } from "../../../mod.ts";
 import type { Tx } from "../../support/bus_fixture.ts";
 import { Deduct, Marked, Note, Reminder, Stuck } from "../contracts.ts";
@@ -18,6 +19,10 @@ const BURST = 6;
 /** How long a delayed message waits, and how long one with a deadline may take, in milliseconds. */
 const DELAY_MS = 5_000;
 const DEADLINE_MS = 8_000;
+
+/** How many operations of half messages outlast all check-backs, and how long they take, in milliseconds. */
+const LONG_OPERATIONS = 0.1;
+const LONG_OPERATION_MS = 20_000;
 
 /** Publishes messages. */
 export const publisher: Actor = {
@@ -84,8 +89,12 @@ function wishOf({ plan, faults }: World, random: () => number, n: number): Wish 
 }
 
 async function publish(world: World, instance: Instance, wish: Wish): Promise<void> {
-  const { story } = world;
+  const { story, time } = world;
   const { contract, body, id, options } = wish;
+  const { delayMs } = options;
+  if (delayMs !== undefined) {
+    for (const each of [id, `b-${id}`]) story.delayed.set(each, time.nowMs + delayMs);
+  }
   world.event(`${instance.process.name} publishes ${id}: ${contract.name}`);
   switch (wish.way) {
     case "half":
@@ -117,15 +126,44 @@ async function inTransaction({ story }: World, { bus, process }: Instance, wish:
 }
 
 /** The business data in another database. */
-async function prepare({ story, payments }: World, { bus, process }: Instance, wish: Wish) {
+async function prepare(world: World, instance: Instance, wish: Wish): Promise<void> {
+  const { bus, process } = instance;
+  const { story, payments } = world;
   const { contract, body, id, options, rollsBack } = wish;
   story.halves.push(id);
-  const { outcome } = await bus.transact(contract, body, async (tx) => {
+  story.operations.set(id, process);
+  const pay = async (tx: MemoryFenceTransaction) => {
     payments.add(id);
     tx.onRollback(() => payments.delete(id));
     await process.call(`payment of ${id}`, () => Promise.resolve());
     if (rollsBack) throw new RolledBack();
-  }, { ...options, id });
-  if (outcome === "committed") story.promised.push(id);
-  if (outcome === "aborted") story.abandoned.push(id);
+  };
+  try {
+    if (world.stream("long operations")() < LONG_OPERATIONS) {
+      return await operateForLong(world, instance, wish, pay);
+    }
+    const { outcome } = await bus.transact(contract, body, pay, { ...options, id });
+    if (outcome === "committed") story.promised.push(id);
+    if (outcome === "aborted") story.abandoned.push(id);
+  } finally {
+    story.operations.delete(id);
+  }
+}
+
+/** An operation that outlasts all check-backs, and whose outcome nobody reports: its message waits for an operator. */
+async function operateForLong(
+  { story, time }: World,
+  { bus, fence, process }: Instance,
+  { contract, body, id, options }: Wish,
+  pay: (tx: MemoryFenceTransaction) => Promise<void>,
+): Promise<void> {
+  const half = await bus.prepare(contract, body, { ...options, id });
+  await fence.transaction(async (tx) => {
+    await half.fence(tx);
+    await time.pause(LONG_OPERATION_MS);
+    // A process that has died meanwhile goes no further.
+    await process.call(`the long operation of ${id}`, () => Promise.resolve());
+    await pay(tx);
+  });
+  story.promised.push(id);
 }

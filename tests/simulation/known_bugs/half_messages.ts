@@ -68,4 +68,14 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "decided by hand against the fence",
+    wrong: "An operator may decide against the answer of the participant.",
+    edits: [{
+      file: "bus/half/resolve_by_hand.ts",
+      find: "mustNotContradict(attempt, answer);",
+      replace: "",
+    }],
+    within: 50,
+  },
 ];

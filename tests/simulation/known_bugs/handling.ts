@@ -206,4 +206,34 @@ export const HANDLING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "a success counts no attempt",
+    wrong: "An attempt that succeeded is not counted.",
+    edits: [{
+      file: "core/lifecycle/lifecycle.ts",
+      find: '"succeeded",\n        message.attempts + 1,',
+      replace: '"succeeded",\n        message.attempts,',
+    }],
+    within: 20,
+  },
+  {
+    name: "a final failure is repeated",
+    wrong: "A failure that is not retryable is tried again on the schedule.",
+    edits: [{
+      file: "core/lifecycle/next_attempt.ts",
+      find: "if (!failure.retryable) return { isCounted: true, atMs: null };",
+      replace: "",
+    }],
+    within: 20,
+  },
+  {
+    name: "handled after its deadline",
+    wrong: "A message is tried although its deadline has passed.",
+    edits: [{
+      file: "core/lifecycle/before_attempt.ts",
+      find: "if (deadlineMs !== null && deadlineMs < nowMs)",
+      replace: "if (deadlineMs !== null && deadlineMs < 0)",
+    }],
+    within: 20,
+  },
 ];

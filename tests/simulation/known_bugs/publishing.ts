@@ -96,4 +96,24 @@ export const PUBLISHING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "a delay is ignored",
+    wrong: "A delayed message is sent at once.",
+    edits: [{
+      file: "bus/publish/build_message.ts",
+      find: "const dueAtMs = later(nowMs, delayMs);",
+      replace: "const dueAtMs = later(nowMs, 0 * delayMs);",
+    }],
+    within: 20,
+  },
+  {
+    name: "a reused id counts as a duplicate",
+    wrong: "A publish under the id of another message resolves, and its message is lost.",
+    edits: [{
+      file: "bus/publish/receipt.ts",
+      find: "if (!isSamePublish(existing.message, message) || !isSent(existing)) {",
+      replace: "if (!isSent(existing)) {",
+    }],
+    within: 20,
+  },
 ];

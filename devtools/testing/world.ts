@@ -1,0 +1,172 @@
+/**
+ * The world of a test: the services in it, the clock that they share, and the transport between them.
+ *
+ * @module
+ */
+import { checkNumber } from "../../core/check_option.ts";
+import { aNumber, checkOptions, MILLISECONDS } from "../../core/check_options.ts";
+import { hasCode } from "../../core/user_code/thrown.ts";
+import type { TickReport } from "../../bus/api/tick_report.ts";
+import {
+  type InProcessTransport,
+  inProcessTransport,
+} from "../../adapters/memory/in_process_transport.ts";
+import { type ManualClock, manualClock } from "../../adapters/memory/manual_clock.ts";
+import { type PendingMessage, StillPending } from "./pending.ts";
+import { endsWithin, turn } from "./real_time.ts";
+import { RunningHandlers } from "./running_handlers.ts";
+
+/** What the kits of one test share. Pass that of one kit as the option `world` of the next. */
+export interface TestWorld {
+  /** The clock of all services in it. */
+  readonly clock: ManualClock;
+}
+
+/** How long `drained` waits. */
+export interface DrainOptions {
+  /**
+   * How far the virtual clock may be advanced, in milliseconds, to the times at which retries, delayed messages and
+   * check-backs are due.
+   *
+   * @default 0
+   */
+  readonly withinMs?: number;
+  /**
+   * How long it may take in real time, in milliseconds, before what is still pending counts as stuck.
+   *
+   * @default 5_000
+   */
+  readonly timeoutMs?: number;
+}
+
+/** A service in a world. */
+interface WorldMember {
+  /** Does what is due. */
+  tick(): Promise<TickReport>;
+  /** What it has not settled. */
+  pending(): Promise<readonly PendingMessage[]>;
+}
+
+/** The implementation of {@linkcode TestWorld}. */
+export class World implements TestWorld {
+  readonly clock: ManualClock;
+  readonly transport: InProcessTransport = inProcessTransport();
+  readonly running: RunningHandlers = new RunningHandlers();
+  readonly #members = new Set<WorldMember>();
+  /** When work is due next, by the last ticks, in Unix milliseconds. */
+  #nextDueAtMs: number | null = null;
+  /** The last work of inline services, which the next one waits for. */
+  #inline: Promise<void> = Promise.resolve();
+
+  constructor(startMs: number | undefined) {
+    this.clock = manualClock(startMs);
+  }
+
+  add(member: WorldMember): void {
+    this.#members.add(member);
+  }
+
+  remove(member: WorldMember): void {
+    this.#members.delete(member);
+  }
+
+  /** Does what is due now in all services, and what follows from it. */
+  async settle(): Promise<void> {
+    for (let isDone = false; !isDone;) {
+      isDone = true;
+      const times: number[] = [];
+      for (const member of [...this.#members]) {
+        const report = await this.#tick(member);
+        if (report === null) continue;
+        const { received, sent, handled, checked, failed, nextDueAtMs } = report;
+        if (received + sent + handled + checked + failed > 0) isDone = false;
+        if (nextDueAtMs !== null) times.push(nextDueAtMs);
+      }
+      this.#nextDueAtMs = times.length === 0 ? null : Math.min(...times);
+    }
+  }
+
+  /** The report of a tick; null for a bus that the test has stopped, which leaves the world. */
+  async #tick(member: WorldMember): Promise<TickReport | null> {
+    try {
+      return await member.tick();
+    } catch (error) {
+      if (!hasCode(error, "stopped")) throw error;
+      this.remove(member);
+      return null;
+    }
+  }
+
+  /**
+   * Does what is due after a publish in mode `inline`. Within a handler it does nothing: the work that runs the handler
+   * continues until nothing is due.
+   */
+  async settleInline(): Promise<void> {
+    if (this.running.areAny) return;
+    const work = this.#inline.then(() => this.settle());
+    this.#inline = work.catch(() => {});
+    await work;
+  }
+
+  /** Advances the clock, and does what is due at each time on the way. */
+  async advance(ms: number): Promise<void> {
+    checkNumber("ms", ms, { unit: "milliseconds", least: 0 }, "advance the clock by");
+    const untilMs = this.clock.now() + ms;
+    await this.settle();
+    while (this.clock.now() < untilMs) {
+      const nowMs = this.clock.now();
+      const next = this.#nextDueAtMs ?? untilMs;
+      this.clock.advance((next > nowMs ? Math.min(next, untilMs) : untilMs) - nowMs);
+      await this.settle();
+    }
+  }
+
+  /** See `TestKit.drained`. */
+  async drained(options: DrainOptions = {}): Promise<void> {
+    checkOptions("drain with", options, DRAIN_OPTIONS);
+    const { withinMs = 0, timeoutMs = 5_000 } = options;
+    const untilMs = this.clock.now() + withinMs;
+    const draining = { isOver: false };
+    try {
+      const work = this.#drain(untilMs, withinMs, draining);
+      if (await endsWithin(work, timeoutMs)) return;
+      throw new StillPending(await this.#pending(), `after ${timeoutMs} ms of real time:`);
+    } finally {
+      draining.isOver = true;
+    }
+  }
+
+  async #drain(
+    untilMs: number,
+    withinMs: number,
+    draining: { readonly isOver: boolean },
+  ): Promise<void> {
+    while (!draining.isOver) {
+      await this.settle();
+      const pending = await this.#pending();
+      if (pending.length === 0) return;
+      const nowMs = this.clock.now();
+      const next = this.#nextDueAtMs;
+      if (next === null) throw new StillPending(pending, "and no work is scheduled:");
+      if (next > untilMs) {
+        throw new StillPending(
+          pending,
+          `and the next work is due in ${next - nowMs} ms, after the end of withinMs ${withinMs}:`,
+        );
+      }
+      // What is due and not done waits for something else, such as a free handler.
+      if (next > nowMs) this.clock.advance(next - nowMs);
+      else await turn();
+    }
+  }
+
+  async #pending(): Promise<PendingMessage[]> {
+    const lists = await Promise.all([...this.#members].map((member) => member.pending()));
+    return lists.flat();
+  }
+}
+
+const DRAIN_OPTIONS = {
+  withinMs: aNumber(MILLISECONDS),
+  timeoutMs: aNumber({ unit: "milliseconds" }),
+};
