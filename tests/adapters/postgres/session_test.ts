@@ -73,7 +73,7 @@ describe("Postgres: a transaction whose first statement waits", {
         await locking;
         await ended;
         await sql.end({ timeout: 1 });
-        console.log("D");
+
         await proxy.stop();
       }, { max: 2 }),
   );
