@@ -169,6 +169,11 @@ async function recordsAt(
   return rows.map((row) => recordOf(box, row));
 }
 
+/** Whether there is any digest. It may read many pages of a table that was pruned, so messages that arrive do not ask. */
+export async function hasDigests(run: Run, { memory }: MemoryTables): Promise<boolean> {
+  return (await run(`select 1 from ${memory} limit 1`, [])).length > 0;
+}
+
 /** The digests that have these keys, and what is known of those that were pruned. */
 export async function recall(
   run: Run,
@@ -178,26 +183,20 @@ export async function recall(
   readonly memories: ReadonlyMap<string, RememberedMessage>;
   /** The arrival time of the latest message without a digest, in Unix milliseconds; -Infinity for none. */
   readonly prunedUntilMs: number;
-  readonly hasDigests: boolean;
 }> {
   const memories = new Map<string, RememberedMessage>();
   let prunedUntilMs = -Infinity;
-  let hasDigests = false;
   const rows = await run(
     `select replace(key::text, '-', '') as key, replace(content::text, '-', '') as content,
   principal::text as principal, has_failed::text as has_failed, null::text as until_ms
 from ${memory} where key = any($1::text::uuid[])
 union all
-select null, null, null, null, until_ms::text from ${pruned}
-union all
-select null, null, null, null, null where exists (select 1 from ${memory})`,
+select null, null, null, null, until_ms::text from ${pruned}`,
     [textLiteral(keys)],
   );
   for (const [key, content, principal, hasFailed, untilMs] of rows) {
-    if (key === null) {
-      if (untilMs === null) hasDigests = true;
-      else prunedUntilMs = Number(untilMs);
-    } else {
+    if (key === null) prunedUntilMs = Number(untilMs);
+    else {
       memories.set(key as string, {
         content: content as string,
         principal: principal === null ? null : hexOf(Number(principal)),
@@ -205,7 +204,7 @@ select null, null, null, null, null where exists (select 1 from ${memory})`,
       });
     }
   }
-  return { memories, prunedUntilMs, hasDigests };
+  return { memories, prunedUntilMs };
 }
 
 /** Values that most digests do not have are null, which takes no space. */

@@ -6,7 +6,7 @@
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { InspectionHints, RecordOutline } from "../../core/ports/inspection.ts";
 import { textLiteral } from "./array_param.ts";
-import { recall } from "./inbox_memory.ts";
+import { hasDigests, recall } from "./inbox_memory.ts";
 import { memoryTables } from "./memory_tables.ts";
 import { READ_OUTLINE, recordOf } from "./row.ts";
 import type { Run } from "./run.ts";
@@ -45,15 +45,13 @@ order by t.id, t.subscriber_group limit $3::text::bigint`,
       return await read(box, "where t.id = any((select $1::text)::text[])", [textLiteral(wanted)]);
     },
     async recall(keys) {
-      const { memories, prunedUntilMs, hasDigests } = await recall(
-        await readyRun(),
-        memoryTables(schema()),
-        keys,
-      );
+      const run = await readyRun();
+      const tables = memoryTables(schema());
+      const { memories, prunedUntilMs } = await recall(run, tables, keys);
       return {
         remembered: keys.map((key) => memories.get(key) ?? null),
         prunedUntilMs: prunedUntilMs === -Infinity ? null : prunedUntilMs,
-        hasDigests,
+        hasDigests: await hasDigests(run, tables),
       };
     },
   };

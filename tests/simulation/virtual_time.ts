@@ -12,8 +12,8 @@ interface Timer extends HeapEntry {
 }
 
 /**
- * Deno's own function that runs all microtasks at once, where it can be reached: a turn of the event loop for each timer
- * takes half of the time of a simulation.
+ * Deno's own function that runs all microtasks at once, where it can be reached. Otherwise each timer waits for a turn of
+ * the event loop.
  */
 const RUN_MICROTASKS = internalsOfDeno()?.core?.runMicrotasks;
 
