@@ -139,4 +139,31 @@ describe("bus: handlers at once", () => {
     await observed.until("succeeded", {}, 2_000);
     await bus.stop();
   });
+
+  it("that are quick settle together: a few do not take up a statement of their own", async () => {
+    const inner = fixture();
+    const records = messages(800).map((message) => newRecord(message, { group: "g" }));
+    await inner.store.add("inbox", records, inner.clock.now());
+    const stores = wrapped(inner.store);
+    const gate = new Gate();
+    const sizes: number[] = [];
+    stores.around = async (method, call, [box, settlements]) => {
+      if (method === "settle" && box === "inbox") {
+        sizes.push((settlements as unknown[]).length);
+        await gate.pass();
+      }
+      return await call();
+    };
+    const { bus, observed } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      store: stores.store,
+      concurrency: 5,
+    });
+    await bus.start();
+    await gate.reached(2);
+    gate.open();
+    await observed.until("succeeded", {}, 800);
+    await bus.stop();
+    const [first = 0, beside = 0] = sizes;
+    assert.ok(first < 100 && beside >= 300, `settled ${sizes.join(", ")}`);
+  });
 });
