@@ -5,6 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import { aNumber, aText, checkOptions, oneOf, type OptionCheck } from "../../core/check_options.ts";
+import { optionError } from "../../core/check_option.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { ConsumeMiddleware } from "../../bus/api/middleware.ts";
@@ -105,6 +106,12 @@ export class Faults {
   inject(kind: FaultKind, options: FaultOptions = {}): InjectedFault {
     oneOf(...KINDS)("kind", kind, "inject a fault with");
     checkOptions("inject a fault with", options, OPTIONS);
+    if (kind !== "worker_dies") {
+      for (const option of ["group", "when"] as const) {
+        if (options[option] === undefined) continue;
+        throw optionError("inject a fault with", option, options[option], `none with "${kind}"`);
+      }
+    }
     const fault: Injected = { kind, options, timesLeft: options.times ?? 1 };
     this.#injected.push(fault);
     return fault;

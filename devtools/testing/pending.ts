@@ -6,6 +6,7 @@
 import type { Box, State } from "../../core/lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Store } from "../../core/ports/store.ts";
+import { ALL_RECORDS } from "./published_records.ts";
 import type { RunningHandlers } from "./running_handlers.ts";
 
 /** A message that is not settled. */
@@ -29,8 +30,6 @@ export interface PendingMessage {
 }
 
 const UNSETTLED: readonly State[] = ["prepared", "scheduled", "in_doubt"];
-/** More are not looked at: nobody reads them. */
-const MAX_LISTED = 1_000;
 /** How many an error shows. */
 const MAX_SHOWN = 20;
 
@@ -68,7 +67,7 @@ export async function findPending(
 ): Promise<PendingMessage[]> {
   const lists = await Promise.all(
     (["outbox", "inbox"] as const).map((box) =>
-      store.list({ box, states: UNSETTLED, limit: MAX_LISTED })
+      store.list({ box, states: UNSETTLED, limit: ALL_RECORDS })
     ),
   );
   return lists.flatMap((newestFirst) => newestFirst.reverse()).map((record) => {

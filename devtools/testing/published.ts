@@ -102,6 +102,8 @@ export function publicationsOf(
     contract: C,
     expected: Expected<BodyOutput<C>> | undefined,
   ): Promise<PublishedMessage<BodyOutput<C>>[]> {
+    // Undefined, as of a wrong import, would stand for all messages.
+    checkContract(contract, "assert on what was published with");
     const messages = await published(contract);
     if (expected === undefined) return messages;
     if (typeof expected !== "function") {
@@ -162,7 +164,8 @@ function listed(sources: readonly PublishedSource[]): string {
 }
 
 function short(value: unknown): string {
-  return clipped(JSON.stringify(value) ?? String(value));
+  const plain = (_key: string, each: unknown) => typeof each === "bigint" ? `${each}n` : each;
+  return clipped(JSON.stringify(value, plain) ?? String(value));
 }
 
 function clipped(text: string): string {

@@ -8,7 +8,7 @@ import type { StoredRecord } from "../../core/ports/record.ts";
 import type { Store } from "../../core/ports/store.ts";
 
 /** More than a test publishes. */
-const ALL = 100_000;
+export const ALL_RECORDS = 100_000;
 
 /** What a bus published. */
 export class PublishedRecords {
@@ -23,7 +23,7 @@ export class PublishedRecords {
 
   /** The records of a name, or of all, in the order in which they were published. */
   async read(store: Pick<Store, "list">, name: string | undefined): Promise<StoredRecord[]> {
-    const query = { limit: ALL, ...(name === undefined ? {} : { name }) };
+    const query = { limit: ALL_RECORDS, ...(name === undefined ? {} : { name }) };
     const [outbox, inbox] = await Promise.all([
       store.list({ box: "outbox", ...query }),
       store.list({ box: "inbox", ...query }),

@@ -54,7 +54,7 @@ export interface TestKit<Tx = MemoryTransaction, BusinessTx = unknown> extends P
    * @throws {AtlastError} `invalid_option`.
    */
   inject(kind: FaultKind, options?: FaultOptions): InjectedFault;
-  /** Stops the bus. Handlers that run are aborted. */
+  /** Stops the bus. Handlers that run are aborted. Its messages no longer count in {@linkcode TestKit.drained}. */
   stop(): Promise<void>;
 }
 

@@ -166,7 +166,10 @@ export class World implements TestWorld {
   }
 }
 
+/** The longest time of a timer, in milliseconds. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const DRAIN_OPTIONS = {
   withinMs: aNumber(MILLISECONDS),
-  timeoutMs: aNumber({ unit: "milliseconds" }),
+  timeoutMs: aNumber({ unit: "milliseconds", least: 1, most: MAX_TIMER_MS }),
 };

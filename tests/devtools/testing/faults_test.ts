@@ -186,4 +186,15 @@ describe("a fault", () => {
     assert.throws(() => kit.inject("fire" as never), { code: "invalid_option" });
     await kit.stop();
   });
+
+  it("is refused with an option that its kind does not heed", async () => {
+    const kit = createTestKit();
+    for (const options of [{ group: "mail" }, { when: "before" }] as const) {
+      assert.throws(() => kit.inject("send_fails", options), {
+        code: "invalid_option",
+        message: /none with "send_fails"/,
+      });
+    }
+    await kit.stop();
+  });
 });

@@ -186,3 +186,20 @@ describe("assertNotPublished", () => {
     await kit.stop();
   });
 });
+
+describe("an assertion", () => {
+  it("without a contract is refused, and is not about all messages", async () => {
+    const kit = createTestKit({ outside: ["#"] });
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    await assert.rejects(kit.assertPublished(undefined as never), /assert on what was published/);
+    await kit.stop();
+  });
+
+  it("on a bigint fails with what was published", async () => {
+    const kit = createTestKit({ outside: ["#"] });
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    const error = await errorOf(kit.assertPublished(OrderPlaced, { orderId: 1n } as never));
+    assert.match(error.message, /1n[^]*Published:/);
+    await kit.stop();
+  });
+});
