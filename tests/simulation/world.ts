@@ -218,7 +218,7 @@ export class World {
       (box, kind, before, after) => this.#changed(name, box, kind, before, after),
     );
     const store = this.#storeFrom(Object.assign(database.store, { capabilities }));
-    const claims = new Claims(database, (text) => this.violate("claims", text));
+    const claims = new Claims((text) => this.violate("claims", text));
     return { name, database, store, claims, instances: [] };
   }
 

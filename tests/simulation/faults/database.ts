@@ -1,6 +1,7 @@
 /**
  * The database of a service: the memory store on records that are watched. It may crash, and then loses what was not
- * synced, as `adapters/sql/async_commit.ts` allows: claims, renewals, and rows that pruning deleted come back.
+ * synced, as `adapters/sql/async_commit.ts` allows: leases are as they were before they were renewed, and rows that
+ * pruning deleted come back.
  *
  * @module
  */
@@ -82,7 +83,8 @@ export class Database {
   #changed(box: Box, before: StoredRecord | null, after: StoredRecord | null): void {
     if (this.#isRestoring) return this.#watch(box, "restored", before, after);
     const kind = kindOf(before, after);
-    if (before === null || kind === "settled") this.#unsynced.length = 0;
+    const isUnsynced = kind === "renewed" || kind === "pruned" || kind === "made_due";
+    if (before === null || !isUnsynced) this.#unsynced.length = 0;
     else this.#unsynced.push({ box, before, atMs: this.#now() });
     this.#watch(box, kind, before, after);
   }

@@ -108,4 +108,14 @@ export const CLAIMING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "claim not synced",
+    wrong: "A crash of the database forgets claims, so nobody knows of a send that took place.",
+    edits: [{
+      file: "tests/simulation/faults/database.ts",
+      find: 'const isUnsynced = kind === "renewed" ||',
+      replace: 'const isUnsynced = kind === "renewed" || kind === "claimed" ||',
+    }],
+    within: 600,
+  },
 ];

@@ -136,7 +136,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (added === null) throw leaseLostAtEnd();",
       replace: "if (added === null) return decided;",
     }],
-    within: 50,
+    within: 200,
   },
   {
     name: "failure without its callback",
