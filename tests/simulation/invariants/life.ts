@@ -36,10 +36,10 @@ export const bounds: Invariant = {
   },
   atEnd({ services, ledger }, fail) {
     for (const { name, claims } of services) {
-      for (const { record, lostClaims } of ledger.of(name, "inbox")) {
+      for (const { record } of ledger.of(name, "inbox")) {
         // Under each claim it runs once in a batch and once by itself.
         const begun = claims.begunOf(record);
-        if (begun > 2 * (record.epoch + lostClaims)) {
+        if (begun > 2 * record.epoch) {
           fail(`${keyText(record)} was begun ${begun} times under ${record.epoch} claims`);
         }
         if (record.state === "succeeded" && begun === 0) fail(`${keyText(record)} was never begun`);
@@ -62,8 +62,7 @@ export const schedule: Invariant = {
     }
     if (event === null || after.state !== "scheduled" || WAKES.has(event)) return;
     if (after.dueAtMs < before.dueAtMs - marginMs) fail(`${keyText(after)} became due by ${event}`);
-    // Where a crash of the database lost a claim, the attempt may have begun before the claim that is known.
-    if (event !== "fail" || after.attempts === before.attempts || entry.lostClaims > 0) return;
+    if (event !== "fail" || after.attempts === before.attempts) return;
     const delayMs = scheduledDelay(after.retry ?? world.plan.retry, after.attempts, 1);
     if (after.dueAtMs < entry.claimedAtMs + delayMs - marginMs) {
       fail(`${keyText(after)} is due before its schedule`);
@@ -75,7 +74,7 @@ export const schedule: Invariant = {
 export const epochs: Invariant = {
   name: "epochs",
   changed({ kind, before, after }, _entry, _world, fail) {
-    if (before === null || after === null || kind === "restored") return;
+    if (before === null || after === null) return;
     if (after.epoch !== before.epoch + (kind === "claimed" ? 1 : 0)) {
       fail(`${keyText(after)} went from epoch ${before.epoch} to ${after.epoch}: ${kind}`);
     }
