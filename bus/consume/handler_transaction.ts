@@ -16,7 +16,7 @@ import { answerConflict, checkRequestedCallbacks } from "../publish/callback_rec
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
-import { type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
+import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { untilSettled } from "../records/until_settled.ts";
@@ -155,26 +155,30 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return wanted.during(() => runHandler(this, run, body, wanted, limit));
   }
 
-  #inTransactionAtOnce(
+  async #inTransactionAtOnce(
     run: StoredRun<Tx>,
     body: unknown,
     limit: TimeLimit,
   ): Promise<HandlerResult> {
-    return this.#transacted(
-      run,
-      limit,
-      (beginning) =>
-        beginning.at((begun) =>
-          this.publisher.transaction(async (own) => {
-            // In an async function, because a store may not expect work that throws before it returns a promise.
-            begun();
-            // So may waiting for the transaction.
-            if (!this.isLeased(run)) return LEASE_OVER;
-            const handler = () => runHandler(this, run, body, own, limit);
-            return await limit.race(() => this.#inTransaction(run, handler, own, limit));
-          })
-        ),
-    );
+    let isOver = false;
+    const transact = (beginning: Beginning) =>
+      beginning.at((begun) =>
+        this.publisher.transaction(async (own) => {
+          // In an async function, because a store may not expect work that throws before it returns a promise.
+          begun();
+          // So may waiting for the transaction. It is rolled back, because a commit can fail.
+          isOver = !this.isLeased(run);
+          if (isOver) throw leaseLost();
+          const handler = () => runHandler(this, run, body, own, limit);
+          return await limit.race(() => this.#inTransaction(run, handler, own, limit));
+        })
+      );
+    try {
+      return await this.#transacted(run, limit, transact);
+    } catch (thrown) {
+      if (isOver) return LEASE_OVER;
+      throw thrown;
+    }
   }
 
   /** Runs a transaction. One that could not begin is no failed attempt. */

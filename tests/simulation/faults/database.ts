@@ -30,43 +30,23 @@ interface Write {
   readonly atMs: number;
 }
 
-/** The database of a service. */
-export class Database {
-  /** The store in it. */
-  readonly store: Store<Tx>;
+/** A database server that may crash. */
+export class Server {
   /** How often it has crashed. */
   crashes = 0;
-  /** When it crashed last, in Unix milliseconds. */
-  crashedAtMs = -Infinity;
   /** Until when it does not answer, in Unix milliseconds. */
   downUntilMs = 0;
-  readonly #boxes: Readonly<Record<Box, WatchedRecords>>;
   readonly #now: () => number;
-  readonly #watch: Watch;
-  #unsynced: Write[] = [];
-  #isRestoring = false;
 
-  constructor(now: () => number, watch: Watch) {
+  /** @param now The time, in Unix milliseconds. */
+  constructor(now: () => number) {
     this.#now = now;
-    this.#watch = watch;
-    const records = (box: Box) =>
-      new WatchedRecords((before, after) => this.#changed(box, before, after));
-    this.#boxes = { outbox: records("outbox"), inbox: records("inbox") };
-    this.store = memoryStoreOn(this.#boxes);
   }
 
-  /** Crashes, and comes back after some time. Of the writes that were not synced it keeps the first `share`. */
-  crash(share: number, downMs: number): void {
-    const nowMs = this.#now();
+  /** Crashes, and comes back after some time. */
+  stopFor(downMs: number): void {
     this.crashes += 1;
-    this.crashedAtMs = nowMs;
-    this.downUntilMs = nowMs + downMs;
-    const lost = this.#unsynced.filter(({ atMs }) => atMs > nowMs - UNSYNCED_MS);
-    lost.splice(0, Math.floor(share * lost.length));
-    this.#unsynced = [];
-    this.#isRestoring = true;
-    for (const { box, before } of lost.reverse()) this.#boxes[box].put(before);
-    this.#isRestoring = false;
+    this.downUntilMs = this.#now() + downMs;
   }
 
   /** Whether it does not answer now. */
@@ -78,6 +58,39 @@ export class Database {
   mustAnswer(crashes: number = this.crashes): void {
     if (this.isDown) throw new Unlucky("the database is starting up");
     if (crashes !== this.crashes) throw new Unlucky("the database closed the connection");
+  }
+}
+
+/** The database of a service. */
+export class Database extends Server {
+  /** The store in it. */
+  readonly store: Store<Tx>;
+  readonly #boxes: Readonly<Record<Box, WatchedRecords>>;
+  readonly #now: () => number;
+  readonly #watch: Watch;
+  #unsynced: Write[] = [];
+  #isRestoring = false;
+
+  constructor(now: () => number, watch: Watch) {
+    super(now);
+    this.#now = now;
+    this.#watch = watch;
+    const records = (box: Box) =>
+      new WatchedRecords((before, after) => this.#changed(box, before, after));
+    this.#boxes = { outbox: records("outbox"), inbox: records("inbox") };
+    this.store = memoryStoreOn(this.#boxes);
+  }
+
+  /** Crashes, and comes back after some time. Of the writes that were not synced it keeps the first `share`. */
+  crash(share: number, downMs: number): void {
+    const nowMs = this.#now();
+    this.stopFor(downMs);
+    const lost = this.#unsynced.filter(({ atMs }) => atMs > nowMs - UNSYNCED_MS);
+    lost.splice(0, Math.floor(share * lost.length));
+    this.#unsynced = [];
+    this.#isRestoring = true;
+    for (const { box, before } of lost.reverse()) this.#boxes[box].put(before);
+    this.#isRestoring = false;
   }
 
   #changed(box: Box, before: StoredRecord | null, after: StoredRecord | null): void {

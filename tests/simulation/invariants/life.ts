@@ -8,6 +8,7 @@ import { isSettled, TRANSITIONS } from "../../../core/lifecycle/lifecycle.ts";
 import { maxAttempts, scheduledDelay } from "../../../core/lifecycle/retry.ts";
 import { keyText } from "../ledger.ts";
 import type { World } from "../world.ts";
+import { CHOOSES } from "../faults/handlers.ts";
 import type { Invariant } from "./invariant.ts";
 
 /** What may make a record due earlier than it was. */
@@ -62,8 +63,10 @@ export const schedule: Invariant = {
     }
     if (event === null || after.state !== "scheduled" || WAKES.has(event)) return;
     if (after.dueAtMs < before.dueAtMs - marginMs) fail(`${keyText(after)} became due by ${event}`);
-    if (event !== "fail" || after.attempts === before.attempts) return;
-    const delayMs = scheduledDelay(after.retry ?? world.plan.retry, after.attempts, 1);
+    const isChosen = chosenMs(after.reason) !== null;
+    if (event !== "fail" || (after.attempts === before.attempts && !isChosen)) return;
+    const delayMs = chosenMs(after.reason) ??
+      scheduledDelay(after.retry ?? world.plan.retry, after.attempts, 1);
     if (after.dueAtMs < entry.claimedAtMs + delayMs - marginMs) {
       fail(`${keyText(after)} is due before its schedule`);
     }
@@ -100,6 +103,12 @@ export const expiry: Invariant = {
     for (const { record } of ledger.settled) fail(`${keyText(record)} was not deleted`);
   },
 };
+
+/** When the handler wanted the next attempt, in milliseconds from its failure; null if it did not say. */
+function chosenMs(reason: string | null): number | null {
+  const [, ms] = reason?.split(CHOOSES) ?? [];
+  return ms === undefined ? null : Number.parseInt(ms);
+}
 
 /** How far two clocks may be apart, in milliseconds. */
 function clockMarginMs({ plan }: World): number {
