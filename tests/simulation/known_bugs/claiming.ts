@@ -123,23 +123,19 @@ export const CLAIMING: readonly KnownBug[] = [
     wrong: "A bus that stops does not release what it has claimed and not begun.",
     edits: [{
       file: "bus/consume/consumer.ts",
-      find: 'const event = { kind: "release", delayMs: 0, reason: record.reason } as const;',
-      replace:
-        'if (record.epoch > 0) return;\n    const event = { kind: "release", delayMs: 0, reason: record.reason } as const;',
+      find: "if (early !== null) return await this.#settle(record, early);",
+      replace: "if (early !== null && this.#parts.draining()) return ACCEPTED;\n" +
+        "      if (early !== null) return await this.#settle(record, early);",
     }],
     within: 600,
   },
   {
     name: "the handler's own time is ignored",
-    wrong: "A handler that throws `RetryAfter` is tried again by the schedule.",
+    wrong: "A handler that throws `RetryAfter` is tried again at once.",
     edits: [{
       file: "core/lifecycle/next_attempt.ts",
-      find: "const onlyWaits = isLimited || (isChosen && retryAfterMs > scheduledMs);",
-      replace: "const onlyWaits = isLimited;",
-    }, {
-      file: "core/lifecycle/next_attempt.ts",
-      find: "const atMs = isChosen",
-      replace: "const atMs = isChosen && retryAfterMs < 0",
+      find: "const { retryAfterMs = 0 } = failure;",
+      replace: "const retryAfterMs = 0;",
     }],
     within: 300,
   },
