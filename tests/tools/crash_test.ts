@@ -53,17 +53,22 @@ describe("a crash run", () => {
 
   it("refuses bad arguments", async () => {
     for (
-      const [args, got] of [
-        ["--kills many"],
-        ["--mode proxy"],
-        ["--messages 0"],
-        ["--failovers 1"],
-        ["--promote-standby --mode pgbouncer", "--promote-standby with --mode pgbouncer"],
+      const [args, problem] of [
+        ["--kills many", "--kills many: want a whole number"],
+        ["--mode proxy", "--mode proxy: want one of"],
+        ["--messages 0", "--messages 0: want a whole number"],
+        ["--store disk", "--store disk: want one of"],
+        ["--failovers 1", "--failovers 1: want it with --promote-standby"],
+        ["--promote-standby --mode pgbouncer", "--promote-standby: want it with --mode direct"],
+        ["--promote-standby --store pglite", "--promote-standby: want it with --store postgres"],
+        ["--store pglite --mode pgbouncer", "--mode pgbouncer: want it with --store postgres"],
+        ["--store pglite --restarts 1", "--restarts 1: want it with a store with a server"],
+        ["--store pglite --processes 2", "--processes 2: want it with --store postgres"],
       ] as const
     ) {
       const { code, lines } = await crash(...args.split(" "));
       assert.equal(code, 2);
-      assert.ok(lines[0]?.startsWith(`Cannot use ${got ?? args}: want `), lines[0]);
+      assert.ok(lines[0]?.startsWith(`Cannot use ${problem}`), lines[0]);
     }
   });
 });

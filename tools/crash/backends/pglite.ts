@@ -1,0 +1,34 @@
+/**
+ * A crash run on PGlite: a folder for each service, which only its one process can open.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { openPglite, type PgliteDatabase } from "@atlast/bus/pglite";
+import { copyStock } from "../copy_tables.ts";
+import { sumOfStandings } from "../standing.ts";
+import { type Backend, WITHOUT_SERVERS } from "./backend.ts";
+
+/** What a process has not said yet is not settled. */
+const UNKNOWN = { unsettled: 1, failed: 0 };
+
+/** Makes the folders within a folder. */
+export function pgliteBackend(parent: string): Backend {
+  const folderOf = (service: string) => join(parent, service);
+  let opened: PgliteDatabase | null = null;
+  return {
+    ...WITHOUT_SERVERS,
+    portsOf: null,
+    configOf: (service) => ({ kind: "pglite", folder: folderOf(service) }),
+    standing: (processes) =>
+      Promise.resolve(sumOfStandings(processes.map(({ process }) => process.standing ?? UNKNOWN))),
+    async tables() {
+      opened = await openPglite(folderOf("orders"));
+      const stock = await openPglite(folderOf("stock"));
+      await copyStock(stock, opened);
+      await stock.close();
+      return opened;
+    },
+    stop: async () => await opened?.close(),
+  };
+}
