@@ -8,6 +8,7 @@ import process from "node:process";
 import type { Backend } from "./backends/backend.ts";
 import { pgliteBackend } from "./backends/pglite.ts";
 import { postgresBackend } from "./backends/postgres.ts";
+import { redisBackend } from "./backends/redis.ts";
 import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
@@ -132,6 +133,7 @@ async function startBackend(
   onBroken: (error: unknown) => void,
 ): Promise<Pick<Running, "backend" | "disk">> {
   if (store === "pglite") return { backend: pgliteBackend(folder), disk: null };
+  if (store === "redis") return { backend: await redisBackend(folder), disk: null };
   const isApart = failovers > 0;
   const disk = isApart ? null : smallDisk(folder, messages);
   const backend = await postgresBackend({

@@ -133,7 +133,7 @@ export class Fleet {
   async #startWorker(service: ServiceName): Promise<void> {
     const { backend, random } = this.#options;
     const { portsOf } = backend;
-    const database = portsOf && await CuttingProxy.start(() => portsOf(service));
+    const database = portsOf && await CuttingProxy.start(() => portsOf(service), backend.wire);
     if (this.#isOver) return await database?.stop();
     const store = backend.configOf(service, database?.port ?? 0);
     while (this.#spares.length <= SPARES) this.#spares.push(new WorkerProcess(store.kind));

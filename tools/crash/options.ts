@@ -7,7 +7,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 
 /** Where the services have their data. */
-export const STORES = ["postgres", "pglite"] as const;
+export const STORES = ["postgres", "pglite", "redis"] as const;
 
 /** One of {@linkcode STORES}. */
 export type StoreName = (typeof STORES)[number];
@@ -40,7 +40,8 @@ export interface CrashOptions {
 const USAGE = `deno task crash [options]
   --store STORE      ${
   STORES.join(", ")
-} (default postgres). PGlite has one process for each service and no server
+} (default postgres). PGlite has one process for each service, and no
+                     server. Redis is reached through Upstash's protocol, and keeps every acknowledged write
   --kills N          how many processes are killed (default 100)
   --restarts N       how often the server is stopped as in a crash and started (default 10)
   --messages N       how many messages are published at least (default 20000)

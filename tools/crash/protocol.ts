@@ -30,8 +30,16 @@ export interface PgliteConfig {
   readonly folder: string;
 }
 
+/** How a process finds its Redis database. */
+export interface RedisConfig {
+  readonly kind: "redis";
+  /** The port of Upstash's REST protocol. */
+  readonly port: number;
+  readonly token: string;
+}
+
 /** How a process finds its store. */
-export type StoreConfig = PostgresConfig | PgliteConfig;
+export type StoreConfig = PostgresConfig | PgliteConfig | RedisConfig;
 
 /** The configuration of a process. */
 export interface ConfigWith<Store extends StoreConfig> {

@@ -26,17 +26,17 @@ const MAX_ORDERS = 20;
 const WAYS: readonly string[] = ["publishMany", "publish", "transact"];
 
 /** The publishers of a process. */
-export class Publishers<Tx> {
+export class Publishers<Tx, FenceTx> {
   /** Whether they publish; while not, they wait. */
   isOn = true;
   #isOver = false;
   /** What waits for an answer, with the time since which it waits, as `performance.now()` says. */
   readonly pending = new Set<{ readonly what: string; readonly sinceMs: number }>();
-  readonly #bus: Bus<Tx, Tx>;
-  readonly #store: WorkerStore<Tx>;
+  readonly #bus: Bus<Tx, FenceTx>;
+  readonly #store: WorkerStore<Tx, FenceTx>;
   readonly #random: () => number;
 
-  constructor(bus: Bus<Tx, Tx>, store: WorkerStore<Tx>, random: () => number) {
+  constructor(bus: Bus<Tx, FenceTx>, store: WorkerStore<Tx, FenceTx>, random: () => number) {
     this.#bus = bus;
     this.#store = store;
     this.#random = random;

@@ -53,21 +53,21 @@ const CHECK = {
 };
 
 /** A process that has been given a service. */
-class ServiceProcess<Tx> {
+class ServiceProcess<Tx, FenceTx> {
   readonly #config: WorkerConfig;
-  readonly #store: WorkerStore<Tx>;
-  readonly #bus: Bus<Tx, Tx>;
-  readonly #publishers: Publishers<Tx>;
+  readonly #store: WorkerStore<Tx, FenceTx>;
+  readonly #bus: Bus<Tx, FenceTx>;
+  readonly #publishers: Publishers<Tx, FenceTx>;
   #isEnding = false;
   /** What it waits for while it stops. */
   #stopping = "the report";
 
-  constructor(config: WorkerConfig, store: WorkerStore<Tx>) {
+  constructor(config: WorkerConfig, store: WorkerStore<Tx, FenceTx>) {
     const { service, signingKey } = config;
     const random = randomFrom(config.seed);
     this.#config = config;
     this.#store = store;
-    this.#bus = createBus<Tx, Tx>({
+    this.#bus = createBus<Tx, FenceTx>({
       store: store.store,
       ...store.fence === null ? {} : { fence: store.fence },
       transport: httpTransport({
@@ -168,7 +168,7 @@ class ServiceProcess<Tx> {
 }
 
 /** A process, whatever its store. */
-type Running = Pick<ServiceProcess<unknown>, "run" | "end" | "follow">;
+type Running = Pick<ServiceProcess<unknown, unknown>, "run" | "end" | "follow">;
 
 function say(line: WorkerLine): void {
   console.log(JSON.stringify(line));
@@ -185,6 +185,10 @@ const LOAD: {
   async pglite() {
     const { pgliteWorkerStore } = await import("./worker_stores/pglite.ts");
     return async (config) => new ServiceProcess(config, await pgliteWorkerStore(config));
+  },
+  async redis() {
+    const { redisWorkerStore } = await import("./worker_stores/redis.ts");
+    return (config) => Promise.resolve(new ServiceProcess(config, redisWorkerStore(config)));
   },
 };
 

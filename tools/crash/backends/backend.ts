@@ -7,12 +7,15 @@ import type { SqlClient } from "@atlast/bus/ports";
 import type { Failover } from "../databases.ts";
 import type { Named } from "../failover_judge.ts";
 import type { ServiceName, Standing, StoreConfig } from "../protocol.ts";
+import type { Wire } from "../wire.ts";
 import type { WorkerProcess } from "../worker_process.ts";
 
 /** The data of both services. */
 export interface Backend {
   /** The port at which a service finds its store at the time; null where a store is not reached through a port. */
   readonly portsOf: ((service: ServiceName) => readonly number[]) | null;
+  /** How a commit looks on the way to that port. */
+  readonly wire: Wire;
   /** What a process gets. Its port is that of a proxy before the store. */
   configOf(service: ServiceName, port: number): StoreConfig;
   /** How all records stand. */
@@ -37,9 +40,8 @@ export interface ServiceProcess {
   readonly process: WorkerProcess;
 }
 
-/** What a store without servers has nothing of. */
-export const WITHOUT_SERVERS: Pick<Backend, "crash" | "failOver" | "failovers" | "verify"> = {
-  crash: () => Promise.resolve(),
+/** What a store without standbys has nothing of. */
+export const WITHOUT_STANDBYS: Pick<Backend, "failOver" | "failovers" | "verify"> = {
   failOver: () => Promise.reject(new Error("Cannot fail over: this store has no standby")),
   failovers: [],
   verify: () => Promise.resolve(new Map()),

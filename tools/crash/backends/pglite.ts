@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { openPglite, type PgliteDatabase } from "@atlast/bus/pglite";
 import { copyStock } from "../copy_tables.ts";
 import { sumOfStandings } from "../standing.ts";
-import { type Backend, WITHOUT_SERVERS } from "./backend.ts";
+import { POSTGRES } from "../wire.ts";
+import { type Backend, WITHOUT_STANDBYS } from "./backend.ts";
 
 /** What a process has not said yet is not settled. */
 const UNKNOWN = { unsettled: 1, failed: 0 };
@@ -17,8 +18,10 @@ export function pgliteBackend(parent: string): Backend {
   const folderOf = (service: string) => join(parent, service);
   let opened: PgliteDatabase | null = null;
   return {
-    ...WITHOUT_SERVERS,
+    ...WITHOUT_STANDBYS,
     portsOf: null,
+    wire: POSTGRES,
+    crash: () => Promise.resolve(),
     configOf: (service) => ({ kind: "pglite", folder: folderOf(service) }),
     standing: (processes) =>
       Promise.resolve(sumOfStandings(processes.map(({ process }) => process.standing ?? UNKNOWN))),

@@ -10,6 +10,7 @@ import { namedByVerify } from "../failover_judge.ts";
 import { type PostgresConfig, SERVICES } from "../protocol.ts";
 import { standingOf, sumOfStandings } from "../standing.ts";
 import { closeConnections, connections } from "../watch.ts";
+import { POSTGRES } from "../wire.ts";
 import type { Backend } from "./backend.ts";
 
 /** Of how many processes of the stock service one has another isolation level. */
@@ -28,6 +29,7 @@ export async function postgresBackend(options: PostgresBackendOptions): Promise<
   const own = connections((service) => databases.addressOf(service));
   let started = 0;
   return {
+    wire: POSTGRES,
     portsOf: (service) => databases.portsOf(service),
     configOf(service, port): PostgresConfig {
       const config: PostgresConfig = { kind: "postgres", port, prepare };

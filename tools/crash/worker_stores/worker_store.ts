@@ -9,7 +9,7 @@ import type { Standing } from "../protocol.ts";
 
 /** Orders that are placed in one step with their messages. */
 export interface Placement<Tx> {
-  readonly bus: Bus<Tx, Tx>;
+  readonly bus: Pick<Bus<Tx>, "transaction">;
   readonly orderIds: readonly string[];
   /** In which way, which is written down with each order. */
   readonly way: string;
@@ -28,17 +28,21 @@ export interface Effect {
   readonly messageId: string;
 }
 
-/** The store of a process, with the tables of its business. */
-export interface WorkerStore<Tx> {
+/**
+ * The store of a process, with the tables of its business.
+ *
+ * @typeParam FenceTx The transaction of the operation of a half message.
+ */
+export interface WorkerStore<Tx, FenceTx = Tx> {
   readonly store: Store<Tx>;
   /** The fence of its half messages; null where it has none. */
-  readonly fence: Fence<Tx> | null;
+  readonly fence: Fence<FenceTx> | null;
   /** The ways to place orders in one step with their messages. */
   readonly placements: Readonly<Record<string, (placement: Placement<Tx>) => Promise<void>>>;
   /** Writes down that the publish of a message has resolved. */
   acknowledge(messageId: string): Promise<void>;
   /** Writes a payment: the operation of a half message. */
-  pay(tx: Tx, orderId: string): Promise<void>;
+  pay(tx: FenceTx, orderId: string): Promise<void>;
   /** Writes an effect. */
   affect(tx: Tx, effect: Effect): Promise<void>;
   /** Changes what others change at the same time, so that one of them may have to fail. */
