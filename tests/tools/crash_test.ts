@@ -5,9 +5,12 @@ import { describe, it } from "node:test";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { hasPostgres } from "../../tools/postgres_server.ts";
+import { redisProblem } from "../support/redis_server.ts";
 import { skipFor } from "../support/skip.ts";
 
 const skip = hasPostgres() ? false : skipFor("no Postgres program to start: this suite is skipped");
+const problem = redisProblem();
+const skipRedis = problem === null ? false : skipFor(problem);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Runs the program; resolves with its exit code and its lines. */
@@ -51,6 +54,31 @@ describe("a crash run", () => {
     assert.match(report, /verify names .*\d/);
   });
 
+  for (
+    const { store, args, restarts, needs } of [
+      {
+        store: "pglite",
+        args: "--kills 2 --messages 150 --in-flight 40 --seed 14",
+        restarts: 0,
+        needs: false as const,
+      },
+      {
+        store: "redis",
+        args: "--kills 2 --restarts 1 --messages 300 --in-flight 60 --processes 1 --seed 14",
+        restarts: 1,
+        needs: skipRedis,
+      },
+    ]
+  ) {
+    it(`loses and doubles nothing on ${store}`, { skip: needs }, async () => {
+      const { code, lines } = await crash("--store", store, ...args.split(" "));
+      const report = lines.join("\n");
+      assert.equal(code, 0, report);
+      const end = `messages, 2 kills, ${restarts} restarts, 0 lost, 0 doubled`;
+      assert.ok(lines.at(-1)?.endsWith(end), report);
+    });
+  }
+
   it("refuses bad arguments", async () => {
     for (
       const [args, problem] of [
@@ -63,7 +91,7 @@ describe("a crash run", () => {
         ["--promote-standby --store pglite", "--promote-standby: want it with --store postgres"],
         ["--store pglite --mode pgbouncer", "--mode pgbouncer: want it with --store postgres"],
         ["--store pglite --restarts 1", "--restarts 1: want it with a store with a server"],
-        ["--store pglite --processes 2", "--processes 2: want it with --store postgres"],
+        ["--store pglite --processes 2", "--processes 2: want it with a store that several"],
       ] as const
     ) {
       const { code, lines } = await crash(...args.split(" "));

@@ -132,7 +132,7 @@ async function startBackend(
   folder: string,
   onBroken: (error: unknown) => void,
 ): Promise<Pick<Running, "backend" | "disk">> {
-  if (store === "pglite") return { backend: pgliteBackend(folder), disk: null };
+  if (store === "pglite") return { backend: await pgliteBackend(folder), disk: null };
   if (store === "redis") return { backend: await redisBackend(folder), disk: null };
   const isApart = failovers > 0;
   const disk = isApart ? null : smallDisk(folder, messages);

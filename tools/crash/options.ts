@@ -90,7 +90,9 @@ export function readOptions(args: readonly string[]): CrashOptions {
     const restarts = whole("restarts", values.restarts ?? (isPglite ? "0" : "10"), 0);
     if (isPglite && restarts > 0) throw refused("restarts", restarts, "a store with a server");
     const processes = whole("processes", values.processes ?? (isPglite ? "1" : "3"), 1);
-    if (isPglite && processes > 1) throw refused("processes", processes, "--store postgres");
+    if (isPglite && processes > 1) {
+      throw refused("processes", processes, "a store that several processes can open");
+    }
     return {
       store,
       mode,

@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { cpSync } from "node:fs";
 import { join } from "node:path";
 import { openPglite, type PgliteDatabase } from "@atlast/bus/pglite";
+import { TABLES } from "../business.ts";
 import { copyStock } from "../copy_tables.ts";
+import type { ServiceName } from "../protocol.ts";
 import { sumOfStandings } from "../standing.ts";
 import { POSTGRES } from "../wire.ts";
 import { type Backend, WITHOUT_STANDBYS } from "./backend.ts";
@@ -14,8 +17,12 @@ import { type Backend, WITHOUT_STANDBYS } from "./backend.ts";
 const UNKNOWN = { unsettled: 1, failed: 0 };
 
 /** Makes the folders within a folder. */
-export function pgliteBackend(parent: string): Backend {
-  const folderOf = (service: string) => join(parent, service);
+export async function pgliteBackend(parent: string): Promise<Backend> {
+  const folderOf = (service: ServiceName) => join(parent, service);
+  const empty = await openPglite(folderOf("orders"));
+  for (const statement of TABLES) await empty.query(statement);
+  await empty.close();
+  cpSync(folderOf("orders"), folderOf("stock"), { recursive: true });
   let opened: PgliteDatabase | null = null;
   return {
     ...WITHOUT_STANDBYS,

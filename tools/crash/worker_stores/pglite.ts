@@ -5,22 +5,16 @@
  */
 import { openPglite, pgliteFence, pgliteStore, type PgliteTransaction } from "@atlast/bus/pglite";
 import type { SqlClient } from "@atlast/bus/ports";
-import { TABLES } from "../business.ts";
 import type { ConfigWith, PgliteConfig } from "../protocol.ts";
 import { standingOf } from "../standing.ts";
 import { acknowledge, affect, pay, placing } from "./sql_business.ts";
 import type { WorkerStore } from "./worker_store.ts";
 
-/** Opens the folder, and makes the tables at the first time. */
+/** Opens the folder, which has the tables. */
 export async function pgliteWorkerStore(
   { service, store: { folder } }: ConfigWith<PgliteConfig>,
 ): Promise<WorkerStore<PgliteTransaction>> {
   const db = await openPglite(folder);
-  await db.transaction(async (tx) => {
-    const { rows } = await tx.query("select from pg_namespace where nspname = 'shop'");
-    if (rows.length > 0) return;
-    for (const statement of TABLES) await tx.query(statement);
-  });
   const clientOf = (tx: PgliteTransaction): SqlClient => tx;
   return {
     store: pgliteStore(db, { schema: service }),
