@@ -165,9 +165,9 @@ export function countsOf(totals: string | null): StateCounts {
 
 /** The names in keys of the groups that have had records, from the scripts' counts. */
 export function groupNamesOf(totals: string | null): string[] {
-  const [, ...words] = (totals ?? "").split(" ");
+  const [, ...fields] = (totals ?? "").split(" ");
   // A mark before each name, because the name of a group may be empty.
-  return words.slice(COUNTED.length).map((word) => word.slice(1));
+  return fields.slice(COUNTED.length).map((field) => field.slice(1));
 }
 
 /** The approximate length of the message of a record, from its standing. */

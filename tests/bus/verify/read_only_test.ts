@@ -7,7 +7,6 @@ import type postgres from "postgres";
 import { postgresFence, postgresStore } from "../../../adapters/postgres/mod.ts";
 import { entriesOf } from "../../../bus/settings/digests.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import type { Store } from "../../../core/ports/store.ts";
 import { hasPostgres, type PrivateServer, startPostgres } from "../../../tools/postgres_server.ts";
 import { connect } from "../../support/postgres.ts";
 import { skipFor } from "../../support/skip.ts";
