@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { storeWithoutTransactions } from "../support/without_transactions.ts";
-import { outlineCases, recallCases } from "./store/inspection_cases.ts";
+import { idCases, outlineCases, recallCases } from "./store/inspection_cases.ts";
 import { addClaimed, claimOne, LEASE_MS, NOW, recordOf, settlement } from "./store/subject.ts";
 import { storeSuite } from "./store_suite.ts";
 
@@ -23,7 +23,7 @@ storeSuite("memory store without its transactions", {
   },
   skip: [{
     reason: "it stands for a store without these hints",
-    tests: Object.keys({ ...outlineCases, ...recallCases }),
+    tests: Object.keys({ ...outlineCases, ...idCases, ...recallCases }),
   }],
 });
 

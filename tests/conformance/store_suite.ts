@@ -10,7 +10,7 @@ import { claimCases } from "./store/claim_cases.ts";
 import { crashCases } from "./store/crash_cases.ts";
 import { fieldCases } from "./store/field_cases.ts";
 import { halfCases } from "./store/half_cases.ts";
-import { outlineCases, recallCases } from "./store/inspection_cases.ts";
+import { idCases, outlineCases, recallCases } from "./store/inspection_cases.ts";
 import { isolationCases } from "./store/isolation_cases.ts";
 import { lastCases } from "./store/last_cases.ts";
 import { lazyCases } from "./store/lazy_cases.ts";
@@ -47,6 +47,7 @@ export const STORE_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = {
   prune: pruneCases,
   memory: memoryCases,
   outlines: outlineCases,
+  "outlines of ids": idCases,
   recall: recallCases,
   transaction: transactionCases,
   isolation: isolationCases,
