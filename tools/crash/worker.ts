@@ -12,13 +12,13 @@ import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { randomFrom } from "../../tests/support/random.ts";
 import { counts } from "./failures.ts";
 import { LEASE_MS } from "./plan.ts";
-import {
-  type ForEachStore,
-  type OrderLine,
-  type Standing,
-  type StoreConfig,
-  type WorkerConfig,
-  type WorkerLine,
+import type {
+  ForEachStore,
+  OrderLine,
+  Standing,
+  StoreConfig,
+  WorkerConfig,
+  WorkerLine,
 } from "./protocol.ts";
 import { Publishers } from "./publishers.ts";
 import { rest } from "./rest.ts";
