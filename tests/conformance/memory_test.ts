@@ -29,7 +29,7 @@ testStore("memory store without its transactions", {
   },
   skip: [{
     reason: "it stands for a store without these hints",
-    topics: ["outlines", "recall"],
+    topics: ["outlines", "outlines of ids", "recall"],
   }],
 });
 

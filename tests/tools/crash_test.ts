@@ -25,18 +25,7 @@ async function crash(...args: string[]): Promise<{ code: number; lines: string[]
 describe("a crash run", () => {
   it("loses and doubles nothing under kills, a server crash and cuts", { skip }, async () => {
     const { code, lines } = await crash(
-      ...[
-        "--kills",
-        "6",
-        "--restarts",
-        "1",
-        "--messages",
-        "1500",
-        "--processes",
-        "2",
-        "--seed",
-        "14",
-      ],
+      ..."--kills 6 --restarts 1 --messages 1500 --processes 2 --seed 14".split(" "),
     );
     const report = lines.join("\n");
     assert.equal(code, 0, report);
@@ -45,11 +34,36 @@ describe("a crash run", () => {
     assert.ok(Number(messages) >= 1_500, report);
   });
 
+  it("loses what standbys lost, and nothing else, and verify names it", { skip }, async () => {
+    const { code, lines } = await crash(
+      ..."--promote-standby --kills 2 --restarts 0 --messages 600 --in-flight 100".split(" "),
+      ..."--processes 1 --seed 14".split(" "),
+    );
+    const report = lines.join("\n");
+    assert.equal(code, 0, report);
+    assert.match(
+      lines.at(-1) as string,
+      /^crash: \d+ messages, 2 kills, 0 restarts, 2 failovers, 0 lost, 0 doubled$/,
+    );
+    for (const service of ["orders", "stock"]) {
+      assert.match(report, new RegExp(`took over for ${service}, without \\d`));
+    }
+    assert.match(report, /verify names .*\d/);
+  });
+
   it("refuses bad arguments", async () => {
-    for (const args of [["--kills", "many"], ["--mode", "proxy"], ["--messages", "0"]]) {
-      const { code, lines } = await crash(...args);
+    for (
+      const [args, got] of [
+        ["--kills many"],
+        ["--mode proxy"],
+        ["--messages 0"],
+        ["--failovers 1"],
+        ["--promote-standby --mode pgbouncer", "--promote-standby with --mode pgbouncer"],
+      ] as const
+    ) {
+      const { code, lines } = await crash(...args.split(" "));
       assert.equal(code, 2);
-      assert.match(lines[0] as string, new RegExp(`^Cannot use ${args.join(" ")}: want `));
+      assert.ok(lines[0]?.startsWith(`Cannot use ${got ?? args}: want `), lines[0]);
     }
   });
 });

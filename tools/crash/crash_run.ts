@@ -5,24 +5,26 @@
  * @module
  */
 import process from "node:process";
-import type postgres from "postgres";
-import { startPgBouncer } from "../pgbouncer_server.ts";
-import { type PrivateServer, startPostgres } from "../postgres_server.ts";
-import { TABLES } from "./business.ts";
-import { Faults, MIN_IN_FLIGHT } from "./faults.ts";
+import { fromPostgresJs } from "@atlast/bus/postgres";
+import { copyStock } from "./copy_tables.ts";
+import { Databases } from "./databases.ts";
+import { type Named, namedByVerify } from "./failover_judge.ts";
+import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import type { CrashOptions } from "./options.ts";
 import { moreFaults, type PlannedFault, planOf } from "./plan.ts";
-import { DATABASE, SERVICES } from "./protocol.ts";
+import { SERVICES } from "./protocol.ts";
 import { randomFrom } from "../../tests/support/random.ts";
 import { rest } from "./rest.ts";
+import { makeRunFolder, removeDeadRuns, removeRunFolder } from "./run_folder.ts";
 import { SmallDisk } from "./small_disk.ts";
-import { directly, InFlight, unsettled } from "./watch.ts";
+import { mountTmpfs } from "./tmpfs.ts";
+import { closeConnections, type Connections, connections, InFlight, unsettled } from "./watch.ts";
 
-/** Publishers pause above, and run again below, so many messages in flight. */
-const MAX_BACKLOG = 4 * MIN_IN_FLIGHT;
-const MIN_BACKLOG = 2 * MIN_IN_FLIGHT;
+/** Publishers pause above, and run again below, so many times what must be in flight at a kill. */
+const MAX_BACKLOG = 4;
+const MIN_BACKLOG = 2;
 /** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 180_000;
 /** How often it is looked whether everything is settled, and how often in a row it must be. */
@@ -33,24 +35,27 @@ const PROGRESS_MS = 10_000;
 /** How many failed messages are retried at once. */
 const MAX_RETRIED = 1_000;
 
-/** Settings of the server: deadlocks are found soon, because they are wanted, and a crash has little to redo. */
-const SETTINGS = ["max_connections=300", "deadlock_timeout=100ms", "checkpoint_timeout=30s"];
+/** How large the tmpfs with the data of all servers may become where standbys take over, in bytes. */
+const SERVERS_BYTES = 8 * 2 ** 30;
 
 /** All running parts. */
 interface Running {
-  readonly server: PrivateServer;
+  readonly databases: Databases;
   readonly disk: SmallDisk | null;
   readonly fleet: Fleet;
   readonly inFlight: InFlight;
-  readonly sql: postgres.Sql;
+  /** Connections of this process, past all faults but the servers'. */
+  readonly connections: Connections;
 }
 
 /** Runs it; returns whether nothing was violated. */
 export async function crashRun(options: CrashOptions): Promise<boolean> {
-  const { mode, seed, kills, restarts, messages } = options;
-  console.log(
-    `crash: mode ${mode}, seed ${seed}, ${kills} kills, ${restarts} restarts, ${messages} messages`,
-  );
+  const { mode, seed, kills, restarts, failovers, messages } = options;
+  const planned = `${kills} kills, ${restarts} restarts, ${failovers} failovers`;
+  console.log(`crash: mode ${mode}, seed ${seed}, ${planned}, ${messages} messages`);
+  for (const folder of await removeDeadRuns()) {
+    console.log(`crash: removed what a run that was killed had left in ${folder}`);
+  }
   const closing: (() => unknown)[] = [];
   const broken = Promise.withResolvers<never>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -77,8 +82,14 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
   const running = await start(options, end);
   await running.fleet.ready();
-  const { fleet, server, disk, inFlight } = running;
-  const faults = new Faults({ fleet, server, disk, inFlight: () => inFlight.count });
+  const { fleet, databases, disk, inFlight } = running;
+  const faults = new Faults({
+    fleet,
+    databases,
+    disk,
+    inFlight: () => inFlight.count,
+    minInFlight: options.inFlight,
+  });
   const progress = setInterval(() => report(running, faults), PROGRESS_MS);
   end.closing.push(() => clearInterval(progress));
   const more = moreFaults(seed);
@@ -96,52 +107,62 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   fleet.publish(false);
   const retried = await settle(running);
   await fleet.stop();
-  return await judge({ options, fleet, faults, sql: running.sql, retried });
+  const { failovers } = databases;
+  const named: Named = failovers.length === 0
+    ? new Map()
+    : await namedByVerify(running.connections);
+  const client = fromPostgresJs(running.connections.orders);
+  if (options.failovers > 0) await copyStock(fromPostgresJs(running.connections.stock), client);
+  return await judge({ options, fleet, faults, client, failovers, named, retried });
 }
 
 async function start(
   options: CrashOptions,
   { closing, onBroken }: RunEnd,
 ): Promise<Running> {
-  const { mode, messages, seed, processes } = options;
-  const mounted = SmallDisk.mount(messages);
-  const disk = typeof mounted === "string" ? null : mounted;
-  if (disk !== null) closing.push(() => disk.unmount());
-  else console.log(`crash: the full disk is left out: ${mounted}`);
-  const server = await startPostgres({ settings: SETTINGS });
-  closing.push(() => server.stop());
-  const pooler = mode === "direct" ? null : await startPgBouncer(server.port);
-  if (pooler !== null) {
-    closing.push(() => pooler.stop());
-    pooler.ended.catch(onBroken);
-  }
-  await createTables(server.port, disk);
+  const { mode, failovers, seed, processes } = options;
+  const folder = makeRunFolder();
+  closing.push(() => removeRunFolder(folder));
+  const isApart = failovers > 0;
+  const disk = isApart ? null : smallDisk(folder, options.messages);
+  const databases = await Databases.start({
+    isApart,
+    parent: isApart ? inMemory(folder) : folder,
+    tablespace: disk?.folder ?? null,
+    isPooled: mode !== "direct",
+    onBroken,
+  });
+  closing.push(() => databases.stop());
   const fleet = await Fleet.start({
     processes,
-    databasePort: pooler?.port ?? server.port,
+    databasePortsOf: (service) => databases.portsOf(service),
     random: randomFrom(seed),
     prepare: mode !== "pgbouncer",
     chooseIsolation: mode === "direct",
   });
   closing.push(() => fleet.close());
-  const inFlight = InFlight.start(server.port, (count) => {
-    if (count > MAX_BACKLOG) fleet.publish(false);
-    else if (count < MIN_BACKLOG) fleet.publish(true);
+  const own = connections((service) => databases.addressOf(service));
+  closing.push(() => closeConnections(own));
+  const inFlight = InFlight.start(own, (count) => {
+    if (count > MAX_BACKLOG * options.inFlight) fleet.publish(false);
+    else if (count < MIN_BACKLOG * options.inFlight) fleet.publish(true);
   });
   closing.push(() => inFlight.stop());
-  const sql = directly(server.port);
-  closing.push(() => sql.end({ timeout: 1 }).catch(() => {}));
-  return { server, disk, fleet, inFlight, sql };
+  return { databases, disk, fleet, inFlight, connections: own };
 }
 
-async function createTables(port: number, disk: SmallDisk | null): Promise<void> {
-  const admin = directly(port, "postgres");
-  if (disk !== null) await admin.unsafe(`create tablespace small_disk location '${disk.folder}'`);
-  await admin.unsafe(`create database ${DATABASE} ${disk === null ? "" : "tablespace small_disk"}`);
-  await admin.end();
-  const sql = directly(port);
-  for (const statement of TABLES) await sql.unsafe(statement);
-  await sql.end();
+function smallDisk(folder: string, messages: number): SmallDisk | null {
+  const disk = SmallDisk.mount(folder, messages);
+  if (typeof disk !== "string") return disk;
+  console.log(`crash: the full disk is left out: ${disk}`);
+  return null;
+}
+
+/** A folder in memory for the servers, where there can be one: a standby is a copy of everything. */
+function inMemory(folder: string): string {
+  console.log("crash: the full disk is left out: all data of the servers is in one place");
+  const mounted = mountTmpfs(folder, SERVERS_BYTES);
+  return "folder" in mounted ? mounted.folder : folder;
 }
 
 async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Promise<void> {
@@ -150,7 +171,7 @@ async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Prom
 }
 
 /** Waits until everything is settled, and retries what has failed; returns the number of retries. */
-async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
+async function settle({ fleet, connections, inFlight }: Running): Promise<number> {
   await inFlight.stop();
   const startedAt = performance.now();
   let retried = 0;
@@ -158,15 +179,17 @@ async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
   while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
     await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
-    if (await unsettled(sql) > 0) {
+    if (await unsettled(connections) > 0) {
       quietRounds = 0;
       continue;
     }
     quietRounds += 1;
     for (const service of SERVICES) {
       for (const box of ["outbox", "inbox"] as const) {
-        const rows = await sql.unsafe(`select id, subscriber_group from ${service}.${box}
-          where state = 'failed' limit ${MAX_RETRIED}`);
+        const rows = await connections[service].unsafe(
+          `select id, subscriber_group from ${service}.${box}
+          where state = 'failed' limit ${MAX_RETRIED}`,
+        );
         const messages = rows.map((row) => ({
           box,
           id: row["id"],

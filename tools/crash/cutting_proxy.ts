@@ -94,11 +94,16 @@ export class CuttingProxy {
     };
   }
 
+  /** Ends every connection. */
+  endAll(): void {
+    for (const link of this.#links) this.#end(link);
+  }
+
   /** Ends every connection and stops listening. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
-    for (const link of this.#links) this.#end(link);
+    this.endAll();
     await closed;
   }
 

@@ -25,8 +25,8 @@ export interface Worker {
 export interface FleetOptions {
   /** How many processes each service has. */
   readonly processes: number;
-  /** The port of the database, or of its pooler. */
-  readonly databasePort: number;
+  /** The port of the database of a service, or of its pooler, at the time; none while it takes no connections. */
+  readonly databasePortsOf: (service: ServiceName) => readonly number[];
   readonly random: () => number;
   /** Whether the driver prepares statements. */
   readonly prepare: boolean;
@@ -132,8 +132,8 @@ export class Fleet {
   }
 
   async #startWorker(service: ServiceName): Promise<void> {
-    const { databasePort, random, prepare, chooseIsolation } = this.#options;
-    const database = await CuttingProxy.start(() => [databasePort]);
+    const { databasePortsOf, random, prepare, chooseIsolation } = this.#options;
+    const database = await CuttingProxy.start(() => databasePortsOf(service));
     if (this.#isOver) return await database.stop();
     while (this.#spares.length <= SPARES) this.#spares.push(new WorkerProcess());
     const process = this.#spares.shift() as WorkerProcess;

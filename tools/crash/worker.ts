@@ -24,6 +24,8 @@ const STORE_CONNECTIONS = 10;
 const FENCE_CONNECTIONS = 4;
 /** How long a statement may take, in milliseconds: a small part of the time after which a call has hung. */
 const STATEMENT_TIMEOUT_MS = 8_000;
+/** How long a client waits before it connects again, in seconds. */
+const RECONNECT_SECONDS = 0.2;
 /** How long after the end of its input a process says what it waits for, in milliseconds. */
 const LATE_MS = 20_000;
 /** How often a process reports, in milliseconds. */
@@ -42,7 +44,7 @@ const RETRY = {
 
 /** A half message is checked soon, and as often as it takes. */
 const CHECK = {
-  immunityMs: 5_000,
+  immunityMs: LEASE_MS,
   intervalMs: 500,
   intervalCapMs: 2_000,
   maxChecks: 10_000,
@@ -166,6 +168,8 @@ function clientOf({ databasePort, prepare, isolation }: WorkerConfig, max: numbe
     prepare,
     fetch_types: false,
     connect_timeout: 5,
+    // The default would wait for up to 20 s after the server is back.
+    backoff: () => RECONNECT_SECONDS,
     onnotice: () => {},
     ...isolation === undefined ? {} : { connection: { default_transaction_isolation: isolation } },
   });

@@ -11,6 +11,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { signalProcess } from "../processes.ts";
 import type { OrderLine, WorkerConfig, WorkerCounts, WorkerLine } from "./protocol.ts";
 
 /** How long a process may take to stop, in milliseconds. */
@@ -120,13 +121,8 @@ export class WorkerProcess {
 
   /** Not with the method of the child, which sends no signal after its first one. */
   #signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    if (this.ending !== null) return;
-    try {
-      process.kill(this.#child.pid as number, signal);
-    } catch (error) {
-      // It has ended by itself a moment ago, which its exit shows.
-      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
-    }
+    // It may have ended by itself a moment ago, which its exit shows.
+    if (this.ending === null) signalProcess(this.#child.pid as number, signal);
   }
 
   #said(line: string): void {

@@ -81,7 +81,10 @@ export const outlineCases: StoreCases = {
     const old = seen.filter((key) => !key.startsWith("a-new-"));
     assert.deepEqual(old.sort(), keys.map(({ id, group }) => `${id}/${group}`).sort());
   },
+};
 
+/** Cases for stores that find the records of ids. */
+export const idCases: StoreCases = {
   "records are found by ids, of all groups": async ({ store }) => {
     const keys = [keyOf("m-1", "a"), keyOf("m-1", "b"), keyOf("m-2", "a"), keyOf("m-3", "a")];
     await store.add("inbox", keys.map(({ id, group }) => recordOf(id, { group })), NOW);
@@ -92,6 +95,27 @@ export const outlineCases: StoreCases = {
       ["m-1/a", "m-1/b", "m-3/a"],
     );
     assert.deepEqual(await find("inbox", []), []);
+    assert.deepEqual(await find("outbox", ["m-1"]), []);
+    await store.add("outbox", [recordOf("m-1")], NOW);
+    assert.deepEqual((await find("outbox", ["m-1"])).map(({ group }) => group), [""]);
+  },
+
+  "many records are found, also with large bodies, which are left out": async ({ store }) => {
+    const ids = Array.from({ length: 250 }, (_, i) => `m-${i}`);
+    const isLarge = (i: number) => i % 50 === 0;
+    const records = ids.map((id, i) =>
+      recordOf(id, { group: i % 2 === 0 ? "g" : "a b:c" }, {
+        body: "x".repeat(isLarge(i) ? 1_000_000 : 10),
+        headers: { at: String(i) },
+      })
+    );
+    await store.add("inbox", records, NOW);
+    const found = await hint(store, "outlinesOf")("inbox", [...ids, ...ids, "none"]);
+    const byId = new Map(found.map((each) => [each.id, comparable(each)]));
+    assert.equal(found.length, ids.length);
+    for (const record of records) {
+      assert.deepEqual(byId.get(record.id), outlineOf(stored(record, "inbox", NOW)));
+    }
   },
 };
 

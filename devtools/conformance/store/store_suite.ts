@@ -11,7 +11,7 @@ import { claimCases } from "./claim_cases.ts";
 import { crashCases } from "./crash_cases.ts";
 import { fieldCases } from "./field_cases.ts";
 import { halfCases } from "./half_cases.ts";
-import { outlineCases, recallCases } from "./inspection_cases.ts";
+import { idCases, outlineCases, recallCases } from "./inspection_cases.ts";
 import { isolationCases } from "./isolation_cases.ts";
 import { lastCases } from "./last_cases.ts";
 import { lazyCases } from "./lazy_cases.ts";
@@ -59,6 +59,7 @@ function storeTopics(seed: number = SEED): Readonly<Record<string, Cases<StoreSu
     prune: pruneCases,
     memory: memoryCases,
     outlines: outlineCases,
+    "outlines of ids": idCases,
     recall: recallCases,
     transaction: transactionCases,
     isolation: isolationCases,

@@ -42,8 +42,8 @@ describe("a conformance suite", () => {
   });
 
   it("says of the cases that are left out why", () => {
-    for (const  of of[{ tests: ["it holds"] }, { topics: ["good"] }]) {
-      const { cases } = suite([{ reason: "it cannot", ...of }]);
+    for (const which of [{ tests: ["it holds"] }, { topics: ["good"] }]) {
+      const { cases } = suite([{ reason: "it cannot", ...which }]);
       assert.deepEqual(cases.map(({ skip }) => skip), ["it cannot", null]);
     }
   });
