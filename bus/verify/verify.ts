@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { FenceRow } from "../../core/ports/fence.ts";
 import type { RecordOutline } from "../../core/ports/inspection.ts";
@@ -24,7 +25,7 @@ import { StandingCheck } from "./standing_check.ts";
 import { newTally, type VerifySummary } from "./summary.ts";
 import { checkVerifyOptions, type VerifyOptions } from "./verify_options.ts";
 
-/** A verification: the findings, each when it is certain, and the counts. */
+/** A verification: the findings, each when it is certain, and the counts. It is iterated once. */
 export interface Verification extends AsyncIterable<Finding> {
   /** The counts so far; `isComplete` when all was read. */
   readonly summary: VerifySummary;
@@ -70,7 +71,8 @@ export interface Verification extends AsyncIterable<Finding> {
  * { outbox: 1, inbox: 1, fence: 0 }
  * ```
  *
- * @throws {AtlastError} `invalid_option` or `invalid_name`. The iteration rejects with the errors of the stores.
+ * @throws {AtlastError} `invalid_option` or `invalid_name`. The iteration rejects with the errors of the stores; a
+ * second iteration of one verification is refused with `wrong_state`.
  */
 export function verify(options: VerifyOptions): Verification {
   checkVerifyOptions(options);
@@ -100,7 +102,7 @@ class VerificationRun implements Verification {
     doubled: 0,
     contradicted: 0,
   };
-  readonly #generator: AsyncGenerator<Finding>;
+  #isStarted = false;
   #settled = 0;
   #isComplete = false;
 
@@ -108,7 +110,6 @@ class VerificationRun implements Verification {
     this.#options = options;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#services = new Services(options);
-    this.#generator = this.#run();
   }
 
   get summary(): VerifySummary {
@@ -124,7 +125,14 @@ class VerificationRun implements Verification {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Finding> {
-    return this.#generator;
+    if (this.#isStarted) {
+      throw new AtlastError(
+        "wrong_state",
+        "Cannot iterate a verification twice: want another call of verify",
+      );
+    }
+    this.#isStarted = true;
+    return this.#run();
   }
 
   async *#run(): AsyncGenerator<Finding> {

@@ -4,8 +4,15 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { aNumber, aText, checkOptions, oneOf, type OptionCheck } from "../../core/check_options.ts";
+import {
+  aNumber,
+  aTextLike,
+  checkOptions,
+  oneOf,
+  type OptionCheck,
+} from "../../core/check_options.ts";
 import { optionError } from "../../core/check_option.ts";
+import { IDENTIFIER } from "../../core/check_text.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { ConsumeMiddleware } from "../../bus/api/middleware.ts";
@@ -85,7 +92,7 @@ const KINDS: readonly FaultKind[] = [
 
 const OPTIONS: Readonly<Record<keyof FaultOptions, OptionCheck>> = {
   contract: aContract,
-  group: aText,
+  group: aTextLike(IDENTIFIER),
   times: aNumber({ whole: true, least: 1, most: Infinity }),
   when: oneOf("before", "after"),
 };

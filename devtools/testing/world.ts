@@ -5,6 +5,8 @@
  */
 import { checkNumber } from "../../core/check_option.ts";
 import { aNumber, checkOptions, MILLISECONDS } from "../../core/check_options.ts";
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
+import { MAX_TIMER_MS } from "../../core/ports/platform.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import type { TickReport } from "../../bus/api/tick_report.ts";
 import {
@@ -43,7 +45,9 @@ export interface DrainOptions {
 interface WorldMember {
   /** Does what is due. */
   tick(): Promise<TickReport>;
-  /** What it has not settled. */
+  /** The id of its store, which is the same for all that use it. */
+  storeId(): Promise<string>;
+  /** What its store has not settled. */
   pending(): Promise<readonly PendingMessage[]>;
 }
 
@@ -110,7 +114,8 @@ export class World implements TestWorld {
 
   /** Advances the clock, and does what is due at each time on the way. */
   async advance(ms: number): Promise<void> {
-    checkNumber("ms", ms, { unit: "milliseconds", least: 0 }, "advance the clock by");
+    const most = END_OF_TIME_MS - this.clock.now();
+    checkNumber("ms", ms, { unit: "milliseconds", least: 0, most }, "advance the clock by");
     const untilMs = this.clock.now() + ms;
     await this.settle();
     while (this.clock.now() < untilMs) {
@@ -161,13 +166,12 @@ export class World implements TestWorld {
   }
 
   async #pending(): Promise<PendingMessage[]> {
-    const lists = await Promise.all([...this.#members].map((member) => member.pending()));
+    const stores = new Map<string, WorldMember>();
+    for (const member of this.#members) stores.set(await member.storeId(), member);
+    const lists = await Promise.all([...stores.values()].map((member) => member.pending()));
     return lists.flat();
   }
 }
-
-/** The longest time of a timer, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const DRAIN_OPTIONS = {
   withinMs: aNumber(MILLISECONDS),

@@ -5,24 +5,26 @@
  * @module
  */
 import process from "node:process";
-import type postgres from "postgres";
-import { startPgBouncer } from "../pgbouncer_server.ts";
-import { type PrivateServer, startPostgres } from "../postgres_server.ts";
-import { TABLES } from "./business.ts";
-import { Faults, MIN_IN_FLIGHT } from "./faults.ts";
+import type { Backend } from "./backends/backend.ts";
+import { pgliteBackend } from "./backends/pglite.ts";
+import { postgresBackend } from "./backends/postgres.ts";
+import { redisBackend } from "./backends/redis.ts";
+import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import type { CrashOptions } from "./options.ts";
 import { moreFaults, type PlannedFault, planOf } from "./plan.ts";
-import { DATABASE, SERVICES } from "./protocol.ts";
+import { SERVICES } from "./protocol.ts";
 import { randomFrom } from "../../tests/support/random.ts";
 import { rest } from "./rest.ts";
+import { makeRunFolder, removeDeadRuns, removeRunFolder } from "./run_folder.ts";
 import { SmallDisk } from "./small_disk.ts";
-import { directly, InFlight, unsettled } from "./watch.ts";
+import { mountTmpfs } from "./tmpfs.ts";
+import { InFlight } from "./watch.ts";
 
-/** Publishers pause above, and run again below, so many messages in flight. */
-const MAX_BACKLOG = 4 * MIN_IN_FLIGHT;
-const MIN_BACKLOG = 2 * MIN_IN_FLIGHT;
+/** Publishers pause above, and run again below, so many times what must be in flight at a kill. */
+const MAX_BACKLOG = 4;
+const MIN_BACKLOG = 2;
 /** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 180_000;
 /** How often it is looked whether everything is settled, and how often in a row it must be. */
@@ -30,27 +32,26 @@ const SETTLE_ROUND_MS = 500;
 const QUIET_ROUNDS = 3;
 /** How often progress is printed, in milliseconds. */
 const PROGRESS_MS = 10_000;
-/** How many failed messages are retried at once. */
-const MAX_RETRIED = 1_000;
 
-/** Settings of the server: deadlocks are found soon, because they are wanted, and a crash has little to redo. */
-const SETTINGS = ["max_connections=300", "deadlock_timeout=100ms", "checkpoint_timeout=30s"];
+/** How large the tmpfs with the data of all servers may become where standbys take over, in bytes. */
+const SERVERS_BYTES = 8 * 2 ** 30;
 
 /** All running parts. */
 interface Running {
-  readonly server: PrivateServer;
+  readonly backend: Backend;
   readonly disk: SmallDisk | null;
   readonly fleet: Fleet;
   readonly inFlight: InFlight;
-  readonly sql: postgres.Sql;
 }
 
 /** Runs it; returns whether nothing was violated. */
 export async function crashRun(options: CrashOptions): Promise<boolean> {
-  const { mode, seed, kills, restarts, messages } = options;
-  console.log(
-    `crash: mode ${mode}, seed ${seed}, ${kills} kills, ${restarts} restarts, ${messages} messages`,
-  );
+  const { store, mode, seed, kills, restarts, failovers, messages } = options;
+  const planned = `${kills} kills, ${restarts} restarts, ${failovers} failovers`;
+  console.log(`crash: ${store} ${mode}, seed ${seed}, ${planned}, ${messages} messages`);
+  for (const folder of await removeDeadRuns()) {
+    console.log(`crash: removed what a run that was killed had left in ${folder}`);
+  }
   const closing: (() => unknown)[] = [];
   const broken = Promise.withResolvers<never>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -77,8 +78,14 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
   const running = await start(options, end);
   await running.fleet.ready();
-  const { fleet, server, disk, inFlight } = running;
-  const faults = new Faults({ fleet, server, disk, inFlight: () => inFlight.count });
+  const { fleet, backend, disk, inFlight } = running;
+  const faults = new Faults({
+    fleet,
+    backend,
+    disk,
+    inFlight: () => inFlight.count,
+    minInFlight: options.inFlight,
+  });
   const progress = setInterval(() => report(running, faults), PROGRESS_MS);
   end.closing.push(() => clearInterval(progress));
   const more = moreFaults(seed);
@@ -94,54 +101,64 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   await faults.settled();
   console.log("crash: the faults have ended");
   fleet.publish(false);
-  const retried = await settle(running);
+  await settle(running);
   await fleet.stop();
-  return await judge({ options, fleet, faults, sql: running.sql, retried });
+  const named = await backend.verify();
+  return await judge({ options, fleet, faults, backend, named, client: await backend.tables() });
 }
 
 async function start(
   options: CrashOptions,
   { closing, onBroken }: RunEnd,
 ): Promise<Running> {
-  const { mode, messages, seed, processes } = options;
-  const mounted = SmallDisk.mount(messages);
-  const disk = typeof mounted === "string" ? null : mounted;
-  if (disk !== null) closing.push(() => disk.unmount());
-  else console.log(`crash: the full disk is left out: ${mounted}`);
-  const server = await startPostgres({ settings: SETTINGS });
-  closing.push(() => server.stop());
-  const pooler = mode === "direct" ? null : await startPgBouncer(server.port);
-  if (pooler !== null) {
-    closing.push(() => pooler.stop());
-    pooler.ended.catch(onBroken);
-  }
-  await createTables(server.port, disk);
-  const fleet = await Fleet.start({
-    processes,
-    databasePort: pooler?.port ?? server.port,
-    random: randomFrom(seed),
-    prepare: mode !== "pgbouncer",
-    chooseIsolation: mode === "direct",
-  });
+  const { processes, seed, inFlight: least } = options;
+  const folder = makeRunFolder();
+  closing.push(() => removeRunFolder(folder));
+  const { backend, disk } = await startBackend(options, folder, onBroken);
+  closing.push(() => backend.stop());
+  const fleet = await Fleet.start({ processes, backend, random: randomFrom(seed) });
   closing.push(() => fleet.close());
-  const inFlight = InFlight.start(server.port, (count) => {
-    if (count > MAX_BACKLOG) fleet.publish(false);
-    else if (count < MIN_BACKLOG) fleet.publish(true);
+  const look = async () => (await backend.standing(fleet.serving)).unsettled;
+  const inFlight = InFlight.start(look, (count) => {
+    if (count > MAX_BACKLOG * least) fleet.publish(false);
+    else if (count < MIN_BACKLOG * least) fleet.publish(true);
   });
   closing.push(() => inFlight.stop());
-  const sql = directly(server.port);
-  closing.push(() => sql.end({ timeout: 1 }).catch(() => {}));
-  return { server, disk, fleet, inFlight, sql };
+  return { backend, disk, fleet, inFlight };
 }
 
-async function createTables(port: number, disk: SmallDisk | null): Promise<void> {
-  const admin = directly(port, "postgres");
-  if (disk !== null) await admin.unsafe(`create tablespace small_disk location '${disk.folder}'`);
-  await admin.unsafe(`create database ${DATABASE} ${disk === null ? "" : "tablespace small_disk"}`);
-  await admin.end();
-  const sql = directly(port);
-  for (const statement of TABLES) await sql.unsafe(statement);
-  await sql.end();
+async function startBackend(
+  { store, mode, failovers, messages }: CrashOptions,
+  folder: string,
+  onBroken: (error: unknown) => void,
+): Promise<Pick<Running, "backend" | "disk">> {
+  if (store === "pglite") return { backend: await pgliteBackend(folder), disk: null };
+  if (store === "redis") return { backend: await redisBackend(folder), disk: null };
+  const isApart = failovers > 0;
+  const disk = isApart ? null : smallDisk(folder, messages);
+  const backend = await postgresBackend({
+    isApart,
+    parent: isApart ? inMemory(folder) : folder,
+    tablespace: disk?.folder ?? null,
+    isPooled: mode !== "direct",
+    prepare: mode !== "pgbouncer",
+    onBroken,
+  });
+  return { backend, disk };
+}
+
+function smallDisk(folder: string, messages: number): SmallDisk | null {
+  const disk = SmallDisk.mount(folder, messages);
+  if (typeof disk !== "string") return disk;
+  console.log(`crash: the full disk is left out: ${disk}`);
+  return null;
+}
+
+/** A folder in memory for the servers, where there can be one: a standby is a copy of everything. */
+function inMemory(folder: string): string {
+  console.log("crash: the full disk is left out: all data of the servers is in one place");
+  const mounted = mountTmpfs(folder, SERVERS_BYTES);
+  return "folder" in mounted ? mounted.folder : folder;
 }
 
 async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Promise<void> {
@@ -149,37 +166,21 @@ async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Prom
   await faults.inject(fault);
 }
 
-/** Waits until everything is settled, and retries what has failed; returns the number of retries. */
-async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
+/** Waits until everything is settled, and retries what has failed. */
+async function settle({ fleet, backend, inFlight }: Running): Promise<void> {
   await inFlight.stop();
   const startedAt = performance.now();
-  let retried = 0;
   let quietRounds = 0;
   while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
     await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
-    if (await unsettled(sql) > 0) {
+    const { unsettled, failed } = await backend.standing(fleet.serving);
+    if (unsettled > 0) quietRounds = 0;
+    else if (failed > 0) {
       quietRounds = 0;
-      continue;
-    }
-    quietRounds += 1;
-    for (const service of SERVICES) {
-      for (const box of ["outbox", "inbox"] as const) {
-        const rows = await sql.unsafe(`select id, subscriber_group from ${service}.${box}
-          where state = 'failed' limit ${MAX_RETRIED}`);
-        const messages = rows.map((row) => ({
-          box,
-          id: row["id"],
-          group: row["subscriber_group"],
-        }));
-        if (messages.length === 0) continue;
-        quietRounds = 0;
-        retried += messages.length;
-        fleet.send(service, { kind: "retry", messages });
-      }
-    }
+      for (const service of SERVICES) fleet.send(service, { kind: "retry" });
+    } else quietRounds += 1;
   }
-  return retried;
 }
 
 function published(fleet: Fleet): number {

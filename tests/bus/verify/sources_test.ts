@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { entriesOf } from "../../../bus/settings/digests.ts";
+import { HEADER } from "../../../core/message/headers.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import type { VerifiedService } from "../../../bus/verify/mod.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
@@ -61,6 +62,20 @@ describeOnEveryStore("a message in an inbox", (open) => {
       assert.deepEqual((await verified([{ name: "orders", store: orders }, third])).short, [
         "not_in_outbox orders third m-2 g",
       ]);
+    }));
+
+  it("may be the failure callback of a message that its own service could not send", () =>
+    withTwo(open, async (orders, stock) => {
+      const exception = { [HEADER.exception]: "handler_failed-->No" };
+      const message = { name: "order.marked" };
+      await put(orders, "inbox", "own", {}, { ...message, headers: exception });
+      const headers = { ...exception, [HEADER.group]: "g" };
+      await put(orders, "inbox", "of stock", {}, { ...message, headers });
+      const { short } = await verified([
+        { name: "orders", store: orders },
+        { name: "stock", store: stock, publishes: ["order.marked"] },
+      ]);
+      assert.deepEqual(short, ["not_in_outbox orders stock of stock g"]);
     }));
 
   it("is doubled if the inbox remembers that it was handled, not if it had failed", () =>

@@ -199,6 +199,10 @@ describe("the options of verify", () => {
       /service "s": want a store, or a fence/,
     ],
     "no store": [{ services: [{ name: "s", store: {} }] }, /services\[0\]\.store/],
+    "a store without capabilities": [
+      { services: [{ name: "s", store: { ready() {}, find() {}, list() {} } }] },
+      /services\[0\]\.store without capabilities: want any store/,
+    ],
     "a subscriber without a group": [
       { services: [{ ...service, subscribers: [{ pattern: "a" }] }] },
       /as a group/,
@@ -229,6 +233,15 @@ describe("the options of verify", () => {
       });
     });
   }
+
+  it("are used once: a second iteration is refused, and does not look like one without findings", async () => {
+    const verification = verify({ services: [{ name: "s", store }], clock: STILL });
+    for await (const _ of verification);
+    assert.throws(() => verification[Symbol.asyncIterator](), {
+      code: "wrong_state",
+      message: /Cannot iterate a verification twice: want another call of verify/,
+    });
+  });
 
   it("may name no service", async () => {
     assert.deepEqual((await verified([])).short, []);
