@@ -1,10 +1,10 @@
 import { postgresStore } from "../../adapters/postgres/mod.ts";
 import { connect, dropSchema, freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { storeSuite } from "./store_suite.ts";
+import { testStore } from "./test_suites.ts";
 
 const url = await postgresUrl();
 
-storeSuite("Postgres store", {
+testStore("Postgres store", {
   unavailable: url === null ? NO_POSTGRES : null,
   capabilities: {
     transactions: true,

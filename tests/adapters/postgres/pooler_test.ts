@@ -10,7 +10,7 @@ import { guardPostgres, postgresFence, postgresStore } from "../../../adapters/p
 import { inProcessTransport } from "../../../adapters/memory/mod.ts";
 import { createBus } from "../../../mod.ts";
 import type { AtlastError } from "../../../core/errors.ts";
-import { keyOf, NOW, recordOf } from "../../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { noPooler, type PoolerRoom, withPooler } from "../../support/pgbouncer.ts";
 import { connect, dropSchema, freshSchema } from "../../support/postgres.ts";
 import { skipFor } from "../../support/skip.ts";

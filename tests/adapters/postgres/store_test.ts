@@ -13,7 +13,7 @@ import {
   recordsOf,
   settlement,
   stored,
-} from "../../conformance/store/subject.ts";
+} from "../../../devtools/conformance/store/subject.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { type StoreRoom, withSchema, withStore } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";

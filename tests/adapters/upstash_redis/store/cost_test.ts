@@ -17,7 +17,7 @@ import {
   recordOf,
   recordsOf,
   settlement,
-} from "../../../conformance/store/subject.ts";
+} from "../../../../devtools/conformance/store/subject.ts";
 import { skipFor } from "../../../support/skip.ts";
 import {
   redisProblem,
