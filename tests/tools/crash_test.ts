@@ -5,9 +5,12 @@ import { describe, it } from "node:test";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { hasPostgres } from "../../tools/postgres_server.ts";
+import { redisProblem } from "../support/redis_server.ts";
 import { skipFor } from "../support/skip.ts";
 
 const skip = hasPostgres() ? false : skipFor("no Postgres program to start: this suite is skipped");
+const problem = redisProblem();
+const skipRedis = problem === null ? false : skipFor(problem);
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Runs the program; resolves with its exit code and its lines. */
@@ -51,19 +54,49 @@ describe("a crash run", () => {
     assert.match(report, /verify names .*\d/);
   });
 
+  for (
+    const { store, args, restarts, needs } of [
+      {
+        store: "pglite",
+        args: "--kills 2 --messages 150 --in-flight 40 --seed 14",
+        restarts: 0,
+        needs: false as const,
+      },
+      {
+        store: "redis",
+        args: "--kills 2 --restarts 1 --messages 300 --in-flight 60 --processes 1 --seed 14",
+        restarts: 1,
+        needs: skipRedis,
+      },
+    ]
+  ) {
+    it(`loses and doubles nothing on ${store}`, { skip: needs }, async () => {
+      const { code, lines } = await crash("--store", store, ...args.split(" "));
+      const report = lines.join("\n");
+      assert.equal(code, 0, report);
+      const end = `messages, 2 kills, ${restarts} restarts, 0 lost, 0 doubled`;
+      assert.ok(lines.at(-1)?.endsWith(end), report);
+    });
+  }
+
   it("refuses bad arguments", async () => {
     for (
-      const [args, got] of [
-        ["--kills many"],
-        ["--mode proxy"],
-        ["--messages 0"],
-        ["--failovers 1"],
-        ["--promote-standby --mode pgbouncer", "--promote-standby with --mode pgbouncer"],
+      const [args, problem] of [
+        ["--kills many", "--kills many: want a whole number"],
+        ["--mode proxy", "--mode proxy: want one of"],
+        ["--messages 0", "--messages 0: want a whole number"],
+        ["--store disk", "--store disk: want one of"],
+        ["--failovers 1", "--failovers 1: want it with --promote-standby"],
+        ["--promote-standby --mode pgbouncer", "--promote-standby: want it with --mode direct"],
+        ["--promote-standby --store pglite", "--promote-standby: want it with --store postgres"],
+        ["--store pglite --mode pgbouncer", "--mode pgbouncer: want it with --store postgres"],
+        ["--store pglite --restarts 1", "--restarts 1: want it with a store with a server"],
+        ["--store pglite --processes 2", "--processes 2: want it with a store that several"],
       ] as const
     ) {
       const { code, lines } = await crash(...args.split(" "));
       assert.equal(code, 2);
-      assert.ok(lines[0]?.startsWith(`Cannot use ${got ?? args}: want `), lines[0]);
+      assert.ok(lines[0]?.startsWith(`Cannot use ${problem}`), lines[0]);
     }
   });
 });

@@ -5,10 +5,10 @@
  * @module
  */
 import process from "node:process";
-import { fromPostgresJs } from "@atlast/bus/postgres";
-import { copyStock } from "./copy_tables.ts";
-import { Databases } from "./databases.ts";
-import { type Named, namedByVerify } from "./failover_judge.ts";
+import type { Backend } from "./backends/backend.ts";
+import { pgliteBackend } from "./backends/pglite.ts";
+import { postgresBackend } from "./backends/postgres.ts";
+import { redisBackend } from "./backends/redis.ts";
 import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
@@ -20,7 +20,7 @@ import { rest } from "./rest.ts";
 import { makeRunFolder, removeDeadRuns, removeRunFolder } from "./run_folder.ts";
 import { SmallDisk } from "./small_disk.ts";
 import { mountTmpfs } from "./tmpfs.ts";
-import { closeConnections, type Connections, connections, InFlight, unsettled } from "./watch.ts";
+import { InFlight } from "./watch.ts";
 
 /** Publishers pause above, and run again below, so many times what must be in flight at a kill. */
 const MAX_BACKLOG = 4;
@@ -32,27 +32,23 @@ const SETTLE_ROUND_MS = 500;
 const QUIET_ROUNDS = 3;
 /** How often progress is printed, in milliseconds. */
 const PROGRESS_MS = 10_000;
-/** How many failed messages are retried at once. */
-const MAX_RETRIED = 1_000;
 
 /** How large the tmpfs with the data of all servers may become where standbys take over, in bytes. */
 const SERVERS_BYTES = 8 * 2 ** 30;
 
 /** All running parts. */
 interface Running {
-  readonly databases: Databases;
+  readonly backend: Backend;
   readonly disk: SmallDisk | null;
   readonly fleet: Fleet;
   readonly inFlight: InFlight;
-  /** Connections of this process, past all faults but the servers'. */
-  readonly connections: Connections;
 }
 
 /** Runs it; returns whether nothing was violated. */
 export async function crashRun(options: CrashOptions): Promise<boolean> {
-  const { mode, seed, kills, restarts, failovers, messages } = options;
+  const { store, mode, seed, kills, restarts, failovers, messages } = options;
   const planned = `${kills} kills, ${restarts} restarts, ${failovers} failovers`;
-  console.log(`crash: mode ${mode}, seed ${seed}, ${planned}, ${messages} messages`);
+  console.log(`crash: ${store} ${mode}, seed ${seed}, ${planned}, ${messages} messages`);
   for (const folder of await removeDeadRuns()) {
     console.log(`crash: removed what a run that was killed had left in ${folder}`);
   }
@@ -82,10 +78,10 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
   const running = await start(options, end);
   await running.fleet.ready();
-  const { fleet, databases, disk, inFlight } = running;
+  const { fleet, backend, disk, inFlight } = running;
   const faults = new Faults({
     fleet,
-    databases,
+    backend,
     disk,
     inFlight: () => inFlight.count,
     minInFlight: options.inFlight,
@@ -105,50 +101,50 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   await faults.settled();
   console.log("crash: the faults have ended");
   fleet.publish(false);
-  const retried = await settle(running);
+  await settle(running);
   await fleet.stop();
-  const { failovers } = databases;
-  const named: Named = failovers.length === 0
-    ? new Map()
-    : await namedByVerify(running.connections);
-  const client = fromPostgresJs(running.connections.orders);
-  if (options.failovers > 0) await copyStock(fromPostgresJs(running.connections.stock), client);
-  return await judge({ options, fleet, faults, client, failovers, named, retried });
+  const named = await backend.verify();
+  return await judge({ options, fleet, faults, backend, named, client: await backend.tables() });
 }
 
 async function start(
   options: CrashOptions,
   { closing, onBroken }: RunEnd,
 ): Promise<Running> {
-  const { mode, failovers, seed, processes } = options;
+  const { processes, seed, inFlight: least } = options;
   const folder = makeRunFolder();
   closing.push(() => removeRunFolder(folder));
+  const { backend, disk } = await startBackend(options, folder, onBroken);
+  closing.push(() => backend.stop());
+  const fleet = await Fleet.start({ processes, backend, random: randomFrom(seed) });
+  closing.push(() => fleet.close());
+  const look = async () => (await backend.standing(fleet.serving)).unsettled;
+  const inFlight = InFlight.start(look, (count) => {
+    if (count > MAX_BACKLOG * least) fleet.publish(false);
+    else if (count < MIN_BACKLOG * least) fleet.publish(true);
+  });
+  closing.push(() => inFlight.stop());
+  return { backend, disk, fleet, inFlight };
+}
+
+async function startBackend(
+  { store, mode, failovers, messages }: CrashOptions,
+  folder: string,
+  onBroken: (error: unknown) => void,
+): Promise<Pick<Running, "backend" | "disk">> {
+  if (store === "pglite") return { backend: await pgliteBackend(folder), disk: null };
+  if (store === "redis") return { backend: await redisBackend(folder), disk: null };
   const isApart = failovers > 0;
-  const disk = isApart ? null : smallDisk(folder, options.messages);
-  const databases = await Databases.start({
+  const disk = isApart ? null : smallDisk(folder, messages);
+  const backend = await postgresBackend({
     isApart,
     parent: isApart ? inMemory(folder) : folder,
     tablespace: disk?.folder ?? null,
     isPooled: mode !== "direct",
+    prepare: mode !== "pgbouncer",
     onBroken,
   });
-  closing.push(() => databases.stop());
-  const fleet = await Fleet.start({
-    processes,
-    databasePortsOf: (service) => databases.portsOf(service),
-    random: randomFrom(seed),
-    prepare: mode !== "pgbouncer",
-    chooseIsolation: mode === "direct",
-  });
-  closing.push(() => fleet.close());
-  const own = connections((service) => databases.addressOf(service));
-  closing.push(() => closeConnections(own));
-  const inFlight = InFlight.start(own, (count) => {
-    if (count > MAX_BACKLOG * options.inFlight) fleet.publish(false);
-    else if (count < MIN_BACKLOG * options.inFlight) fleet.publish(true);
-  });
-  closing.push(() => inFlight.stop());
-  return { databases, disk, fleet, inFlight, connections: own };
+  return { backend, disk };
 }
 
 function smallDisk(folder: string, messages: number): SmallDisk | null {
@@ -170,39 +166,21 @@ async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Prom
   await faults.inject(fault);
 }
 
-/** Waits until everything is settled, and retries what has failed; returns the number of retries. */
-async function settle({ fleet, connections, inFlight }: Running): Promise<number> {
+/** Waits until everything is settled, and retries what has failed. */
+async function settle({ fleet, backend, inFlight }: Running): Promise<void> {
   await inFlight.stop();
   const startedAt = performance.now();
-  let retried = 0;
   let quietRounds = 0;
   while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
     await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
-    if (await unsettled(connections) > 0) {
+    const { unsettled, failed } = await backend.standing(fleet.serving);
+    if (unsettled > 0) quietRounds = 0;
+    else if (failed > 0) {
       quietRounds = 0;
-      continue;
-    }
-    quietRounds += 1;
-    for (const service of SERVICES) {
-      for (const box of ["outbox", "inbox"] as const) {
-        const rows = await connections[service].unsafe(
-          `select id, subscriber_group from ${service}.${box}
-          where state = 'failed' limit ${MAX_RETRIED}`,
-        );
-        const messages = rows.map((row) => ({
-          box,
-          id: row["id"],
-          group: row["subscriber_group"],
-        }));
-        if (messages.length === 0) continue;
-        quietRounds = 0;
-        retried += messages.length;
-        fleet.send(service, { kind: "retry", messages });
-      }
-    }
+      for (const service of SERVICES) fleet.send(service, { kind: "retry" });
+    } else quietRounds += 1;
   }
-  return retried;
 }
 
 function published(fleet: Fleet): number {

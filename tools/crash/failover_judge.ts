@@ -8,11 +8,10 @@ import type postgres from "postgres";
 import { postgresFence, postgresStore } from "@atlast/bus/postgres";
 import type { SqlClient } from "@atlast/bus/ports";
 import { type FindingProblem, verify } from "@atlast/bus/verify";
-import { Audit, Deduct, Deducted, Ship } from "./business.ts";
+import { Audit, Deduct, Deducted, Ship, SUBSCRIPTIONS } from "./business.ts";
 import type { Failover } from "./databases.ts";
 import { FENCE } from "./lost_rows.ts";
 import { type ServiceName, SERVICES } from "./protocol.ts";
-import { subscribersOf } from "./subscribers.ts";
 
 /** Ids of messages by what `verify` says, or should say, of them. */
 export type Named = ReadonlyMap<FindingProblem, ReadonlySet<string>>;
@@ -68,7 +67,7 @@ export async function namedByVerify(
   const services = SERVICES.map((service) => ({
     name: service,
     store: postgresStore(clients[service], { schema: service }),
-    subscribers: subscribersOf(service, Math.random),
+    subscribers: SUBSCRIPTIONS[service],
     publishes: PUBLISHES[service],
     ...(service === "orders"
       ? { fence: postgresFence(clients[service], { schema: "ledger" }) }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Databases } from "./databases.ts";
+import type { Backend } from "./backends/backend.ts";
 import type { Fleet, Worker } from "./fleet.ts";
 import type { Fault, Moment } from "./plan.ts";
 import { type ServiceName, SERVICES } from "./protocol.ts";
@@ -21,7 +21,7 @@ const CLOSE_MS = 50;
 /** What is made to fail. */
 export interface Parts {
   readonly fleet: Fleet;
-  readonly databases: Databases;
+  readonly backend: Backend;
   /** Null where none may be mounted. */
   readonly disk: SmallDisk | null;
   /** How many messages are in flight now. */
@@ -73,7 +73,7 @@ export class Faults {
         return;
       case "failover":
         await this.#restarting;
-        this.#restarting = this.#lasts(this.#parts.databases.failOver(fault.service, fault.lagMs));
+        this.#restarting = this.#lasts(this.#parts.backend.failOver(fault.service, fault.lagMs));
         return;
       case "full disk":
         await this.#filling;
@@ -89,7 +89,7 @@ export class Faults {
       }
       case "commit cut": {
         const { victim, moment, isReset } = fault;
-        this.#victim(victim)?.database.atNextCommit(moment, isReset, () => {});
+        this.#victim(victim)?.database?.atNextCommit(moment, isReset, () => {});
       }
     }
   }
@@ -134,6 +134,7 @@ export class Faults {
   /** Kills at a moment of the next commit; false if none came in time. */
   async #killAtCommit(victim: Worker, moment: Moment): Promise<boolean> {
     const killed = Promise.withResolvers<void>();
+    if (victim.database === null) return false;
     const giveUp = victim.database.atNextCommit(moment, true, () => {
       this.#killNow(victim);
       killed.resolve();
@@ -145,14 +146,14 @@ export class Faults {
   #killNow({ process, database }: Worker): void {
     if (process.ending !== null) return;
     process.kill();
-    if (performance.now() - database.lastCommitAt <= CLOSE_MS) this.closeKills += 1;
+    if (performance.now() - (database?.lastCommitAt ?? -Infinity) <= CLOSE_MS) this.closeKills += 1;
     this.inFlightAtKills.push(this.#parts.inFlight());
   }
 
   async #restart(): Promise<void> {
     // A server that restarts needs its disk.
     await this.#filling;
-    await this.#parts.databases.crash();
+    await this.#parts.backend.crash();
     this.restarts += 1;
   }
 

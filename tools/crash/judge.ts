@@ -4,7 +4,7 @@
  * @module
  */
 import type { SqlClient } from "@atlast/bus/ports";
-import type { Failover } from "./databases.ts";
+import type { Backend } from "./backends/backend.ts";
 import { failoverLines, judgeFailovers, type Named } from "./failover_judge.ts";
 import type { Faults } from "./faults.ts";
 import type { Fleet } from "./fleet.ts";
@@ -29,16 +29,14 @@ export interface FinishedRun {
   readonly faults: Faults;
   /** A connection to the tables of both services. */
   readonly client: SqlClient;
-  readonly failovers: readonly Failover[];
+  readonly backend: Backend;
   /** What `verify` says; empty without failovers. */
   readonly named: Named;
-  /** How many failed messages an operator has retried. */
-  readonly retried: number;
 }
 
 /** Prints the result; returns whether nothing was violated. */
 export async function judge(run: FinishedRun): Promise<boolean> {
-  const { options, fleet, faults, client, failovers, named, retried } = run;
+  const { options, fleet, faults, client, backend: { failovers, portsOf }, named } = run;
   const found = await reconcile(client, failovers.flatMap(({ lost }) => lost));
   const violations = [
     ...processViolations(fleet),
@@ -53,7 +51,7 @@ export async function judge(run: FinishedRun): Promise<boolean> {
     violations.push(`a kill with ${inFlight[0]} messages in flight`);
   }
   const { kills, restarts, closeKills, stops, fullDisks } = faults;
-  if (kills >= ENOUGH_KILLS && closeKills < kills * CLOSE_SHARE) {
+  if (portsOf !== null && kills >= ENOUGH_KILLS && closeKills < kills * CLOSE_SHARE) {
     violations.push(`only ${closeKills} of ${kills} kills within 50 ms of a COMMIT`);
   }
   const counts = sumOf(fleet.all.map((process) => process.counts));
@@ -63,7 +61,7 @@ export async function judge(run: FinishedRun): Promise<boolean> {
       `${closeKills} of ${kills} kills within 50 ms of a COMMIT\n` +
       `crash: ${fleet.cuts} cuts, ${stops} stops past the lease, ${fullDisks} full disks, ` +
       `${counts.deadlocks} deadlocks, ${counts.unserializable} not serializable, ` +
-      `${counts.diskFull} failed on the full disk, ${retried} failed visibly and were retried`,
+      `${counts.diskFull} failed on the full disk, ${counts.retried} failed visibly and were retried`,
   );
   if (failovers.length > 0) console.log(failoverLines(failovers, named).join("\n"));
   for (const violation of violations) console.log(`crash: violated: ${violation}`);
@@ -108,7 +106,7 @@ function countOf({ findings }: Reconciled, wrong: Wrong): number {
 }
 
 function sumOf(all: readonly WorkerCounts[]): WorkerCounts {
-  const sum = { published: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  const sum = { published: 0, retried: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
   for (const counts of all) {
     for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counts[name];
   }

@@ -33,35 +33,23 @@ export async function closeConnections(all: Connections): Promise<void> {
   await Promise.all(SERVICES.map((service) => all[service].end({ timeout: 1 }).catch(() => {})));
 }
 
-/** How many records of both services are not settled. One condition for each partial index. */
-export async function unsettled(all: Connections): Promise<number> {
-  const counts = await Promise.all(SERVICES.map(async (service) => {
-    const [row] = await all[service].unsafe(`select
-      (select count(*) from ${service}.outbox where state = 'scheduled') +
-      (select count(*) from ${service}.outbox where state = 'prepared') +
-      (select count(*) from ${service}.inbox where state = 'scheduled') as count`);
-    return Number(row?.["count"]);
-  }));
-  return counts.reduce((sum, count) => sum + count, 0);
-}
-
 /** The number of messages in flight. */
 export class InFlight {
-  readonly #connections: Connections;
+  readonly #look: () => Promise<number>;
   readonly #onCount: (count: number) => void;
   #isOver = false;
   #watching: Promise<void> = Promise.resolve();
-  /** The last number. While the server is down it stays, and so does what it counts. */
+  /** The last number. While a server is down it stays, and so does what it counts. */
   count = 0;
 
-  private constructor(all: Connections, onCount: (count: number) => void) {
-    this.#connections = all;
+  private constructor(look: () => Promise<number>, onCount: (count: number) => void) {
+    this.#look = look;
     this.#onCount = onCount;
   }
 
   /** Starts to watch; `onCount` is called with each number. */
-  static start(all: Connections, onCount: (count: number) => void): InFlight {
-    const watch = new InFlight(all, onCount);
+  static start(look: () => Promise<number>, onCount: (count: number) => void): InFlight {
+    const watch = new InFlight(look, onCount);
     watch.#watching = watch.#watch();
     return watch;
   }
@@ -75,10 +63,10 @@ export class InFlight {
   async #watch(): Promise<void> {
     while (!this.#isOver) {
       try {
-        this.count = await unsettled(this.#connections);
+        this.count = await this.#look();
         this.#onCount(this.count);
       } catch {
-        // The server is down. Its clients notice that by themselves.
+        // A server is down. Its clients notice that by themselves.
       }
       await rest(EVERY_MS);
     }

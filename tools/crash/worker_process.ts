@@ -12,7 +12,14 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { signalProcess } from "../processes.ts";
-import type { OrderLine, WorkerConfig, WorkerCounts, WorkerLine } from "./protocol.ts";
+import type {
+  OrderLine,
+  Standing,
+  StoreConfig,
+  WorkerConfig,
+  WorkerCounts,
+  WorkerLine,
+} from "./protocol.ts";
 
 /** How long a process may take to stop, in milliseconds. */
 const STOP_MS = 30_000;
@@ -42,16 +49,20 @@ export class WorkerProcess {
   /** The oldest call that waited at the longest silence. */
   waitedFor = "";
   /** What it has counted. */
-  counts: WorkerCounts = { published: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  counts: WorkerCounts = { published: 0, retried: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  /** How its records stand, where only the process can look; null until it has said so. */
+  standing: Standing | null = null;
   /** How it ended; null while it runs. */
   ending: Ending | null = null;
 
-  constructor() {
+  /** @param storeKind The kind of store that it will have, so that it can load its code. */
+  constructor(storeKind: StoreConfig["kind"]) {
     this.#child = spawn(process.execPath, [
       "run",
       "--quiet",
       "--allow-all",
       fileURLToPath(new URL("worker.ts", import.meta.url)),
+      storeKind,
     ]);
     this.exited = once(this.#child, "exit").then(() => this.#ended());
     createInterface({ input: this.#child.stdout! }).on("line", (line) => this.#said(line));
@@ -138,6 +149,7 @@ export class WorkerProcess {
         this.waitedFor = said.waitsFor;
       }
       this.counts = said.counts;
+      this.standing = said.standing;
     }
   }
 
