@@ -55,23 +55,23 @@ describe("a crash run", () => {
   });
 
   for (
-    const { store, args, restarts, needs } of [
+    const { stores, args, restarts, needs } of [
       {
-        store: "pglite",
+        stores: "--store pglite --transport qstash",
         args: "--kills 2 --messages 150 --in-flight 40 --seed 14",
         restarts: 0,
         needs: false as const,
       },
       {
-        store: "redis",
-        args: "--kills 2 --restarts 1 --messages 300 --in-flight 60 --processes 1 --seed 14",
+        stores: "--store redis --transport stream",
+        args: "--kills 2 --restarts 1 --messages 200 --in-flight 40 --processes 1 --seed 14",
         restarts: 1,
         needs: skipRedis,
       },
     ]
   ) {
-    it(`loses and doubles nothing on ${store}`, { skip: needs }, async () => {
-      const { code, lines } = await crash("--store", store, ...args.split(" "));
+    it(`loses and doubles nothing with ${stores}`, { skip: needs }, async () => {
+      const { code, lines } = await crash(...`${stores} ${args}`.split(" "));
       const report = lines.join("\n");
       assert.equal(code, 0, report);
       const end = `messages, 2 kills, ${restarts} restarts, 0 lost, 0 doubled`;
@@ -89,8 +89,16 @@ describe("a crash run", () => {
         ["--failovers 1", "--failovers 1: want it with --promote-standby"],
         ["--promote-standby --mode pgbouncer", "--promote-standby: want it with --mode direct"],
         ["--promote-standby --store pglite", "--promote-standby: want it with --store postgres"],
+        ["--transport mail", "--transport mail: want one of"],
+        [
+          "--promote-standby --transport qstash",
+          "--promote-standby: want it with --transport http",
+        ],
         ["--store pglite --mode pgbouncer", "--mode pgbouncer: want it with --store postgres"],
-        ["--store pglite --restarts 1", "--restarts 1: want it with a store with a server"],
+        [
+          "--store pglite --restarts 1",
+          "--restarts 1: want it with a store or transport with a server",
+        ],
         ["--store pglite --processes 2", "--processes 2: want it with a store that several"],
       ] as const
     ) {

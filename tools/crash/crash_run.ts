@@ -9,16 +9,22 @@ import type { Backend } from "./backends/backend.ts";
 import { pgliteBackend } from "./backends/pglite.ts";
 import { postgresBackend } from "./backends/postgres.ts";
 import { redisBackend } from "./backends/redis.ts";
+import type { Carrier } from "./carriers/carrier.ts";
+import { HTTP } from "./carriers/http.ts";
+import { qstashCarrier } from "./carriers/qstash.ts";
+import { streamCarrier } from "./carriers/stream.ts";
 import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import type { CrashOptions } from "./options.ts";
 import { moreFaults, type PlannedFault, planOf } from "./plan.ts";
-import { SERVICES } from "./protocol.ts";
+import { SERVICES, type Standing } from "./protocol.ts";
 import { randomFrom } from "../../tests/support/random.ts";
 import { rest } from "./rest.ts";
+import { type RestRedis, startRestRedis } from "./rest_redis.ts";
 import { makeRunFolder, removeDeadRuns, removeRunFolder } from "./run_folder.ts";
 import { SmallDisk } from "./small_disk.ts";
+import { sumOfStandings } from "./standing.ts";
 import { mountTmpfs } from "./tmpfs.ts";
 import { InFlight } from "./watch.ts";
 
@@ -39,6 +45,7 @@ const SERVERS_BYTES = 8 * 2 ** 30;
 /** All running parts. */
 interface Running {
   readonly backend: Backend;
+  readonly carrier: Carrier;
   readonly disk: SmallDisk | null;
   readonly fleet: Fleet;
   readonly inFlight: InFlight;
@@ -46,9 +53,11 @@ interface Running {
 
 /** Runs it; returns whether nothing was violated. */
 export async function crashRun(options: CrashOptions): Promise<boolean> {
-  const { store, mode, seed, kills, restarts, failovers, messages } = options;
+  const { store, transport, mode, seed, kills, restarts, failovers, messages } = options;
   const planned = `${kills} kills, ${restarts} restarts, ${failovers} failovers`;
-  console.log(`crash: ${store} ${mode}, seed ${seed}, ${planned}, ${messages} messages`);
+  console.log(
+    `crash: ${store} ${mode}, ${transport}, seed ${seed}, ${planned}, ${messages} messages`,
+  );
   for (const folder of await removeDeadRuns()) {
     console.log(`crash: removed what a run that was killed had left in ${folder}`);
   }
@@ -78,10 +87,11 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
   const running = await start(options, end);
   await running.fleet.ready();
-  const { fleet, backend, disk, inFlight } = running;
+  const { fleet, backend, carrier, disk, inFlight } = running;
   const faults = new Faults({
     fleet,
     backend,
+    carrier,
     disk,
     inFlight: () => inFlight.count,
     minInFlight: options.inFlight,
@@ -114,26 +124,34 @@ async function start(
   const { processes, seed, inFlight: least } = options;
   const folder = makeRunFolder();
   closing.push(() => removeRunFolder(folder));
-  const { backend, disk } = await startBackend(options, folder, onBroken);
+  const { store, transport } = options;
+  const redis = store === "redis" || transport === "stream" ? await startRestRedis(folder) : null;
+  if (redis !== null) closing.push(() => redis.stop());
+  const { backend, disk } = await startBackend(options, { folder, redis, onBroken });
   closing.push(() => backend.stop());
-  const fleet = await Fleet.start({ processes, backend, random: randomFrom(seed) });
+  const carrier = await startCarrier(options, redis);
+  closing.push(() => carrier.stop());
+  const fleet = await Fleet.start({ processes, backend, carrier, random: randomFrom(seed) });
   closing.push(() => fleet.close());
-  const look = async () => (await backend.standing(fleet.serving)).unsettled;
-  const inFlight = InFlight.start(look, (count) => {
+  const look = () => standingOfAll({ backend, carrier, fleet });
+  const inFlight = InFlight.start(async () => (await look()).unsettled, (count) => {
     if (count > MAX_BACKLOG * least) fleet.publish(false);
     else if (count < MIN_BACKLOG * least) fleet.publish(true);
   });
   closing.push(() => inFlight.stop());
-  return { backend, disk, fleet, inFlight };
+  return { backend, carrier, disk, fleet, inFlight };
 }
 
 async function startBackend(
   { store, mode, failovers, messages }: CrashOptions,
-  folder: string,
-  onBroken: (error: unknown) => void,
+  { folder, redis, onBroken }: {
+    readonly folder: string;
+    readonly redis: RestRedis | null;
+    readonly onBroken: (error: unknown) => void;
+  },
 ): Promise<Pick<Running, "backend" | "disk">> {
   if (store === "pglite") return { backend: await pgliteBackend(folder), disk: null };
-  if (store === "redis") return { backend: await redisBackend(folder), disk: null };
+  if (store === "redis" && redis !== null) return { backend: redisBackend(redis), disk: null };
   const isApart = failovers > 0;
   const disk = isApart ? null : smallDisk(folder, messages);
   const backend = await postgresBackend({
@@ -145,6 +163,15 @@ async function startBackend(
     onBroken,
   });
   return { backend, disk };
+}
+
+async function startCarrier(
+  { store, transport }: CrashOptions,
+  redis: RestRedis | null,
+): Promise<Carrier> {
+  if (transport === "qstash") return await qstashCarrier();
+  // The store lets the server crash if it is its own.
+  return redis !== null && transport === "stream" ? streamCarrier(redis, store !== "redis") : HTTP;
 }
 
 function smallDisk(folder: string, messages: number): SmallDisk | null {
@@ -167,20 +194,29 @@ async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Prom
 }
 
 /** Waits until everything is settled, and retries what has failed. */
-async function settle({ fleet, backend, inFlight }: Running): Promise<void> {
-  await inFlight.stop();
+async function settle(running: Running): Promise<void> {
+  const { fleet } = running;
+  await running.inFlight.stop();
   const startedAt = performance.now();
   let quietRounds = 0;
   while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
     await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
-    const { unsettled, failed } = await backend.standing(fleet.serving);
+    const { unsettled, failed } = await standingOfAll(running);
     if (unsettled > 0) quietRounds = 0;
     else if (failed > 0) {
       quietRounds = 0;
       for (const service of SERVICES) fleet.send(service, { kind: "retry" });
     } else quietRounds += 1;
   }
+}
+
+/** How all messages stand, also those on their way. */
+async function standingOfAll(
+  { backend, carrier, fleet }: Pick<Running, "backend" | "carrier" | "fleet">,
+): Promise<Standing> {
+  const parts = [backend.standing(fleet.serving), carrier.standing()];
+  return sumOfStandings(await Promise.all(parts));
 }
 
 function published(fleet: Fleet): number {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Backend } from "./backends/backend.ts";
+import type { Carrier } from "./carriers/carrier.ts";
 import type { Fleet, Worker } from "./fleet.ts";
 import type { Fault, Moment } from "./plan.ts";
 import { type ServiceName, SERVICES } from "./protocol.ts";
@@ -22,6 +23,7 @@ const CLOSE_MS = 50;
 export interface Parts {
   readonly fleet: Fleet;
   readonly backend: Backend;
+  readonly carrier: Carrier;
   /** Null where none may be mounted. */
   readonly disk: SmallDisk | null;
   /** How many messages are in flight now. */
@@ -153,7 +155,7 @@ export class Faults {
   async #restart(): Promise<void> {
     // A server that restarts needs its disk.
     await this.#filling;
-    await this.#parts.backend.crash();
+    await Promise.all([this.#parts.backend.crash(), this.#parts.carrier.crash()]);
     this.restarts += 1;
   }
 

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Backend, ServiceProcess } from "./backends/backend.ts";
+import type { Carrier } from "./carriers/carrier.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { type OrderLine, type ServiceName, SERVICES, type WorkerConfig } from "./protocol.ts";
 import { rest } from "./rest.ts";
@@ -26,6 +27,7 @@ export interface FleetOptions {
   /** How many processes each service has. */
   readonly processes: number;
   readonly backend: Backend;
+  readonly carrier: Carrier;
   readonly random: () => number;
 }
 
@@ -48,7 +50,10 @@ export class Fleet {
   static async start(options: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(options);
     for (const service of SERVICES) {
-      fleet.#doors.set(service, await CuttingProxy.start(() => fleet.#portsOf(service)));
+      const door = await CuttingProxy.start(() =>
+        options.carrier.doorsLeadTo ?? fleet.#portsOf(service)
+      );
+      fleet.#doors.set(service, door);
     }
     for (let i = 0; i < options.processes; i++) {
       for (const service of SERVICES) await fleet.#startWorker(service);
@@ -131,19 +136,20 @@ export class Fleet {
   }
 
   async #startWorker(service: ServiceName): Promise<void> {
-    const { backend, random } = this.#options;
+    const { backend, carrier, random } = this.#options;
     const { portsOf } = backend;
     const database = portsOf && await CuttingProxy.start(() => portsOf(service), backend.wire);
     if (this.#isOver) return await database?.stop();
     const store = backend.configOf(service, database?.port ?? 0);
     while (this.#spares.length <= SPARES) this.#spares.push(new WorkerProcess(store.kind));
     const process = this.#spares.shift() as WorkerProcess;
-    const peer = this.doorOf(service === "orders" ? "stock" : "orders");
     const config = {
       service,
       store,
-      peerUrl: `http://127.0.0.1:${peer.port}/deliver`,
-      signingKey: btoa("a key of 24 bytes at least"),
+      transport: carrier.configOf(service, {
+        orders: this.doorOf("orders").port,
+        stock: this.doorOf("stock").port,
+      }),
       seed: Math.floor(random() * 2 ** 31),
     } as WorkerConfig;
     const worker: Worker = { process, config, database };

@@ -12,6 +12,12 @@ export const STORES = ["postgres", "pglite", "redis"] as const;
 /** One of {@linkcode STORES}. */
 export type StoreName = (typeof STORES)[number];
 
+/** What carries the messages between the services. */
+export const TRANSPORTS = ["http", "stream", "qstash"] as const;
+
+/** One of {@linkcode TRANSPORTS}. */
+export type TransportName = (typeof TRANSPORTS)[number];
+
 /** How the services reach Postgres. */
 export const MODES = ["direct", "pgbouncer", "pgbouncer-prepared"] as const;
 
@@ -21,6 +27,7 @@ export type Mode = (typeof MODES)[number];
 /** The parsed options. */
 export interface CrashOptions {
   readonly store: StoreName;
+  readonly transport: TransportName;
   readonly mode: Mode;
   /** How many processes are killed. */
   readonly kills: number;
@@ -42,6 +49,10 @@ const USAGE = `deno task crash [options]
   STORES.join(", ")
 } (default postgres). PGlite has one process for each service, and no
                      server. Redis is reached through Upstash's protocol, and keeps every acknowledged write
+  --transport NAME   ${
+  TRANSPORTS.join(", ")
+} (default http). A stream is on Redis, which crashes with the other servers.
+                     QStash is our emulator
   --kills N          how many processes are killed (default 100)
   --restarts N       how often the server is stopped as in a crash and started (default 10)
   --messages N       how many messages are published at least (default 20000)
@@ -60,6 +71,7 @@ the next run removes.`;
 
 const OPTIONS = {
   store: { type: "string", default: "postgres" },
+  transport: { type: "string", default: "http" },
   mode: { type: "string", default: "direct" },
   kills: { type: "string", default: "100" },
   restarts: { type: "string" },
@@ -79,22 +91,28 @@ export function readOptions(args: readonly string[]): CrashOptions {
     if (values.help) return end(USAGE, 0);
     const store = oneOf("store", values.store, STORES);
     const mode = oneOf("mode", values.mode, MODES);
+    const transport = oneOf("transport", values.transport, TRANSPORTS);
     const isPglite = store === "pglite";
+    const hasServer = !isPglite || transport === "stream";
     if (store !== "postgres" && mode !== "direct") throw refused("mode", mode, "--store postgres");
     if (values["promote-standby"]) {
       if (store !== "postgres") throw refused("promote-standby", null, "--store postgres");
       if (mode !== "direct") throw refused("promote-standby", null, "--mode direct");
+      if (transport !== "http") throw refused("promote-standby", null, "--transport http");
     } else if (values.failovers !== undefined) {
       throw refused("failovers", values.failovers, "--promote-standby");
     }
-    const restarts = whole("restarts", values.restarts ?? (isPglite ? "0" : "10"), 0);
-    if (isPglite && restarts > 0) throw refused("restarts", restarts, "a store with a server");
+    const restarts = whole("restarts", values.restarts ?? (hasServer ? "10" : "0"), 0);
+    if (!hasServer && restarts > 0) {
+      throw refused("restarts", restarts, "a store or transport with a server");
+    }
     const processes = whole("processes", values.processes ?? (isPglite ? "1" : "3"), 1);
     if (isPglite && processes > 1) {
       throw refused("processes", processes, "a store that several processes can open");
     }
     return {
       store,
+      transport,
       mode,
       restarts,
       processes,

@@ -41,13 +41,38 @@ export interface RedisConfig {
 /** How a process finds its store. */
 export type StoreConfig = PostgresConfig | PgliteConfig | RedisConfig;
 
+/** How a process reaches the other service. */
+export type TransportConfig =
+  | {
+    readonly kind: "http";
+    /** The URL of the other service. */
+    readonly peerUrl: string;
+    readonly signingKey: string;
+  }
+  | {
+    readonly kind: "stream";
+    /** What the keys of the streams begin with. */
+    readonly prefix: string;
+    /** The port of Upstash's REST protocol. */
+    readonly port: number;
+    readonly token: string;
+  }
+  | {
+    readonly kind: "qstash";
+    /** The URL of QStash. */
+    readonly baseUrl: string;
+    readonly token: string;
+    readonly keys: { readonly current: string; readonly next: string };
+    /** The URLs at which QStash finds the other service, and this one. */
+    readonly peerUrl: string;
+    readonly ownUrl: string;
+  };
+
 /** The configuration of a process. */
 export interface ConfigWith<Store extends StoreConfig> {
   readonly service: ServiceName;
   readonly store: Store;
-  /** The URL of the other service. */
-  readonly peerUrl: string;
-  readonly signingKey: string;
+  readonly transport: TransportConfig;
   readonly seed: number;
 }
 

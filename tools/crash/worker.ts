@@ -8,7 +8,6 @@ import { createInterface } from "node:readline";
 import process from "node:process";
 import { type Bus, createBus } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
-import { httpTransport, verifySignature } from "@atlast/bus/http";
 import { randomFrom } from "../../tests/support/random.ts";
 import { counts } from "./failures.ts";
 import { LEASE_MS } from "./plan.ts";
@@ -23,6 +22,7 @@ import type {
 import { Publishers } from "./publishers.ts";
 import { rest } from "./rest.ts";
 import { subscribersOf } from "./subscribers.ts";
+import { type WorkerTransport, workerTransport } from "./worker_transport.ts";
 import type { WorkerStore } from "./worker_stores/worker_store.ts";
 
 /** How long after the end of its input a process says what it waits for, in milliseconds. */
@@ -56,6 +56,7 @@ const CHECK = {
 class ServiceProcess<Tx, FenceTx> {
   readonly #config: WorkerConfig;
   readonly #store: WorkerStore<Tx, FenceTx>;
+  readonly #carried: WorkerTransport;
   readonly #bus: Bus<Tx, FenceTx>;
   readonly #publishers: Publishers<Tx, FenceTx>;
   #isEnding = false;
@@ -63,23 +64,22 @@ class ServiceProcess<Tx, FenceTx> {
   #stopping = "the report";
 
   constructor(config: WorkerConfig, store: WorkerStore<Tx, FenceTx>) {
-    const { service, signingKey } = config;
+    const { service } = config;
     const random = randomFrom(config.seed);
     this.#config = config;
     this.#store = store;
+    this.#carried = workerTransport(service, config.transport, RETRY);
     this.#bus = createBus<Tx, FenceTx>({
       store: store.store,
       ...store.fence === null ? {} : { fence: store.fence },
-      transport: httpTransport({
-        routes: { "stock.#": config.peerUrl },
-        signingKeys: [signingKey],
-      }),
+      transport: this.#carried.transport,
       service,
       retry: RETRY,
       check: CHECK,
       logger: false, // thousands of failures are wanted
       leaseMs: LEASE_MS,
       pollMs: 500,
+      pullMs: 500,
     }, subscribersOf(service, store, random));
     this.#publishers = new Publishers(this.#bus, store, random);
   }
@@ -87,8 +87,8 @@ class ServiceProcess<Tx, FenceTx> {
   /** Runs until `end()`; resolves when everything has stopped. */
   async run(): Promise<void> {
     if (!await this.#started()) return;
-    const { service, signingKey } = this.#config;
-    const app = createApp(this.#bus, { verify: verifySignature({ signingKeys: [signingKey] }) });
+    const { service } = this.#config;
+    const app = createApp(this.#bus, this.#carried.app);
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, app.fetch);
     say({ kind: "ready", port: server.addr.port });
     const publishing = service === "orders" ? this.#publishers.run() : Promise.resolve();
@@ -120,6 +120,7 @@ class ServiceProcess<Tx, FenceTx> {
 
   /** It may have been retried before. What is still failed is asked for again. */
   async #retryFailed(): Promise<void> {
+    await this.#carried.requeue();
     for (const box of ["outbox", "inbox"] as const) {
       const failed = await this.#store.store.list({ box, states: ["failed"], limit: MAX_RETRIED });
       for (const { message: { id }, group } of failed) {

@@ -137,6 +137,24 @@ describe("a verification of services that work meanwhile", () => {
   });
 });
 
+describe("a verification within the process of a service", () => {
+  it("lets the process do other work between pages", async () => {
+    const store = memoryStore() as Store;
+    for (let i = 0; i < 20; i++) await put(store, "outbox", `m-${i}`);
+    let turns = 0;
+    let stop = () => {};
+    const other = () => {
+      const timer = setTimeout(() => (turns += 1, other()), 0);
+      stop = () => clearTimeout(timer);
+    };
+    other();
+    const { summary } = await verified([{ name: "s", store }], { pageSize: 1 });
+    stop();
+    assert.equal(summary.compared.outbox, 20);
+    assert.ok(turns > 10, `${turns} turns`);
+  });
+});
+
 describe("a verification that is aborted", () => {
   it("rejects with the reason, also while a store does not answer", async () => {
     const controller = new AbortController();

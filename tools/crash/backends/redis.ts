@@ -10,7 +10,7 @@ import { EFFECTS, TABLES } from "../business.ts";
 import { addRows, createRecordTables } from "../copy_tables.ts";
 import { SERVICES } from "../protocol.ts";
 import { ACKNOWLEDGED, ORDERS, PAYMENTS } from "../redis_keys.ts";
-import { startRestRedis, TOKEN } from "../rest_redis.ts";
+import { type RestRedis, TOKEN } from "../rest_redis.ts";
 import { sumOfStandings } from "../standing.ts";
 import { REST } from "../wire.ts";
 import { type Backend, WITHOUT_STANDBYS } from "./backend.ts";
@@ -18,9 +18,8 @@ import { type Backend, WITHOUT_STANDBYS } from "./backend.ts";
 /** How many records are read at once. */
 const PAGE = 1_000;
 
-/** Starts the server, with its data in a folder. */
-export async function redisBackend(parent: string): Promise<Backend> {
-  const server = await startRestRedis(parent);
+/** Uses a server. */
+export function redisBackend(server: RestRedis): Backend {
   const { redis } = server;
   const stores = SERVICES.map((prefix) => upstashRedisStore({ redis, prefix }));
   const db = new PGlite();
@@ -59,10 +58,7 @@ export async function redisBackend(parent: string): Promise<Backend> {
       }
       return db;
     },
-    async stop() {
-      await db.close();
-      await server.stop();
-    },
+    stop: () => db.close(),
   };
 }
 
