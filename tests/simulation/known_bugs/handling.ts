@@ -130,7 +130,7 @@ export const HANDLING: readonly KnownBug[] = [
       find: "if (!handlers.isLeased(run)) throw new NotAllOurs();",
       replace: "",
     }],
-    within: 100,
+    within: 200,
   },
   {
     name: "a late handler commits",
