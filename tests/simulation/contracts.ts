@@ -40,7 +40,7 @@ export const GROUPS = {
     [Effect.name]: ["audit"],
     [Reminder.name]: ["reminders"],
   },
-  inventory: { [Deduct.name]: ["stock", "ledger"], [Note.name]: ["notes"] },
+  inventory: { [Deduct.name]: ["stock", "ledger"], [Note.name]: ["stock"] },
 } as const satisfies Record<string, Readonly<Record<string, readonly string[]>>>;
 
 /** A service of the simulation. */

@@ -13,6 +13,15 @@ export type Mode = "ticking" | "running" | "mixed";
 /** How messages travel: each call to some process of a service, or through a stream that is pulled. */
 export type Carrier = "calls" | "stream";
 
+/**
+ * What a seed shows more of than others, because it is rare: half messages whose operations outlast their check-backs,
+ * or messages whose subscribers are withdrawn for a while.
+ */
+export type Theme = "doubt" | "withdrawal";
+
+/** The share of the seeds that each theme has. */
+const THEMED = 0.06;
+
 /** The world of a seed. */
 export interface Plan {
   /** Where all chance comes from. */
@@ -21,8 +30,11 @@ export interface Plan {
   readonly carrier: Carrier;
   /** How many messages of a group are handled in one transaction. */
   readonly maxBatch: number;
+  readonly theme: Theme | null;
   /** How many rounds things go wrong for. */
   readonly rounds: number;
+  /** How long a round lasts at the most, in milliseconds. */
+  readonly roundMs: number;
   readonly weights: Weights;
   /** How far the clock of a process is off at the most, in milliseconds. */
   readonly skewMs: number;
@@ -55,12 +67,14 @@ export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
   const oneOf = <Item>(...items: readonly Item[]): Item =>
     items[Math.floor(random() * items.length)] as Item;
   const skewMs = oneOf(0, 500, 4_000);
-  return {
+  const plan: Plan = {
     seed,
+    theme: null,
     mode: oneOf("ticking", "running", "mixed"),
     carrier: oneOf("calls", "stream"),
     maxBatch: oneOf(1, 3, 20),
     rounds: oneOf(5, 7, 9),
+    roundMs: 4_000,
     weights: weightsOf(random),
     skewMs,
     hasHalves: oneOf(true, false),
@@ -83,6 +97,21 @@ export function planOf(seed: number, own: Partial<Plan> = {}): Plan {
     retentionMs: oneOf(null, null, 5_000, 20_000),
     without: [],
     spared: [],
-    ...own,
+  };
+  const theme = random();
+  const themed = theme < THEMED ? DOUBT : theme < 2 * THEMED ? withdrawal(plan) : {};
+  return { ...plan, ...themed, ...own };
+}
+
+const DOUBT = { theme: "doubt", hasHalves: true, rounds: 14 } as const satisfies Partial<Plan>;
+
+/** Some messages wait for their next attempt when nobody takes them any more, for long enough to be noticed and to fail. */
+function withdrawal({ weights }: Plan): Partial<Plan> {
+  return {
+    theme: "withdrawal",
+    rounds: 14,
+    roundMs: 16_000,
+    unroutableMs: 8_000,
+    weights: { ...weights, handler_throws: 0.4 },
   };
 }

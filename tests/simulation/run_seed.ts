@@ -16,8 +16,7 @@ import { type Plan, planOf } from "./plan.ts";
 import { withSeededCrypto } from "./seeded_crypto.ts";
 import { PRUNE_MS, World } from "./world.ts";
 
-/** How long a round lasts at the most while things go wrong, and how long after that, in milliseconds. */
-const ROUND_MS = 4_000;
+/** How long a round lasts when nothing goes wrong any more, in milliseconds. */
 const CALM_ROUND_MS = 5_000;
 /** How long after its time a settled record may stay, in milliseconds: until all processes have pruned twice. */
 const DELETED_WITHIN_MS = 4 * PRUNE_MS + LONGEST_SLOW_MS;
@@ -126,9 +125,11 @@ function text(error: unknown): string {
 
 async function faultyRounds(world: World): Promise<void> {
   const random = world.stream("rounds");
-  for (let round = 0; round < world.plan.rounds && world.violations.length === 0; round++) {
+  const { rounds, roundMs } = world.plan;
+  while (world.round < rounds && world.violations.length === 0) {
     for (const actor of ACTORS) actor.act(world);
-    await world.time.pass(Math.ceil(random() * ROUND_MS));
+    await world.time.pass(Math.ceil(random() * roundMs));
+    world.round += 1;
   }
 }
 

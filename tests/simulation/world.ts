@@ -78,6 +78,8 @@ export class World {
   readonly business: Server;
   /** Who has paid: the business data of half messages. */
   readonly payments: Set<string> = new Set();
+  /** How many rounds have passed. */
+  round = 0;
   /** What was seen that must not be. */
   readonly violations: Violation[] = [];
   /** How many processes have died or stopped, and transactions of several messages were settled. */
@@ -216,6 +218,12 @@ export class World {
     service.instances[service.instances.indexOf(instance)] = this.#start(service);
   }
 
+  /** Whether all processes are of an old version now. */
+  get isWithdrawn(): boolean {
+    const { plan: { theme, rounds }, faults: { isOver } } = this;
+    return theme === "withdrawal" && !isOver && this.round >= rounds / 2;
+  }
+
   /** Runs a round of background work on a process, as cron does. */
   tick(service: Service): void {
     if (this.plan.mode === "running") return;
@@ -265,7 +273,7 @@ export class World {
     this.#started += 1;
     const label = `${name}-${this.#started}`;
     const process = new SimulatedProcess(label, name, this.#surroundings, this.skew());
-    const isOld = this.faults.happens("old_version", name, label);
+    const isOld = this.faults.happens("old_version", name, label) || this.isWithdrawn;
     const parts = { process, claims, surroundings: this.#surroundings, plan };
     const { retentionMs, retry } = plan;
     const fence = fenceOf(

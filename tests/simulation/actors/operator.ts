@@ -18,8 +18,9 @@ export const operator: Actor = {
     cancel(world);
     retry(world);
     sendNow(world);
-    move(world, (group) => world.faults.happens("operator_moves", "orders", group));
+    move(world, (group) => world.faults.happens("operator_moves", null, group));
     if (world.stream("operator")() < 0.3) checkAgain(world);
+    if (world.plan.theme === "doubt" && world.stream("operator")() < 0.5) resolve(world);
   },
   /** What parked in doubt is checked again or decided, and what is in a group that nobody handles is moved. */
   settle(world) {

@@ -60,10 +60,14 @@ interface Wish {
 class RolledBack extends Error {}
 
 function wishOf({ plan, faults }: World, random: () => number, n: number): Wish {
-  const kind = random();
+  const { theme } = plan;
+  // Those that old versions do not know.
+  const kind = theme === "withdrawal" ? 0.4 + 0.6 * random() : random();
   const contract = (kind < 0.5 ? Deduct : kind < 0.75 ? Note : Reminder) as typeof Deduct;
   const chance = random();
-  const way = chance < 0.25
+  const way = theme === "doubt" && random() < 0.6
+    ? "half"
+    : chance < 0.25
     ? "transaction"
     : chance < 0.5 && plan.hasHalves
     ? "half"
@@ -140,7 +144,8 @@ async function prepare(world: World, instance: Instance, wish: Wish): Promise<vo
     if (rollsBack) throw new RolledBack();
   };
   try {
-    if (world.stream("long operations")() < LONG_OPERATIONS) {
+    const long = world.plan.theme === "doubt" ? 6 * LONG_OPERATIONS : LONG_OPERATIONS;
+    if (world.stream("long operations")() < long) {
       return await operateForLong(world, instance, wish, pay);
     }
     const { outcome } = await bus.transact(contract, body, pay, { ...options, id });

@@ -46,7 +46,7 @@ const LEVELS = {
   /** A handler does not end before it is aborted, and reports success then. */
   handler_hangs: [0, 0, 0.02, 0.06],
   /** A handler returns what its contract does not allow. */
-  handler_lies: [0, 0, 0.05],
+  handler_lies: [0, 0.1, 0.3],
   /** No handler can handle a message. */
   poison: [0, 0.05, 0.1],
   /** A message kills each process that sends it, or each that handles it. */
@@ -62,7 +62,7 @@ const LEVELS = {
   /** An operator sends a waiting message now, in a round. */
   operator_sends: [0, 0.3, 1],
   /** An operator moves messages to another group, in a round. */
-  operator_moves: [0, 0.5],
+  operator_moves: [0, 0.5, 1],
   /** A push provider dead-letters a message that it had accepted, in a round. */
   dead_lettered: [0, 0, 0.3],
 } as const;

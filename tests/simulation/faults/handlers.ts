@@ -101,7 +101,8 @@ async function handle(
     }
     await process.call(`end ${what}`, () => Promise.resolve());
     if (name !== Deduct.name) return;
-    return faults.happens("handler_lies", process.service, what) ? { n: "a lie" } : { n };
+    // Only inventory replies, and orders hears of its lies.
+    return faults.happens("handler_lies", null, what) ? { n: "a lie" } : { n };
   } finally {
     ended();
   }
