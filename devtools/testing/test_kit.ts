@@ -14,6 +14,7 @@ import { AtlastError } from "../../core/errors.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { type FaultKind, type FaultOptions, Faults, type InjectedFault } from "./faults.ts";
+import { FaultyStore } from "./faulty_store.ts";
 import { checkKitOptions, type TestKitOptions } from "./kit_options.ts";
 import { findPending } from "./pending.ts";
 import { type Publications, publicationsOf } from "./published.ts";
@@ -117,11 +118,12 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
   const published = new PublishedRecords();
   // Without a store, Tx is that of the memory store.
   const ownStore = store === undefined ? memoryStore() as Store<unknown> as Store<Tx> : store;
+  const faulty = new FaultyStore(ownStore, faults, world.clock);
   const bus = createBus<Tx, BusinessTx>({
     expiry: KEPT,
     random: () => 0.5,
     ...own,
-    store: ownStore,
+    store: faulty.store,
     clock: world.clock,
     transport: serviceTransport(world.transport, faults, names),
     onConsume: [world.running.middleware, faults.middleware, ...own.onConsume ?? []],
@@ -132,6 +134,7 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
   }, subscribers);
   const member = {
     tick: () => bus.tick(),
+    downUntilMs: () => faulty.downUntilMs,
     storeId: () => ownStore.serviceId(),
     pending: () => findPending(ownStore, world.clock.now(), world.running),
   };

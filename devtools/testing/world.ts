@@ -14,6 +14,7 @@ import {
   inProcessTransport,
 } from "../../adapters/memory/in_process_transport.ts";
 import { type ManualClock, manualClock } from "../../adapters/memory/manual_clock.ts";
+import { StoreFault } from "./faulty_store.ts";
 import { type PendingMessage, StillPending } from "./pending.ts";
 import { endsWithin, turn } from "./real_time.ts";
 import { RunningHandlers } from "./running_handlers.ts";
@@ -45,10 +46,20 @@ export interface DrainOptions {
 interface WorldMember {
   /** Does what is due. */
   tick(): Promise<TickReport>;
+  /** When its store is up again, in Unix milliseconds; null if it is up. */
+  downUntilMs(): number | null;
   /** The id of its store, which is the same for all that use it. */
   storeId(): Promise<string>;
   /** What its store has not settled. */
   pending(): Promise<readonly PendingMessage[]>;
+}
+
+/** What came of a tick of a service. */
+interface Round {
+  /** Whether another one may find work at the same time. */
+  readonly mayDoMore: boolean;
+  /** In Unix milliseconds; null when nothing is scheduled. */
+  readonly nextDueAtMs: number | null;
 }
 
 /** The implementation of {@linkcode TestWorld}. */
@@ -80,24 +91,30 @@ export class World implements TestWorld {
       isDone = true;
       const times: number[] = [];
       for (const member of [...this.#members]) {
-        const report = await this.#tick(member);
-        if (report === null) continue;
-        const { received, sent, handled, checked, failed, nextDueAtMs } = report;
-        if (received + sent + handled + checked + failed > 0) isDone = false;
+        const { mayDoMore, nextDueAtMs } = await this.#tick(member);
+        if (mayDoMore) isDone = false;
         if (nextDueAtMs !== null) times.push(nextDueAtMs);
       }
       this.#nextDueAtMs = times.length === 0 ? null : Math.min(...times);
     }
   }
 
-  /** The report of a tick; null for a bus that the test has stopped, which leaves the world. */
-  async #tick(member: WorldMember): Promise<TickReport | null> {
+  /**
+   * Lets a service do what is due. A bus that the test has stopped leaves the world. A tick that a fault of the store has
+   * ended is repeated, as by a cron job: at once, or when the store is up again.
+   */
+  async #tick(member: WorldMember): Promise<Round> {
     try {
-      return await member.tick();
+      const { received, sent, handled, checked, failed, nextDueAtMs } = await member.tick();
+      return { mayDoMore: received + sent + handled + checked + failed > 0, nextDueAtMs };
     } catch (error) {
+      if (error instanceof StoreFault) {
+        const downUntilMs = member.downUntilMs();
+        return { mayDoMore: downUntilMs === null, nextDueAtMs: downUntilMs };
+      }
       if (!hasCode(error, "stopped")) throw error;
       this.remove(member);
-      return null;
+      return { mayDoMore: false, nextDueAtMs: null };
     }
   }
 
