@@ -32,6 +32,7 @@ export class SourceCheck implements Check<RecordOutline> {
       const keys = [...unknown].filter(([, publishers]) => publishers.includes(publisher))
         .map(([{ id }]) => ({ id, group: "" }));
       const found = await publisher.reader.withIds("outbox", keys);
+      for (const records of found.values()) publisher.learnExpiry(records);
       for (const item of unknown.keys()) {
         const [published] = found.get(item.id) ?? [];
         if (published?.message.name === item.message.name) unknown.delete(item);

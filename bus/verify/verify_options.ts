@@ -82,7 +82,8 @@ export interface VerifiedService {
    */
   readonly publishes?: readonly string[];
   /**
-   * The option `expiry` of its bus. Where it is longer than that of the bus, pruned messages count as lost.
+   * The option `expiry` of its bus. A longer one is corrected by the records that its outbox still has; if there are
+   * none, pruned messages count as lost.
    *
    * @default as for the bus
    */
