@@ -50,7 +50,7 @@ export class ForeignDatabase extends Database {
     super(now, watch);
     this.#foreign = foreign as Store<Tx>;
     this.#watch = watch;
-    const wrapping = wrapped(this.#foreign);
+    const wrapping = wrapped(withoutShortcut(this.#foreign));
     wrapping.around = async (method, call, args) => {
       if (TRANSACTIONS.has(method)) {
         const result = await call();
@@ -105,6 +105,24 @@ export class ForeignDatabase extends Database {
       }
     }
   }
+}
+
+/** A store without the hint that may answer at once that it does nothing, which no fault around it could. */
+function withoutShortcut(store: Store<Tx>): Store<Tx> {
+  const reading = <Part extends object>(part: Part, get: (name: PropertyKey) => unknown): Part =>
+    new Proxy(part, {
+      get(_, name) {
+        const value = get(name);
+        return typeof value === "function" ? value.bind(part) : value;
+      },
+    });
+  const { hints } = store;
+  if (hints?.addAndNotify === undefined) return store;
+  const own = reading(
+    hints,
+    (name) => name === "addAndNotify" ? undefined : Reflect.get(hints, name),
+  );
+  return reading(store, (name) => name === "hints" ? own : Reflect.get(store, name));
 }
 
 function keyOf({ id, group }: StoredRecord): string {
