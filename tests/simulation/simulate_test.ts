@@ -48,6 +48,14 @@ describe("simulate", () => {
     });
   });
 
+  it("runs on a store with a hint that may do nothing", async () => {
+    const makeStore = () => {
+      const store = memoryStore() as Store;
+      return Object.assign(store, { hints: { ...store.hints, addAndNotify: () => null } });
+    };
+    assert.equal((await simulate({ seeds: 4, store: makeStore })).seeds, 4);
+  });
+
   it("runs on a store of its own", async () => {
     assert.equal((await simulate({ seeds: 2, from: 5 })).seeds, 2);
   });
