@@ -6,12 +6,13 @@
 import { checkOptions } from "../../core/check_options.ts";
 import {
   aTurn,
-  type DriverConnection,
+  followConnection,
   isConnectionError,
   isDriverQuery,
+  noteConnection,
   withoutHoles,
 } from "./driver.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { clientOf, noteGuarded } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
@@ -38,6 +39,9 @@ export interface GuardPostgresOptions {
  * `begin` rejects with `connection_lost` and nothing is committed, or with `outcome_unknown` when no answer
  * to the commit came. A commit that the server makes a rollback is an error, and no statement is sent a
  * second time.
+ *
+ * A query outside a transaction that the driver takes for a connection which has just failed rejects. The original
+ * client may answer it without rows although it never sent it, or never answer it.
  *
  * Everything else works as in the original client, and it ends together with the original client.
  *
@@ -88,10 +92,10 @@ type Method = (...args: unknown[]) => unknown;
 /** A query outside a transaction that the driver sends again had no effect before. */
 function guardQuery(made: unknown): unknown {
   if (!isDriverQuery(made)) return made;
-  made.options["onexecute"] ??= (connection: DriverConnection) => {
-    freeWhenStuck(connection);
-    return true;
-  };
+  if (made.options["onexecute"] === undefined) {
+    made.options["onexecute"] = noteConnection(() => made, mendConnection);
+    followConnection(made);
+  }
   const { resolve, reject } = made;
   made.resolve = (result) => resolve(withoutHoles(result));
   made.reject = (error) =>

@@ -18,6 +18,7 @@ import { guardInternalQueries } from "./internal_queries.ts";
 import { inLazyTransaction, inTransaction } from "./postgres_js_transaction.ts";
 import { atReadCommitted, READ_COMMITTED } from "./isolation.ts";
 import type { PostgresJs, PostgresJsTransaction, TransactionOf } from "./client.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { mustBeTransaction } from "../sql/must_be_transaction.ts";
 import { PgTransaction } from "../sql/pg_transaction.ts";
 import { Proof, Proofs } from "../sql/transaction_proof.ts";
@@ -30,7 +31,6 @@ import {
 } from "../sql/database.ts";
 import type { Run } from "../sql/run.ts";
 import { SentAhead } from "../sql/pipelined.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
 import { isOwn } from "./tx_clients.ts";
 import { unwrapped } from "../sql/wrapped_clients.ts";
 import { answerOf } from "./statement.ts";
@@ -138,7 +138,7 @@ function runOn(sql: PostgresJsTransaction, { timeoutMs, prepare }: StatementSett
     const query: DriverQuery = queryOf(sql, text, [...params], {
       prepare,
       simple: false,
-      onexecute: noteConnection(() => query, freeWhenStuck),
+      onexecute: noteConnection(() => query, mendConnection),
     });
     return await answerOf(followConnection(query).values(), {
       timeoutMs,

@@ -18,8 +18,8 @@ import {
   NO_HANDLER,
   queryOf,
 } from "./driver.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { answerOf, CANCEL_GRACE_MS, requestCancel, withdraw } from "./statement.ts";
 
@@ -120,7 +120,7 @@ export class Session implements TransactionSession {
     const reserving = queryOf(this.#sql, "", [], {
       simple: true,
       onexecute: (connection: DriverConnection) => {
-        freeWhenStuck(connection);
+        mendConnection(connection);
         learnOpenQueue(this.#sql, connection);
         this.#sendFirst(connection, begin);
         // It takes no more queries of the pool.
@@ -133,7 +133,12 @@ export class Session implements TransactionSession {
       if (this.#connection === null) withdraw(reserving, signal?.reason);
     };
     signal?.addEventListener("abort", giveUp, { once: true });
-    await answerOf(reserving, { timeoutMs, destroy: () => this.destroy() });
+    try {
+      await answerOf(reserving, { timeoutMs, destroy: () => this.destroy() });
+    } catch (error) {
+      // Nothing can have been committed.
+      throw this.#loss ?? error;
+    }
     return this.#connection !== null;
   }
 
