@@ -120,7 +120,8 @@ export const HANDLING: readonly KnownBug[] = [
   },
   {
     name: "a batch keeps what others claimed",
-    wrong: "A batch commits although another worker has claimed some of its messages.",
+    wrong:
+      "A batch keeps no lease, and commits although another worker has claimed some of its messages.",
     edits: [{
       file: "bus/consume/run_handler_batch.ts",
       find: "if (!isKept) throw new NotAllOurs();",
@@ -129,8 +130,12 @@ export const HANDLING: readonly KnownBug[] = [
       file: "bus/consume/run_handler_batch.ts",
       find: "if (!handlers.isLeased(run)) throw new NotAllOurs();",
       replace: "",
+    }, {
+      file: "bus/consume/consumer.ts",
+      find: "lost: () => lost.abort(leaseLost()) };\n    leases.keep(owner);",
+      replace: "lost: () => lost.abort(leaseLost()) };",
     }],
-    within: 200,
+    within: 300,
   },
   {
     name: "a late handler commits",
