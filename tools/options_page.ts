@@ -83,8 +83,8 @@ const SECTIONS: readonly Section[] = [
       "migrations of `@atlast/bus/postgres`; `pgliteStore(db, options)` and `pgliteFence(db, options)` of " +
       "`@atlast/bus/pglite`.",
     types: [
-      "PostgresStoreOptions",
-      "PostgresFenceOptions",
+      "SqlStoreOptions",
+      "SqlFenceOptions",
       "GuardPostgresOptions",
       "MigrationOptions",
       "MigrationSqlOptions",
