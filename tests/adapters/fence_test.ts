@@ -4,7 +4,7 @@ import type { Fence } from "../../ports.ts";
 import { fenceSuite } from "../conformance/fence_suite.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
+import { onPg, onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
 import type { FenceSubject } from "../conformance/fence/subject.ts";
 import type { Opened } from "../conformance/suite.ts";
 
@@ -46,6 +46,11 @@ fenceSuite("PGlite fence", {
 fenceSuite("Postgres fence", {
   unavailable: url === null ? NO_POSTGRES : null,
   open: async () => await opened(await onPostgres(url as string, url as string)),
+});
+
+fenceSuite("pg fence", {
+  unavailable: url === null ? NO_POSTGRES : null,
+  open: async () => await opened(await onPg(url as string, url as string)),
 });
 
 async function opened(databases: TwoDatabases): Promise<Opened<FenceSubject>> {
