@@ -120,7 +120,10 @@ export class Session {
     if (refusal !== null) return Promise.reject(refusal);
     const used = this.#turns.take(async () => {
       const opened = await this.#open(kind.isSetting);
-      return { answer: this.#send(opened, send, kind), isPipelined: opened.client.pipeline === true };
+      return {
+        answer: this.#send(opened, send, kind),
+        isPipelined: opened.client.pipeline === true,
+      };
     });
     used.catch(() => {});
     return used;

@@ -41,5 +41,8 @@ export async function prepareTables(
     timeoutMs: Math.max(timeoutMs, MIGRATION_TIMEOUT_MS),
     prepare: false,
   });
-  await migration.transaction((tx) => migrateOn(migration.runIn(tx as never), schema, ladder), true);
+  await migration.transaction(
+    (tx) => migrateOn(migration.runIn(tx as never), schema, ladder),
+    true,
+  );
 }
