@@ -45,11 +45,14 @@ interface ProbedClient {
 export async function mustKeepStatements(client: ProbedClient): Promise<void> {
   if (!await client.isPooled() || client.max < 2) return;
   const session = await client.begin();
+  // Server connections may still have what an earlier check has prepared.
+  const text = `select 1 as atlast_probe /* ${crypto.randomUUID()} */`;
+  const probe = () => session.query(text, true);
   let other: ProbedConnection | undefined;
   let last: "commit" | "" = "commit";
   try {
     const first = await serverOf(session);
-    await probe(session);
+    await probe();
     await session.query("commit");
     last = "";
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -62,7 +65,7 @@ export async function mustKeepStatements(client: ProbedClient): Promise<void> {
       await beginning;
       last = "commit";
       if (await serverOf(session) !== first) {
-        await probe(session);
+        await probe();
         return;
       }
       // With one server connection nothing is lost.
@@ -84,9 +87,6 @@ async function serverOf(session: ProbedConnection): Promise<number> {
   return Number(row?.[0]);
 }
 
-function probe(session: ProbedConnection): Promise<unknown> {
-  return session.query("select 1 as atlast_probe", true);
-}
 
 /** Ends its transaction, if it has one, and releases the connection. */
 async function leave(

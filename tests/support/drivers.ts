@@ -6,7 +6,7 @@
 import type pg from "pg";
 import type postgres from "postgres";
 import { pgFence, pgStore } from "../../adapters/pg/mod.ts";
-import { postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
+import { guardPostgres, postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
 import type { SqlFenceOptions, SqlStoreOptions } from "../../adapters/sql/mod.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import type { Store } from "../../core/ports/store.ts";
@@ -26,7 +26,7 @@ export interface DriverClient {
   /** Runs work in a transaction that the user begins without the store. */
   begin(work: (tx: unknown) => Promise<unknown>): Promise<unknown>;
   /** Runs work in a savepoint of a transaction. */
-  savepoint(tx: unknown, work: (tx: unknown) => Promise<void>): Promise<unknown>;
+  savepoint(tx: unknown, work: (tx: unknown) => Promise<unknown>): Promise<unknown>;
   /** The texts of statements, as the driver sent them, until the test empties it. */
   readonly sent: string[];
   /** Ends it, also where a connection does not answer. */
@@ -74,7 +74,7 @@ function onPostgresJs(url: string, options: ClientOptions = {}): DriverClient {
       const query = (tx as postgres.Sql).unsafe(text, params as never[]);
       return query.execute();
     },
-    begin: (work) => sql.begin(work),
+    begin: (work) => guardPostgres(sql).begin(work),
     savepoint: (tx, work) => (tx as postgres.TransactionSql).savepoint(work),
     end: () => sql.end({ timeout: 1 }),
   };
