@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "../sql/deadlines.ts";
 import type { SqlStatement } from "../sql/driver.ts";
 import {
@@ -23,8 +24,6 @@ export const NO_PREPARE = "set `prepare: false` on the store and the fence";
 interface Statement extends Pick<SqlStatement, "text" | "timeoutMs"> {
   readonly params?: SqlStatement["params"];
   readonly prepare?: boolean;
-  /** Called just before it is sent. */
-  readonly onSent?: () => void;
 }
 
 /** A client out of a pool, until it is given back. */
@@ -32,6 +31,8 @@ export class PoolClient {
   readonly client: PgClient;
   /** Called once, at once, when the connection is lost. */
   onLost: (error: unknown) => void = () => {};
+  /** Set while the client must be in a transaction: outside of it nothing is sent. */
+  mustBeWithin = false;
   readonly #pool: PgPoolParts;
   #loss: { readonly error: unknown } | null = null;
   #cancelling: Promise<void> | null = null;
@@ -86,6 +87,11 @@ export class PoolClient {
     return this.#loss !== null;
   }
 
+  /** Whether the transaction that it must be in was ended by a statement of the work. */
+  get hasLeft(): boolean {
+    return this.mustBeWithin && this.client.getTransactionStatus?.() === "I";
+  }
+
   /**
    * Runs one statement.
    *
@@ -93,7 +99,7 @@ export class PoolClient {
    * @throws {AtlastError} `outcome_unknown`, `timeout` or `prepared_statement_lost`; see {@linkcode SqlDriver.query}.
    */
   run(statement: Statement): Promise<PgResult> {
-    const { text, params = [], timeoutMs, prepare = false, onSent } = statement;
+    const { text, params = [], timeoutMs, prepare = false } = statement;
     return new Promise((resolve, reject) => {
       let state: "waits" | "sent" | "withdrawn" = "waits";
       let isSettled = false;
@@ -122,8 +128,8 @@ export class PoolClient {
       const { submit } = query;
       query.submit = (connection) => {
         if (state === "withdrawn") return notSent(timeoutMs);
+        if (this.hasLeft) return endedByWork();
         state = "sent";
-        onSent?.();
         return submit.call(query, connection);
       };
       let stop = startDeadline(timeoutMs, () => {
@@ -197,6 +203,14 @@ export class PoolClient {
     // The store reads texts, also where the client asks for binary values.
     return Object.defineProperty(query, "binary", { get: () => false, set: () => {} });
   }
+}
+
+/** The error of a transaction that its work has ended by a statement. */
+export function endedByWork(): AtlastError {
+  return new AtlastError(
+    "transaction_ended",
+    "Cannot go on with a transaction that its work has ended: want no COMMIT or ROLLBACK in it, but a rejection",
+  );
 }
 
 /** Whether an error is an answer of the server, after which the connection goes on. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import type { AtlastError } from "../../core/errors.ts";
 import type { FirstStatement } from "../sql/driver.ts";
 import { TransactionEnd } from "../sql/ended_transaction.ts";
 import { within } from "../sql/statement_timeout.ts";
@@ -15,7 +15,7 @@ import {
   unknownCommit,
 } from "../sql/statement_errors.ts";
 import type { PgClient, PgPool } from "./client.ts";
-import { isOfEnd, isOfServer, PoolClient } from "./pool_client.ts";
+import { endedByWork, isOfEnd, isOfServer, PoolClient } from "./pool_client.ts";
 import { Turns } from "./turns.ts";
 
 /** How a transaction is run. */
@@ -142,6 +142,7 @@ export class Session {
   ): Promise<Result> {
     if (this.#loss !== null) throw this.#loss;
     try {
+      if (opened.hasLeft) throw endedByWork();
       const result = await send(opened);
       if (rollsBackTo) this.#failure = null;
       return result;
@@ -175,6 +176,7 @@ export class Session {
       this.#opened = opened;
       opened.onLost = (error) => this.#lose(error);
       await opened.run({ text: begin, timeoutMs });
+      opened.mustBeWithin = true;
       this.onOpened(opened.client);
       return opened;
     } catch (error) {
@@ -218,11 +220,10 @@ export class Session {
   async #commit(opened: PoolClient): Promise<void> {
     opened.onLost = () => {};
     try {
-      if (opened.client.getTransactionStatus?.() === "I") throw endedByWork();
       const { timeoutMs } = this.#start;
       const { command } = await opened.run({ text: "commit", timeoutMs }).catch((error) => {
         if (isUnknown(error)) throw unknownCommit(error);
-        if (isOfServer(error)) throw error;
+        if (isOfServer(error) || opened.hasLeft) throw error;
         // It was not sent, so the transaction may still be open.
         opened.destroy();
         throw lostTransaction(error);
@@ -261,6 +262,7 @@ export class Session {
       const cancelled = Promise.all([settled, opened.cancel()]);
       await within(CANCEL_GRACE_MS, "cancel a statement", cancelled);
     }
+    if (opened.hasLeft) return;
     const { timeoutMs } = this.#start;
     const rolledBack = opened.run({ text: "rollback", timeoutMs });
     // A cursor that was left open keeps it from being sent.
@@ -279,11 +281,4 @@ function isSoon(work: Promise<unknown>): Promise<boolean> {
     work.then(() => resolve(true));
     setTimeout(() => resolve(false), 0);
   });
-}
-
-function endedByWork(): AtlastError {
-  return new AtlastError(
-    "transaction_ended",
-    "Cannot commit a transaction that its work has ended: want no COMMIT or ROLLBACK in it, but a rejection",
-  );
 }

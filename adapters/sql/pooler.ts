@@ -87,7 +87,6 @@ async function serverOf(session: ProbedConnection): Promise<number> {
   return Number(row?.[0]);
 }
 
-
 /** Ends its transaction, if it has one, and releases the connection. */
 async function leave(
   session: ProbedConnection,
