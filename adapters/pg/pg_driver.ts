@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { withMethods } from "../../core/check_options.ts";
+import { aFlag, checkOptions, withMethods } from "../../core/check_options.ts";
 import type { LazyTransaction } from "../../core/ports/store.ts";
 import type { SqlDriver, SqlFirstUse, SqlRows, SqlStatement } from "../sql/driver.ts";
 import { mustBeTransaction } from "../sql/must_be_transaction.ts";
@@ -28,13 +28,19 @@ export interface PgDriverOptions {
 /** The listeners of pools. */
 const listeners = new WeakMap<object, Listener>();
 
-/** The driver of a pool. */
+/**
+ * The driver of a pool, for a store or a fence of `@atlast/bus/sql`. `pgStore` and `pgFence` make one by themselves.
+ *
+ * @throws {AtlastError} `invalid_option` for what is no pool.
+ */
 export function pgDriver<Pool extends PgPool>(
   pool: Pool,
-  { prepare: prepares = true }: PgDriverOptions = {},
+  options: PgDriverOptions = {},
 ): SqlDriver<PgTransactionOf<Pool>> {
   type Tx = PgTransactionOf<Pool>;
   withMethods("connect", "on")("a pool of pg", pool, "use");
+  checkOptions("make a driver with", options, { prepare: aFlag });
+  const { prepare: prepares = true } = options;
   const parts: PgPoolParts = pool;
   let listener = listeners.get(pool);
   if (listener === undefined) {

@@ -6,6 +6,7 @@
 import { aFlag, checkOptions } from "../../core/check_options.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import type { Store } from "../../core/ports/store.ts";
+import { FENCE_OPTIONS, STORE_OPTIONS } from "../sql/check_options.ts";
 import { sqlFence, type SqlFenceOptions } from "../sql/sql_fence.ts";
 import { sqlStore, type SqlStoreOptions } from "../sql/sql_store.ts";
 import type { PgPool, PgTransactionOf } from "./client.ts";
@@ -38,8 +39,8 @@ export function pgStore<Pool extends PgPool>(
   pool: Pool,
   options: PgStoreOptions = {},
 ): Store<PgTransactionOf<Pool>> {
+  checkOptions("make a store with", options, { ...STORE_OPTIONS, prepare: aFlag });
   const { prepare, ...rest } = options;
-  checkOptions("make a store with", { prepare }, { prepare: aFlag });
   return sqlStore(pgDriver(pool, prepare === undefined ? {} : { prepare }), rest);
 }
 
@@ -61,7 +62,7 @@ export function pgFence<Pool extends PgPool>(
   pool: Pool,
   options: PgFenceOptions = {},
 ): Fence<PgTransactionOf<Pool>> {
+  checkOptions("make a fence with", options, { ...FENCE_OPTIONS, prepare: aFlag });
   const { prepare, ...rest } = options;
-  checkOptions("make a fence with", { prepare }, { prepare: aFlag });
   return sqlFence(pgDriver(pool, prepare === undefined ? {} : { prepare }), rest);
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { aNumber, checkOptions, withMethods } from "../../core/check_options.ts";
+import { checkOptions, withMethods } from "../../core/check_options.ts";
 import type { Fence } from "../../core/ports/fence.ts";
-import { SQL_OPTIONS } from "./check_options.ts";
+import { FENCE_OPTIONS } from "./check_options.ts";
 import type { SqlDriver } from "./driver.ts";
 import { databaseOf } from "./driver_database.ts";
 import { SqlFence } from "./fence.ts";
@@ -54,10 +54,7 @@ export interface SqlFenceOptions {
  */
 export function sqlFence<Tx>(driver: SqlDriver<Tx>, options: SqlFenceOptions = {}): Fence<Tx> {
   withMethods("query", "transaction", "join")("a driver", driver, "use");
-  checkOptions("make a fence with", options, {
-    ...SQL_OPTIONS,
-    waitMs: aNumber({ unit: "milliseconds", least: 1, most: 60_000 }),
-  });
+  checkOptions("make a fence with", options, FENCE_OPTIONS);
   const { schema = DEFAULT_SCHEMA, migrate = true, waitMs = WAIT_MS } = options;
   const timeoutMs = waitMs + (options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS);
   return new SqlFence<Tx>({

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { aNumber, checkOptions, MILLISECONDS, withMethods } from "../../core/check_options.ts";
+import { checkOptions, withMethods } from "../../core/check_options.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
 import type { Store } from "../../core/ports/store.ts";
-import { SQL_OPTIONS } from "./check_options.ts";
+import { STORE_OPTIONS } from "./check_options.ts";
 import type { SqlDriver } from "./driver.ts";
 import { databaseOf } from "./driver_database.ts";
 import { STORE } from "./migrate.ts";
@@ -60,10 +60,7 @@ export interface SqlStoreOptions {
  */
 export function sqlStore<Tx>(driver: SqlDriver<Tx>, options: SqlStoreOptions = {}): Store<Tx> {
   withMethods("query", "transaction", "join")("a driver", driver, "use");
-  checkOptions("make a store with", options, {
-    ...SQL_OPTIONS,
-    wakeIntervalMs: aNumber(MILLISECONDS),
-  });
+  checkOptions("make a store with", options, STORE_OPTIONS);
   const { schema = DEFAULT_SCHEMA, migrate = true, wakeIntervalMs = WAKE_INTERVAL_MS } = options;
   const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const database = databaseOf(driver, { timeoutMs, prepare: true });

@@ -126,7 +126,7 @@ for (const driver of DRIVERS) {
       }));
 
     it("a statement that waits for a lock is cancelled, and its outcome is known", () =>
-      withRoom(driver, async ({ store, watcher, schema, client }) => {
+      withRoom(driver, async ({ store, watcher, schema }) => {
         await watcher.begin(async (tx) => {
           await tx.unsafe(`lock table ${schema}.outbox in exclusive mode`);
           await assert.rejects(store.add("outbox", [recordOf("a")], NOW), { code: "57014" });
@@ -135,7 +135,7 @@ for (const driver of DRIVERS) {
       }));
 
     it("a running bus says that it is not ready, and stops", () =>
-      withRoom(driver, async ({ proxy, store, client }) => {
+      withRoom(driver, async ({ proxy, store }) => {
         const bus = createBus({ store, transport: inProcessTransport(), pollMs: 10 }, [
           subscribe(Placed, { group: "g" }, () => {}),
         ]);

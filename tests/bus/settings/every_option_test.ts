@@ -29,6 +29,7 @@ import {
   postgresFence,
   postgresStore,
 } from "../../../adapters/postgres/mod.ts";
+import { pgDriver, pgFence, pgStore } from "../../../adapters/pg/mod.ts";
 import { qstashAlarm, qstashTransport } from "../../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../../adapters/qstash/verify.ts";
 import {
@@ -52,6 +53,7 @@ const fence = memoryFence();
 const bus = () => createBus({ ...ports(), fence }, [subscribe(Placed, { group: "g" }, () => {})]);
 const app = (options: Options) =>
   createApp(bus() as EdgeBus, { verify, ...options } as Options) as unknown;
+const pool = { connect: () => {}, on: () => {} } as Options;
 const postgres = Object.assign(() => {}, { unsafe: () => {}, begin: () => {} }) as Options;
 const pglite = { query: () => {}, transaction: () => {} } as Options;
 const redis = { pipeline: () => {} } as Options;
@@ -100,6 +102,9 @@ const SECTIONS: Readonly<Record<string, (options: Options) => unknown>> = {
     createClient({ url, participant: "orders", fence, signingKeys, ...options }),
   SqlStoreOptions: (options) => postgresStore(postgres, options),
   SqlFenceOptions: (options) => postgresFence(postgres, options),
+  PgStoreOptions: (options) => pgStore(pool, options),
+  PgFenceOptions: (options) => pgFence(pool, options),
+  PgDriverOptions: (options) => pgDriver(pool, options),
   GuardPostgresOptions: (options) => guardPostgres(postgres, options),
   MigrationOptions: (options) => migrate({ query: () => Promise.resolve({ rows: [] }) }, options),
   MigrationSqlOptions: (options) => migrationSql(options),
@@ -268,6 +273,9 @@ const WHOLE = [
   "RawOptions",
   "SqlStoreOptions",
   "SqlFenceOptions",
+  "PgStoreOptions",
+  "PgFenceOptions",
+  "PgDriverOptions",
   "GuardPostgresOptions",
   "MigrationOptions",
   "MigrationSqlOptions",
