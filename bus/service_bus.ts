@@ -155,7 +155,7 @@ export class ServiceBus<Tx, BusinessTx = unknown> extends OperatorCalls<Tx, Busi
       left: (afterMs) => this.#waker.left(clock.now() + afterMs),
     });
     this.#puller = new Puller(settings, this.#subscriptions, signal);
-    this.#checkBacks = new CheckBacks(settings, () => this.#added(true));
+    this.#checkBacks = new CheckBacks(settings, this.#leases, () => this.#added(true));
     const keeper = new OutboxKeeper(settings, {
       prepared: (firstCheckAtMs) => {
         this.#checks.wake.by(firstCheckAtMs);

@@ -136,6 +136,13 @@ const SECTIONS: readonly Section[] = [
     types: ["TestKitOptions", "DrainOptions", "FaultOptions", "RunHandlerOptions"],
   },
   {
+    title: "The conformance suites",
+    intro:
+      "`storeSuite(options)`, `transportSuite(options)` and `fenceSuite(options)` of `@atlast/bus/conformance`: see " +
+      "[writing an adapter](writing-an-adapter.md#the-conformance-suites).",
+    types: ["StoreSuiteOptions", "TransportSuiteOptions", "SuiteOptions"],
+  },
+  {
     title: "The QStash emulator",
     intro:
       "`createQstashEmulator(options)`, `serveQstashEmulator(options)` and `seededFaults(options)` of " +

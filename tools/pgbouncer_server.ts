@@ -33,9 +33,15 @@ export function hasPgBouncer(): boolean {
   return spawnSync("pgbouncer", ["--version"]).status === 0;
 }
 
-/** Starts a pooler in front of a server on this machine, with Debian's defaults except for the mode. */
-export async function startPgBouncer(postgresPort: number): Promise<Pooler> {
-  const folder = mkdtempSync(join(tmpdir(), "atlast-pgbouncer-"));
+/**
+ * Starts a pooler in front of a server on this machine, with Debian's defaults except for the mode. Its folder is made
+ * in `parent`.
+ */
+export async function startPgBouncer(
+  postgresPort: number,
+  parent: string = tmpdir(),
+): Promise<Pooler> {
+  const folder = mkdtempSync(join(parent, "atlast-pgbouncer-"));
   const user = process.getuid?.() === 0 ? serverUser() : null;
   const port = await freePort();
   const config = join(folder, "pgbouncer.ini");

@@ -19,6 +19,8 @@ const PORT_ATTEMPTS = 5;
 export interface RedisServerOptions {
   /** Whether every write is on disk before it is answered, so that a kill loses nothing. By default false. */
   readonly appendOnly?: boolean;
+  /** Where its folder is made. By default the folder for temporary files. */
+  readonly parent?: string;
   /** Further arguments of redis-server. */
   readonly args?: readonly string[];
 }
@@ -51,7 +53,7 @@ export function hasRedis(): boolean {
 
 /** Starts a server, empty and in memory only unless `appendOnly` says otherwise. */
 export async function startRedis(options: RedisServerOptions = {}): Promise<RedisServer> {
-  const folder = await mkdtemp(join(tmpdir(), "atlast-redis-"));
+  const folder = await mkdtemp(join(options.parent ?? tmpdir(), "atlast-redis-"));
   const argsFor = (port: number): string[] => [
     ...["--port", `${port}`, "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
     ...(options.appendOnly ? ["--appendonly", "yes", "--appendfsync", "always"] : []),

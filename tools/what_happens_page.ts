@@ -36,7 +36,7 @@ function introduction(): string[] {
     "take no time there: what a table says is how long you wait for leases and schedules.",
     "The scene: `orders` publishes, `inventory` handles, each on a database of its own, with two processes that have " +
     "called `start()` and the default options. A process that dies is not replaced; the other one goes on. A " +
-    "database that restarts is down for a second and forgets claims, which are not synced.",
+    "database that restarts is down for a second and forgets renewals, which are not synced.",
     [
       "- **What goes wrong**: where a call fails, nothing has happened. Where it gets no answer, it has.",
       "- **The call**, such as `publish`: what its caller gets. The error of the database is what your driver throws.",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 
 /** A clock whose time changes only when it is advanced. */
@@ -10,7 +11,7 @@ export interface ManualClock extends Clock {
   /**
    * Advances the time by `ms` milliseconds, and calls the timers that become due on the way, earliest first.
    *
-   * @throws {RangeError} If `ms` is negative or not a finite number.
+   * @throws {RangeError} If `ms` is negative or no number, or if the time would be later than any date.
    */
   advance(ms: number): void;
 }
@@ -49,8 +50,12 @@ interface Timer {
  * ```
  *
  * @param startMs Its first time, in Unix milliseconds; now if it is left out.
+ * @throws {RangeError} If `startMs` is no time of a date.
  */
 export function manualClock(startMs: number = Date.now()): ManualClock {
+  if (!(Math.abs(startMs) <= END_OF_TIME_MS)) {
+    throw new RangeError(`Cannot make a clock that begins at ${startMs}: want Unix milliseconds`);
+  }
   let nowMs = startMs;
   const timers = new Set<Timer>();
   const takeNext = (untilMs: number): Timer | undefined => {
@@ -69,8 +74,9 @@ export function manualClock(startMs: number = Date.now()): ManualClock {
       return () => timers.delete(timer);
     },
     advance(ms) {
-      if (!(ms >= 0 && Number.isFinite(ms))) {
-        throw new RangeError(`Cannot advance the clock by ${ms} ms: want zero or more`);
+      const most = END_OF_TIME_MS - nowMs;
+      if (!(ms >= 0 && ms <= most)) {
+        throw new RangeError(`Cannot advance the clock by ${ms} ms: want zero to ${most}`);
       }
       const untilMs = nowMs + ms;
       for (let timer = takeNext(untilMs); timer !== undefined; timer = takeNext(untilMs)) {

@@ -1,10 +1,11 @@
 /**
  * Writes that do not wait for the disk.
  *
- * A lease is needed only while its server runs. After a crash the record exists without the lease, and is
- * claimed again. Two workers may then have it under one epoch; the first settlement wins, because it ends the
- * lease. Rows that pruning deleted and a crash brings back are deleted again. Messages and settlements wait
- * for the disk as the database's `synchronous_commit` says.
+ * After a crash of the server a lease may be as it was before it was renewed: it expires earlier, another worker claims
+ * the record under a new epoch, and the claim counts as a crash. Rows that pruning deleted and a crash brings back are
+ * deleted again. Messages, claims and settlements wait for the disk as the database's `synchronous_commit` says: a
+ * claim that is forgotten is an attempt that nobody knows of, so a message that may have arrived could be cancelled, and
+ * a message that crashes the server would never reach its crash limit.
  *
  * @module
  */

@@ -17,7 +17,6 @@ import type { Run } from "./run.ts";
 import { IS_TAKEN, ofShare, shareParams, shareTable } from "./shares.ts";
 import { isStorableKey } from "./text.ts";
 import { compareKeys, type Table } from "./table.ts";
-import { UNHURRIED } from "./async_commit.ts";
 
 /** How many workers died with it, if its lease has expired. */
 const DEATHS = "crashes + (lease_until_ms is not null)::integer";
@@ -210,6 +209,6 @@ function claimSql(table: Table, kind: ClaimRequest["kind"], rows: string): strin
 set lease_until_ms = $2::text::bigint, epoch = epoch + 1${kind === "prepared" ? "" : COUNT_CRASH}
 where ctid = any(array(
     ${rows}
-  )) and ${UNHURRIED}
+  ))
 returning ${CLAIMED_COLUMNS}`;
 }

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { MAX_TIMER_MS } from "../../core/ports/platform.ts";
 import type { StoreClock } from "../../core/ports/store_clock.ts";
 import type { Run } from "./run.ts";
 
@@ -24,8 +25,6 @@ const SLOW_MS = 200;
 const TRIES = 3;
 /** How far the clock of this process may move without time passing before it is compared again. */
 const STEP_MS = 250;
-/** The longest timer that platforms support, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const NOW = "select (extract(epoch from clock_timestamp()) * 1000)::double precision";
 

@@ -5,13 +5,11 @@
  */
 import { aNumber, type OptionCheck } from "../../core/check_options.ts";
 import { AtlastError } from "../../core/errors.ts";
+import { MAX_TIMER_MS } from "../../core/ports/platform.ts";
 import { startDeadline } from "./deadlines.ts";
 
 /** The default of `statementTimeoutMs`, in milliseconds. */
 export const STATEMENT_TIMEOUT_MS = 30_000;
-
-/** The longest time of a timer. */
-const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**
  * Waits for work that cannot be cancelled.
@@ -37,5 +35,5 @@ export async function within<Result>(
 export const aStatementTimeout: OptionCheck = aNumber({
   unit: "milliseconds",
   least: 1,
-  most: MAX_TIMEOUT_MS,
+  most: MAX_TIMER_MS,
 });

@@ -11,11 +11,12 @@ import type { FirstUse, LazyTransaction, SettleStep } from "../../core/ports/sto
 import { hasCode } from "../../core/user_code/thrown.ts";
 import type { ConsumeMiddleware } from "../api/middleware.ts";
 import { type TimeLimit, unlessAborted } from "../async/deadline.ts";
+import { Beginning } from "./beginning.ts";
 import { answerConflict, checkRequestedCallbacks } from "../publish/callback_records.ts";
 import type { OwnTransaction } from "../publish/joined_transactions.ts";
 import type { Publisher } from "../publish/publisher.ts";
 import { type Decision, settlementOf } from "../records/decision.ts";
-import type { LeaseRenewal } from "../records/lease_renewal.ts";
+import { leaseLost, type LeaseRenewal, LOST_LEASE_PAUSE_MS } from "../records/lease_renewal.ts";
 import type { StepEnd, StepSettler } from "../records/settle_step.ts";
 import { largestBody, type Settings } from "../settings/settings.ts";
 import { untilSettled } from "../records/until_settled.ts";
@@ -41,6 +42,9 @@ const NOT_BEGUN_PAUSE_MS = 1_000;
  */
 const RERUN_MS = 10;
 const LONGEST_RERUN_MS = 500;
+
+/** The end of a run whose lease expired before its handler began: another worker may handle the message. */
+const LEASE_OVER: HandlerResult = { kind: "released", delayMs: LOST_LEASE_PAUSE_MS };
 
 /** A message of the inbox, and its subscriber. */
 type StoredRun<Tx> = HandlerRun<Tx, StoredRecord>;
@@ -130,11 +134,18 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return this.#leases.isLeased(record);
   }
 
+  /** Whether the claim of a message is still valid by the clocks of this process, so that its handler may begin. */
+  isLeased({ record }: StoredRun<Tx>): boolean {
+    return this.#leases.isLeased(record);
+  }
+
   check({ record: { message } }: StoredRun<Tx>): void {
     checkRequestedCallbacks(this.#settings, message);
   }
 
   complete(run: StoredRun<Tx>, body: unknown, limit: TimeLimit): Promise<HandlerResult> {
+    // Reading the body may have taken long, and this process may have stood still meanwhile.
+    if (!this.isLeased(run)) return Promise.resolve(LEASE_OVER);
     const { transactions, lazyTransactions } = this.#settings.store.capabilities;
     if (run.subscriber.transaction === false || !transactions) {
       return limit.race(() => this.#withoutTransaction(run, body, limit));
@@ -144,24 +155,30 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
     return wanted.during(() => runHandler(this, run, body, wanted, limit));
   }
 
-  #inTransactionAtOnce(
+  async #inTransactionAtOnce(
     run: StoredRun<Tx>,
     body: unknown,
     limit: TimeLimit,
   ): Promise<HandlerResult> {
-    return this.#transacted(
-      run,
-      limit,
-      (beginning) =>
-        beginning.at((begun) =>
-          this.publisher.transaction(async (own) => {
-            // In an async function, because a store may not expect work that throws before it returns a promise.
-            begun();
-            const handler = () => runHandler(this, run, body, own, limit);
-            return await limit.race(() => this.#inTransaction(run, handler, own, limit));
-          })
-        ),
-    );
+    let isOver = false;
+    const transact = (beginning: Beginning) =>
+      beginning.at((begun) =>
+        this.publisher.transaction(async (own) => {
+          // In an async function, because a store may not expect work that throws before it returns a promise.
+          begun();
+          // So may waiting for the transaction. It is rolled back, because a commit can fail.
+          isOver = !this.isLeased(run);
+          if (isOver) throw leaseLost();
+          const handler = () => runHandler(this, run, body, own, limit);
+          return await limit.race(() => this.#inTransaction(run, handler, own, limit));
+        })
+      );
+    try {
+      return await this.#transacted(run, limit, transact);
+    } catch (thrown) {
+      if (isOver) return LEASE_OVER;
+      throw thrown;
+    }
   }
 
   /** Runs a transaction. One that could not begin is no failed attempt. */
@@ -333,57 +350,6 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
 /** The error for a reply whose id a different message has; null if it was added. */
 function conflictOf({ answer }: Handled, added: StepEnd): AtlastError | null {
   return answer === null ? null : answerConflict(answer, added?.[0]);
-}
-
-type BeginningState = Parameters<FirstUse["changed"]>[0];
-
-/** Keeps the time that a handler waits for its transaction out of its time limit, and knows whether it began. */
-class Beginning {
-  readonly #limit: TimeLimit;
-  #state: BeginningState | "unused" = "unused";
-  #isGivenUp = false;
-
-  constructor(limit: TimeLimit) {
-    this.#limit = limit;
-  }
-
-  /** Whether the transaction was needed and could not begin. */
-  get hasFailed(): boolean {
-    return this.#state === "not begun" && !this.#isGivenUp;
-  }
-
-  /** Notes when work fails while its transaction begins: that ends the transaction, and not the other way round. */
-  during<Result>(work: Promise<Result>): Promise<Result> {
-    work.catch(() => this.#isGivenUp = this.#state === "waiting");
-    return work;
-  }
-
-  changed(state: BeginningState): void {
-    this.#state = state;
-    if (state === "waiting") this.#limit.pause();
-    else this.#limit.resume();
-  }
-
-  /** Waits for a transaction that calls `begun` when it begins. An abort ends the wait, not the transaction. */
-  async at<Result>(transact: (begun: () => void) => Promise<Result>): Promise<Result> {
-    const { signal } = this.#limit;
-    this.changed("waiting");
-    let giveUp = () => {};
-    try {
-      return await new Promise((resolve, reject) => {
-        giveUp = () => reject(signal.reason);
-        signal.addEventListener("abort", giveUp, { once: true });
-        transact(() => {
-          signal.removeEventListener("abort", giveUp);
-          signal.throwIfAborted();
-          this.changed("begun");
-        }).then(resolve, reject);
-      });
-    } finally {
-      signal.removeEventListener("abort", giveUp);
-      if (this.#state === "waiting") this.changed("not begun");
-    }
-  }
 }
 
 function kept(decided: Handled, added: StepEnd): Handled {

@@ -23,7 +23,7 @@ interface BatchParts<Tx> {
   readonly handlers: StoredHandlers<Tx>;
 }
 
-/** Thrown to roll back a transaction when another worker has claimed some of its messages. */
+/** Thrown to roll back a transaction when another worker has, or may have, claimed some of its messages. */
 class NotAllOurs extends Error {}
 
 /**
@@ -76,6 +76,8 @@ async function inOneTransaction<Tx>(
       handlers.check(run);
       const read = decodeBodySoon(subscriber.body, message);
       const body = read instanceof Promise ? await read : read;
+      // Waiting for the transaction or for an earlier handler may have outlasted the lease.
+      if (!handlers.isLeased(run)) throw new NotAllOurs();
       const handled = await runHandler(handlers, run, body, own, limit);
       done.push(handlers.decide(run, handled, nowMs));
       limit.signal.throwIfAborted();

@@ -34,7 +34,7 @@ import {
 import { DirectPublisher } from "./direct_publisher.ts";
 import { type FailureDetail, reportedReason } from "../api/failure_report.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
-import { COMMON_OPTIONS } from "../settings/common_options.ts";
+import { COMMON_OPTIONS, DEFAULT_HANDLER_TIMEOUT_MS } from "../settings/common_options.ts";
 import { guardedClock, guardedRandom } from "../settings/guarded_clock.ts";
 import type { Observer } from "../api/observer.ts";
 import type { StatelessOptions } from "../api/stateless_options.ts";
@@ -92,7 +92,7 @@ export class StatelessReceiver {
     this.#host = {
       clock: this.#clock,
       onConsume: options.onConsume ?? [],
-      handlerTimeoutMs: options.handlerTimeoutMs ?? 30_000,
+      handlerTimeoutMs: options.handlerTimeoutMs ?? DEFAULT_HANDLER_TIMEOUT_MS,
       maxBodyBytes: this.#publisher.maxBodyBytes,
       publisher: this.#publisher,
       responder: () => Promise.resolve(service),

@@ -11,6 +11,7 @@ import { checkParticipant } from "./check_participant.ts";
 import { contradictionOf, eventFor } from "./outbox_keeper.ts";
 import { policyOf, type Settings } from "../settings/settings.ts";
 import { decide, report } from "../records/decision.ts";
+import type { LeaseRenewal } from "../records/lease_renewal.ts";
 import { settleDecision } from "../records/settle_decisions.ts";
 
 /**
@@ -19,11 +20,13 @@ import { settleDecision } from "../records/settle_decisions.ts";
  */
 export class CheckBacks<Tx> {
   readonly #settings: Settings<Tx>;
+  readonly #leases: LeaseRenewal;
   readonly #confirmed: () => void;
 
   /** Creates it; `confirmed` is called when a message was confirmed and can be sent. */
-  constructor(settings: Settings<Tx>, confirmed: () => void) {
+  constructor(settings: Settings<Tx>, leases: LeaseRenewal, confirmed: () => void) {
     this.#settings = settings;
+    this.#leases = leases;
     this.#confirmed = confirmed;
   }
 
@@ -39,15 +42,9 @@ export class CheckBacks<Tx> {
   /** Claims half messages whose next check is due. */
   async claim(limit: number): Promise<StoredRecord[]> {
     if (!this.canCheck) return [];
-    const { store, clock, leaseMs } = this.#settings;
-    const nowMs = clock.now();
-    return await store.claim({
-      box: "outbox",
-      limit,
-      nowMs,
-      leaseUntilMs: nowMs + leaseMs,
-      kind: "prepared",
-    });
+    const { store } = this.#settings;
+    const times = this.#leases.claiming();
+    return await store.claim({ box: "outbox", limit, ...times, kind: "prepared" });
   }
 
   /** Checks one claimed half message. */
@@ -65,7 +62,8 @@ export class CheckBacks<Tx> {
     );
     const full = event.kind === "confirm" ? eventFor(record, "confirm") : event;
     const decision = decide(this.#settings, record, full, policyOf(this.#settings, record));
-    const applied = await settleDecision(this.#settings, decision).catch((error) => {
+    const leases = this.#leases;
+    const applied = await settleDecision(this.#settings, decision, { leases }).catch((error) => {
       // The record may be parked although its settlement failed, and is then not checked again.
       // Report it as parked, even if that is wrong.
       if (event.kind === "park") report(observe, decision, true);
@@ -85,7 +83,7 @@ export class CheckBacks<Tx> {
       ...unreachableSince(record),
       reason: record.reason ?? "Released before it was checked",
     }, policyOf(this.#settings, record));
-    await settleDecision(this.#settings, decision);
+    await settleDecision(this.#settings, decision, { leases: this.#leases });
   }
 
   /** Reports an answer that came too late and contradicts the decision made meanwhile. */

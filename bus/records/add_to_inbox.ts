@@ -94,7 +94,7 @@ function isLate<Tx>(
 ): boolean {
   const firstAttemptAtMs = firstAttemptOf(message, nowMs);
   if (firstAttemptAtMs === undefined) return rememberMs > recordMs;
-  return firstAttemptAtMs <= nowMs - Math.max(recordMs - CLOCK_MARGIN_MS, 0);
+  return firstAttemptAtMs <= nowMs - recordMs + CLOCK_MARGIN_MS;
 }
 
 /**

@@ -115,9 +115,9 @@ export class DecisionSettler<Tx> {
 
 /** Settles one decision that has no callback; false when it was stale. */
 export async function settleDecision<Tx>(
-  { store, observe }: Settings<Tx>,
+  settings: Settings<Tx>,
   decision: Decision,
-  { guard = "holder", reportsStale = true, tx }: Pick<SettleOptions, "guard"> & {
+  { guard = "holder", reportsStale = true, tx, leases }: Pick<SettleOptions, "guard"> & {
     /**
      * False when the caller decides again after a stale settlement, so that nothing is reported
      * yet.
@@ -125,9 +125,16 @@ export async function settleDecision<Tx>(
     readonly reportsStale?: boolean;
     /** The transaction of the settlement. It may roll back, so nothing is reported. */
     readonly tx?: Tx | SqlClient | undefined;
+    /** The leases of this process, if a settlement that fails is repeated. */
+    readonly leases?: LeaseRenewal;
   } = {},
 ): Promise<boolean> {
-  const [applied] = await store.settle(decision.record.box, [settlementBy(decision, guard)], tx);
+  const { store, observe } = settings;
+  const settle = () => store.settle(decision.record.box, [settlementBy(decision, guard)], tx);
+  const [applied] =
+    await (leases === undefined
+      ? settle()
+      : untilSettled(settings, leases, [decision], false, settle));
   const hasApplied = applied === true;
   if (tx !== undefined) return hasApplied;
   if (hasApplied || reportsStale) report(observe, decision, hasApplied);

@@ -25,6 +25,12 @@ const aLogger: OptionCheck = (option, value, attempt) => {
   if (value !== false) withMethods("error", "warn")(option, value, attempt);
 };
 
+/** The default of `leaseMs`. */
+export const DEFAULT_LEASE_MS = 60_000;
+
+/** The default of `handlerTimeoutMs`. */
+export const DEFAULT_HANDLER_TIMEOUT_MS = 30_000;
+
 /** The checks of the options that both have. */
 export const COMMON_OPTIONS = {
   service: aService,

@@ -12,6 +12,7 @@ import { MAX_BODY_BYTES } from "../../core/message/message.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import { DEFAULT_RETRY } from "../../core/lifecycle/retry.ts";
 import { checkBusOptions } from "./check_bus_options.ts";
+import { DEFAULT_HANDLER_TIMEOUT_MS, DEFAULT_LEASE_MS } from "./common_options.ts";
 import { followingOf, guardedClock, guardedRandom } from "./guarded_clock.ts";
 import { idSource } from "./ids.ts";
 import { portsOf } from "./check_ports.ts";
@@ -61,8 +62,8 @@ export function settingsOf<Tx, BusinessTx>(options: BusOptions<Tx, BusinessTx>):
     checkBacks: new Map(Object.entries(options.checkBacks ?? {})),
     check,
     checkTimeoutMs: options.checkTimeoutMs ?? 5_000,
-    leaseMs: options.leaseMs ?? 60_000,
-    handlerTimeoutMs: options.handlerTimeoutMs ?? 30_000,
+    leaseMs: options.leaseMs ?? DEFAULT_LEASE_MS,
+    handlerTimeoutMs: options.handlerTimeoutMs ?? DEFAULT_HANDLER_TIMEOUT_MS,
     concurrencyOf: (group) => groups.get(group)?.concurrency ?? concurrency,
     batchSize: options.batchSize ?? 500,
     pollMs: options.pollMs,

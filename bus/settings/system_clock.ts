@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../core/ports/platform.ts";
+import { type Clock, MAX_TIMER_MS } from "../../core/ports/platform.ts";
 
 /** The platform's clock. */
 export const SYSTEM_CLOCK: Clock = {
@@ -14,9 +14,3 @@ export const SYSTEM_CLOCK: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-/**
- * The longest timer that platforms support, in milliseconds; a longer one would fire at once.
- * Firing early is harmless.
- */
-const MAX_TIMER_MS = 2 ** 31 - 1;

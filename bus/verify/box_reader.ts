@@ -5,7 +5,7 @@
  * @module
  */
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
-import type { RecordOutline } from "../../core/ports/inspection.ts";
+import { outlineOf, type RecordOutline } from "../../core/ports/inspection.ts";
 import type { RecordKey, StoredRecord } from "../../core/ports/record.ts";
 import type { ReadableStore } from "./verify_options.ts";
 
@@ -101,12 +101,4 @@ export class BoxReader {
 
 function isWithin({ createdAtMs }: RecordOutline, { sinceMs, beforeMs }: Span): boolean {
   return createdAtMs >= sinceMs && createdAtMs < beforeMs;
-}
-
-/** A copy without what may be large, so that the body is not kept. */
-function outlineOf(
-  { message, reply: _reply, retry: _retry, ...rest }: StoredRecord,
-): RecordOutline {
-  const { name, headers, sentAtMs } = message;
-  return { ...rest, message: { name, headers, sentAtMs } };
 }

@@ -77,12 +77,15 @@ export class DeliveryCheck implements Check<RecordOutline> {
     const missing: Expected[] = [];
     for (const expected of all) {
       const { item, groups, isForEach } = expected;
-      const records = (found.get(item.id) ?? []).filter(({ group }) => groups.includes(group));
-      const arrived = records.filter(({ message }) => message.name === item.message.name);
-      const doubt = this.#contradiction(item, receiver, records, arrived);
+      const records = found.get(item.id) ?? [];
+      const isIts = ({ message }: RecordOutline) => message.name === item.message.name;
+      // In other groups too: a group may have been renamed since, or its record moved.
+      const arrived = records.filter(isIts);
+      const hasOther = records.some((record) => groups.includes(record.group) && !isIts(record));
+      const doubt = this.#contradiction(item, receiver, arrived, hasOther);
       if (doubt !== null) doubts.push(doubt);
       if (item.state === "scheduled" && arrived.length > 0) tally.sentAgain += 1;
-      if (item.state !== "succeeded" || records.length > arrived.length) continue;
+      if (item.state !== "succeeded" || hasOther) continue;
       const without = groups.filter((group) => arrived.every((record) => record.group !== group));
       if (isForEach) {
         missing.push(...without.map((group) => ({ item, groups: [group], isForEach })));
@@ -99,8 +102,8 @@ export class DeliveryCheck implements Check<RecordOutline> {
   #contradiction(
     item: RecordOutline,
     receiver: Service,
-    records: readonly RecordOutline[],
     arrived: readonly RecordOutline[],
+    hasOther: boolean,
   ): Doubt<RecordOutline> | null {
     const doubt = (problem: FindingProblem, text: string) =>
       doubtOf(this.#service, item, {
@@ -113,7 +116,7 @@ export class DeliveryCheck implements Check<RecordOutline> {
     const { name } = receiver;
     switch (item.state) {
       case "succeeded":
-        if (records.length === arrived.length) return null;
+        if (!hasOther) return null;
         return doubt("different_message", `was sent, and ${name} has another message with this id`);
       case "failed":
         if (!isIn("succeeded")) return null;

@@ -77,7 +77,7 @@ export interface Finding {
   readonly count: number;
   /** Since when, in Unix milliseconds; null if that is unknown. */
   readonly sinceMs: number | null;
-  /** A sentence for people. It has names, ids, states and times, and nothing of a body. */
+  /** A sentence for people. It has names, ids, states, times, reasons and notes, and nothing of a body. */
   readonly text: string;
 }
 

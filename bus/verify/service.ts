@@ -4,14 +4,16 @@
  * @module
  */
 import { DEFAULT_EXPIRY, type ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
+import type { State } from "../../core/lifecycle/lifecycle.ts";
 import { matchesName } from "../../core/message/name.ts";
 import { PatternTable } from "../../core/message/name_table.ts";
+import { CLOCK_MARGIN_MS } from "../../core/ports/inbox_memory.ts";
 import type { Recollection, RecordOutline } from "../../core/ports/inspection.ts";
 import type { RecordKey } from "../../core/ports/record.ts";
 import { definedOf } from "../settings/defined_fields.ts";
 import { keyDigest } from "../settings/digests.ts";
 import { SYSTEM_CLOCK } from "../settings/system_clock.ts";
-import { BoxReader } from "./box_reader.ts";
+import { BoxReader, type Span } from "./box_reader.ts";
 import type {
   ReadableFence,
   ReadableStore,
@@ -22,6 +24,8 @@ import type {
 
 /** How many names have their groups cached: names come from outside. */
 const MAX_CACHED_NAMES = 1_000;
+
+const ALWAYS: Span = { sinceMs: -Infinity, beforeMs: Infinity };
 
 /** A fence, and the service whose participant it belongs to. */
 export interface NamedFence {
@@ -35,8 +39,6 @@ export class Service {
   readonly name: string;
   /** Reads its boxes. */
   readonly reader: BoxReader;
-  /** How long after a publish a settled record of its outbox is there at least, in milliseconds. */
-  readonly keptMs: number;
   /** Since when it receives messages, in Unix milliseconds. */
   readonly receivesSinceMs: number;
   /** When settled records expire, by which the time of a settlement is known. */
@@ -55,6 +57,7 @@ export class Service {
   readonly #publishes: readonly string[];
   readonly #routes: readonly PatternTable<readonly string[]>[];
   readonly #groups = new Map<string, readonly string[]>();
+  #keptMs: number;
 
   /**
    * @param sharing The services that share the store.
@@ -71,7 +74,7 @@ export class Service {
     this.reader = new BoxReader(store, pageSize);
     this.#now = () => (clock ?? store.clock ?? SYSTEM_CLOCK).now();
     const policies = sharing.map(({ expiry }) => ({ ...DEFAULT_EXPIRY, ...definedOf(expiry) }));
-    this.keptMs = Math.min(
+    this.#keptMs = Math.min(
       ...policies.flatMap(({ succeededMs, failedMs, cancelledMs }) =>
         [succeededMs, failedMs, cancelledMs].map((each) => each ?? Infinity)
       ),
@@ -101,6 +104,25 @@ export class Service {
   async ready(): Promise<void> {
     await this.#store.ready();
     await this.#store.clock?.follow();
+    const { value } = await this.reader.pages("outbox", ALWAYS).next();
+    this.learnExpiry(value ?? []);
+  }
+
+  /** How long after a publish a settled record of its outbox is there at least, in milliseconds. */
+  get keptMs(): number {
+    return this.#keptMs;
+  }
+
+  /** Learns from records of its outbox whether its bus keeps them for less than was given. */
+  learnExpiry(records: readonly RecordOutline[]): void {
+    for (const record of records) {
+      const givenMs = retentionOf(record.state, this.expiry);
+      if (record.expiresAtMs === null || givenMs === undefined) continue;
+      const keptMs = record.expiresAtMs - record.createdAtMs;
+      if (keptMs < (givenMs ?? Infinity) - CLOCK_MARGIN_MS) {
+        this.#keptMs = Math.min(this.#keptMs, keptMs);
+      }
+    }
   }
 
   /** The time by the clock of its store, in Unix milliseconds. */
@@ -183,16 +205,25 @@ export function settledAt(
   { state, dueAtMs, createdAtMs, expiresAtMs }: RecordOutline,
   service: Service,
 ): number {
-  const { expiry } = service;
-  const retentionMs = state === "succeeded"
-    ? expiry.succeededMs
-    : state === "failed"
-    ? expiry.failedMs
-    : expiry.cancelledMs;
+  const retentionMs = retentionOf(state, service.expiry) ?? null;
   const leastMs = Math.max(dueAtMs, createdAtMs);
   if (expiresAtMs === null || retentionMs === null) return leastMs;
   const settledAtMs = expiresAtMs - retentionMs;
   // The bus has another expiry than was given here.
   if (settledAtMs > service.now()) return leastMs;
   return Math.max(leastMs, settledAtMs);
+}
+
+/** How long a record of this state is kept; undefined if it is not settled. */
+function retentionOf(state: State, expiry: ExpiryPolicy): number | null | undefined {
+  switch (state) {
+    case "succeeded":
+      return expiry.succeededMs;
+    case "failed":
+      return expiry.failedMs;
+    case "cancelled":
+      return expiry.cancelledMs;
+    default:
+      return undefined;
+  }
 }

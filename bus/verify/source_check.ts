@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HEADER } from "../../core/message/headers.ts";
 import { CLOCK_MARGIN_MS } from "../../core/ports/inbox_memory.ts";
 import type { RecordOutline } from "../../core/ports/inspection.ts";
 import { type Check, type Doubt, doubtOf } from "./check.ts";
@@ -24,14 +25,14 @@ export class SourceCheck implements Check<RecordOutline> {
     for (const item of items) {
       const publishers = this.#services.publishersOf(item.message.name);
       // What a service publishes to groups of its own store was never in its outbox.
-      if (publishers.length > 0 && !publishers.includes(this.#service)) {
-        unknown.set(item, publishers);
-      }
+      const mayBeOwn = publishers.includes(this.#service) || isOfSender(item);
+      if (publishers.length > 0 && !mayBeOwn) unknown.set(item, publishers);
     }
     for (const publisher of new Set([...unknown.values()].flat())) {
       const keys = [...unknown].filter(([, publishers]) => publishers.includes(publisher))
         .map(([{ id }]) => ({ id, group: "" }));
       const found = await publisher.reader.withIds("outbox", keys);
+      for (const records of found.values()) publisher.learnExpiry(records);
       for (const item of unknown.keys()) {
         const [published] = found.get(item.id) ?? [];
         if (published?.message.name === item.message.name) unknown.delete(item);
@@ -51,6 +52,11 @@ export class SourceCheck implements Check<RecordOutline> {
     }
     return doubts;
   }
+}
+
+/** Whether it is the failure callback of a message that its own publisher could not send, and so has no group. */
+function isOfSender({ message: { headers } }: RecordOutline): boolean {
+  return headers[HEADER.exception] !== undefined && !headers[HEADER.group];
 }
 
 /** Whether the outbox of a service has not pruned a message yet. */

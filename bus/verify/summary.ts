@@ -16,8 +16,8 @@ export interface NotJudged {
   /** Sent before their receiver was there; see `VerifiedService.receivesSinceMs`. */
   readonly beforeReceiver: number;
   /**
-   * Messages that one group of a service has and another has not: it subscribed later, or its record was
-   * pruned.
+   * Messages that one group of a service has and another has not: it subscribed later, was renamed, or its record
+   * was pruned.
    */
   readonly otherGroup: number;
   /** Half messages that a person decided, and of which the fence has no row. */

@@ -4,8 +4,10 @@
  *
  * @module
  */
+import { AtlastError } from "../../core/errors.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
 import type { FenceRow } from "../../core/ports/fence.ts";
+import { CLOCK_MARGIN_MS } from "../../core/ports/inbox_memory.ts";
 import type { RecordOutline } from "../../core/ports/inspection.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import { unlessAborted } from "../async/deadline.ts";
@@ -24,7 +26,7 @@ import { StandingCheck } from "./standing_check.ts";
 import { newTally, type VerifySummary } from "./summary.ts";
 import { checkVerifyOptions, type VerifyOptions } from "./verify_options.ts";
 
-/** A verification: the findings, each when it is certain, and the counts. */
+/** A verification: the findings, each when it is certain, and the counts. It is iterated once. */
 export interface Verification extends AsyncIterable<Finding> {
   /** The counts so far; `isComplete` when all was read. */
   readonly summary: VerifySummary;
@@ -70,7 +72,8 @@ export interface Verification extends AsyncIterable<Finding> {
  * { outbox: 1, inbox: 1, fence: 0 }
  * ```
  *
- * @throws {AtlastError} `invalid_option` or `invalid_name`. The iteration rejects with the errors of the stores.
+ * @throws {AtlastError} `invalid_option` or `invalid_name`. The iteration rejects with the errors of the stores; a
+ * second iteration of one verification is refused with `wrong_state`.
  */
 export function verify(options: VerifyOptions): Verification {
   checkVerifyOptions(options);
@@ -100,7 +103,7 @@ class VerificationRun implements Verification {
     doubled: 0,
     contradicted: 0,
   };
-  readonly #generator: AsyncGenerator<Finding>;
+  #isStarted = false;
   #settled = 0;
   #isComplete = false;
 
@@ -108,7 +111,6 @@ class VerificationRun implements Verification {
     this.#options = options;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#services = new Services(options);
-    this.#generator = this.#run();
   }
 
   get summary(): VerifySummary {
@@ -124,7 +126,14 @@ class VerificationRun implements Verification {
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Finding> {
-    return this.#generator;
+    if (this.#isStarted) {
+      throw new AtlastError(
+        "wrong_state",
+        "Cannot iterate a verification twice: want another call of verify",
+      );
+    }
+    this.#isStarted = true;
+    return this.#run();
   }
 
   async *#run(): AsyncGenerator<Finding> {
@@ -203,6 +212,7 @@ class VerificationRun implements Verification {
         second.add(check, doubts);
       }
       if (second.size >= MAX_DOUBTS) yield* this.#report(second, orphans);
+      await this.#guarded(nextTurn);
     }
     yield* this.#report(second, orphans);
     for (const finding of orphans.take()) yield this.#counted(finding);
@@ -245,7 +255,15 @@ class VerificationRun implements Verification {
   }
 }
 
-/** The rows of a fence that were written in a time and before `nowMs`, page by page. */
+/** Lets the process do other work: a store within it may answer without ever waiting for anything outside. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void SYSTEM_CLOCK.after(0, resolve));
+}
+
+/**
+ * The rows of a fence that were written in a time and not long after `nowMs`, page by page. The clock of the operations
+ * may be ahead, and the newest rows are those that matter after a failover.
+ */
 async function* rowsIn(
   { fence }: NamedFence,
   { sinceMs, beforeMs }: Span,
@@ -253,7 +271,7 @@ async function* rowsIn(
   limit: number,
 ): AsyncGenerator<FenceRow[]> {
   await fence.ready();
-  const untilMs = Math.min(beforeMs, nowMs);
+  const untilMs = Math.min(beforeMs, nowMs + CLOCK_MARGIN_MS);
   let after: FenceRow | null = sinceMs === -Infinity
     ? null
     : { id: "", writtenAtMs: Math.ceil(sinceMs) };

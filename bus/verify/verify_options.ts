@@ -55,7 +55,8 @@ export interface VerifiedService {
   readonly store?: ReadableStore;
   /**
    * The subscribers of the service, of all its processes. Messages of these names are expected in its inbox, and its
-   * inbox records of other names or groups are orphans.
+   * inbox records of other names or groups are orphans. Of a group that was renamed, give the former name too, as long
+   * as its inbox remembers messages: what it handled and pruned under that name counts as lost otherwise.
    *
    * @default its inbox is not compared with the outboxes of others, and has no orphans
    */
@@ -81,7 +82,8 @@ export interface VerifiedService {
    */
   readonly publishes?: readonly string[];
   /**
-   * The option `expiry` of its bus. Where it is longer than that of the bus, pruned messages count as lost.
+   * The option `expiry` of its bus. A longer one is corrected by the records that its outbox still has; if there are
+   * none, pruned messages count as lost.
    *
    * @default as for the bus
    */
@@ -170,8 +172,15 @@ const aPattern: OptionCheck = (_option, value) => checkPattern(value as string);
 const aName: OptionCheck = (_option, value) =>
   void checkText("the name of a service", value, IDENTIFIER);
 
+const aStore: OptionCheck = (option, value, attempt) => {
+  withMethods("ready", "find", "list")(option, value, attempt);
+  const { capabilities } = value as Partial<ReadableStore>;
+  if (typeof capabilities === "object" && capabilities !== null) return;
+  throw refused(`${option} without capabilities`, "any store, with the object capabilities");
+};
+
 const SERVICE: Readonly<Record<Exclude<keyof VerifiedService, "name">, OptionCheck>> = {
-  store: withMethods("ready", "find", "list"),
+  store: aStore,
   subscribers: aList((option, value, attempt) => {
     const { pattern, group } = (value ?? {}) as Partial<Subscription>;
     // A subscriber has more fields than these.

@@ -14,6 +14,14 @@ export interface RecordOutline extends Omit<StoredRecord, "message" | "reply" | 
   readonly message: Pick<Message, "name" | "headers" | "sentAtMs">;
 }
 
+/** A copy of a record without what may be large, so that its body need not be kept. */
+export function outlineOf(
+  { message, reply: _reply, retry: _retry, ...rest }: StoredRecord,
+): RecordOutline {
+  const { name, headers, sentAtMs } = message;
+  return { ...rest, message: { name, headers, sentAtMs } };
+}
+
 /** What an inbox remembers beyond its records. */
 export interface Recollection {
   /** For each key what is remembered of its message; null for nothing. */
@@ -38,7 +46,8 @@ export interface InspectionHints {
 
   /**
    * All records of a box that have one of these ids, of any group and in any order. Without it, `verify` calls
-   * `Store.find` for each id and group.
+   * `Store.find` for each id and group of a subscriber, and a message in another group, whose name has changed,
+   * counts as lost.
    */
   outlinesOf?(box: Box, ids: readonly string[]): Promise<RecordOutline[]>;
 

@@ -32,7 +32,13 @@ export interface Clock {
 }
 
 /**
- * /** The property in which a savepoint or a wrapper of a transaction has the store's transaction,
+ * The longest timer that platforms support, in milliseconds; a longer one would fire at once. A clock whose timer fires
+ * early does no harm.
+ */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
+/**
+ * The property in which a savepoint or a wrapper of a transaction has the store's transaction,
  * so that messages published in it belong to that transaction. The symbol is the same for all
  * copies of the library.
  */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../core/ports/platform.ts";
+import { type Clock, MAX_TIMER_MS } from "../../core/ports/platform.ts";
 import { Agenda } from "./timers.ts";
 
 /** A clock whose time changes only when it is advanced. */
@@ -31,9 +31,6 @@ export function virtualClock(startMs: number): VirtualTime {
     },
   };
 }
-
-/** The longest timer of the platforms; a longer one would fire at once. Firing early does no harm. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** The platform's time. */
 export const REAL_TIME: Clock = {

@@ -5,6 +5,7 @@
  */
 import { optionError } from "../../core/check_option.ts";
 import { isRecord, type OptionCheck } from "../../core/check_options.ts";
+import { checkPattern, isName } from "../../core/message/name.ts";
 
 /** A contract, of which only the name is used. */
 export const aContract: OptionCheck = (option, value, attempt) => {
@@ -14,7 +15,8 @@ export const aContract: OptionCheck = (option, value, attempt) => {
 
 /** A contract, or a pattern of names. */
 export const aDestination: OptionCheck = (option, value, attempt) => {
-  if (isNamed(value) || typeof value === "string") return;
+  if (isNamed(value)) return;
+  if (typeof value === "string") return checkPattern(value);
   throw optionError(attempt, option, value, "a contract or a pattern of names");
 };
 
@@ -25,5 +27,5 @@ export const aTransaction: OptionCheck = (option, value, attempt) => {
 };
 
 function isNamed(value: unknown): boolean {
-  return isRecord(value) && typeof value["name"] === "string";
+  return isRecord(value) && typeof value["name"] === "string" && isName(value["name"]);
 }

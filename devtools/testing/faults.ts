@@ -4,8 +4,16 @@
  * @module
  */
 import { AtlastError } from "../../core/errors.ts";
-import { aNumber, aText, checkOptions, oneOf, type OptionCheck } from "../../core/check_options.ts";
+import {
+  aNumber,
+  aTextLike,
+  checkOptions,
+  oneOf,
+  type OptionCheck,
+} from "../../core/check_options.ts";
 import { optionError } from "../../core/check_option.ts";
+import { IDENTIFIER } from "../../core/check_text.ts";
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import type { Clock } from "../../core/ports/platform.ts";
 import type { ConsumeMiddleware } from "../../bus/api/middleware.ts";
@@ -21,13 +29,27 @@ import { aContract } from "./check_kit_values.ts";
  *   back. The message is handled again when its lease has ended, after `leaseMs`.
  * - `publish_unanswered`: a publish without `tx` is stored, and the store's answer is lost: the publish rejects with
  *   `OutcomeUnknown`.
+ * - `commit_unanswered`: a transaction of `bus.transaction` commits, and the store's answer is lost: it rejects with
+ *   `outcome_unknown`.
+ * - `claim_unanswered`: messages are claimed, and the store's answer is lost: nobody works on them until their leases
+ *   end, after `leaseMs`.
+ * - `settle_unanswered`: messages are settled, in the transaction of a handler or outside, and the store's answer is
+ *   lost.
+ * - `store_down`: for `forMs`, every call to the store fails, and open transactions are rolled back.
+ * - `store_slow`: for `forMs`, every call to the store takes `slowMs`. The calls advance the clock of the world
+ *   themselves.
  */
 export type FaultKind =
   | "send_fails"
   | "answer_lost"
   | "delivered_twice"
   | "worker_dies"
-  | "publish_unanswered";
+  | "publish_unanswered"
+  | "commit_unanswered"
+  | "claim_unanswered"
+  | "settle_unanswered"
+  | "store_down"
+  | "store_slow";
 
 /** The messages that a fault is for. */
 export interface FaultOptions {
@@ -38,13 +60,14 @@ export interface FaultOptions {
    */
   readonly contract?: Pick<Contract, "name">;
   /**
-   * For `worker_dies`: only handlers of this group.
+   * For `worker_dies`: only handlers of this group. For `claim_unanswered` and `settle_unanswered`: only messages in the
+   * inbox of this group.
    *
    * @default all
    */
   readonly group?: string;
   /**
-   * How many times.
+   * How many times. Not for `store_down` and `store_slow`.
    *
    * @default 1
    */
@@ -56,38 +79,77 @@ export interface FaultOptions {
    * @default "after"
    */
   readonly when?: "before" | "after";
+  /**
+   * For `store_down` and `store_slow`: for how many milliseconds of the virtual clock, from now on.
+   *
+   * @default 10_000
+   */
+  readonly forMs?: number;
+  /**
+   * For `store_slow`: how long a call takes, in milliseconds of the virtual clock.
+   *
+   * @default 1_000
+   */
+  readonly slowMs?: number;
 }
 
 /** A fault that was injected. */
 export interface InjectedFault {
   /** What goes wrong. */
   readonly kind: FaultKind;
-  /** How many times it has yet to happen. */
+  /** How many times it has yet to happen. Of `store_down` and `store_slow` it is 0 once a call has met it. */
   readonly timesLeft: number;
 }
 
 /** A fault, and how often it is yet to come. */
-type Injected = { timesLeft: number; readonly kind: FaultKind; readonly options: FaultOptions };
+interface Injected {
+  timesLeft: number;
+  readonly kind: FaultKind;
+  readonly options: FaultOptions;
+  /** When a fault of some duration ends, in Unix milliseconds. */
+  readonly untilMs: number;
+  /** How long a call to a slow store takes, in milliseconds. */
+  readonly slowMs: number;
+}
+
+/** How long a fault lasts by default, in milliseconds. */
+const FOR_MS = 10_000;
+
+/** How long a call to a slow store takes by default, in milliseconds. */
+const SLOW_MS = 1_000;
 
 /** The message that a fault may be for. */
-interface Subject {
+export interface FaultSubject {
+  /** The name of the message. */
   readonly name: string;
+  /** The group that handles it; omitted where there is none. */
   readonly group?: string;
 }
 
-const KINDS: readonly FaultKind[] = [
-  "send_fails",
-  "answer_lost",
-  "delivered_twice",
-  "worker_dies",
-  "publish_unanswered",
-];
+/** The options that each kind heeds. */
+const HEEDED: Readonly<Record<FaultKind, readonly (keyof FaultOptions)[]>> = {
+  send_fails: ["contract", "times"],
+  answer_lost: ["contract", "times"],
+  delivered_twice: ["contract", "times"],
+  worker_dies: ["contract", "times", "group", "when"],
+  publish_unanswered: ["contract", "times"],
+  commit_unanswered: ["times"],
+  claim_unanswered: ["contract", "times", "group"],
+  settle_unanswered: ["contract", "times", "group"],
+  store_down: ["forMs"],
+  store_slow: ["forMs", "slowMs"],
+};
+
+/** A time of the fault, which is not endless, so that a test ends. */
+const aTime = aNumber({ unit: "milliseconds", least: 1, most: END_OF_TIME_MS });
 
 const OPTIONS: Readonly<Record<keyof FaultOptions, OptionCheck>> = {
   contract: aContract,
-  group: aText,
+  group: aTextLike(IDENTIFIER),
   times: aNumber({ whole: true, least: 1, most: Infinity }),
   when: oneOf("before", "after"),
+  forMs: aTime,
+  slowMs: aTime,
 };
 
 /** The faults of a service. */
@@ -104,21 +166,21 @@ export class Faults {
   }
 
   inject(kind: FaultKind, options: FaultOptions = {}): InjectedFault {
-    oneOf(...KINDS)("kind", kind, "inject a fault with");
+    oneOf(...Object.keys(HEEDED))("kind", kind, "inject a fault with");
     checkOptions("inject a fault with", options, OPTIONS);
-    if (kind !== "worker_dies") {
-      for (const option of ["group", "when"] as const) {
-        if (options[option] === undefined) continue;
-        throw optionError("inject a fault with", option, options[option], `none with "${kind}"`);
-      }
+    for (const option of Object.keys(options) as (keyof FaultOptions)[]) {
+      if (options[option] === undefined || HEEDED[kind].includes(option)) continue;
+      throw optionError("inject a fault with", option, options[option], `none with "${kind}"`);
     }
-    const fault: Injected = { kind, options, timesLeft: options.times ?? 1 };
+    const { times = 1, forMs = FOR_MS, slowMs = SLOW_MS } = options;
+    const untilMs = this.#clock.now() + forMs;
+    const fault: Injected = { kind, options, timesLeft: times, untilMs, slowMs };
     this.#injected.push(fault);
     return fault;
   }
 
   /** Takes the next fault of these kinds for a message; null for none. */
-  take(kinds: readonly FaultKind[], { name, group }: Subject): Injected | null {
+  take(kinds: readonly FaultKind[], { name, group }: FaultSubject): Injected | null {
     const fault = this.#injected.find(({ kind, timesLeft, options }) =>
       timesLeft > 0 && kinds.includes(kind) &&
       (options.contract === undefined || options.contract.name === name) &&
@@ -127,6 +189,19 @@ export class Faults {
     if (fault === undefined) return null;
     fault.timesLeft -= 1;
     return fault;
+  }
+
+  /** Whether a fault of these kinds is yet to come. */
+  awaits(kinds: readonly FaultKind[]): boolean {
+    return this.#injected.some(({ kind, timesLeft }) => timesLeft > 0 && kinds.includes(kind));
+  }
+
+  /** The fault of a kind that lasts the longest, if it lasts now; null for none. */
+  lasting(kind: "store_down" | "store_slow"): Injected | null {
+    const nowMs = this.#clock.now();
+    return this.#injected
+      .filter((fault) => fault.kind === kind && fault.untilMs > nowMs)
+      .sort((a, b) => b.untilMs - a.untilMs)[0] ?? null;
   }
 
   /** Lets the process of a handler die. To the bus that looks like a claim that another worker has taken over. */

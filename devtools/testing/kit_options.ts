@@ -12,6 +12,7 @@ import {
   type OptionCheck,
 } from "../../core/check_options.ts";
 import { optionError } from "../../core/check_option.ts";
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
 import type { Contract } from "../../core/message/contract.ts";
 import type { Store } from "../../core/ports/store.ts";
 import type { BusOptions } from "../../bus/api/bus_options.ts";
@@ -75,7 +76,7 @@ const OPTIONS: Readonly<Record<keyof TestKitOptions, OptionCheck>> = {
   mode: oneOf("inline", "manual"),
   world: aWorld,
   outside: aList(aDestination),
-  startMs: aNumber(MILLISECONDS),
+  startMs: aNumber({ ...MILLISECONDS, most: END_OF_TIME_MS }),
 };
 
 /**

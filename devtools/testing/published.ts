@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { aFlag } from "../../core/check_options.ts";
 import type { BodyOutput, Contract, Schema } from "../../core/message/contract.ts";
 import { checkContract } from "../../core/message/contract.ts";
 import { HEADER } from "../../core/message/headers.ts";
@@ -50,6 +51,7 @@ export interface Publications {
    * Returns the first message of a contract that was published and is as expected.
    *
    * @throws {Error} If there is none. Its text lists what was published.
+   * @throws {AtlastError} `invalid_option` if the function returns neither true nor false, such as a promise.
    */
   assertPublished<C extends Contract>(
     contract: C,
@@ -59,6 +61,7 @@ export interface Publications {
    * Asserts that no message of a contract was published, or none that is as expected.
    *
    * @throws {Error} If there is one. Its text lists what was published.
+   * @throws {AtlastError} `invalid_option` as `assertPublished`.
    */
   assertNotPublished<C extends Contract>(
     contract: C,
@@ -110,7 +113,12 @@ export function publicationsOf(
       return messages.filter(({ body }) => matchesPart(body, expected));
     }
     const isExpected = expected as (message: PublishedMessage<BodyOutput<C>>) => boolean;
-    return messages.filter((message) => isExpected(message));
+    return messages.filter((message) => {
+      const answer = isExpected(message);
+      // A promise, which is true in a condition, would make every message the expected one.
+      aFlag("what the function returned", answer, "assert with");
+      return answer;
+    });
   }
 
   async function fail(what: string): Promise<never> {

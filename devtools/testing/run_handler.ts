@@ -16,6 +16,7 @@ import type { HandlerPublisher } from "../../bus/consume/handler_context.ts";
 import { encodeBody } from "../../bus/publish/body_codec.ts";
 import { compose, headersOf } from "../../bus/publish/build_message.ts";
 import { checkPublish } from "../../bus/publish/check_publish.ts";
+import { DEFAULT_HANDLER_TIMEOUT_MS } from "../../bus/settings/common_options.ts";
 import { idSource } from "../../bus/settings/ids.ts";
 import { SYSTEM_CLOCK } from "../../bus/settings/system_clock.ts";
 import {
@@ -29,11 +30,13 @@ import {
   type OptionCheck,
   withMethods,
 } from "../../core/check_options.ts";
+import { optionError } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
 import type { Contract } from "../../core/message/contract.ts";
+import { checkId } from "../../core/message/id.ts";
 import { HEADER, normalizeHeaders } from "../../core/message/headers.ts";
 import { MAX_BODY_BYTES, type Message } from "../../core/message/message.ts";
-import { checkName } from "../../core/message/name.ts";
+import { checkName, matchesName } from "../../core/message/name.ts";
 import type { AbortSignalLike, Clock } from "../../core/ports/platform.ts";
 import { aContract, aTransaction } from "./check_kit_values.ts";
 import { type Publications, publicationsOf, type PublishedSource } from "./published.ts";
@@ -50,6 +53,8 @@ export interface RunHandlerOptions<Tx = unknown> {
   readonly id?: string;
   /**
    * The name of the message.
+   *
+   * It must match the pattern of the subscriber.
    *
    * @default that of the subscriber's contract; required for a subscriber with a pattern
    */
@@ -83,9 +88,6 @@ export interface HandlerRun extends Publications {
   /** What it returned; undefined if it has no reply contract and the publisher wanted no reply. */
   readonly reply: unknown;
 }
-
-/** How long a handler may take by default, as on a bus, in milliseconds. */
-const TIMEOUT_MS = 30_000;
 
 const OPTIONS: Readonly<Record<keyof RunHandlerOptions, OptionCheck>> = {
   tx: aTransaction,
@@ -135,7 +137,7 @@ const OPTIONS: Readonly<Record<keyof RunHandlerOptions, OptionCheck>> = {
  * ```
  *
  * @throws {ContractError} When the body, or the reply, does not fit its contract.
- * @throws {AtlastError} `invalid_option`, `invalid_name` or `timeout`. What the handler throws passes through.
+ * @throws {AtlastError} `invalid_option`, `invalid_name`, `invalid_id` or `timeout`. What the handler throws passes through.
  */
 export async function runHandler<Tx = unknown>(
   subscriber: Subscriber<Tx>,
@@ -151,7 +153,7 @@ export async function runHandler<Tx = unknown>(
   const host: HandlerHost<Tx> = {
     clock,
     onConsume: options.onConsume ?? [],
-    handlerTimeoutMs: TIMEOUT_MS,
+    handlerTimeoutMs: DEFAULT_HANDLER_TIMEOUT_MS,
     maxBodyBytes: MAX_BODY_BYTES,
     publisher,
     responder: () => Promise.resolve("test"),
@@ -173,7 +175,12 @@ async function messageOf<Tx>(
   newId: string,
   nowMs: number,
 ): Promise<Message> {
+  if (id !== undefined) checkId(id);
   checkName(name);
+  if (!matchesName(subscriber.pattern, name)) {
+    const want = `one that its subscriber takes: "${subscriber.pattern}"`;
+    throw optionError("run a handler with", "name", name, want);
+  }
   const encoded = await encodeBody(subscriber.body, body, undefined, `body of "${name}"`);
   const own = normalizeHeaders({ ...headers, [HEADER.callbackName]: callback?.name });
   return { id: id ?? newId, name, headers: own, ...encoded, sentAtMs: nowMs };

@@ -30,6 +30,8 @@ type Call = (...args: unknown[]) => Promise<unknown>;
 /** What happens after the calls of a bus. */
 interface AfterCalls {
   readonly faults: Faults;
+  /** Called when a stop begins. */
+  readonly stopping: () => void;
   /** Does what is due; null in mode `manual`. */
   readonly settle: (() => Promise<void>) | null;
 }
@@ -37,14 +39,15 @@ interface AfterCalls {
 /** Wraps the calls of a bus. */
 export function withCalls<OwnBus extends Pick<Bus, "publish">>(
   bus: OwnBus,
-  { faults, settle }: AfterCalls,
+  { faults, settle, stopping }: AfterCalls,
 ): OwnBus {
   const wrapped = (method: PropertyKey, call: Call): Call => async (...args) => {
     const result = await call(...args);
     // Nothing is due before the caller commits, and work may need the connection of that transaction.
     if (isInTransaction(method, args)) return result;
-    if (String(method).startsWith("publish")) loseAnswer(faults, args[0], result);
+    const isLost = String(method).startsWith("publish") && losesAnswer(faults, args[0]);
     await settle?.();
+    if (isLost) throw unanswered(result);
     return result;
   };
   return new Proxy(bus, {
@@ -52,6 +55,12 @@ export function withCalls<OwnBus extends Pick<Bus, "publish">>(
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== "function") return value;
       const call = value.bind(target) as Call;
+      if (property === "stop") {
+        return (...args: unknown[]) => {
+          stopping();
+          return call(...args);
+        };
+      }
       return CALLS.has(property) ? wrapped(property, call) : call;
     },
   });
@@ -63,10 +72,14 @@ function isInTransaction(method: PropertyKey, args: readonly unknown[]): boolean
   return isRecord(options) && options["tx"] !== undefined;
 }
 
-/** @throws {OutcomeUnknown} If the answer of this publish is lost. */
-function loseAnswer(faults: Faults, published: unknown, result: unknown): void {
+/** Whether the answer of this publish is lost. */
+function losesAnswer(faults: Faults, published: unknown): boolean {
   const { name } = published as { readonly name: string };
-  if (faults.take(["publish_unanswered"], { name }) === null) return;
+  return faults.take(["publish_unanswered"], { name }) !== null;
+}
+
+/** The error of a publish whose answer is lost. */
+function unanswered(result: unknown): OutcomeUnknown {
   const receipts = [result].flat() as Receipt[];
-  throw new OutcomeUnknown(receipts.map(({ id }) => id), new Error("The test lost the answer"));
+  return new OutcomeUnknown(receipts.map(({ id }) => id), new Error("The test lost the answer"));
 }

@@ -9,9 +9,12 @@ import type { MemoryTransaction } from "../../adapters/memory/transaction.ts";
 import type { Bus } from "../../bus/api/bus.ts";
 import type { Subscriber } from "../../bus/api/subscriber.ts";
 import { createBus } from "../../bus/create_bus.ts";
+import { DEFAULT_LEASE_MS } from "../../bus/settings/common_options.ts";
+import { AtlastError } from "../../core/errors.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { type FaultKind, type FaultOptions, Faults, type InjectedFault } from "./faults.ts";
+import { FaultyStore } from "./faulty_store.ts";
 import { checkKitOptions, type TestKitOptions } from "./kit_options.ts";
 import { findPending } from "./pending.ts";
 import { type Publications, publicationsOf } from "./published.ts";
@@ -32,12 +35,16 @@ export interface TestKit<Tx = MemoryTransaction, BusinessTx = unknown> extends P
   readonly clock: ManualClock;
   /** The world, for the kits of other services in the same test. */
   readonly world: TestWorld;
-  /** Does what is due now in all services of the world, and what follows from it at the same time. */
+  /**
+   * Does what is due now in all services of the world, and what follows from it at the same time.
+   *
+   * @throws {AtlastError} `stopped`.
+   */
   tick(): Promise<void>;
   /**
    * Advances the clock by `ms` milliseconds, and does what is due at each time on the way.
    *
-   * @throws {AtlastError} `invalid_option`.
+   * @throws {AtlastError} `invalid_option` or `stopped`.
    */
   advance(ms: number): Promise<void>;
   /**
@@ -45,24 +52,24 @@ export interface TestKit<Tx = MemoryTransaction, BusinessTx = unknown> extends P
    * `withinMs` it advances the clock to the times of retries, delayed messages and check-backs.
    *
    * @throws {StillPending} If messages are left. Its text lists them, each with what it waits for.
-   * @throws {AtlastError} `invalid_option`.
+   * @throws {AtlastError} `invalid_option`, or `stopped` if the kit was stopped before, or is stopped meanwhile.
    */
   drained(options?: DrainOptions): Promise<void>;
   /**
    * Lets something go wrong with the next messages of this service. Which one is in {@linkcode FaultKind}.
    *
-   * @throws {AtlastError} `invalid_option`.
+   * @throws {AtlastError} `invalid_option` or `stopped`.
    */
   inject(kind: FaultKind, options?: FaultOptions): InjectedFault;
-  /** Stops the bus. Handlers that run are aborted. Its messages no longer count in {@linkcode TestKit.drained}. */
+  /**
+   * Stops the bus. Handlers that run are aborted. Its messages no longer count in `drained` of the other kits of its
+   * world. What was published can still be read.
+   */
   stop(): Promise<void>;
 }
 
 /** Records are never deleted, so that a test can read them, however far it advances the clock. */
 const KEPT: ExpiryPolicy = { succeededMs: null, failedMs: null, cancelledMs: null };
-
-/** The lease of a bus without the option `leaseMs`, in milliseconds. */
-const LEASE_MS = 60_000;
 
 /** How long a stop may take before the clock is advanced, in milliseconds of real time. */
 const STOP_MS = 100;
@@ -106,15 +113,17 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
   checkKitOptions(options);
   const { store, mode = "manual", world: shared, outside = [], startMs, ...own } = options;
   const world = shared === undefined ? new World(startMs) : shared as World;
-  const faults = new Faults(world.clock, own.leaseMs ?? LEASE_MS);
+  const faults = new Faults(world.clock, own.leaseMs ?? DEFAULT_LEASE_MS);
   const names = outside.map((each) => typeof each === "string" ? each : each.name);
   const published = new PublishedRecords();
+  // Without a store, Tx is that of the memory store.
+  const ownStore = store === undefined ? memoryStore() as Store<unknown> as Store<Tx> : store;
+  const faulty = new FaultyStore(ownStore, faults, world.clock);
   const bus = createBus<Tx, BusinessTx>({
     expiry: KEPT,
     random: () => 0.5,
     ...own,
-    // Without a store, Tx is that of the memory store.
-    store: store === undefined ? memoryStore() as Store<unknown> as Store<Tx> : store,
+    store: faulty.store,
     clock: world.clock,
     transport: serviceTransport(world.transport, faults, names),
     onConsume: [world.running.middleware, faults.middleware, ...own.onConsume ?? []],
@@ -125,23 +134,49 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
   }, subscribers);
   const member = {
     tick: () => bus.tick(),
-    pending: () => findPending(bus.store as Store, world.clock.now(), world.running),
+    downUntilMs: () => faulty.downUntilMs,
+    storeId: () => ownStore.serviceId(),
+    pending: () => findPending(ownStore, world.clock.now(), world.running),
   };
   world.add(member);
+  let isStopped = false;
+  const leave = () => {
+    isStopped = true;
+    world.remove(member);
+  };
+  const mustRun = (attempt: string) => {
+    if (!isStopped) return;
+    throw new AtlastError("stopped", `Cannot ${attempt}: the bus of this kit was stopped`);
+  };
   return {
     bus: withCalls(bus, {
       faults,
       settle: mode === "inline" ? () => world.settleInline() : null,
+      stopping: leave,
     }),
     clock: world.clock,
     world,
-    ...publicationsOf((name) => published.read(bus.store as Store, name)),
-    tick: () => world.settle(),
-    advance: (ms) => world.advance(ms),
-    drained: (drain) => world.drained(drain),
-    inject: (kind, which) => faults.inject(kind, which),
+    ...publicationsOf((name) => published.read(ownStore, name)),
+    async tick() {
+      mustRun("tick");
+      await world.settle();
+    },
+    async advance(ms) {
+      mustRun("advance the clock");
+      await world.advance(ms);
+    },
+    async drained(drain) {
+      mustRun("drain");
+      await world.drained(drain);
+      // Its messages did not count any more.
+      mustRun("drain");
+    },
+    inject(kind, which) {
+      mustRun("inject a fault");
+      return faults.inject(kind, which);
+    },
     async stop() {
-      world.remove(member);
+      leave();
       const stopping = bus.stop({ drainMs: 0 });
       world.clock.advance(0);
       // Work that does not heed its abort ends the stop only later, by the virtual clock.

@@ -5,6 +5,8 @@
  */
 import { checkNumber } from "../../core/check_option.ts";
 import { aNumber, checkOptions, MILLISECONDS } from "../../core/check_options.ts";
+import { END_OF_TIME_MS } from "../../core/lifecycle/retry.ts";
+import { MAX_TIMER_MS } from "../../core/ports/platform.ts";
 import { hasCode } from "../../core/user_code/thrown.ts";
 import type { TickReport } from "../../bus/api/tick_report.ts";
 import {
@@ -12,6 +14,7 @@ import {
   inProcessTransport,
 } from "../../adapters/memory/in_process_transport.ts";
 import { type ManualClock, manualClock } from "../../adapters/memory/manual_clock.ts";
+import { StoreFault } from "./faulty_store.ts";
 import { type PendingMessage, StillPending } from "./pending.ts";
 import { endsWithin, turn } from "./real_time.ts";
 import { RunningHandlers } from "./running_handlers.ts";
@@ -43,8 +46,20 @@ export interface DrainOptions {
 interface WorldMember {
   /** Does what is due. */
   tick(): Promise<TickReport>;
-  /** What it has not settled. */
+  /** When its store is up again, in Unix milliseconds; null if it is up. */
+  downUntilMs(): number | null;
+  /** The id of its store, which is the same for all that use it. */
+  storeId(): Promise<string>;
+  /** What its store has not settled. */
   pending(): Promise<readonly PendingMessage[]>;
+}
+
+/** What came of a tick of a service. */
+interface Round {
+  /** Whether another one may find work at the same time. */
+  readonly mayDoMore: boolean;
+  /** In Unix milliseconds; null when nothing is scheduled. */
+  readonly nextDueAtMs: number | null;
 }
 
 /** The implementation of {@linkcode TestWorld}. */
@@ -76,24 +91,30 @@ export class World implements TestWorld {
       isDone = true;
       const times: number[] = [];
       for (const member of [...this.#members]) {
-        const report = await this.#tick(member);
-        if (report === null) continue;
-        const { received, sent, handled, checked, failed, nextDueAtMs } = report;
-        if (received + sent + handled + checked + failed > 0) isDone = false;
+        const { mayDoMore, nextDueAtMs } = await this.#tick(member);
+        if (mayDoMore) isDone = false;
         if (nextDueAtMs !== null) times.push(nextDueAtMs);
       }
       this.#nextDueAtMs = times.length === 0 ? null : Math.min(...times);
     }
   }
 
-  /** The report of a tick; null for a bus that the test has stopped, which leaves the world. */
-  async #tick(member: WorldMember): Promise<TickReport | null> {
+  /**
+   * Lets a service do what is due. A bus that the test has stopped leaves the world. A tick that a fault of the store has
+   * ended is repeated, as by a cron job: at once, or when the store is up again.
+   */
+  async #tick(member: WorldMember): Promise<Round> {
     try {
-      return await member.tick();
+      const { received, sent, handled, checked, failed, nextDueAtMs } = await member.tick();
+      return { mayDoMore: received + sent + handled + checked + failed > 0, nextDueAtMs };
     } catch (error) {
+      if (error instanceof StoreFault) {
+        const downUntilMs = member.downUntilMs();
+        return { mayDoMore: downUntilMs === null, nextDueAtMs: downUntilMs };
+      }
       if (!hasCode(error, "stopped")) throw error;
       this.remove(member);
-      return null;
+      return { mayDoMore: false, nextDueAtMs: null };
     }
   }
 
@@ -110,7 +131,8 @@ export class World implements TestWorld {
 
   /** Advances the clock, and does what is due at each time on the way. */
   async advance(ms: number): Promise<void> {
-    checkNumber("ms", ms, { unit: "milliseconds", least: 0 }, "advance the clock by");
+    const most = END_OF_TIME_MS - this.clock.now();
+    checkNumber("ms", ms, { unit: "milliseconds", least: 0, most }, "advance the clock by");
     const untilMs = this.clock.now() + ms;
     await this.settle();
     while (this.clock.now() < untilMs) {
@@ -161,13 +183,12 @@ export class World implements TestWorld {
   }
 
   async #pending(): Promise<PendingMessage[]> {
-    const lists = await Promise.all([...this.#members].map((member) => member.pending()));
+    const stores = new Map<string, WorldMember>();
+    for (const member of this.#members) stores.set(await member.storeId(), member);
+    const lists = await Promise.all([...stores.values()].map((member) => member.pending()));
     return lists.flat();
   }
 }
-
-/** The longest time of a timer, in milliseconds. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const DRAIN_OPTIONS = {
   withinMs: aNumber(MILLISECONDS),

@@ -1,18 +1,17 @@
 import { after } from "node:test";
 import { memoryFence, type MemoryFenceTransaction } from "../../adapters/memory/mod.ts";
 import type { Fence } from "../../ports.ts";
-import { fenceSuite } from "../conformance/fence_suite.ts";
+import { testFence } from "../conformance/test_suites.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
 import { onPg, onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
-import type { FenceSubject } from "../conformance/fence/subject.ts";
-import type { Opened } from "../conformance/suite.ts";
+import type { FenceSubject, Opened } from "../../devtools/conformance/mod.ts";
 
 const db = await newPglite();
 const url = await postgresUrl();
 after(() => db.close());
 
-fenceSuite("memory fence", {
+testFence("memory fence", {
   open() {
     const fence = memoryFence() as Fence;
     const rows: string[] = [];
@@ -30,7 +29,7 @@ fenceSuite("memory fence", {
   },
 });
 
-fenceSuite("PGlite fence", {
+testFence("PGlite fence", {
   open: async () => await opened(await onPglite(db, db)),
   skip: [{
     reason: "its one connection belongs to the operation while that is open",
@@ -43,12 +42,12 @@ fenceSuite("PGlite fence", {
   }],
 });
 
-fenceSuite("Postgres fence", {
+testFence("Postgres fence", {
   unavailable: url === null ? NO_POSTGRES : null,
   open: async () => await opened(await onPostgres(url as string, url as string)),
 });
 
-fenceSuite("pg fence", {
+testFence("pg fence", {
   unavailable: url === null ? NO_POSTGRES : null,
   open: async () => await opened(await onPg(url as string, url as string)),
 });

@@ -12,7 +12,7 @@ import {
   upstashRedisStore,
   upstashStreamTransport,
 } from "../../adapters/upstash_redis/mod.ts";
-import { keyOf, NOW, recordOf } from "../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../devtools/conformance/store/subject.ts";
 import { freshSchema } from "../support/postgres.ts";
 import { newPglite } from "../support/pglite.ts";
 

@@ -3,11 +3,11 @@ import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { KEY } from "../support/http.ts";
 import { serve } from "../support/serve.ts";
-import { ROUTED } from "./transport/subject.ts";
-import { transportSuite } from "./transport_suite.ts";
+import { ROUTED } from "../../devtools/conformance/transport/subject.ts";
+import { testTransport } from "./test_suites.ts";
 
 for (const format of ["batch", "message"] as const) {
-  transportSuite(`HTTP transport, format ${format}`, {
+  testTransport(`HTTP transport, format ${format}`, {
     async open(receiver) {
       const bus = Object.assign(new FakeReceiver(), {
         subscribes: receiver.subscribes.bind(receiver),

@@ -11,10 +11,10 @@ import {
   send,
   SENT,
   TestReceiver,
-} from "./transport/subject.ts";
-import { transportSuite } from "./transport_suite.ts";
+} from "../../devtools/conformance/transport/subject.ts";
+import { testTransport } from "./test_suites.ts";
 
-transportSuite("in-process transport", {
+testTransport("in-process transport", {
   open(receiver) {
     const transport = inProcessTransport();
     transport.attach(receiver);

@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../adapters/memory/mod.ts";
 import { storeWithoutTransactions } from "../support/without_transactions.ts";
-import { outlineCases, recallCases } from "./store/inspection_cases.ts";
-import { addClaimed, claimOne, LEASE_MS, NOW, recordOf, settlement } from "./store/subject.ts";
-import { storeSuite } from "./store_suite.ts";
+import {
+  addClaimed,
+  claimOne,
+  LEASE_MS,
+  NOW,
+  recordOf,
+  settlement,
+} from "../../devtools/conformance/store/subject.ts";
+import { testStore } from "./test_suites.ts";
 
-storeSuite("memory store", {
+testStore("memory store", {
   capabilities: { transactions: true, durable: false, shared: false, lazyTransactions: true },
   async open() {
     const store = memoryStore();
@@ -15,7 +21,7 @@ storeSuite("memory store", {
   },
 });
 
-storeSuite("memory store without its transactions", {
+testStore("memory store without its transactions", {
   capabilities: { transactions: false, durable: false, shared: false, atomicSettleAndAdd: true },
   open() {
     const store = storeWithoutTransactions();
@@ -23,7 +29,7 @@ storeSuite("memory store without its transactions", {
   },
   skip: [{
     reason: "it stands for a store without these hints",
-    tests: Object.keys({ ...outlineCases, ...recallCases }),
+    topics: ["outlines", "outlines of ids", "recall"],
   }],
 });
 

@@ -2,12 +2,12 @@ import { after } from "node:test";
 import { pgliteStore } from "../../adapters/pglite/mod.ts";
 import { newPglite } from "../support/pglite.ts";
 import { freshSchema } from "../support/postgres.ts";
-import { storeSuite } from "./store_suite.ts";
+import { testStore } from "./test_suites.ts";
 
 const db = await newPglite();
 after(() => db.close());
 
-storeSuite("PGlite store", {
+testStore("PGlite store", {
   capabilities: {
     transactions: true,
     durable: true,

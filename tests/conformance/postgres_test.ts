@@ -1,7 +1,7 @@
 import { after } from "node:test";
 import { type DriverClient, DRIVERS } from "../support/drivers.ts";
 import { freshSchema, NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { storeSuite } from "./store_suite.ts";
+import { testStore } from "./test_suites.ts";
 
 const url = await postgresUrl();
 /** Kept for all cases: opening a connection takes longer than most of them. */
@@ -10,7 +10,7 @@ after(() => Promise.all(clients.map((client) => client.end())));
 
 for (const { name, connect } of DRIVERS) {
   const pair: DriverClient[] = [];
-  storeSuite(`Postgres store on ${name}`, {
+  testStore(`Postgres store on ${name}`, {
     unavailable: url === null ? NO_POSTGRES : null,
     capabilities: {
       transactions: true,

@@ -1,9 +1,9 @@
 import { FakeStream } from "../support/fake_stream.ts";
-import { ROUTED } from "./transport/subject.ts";
-import { transportSuite } from "./transport_suite.ts";
+import { ROUTED } from "../../devtools/conformance/transport/subject.ts";
+import { testTransport } from "./test_suites.ts";
 
 // The suite itself: that a transport which must be pulled can pass all of it.
-transportSuite("stream in memory", {
+testTransport("stream in memory", {
   skip: [{
     reason: "a stream has a message once it is sent, and the sender hears nothing of its receivers",
     tests: [

@@ -4,13 +4,13 @@ import type { Receiver, Transport } from "../../core/ports/transport.ts";
 import { createApp } from "../../edge/mod.ts";
 import { FakeReceiver } from "../support/fake_receiver.ts";
 import { virtualQstash } from "../support/qstash.ts";
-import { ROUTED } from "./transport/subject.ts";
-import { transportSuite } from "./transport_suite.ts";
+import { ROUTED } from "../../devtools/conformance/transport/subject.ts";
+import { testTransport } from "./test_suites.ts";
 
 const DELIVER_URL = "https://inventory.example/deliver";
 
 for (const format of ["message", "batch"] as const) {
-  transportSuite(`QStash transport, format ${format}`, {
+  testTransport(`QStash transport, format ${format}`, {
     skip: [{
       reason: "QStash keeps a message once it has taken it, and does what comes of it by itself",
       tests: [

@@ -5,9 +5,7 @@ import {
   upstashRedisStore,
 } from "../../adapters/upstash_redis/mod.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
-import { fenceSuite } from "./fence_suite.ts";
-import { outlineCases } from "./store/inspection_cases.ts";
-import { storeSuite } from "./store_suite.ts";
+import { testFence, testStore } from "./test_suites.ts";
 
 const unavailable = redisProblem();
 
@@ -19,7 +17,7 @@ describe("Upstash Redis", () => {
   });
   after(() => upstash?.stop());
 
-  storeSuite("Upstash Redis store", {
+  testStore("Upstash Redis store", {
     unavailable,
     capabilities: { transactions: false, durable: true, shared: true, atomicSettleAndAdd: true },
     open() {
@@ -37,11 +35,11 @@ describe("Upstash Redis", () => {
     },
     skip: [{
       reason: "it has records in the order of their time alone, and lists a page at the same cost",
-      tests: Object.keys(outlineCases),
+      topics: ["outlines"],
     }],
   });
 
-  fenceSuite("Upstash Redis fence", {
+  testFence("Upstash Redis fence", {
     unavailable,
     open() {
       const prefix = `fence-${++prefixes}`;

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import { after, before, describe } from "node:test";
 import { upstashStreamTransport } from "../../adapters/upstash_redis/mod.ts";
 import { redisProblem, startUpstashRedis, type UpstashRedis } from "../support/upstash_redis.ts";
-import { ROUTED } from "./transport/subject.ts";
-import { transportSuite } from "./transport_suite.ts";
+import { ROUTED } from "../../devtools/conformance/transport/subject.ts";
+import { testTransport } from "./test_suites.ts";
 
 for (const automaticDeserialization of [true, false]) {
   describe(`client with automaticDeserialization ${automaticDeserialization}`, () => {
@@ -14,7 +14,7 @@ for (const automaticDeserialization of [true, false]) {
     });
     after(async () => await upstash?.stop());
 
-    transportSuite("Upstash stream transport", {
+    testTransport("Upstash stream transport", {
       unavailable,
       skip: [{
         reason:

@@ -36,7 +36,7 @@ function programsOf(page: string): ShownProgram[] {
   const blocks = codeBlocks(readText(page));
   return blocks.flatMap(({ info, code }, at) => {
     const output = outputAfter(blocks, at);
-    const isTest = code.includes('from "node:test"');
+    const isTest = code.includes('from "node:test"') || code.includes("Deno.test(");
     if (info !== "ts" || (output === undefined && !isTest)) return [];
     return [{ title: `program ${at + 1} of ${page}`, code, output }];
   });

@@ -20,8 +20,6 @@ export interface Entry {
   isPruned: boolean;
   /** When it was claimed last, in Unix milliseconds; when it was added if it never was. */
   claimedAtMs: number;
-  /** How many claims a crash of the database has lost. */
-  lostClaims: number;
   /** In which of its rounds it has failed for good. */
   readonly failedIn: number[];
   /** How many faults of each kind there were at its last event. */
@@ -74,7 +72,6 @@ export class Ledger {
         record,
         isPruned: false,
         claimedAtMs: nowMs,
-        lostClaims: 0,
         failedIn: [],
         faults: new Int32Array(FAULTS.length),
       };
@@ -83,7 +80,6 @@ export class Ledger {
     entry.record = record;
     entry.isPruned = after === null;
     if (kind === "claimed") entry.claimedAtMs = nowMs;
-    if (kind === "restored" && before !== null) entry.lostClaims += before.epoch - record.epoch;
     if ((kind === "added" || event !== null) && record.state === "failed") {
       entry.failedIn.push(record.details?.round ?? 1);
     }

@@ -162,8 +162,11 @@ async function expire(world: World): Promise<void> {
 }
 
 /** What is not settled yet. */
-function openIn({ ledger, network, stopping }: World): string[] {
+function openIn({ ledger, network, stopping, story: { publishing } }: World): string[] {
   const open = [...stopping].filter(({ isDead }) => !isDead).map(({ name }) => `${name} stops`);
+  for (const [n, { isDead, name }] of publishing) {
+    if (!isDead) open.push(`${name} publishes message ${n}`);
+  }
   if (network.isCarrying) open.push("the stream carries messages");
   for (const { service, box, record: { id, group, state, reason } } of ledger.open) {
     open.push(`${id} in "${group}" of ${service}'s ${box} is ${state}: ${reason}`);

@@ -13,7 +13,7 @@ import { shrink } from "./shrink.ts";
 /** How many seeds are always the same, and how many come from the commit. */
 const SEEDS = 200;
 /** How many seeds are tried where something is known to be wrong. */
-const TRIES = 20;
+const TRIES = 60;
 const MODES: readonly Mode[] = ["ticking", "running", "mixed"];
 
 /** The first of the seeds that each commit has for itself. */

@@ -11,7 +11,7 @@ import { newStory, type Story } from "./actors/actor.ts";
 import { type ChangeKind, eventOf } from "./change.ts";
 import type { ServiceName } from "./contracts.ts";
 import { cover, type Coverage, emptyCoverage } from "./coverage.ts";
-import { Database } from "./faults/database.ts";
+import { Database, Server } from "./faults/database.ts";
 import { type Fault, Faults } from "./faults/fault.ts";
 import { subscribersOf } from "./faults/handlers.ts";
 import { Network } from "./faults/network.ts";
@@ -24,6 +24,7 @@ import {
 import { fenceOf, storeOf } from "./faults/simulated_store.ts";
 import { INVARIANTS } from "./invariants/all.ts";
 import { Claims } from "./invariants/claims.ts";
+import { Leases } from "./invariants/leases.ts";
 import { Violation } from "./invariants/invariant.ts";
 import { keyText, Ledger } from "./ledger.ts";
 import type { Plan } from "./plan.ts";
@@ -47,6 +48,7 @@ export interface Service {
   readonly database: Database;
   readonly store: Store<Tx>;
   readonly claims: Claims;
+  readonly leases: Leases;
   /** Its processes; what has died is replaced some time later. */
   readonly instances: Instance[];
 }
@@ -72,6 +74,8 @@ export class World {
   readonly story: Story = newStory();
   readonly ledger: Ledger = new Ledger();
   readonly coverage: Coverage;
+  /** The server of the business database, where half messages are decided. */
+  readonly business: Server;
   /** Who has paid: the business data of half messages. */
   readonly payments: Set<string> = new Set();
   /** What was seen that must not be. */
@@ -112,6 +116,7 @@ export class World {
     const note = (what: string) => trace.note(time.nowMs, what);
     this.#surroundings = { time, faults, note, event };
     this.#fence = memoryFence(() => time.nowMs);
+    this.business = new Server(() => time.nowMs);
     this.network = new Network(this.#surroundings, plan.carrier);
     this.orders = this.#service("orders");
     this.inventory = this.#service("inventory");
@@ -134,6 +139,7 @@ export class World {
   calmDown(): void {
     this.faults.end();
     this.event("nothing goes wrong any more");
+    this.business.downUntilMs = 0;
     for (const { database, instances } of this.services) {
       database.downUntilMs = 0;
       for (const { process } of instances) {
@@ -191,10 +197,18 @@ export class World {
     // What it stood still for does not count; it may have begun before.
     const clockMs = () => this.time.nowMs - process.pausedMs;
     const startedMs = clockMs();
+    const isClean = this.faults.isOver && process.pausedMs === 0;
     bus.stop({ drainMs: DRAIN_MS }).catch(() => {}).finally(() => {
       const tookMs = clockMs() - startedMs;
       if (tookMs > STOPPED_MS + (process.pausedMs > 0 ? PAUSED_MS : 0)) {
         this.violate("stops", `a stop took ${tookMs} ms`);
+      }
+      // Handlers that do not end in time are given up with their leases.
+      const left = tookMs <= DRAIN_MS && isClean
+        ? service.leases.ofProcess(process, this.ledger)
+        : [];
+      for (const record of left) {
+        this.violate("stops", `${process.name} has stopped and keeps ${keyText(record)}`);
       }
       this.stopping.delete(process);
       process.kill("it has stopped");
@@ -218,8 +232,8 @@ export class World {
       (box, kind, before, after) => this.#changed(name, box, kind, before, after),
     );
     const store = this.#storeFrom(Object.assign(database.store, { capabilities }));
-    const claims = new Claims(database, (text) => this.violate("claims", text));
-    return { name, database, store, claims, instances: [] };
+    const claims = new Claims((text) => this.violate("claims", text));
+    return { name, database, store, claims, leases: new Leases(), instances: [] };
   }
 
   #changed(
@@ -254,7 +268,12 @@ export class World {
     const isOld = this.faults.happens("old_version", name, label);
     const parts = { process, claims, surroundings: this.#surroundings, plan };
     const { retentionMs, retry } = plan;
-    const fence = fenceOf(process, this.#fence, () => void (this.counts.checks += 1));
+    const fence = fenceOf(
+      process,
+      this.#fence,
+      this.business,
+      () => void (this.counts.checks += 1),
+    );
     const bus = createBus<Tx, MemoryFenceTransaction>({
       store: this.#storeOf(service, process),
       transport: this.network.transport(process),
@@ -288,11 +307,16 @@ export class World {
     }
   }
 
-  #storeOf({ store, claims, database }: Service, process: SimulatedProcess): Store<Tx> {
+  #storeOf(
+    { store, claims, leases, database }: Service,
+    process: SimulatedProcess,
+  ): Store<Tx> {
     return storeOf(process, {
       store,
       database,
       time: this.time,
+      // What was claimed while things went wrong may be left by a settlement that failed.
+      told: (record) => void (this.faults.isOver && leases.told(process, record)),
       done: (method, args, result) => {
         if (method === "claim") claims.claimed(process, inboxOnly(result));
         const isBatch = method === "settle" && args[2] !== undefined && args[0] === "inbox" &&

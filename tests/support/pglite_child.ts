@@ -7,7 +7,7 @@
 import process from "node:process";
 import { openPglite, pgliteStore } from "../../adapters/pglite/mod.ts";
 import { AtlastError } from "../../core/errors.ts";
-import { NOW, recordOf } from "../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../devtools/conformance/store/subject.ts";
 
 try {
   const db = await openPglite(process.argv[2] as string);

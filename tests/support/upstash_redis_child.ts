@@ -7,7 +7,7 @@
 import process from "node:process";
 import { Redis } from "@upstash/redis";
 import { upstashRedisStore } from "../../adapters/upstash_redis/mod.ts";
-import { claim, ids, settlement } from "../conformance/store/subject.ts";
+import { claim, ids, settlement } from "../../devtools/conformance/store/subject.ts";
 
 const [url, token, prefix] = process.argv.slice(2) as [string, string, string];
 const store = upstashRedisStore({ redis: new Redis({ url, token }), prefix });

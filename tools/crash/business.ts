@@ -8,6 +8,7 @@
  */
 import * as z from "zod";
 import { defineMessage } from "@atlast/bus";
+import type { ServiceName } from "./protocol.ts";
 
 /** The reply of the stock service. */
 export const Deducted = defineMessage("stock.deducted", {
@@ -25,6 +26,26 @@ export const Audit = defineMessage("stock.audit", { body: z.object({ orderId: z.
 
 /** A half message: asks the stock service to ship what was paid for. */
 export const Ship = defineMessage("stock.ship", { body: z.object({ orderId: z.string() }) });
+
+/** The group that takes each message. */
+export const GROUPS = {
+  deducted: "orders",
+  deduct: "stock",
+  audit: "audit",
+  ship: "shipping",
+} as const;
+
+/** What each service subscribes to. */
+export const SUBSCRIPTIONS: Readonly<
+  Record<ServiceName, readonly { readonly pattern: string; readonly group: string }[]>
+> = {
+  orders: [{ pattern: Deducted.name, group: GROUPS.deducted }],
+  stock: [
+    { pattern: Deduct.name, group: GROUPS.deduct },
+    { pattern: Audit.name, group: GROUPS.audit },
+    { pattern: Ship.name, group: GROUPS.ship },
+  ],
+};
 
 /** The table of the effects of each message, by the name of the message. */
 export const EFFECTS: Readonly<Record<string, string>> = {

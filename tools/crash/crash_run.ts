@@ -5,24 +5,32 @@
  * @module
  */
 import process from "node:process";
-import type postgres from "postgres";
-import { startPgBouncer } from "../pgbouncer_server.ts";
-import { type PrivateServer, startPostgres } from "../postgres_server.ts";
-import { TABLES } from "./business.ts";
-import { Faults, MIN_IN_FLIGHT } from "./faults.ts";
+import type { Backend } from "./backends/backend.ts";
+import { pgliteBackend } from "./backends/pglite.ts";
+import { postgresBackend } from "./backends/postgres.ts";
+import { redisBackend } from "./backends/redis.ts";
+import type { Carrier } from "./carriers/carrier.ts";
+import { HTTP } from "./carriers/http.ts";
+import { qstashCarrier } from "./carriers/qstash.ts";
+import { streamCarrier } from "./carriers/stream.ts";
+import { Faults } from "./faults.ts";
 import { Fleet } from "./fleet.ts";
 import { judge } from "./judge.ts";
 import type { CrashOptions } from "./options.ts";
 import { moreFaults, type PlannedFault, planOf } from "./plan.ts";
-import { DATABASE, SERVICES } from "./protocol.ts";
+import { SERVICES, type Standing } from "./protocol.ts";
 import { randomFrom } from "../../tests/support/random.ts";
 import { rest } from "./rest.ts";
+import { type RestRedis, startRestRedis } from "./rest_redis.ts";
+import { makeRunFolder, removeDeadRuns, removeRunFolder } from "./run_folder.ts";
 import { SmallDisk } from "./small_disk.ts";
-import { directly, InFlight, unsettled } from "./watch.ts";
+import { sumOfStandings } from "./standing.ts";
+import { mountTmpfs } from "./tmpfs.ts";
+import { InFlight } from "./watch.ts";
 
-/** Publishers pause above, and run again below, so many messages in flight. */
-const MAX_BACKLOG = 4 * MIN_IN_FLIGHT;
-const MIN_BACKLOG = 2 * MIN_IN_FLIGHT;
+/** Publishers pause above, and run again below, so many times what must be in flight at a kill. */
+const MAX_BACKLOG = 4;
+const MIN_BACKLOG = 2;
 /** How long everything may take to settle after the last fault, in milliseconds. */
 const SETTLE_MS = 180_000;
 /** How often it is looked whether everything is settled, and how often in a row it must be. */
@@ -30,27 +38,29 @@ const SETTLE_ROUND_MS = 500;
 const QUIET_ROUNDS = 3;
 /** How often progress is printed, in milliseconds. */
 const PROGRESS_MS = 10_000;
-/** How many failed messages are retried at once. */
-const MAX_RETRIED = 1_000;
 
-/** Settings of the server: deadlocks are found soon, because they are wanted, and a crash has little to redo. */
-const SETTINGS = ["max_connections=300", "deadlock_timeout=100ms", "checkpoint_timeout=30s"];
+/** How large the tmpfs with the data of all servers may become where standbys take over, in bytes. */
+const SERVERS_BYTES = 8 * 2 ** 30;
 
 /** All running parts. */
 interface Running {
-  readonly server: PrivateServer;
+  readonly backend: Backend;
+  readonly carrier: Carrier;
   readonly disk: SmallDisk | null;
   readonly fleet: Fleet;
   readonly inFlight: InFlight;
-  readonly sql: postgres.Sql;
 }
 
 /** Runs it; returns whether nothing was violated. */
 export async function crashRun(options: CrashOptions): Promise<boolean> {
-  const { mode, seed, kills, restarts, messages } = options;
+  const { store, transport, mode, seed, kills, restarts, failovers, messages } = options;
+  const planned = `${kills} kills, ${restarts} restarts, ${failovers} failovers`;
   console.log(
-    `crash: mode ${mode}, seed ${seed}, ${kills} kills, ${restarts} restarts, ${messages} messages`,
+    `crash: ${store} ${mode}, ${transport}, seed ${seed}, ${planned}, ${messages} messages`,
   );
+  for (const folder of await removeDeadRuns()) {
+    console.log(`crash: removed what a run that was killed had left in ${folder}`);
+  }
   const closing: (() => unknown)[] = [];
   const broken = Promise.withResolvers<never>();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -77,8 +87,15 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   const { kills, messages, seed } = options;
   const running = await start(options, end);
   await running.fleet.ready();
-  const { fleet, server, disk, inFlight } = running;
-  const faults = new Faults({ fleet, server, disk, inFlight: () => inFlight.count });
+  const { fleet, backend, carrier, disk, inFlight } = running;
+  const faults = new Faults({
+    fleet,
+    backend,
+    carrier,
+    disk,
+    inFlight: () => inFlight.count,
+    minInFlight: options.inFlight,
+  });
   const progress = setInterval(() => report(running, faults), PROGRESS_MS);
   end.closing.push(() => clearInterval(progress));
   const more = moreFaults(seed);
@@ -94,54 +111,81 @@ async function run(options: CrashOptions, end: RunEnd): Promise<boolean> {
   await faults.settled();
   console.log("crash: the faults have ended");
   fleet.publish(false);
-  const retried = await settle(running);
+  await settle(running);
   await fleet.stop();
-  return await judge({ options, fleet, faults, sql: running.sql, retried });
+  const named = await backend.verify();
+  return await judge({ options, fleet, faults, backend, named, client: await backend.tables() });
 }
 
 async function start(
   options: CrashOptions,
   { closing, onBroken }: RunEnd,
 ): Promise<Running> {
-  const { mode, messages, seed, processes } = options;
-  const mounted = SmallDisk.mount(messages);
-  const disk = typeof mounted === "string" ? null : mounted;
-  if (disk !== null) closing.push(() => disk.unmount());
-  else console.log(`crash: the full disk is left out: ${mounted}`);
-  const server = await startPostgres({ settings: SETTINGS });
-  closing.push(() => server.stop());
-  const pooler = mode === "direct" ? null : await startPgBouncer(server.port);
-  if (pooler !== null) {
-    closing.push(() => pooler.stop());
-    pooler.ended.catch(onBroken);
-  }
-  await createTables(server.port, disk);
-  const fleet = await Fleet.start({
-    processes,
-    databasePort: pooler?.port ?? server.port,
-    random: randomFrom(seed),
-    prepare: mode !== "pgbouncer",
-    chooseIsolation: mode === "direct",
-  });
+  const { processes, seed, inFlight: least } = options;
+  const folder = makeRunFolder();
+  closing.push(() => removeRunFolder(folder));
+  const { store, transport } = options;
+  const redis = store === "redis" || transport === "stream" ? await startRestRedis(folder) : null;
+  if (redis !== null) closing.push(() => redis.stop());
+  const { backend, disk } = await startBackend(options, { folder, redis, onBroken });
+  closing.push(() => backend.stop());
+  const carrier = await startCarrier(options, redis);
+  closing.push(() => carrier.stop());
+  const fleet = await Fleet.start({ processes, backend, carrier, random: randomFrom(seed) });
   closing.push(() => fleet.close());
-  const inFlight = InFlight.start(server.port, (count) => {
-    if (count > MAX_BACKLOG) fleet.publish(false);
-    else if (count < MIN_BACKLOG) fleet.publish(true);
+  const look = () => standingOfAll({ backend, carrier, fleet });
+  const inFlight = InFlight.start(async () => (await look()).unsettled, (count) => {
+    if (count > MAX_BACKLOG * least) fleet.publish(false);
+    else if (count < MIN_BACKLOG * least) fleet.publish(true);
   });
   closing.push(() => inFlight.stop());
-  const sql = directly(server.port);
-  closing.push(() => sql.end({ timeout: 1 }).catch(() => {}));
-  return { server, disk, fleet, inFlight, sql };
+  return { backend, carrier, disk, fleet, inFlight };
 }
 
-async function createTables(port: number, disk: SmallDisk | null): Promise<void> {
-  const admin = directly(port, "postgres");
-  if (disk !== null) await admin.unsafe(`create tablespace small_disk location '${disk.folder}'`);
-  await admin.unsafe(`create database ${DATABASE} ${disk === null ? "" : "tablespace small_disk"}`);
-  await admin.end();
-  const sql = directly(port);
-  for (const statement of TABLES) await sql.unsafe(statement);
-  await sql.end();
+async function startBackend(
+  { store, mode, failovers, messages }: CrashOptions,
+  { folder, redis, onBroken }: {
+    readonly folder: string;
+    readonly redis: RestRedis | null;
+    readonly onBroken: (error: unknown) => void;
+  },
+): Promise<Pick<Running, "backend" | "disk">> {
+  if (store === "pglite") return { backend: await pgliteBackend(folder), disk: null };
+  if (store === "redis" && redis !== null) return { backend: redisBackend(redis), disk: null };
+  const isApart = failovers > 0;
+  const disk = isApart ? null : smallDisk(folder, messages);
+  const backend = await postgresBackend({
+    isApart,
+    parent: isApart ? inMemory(folder) : folder,
+    tablespace: disk?.folder ?? null,
+    isPooled: mode !== "direct",
+    prepare: mode !== "pgbouncer",
+    onBroken,
+  });
+  return { backend, disk };
+}
+
+async function startCarrier(
+  { store, transport }: CrashOptions,
+  redis: RestRedis | null,
+): Promise<Carrier> {
+  if (transport === "qstash") return await qstashCarrier();
+  // The store lets the server crash if it is its own.
+  return redis !== null && transport === "stream" ? streamCarrier(redis, store !== "redis") : HTTP;
+}
+
+function smallDisk(folder: string, messages: number): SmallDisk | null {
+  const disk = SmallDisk.mount(folder, messages);
+  if (typeof disk !== "string") return disk;
+  console.log(`crash: the full disk is left out: ${disk}`);
+  return null;
+}
+
+/** A folder in memory for the servers, where there can be one: a standby is a copy of everything. */
+function inMemory(folder: string): string {
+  console.log("crash: the full disk is left out: all data of the servers is in one place");
+  const mounted = mountTmpfs(folder, SERVERS_BYTES);
+  return "folder" in mounted ? mounted.folder : folder;
 }
 
 async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Promise<void> {
@@ -149,37 +193,30 @@ async function injectOne(faults: Faults, { afterMs, fault }: PlannedFault): Prom
   await faults.inject(fault);
 }
 
-/** Waits until everything is settled, and retries what has failed; returns the number of retries. */
-async function settle({ fleet, sql, inFlight }: Running): Promise<number> {
-  await inFlight.stop();
+/** Waits until everything is settled, and retries what has failed. */
+async function settle(running: Running): Promise<void> {
+  const { fleet } = running;
+  await running.inFlight.stop();
   const startedAt = performance.now();
-  let retried = 0;
   let quietRounds = 0;
   while (performance.now() - startedAt < SETTLE_MS && quietRounds < QUIET_ROUNDS) {
     await rest(SETTLE_ROUND_MS);
     fleet.publish(false);
-    if (await unsettled(sql) > 0) {
+    const { unsettled, failed } = await standingOfAll(running);
+    if (unsettled > 0) quietRounds = 0;
+    else if (failed > 0) {
       quietRounds = 0;
-      continue;
-    }
-    quietRounds += 1;
-    for (const service of SERVICES) {
-      for (const box of ["outbox", "inbox"] as const) {
-        const rows = await sql.unsafe(`select id, subscriber_group from ${service}.${box}
-          where state = 'failed' limit ${MAX_RETRIED}`);
-        const messages = rows.map((row) => ({
-          box,
-          id: row["id"],
-          group: row["subscriber_group"],
-        }));
-        if (messages.length === 0) continue;
-        quietRounds = 0;
-        retried += messages.length;
-        fleet.send(service, { kind: "retry", messages });
-      }
-    }
+      for (const service of SERVICES) fleet.send(service, { kind: "retry" });
+    } else quietRounds += 1;
   }
-  return retried;
+}
+
+/** How all messages stand, also those on their way. */
+async function standingOfAll(
+  { backend, carrier, fleet }: Pick<Running, "backend" | "carrier" | "fleet">,
+): Promise<Standing> {
+  const parts = [backend.standing(fleet.serving), carrier.standing()];
+  return sumOfStandings(await Promise.all(parts));
 }
 
 function published(fleet: Fleet): number {

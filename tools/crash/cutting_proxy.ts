@@ -1,18 +1,14 @@
 /**
- * A TCP proxy that cuts connections at chosen bytes, or at a moment of a COMMIT of Postgres' protocol. The
+ * A TCP proxy that cuts connections at chosen bytes, or at a moment of a commit. The
  * crash run puts one between each process and its database, and one in front of each service.
  *
  * @module
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import type { Moment } from "./plan.ts";
-
-/** A query message with the text of a commit, as the bus and its guarded clients send it. */
-const COMMIT = Buffer.from("Q\0\0\0\x0bcommit\0", "latin1");
-/** The server's message that a commit is done. */
-const COMMITTED = Buffer.from("C\0\0\0\x0bCOMMIT\0", "latin1");
+import { POSTGRES, type Wire } from "./wire.ts";
 
 interface Link {
   readonly client: Socket;
@@ -38,6 +34,7 @@ export class CuttingProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
   readonly #targets: () => readonly number[];
+  readonly #wire: Wire;
   #turn = 0;
   #ambush: Ambush | null = null;
   /** When a commit was last passed on, as `performance.now()` says. */
@@ -45,14 +42,18 @@ export class CuttingProxy {
   /** How many connections were cut. */
   cuts = 0;
 
-  private constructor(targets: () => readonly number[]) {
+  private constructor(targets: () => readonly number[], wire: Wire) {
     this.#targets = targets;
+    this.#wire = wire;
     this.#server = createServer((client) => this.#link(client));
   }
 
-  /** Starts a proxy in front of the ports that `targets` returns at the time. */
-  static async start(targets: () => readonly number[]): Promise<CuttingProxy> {
-    const proxy = new CuttingProxy(targets);
+  /** Starts a proxy in front of the ports that `targets` returns at the time. `wire` says what a commit is. */
+  static async start(
+    targets: () => readonly number[],
+    wire: Wire = POSTGRES,
+  ): Promise<CuttingProxy> {
+    const proxy = new CuttingProxy(targets, wire);
     proxy.#server.listen(0, "127.0.0.1");
     await once(proxy.#server, "listening");
     return proxy;
@@ -94,11 +95,16 @@ export class CuttingProxy {
     };
   }
 
+  /** Ends every connection. */
+  endAll(): void {
+    for (const link of this.#links) this.#end(link);
+  }
+
   /** Ends every connection and stops listening. */
   async stop(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
-    for (const link of this.#links) this.#end(link);
+    this.endAll();
     await closed;
   }
 
@@ -128,7 +134,7 @@ export class CuttingProxy {
   /** Looks for a commit; true if the bytes are dealt with. */
   #fromClient(link: Link, chunk: Buffer): boolean {
     // Behind a cut nothing may pass: a commit behind lost statements would commit half a transaction.
-    if (link.bytesLeft !== null || chunk.indexOf(COMMIT) === -1) return false;
+    if (link.bytesLeft !== null || chunk.indexOf(this.#wire.commit) === -1) return false;
     const ambush = this.#ambush;
     if (ambush?.moment !== "before the commit") this.lastCommitAt = performance.now();
     if (ambush === null) return false;
@@ -150,7 +156,7 @@ export class CuttingProxy {
 
   /** Looks for the answer to a commit; true if the bytes are dealt with. */
   #fromTarget(link: Link, chunk: Buffer): boolean {
-    if (link.atAnswer === null || chunk.indexOf(COMMITTED) === -1) return false;
+    if (link.atAnswer === null || chunk.indexOf(this.#wire.committed) === -1) return false;
     link.atAnswer();
     return true;
   }

@@ -15,6 +15,7 @@ const COUNTED: Readonly<Record<string, keyof WorkerCounts>> = {
 /** What this process has counted. */
 export const counts: { -readonly [Name in keyof WorkerCounts]: WorkerCounts[Name] } = {
   published: 0,
+  retried: 0,
   deadlocks: 0,
   unserializable: 0,
   diskFull: 0,

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import type { PrivateServer } from "../postgres_server.ts";
+import type { Backend } from "./backends/backend.ts";
+import type { Carrier } from "./carriers/carrier.ts";
 import type { Fleet, Worker } from "./fleet.ts";
 import type { Fault, Moment } from "./plan.ts";
 import { type ServiceName, SERVICES } from "./protocol.ts";
 import { rest } from "./rest.ts";
 import type { SmallDisk } from "./small_disk.ts";
 
-/** How many messages are in flight at least when a process is killed. */
-export const MIN_IN_FLIGHT = 500;
-/** How many more there are before a kill is aimed, because some are settled until it happens. */
-const MARGIN = 250;
+/** How many more messages are in flight before a kill is aimed, because some are settled until it happens. */
+const MARGIN = 1.5;
 /** How long a kill waits for that, and for the commit that it is aimed at, in milliseconds. */
 const IN_FLIGHT_WAIT_MS = 60_000;
 const COMMIT_WAIT_MS = 1_000;
@@ -23,11 +22,14 @@ const CLOSE_MS = 50;
 /** What is made to fail. */
 export interface Parts {
   readonly fleet: Fleet;
-  readonly server: PrivateServer;
+  readonly backend: Backend;
+  readonly carrier: Carrier;
   /** Null where none may be mounted. */
   readonly disk: SmallDisk | null;
   /** How many messages are in flight now. */
   readonly inFlight: () => number;
+  /** How many messages are in flight at least when a process is killed. */
+  readonly minInFlight: number;
 }
 
 /** The faults of a run. */
@@ -37,6 +39,7 @@ export class Faults {
   readonly #lasting = new Set<Promise<void>>();
   /** The error of the first one that could not be put into effect. */
   #failure: { readonly error: unknown } | null = null;
+  /** The last restart or failover: one at a time. */
   #restarting: Promise<void> = Promise.resolve();
   #filling: Promise<void> = Promise.resolve();
   /** How many messages were in flight at each kill. */
@@ -70,6 +73,10 @@ export class Faults {
       case "stop":
         this.#lasts(this.#stop(fault.victim, fault.forMs));
         return;
+      case "failover":
+        await this.#restarting;
+        this.#restarting = this.#lasts(this.#parts.backend.failOver(fault.service, fault.lagMs));
+        return;
       case "full disk":
         await this.#filling;
         this.#filling = this.#lasts(this.#fill(fault.forMs));
@@ -84,7 +91,7 @@ export class Faults {
       }
       case "commit cut": {
         const { victim, moment, isReset } = fault;
-        this.#victim(victim)?.database.atNextCommit(moment, isReset, () => {});
+        this.#victim(victim)?.database?.atNextCommit(moment, isReset, () => {});
       }
     }
   }
@@ -112,7 +119,9 @@ export class Faults {
     { victim: share, moment }: { victim: number; moment: Moment | "any" },
   ): Promise<void> {
     const since = performance.now();
-    while (this.#parts.inFlight() < MIN_IN_FLIGHT + MARGIN || this.#victim(share) === undefined) {
+    while (
+      this.#parts.inFlight() < this.#parts.minInFlight * MARGIN || this.#victim(share) === undefined
+    ) {
       if (performance.now() - since > IN_FLIGHT_WAIT_MS) {
         throw new Error(`Cannot kill: ${this.#parts.inFlight()} messages in flight for a minute`);
       }
@@ -127,6 +136,7 @@ export class Faults {
   /** Kills at a moment of the next commit; false if none came in time. */
   async #killAtCommit(victim: Worker, moment: Moment): Promise<boolean> {
     const killed = Promise.withResolvers<void>();
+    if (victim.database === null) return false;
     const giveUp = victim.database.atNextCommit(moment, true, () => {
       this.#killNow(victim);
       killed.resolve();
@@ -138,14 +148,14 @@ export class Faults {
   #killNow({ process, database }: Worker): void {
     if (process.ending !== null) return;
     process.kill();
-    if (performance.now() - database.lastCommitAt <= CLOSE_MS) this.closeKills += 1;
+    if (performance.now() - (database?.lastCommitAt ?? -Infinity) <= CLOSE_MS) this.closeKills += 1;
     this.inFlightAtKills.push(this.#parts.inFlight());
   }
 
   async #restart(): Promise<void> {
     // A server that restarts needs its disk.
     await this.#filling;
-    await this.#parts.server.crash();
+    await Promise.all([this.#parts.backend.crash(), this.#parts.carrier.crash()]);
     this.restarts += 1;
   }
 

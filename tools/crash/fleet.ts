@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Backend, ServiceProcess } from "./backends/backend.ts";
+import type { Carrier } from "./carriers/carrier.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { type OrderLine, type ServiceName, SERVICES, type WorkerConfig } from "./protocol.ts";
 import { rest } from "./rest.ts";
@@ -11,27 +13,22 @@ import { WorkerProcess } from "./worker_process.ts";
 
 /** How many processes wait, with their code loaded, to replace others. */
 const SPARES = 2;
-/** Of how many processes of the stock service one has another isolation level. */
-const REPEATABLE_READ_EACH = 3;
 
 /** A process with its proxy. */
 export interface Worker {
   readonly process: WorkerProcess;
   readonly config: WorkerConfig;
-  readonly database: CuttingProxy;
+  /** The proxy to its store; null where the store is not reached through a port. */
+  readonly database: CuttingProxy | null;
 }
 
 /** How the processes are started. */
 export interface FleetOptions {
   /** How many processes each service has. */
   readonly processes: number;
-  /** The port of the database, or of its pooler. */
-  readonly databasePort: number;
+  readonly backend: Backend;
+  readonly carrier: Carrier;
   readonly random: () => number;
-  /** Whether the driver prepares statements. */
-  readonly prepare: boolean;
-  /** Whether connections may choose their isolation level. */
-  readonly chooseIsolation: boolean;
 }
 
 /** All processes. */
@@ -41,7 +38,6 @@ export class Fleet {
   readonly #finished: WorkerProcess[] = [];
   readonly #spares: WorkerProcess[] = [];
   readonly #doors = new Map<ServiceName, CuttingProxy>();
-  #started = 0;
   #cuts = 0;
   #isPublishing = true;
   #isOver = false;
@@ -54,7 +50,10 @@ export class Fleet {
   static async start(options: FleetOptions): Promise<Fleet> {
     const fleet = new Fleet(options);
     for (const service of SERVICES) {
-      fleet.#doors.set(service, await CuttingProxy.start(() => fleet.#portsOf(service)));
+      const door = await CuttingProxy.start(() =>
+        options.carrier.doorsLeadTo ?? fleet.#portsOf(service)
+      );
+      fleet.#doors.set(service, door);
     }
     for (let i = 0; i < options.processes; i++) {
       for (const service of SERVICES) await fleet.#startWorker(service);
@@ -72,6 +71,11 @@ export class Fleet {
     return this.#doors.get(service) as CuttingProxy;
   }
 
+  /** The processes that have a service now. */
+  get serving(): ServiceProcess[] {
+    return [...this.#running].map(({ process, config: { service } }) => ({ process, service }));
+  }
+
   /** Every process that there is or was. */
   get all(): WorkerProcess[] {
     return [...this.#finished, ...this.#spares, ...[...this.#running].map((each) => each.process)];
@@ -80,7 +84,7 @@ export class Fleet {
   /** How many connections were cut. */
   get cuts(): number {
     const proxies = [...this.#doors.values(), ...[...this.#running].map((each) => each.database)];
-    return proxies.reduce((sum, { cuts }) => sum + cuts, this.#cuts);
+    return proxies.reduce((sum, proxy) => sum + (proxy?.cuts ?? 0), this.#cuts);
   }
 
   /** Writes a line to every process of a service. */
@@ -121,7 +125,7 @@ export class Fleet {
     this.#isOver = true;
     const left = this.all.filter(({ ending }) => ending === null);
     await Promise.all(left.map((process) => process.kill()));
-    for (const { database } of this.#running) await database.stop();
+    for (const { database } of this.#running) await database?.stop();
     for (const door of this.#doors.values()) await door.stop();
   }
 
@@ -132,24 +136,22 @@ export class Fleet {
   }
 
   async #startWorker(service: ServiceName): Promise<void> {
-    const { databasePort, random, prepare, chooseIsolation } = this.#options;
-    const database = await CuttingProxy.start(() => [databasePort]);
-    if (this.#isOver) return await database.stop();
-    while (this.#spares.length <= SPARES) this.#spares.push(new WorkerProcess());
+    const { backend, carrier, random } = this.#options;
+    const { portsOf } = backend;
+    const database = portsOf && await CuttingProxy.start(() => portsOf(service), backend.wire);
+    if (this.#isOver) return await database?.stop();
+    const store = backend.configOf(service, database?.port ?? 0);
+    while (this.#spares.length <= SPARES) this.#spares.push(new WorkerProcess(store.kind));
     const process = this.#spares.shift() as WorkerProcess;
-    const isOther = chooseIsolation && service === "stock" &&
-      this.#started++ % REPEATABLE_READ_EACH === 0;
-    const config: WorkerConfig = {
+    const config = {
       service,
-      databasePort: database.port,
-      peerUrl: `http://127.0.0.1:${
-        this.doorOf(service === "orders" ? "stock" : "orders").port
-      }/deliver`,
-      signingKey: btoa("a key of 24 bytes at least"),
+      store,
+      transport: carrier.configOf(service, {
+        orders: this.doorOf("orders").port,
+        stock: this.doorOf("stock").port,
+      }),
       seed: Math.floor(random() * 2 ** 31),
-      prepare,
-      ...(isOther ? { isolation: "repeatable read" } : {}),
-    };
+    } as WorkerConfig;
     const worker: Worker = { process, config, database };
     this.#running.add(worker);
     process.begin(config);
@@ -161,8 +163,8 @@ export class Fleet {
     if (this.#isOver) return;
     this.#running.delete(worker);
     this.#finished.push(worker.process);
-    await worker.database.stop();
-    this.#cuts += worker.database.cuts;
+    await worker.database?.stop();
+    this.#cuts += worker.database?.cuts ?? 0;
     if (worker.process.ending !== "refused") await this.#startWorker(worker.config.service);
   }
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type postgres from "postgres";
+import type { SqlClient } from "@atlast/bus/ports";
+import type { Backend } from "./backends/backend.ts";
+import { failoverLines, judgeFailovers, type Named } from "./failover_judge.ts";
 import type { Faults } from "./faults.ts";
-import { MIN_IN_FLIGHT } from "./faults.ts";
 import type { Fleet } from "./fleet.ts";
 import type { CrashOptions } from "./options.ts";
 import type { WorkerCounts } from "./protocol.ts";
@@ -26,25 +27,31 @@ export interface FinishedRun {
   readonly options: CrashOptions;
   readonly fleet: Fleet;
   readonly faults: Faults;
-  readonly sql: postgres.Sql;
-  /** How many failed messages an operator has retried. */
-  readonly retried: number;
+  /** A connection to the tables of both services. */
+  readonly client: SqlClient;
+  readonly backend: Backend;
+  /** What `verify` says; empty without failovers. */
+  readonly named: Named;
 }
 
 /** Prints the result; returns whether nothing was violated. */
 export async function judge(run: FinishedRun): Promise<boolean> {
-  const { options, fleet, faults, sql, retried } = run;
-  const found = await reconcile(sql);
-  const violations = [...processViolations(fleet), ...await recordViolations(found, sql)];
-  if (faults.kills < options.kills || faults.restarts < options.restarts) {
-    violations.push("not every planned kill and restart has happened");
-  }
+  const { options, fleet, faults, client, backend: { failovers, portsOf }, named } = run;
+  const found = await reconcile(client, failovers.flatMap(({ lost }) => lost));
+  const violations = [
+    ...processViolations(fleet),
+    ...await recordViolations(found, client),
+    ...(failovers.length === 0 ? [] : await judgeFailovers(client, named)),
+  ];
+  const isAll = faults.kills >= options.kills && faults.restarts >= options.restarts &&
+    failovers.length >= options.failovers;
+  if (!isAll) violations.push("not every planned kill, restart and failover has happened");
   const inFlight = faults.inFlightAtKills.toSorted((a, b) => a - b);
-  if (inFlight.length > 0 && inFlight[0]! < MIN_IN_FLIGHT) {
+  if (inFlight.length > 0 && inFlight[0]! < options.inFlight) {
     violations.push(`a kill with ${inFlight[0]} messages in flight`);
   }
   const { kills, restarts, closeKills, stops, fullDisks } = faults;
-  if (kills >= ENOUGH_KILLS && closeKills < kills * CLOSE_SHARE) {
+  if (portsOf !== null && kills >= ENOUGH_KILLS && closeKills < kills * CLOSE_SHARE) {
     violations.push(`only ${closeKills} of ${kills} kills within 50 ms of a COMMIT`);
   }
   const counts = sumOf(fleet.all.map((process) => process.counts));
@@ -54,11 +61,13 @@ export async function judge(run: FinishedRun): Promise<boolean> {
       `${closeKills} of ${kills} kills within 50 ms of a COMMIT\n` +
       `crash: ${fleet.cuts} cuts, ${stops} stops past the lease, ${fullDisks} full disks, ` +
       `${counts.deadlocks} deadlocks, ${counts.unserializable} not serializable, ` +
-      `${counts.diskFull} failed on the full disk, ${retried} failed visibly and were retried`,
+      `${counts.diskFull} failed on the full disk, ${counts.retried} failed visibly and were retried`,
   );
+  if (failovers.length > 0) console.log(failoverLines(failovers, named).join("\n"));
   for (const violation of violations) console.log(`crash: violated: ${violation}`);
+  const took = failovers.length === 0 ? "" : `${failovers.length} failovers, `;
   console.log(
-    `crash: ${found.messages} messages, ${kills} kills, ${restarts} restarts, ` +
+    `crash: ${found.messages} messages, ${kills} kills, ${restarts} restarts, ${took}` +
       `${countOf(found, "lost")} lost, ${countOf(found, "doubled")} doubled`,
   );
   return violations.length === 0;
@@ -82,10 +91,10 @@ function processViolations(fleet: Fleet): string[] {
   ];
 }
 
-async function recordViolations(found: Reconciled, sql: postgres.Sql): Promise<string[]> {
+async function recordViolations(found: Reconciled, client: SqlClient): Promise<string[]> {
   const violations: string[] = [];
   for (const { wrong, what, count, samples } of found.findings) {
-    const histories = await Promise.all(samples.map((id) => historyOf(sql, id)));
+    const histories = await Promise.all(samples.map((id) => historyOf(client, id)));
     violations.push(`${wrong}: ${count} ${what}, such as\n${histories.flat().join("\n")}`);
   }
   return violations;
@@ -97,7 +106,7 @@ function countOf({ findings }: Reconciled, wrong: Wrong): number {
 }
 
 function sumOf(all: readonly WorkerCounts[]): WorkerCounts {
-  const sum = { published: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  const sum = { published: 0, retried: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
   for (const counts of all) {
     for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += counts[name];
   }

@@ -5,6 +5,7 @@
  * @module
  */
 import { randomFrom } from "../../tests/support/random.ts";
+import { type ServiceName, SERVICES } from "./protocol.ts";
 
 /** The moments of a COMMIT on its way through the proxy. */
 export const MOMENTS = [
@@ -48,7 +49,9 @@ export type Fault =
     readonly isReset: boolean;
   }
   /** The disk of the tables is full. */
-  | { readonly kind: "full disk"; readonly forMs: number };
+  | { readonly kind: "full disk"; readonly forMs: number }
+  /** The server of a service is killed, and its standby takes over, which is behind by so much time. */
+  | { readonly kind: "failover"; readonly service: ServiceName; readonly lagMs: number };
 
 /** A fault, and the time before it. */
 export interface PlannedFault {
@@ -60,24 +63,29 @@ export interface PlannedFault {
 interface Counts {
   readonly kills: number;
   readonly restarts: number;
+  readonly failovers: number;
 }
 
 /** The lease of the services, in milliseconds. A stopped process stops for longer. */
-export const LEASE_MS = 4_000;
+export const LEASE_MS = 3_000;
 /** The share of kills that are aimed at a COMMIT. */
 const AIMED = 0.7;
 /** The mean time between two kills, in milliseconds. */
 const BETWEEN_KILLS_MS = 700;
 /** How many kills there are for each stopped process, and for each full disk. */
+/** The first comes after a few others, so that a very short run has none. */
 const KILLS_PER_STOP = 6;
 const KILLS_PER_FULL_DISK = 40;
+/** The most that a standby is behind when it takes over, in milliseconds. */
+const MAX_LAG_MS = 1_500;
 /** The most bytes that still pass before a connection is cut. */
 const MAX_BYTES_LEFT = 3_000;
 
 /** The plan of a seed. */
-export function planOf(seed: number, { kills, restarts }: Counts): PlannedFault[] {
+export function planOf(seed: number, { kills, restarts, failovers }: Counts): PlannedFault[] {
   const random = randomFrom(seed);
-  const slots = Math.max(kills, restarts);
+  const slots = Math.max(kills, restarts, failovers);
+  let service = seed;
   const plan: PlannedFault[] = [];
   for (let slot = 0; slot < slots; slot++) {
     const faults: Fault[] = [];
@@ -85,8 +93,10 @@ export function planOf(seed: number, { kills, restarts }: Counts): PlannedFault[
     const isTurn = (count: number) =>
       Math.floor((slot + 1) * count / slots) > Math.floor(slot * count / slots);
     if (isTurn(restarts)) faults.push({ kind: "restart" });
-    if (slot % KILLS_PER_STOP === Math.min(2, slots - 1)) faults.push(stop(random));
-    if (slot % KILLS_PER_FULL_DISK === Math.min(4, slots - 1)) {
+    // Each service in turn: what one loses, the other knows.
+    if (isTurn(failovers)) faults.push(failover(SERVICES[service++ % SERVICES.length]!, random));
+    if (slot % KILLS_PER_STOP === 2) faults.push(stop(random));
+    if (slot % KILLS_PER_FULL_DISK === 4) {
       faults.push({ kind: "full disk", forMs: 1_000 + 3_000 * random() });
     }
     faults.push(cut(random));
@@ -110,6 +120,10 @@ export function* moreFaults(seed: number): Generator<PlannedFault, never> {
 function kill(random: () => number): Fault {
   const moment = random() < AIMED ? MOMENTS[Math.floor(random() * MOMENTS.length)]! : "any";
   return { kind: "kill", victim: random(), moment };
+}
+
+function failover(service: ServiceName, random: () => number): Fault {
+  return { kind: "failover", service, lagMs: MAX_LAG_MS * random() };
 }
 
 function stop(random: () => number): Fault {

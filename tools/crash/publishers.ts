@@ -3,12 +3,11 @@
  *
  * @module
  */
-import type postgres from "postgres";
 import { type Bus, OutcomeUnknown } from "@atlast/bus";
 import { Audit, Deduct, Deducted, Ship } from "./business.ts";
 import { counted, counts } from "./failures.ts";
 import { rest } from "./rest.ts";
-import { contend, type Tx } from "./subscribers.ts";
+import { OnPurpose, type Placement, type WorkerStore } from "./worker_stores/worker_store.ts";
 
 /** How many orders a process places at once. */
 const PUBLISHERS = 6;
@@ -17,33 +16,29 @@ const REST_MS = 20;
 const FAILED_REST_MS = 200;
 /** The share of operations that roll back on purpose. */
 const ROLLED_BACK = 0.05;
-/** The share of transactions at another isolation level that change rows others change. */
-const SERIALIZABLE = 0.1;
 /** How often a publish whose outcome is unknown is repeated. */
 const REPEATS = 5;
 
 /** How many orders one transaction places at most, so that publishers are faster than handlers. */
 const MAX_ORDERS = 20;
 
-/** The ways to publish, each as often as the others. */
-const WAYS = ["bus.transaction", "sql.begin", "publishMany", "publish", "transact"] as const;
-
-type Way = (typeof WAYS)[number];
+/** The ways to publish beside those of the store, each as often as the others. */
+const WAYS: readonly string[] = ["publishMany", "publish", "transact"];
 
 /** The publishers of a process. */
-export class Publishers {
+export class Publishers<Tx, FenceTx> {
   /** Whether they publish; while not, they wait. */
   isOn = true;
   #isOver = false;
   /** What waits for an answer, with the time since which it waits, as `performance.now()` says. */
   readonly pending = new Set<{ readonly what: string; readonly sinceMs: number }>();
-  readonly #bus: Bus<Tx, Tx>;
-  readonly #sql: postgres.Sql;
+  readonly #bus: Bus<Tx, FenceTx>;
+  readonly #store: WorkerStore<Tx, FenceTx>;
   readonly #random: () => number;
 
-  constructor(bus: Bus<Tx, Tx>, sql: postgres.Sql, random: () => number) {
+  constructor(bus: Bus<Tx, FenceTx>, store: WorkerStore<Tx, FenceTx>, random: () => number) {
     this.#bus = bus;
-    this.#sql = sql;
+    this.#store = store;
     this.#random = random;
   }
 
@@ -63,7 +58,7 @@ export class Publishers {
         await rest(REST_MS);
         continue;
       }
-      const way = WAYS[Math.floor(this.#random() * WAYS.length)] as Way;
+      const way = this.#oneOf([...Object.keys(this.#store.placements), ...WAYS]);
       try {
         const published = await counted(() => this.#order(way));
         counts.published += published;
@@ -73,6 +68,10 @@ export class Publishers {
         await rest(FAILED_REST_MS);
       }
     }
+  }
+
+  #oneOf<Value>(values: readonly Value[]): Value {
+    return values[Math.floor(this.#random() * values.length)] as Value;
   }
 
   async #pending<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
@@ -86,35 +85,35 @@ export class Publishers {
   }
 
   /** Publishes in one of the ways; returns the number of messages. */
-  async #order(way: Way): Promise<number> {
+  async #order(way: string): Promise<number> {
     if (way === "publish") return await this.#publishAlone(crypto.randomUUID());
     if (way === "transact") return await this.#transact(crypto.randomUUID());
     const count = way === "publishMany" ? 1 + Math.floor(this.#random() * MAX_ORDERS) : 1;
     const orders = Array.from({ length: count }, () => ({ orderId: crypto.randomUUID() }));
-    const isRolledBack = this.#random() < ROLLED_BACK;
-    const work = async (tx: Tx): Promise<void> => {
-      const ids = orders.map(({ orderId }) => orderId).join();
-      await tx`insert into shop.orders select unnest(string_to_array(${ids}, ',')), ${way}`;
-      if (way === "publishMany") {
-        await this.#bus.publishMany(Deduct, orders, { tx, callback: Deducted });
-        await this.#bus.publishMany(Audit, orders, { tx });
-      } else {
-        const [order] = orders as [{ orderId: string }];
-        await this.#bus.publish(Deduct, order, { tx, callback: Deducted });
-        await this.#bus.publish(Audit, order, { tx });
-      }
-      if (isRolledBack) throw new Error("On purpose, before the commit");
+    const placement: Placement<Tx> = {
+      bus: this.#bus,
+      orderIds: orders.map(({ orderId }) => orderId),
+      way,
+      isRolledBack: this.#random() < ROLLED_BACK,
+      random: this.#random,
+      publish: (tx) => this.#publishIn(tx, orders, way === "publishMany"),
     };
-    await this.#pending(`${way} of ${orders[0]?.orderId}`, async () => {
-      if (way === "bus.transaction") await this.#bus.transaction(work);
-      else if (this.#random() < SERIALIZABLE) {
-        await this.#sql.begin("isolation level serializable", async (tx) => {
-          await contend(tx, this.#random);
-          await work(tx);
-        });
-      } else await this.#sql.begin(work);
-    });
+    const { placements } = this.#store;
+    const place = placements[way] ?? this.#oneOf(Object.values(placements));
+    await this.#pending(`${way} of ${orders[0]?.orderId}`, () => place(placement));
     return 2 * count;
+  }
+
+  async #publishIn(tx: Tx, orders: readonly { orderId: string }[], isMany: boolean): Promise<void> {
+    if (isMany) {
+      await this.#bus.publishMany(Deduct, orders, { tx, callback: Deducted });
+      await this.#bus.publishMany(Audit, orders, { tx });
+      return;
+    }
+    for (const order of orders) {
+      await this.#bus.publish(Deduct, order, { tx, callback: Deducted });
+      await this.#bus.publish(Audit, order, { tx });
+    }
   }
 
   /** The id of the message is that of the order. It is written down that the publish has resolved. */
@@ -132,7 +131,7 @@ export class Publishers {
       }
     }
     await this.#pending(`acknowledge ${orderId}`, async () => {
-      await this.#sql`insert into shop.acknowledged values (${orderId})`;
+      await this.#store.acknowledge(orderId);
     });
     return 1;
   }
@@ -143,8 +142,8 @@ export class Publishers {
       `transact of ${orderId}`,
       () =>
         this.#bus.transact(Ship, { orderId }, async (tx) => {
-          await tx`insert into ledger.payments values (${orderId})`;
-          if (isRolledBack) throw new Error("On purpose, before the commit");
+          await this.#store.pay(tx, orderId);
+          if (isRolledBack) throw new OnPurpose();
         }),
     );
     return outcome === "committed" ? 1 : 0;

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import type postgres from "postgres";
+import type { SqlClient } from "@atlast/bus/ports";
 import { Audit, Deduct, EFFECTS, Ship } from "./business.ts";
+import type { LostRow } from "./lost_rows.ts";
 import { SERVICES } from "./protocol.ts";
 
 /** What can be wrong. */
@@ -35,12 +36,12 @@ interface Check {
   readonly ids: string;
 }
 
-/** The connection that reconciles: a client with one, or a transaction. */
-type Client = Pick<postgres.Sql, "unsafe">;
-
 const MAX_SAMPLES = 5;
 
-/** Everything in the outboxes, the inboxes and the tables of effects, in one form. */
+/**
+ * Everything in the outboxes, the inboxes and the tables of effects, in one form; and what standbys lost, with the ids of
+ * all orders and messages that this touches.
+ */
 const SETUP = [
   `create temp table sent as ${
     SERVICES.map((service) =>
@@ -58,7 +59,19 @@ const SETUP = [
   "create index on effects (order_id, name)",
   "analyze sent",
   "analyze effects",
+  `create temp table lost as select "table", id, "orderId" as order_id
+    from json_to_recordset($1::text::json) as row ("table" text, id text, "orderId" text)`,
+  `create temp table affected as
+    with orders as (select order_id from lost
+      union select s.order_id from lost l join sent s on s.id = l.id)
+    select id from lost union select order_id from orders
+    union select id from sent where order_id in (select order_id from orders)
+    union select message_id from effects where order_id in (select order_id from orders)`,
+  "create index on affected (id)",
 ];
+
+/** What a failover to a standby may explain. */
+const EXPLAINED: readonly Wrong[] = ["lost", "ghost"];
 
 /** The query of the records of both services, in one form. */
 const RECORDS = SERVICES.flatMap((service) =>
@@ -142,32 +155,48 @@ const CHECKS: readonly Check[] = [
   },
 ];
 
-/** Reads everything. */
-export async function reconcile(sql: Client): Promise<Reconciled> {
-  for (const statement of SETUP) await sql.unsafe(statement);
+/**
+ * Reads everything. What was lost when a standby took over explains what is wrong with the orders that it touches: that
+ * is judged apart. No order may have an effect twice.
+ *
+ * @param client One connection, or a transaction. The tables `sent`, `effects` and `lost` are its own from then on.
+ */
+export async function reconcile(
+  client: SqlClient,
+  lost: readonly LostRow[] = [],
+): Promise<Reconciled> {
+  for (const statement of SETUP) {
+    await client.query(statement, statement.includes("$1") ? [JSON.stringify(lost)] : []);
+  }
   const findings: Finding[] = [];
   for (const { wrong, what, ids } of CHECKS) {
-    const rows = await sql.unsafe(
-      `select id, count(*) over () as count from (${ids}) wrong order by id limit ${MAX_SAMPLES}`,
+    const unexplained = EXPLAINED.includes(wrong)
+      ? "where not exists (select from affected a where a.id = wrong.id)"
+      : "";
+    const { rows } = await client.query(
+      `select id, count(*) over () as count from (${ids}) wrong ${unexplained}
+        order by id limit ${MAX_SAMPLES}`,
     );
-    if (rows.length === 0) continue;
-    const count = Number(rows[0]?.["count"]);
-    findings.push({ wrong, what, count, samples: rows.map((row) => String(row["id"])) });
+    const [first] = rows as { count: unknown }[];
+    if (first === undefined) continue;
+    const samples = (rows as { id: unknown }[]).map(({ id }) => String(id));
+    findings.push({ wrong, what, count: Number(first.count), samples });
   }
-  const [row] = await sql.unsafe("select count(*) as count from sent");
-  return { messages: Number(row?.["count"]), findings };
+  const { rows } = await client.query("select count(*) as count from sent");
+  return { messages: Number((rows as { count: unknown }[])[0]?.count), findings };
 }
 
 /** Every record and effect of a message or an order, a line each, to see what happened to it. */
-export async function historyOf(sql: Client, id: string): Promise<string[]> {
-  const records = await sql.unsafe(
+export async function historyOf(client: SqlClient, id: string): Promise<string[]> {
+  const records = await client.query(
     `select * from (${RECORDS}) r where id = $1 or position($1 in coalesce(body, '')) > 0`,
     [id],
   );
-  const effects = await sql.unsafe(
+  const effects = await client.query(
     "select * from effects where message_id = $1 or order_id = $1",
     [id],
   );
-  const orders = await sql.unsafe("select * from shop.orders where id = $1", [id]);
-  return [...orders, ...records, ...effects].map((row) => JSON.stringify(row));
+  const orders = await client.query("select * from shop.orders where id = $1", [id]);
+  const rows = [orders, records, effects].flatMap((result) => [...result.rows]);
+  return rows.map((row) => JSON.stringify(row));
 }

@@ -4,12 +4,10 @@
  *
  * @module
  */
-import { spawnSync } from "node:child_process";
-import { chownSync, mkdirSync, mkdtempSync, rmSync, statfsSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chownSync, mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { serverUser } from "../postgres_server.ts";
+import { mountTmpfs, resizeTmpfs } from "./tmpfs.ts";
 
 /** What a message takes with its records, indexes and old versions, in bytes, and what everything else takes. */
 const BYTES_PER_MESSAGE = 12_000;
@@ -32,18 +30,13 @@ export class SmallDisk {
     this.folder = join(mountedAt, "tables");
   }
 
-  /** Mounts one for a number of messages; returns the reason if it cannot. */
-  static mount(messages: number): SmallDisk | string {
+  /** Mounts one in a folder, for a number of messages; returns the reason if it cannot. */
+  static mount(parent: string, messages: number): SmallDisk | string {
     const bytes = OTHER_BYTES + messages * BYTES_PER_MESSAGE;
     if (bytes > MAX_BYTES) return `${messages} messages need a tmpfs of ${megabytes(bytes)} MB`;
-    if (process.getuid?.() !== 0) return "only root may mount a tmpfs";
-    const mountedAt = mkdtempSync(join(tmpdir(), "atlast-disk-"));
-    const disk = new SmallDisk(mountedAt, bytes);
-    const refusal = mount(["-t", "tmpfs", "-o", `size=${bytes},mode=755`, "tmpfs", mountedAt]);
-    if (refusal !== null) {
-      rmSync(mountedAt, { recursive: true });
-      return refusal;
-    }
+    const mounted = mountTmpfs(parent, bytes);
+    if ("refusal" in mounted) return mounted.refusal;
+    const disk = new SmallDisk(mounted.folder, bytes);
     mkdirSync(disk.folder);
     const { uid, gid } = serverUser();
     chownSync(disk.folder, uid, gid);
@@ -67,20 +60,9 @@ export class SmallDisk {
     if (refusal !== null) throw new Error(`Cannot free the disk: ${refusal}`);
   }
 
-  /** Unmounts and deletes it. */
-  unmount(): void {
-    spawnSync("umount", ["--lazy", this.#mountedAt]);
-    rmSync(this.#mountedAt, { recursive: true, force: true });
-  }
-
   #resize(bytes: number): string | null {
-    return mount(["-o", `remount,size=${bytes}`, this.#mountedAt]);
+    return resizeTmpfs(this.#mountedAt, bytes);
   }
-}
-
-function mount(args: readonly string[]): string | null {
-  const { status, stderr, error } = spawnSync("mount", [...args], { encoding: "utf8" });
-  return status === 0 ? null : String(error ?? stderr).trim();
 }
 
 function megabytes(bytes: number): number {

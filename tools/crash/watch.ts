@@ -1,10 +1,10 @@
 /**
- * Watches how many messages are in flight during a crash run, with a connection of its own to the server.
+ * Watches how many messages are in flight during a crash run, with a connection of its own to each database.
  *
  * @module
  */
 import postgres from "postgres";
-import { DATABASE, SERVICES } from "./protocol.ts";
+import { DATABASE, type ServiceName, SERVICES } from "./protocol.ts";
 import { rest } from "./rest.ts";
 
 /** How often it looks, in milliseconds. */
@@ -20,34 +20,36 @@ export function directly(port: number, database: string = DATABASE): postgres.Sq
   });
 }
 
-/** How many records of both services are not settled. One condition for each partial index. */
-export async function unsettled(sql: postgres.Sql): Promise<number> {
-  const counts = SERVICES.flatMap((service) => [
-    `(select count(*) from ${service}.outbox where state = 'scheduled')`,
-    `(select count(*) from ${service}.outbox where state = 'prepared')`,
-    `(select count(*) from ${service}.inbox where state = 'scheduled')`,
-  ]);
-  const [row] = await sql.unsafe(`select ${counts.join(" + ")} as count`);
-  return Number(row?.["count"]);
+/** A connection of this process to the database of each service. */
+export type Connections = Readonly<Record<ServiceName, postgres.Sql>>;
+
+/** Connects to the database of each service at its address. */
+export function connections(addressOf: (service: ServiceName) => number): Connections {
+  return { orders: directly(addressOf("orders")), stock: directly(addressOf("stock")) };
+}
+
+/** Closes them. */
+export async function closeConnections(all: Connections): Promise<void> {
+  await Promise.all(SERVICES.map((service) => all[service].end({ timeout: 1 }).catch(() => {})));
 }
 
 /** The number of messages in flight. */
 export class InFlight {
-  readonly #sql: postgres.Sql;
+  readonly #look: () => Promise<number>;
   readonly #onCount: (count: number) => void;
   #isOver = false;
   #watching: Promise<void> = Promise.resolve();
-  /** The last number. While the server is down it stays, and so does what it counts. */
+  /** The last number. While a server is down it stays, and so does what it counts. */
   count = 0;
 
-  private constructor(port: number, onCount: (count: number) => void) {
-    this.#sql = directly(port);
+  private constructor(look: () => Promise<number>, onCount: (count: number) => void) {
+    this.#look = look;
     this.#onCount = onCount;
   }
 
   /** Starts to watch; `onCount` is called with each number. */
-  static start(port: number, onCount: (count: number) => void): InFlight {
-    const watch = new InFlight(port, onCount);
+  static start(look: () => Promise<number>, onCount: (count: number) => void): InFlight {
+    const watch = new InFlight(look, onCount);
     watch.#watching = watch.#watch();
     return watch;
   }
@@ -56,16 +58,15 @@ export class InFlight {
   async stop(): Promise<void> {
     this.#isOver = true;
     await this.#watching;
-    await this.#sql.end({ timeout: 1 });
   }
 
   async #watch(): Promise<void> {
     while (!this.#isOver) {
       try {
-        this.count = await unsettled(this.#sql);
+        this.count = await this.#look();
         this.#onCount(this.count);
       } catch {
-        // The server is down. Its clients notice that by themselves.
+        // A server is down. Its clients notice that by themselves.
       }
       await rest(EVERY_MS);
     }

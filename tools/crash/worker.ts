@@ -6,28 +6,31 @@
  */
 import { createInterface } from "node:readline";
 import process from "node:process";
-import postgres from "postgres";
 import { type Bus, createBus } from "@atlast/bus";
 import { createApp } from "@atlast/bus/edge";
-import { httpTransport, verifySignature } from "@atlast/bus/http";
-import { guardPostgres, postgresFence, postgresStore } from "@atlast/bus/postgres";
 import { randomFrom } from "../../tests/support/random.ts";
 import { counts } from "./failures.ts";
 import { LEASE_MS } from "./plan.ts";
-import { DATABASE, type OrderLine, type WorkerConfig, type WorkerLine } from "./protocol.ts";
+import type {
+  ForEachStore,
+  OrderLine,
+  Standing,
+  StoreConfig,
+  WorkerConfig,
+  WorkerLine,
+} from "./protocol.ts";
 import { Publishers } from "./publishers.ts";
 import { rest } from "./rest.ts";
-import { subscribersOf, type Tx } from "./subscribers.ts";
+import { subscribersOf } from "./subscribers.ts";
+import { type WorkerTransport, workerTransport } from "./worker_transport.ts";
+import type { WorkerStore } from "./worker_stores/worker_store.ts";
 
-/** How many connections a process has for its store, and for the operations of its half messages. */
-const STORE_CONNECTIONS = 10;
-const FENCE_CONNECTIONS = 4;
-/** How long a statement may take, in milliseconds: a small part of the time after which a call has hung. */
-const STATEMENT_TIMEOUT_MS = 8_000;
 /** How long after the end of its input a process says what it waits for, in milliseconds. */
 const LATE_MS = 20_000;
 /** How often a process reports, in milliseconds. */
 const REPORT_MS = 500;
+/** How many failed messages of a box are retried at once. */
+const MAX_RETRIED = 1_000;
 /** How long a process waits before it tries again to start or to retry, in milliseconds. */
 const AGAIN_MS = 200;
 
@@ -42,7 +45,7 @@ const RETRY = {
 
 /** A half message is checked soon, and as often as it takes. */
 const CHECK = {
-  immunityMs: 5_000,
+  immunityMs: LEASE_MS,
   intervalMs: 500,
   intervalCapMs: 2_000,
   maxChecks: 10_000,
@@ -50,51 +53,42 @@ const CHECK = {
 };
 
 /** A process that has been given a service. */
-class ServiceProcess {
+class ServiceProcess<Tx, FenceTx> {
   readonly #config: WorkerConfig;
-  /** Its pools. */
-  readonly #clients: readonly postgres.Sql[];
-  readonly #bus: Bus<Tx, Tx>;
-  readonly #publishers: Publishers;
+  readonly #store: WorkerStore<Tx, FenceTx>;
+  readonly #carried: WorkerTransport;
+  readonly #bus: Bus<Tx, FenceTx>;
+  readonly #publishers: Publishers<Tx, FenceTx>;
   #isEnding = false;
   /** What it waits for while it stops. */
   #stopping = "the report";
 
-  constructor(config: WorkerConfig) {
-    const { service, signingKey } = config;
+  constructor(config: WorkerConfig, store: WorkerStore<Tx, FenceTx>) {
+    const { service } = config;
     const random = randomFrom(config.seed);
     this.#config = config;
-    const sql = clientOf(config, STORE_CONNECTIONS);
-    // The stock service has no half messages.
-    const business = service === "orders" ? clientOf(config, FENCE_CONNECTIONS) : null;
-    this.#clients = [sql, ...business === null ? [] : [business]];
-    this.#bus = createBus<Tx, Tx>({
-      store: postgresStore(sql, { schema: service, statementTimeoutMs: STATEMENT_TIMEOUT_MS }),
-      ...business === null ? {} : {
-        fence: postgresFence(business, {
-          schema: "ledger",
-          statementTimeoutMs: STATEMENT_TIMEOUT_MS,
-        }),
-      },
-      transport: httpTransport({
-        routes: { "stock.#": config.peerUrl },
-        signingKeys: [signingKey],
-      }),
+    this.#store = store;
+    this.#carried = workerTransport(service, config.transport, RETRY);
+    this.#bus = createBus<Tx, FenceTx>({
+      store: store.store,
+      ...store.fence === null ? {} : { fence: store.fence },
+      transport: this.#carried.transport,
       service,
       retry: RETRY,
       check: CHECK,
       logger: false, // thousands of failures are wanted
       leaseMs: LEASE_MS,
       pollMs: 500,
-    }, subscribersOf(service, random));
-    this.#publishers = new Publishers(this.#bus, sql, random);
+      pullMs: 500,
+    }, subscribersOf(service, store, random));
+    this.#publishers = new Publishers(this.#bus, store, random);
   }
 
   /** Runs until `end()`; resolves when everything has stopped. */
   async run(): Promise<void> {
     if (!await this.#started()) return;
-    const { service, signingKey } = this.#config;
-    const app = createApp(this.#bus, { verify: verifySignature({ signingKeys: [signingKey] }) });
+    const { service } = this.#config;
+    const app = createApp(this.#bus, this.#carried.app);
     const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, app.fetch);
     say({ kind: "ready", port: server.addr.port });
     const publishing = service === "orders" ? this.#publishers.run() : Promise.resolve();
@@ -121,8 +115,19 @@ class ServiceProcess {
   follow(line: OrderLine): void {
     if (line.kind === "publish") this.#publishers.isOn = line.isOn;
     if (line.kind !== "retry") return;
-    // It may have been retried before. What is still failed is asked for again.
-    for (const message of line.messages) this.#bus.retry(message).catch(() => {});
+    this.#retryFailed().catch(() => {});
+  }
+
+  /** It may have been retried before. What is still failed is asked for again. */
+  async #retryFailed(): Promise<void> {
+    await this.#carried.requeue();
+    for (const box of ["outbox", "inbox"] as const) {
+      const failed = await this.#store.store.list({ box, states: ["failed"], limit: MAX_RETRIED });
+      for (const { message: { id }, group } of failed) {
+        await this.#bus.retry({ box, id, group });
+        counts.retried += 1;
+      }
+    }
   }
 
   /** Starts the bus, and retries while the database is down; false when it is over before. */
@@ -144,45 +149,61 @@ class ServiceProcess {
 
   /** Reports how long its pools have not answered. */
   async #report(): Promise<void> {
-    const answeredAt = this.#clients.map(() => performance.now());
+    const { probes, standing: look } = this.#store;
+    const answeredAt = probes.map(() => performance.now());
+    let standing: Standing | null = null;
     while (!this.#isEnding) {
-      for (const [i, sql] of this.#clients.entries()) {
+      for (const [i, probe] of probes.entries()) {
         // Not awaited: a query without an answer must not delay the next one.
-        sql`select 1`.then(() => answeredAt[i] = performance.now(), () => {});
+        probe().then(() => answeredAt[i] = performance.now(), () => {});
       }
+      look?.().then((now) => standing = now, () => {});
       await rest(REPORT_MS);
       const pending = [...this.#publishers.pending];
       const since = [...answeredAt, ...pending.map(({ sinceMs }) => sinceMs)];
       const silentMs = Math.round(performance.now() - Math.min(...since));
       const waitsFor = pending.map(({ what }) => what)[0] ?? "";
-      say({ kind: "alive", silentMs, waitsFor, counts });
+      say({ kind: "alive", silentMs, waitsFor, counts, standing });
     }
   }
 }
 
-function clientOf({ databasePort, prepare, isolation }: WorkerConfig, max: number): postgres.Sql {
-  const client = postgres(`postgres://postgres@127.0.0.1:${databasePort}/${DATABASE}`, {
-    max,
-    prepare,
-    fetch_types: false,
-    connect_timeout: 5,
-    onnotice: () => {},
-    ...isolation === undefined ? {} : { connection: { default_transaction_isolation: isolation } },
-  });
-  return guardPostgres(client, { statementTimeoutMs: STATEMENT_TIMEOUT_MS });
-}
+/** A process, whatever its store. */
+type Running = Pick<ServiceProcess<unknown, unknown>, "run" | "end" | "follow">;
 
 function say(line: WorkerLine): void {
   console.log(JSON.stringify(line));
 }
 
-let given: ServiceProcess | null = null;
+/** Loads the code of a kind of store, and makes a process on it. */
+const LOAD: {
+  readonly [Kind in StoreConfig["kind"]]: () => Promise<ForEachStore<Promise<Running>>[Kind]>;
+} = {
+  async postgres() {
+    const { postgresWorkerStore } = await import("./worker_stores/postgres.ts");
+    return (config) => Promise.resolve(new ServiceProcess(config, postgresWorkerStore(config)));
+  },
+  async pglite() {
+    const { pgliteWorkerStore } = await import("./worker_stores/pglite.ts");
+    return async (config) => new ServiceProcess(config, await pgliteWorkerStore(config));
+  },
+  async redis() {
+    const { redisWorkerStore } = await import("./worker_stores/redis.ts");
+    return (config) => Promise.resolve(new ServiceProcess(config, redisWorkerStore(config)));
+  },
+};
+
+// While it is a spare.
+const begin = LOAD[process.argv[2] as StoreConfig["kind"]]() as Promise<
+  (config: WorkerConfig) => Promise<Running>
+>;
+let given: Promise<Running> | null = null;
 for await (const text of createInterface({ input: process.stdin })) {
   const line = JSON.parse(text) as OrderLine;
   if (line.kind === "begin") {
-    given = new ServiceProcess(line.config);
-    given.run().then(() => process.exit(0));
-  } else given?.follow(line);
+    given = begin.then((make) => make(line.config));
+    given.then((running) => running.run()).then(() => process.exit(0));
+  } else given?.then((running) => running.follow(line));
 }
 if (given === null) process.exit(0);
-given.end();
+(await given).end();

@@ -11,7 +11,15 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import type { OrderLine, WorkerConfig, WorkerCounts, WorkerLine } from "./protocol.ts";
+import { signalProcess } from "../processes.ts";
+import type {
+  OrderLine,
+  Standing,
+  StoreConfig,
+  WorkerConfig,
+  WorkerCounts,
+  WorkerLine,
+} from "./protocol.ts";
 
 /** How long a process may take to stop, in milliseconds. */
 const STOP_MS = 30_000;
@@ -41,16 +49,20 @@ export class WorkerProcess {
   /** The oldest call that waited at the longest silence. */
   waitedFor = "";
   /** What it has counted. */
-  counts: WorkerCounts = { published: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  counts: WorkerCounts = { published: 0, retried: 0, deadlocks: 0, unserializable: 0, diskFull: 0 };
+  /** How its records stand, where only the process can look; null until it has said so. */
+  standing: Standing | null = null;
   /** How it ended; null while it runs. */
   ending: Ending | null = null;
 
-  constructor() {
+  /** @param storeKind The kind of store that it will have, so that it can load its code. */
+  constructor(storeKind: StoreConfig["kind"]) {
     this.#child = spawn(process.execPath, [
       "run",
       "--quiet",
       "--allow-all",
       fileURLToPath(new URL("worker.ts", import.meta.url)),
+      storeKind,
     ]);
     this.exited = once(this.#child, "exit").then(() => this.#ended());
     createInterface({ input: this.#child.stdout! }).on("line", (line) => this.#said(line));
@@ -120,13 +132,8 @@ export class WorkerProcess {
 
   /** Not with the method of the child, which sends no signal after its first one. */
   #signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
-    if (this.ending !== null) return;
-    try {
-      process.kill(this.#child.pid as number, signal);
-    } catch (error) {
-      // It has ended by itself a moment ago, which its exit shows.
-      if ((error as { code?: unknown }).code !== "ESRCH") throw error;
-    }
+    // It may have ended by itself a moment ago, which its exit shows.
+    if (this.ending === null) signalProcess(this.#child.pid as number, signal);
   }
 
   #said(line: string): void {
@@ -142,6 +149,7 @@ export class WorkerProcess {
         this.waitedFor = said.waitsFor;
       }
       this.counts = said.counts;
+      this.standing = said.standing;
     }
   }
 

@@ -47,8 +47,8 @@ export const DEVTOOLS: Readonly<Record<string, Reach>> = {
 
 /**
  * A part of the repository: core, the bus, what both ends of HTTP share, one adapter, the edge, its
- * description, the client, one program for development, the kit for tests of users, the entry point, or all the
- * rest.
+ * description, the client, one program for development, the kit for tests of users, the suites for authors of
+ * adapters, the entry point, or all the rest.
  */
 export type Room =
   | {
@@ -60,6 +60,7 @@ export type Room =
       | "openapi"
       | "client"
       | "testing"
+      | "conformance"
       | "entry"
       | "other";
   }
@@ -72,6 +73,7 @@ export function roomOf(path: string): Room {
   if (path === "mod.ts" || path === "ports.ts") return { kind: "entry" };
   if (path.startsWith("edge/openapi/")) return { kind: "openapi" };
   if (path.startsWith("devtools/testing/")) return { kind: "testing" };
+  if (path.startsWith("devtools/conformance/")) return { kind: "conformance" };
   const [first = "", name = ""] = path.split("/");
   switch (first) {
     case "core":
@@ -133,6 +135,9 @@ export function packagesOf(room: Room): readonly string[] {
     // Separate from the edge, so that no app loads a schema library.
     case "openapi":
       return ["zod"];
+    // Separate from the kit, so that tests of users load no library for random sequences.
+    case "conformance":
+      return ["fast-check", "node:assert/strict"];
     default:
       return [];
   }
@@ -162,6 +167,8 @@ function mayReach(from: Room, to: Room): boolean {
     case "testing":
       return ["core", "bus", "testing"].includes(to.kind) ||
         (to.kind === "adapter" && to.name === "memory");
+    case "conformance":
+      return ["core", "bus", "conformance"].includes(to.kind);
     case "adapter":
       return to.kind === "core" || to.kind === "http" || isAmong(from, to, ADAPTERS);
     case "devtool":
@@ -198,6 +205,8 @@ function describe(room: Room): string {
       return "client";
     case "testing":
       return "devtools/testing";
+    case "conformance":
+      return "devtools/conformance";
     case "other":
       return "a file that is not shipped";
   }

@@ -16,7 +16,7 @@ import {
   type Subscriber,
 } from "../../mod.ts";
 import type { Fence, StoredRecord } from "../../ports.ts";
-import { Database } from "../../tests/simulation/faults/database.ts";
+import { Database, Server } from "../../tests/simulation/faults/database.ts";
 import { Network } from "../../tests/simulation/faults/network.ts";
 import { SimulatedProcess } from "../../tests/simulation/faults/simulated_process.ts";
 import { fenceOf, storeOf, subject } from "../../tests/simulation/faults/simulated_store.ts";
@@ -87,6 +87,7 @@ export class Scene {
   readonly #network: Network;
   /** The fence in the business database of orders, where nothing goes wrong. */
   readonly fence: Fence<MemoryFenceTransaction> = memoryFence(() => this.time.nowMs);
+  readonly #business = new Server(() => this.time.nowMs);
   readonly #options: SceneOptions;
   readonly #counts = new Map<string, number>();
 
@@ -153,6 +154,7 @@ export class Scene {
     const capabilities = { ...store.capabilities, durable: true, shared: true };
     const bus = createBus<Tx, MemoryFenceTransaction>({
       store: storeOf(process, {
+        told: () => {},
         store: Object.assign(store, { capabilities }),
         database: this.#databases[service],
         time: this.time,
@@ -165,7 +167,9 @@ export class Scene {
       observe: (event) => this.#observe(process, event),
       logger: false,
       ...this.#options.bus,
-      ...service === "orders" ? { fence: fenceOf(process, this.fence, () => {}) } : {},
+      ...service === "orders"
+        ? { fence: fenceOf(process, this.fence, this.#business, () => {}) }
+        : {},
     }, this.#subscribers(process));
     void bus.start();
     return { process, bus };

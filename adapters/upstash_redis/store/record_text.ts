@@ -163,6 +163,23 @@ export function countsOf(totals: string | null): StateCounts {
   return Object.fromEntries(counts) as StateCounts;
 }
 
+/** The names in keys of the groups that have had records, from the scripts' counts. */
+export function groupNamesOf(totals: string | null): string[] {
+  const [, ...fields] = (totals ?? "").split(" ");
+  // A mark before each name, because the name of a group may be empty.
+  return fields.slice(COUNTED.length).map((field) => field.slice(1));
+}
+
+/** The approximate length of the message of a record, from its standing. */
+export function messageSizeOf(standing: string): number {
+  return Number(standing.split("\n", 1)[0]?.split(" ")[8]);
+}
+
+/** Redis returns null for a missing value. Any other type means that the value is not Atlast's. */
+export function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
 function headFields(head: Head): string[] {
   return [
     head.state,

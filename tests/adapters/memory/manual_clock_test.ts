@@ -20,7 +20,11 @@ describe("manualClock", () => {
     clock.advance(500);
     assert.deepEqual(woken, [["early", 1_100], ["nested", 1_150], ["late", 1_300]]);
     assert.equal(clock.now(), 1_500);
-    for (const ms of [-1, NaN, Infinity]) assert.throws(() => clock.advance(ms), RangeError);
+    for (const ms of [-1, NaN, Infinity, 1e300]) assert.throws(() => clock.advance(ms), RangeError);
+    assert.equal(clock.now(), 1_500);
+    clock.advance(8.64e15 - 1_500);
+    assert.throws(() => clock.advance(1), RangeError);
+    for (const ms of [NaN, Infinity, 1e300]) assert.throws(() => manualClock(ms), RangeError);
   });
 
   it("ends the time of a handler that hangs", async () => {

@@ -9,7 +9,7 @@ import pg from "pg";
 import { pgStore } from "../../../adapters/pg/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
 import { createBus } from "../../../mod.ts";
-import { keyOf, NOW, recordOf } from "../../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { connectPg } from "../../support/pg.ts";

@@ -4,7 +4,7 @@ import type { PGlite } from "@electric-sql/pglite";
 import { pgliteFence, pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { fenceMigrationSql } from "../../../adapters/postgres/mod.ts";
 import type { Fence } from "../../../ports.ts";
-import { ask, NOW } from "../../conformance/fence/subject.ts";
+import { checkBack, NOW } from "../../../devtools/conformance/fence/subject.ts";
 import { Gate, quiet } from "../../support/gate.ts";
 import { newPglite } from "../../support/pglite.ts";
 import { freshSchema } from "../../support/postgres.ts";
@@ -26,7 +26,7 @@ describe("the fence on PGlite", () => {
     });
     await gate.reached();
     let answer: string | null = null;
-    const check = ask(fence).then((said) => answer = said);
+    const check = checkBack(fence).then((said) => answer = said);
     await quiet();
     assert.equal(answer, null);
     gate.open();
@@ -38,13 +38,13 @@ describe("the fence on PGlite", () => {
     const fence = pgliteFence(db, { schema: freshSchema() }) as Fence;
     await fence.ready();
     await db.transaction((tx) => fence.commit("m-1", NOW, tx));
-    assert.equal(await ask(fence), "committed");
+    assert.equal(await checkBack(fence), "committed");
     const failing = db.transaction(async (tx) => {
       await fence.commit("m-2", NOW, tx);
       throw new Error("declined");
     });
     await assert.rejects(failing, /declined/);
-    assert.equal(await ask(fence, "m-2"), "aborted");
+    assert.equal(await checkBack(fence, "m-2"), "aborted");
   });
 
   it("without the right to migrate: says what to run, and works once it was run", async () => {
@@ -53,14 +53,14 @@ describe("the fence on PGlite", () => {
     await assert.rejects(fence.ready(), { code: "not_migrated", message: /fenceMigrationSql/ });
     await db.exec(`begin; ${fenceMigrationSql({ schema })} commit;`);
     await fence.ready();
-    assert.equal(await ask(fence), "aborted");
+    assert.equal(await checkBack(fence), "aborted");
   });
 
   it("lives beside a store in one schema", async () => {
     const schema = freshSchema();
     const [store, fence] = [pgliteStore(db, { schema }), pgliteFence(db, { schema }) as Fence];
     await Promise.all([store.ready(), fence.ready()]);
-    assert.equal(await ask(fence), "aborted");
+    assert.equal(await checkBack(fence), "aborted");
     assert.equal(await store.find("outbox", { id: "m-1", group: "" }), null);
     await store.close();
   });

@@ -10,7 +10,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { openPglite, pgliteStore } from "../../../adapters/pglite/mod.ts";
 import { lockFolder } from "../../../adapters/pglite/folder_lock.ts";
-import { keyOf } from "../../conformance/store/subject.ts";
+import { keyOf } from "../../../devtools/conformance/store/subject.ts";
 
 const CHILD = fileURLToPath(new URL("../../support/pglite_child.ts", import.meta.url));
 const LOCKED = { code: "database_locked" };

@@ -10,7 +10,7 @@ import {
   recordOf,
   recordsOf,
   settlement,
-} from "../../conformance/store/subject.ts";
+} from "../../../devtools/conformance/store/subject.ts";
 import { freshSchema } from "../../support/postgres.ts";
 import { newPglite } from "../../support/pglite.ts";
 

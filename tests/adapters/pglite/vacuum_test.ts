@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { pgliteStore } from "../../../adapters/pglite/mod.ts";
-import { NOW, recordsOf } from "../../conformance/store/subject.ts";
+import { NOW, recordsOf } from "../../../devtools/conformance/store/subject.ts";
 import { newPglite } from "../../support/pglite.ts";
 
 const db = await newPglite();

@@ -11,7 +11,7 @@ import { pgStore } from "../../../adapters/pg/mod.ts";
 import { guardPostgres, postgresStore } from "../../../adapters/postgres/mod.ts";
 import type { AtlastError } from "../../../core/errors.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import { NOW, recordOf } from "../../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { CuttingProxy } from "../../support/cutting_proxy.ts";
 import { connectPg } from "../../support/pg.ts";
 import { connect, freshSchema, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";

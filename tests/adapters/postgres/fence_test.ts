@@ -8,7 +8,7 @@ import {
   postgresStore,
 } from "../../../adapters/postgres/mod.ts";
 import type { Fence } from "../../../ports.ts";
-import { ask, NOW } from "../../conformance/fence/subject.ts";
+import { checkBack, NOW } from "../../../devtools/conformance/fence/subject.ts";
 import { Gate } from "../../support/gate.ts";
 import {
   connect,
@@ -52,20 +52,20 @@ describe("the fence in someone else's transaction", skip, () => {
         await fence.commit("m-1", NOW, tx);
         await tx.unsafe(`insert into "${schema}".payment values ('m-1')`);
       });
-      assert.equal(await ask(fence), "committed");
+      assert.equal(await checkBack(fence), "committed");
       const failing = sql.begin(async (tx) => {
         await fence.commit("m-2", NOW, tx);
         throw new Error("declined");
       });
       await assert.rejects(failing, /declined/);
-      assert.equal(await ask(fence, "m-2"), "aborted");
+      assert.equal(await checkBack(fence, "m-2"), "aborted");
     });
   });
 
   it("joins any client with query(text, params)", async () => {
     await withFence(async (fence, sql) => {
       await sql.begin((tx) => fence.commit("m-1", NOW, fromPostgresJs(tx)));
-      assert.equal(await ask(fence), "committed");
+      assert.equal(await checkBack(fence), "committed");
     });
   });
 
@@ -81,20 +81,20 @@ describe("the fence in someone else's transaction", skip, () => {
         await assert.rejects(inner, /declined/);
       });
       assert.deepEqual(await payments(sql, schema), ["outer"]);
-      assert.equal(await ask(fence), "aborted");
+      assert.equal(await checkBack(fence), "aborted");
     });
   });
 
   it("in a savepoint that was refused, the rest of the transaction can still commit", async () => {
     await withFence(async (fence, sql, schema) => {
-      assert.equal(await ask(fence), "aborted");
+      assert.equal(await checkBack(fence), "aborted");
       await sql.begin(async (tx) => {
         await tx.unsafe(`insert into "${schema}".payment values ('outer')`);
         const inner = tx.savepoint((savepoint) => fence.commit("m-1", NOW, savepoint));
         await assert.rejects(inner, { code: "fenced_off" });
       });
       assert.deepEqual(await payments(sql, schema), ["outer"]);
-      assert.equal(await ask(fence), "aborted");
+      assert.equal(await checkBack(fence), "aborted");
     });
   });
 });
@@ -106,7 +106,7 @@ describe("the fence in operations that see a snapshot", skip, () => {
         const operation = sql.begin(`isolation level ${isolation}`, async (tx) => {
           // The snapshot is taken here, and does not see what the check writes after.
           await tx.unsafe(`insert into "${schema}".payment values ('m-1')`);
-          assert.equal(await ask(fence), "aborted");
+          assert.equal(await checkBack(fence), "aborted");
           await fence.commit("m-1", NOW, tx);
         });
         await assert.rejects(operation, (error: { code?: unknown }) => {
@@ -114,7 +114,7 @@ describe("the fence in operations that see a snapshot", skip, () => {
           return true;
         });
         assert.deepEqual(await payments(sql, schema), []);
-        assert.equal(await ask(fence), "aborted");
+        assert.equal(await checkBack(fence), "aborted");
       });
     });
 
@@ -127,10 +127,10 @@ describe("the fence in operations that see a snapshot", skip, () => {
           await gate.pass();
         });
         await gate.reached();
-        assert.equal(await ask(fence), "unknown");
+        assert.equal(await checkBack(fence), "unknown");
         gate.open();
         await operation;
-        assert.equal(await ask(fence), "committed");
+        assert.equal(await checkBack(fence), "committed");
         assert.deepEqual(await payments(sql, schema), ["m-1"]);
       });
     });
@@ -142,15 +142,17 @@ describe("the fence in operations that see a snapshot", skip, () => {
         });
         try {
           const fence = postgresFence(strict, { schema, waitMs: 100 }) as Fence;
-          const answers = await Promise.allSettled(Array.from({ length: 4 }, () => ask(fence)));
+          const answers = await Promise.allSettled(
+            Array.from({ length: 4 }, () => checkBack(fence)),
+          );
           for (const answer of answers) {
             // A check that lost to another of its kind counts as unanswered, and is made again.
             if (answer.status === "fulfilled") assert.equal(answer.value, "aborted");
             else assert.equal((answer.reason as { code?: unknown }).code, "40001");
           }
-          assert.equal(await ask(fence), "aborted");
+          assert.equal(await checkBack(fence), "aborted");
           await fence.transaction((tx) => fence.commit("m-2", NOW, tx));
-          assert.equal(await ask(fence, "m-2"), "committed");
+          assert.equal(await checkBack(fence, "m-2"), "committed");
         } finally {
           await strict.end();
         }
@@ -191,11 +193,11 @@ describe("the fence's table", skip, () => {
     const schema = freshSchema();
     const fence = postgresFence(sql, { schema, migrate: false }) as Fence;
     await assert.rejects(fence.ready(), { code: "not_migrated", message: /fenceMigrationSql/ });
-    await assert.rejects(ask(fence), { code: "not_migrated" });
+    await assert.rejects(checkBack(fence), { code: "not_migrated" });
     await sql.begin((tx) => tx.unsafe(fenceMigrationSql({ schema })));
     await fence.ready();
     await fence.transaction((tx) => fence.commit("m-1", NOW, tx));
-    assert.equal(await ask(fence), "committed");
+    assert.equal(await checkBack(fence), "committed");
     // One that may migrate finds nothing left to do.
     await postgresFence(sql, { schema }).ready();
     await dropSchema(sql, schema);
@@ -209,7 +211,7 @@ describe("the fence's table", skip, () => {
       const [one, other] = storeFirst ? [store, fence] : [fence, store];
       await one.ready();
       await other.ready();
-      assert.equal(await ask(fence), "aborted");
+      assert.equal(await checkBack(fence), "aborted");
       assert.equal(await store.find("outbox", { id: "m-1", group: "" }), null);
       await store.close();
       await dropSchema(sql, schema);
@@ -221,7 +223,7 @@ describe("the fence's table", skip, () => {
     const store = postgresStore(sql, { schema });
     const fence = postgresFence(sql, { schema }) as Fence;
     await Promise.all([store.ready(), fence.ready()]);
-    assert.equal(await ask(fence), "aborted");
+    assert.equal(await checkBack(fence), "aborted");
     await store.close();
     await dropSchema(sql, schema);
   });
@@ -278,7 +280,7 @@ describe("the fence on a connection that is lost", skip, () => {
         await new Promise(() => {});
       });
       await assert.rejects(operation);
-      assert.equal(await ask(fence), "aborted");
+      assert.equal(await checkBack(fence), "aborted");
       assert.deepEqual(await payments(sql, schema), []);
       await fragile.end({ timeout: 0 });
     });
@@ -296,7 +298,7 @@ describe("the fence on a connection that is lost", skip, () => {
         connection: { application_name: schema },
         max: 1,
       });
-      const check = ask(postgresFence(patient, { schema, waitMs: 60_000 }) as Fence);
+      const check = checkBack(postgresFence(patient, { schema, waitMs: 60_000 }) as Fence);
       const isCut = assert.rejects(check, { code: "57014" });
       for (let cut = 0; cut === 0;) {
         const rows = await sql`select pg_cancel_backend(pid) from pg_stat_activity
@@ -306,7 +308,7 @@ describe("the fence on a connection that is lost", skip, () => {
       await isCut;
       gate.open();
       await operation;
-      assert.equal(await ask(fence), "committed");
+      assert.equal(await checkBack(fence), "committed");
       await patient.end();
     });
   });
@@ -315,7 +317,7 @@ describe("the fence on a connection that is lost", skip, () => {
     const away = connect("postgres://postgres@127.0.0.1:1/nowhere", { max: 1, connect_timeout: 1 });
     try {
       const fence = postgresFence(away) as Fence;
-      await assert.rejects(ask(fence));
+      await assert.rejects(checkBack(fence));
       await assert.rejects(fence.transaction(() => Promise.resolve()));
     } finally {
       await away.end({ timeout: 0 });

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type postgres from "postgres";
 import { guardPostgres, postgresStore } from "../../../adapters/postgres/mod.ts";
-import { keyOf, NOW, recordOf } from "../../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema, withStore } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";

@@ -10,7 +10,7 @@ import { guardPostgres } from "../../../adapters/postgres/mod.ts";
 import type postgres from "postgres";
 import type { Store } from "../../../core/ports/store.ts";
 import { createBus, type OutcomeUnknown, subscribe } from "../../../mod.ts";
-import { keyOf, NOW, recordOf } from "../../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { Placed } from "../../support/bus_fixture.ts";
 import { CuttingProxy } from "../../support/cutting_proxy.ts";
 import { type DriverClient, DRIVERS, type TestedDriver } from "../../support/drivers.ts";

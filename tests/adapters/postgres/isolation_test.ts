@@ -17,7 +17,7 @@ import {
 } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
-import { recordOf } from "../../conformance/store/subject.ts";
+import { recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { wrapped } from "../../support/wrapped_store.ts";
 import { skipFor } from "../../support/skip.ts";
 

@@ -10,7 +10,7 @@ import {
 import { checkMigrated, migrateOn, STORE } from "../../../adapters/sql/migrate.ts";
 import { MIGRATIONS } from "../../../adapters/sql/store_migrations.ts";
 import { runOnClient } from "../../../adapters/sql/database.ts";
-import { NOW, recordOf } from "../../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import {
   connect,
   dropSchema,

@@ -10,7 +10,7 @@ import { postgresStore } from "../../../adapters/postgres/mod.ts";
 import { inProcessTransport } from "../../../adapters/memory/mod.ts";
 import { createBus } from "../../../mod.ts";
 import type { AtlastError } from "../../../core/errors.ts";
-import { keyOf, NOW, recordOf } from "../../conformance/store/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import {
   type ClientOptions,
   type DriverClient,

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { postgresStore } from "../../../adapters/postgres/mod.ts";
 import type { NewRecord } from "../../../core/ports/record.ts";
-import { claimOne, keyOf, NOW, recordOf, settlement } from "../../conformance/store/subject.ts";
+import {
+  claimOne,
+  keyOf,
+  NOW,
+  recordOf,
+  settlement,
+} from "../../../devtools/conformance/store/subject.ts";
 import { quiet } from "../../support/gate.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { type StoreRoom, withSchema, withStore } from "../../support/postgres_store.ts";

@@ -13,7 +13,7 @@ import {
   recordsOf,
   settlement,
   stored,
-} from "../../conformance/store/subject.ts";
+} from "../../../devtools/conformance/store/subject.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { type StoreRoom, withSchema, withStore } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
@@ -221,7 +221,7 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       await Promise.all([peer.close(), store.close()]);
     }));
 
-  it("waits for the disk for messages and what becomes of them, and not for leases and clean-up", () =>
+  it("waits for the disk for messages, claims and settlements, and not for renewals and clean-up", () =>
     withStore(async ({ store, sql, schema }) => {
       await sql.unsafe(`
         create table ${schema}.noted (what text, waits text);
@@ -239,7 +239,7 @@ describe("Postgres store", { skip: url === null && skipFor(NO_POSTGRES) }, () =>
       const noted = await sql.unsafe(`select what, waits from ${schema}.noted`).values();
       assert.deepEqual([...noted], [
         ["INSERT", "on"],
-        ["UPDATE", "off"],
+        ["UPDATE", "on"],
         ["UPDATE", "off"],
         ["UPDATE", "on"],
         ["DELETE", "off"],

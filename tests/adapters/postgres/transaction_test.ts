@@ -7,7 +7,13 @@ import {
   postgresStore,
 } from "../../../adapters/postgres/mod.ts";
 import type { SqlClient } from "../../../core/ports/platform.ts";
-import { claimOne, keyOf, NOW, recordOf, settlement } from "../../conformance/store/subject.ts";
+import {
+  claimOne,
+  keyOf,
+  NOW,
+  recordOf,
+  settlement,
+} from "../../../devtools/conformance/store/subject.ts";
 import { connect, freshSchema, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema, withStore } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";

@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
 import { newRecord } from "../../../bus/records/new_record.ts";
-import { subscribe, type SubscribeOptions } from "../../../mod.ts";
+import {
+  type Bus,
+  type Contract,
+  defineMessage,
+  subscribe,
+  type SubscribeOptions,
+} from "../../../mod.ts";
 import { arriving, type Fixture, fixture, Placed } from "../../support/bus_fixture.ts";
 import { Gate } from "../../support/gate.ts";
 import { ManualClock, NOW_MS } from "../../support/manual_clock.ts";
@@ -22,14 +28,23 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
     method: StoreMethod,
     // What such a handler does, no transaction takes back.
     own: Partial<SubscribeOptions> = { transaction: false },
+    waits: "before" | "after" = "after",
   ) {
     const clock = new ManualClock();
     const store = memoryStore();
+    // Transactions begin before their handlers.
+    const capabilities = { ...store.capabilities, lazyTransactions: false };
+    Object.assign(store, { capabilities });
     const slow = wrapped(store);
     const gate = new Gate();
     slow.around = async (called, call) => {
+      if (waits === "before") {
+        // A process that stands still renews nothing.
+        if (called === "renew") throw new Error("no connection");
+        if (called === method) await gate.pass();
+      }
       const result = await call();
-      if (called === method) await gate.pass();
+      if (called === method && waits === "after") await gate.pass();
       return result;
     };
     const handledBy: string[] = [];
@@ -76,6 +91,53 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
     gate.open();
     assert.deepEqual((await delivered).map(({ kind }) => kind), ["accepted", "accepted"]);
     assert.deepEqual(handledBy, ["other", "other"]);
+  });
+
+  for (const maxBatch of [1, 2]) {
+    const what = maxBatch === 1 ? "its transaction began" : "the transaction of its batch began";
+    it(`is handled by the one that took it over alone, where ${what} late`, async () => {
+      const { clock, gate, handledBy, slow, other } = two("transaction", { maxBatch }, "before");
+      const delivered = slow.deliver([arriving("m-1"), arriving("m-2")]);
+      await gate.reached();
+      clock.advance(LEASE_MS);
+      await other.tick();
+      gate.open();
+      assert.deepEqual((await delivered).map(({ kind }) => kind), ["accepted", "accepted"]);
+      assert.deepEqual(handledBy, ["other", "other"]);
+    });
+  }
+
+  it("is handled by the one that took it over alone, where its body was read for long", async () => {
+    const gate = new Gate();
+    const handledBy: string[] = [];
+    const clock = new ManualClock();
+    const store = memoryStore();
+    const slowly = {
+      "~standard": {
+        version: 1,
+        vendor: "test",
+        validate: async (value: unknown) => {
+          await gate.pass();
+          return { value };
+        },
+      },
+    } as const;
+    const process = (name: string, message: Contract): Bus => {
+      const options = { group: "mail", timeoutMs: 3 * LEASE_MS };
+      const subscriber = subscribe(message, options, () => void handledBy.push(name));
+      made.push(fixture([subscriber], { store, clock, leaseMs: LEASE_MS }));
+      return (made.at(-1) as Fixture).bus;
+    };
+    const slow = process("slow", defineMessage(Placed.name, { body: slowly }));
+    const other = process("other", Placed);
+    const delivered = slow.deliver([arriving("m-1")]);
+    await gate.reached();
+    store.renew = () => Promise.reject(new Error("no connection"));
+    clock.advance(LEASE_MS);
+    await other.tick();
+    gate.open();
+    assert.deepEqual((await delivered).map(({ kind }) => kind), ["accepted"]);
+    assert.deepEqual(handledBy, ["other"]);
   });
 
   it("is handled later where nobody took it over", async () => {

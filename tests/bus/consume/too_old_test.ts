@@ -276,6 +276,20 @@ describe("a message that may be old", () => {
     assert.deepEqual(meant, { kind: "handled", duplicate: false, reply: null });
   });
 
+  it("is known by a receiver that keeps records for less than clocks may differ", async () => {
+    const { bus, clock } = fixture([subscribe(Placed, { group: "g" }, () => {})], {
+      expiry: { succeededMs: 5_000 },
+      dedupMs: 30 * DAY_MS,
+    });
+    // The clock of its sender is ahead.
+    const first = arriving("m", { firstAttemptAtMs: NOW_MS + 9 * 60_000 });
+    await bus.deliver([first]);
+    clock.advance(60_000);
+    await bus.tick();
+    const [again] = await bus.deliver([first]);
+    assert.deepEqual(again, { kind: "handled", duplicate: true, reply: null });
+  });
+
   it("costs those that come in time no look", async () => {
     const { store, calls } = wrapped<Tx>(memoryStore());
     const { bus, clock } = fixture([subscribe(Placed, { group: "g" }, () => {})], {

@@ -9,7 +9,7 @@ import { FakeTransport } from "../../support/fake_transport.ts";
 import { connect, NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";
-import { NOW, recordOf } from "../../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 
 const skip = await postgresUrl() === null && skipFor(NO_POSTGRES);
 const ROUNDS = 30;

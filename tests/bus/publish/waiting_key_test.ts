@@ -7,7 +7,7 @@ import { fixture, Placed } from "../../support/bus_fixture.ts";
 import { FakeTransport } from "../../support/fake_transport.ts";
 import { Gate } from "../../support/gate.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
-import { NOW, recordOf } from "../../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import { NO_POSTGRES, postgresUrl } from "../../support/postgres.ts";
 import { withSchema } from "../../support/postgres_store.ts";
 import { skipFor } from "../../support/skip.ts";

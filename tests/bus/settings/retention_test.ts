@@ -11,7 +11,7 @@ import { inProcessTransport, memoryStore } from "../../../adapters/memory/mod.ts
 import { createBus } from "../../../mod.ts";
 import { DEFAULT_EXPIRY } from "../../../core/lifecycle/expiry.ts";
 import { DEFAULT_RETRY } from "../../../core/lifecycle/retry.ts";
-import { messageOf, recordOf, stored } from "../../conformance/store/subject.ts";
+import { messageOf, recordOf, stored } from "../../../devtools/conformance/store/subject.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;

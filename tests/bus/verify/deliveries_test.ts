@@ -241,6 +241,17 @@ describeOnEveryStore("an outbox and the inboxes of its receivers", (open) => {
         assert.deepEqual((await between(orders, stock, "old", "g")).short, []);
       }));
 
+    it("has arrived, whatever its group is called now", () =>
+      withTwo(open, async (orders, stock) => {
+        await put(orders, "outbox", "m-1");
+        await put(stock, "inbox", "m-1", { group: "old" });
+        await put(orders, "outbox", "m-2", { state: "cancelled" });
+        await put(stock, "inbox", "m-2", { group: "old" });
+        const { short, summary } = await between(orders, stock, "new");
+        assert.deepEqual(short, ["cancelled_but_received orders stock m-2"]);
+        assert.equal(summary.notJudged.otherGroup, 1);
+      }));
+
     it("under another name is a different one; of another group it is no matter", () =>
       withTwo(open, async (orders, stock) => {
         for (const id of ["m-1", "m-2"]) await put(orders, "outbox", id);

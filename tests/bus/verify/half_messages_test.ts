@@ -146,6 +146,14 @@ for (const [name, { skip, open }] of Object.entries(KINDS)) {
       assert.equal(summary.notJudged.pruned, 2);
     });
 
+    it("are compared although the clock of the operation was ahead", async () => {
+      await commit("m-1", NOW + 9 * MINUTE_MS);
+      await commit("m-2", NOW + 11 * MINUTE_MS);
+      const { short, summary } = await own();
+      assert.deepEqual(short, ["committed_but_missing bank bank m-1"]);
+      assert.equal(summary.compared.fence, 1);
+    });
+
     it("of another service are compared with that service's fence", async () => {
       const { store, fence } = databases;
       await commit("m-1");

@@ -67,6 +67,7 @@ describe("a restore", { skip: !hasPostgres() && skipFor("no Postgres is installe
     await orders.store.ready();
     await stock.store.ready();
     return {
+      transport,
       orders,
       stock,
       async publish(...ids: string[]) {
@@ -119,6 +120,24 @@ describe("a restore", { skip: !hasPostgres() && skipFor("no Postgres is installe
       await stock.deliver([record.message]);
     }
     assert.equal(await effects(), "a b c d");
+    assert.deepEqual((await verified()).found, []);
+    await stop();
+  });
+
+  it("of a receiver: what it has lost can be handed to the transport again", async () => {
+    const { orders, transport, publish, send, effects, verified, stop } = await services();
+    const restore = await dump(sql, SCHEMAS.stock);
+    await publish("a", "b");
+    await send();
+    await restore();
+    assert.equal(await effects(), "");
+    for (const id of ["a", "b", "a"]) {
+      const record = await orders.store.find("outbox", { id, group: "" });
+      assert.ok(record !== null);
+      const results = await transport.send([record.message], AbortSignal.timeout(30_000));
+      assert.deepEqual(results.map(({ kind }) => kind), ["sent"]);
+    }
+    assert.equal(await effects(), "a b");
     assert.deepEqual((await verified()).found, []);
     await stop();
   });

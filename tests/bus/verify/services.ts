@@ -15,7 +15,7 @@ import {
   type VerifyOptions,
   type VerifySummary,
 } from "../../../bus/verify/mod.ts";
-import { NOW, recordOf } from "../../conformance/store/subject.ts";
+import { NOW, recordOf } from "../../../devtools/conformance/store/subject.ts";
 import type { OpenStore } from "../../support/every_store.ts";
 
 export { NOW };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { memoryStore } from "../../../adapters/memory/mod.ts";
 import type { Store } from "../../../core/ports/store.ts";
-import { claim } from "../../conformance/store/subject.ts";
+import { claim } from "../../../devtools/conformance/store/subject.ts";
 import { describeOnEveryStore } from "../../support/every_store.ts";
 import { storeWithoutTransactions } from "../../support/without_transactions.ts";
 import { DAY_MS, groups, HOUR_MS, MINUTE_MS, NOW, put, verified } from "./services.ts";

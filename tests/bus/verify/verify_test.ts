@@ -137,6 +137,24 @@ describe("a verification of services that work meanwhile", () => {
   });
 });
 
+describe("a verification within the process of a service", () => {
+  it("lets the process do other work between pages", async () => {
+    const store = memoryStore() as Store;
+    for (let i = 0; i < 20; i++) await put(store, "outbox", `m-${i}`);
+    let turns = 0;
+    let stop = () => {};
+    const other = () => {
+      const timer = setTimeout(() => (turns += 1, other()), 0);
+      stop = () => clearTimeout(timer);
+    };
+    other();
+    const { summary } = await verified([{ name: "s", store }], { pageSize: 1 });
+    stop();
+    assert.equal(summary.compared.outbox, 20);
+    assert.ok(turns > 10, `${turns} turns`);
+  });
+});
+
 describe("a verification that is aborted", () => {
   it("rejects with the reason, also while a store does not answer", async () => {
     const controller = new AbortController();
@@ -199,6 +217,10 @@ describe("the options of verify", () => {
       /service "s": want a store, or a fence/,
     ],
     "no store": [{ services: [{ name: "s", store: {} }] }, /services\[0\]\.store/],
+    "a store without capabilities": [
+      { services: [{ name: "s", store: { ready() {}, find() {}, list() {} } }] },
+      /services\[0\]\.store without capabilities: want any store/,
+    ],
     "a subscriber without a group": [
       { services: [{ ...service, subscribers: [{ pattern: "a" }] }] },
       /as a group/,
@@ -229,6 +251,15 @@ describe("the options of verify", () => {
       });
     });
   }
+
+  it("are used once: a second iteration is refused, and does not look like one without findings", async () => {
+    const verification = verify({ services: [{ name: "s", store }], clock: STILL });
+    for await (const _ of verification);
+    assert.throws(() => verification[Symbol.asyncIterator](), {
+      code: "wrong_state",
+      message: /Cannot iterate a verification twice: want another call of verify/,
+    });
+  });
 
   it("may name no service", async () => {
     assert.deepEqual((await verified([])).short, []);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createTestKit, StillPending } from "../../../devtools/testing/mod.ts";
-import { memoryFence } from "../../../adapters/memory/mod.ts";
+import { memoryFence, memoryStore } from "../../../adapters/memory/mod.ts";
 import { subscribe } from "../../../mod.ts";
+import { Gate } from "../../support/gate.ts";
 import { Deduct, Deducted, errorOf, OrderPlaced } from "./kit_fixture.ts";
 
 /** The error of `drained`, with its text without the ids. */
@@ -136,5 +137,56 @@ describe("drained", () => {
     assert.deepEqual(error.pending.map(({ id }) => id), receipts.map(({ id }) => id));
     assert.match(text, /25 messages are .*\n( {2}- .*\n){20} {2}… and 5 more$/);
     await kit.stop();
+  });
+
+  it("counts all messages, also where a page of a listing holds fewer", async () => {
+    const kit = createTestKit({ outside: [OrderPlaced] });
+    const bodies = Array.from({ length: 1_500 }, (_, orderId) => ({ orderId }));
+    await kit.bus.publishMany(OrderPlaced, bodies, { delayMs: 1_000 });
+    const { error, text } = await pendingOf(kit.drained());
+    assert.equal(error.pending.length, 1_500);
+    assert.match(text, /^Cannot drain: 1500 messages are .*… and 1480 more$/s);
+    await kit.stop();
+  });
+
+  it("lists a message of a store that two kits share once", async () => {
+    const store = memoryStore();
+    const first = createTestKit({ store }, [subscribe(OrderPlaced, { group: "mail" }, () => {})]);
+    const second = createTestKit({ store, world: first.world });
+    await first.bus.publish(OrderPlaced, { orderId: 1 }, { delayMs: 1_000 });
+    const { error } = await pendingOf(second.drained());
+    assert.equal(error.pending.length, 1);
+    // It still counts when one of them is gone.
+    await second.stop();
+    assert.equal((await pendingOf(first.drained())).error.pending.length, 1);
+    await first.stop();
+  });
+
+  it("refuses times that are none, and a real time that no timer has", async () => {
+    const kit = createTestKit();
+    for (const timeoutMs of [0, -1, NaN, 2 ** 31, Infinity]) {
+      await assert.rejects(kit.drained({ timeoutMs }), {
+        code: "invalid_option",
+        message: /^Cannot drain with timeoutMs .*: want milliseconds from 1 to 2147483647$/,
+      });
+    }
+    for (const withinMs of [-1, NaN]) {
+      await assert.rejects(kit.drained({ withinMs }), { code: "invalid_option" });
+    }
+    await kit.drained({ timeoutMs: 2 ** 31 - 1, withinMs: 1e300 });
+    await kit.stop();
+  });
+
+  it("rejects when the kit is stopped meanwhile, as its messages count no more", async () => {
+    const begun = new Gate();
+    const kit = createTestKit({ logger: false }, [
+      subscribe(OrderPlaced, { group: "mail" }, () => begun.pass()),
+    ]);
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    const draining = assert.rejects(kit.drained(), { code: "stopped" });
+    await begun.reached();
+    await kit.stop();
+    await draining;
+    begun.open();
   });
 });

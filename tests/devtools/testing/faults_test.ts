@@ -168,6 +168,14 @@ describe("the fault publish_unanswered", () => {
     await kit.stop();
   });
 
+  it("in mode inline has the message handled before the publish rejects", async () => {
+    const { kit, runs } = counting({ mode: "inline" });
+    const fault = kit.inject("publish_unanswered", { contract: OrderPlaced });
+    await assert.rejects(kit.bus.publish(OrderPlaced, { orderId: 1 }), OutcomeUnknown);
+    assert.deepEqual([runs, fault.timesLeft], [[1], 0]);
+    await kit.stop();
+  });
+
   it("leaves publishes in a transaction alone", async () => {
     const { kit, runs } = counting();
     const fault = kit.inject("publish_unanswered");
@@ -184,6 +192,28 @@ describe("a fault", () => {
   it("of an unknown kind is refused", async () => {
     const kit = createTestKit();
     assert.throws(() => kit.inject("fire" as never), { code: "invalid_option" });
+    await kit.stop();
+  });
+
+  it("is refused for a contract, a group or a number of times that is none", async () => {
+    const kit = createTestKit();
+    const wrong = [
+      { contract: { name: "no name" } },
+      { contract: { name: "" } },
+      { contract: { name: "order.*" } },
+      { contract: "order.placed" },
+      { group: "" },
+      { group: "a group" },
+      { times: 0 },
+      { times: 1.5 },
+    ];
+    for (const options of wrong) {
+      assert.throws(
+        () => kit.inject("worker_dies", options as never),
+        { code: "invalid_option" },
+        JSON.stringify(options),
+      );
+    }
     await kit.stop();
   });
 

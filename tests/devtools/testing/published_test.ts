@@ -195,6 +195,21 @@ describe("an assertion", () => {
     await kit.stop();
   });
 
+  it("with a function that does not return true or false is refused", async () => {
+    const kit = createTestKit({ outside: ["#"] });
+    await kit.bus.publish(OrderPlaced, { orderId: 1 });
+    for (const answer of [Promise.resolve(false), undefined, 1, "yes"]) {
+      const expected = (() => answer) as never;
+      for (const assertion of ["assertPublished", "assertNotPublished"] as const) {
+        await assert.rejects(kit[assertion](OrderPlaced, expected), {
+          code: "invalid_option",
+          message: /^Cannot assert with what the function returned .*: want true or false$/,
+        });
+      }
+    }
+    await kit.stop();
+  });
+
   it("on a bigint fails with what was published", async () => {
     const kit = createTestKit({ outside: ["#"] });
     await kit.bus.publish(OrderPlaced, { orderId: 1 });

@@ -145,6 +145,26 @@ describe("runHandler", () => {
     assert.deepEqual(names, ["order.placed"]);
   });
 
+  it("refuses a name that its subscriber does not take, and an id that is none", async () => {
+    const Any = defineMessage("order.any", { body: z.object({}) });
+    const ofOrders = subscribe(Any, { group: "g", pattern: "order.*" }, () => {});
+    await assert.rejects(runHandler(ofOrders, {}, { name: "stock.deduct" }), {
+      code: "invalid_option",
+      message:
+        'Cannot run a handler with name "stock.deduct": want one that its subscriber takes: "order.*"',
+    });
+    await assert.rejects(runHandler(deduct, { qty: 1 }, { name: "order.placed" }), {
+      code: "invalid_option",
+    });
+    for (const id of ["", "a\u0000b", "x".repeat(201)]) {
+      await assert.rejects(runHandler(deduct, { qty: 1 }, { id }), { code: "invalid_id" });
+    }
+    await assert.rejects(
+      runHandler(deduct, { qty: 1 }, { callback: { name: "no name" } }),
+      { code: "invalid_option" },
+    );
+  });
+
   it("refuses what is no subscriber", async () => {
     await assert.rejects(runHandler({} as never, {}), { code: "invalid_option" });
   });

@@ -177,7 +177,7 @@ describe("advance", () => {
 
   it("refuses a time that is none", async () => {
     const kit = createTestKit();
-    for (const ms of [-1, NaN, Infinity]) {
+    for (const ms of [-1, NaN, Infinity, 1e300, 8.64e15]) {
       await assert.rejects(kit.advance(ms), { code: "invalid_option" }, String(ms));
     }
     await kit.stop();
@@ -304,6 +304,38 @@ describe("a kit", () => {
     assert.equal(kit.clock.now(), stoppedAtMs);
     await ticking;
     await assert.rejects(kit.bus.publish(OrderPlaced, { orderId: 2 }), { code: "stopped" });
+  });
+
+  it("does nothing more once it was stopped, and says so", async () => {
+    for (const isOfTheBus of [false, true]) {
+      const { kit, handled } = noting();
+      await kit.bus.publish(OrderPlaced, { orderId: 1 });
+      await (isOfTheBus ? kit.bus : kit).stop();
+      const message = (attempt: string) => `Cannot ${attempt}: the bus of this kit was stopped`;
+      await assert.rejects(kit.drained(), { code: "stopped", message: message("drain") });
+      await assert.rejects(kit.tick(), { code: "stopped", message: message("tick") });
+      await assert.rejects(kit.advance(1), {
+        code: "stopped",
+        message: message("advance the clock"),
+      });
+      assert.throws(() => kit.inject("send_fails"), {
+        code: "stopped",
+        message: message("inject a fault"),
+      });
+      assert.deepEqual(handled, []);
+      await kit.assertPublished(OrderPlaced);
+      await kit.stop();
+    }
+  });
+
+  it("refuses a first time that no date has, and a destination that is none", () => {
+    for (const startMs of [-1, NaN, Infinity, 8.64e15 + 1]) {
+      assert.throws(() => createTestKit({ startMs }), { code: "invalid_option" }, String(startMs));
+    }
+    assert.throws(() => createTestKit({ outside: ["no pattern"] }), { code: "invalid_name" });
+    assert.throws(() => createTestKit({ outside: [{ name: "no name" }] }), {
+      code: "invalid_option",
+    });
   });
 
   it("decides half messages with a fence", async () => {

@@ -26,6 +26,8 @@ export interface Story {
   readonly abandoned: string[];
   /** Ids of half messages. */
   readonly halves: string[];
+  /** Calls that publish and have not ended, by the process that made them. */
+  readonly publishing: Map<number, SimulatedProcess>;
   /** The half messages whose operation has not ended, and the process that runs it. */
   readonly operations: Map<string, SimulatedProcess>;
   /** Ids of which a cancel said that they are cancelled. */
@@ -43,6 +45,7 @@ export function newStory(): Story {
     promised: [],
     abandoned: [],
     halves: [],
+    publishing: new Map(),
     operations: new Map(),
     cancelled: new Set(),
     delayed: new Map(),

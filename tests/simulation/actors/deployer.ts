@@ -17,9 +17,11 @@ export const deployer: Actor = {
     }
   },
   settle(world) {
+    const deploys = world.stream("calm deploys")() < 0.15;
     for (const service of world.services) {
       world.replaceDead(service);
       world.replaceOld(service);
+      if (deploys) world.redeploy(service);
       world.tick(service);
     }
   },

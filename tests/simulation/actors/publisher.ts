@@ -34,9 +34,10 @@ export const publisher: Actor = {
       const wish = wishOf(world, random, ++world.story.wanted);
       const instance = world.aliveOf(world.orders);
       if (instance === undefined || world.plan.without.includes(wish.n)) continue;
+      world.story.publishing.set(wish.n, instance.process);
       publish(world, instance, wish).catch(() => {
         // Its publisher was told that it failed, or that nobody knows: either may be so.
-      });
+      }).finally(() => world.story.publishing.delete(wish.n));
     }
   },
 };

@@ -1,6 +1,7 @@
 /**
  * The database of a service: the memory store on records that are watched. It may crash, and then loses what was not
- * synced, as `adapters/sql/async_commit.ts` allows: claims, renewals, and rows that pruning deleted come back.
+ * synced, as `adapters/sql/async_commit.ts` allows: leases are as they were before they were renewed, and rows that
+ * pruning deleted come back.
  *
  * @module
  */
@@ -29,43 +30,23 @@ interface Write {
   readonly atMs: number;
 }
 
-/** The database of a service. */
-export class Database {
-  /** The store in it. */
-  readonly store: Store<Tx>;
+/** A database server that may crash. */
+export class Server {
   /** How often it has crashed. */
   crashes = 0;
-  /** When it crashed last, in Unix milliseconds. */
-  crashedAtMs = -Infinity;
   /** Until when it does not answer, in Unix milliseconds. */
   downUntilMs = 0;
-  readonly #boxes: Readonly<Record<Box, WatchedRecords>>;
   readonly #now: () => number;
-  readonly #watch: Watch;
-  #unsynced: Write[] = [];
-  #isRestoring = false;
 
-  constructor(now: () => number, watch: Watch) {
+  /** @param now The time, in Unix milliseconds. */
+  constructor(now: () => number) {
     this.#now = now;
-    this.#watch = watch;
-    const records = (box: Box) =>
-      new WatchedRecords((before, after) => this.#changed(box, before, after));
-    this.#boxes = { outbox: records("outbox"), inbox: records("inbox") };
-    this.store = memoryStoreOn(this.#boxes);
   }
 
-  /** Crashes, and comes back after some time. Of the writes that were not synced it keeps the first `share`. */
-  crash(share: number, downMs: number): void {
-    const nowMs = this.#now();
+  /** Crashes, and comes back after some time. */
+  stopFor(downMs: number): void {
     this.crashes += 1;
-    this.crashedAtMs = nowMs;
-    this.downUntilMs = nowMs + downMs;
-    const lost = this.#unsynced.filter(({ atMs }) => atMs > nowMs - UNSYNCED_MS);
-    lost.splice(0, Math.floor(share * lost.length));
-    this.#unsynced = [];
-    this.#isRestoring = true;
-    for (const { box, before } of lost.reverse()) this.#boxes[box].put(before);
-    this.#isRestoring = false;
+    this.downUntilMs = this.#now() + downMs;
   }
 
   /** Whether it does not answer now. */
@@ -78,11 +59,45 @@ export class Database {
     if (this.isDown) throw new Unlucky("the database is starting up");
     if (crashes !== this.crashes) throw new Unlucky("the database closed the connection");
   }
+}
+
+/** The database of a service. */
+export class Database extends Server {
+  /** The store in it. */
+  readonly store: Store<Tx>;
+  readonly #boxes: Readonly<Record<Box, WatchedRecords>>;
+  readonly #now: () => number;
+  readonly #watch: Watch;
+  #unsynced: Write[] = [];
+  #isRestoring = false;
+
+  constructor(now: () => number, watch: Watch) {
+    super(now);
+    this.#now = now;
+    this.#watch = watch;
+    const records = (box: Box) =>
+      new WatchedRecords((before, after) => this.#changed(box, before, after));
+    this.#boxes = { outbox: records("outbox"), inbox: records("inbox") };
+    this.store = memoryStoreOn(this.#boxes);
+  }
+
+  /** Crashes, and comes back after some time. Of the writes that were not synced it keeps the first `share`. */
+  crash(share: number, downMs: number): void {
+    const nowMs = this.#now();
+    this.stopFor(downMs);
+    const lost = this.#unsynced.filter(({ atMs }) => atMs > nowMs - UNSYNCED_MS);
+    lost.splice(0, Math.floor(share * lost.length));
+    this.#unsynced = [];
+    this.#isRestoring = true;
+    for (const { box, before } of lost.reverse()) this.#boxes[box].put(before);
+    this.#isRestoring = false;
+  }
 
   #changed(box: Box, before: StoredRecord | null, after: StoredRecord | null): void {
     if (this.#isRestoring) return this.#watch(box, "restored", before, after);
     const kind = kindOf(before, after);
-    if (before === null || kind === "settled") this.#unsynced.length = 0;
+    const isUnsynced = kind === "renewed" || kind === "pruned" || kind === "made_due";
+    if (before === null || !isUnsynced) this.#unsynced.length = 0;
     else this.#unsynced.push({ box, before, atMs: this.#now() });
     this.#watch(box, kind, before, after);
   }

@@ -20,18 +20,22 @@ async function withRecord(expiresAtMs: number | null = null) {
     const leaseUntilMs = NOW_MS + 1_000;
     await store.claim({ box: "inbox", kind: "ready", limit: 1, nowMs: NOW_MS, leaseUntilMs });
   };
+  const renew = async () => {
+    await store.renew("inbox", [{ key: KEY, epoch: 1 }], NOW_MS + 5_000);
+  };
   const find = async () => await store.find("inbox", KEY);
-  return { database, store, changes, time, claim, find };
+  return { database, store, changes, time, claim, renew, find };
 }
 
 describe("simulation: a database that crashes", () => {
-  it("loses a claim that was not synced", async () => {
-    const { database, changes, claim, find } = await withRecord();
+  it("loses a renewal that was not synced, and not its claim", async () => {
+    const { database, changes, claim, renew, find } = await withRecord();
     await claim();
+    await renew();
     database.crash(0, 0);
     const { epoch, leaseUntilMs } = await find() ?? {};
-    assert.deepEqual([epoch, leaseUntilMs], [0, null]);
-    assert.deepEqual(changes, ["added", "claimed", "restored"]);
+    assert.deepEqual([epoch, leaseUntilMs], [1, NOW_MS + 1_000]);
+    assert.deepEqual(changes, ["added", "claimed", "renewed", "restored"]);
   });
 
   it("brings back what pruning deleted", async () => {
@@ -41,14 +45,15 @@ describe("simulation: a database that crashes", () => {
     assert.equal((await find())?.state, "failed");
   });
 
-  it("keeps a claim before a write that waited for the disk, and one of some time ago", async () => {
+  it("keeps a renewal before a write that waited for the disk, and one of some time ago", async () => {
     for (const isLater of [false, true]) {
-      const { database, store, time, claim, find } = await withRecord();
+      const { database, store, time, claim, renew, find } = await withRecord();
       await claim();
+      await renew();
       if (isLater) time.nowMs += 1_000;
       else await store.add("inbox", [newRecord(arriving("n"), { dueAtMs: NOW_MS })], NOW_MS);
       database.crash(0, 0);
-      assert.equal((await find())?.epoch, 1);
+      assert.equal((await find())?.leaseUntilMs, NOW_MS + 5_000);
     }
   });
 

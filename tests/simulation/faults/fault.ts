@@ -37,7 +37,7 @@ const LEVELS = {
   partition: [0, 0, 0.1, 0.3],
   /** A process cannot reach its store, in a round. */
   store_outage: [0, 0, 0.1, 0.3],
-  /** The database crashes and loses leases that were not synced, in a round. */
+  /** The database crashes and loses renewals that were not synced, in a round. */
   database_crash: [0, 0, 0.1, 0.3],
   /** A clock jumps, in a round. */
   clock_step: [0, 0, 0.1, 0.4],

@@ -7,6 +7,7 @@ import {
   type Contract,
   type HandlerContext,
   NonRetryable,
+  RetryAfter,
   subscribe,
   type Subscriber,
 } from "../../../mod.ts";
@@ -23,6 +24,7 @@ import {
 } from "../contracts.ts";
 import type { Claims } from "../invariants/claims.ts";
 import type { Plan } from "../plan.ts";
+import type { Faults } from "./fault.ts";
 import type { SimulatedProcess, Surroundings } from "./simulated_process.ts";
 
 /** What the handlers of a process work with. */
@@ -35,6 +37,9 @@ interface HandlerParts {
 
 /** How long a handler may go on after it was aborted, in milliseconds. */
 export const HANGS_MS = 20_000;
+
+/** Begins the reason of a failure whose handler chose the time of the next attempt; the milliseconds follow. */
+export const CHOOSES = "the handler chooses ";
 
 /** Ends the id of a message that kills each process that handles it. */
 export const KILLS_HANDLER = "-kills-handler";
@@ -62,6 +67,17 @@ export function subscribersOf(parts: HandlerParts, isOld: boolean): Subscriber<T
   return contracts.flatMap(own);
 }
 
+/** The times that handlers choose for the next attempt, in milliseconds; mostly they choose none. */
+const CHOSEN_MS = [null, null, null, 200, 6_000];
+
+/** What a handler throws. */
+function errorOf(faults: Faults): Error {
+  const chosenMs = faults.pick("handler_throws", CHOSEN_MS) ?? null;
+  return chosenMs === null
+    ? new Error("handler_throws")
+    : new RetryAfter(chosenMs, `${CHOOSES}${chosenMs}`);
+}
+
 async function handle(
   { process, claims, surroundings: { faults, time, event } }: HandlerParts,
   body: unknown,
@@ -78,7 +94,7 @@ async function handle(
     if (id.endsWith(KILLS_HANDLER)) process.kill(`it handles ${what}`);
     await process.call(`begin ${what}`, () => Promise.resolve());
     await ctx.publish(Effect, { of: id, group });
-    if (faults.happens("handler_throws", process.service, what)) throw new Error("handler_throws");
+    if (faults.happens("handler_throws", process.service, what)) throw errorOf(faults);
     if (!signal.aborted && faults.happens("handler_hangs", process.service, what)) {
       await new Promise((resolve) => signal.addEventListener("abort", resolve));
       await time.pause(Math.ceil(faults.size("handler_hangs") * HANGS_MS));

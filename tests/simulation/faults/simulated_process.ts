@@ -106,7 +106,8 @@ export class SimulatedProcess {
     if (this.#isDead) return await never();
     this.#maybePause(what);
     if (this.#isPaused) await this.resumed();
-    await this.#maybeSlow(what);
+    const slow = this.#maybeSlow(what);
+    if (slow !== null) await slow;
     // What it requested before it died may be done yet.
     if (this.#isDead && faults.size("crash") < 0.5) return await never();
     if (via !== undefined && this.isCut(via)) {
@@ -129,7 +130,8 @@ export class SimulatedProcess {
     }
     this.#world.note(`${this.name} ${what}`);
     this.#mayDie(what);
-    if (!this.#isDead) await this.#maybeSlow(what);
+    const late = this.#isDead ? null : this.#maybeSlow(what);
+    if (late !== null) await late;
     if (this.#isPaused) await this.resumed();
     if (this.#isDead) return await never();
     this.#mayFail("answer_lost", what);

@@ -5,11 +5,11 @@
  * @module
  */
 import type { MemoryFenceTransaction } from "../../../adapters/memory/mod.ts";
-import type { Fence, LazyTransaction, Store } from "../../../ports.ts";
+import type { Fence, LazyTransaction, Store, StoredRecord } from "../../../ports.ts";
 import type { Tx } from "../../support/bus_fixture.ts";
 import { type StoreMethod, wrapped } from "../../support/wrapped_store.ts";
 import type { VirtualTime } from "../virtual_time.ts";
-import type { Database } from "./database.ts";
+import { Database, type Server } from "./database.ts";
 import { REFUSED_MS, type SimulatedProcess } from "./simulated_process.ts";
 
 /** What a store is reached over. */
@@ -19,12 +19,14 @@ interface StoreParts {
   readonly time: VirtualTime;
   /** Is called when a call has taken effect, before its answer is on its way. */
   readonly done: (method: StoreMethod, args: readonly unknown[], result: unknown) => void;
+  /** Is called with each record that the process has claimed and was told of. */
+  readonly told: (record: StoredRecord) => void;
 }
 
 /** The store of a process. */
 export function storeOf(
   process: SimulatedProcess,
-  { store, database, time, done }: StoreParts,
+  { store, database, time, done, told }: StoreParts,
 ): Store<Tx> {
   const wrapping = wrapped(store);
   wrapping.around = async (method, call, args) => {
@@ -44,6 +46,7 @@ export function storeOf(
       return result;
     }, "store");
     database.mustAnswer(crashes);
+    if (method === "claim") (result as StoredRecord[]).forEach(told);
     return result;
   };
   return wrapping.store;
@@ -53,25 +56,31 @@ export function storeOf(
 export function fenceOf(
   process: SimulatedProcess,
   fence: Fence<MemoryFenceTransaction>,
+  server: Server,
   checked: () => void,
 ): Fence<MemoryFenceTransaction> {
+  const call = <Result>(what: string, effect: () => Promise<Result>): Promise<Result> =>
+    process.call(what, async () => {
+      server.mustAnswer();
+      return await effect();
+    });
   return {
-    ready: () => process.call("fence ready", () => fence.ready()),
+    ready: () => call("fence ready", () => fence.ready()),
     check: (question, signal) =>
-      process.call(`ask ${question.id}`, async () => {
+      call(`ask ${question.id}`, async () => {
         const answer = await fence.check(question, signal);
         checked();
         return answer;
       }),
-    commit: (id, nowMs, tx) => process.call(`fence ${id}`, () => fence.commit(id, nowMs, tx)),
+    commit: (id, nowMs, tx) => call(`fence ${id}`, () => fence.commit(id, nowMs, tx)),
     transaction: (work) =>
-      process.call(
+      call(
         "business transaction",
-        () => fence.transaction(transactionOf(process, null, work) as typeof work),
+        () => fence.transaction(transactionOf(process, server, work) as typeof work),
       ),
-    writtenBefore: (...args) => process.call("fence list", () => fence.writtenBefore(...args)),
-    outcomes: (ids) => process.call("fence read", () => fence.outcomes(ids)),
-    prune: (ids) => process.call("fence forget", () => fence.prune(ids)),
+    writtenBefore: (...args) => call("fence list", () => fence.writtenBefore(...args)),
+    outcomes: (ids) => call("fence read", () => fence.outcomes(ids)),
+    prune: (ids) => call("fence forget", () => fence.prune(ids)),
   };
 }
 
@@ -80,19 +89,19 @@ export function fenceOf(
  */
 function transactionOf(
   process: SimulatedProcess,
-  database: Database | null,
+  server: Server,
   work: unknown,
 ): (tx: unknown, lazy?: LazyTransaction) => Promise<unknown> {
   return async (tx, lazy) => {
-    const crashes = database?.crashes;
+    const { crashes } = server;
     let isUsed = true;
     const given = lazy && { close: () => !(isUsed = !lazy.close()) };
     const done = await process.during(() =>
       (work as (tx: unknown, lazy?: LazyTransaction) => Promise<unknown>)(tx, given)
     );
     if (!isUsed) return done;
-    database?.mustAnswer(crashes);
-    if (database !== null) process.mustReach("store");
+    server.mustAnswer(crashes);
+    if (server instanceof Database) process.mustReach("store");
     process.mayRefuseCommit();
     return done;
   };

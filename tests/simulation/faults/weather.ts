@@ -25,6 +25,9 @@ export const weather: Actor = {
         const downMs = Math.ceil(world.faults.size("database_crash") * DOWN_MS);
         service.database.crash(world.faults.size("database_crash"), downMs);
       }
+      if (name === "orders" && world.faults.happens("database_crash", name, "business database")) {
+        world.business.stopFor(Math.ceil(world.faults.size("database_crash") * DOWN_MS));
+      }
       for (const { process } of service.instances) {
         if (process.isDead || !world.faults.happens("clock_step", name, process.name)) continue;
         process.skewMs = world.skew("clock_step");

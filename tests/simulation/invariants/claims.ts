@@ -1,13 +1,12 @@
 /**
  * Who handles what, by which claim: two may handle one message at once only when the lease of one of them had run
- * out or was lost in a crash of the database, or the first was told to stop.
+ * out, or the first was told to stop.
  *
  * @module
  */
 import { MAX_CRASHES } from "../../../core/lifecycle/lifecycle.ts";
 import type { StoredRecord } from "../../../core/ports/record.ts";
 import type { HandlerContext } from "../../../mod.ts";
-import type { Database } from "../faults/database.ts";
 import type { SimulatedProcess } from "../faults/simulated_process.ts";
 
 /** The epoch of a record that was stored with a lease. */
@@ -17,13 +16,11 @@ interface Run {
   readonly process: SimulatedProcess;
   readonly signal: AbortSignal;
   readonly epoch: number;
-  /** How often the database had crashed when it was claimed. */
-  readonly crashes: number;
 }
 
 interface Claimed {
   /** The latest epoch that each process has claimed it with. */
-  readonly epochs: Map<SimulatedProcess, Pick<Run, "epoch" | "crashes">>;
+  readonly epochs: Map<SimulatedProcess, number>;
   crashes: number;
   /** The epoch of the latest claim that found a lease which had run out. */
   takenOverAt: number;
@@ -37,12 +34,10 @@ export class Claims {
   /** How many leases ran out and were taken over. */
   takenOver = 0;
   readonly #records = new Map<string, Claimed>();
-  readonly #database: Database;
   readonly #fail: (text: string) => void;
 
   /** @param fail Is told what must not be. */
-  constructor(database: Database, fail: (text: string) => void) {
-    this.#database = database;
+  constructor(fail: (text: string) => void) {
     this.#fail = fail;
   }
 
@@ -55,7 +50,7 @@ export class Claims {
         this.takenOver += 1;
       }
       known.crashes = crashes;
-      known.epochs.set(process, { epoch, crashes: this.#database.crashes });
+      known.epochs.set(process, epoch);
     }
   }
 
@@ -65,15 +60,9 @@ export class Claims {
     { message: { id }, group, signal }: HandlerContext<unknown>,
   ): () => void {
     const known = this.#of(id, group);
-    const { crashes } = this.#database;
-    const run = {
-      process,
-      signal,
-      ...known.epochs.get(process) ?? { epoch: FIRST_EPOCH, crashes },
-    };
+    const run = { process, signal, epoch: known.epochs.get(process) ?? FIRST_EPOCH };
     for (const other of known.runs) {
       const mayStillRun = other.process.isDead || other.signal.aborted ||
-        other.crashes < crashes ||
         known.takenOverAt > Math.min(other.epoch, run.epoch) ||
         // It took over from itself after it had stood still: by which of its claims a handler runs does not show.
         (other.process === process && known.takenOverAt === run.epoch);

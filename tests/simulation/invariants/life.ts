@@ -8,6 +8,7 @@ import { isSettled, TRANSITIONS } from "../../../core/lifecycle/lifecycle.ts";
 import { maxAttempts, scheduledDelay } from "../../../core/lifecycle/retry.ts";
 import { keyText } from "../ledger.ts";
 import type { World } from "../world.ts";
+import { CHOOSES } from "../faults/handlers.ts";
 import type { Invariant } from "./invariant.ts";
 
 /** What may make a record due earlier than it was. */
@@ -36,10 +37,10 @@ export const bounds: Invariant = {
   },
   atEnd({ services, ledger }, fail) {
     for (const { name, claims } of services) {
-      for (const { record, lostClaims } of ledger.of(name, "inbox")) {
+      for (const { record } of ledger.of(name, "inbox")) {
         // Under each claim it runs once in a batch and once by itself.
         const begun = claims.begunOf(record);
-        if (begun > 2 * (record.epoch + lostClaims)) {
+        if (begun > 2 * record.epoch) {
           fail(`${keyText(record)} was begun ${begun} times under ${record.epoch} claims`);
         }
         if (record.state === "succeeded" && begun === 0) fail(`${keyText(record)} was never begun`);
@@ -62,9 +63,10 @@ export const schedule: Invariant = {
     }
     if (event === null || after.state !== "scheduled" || WAKES.has(event)) return;
     if (after.dueAtMs < before.dueAtMs - marginMs) fail(`${keyText(after)} became due by ${event}`);
-    // Where a crash of the database lost a claim, the attempt may have begun before the claim that is known.
-    if (event !== "fail" || after.attempts === before.attempts || entry.lostClaims > 0) return;
-    const delayMs = scheduledDelay(after.retry ?? world.plan.retry, after.attempts, 1);
+    const isChosen = chosenMs(after.reason) !== null;
+    if (event !== "fail" || (after.attempts === before.attempts && !isChosen)) return;
+    const delayMs = chosenMs(after.reason) ??
+      scheduledDelay(after.retry ?? world.plan.retry, after.attempts, 1);
     if (after.dueAtMs < entry.claimedAtMs + delayMs - marginMs) {
       fail(`${keyText(after)} is due before its schedule`);
     }
@@ -75,7 +77,7 @@ export const schedule: Invariant = {
 export const epochs: Invariant = {
   name: "epochs",
   changed({ kind, before, after }, _entry, _world, fail) {
-    if (before === null || after === null || kind === "restored") return;
+    if (before === null || after === null) return;
     if (after.epoch !== before.epoch + (kind === "claimed" ? 1 : 0)) {
       fail(`${keyText(after)} went from epoch ${before.epoch} to ${after.epoch}: ${kind}`);
     }
@@ -101,6 +103,12 @@ export const expiry: Invariant = {
     for (const { record } of ledger.settled) fail(`${keyText(record)} was not deleted`);
   },
 };
+
+/** When the handler wanted the next attempt, in milliseconds from its failure; null if it did not say. */
+function chosenMs(reason: string | null): number | null {
+  const [, ms] = reason?.split(CHOOSES) ?? [];
+  return ms === undefined ? null : Number.parseInt(ms);
+}
 
 /** How far two clocks may be apart, in milliseconds. */
 function clockMarginMs({ plan }: World): number {

@@ -108,4 +108,35 @@ export const CLAIMING: readonly KnownBug[] = [
     }],
     within: 20,
   },
+  {
+    name: "claim not synced",
+    wrong: "A crash of the database forgets claims, so nobody knows of a send that took place.",
+    edits: [{
+      file: "tests/simulation/faults/database.ts",
+      find: 'const isUnsynced = kind === "renewed" ||',
+      replace: 'const isUnsynced = kind === "renewed" || kind === "claimed" ||',
+    }],
+    within: 600,
+  },
+  {
+    name: "a stop keeps leases",
+    wrong: "A bus that stops does not release what it has claimed and not begun.",
+    edits: [{
+      file: "bus/consume/consumer.ts",
+      find: "if (early !== null) return await this.#settle(record, early);",
+      replace: "if (early !== null && this.#parts.draining()) return ACCEPTED;\n" +
+        "      if (early !== null) return await this.#settle(record, early);",
+    }],
+    within: 600,
+  },
+  {
+    name: "the handler's own time is ignored",
+    wrong: "A handler that throws `RetryAfter` is tried again at once.",
+    edits: [{
+      file: "core/lifecycle/next_attempt.ts",
+      find: "const { retryAfterMs = 0 } = failure;",
+      replace: "const retryAfterMs = 0;",
+    }],
+    within: 300,
+  },
 ];

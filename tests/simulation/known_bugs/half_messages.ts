@@ -25,7 +25,7 @@ export const HALF_MESSAGES: readonly KnownBug[] = [
       find: 'this.#rows.set(id, { outcome: "aborted", writtenAtMs: this.#now() });',
       replace: "",
     }],
-    within: 300,
+    within: 1000,
   },
   {
     name: "check-back reads what is not committed",

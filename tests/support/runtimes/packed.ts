@@ -30,7 +30,7 @@ export const SUITES: readonly string[] = [
 ];
 
 /** The package's files, as the tests import them. */
-const SHIPPED = /^(mod\.ts|(core|adapters|edge|client)\/.*\.ts)$/;
+const SHIPPED = /^(mod\.ts|(core|bus|adapters|edge|client|devtools)\/.*\.ts)$/;
 
 /** Bundles test files, given as paths in the repository, and gives back where the bundles are. */
 export async function bundled(files: readonly string[]): Promise<string[]> {

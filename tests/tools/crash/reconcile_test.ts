@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type postgres from "postgres";
-import { migrationSql } from "../../../adapters/postgres/mod.ts";
+import { fromPostgresJs, migrationSql } from "../../../adapters/postgres/mod.ts";
 import { TABLES } from "../../../tools/crash/business.ts";
+import type { LostRow } from "../../../tools/crash/lost_rows.ts";
 import { historyOf, reconcile, type Wrong } from "../../../tools/crash/reconcile.ts";
 import { hasPostgres, type PrivateServer, startPostgres } from "../../../tools/postgres_server.ts";
 import { connect } from "../../support/postgres.ts";
@@ -130,14 +131,16 @@ describe("the reconciliation of a crash run", { skip }, () => {
   /** Reconciles after a change, which is rolled back. */
   async function reconciledAfter(
     change: string,
+    lost: readonly LostRow[] = [],
   ): Promise<{ wrong: Wrong[]; messages: number; history: string[] }> {
     const rolledBack = new Error("Rolled back");
     let result = { wrong: [] as Wrong[], messages: 0, history: [] as string[] };
     await sql.begin(async (tx) => {
       if (change !== "") await tx.unsafe(change);
-      const { findings, messages } = await reconcile(tx);
+      const client = fromPostgresJs(tx);
+      const { findings, messages } = await reconcile(client, lost);
       const [sample] = findings.flatMap(({ samples }) => samples);
-      const history = sample === undefined ? [] : await historyOf(tx, sample);
+      const history = sample === undefined ? [] : await historyOf(client, sample);
       result = { wrong: findings.map(({ wrong }) => wrong), messages, history };
       throw rolledBack;
     }).catch((error) => {
@@ -155,6 +158,16 @@ describe("the reconciliation of a crash run", { skip }, () => {
       assert.deepEqual((await reconciledAfter(change)).wrong, wrong);
     });
   }
+
+  it("leaves what touches a lost row to the judge of the failovers, except for doubled effects", async () => {
+    const lost = [{ table: "warehouse.audits", id: "m2", orderId: "o1" }];
+    const without = "delete from warehouse.audits; delete from shop.answers where order_id = 'o1'";
+    assert.deepEqual((await reconciledAfter(without, lost)).wrong, []);
+    const twice = "insert into warehouse.deductions values ('o1', 'm1')";
+    assert.deepEqual((await reconciledAfter(twice, lost)).wrong, ["doubled"]);
+    const elsewhere = "delete from shop.answers where order_id = 'o2'";
+    assert.deepEqual((await reconciledAfter(elsewhere, lost)).wrong, ["lost", "lost"]);
+  });
 
   it("tells the history of what it found", async () => {
     const { history } = await reconciledAfter(

@@ -17,7 +17,7 @@ import {
   recordOf,
   recordsOf,
   settlement,
-} from "../../../conformance/store/subject.ts";
+} from "../../../../devtools/conformance/store/subject.ts";
 import { skipFor } from "../../../support/skip.ts";
 import {
   redisProblem,
@@ -153,6 +153,13 @@ describe("what the Upstash Redis store costs", {
     const late = Array.from({ length: 50 }, (_, i) => returning(`m-${i}`));
     await costs(4, async () => await store.hints?.recall?.(late.map(({ key }) => key), NOW));
     await costs(4, () => store.addUnlessKnown(late, NOW));
+    const outlinesOf = (box: "outbox" | "inbox", ids: readonly string[]) => async () =>
+      await store.hints?.outlinesOf?.(box, ids);
+    await costs(1, outlinesOf("outbox", ["none"]));
+    await store.add("outbox", recordsOf("o", 150), NOW);
+    const ids = Array.from({ length: 150 }, (_, i) => `o-${i}`);
+    await costs(4, outlinesOf("outbox", ids), 4);
+    await costs(1 + 2, outlinesOf("inbox", ids), 3);
     await costs(8, () => store.addUnlessKnown([returning("new")], NOW));
     await costs(8, () => store.prune("inbox", NOW + 9 * DAY_MS, 1, since(NOW + 8 * DAY_MS)), 3);
   });

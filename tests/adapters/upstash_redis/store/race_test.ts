@@ -15,7 +15,7 @@ import {
   NOW,
   recordsOf,
   settlement,
-} from "../../../conformance/store/subject.ts";
+} from "../../../../devtools/conformance/store/subject.ts";
 import { Gate } from "../../../support/gate.ts";
 import { ROOT } from "../../../support/repository.ts";
 import { skipFor } from "../../../support/skip.ts";

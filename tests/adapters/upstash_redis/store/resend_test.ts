@@ -19,8 +19,8 @@ import {
   recordOf,
   recordsOf,
   settlement,
-} from "../../../conformance/store/subject.ts";
-import { ask } from "../../../conformance/fence/subject.ts";
+} from "../../../../devtools/conformance/store/subject.ts";
+import { checkBack } from "../../../../devtools/conformance/fence/subject.ts";
 import { skipFor } from "../../../support/skip.ts";
 import {
   redisProblem,
@@ -186,9 +186,9 @@ describe("a request that the client sends twice, because the first answer was lo
       })
     );
     assert.equal(await redis.get(`${prefix}-orders`), 1);
-    assert.equal(await twice(() => ask(fence)), "committed");
-    assert.equal(await twice(() => ask(fence, "m-2")), "aborted");
-    assert.equal(await ask(fence, "m-2"), "aborted");
+    assert.equal(await twice(() => checkBack(fence)), "committed");
+    assert.equal(await twice(() => checkBack(fence, "m-2")), "aborted");
+    assert.equal(await checkBack(fence, "m-2"), "aborted");
   });
 
   it("a message in a MULTI is there once", async () => {

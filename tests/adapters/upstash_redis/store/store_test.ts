@@ -20,8 +20,8 @@ import {
   settlement,
   type StoreCases,
   stored,
-} from "../../../conformance/store/subject.ts";
-import { ask } from "../../../conformance/fence/subject.ts";
+} from "../../../../devtools/conformance/store/subject.ts";
+import { checkBack } from "../../../../devtools/conformance/fence/subject.ts";
 import { fixture } from "../../../support/bus_fixture.ts";
 import { skipFor } from "../../../support/skip.ts";
 import {
@@ -94,7 +94,7 @@ describe("Upstash Redis store", { skip }, () => {
         assert.deepEqual([reply, message.body], [id, id]);
       }
       const fence = upstashRedisFence({ redis: upstash.connect(options), prefix });
-      for (const text of LOOKS_LIKE) await ask(fence, text);
+      for (const text of LOOKS_LIKE) await checkBack(fence, text);
       const rows = await fence.writtenBefore(Infinity, null, 100);
       assert.deepEqual(ids(rows).sort(), [...LOOKS_LIKE].sort());
     });
@@ -114,7 +114,7 @@ describe("Upstash Redis store", { skip }, () => {
     assert.deepEqual(await flushed(() => store.settle("outbox", [settlement(claimed)])), [true]);
     assert.equal((await flushed(() => store.list({ box: "outbox", limit: 9 }))).length, 1);
     assert.equal(await flushed(() => store.prune("outbox", NOW * 2, 9)), 1);
-    assert.equal(await flushed(() => ask(fence)), "aborted");
+    assert.equal(await flushed(() => checkBack(fence)), "aborted");
   });
 
   it("keeps apart what has another prefix", async () => {

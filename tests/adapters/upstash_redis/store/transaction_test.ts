@@ -11,8 +11,8 @@ import {
 } from "../../../../adapters/upstash_redis/mod.ts";
 import { type Bus, createBus } from "../../../../mod.ts";
 import type { Fence } from "../../../../ports.ts";
-import { ask } from "../../../conformance/fence/subject.ts";
-import { keyOf, NOW, recordOf } from "../../../conformance/store/subject.ts";
+import { checkBack } from "../../../../devtools/conformance/fence/subject.ts";
+import { keyOf, NOW, recordOf } from "../../../../devtools/conformance/store/subject.ts";
 import { Placed } from "../../../support/bus_fixture.ts";
 import { FakeTransport } from "../../../support/fake_transport.ts";
 import { skipFor } from "../../../support/skip.ts";
@@ -252,7 +252,7 @@ describe("Upstash Redis: a message with the user's own writes", {
         { id: "half" },
       );
       assert.equal(done.outcome, "aborted");
-      assert.equal(await ask(fence, "half"), "aborted");
+      assert.equal(await checkBack(fence, "half"), "aborted");
       await bus.tick();
       assert.deepEqual([transport.ids, await left()], [[], 10]);
     });
@@ -282,13 +282,13 @@ describe("Upstash Redis: a message with the user's own writes", {
             await fence.commit(id, NOW, tx);
             tx.call("RPUSH", "operations", id);
           }).then(() => true, () => false);
-        const check = async () => await ask(fence, id) === "committed";
+        const check = async () => await checkBack(fence, id) === "committed";
         const both = i % 2 === 0 ? [operate(), check()] : [check(), operate()];
         const [one, other] = await Promise.all(both);
         assert.equal(one, other);
       }
       const written = await redis.lrange("operations", 0, -1);
-      for (const id of written) assert.equal(await ask(fence, id), "committed");
+      for (const id of written) assert.equal(await checkBack(fence, id), "committed");
     });
   });
 

@@ -138,7 +138,8 @@ async function refusedStatus(
 
 /** Neither the result nor the answers of three checks, each by another process, can be written down. */
 async function failingChecks(world: HalfWorld, work: Work): Promise<void> {
-  world.store.lose("settle", "request", { times: 4 });
+  // A tick settles each answer twice.
+  world.store.lose("settle", "request", { times: 1 + 3 * 2 });
   await world.active.transact(ID, work(world));
   for (let process = 0; process < 3; process++) {
     await assert.rejects(checkBack(world), /lost/);
