@@ -143,6 +143,12 @@ const SECTIONS: readonly Section[] = [
     types: ["StoreSuiteOptions", "TransportSuiteOptions", "SuiteOptions"],
   },
   {
+    title: "The simulator",
+    intro: "`simulate(options)` of `@atlast/bus/simulation`: see " +
+      "[writing an adapter](writing-an-adapter.md#the-simulator).",
+    types: ["SimulateOptions"],
+  },
+  {
     title: "The QStash emulator",
     intro:
       "`createQstashEmulator(options)`, `serveQstashEmulator(options)` and `seededFaults(options)` of " +

@@ -217,13 +217,12 @@ const CLOSE_GRACE_MS = 100;
  */
 export function destroyConnection(connection: DriverConnection): void {
   const { onclose } = connection;
-  let isClosed = false;
+  const timer = setTimeout(() => connection.connect(), CLOSE_GRACE_MS);
   connection.onclose = (error) => {
-    isClosed = true;
+    clearTimeout(timer);
     onclose?.(error);
   };
   connection.terminate();
-  setTimeout(() => isClosed || connection.connect(), CLOSE_GRACE_MS);
 }
 
 /** Runs work after the writes of this turn: the driver miscounts a write that termination interrupts. */

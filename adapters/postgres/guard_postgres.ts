@@ -6,12 +6,13 @@
 import { checkOptions } from "../../core/check_options.ts";
 import {
   aTurn,
-  type DriverConnection,
+  followConnection,
   isConnectionError,
   isDriverQuery,
+  noteConnection,
   withoutHoles,
 } from "./driver.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { clientOf, noteGuarded } from "./guarded_clients.ts";
 import { guardInternalQueries } from "./internal_queries.ts";
 import { inTransaction } from "./postgres_js_transaction.ts";
@@ -88,10 +89,10 @@ type Method = (...args: unknown[]) => unknown;
 /** A query outside a transaction that the driver sends again had no effect before. */
 function guardQuery(made: unknown): unknown {
   if (!isDriverQuery(made)) return made;
-  made.options["onexecute"] ??= (connection: DriverConnection) => {
-    freeWhenStuck(connection);
-    return true;
-  };
+  if (made.options["onexecute"] === undefined) {
+    made.options["onexecute"] = noteConnection(() => made, mendConnection);
+    followConnection(made);
+  }
   const { resolve, reject } = made;
   made.resolve = (result) => resolve(withoutHoles(result));
   made.reject = (error) =>

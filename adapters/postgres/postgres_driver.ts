@@ -21,7 +21,7 @@ import { guardInternalQueries } from "./internal_queries.ts";
 import { inLazyTransaction, inTransaction } from "./postgres_js_transaction.ts";
 import { Session } from "./session.ts";
 import { answerOf, NO_PREPARE } from "./statement.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { isOwn } from "./tx_clients.ts";
 
 /** The options of `begin` for a transaction of the store's own. */
@@ -82,7 +82,7 @@ async function run(
   const query: DriverQuery = queryOf(sql, text, [...params], {
     prepare,
     simple: false,
-    onexecute: noteConnection(() => query, freeWhenStuck),
+    onexecute: noteConnection(() => query, mendConnection),
   });
   return await answerOf(followConnection(query).values(), {
     timeoutMs,

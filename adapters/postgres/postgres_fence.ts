@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { checkOptions } from "../../core/check_options.ts";
 import type { Fence } from "../../core/ports/fence.ts";
+import { FENCE_OPTIONS } from "../sql/check_options.ts";
 import { sqlFence, type SqlFenceOptions } from "../sql/sql_fence.ts";
 import type { PostgresJs, TransactionOf } from "./client.ts";
 import { postgresDriver } from "./postgres_driver.ts";
@@ -26,5 +28,6 @@ export function postgresFence<Client extends PostgresJs>(
   sql: Client,
   options: SqlFenceOptions = {},
 ): Fence<TransactionOf<Client>> {
+  checkOptions("make a fence with", options, FENCE_OPTIONS);
   return sqlFence(postgresDriver(sql), options);
 }

@@ -4,7 +4,9 @@
  * @module
  */
 import type { PostgresJs, TransactionOf } from "./client.ts";
+import { checkOptions } from "../../core/check_options.ts";
 import type { Store } from "../../core/ports/store.ts";
+import { STORE_OPTIONS } from "../sql/check_options.ts";
 import { sqlStore, type SqlStoreOptions } from "../sql/sql_store.ts";
 import { postgresDriver } from "./postgres_driver.ts";
 
@@ -29,5 +31,6 @@ export function postgresStore<Client extends PostgresJs>(
   sql: Client,
   options: SqlStoreOptions = {},
 ): Store<TransactionOf<Client>> {
+  checkOptions("make a store with", options, STORE_OPTIONS);
   return sqlStore(postgresDriver(sql), options);
 }

@@ -18,8 +18,8 @@ import {
   NO_HANDLER,
   queryOf,
 } from "./driver.ts";
+import { mendConnection } from "./mended_connections.ts";
 import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
-import { freeWhenStuck } from "./stuck_connections.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { CANCEL_GRACE_MS, lostTransaction } from "../sql/statement_errors.ts";
 import { answerOf, requestCancel, withdraw } from "./statement.ts";
@@ -121,7 +121,7 @@ export class Session implements TransactionSession {
     const reserving = queryOf(this.#sql, "", [], {
       simple: true,
       onexecute: (connection: DriverConnection) => {
-        freeWhenStuck(connection);
+        mendConnection(connection);
         learnOpenQueue(this.#sql, connection);
         this.#sendFirst(connection, begin);
         // It takes no more queries of the pool.
@@ -134,7 +134,12 @@ export class Session implements TransactionSession {
       if (this.#connection === null) withdraw(reserving, signal?.reason);
     };
     signal?.addEventListener("abort", giveUp, { once: true });
-    await answerOf(reserving, { timeoutMs, destroy: () => this.destroy() });
+    try {
+      await answerOf(reserving, { timeoutMs, destroy: () => this.destroy() });
+    } catch (error) {
+      // Nothing can have been committed.
+      throw this.#loss ?? error;
+    }
     return this.#connection !== null;
   }
 

@@ -1,6 +1,6 @@
 /**
- * The first program of docs/writing-an-adapter.md that tests a store, as the page shows it, on Node and Bun, against the
- * package as npm installs it. On Deno docs_test.ts runs it.
+ * The programs of docs/writing-an-adapter.md that test and simulate a store, as the page shows them, on Node and Bun,
+ * against the package as npm installs it. On Deno docs_test.ts runs them.
  *
  * @module
  */
@@ -16,8 +16,9 @@ import { Program } from "../support/runtimes/program.ts";
 import { BUN, NODE, unavailable } from "../support/runtimes/runtime.ts";
 import { workplace } from "../support/runtimes/workplace.ts";
 
-const example = codeBlocks(readText("docs/writing-an-adapter.md"))
-  .find(({ code }) => code.includes('from "node:test"'))?.code ?? "";
+const blocks = codeBlocks(readText("docs/writing-an-adapter.md"));
+const example = blocks.find(({ code }) => code.includes('from "node:test"'))?.code ?? "";
+const simulation = blocks.find(({ code }) => code.includes("simulate("))?.code ?? "";
 
 /** Runs the program of the page, and returns whether it passed, and what it printed. */
 async function outcomeOn(
@@ -55,6 +56,11 @@ for (const [name, runtime] of [["node", NODE], ["bun", BUN]] as const) {
       const bad = await outcomeOn(name, broken);
       assert.ok(!bad.passed, bad.output);
       assert.match(bad.output, /settle: /);
+    });
+
+    it("runs the simulator on the stores of the page", { timeout: 240_000 }, async () => {
+      const { output } = await outcomeOn(name, simulation);
+      assert.match(output, /5 seeds, and nothing was lost[^]*SimulationFailed/);
     });
   });
 }

@@ -74,6 +74,8 @@ export interface RunOptions {
   readonly coverage?: Coverage;
   /** Makes another store of one, for tests of the simulation itself. */
   readonly storeFrom?: (store: Store<Tx>) => Store<Tx>;
+  /** Makes the empty store of a service, in the place of the simulation's own. */
+  readonly makeStore?: (() => Store) | null;
 }
 
 /**

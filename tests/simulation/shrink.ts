@@ -23,7 +23,7 @@ export interface Shrunk {
 export async function shrink(
   plan: Plan,
   run: SeedRun,
-  options: Pick<RunOptions, "storeFrom"> = {},
+  options: Pick<RunOptions, "storeFrom" | "makeStore"> = {},
 ): Promise<Shrunk> {
   const best = { plan, run, tries: 0 };
   const tries = async (own: Partial<Plan>): Promise<boolean> => {

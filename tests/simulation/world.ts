@@ -11,8 +11,9 @@ import { newStory, type Story } from "./actors/actor.ts";
 import { type ChangeKind, eventOf } from "./change.ts";
 import type { ServiceName } from "./contracts.ts";
 import { cover, type Coverage, emptyCoverage } from "./coverage.ts";
-import { Database, Server } from "./faults/database.ts";
+import { Database, Server, type Watch } from "./faults/database.ts";
 import { type Fault, Faults } from "./faults/fault.ts";
+import { ForeignDatabase } from "./faults/foreign_database.ts";
 import { subscribersOf } from "./faults/handlers.ts";
 import { Network } from "./faults/network.ts";
 import {
@@ -87,6 +88,7 @@ export class World {
   readonly #surroundings: Surroundings;
   readonly #fence: Fence<MemoryFenceTransaction>;
   readonly #storeFrom: (store: Store<Tx>) => Store<Tx>;
+  readonly #makeStore: (() => Store) | null;
   readonly #streams = new Map<string, () => number>();
   #started = 0;
 
@@ -94,11 +96,19 @@ export class World {
    * Starts the processes of a plan.
    *
    * @param storeFrom Makes another store of one, for tests of the simulation itself.
+   * @param makeStore Makes the store of a service, in the place of the simulation's own; it must be empty.
    */
   constructor(
     plan: Plan,
-    { storeFrom = (store) => store, coverage = emptyCoverage(), lines = null, short = null }: {
+    {
+      storeFrom = (store) => store,
+      makeStore = null,
+      coverage = emptyCoverage(),
+      lines = null,
+      short = null,
+    }: {
       readonly storeFrom?: (store: Store<Tx>) => Store<Tx>;
+      readonly makeStore?: (() => Store) | null;
       readonly coverage?: Coverage;
       readonly lines?: string[] | null;
       readonly short?: string[] | null;
@@ -109,6 +119,7 @@ export class World {
     this.trace.lines = lines;
     this.trace.short = short;
     this.#storeFrom = storeFrom;
+    this.#makeStore = makeStore;
     const { time, trace } = this;
     this.event = (what) => trace.event(time.nowMs, what);
     this.faults = new Faults(plan, this.event);
@@ -227,10 +238,12 @@ export class World {
     // As behind a network: the answer to what was stored may be lost, so a bus must look by itself.
     const { isLazy: lazyTransactions } = this.plan;
     const capabilities = { transactions: true, durable: true, shared: true, lazyTransactions };
-    const database = new Database(
-      () => this.time.nowMs,
-      (box, kind, before, after) => this.#changed(name, box, kind, before, after),
-    );
+    const now = () => this.time.nowMs;
+    const watch: Watch = (box, kind, before, after) =>
+      this.#changed(name, box, kind, before, after);
+    const database = this.#makeStore === null
+      ? new Database(now, watch)
+      : new ForeignDatabase(this.#makeStore(), now, watch);
     const store = this.#storeFrom(Object.assign(database.store, { capabilities }));
     const claims = new Claims((text) => this.violate("claims", text));
     return { name, database, store, claims, leases: new Leases(), instances: [] };

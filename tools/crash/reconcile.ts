@@ -196,7 +196,12 @@ export async function historyOf(client: SqlClient, id: string): Promise<string[]
     "select * from effects where message_id = $1 or order_id = $1",
     [id],
   );
-  const orders = await client.query("select * from shop.orders where id = $1", [id]);
+  const orders = await client.query(
+    `select 'shop.orders' as table, id, how from shop.orders where id = $1
+      union all select 'shop.acknowledged', message_id, '' from shop.acknowledged where message_id = $1
+      union all select 'ledger.payments', order_id, '' from ledger.payments where order_id = $1`,
+    [id],
+  );
   const rows = [orders, records, effects].flatMap((result) => [...result.rows]);
   return rows.map((row) => JSON.stringify(row));
 }

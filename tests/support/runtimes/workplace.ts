@@ -81,7 +81,10 @@ function stateOfSources(): string {
   const examples = globSync(`examples/{${FOLDERS.join()}}/**/*`, { cwd: ROOT, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
-  for (const path of [...shippedFiles().map((path) => join(ROOT, path)), ...examples.sort()]) {
+  // The simulator is exported from the tests.
+  const simulator = globSync("tests/{simulation,support}/**/*.ts", { cwd: ROOT }).sort();
+  const sources = [...shippedFiles(), ...simulator].map((path) => join(ROOT, path));
+  for (const path of [...sources, ...examples.sort()]) {
     hash.update(path).update(readFileSync(path));
   }
   return hash.digest("hex").slice(0, 16);

@@ -176,5 +176,6 @@ describe("the reconciliation of a crash run", { skip }, () => {
     assert.equal(history.filter((line) => line.includes("orders.outbox")).length, 2);
     assert.equal(history.filter((line) => line.includes("stock.outbox")).length, 1);
     assert.equal(history.filter((line) => line.includes('"message_id":"m1"')).length, 2);
+    assert.equal(history.filter((line) => line.includes("shop.orders")).length, 1);
   });
 });
