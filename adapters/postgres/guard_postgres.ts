@@ -40,6 +40,9 @@ export interface GuardPostgresOptions {
  * to the commit came. A commit that the server makes a rollback is an error, and no statement is sent a
  * second time.
  *
+ * A query outside a transaction that the driver takes for a connection which has just failed rejects. The original
+ * client may answer it without rows although it never sent it, or never answer it.
+ *
  * Everything else works as in the original client, and it ends together with the original client.
  *
  * @example
