@@ -63,6 +63,8 @@ function onPostgresJs(url: string, options: ClientOptions = {}): DriverClient {
     prepare,
     backoff: () => 0,
     connect_timeout: 2,
+    // Without timers of idle connections, so that several tests can share a client.
+    max_lifetime: null,
     debug: (_, text) => void sent.push(text),
     ...level === undefined ? {} : { connection: { default_transaction_isolation: level } },
   });
@@ -86,6 +88,7 @@ function onPg(url: string, options: ClientOptions = {}): DriverClient {
   const pool = connectPg(url, {
     max,
     connectionTimeoutMillis: 2_000,
+    idleTimeoutMillis: 0,
     ...level === undefined
       ? {}
       : { options: `-c default_transaction_isolation=${level.replaceAll(" ", "\\ ")}` },

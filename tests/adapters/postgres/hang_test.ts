@@ -170,7 +170,7 @@ describe("a guarded client on connections that never answer", {
     });
     await sql`select 1`;
     proxy.hang();
-    await assert.rejects(sql.begin((tx) => tx`select 1`), { code: "outcome_unknown" });
+    await assert.rejects(sql.begin((tx) => tx`select 1`), { code: "connection_lost" });
     await sql.end({ timeout: 1 });
     await proxy.stop();
   });
