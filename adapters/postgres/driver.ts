@@ -133,17 +133,31 @@ interface DescribedQuery extends DriverQuery {
 /** The connections of sent queries, by their backends. */
 const connections = new WeakMap<object, DriverConnection>();
 
-/** The `onexecute` of a query of the pool that others may follow on its connection. */
+/**
+ * The `onexecute` of a query of the pool. Others may follow on its connection before it is answered, if `isFollowed` says
+ * so.
+ */
 export function noteConnection(
   query: () => DriverQuery,
   learned: (connection: DriverConnection) => void,
+  isFollowed = true,
 ): (connection: DriverConnection) => boolean {
   return (connection) => {
     learned(connection);
     const { state, isDescribed } = query() as DescribedQuery;
     if (state !== null) connections.set(state, connection);
-    return isDescribed !== true;
+    return isFollowed && isDescribed !== true;
   };
+}
+
+/**
+ * Whether a query may be sent behind others that were not answered yet. A pooler in transaction mode, for which a client
+ * has `prepare: false`, may give the server connection to someone else as soon as the first is answered. The driver first
+ * asks for the description of a query with parameters; that answer is then lost, and the driver waits for ever.
+ */
+export function mayPipeline(sql: unknown): boolean {
+  const { options } = sql as { readonly options?: { readonly prepare?: unknown } };
+  return options?.prepare !== false;
 }
 
 /** Makes the driver report the connection of a query; see {@linkcode noteConnection}. */

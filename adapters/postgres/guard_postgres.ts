@@ -9,6 +9,7 @@ import {
   followConnection,
   isConnectionError,
   isDriverQuery,
+  mayPipeline,
   noteConnection,
   withoutHoles,
 } from "./driver.ts";
@@ -67,13 +68,15 @@ export function guardPostgres<Client extends PostgresJs>(
   const { statementTimeoutMs: timeoutMs = STATEMENT_TIMEOUT_MS } = options;
   const sql = clientOf(client);
   guardInternalQueries(sql);
+  const isFollowed = mayPipeline(sql);
   const guarded = new Proxy(sql as Client & Method, {
-    apply: (target, self, args) => guardQuery(Reflect.apply(target, self, args)),
+    apply: (target, self, args) => guardQuery(Reflect.apply(target, self, args), isFollowed),
     get(target, name) {
       const value: unknown = Reflect.get(target, name);
       if (name === "begin") return begin;
       if (name === "unsafe" || name === "file") {
-        return (...args: unknown[]) => guardQuery(Reflect.apply(value as Method, target, args));
+        return (...args: unknown[]) =>
+          guardQuery(Reflect.apply(value as Method, target, args), isFollowed);
       }
       return value;
     },
@@ -90,10 +93,10 @@ export function guardPostgres<Client extends PostgresJs>(
 type Method = (...args: unknown[]) => unknown;
 
 /** A query outside a transaction that the driver sends again had no effect before. */
-function guardQuery(made: unknown): unknown {
+function guardQuery(made: unknown, isFollowed: boolean): unknown {
   if (!isDriverQuery(made)) return made;
   if (made.options["onexecute"] === undefined) {
-    made.options["onexecute"] = noteConnection(() => made, mendConnection);
+    made.options["onexecute"] = noteConnection(() => made, mendConnection, isFollowed);
     followConnection(made);
   }
   const { resolve, reject } = made;

@@ -13,6 +13,7 @@ import {
   type DriverQuery,
   type DriverResult,
   followConnection,
+  mayPipeline,
   noteConnection,
   queryOf,
 } from "./driver.ts";
@@ -82,7 +83,7 @@ async function run(
   const query: DriverQuery = queryOf(sql, text, [...params], {
     prepare,
     simple: false,
-    onexecute: noteConnection(() => query, mendConnection),
+    onexecute: noteConnection(() => query, mendConnection, mayPipeline(sql)),
   });
   return await answerOf(followConnection(query).values(), {
     timeoutMs,

@@ -24,7 +24,7 @@ describe("Postgres: a transaction whose first statement waits", {
         await watcher.unsafe(`create schema ${schema}`);
         await watcher.unsafe(`create table ${schema}.locked (n int)`);
         await watcher.unsafe(`insert into ${schema}.locked values (1)`);
-        const [locked, done] = [new Gate(), new Gate()];
+        const [locked, refuses, done] = [new Gate(), new Gate(), new Gate()];
         const locking = watcher.begin(async (tx) => {
           await tx.unsafe(`select * from ${schema}.locked for update`);
           void locked.pass();
@@ -62,11 +62,13 @@ describe("Postgres: a transaction whose first statement waits", {
 
             while (!await waiting()) await new Promise((resolve) => setTimeout(resolve, 5));
             proxy.refuse();
+            void refuses.pass();
             throw failure;
           },
         );
 
         const ended = assert.rejects(run, failure);
+        await refuses.reached();
         // The request is refused before the lock is free.
         await new Promise((resolve) => setTimeout(resolve, 50));
         done.open();
