@@ -28,7 +28,7 @@ for (const pipeline of [false, true]) {
     let pool: pg.Pool;
     let store: Store<pg.PoolClient>;
     before(async () => {
-      pool = connectPg(url as string, { max: 2, pipeline });
+      pool = connectPg(url as string, { max: 1, pipeline });
       store = pgStore(pool, { schema });
       await store.ready();
       await pool.query(`create table ${table} (n int unique deferrable initially deferred)`);
@@ -184,8 +184,13 @@ for (const pipeline of [false, true]) {
       const failed = new Promise((resolve) => query.on("error", resolve));
       late?.query(query);
       assert.equal((await failed as { code?: unknown }).code, ENDED.code);
-      await assert.rejects(late?.query(insert(1)) as Promise<unknown>, ENDED);
-      await assert.rejects(store.add("outbox", [recordOf("m")], NOW, late), ENDED);
+      const refuses = async () => {
+        await assert.rejects(late?.query(insert(1)) as Promise<unknown>, ENDED);
+        await assert.rejects(store.add("outbox", [recordOf("m")], NOW, late), ENDED);
+      };
+      await refuses();
+      // Its only client is in another transaction now.
+      await store.transaction(refuses);
       await pool.query("do $$ begin raise notice 'after'; end $$");
       assert.deepEqual(heard, ["in"]);
       assert.deepEqual(await rows(), []);
