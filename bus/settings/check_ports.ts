@@ -27,13 +27,22 @@ export function portsOf<Tx>(
     "store" | "transport" | "sharedStore" | "maxBodyBytes"
   >,
 ): { readonly store: Store<Tx>; readonly transport: Transport } {
-  checkIsThere("store", store);
-  checkCapabilities(store as Store);
+  checkStore(store);
   if (transport === undefined && sharedStore !== false) return { store, transport: noTransport };
   checkIsThere("transport", transport);
   checkLimits(transport);
   checkMaxBody(transport, maxBodyBytes);
   return { store, transport };
+}
+
+/**
+ * Checks that a store is one, and has the methods of the capabilities that it declares.
+ *
+ * @throws {AtlastError} `invalid_option`.
+ */
+export function checkStore<Tx>(store: Store<Tx> | undefined): asserts store is Store<Tx> {
+  checkIsThere("store", store);
+  checkCapabilities(store as Store);
 }
 
 /** The methods that come with a capability of a store. */

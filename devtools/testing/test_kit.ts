@@ -14,6 +14,7 @@ import { AtlastError } from "../../core/errors.ts";
 import type { ExpiryPolicy } from "../../core/lifecycle/expiry.ts";
 import type { Store } from "../../core/ports/store.ts";
 import { type FaultKind, type FaultOptions, Faults, type InjectedFault } from "./faults.ts";
+import { checkStore } from "../../bus/settings/check_ports.ts";
 import { FaultyStore } from "./faulty_store.ts";
 import { checkKitOptions, type TestKitOptions } from "./kit_options.ts";
 import { findPending } from "./pending.ts";
@@ -116,6 +117,7 @@ export function createTestKit<Tx = MemoryTransaction, BusinessTx = unknown>(
   const faults = new Faults(world.clock, own.leaseMs ?? DEFAULT_LEASE_MS);
   const names = outside.map((each) => typeof each === "string" ? each : each.name);
   const published = new PublishedRecords();
+  if (store !== undefined) checkStore(store);
   // Without a store, Tx is that of the memory store.
   const ownStore = store === undefined ? memoryStore() as Store<unknown> as Store<Tx> : store;
   const faulty = new FaultyStore(ownStore, faults, world.clock);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { aFlag, aNumber, aRecord } from "../../../core/check_options.ts";
+import { aFlag, aNumber, nested } from "../../../core/check_options.ts";
 import type { StoreCapabilities } from "../../../core/ports/store_capabilities.ts";
 import { addCases } from "./add_cases.ts";
 import { claimCases } from "./claim_cases.ts";
@@ -73,6 +73,17 @@ function storeTopics(seed: number = SEED): Readonly<Record<string, Cases<StoreSu
 /** What fast-check takes for a seed. */
 const A_SEED = aNumber({ whole: true, least: -(2 ** 31), most: 2 ** 31 - 1 });
 
+/** What a store says it can do. */
+const CAPABILITIES = nested(
+  {
+    atomicSettleAndAdd: aFlag,
+    deferredSettle: aFlag,
+    lazyTransactions: aFlag,
+    notifications: aFlag,
+  },
+  { transactions: aFlag, durable: aFlag, shared: aFlag },
+);
+
 /** The cases of what transactions do elsewhere, for stores that have none. */
 const STEP_TOPICS: Readonly<Record<string, Cases<StoreSubject>>> = { step: stepCases };
 
@@ -100,7 +111,9 @@ export interface StoreSuiteOptions extends SuiteOptions<StoreSubject> {
  * @throws {AtlastError} `invalid_option` if an option is none, or `skip` names a case that there is not.
  */
 export function storeSuite(options: StoreSuiteOptions): ConformanceCase[] {
-  checkSuiteOptions(options, { settlesAsLast: aFlag, seed: A_SEED }, { capabilities: aRecord });
+  checkSuiteOptions(options, { settlesAsLast: aFlag, seed: A_SEED }, {
+    capabilities: CAPABILITIES,
+  });
   const { capabilities, settlesAsLast, seed } = options;
   const skip: Skip[] = [...options.skip ?? []];
   if (!capabilities.transactions) {

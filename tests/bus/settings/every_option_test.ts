@@ -15,6 +15,7 @@ import {
   seededFaults,
   serveQstashEmulator,
 } from "../../../devtools/qstash_emulator/mod.ts";
+import { fenceSuite, storeSuite, transportSuite } from "../../../devtools/conformance/mod.ts";
 import { createTestKit, runHandler } from "../../../devtools/testing/mod.ts";
 import { createApp, createCheckBackApp, type EdgeBus } from "../../../edge/mod.ts";
 import { openApiDocument } from "../../../edge/openapi/mod.ts";
@@ -38,6 +39,7 @@ import {
   upstashStreamTransport,
 } from "../../../adapters/upstash_redis/mod.ts";
 import { createBus, defineMessage, type RetryPolicy, subscribe } from "../../../mod.ts";
+import { simulate } from "../../simulation/simulate.ts";
 import { Placed } from "../../support/bus_fixture.ts";
 
 /** Options of any type, as a program without a compiler passes them. */
@@ -47,6 +49,7 @@ type Options = any;
 const key = "whsec_" + btoa("a key of twenty-four bytes".padEnd(32, "."));
 const signingKeys = [key];
 const url = "https://orders.example/route";
+const open = () => Promise.reject(new Error("no case is run"));
 const verify = () => ({ ok: true });
 const ports = () => ({ store: memoryStore(), transport: inProcessTransport() });
 const fence = memoryFence();
@@ -127,6 +130,11 @@ const SECTIONS: Readonly<Record<string, (options: Options) => unknown>> = {
     qstashAlarm({ token: "t", name: "orders", tickUrl: url, ...options }),
   VerifyQstashOptions: (options) =>
     verifyQstash({ currentSigningKey: "a", nextSigningKey: "b", url, ...options }),
+  SuiteOptions: (options) => fenceSuite({ open, ...options }),
+  StoreSuiteOptions: (options) =>
+    storeSuite({ open, capabilities: memoryStore().capabilities, ...options }),
+  TransportSuiteOptions: (options) => transportSuite({ open, ...options }),
+  SimulateOptions: (options) => simulate(options),
   TestKitOptions: (options) => createTestKit(options).stop(),
   DrainOptions: (options) => createTestKit().drained(options),
   FaultOptions: (options) => createTestKit().inject("send_fails", options),
@@ -166,7 +174,7 @@ const VALUES: readonly (readonly [title: string, value: unknown, allowedBy: RegE
     {},
     /Partial|Record|Options|Faults|Keys|^object$|Routes|HalfNames|Tx|SqlClient|CallbackContract/,
   ],
-  ["a function", () => {}, /=>|Observer|Verify|Fetch|OnError|Tx|SqlClient/],
+  ["a function", () => {}, /=>|^\(.*\): |Observer|Verify|Fetch|OnError|Tx|SqlClient/],
 ];
 
 interface Option {

@@ -119,25 +119,6 @@ export const HANDLING: readonly KnownBug[] = [
     within: 20,
   },
   {
-    name: "a batch keeps what others claimed",
-    wrong:
-      "A batch keeps no lease, and commits although another worker has claimed some of its messages.",
-    edits: [{
-      file: "bus/consume/run_handler_batch.ts",
-      find: "if (!isKept) throw new NotAllOurs();",
-      replace: "",
-    }, {
-      file: "bus/consume/run_handler_batch.ts",
-      find: "if (!handlers.isLeased(run)) throw new NotAllOurs();",
-      replace: "",
-    }, {
-      file: "bus/consume/consumer.ts",
-      find: "lost: () => lost.abort(leaseLost()) };\n    leases.keep(owner);",
-      replace: "lost: () => lost.abort(leaseLost()) };",
-    }],
-    within: 300,
-  },
-  {
     name: "a late handler commits",
     wrong: "A handler commits although its settlement was stale.",
     edits: [{
