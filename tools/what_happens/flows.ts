@@ -225,7 +225,7 @@ export const FLOWS: readonly Flow[] = [
     },
     before: (scene) => scene.busOf("orders").publish(Note, BODY, { id: ID }),
     call: async (scene) => {
-      await scene.busOf("inventory").retry({ box: "inbox", id: ID, group: "notes" });
+      await scene.busOf("inventory").retry({ box: "inbox", id: ID, group: "stock" });
       return "resolves";
     },
     steps: {
