@@ -8,7 +8,6 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import deno from "../../../deno.json" with { type: "json" };
 import { ROOT, shippedFiles } from "../repository.ts";
 import { packed, writePackage } from "../../../tools/npm/write.ts";
