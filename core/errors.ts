@@ -205,7 +205,7 @@ export type ErrorCode =
   /**
    * A pooler in transaction mode lost a prepared statement.
    *
-   * Fix: Set `prepare: false` on the Postgres client.
+   * Fix: Set `prepare: false` on the client of postgres.js, or on the store and the fence on `pg`.
    */
   | "prepared_statement_lost"
   /**

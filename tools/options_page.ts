@@ -80,11 +80,16 @@ const SECTIONS: readonly Section[] = [
     title: "Postgres and PGlite",
     intro:
       "`postgresStore(sql, options)`, `postgresFence(sql, options)`, `guardPostgres(sql, options)` and the " +
-      "migrations of `@atlast/bus/postgres`; `pgliteStore(db, options)` and `pgliteFence(db, options)` of " +
+      "migrations of `@atlast/bus/postgres`; `pgStore(pool, options)`, `pgFence(pool, options)` and " +
+      "`pgDriver(pool, options)` of `@atlast/bus/pg`; `sqlStore(driver, options)` and `sqlFence(driver, options)` of " +
+      "`@atlast/bus/sql`; `pgliteStore(db, options)` and `pgliteFence(db, options)` of " +
       "`@atlast/bus/pglite`.",
     types: [
-      "PostgresStoreOptions",
-      "PostgresFenceOptions",
+      "SqlStoreOptions",
+      "SqlFenceOptions",
+      "PgStoreOptions",
+      "PgFenceOptions",
+      "PgDriverOptions",
       "GuardPostgresOptions",
       "MigrationOptions",
       "MigrationSqlOptions",

@@ -8,7 +8,7 @@ import type { PostgresJsTransaction } from "./client.ts";
 import { type DriverQuery, type DriverResult, NO_HANDLER, queryOf } from "./driver.ts";
 import { Session, type TransactionSession } from "./session.ts";
 import { TransactionEnd } from "../sql/ended_transaction.ts";
-import type { FirstStatement } from "../sql/database.ts";
+import type { FirstStatement } from "../sql/driver.ts";
 
 /** How a transaction begins. */
 interface LazyStart {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-export { postgresStore, type PostgresStoreOptions } from "./postgres_store.ts";
+export { postgresStore } from "./postgres_store.ts";
+export type { SqlStoreOptions } from "../sql/sql_store.ts";
 export {
   type PostgresJs,
   type PostgresJsQuery,
@@ -12,7 +13,8 @@ export {
   type TransactionOf,
 } from "./client.ts";
 export { guardPostgres, type GuardPostgresOptions } from "./guard_postgres.ts";
-export { postgresFence, type PostgresFenceOptions } from "./postgres_fence.ts";
+export { postgresFence } from "./postgres_fence.ts";
+export type { SqlFenceOptions } from "../sql/sql_fence.ts";
 export {
   fenceMigrationSql,
   migrate,

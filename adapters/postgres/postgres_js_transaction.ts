@@ -4,15 +4,15 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
 import { aTurn, queryOf } from "./driver.ts";
 import type { LazyTransaction } from "../../core/ports/store.ts";
-import type { FirstStatement } from "../sql/database.ts";
+import type { FirstStatement } from "../sql/driver.ts";
 import { TransactionEnd } from "../sql/ended_transaction.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import { LazySession } from "./lazy_session.ts";
 import { Session, type TransactionSession } from "./session.ts";
-import { isUnknown, settled, type TransactionParts, TransactionScope } from "./transaction_sql.ts";
+import { isUnknown, rolledBack, unknownCommit } from "../sql/statement_errors.ts";
+import { settled, type TransactionParts, TransactionScope } from "./transaction_sql.ts";
 
 /** How a transaction is run. */
 interface TransactionSettings {
@@ -95,14 +95,6 @@ async function lossOf({ loss }: TransactionSession): Promise<unknown> {
   return loss;
 }
 
-function unknownCommit(cause: unknown): AtlastError {
-  return new AtlastError(
-    "outcome_unknown",
-    "Cannot tell whether a transaction was committed: no answer to its commit came",
-    { cause },
-  );
-}
-
 async function commit(
   sql: PostgresJsTransaction,
   session: Session,
@@ -119,8 +111,5 @@ async function commit(
   if (command === wanted) return;
   // A statement that was not awaited has failed.
   scope.mustNotHaveFailed();
-  throw new AtlastError(
-    "rolled_back",
-    `Cannot commit: the server rolled the transaction back (want ${wanted}, got ${command})`,
-  );
+  throw rolledBack(wanted, command);
 }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import type { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "../sql/deadlines.ts";
 import { TransactionEnd } from "../sql/ended_transaction.ts";
 import {
@@ -21,7 +21,8 @@ import {
 import { mendConnection } from "./mended_connections.ts";
 import { learnOpenQueue, takeOpenConnection } from "./open_connections.ts";
 import type { PostgresJsTransaction } from "./client.ts";
-import { answerOf, CANCEL_GRACE_MS, requestCancel, withdraw } from "./statement.ts";
+import { CANCEL_GRACE_MS, lostTransaction } from "../sql/statement_errors.ts";
+import { answerOf, requestCancel, withdraw } from "./statement.ts";
 
 /** The connection of a transaction, as its statements see it. */
 export interface TransactionSession {
@@ -304,11 +305,7 @@ export class Session implements TransactionSession {
 
   lose(cause: unknown): void {
     if (this.#loss !== null) return;
-    this.#loss = new AtlastError(
-      "connection_lost",
-      "Cannot go on with this transaction: its connection was lost, so the server rolls it back",
-      { cause },
-    );
+    this.#loss = lostTransaction(cause);
     this.#start.onLost();
     for (const query of this.#waiting) query.reject(this.#loss);
     this.#waiting = [];

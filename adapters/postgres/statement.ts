@@ -3,8 +3,15 @@
  *
  * @module
  */
-import { AtlastError } from "../../core/errors.ts";
+import type { AtlastError } from "../../core/errors.ts";
 import { startDeadline } from "../sql/deadlines.ts";
+import {
+  CANCEL_GRACE_MS,
+  lostAnswer,
+  lostStatement as lostStatementOf,
+  notSent,
+  unanswered,
+} from "../sql/statement_errors.ts";
 import {
   afterWrites,
   aTurn,
@@ -13,11 +20,6 @@ import {
   isConnectionError,
   withoutHoles,
 } from "./driver.ts";
-
-/** How long a server has to answer that it cancelled a statement, in milliseconds. */
-export const CANCEL_GRACE_MS = 1_000;
-/** SQLSTATE `invalid_sql_statement_name`: the server does not know a prepared statement. */
-const UNKNOWN_STATEMENT = "26000";
 
 /** How a statement is run. */
 interface StatementLimit {
@@ -63,25 +65,18 @@ export async function answerOf(query: DriverQuery, limit: StatementLimit): Promi
 async function explainFailure(query: DriverQuery, error: unknown): Promise<unknown> {
   if (isConnectionError(error)) {
     await aTurn();
-    return query.state === null ? error : new AtlastError(
-      "outcome_unknown",
-      "Cannot tell whether a statement took effect: the connection was lost before its answer came",
-      { cause: error },
-    );
+    return query.state === null ? error : lostAnswer(error);
   }
   return lostStatement(error) ?? error;
 }
 
 /** The error for a prepared statement that the server does not know; null for any other. */
 export function lostStatement(error: unknown): AtlastError | null {
-  if ((error as { code?: unknown } | null)?.code !== UNKNOWN_STATEMENT) return null;
-  return new AtlastError(
-    "prepared_statement_lost",
-    "Cannot use prepared statements on this connection: the server does not know one that was " +
-      "prepared on it, as behind a pooler in transaction mode; set `prepare: false` on the client",
-    { cause: error },
-  );
+  return lostStatementOf(error, NO_PREPARE);
 }
+
+/** What a user of postgres.js does where prepared statements are lost. */
+export const NO_PREPARE = "set `prepare: false` on the client";
 
 /** Rejects a query that was not sent yet. It becomes an empty one, so that it does nothing when it is sent. */
 export function withdraw(query: DriverQuery, error: unknown): void {
@@ -101,18 +96,4 @@ export async function requestCancel(
   backend: object | null,
 ): Promise<void> {
   if (backend !== null) await canceller?.({ state: backend, active: true });
-}
-
-function notSent(timeoutMs: number): AtlastError {
-  return new AtlastError(
-    "timeout",
-    `Cannot run a statement: its connection was not free within ${timeoutMs} ms, so it was not sent`,
-  );
-}
-
-function unanswered(timeoutMs: number): AtlastError {
-  return new AtlastError(
-    "outcome_unknown",
-    `Cannot tell whether a statement took effect: got no answer within ${timeoutMs} ms`,
-  );
 }

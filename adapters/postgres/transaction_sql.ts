@@ -18,6 +18,7 @@ import {
 import type { TransactionEnd } from "../sql/ended_transaction.ts";
 import type { PostgresJsTransaction } from "./client.ts";
 import type { TransactionSession } from "./session.ts";
+import { isUnknown } from "../sql/statement_errors.ts";
 import { lostStatement } from "./statement.ts";
 
 type Method = (...args: unknown[]) => unknown;
@@ -187,11 +188,6 @@ export class TransactionScope {
     if (end.reached) throw end.error();
     return result;
   }
-}
-
-/** Whether a statement got no answer. Within a transaction that means that nothing is committed. */
-export function isUnknown(error: unknown): boolean {
-  return error instanceof AtlastError && error.code === "outcome_unknown";
 }
 
 /** As postgres.js does: work may return an array of queries. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { FirstUse, LazyTransaction } from "../../core/ports/store.ts";
-import type { Value } from "./column_values.ts";
+import type { LazyTransaction } from "../../core/ports/store.ts";
+import type { FirstStatement } from "./driver.ts";
 import type { Run } from "./run.ts";
 import { described } from "../../core/check_option.ts";
 import { AtlastError } from "../../core/errors.ts";
@@ -54,14 +54,6 @@ export interface Database<Tx> {
    * them does.
    */
   ahead?(tx: Tx | SqlClient): SentAhead | undefined;
-}
-
-/** What a transaction runs before the first statement of its work. */
-export interface FirstStatement extends Pick<FirstUse, "changed" | "locked"> {
-  /** A statement that must find a row. It changes nothing. */
-  readonly statement: () => { readonly text: string; readonly params: readonly Value[] };
-  /** The error of the transaction if it finds none. */
-  readonly refused: () => AtlastError;
 }
 
 /** SQLSTATEs of missing or outdated tables of Atlast. */

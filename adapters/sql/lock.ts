@@ -5,7 +5,7 @@
  */
 import { AtlastError } from "../../core/errors.ts";
 import type { FirstUse } from "../../core/ports/store.ts";
-import type { FirstStatement } from "./database.ts";
+import type { FirstStatement } from "./driver.ts";
 import type { Table } from "./table.ts";
 
 const REST = "idle_in_transaction_session_timeout";

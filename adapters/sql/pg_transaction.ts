@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { SqlClient } from "../../core/ports/platform.ts";
+import { type SqlClient, TRANSACTION } from "../../core/ports/platform.ts";
 import { noTransaction } from "./must_be_transaction.ts";
 
 /** The part of a client of node-postgres (8.20 or later) that is used. */
@@ -105,7 +105,8 @@ function isWithin(client: PgClient): boolean {
  * store asks the server.
  */
 function isPgClient(tx: unknown): tx is PgClient {
-  if (typeof tx !== "object" || tx === null) return false;
+  // A transaction of a store says itself when it has ended.
+  if (typeof tx !== "object" || tx === null || TRANSACTION in tx) return false;
   const { getTransactionStatus, connection, constructor, pipeline } = tx as Partial<PgClient>;
   return typeof getTransactionStatus === "function" && typeof connection?.on === "function" &&
     typeof constructor?.Query?.prototype?.submit === "function" && pipeline !== true;

@@ -4,7 +4,7 @@ import type { Fence } from "../../ports.ts";
 import { testFence } from "../conformance/test_suites.ts";
 import { newPglite } from "../support/pglite.ts";
 import { NO_POSTGRES, postgresUrl } from "../support/postgres.ts";
-import { onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
+import { onPg, onPglite, onPostgres, type TwoDatabases } from "../support/two_databases.ts";
 import type { FenceSubject, Opened } from "../../devtools/conformance/mod.ts";
 
 const db = await newPglite();
@@ -45,6 +45,11 @@ testFence("PGlite fence", {
 testFence("Postgres fence", {
   unavailable: url === null ? NO_POSTGRES : null,
   open: async () => await opened(await onPostgres(url as string, url as string)),
+});
+
+testFence("pg fence", {
+  unavailable: url === null ? NO_POSTGRES : null,
+  open: async () => await opened(await onPg(url as string, url as string)),
 });
 
 async function opened(databases: TwoDatabases): Promise<Opened<FenceSubject>> {

@@ -6,10 +6,12 @@
 import type { PGlite } from "@electric-sql/pglite";
 import type postgres from "postgres";
 import { pgliteFence, pgliteStore } from "../../adapters/pglite/mod.ts";
+import { pgFence, pgStore } from "../../adapters/pg/mod.ts";
 import { fromPostgresJs, postgresFence, postgresStore } from "../../adapters/postgres/mod.ts";
 import type { Store } from "../../core/ports/store.ts";
 import type { Fence } from "../../core/ports/fence.ts";
 import type { SqlClient } from "../../core/ports/platform.ts";
+import { connectPg } from "./pg.ts";
 import { connect, dropSchema, freshSchema } from "./postgres.ts";
 
 /** Two databases of one kind, for one test. */
@@ -72,6 +74,25 @@ export async function onPostgres(url: string, businessUrl: string): Promise<TwoD
       for (const sql of [messages, business]) {
         await dropSchema(sql, schema);
         await sql.end();
+      }
+    },
+  };
+}
+
+/** Two databases on a server, or one of them twice, through `pg`. */
+export async function onPg(url: string, businessUrl: string): Promise<TwoDatabases> {
+  const schema = freshSchema();
+  const [messages, business] = [connectPg(url), connectPg(businessUrl)];
+  const databases = await withTables(schema, messages, business, (tx) => tx as SqlClient);
+  return {
+    ...databases,
+    schema,
+    newStore: () => pgStore(messages, { schema }) as Store,
+    newFence: () => pgFence(business, { schema, waitMs: 100 }) as Fence,
+    async close() {
+      for (const pool of [messages, business]) {
+        await pool.query(`drop schema if exists "${schema}" cascade`);
+        await pool.end();
       }
     },
   };

@@ -16,9 +16,10 @@ interface Reach {
 /** The imports of each adapter beside core and http: its driver, and the modules that adapters share. */
 export const ADAPTERS: Readonly<Record<string, Reach>> = {
   memory: { drivers: [], others: [] },
-  // The store and the fence in SQL, which Postgres and PGlite share. No driver.
+  // The store and the fence in SQL, which all drivers of Postgres share. No driver.
   sql: { drivers: [], others: [] },
   postgres: { drivers: ["postgres"], others: ["sql"] },
+  pg: { drivers: ["pg"], others: ["sql"] },
   // It keeps its files on disk, so it needs the file system for its lock.
   pglite: {
     drivers: ["@electric-sql/pglite", "node:fs/promises", "node:os", "node:process"],

@@ -29,6 +29,7 @@ import {
   postgresFence,
   postgresStore,
 } from "../../../adapters/postgres/mod.ts";
+import { pgDriver, pgFence, pgStore } from "../../../adapters/pg/mod.ts";
 import { qstashAlarm, qstashTransport } from "../../../adapters/qstash/mod.ts";
 import { verifyQstash } from "../../../adapters/qstash/verify.ts";
 import {
@@ -52,6 +53,7 @@ const fence = memoryFence();
 const bus = () => createBus({ ...ports(), fence }, [subscribe(Placed, { group: "g" }, () => {})]);
 const app = (options: Options) =>
   createApp(bus() as EdgeBus, { verify, ...options } as Options) as unknown;
+const pool = { connect: () => {}, on: () => {} } as Options;
 const postgres = Object.assign(() => {}, { unsafe: () => {}, begin: () => {} }) as Options;
 const pglite = { query: () => {}, transaction: () => {} } as Options;
 const redis = { pipeline: () => {} } as Options;
@@ -98,8 +100,13 @@ const SECTIONS: Readonly<Record<string, (options: Options) => unknown>> = {
     verifyServices({ services: [{ name: "s", store: memoryStore(), ...service }] }),
   ClientOptions: (options) =>
     createClient({ url, participant: "orders", fence, signingKeys, ...options }),
-  PostgresStoreOptions: (options) => postgresStore(postgres, options),
-  PostgresFenceOptions: (options) => postgresFence(postgres, options),
+  SqlStoreOptions: (options) => postgresStore(postgres, options),
+  SqlFenceOptions: (options) => postgresFence(postgres, options),
+  PgDriverOptions: (options) => [
+    pgDriver(pool, options),
+    pgStore(pool, options),
+    pgFence(pool, options),
+  ],
   GuardPostgresOptions: (options) => guardPostgres(postgres, options),
   MigrationOptions: (options) => migrate({ query: () => Promise.resolve({ rows: [] }) }, options),
   MigrationSqlOptions: (options) => migrationSql(options),
@@ -266,8 +273,9 @@ const WHOLE = [
   "CheckPolicy",
   "PublishOptions",
   "RawOptions",
-  "PostgresStoreOptions",
-  "PostgresFenceOptions",
+  "SqlStoreOptions",
+  "SqlFenceOptions",
+  "PgDriverOptions",
   "GuardPostgresOptions",
   "MigrationOptions",
   "MigrationSqlOptions",

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, it, mock } from "node:test";
-import { NotifyThrottle } from "../../../adapters/postgres/notify_throttle.ts";
+import { NotifyThrottle } from "../../../adapters/sql/notify_throttle.ts";
 
 const INTERVAL_MS = 5;
 

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Notification } from "../sql/wakeups.ts";
+import type { Notification } from "./wakeups.ts";
 import type { HealthWarning } from "../../core/ports/health_warning.ts";
 import type { Box } from "../../core/lifecycle/lifecycle.ts";
-import type { Wakeups } from "../sql/wakeups.ts";
+import type { Wakeups } from "./wakeups.ts";
 import { NotifyThrottle } from "./notify_throttle.ts";
 
 /** The part of a database that notifications need. */

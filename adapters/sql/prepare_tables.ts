@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { clientOf } from "./guarded_clients.ts";
-import { checkMigrated, type Ladder, migrateOn, STORE } from "../sql/migrate.ts";
-import { mustKeepStatements } from "./pooler.ts";
-import { databaseOf } from "./postgres_js.ts";
+import type { SqlDriver } from "./driver.ts";
+import { databaseOf } from "./driver_database.ts";
 import { isDefault } from "./isolation.ts";
-import type { PostgresJs } from "./client.ts";
+import { checkMigrated, type Ladder, migrateOn } from "./migrate.ts";
 
 /** How long a statement of a migration may take, in milliseconds; it may rewrite a table. */
 const MIGRATION_TIMEOUT_MS = 600_000;
@@ -28,20 +26,23 @@ interface TableSettings {
  * @throws {AtlastError} `prepared_statement_lost`, `not_migrated` or `schema_too_new`.
  */
 export async function prepareTables(
-  client: PostgresJs,
+  driver: SqlDriver,
   { schema, migrate, timeoutMs }: TableSettings,
-  ladder: Ladder = STORE,
+  ladder: Ladder,
 ): Promise<void> {
-  await mustKeepStatements(clientOf(client), timeoutMs);
-  await isDefault(clientOf(client), timeoutMs);
+  await driver.check?.(timeoutMs);
+  await isDefault(driver, timeoutMs);
   // Each of these statements runs once, so that preparing them gains nothing.
   if (!migrate) {
-    const { run } = databaseOf(client, { timeoutMs, prepare: false });
+    const { run } = databaseOf(driver, { timeoutMs, prepare: false });
     return await checkMigrated(run, schema, ladder);
   }
-  const migration = databaseOf(client, {
+  const migration = databaseOf(driver, {
     timeoutMs: Math.max(timeoutMs, MIGRATION_TIMEOUT_MS),
     prepare: false,
   });
-  await migration.transaction((tx) => migrateOn(migration.runIn(tx), schema, ladder), true);
+  await migration.transaction(
+    (tx) => migrateOn(migration.runIn(tx as never), schema, ladder),
+    true,
+  );
 }

@@ -7,24 +7,19 @@
  *
  * @module
  */
-import type { PostgresJsTransaction } from "./client.ts";
-import { queryOf } from "./driver.ts";
-import { answerOf } from "./statement.ts";
-import type { Run } from "../sql/run.ts";
+import type { SqlDriver } from "./driver.ts";
+import type { Run } from "./run.ts";
 
-/** The options of `begin` for a transaction of the store's own. */
-export const READ_COMMITTED = "isolation level read committed";
-
-/** Whether the default level of each client is read committed. All connections of a client have one default. */
+/** Whether the default level of each driver is read committed. All connections of a client have one default. */
 const defaults = new WeakMap<object, Promise<boolean>>();
 
 /** Whether a client's default level is read committed. The server is asked once. */
-export function isDefault(sql: PostgresJsTransaction, timeoutMs: number): Promise<boolean> {
-  let found = defaults.get(sql);
+export function isDefault(driver: SqlDriver, timeoutMs: number): Promise<boolean> {
+  let found = defaults.get(driver);
   if (found === undefined) {
-    found = isReadCommitted(sql, timeoutMs);
-    defaults.set(sql, found);
-    found.catch(() => defaults.delete(sql));
+    found = isReadCommitted(driver, timeoutMs);
+    defaults.set(driver, found);
+    found.catch(() => defaults.delete(driver));
   }
   return found;
 }
@@ -36,19 +31,18 @@ export function isDefault(sql: PostgresJsTransaction, timeoutMs: number): Promis
  * @param inTransaction Runs a statement in a transaction at read committed, which costs two more round trips.
  */
 export function atReadCommitted(
-  sql: PostgresJsTransaction,
+  driver: SqlDriver,
   timeoutMs: number,
   run: Run,
   inTransaction: Run,
 ): Run {
   return async (text, params) =>
-    await (await isDefault(sql, timeoutMs) ? run : inTransaction)(text, params);
+    await (await isDefault(driver, timeoutMs) ? run : inTransaction)(text, params);
 }
 
-async function isReadCommitted(sql: PostgresJsTransaction, timeoutMs: number): Promise<boolean> {
+async function isReadCommitted(driver: SqlDriver, timeoutMs: number): Promise<boolean> {
   const text = "select current_setting('default_transaction_isolation')";
-  const query = queryOf(sql, text, [], { prepare: false, simple: false });
-  const [row] = await answerOf(query.values(), { timeoutMs, destroy: () => {} });
+  const [row] = await driver.query({ text, params: [], timeoutMs, prepare: false });
   // Postgres treats the other as this one.
   return row?.[0] === "read committed" || row?.[0] === "read uncommitted";
 }
