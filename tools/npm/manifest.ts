@@ -22,6 +22,7 @@ export const PEERS: readonly string[] = [
   "fast-check",
   "hono",
   "ioredis",
+  "pg",
   "postgres",
   "zod",
 ];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import deno from "../../deno.json" with { type: "json" };
+import deno from "../../../deno.json" with { type: "json" };
 
 /** The entries that need no other package. */
 export const ALONE: readonly string[] = [
@@ -11,9 +11,11 @@ export const ALONE: readonly string[] = [
   "@atlast/bus/client",
   "@atlast/bus/http",
   "@atlast/bus/memory",
+  "@atlast/bus/pg",
   "@atlast/bus/ports",
   "@atlast/bus/postgres",
   "@atlast/bus/qstash/verify",
+  "@atlast/bus/sql",
   "@atlast/bus/testing",
   "@atlast/bus/upstash-redis",
   "@atlast/bus/verify",

@@ -10,12 +10,12 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, describe, it } from "node:test";
 import { build, stop } from "esbuild";
-import deno from "../../deno.json" with { type: "json" };
-import { installed } from "../../tools/npm_folder.ts";
-import { manifestOf, missingPeers, PEERS } from "../../tools/npm/manifest.ts";
-import { ROOT } from "../support/repository.ts";
-import { run } from "../support/runtimes/program.ts";
-import { bunPath } from "../support/runtimes/workplace.ts";
+import deno from "../../../deno.json" with { type: "json" };
+import { installed } from "../../../tools/npm_folder.ts";
+import { manifestOf, missingPeers, PEERS } from "../../../tools/npm/manifest.ts";
+import { ROOT } from "../../support/repository.ts";
+import { run } from "../../support/runtimes/program.ts";
+import { bunPath } from "../../support/runtimes/workplace.ts";
 import { installedPackage, orSkip } from "./installed_package.ts";
 import { ALONE, ENTRIES, loading, PROGRAM, typesOf } from "./programs.ts";
 
@@ -180,5 +180,5 @@ describe("the npm package beside postgres, in an empty folder", { skip: project.
 });
 
 function tools(): string {
-  return installed(join(ROOT, "tests/npm/tools"), join(ROOT, ".tmp/npm-tools"));
+  return installed(join(ROOT, "tests/runtimes/npm/tools"), join(ROOT, ".tmp/npm-tools"));
 }

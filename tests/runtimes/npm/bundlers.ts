@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, it } from "node:test";
-import { installed } from "../../tools/npm_folder.ts";
-import { ROOT } from "../support/repository.ts";
-import { run } from "../support/runtimes/program.ts";
+import { installed } from "../../../tools/npm_folder.ts";
+import { ROOT } from "../../support/repository.ts";
+import { run } from "../../support/runtimes/program.ts";
 import { installedPackage, orSkip } from "./installed_package.ts";
 import { ALONE, loading, PROGRAM } from "./programs.ts";
 
@@ -31,7 +31,10 @@ export default { fetch: () => new Response([createApp, createBus, postgresStore]
 `;
 
 const made = await orSkip(async () => {
-  const tools = installed(join(ROOT, "tests/npm/bundlers"), join(ROOT, ".tmp/npm-bundlers"));
+  const tools = installed(
+    join(ROOT, "tests/runtimes/npm/bundlers"),
+    join(ROOT, ".tmp/npm-bundlers"),
+  );
   const { folder } = await installedPackage("postgres", "hono");
   for (const name of [".bin", "jest", "@jest", "rollup", "vite", "wrangler"]) {
     symlinkSync(join(tools, "node_modules", name), join(folder, "node_modules", name));

@@ -7,9 +7,9 @@ import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { packed, writePackage } from "../../tools/npm/write.ts";
-import { run } from "../support/runtimes/program.ts";
-import { skipFor } from "../support/skip.ts";
+import { packed, writePackage } from "../../../tools/npm/write.ts";
+import { run } from "../../support/runtimes/program.ts";
+import { skipFor } from "../../support/skip.ts";
 
 /** A folder with the package in it. */
 export interface InstalledPackage {
