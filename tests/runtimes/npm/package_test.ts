@@ -1,6 +1,5 @@
 /**
- * The npm package: what it says of itself, what it brings along, and that it works where it is installed. The
- * bundlers, Jest and the newest Node are tested by `deno task test:bundlers`.
+ * The npm package: what it says of itself, what it brings along, and that it works where it is installed.
  *
  * @module
  */
