@@ -16,10 +16,13 @@ const MAX_KEY_BYTES = 64;
  */
 export const MAX_KEYS = 8;
 
+/** A key of Web Crypto. Not every environment with Web Crypto has a global type for it. */
+type ImportedKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
 /** Signing keys, imported into Web Crypto on first use. */
 export class KeyRing {
   readonly #keys: readonly Uint8Array<ArrayBuffer>[];
-  #imported: readonly CryptoKey[] | undefined;
+  #imported: readonly ImportedKey[] | undefined;
 
   /**
    * Reads the keys.
@@ -49,7 +52,7 @@ export class KeyRing {
    * outside a request. The keys are cached and not the promise, because a Worker's request must not
    * wait for another request's promise.
    */
-  async imported(): Promise<readonly CryptoKey[]> {
+  async imported(): Promise<readonly ImportedKey[]> {
     this.#imported ??= await Promise.all(
       this.#keys.map((bytes) =>
         crypto.subtle.importKey("raw", bytes, { name: "HMAC", hash: "SHA-256" }, false, [

@@ -1,6 +1,6 @@
 /**
  * `deno task test:packed node` and `… bun`: runs the conformance suites on that runtime, on the package that
- * `deno pack` makes and npm installs. With paths after the runtime, those test files instead.
+ * `deno task npm` makes and npm installs. With paths after the runtime, those test files instead.
  *
  * @module
  */

@@ -88,7 +88,7 @@ export class Destinations {
    *
    * @throws {AtlastError} `invalid_option`; a URL is never shown, as it may hold a secret.
    */
-  constructor(destinations: readonly HttpDestination[] = [], keys: SigningKeys) {
+  constructor(destinations: readonly HttpDestination[] | undefined = [], keys: SigningKeys) {
     if (!Array.isArray(destinations)) throw notUsable("destinations", "want a list");
     this.#entries = destinations.map((destination: HttpDestination, i) => {
       const what = `destinations[${i}]`;

@@ -142,7 +142,7 @@ export const MAX_CRASHES = 5;
  * How long a receiver may report that it is stopping before that counts as a failed attempt, in
  * milliseconds. By then it should be gone or replaced.
  */
-export const MAX_STOPPING_MS = 10 * 60_000;
+export const MAX_STOPPING_MS: number = 10 * 60_000;
 
 /** The change of a message's standing. Stores write it unchanged. */
 export interface Patch extends Omit<Standing, "box"> {

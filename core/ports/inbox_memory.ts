@@ -14,7 +14,7 @@ import type { NewRecord, StoredRecord } from "./record.ts";
  * How far the clocks of two services may differ when they decide whether a message may have been
  * pruned, in milliseconds. Signatures allow half of it.
  */
-export const CLOCK_MARGIN_MS = 10 * 60_000;
+export const CLOCK_MARGIN_MS: number = 10 * 60_000;
 
 /** A message as it is remembered. Digests are in hexadecimal. */
 export interface RememberedMessage {

@@ -35,7 +35,7 @@ const ROUTES: ReadonlyMap<string, string> = new Map([
  * The largest request, in bytes. It is below the 4.5 MB limit of Vercel's functions, the lowest of
  * the platforms, and above the largest body in base64.
  */
-export const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+export const MAX_REQUEST_BYTES: number = 4 * 1024 * 1024;
 
 /**
  * The most messages in a request: as many as a receiver can handle within its platform's time

@@ -249,8 +249,28 @@ const error = z.object({
   state: state.optional().describe("Of such a half message: its state."),
 });
 
+/** The name of a schema of the document. */
+export type SchemaName =
+  | "Message"
+  | "Batch"
+  | "DeliveryResults"
+  | "Receipt"
+  | "TickReport"
+  | "Alive"
+  | "Health"
+  | "State"
+  | "CheckQuestion"
+  | "CheckAnswer"
+  | "RetryPolicy"
+  | "HalfRequest"
+  | "HalfStatus"
+  | "Query"
+  | "Outcome"
+  | "DeadLetterStanding"
+  | "Error";
+
 /** Every schema by its name in the document. */
-const SCHEMAS = {
+const SCHEMAS: Readonly<Record<SchemaName, z.ZodType>> = {
   Message: message,
   Batch: batch,
   DeliveryResults: deliveryResults,
@@ -268,10 +288,7 @@ const SCHEMAS = {
   Outcome: outcome,
   DeadLetterStanding: deadLetterStanding,
   Error: error,
-} as const;
-
-/** The name of a schema of the document. */
-export type SchemaName = keyof typeof SCHEMAS;
+};
 
 /** A JSON schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;

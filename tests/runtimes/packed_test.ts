@@ -37,7 +37,7 @@ describe("the declarations of the packed package", { skip: await unavailable(NOD
     for (const file of files) {
       const text = readFileSync(join(home, file), "utf8");
       assert.doesNotMatch(text, /declare const \w+: any;/, file);
-      // `deno pack` writes a member's comment behind `readonly`; a line break in it ends the member there.
+      // A line break in a comment behind `readonly` would end the member there.
       assert.doesNotMatch(text, /readonly \/\*\*[^/]*\n/, file);
     }
   });

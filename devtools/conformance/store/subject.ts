@@ -92,7 +92,7 @@ export function keyOf(id: string, group = ""): RecordKey {
 }
 
 /** A record as it must be found after it was added. */
-export function stored(record: NewRecord, box: Box, createdAtMs = NOW): StoredRecord {
+export function stored(record: NewRecord, box: Box, createdAtMs: number = NOW): StoredRecord {
   return {
     ...record,
     box,

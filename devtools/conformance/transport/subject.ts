@@ -87,7 +87,7 @@ export function routedMany(count: number): Message[] {
 export async function send(
   transport: Transport,
   messages: readonly Message[],
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<SendResult[]> {
   try {
     return await transport.send(messages, signal);

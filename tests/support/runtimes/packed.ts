@@ -1,6 +1,6 @@
 /**
  * The library's own tests on Node and Bun, against the package as it is installed there: each test file
- * is bundled, but what it imports of the library comes from the package that `deno pack` made.
+ * is bundled, but what it imports of the library comes from the package that `deno task npm` makes.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
  * The examples as a user has them: copied to a folder of their own, with the package installed from the
- * tarball that `deno pack` makes of this checkout, and built by their own build script. Made once for
+ * tarball that `deno task npm` makes of this checkout, and built by their own build script. Made once for
  * each state of the sources, whatever the number of test files that ask for it.
  *
  * @module
@@ -8,9 +8,9 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import deno from "../../../deno.json" with { type: "json" };
 import { ROOT, shippedFiles } from "../repository.ts";
+import { packed, writePackage } from "../../../tools/npm/write.ts";
 import { run } from "./program.ts";
 
 /** The folders of the examples that a user copies. */
@@ -62,15 +62,12 @@ async function make(place: string): Promise<void> {
   for (const folder of FOLDERS) {
     cpSync(join(ROOT, "examples", folder), join(place, folder), { recursive: true });
   }
-  const tarball = join(place, "bus.tgz");
-  await run({
-    command: process.execPath,
-    args: ["pack", "--quiet", "--allow-dirty", "--no-source-maps", "--output", tarball],
-    cwd: ROOT,
-  });
-  // What the tests bring along; a user brings the client of Upstash Redis.
-  const { "fast-check": check, "@upstash/redis": redis } = deno.imports;
-  const packages = [tarball, ...[check, redis].map((name) => name.replace("npm:", ""))];
+  const folder = join(place, "package");
+  writePackage(folder, null);
+  // What the tests bring along. A user installs the peers of the entries that they import.
+  const { "fast-check": check, "@upstash/redis": redis, croner } = deno.imports;
+  const others = [check, redis, croner].map((name) => name.replace("npm:", ""));
+  const packages = [packed(folder, place), ...others];
   await run({ command: "npm", args: [...NPM_INSTALL, ...packages], cwd: join(place, "shop") });
   await run({ command: "npm", args: NPM_INSTALL, cwd: join(place, "node") });
   await run({ command: "npm", args: ["run", "build"], cwd: join(place, "node") });
@@ -78,12 +75,13 @@ async function make(place: string): Promise<void> {
 
 function stateOfSources(): string {
   const hash = createHash("sha256").update(JSON.stringify(deno));
+  const tools = globSync("tools/npm/*.ts", { cwd: ROOT }).sort();
   const examples = globSync(`examples/{${FOLDERS.join()}}/**/*`, { cwd: ROOT, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name));
   // The simulator is exported from the tests.
   const simulator = globSync("tests/{simulation,support}/**/*.ts", { cwd: ROOT }).sort();
-  const sources = [...shippedFiles(), ...simulator].map((path) => join(ROOT, path));
+  const sources = [...shippedFiles(), ...simulator, ...tools].map((path) => join(ROOT, path));
   for (const path of [...sources, ...examples.sort()]) {
     hash.update(path).update(readFileSync(path));
   }
