@@ -107,6 +107,27 @@ describe("bus: a claim whose lease is over when its answer comes", () => {
     });
   }
 
+  it("has no attempt, where its transaction began late and could not commit", async () => {
+    const clock = new ManualClock();
+    const store = memoryStore();
+    Object.assign(store, { capabilities: { ...store.capabilities, lazyTransactions: false } });
+    const slow = wrapped(store);
+    slow.around = async (called, call) => {
+      if (called === "renew") throw new Error("no connection");
+      if (called === "transaction") clock.advance(LEASE_MS);
+      const result = await call();
+      if (called === "transaction") throw new Error("The commit is refused");
+      return result;
+    };
+    const subscriber = subscribe(Placed, { group: "mail" }, () => {});
+    const started = fixture([subscriber], { store: slow.store, clock, leaseMs: LEASE_MS });
+    made.push(started);
+    await started.bus.deliver([arriving("m-1")]);
+    const { state, attempts, epoch } = await store.find("inbox", { id: "m-1", group: "mail" }) ??
+      {};
+    assert.deepEqual({ state, attempts, epoch }, { state: "scheduled", attempts: 0, epoch: 1 });
+  });
+
   it("is handled by the one that took it over alone, where its body was read for long", async () => {
     const gate = new Gate();
     const handledBy: string[] = [];
