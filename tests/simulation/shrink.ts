@@ -57,6 +57,7 @@ export async function shrink(
     { skewMs: 0 },
     { hasHalves: false },
     { retentionMs: null },
+    { theme: null },
     { maxBatch: 1 },
     { isLazy: false },
     { isShared: false },
