@@ -117,14 +117,12 @@ class RefSession implements Session {
     }
   }
 
-  /** Does not wait for the disk, as Atlast's claims do not: a lost claim is made again. */
   async #claim(): Promise<readonly Row[]> {
     return await this.#sql<Row[]>`
       update ref.message set due_at = now() + ${LEASE}::text::interval, attempts = attempts + 1
       where id = any(array(
         select id from ref.message where not done and due_at <= now()
         order by due_at limit ${BATCH} for update skip locked))
-        and (select set_config('synchronous_commit', 'off', true)) is not null
       returning id, payload`;
   }
 
