@@ -8,8 +8,12 @@ import type { DriverConnection } from "./driver.ts";
 import { freeWhenStuck } from "./stuck_connections.ts";
 import { rejectUnsent } from "./unsent_queries.ts";
 
+const mended = new WeakSet<DriverConnection>();
+
 /** Mends a connection, for as long as its pool has it. */
 export function mendConnection(connection: DriverConnection): void {
+  if (mended.has(connection)) return;
+  mended.add(connection);
   freeWhenStuck(connection);
   rejectUnsent(connection);
 }

@@ -17,14 +17,10 @@ import type { DriverConnection } from "./driver.ts";
 /** How long after the driver has begun to open a connection its writes are sent, in milliseconds. */
 const SEND_AFTER_MS = [20, 100, 300, 1_000, 3_000];
 
-const known = new WeakSet<DriverConnection>();
-
 type Immediate = (...args: unknown[]) => unknown;
 
 /** Has a connection of a pool send what it has forgotten, each time that the driver opens it again. */
 export function freeWhenStuck(connection: DriverConnection): void {
-  if (known.has(connection)) return;
-  known.add(connection);
   const { connect, execute } = connection;
   let send: Immediate | null = null;
   connection.execute = (query) => {

@@ -12,12 +12,8 @@
  */
 import type { DriverConnection } from "./driver.ts";
 
-const known = new WeakSet<DriverConnection>();
-
 /** Has a connection of a pool reject the queries that are left on it, each time that it is closed. */
 export function rejectUnsent(connection: DriverConnection): void {
-  if (known.has(connection)) return;
-  known.add(connection);
   let own = connection.onclose;
   // The driver calls it behind the moment when it rejects queries itself. What a session sets is called before.
   Object.defineProperty(connection, "onclose", {

@@ -1,5 +1,5 @@
 /**
- * The begin of a handler's transaction.
+ * How the transaction of a handler begins.
  *
  * @module
  */

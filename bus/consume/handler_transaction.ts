@@ -166,7 +166,7 @@ export class StoredHandlers<Tx> implements HandlerHost<Tx, StoredRecord> {
         this.publisher.transaction(async (own) => {
           // In an async function, because a store may not expect work that throws before it returns a promise.
           begun();
-          // So may waiting for the transaction. It is rolled back, because a commit can fail.
+          // Waiting for the transaction may have taken long too. It is rolled back, because a commit can fail.
           isOver = !this.isLeased(run);
           if (isOver) throw leaseLost();
           const handler = () => runHandler(this, run, body, own, limit);
